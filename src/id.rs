@@ -1,0 +1,85 @@
+//! Identifiers, and secrets that are random numbers. Randomness comes from the operating system only.
+
+use std::fmt;
+
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::error::Fault;
+
+/// A user's id: the caller's own, 1–128 of `A–Z a–z 0–9 . _ : @ -`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(String);
+
+impl UserId {
+    /// `None` when the text is not a user id.
+    pub fn new(text: &str) -> Option<UserId> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@-".contains(&byte);
+        ((1..=128).contains(&text.len()) && text.bytes().all(allowed)).then(|| UserId(text.to_owned()))
+    }
+
+    /// The id as the caller wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `N` random bytes from the operating system.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], Fault> {
+    let mut bytes = [0u8; N];
+    getrandom::fill(&mut bytes).map_err(|cause| Fault::new("the operating system gave no random bytes", cause))?;
+    Ok(bytes)
+}
+
+/// An id that sorts by the time it was made: `prefix_` and 26 letters (48 bits of milliseconds, 80 random ones).
+pub fn ordered_id(prefix: &str, at: Timestamp) -> Result<String, Fault> {
+    let mut bytes = [0u8; 16];
+    bytes[..6].copy_from_slice(&at.millis().to_be_bytes()[2..]);
+    bytes[6..].copy_from_slice(&random_bytes::<10>()?);
+    Ok(format!("{prefix}_{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()))
+}
+
+/// A secret for a token, a sign-in link or a session: `prefix` and 256 random bits in 52 letters.
+pub fn secret(prefix: &str) -> Result<String, Fault> {
+    Ok(format!("{prefix}{}", BASE32_NOPAD.encode(&random_bytes::<32>()?).to_ascii_lowercase()))
+}
+
+/// What is stored in a secret's place. Secrets of 256 random bits need no slow hash.
+pub fn secret_hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    HEXLOWER.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_is_1_to_128_of_the_allowed_characters() {
+        for good in ["a", "alice@example.org", "A-z_0.9:x", &"x".repeat(128)] {
+            assert!(UserId::new(good).is_some(), "{good}");
+        }
+        for bad in ["", "a b", "ä", "a/b", "a\n", &"x".repeat(129)] {
+            assert!(UserId::new(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ids_sort_by_time_and_secrets_differ() {
+        let early = ordered_id("ord", Timestamp::from_millis(1_000)).unwrap();
+        let late = ordered_id("ord", Timestamp::from_millis(2_000_000)).unwrap();
+        assert!(early < late && early.len() == 30);
+        assert_ne!(secret("till_").unwrap(), secret("till_").unwrap());
+    }
+}

@@ -1,0 +1,46 @@
+//! `till`: a cash register for prepaid units of work. This page is the map.
+//!
+//! Money moves one way:
+//! ```text
+//!  network ──► http ──► usecase ──► ledger (pure)
+//!  Stripe  ──► http/webhook ──► usecase/receive ──► store/inbox, usecase/settle ──► ledger ──► store/entries   (one transaction)
+//!  timer   ──► worker ──► usecase           operator ──► cli ──► usecase
+//! ```
+//! Only `http` (and the stand-in, `sandbox`) is asynchronous; everything below is ordinary blocking Rust.
+//!
+//! Who may use whom (lower never upper): `ledger` → nothing; `error, clock, id, money, secret` → ledger;
+//! `config, catalog, stripe, store` → those; `app` → those; `usecase` → app and all below;
+//! `http, worker` → usecase; `cli` → all; `sandbox` → only from `cli`, and knows nothing of till.
+//!
+//! Invariants, kept by tests:
+//! 1. A balance changes only by what `ledger` decided, and is stored only by `store::entries`;
+//!    nothing updates or deletes an entry.
+//! 2. SQL only in `store/`; Stripe's JSON only in `stripe/`; our JSON and HTML only in `http/`;
+//!    the time is asked only in `clock.rs`.
+//! 3. No network inside a transaction: a use case is `transaction; network; transaction`.
+//!    Write closures may run again, so they talk to nobody.
+//! 4. The webhook handler decides nothing; what is paid is decided in `usecase::settle`, which webhook,
+//!    return page and replay all enter by the same door.
+//! 5. Everything is bounded: bodies, batches, pages, attempts, pools, names.
+
+pub mod ledger;
+
+pub mod clock;
+pub mod error;
+pub mod id;
+pub mod money;
+pub mod secret;
+
+pub mod catalog;
+pub mod config;
+pub mod store;
+pub mod stripe;
+
+pub mod app;
+pub mod usecase;
+
+pub mod http;
+pub mod worker;
+
+pub mod cli;
+pub mod sandbox;
