@@ -9,7 +9,7 @@
 //! Only `http` (and the stand-in, `sandbox`) is asynchronous; everything below is ordinary blocking Rust.
 //!
 //! Who may use whom (lower never upper): `ledger` → nothing; `error, clock, id, money, secret` → ledger;
-//! `config, catalog, stripe, store` → those; `app` → those; `usecase` → app and all below;
+//! `config, catalog, stripe, store` → those; `metrics, app` → those; `usecase` → app and all below;
 //! `http, worker` → usecase; `cli` → all; `sandbox` → only from `cli`, and knows nothing of till.
 //!
 //! Invariants, kept by tests:
@@ -37,6 +37,7 @@ pub mod store;
 pub mod stripe;
 
 pub mod app;
+pub mod metrics;
 pub mod usecase;
 
 pub mod http;

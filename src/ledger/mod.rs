@@ -1,6 +1,26 @@
 //! The money rules. Nothing here imports from the rest of the crate, does I/O, asks the time, knows SQL, or computes
 //! with floating point: each function takes an account's state and a move, and answers a posting or a refusal.
+//!
+//! An [`Account`] is what a user has: the sum of all entries (`remaining`) and the lots that it lies in. A [`Posting`]
+//! is one new [`Entry`] and the account after it. Whoever stores a posting stores all of it, in one transaction.
+#![deny(clippy::arithmetic_side_effects, clippy::float_arithmetic, clippy::as_conversions)]
 
+mod account;
+mod chain;
+mod credit;
+mod entry;
+mod expiry;
+#[cfg(test)]
+mod laws;
+mod reversal;
+mod spend;
 mod types;
 
-pub use types::{Timestamp, Units};
+pub use account::{Account, Lot, Posting, Refusal};
+pub use chain::{Break, Chain};
+pub use credit::{Credit, correct, credit};
+pub use entry::{Entry, Hash, Kind, entry_id, parse_entry_id};
+pub use expiry::{due, expire};
+pub use reversal::{Payment, Reversal, reverse, units_to_take};
+pub use spend::{Spend, spend};
+pub use types::{BALANCE_LIMIT, Timestamp, UNITS_LIMIT, Units};

@@ -3,6 +3,10 @@
 /// The most units that one request may move (contract, section 4).
 pub const UNITS_LIMIT: i64 = 1_000_000_000;
 
+/// No balance goes beyond this, in either direction: a bound that keeps every sum far from overflow, and that the
+/// database checks again.
+pub const BALANCE_LIMIT: i64 = 1_000_000_000_000_000;
+
 /// A positive count of units (pictures, say), from 1 to [`UNITS_LIMIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Units(i64);
@@ -25,7 +29,7 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// From milliseconds since the epoch.
-    pub fn from_millis(millis: i64) -> Timestamp {
+    pub const fn from_millis(millis: i64) -> Timestamp {
         Timestamp(millis)
     }
 

@@ -1,1 +1,108 @@
-//! (to be written)
+//! All SQL. A [`Store`] runs closures over a small [`Tx`]: `read` on pooled read-only connections, `write` on one writer
+//! thread that commits what waits together. `sqlite.rs` is the only file that names the driver; every other file here
+//! holds one family of tables, written once for any engine behind [`Tx`].
+
+pub mod access;
+pub mod customers;
+pub mod entries;
+pub mod inbox;
+mod lock;
+pub mod orders;
+pub mod payments;
+mod schema;
+mod sqlite;
+mod value;
+mod writer;
+
+pub mod users;
+
+use std::path::{Path, PathBuf};
+
+use crate::clock::Clock;
+use crate::error::{Error, Fault, Refused, Result};
+
+pub use lock::Lock;
+pub use value::{Row, Value};
+pub use writer::WriterFigures;
+
+/// One transaction, as the rest of the store sees it. Statements are constants, so that none is put together at run
+/// time; `$n` is the n-th parameter, and a parameter too many or too few is refused.
+pub trait Tx {
+    /// Runs a statement and answers how many rows it changed.
+    fn execute(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<usize, Fault>;
+
+    /// All rows of a statement, which carries its own LIMIT.
+    fn query(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<Vec<Row>, Fault>;
+
+    /// The first row, if there is one.
+    fn query_one(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<Option<Row>, Fault> {
+        Ok(self.query(sql, params)?.into_iter().next())
+    }
+}
+
+/// The database, open. Cheap to share behind an `Arc`; when the last one goes, what is queued is written and the file
+/// is left tidy.
+pub struct Store {
+    writer: writer::Writer,
+    readers: sqlite::Readers,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens (or makes) the database at `path` and brings its schema up to date in one transaction. A schema newer
+    /// than this program's is refused.
+    pub fn open(path: &Path, clock: &Clock) -> std::result::Result<Store, Fault> {
+        let mut connection = sqlite::Connection::open(path)?;
+        schema::bring_up_to_date(&mut connection, clock.now())?;
+        let readers = sqlite::Readers::open(path)?;
+        Ok(Store { writer: writer::Writer::start(connection)?, readers, path: path.to_owned() })
+    }
+
+    /// Runs `work` in a write transaction and answers once it is durable. `work` may run more than once, alone or in
+    /// one transaction with its neighbours, so it talks to nobody. When it answers an error, nothing of it stays.
+    pub fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
+        self.writer.write(work)
+    }
+
+    /// Runs `work` on a snapshot of the database.
+    pub fn read<T>(&self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        let mut connection = self.readers.connection().map_err(unavailable)?;
+        connection.snapshot(work)
+    }
+
+    /// Proves that the database takes writes and that its schema is this program's: for the readiness probe.
+    pub fn check_writable(&self, clock: &Clock) -> Result<()> {
+        let now = clock.now();
+        self.write(move |tx| schema::touch(tx, now))
+    }
+
+    /// What the writer has done so far, for the metrics.
+    pub fn figures(&self) -> &WriterFigures {
+        self.writer.figures()
+    }
+
+    /// Where the database lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A fault that may heal is told as "unavailable", so that the caller tries again; any other stays a fault.
+fn unavailable(fault: Fault) -> Error {
+    if fault.is_retryable() {
+        tracing::warn!(event = "store_unavailable", fault = %fault);
+        let detail = "The database cannot be used right now; nothing was changed. Try again shortly.".to_owned();
+        Refused::Unavailable { retry_after: 1, detail }.into()
+    } else {
+        fault.into()
+    }
+}
+
+/// A row that cannot be: what is stored does not read back as what was written.
+fn corrupt(what: &str) -> Fault {
+    Fault::bare(format!("the database holds a value that till did not write: {what}"))
+}

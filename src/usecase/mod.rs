@@ -1,1 +1,20 @@
-//! (to be written)
+//! What the appliance does, one verb a file. A use case is a function that is handed the [`App`](crate::app::App) first;
+//! where it talks to Stripe it is transaction, network, transaction, never network inside a transaction. Nothing here
+//! knows HTTP, HTML or SQL.
+
+mod books;
+mod told;
+
+pub mod buy;
+pub mod confirm;
+pub mod expire;
+pub mod export;
+pub mod grant;
+pub mod inbox;
+pub mod overview;
+pub mod receive;
+pub mod settle;
+pub mod sign_in;
+pub mod tokens;
+pub mod users;
+pub mod verify;

@@ -1,0 +1,54 @@
+//! Units come in: a paid pack, an allotment, a gift. And an operator's correction, which may take them out.
+
+use super::account::Draft;
+use super::{Account, Kind, Lot, Posting, Refusal, Timestamp, Units};
+
+/// A credit that opens a lot.
+#[derive(Clone, Debug)]
+pub struct Credit {
+    /// `Topup`, `Subscription` or `Grant`.
+    pub kind: Kind,
+    /// How many units.
+    pub units: Units,
+    /// What makes it happen once.
+    pub reason: String,
+    /// A sentence for people.
+    pub note: Option<String>,
+    /// When the lot expires.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Credits units. A debt is repaid first (rule 8); what is left of the credit is the new lot.
+pub fn credit(account: &Account, credit: Credit, at: Timestamp) -> Result<Posting, Refusal> {
+    let units = credit.units.count();
+    let repaid = account.debt().clamp(0, units);
+    let draft =
+        Draft { kind: credit.kind, reason: credit.reason, note: credit.note, lot: None, expires_at: credit.expires_at };
+    let mut posting = account.clone().append(units, draft, at)?;
+
+    posting.after.lots.push(Lot {
+        seq: posting.entry.seq,
+        units,
+        remaining: units.saturating_sub(repaid),
+        held: 0,
+        expired: 0,
+        expires_at: credit.expires_at,
+    });
+    Ok(posting)
+}
+
+/// Takes units out without a payment to reverse: an operator's negative grant, a plan's downgrade. Held units stay;
+/// what is spent already becomes a debt.
+pub fn correct(
+    account: &Account,
+    kind: Kind,
+    units: Units,
+    reason: String,
+    note: Option<String>,
+    at: Timestamp,
+) -> Result<Posting, Refusal> {
+    let draft = Draft { kind, reason, note, lot: None, expires_at: None };
+    let mut posting = account.clone().append(units.count().saturating_neg(), draft, at)?;
+    posting.after.take(units.count(), |_| true);
+    Ok(posting)
+}

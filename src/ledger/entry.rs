@@ -1,0 +1,191 @@
+//! One row of the ledger, its kinds, and the documented form that is hashed. An entry is never changed once made.
+
+use sha2::{Digest, Sha256};
+
+use super::Timestamp;
+
+/// A SHA-256 digest.
+pub type Hash = [u8; 32];
+
+/// Why units moved (contract, section 5, rule 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A pack was paid for.
+    Topup,
+    /// A plan's invoice was paid (or, negative, its money credit was given back).
+    Subscription,
+    /// The pipeline used units.
+    Spend,
+    /// An operator gave units, or corrected a balance.
+    Grant,
+    /// A payment was refunded, or a refund did not happen after all.
+    Refund,
+    /// A payment was disputed, or the dispute was won.
+    Dispute,
+    /// A lot's time was over.
+    Expiry,
+}
+
+impl Kind {
+    /// All kinds, for listings and checks.
+    pub const ALL: [Kind; 7] =
+        [Kind::Topup, Kind::Subscription, Kind::Spend, Kind::Grant, Kind::Refund, Kind::Dispute, Kind::Expiry];
+
+    /// The word that is stored and shown to programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Topup => "topup",
+            Kind::Subscription => "subscription",
+            Kind::Spend => "spend",
+            Kind::Grant => "grant",
+            Kind::Refund => "refund",
+            Kind::Dispute => "dispute",
+            Kind::Expiry => "expiry",
+        }
+    }
+
+    /// Reads the stored word.
+    pub fn parse(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// Whether a positive movement of this kind adds to "all units ever credited"; units that merely come back do not.
+    pub fn is_credit(self) -> bool {
+        matches!(self, Kind::Topup | Kind::Subscription | Kind::Grant)
+    }
+}
+
+/// One movement of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The account's number.
+    pub account: i64,
+    /// 1 for the account's first entry, then without a gap.
+    pub seq: i64,
+    /// Why units moved.
+    pub kind: Kind,
+    /// Units; negative when they leave. Never zero.
+    pub delta: i64,
+    /// The sum of all deltas up to and with this one.
+    pub balance_after: i64,
+    /// What makes it happen once: unique for this account for ever.
+    pub reason: String,
+    /// A sentence for people.
+    pub note: Option<String>,
+    /// The `seq` of the lot concerned: the one that a reversal's payment bought, or the one that expired.
+    pub lot: Option<i64>,
+    /// When the lot that this entry opened expires.
+    pub expires_at: Option<Timestamp>,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// The hash of the account's entry before this one; zeros before the first.
+    pub previous: Hash,
+}
+
+impl Entry {
+    /// SHA-256 over the canonical form: each field in the order of this type, led by the form's name, written as
+    /// `<length in bytes>:<text>,` (a netstring), an absent field as `-,`. Numbers are decimal, times milliseconds
+    /// since 1970, the hash before is lower-case hexadecimal.
+    pub fn hash(&self) -> Hash {
+        let mut digest = Sha256::new();
+        let mut field = |text: Option<&str>| match text {
+            Some(text) => {
+                digest.update(text.len().to_string());
+                digest.update(b":");
+                digest.update(text);
+                digest.update(b",");
+            }
+            None => digest.update(b"-,"),
+        };
+        field(Some("till-entry-1"));
+        field(Some(&self.account.to_string()));
+        field(Some(&self.seq.to_string()));
+        field(Some(self.kind.as_str()));
+        field(Some(&self.delta.to_string()));
+        field(Some(&self.balance_after.to_string()));
+        field(Some(&self.reason));
+        field(self.note.as_deref());
+        field(self.lot.map(|lot| lot.to_string()).as_deref());
+        field(self.expires_at.map(|at| at.millis().to_string()).as_deref());
+        field(Some(&self.created_at.millis().to_string()));
+        let previous: String = self.previous.iter().map(|byte| format!("{byte:02x}")).collect();
+        field(Some(&previous));
+        digest.finalize().into()
+    }
+
+    /// The entry's public id.
+    pub fn id(&self) -> String {
+        entry_id(self.account, self.seq)
+    }
+}
+
+/// The public id of an entry, and of the lot that it opened: nothing random is needed, the place in the books is unique.
+pub fn entry_id(account: i64, seq: i64) -> String {
+    format!("ent_{account}_{seq}")
+}
+
+/// Reads [`entry_id`] back: the account's number and the entry's place.
+pub fn parse_entry_id(text: &str) -> Option<(i64, i64)> {
+    let (account, seq) = text.strip_prefix("ent_")?.split_once('_')?;
+    let read = |digits: &str| digits.parse::<i64>().ok().filter(|n| *n > 0 && n.to_string() == digits);
+    Some((read(account)?, read(seq)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Entry {
+        Entry {
+            account: 7,
+            seq: 1,
+            kind: Kind::Topup,
+            delta: 100,
+            balance_after: 100,
+            reason: "topup_pi_1".into(),
+            note: None,
+            lot: None,
+            expires_at: None,
+            created_at: Timestamp::from_millis(1_790_000_000_000),
+            previous: [0; 32],
+        }
+    }
+
+    #[test]
+    fn the_canonical_form_is_the_documented_one() {
+        let zeros = "0".repeat(64);
+        let form = format!("12:till-entry-1,1:7,1:1,5:topup,3:100,3:100,10:topup_pi_1,-,-,-,13:1790000000000,64:{zeros},");
+        assert_eq!(entry().hash(), <Hash>::from(Sha256::digest(form.as_bytes())));
+    }
+
+    #[test]
+    fn every_field_is_in_the_hash() {
+        let base = entry().hash();
+        let changes: [fn(&mut Entry); 11] = [
+            |e| e.account = 8,
+            |e| e.seq = 2,
+            |e| e.kind = Kind::Grant,
+            |e| e.delta = 101,
+            |e| e.balance_after = 101,
+            |e| e.reason.push('x'),
+            |e| e.note = Some(String::new()),
+            |e| e.lot = Some(1),
+            |e| e.expires_at = Some(Timestamp::from_millis(1)),
+            |e| e.created_at = e.created_at.plus_millis(1),
+            |e| e.previous[31] = 1,
+        ];
+        for (i, change) in changes.into_iter().enumerate() {
+            let mut changed = entry();
+            change(&mut changed);
+            assert_ne!(changed.hash(), base, "field {i}");
+        }
+    }
+
+    #[test]
+    fn an_entry_id_reads_back_and_nothing_else_does() {
+        assert_eq!(parse_entry_id(&entry().id()), Some((7, 1)));
+        for bad in ["", "ent_7", "ent_7_1_2", "ent_07_1", "ent_-7_1", "ent_7_0", "lot_7_1", "ent_7_+1"] {
+            assert_eq!(parse_entry_id(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The rules of the books held against any sequence of moves, and told as rows. Tests only.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Move {
+    Credit { units: i64, lives: Option<i64> },
+    Spend { units: i64 },
+    Correct { units: i64 },
+    Reverse { payment: usize, take: i64 },
+    Hold { lot: usize, units: i64 },
+    Release { lot: usize },
+    Wait { millis: i64 },
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        3 => (1i64..200, proptest::option::of(1i64..50)).prop_map(|(units, lives)| Move::Credit { units, lives }),
+        4 => (1i64..150).prop_map(|units| Move::Spend { units }),
+        1 => (1i64..100).prop_map(|units| Move::Correct { units }),
+        3 => (0usize..8, 0i64..250).prop_map(|(payment, take)| Move::Reverse { payment, take }),
+        1 => (0usize..8, 1i64..50).prop_map(|(lot, units)| Move::Hold { lot, units }),
+        1 => (0usize..8).prop_map(|lot| Move::Release { lot }),
+        2 => (1i64..40).prop_map(|millis| Move::Wait { millis }),
+    ]
+}
+
+/// A ledger kept by the rules alone, beside the one under test.
+struct Books {
+    account: Account,
+    entries: Vec<Entry>,
+    payments: Vec<Payment>,
+    now: Timestamp,
+}
+
+impl Books {
+    fn open() -> Books {
+        Books { account: Account::open(1), entries: vec![], payments: vec![], now: Timestamp::from_millis(1000) }
+    }
+
+    fn post(&mut self, posting: Posting) {
+        let before = self.account.remaining;
+        assert_eq!(posting.entry.balance_after, before + posting.entry.delta, "rule 1: running balance");
+        self.account = posting.after;
+        self.entries.push(posting.entry);
+    }
+
+    fn expire_due(&mut self) {
+        while let Some(posting) = expire(&self.account, self.now) {
+            self.post(posting.unwrap());
+        }
+        assert!(!due(&self.account, self.now));
+    }
+
+    fn make(&mut self, step: Move) {
+        self.expire_due();
+        let (available, reason) = (self.account.available(self.now), format!("r_{}", self.entries.len()));
+        match step {
+            Move::Credit { units, lives } => {
+                let debt = self.account.debt();
+                let expires_at = lives.map(|millis| self.now.plus_millis(millis));
+                let units = Units::new(units).unwrap();
+                let posting =
+                    credit(&self.account, Credit { kind: Kind::Topup, units, reason, note: None, expires_at }, self.now)
+                        .unwrap();
+                let (gave, lot) = (units.count(), posting.entry.seq);
+                self.post(posting);
+                self.payments.push(Payment { lot, gave, taken: 0 });
+                assert_eq!(self.account.debt(), (debt - gave).max(0), "rule 8: a credit repays the debt first");
+            }
+            Move::Spend { units } => {
+                let wanted = Spend { units: Units::new(units).unwrap(), reason, note: None };
+                match spend(&self.account, wanted, self.now) {
+                    Ok(posting) => {
+                        assert!(available >= units, "rule 2: only what is available");
+                        self.check_order(&posting);
+                        self.post(posting);
+                        assert!(self.account.remaining >= 0, "rule 2: never below zero by spending");
+                    }
+                    Err(refusal) => {
+                        assert_eq!(refusal, Refusal::InsufficientUnits { required: units, available });
+                        assert!(available < units);
+                    }
+                }
+            }
+            Move::Correct { units } => {
+                let posting =
+                    correct(&self.account, Kind::Grant, Units::new(units).unwrap(), reason, None, self.now).unwrap();
+                self.post(posting);
+            }
+            Move::Reverse { payment, take } => self.reverse(payment, take, reason),
+            Move::Hold { lot, units } => {
+                let now = self.now;
+                if let Some(lot) = self.account.lots.get_mut(lot).filter(|lot| lot.free() >= units && !lot.is_over(now))
+                    && available >= units
+                {
+                    lot.held += units;
+                    self.account.held += units;
+                }
+            }
+            Move::Release { lot } => {
+                let debt = self.account.debt();
+                if let Some(lot) = self.account.lots.get_mut(lot).filter(|_| debt == 0) {
+                    self.account.held -= lot.held;
+                    lot.held = 0;
+                }
+            }
+            Move::Wait { millis } => self.now = self.now.plus_millis(millis),
+        }
+    }
+
+    fn reverse(&mut self, payment: usize, take: i64, reason: String) {
+        let Some(&payment_before) = self.payments.get(payment) else { return };
+        let own = self.account.lots.iter().find(|lot| lot.seq == payment_before.lot).unwrap().free();
+        let wanted = Reversal { kind: Kind::Refund, take, reason, note: None };
+        let Some(posting) = reverse(&self.account, payment_before, wanted, self.now).unwrap() else { return };
+        let delta = posting.entry.delta;
+        self.post(posting);
+        let taken = payment_before.taken - delta;
+        assert!((0..=payment_before.gave).contains(&taken), "rule 7: never more than it gave");
+        self.payments[payment].taken = taken;
+        if delta < 0 {
+            let left = self.account.lots.iter().find(|lot| lot.seq == payment_before.lot).unwrap().free();
+            assert_eq!(left, (own + delta).max(0), "rule 8: first from the payment's own lot");
+        }
+    }
+
+    /// Rule 9: no lot is touched while one that comes before it still has free units.
+    fn check_order(&self, posting: &Posting) {
+        let mut order: Vec<_> = posting.after.lots.iter().filter(|lot| !lot.is_over(self.now)).collect();
+        order.sort_by_key(|lot| (lot.expires_at.is_none(), lot.expires_at, lot.seq));
+        let touched = |lot: &Lot| self.account.lots.iter().any(|b| b.seq == lot.seq && b.remaining != lot.remaining);
+        if let Some(last) = order.iter().rposition(|lot| touched(lot)) {
+            assert!(order[..last].iter().all(|lot| lot.free() == 0), "rule 9: {order:?}");
+        }
+    }
+
+    fn check(&self) {
+        let account = &self.account;
+        let in_lots: i64 = account.lots.iter().map(|lot| lot.remaining).sum();
+        assert_eq!(account.remaining, self.entries.iter().map(|e| e.delta).sum::<i64>(), "rule 1");
+        assert_eq!(account.held, account.lots.iter().map(|lot| lot.held).sum::<i64>());
+        assert_eq!(account.remaining, in_lots - account.debt());
+        assert!(account.debt() >= 0, "units out of nowhere");
+        let free: i64 = account.lots.iter().map(Lot::free).sum();
+        assert!(account.debt() == 0 || free == 0, "a debt beside free units: {account:?}");
+        for lot in &account.lots {
+            assert!(0 <= lot.held && lot.held <= lot.remaining, "{lot:?}");
+        }
+        let mut reasons: Vec<_> = self.entries.iter().map(|e| &e.reason).collect();
+        reasons.sort();
+        reasons.dedup();
+        assert_eq!(reasons.len(), self.entries.len(), "rule 3: a reason is unique");
+        let mut chain = Chain::start(1);
+        self.entries.iter().for_each(|entry| chain.follow(entry).unwrap());
+        assert_eq!(
+            (chain.remaining, chain.credited, chain.head),
+            (account.remaining, account.credited, account.head),
+            "rule 10"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_moves_keeps_the_rules(moves in proptest::collection::vec(any_move(), 1..40)) {
+        let mut books = Books::open();
+        for step in moves {
+            books.make(step);
+            books.check();
+        }
+    }
+
+    /// Rule 10: whatever is changed, removed or moved in the middle, the walk breaks or ends elsewhere.
+    #[test]
+    fn no_tampering_passes(
+        moves in proptest::collection::vec(any_move(), 5..30),
+        victim in any::<prop::sample::Index>(),
+        how in 0u8..5,
+    ) {
+        let mut books = Books::open();
+        moves.into_iter().for_each(|step| books.make(step));
+        prop_assume!(books.entries.len() > 1);
+        let at = victim.index(books.entries.len());
+        let honest = books.account.head;
+        let mut entries = books.entries;
+        match how {
+            0 => entries[at].delta += 1,
+            1 => { entries[at].delta += 1; entries[at..].iter_mut().for_each(|e| e.balance_after += 1); }
+            2 => { entries.remove(at); }
+            3 => { let copy = entries[at].clone(); entries.insert(at, copy); }
+            _ => entries[at].reason.push('x'),
+        }
+        let mut chain = Chain::start(1);
+        let walked = entries.iter().try_for_each(|entry| chain.follow(entry));
+        prop_assert!(walked.is_err() || chain.head != honest);
+    }
+}

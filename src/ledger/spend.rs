@@ -1,0 +1,29 @@
+//! Units are used. Never more than are available, whatever else happens.
+
+use super::account::Draft;
+use super::{Account, Kind, Posting, Refusal, Timestamp, Units};
+
+/// A use of units.
+#[derive(Clone, Debug)]
+pub struct Spend {
+    /// How many units.
+    pub units: Units,
+    /// What makes it happen once: `spend_<key>`.
+    pub reason: String,
+    /// A sentence for people.
+    pub note: Option<String>,
+}
+
+/// Spends units, soonest-expiring lot first, then oldest (rules 2 and 9).
+pub fn spend(account: &Account, spend: Spend, at: Timestamp) -> Result<Posting, Refusal> {
+    let units = spend.units.count();
+    let available = account.available(at);
+    if available < units {
+        return Err(Refusal::InsufficientUnits { required: units, available });
+    }
+
+    let draft = Draft { kind: Kind::Spend, reason: spend.reason, note: spend.note, lot: None, expires_at: None };
+    let mut posting = account.clone().append(units.saturating_neg(), draft, at)?;
+    posting.after.take(units, |lot| !lot.is_over(at));
+    Ok(posting)
+}

@@ -1,0 +1,94 @@
+//! What is counted, for `GET /metrics` in Prometheus' text format. Names begin with `till_` and carry their unit.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::error::Fault;
+use crate::store::WriterFigures;
+
+/// An event of Stripe's, as it was received.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EventLabels {
+    /// Stripe's type; `other` for one that till does nothing with.
+    pub kind: String,
+    /// What became of it.
+    pub status: &'static str,
+}
+
+/// A movement of units.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct KindLabels {
+    /// The ledger's kind, or the inbox's status.
+    pub kind: &'static str,
+}
+
+/// A request that was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// `GET`.
+    pub method: String,
+    /// The route's pattern, never the path: paths hold ids.
+    pub route: String,
+    /// The status.
+    pub status: u16,
+}
+
+/// All counters of one appliance.
+pub struct Metrics {
+    registry: Registry,
+    /// Events received.
+    pub webhook_events: Family<EventLabels, Counter>,
+    /// Webhooks refused for their signature or their form.
+    pub webhook_rejected: Counter,
+    /// Units that came in, by kind.
+    pub units_credited: Family<KindLabels, Counter>,
+    /// Units that went out by use.
+    pub units_spent: Counter,
+    /// Events in the inbox, by status; read when asked.
+    pub inbox_events: Family<KindLabels, Gauge>,
+    /// Requests answered and how long it took.
+    pub requests: Family<RequestLabels, Histogram>,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new(writer: &WriterFigures) -> Metrics {
+        let mut registry = Registry::with_prefix("till");
+        let requests: Family<RequestLabels, Histogram> = Family::new_with_constructor(request_buckets);
+        let metrics = Metrics {
+            webhook_events: Family::default(),
+            webhook_rejected: Counter::default(),
+            units_credited: Family::default(),
+            units_spent: Counter::default(),
+            inbox_events: Family::default(),
+            requests,
+            registry: Registry::default(),
+        };
+        registry.register("webhook_events", "Stripe's events received", metrics.webhook_events.clone());
+        registry.register("webhook_rejected", "Webhooks refused", metrics.webhook_rejected.clone());
+        registry.register("units_credited", "Units credited", metrics.units_credited.clone());
+        registry.register("units_spent", "Units spent", metrics.units_spent.clone());
+        registry.register("inbox_events", "Events in the inbox", metrics.inbox_events.clone());
+        registry.register("http_request_seconds", "Requests answered", metrics.requests.clone());
+        registry.register("commit_seconds", "Durable commits", writer.commit_seconds.clone());
+        registry.register("commit_writes", "Writes in one commit", writer.commit_writes.clone());
+        registry.register("commit_failures", "Commits that failed", writer.commit_failures.clone());
+        Metrics { registry, ..metrics }
+    }
+
+    /// Prometheus' text.
+    pub fn text(&self) -> Result<String, Fault> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).map_err(|cause| Fault::new("cannot write the metrics", cause))?;
+        Ok(text)
+    }
+}
+
+fn request_buckets() -> Histogram {
+    Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
+}

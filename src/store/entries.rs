@@ -1,0 +1,179 @@
+//! The books: accounts, entries, lots. The only place that stores a balance, and it stores only what `ledger` decided.
+
+use super::{Row, Tx, corrupt};
+use crate::clock::Timestamp;
+use crate::error::{Fault, Result};
+use crate::ledger::{Account, Entry, Kind, Lot, Posting};
+
+/// An account with its open lots, and the lot `also`, open or not.
+pub fn load(tx: &mut dyn Tx, number: i64, also: Option<i64>) -> Result<Account> {
+    const ACCOUNT: &str = "SELECT remaining, held, credited, entries, head FROM accounts WHERE account = $1";
+    const LOTS: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
+        WHERE account = $1 AND (remaining > 0 OR seq = $2) ORDER BY seq LIMIT 100000";
+    let row = tx.query_one(ACCOUNT, &[number.into()])?;
+    let row = row.ok_or_else(|| Fault::bare(format!("account {number} is missing")))?;
+    let lots = tx.query(LOTS, &[number.into(), also.unwrap_or(0).into()])?;
+    Ok(Account {
+        number,
+        remaining: row.int(0)?,
+        held: row.int(1)?,
+        credited: row.int(2)?,
+        entries: row.int(3)?,
+        head: row.hash(4)?,
+        lots: lots.iter().map(lot).collect::<std::result::Result<_, Fault>>()?,
+    })
+}
+
+/// Stores a posting: the entry, the account, the lots that changed. `false` when the account has an entry with this
+/// reason already; then nothing is stored.
+pub fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting) -> Result<bool> {
+    const ADD: &str = "INSERT INTO entries
+        (account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (account, reason) DO NOTHING";
+    const MOVE: &str = "UPDATE accounts SET remaining = $3, credited = $4, entries = $5, head = $6, next_expiry = $7
+        WHERE account = $1 AND entries = $2";
+    let (entry, after) = (&posting.entry, &posting.after);
+    let added = tx.execute(
+        ADD,
+        &[
+            entry.account.into(),
+            entry.seq.into(),
+            entry.kind.as_str().into(),
+            entry.delta.into(),
+            entry.balance_after.into(),
+            (&entry.reason).into(),
+            entry.note.as_deref().into(),
+            entry.lot.into(),
+            entry.expires_at.into(),
+            entry.created_at.into(),
+            (&entry.previous).into(),
+        ],
+    )?;
+    if added == 0 {
+        return Ok(false);
+    }
+    let moved = tx.execute(
+        MOVE,
+        &[
+            after.number.into(),
+            before.entries.into(),
+            after.remaining.into(),
+            after.credited.into(),
+            after.entries.into(),
+            (&after.head).into(),
+            after.next_expiry().into(),
+        ],
+    )?;
+    if moved != 1 {
+        return Err(Fault::bare(format!("account {} moved meanwhile", after.number)).retryable().into());
+    }
+    store_lots(tx, before, after)?;
+    Ok(true)
+}
+
+fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account) -> Result<()> {
+    const OPEN: &str = "INSERT INTO lots (account, seq, units, remaining, held, expired, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    const CHANGE: &str = "UPDATE lots SET remaining = $3, held = $4, expired = $5 WHERE account = $1 AND seq = $2";
+    for lot in &after.lots {
+        let (account, seq) = (after.number.into(), lot.seq.into());
+        let (remaining, held, expired) = (lot.remaining.into(), lot.held.into(), lot.expired.into());
+        match before.lots.iter().find(|old| old.seq == lot.seq) {
+            Some(old) if old == lot => {}
+            Some(_) => {
+                tx.execute(CHANGE, &[account, seq, remaining, held, expired])?;
+            }
+            None => {
+                let (units, expires_at) = (lot.units.into(), lot.expires_at.into());
+                tx.execute(OPEN, &[account, seq, units, remaining, held, expired, expires_at])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The entry that a reason names, if it was made.
+pub fn by_reason(tx: &mut dyn Tx, account: i64, reason: &str) -> Result<Option<Entry>> {
+    const FIND: &str = "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+        FROM entries WHERE account = $1 AND reason = $2";
+    Ok(tx.query_one(FIND, &[account.into(), reason.into()])?.as_ref().map(entry).transpose()?)
+}
+
+/// Entries before the one with number `before`, newest first.
+pub fn newest(tx: &mut dyn Tx, account: i64, before: i64, limit: i64) -> Result<Vec<Entry>> {
+    const PAGE: &str = "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+        FROM entries WHERE account = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    collect(tx.query(PAGE, &[account.into(), before.into(), limit.into()])?)
+}
+
+/// All entries in the order of accounts and of time, after the given place: for proof and export, page by page.
+pub fn after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Entry>> {
+    const PAGE: &str = "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+        FROM entries WHERE (account, seq) > ($1, $2) ORDER BY account, seq LIMIT $3";
+    collect(tx.query(PAGE, &[account.into(), seq.into(), limit.into()])?)
+}
+
+/// Units spent for each day since `since`, by the day's number (milliseconds since 1970 ÷ 86,400,000), oldest first.
+pub fn spent_by_day(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<Vec<(i64, i64)>> {
+    const DAYS: &str = "SELECT created_at / 86400000, CAST(SUM(-delta) AS INTEGER) FROM entries
+        WHERE account = $1 AND kind = 'spend' AND created_at >= $2
+        GROUP BY created_at / 86400000 ORDER BY created_at / 86400000 LIMIT 400";
+    let rows = tx.query(DAYS, &[account.into(), since.into()])?;
+    Ok(rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// Accounts of which a lot is over at `at`.
+pub fn accounts_to_expire(tx: &mut dyn Tx, at: Timestamp, limit: i64) -> Result<Vec<i64>> {
+    const DUE: &str = "SELECT account FROM accounts WHERE next_expiry IS NOT NULL AND next_expiry <= $1
+        ORDER BY next_expiry, account LIMIT $2";
+    let rows = tx.query(DUE, &[at.into(), limit.into()])?;
+    Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// Accounts after the one given, in order: for the proof.
+pub fn accounts_after(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<i64>> {
+    const PAGE: &str = "SELECT account FROM accounts WHERE account > $1 ORDER BY account LIMIT $2";
+    let rows = tx.query(PAGE, &[account.into(), limit.into()])?;
+    Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// Payments of an account whose entry is missing or gave something else: for the proof. Answers their references.
+pub fn payments_without_entry(tx: &mut dyn Tx, account: i64) -> Result<Vec<String>> {
+    const LOST: &str = "SELECT p.reference FROM payments p
+        LEFT JOIN entries e ON e.account = p.account AND e.seq = p.lot
+        WHERE p.account = $1 AND (e.seq IS NULL OR e.delta <> p.gave) ORDER BY p.reference LIMIT 100";
+    let rows = tx.query(LOST, &[account.into()])?;
+    Ok(rows.iter().map(|row| row.text(0)).collect::<std::result::Result<_, Fault>>()?)
+}
+
+fn collect(rows: Vec<Row>) -> Result<Vec<Entry>> {
+    Ok(rows.iter().map(entry).collect::<std::result::Result<_, Fault>>()?)
+}
+
+fn entry(row: &Row) -> std::result::Result<Entry, Fault> {
+    let kind = row.text(2)?;
+    Ok(Entry {
+        account: row.int(0)?,
+        seq: row.int(1)?,
+        kind: Kind::parse(&kind).ok_or_else(|| corrupt(&kind))?,
+        delta: row.int(3)?,
+        balance_after: row.int(4)?,
+        reason: row.text(5)?,
+        note: row.text_or_null(6)?,
+        lot: row.int_or_null(7)?,
+        expires_at: row.time_or_null(8)?,
+        created_at: row.time(9)?,
+        previous: row.hash(10)?,
+    })
+}
+
+fn lot(row: &Row) -> std::result::Result<Lot, Fault> {
+    Ok(Lot {
+        seq: row.int(0)?,
+        units: row.int(1)?,
+        remaining: row.int(2)?,
+        held: row.int(3)?,
+        expired: row.int(4)?,
+        expires_at: row.time_or_null(5)?,
+    })
+}

@@ -1,0 +1,40 @@
+//! One appliance on one database: a lock beside the file that says who holds it. (Not on the file itself: closing any
+//! handle on it would drop SQLite's own locks, "How To Corrupt An SQLite Database File".)
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use crate::clock::{Clock, rfc3339};
+use crate::error::Fault;
+
+/// Held while the appliance runs; the operating system lets go of it when the process ends, however it ends.
+pub struct Lock(#[allow(dead_code, reason = "kept open: closing it releases the lock")] File);
+
+impl Lock {
+    /// Takes the lock of the database at `path`, or says which process holds it.
+    pub fn take(path: &Path, clock: &Clock) -> Result<Lock, Fault> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let cannot = |what: &str| format!("cannot {what} the lock file {}", Path::new(&name).display());
+        let opened = File::options().read(true).write(true).create(true).truncate(false).open(&name);
+        let mut file = opened.map_err(|cause| Fault::new(cannot("open"), cause))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _unreadable = (&file).take(300).read_to_string(&mut holder);
+                return Err(Fault::bare(format!(
+                    "the database {} is in use by {}: stop that one first, or name another database",
+                    path.display(),
+                    if holder.trim().is_empty() { "another till" } else { holder.trim() }
+                )));
+            }
+            Err(TryLockError::Error(cause)) => return Err(Fault::new(cannot("take"), cause)),
+        }
+        let holder = format!("till serve, process {}, since {}\n", std::process::id(), rfc3339(clock.now()));
+        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
+        written.map_err(|cause| Fault::new(cannot("write"), cause))?;
+        Ok(Lock(file))
+    }
+}

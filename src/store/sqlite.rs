@@ -1,0 +1,235 @@
+//! SQLite, and the only file that names its driver. Connections are opened for durability: write-ahead log,
+//! `synchronous=FULL` (a commit is on the disk when it returns, "Pragma statements supported by SQLite"), foreign keys on.
+
+use std::path::Path;
+use std::time::Duration;
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::types::ValueRef;
+use rusqlite::{ErrorCode, OpenFlags, ToSql};
+
+use super::value::Cell;
+use super::{Row, Tx, Value, unavailable};
+use crate::error::{Fault, Result};
+
+type Outcome<T> = std::result::Result<T, Fault>;
+
+/// How long a statement waits for another process that holds the database.
+const BUSY: Duration = Duration::from_secs(2);
+/// How long a reader waits for a free connection.
+const READER_WAIT: Duration = Duration::from_secs(2);
+const READERS: u32 = 4;
+/// Marks the file as ours ("till"), for `file` and for whoever opens it by mistake.
+const APPLICATION_ID: i32 = 0x7469_6c6c;
+
+/// The writer's connection.
+pub(super) struct Connection(rusqlite::Connection);
+
+impl Connection {
+    pub(super) fn open(path: &Path) -> Outcome<Connection> {
+        let open = || -> rusqlite::Result<Connection> {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+            connection.busy_timeout(BUSY)?;
+            connection.set_prepared_statement_cache_capacity(128);
+            let marked: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+            if marked != APPLICATION_ID {
+                connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+            }
+            let _mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            // Large checkpoints: each page is copied back once for many commits.
+            connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+            Ok(Connection(connection))
+        };
+        open().map_err(|cause| fault(&format!("cannot open the database {}", path.display()), cause))
+    }
+
+    pub(super) fn begin(&self) -> Outcome<()> {
+        self.run("BEGIN IMMEDIATE")
+    }
+
+    pub(super) fn commit(&self) -> Outcome<()> {
+        self.run("COMMIT")
+    }
+
+    /// Ends the transaction, if there still is one, without a trace.
+    pub(super) fn rollback(&self) {
+        if self.is_open()
+            && let Err(fault) = self.run("ROLLBACK")
+        {
+            tracing::error!(event = "rollback_failed", fault = %fault);
+        }
+    }
+
+    pub(super) fn savepoint(&self) -> Outcome<()> {
+        self.run("SAVEPOINT job")
+    }
+
+    pub(super) fn keep(&self) -> Outcome<()> {
+        self.run("RELEASE job")
+    }
+
+    pub(super) fn undo(&self) -> Outcome<()> {
+        self.run("ROLLBACK TO job")?;
+        self.run("RELEASE job")
+    }
+
+    /// Whether a transaction is under way. A full disk or an I/O error ends it by itself.
+    pub(super) fn is_open(&self) -> bool {
+        !self.0.is_autocommit()
+    }
+
+    /// The schema text, or a migration: many statements at once.
+    pub(super) fn run_script(&self, script: &str) -> Outcome<()> {
+        self.0.execute_batch(script).map_err(|cause| fault("cannot change the schema", cause))
+    }
+
+    /// Moves the log into the database: called when the writer has nothing left to do.
+    pub(super) fn tidy(&self) {
+        if let Err(cause) = self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(event = "checkpoint_failed", cause = %cause);
+        }
+    }
+
+    fn run(&self, sql: &'static str) -> Outcome<()> {
+        self.0.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(|_| ()).map_err(|cause| fault(sql, cause))
+    }
+}
+
+impl Tx for Connection {
+    fn execute(&mut self, sql: &'static str, params: &[Value<'_>]) -> Outcome<usize> {
+        execute(&self.0, sql, params)
+    }
+
+    fn query(&mut self, sql: &'static str, params: &[Value<'_>]) -> Outcome<Vec<Row>> {
+        query(&self.0, sql, params)
+    }
+}
+
+/// Read-only connections.
+pub(super) struct Readers(r2d2::Pool<SqliteConnectionManager>);
+
+impl Readers {
+    pub(super) fn open(path: &Path) -> Outcome<Readers> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
+            connection.busy_timeout(BUSY)?;
+            connection.set_prepared_statement_cache_capacity(64);
+            connection.pragma_update(None, "query_only", true)
+        });
+        let build = r2d2::Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(READER_WAIT)
+            .build(manager);
+        Ok(Readers(build.map_err(|cause| Fault::new(format!("cannot read the database {}", path.display()), cause))?))
+    }
+
+    pub(super) fn connection(&self) -> Outcome<Reader> {
+        let connection = self.0.get().map_err(|cause| Fault::new("no connection to read with", cause).retryable())?;
+        Ok(Reader(connection))
+    }
+}
+
+/// A read-only connection on loan.
+pub(super) struct Reader(r2d2::PooledConnection<SqliteConnectionManager>);
+
+impl Reader {
+    /// Runs `work` inside one deferred transaction, and ends it whatever happens: the pool does not look at what it
+    /// gets back.
+    pub(super) fn snapshot<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        let begun = self.0.unchecked_transaction().map_err(|cause| unavailable(fault("BEGIN", cause)))?;
+        let result = work(&mut Snapshot(&begun));
+        // Dropping the transaction rolls it back, also when `work` panicked.
+        drop(begun);
+        result
+    }
+}
+
+struct Snapshot<'a>(&'a rusqlite::Connection);
+
+impl Tx for Snapshot<'_> {
+    fn execute(&mut self, sql: &'static str, _params: &[Value<'_>]) -> Outcome<usize> {
+        Err(Fault::bare(format!("a write on a read-only connection: {sql}")))
+    }
+
+    fn query(&mut self, sql: &'static str, params: &[Value<'_>]) -> Outcome<Vec<Row>> {
+        query(self.0, sql, params)
+    }
+}
+
+fn execute(connection: &rusqlite::Connection, sql: &'static str, params: &[Value<'_>]) -> Outcome<usize> {
+    let mut statement = connection.prepare_cached(sql).map_err(|cause| fault(sql, cause))?;
+    bind(&mut statement, sql, params)?;
+    statement.raw_execute().map_err(|cause| fault(sql, cause))
+}
+
+fn query(connection: &rusqlite::Connection, sql: &'static str, params: &[Value<'_>]) -> Outcome<Vec<Row>> {
+    let mut statement = connection.prepare_cached(sql).map_err(|cause| fault(sql, cause))?;
+    bind(&mut statement, sql, params)?;
+    let columns = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(|cause| fault(sql, cause))? {
+        let cells = (0..columns).map(|column| row.get_ref(column).map_err(|cause| fault(sql, cause)).and_then(cell));
+        found.push(Row(cells.collect::<Outcome<_>>()?));
+    }
+    Ok(found)
+}
+
+/// Binds by the number in the parameter's name: to SQLite `$2` is a name, numbered by first appearance, so binding by
+/// position would swap `SET balance = balance - $2 WHERE id = $1` without an error.
+fn bind(statement: &mut rusqlite::Statement<'_>, sql: &str, params: &[Value<'_>]) -> Outcome<()> {
+    let mut used = 0usize;
+    for place in 1..=statement.parameter_count() {
+        let number = statement.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
+        let value = number.and_then(|number| params.get(number.checked_sub(1)?));
+        let value = value.ok_or_else(|| Fault::bare(format!("parameter {place} has no value: {sql}")))?;
+        statement.raw_bind_parameter(place, Bound(*value)).map_err(|cause| fault(sql, cause))?;
+        used += 1;
+    }
+    if used == params.len() { Ok(()) } else { Err(Fault::bare(format!("{} values for {used} parameters: {sql}", params.len()))) }
+}
+
+struct Bound<'a>(Value<'a>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok(rusqlite::types::ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Int(number) => ValueRef::Integer(number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn cell(value: ValueRef<'_>) -> Outcome<Cell> {
+    Ok(match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Int(number),
+        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Cell::Blob(bytes.to_vec()),
+        ValueRef::Real(_) => return Err(Fault::bare("a number in the database is not whole")),
+    })
+}
+
+/// A failed statement. What another process, a full disk or a read-only mount causes may heal by itself.
+fn fault(what: &str, cause: rusqlite::Error) -> Fault {
+    let heals = matches!(
+        cause.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+        )
+    );
+    let fault = Fault::new(what, cause);
+    if heals { fault.retryable() } else { fault }
+}

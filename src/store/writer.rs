@@ -1,0 +1,200 @@
+//! The one thread that writes. It gathers whatever waits into one transaction (group commit): one flush of the disk
+//! serves many. Each job stands alone: its refusal, fault or panic undoes only itself, and nobody is answered before
+//! the commit that holds their work is durable.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::histogram::Histogram;
+
+use super::sqlite::Connection;
+use super::{Tx, unavailable};
+use crate::clock::Deadline;
+use crate::error::{Error, Fault, Refused, Result};
+
+/// Jobs that may wait; more are refused at once.
+const QUEUE: usize = 1024;
+/// Jobs in one transaction.
+const BATCH: usize = 256;
+
+/// What the writer has done since it started, for the metrics.
+#[derive(Clone)]
+pub struct WriterFigures {
+    /// How long it took from a batch's begin to its durable end.
+    pub commit_seconds: Histogram,
+    /// How many jobs one commit held.
+    pub commit_writes: Histogram,
+    /// Commits that failed.
+    pub commit_failures: Counter,
+}
+
+impl WriterFigures {
+    fn new() -> WriterFigures {
+        WriterFigures {
+            commit_seconds: Histogram::new([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
+            commit_writes: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
+            commit_failures: Counter::default(),
+        }
+    }
+}
+
+/// The handle to the writer thread.
+pub(super) struct Writer {
+    queue: Option<SyncSender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+    figures: WriterFigures,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> std::result::Result<Writer, Fault> {
+        let (queue, jobs) = sync_channel(QUEUE);
+        let figures = WriterFigures::new();
+        let kept = figures.clone();
+        let thread = std::thread::Builder::new()
+            .name("till-writer".into())
+            .spawn(move || run(connection, &jobs, &kept))
+            .map_err(|cause| Fault::new("cannot start the writer thread", cause))?;
+        Ok(Writer { queue: Some(queue), thread: Some(thread), figures })
+    }
+
+    pub(super) fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        let job: Box<dyn Job> = Box::new(Pending { work, result: None, reply });
+        let queue = self.queue.as_ref().ok_or_else(|| Fault::bare("the writer has stopped"))?;
+        queue.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => Error::from(Refused::Unavailable {
+                retry_after: 1,
+                detail: format!("{QUEUE} writes are waiting already. Nothing was changed; try again shortly."),
+            }),
+            TrySendError::Disconnected(_) => Fault::bare("the writer has stopped").into(),
+        })?;
+        answer.recv().map_err(|_| Fault::bare("the writer ended before it answered"))?
+    }
+
+    pub(super) fn figures(&self) -> &WriterFigures {
+        &self.figures
+    }
+}
+
+impl Drop for Writer {
+    /// Finishes what is queued, then leaves.
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+/// A piece of work and whoever waits for it.
+trait Job: Send {
+    /// Does the work inside the transaction under way; `false` when it must be undone.
+    fn run(&mut self, tx: &mut dyn Tx) -> bool;
+    /// Hands the result over: what the work answered, or the fault that undid it.
+    fn answer(self: Box<Self>, undone_by: Option<Error>);
+}
+
+struct Pending<T, F> {
+    work: F,
+    result: Option<Result<T>>,
+    reply: SyncSender<Result<T>>,
+}
+
+impl<T, F> Job for Pending<T, F>
+where
+    T: Send,
+    F: FnMut(&mut dyn Tx) -> Result<T> + Send,
+{
+    fn run(&mut self, tx: &mut dyn Tx) -> bool {
+        let result = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)));
+        let result = result.unwrap_or_else(|_| Err(Fault::bare("a write panicked; nothing of it was kept").into()));
+        let kept = result.is_ok();
+        self.result = Some(result);
+        kept
+    }
+
+    fn answer(self: Box<Self>, undone_by: Option<Error>) {
+        let result = match (undone_by, self.result) {
+            // What the work itself met says more than "the transaction was lost".
+            (Some(_), Some(Err(own))) => Err(own),
+            (Some(error), _) => Err(error),
+            (None, Some(result)) => result,
+            (None, None) => Err(Fault::bare("a write was not run").into()),
+        };
+        let healed = result.map_err(|error| match error {
+            Error::Fault(fault) => unavailable(fault),
+            refused @ Error::Refused(_) => refused,
+        });
+        // Whoever asked may have gone; the work is done all the same.
+        let _gone = self.reply.send(healed);
+    }
+}
+
+type Batch = Vec<Box<dyn Job>>;
+
+fn run(mut connection: Connection, jobs: &Receiver<Box<dyn Job>>, figures: &WriterFigures) {
+    while let Ok(first) = jobs.recv() {
+        let mut batch = vec![first];
+        batch.extend(jobs.try_iter().take(BATCH - 1));
+        commit(&mut connection, batch, figures);
+    }
+    connection.tidy();
+}
+
+/// One transaction for the batch. Where it fails as a whole, each job is tried alone, so that the one that broke it
+/// answers for itself.
+fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures) {
+    let started = Deadline::after(std::time::Duration::ZERO);
+    if let Err(fault) = connection.begin() {
+        return batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
+    }
+    let ran = match batch.as_mut_slice() {
+        [job] => {
+            let kept = job.run(connection);
+            if kept || connection.is_open() { Ok(kept) } else { Err(Fault::bare("the transaction was lost").retryable()) }
+        }
+        jobs => run_apart(connection, jobs).map(|()| true),
+    };
+    let ended = ran.and_then(|keep| if keep { connection.commit() } else { Ok(connection.rollback()) });
+    match ended {
+        Ok(()) => {
+            figures.commit_seconds.observe(started.elapsed().as_secs_f64());
+            figures.commit_writes.observe(u32::try_from(batch.len()).unwrap_or(u32::MAX).into());
+            batch.into_iter().for_each(|job| job.answer(None));
+        }
+        Err(fault) => {
+            connection.rollback();
+            figures.commit_failures.inc();
+            if batch.len() == 1 {
+                batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
+            } else {
+                batch.into_iter().for_each(|job| commit(connection, vec![job], figures));
+            }
+        }
+    }
+}
+
+/// Runs each job behind its own savepoint. An error means that the whole transaction is lost.
+fn run_apart(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> std::result::Result<(), Fault> {
+    for job in jobs {
+        connection.savepoint()?;
+        let kept = job.run(connection);
+        if !connection.is_open() {
+            return Err(Fault::bare("the transaction was lost").retryable());
+        }
+        if kept { connection.keep()? } else { connection.undo()? }
+    }
+    Ok(())
+}
+
+/// The same fault for each of several who wait.
+fn again(fault: &Fault) -> Fault {
+    let copy = Fault::bare(fault.to_string());
+    if fault.is_retryable() { copy.retryable() } else { copy }
+}

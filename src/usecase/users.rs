@@ -1,0 +1,163 @@
+//! Users as the pipeline and the operator know them: made, read, listed, with what they have.
+
+use crate::app::App;
+use crate::catalog::{Catalog, Plan};
+use crate::clock::Timestamp;
+use crate::error::{Refused, Result};
+use crate::id::UserId;
+use crate::ledger::{Entry, parse_entry_id};
+use crate::store::users::{self, Balance, User};
+use crate::store::{Tx, entries};
+
+use super::books;
+
+/// The most characters of an e-mail address (RFC 5321, section 4.5.3.1.3, less the brackets).
+const EMAIL_LIMIT: usize = 254;
+const NAME_LIMIT: usize = 200;
+
+/// A user with what they have.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Who.
+    pub user: User,
+    /// What is left.
+    pub balance: Balance,
+    /// The plan's key.
+    pub plan: String,
+    /// What the plan switches on.
+    pub features: Vec<String>,
+}
+
+/// Makes the user, or changes what is given. Answers whether it is new.
+pub fn put(app: &App, id: &str, email: Option<&str>, name: Option<&str>) -> Result<(Member, bool)> {
+    let id = user_id(id)?;
+    let (email, name) = (email.map(str::to_owned), name.map(str::to_owned));
+    check_text("email", email.as_deref(), EMAIL_LIMIT)?;
+    check_text("name", name.as_deref(), NAME_LIMIT)?;
+    if email.as_deref().is_some_and(|email| !email.contains('@')) {
+        return Err(Refused::InvalidRequest("email has no @: an address such as a@example.org was expected.".into()).into());
+    }
+    let now = app.clock.now();
+    let catalog = app.catalog.clone();
+    app.store.write(move |tx| {
+        let (user, is_new) = users::put(tx, &id, email.as_deref(), name.as_deref(), now)?;
+        Ok((member(tx, &catalog, user)?, is_new))
+    })
+}
+
+/// The user as they are now.
+pub fn show(app: &App, id: &str) -> Result<Member> {
+    let found = app.store.read(|tx| {
+        let user = users::by_id(tx, id)?;
+        member(tx, &app.catalog, user)
+    })?;
+    expired_first(app, found)
+}
+
+/// The user of an account as they are now.
+pub fn show_account(app: &App, account: i64) -> Result<Member> {
+    let found = app.store.read(|tx| {
+        let user = users::by_account(tx, account)?;
+        member(tx, &app.catalog, user)
+    })?;
+    expired_first(app, found)
+}
+
+/// A page of users: those with `email`, or all, after the user with id `after`. Answers also where the next page begins.
+pub fn list(
+    app: &App,
+    email: Option<&str>,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<(Vec<Member>, Option<String>)> {
+    app.store.read(|tx| {
+        let after = after.map(|id| users::by_id(tx, id)).transpose()?.map_or(0, |user| user.account);
+        let mut found = users::list(tx, email, after, limit + 1)?;
+        let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let members: Vec<Member> = found.into_iter().map(|(user, balance)| with_plan(&app.catalog, user, balance)).collect();
+        let next = members.last().filter(|_| more).map(|member| member.user.id.clone());
+        Ok((members, next))
+    })
+}
+
+/// A user id as it was given, or why it is none.
+pub fn user_id(text: &str) -> Result<UserId> {
+    UserId::new(text).ok_or_else(|| {
+        let shown: String = text.chars().take(140).collect();
+        Refused::InvalidRequest(format!("{shown:?} is no user id: 1 to 128 of A-Z a-z 0-9 . _ : @ - were expected.")).into()
+    })
+}
+
+/// The user with their balance, inside a transaction.
+pub(super) fn member(tx: &mut dyn Tx, catalog: &Catalog, user: User) -> Result<Member> {
+    let balance = users::balance_of(tx, user.account)?;
+    Ok(with_plan(catalog, user, balance))
+}
+
+/// The plan that a user is on. Nobody has another one than the free one until a subscription says so.
+pub fn plan_of<'a>(catalog: &'a Catalog, key: &str) -> Option<&'a Plan> {
+    catalog.plans.iter().find(|plan| plan.key == key)
+}
+
+fn with_plan(catalog: &Catalog, user: User, balance: Balance) -> Member {
+    let plan = catalog.free_plan();
+    Member {
+        user,
+        balance,
+        plan: plan.map_or_else(|| "none".to_owned(), |plan| plan.key.clone()),
+        features: plan.map(|plan| plan.features.clone()).unwrap_or_default(),
+    }
+}
+
+/// What is shown is what could be spent: a lot that is over is expired before its user is shown.
+fn expired_first(app: &App, member: Member) -> Result<Member> {
+    let now = app.clock.now();
+    if member.balance.next_expiry.is_none_or(|at| at > now) {
+        return Ok(member);
+    }
+    let (catalog, account) = (app.catalog.clone(), member.user.account);
+    app.store.write(move |tx| {
+        books::open(tx, account, None, now)?;
+        let user = users::by_account(tx, account)?;
+        self::member(tx, &catalog, user)
+    })
+}
+
+fn check_text(field: &str, text: Option<&str>, limit: usize) -> Result<()> {
+    let Some(text) = text else { return Ok(()) };
+    let length = text.chars().count();
+    if text.chars().any(char::is_control) || length > limit || text.trim().is_empty() {
+        let expected = format!("1 to {limit} characters without control characters were expected");
+        return Err(Refused::InvalidRequest(format!("{field} has {length} characters: {expected}.")).into());
+    }
+    Ok(())
+}
+
+/// A page of a user's ledger, newest first, before the entry with id `after`.
+pub fn ledger_page(
+    app: &App,
+    id: &str,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<(User, Vec<Entry>, Option<String>)> {
+    let member = show(app, id)?;
+    let user = member.user;
+    let before = match after.map(|text| (text, parse_entry_id(text))) {
+        None => i64::MAX,
+        Some((_, Some((account, seq)))) if account == user.account => seq,
+        Some((text, _)) => {
+            return Err(Refused::InvalidRequest(format!("after={text:?} is not an entry of this user's ledger.")).into());
+        }
+    };
+    let mut found = app.store.read(|tx| entries::newest(tx, user.account, before, limit + 1))?;
+    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = found.last().filter(|_| more).map(Entry::id);
+    Ok((user, found, next))
+}
+
+/// When a lot that is credited at `at` expires.
+pub(super) fn days_after(at: Timestamp, days: Option<i64>) -> Option<Timestamp> {
+    days.map(|days| at.plus_seconds(days.saturating_mul(86_400)))
+}
