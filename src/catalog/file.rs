@@ -1,0 +1,220 @@
+//! The operator's catalogue in TOML. Only its shape is read here; what it says is judged by `rules`. Every fault names
+//! its line and what was expected there.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
+
+use super::rules::DAYS_LIMIT;
+use super::{Catalog, Expiry, Interval, Pack, Place, Plan, UnitWords, breaches, pack_name, plan_name};
+
+/// What is wrong with a catalogue file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogFault {
+    /// The line, counted from 1; `None` where the whole file is meant.
+    pub line: Option<usize>,
+    /// What was found and what was expected.
+    pub text: String,
+}
+
+impl fmt::Display for CatalogFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+/// Reads a catalogue. What the file leaves out of `[unit]` and `currency` is as in the built-in catalogue; its plans
+/// and packs are all there are. A fault in the TOML itself is reported alone, faults in what it says all at once.
+pub fn parse(text: &str) -> Result<Catalog, Vec<CatalogFault>> {
+    let rows: CatalogRows = toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| line_of(text, span.start));
+        vec![CatalogFault { line, text: error.message().to_owned() }]
+    })?;
+    let lines = |keys: Vec<&Spanned<String>>| -> Vec<usize> {
+        keys.iter().map(|key| line_of(text, key.span().start)).collect()
+    };
+    let plan_lines = lines(rows.plan.iter().map(|row| &row.key).collect());
+    let pack_lines = lines(rows.pack.iter().map(|row| &row.key).collect());
+
+    let catalog = rows.into_catalog();
+    let found = breaches(&catalog);
+    if found.is_empty() {
+        return Ok(catalog);
+    }
+    let line = |place| match place {
+        Place::Plan(index) => plan_lines.get(index).copied(),
+        Place::Pack(index) => pack_lines.get(index).copied(),
+        Place::Whole => None,
+    };
+    Err(found.into_iter().map(|breach| CatalogFault { line: line(breach.place), text: breach.text }).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CatalogRows {
+    unit: Option<UnitRow>,
+    currency: Option<String>,
+    #[serde(default)]
+    plan: Vec<PlanRow>,
+    #[serde(default)]
+    pack: Vec<PackRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnitRow {
+    singular: String,
+    plural: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanRow {
+    key: Spanned<String>,
+    name: Option<String>,
+    #[serde(deserialize_with = "amount")]
+    amount: i64,
+    #[serde(deserialize_with = "units")]
+    units: i64,
+    #[serde(default)]
+    interval: Interval,
+    price_id: Option<String>,
+    #[serde(default)]
+    older_price_ids: Vec<String>,
+    #[serde(default)]
+    features: Vec<String>,
+    alias: Option<String>,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default, deserialize_with = "expiry")]
+    expiry: Expiry,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PackRow {
+    key: Spanned<String>,
+    name: Option<String>,
+    #[serde(deserialize_with = "amount")]
+    amount: i64,
+    #[serde(deserialize_with = "units")]
+    units: i64,
+    price_id: Option<String>,
+    #[serde(default)]
+    older_price_ids: Vec<String>,
+    #[serde(default)]
+    features: Vec<String>,
+    alias: Option<String>,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default, deserialize_with = "expiry")]
+    expiry: Expiry,
+}
+
+impl CatalogRows {
+    fn into_catalog(self) -> Catalog {
+        let built_in = Catalog::built_in();
+        let unit =
+            self.unit.map(|row| UnitWords { singular: row.singular, plural: row.plural }).unwrap_or(built_in.unit);
+        let currency = self.currency.map(|code| code.to_ascii_lowercase()).unwrap_or(built_in.currency);
+        let plans = self.plan.into_iter().map(PlanRow::into_plan).collect();
+        let packs = self.pack.into_iter().map(|row| row.into_pack(&unit)).collect();
+        Catalog { unit, currency, plans, packs }
+    }
+}
+
+impl PlanRow {
+    fn into_plan(self) -> Plan {
+        let key = self.key.into_inner();
+        Plan {
+            name: self.name.unwrap_or_else(|| plan_name(&key)),
+            key,
+            amount: self.amount,
+            units: self.units,
+            interval: self.interval,
+            price_id: self.price_id.filter(|id| !id.is_empty()),
+            older_price_ids: self.older_price_ids,
+            features: self.features,
+            aliases: self.alias.into_iter().chain(self.aliases).collect(),
+            expiry: self.expiry,
+        }
+    }
+}
+
+impl PackRow {
+    fn into_pack(self, unit: &UnitWords) -> Pack {
+        Pack {
+            key: self.key.into_inner(),
+            name: self.name.unwrap_or_else(|| pack_name(self.units, unit)),
+            amount: self.amount,
+            units: self.units,
+            price_id: self.price_id.filter(|id| !id.is_empty()),
+            older_price_ids: self.older_price_ids,
+            features: self.features,
+            aliases: self.alias.into_iter().chain(self.aliases).collect(),
+            expiry: self.expiry,
+        }
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+}
+
+/// A whole number whose refusal says what it counts.
+struct Whole(&'static str);
+
+impl de::Visitor<'_> for Whole {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_i64<E: de::Error>(self, count: i64) -> Result<i64, E> {
+        Ok(count)
+    }
+
+    fn visit_u64<E: de::Error>(self, count: u64) -> Result<i64, E> {
+        i64::try_from(count).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(count), &self))
+    }
+}
+
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_i64(Whole("an amount in the currency's minor unit, such as 900 for $9.00"))
+}
+
+fn units<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_i64(Whole("a whole number of units, such as 100"))
+}
+
+struct ExpiryVisitor;
+
+impl de::Visitor<'_> for ExpiryVisitor {
+    type Value = Expiry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"never\", \"period_end\" or a number of days from 1 to {DAYS_LIMIT}, such as 90")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Expiry, E> {
+        match word {
+            "never" => Ok(Expiry::Never),
+            "period_end" => Ok(Expiry::PeriodEnd),
+            _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+        }
+    }
+
+    fn visit_i64<E: de::Error>(self, days: i64) -> Result<Expiry, E> {
+        let refusal = |_| E::invalid_value(de::Unexpected::Signed(days), &self);
+        u32::try_from(days).map(Expiry::Days).map_err(refusal)
+    }
+}
+
+fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Expiry, D::Error> {
+    deserializer.deserialize_any(ExpiryVisitor)
+}

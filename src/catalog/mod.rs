@@ -1,0 +1,307 @@
+//! What is on sale: plans, packs and the words for a unit. Contract, section 2. Here live the catalogue's types, the
+//! built-in one, and looking things up in it; reading the operator's file is in `file`, what every catalogue must
+//! satisfy is in `rules`. No environment (that is `config`), no Stripe calls, no money arithmetic.
+
+mod file;
+mod rules;
+
+pub use file::{CatalogFault, parse};
+pub use rules::{Breach, Field, Place, breaches, price_id_fault};
+
+/// Everything that is on sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    /// What one unit is called.
+    pub unit: UnitWords,
+    /// The three-letter currency of every amount, lower case as Stripe writes it.
+    pub currency: String,
+    /// Subscriptions, in the order in which pages show them.
+    pub plans: Vec<Plan>,
+    /// One-time top-ups, in the order in which pages show them.
+    pub packs: Vec<Pack>,
+}
+
+/// The words for what is sold: `picture`, `pictures`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitWords {
+    /// For one.
+    pub singular: String,
+    /// For none and for many.
+    pub plural: String,
+}
+
+/// A monthly or yearly subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What callers write, `[a-z0-9_]{1,40}`.
+    pub key: String,
+    /// What people read.
+    pub name: String,
+    /// The price of one interval in the currency's minor unit; 0 for the free plan.
+    pub amount: i64,
+    /// Units allotted each month, also when the interval is a year.
+    pub units: i64,
+    /// How often Stripe charges.
+    pub interval: Interval,
+    /// Stripe's price, once it is known.
+    pub price_id: Option<String>,
+    /// Earlier prices at Stripe whose subscriptions still run.
+    pub older_price_ids: Vec<String>,
+    /// Words for what the plan switches on at the caller, such as `byok`.
+    pub features: Vec<String>,
+    /// Other keys by which callers may ask for it.
+    pub aliases: Vec<String>,
+    /// How long its units last.
+    pub expiry: Expiry,
+}
+
+/// A one-time top-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pack {
+    /// What callers write, `[a-z0-9_]{1,40}`.
+    pub key: String,
+    /// What people read.
+    pub name: String,
+    /// The price in the currency's minor unit.
+    pub amount: i64,
+    /// Units that one purchase credits.
+    pub units: i64,
+    /// Stripe's price, once it is known.
+    pub price_id: Option<String>,
+    /// Earlier prices at Stripe that old payments may still name.
+    pub older_price_ids: Vec<String>,
+    /// Words for what the pack switches on at the caller.
+    pub features: Vec<String>,
+    /// Other keys by which callers may ask for it.
+    pub aliases: Vec<String>,
+    /// How long its units last.
+    pub expiry: Expiry,
+}
+
+/// How often a plan is charged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interval {
+    /// Every month.
+    #[default]
+    Month,
+    /// Every year; its units still come month by month.
+    Year,
+}
+
+/// How long the units of one lot last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expiry {
+    /// For ever.
+    #[default]
+    Never,
+    /// Until the paid period ends; plans only.
+    PeriodEnd,
+    /// So many days after they were credited.
+    Days(u32),
+}
+
+/// Something that a buyer can ask for by key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer<'a> {
+    /// A subscription.
+    Plan(&'a Plan),
+    /// A one-time top-up.
+    Pack(&'a Pack),
+}
+
+impl Catalog {
+    /// The catalogue that is sold without a file, exactly as the contract states it.
+    pub fn built_in() -> Catalog {
+        let unit = UnitWords { singular: "picture".to_owned(), plural: "pictures".to_owned() };
+        let plan = |key: &str, amount, units, features: &[&str], aliases: &[&str]| Plan {
+            key: key.to_owned(),
+            name: plan_name(key),
+            amount,
+            units,
+            interval: Interval::Month,
+            price_id: None,
+            older_price_ids: Vec::new(),
+            features: features.iter().map(|&word| word.to_owned()).collect(),
+            aliases: aliases.iter().map(|&word| word.to_owned()).collect(),
+            expiry: Expiry::Never,
+        };
+        let pack = |key: &str, amount, units| Pack {
+            key: key.to_owned(),
+            name: pack_name(units, &unit),
+            amount,
+            units,
+            price_id: None,
+            older_price_ids: Vec::new(),
+            features: Vec::new(),
+            aliases: Vec::new(),
+            expiry: Expiry::Never,
+        };
+        let plans = vec![
+            plan("free", 0, 0, &["byok"], &[]),
+            plan("starter", 900, 100, &[], &["tier1"]),
+            plan("pro", 2_900, 500, &[], &["tier2"]),
+        ];
+        let packs = vec![pack("topup_100", 900, 100), pack("topup_250", 2_000, 250)];
+        Catalog { currency: "usd".to_owned(), plans, packs, unit }
+    }
+
+    /// Plans first, then packs.
+    pub fn offers(&self) -> impl Iterator<Item = Offer<'_>> {
+        self.plans.iter().map(Offer::Plan).chain(self.packs.iter().map(Offer::Pack))
+    }
+
+    /// The plan or pack with this key or alias.
+    pub fn offer(&self, key: &str) -> Option<Offer<'_>> {
+        self.offers().find(|offer| offer.key() == key || offer.aliases().iter().any(|alias| alias == key))
+    }
+
+    /// The plan or pack that Stripe sells by this price, today's or an older one.
+    pub fn by_price(&self, price_id: &str) -> Option<Offer<'_>> {
+        self.offers().find(|offer| offer.price_ids().any(|id| id == price_id))
+    }
+
+    /// The plan of everyone who does not pay for one.
+    pub fn free_plan(&self) -> Option<&Plan> {
+        self.plans.iter().find(|plan| plan.amount == 0)
+    }
+
+    /// What costs money and has no Stripe price yet, so cannot be sold: its key, and the variable that would name the
+    /// price.
+    pub fn missing_price_ids(&self) -> Vec<(String, String)> {
+        let missing = self.offers().filter(|offer| offer.amount() > 0 && offer.price_id().is_none());
+        missing.map(|offer| (offer.key().to_owned(), price_id_variable(offer.key()))).collect()
+    }
+
+    /// Sets the Stripe price of one entry; the operator's environment goes before the file.
+    pub fn set_price_id(&mut self, place: Place, price_id: String) {
+        let slot = match place {
+            Place::Plan(index) => self.plans.get_mut(index).map(|plan| &mut plan.price_id),
+            Place::Pack(index) => self.packs.get_mut(index).map(|pack| &mut pack.price_id),
+            Place::Whole => None,
+        };
+        if let Some(slot) = slot {
+            *slot = Some(price_id);
+        }
+    }
+
+    /// Sets the units of one entry. A pack that was named after its units is named after the new ones.
+    pub fn set_units(&mut self, place: Place, units: i64) {
+        match place {
+            Place::Plan(index) => {
+                if let Some(plan) = self.plans.get_mut(index) {
+                    plan.units = units;
+                }
+            }
+            Place::Pack(index) => {
+                if let Some(pack) = self.packs.get_mut(index) {
+                    if pack.name == pack_name(pack.units, &self.unit) {
+                        pack.name = pack_name(units, &self.unit);
+                    }
+                    pack.units = units;
+                }
+            }
+            Place::Whole => {}
+        }
+    }
+}
+
+impl<'a> Offer<'a> {
+    /// What callers write.
+    pub fn key(self) -> &'a str {
+        match self {
+            Offer::Plan(plan) => &plan.key,
+            Offer::Pack(pack) => &pack.key,
+        }
+    }
+
+    /// What people read.
+    pub fn name(self) -> &'a str {
+        match self {
+            Offer::Plan(plan) => &plan.name,
+            Offer::Pack(pack) => &pack.name,
+        }
+    }
+
+    /// The price in the currency's minor unit.
+    pub fn amount(self) -> i64 {
+        match self {
+            Offer::Plan(plan) => plan.amount,
+            Offer::Pack(pack) => pack.amount,
+        }
+    }
+
+    /// Units a month for a plan, units at once for a pack.
+    pub fn units(self) -> i64 {
+        match self {
+            Offer::Plan(plan) => plan.units,
+            Offer::Pack(pack) => pack.units,
+        }
+    }
+
+    /// Stripe's price, once it is known.
+    pub fn price_id(self) -> Option<&'a str> {
+        match self {
+            Offer::Plan(plan) => plan.price_id.as_deref(),
+            Offer::Pack(pack) => pack.price_id.as_deref(),
+        }
+    }
+
+    /// Today's price at Stripe and the older ones.
+    pub fn price_ids(self) -> impl Iterator<Item = &'a str> {
+        let older: &'a [String] = match self {
+            Offer::Plan(plan) => &plan.older_price_ids,
+            Offer::Pack(pack) => &pack.older_price_ids,
+        };
+        self.price_id().into_iter().chain(older.iter().map(String::as_str))
+    }
+
+    /// Words for what it switches on at the caller.
+    pub fn features(self) -> &'a [String] {
+        match self {
+            Offer::Plan(plan) => &plan.features,
+            Offer::Pack(pack) => &pack.features,
+        }
+    }
+
+    /// Other keys for the same thing.
+    pub fn aliases(self) -> &'a [String] {
+        match self {
+            Offer::Plan(plan) => &plan.aliases,
+            Offer::Pack(pack) => &pack.aliases,
+        }
+    }
+
+    /// How long its units last.
+    pub fn expiry(self) -> Expiry {
+        match self {
+            Offer::Plan(plan) => plan.expiry,
+            Offer::Pack(pack) => pack.expiry,
+        }
+    }
+}
+
+/// The variable that names the Stripe price of the entry with this key.
+pub fn price_id_variable(key: &str) -> String {
+    format!("SPRITE_STRIPE_{}_PRICE_ID", key.to_ascii_uppercase())
+}
+
+/// The variable that sets the units of the entry with this key.
+pub fn units_variable(key: &str) -> String {
+    format!("SPRITE_{}_UNITS", key.to_ascii_uppercase())
+}
+
+/// A plan's name where none is given: `starter` is "Starter", `team_large` is "Team large".
+fn plan_name(key: &str) -> String {
+    let words = key.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+}
+
+/// A pack's name where none is given: "100 pictures".
+fn pack_name(units: i64, unit: &UnitWords) -> String {
+    format!("{units} {}", if units == 1 { &unit.singular } else { &unit.plural })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The catalogue's rules, one row each.
+
+use super::*;
+
+/// A plan with these further lines, then a pack with these.
+fn file(plan: &str, pack: &str) -> String {
+    format!(
+        "[[plan]]\nkey = \"basic\"\namount = 500\nunits = 50\n{plan}\n[[pack]]\nkey = \"more\"\namount = 900\nunits = 100\n{pack}\n"
+    )
+}
+
+#[test]
+fn the_built_in_catalogue_is_the_contracts_and_the_examples() {
+    let catalog = Catalog::built_in();
+    let rows: Vec<_> =
+        catalog.offers().map(|offer| (offer.key(), offer.name(), offer.amount(), offer.units())).collect();
+    let expected = [
+        ("free", "Free", 0, 0),
+        ("starter", "Starter", 900, 100),
+        ("pro", "Pro", 2900, 500),
+        ("topup_100", "100 pictures", 900, 100),
+        ("topup_250", "250 pictures", 2000, 250),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(catalog.free_plan().unwrap().features, ["byok"]);
+    assert_eq!(catalog.offer("tier2"), catalog.offer("pro"));
+    assert_eq!(catalog.offer("Pro"), None);
+    assert_eq!(catalog.missing_price_ids().len(), 4);
+    assert_eq!(catalog.missing_price_ids()[2].1, "SPRITE_STRIPE_TOPUP_100_PRICE_ID");
+    assert_eq!(breaches(&catalog), []);
+    assert_eq!(parse(include_str!("../../systemd/catalog.example.toml")), Ok(catalog));
+}
+
+#[test]
+fn a_file_says_everything_an_entry_has() {
+    let plan = "name = \"Basic\"\ninterval = \"year\"\nprice_id = \"price_b\"\nolder_price_ids = [\"gold\"]\nalias = \"b\"\nexpiry = \"period_end\"";
+    let text = format!(
+        "currency = \"EUR\"\nunit = {{ singular = \"song\", plural = \"songs\" }}\n{}",
+        file(plan, "expiry = 90")
+    );
+    let catalog = parse(&text).unwrap();
+    let Some(Offer::Plan(basic)) = catalog.by_price("gold") else { panic!("an older price finds its plan") };
+    assert_eq!((basic.interval, basic.expiry, basic.units), (Interval::Year, Expiry::PeriodEnd, 50));
+    assert_eq!(catalog.offer("b"), catalog.by_price("price_b"));
+    let Some(Offer::Pack(more)) = catalog.offer("more") else { panic!("the pack is there") };
+    assert_eq!((more.name.as_str(), more.expiry, &more.price_id), ("100 songs", Expiry::Days(90), &None));
+    assert_eq!((catalog.currency.as_str(), catalog.free_plan()), ("eur", None));
+    assert_eq!(catalog.missing_price_ids(), [("more".to_owned(), "SPRITE_STRIPE_MORE_PRICE_ID".to_owned())]);
+}
+
+#[test]
+fn each_fault_names_its_line_and_what_was_expected() {
+    let many: String = (0..100).map(|n| format!("[[pack]]\nkey = \"p{n}\"\namount = 1\nunits = 1\n")).collect();
+    let rows = [
+        (file("colour = 1", ""), "line 5: unknown field `colour`"),
+        (file("", "interval = \"month\""), "line 10: unknown field `interval`"),
+        (file("interval = \"week\"", ""), "line 5: unknown variant `week`, expected `month` or `year`"),
+        (
+            file("expiry = \"soon\"", ""),
+            "line 5: invalid value: string \"soon\", expected \"never\", \"period_end\" or",
+        ),
+        (file("expiry = -1", ""), "line 5: invalid value"),
+        (file("expiry = 0", ""), "line 2: plan \"basic\": expiry is 0 days; expected 1 to 36500"),
+        (
+            file("", "expiry = \"period_end\""),
+            "line 7: pack \"more\": expiry is \"period_end\", but a pack has no period",
+        ),
+        (
+            file("aliases = [\"more\"]", ""),
+            "line 7: pack \"more\": the key or alias \"more\" already belongs to plan \"basic\"",
+        ),
+        (file("aliases = [\"B\"]", ""), "the key or alias is \"B\"; expected 1 to 40 of a–z"),
+        (file("price_id = \"price_1\"", "older_price_ids = [\"price_1\"]"), "already belongs to plan \"basic\""),
+        (file("price_id = \"prod_1\"", ""), "prod_… is a product"),
+        (file("price_id = \"sk_test_1\"", "price_id = \"sk_test_1\""), "expected one price id"),
+        (file("name = \"\"", ""), "name is \"\""),
+        (file("features = [\"a b\"]", ""), "the feature \"a b\" is not a word"),
+        (file("", "") + "currency = 1", "line 11: unknown field `currency`"),
+        ("currency = \"dollar\"\n".to_owned() + &file("", ""), "currency is \"dollar\"; expected three letters"),
+        ("[[plan]]\nkey = \"a\"\namount = 0\nunits = 1".to_owned(), "line 2: plan \"a\": units is 1; expected 0"),
+        (
+            "[[plan]]\nkey = \"a\"\namount = 9.0\nunits = 1".to_owned(),
+            "line 3: invalid type: floating point `9.0`, expected an amount",
+        ),
+        ("[[plan]]\nkey = \"a\"\namount = -1\nunits = 1".to_owned(), "amount is -1; expected 0 to 99999999"),
+        ("[[pack]]\nkey = \"a\"\namount = 0\nunits = 1".to_owned(), "amount is 0; expected 1 to"),
+        ("[[pack]]\nkey = \"a\"\namount = 1\nunits = 0".to_owned(), "units is 0; expected 1 to 1000000000"),
+        (
+            "[[pack]]\nkey = \"a\"\namount = 1\nunits = 1000000001".to_owned(),
+            "units is 1000000001; expected 1 to 1000000000",
+        ),
+        ("[[plan]]\nkey = \"a\"\nunits = 1".to_owned(), "line 1: missing field `amount`"),
+        ("[[plan]\n".to_owned(), "line 1: "),
+        (String::new(), "it holds no plan and no pack"),
+        (many + &file("", ""), "it holds 102 plans and packs; expected at most 100"),
+    ];
+    for (text, expected) in rows {
+        let faults = parse(&text).err().unwrap_or_default();
+        let lines: Vec<String> = faults.iter().map(CatalogFault::to_string).collect();
+        assert!(!lines.iter().any(|line| line.contains("sk_test")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains(expected)), "{expected}\nin {lines:?}\nof\n{text}");
+    }
+}

@@ -1,0 +1,103 @@
+//! Origins: scheme, host and port, compared as the URL standard compares them. This is the only judge of whether two
+//! URLs belong together, so that a `return_url` cannot be read one way here and another way by a browser.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use url::{Host, Url};
+
+/// A normalised `http` or `https` origin: lower-case or punycode host, no default port, no path.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    text: String,
+    host: Host,
+    https: bool,
+}
+
+impl Origin {
+    /// Reads a configured origin, which may end in `/` and hold nothing more. The error says what was expected.
+    pub fn parse(text: &str) -> Result<Origin, String> {
+        const EXPECTED: &str = "expected an origin such as https://pay.example.com";
+        let url = Url::parse(text).map_err(|cause| format!("{EXPECTED} ({cause})"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(format!("{EXPECTED}, without user name and password"));
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(format!("{EXPECTED}, without path, query or fragment"));
+        }
+        Origin::of_url(&url).ok_or_else(|| EXPECTED.to_owned())
+    }
+
+    /// The plain-HTTP origin of a listen address.
+    pub fn of_address(address: SocketAddr) -> Origin {
+        let host = match address {
+            SocketAddr::V4(v4) => Host::Ipv4(*v4.ip()),
+            SocketAddr::V6(v6) => Host::Ipv6(*v6.ip()),
+        };
+        let text = url::Origin::Tuple("http".to_owned(), host.clone(), address.port()).ascii_serialization();
+        Origin { text, host, https: false }
+    }
+
+    /// The origin as browsers send it in `Origin`: `https://pay.example.com`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is reached over TLS.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether it is this machine: `localhost` and below, 127.0.0.0/8, `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        match &self.host {
+            Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        }
+    }
+
+    /// The host without the port.
+    pub fn host(&self) -> String {
+        self.host.to_string()
+    }
+
+    /// Whether this URL belongs to this origin. See [`origin_of`] for URLs that belong to none.
+    pub fn allows(&self, url: &str) -> bool {
+        origin_of(url).as_ref() == Some(self)
+    }
+
+    fn of_url(url: &Url) -> Option<Origin> {
+        // Other schemes have origins of their own making: a blob: URL borrows one from inside its path.
+        if !matches!(url.scheme(), "http" | "https") {
+            return None;
+        }
+        let host = url.host()?.to_owned();
+        Some(Origin { text: url.origin().ascii_serialization(), host, https: url.scheme() == "https" })
+    }
+}
+
+/// The origin of an absolute `http` or `https` URL. `None` for any other text, and for URLs that readers could
+/// understand differently: with a user name or password, white space, control characters or a backslash.
+pub fn origin_of(url: &str) -> Option<Origin> {
+    if url.chars().any(|letter| letter.is_control() || letter.is_whitespace() || letter == '\\') {
+        return None;
+    }
+    let url = Url::parse(url).ok()?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    Origin::of_url(&url)
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({})", self.text)
+    }
+}

@@ -1,0 +1,267 @@
+//! Where values come from: flags, the environment, files that it names, systemd's credentials. Finds the one value of
+//! a variable or says why there is none; what the value means is not judged here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::fault::ConfigFault;
+use super::variables::{fixed_names, is_secret, key_in, nearest};
+
+const PREFIX: &str = "SPRITE_";
+/// The largest file that a variable is read from.
+const VALUE_BYTES_LIMIT: u64 = 64 * 1024;
+/// The largest catalogue.
+const CATALOG_BYTES_LIMIT: u64 = 1024 * 1024;
+/// The most files of a credentials directory that are looked at.
+const CREDENTIALS_LIMIT: usize = 1_000;
+/// Names longer than this are not compared with the known ones.
+const COMPARED_NAME_LIMIT: usize = 200;
+
+/// Everything that configuration is read from, as plain values. It holds secrets, so it has no `Debug`.
+#[derive(Clone, Default)]
+pub struct Sources {
+    /// Environment variables; those without the prefix `SPRITE_` are passed over.
+    pub env: BTreeMap<String, OsString>,
+    /// Values of command-line flags, by the variable that each stands for.
+    pub flags: BTreeMap<String, String>,
+    /// `$CREDENTIALS_DIRECTORY`, where systemd puts credentials.
+    pub credentials_directory: Option<PathBuf>,
+    /// `$STATE_DIRECTORY` as systemd writes it: one directory, or several separated by colons.
+    pub state_directory: Option<OsString>,
+}
+
+impl Sources {
+    /// This process's environment, beneath these flags.
+    pub fn from_process(flags: BTreeMap<String, String>) -> Sources {
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        let env = std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let directory = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        Sources {
+            env,
+            flags,
+            credentials_directory: directory("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            state_directory: directory("STATE_DIRECTORY"),
+        }
+    }
+
+    /// These environment variables and nothing else.
+    pub fn from_variables<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Sources {
+        let env = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        Sources { env, ..Sources::default() }
+    }
+}
+
+/// Where one value was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Flag(String),
+    Environment(String),
+    /// The variable that names the file, and the file.
+    File(String, PathBuf),
+    Credential(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Flag(name) => write!(f, "the flag for {name}"),
+            Place::Environment(name) => write!(f, "the environment variable {name}"),
+            Place::File(name, path) => write!(f, "{name} (the file {})", path.display()),
+            Place::Credential(path) => write!(f, "the credential {}", path.display()),
+        }
+    }
+}
+
+/// Reads variables one after the other and keeps what was wrong with them.
+pub(super) struct Reader<'a> {
+    sources: &'a Sources,
+    credentials: BTreeMap<String, PathBuf>,
+    known: BTreeSet<String>,
+    set: BTreeSet<String>,
+    pub(super) faults: Vec<ConfigFault>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(sources: &'a Sources) -> Reader<'a> {
+        let mut faults = Vec::new();
+        let credentials = match sources.credentials_directory.as_deref().map(credentials_in) {
+            Some(Ok(found)) => found,
+            Some(Err(fault)) => {
+                faults.push(fault);
+                BTreeMap::new()
+            }
+            None => BTreeMap::new(),
+        };
+        let known = fixed_names().map(str::to_owned).collect();
+        Reader { sources, credentials, known, set: BTreeSet::new(), faults, warnings: Vec::new() }
+    }
+
+    /// The value of `variable`, read by `parse`, whose error says what was expected. `None` when it is not set or at
+    /// fault.
+    pub(super) fn value<T>(&mut self, variable: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        self.value_of_any(&[variable.to_owned()], parse).map(|(_, value)| value)
+    }
+
+    /// As [`Reader::value`], for a variable that has several names; also answers the name that was used.
+    pub(super) fn value_of_any<T>(
+        &mut self,
+        names: &[String],
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<(String, T)> {
+        let (name, place, text) = self.text(names)?;
+        match parse(&text) {
+            Ok(value) => Some((name, value)),
+            Err(problem) => {
+                let problem = match place {
+                    Place::Flag(_) | Place::Environment(_) => problem,
+                    Place::File(..) | Place::Credential(_) => format!("{problem}; it comes from {place}"),
+                };
+                self.faults.push(ConfigFault::of_value(&name, &text, is_secret(&name), problem));
+                None
+            }
+        }
+    }
+
+    /// Whether any source gives this variable, well or badly.
+    pub(super) fn is_set(&self, variable: &str) -> bool {
+        self.set.contains(variable)
+    }
+
+    /// Warns of every `SPRITE_` name that nothing has asked for. With the catalogue unread, names of the form
+    /// `SPRITE_<KEY>_UNITS` cannot be judged.
+    pub(super) fn warn_of_unknown_names(&mut self, catalog_is_read: bool) {
+        let sources = self.sources;
+        let given = sources.env.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name);
+        let given = given.chain(sources.flags.keys()).chain(self.credentials.keys());
+        let unknown: BTreeSet<&String> = given.filter(|name| name.starts_with(PREFIX)).collect();
+        for name in unknown {
+            let (stem, suffix) = match name.strip_suffix("_FILE") {
+                Some(stem) => (stem, "_FILE"),
+                None => (name.as_str(), ""),
+            };
+            let key = key_in(stem);
+            if self.known.contains(stem) || (key.is_some() && !catalog_is_read) {
+                continue;
+            }
+            let name: String = name.chars().take(COMPARED_NAME_LIMIT).flat_map(char::escape_debug).collect();
+            let near = if stem.len() > COMPARED_NAME_LIMIT {
+                None
+            } else {
+                nearest(stem, self.known.iter().map(String::as_str))
+            };
+            // A misspelt name is most of why another is missing.
+            for fault in self.faults.iter_mut().filter(|fault| fault.is_missing && near == Some(&fault.variable)) {
+                fault.problem.push_str(&format!("; {name} is set, which till does not know"));
+            }
+            let near = near.map(|near| format!("; the nearest known name is {near}{suffix}")).unwrap_or_default();
+            let why = key.map(|key| format!(" (the catalogue has no {key:?})")).unwrap_or_default();
+            self.warnings.push(format!("{name} is not a variable of till and is ignored{why}{near}"));
+        }
+    }
+
+    /// The one text that the sources give under these names, white space around it removed. Empty is unset, except
+    /// that a file or credential must hold something: whoever names a file means what is in it.
+    fn text(&mut self, names: &[String]) -> Option<(String, Place, Zeroizing<String>)> {
+        let mut flags = Vec::new();
+        let mut places = Vec::new();
+        for name in names {
+            self.known.insert(name.clone());
+            if self.sources.flags.get(name).is_some_and(|value| !value.trim().is_empty()) {
+                flags.push((name, Place::Flag(name.clone())));
+            }
+            places.extend(self.places(name).into_iter().map(|place| (name, place)));
+        }
+        self.set.extend(flags.iter().chain(&places).map(|(name, _)| (*name).clone()));
+        for found in [&flags, &places] {
+            if let [(name, first), (_, second), ..] = found.as_slice() {
+                let problem = format!("it is set twice, by {first} and by {second}; keep one of them");
+                self.faults.push(ConfigFault::bare(*name, problem));
+                return None;
+            }
+        }
+        let (name, place) = flags.pop().or_else(|| places.pop())?;
+        match self.read(name, &place) {
+            Ok(text) => Some((name.clone(), place, text)),
+            Err(fault) => {
+                self.faults.push(fault);
+                None
+            }
+        }
+    }
+
+    /// Every source beneath the flags that gives this name.
+    fn places(&self, name: &str) -> Vec<Place> {
+        let mut places = Vec::new();
+        if self.sources.env.get(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty()) {
+            places.push(Place::Environment(name.to_owned()));
+        }
+        let file_name = format!("{name}_FILE");
+        if let Some(path) = self.sources.env.get(&file_name).filter(|path| !path.is_empty()) {
+            places.push(Place::File(file_name, PathBuf::from(path)));
+        }
+        if let Some(path) = self.credentials.get(name) {
+            places.push(Place::Credential(path.clone()));
+        }
+        places
+    }
+
+    fn read(&self, name: &str, place: &Place) -> Result<Zeroizing<String>, ConfigFault> {
+        let text = match place {
+            Place::Flag(_) => Zeroizing::new(self.sources.flags.get(name).cloned().unwrap_or_default()),
+            Place::Environment(_) => {
+                let value = self.sources.env.get(name).cloned().unwrap_or_default();
+                Zeroizing::new(value.into_string().map_err(|_| ConfigFault::bare(name, "expected UTF-8 text"))?)
+            }
+            Place::File(_, path) | Place::Credential(path) => Zeroizing::new(
+                read_text(path, VALUE_BYTES_LIMIT)
+                    .map_err(|problem| ConfigFault::bare(name, format!("{place} {problem}")))?,
+            ),
+        };
+        let trimmed = Zeroizing::new(text.trim().to_owned());
+        if trimmed.is_empty() {
+            return Err(ConfigFault::bare(name, format!("{place} is empty; write the value into it, or unset it")));
+        }
+        if trimmed.chars().any(char::is_control) {
+            let problem = format!("{place} holds a line break or another control character; expected one line");
+            return Err(ConfigFault::bare(name, problem));
+        }
+        Ok(trimmed)
+    }
+}
+
+/// A catalogue file's text; the error says what is wrong with the file.
+pub(super) fn read_catalog(path: &Path) -> Result<String, String> {
+    read_text(path, CATALOG_BYTES_LIMIT)
+}
+
+fn read_text(path: &Path, bytes_limit: u64) -> Result<String, String> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = File::open(path).and_then(|file| file.take(bytes_limit + 1).read_to_end(&mut bytes));
+    read.map_err(|cause| format!("cannot be read: {cause}"))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_limit {
+        return Err(format!("is larger than the {bytes_limit} bytes that are read"));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
+    Ok(text.to_owned())
+}
+
+/// The credentials that are ours, by the variable each stands for: `sprite_listen` is `SPRITE_LISTEN`.
+fn credentials_in(directory: &Path) -> Result<BTreeMap<String, PathBuf>, ConfigFault> {
+    let entries = std::fs::read_dir(directory).map_err(|cause| {
+        let problem = format!("the directory {} cannot be read: {cause}", directory.display());
+        ConfigFault::bare("CREDENTIALS_DIRECTORY", problem)
+    })?;
+    let ours = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        let lower = name.starts_with("sprite_") && name == name.to_ascii_lowercase();
+        lower.then(|| (name.to_ascii_uppercase(), entry.path()))
+    };
+    Ok(entries.take(CREDENTIALS_LIMIT).filter_map(Result::ok).filter_map(ours).collect())
+}

@@ -1,0 +1,248 @@
+//! What each variable's text means: one pure function per kind of value. The error of each says what was expected,
+//! never what was found: the value is shown, masked where need be, by whoever asked.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+use super::{Database, LogFormat, Origin, Signup};
+use crate::secret::Secret;
+
+/// The most items of a list.
+const ITEMS_LIMIT: usize = 64;
+const KEY_LENGTH_LIMIT: usize = 255;
+const SECRET_KEY_EXPECTED: &str = "expected a secret key (sk_test_… or sk_live_…) or a restricted key (rk_test_… or rk_live_…) from Stripe's dashboard under API keys";
+const INTERVAL_EXPECTED: &str = "expected a duration from 1s to 7d such as 30s, 15m or 1h, or off";
+const WEEK_SECONDS: u64 = 7 * 24 * 3600;
+
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let expected = "expected an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+    text.parse().map_err(|_| expected.to_owned())
+}
+
+pub(super) fn database(text: &str) -> Result<Database, String> {
+    let expected = "expected the path of a file, such as /var/lib/till/till.db";
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(Database::Postgres(Secret::new(text)));
+    }
+    if text == ":memory:" {
+        return Err(format!("{expected}; the books must outlive the process"));
+    }
+    if text.contains("://") || text.starts_with("sqlite:") || text.ends_with('/') {
+        return Err(expected.to_owned());
+    }
+    Ok(Database::File(PathBuf::from(text)))
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    Ok(PathBuf::from(text))
+}
+
+/// Stripe's "API keys": the prefix says the kind and the mode.
+pub(super) fn secret_key(text: &str) -> Result<Secret, String> {
+    if text.starts_with("pk_") {
+        return Err(format!("this is a publishable key, which can read nothing; {SECRET_KEY_EXPECTED}"));
+    }
+    if text.starts_with("whsec_") {
+        return Err(format!("this is a webhook signing secret; {SECRET_KEY_EXPECTED}"));
+    }
+    let rest = ["sk_test_", "sk_live_", "rk_test_", "rk_live_"].iter().find_map(|prefix| text.strip_prefix(prefix));
+    match rest {
+        Some(rest) if is_token(rest) => Ok(Secret::new(text)),
+        _ => Err(SECRET_KEY_EXPECTED.to_owned()),
+    }
+}
+
+/// Several while one is rolled: for up to a day Stripe signs with both ("Roll endpoint signing secrets").
+pub(super) fn webhook_secrets(text: &str) -> Result<Vec<Secret>, String> {
+    items(text, |item| match item.strip_prefix("whsec_") {
+        Some(rest) if rest.bytes().all(|byte| byte.is_ascii_graphic()) && is_short(rest) => Ok(Secret::new(item)),
+        _ => Err("expected one or more signing secrets (whsec_…) of the webhook endpoint, separated by commas".into()),
+    })
+}
+
+pub(super) fn stripe_api_base(text: &str) -> Result<Origin, String> {
+    let origin = Origin::parse(text)?;
+    if !origin.is_https() && !origin.is_loopback() {
+        let problem = "expected https://…; plain http is taken for this machine's own addresses only, because the \
+                       secret key would cross the network in clear";
+        return Err(problem.to_owned());
+    }
+    Ok(origin)
+}
+
+pub(super) fn price_id(text: &str) -> Result<String, String> {
+    match crate::catalog::price_id_fault(text) {
+        Some(problem) => Err(problem),
+        None => Ok(text.to_owned()),
+    }
+}
+
+pub(super) fn units(text: &str) -> Result<i64, String> {
+    let digits = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let count = if digits { text.parse().ok() } else { None };
+    count.ok_or_else(|| "expected a whole number of units, such as 100".to_owned())
+}
+
+pub(super) fn origins(text: &str) -> Result<Vec<Origin>, String> {
+    if text.split(',').any(|item| item.trim() == "*") {
+        return Err("expected origins one by one, such as https://app.example.com; * would send buyers anywhere".into());
+    }
+    items(text, Origin::parse)
+}
+
+pub(super) fn proxies(text: &str) -> Result<Vec<IpNet>, String> {
+    if text == "none" {
+        return Ok(Vec::new());
+    }
+    items(text, |item| {
+        let address = item.parse::<IpAddr>().map(IpNet::from);
+        let network = item.parse::<IpNet>().map(|network| network.trunc());
+        address.or(network).map_err(|_| {
+            "expected networks separated by commas, such as 127.0.0.1/32,10.0.0.0/8,fd00::/8, or none".to_owned()
+        })
+    })
+}
+
+pub(super) fn signup(text: &str) -> Result<Signup, String> {
+    match text {
+        "open" => Ok(Signup::Open),
+        "closed" => Ok(Signup::Closed),
+        "invite" => Ok(Signup::Invite),
+        _ => Err("expected open, closed or invite".to_owned()),
+    }
+}
+
+/// A field name as RFC 9110 (section 5.1) has it, in lower case: names are compared without case.
+pub(super) fn header_name(text: &str) -> Result<String, String> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if text.is_empty() || text.len() > 100 || !text.bytes().all(token) {
+        return Err("expected the name of an HTTP header, such as Remote-Email".to_owned());
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// OpenID Connect Discovery 1.0, section 3: an https URL without query and fragment.
+pub(super) fn issuer(text: &str) -> Result<String, String> {
+    let expected = "expected the issuer's URL, such as https://id.example.com";
+    let url = Url::parse(text).map_err(|cause| format!("{expected} ({cause})"))?;
+    let origin = super::origin_of(text).ok_or_else(|| expected.to_owned())?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("{expected}, without query and fragment"));
+    }
+    if !origin.is_https() && !origin.is_loopback() {
+        return Err(format!("{expected}; plain http is taken for this machine's own addresses only"));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn line(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        0..=200 => Ok(text.to_owned()),
+        _ => Err("expected at most 200 characters".to_owned()),
+    }
+}
+
+pub(super) fn secret(text: &str) -> Result<Secret, String> {
+    match text.chars().count() {
+        0..=1000 => Ok(Secret::new(text)),
+        _ => Err("expected at most 1000 characters".to_owned()),
+    }
+}
+
+/// RFC 8314: submission over TLS from the first byte; without TLS a password would cross the network in clear.
+pub(super) fn smtp_url(text: &str) -> Result<Secret, String> {
+    let expected = "expected smtps://user:password@host, the user name and password percent-encoded";
+    let url = Url::parse(text).map_err(|cause| format!("{expected} ({cause})"))?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| expected.to_owned())?;
+    let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    match url.scheme() {
+        "smtps" => Ok(Secret::new(text)),
+        "smtp" if loopback => Ok(Secret::new(text)),
+        "smtp" => Err(format!("{expected}; plain smtp:// is taken for this machine's own addresses only")),
+        _ => Err(expected.to_owned()),
+    }
+}
+
+pub(super) fn mail_from(text: &str) -> Result<String, String> {
+    let bare = match text.split_once('<') {
+        Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
+        None => text,
+    };
+    let well_formed = |(local, domain): (&str, &str)| {
+        let plain = |part: &str| !part.is_empty() && !part.contains(['@', '<', '>', ',', ' ']);
+        plain(local) && plain(domain)
+    };
+    if text.len() > 320 || !bare.split_once('@').is_some_and(well_formed) {
+        return Err("expected a sender, such as billing@example.com or Pictures <billing@example.com>".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// `off` is `None`.
+pub(super) fn interval(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let seconds = duration_seconds(text).filter(|seconds| (1..=WEEK_SECONDS).contains(seconds));
+    seconds.map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(|| INTERVAL_EXPECTED.to_owned())
+}
+
+/// The syntax is that of tracing-subscriber's `EnvFilter`, which takes any single word for a module's name: a level
+/// that is misspelt would silence the log, so a single word must be a level.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    let expected = "expected error, warn, info, debug, trace, off, or a filter such as info,till::stripe=debug";
+    let levels = ["error", "warn", "info", "debug", "trace", "off"];
+    let is_filter = text.contains(['=', ',', '[']);
+    let sound = if is_filter {
+        text.len() <= 1000 && tracing_subscriber::EnvFilter::builder().parse(text).is_ok()
+    } else {
+        levels.contains(&text.to_ascii_lowercase().as_str())
+    };
+    if sound { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("expected auto, text or json".to_owned()),
+    }
+}
+
+fn duration_seconds(text: &str) -> Option<u64> {
+    let seconds_each = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 24 * 3600,
+        _ => return None,
+    };
+    let count = &text[..text.len() - 1];
+    let digits = (1..=9).contains(&count.len()) && count.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { count.parse::<u64>().ok()?.checked_mul(seconds_each) } else { None }
+}
+
+/// The items of a comma-separated list, empty ones passed over.
+fn items<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
+    if parts.is_empty() {
+        return Err("expected at least one item between the commas".to_owned());
+    }
+    if parts.len() > ITEMS_LIMIT {
+        return Err(format!("expected at most {ITEMS_LIMIT} items"));
+    }
+    parts.into_iter().map(parse).collect()
+}
+
+fn is_token(text: &str) -> bool {
+    is_short(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn is_short(text: &str) -> bool {
+    (1..=KEY_LENGTH_LIMIT).contains(&text.len())
+}

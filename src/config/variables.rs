@@ -1,0 +1,114 @@
+//! The names of everything that can be configured, as the CLI's help and the documentation print them. The table is
+//! the contract's, section 1; `systemd/till.env.example` lists the same names, and a test holds the two together.
+
+/// One variable.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name; `<KEY>` stands for a catalogue key or alias in upper case.
+    pub name: &'static str,
+    /// What holds when it is not set.
+    pub default: &'static str,
+    /// What it is for, and what it takes.
+    pub meaning: &'static str,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+}
+
+const fn plain(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, default, meaning, secret: false }
+}
+
+const fn secret(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, default, meaning, secret: true }
+}
+
+/// Every variable, in the order of the contract.
+pub const VARIABLES: &[Variable] = &[
+    plain("SPRITE_BASE_URL", "http:// and the listen address", "the public origin that browsers and Stripe see"),
+    plain("SPRITE_LISTEN", "127.0.0.1:8080", "address to bind; ignored when systemd hands a socket over"),
+    plain("SPRITE_DATABASE", "$STATE_DIRECTORY/till.db, else ./till.db", "path of the SQLite file"),
+    plain("SPRITE_CATALOG", "built in", "path of a TOML catalogue of plans and packs"),
+    secret("SPRITE_STRIPE_SECRET_KEY", "required by serve", "sk_… or rk_…; its prefix decides live or test mode"),
+    secret(
+        "SPRITE_STRIPE_WEBHOOK_SECRET",
+        "required by serve",
+        "one or more whsec_…, separated by commas while a secret is rolled",
+    ),
+    plain("SPRITE_STRIPE_API_BASE", "https://api.stripe.com", "another origin that speaks Stripe's API"),
+    plain("SPRITE_STRIPE_<KEY>_PRICE_ID", "from the catalogue", "Stripe's price for the plan or pack KEY"),
+    plain("SPRITE_<KEY>_UNITS", "from the catalogue", "units of the plan or pack KEY"),
+    plain(
+        "SPRITE_RETURN_ORIGINS",
+        "the base URL's origin",
+        "origins, separated by commas, that a return_url may have and that may call /billing/* and /v1/me",
+    ),
+    plain(
+        "SPRITE_TRUSTED_PROXIES",
+        "127.0.0.1/32,::1/128",
+        "networks whose X-Forwarded-For, -Proto and -Host count, separated by commas; none for nobody's",
+    ),
+    plain("SPRITE_SIGNUP", "open", "who may make an account: open, closed, or invite"),
+    plain("SPRITE_PROXY_AUTH_HEADER", "none", "header in which a trusted proxy names the user, such as Remote-Email"),
+    plain("SPRITE_OIDC_ISSUER", "none", "OpenID Connect: the issuer's URL"),
+    plain("SPRITE_OIDC_CLIENT_ID", "none", "OpenID Connect: the client id"),
+    secret("SPRITE_OIDC_CLIENT_SECRET", "none", "OpenID Connect: the client secret"),
+    plain("SPRITE_OIDC_NAME", "the issuer's host", "OpenID Connect: the name on the sign-in button"),
+    secret("SPRITE_SMTP_URL", "none", "mail server, smtps://user:password@host; without it no mail is sent"),
+    plain("SPRITE_MAIL_FROM", "none", "sender of mail, such as Pictures <billing@example.com>"),
+    plain("SPRITE_RECONCILE_INTERVAL", "15m", "how often Stripe is compared with the books, 1s to 7d; or off"),
+    plain("SPRITE_LOG", "info", "log level (error, warn, info, debug, trace, off) or filter"),
+    plain("SPRITE_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, JSON lines otherwise"),
+];
+
+/// Variables that are read and checked, but change nothing in this version. Each one that is set earns a warning.
+/// A feature that begins to use its variable takes it off this list.
+pub const NOT_USED_YET: &[&str] = &[
+    "SPRITE_SIGNUP",
+    "SPRITE_PROXY_AUTH_HEADER",
+    "SPRITE_OIDC_ISSUER",
+    "SPRITE_OIDC_CLIENT_ID",
+    "SPRITE_OIDC_CLIENT_SECRET",
+    "SPRITE_OIDC_NAME",
+    "SPRITE_SMTP_URL",
+    "SPRITE_MAIL_FROM",
+];
+
+/// Whether this variable's value must never be shown.
+pub(super) fn is_secret(name: &str) -> bool {
+    VARIABLES.iter().any(|variable| variable.secret && variable.name == name)
+}
+
+/// The names without a `<KEY>` in them.
+pub(super) fn fixed_names() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().map(|variable| variable.name).filter(|name| !name.contains('<'))
+}
+
+/// The catalogue key, in lower case, that a name of the form `SPRITE_STRIPE_<KEY>_PRICE_ID` or `SPRITE_<KEY>_UNITS`
+/// speaks of.
+pub(super) fn key_in(name: &str) -> Option<String> {
+    let price = name.strip_prefix("SPRITE_STRIPE_").and_then(|rest| rest.strip_suffix("_PRICE_ID"));
+    let key = price.or_else(|| name.strip_prefix("SPRITE_").and_then(|rest| rest.strip_suffix("_UNITS")))?;
+    (!key.is_empty()).then(|| key.to_ascii_lowercase())
+}
+
+/// The name nearest to this one, by insertions, deletions and replacements; the first of equals.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known.min_by_key(|candidate| edit_distance(name.as_bytes(), candidate.as_bytes()))
+}
+
+/// Levenshtein's distance, one row at a time.
+fn edit_distance(left: &[u8], right: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.iter().enumerate() {
+        let mut diagonal = i;
+        let mut previous = i + 1;
+        row[0] = previous;
+        for (j, b) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            previous = replaced.min(diagonal + 1).min(previous + 1);
+            row[j + 1] = previous;
+        }
+    }
+    row[right.len()]
+}
