@@ -113,6 +113,13 @@ pub fn after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<
     collect(tx.query(PAGE, &[account.into(), seq.into(), limit.into()])?)
 }
 
+/// An account's entries in order, after the one with number `seq`.
+pub fn of_account_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Entry>> {
+    const PAGE: &str = "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+        FROM entries WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    collect(tx.query(PAGE, &[account.into(), seq.into(), limit.into()])?)
+}
+
 /// Units spent for each day since `since`, by the day's number (milliseconds since 1970 ÷ 86,400,000), oldest first.
 pub fn spent_by_day(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<Vec<(i64, i64)>> {
     const DAYS: &str = "SELECT created_at / 86400000, CAST(SUM(-delta) AS INTEGER) FROM entries

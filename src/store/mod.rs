@@ -68,6 +68,25 @@ impl Store {
         self.writer.write(work)
     }
 
+    /// Runs `work` like [`Store::write`] and keeps nothing of it: the answer says what it would do.
+    pub fn rehearse<T, F>(&self, mut work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
+        let (seen, answer) = std::sync::mpsc::channel();
+        // An error is the way to undo everything that was done.
+        let undone: Result<()> = self.writer.write(move |tx| {
+            let _gone = seen.send(work(tx)?);
+            Err(Fault::bare("a rehearsal keeps nothing").into())
+        });
+        match (answer.try_iter().last(), undone) {
+            (Some(result), _) => Ok(result),
+            (None, Err(error)) => Err(error),
+            (None, Ok(())) => Err(Fault::bare("a rehearsal was kept").into()),
+        }
+    }
+
     /// Runs `work` on a snapshot of the database.
     pub fn read<T>(&self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
         let mut connection = self.readers.connection().map_err(unavailable)?;

@@ -36,7 +36,7 @@ pub fn buy(app: &App, user: &User, key: &str, return_url: Option<&str>) -> Resul
             Ok(session) => return open(app, user, &order, &session),
             Err(error) => {
                 let (id, now) = (order.id.clone(), app.clock.now());
-                let is_gone = error.is_missing_customer() && attempt == 0;
+                let is_gone = error.is_missing_param("customer") && attempt == 0;
                 let gone = customer.clone();
                 app.store.write(move |tx| {
                     if is_gone {

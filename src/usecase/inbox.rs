@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::config::Mode;
 use crate::error::{Error, Refused, Result};
 use crate::store::inbox::{self, Inboxed, Status};
 
@@ -32,17 +33,16 @@ pub fn count(app: &App) -> Result<Vec<(Status, i64)>> {
 /// Applies an event once more. With `dry_run` nothing of it is kept: the answer says what it would do.
 pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<Settled> {
     let row = show(app, id)?;
-    if row.decision.status == Status::Ignored && row.event.livemode != is_live(app) {
+    let is_live = app.config.stripe.mode() == Some(Mode::Live);
+    if row.event.livemode != is_live {
         return Ok(Settled::ignored(row.decision.detail));
     }
     let now = app.clock.now();
     let catalog = app.catalog.clone();
-    let settled = app.store.write(move |tx| {
-        let settled = again(tx, &catalog, &row, now)?;
-        // The way to undo everything that was done is to end in an error that carries the answer.
-        if dry_run { Err(Error::DryRun(Box::new(settled))) } else { Ok(settled) }
-    });
-    let settled = settled?;
+    if dry_run {
+        return app.store.rehearse(move |tx| again(tx, &catalog, &row, now));
+    }
+    let settled = app.store.write(move |tx| again(tx, &catalog, &row, now))?;
     settled.told.iter().for_each(|told| told.tell(app));
     Ok(settled)
 }
@@ -65,8 +65,4 @@ pub fn retry(app: &App) -> Result<usize> {
         }
     }
     Ok(tried)
-}
-
-fn is_live(app: &App) -> bool {
-    app.config.stripe.mode() == Some(crate::config::Mode::Live)
 }

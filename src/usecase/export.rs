@@ -1,0 +1,69 @@
+//! The ledger as CSV: every entry with its hash, so that whoever has the file can prove it without the program.
+
+use std::io::Write;
+
+use crate::app::App;
+use crate::clock::rfc3339;
+use crate::error::{Error, Fault, Result};
+use crate::id::hex;
+use crate::ledger::Entry;
+use crate::store::{entries, users};
+
+const PAGE: i64 = 1000;
+const COLUMNS: [&str; 14] = [
+    "id", "account", "user_id", "seq", "kind", "delta", "balance_after", "reason", "note", "lot", "expires_at",
+    "created_at", "previous", "hash",
+];
+
+/// Writes all entries, or those of one user, and answers how many. Times are RFC 3339; the hashed form has milliseconds.
+pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {
+    let mut csv = csv::Writer::from_writer(to);
+    csv.write_record(COLUMNS).map_err(unwritten)?;
+    app.store.read(|tx| {
+        let only = user.map(|id| users::by_id(tx, id)).transpose()?;
+        let (mut account, mut seq) = (only.as_ref().map_or(0, |user| user.account), 0);
+        let (mut count, mut owner) = (0, only.clone());
+        loop {
+            let page = match &only {
+                Some(user) => entries::of_account_after(tx, user.account, seq, PAGE)?,
+                None => entries::after(tx, account, seq, PAGE)?,
+            };
+            let Some(end) = page.last().map(|entry| (entry.account, entry.seq)) else { break };
+            for entry in &page {
+                if owner.as_ref().is_none_or(|user| user.account != entry.account) {
+                    owner = Some(users::by_account(tx, entry.account)?);
+                }
+                let id = owner.as_ref().map_or("", |user| &user.id);
+                csv.write_record(record(entry, id)).map_err(unwritten)?;
+                count += 1;
+            }
+            (account, seq) = end;
+        }
+        csv.flush().map_err(|cause| Fault::new("cannot write the export", cause))?;
+        Ok(count)
+    })
+}
+
+fn record(entry: &Entry, user_id: &str) -> [String; 14] {
+    let number = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
+    [
+        entry.id(),
+        entry.account.to_string(),
+        user_id.to_owned(),
+        entry.seq.to_string(),
+        entry.kind.as_str().to_owned(),
+        entry.delta.to_string(),
+        entry.balance_after.to_string(),
+        entry.reason.clone(),
+        entry.note.clone().unwrap_or_default(),
+        number(entry.lot),
+        entry.expires_at.map(rfc3339).unwrap_or_default(),
+        rfc3339(entry.created_at),
+        hex(&entry.previous),
+        hex(&entry.hash()),
+    ]
+}
+
+fn unwritten(cause: csv::Error) -> Error {
+    Fault::new("cannot write the export", cause).into()
+}
