@@ -1,1 +1,30 @@
-//! (to be written)
+//! All that till knows of Stripe: how its webhooks are signed, how its objects are read, how it is called.
+//!
+//! Not here: till's tables, its ledger, its catalogue, its configuration. Whether something is credited is decided
+//! by those who call this; here it is only said what Stripe said.
+//!
+//! Reading order: [`signature`] (pure) proves that a body is Stripe's; [`objects`] reads it, whichever API version wrote
+//! it; [`requests`] writes the exact bodies that are sent; [`client`] sends them, with [`retry`] saying how often;
+//! [`failure`] is what a call ends in when it does not succeed; [`calls`] are the calls that till makes.
+
+pub mod calls;
+pub mod client;
+pub mod failure;
+pub mod objects;
+pub mod requests;
+pub mod retry;
+pub mod signature;
+
+pub use calls::{EventFilter, ListedEvent, Sweep};
+pub use client::{Stripe, StripeOptions};
+pub use failure::{StripeError, StripeErrorKind};
+pub use objects::{
+    Charge, CheckoutSession, Customer, Dispute, Event, FundsMove, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
+    PaymentIntent, Price, Refund, Subscription, SubscriptionItem, Unreadable,
+};
+pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};
+pub use signature::{SignatureFault, Verified};
+
+/// The API version that every request names in `Stripe-Version`, and that a webhook endpoint made by till is given.
+/// What arrives may still be in any other: objects are read in the shapes of all.
+pub const API_VERSION: &str = "2026-05-27.dahlia";

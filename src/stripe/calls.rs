@@ -1,0 +1,225 @@
+//! The calls that till makes, each with its path, its parameters and what it answers. How they are sent is in `client`.
+
+use serde_json::Value;
+
+use super::client::Stripe;
+use super::failure::{StripeError, StripeErrorKind};
+use super::objects::{
+    Charge, CheckoutSession, Customer, Dispute, Event, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
+    PaymentIntent, Price, Refund, Subscription, Unreadable,
+};
+use crate::clock::{Deadline, Timestamp};
+
+/// Rows a page: Stripe's most.
+const PAGE: &str = "100";
+
+/// The most pages that are read of one list: 5,000 rows.
+const PAGES_LIMIT: usize = 50;
+
+/// Which of a list to read: one page, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Sweep {
+    /// Only what was made at this time or later, in whole seconds.
+    pub created_from: Option<Timestamp>,
+    /// Only what comes after this row: the `last_id` of the page before. New rows at the head do not disturb it.
+    pub after: Option<String>,
+}
+
+/// Which events to read: one page, newest first. Stripe keeps them for 30 days.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// From when, and after which.
+    pub sweep: Sweep,
+    /// Only these types, 20 at most; all when empty.
+    pub kinds: Vec<String>,
+    /// Only those that could not be delivered to every webhook endpoint.
+    pub undelivered: bool,
+}
+
+/// An event out of the list of events.
+#[derive(Clone, Debug)]
+pub struct ListedEvent {
+    /// Its JSON, to be kept as a webhook's body is.
+    pub body: String,
+    /// What it says. One that cannot be read does not hold up the others.
+    pub event: Result<Event, Unreadable>,
+}
+
+impl Stripe {
+    /// Makes a customer; `body` is `CustomerRequest::body`.
+    pub fn create_customer(&self, body: &str, key: &str, deadline: Deadline) -> Result<Customer, StripeError> {
+        Ok(Customer::read(&self.post("/v1/customers", body, key, deadline)?)?)
+    }
+
+    /// Makes a session; `body` is `CheckoutRequest::body`. Its `url` is where the buyer pays.
+    pub fn create_checkout_session(
+        &self,
+        body: &str,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<CheckoutSession, StripeError> {
+        Ok(CheckoutSession::read(&self.post("/v1/checkout/sessions", body, key, deadline)?)?)
+    }
+
+    /// Makes a link to the customer portal; `body` is `PortalRequest::body`. It opens once, within minutes.
+    pub fn create_portal_session(&self, body: &str, key: &str, deadline: Deadline) -> Result<String, StripeError> {
+        let value = self.post("/v1/billing_portal/sessions", body, key, deadline)?;
+        let fields = Fields::of("portal session", &value)?;
+        Ok(fields.text("/url")?.ok_or_else(|| fields.missing("/url"))?)
+    }
+
+    /// A session with the first of its line items; when there are more, [`Stripe::list_line_items`] has all.
+    pub fn checkout_session(&self, id: &str, deadline: Deadline) -> Result<CheckoutSession, StripeError> {
+        self.one("/v1/checkout/sessions/", id, &[("expand[]", "line_items")], CheckoutSession::read, deadline)
+    }
+
+    /// All line items of a session.
+    pub fn list_line_items(&self, session: &str, deadline: Deadline) -> Result<Vec<LineItem>, StripeError> {
+        let path = format!("/v1/checkout/sessions/{}/line_items", checked(session)?);
+        self.all(&path, &[], LineItem::read, deadline)
+    }
+
+    /// A customer, who may be deleted.
+    pub fn customer(&self, id: &str, deadline: Deadline) -> Result<Customer, StripeError> {
+        self.one("/v1/customers/", id, &[], Customer::read, deadline)
+    }
+
+    /// A price.
+    pub fn price(&self, id: &str, deadline: Deadline) -> Result<Price, StripeError> {
+        self.one("/v1/prices/", id, &[], Price::read, deadline)
+    }
+
+    /// A payment intent.
+    pub fn payment_intent(&self, id: &str, deadline: Deadline) -> Result<PaymentIntent, StripeError> {
+        self.one("/v1/payment_intents/", id, &[], PaymentIntent::read, deadline)
+    }
+
+    /// A charge.
+    pub fn charge(&self, id: &str, deadline: Deadline) -> Result<Charge, StripeError> {
+        self.one("/v1/charges/", id, &[], Charge::read, deadline)
+    }
+
+    /// A subscription as it is now: where the order of events cannot be told, this decides.
+    pub fn subscription(&self, id: &str, deadline: Deadline) -> Result<Subscription, StripeError> {
+        self.one("/v1/subscriptions/", id, &[], Subscription::read, deadline)
+    }
+
+    /// An invoice with its payments and the first of its lines; when there are more, [`Stripe::list_invoice_lines`] has
+    /// all.
+    pub fn invoice(&self, id: &str, deadline: Deadline) -> Result<Invoice, StripeError> {
+        self.one("/v1/invoices/", id, &[("expand[]", "payments")], Invoice::read, deadline)
+    }
+
+    /// All lines of an invoice.
+    pub fn list_invoice_lines(&self, invoice: &str, deadline: Deadline) -> Result<Vec<InvoiceLine>, StripeError> {
+        let path = format!("/v1/invoices/{}/lines", checked(invoice)?);
+        self.all(&path, &[], InvoiceLine::read, deadline)
+    }
+
+    /// The invoice payments made with a payment intent: which invoice it paid, since it no longer says so itself.
+    pub fn invoice_payments_of(
+        &self,
+        payment_intent: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<InvoicePayment>, StripeError> {
+        let query = [("payment[type]", "payment_intent"), ("payment[payment_intent]", payment_intent)];
+        self.all("/v1/invoice_payments", &query, InvoicePayment::read, deadline)
+    }
+
+    /// All refunds of a payment intent.
+    pub fn refunds_of(&self, payment_intent: &str, deadline: Deadline) -> Result<Vec<Refund>, StripeError> {
+        self.all("/v1/refunds", &[("payment_intent", payment_intent)], Refund::read, deadline)
+    }
+
+    /// A page of events.
+    pub fn list_events(&self, filter: &EventFilter, deadline: Deadline) -> Result<List<ListedEvent>, StripeError> {
+        let mut query: Vec<(&str, &str)> = filter.kinds.iter().map(|kind| ("types[]", kind.as_str())).collect();
+        if filter.undelivered {
+            query.push(("delivery_success", "false"));
+        }
+        let listed = |value: &Value| Ok(ListedEvent { body: value.to_string(), event: Event::read(value) });
+        self.page("/v1/events", &query, &filter.sweep, listed, deadline)
+    }
+
+    /// A page of sessions.
+    pub fn list_checkout_sessions(
+        &self,
+        sweep: &Sweep,
+        deadline: Deadline,
+    ) -> Result<List<CheckoutSession>, StripeError> {
+        self.page("/v1/checkout/sessions", &[], sweep, CheckoutSession::read, deadline)
+    }
+
+    /// A page of invoices.
+    pub fn list_invoices(&self, sweep: &Sweep, deadline: Deadline) -> Result<List<Invoice>, StripeError> {
+        self.page("/v1/invoices", &[], sweep, Invoice::read, deadline)
+    }
+
+    /// A page of refunds.
+    pub fn list_refunds(&self, sweep: &Sweep, deadline: Deadline) -> Result<List<Refund>, StripeError> {
+        self.page("/v1/refunds", &[], sweep, Refund::read, deadline)
+    }
+
+    /// A page of disputes.
+    pub fn list_disputes(&self, sweep: &Sweep, deadline: Deadline) -> Result<List<Dispute>, StripeError> {
+        self.page("/v1/disputes", &[], sweep, Dispute::read, deadline)
+    }
+
+    fn one<T>(
+        &self,
+        folder: &str,
+        id: &str,
+        query: &[(&str, &str)],
+        read: impl Fn(&Value) -> Result<T, Unreadable>,
+        deadline: Deadline,
+    ) -> Result<T, StripeError> {
+        Ok(read(&self.get(&format!("{folder}{}", checked(id)?), query, deadline)?)?)
+    }
+
+    fn page<T>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        sweep: &Sweep,
+        row: impl Fn(&Value) -> Result<T, Unreadable>,
+        deadline: Deadline,
+    ) -> Result<List<T>, StripeError> {
+        let created_from = sweep.created_from.map(|at| at.seconds().to_string());
+        let mut query = query.to_vec();
+        query.push(("limit", PAGE));
+        query.extend(created_from.as_deref().map(|seconds| ("created[gte]", seconds)));
+        query.extend(sweep.after.as_deref().map(|id| ("starting_after", id)));
+        Ok(List::read(&self.get(path, &query, deadline)?, row)?)
+    }
+
+    fn all<T>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        row: impl Fn(&Value) -> Result<T, Unreadable>,
+        deadline: Deadline,
+    ) -> Result<Vec<T>, StripeError> {
+        let mut rows = Vec::new();
+        let mut sweep = Sweep::default();
+        for _ in 0..PAGES_LIMIT {
+            let page = self.page(path, query, &sweep, &row, deadline)?;
+            rows.extend(page.rows);
+            if !page.has_more || page.last_id.is_none() {
+                return Ok(rows);
+            }
+            sweep.after = page.last_id;
+        }
+        Err(Unreadable::new("the list has more than 5,000 rows"))?
+    }
+}
+
+/// An id as a part of a path. What cannot be an id of Stripe's is at Stripe for certain not found, and is not sent: it may
+/// come from a browser.
+fn checked(id: &str) -> Result<&str, StripeError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if (1..=255).contains(&id.len()) && id.bytes().all(allowed) {
+        return Ok(id);
+    }
+    let kind = StripeErrorKind::Missing { param: Some("id".to_owned()) };
+    Err(StripeError::unsent(kind, "not asked: this cannot be one of Stripe's ids"))
+}

@@ -1,0 +1,244 @@
+//! What a call to Stripe ends in when it does not succeed, and what the user is told of it: never Stripe's own message,
+//! which is for the log.
+
+use std::fmt;
+
+use super::objects::{ErrorBody, Unreadable};
+use crate::error::{Error, Fault, Refused};
+
+/// The longest message of Stripe's that is kept, in characters.
+const MESSAGE_LIMIT: usize = 500;
+
+/// A call that did not succeed, after all attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StripeError {
+    /// What it means.
+    pub kind: StripeErrorKind,
+    /// The HTTP status of the last answer; `None` when there was none.
+    pub status: Option<u16>,
+    /// Stripe's `code`, or its `type` where there is no code.
+    pub code: Option<String>,
+    /// For the log and the operator: Stripe's message or ours, with everything that looks like a key taken out.
+    pub message: String,
+    /// Stripe's id of the request, which its dashboard and its support know.
+    pub request_id: Option<String>,
+}
+
+/// What a failed call means to the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StripeErrorKind {
+    /// No answer, or one that says to try later. Whether the request was carried out is not known: the same key and body
+    /// may be sent again.
+    Unavailable,
+    /// Stripe does not know our secret key (401).
+    KeyRefused,
+    /// Our key is restricted, and may not do this (403).
+    Forbidden {
+        /// The permission that is missing, by Stripe's name, where Stripe named it.
+        permission: Option<String>,
+    },
+    /// Something that the request names is not there (404, or `resource_missing`).
+    Missing {
+        /// The parameter that names it, where Stripe said so; `customer`, say.
+        param: Option<String>,
+    },
+    /// Refused for another reason: our parameters, or a card. Sending it again would not help.
+    Rejected,
+    /// Stripe answered with something that is not the object we asked for.
+    Unreadable,
+}
+
+impl StripeError {
+    /// From an answer that says no.
+    pub(crate) fn answered(status: u16, body: ErrorBody, request_id: Option<String>) -> StripeError {
+        let message = tidy(body.message.as_deref().unwrap_or("(no message)"));
+        let missing = body.code.as_deref() == Some("resource_missing");
+        let kind = match status {
+            401 => StripeErrorKind::KeyRefused,
+            403 => StripeErrorKind::Forbidden { permission: permission_named_in(&message) },
+            404 => StripeErrorKind::Missing { param: body.param },
+            _ if missing => StripeErrorKind::Missing { param: body.param },
+            409 | 429 | 300..=399 | 500.. => StripeErrorKind::Unavailable,
+            _ => StripeErrorKind::Rejected,
+        };
+        StripeError { kind, status: Some(status), code: body.code.or(body.kind), message, request_id }
+    }
+
+    /// When there was no answer, or none that can be used.
+    pub(crate) fn unanswered(why: &str) -> StripeError {
+        StripeError {
+            kind: StripeErrorKind::Unavailable,
+            status: None,
+            code: None,
+            message: tidy(why),
+            request_id: None,
+        }
+    }
+
+    /// When we do not even send it.
+    pub(crate) fn unsent(kind: StripeErrorKind, why: &str) -> StripeError {
+        StripeError { kind, ..StripeError::unanswered(why) }
+    }
+
+    /// Whether the idempotency key was used before with other parameters: a bug of ours, not of the buyer.
+    pub fn is_key_reused(&self) -> bool {
+        self.code.as_deref() == Some("idempotency_error")
+    }
+
+    /// Whether what the request names is not at Stripe.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.kind, StripeErrorKind::Missing { .. })
+    }
+}
+
+impl From<Unreadable> for StripeError {
+    fn from(unreadable: Unreadable) -> StripeError {
+        StripeError::unsent(StripeErrorKind::Unreadable, &unreadable.to_string())
+    }
+}
+
+impl fmt::Display for StripeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "Stripe answered {status}: {}", self.message)?,
+            None => write!(f, "Stripe: {}", self.message)?,
+        }
+        if let Some(code) = &self.code {
+            write!(f, " [{code}]")?;
+        }
+        if let Some(request_id) = &self.request_id {
+            write!(f, " ({request_id})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for StripeError {}
+
+impl From<StripeError> for Error {
+    fn from(error: StripeError) -> Error {
+        let rejected = |text: &str| Error::Refused(Refused::StripeRejected(text.to_owned()));
+        match &error.kind {
+            StripeErrorKind::Unavailable => Error::Refused(Refused::StripeUnavailable(
+                "Stripe, which handles the payments, did not answer in time. Try again in a minute.".to_owned(),
+            )),
+            StripeErrorKind::KeyRefused | StripeErrorKind::Forbidden { .. } => rejected(
+                "Stripe does not let this server do that with the key it has. Tell whoever runs this server: the command \
+                 `till check` says what is missing.",
+            ),
+            StripeErrorKind::Missing { .. } => rejected(
+                "Stripe does not know what was asked for. Go back and start again; if that does not help, tell whoever \
+                 runs this server: the reason is in its log.",
+            ),
+            StripeErrorKind::Rejected => {
+                rejected("Stripe refused this. Tell whoever runs this server: the reason is in its log.")
+            }
+            StripeErrorKind::Unreadable => Error::Fault(Fault::new("Stripe's answer cannot be read", error)),
+        }
+    }
+}
+
+/// The permission in Stripe's sentence "Having the 'rak_…' permission would allow this request to continue."
+fn permission_named_in(message: &str) -> Option<String> {
+    message.split('\'').find(|part| part.starts_with("rak_")).map(str::to_owned)
+}
+
+/// One bounded line, without anything that looks like a key. Stripe quotes keys in part, a stand-in might quote one whole.
+fn tidy(message: &str) -> String {
+    let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '*' | '.' | '-');
+    let mut tidied = String::new();
+    let mut rest: &str = message;
+    while let Some(first) = rest.chars().next() {
+        let end = match is_word(first) {
+            true => rest.find(|character| !is_word(character)).unwrap_or(rest.len()),
+            false => first.len_utf8(),
+        };
+        let (part, tail) = rest.split_at(end);
+        let is_key = ["sk_", "rk_", "pk_", "whsec_"].iter().any(|prefix| part.starts_with(prefix));
+        match (is_key, first.is_control()) {
+            (true, _) => tidied.push_str("(key)"),
+            (false, true) => tidied.push(' '),
+            (false, false) => tidied.push_str(part),
+        }
+        rest = tail;
+    }
+    tidied.chars().take(MESSAGE_LIMIT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answered(status: u16, error: serde_json::Value) -> StripeError {
+        StripeError::answered(status, ErrorBody::read(&json!({"error": error})), Some("req_1".to_owned()))
+    }
+
+    #[test]
+    fn an_answer_means_what_its_status_and_code_say() {
+        let customer = || StripeErrorKind::Missing { param: Some("customer".to_owned()) };
+        let permission = Some("rak_checkout_session_write".to_owned());
+        let rows = [
+            (400, json!({"type": "invalid_request_error", "message": "m"}), StripeErrorKind::Rejected),
+            (400, json!({"code": "resource_missing", "param": "customer"}), customer()),
+            (401, json!({}), StripeErrorKind::KeyRefused),
+            (402, json!({"code": "card_declined"}), StripeErrorKind::Rejected),
+            (
+                403,
+                json!({"message": "The key 'rk_test_1' lacks it. Having the 'rak_checkout_session_write' permission would"}),
+                StripeErrorKind::Forbidden { permission },
+            ),
+            (403, json!(null), StripeErrorKind::Forbidden { permission: None }),
+            (404, json!({"param": "customer"}), customer()),
+            (409, json!({"code": "idempotency_key_in_use"}), StripeErrorKind::Unavailable),
+            (429, json!({"code": "rate_limit"}), StripeErrorKind::Unavailable),
+            (302, json!(null), StripeErrorKind::Unavailable),
+            (500, json!(null), StripeErrorKind::Unavailable),
+            (503, json!("text"), StripeErrorKind::Unavailable),
+        ];
+        for (status, body, kind) in rows {
+            assert_eq!(answered(status, body.clone()).kind, kind, "{status} {body}");
+        }
+        assert!(answered(400, json!({"type": "idempotency_error"})).is_key_reused());
+    }
+
+    #[test]
+    fn a_message_is_one_line_without_keys() {
+        let long = "x".repeat(9000);
+        let rows = [
+            ("Invalid API Key provided: sk_test_****1234", "Invalid API Key provided: (key)"),
+            ("key 'rk_live_abc' and\nwhsec_x!", "key '(key)' and (key)!"),
+            (
+                "No such customer: 'cus_1'; a similar object exists",
+                "No such customer: 'cus_1'; a similar object exists",
+            ),
+            ("für ask_sk", "für ask_sk"),
+            (&long, &long[..MESSAGE_LIMIT]),
+        ];
+        for (message, expected) in rows {
+            assert_eq!(answered(400, json!({"message": message})).message, expected);
+        }
+    }
+
+    #[test]
+    fn the_user_is_told_in_our_words() {
+        let rows = [
+            (500, "stripe_unavailable"),
+            (401, "stripe_rejected"),
+            (403, "stripe_rejected"),
+            (404, "stripe_rejected"),
+            (400, "stripe_rejected"),
+        ];
+        for (status, code) in rows {
+            match Error::from(answered(status, json!({"message": "SECRET REASON"}))) {
+                Error::Refused(refused) => {
+                    assert_eq!(refused.code(), code);
+                    assert!(!refused.detail().contains("SECRET REASON"));
+                }
+                Error::Fault(fault) => panic!("{fault}"),
+            }
+        }
+        let unreadable = Error::from(StripeError::from(Unreadable::new("the price has no id")));
+        assert_eq!(unreadable.to_string(), "Stripe's answer cannot be read: Stripe: the price has no id");
+    }
+}

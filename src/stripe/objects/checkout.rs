@@ -1,0 +1,303 @@
+//! What a purchase in Stripe Checkout consists of: the session, its line items, the price, the customer.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::fields::{Fields, List, Unreadable};
+use crate::clock::Timestamp;
+
+/// A Checkout Session (`cs_…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckoutSession {
+    /// `cs_…`.
+    pub id: String,
+    /// `payment`, `subscription` or `setup`.
+    pub mode: String,
+    /// `open`, `complete` or `expired`.
+    pub status: String,
+    /// `paid`, `unpaid` or `no_payment_required`: see [`CheckoutSession::is_paid`].
+    pub payment_status: String,
+    /// The payment intent; `None` for a free order, a subscription, or before the buyer paid.
+    pub payment_intent: Option<String>,
+    /// The invoice of a subscription, or of a payment with `invoice_creation`.
+    pub invoice: Option<String>,
+    /// The subscription that was made.
+    pub subscription: Option<String>,
+    /// The customer; `None` for a guest.
+    pub customer: Option<String>,
+    /// Our own reference, as it was given when the session was made.
+    pub client_reference_id: Option<String>,
+    /// Our own facts. Not handed on to the payment intent or the subscription.
+    pub metadata: BTreeMap<String, String>,
+    /// Minor units, before discounts and taxes.
+    pub amount_subtotal: Option<i64>,
+    /// Minor units, all in.
+    pub amount_total: Option<i64>,
+    /// Three letters, lower case.
+    pub currency: Option<String>,
+    /// Where the buyer pays; `None` once the session is no longer open.
+    pub url: Option<String>,
+    /// Live mode, or test mode; `None` when Stripe did not say.
+    pub livemode: Option<bool>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it can no longer be paid.
+    pub expires_at: Option<Timestamp>,
+    /// The payment link that made it, if one did.
+    pub payment_link: Option<String>,
+    /// What is sold; only when it was asked for.
+    pub line_items: Option<List<LineItem>>,
+}
+
+impl CheckoutSession {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<CheckoutSession, Unreadable> {
+        let fields = Fields::of("checkout session", value)?;
+        Ok(CheckoutSession {
+            id: fields.id()?,
+            mode: fields.word("/mode")?,
+            status: fields.word("/status")?,
+            payment_status: fields.word("/payment_status")?,
+            payment_intent: fields.reference("/payment_intent")?,
+            invoice: fields.reference("/invoice")?,
+            subscription: fields.reference("/subscription")?,
+            customer: fields.reference("/customer")?,
+            client_reference_id: fields.text("/client_reference_id")?,
+            metadata: fields.metadata(&["/metadata"])?,
+            amount_subtotal: fields.whole("/amount_subtotal")?,
+            amount_total: fields.whole("/amount_total")?,
+            currency: fields.text("/currency")?,
+            url: fields.text("/url")?,
+            livemode: fields.flag("/livemode")?,
+            created: fields.time("/created")?,
+            expires_at: fields.time("/expires_at")?,
+            payment_link: fields.reference("/payment_link")?,
+            line_items: fields.included("/line_items", LineItem::read)?,
+        })
+    }
+
+    /// Whether Stripe says that nothing is owed: `paid`, or `no_payment_required` (a full discount).
+    ///
+    /// Stripe says the latter also of a session in setup mode, of one that begins a trial, and of one that is still open:
+    /// whoever credits a pack asks for [`CheckoutSession::is_payment`] and not [`CheckoutSession::is_open`] as well.
+    pub fn is_paid(&self) -> bool {
+        matches!(self.payment_status.as_str(), "paid" | "no_payment_required")
+    }
+
+    /// Whether it sells something once (a pack), as opposed to a subscription or a card set up for later.
+    pub fn is_payment(&self) -> bool {
+        self.mode == "payment"
+    }
+
+    /// Whether it sells a subscription (a plan).
+    pub fn is_subscription(&self) -> bool {
+        self.mode == "subscription"
+    }
+
+    /// Whether the buyer has not finished yet.
+    pub fn is_open(&self) -> bool {
+        self.status == "open"
+    }
+
+    /// Whether it ended without the buyer finishing.
+    pub fn is_expired(&self) -> bool {
+        self.status == "expired"
+    }
+}
+
+/// One thing sold in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineItem {
+    /// `li_…`.
+    pub id: String,
+    /// The price; `None` for one made up for this session and not kept.
+    pub price: Option<String>,
+    /// How many, which the buyer may have changed.
+    pub quantity: Option<i64>,
+    /// Minor units, all in.
+    pub amount_total: Option<i64>,
+}
+
+impl LineItem {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<LineItem, Unreadable> {
+        let fields = Fields::of("line item", value)?;
+        Ok(LineItem {
+            id: fields.id()?,
+            price: fields.reference("/price")?,
+            quantity: fields.whole("/quantity")?,
+            amount_total: fields.whole("/amount_total")?,
+        })
+    }
+}
+
+/// A price (`price_…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// `price_…`.
+    pub id: String,
+    /// Whether it can be bought now; `None` when Stripe did not say.
+    pub active: Option<bool>,
+    /// `one_time` or `recurring`.
+    pub kind: String,
+    /// Three letters, lower case.
+    pub currency: Option<String>,
+    /// Minor units for one; `None` where it depends on the quantity or is a fraction.
+    pub unit_amount: Option<i64>,
+    /// The product it is a price of.
+    pub product: Option<String>,
+    /// `day`, `week`, `month` or `year`; empty for a price paid once.
+    pub interval: String,
+    /// Every how many of these.
+    pub interval_count: Option<i64>,
+    /// The name by which it can be found.
+    pub lookup_key: Option<String>,
+    /// Our own facts.
+    pub metadata: BTreeMap<String, String>,
+    /// Live mode, or test mode; `None` when Stripe did not say.
+    pub livemode: Option<bool>,
+}
+
+impl Price {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<Price, Unreadable> {
+        let fields = Fields::of("price", value)?;
+        Ok(Price {
+            id: fields.id()?,
+            active: fields.flag("/active")?,
+            kind: fields.word("/type")?,
+            currency: fields.text("/currency")?,
+            unit_amount: fields.whole("/unit_amount")?,
+            product: fields.reference("/product")?,
+            interval: fields.word("/recurring/interval")?,
+            interval_count: fields.whole("/recurring/interval_count")?,
+            lookup_key: fields.text("/lookup_key")?,
+            metadata: fields.metadata(&["/metadata"])?,
+            livemode: fields.flag("/livemode")?,
+        })
+    }
+
+    /// Whether it is paid again and again, as a plan's is.
+    pub fn is_recurring(&self) -> bool {
+        self.kind == "recurring"
+    }
+}
+
+/// A customer (`cus_…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customer {
+    /// `cus_…`.
+    pub id: String,
+    /// Whether it was deleted at Stripe: then nothing else is known, and nothing can be sold to it.
+    pub deleted: bool,
+    /// May differ from ours, and is never what a customer is found by.
+    pub email: Option<String>,
+    /// As the customer wrote it.
+    pub name: Option<String>,
+    /// Our own facts.
+    pub metadata: BTreeMap<String, String>,
+    /// Live mode, or test mode; `None` when Stripe did not say.
+    pub livemode: Option<bool>,
+}
+
+impl Customer {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<Customer, Unreadable> {
+        let fields = Fields::of("customer", value)?;
+        Ok(Customer {
+            id: fields.id()?,
+            deleted: fields.first_flag(&["/deleted"])?,
+            email: fields.text("/email")?,
+            name: fields.text("/name")?,
+            metadata: fields.metadata(&["/metadata"])?,
+            livemode: fields.flag("/livemode")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_two_words_mean_paid() {
+        let rows = [
+            (json!("paid"), true),
+            (json!("no_payment_required"), true),
+            (json!("unpaid"), false),
+            (json!("paid_later"), false),
+            (json!("PAID"), false),
+            (json!(""), false),
+            (json!(null), false),
+        ];
+        for (word, paid) in rows {
+            let session = CheckoutSession::read(&json!({"id": "cs_1", "payment_status": word})).unwrap();
+            assert_eq!(session.is_paid(), paid, "{word}");
+        }
+        assert!(!CheckoutSession::read(&json!({"id": "cs_1"})).unwrap().is_paid());
+    }
+
+    #[test]
+    fn a_reference_is_an_id_or_an_object_with_one() {
+        let rows = [
+            (json!("pi_1"), Ok(Some("pi_1"))),
+            (json!({"id": "pi_1", "object": "payment_intent"}), Ok(Some("pi_1"))),
+            (json!(null), Ok(None)),
+            (json!(""), Ok(None)),
+            (json!({}), Err("the checkout session's payment_intent is not an id, or an object with one")),
+            (json!(7), Err("the checkout session's payment_intent is not an id, or an object with one")),
+        ];
+        for (given, expected) in rows {
+            let session = CheckoutSession::read(&json!({"id": "cs_1", "payment_intent": given}));
+            let found = session.map(|session| session.payment_intent).map_err(|unreadable| unreadable.to_string());
+            assert_eq!(found, expected.map(|id| id.map(str::to_owned)).map_err(str::to_owned), "{given}");
+        }
+    }
+
+    #[test]
+    fn line_items_are_read_when_they_are_included() {
+        let session = CheckoutSession::read(&json!({
+            "id": "cs_1", "metadata": {"user_id": "alice", "odd": 1},
+            "line_items": {"data": [
+                {"id": "li_1", "price": {"id": "price_1", "unit_amount_decimal": "2000"}, "quantity": 3},
+                {"id": "li_2", "price": null, "quantity": null},
+            ], "has_more": true},
+        }))
+        .unwrap();
+        let items = session.line_items.unwrap();
+        assert_eq!((items.rows[0].price.as_deref(), items.rows[0].quantity), (Some("price_1"), Some(3)));
+        assert_eq!((items.rows[1].price.as_deref(), items.rows[1].quantity), (None, None));
+        assert_eq!((items.has_more, items.last_id.as_deref()), (true, Some("li_2")));
+        assert_eq!(session.metadata, BTreeMap::from([("user_id".to_owned(), "alice".to_owned())]));
+        assert_eq!(CheckoutSession::read(&json!({"id": "cs_1"})).unwrap().line_items, None);
+    }
+
+    #[test]
+    fn a_field_of_the_wrong_type_is_named() {
+        let rows = [
+            (json!({"id": "cs_1", "amount_total": "12"}), "amount_total is not a whole number of 64 bits"),
+            (json!({"id": "cs_1", "amount_total": 1.5}), "amount_total is not a whole number of 64 bits"),
+            (json!({"id": "cs_1", "amount_total": u64::MAX}), "amount_total is not a whole number of 64 bits"),
+            (json!({"id": "cs_1", "mode": 1}), "mode is not text"),
+            (json!({"id": "cs_1", "livemode": "no"}), "livemode is not true or false"),
+            (json!({"id": "cs_1", "metadata": []}), "metadata is not a JSON object"),
+        ];
+        for (value, reason) in rows {
+            let reason = format!("the checkout session's {reason}");
+            assert_eq!(CheckoutSession::read(&value), Err(Unreadable::new(reason)));
+        }
+    }
+
+    #[test]
+    fn a_deleted_customer_is_known_as_such() {
+        for (value, deleted) in [
+            (json!({"id": "cus_1", "object": "customer", "deleted": true}), true),
+            (json!({"id": "cus_1", "deleted": false}), false),
+            (json!({"id": "cus_1", "email": "a@example.org"}), false),
+        ] {
+            assert_eq!(Customer::read(&value).unwrap().deleted, deleted);
+        }
+    }
+}

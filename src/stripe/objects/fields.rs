@@ -1,0 +1,238 @@
+//! How one field is read from one of Stripe's objects, and what is said when it cannot be. The objects themselves are
+//! in the files beside this one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Number, Value};
+
+use crate::clock::Timestamp;
+
+/// Something of Stripe's that cannot be read, and why: a sentence that names the object and the field, never the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(String);
+
+impl Unreadable {
+    /// With its reason, without a full stop.
+    pub fn new(reason: impl Into<String>) -> Unreadable {
+        Unreadable(reason.into())
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List<T> {
+    /// The rows of this page.
+    pub rows: Vec<T>,
+    /// Whether there are more than these. Also true when the list was not in the object at all: what is not here has to
+    /// be asked for.
+    pub has_more: bool,
+    /// The id of the last row, from which the next page starts.
+    pub last_id: Option<String>,
+}
+
+impl<T> List<T> {
+    pub(crate) fn read(value: &Value, row: impl Fn(&Value) -> Result<T, Unreadable>) -> Result<List<T>, Unreadable> {
+        let fields = Fields::of("list", value)?;
+        let found = fields.array("/data")?.ok_or_else(|| fields.missing("/data"))?;
+        let rows = found.iter().map(row).collect::<Result<_, _>>()?;
+        let last_id = found.last().and_then(|last| last.get("id")).and_then(Value::as_str).map(str::to_owned);
+        Ok(List { rows, has_more: fields.flag("/has_more")?.unwrap_or(false), last_id })
+    }
+
+    fn not_included() -> List<T> {
+        List { rows: Vec::new(), has_more: true, last_id: None }
+    }
+}
+
+/// An object's fields, by JSON pointer (RFC 6901). Null is absent, and so is an empty text.
+pub(crate) struct Fields<'a> {
+    name: &'static str,
+    value: &'a Value,
+}
+
+impl<'a> Fields<'a> {
+    /// `name` is what messages call the object.
+    pub fn of(name: &'static str, value: &'a Value) -> Result<Fields<'a>, Unreadable> {
+        match value {
+            Value::Object(_) => Ok(Fields { name, value }),
+            _ => Err(Unreadable(format!("the {name} is not a JSON object"))),
+        }
+    }
+
+    pub fn missing(&self, path: &str) -> Unreadable {
+        Unreadable(format!("the {} has no {}", self.name, dotted(path)))
+    }
+
+    fn not(&self, path: &str, expected: &str) -> Unreadable {
+        Unreadable(format!("the {}'s {} is not {expected}", self.name, dotted(path)))
+    }
+
+    pub fn value(&self, path: &str) -> Option<&'a Value> {
+        self.value.pointer(path).filter(|value| !value.is_null())
+    }
+
+    pub fn text(&self, path: &str) -> Result<Option<String>, Unreadable> {
+        match self.value(path) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            Some(_) => Err(self.not(path, "text")),
+        }
+    }
+
+    /// A word of a list that may grow; empty when absent.
+    pub fn word(&self, path: &str) -> Result<String, Unreadable> {
+        Ok(self.text(path)?.unwrap_or_default())
+    }
+
+    pub fn id(&self) -> Result<String, Unreadable> {
+        self.text("/id")?.ok_or_else(|| self.missing("/id"))
+    }
+
+    /// The id where Stripe puts either an id or, expanded, the object.
+    pub fn reference(&self, path: &str) -> Result<Option<String>, Unreadable> {
+        match self.value(path) {
+            Some(object @ Value::Object(_)) => {
+                let id = object.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
+                id.map(|id| Some(id.to_owned())).ok_or_else(|| self.not(path, "an id, or an object with one"))
+            }
+            Some(Value::String(_)) | None => self.text(path),
+            Some(_) => Err(self.not(path, "an id, or an object with one")),
+        }
+    }
+
+    /// The first of `paths` that is there.
+    pub fn first_reference(&self, paths: &[&str]) -> Result<Option<String>, Unreadable> {
+        for path in paths {
+            if let Some(id) = self.reference(path)? {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    pub fn whole(&self, path: &str) -> Result<Option<i64>, Unreadable> {
+        match self.value(path) {
+            None => Ok(None),
+            Some(value) => value.as_i64().map(Some).ok_or_else(|| self.not(path, "a whole number of 64 bits")),
+        }
+    }
+
+    /// An instant in whole seconds, as in all of Stripe's v1 objects.
+    pub fn time(&self, path: &str) -> Result<Option<Timestamp>, Unreadable> {
+        Ok(self.whole(path)?.map(Timestamp::from_seconds))
+    }
+
+    pub fn flag(&self, path: &str) -> Result<Option<bool>, Unreadable> {
+        match self.value(path) {
+            None => Ok(None),
+            Some(value) => value.as_bool().map(Some).ok_or_else(|| self.not(path, "true or false")),
+        }
+    }
+
+    /// The first of `paths` that is there; false when none is.
+    pub fn first_flag(&self, paths: &[&str]) -> Result<bool, Unreadable> {
+        for path in paths {
+            if let Some(flag) = self.flag(path)? {
+                return Ok(flag);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Metadata: texts by key. Stripe writes nothing else there, so anything else is not ours.
+    pub fn metadata(&self, paths: &[&str]) -> Result<BTreeMap<String, String>, Unreadable> {
+        let Some((path, value)) = paths.iter().find_map(|path| Some((path, self.value(path)?))) else {
+            return Ok(BTreeMap::new());
+        };
+        let pairs = value.as_object().ok_or_else(|| self.not(path, "a JSON object"))?;
+        let texts = pairs.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        Ok(texts.collect())
+    }
+
+    pub fn array(&self, path: &str) -> Result<Option<&'a Vec<Value>>, Unreadable> {
+        match self.value(path) {
+            None => Ok(None),
+            Some(value) => value.as_array().map(Some).ok_or_else(|| self.not(path, "a list")),
+        }
+    }
+
+    /// A list object that Stripe includes only when asked.
+    pub fn included<T>(
+        &self,
+        path: &str,
+        row: impl Fn(&Value) -> Result<T, Unreadable>,
+    ) -> Result<Option<List<T>>, Unreadable> {
+        self.value(path).map(|value| List::read(value, row)).transpose()
+    }
+
+    /// A list object that belongs to its parent: when it is not there, it has to be asked for.
+    pub fn list<T>(&self, path: &str, row: impl Fn(&Value) -> Result<T, Unreadable>) -> Result<List<T>, Unreadable> {
+        Ok(self.included(path, row)?.unwrap_or_else(List::not_included))
+    }
+}
+
+fn dotted(path: &str) -> String {
+    path.trim_start_matches('/').replace('/', ".")
+}
+
+/// Reads JSON that is fit to be kept: UTF-8, no NUL characters, numbers of 64 bits at most, and no deeper than serde_json
+/// goes (128), so that whoever walks it later needs no limit of his own.
+pub(crate) fn parse_json(body: &[u8]) -> Result<Value, Unreadable> {
+    let text = std::str::from_utf8(body).map_err(|_| Unreadable::new("the body is not UTF-8"))?;
+    if text.contains('\0') {
+        return Err(Unreadable::new("the body holds a NUL byte"));
+    }
+    let value = serde_json::from_str(text).map_err(|cause| Unreadable(not_json(&cause)))?;
+    check_values(&value)?;
+    Ok(value)
+}
+
+fn not_json(cause: &serde_json::Error) -> String {
+    let said = cause.to_string();
+    if said.starts_with("recursion limit") {
+        "the body's JSON is nested deeper than 128 levels".to_owned()
+    } else if said.starts_with("number out of range") {
+        BEYOND_64_BITS.to_owned()
+    } else {
+        format!("the body is not JSON: {said}")
+    }
+}
+
+const BEYOND_64_BITS: &str = "the body holds a number beyond 64 bits";
+
+fn check_values(value: &Value) -> Result<(), Unreadable> {
+    match value {
+        Value::Null | Value::Bool(_) => Ok(()),
+        Value::Number(number) if is_beyond_64_bits(number) => Err(Unreadable::new(BEYOND_64_BITS)),
+        Value::Number(_) => Ok(()),
+        Value::String(text) => check_text(text),
+        Value::Array(values) => values.iter().try_for_each(check_values),
+        Value::Object(pairs) => pairs.iter().try_for_each(|(key, value)| {
+            check_text(key)?;
+            check_values(value)
+        }),
+    }
+}
+
+fn check_text(text: &str) -> Result<(), Unreadable> {
+    match text.contains('\0') {
+        true => Err(Unreadable::new("the body holds a NUL character in a text")),
+        false => Ok(()),
+    }
+}
+
+/// serde_json keeps a whole number beyond 64 bits as a floating one, and only those are that large.
+fn is_beyond_64_bits(number: &Number) -> bool {
+    const TOO_HIGH: f64 = 18_446_744_073_709_551_616.0;
+    const TOO_LOW: f64 = -9_223_372_036_854_775_808.0;
+    number.is_f64() && number.as_f64().is_none_or(|value| !(TOO_LOW < value && value < TOO_HIGH))
+}

@@ -1,0 +1,258 @@
+//! Invoices with their lines, and the payments that settle them. API version 2025-03-31 (basil) moved most of their
+//! fields: each is read from both places.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::fields::{Fields, List, Unreadable};
+use crate::clock::Timestamp;
+
+/// An invoice (`in_…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoice {
+    /// `in_…`.
+    pub id: String,
+    /// `draft`, `open`, `paid`, `uncollectible` or `void`.
+    pub status: String,
+    /// Why it was made: `subscription_create`, `subscription_cycle`, `subscription_update`, `manual` …
+    pub billing_reason: String,
+    /// Who is billed.
+    pub customer: Option<String>,
+    /// The subscription it is for.
+    pub subscription: Option<String>,
+    /// The subscription's metadata, as it was when the invoice became final.
+    pub subscription_metadata: BTreeMap<String, String>,
+    /// Its own metadata.
+    pub metadata: BTreeMap<String, String>,
+    /// Minor units, all in; negative when the customer is owed.
+    pub total: Option<i64>,
+    /// Minor units before discounts and taxes.
+    pub subtotal: Option<i64>,
+    /// Minor units paid. Zero does not mean unpaid: a credit balance pays too.
+    pub amount_paid: Option<i64>,
+    /// Three letters, lower case.
+    pub currency: Option<String>,
+    /// Whether it was marked as paid without Stripe having taken the money.
+    pub paid_out_of_band: bool,
+    /// The payment; after 2025-03-31 only when the payments were asked for.
+    pub payment_intent: Option<String>,
+    /// The charge; only before 2025-03-31.
+    pub charge: Option<String>,
+    /// What is billed. Stripe includes the first ten; the rest, and all when there are none here, are asked for.
+    pub lines: List<InvoiceLine>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it was paid.
+    pub paid_at: Option<Timestamp>,
+    /// Live mode, or test mode; `None` when Stripe did not say.
+    pub livemode: Option<bool>,
+}
+
+impl Invoice {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<Invoice, Unreadable> {
+        let fields = Fields::of("invoice", value)?;
+        let off_stripe = fields.whole("/amount_paid_off_stripe")?.is_some_and(|amount| amount > 0);
+        Ok(Invoice {
+            id: fields.id()?,
+            status: fields.word("/status")?,
+            billing_reason: fields.word("/billing_reason")?,
+            customer: fields.reference("/customer")?,
+            subscription: fields.first_reference(&["/parent/subscription_details/subscription", "/subscription"])?,
+            subscription_metadata: fields
+                .metadata(&["/parent/subscription_details/metadata", "/subscription_details/metadata"])?,
+            metadata: fields.metadata(&["/metadata"])?,
+            total: fields.whole("/total")?,
+            subtotal: fields.whole("/subtotal")?,
+            amount_paid: fields.whole("/amount_paid")?,
+            currency: fields.text("/currency")?,
+            paid_out_of_band: off_stripe || fields.first_flag(&["/paid_out_of_band"])?,
+            payment_intent: match paid_payment_intent(&fields)? {
+                Some(id) => Some(id),
+                None => fields.reference("/payment_intent")?,
+            },
+            charge: fields.reference("/charge")?,
+            lines: fields.list("/lines", InvoiceLine::read)?,
+            created: fields.time("/created")?,
+            paid_at: fields.time("/status_transitions/paid_at")?,
+            livemode: fields.flag("/livemode")?,
+        })
+    }
+
+    /// Whether it is paid, by whatever means. What was paid is its lines, never `amount_paid`.
+    pub fn is_paid(&self) -> bool {
+        self.status == "paid"
+    }
+}
+
+/// The payment intent among the included payments that paid, else the default one.
+fn paid_payment_intent(fields: &Fields<'_>) -> Result<Option<String>, Unreadable> {
+    let Some(payments) = fields.included("/payments", InvoicePayment::read)? else { return Ok(None) };
+    let paid = payments.rows.iter().find(|payment| payment.is_paid() && payment.payment_intent.is_some());
+    let default = payments.rows.iter().find(|payment| payment.is_default);
+    Ok(paid.or(default).and_then(|payment| payment.payment_intent.clone()))
+}
+
+/// One line of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoiceLine {
+    /// `il_…`; the same line may have another id in another list.
+    pub id: String,
+    /// The price it bills.
+    pub price: Option<String>,
+    /// How many of it.
+    pub quantity: Option<i64>,
+    /// Minor units before discounts and taxes; negative where time that was paid for is given back.
+    pub amount: i64,
+    /// Three letters, lower case.
+    pub currency: Option<String>,
+    /// Whether it settles a change within a period, as opposed to a whole period.
+    pub proration: bool,
+    /// The subscription that it bills.
+    pub subscription: Option<String>,
+    /// The item of that subscription.
+    pub subscription_item: Option<String>,
+    /// The beginning of the time that it bills.
+    pub period_start: Option<Timestamp>,
+    /// The end of that time.
+    pub period_end: Option<Timestamp>,
+}
+
+impl InvoiceLine {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<InvoiceLine, Unreadable> {
+        let fields = Fields::of("invoice line", value)?;
+        Ok(InvoiceLine {
+            id: fields.id()?,
+            price: fields.first_reference(&["/pricing/price_details/price", "/price", "/plan"])?,
+            quantity: fields.whole("/quantity")?,
+            amount: fields.whole("/amount")?.ok_or_else(|| fields.missing("/amount"))?,
+            currency: fields.text("/currency")?,
+            proration: fields.first_flag(&[
+                "/parent/subscription_item_details/proration",
+                "/parent/invoice_item_details/proration",
+                "/proration",
+            ])?,
+            subscription: fields.first_reference(&[
+                "/parent/subscription_item_details/subscription",
+                "/parent/invoice_item_details/subscription",
+                "/subscription",
+            ])?,
+            subscription_item: fields
+                .first_reference(&["/parent/subscription_item_details/subscription_item", "/subscription_item"])?,
+            period_start: fields.time("/period/start")?,
+            period_end: fields.time("/period/end")?,
+        })
+    }
+}
+
+/// What ties an invoice to a payment since 2025-03-31 (`inpay_…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoicePayment {
+    /// `inpay_…`.
+    pub id: String,
+    /// `open`, `paid` or `canceled`.
+    pub status: String,
+    /// The invoice that is paid.
+    pub invoice: Option<String>,
+    /// The payment, where it is one of Stripe's.
+    pub payment_intent: Option<String>,
+    /// The charge, where there is no payment intent.
+    pub charge: Option<String>,
+    /// Minor units paid by it.
+    pub amount_paid: Option<i64>,
+    /// Whether it is the payment that Stripe itself made for the invoice.
+    pub is_default: bool,
+    /// Live mode, or test mode; `None` when Stripe did not say.
+    pub livemode: Option<bool>,
+}
+
+impl InvoicePayment {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<InvoicePayment, Unreadable> {
+        let fields = Fields::of("invoice payment", value)?;
+        Ok(InvoicePayment {
+            id: fields.id()?,
+            status: fields.word("/status")?,
+            invoice: fields.reference("/invoice")?,
+            payment_intent: fields.reference("/payment/payment_intent")?,
+            charge: fields.reference("/payment/charge")?,
+            amount_paid: fields.whole("/amount_paid")?,
+            is_default: fields.first_flag(&["/is_default"])?,
+            livemode: fields.flag("/livemode")?,
+        })
+    }
+
+    /// Whether it paid.
+    pub fn is_paid(&self) -> bool {
+        self.status == "paid"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn old() -> Value {
+        json!({
+            "id": "in_1", "status": "paid", "paid": true, "subscription": "sub_1", "payment_intent": {"id": "pi_1"},
+            "charge": "ch_1", "paid_out_of_band": true, "subscription_details": {"metadata": {"user_id": "alice"}},
+            "lines": {"has_more": true, "data": [{"id": "il_1", "amount": -1450, "quantity": 1, "proration": true,
+                "price": {"id": "price_1"}, "subscription": "sub_1", "subscription_item": "si_1",
+                "period": {"start": 1, "end": 2}}]},
+        })
+    }
+
+    fn new() -> Value {
+        let details = json!({"proration": true, "subscription": "sub_1", "subscription_item": "si_1"});
+        json!({
+            "id": "in_1", "status": "paid", "amount_paid_off_stripe": 2900, "charge": "ch_1",
+            "parent": {"subscription_details": {"subscription": "sub_1", "metadata": {"user_id": "alice"}}},
+            "payments": {"data": [
+                {"id": "inpay_0", "status": "canceled", "is_default": true, "payment": {"payment_intent": "pi_0"}},
+                {"id": "inpay_1", "status": "paid", "payment": {"payment_intent": {"id": "pi_1"}}},
+            ]},
+            "lines": {"has_more": true, "data": [{"id": "il_1", "amount": -1450, "quantity": 1,
+                "pricing": {"price_details": {"price": "price_1"}, "unit_amount_decimal": "-1450"},
+                "parent": {"invoice_item_details": null, "subscription_item_details": details},
+                "period": {"start": 1, "end": 2}}]},
+        })
+    }
+
+    #[test]
+    fn both_shapes_read_the_same() {
+        let invoice = Invoice::read(&new()).unwrap();
+        assert_eq!(Invoice::read(&old()).unwrap(), invoice);
+        assert_eq!((invoice.subscription.as_deref(), invoice.payment_intent.as_deref()), (Some("sub_1"), Some("pi_1")));
+        assert!(invoice.is_paid() && invoice.paid_out_of_band && invoice.lines.has_more);
+        assert_eq!(invoice.subscription_metadata["user_id"], "alice");
+        let line = &invoice.lines.rows[0];
+        assert_eq!((line.price.as_deref(), line.amount, line.proration), (Some("price_1"), -1450, true));
+        assert_eq!((line.subscription.as_deref(), line.subscription_item.as_deref()), (Some("sub_1"), Some("si_1")));
+    }
+
+    #[test]
+    fn the_new_place_wins_where_both_are_there() {
+        let mut mixed = old();
+        mixed["parent"] = json!({"subscription_details": {"subscription": "sub_2", "metadata": null}});
+        let invoice = Invoice::read(&mixed).unwrap();
+        assert_eq!(invoice.subscription.as_deref(), Some("sub_2"));
+        assert_eq!(invoice.subscription_metadata["user_id"], "alice");
+    }
+
+    #[test]
+    fn only_the_status_says_paid_and_lines_left_out_have_to_be_asked_for() {
+        for (value, paid) in [
+            (json!({"id": "in_1", "status": "paid", "amount_paid": 0}), true),
+            (json!({"id": "in_1", "status": "open", "amount_paid": 100, "paid": true}), false),
+            (json!({"id": "in_1", "status": "paid_somehow"}), false),
+            (json!({"id": "in_1"}), false),
+        ] {
+            let invoice = Invoice::read(&value).unwrap();
+            assert_eq!(invoice.is_paid(), paid, "{value}");
+            assert!(invoice.lines.has_more && invoice.lines.rows.is_empty());
+        }
+    }
+}

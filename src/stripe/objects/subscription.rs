@@ -1,0 +1,183 @@
+//! Subscriptions. Their period moved to their items on 2025-03-31 (basil); it is read from both places.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::fields::{Fields, List, Unreadable};
+use crate::clock::Timestamp;
+
+/// A subscription (`sub_…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// `sub_…`.
+    pub id: String,
+    /// `active`, `trialing`, `past_due`, `unpaid`, `canceled`, `incomplete`, `incomplete_expired`, `paused` …
+    pub status: String,
+    /// Who subscribed.
+    pub customer: Option<String>,
+    /// What is subscribed to.
+    pub items: List<SubscriptionItem>,
+    /// When it is set to end; the customer portal sets this, or `cancel_at_period_end`, or both.
+    pub cancel_at: Option<Timestamp>,
+    /// Whether it is set to end with its period.
+    pub cancel_at_period_end: bool,
+    /// When its end was asked for.
+    pub canceled_at: Option<Timestamp>,
+    /// When it ended. It does not come back from that.
+    pub ended_at: Option<Timestamp>,
+    /// When its trial ends or ended.
+    pub trial_end: Option<Timestamp>,
+    /// Whether payments are paused (`pause_collection`); the status does not change by that.
+    pub collection_paused: bool,
+    /// The newest invoice.
+    pub latest_invoice: Option<String>,
+    /// Our own facts.
+    pub metadata: BTreeMap<String, String>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Live mode, or test mode; `None` when Stripe did not say.
+    pub livemode: Option<bool>,
+    old_period_start: Option<Timestamp>,
+    old_period_end: Option<Timestamp>,
+}
+
+/// One price that a subscription bills.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionItem {
+    /// `si_…`.
+    pub id: String,
+    /// The price.
+    pub price: Option<String>,
+    /// How many of it; `None` where use is metered.
+    pub quantity: Option<i64>,
+    /// The beginning of the running period.
+    pub period_start: Option<Timestamp>,
+    /// The end of the running period.
+    pub period_end: Option<Timestamp>,
+}
+
+impl Subscription {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<Subscription, Unreadable> {
+        let fields = Fields::of("subscription", value)?;
+        Ok(Subscription {
+            id: fields.id()?,
+            status: fields.word("/status")?,
+            customer: fields.reference("/customer")?,
+            items: fields.list("/items", SubscriptionItem::read)?,
+            cancel_at: fields.time("/cancel_at")?,
+            cancel_at_period_end: fields.first_flag(&["/cancel_at_period_end"])?,
+            canceled_at: fields.time("/canceled_at")?,
+            ended_at: fields.time("/ended_at")?,
+            trial_end: fields.time("/trial_end")?,
+            collection_paused: fields.value("/pause_collection").is_some(),
+            latest_invoice: fields.reference("/latest_invoice")?,
+            metadata: fields.metadata(&["/metadata"])?,
+            created: fields.time("/created")?,
+            livemode: fields.flag("/livemode")?,
+            old_period_start: fields.time("/current_period_start")?,
+            old_period_end: fields.time("/current_period_end")?,
+        })
+    }
+
+    /// When the running period of the items whose price is known began.
+    pub fn period_start(&self, is_known: impl Fn(&str) -> bool) -> Option<Timestamp> {
+        self.items_of(is_known).filter_map(|item| item.period_start).min().or(self.old_period_start)
+    }
+
+    /// When the first running period among the items whose price is known ends.
+    pub fn period_end(&self, is_known: impl Fn(&str) -> bool) -> Option<Timestamp> {
+        self.items_of(is_known).filter_map(|item| item.period_end).min().or(self.old_period_end)
+    }
+
+    /// When it is set to end, whichever way that was said; `None` when it goes on.
+    pub fn ends_at(&self, is_known: impl Fn(&str) -> bool) -> Option<Timestamp> {
+        match self.cancel_at {
+            Some(at) => Some(at),
+            None if self.cancel_at_period_end => self.period_end(is_known),
+            None => None,
+        }
+    }
+
+    /// Whether it has ended for good, or never began: then nothing later brings it back.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "canceled" | "incomplete_expired") || self.ended_at.is_some()
+    }
+
+    /// Whether the plan is the customer's at present: paid, in trial, or late with a payment that is being retried.
+    pub fn is_current(&self) -> bool {
+        !self.is_over() && matches!(self.status.as_str(), "active" | "trialing" | "past_due")
+    }
+
+    fn items_of(&self, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = &SubscriptionItem> {
+        self.items.rows.iter().filter(move |item| item.price.as_deref().is_some_and(&is_known))
+    }
+}
+
+impl SubscriptionItem {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<SubscriptionItem, Unreadable> {
+        let fields = Fields::of("subscription item", value)?;
+        Ok(SubscriptionItem {
+            id: fields.id()?,
+            price: fields.first_reference(&["/price", "/plan"])?,
+            quantity: fields.whole("/quantity")?,
+            period_start: fields.time("/current_period_start")?,
+            period_end: fields.time("/current_period_end")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn end(value: Value) -> Option<i64> {
+        let subscription = Subscription::read(&value).unwrap();
+        subscription.period_end(|price| price.starts_with("price_plan")).map(Timestamp::seconds)
+    }
+
+    #[test]
+    fn the_period_is_read_from_known_items_else_from_the_old_place() {
+        let item = |price: &str, end: i64| json!({"id": "si", "price": {"id": price}, "current_period_end": end});
+        let items = json!({"data": [item("price_plan_a", 200), item("price_plan_b", 100), item("price_other", 50)]});
+        let old = json!({"data": [{"id": "si_1", "plan": {"id": "price_plan_a"}}]});
+        assert_eq!(end(json!({"id": "sub_1", "items": items, "current_period_end": 999})), Some(100));
+        assert_eq!(end(json!({"id": "sub_1", "items": old, "current_period_end": 999})), Some(999));
+        assert_eq!(end(json!({"id": "sub_1", "items": old})), None);
+        assert!(Subscription::read(&json!({"id": "sub_1"})).unwrap().items.has_more);
+    }
+
+    #[test]
+    fn both_ways_of_cancelling_mean_an_end() {
+        let rows = [
+            (json!({"id": "sub_1", "cancel_at": 7, "cancel_at_period_end": false}), Some(7)),
+            (json!({"id": "sub_1", "cancel_at": null, "cancel_at_period_end": true, "current_period_end": 9}), Some(9)),
+            (json!({"id": "sub_1", "cancel_at_period_end": false, "current_period_end": 9}), None),
+        ];
+        for (value, expected) in rows {
+            let ends_at = Subscription::read(&value).unwrap().ends_at(|_| true);
+            assert_eq!(ends_at.map(Timestamp::seconds), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_status_is_neither_current_nor_over() {
+        for (status, current, over) in [
+            ("active", true, false),
+            ("trialing", true, false),
+            ("past_due", true, false),
+            ("unpaid", false, false),
+            ("incomplete", false, false),
+            ("paused", false, false),
+            ("canceled", false, true),
+            ("incomplete_expired", false, true),
+            ("new_word", false, false),
+        ] {
+            let subscription = Subscription::read(&json!({"id": "sub_1", "status": status})).unwrap();
+            assert_eq!((subscription.is_current(), subscription.is_over()), (current, over), "{status}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The exact bodies of our requests, as Stripe's form encoding wants them (OpenAPI description of 2026-05-27).
+//!
+//! A body is a text on purpose: the caller stores it beside its idempotency key before the first attempt, since Stripe
+//! refuses the same key with any other body.
+
+use form_urlencoded::Serializer;
+
+use crate::clock::Timestamp;
+
+/// What Stripe replaces by the session's id in a `success_url`.
+pub const SESSION_ID_PLACEHOLDER: &str = "{CHECKOUT_SESSION_ID}";
+
+/// The longest `client_reference_id` that Stripe takes, in characters.
+const CLIENT_REFERENCE_LIMIT: usize = 200;
+
+/// What kind of sale a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckoutMode {
+    /// Paid once: a pack.
+    Payment,
+    /// Paid again and again: a plan.
+    Subscription,
+}
+
+/// A Checkout Session to be made (`POST /v1/checkout/sessions`).
+///
+/// Neither `payment_method_types` (refused since 2026-09-30; Stripe's dashboard decides) nor `ui_mode` (renamed on
+/// 2026-03-25; its default is ours) is ever sent.
+#[derive(Clone, Debug)]
+pub struct CheckoutRequest {
+    /// Pack or plan.
+    pub mode: CheckoutMode,
+    /// The price that is sold.
+    pub price: String,
+    /// How many of it.
+    pub quantity: u32,
+    /// The customer who buys.
+    pub customer: Option<String>,
+    /// Our own reference; left out when it is over 200 characters.
+    pub client_reference_id: Option<String>,
+    /// Our own facts: set on the session, and again on the payment intent or the subscription, which inherit nothing.
+    pub metadata: Vec<(String, String)>,
+    /// Where the buyer goes after paying; made by [`with_session_id`], so that we learn which session it was.
+    pub success_url: String,
+    /// Where the buyer goes who does not pay.
+    pub cancel_url: String,
+    /// When the session can no longer be paid: 30 minutes to 24 hours from now; Stripe's default is 24 hours.
+    pub expires_at: Option<Timestamp>,
+    /// Whether the buyer may enter a promotion code.
+    pub allow_promotion_codes: bool,
+}
+
+impl CheckoutRequest {
+    /// The exact body.
+    pub fn body(&self) -> String {
+        let (mode, inner) = match self.mode {
+            CheckoutMode::Payment => ("payment", "payment_intent_data[metadata]"),
+            CheckoutMode::Subscription => ("subscription", "subscription_data[metadata]"),
+        };
+        let reference =
+            self.client_reference_id.as_deref().filter(|text| text.chars().count() <= CLIENT_REFERENCE_LIMIT);
+        let expires_at = self.expires_at.map(|at| at.seconds().to_string());
+
+        let mut form = Serializer::new(String::new());
+        form.append_pair("mode", mode);
+        form.append_pair("line_items[0][price]", &self.price);
+        form.append_pair("line_items[0][quantity]", &self.quantity.to_string());
+        append_some(&mut form, "customer", self.customer.as_deref());
+        append_some(&mut form, "client_reference_id", reference);
+        append_metadata(&mut form, "metadata", &self.metadata);
+        append_metadata(&mut form, inner, &self.metadata);
+        form.append_pair("success_url", &self.success_url);
+        form.append_pair("cancel_url", &self.cancel_url);
+        append_some(&mut form, "expires_at", expires_at.as_deref());
+        append_some(&mut form, "allow_promotion_codes", self.allow_promotion_codes.then_some("true"));
+        form.finish()
+    }
+}
+
+/// `url` with the query field `session_id`, which Stripe fills in. The braces must reach Stripe as they are: they are
+/// added here because a URL library would escape them.
+pub fn with_session_id(url: &str) -> String {
+    let joint = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{joint}session_id={SESSION_ID_PLACEHOLDER}")
+}
+
+/// A customer to be made (`POST /v1/customers`).
+#[derive(Clone, Debug, Default)]
+pub struct CustomerRequest {
+    /// Where receipts go.
+    pub email: Option<String>,
+    /// Shown on invoices.
+    pub name: Option<String>,
+    /// Our own facts.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl CustomerRequest {
+    /// The exact body.
+    pub fn body(&self) -> String {
+        let mut form = Serializer::new(String::new());
+        append_some(&mut form, "email", self.email.as_deref());
+        append_some(&mut form, "name", self.name.as_deref());
+        append_metadata(&mut form, "metadata", &self.metadata);
+        form.finish()
+    }
+}
+
+/// A visit to the customer portal (`POST /v1/billing_portal/sessions`).
+#[derive(Clone, Debug)]
+pub struct PortalRequest {
+    /// Whose portal.
+    pub customer: String,
+    /// Where its "back" leads.
+    pub return_url: String,
+}
+
+impl PortalRequest {
+    /// The exact body.
+    pub fn body(&self) -> String {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("customer", &self.customer);
+        form.append_pair("return_url", &self.return_url);
+        form.finish()
+    }
+}
+
+fn append_some(form: &mut Serializer<'_, String>, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        form.append_pair(name, value);
+    }
+}
+
+fn append_metadata(form: &mut Serializer<'_, String>, name: &str, pairs: &[(String, String)]) {
+    for (key, value) in pairs {
+        form.append_pair(&format!("{name}[{key}]"), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(body: &str) -> Vec<(String, String)> {
+        form_urlencoded::parse(body.as_bytes()).into_owned().collect()
+    }
+
+    fn request(mode: CheckoutMode) -> CheckoutRequest {
+        CheckoutRequest {
+            mode,
+            price: "price_1".to_owned(),
+            quantity: 1,
+            customer: Some("cus_1".to_owned()),
+            client_reference_id: Some("ord_1".to_owned()),
+            metadata: vec![("user_id".to_owned(), "a&b=ü@example.org".to_owned())],
+            success_url: with_session_id("https://example.org/billing/return"),
+            cancel_url: "https://example.org/billing?cancelled=1&x".to_owned(),
+            expires_at: Some(Timestamp::from_millis(1_790_000_000_999)),
+            allow_promotion_codes: true,
+        }
+    }
+
+    #[test]
+    fn a_session_carries_its_metadata_twice_and_the_braces_unescaped() {
+        for (mode, word, inner) in [
+            (CheckoutMode::Payment, "payment", "payment_intent_data[metadata][user_id]"),
+            (CheckoutMode::Subscription, "subscription", "subscription_data[metadata][user_id]"),
+        ] {
+            let expected = [
+                ("mode", word),
+                ("line_items[0][price]", "price_1"),
+                ("line_items[0][quantity]", "1"),
+                ("customer", "cus_1"),
+                ("client_reference_id", "ord_1"),
+                ("metadata[user_id]", "a&b=ü@example.org"),
+                (inner, "a&b=ü@example.org"),
+                ("success_url", "https://example.org/billing/return?session_id={CHECKOUT_SESSION_ID}"),
+                ("cancel_url", "https://example.org/billing?cancelled=1&x"),
+                ("expires_at", "1790000000"),
+                ("allow_promotion_codes", "true"),
+            ];
+            assert_eq!(
+                decoded(&request(mode).body()),
+                expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_is_not_sent() {
+        for (length, sent) in [(200, true), (201, false)] {
+            let bare = CheckoutRequest {
+                customer: None,
+                client_reference_id: Some("ü".repeat(length)),
+                metadata: Vec::new(),
+                expires_at: None,
+                allow_promotion_codes: false,
+                ..request(CheckoutMode::Payment)
+            };
+            let mut names: Vec<String> = decoded(&bare.body()).into_iter().map(|(name, _)| name).collect();
+            names.retain(|name| name != "client_reference_id" || !sent);
+            assert_eq!(
+                names,
+                ["mode", "line_items[0][price]", "line_items[0][quantity]", "success_url", "cancel_url"],
+                "{length}"
+            );
+        }
+        assert_eq!(CustomerRequest::default().body(), "");
+        assert_eq!(with_session_id("https://a/b?c=d"), "https://a/b?c=d&session_id={CHECKOUT_SESSION_ID}");
+    }
+}
