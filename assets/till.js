@@ -32,7 +32,8 @@
     say(button.dataset.busy);
   });
 
-  addEventListener("pageshow", () => {
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
     document.querySelectorAll("form[data-sent]").forEach(recover);
     say("");
   });
@@ -54,10 +55,14 @@
     return true;
   };
 
-  // The dashboard. The number, the meter and its words move together; sentences that no longer hold are removed.
+  // The dashboard. The number, the meter and its words move together; sentences that no longer hold are removed. The
+  // wait is over when something was credited, for a spend changes the number as well.
   const showUnits = ({ units }) => {
+    if (!units) return false;
     const shown = byId("remaining");
-    if (!units || String(units.remaining) === shown.value) return false;
+    const credited = units.total > Number(place.dataset.total);
+    if (credited && byId("notice")) byId("notice").remove();
+    if (String(units.remaining) === shown.value) return credited;
     const { one, many } = place.dataset;
     const noun = (count) => (Math.abs(count) === 1 ? one : many);
     const left = Math.max(units.remaining, 0);
@@ -66,15 +71,15 @@
     const length = (count) => String(count <= 0 ? 0 : Math.max(12, Math.round((count / full) * 1000)));
     shown.value = units.remaining;
     shown.textContent = number.format(units.remaining);
-    byId("noun").textContent = noun(units.remaining) + " left";
+    byId("label").textContent = noun(units.remaining) + (units.remaining < 0 ? "" : " left");
     meter.setAttribute("aria-valuemax", full);
     meter.setAttribute("aria-valuenow", left);
     meter.setAttribute("aria-valuetext", `${number.format(left)} of ${number.format(full)} ${noun(full)} left`);
     meter.querySelector(".held").setAttribute("width", length(left));
     meter.querySelector(".free").setAttribute("width", length(left - units.held));
-    for (const id of ["used", "held", "debt", "notice"]) if (byId(id)) byId(id).remove();
+    for (const id of ["added", "held", "debt"]) if (byId(id)) byId(id).remove();
     if (units.remaining >= 0) shown.parentElement.classList.remove("debt");
-    return true;
+    return credited;
   };
 
   const show = place.dataset.state ? showOutcome : showUnits;

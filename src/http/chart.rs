@@ -105,8 +105,8 @@ fn used_on(day: i64, uses: &[DayUse]) -> i64 {
     uses.iter().filter(|row| row.day == day).fold(0_i64, |sum, row| sum.saturating_add(row.used.max(0)))
 }
 
-/// The axis' top and its number of steps: the least of 1, 2, 4, 6, 8, 10, 20, 40 … that holds the highest bar. Steps are
-/// whole numbers of units.
+/// The axis' top and its number of steps: the least of 1, 2, 4, 6, 8, 10, 20, 40 … that holds the highest bar. Steps
+/// are whole numbers of units.
 fn axis(most: i64) -> (i64, i64) {
     if most <= 1 {
         return (1, 1);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{EntryView, Moment, PackView, PlanOffer, PlanState, Shell, UnitsView};
+use super::{EntryView, Moment, PackCard, PlanCard, PlanState, Shell, UnitsView};
 use crate::clock::Timestamp;
 use crate::http::chart::Chart;
 
@@ -18,10 +18,10 @@ pub struct DashboardPage {
     pub units: UnitsView,
     /// The user's plan.
     pub plan: PlanView,
-    /// Packs, from [`PackView::shelf`].
-    pub packs: Vec<PackView>,
+    /// Packs, from [`PackCard::shelf`].
+    pub packs: Vec<PackCard>,
     /// Plans.
-    pub plans: Vec<PlanOffer>,
+    pub plans: Vec<PlanCard>,
     /// The newest movements, newest first.
     pub entries: Vec<EntryView>,
     /// Thirty days of use.

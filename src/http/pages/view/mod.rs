@@ -23,7 +23,7 @@ pub use dashboard::{DashboardPage, Notice, NoticeKind, PlanView, SubscriptionVie
 pub use entries::EntryView;
 pub use error::ErrorPage;
 pub use login::{LoginPage, LoginState};
-pub use offers::{Interval, PackOffer, PackView, PlanOffer, PlanState};
+pub use offers::{Interval, PackCard, PackOffer, PlanCard, PlanOffer, PlanState, allotment};
 pub use pricing::PricingPage;
 pub use returned::{Outcome, ReturnStatus, ReturnedPage};
 pub use shell::{Link, Person, Shell};

@@ -1,6 +1,7 @@
 //! What is for sale, as cards: packs and plans with price, price per unit, and the button or why there is none.
 
 use super::UnitWords;
+use super::words::capitalised;
 use crate::money::{Money, best_value};
 
 /// A pack of the catalogue.
@@ -18,7 +19,7 @@ pub struct PackOffer {
 
 /// A pack as a card.
 #[derive(Clone, Debug)]
-pub struct PackView {
+pub struct PackCard {
     /// See [`PackOffer::key`].
     pub key: String,
     /// `100 pictures`.
@@ -33,14 +34,14 @@ pub struct PackView {
     pub is_for_sale: bool,
 }
 
-impl PackView {
+impl PackCard {
     /// All packs in the catalogue's order. Only those that can be bought are compared.
-    pub fn shelf(offers: &[PackOffer], words: &UnitWords) -> Vec<PackView> {
+    pub fn shelf(offers: &[PackOffer], words: &UnitWords) -> Vec<PackCard> {
         let sold: Vec<&PackOffer> = offers.iter().filter(|offer| offer.is_for_sale).collect();
         let compared: Vec<(Money, i64)> = sold.iter().map(|offer| (offer.price, offer.units)).collect();
         let best = best_value(&compared).map(|index| &sold[index].key);
         let mark = if sold.len() > 2 { "Best value" } else { "Better value" };
-        let card = |offer: &PackOffer| PackView {
+        let card = |offer: &PackOffer| PackCard {
             key: offer.key.clone(),
             units: words.count(offer.units),
             price: offer.price.to_string(),
@@ -76,12 +77,31 @@ pub enum PlanState {
     NotAvailable,
 }
 
-/// A plan as a card.
+/// A plan of the catalogue, and what this user can do about it.
 #[derive(Clone, Debug)]
 pub struct PlanOffer {
-    /// The catalogue's key: `starter`.
+    /// The catalogue's key, which goes into the form: `starter`.
     pub key: String,
     /// `Starter`.
+    pub name: String,
+    /// What one interval costs.
+    pub price: Money,
+    /// How often that is paid.
+    pub interval: Interval,
+    /// Units allotted each month.
+    pub units: i64,
+    /// The catalogue's words for what else it brings: `byok`.
+    pub features: Vec<String>,
+    /// What the card offers.
+    pub state: PlanState,
+}
+
+/// A plan as a card.
+#[derive(Clone, Debug)]
+pub struct PlanCard {
+    /// See [`PlanOffer::key`].
+    pub key: String,
+    /// See [`PlanOffer::name`].
     pub name: String,
     /// `$9`, `$0`.
     pub price: String,
@@ -91,46 +111,37 @@ pub struct PlanOffer {
     pub allotment: String,
     /// `9¢ per picture`.
     pub per_unit: Option<String>,
-    /// What else it brings, in words.
+    /// What else it brings, in sentences.
     pub features: Vec<String>,
-    /// What the card offers.
+    /// See [`PlanOffer::state`].
     pub state: PlanState,
 }
 
-impl PlanOffer {
-    /// A card for a plan: `units` are those of one month, `features` the catalogue's words for them.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the catalogue's own columns, each named at the call by its variable"
-    )]
-    pub fn new(
-        key: &str,
-        name: &str,
-        price: Money,
-        interval: Interval,
-        units: i64,
-        features: &[String],
-        state: PlanState,
-        words: &UnitWords,
-    ) -> PlanOffer {
-        let months = if interval == Interval::Year { 12 } else { 1 };
-        PlanOffer {
-            key: key.to_owned(),
-            name: name.to_owned(),
-            price: price.to_string(),
-            every: match interval {
-                _ if price.amount == 0 => "",
-                Interval::Month => "a month",
-                Interval::Year => "a year",
-            },
-            allotment: match units {
-                0 => format!("No {} included; packs can be added", words.many),
-                _ => format!("{} every month", words.count(units)),
-            },
-            per_unit: per_unit(price, units.saturating_mul(months), words),
-            features: features.iter().map(|feature| feature_words(feature)).collect(),
-            state,
+impl PlanCard {
+    /// The card for a plan.
+    pub fn of(offer: &PlanOffer, words: &UnitWords) -> PlanCard {
+        let (every, months) = match offer.interval {
+            Interval::Month => ("a month", 1),
+            Interval::Year => ("a year", 12),
+        };
+        PlanCard {
+            key: offer.key.clone(),
+            name: offer.name.clone(),
+            price: offer.price.to_string(),
+            every: if offer.price.amount == 0 { "" } else { every },
+            allotment: allotment(offer.units, words),
+            per_unit: per_unit(offer.price, offer.units.saturating_mul(months), words),
+            features: offer.features.iter().map(|feature| feature_words(feature)).collect(),
+            state: offer.state,
         }
+    }
+}
+
+/// What a plan brings each month: `100 pictures every month`.
+pub fn allotment(units: i64, words: &UnitWords) -> String {
+    match units {
+        0 => format!("No {} included", words.many),
+        _ => format!("{} every month", words.count(units)),
     }
 }
 
@@ -138,10 +149,10 @@ fn per_unit(price: Money, units: i64, words: &UnitWords) -> Option<String> {
     price.per_unit(units).map(|amount| format!("{amount} per {}", words.one))
 }
 
-/// A feature's name as a line on the card; those of the built-in catalogue have a sentence.
+/// A feature as a line on the card. The built-in catalogue's have a sentence; others are read as they are written.
 fn feature_words(feature: &str) -> String {
     match feature {
         "byok" => "Bring your own key".to_owned(),
-        _ => feature.replace('_', " "),
+        _ => capitalised(&feature.replace('_', " ")),
     }
 }

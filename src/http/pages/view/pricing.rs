@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{PackView, PlanOffer, PlanState, Shell, UnitWords};
+use super::{PackCard, PlanCard, PlanState, Shell, UnitWords};
 
 /// `GET /`.
 #[derive(Clone, Debug, Template)]
@@ -13,7 +13,7 @@ pub struct PricingPage {
     /// What units are called.
     pub words: UnitWords,
     /// Plans in the catalogue's order.
-    pub plans: Vec<PlanOffer>,
-    /// Packs, from [`PackView::shelf`].
-    pub packs: Vec<PackView>,
+    pub plans: Vec<PlanCard>,
+    /// Packs, from [`PackCard::shelf`].
+    pub packs: Vec<PackCard>,
 }

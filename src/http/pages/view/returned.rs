@@ -119,7 +119,7 @@ impl Outcome {
                 format!("Nothing was charged and no {many} were added. You can try again, or pay another way.")
             }
             Outcome::Expired => format!(
-                "It was not paid in time, so nothing was charged and no {many} were added. Choose again on your dashboard."
+                "It was not paid in time, so nothing was charged and no {many} were added. You can choose again."
             ),
             Outcome::NotCompleted => {
                 format!("Nothing was charged and no {many} were added. You can choose again at any time.")

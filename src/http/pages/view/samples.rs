@@ -25,19 +25,28 @@ fn pack(key: &str, units: i64, amount: i64, is_for_sale: bool) -> PackOffer {
     PackOffer { key: key.to_owned(), units, price: usd(amount), is_for_sale }
 }
 
-pub fn packs() -> Vec<PackView> {
-    PackView::shelf(&[pack("topup_100", 100, 900, true), pack("topup_250", 250, 2000, true)], &words())
+pub fn packs() -> Vec<PackCard> {
+    PackCard::shelf(&[pack("topup_100", 100, 900, true), pack("topup_250", 250, 2000, true)], &words())
 }
 
-fn plan(key: &str, name: &str, amount: i64, units: i64, features: &[String], state: PlanState) -> PlanOffer {
-    PlanOffer::new(key, name, usd(amount), Interval::Month, units, features, state, &words())
+fn plan(key: &str, amount: i64, units: i64, feature: Option<&str>, state: PlanState) -> PlanCard {
+    let offer = PlanOffer {
+        key: key.to_owned(),
+        name: super::words::capitalised(key),
+        price: usd(amount),
+        interval: Interval::Month,
+        units,
+        features: feature.map(str::to_owned).into_iter().collect(),
+        state,
+    };
+    PlanCard::of(&offer, &words())
 }
 
-pub fn plans(free: PlanState, starter: PlanState, pro: PlanState) -> Vec<PlanOffer> {
+pub fn plans(free: PlanState, starter: PlanState, pro: PlanState) -> Vec<PlanCard> {
     vec![
-        plan("free", "Free", 0, 0, &["byok".to_owned()], free),
-        plan("starter", "Starter", 900, 100, &[], starter),
-        plan("pro", "Pro", 2900, 500, &["priority_queue".to_owned()], pro),
+        plan("free", 0, 0, Some("byok"), free),
+        plan("starter", 900, 100, None, starter),
+        plan("pro", 2900, 500, Some("priority_queue"), pro),
     ]
 }
 
@@ -82,7 +91,7 @@ pub fn dashboard() -> DashboardPage {
         units: units(412, 0, 1060),
         plan: PlanView {
             name: "Pro".to_owned(),
-            allotment: "500 pictures every month".to_owned(),
+            allotment: allotment(500, &words()),
             subscription: Some(SubscriptionView::of("active", Some(now().plus_seconds(86_400 * 9)), false, true)),
         },
         packs: packs(),
@@ -98,7 +107,7 @@ pub fn fresh_dashboard() -> DashboardPage {
     DashboardPage {
         units: units(0, 0, 0),
         plan: free_plan(),
-        packs: PackView::shelf(&[pack("topup_100", 100, 900, true), pack("topup_250", 250, 2000, false)], &words()),
+        packs: PackCard::shelf(&[pack("topup_100", 100, 900, true), pack("topup_250", 250, 2000, false)], &words()),
         plans: plans(PlanState::Current, PlanState::ForSale, PlanState::NotAvailable),
         entries: vec![],
         chart: Chart::of(now(), &[], &words()),
@@ -141,7 +150,7 @@ pub fn full_dashboard() -> DashboardPage {
 }
 
 fn free_plan() -> PlanView {
-    PlanView { name: "Free".to_owned(), allotment: "No pictures included".to_owned(), subscription: None }
+    PlanView { name: "Free".to_owned(), allotment: allotment(0, &words()), subscription: None }
 }
 
 pub fn pricing(shell: Shell) -> PricingPage {

@@ -104,7 +104,7 @@ fn pages_say_what_is_so() {
             vec![
                 "Need More Pictures?",
                 "412 pictures left",
-                "648 used of 1,060 pictures added so far",
+                "1,060 pictures added so far",
                 "100 pictures $9",
                 "250 pictures $20",
                 "9¢ per picture",
@@ -116,6 +116,7 @@ fn pages_say_what_is_so() {
                 "Used 3 pictures Spring catalogue, cover 24 Nov 2026, 04:23 UTC -3 412",
                 "Pro Your plan",
                 "Manage payment and invoices",
+                "Priority queue",
                 "Bring your own key",
             ],
             vec!["set aside", "dispute took", "Subscribe to"],
@@ -213,7 +214,7 @@ fn only_the_strictly_better_pack_is_marked() {
             is_for_sale: *is_for_sale,
         };
         let offers: Vec<PackOffer> = rows.iter().map(offer).collect();
-        PackView::shelf(&offers, &samples::words()).into_iter().map(|pack| pack.mark.unwrap_or("")).collect::<Vec<_>>()
+        PackCard::shelf(&offers, &samples::words()).into_iter().map(|pack| pack.mark.unwrap_or("")).collect::<Vec<_>>()
     };
     assert_eq!(marks(&[(100, 900, true), (250, 2000, true)]), ["", "Better value"]);
     assert_eq!(marks(&[(100, 800, true), (250, 2000, true)]), ["", ""]);

@@ -25,9 +25,10 @@ impl UnitsView {
         grouped(self.remaining)
     }
 
-    /// The word for so many.
-    pub fn noun(&self) -> &str {
-        self.words.noun(self.remaining)
+    /// What stands beside the number: `pictures left`, or `pictures` for a debt.
+    pub fn label(&self) -> String {
+        let noun = self.words.noun(self.remaining);
+        if self.is_in_debt() { noun.to_owned() } else { format!("{noun} left") }
     }
 
     /// Whether the next top-up has something to repay.
@@ -49,10 +50,10 @@ impl UnitsView {
         format!("{} of {} left", grouped(self.remaining.max(0)), self.words.count(self.total.max(self.meter_now())))
     }
 
-    /// Under the meter: how much of what was ever added is used. Empty while nothing was added.
-    pub fn used_sentence(&self) -> Option<String> {
-        let used = self.total.saturating_sub(self.remaining.max(0)).max(0);
-        (self.total > 0).then(|| format!("{} used of {} added so far", grouped(used), self.words.count(self.total)))
+    /// Under the meter: what it is full at. What is missing was spent, expired or taken back, which the ledger tells.
+    /// `None` while nothing was added.
+    pub fn added_sentence(&self) -> Option<String> {
+        (self.total > 0).then(|| format!("{} added so far", self.words.count(self.total)))
     }
 
     /// What is held, and what is left beside it. `None` when nothing is held.

@@ -32,9 +32,14 @@ impl UnitWords {
 
     /// The plural with a capital, for headings: `Pictures`.
     pub fn capitalised(&self) -> String {
-        let mut letters = self.many.chars();
-        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        capitalised(&self.many)
     }
+}
+
+/// The text with its first letter as a capital.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// An instant as a page shows it, in UTC.
