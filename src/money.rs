@@ -1,1 +1,275 @@
-//! (to be written)
+//! Money as people read it: an integer of minor units with its currency. No floating point, no conversion between
+//! currencies, no arithmetic beyond what a price list needs. What is owed or credited is decided in `ledger`.
+//!
+//! How many decimals a currency has at Stripe follows Stripe's documentation, "Supported currencies", sections
+//! "Zero-decimal currencies" and "Three-decimal currencies".
+
+use std::fmt;
+
+/// Currencies whose minor unit is the currency itself.
+const ZERO_DECIMALS: [&str; 16] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
+
+/// Currencies with a thousandth.
+const THREE_DECIMALS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+
+/// Signs that are read without doubt. A dollar that is not the United States' names its country; every other
+/// currency is written with its code.
+const SYMBOLS: [(&str, &str); 22] = [
+    ("usd", "$"),
+    ("eur", "€"),
+    ("gbp", "£"),
+    ("jpy", "¥"),
+    ("cny", "CN¥"),
+    ("inr", "₹"),
+    ("krw", "₩"),
+    ("ils", "₪"),
+    ("vnd", "₫"),
+    ("ngn", "₦"),
+    ("php", "₱"),
+    ("uah", "₴"),
+    ("try", "₺"),
+    ("aud", "A$"),
+    ("brl", "R$"),
+    ("cad", "CA$"),
+    ("hkd", "HK$"),
+    ("mxn", "MX$"),
+    ("nzd", "NZ$"),
+    ("sgd", "S$"),
+    ("twd", "NT$"),
+    ("kwd", "KD "),
+];
+
+/// A currency by its three-letter ISO 4217 code, kept in lower case as Stripe writes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// From a code in either case; `None` unless it is three ASCII letters.
+    pub fn new(code: &str) -> Option<Currency> {
+        let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
+        letters.iter().all(u8::is_ascii_alphabetic).then(|| Currency(letters.map(|letter| letter.to_ascii_lowercase())))
+    }
+
+    /// The code in lower case, as Stripe's API takes it.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("???")
+    }
+
+    /// Digits after the point: 0, 2 or 3.
+    pub fn decimals(self) -> u32 {
+        if ZERO_DECIMALS.contains(&self.as_str()) {
+            0
+        } else if THREE_DECIMALS.contains(&self.as_str()) {
+            3
+        } else {
+            2
+        }
+    }
+
+    /// What stands before the number: a symbol, or the code and a space.
+    fn prefix(self) -> String {
+        match SYMBOLS.iter().find(|(code, _)| *code == self.as_str()) {
+            Some((_, symbol)) => (*symbol).to_owned(),
+            None => format!("{} ", self.as_str().to_ascii_uppercase()),
+        }
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An amount of money. Displayed as a price is written: `$9`, `$9.50`, `¥900`, `KD 1.250`, `PLN 12`, `-$3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Money {
+    /// In the currency's minor unit: cents for `usd`, yen for `jpy`, thousandths for `kwd`.
+    pub amount: i64,
+    /// What the amount is of.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// So many minor units of a currency.
+    pub fn new(amount: i64, currency: Currency) -> Money {
+        Money { amount, currency }
+    }
+
+    /// What one of `units` costs, for people: `9¢`, `5.8¢`, `$1.50`, `¥9`; with `about` before it where it had to be
+    /// rounded. `None` when there is nothing to divide: no units, or no price.
+    pub fn per_unit(self, units: i64) -> Option<String> {
+        if units <= 0 || self.amount <= 0 {
+            return None;
+        }
+        let (mut scaled, divisor) = (i128::from(self.amount), i128::from(units));
+        // One digit beyond the minor unit is enough for a price of at least one minor unit; a smaller price gets
+        // digits until two of them say something, eight at most.
+        let mut extra = 0;
+        while scaled % divisor != 0 && (extra == 0 || (scaled < 10 * divisor && extra < 8)) {
+            scaled *= 10;
+            extra += 1;
+        }
+        let exact = scaled % divisor == 0;
+        let rounded = (scaled + divisor / 2) / divisor;
+        let words = self.currency.fraction(rounded, extra);
+        Some(if exact { words } else { format!("about {words}") })
+    }
+}
+
+impl Currency {
+    /// `digits` × 10⁻ᵉˣᵗʳᵃ minor units in words. Dollars below one are written in cents.
+    fn fraction(self, digits: i128, extra: u32) -> String {
+        if self.as_str() == "usd" && digits < 100 * 10_i128.pow(extra) {
+            return format!("{}¢", decimal(digits, extra, true));
+        }
+        let shortened = extra == 0 && digits % 10_i128.pow(self.decimals()) == 0;
+        let number = decimal(digits, self.decimals() + extra, shortened);
+        let least = number.len().saturating_sub(usize::try_from(extra).unwrap_or(0));
+        // Zeros beyond the minor unit say nothing.
+        let kept = number.trim_end_matches('0').len().max(least);
+        format!("{}{}", self.prefix(), number[..kept].trim_end_matches('.'))
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = self.currency.decimals();
+        let size = i128::from(self.amount).abs();
+        let whole = size % 10_i128.pow(decimals) == 0;
+        let sign = if self.amount < 0 { "-" } else { "" };
+        write!(f, "{sign}{}{}", self.currency.prefix(), decimal(size, decimals, whole))
+    }
+}
+
+/// Which of several offers, each a price and the units it buys, is the best value: strictly less per unit than every
+/// other. `None` with fewer than two offers, for a tie, or where currencies differ.
+pub fn best_value(offers: &[(Money, i64)]) -> Option<usize> {
+    let (best, others) = (0..offers.len()).find_map(|index| {
+        let others: Vec<_> = offers.iter().enumerate().filter(|(other, _)| *other != index).collect();
+        others.iter().all(|(_, other)| is_cheaper(offers[index], **other)).then_some((index, others.len()))
+    })?;
+    (others > 0).then_some(best)
+}
+
+/// Whether `a` costs strictly less per unit than `b`, by cross multiplication so that nothing is rounded.
+fn is_cheaper(a: (Money, i64), b: (Money, i64)) -> bool {
+    a.0.currency == b.0.currency
+        && a.1 > 0
+        && b.1 > 0
+        && i128::from(a.0.amount) * i128::from(b.1) < i128::from(b.0.amount) * i128::from(a.1)
+}
+
+/// A count with commas: `1,000`, `-20`.
+pub fn grouped(count: i64) -> String {
+    let sign = if count < 0 { "-" } else { "" };
+    format!("{sign}{}", decimal(i128::from(count).abs(), 0, true))
+}
+
+/// `size` × 10⁻ᵈᵉᶜⁱᵐᵃˡˢ with commas, not negative; without the zeros behind the point when `short`.
+fn decimal(size: i128, decimals: u32, short: bool) -> String {
+    let scale = 10_i128.pow(decimals);
+    let whole = (size / scale).to_string();
+    let mut text = String::with_capacity(whole.len() + whole.len() / 3 + 4);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if decimals > 0 {
+        let fraction = format!("{:0width$}", size % scale, width = usize::try_from(decimals).unwrap_or(0));
+        let fraction = if short { fraction.trim_end_matches('0') } else { &fraction };
+        if !fraction.is_empty() {
+            text.push('.');
+            text.push_str(fraction);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(amount: i64, code: &str) -> Money {
+        Money::new(amount, Currency::new(code).unwrap())
+    }
+
+    #[test]
+    fn amounts_are_written_as_prices_are() {
+        for (amount, code, expected) in [
+            (900, "usd", "$9"),
+            (950, "USD", "$9.50"),
+            (0, "usd", "$0"),
+            (5, "usd", "$0.05"),
+            (123_456_789, "usd", "$1,234,567.89"),
+            (-300, "usd", "-$3"),
+            (i64::MIN, "usd", "-$92,233,720,368,547,758.08"),
+            (900, "jpy", "¥900"),
+            (12_000, "krw", "₩12,000"),
+            (1250, "kwd", "KD 1.250"),
+            (9000, "kwd", "KD 9"),
+            (1250, "bhd", "BHD 1.250"),
+            (1200, "pln", "PLN 12"),
+            (1250, "chf", "CHF 12.50"),
+            (900, "cad", "CA$9"),
+            (500, "ugx", "UGX 500"),
+        ] {
+            assert_eq!(money(amount, code).to_string(), expected);
+        }
+        for bad in ["", "us", "usdx", "u$d", "äb"] {
+            assert_eq!(Currency::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_price_per_unit_says_when_it_is_rounded() {
+        for (amount, code, units, expected) in [
+            (900, "usd", 100, "9¢"),
+            (2000, "usd", 250, "8¢"),
+            (2900, "usd", 500, "5.8¢"),
+            (1000, "usd", 300, "about 3.3¢"),
+            (999, "usd", 100, "about 10¢"),
+            (1000, "usd", 7, "about $1.429"),
+            (100, "usd", 1, "$1"),
+            (450, "usd", 3, "$1.50"),
+            (1, "usd", 1000, "0.001¢"),
+            (100, "usd", 30_000, "about 0.0033¢"),
+            (900, "eur", 100, "€0.09"),
+            (2900, "eur", 500, "€0.058"),
+            (900, "jpy", 100, "¥9"),
+            (100, "jpy", 3, "about ¥33.3"),
+            (1250, "kwd", 100, "KD 0.0125"),
+            (1000, "kwd", 100, "KD 0.010"),
+        ] {
+            assert_eq!(money(amount, code).per_unit(units).as_deref(), Some(expected), "{amount} {code} / {units}");
+        }
+        assert_eq!(money(900, "usd").per_unit(0), None);
+        assert_eq!(money(0, "usd").per_unit(100), None);
+    }
+
+    #[test]
+    fn the_best_value_is_strictly_the_best() {
+        let usd = |amount, units| (money(amount, "usd"), units);
+        for (offers, expected) in [
+            (vec![usd(900, 100), usd(2000, 250)], Some(1)),
+            (vec![usd(800, 100), usd(2000, 250)], None),
+            (vec![usd(900, 100)], None),
+            (vec![], None),
+            (vec![usd(900, 100), usd(1800, 200), usd(2600, 300)], Some(2)),
+            (vec![usd(i64::MAX, 2), usd(i64::MAX - 1, 2)], Some(1)),
+            (vec![usd(900, 100), (money(100, "jpy"), 100)], None),
+        ] {
+            assert_eq!(best_value(&offers), expected, "{offers:?}");
+        }
+    }
+
+    #[test]
+    fn counts_are_grouped_by_thousands() {
+        for (count, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (-20, "-20"), (-1_234_567, "-1,234,567")] {
+            assert_eq!(grouped(count), expected);
+        }
+    }
+}

@@ -1,1 +1,5 @@
 //! (to be written)
+
+pub mod assets;
+pub mod chart;
+pub mod pages;

@@ -1,0 +1,98 @@
+// The only script. Every page works without it: it guards against a second press, and brings numbers up to date.
+(() => {
+  "use strict";
+
+  const byId = (id) => document.getElementById(id);
+  const say = (text) => { byId("say").textContent = text; };
+
+  // A pressed button says so, and a second press does nothing. It recovers when the page is shown again (the back
+  // button brings it from the browser's memory), and by itself should the answer never come.
+  const RECOVER_AFTER = 20000;
+
+  const recover = (form) => {
+    const button = form.querySelector("button[aria-busy]");
+    delete form.dataset.sent;
+    if (!button) return;
+    button.removeAttribute("aria-busy");
+    const label = button.querySelector(".label");
+    if (label && label.kept) label.replaceChildren(...label.kept);
+  };
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "yes";
+    setTimeout(() => recover(form), RECOVER_AFTER);
+    const button = event.submitter || form.querySelector("button");
+    const label = button && button.querySelector(".label");
+    if (!label || !button.dataset.busy) return;
+    button.setAttribute("aria-busy", "true");
+    label.kept = [...label.childNodes];
+    label.textContent = button.dataset.busy;
+    say(button.dataset.busy);
+  });
+
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    document.querySelectorAll("form[data-sent]").forEach(recover);
+    say("");
+  });
+
+  // While a payment is under way, ask how it stands: every two seconds at first, then less often, for some minutes.
+  const place = document.querySelector("[data-status]");
+  if (!place) return;
+
+  const number = new Intl.NumberFormat("en-US");
+
+  // The page after the checkout. A good end is shown in place; any other is for the server to explain.
+  const showOutcome = (answer) => {
+    if (!answer.state || answer.state === place.dataset.state) return false;
+    if (answer.state !== "credited") { location.reload(); return true; }
+    place.dataset.state = answer.state;
+    byId("title").textContent = answer.title;
+    byId("sentence").textContent = answer.sentence;
+    document.title = answer.title + " · till";
+    return true;
+  };
+
+  // The dashboard. The number, the meter and its words move together; sentences that no longer hold are removed. The
+  // wait is over when something was credited, for a spend changes the number as well.
+  const showUnits = ({ units }) => {
+    if (!units) return false;
+    const shown = byId("remaining");
+    const credited = units.total > Number(place.dataset.total);
+    if (credited && byId("notice")) byId("notice").remove();
+    if (String(units.remaining) === shown.value) return credited;
+    const { one, many } = place.dataset;
+    const noun = (count) => (Math.abs(count) === 1 ? one : many);
+    const left = Math.max(units.remaining, 0);
+    const full = Math.max(units.total, left, 1);
+    const meter = byId("meter");
+    const length = (count) => String(count <= 0 ? 0 : Math.max(12, Math.round((count / full) * 1000)));
+    shown.value = units.remaining;
+    shown.textContent = number.format(units.remaining);
+    byId("label").textContent = noun(units.remaining) + (units.remaining < 0 ? "" : " left");
+    meter.setAttribute("aria-valuemax", full);
+    meter.setAttribute("aria-valuenow", left);
+    meter.setAttribute("aria-valuetext", `${number.format(left)} of ${number.format(full)} ${noun(full)} left`);
+    meter.querySelector(".held").setAttribute("width", length(left));
+    meter.querySelector(".free").setAttribute("width", length(left - units.held));
+    for (const id of ["added", "held", "debt"]) if (byId(id)) byId(id).remove();
+    if (units.remaining >= 0) shown.parentElement.classList.remove("debt");
+    return credited;
+  };
+
+  const show = place.dataset.state ? showOutcome : showUnits;
+  let wait = 2000;
+  const ask = async () => {
+    try {
+      const answer = await fetch(place.dataset.status, { headers: { accept: "application/json" }, cache: "no-store" });
+      if (answer.ok && show(await answer.json())) return;
+    } catch {
+      // Offline, or the answer was not JSON: asked again below.
+    }
+    wait = Math.min(wait * 1.25, 60000);
+    if (performance.now() < 600000) setTimeout(ask, wait);
+  };
+  setTimeout(ask, wait);
+})();

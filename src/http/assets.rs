@@ -1,0 +1,119 @@
+//! Stylesheet, script and icon: embedded in the binary, each under a path that carries the hash of its content, so
+//! that a browser may keep it for ever and never has a stale one. Nothing is read from disk. Compression is the
+//! compression layer's work, here as for pages.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::RustEmbed;
+
+use crate::id;
+
+/// For a path that names its content, RFC 8246 lets a browser skip even the question whether it changed.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+#[derive(RustEmbed)]
+#[folder = "assets/"]
+struct Embedded;
+
+/// One file as it is served.
+struct Asset {
+    /// Its name in `assets/`: `till.css`.
+    name: String,
+    /// `/assets/till.3f2a9c0d1b2e.css`.
+    url: String,
+    content_type: &'static str,
+    /// Weak, because the compression layer may change the bytes (RFC 9110, section 8.8.1).
+    etag: HeaderValue,
+    bytes: Vec<u8>,
+}
+
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    Embedded::iter().filter_map(|name| Embedded::get(&name).and_then(|file| asset(&name, file))).collect()
+});
+
+/// The path of an embedded file by its plain name, for templates. An unknown name gets a path that answers 404; a
+/// test renders every page and looks for it.
+pub fn url(name: &str) -> &'static str {
+    ASSETS.iter().find(|asset| asset.name == name).map_or("/assets/none", |asset| asset.url.as_str())
+}
+
+/// `GET /assets/{file}`: the file, `304` when the browser has it, `404` for any other name or hash.
+pub async fn get(Path(file): Path<String>, headers: HeaderMap) -> Response {
+    let Some(asset) = ASSETS.iter().find(|asset| asset.url.strip_prefix("/assets/") == Some(file.as_str())) else {
+        return (StatusCode::NOT_FOUND, "There is no such file here.\n").into_response();
+    };
+    let known = [(header::CACHE_CONTROL, FOR_EVER), (header::ETAG, asset.etag.clone())];
+    if has_it(&headers, &asset.etag) {
+        return (StatusCode::NOT_MODIFIED, known).into_response();
+    }
+    let content_type = HeaderValue::from_static(asset.content_type);
+    (known, [(header::CONTENT_TYPE, content_type)], asset.bytes.as_slice()).into_response()
+}
+
+/// Whether `If-None-Match` names this file (RFC 9110, section 13.1.2; compared weakly).
+fn has_it(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let ours = etag.to_str().map(weak).unwrap_or_default();
+    let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    named.flat_map(|value| value.split(',')).any(|tag| tag.trim() == "*" || weak(tag) == ours)
+}
+
+fn asset(name: &str, file: rust_embed::EmbeddedFile) -> Option<Asset> {
+    let hash = id::hex(&file.metadata.sha256_hash()[..6]);
+    let (stem, extension) = name.rsplit_once('.')?;
+    let content_type = match extension {
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "svg" => "image/svg+xml",
+        _ => "application/octet-stream",
+    };
+    Some(Asset {
+        name: name.to_owned(),
+        url: format!("/assets/{stem}.{hash}.{extension}"),
+        content_type,
+        etag: HeaderValue::from_str(&format!("W/\"{hash}\"")).ok()?,
+        bytes: file.data.into_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ask(path: &str, if_none_match: Option<&'static str>) -> Response {
+        let mut headers = HeaderMap::new();
+        if let Some(tag) = if_none_match {
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(tag));
+        }
+        get(Path(path.trim_start_matches("/assets/").to_owned()), headers).await
+    }
+
+    #[tokio::test]
+    async fn a_file_is_kept_for_ever_under_the_hash_of_its_content() {
+        for (name, content_type) in [
+            ("till.css", "text/css; charset=utf-8"),
+            ("till.js", "text/javascript; charset=utf-8"),
+            ("icon.svg", "image/svg+xml"),
+        ] {
+            let response = ask(url(name), None).await;
+            assert_eq!(response.status(), StatusCode::OK, "{name}");
+            assert_eq!(response.headers()[header::CONTENT_TYPE], content_type);
+            assert_eq!(response.headers()[header::CACHE_CONTROL], FOR_EVER);
+            let tag: &'static str = response.headers()[header::ETAG].to_str().unwrap().to_owned().leak();
+            assert_eq!(ask(url(name), Some(tag)).await.status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(ask(url(name), Some("\"other\", *")).await.status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(ask(url(name), Some("\"other\"")).await.status(), StatusCode::OK);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_name_or_hash_is_not_found() {
+        for path in ["till.css", "till.000000000000.css", "none", "../Cargo.toml", ""] {
+            assert_eq!(ask(path, None).await.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+        assert_eq!(url("nothing.css"), "/assets/none");
+    }
+}
