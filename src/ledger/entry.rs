@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn the_canonical_form_is_the_documented_one() {
         let zeros = "0".repeat(64);
-        let form = format!("12:till-entry-1,1:7,1:1,5:topup,3:100,3:100,10:topup_pi_1,-,-,-,13:1790000000000,64:{zeros},");
+        let form =
+            format!("12:till-entry-1,1:7,1:1,5:topup,3:100,3:100,10:topup_pi_1,-,-,-,13:1790000000000,64:{zeros},");
         assert_eq!(entry().hash(), <Hash>::from(Sha256::digest(form.as_bytes())));
     }
 

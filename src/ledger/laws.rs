@@ -62,9 +62,12 @@ impl Books {
                 let debt = self.account.debt();
                 let expires_at = lives.map(|millis| self.now.plus_millis(millis));
                 let units = Units::new(units).unwrap();
-                let posting =
-                    credit(&self.account, Credit { kind: Kind::Topup, units, reason, note: None, expires_at }, self.now)
-                        .unwrap();
+                let posting = credit(
+                    &self.account,
+                    Credit { kind: Kind::Topup, units, reason, note: None, expires_at },
+                    self.now,
+                )
+                .unwrap();
                 let (gave, lot) = (units.count(), posting.entry.seq);
                 self.post(posting);
                 self.payments.push(Payment { lot, gave, taken: 0 });

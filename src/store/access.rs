@@ -80,7 +80,13 @@ pub fn use_login_link(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Resul
 }
 
 /// Stores a browser's session.
-pub fn add_session(tx: &mut dyn Tx, hash: &[u8; 32], account: i64, now: Timestamp, expires_at: Timestamp) -> Result<()> {
+pub fn add_session(
+    tx: &mut dyn Tx,
+    hash: &[u8; 32],
+    account: i64,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<()> {
     const ADD: &str = "INSERT INTO sessions (hash, account, created_at, expires_at) VALUES ($1, $2, $3, $4)";
     tx.execute(ADD, &[hash.into(), account.into(), now.into(), expires_at.into()])?;
     Ok(())

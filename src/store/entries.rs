@@ -94,28 +94,32 @@ fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account) -> Result<()> 
 
 /// The entry that a reason names, if it was made.
 pub fn by_reason(tx: &mut dyn Tx, account: i64, reason: &str) -> Result<Option<Entry>> {
-    const FIND: &str = "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+    const FIND: &str =
+        "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
         FROM entries WHERE account = $1 AND reason = $2";
     Ok(tx.query_one(FIND, &[account.into(), reason.into()])?.as_ref().map(entry).transpose()?)
 }
 
 /// Entries before the one with number `before`, newest first.
 pub fn newest(tx: &mut dyn Tx, account: i64, before: i64, limit: i64) -> Result<Vec<Entry>> {
-    const PAGE: &str = "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+    const PAGE: &str =
+        "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
         FROM entries WHERE account = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
     collect(tx.query(PAGE, &[account.into(), before.into(), limit.into()])?)
 }
 
 /// All entries in the order of accounts and of time, after the given place: for proof and export, page by page.
 pub fn after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Entry>> {
-    const PAGE: &str = "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+    const PAGE: &str =
+        "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
         FROM entries WHERE (account, seq) > ($1, $2) ORDER BY account, seq LIMIT $3";
     collect(tx.query(PAGE, &[account.into(), seq.into(), limit.into()])?)
 }
 
 /// An account's entries in order, after the one with number `seq`.
 pub fn of_account_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Entry>> {
-    const PAGE: &str = "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+    const PAGE: &str =
+        "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
         FROM entries WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3";
     collect(tx.query(PAGE, &[account.into(), seq.into(), limit.into()])?)
 }

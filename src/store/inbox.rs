@@ -21,8 +21,7 @@ pub enum Status {
 
 impl Status {
     /// All of them.
-    pub const ALL: [Status; 5] =
-        [Status::Applied, Status::Ignored, Status::Waiting, Status::Unmatched, Status::Failed];
+    pub const ALL: [Status; 5] = [Status::Applied, Status::Ignored, Status::Waiting, Status::Unmatched, Status::Failed];
 
     /// The word that is stored and shown.
     pub fn as_str(self) -> &'static str {
@@ -90,7 +89,8 @@ pub struct Inboxed {
 
 /// Stores an event with its decision; `false` when it is in the inbox already.
 pub fn add(tx: &mut dyn Tx, event: &Received, decision: &Decision) -> Result<bool> {
-    const ADD: &str = "INSERT INTO events (id, kind, api_version, livemode, object, body, created_at, received_at, status,
+    const ADD: &str =
+        "INSERT INTO events (id, kind, api_version, livemode, object, body, created_at, received_at, status,
         detail, waits_for, attempts, decided_at, next_attempt_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $8, $12) ON CONFLICT (id) DO NOTHING";
     let added = tx.execute(
@@ -140,7 +140,8 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Inboxed>> {
 
 /// Events that wait for something, oldest first.
 pub fn waiting_for(tx: &mut dyn Tx, referent: &str, limit: i64) -> Result<Vec<Inboxed>> {
-    const WAITING: &str = "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
+    const WAITING: &str =
+        "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
         waits_for, attempts, decided_at, next_attempt_at FROM events
         WHERE status = 'waiting' AND waits_for = $1 ORDER BY id LIMIT $2";
     collect(tx.query(WAITING, &[referent.into(), limit.into()])?)
@@ -155,16 +156,12 @@ pub fn to_retry(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<Inbox
 }
 
 /// Events by arrival, newest first, before the given place; all, or those of one status.
-pub fn newest(
-    tx: &mut dyn Tx,
-    status: Option<Status>,
-    before: (Timestamp, &str),
-    limit: i64,
-) -> Result<Vec<Inboxed>> {
+pub fn newest(tx: &mut dyn Tx, status: Option<Status>, before: (Timestamp, &str), limit: i64) -> Result<Vec<Inboxed>> {
     const PAGE: &str = "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
         waits_for, attempts, decided_at, next_attempt_at FROM events
         WHERE (received_at, id) < ($1, $2) ORDER BY received_at DESC, id DESC LIMIT $3";
-    const PAGE_OF: &str = "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
+    const PAGE_OF: &str =
+        "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
         waits_for, attempts, decided_at, next_attempt_at FROM events
         WHERE (received_at, id) < ($1, $2) AND status = $4 ORDER BY received_at DESC, id DESC LIMIT $3";
     let (at, id) = before;

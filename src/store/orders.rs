@@ -140,7 +140,8 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Order>> {
 
 /// Orders of an account whose money is on its way, newest first.
 pub fn pending(tx: &mut dyn Tx, account: i64) -> Result<Vec<Order>> {
-    const PENDING: &str = "SELECT id, account, offer, kind, units, amount, currency, price, expires_in_days, return_url,
+    const PENDING: &str =
+        "SELECT id, account, offer, kind, units, amount, currency, price, expires_in_days, return_url,
         request_body, session, subtotal, created_at, pending_at, paid_at, failed_at, expired_at
         FROM orders WHERE account = $1 AND pending_at IS NOT NULL AND paid_at IS NULL AND failed_at IS NULL
         ORDER BY created_at DESC, id LIMIT 20";

@@ -90,7 +90,11 @@ mod tests {
     fn migrate(connection: &mut Connection, steps: &[&str], target: i64) -> std::result::Result<(), Fault> {
         connection.begin().unwrap();
         let changed = change(connection, steps, target, NOW);
-        if changed.is_ok() { connection.commit().unwrap() } else { connection.rollback() }
+        if changed.is_ok() {
+            connection.commit().unwrap()
+        } else {
+            connection.rollback()
+        }
         changed
     }
 

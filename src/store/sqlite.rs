@@ -28,7 +28,8 @@ pub(super) struct Connection(rusqlite::Connection);
 impl Connection {
     pub(super) fn open(path: &Path) -> Outcome<Connection> {
         let open = || -> rusqlite::Result<Connection> {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let flags =
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = rusqlite::Connection::open_with_flags(path, flags)?;
             connection.busy_timeout(BUSY)?;
             connection.set_prepared_statement_cache_capacity(128);
@@ -94,7 +95,11 @@ impl Connection {
     }
 
     fn run(&self, sql: &'static str) -> Outcome<()> {
-        self.0.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(|_| ()).map_err(|cause| fault(sql, cause))
+        self.0
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map(|_| ())
+            .map_err(|cause| fault(sql, cause))
     }
 }
 
@@ -191,7 +196,11 @@ fn bind(statement: &mut rusqlite::Statement<'_>, sql: &str, params: &[Value<'_>]
         statement.raw_bind_parameter(place, Bound(*value)).map_err(|cause| fault(sql, cause))?;
         used += 1;
     }
-    if used == params.len() { Ok(()) } else { Err(Fault::bare(format!("{} values for {used} parameters: {sql}", params.len()))) }
+    if used == params.len() {
+        Ok(())
+    } else {
+        Err(Fault::bare(format!("{} values for {used} parameters: {sql}", params.len())))
+    }
 }
 
 struct Bound<'a>(Value<'a>);

@@ -41,7 +41,13 @@ impl Balance {
 }
 
 /// Makes the user, or changes what is given of `email` and `name`. Answers the user and whether it is new.
-pub fn put(tx: &mut dyn Tx, id: &UserId, email: Option<&str>, name: Option<&str>, now: Timestamp) -> Result<(User, bool)> {
+pub fn put(
+    tx: &mut dyn Tx,
+    id: &UserId,
+    email: Option<&str>,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<(User, bool)> {
     const CHANGE: &str = "UPDATE users SET email = COALESCE($2, email), name = COALESCE($3, name) WHERE id = $1
         RETURNING account, id, email, name, created_at";
     const NEXT: &str = "SELECT COALESCE(MAX(account), 0) + 1 FROM users";
@@ -62,7 +68,8 @@ pub fn put(tx: &mut dyn Tx, id: &UserId, email: Option<&str>, name: Option<&str>
 /// The user with this id, or `unknown_user`.
 pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<User> {
     find(tx, id)?.ok_or_else(|| {
-        Refused::UnknownUser(format!("There is no user {id:?}. Make it first: PUT /v1/users/{{id}}, or till user add.")).into()
+        Refused::UnknownUser(format!("There is no user {id:?}. Make it first: PUT /v1/users/{{id}}, or till user add."))
+            .into()
     })
 }
 
@@ -82,7 +89,8 @@ pub fn by_account(tx: &mut dyn Tx, account: i64) -> Result<User> {
 /// Users in the order in which they became known, after the one with id `after`; with `email`, only those who have it
 /// (upper and lower case alike).
 pub fn list(tx: &mut dyn Tx, email: Option<&str>, after: i64, limit: i64) -> Result<Vec<(User, Balance)>> {
-    const ALL: &str = "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_expiry
+    const ALL: &str =
+        "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_expiry
         FROM users u JOIN accounts a ON a.account = u.account WHERE u.account > $1 ORDER BY u.account LIMIT $2";
     const BY_EMAIL: &str =
         "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_expiry

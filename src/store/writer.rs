@@ -157,7 +157,11 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
     let ran = match batch.as_mut_slice() {
         [job] => {
             let kept = job.run(connection);
-            if kept || connection.is_open() { Ok(kept) } else { Err(Fault::bare("the transaction was lost").retryable()) }
+            if kept || connection.is_open() {
+                Ok(kept)
+            } else {
+                Err(Fault::bare("the transaction was lost").retryable())
+            }
         }
         jobs => run_apart(connection, jobs).map(|()| true),
     };

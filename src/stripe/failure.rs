@@ -85,6 +85,11 @@ impl StripeError {
         self.code.as_deref() == Some("idempotency_error")
     }
 
+    /// Whether what this parameter of the request names is not at Stripe.
+    pub fn is_missing_param(&self, name: &str) -> bool {
+        matches!(&self.kind, StripeErrorKind::Missing { param: Some(param) } if param == name)
+    }
+
     /// Whether what the request names is not at Stripe.
     pub fn is_missing(&self) -> bool {
         matches!(self.kind, StripeErrorKind::Missing { .. })

@@ -155,9 +155,8 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
 fn open(app: &App, user: &User, order: &Order, session: &CheckoutSession) -> Result<Checkout> {
     let url = session.url.clone().ok_or_else(|| Fault::bare(format!("Stripe's session {} has no URL", session.id)))?;
     let (id, opened, now) = (order.id.clone(), session.clone(), app.clock.now());
-    app.store.write(move |tx| {
-        orders::opened(tx, &id, &opened.id, opened.url.as_deref(), opened.amount_subtotal, now)
-    })?;
+    app.store
+        .write(move |tx| orders::opened(tx, &id, &opened.id, opened.url.as_deref(), opened.amount_subtotal, now))?;
     tracing::info!(
         event = "checkout_created",
         user_id = user.id,
@@ -171,7 +170,11 @@ fn open(app: &App, user: &User, order: &Order, session: &CheckoutSession) -> Res
 /// Stripe's refusal for the user; our own mistakes with keys are said loudly in the log.
 fn told(error: StripeError, key: &str) -> crate::error::Error {
     if error.is_key_reused() {
-        tracing::error!(event = "idempotency_key_misused", key, "the same key was sent with another body: a bug in till");
+        tracing::error!(
+            event = "idempotency_key_misused",
+            key,
+            "the same key was sent with another body: a bug in till"
+        );
     }
     error.into()
 }

@@ -100,12 +100,12 @@ fn standing(app: &App, account: i64, session: &str, seen: Option<&CheckoutSessio
         let order = orders::by_session(tx, session)?;
         let gave = payments::gave_by_session(tx, session)?.filter(|(owner, _)| *owner == account);
         let standing = match (gave, &order) {
-            (Some((_, added)), _) => {
-                Standing::Credited { added, remaining: users::balance_of(tx, account)?.remaining }
+            (Some((_, added)), _) => Standing::Credited { added, remaining: users::balance_of(tx, account)?.remaining },
+            (None, Some(order)) if seen.is_some_and(settle::is_bought) || order.paid_at.is_some() => {
+                Standing::Unmatched
             }
-            (None, Some(order)) if seen.is_some_and(CheckoutSession::is_paid) || order.paid_at.is_some() => Standing::Unmatched,
             (None, Some(order)) => of_order(order),
-            (None, None) if seen.is_some_and(CheckoutSession::is_paid) => Standing::Unmatched,
+            (None, None) if seen.is_some_and(settle::is_bought) => Standing::Unmatched,
             (None, None) => Standing::Open,
         };
         Ok(Purchase { standing, return_url: order.and_then(|order| order.return_url) })

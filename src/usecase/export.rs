@@ -11,8 +11,20 @@ use crate::store::{entries, users};
 
 const PAGE: i64 = 1000;
 const COLUMNS: [&str; 14] = [
-    "id", "account", "user_id", "seq", "kind", "delta", "balance_after", "reason", "note", "lot", "expires_at",
-    "created_at", "previous", "hash",
+    "id",
+    "account",
+    "user_id",
+    "seq",
+    "kind",
+    "delta",
+    "balance_after",
+    "reason",
+    "note",
+    "lot",
+    "expires_at",
+    "created_at",
+    "previous",
+    "hash",
 ];
 
 /// Writes all entries, or those of one user, and answers how many. Times are RFC 3339; the hashed form has milliseconds.

@@ -41,7 +41,8 @@ pub struct Receipt {
 /// refused.
 pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
     let moved = Units::new(grant.units.saturating_abs()).ok_or_else(|| {
-        let detail = format!("units is {}: a whole number from 1 to {UNITS_LIMIT}, or its negative, was expected.", grant.units);
+        let detail =
+            format!("units is {}: a whole number from 1 to {UNITS_LIMIT}, or its negative, was expected.", grant.units);
         Refused::InvalidRequest(detail)
     })?;
     check_note(&grant.note)?;
@@ -68,9 +69,8 @@ pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
             ledger::correct(&account, Kind::Grant, moved, reason, note, now)
         };
         let posting = posting.map_err(too_much)?;
-        let entry = books::post(tx, &account, &posting)?.ok_or_else(|| {
-            Fault::bare("a grant with this key appeared meanwhile").retryable()
-        })?;
+        let entry = books::post(tx, &account, &posting)?
+            .ok_or_else(|| Fault::bare("a grant with this key appeared meanwhile").retryable())?;
         Ok(Receipt { user, entry, replayed: false })
     })?;
     if !receipt.replayed {

@@ -20,9 +20,9 @@ pub fn list(app: &App, status: Option<Status>, limit: i64) -> Result<Vec<Inboxed
 
 /// One event.
 pub fn show(app: &App, id: &str) -> Result<Inboxed> {
-    app.store.read(|tx| inbox::by_id(tx, id))?.ok_or_else(|| {
-        Refused::NotFound(format!("There is no event {id:?} in the inbox. See till event list.")).into()
-    })
+    app.store
+        .read(|tx| inbox::by_id(tx, id))?
+        .ok_or_else(|| Refused::NotFound(format!("There is no event {id:?} in the inbox. See till event list.")).into())
 }
 
 /// How many events have which status.

@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ledger::Entry;
-use crate::store::orders::{self, Order};
 use crate::store::entries;
+use crate::store::orders::{self, Order};
 
 use super::users::{self, Member};
 

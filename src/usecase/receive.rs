@@ -7,8 +7,8 @@ use crate::clock::Timestamp;
 use crate::config::Mode;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::metrics::EventLabels;
-use crate::store::inbox::{self, Decision, Inboxed, Received, Status};
 use crate::store::Tx;
+use crate::store::inbox::{self, Decision, Inboxed, Received, Status};
 use crate::stripe::{Event, signature};
 
 use super::settle::{self, Settled};
@@ -29,7 +29,11 @@ pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> 
     let verified = signature::verify(header, body, &app.config.stripe.webhook_secrets, now);
     let verified = verified.map_err(|fault| rejected(fault.to_string()))?;
     if verified.ahead_seconds > 0 {
-        tracing::warn!(event = "webhook_from_the_future", ahead_seconds = verified.ahead_seconds, "check this server's clock");
+        tracing::warn!(
+            event = "webhook_from_the_future",
+            ahead_seconds = verified.ahead_seconds,
+            "check this server's clock"
+        );
     }
     let event = Event::parse(body).map_err(|cause| rejected(cause.to_string()))?;
     let text = std::str::from_utf8(body).map_err(|cause| rejected(cause.to_string()))?;

@@ -73,9 +73,7 @@ pub const HANDLED: [&str; 5] = [
 pub fn event(tx: &mut dyn Tx, catalog: &Catalog, event: &Event, now: Timestamp) -> Result<Settled> {
     let unreadable = |cause| Fault::new(format!("the object of {} cannot be read", event.kind), cause);
     match event.kind.as_str() {
-        "checkout.session.completed"
-        | "checkout.session.async_payment_succeeded"
-        | "checkout.session.expired" => {
+        "checkout.session.completed" | "checkout.session.async_payment_succeeded" | "checkout.session.expired" => {
             session(tx, catalog, &CheckoutSession::read(&event.object).map_err(unreadable)?, Moment::Seen, now)
         }
         "checkout.session.async_payment_failed" => {
@@ -84,7 +82,11 @@ pub fn event(tx: &mut dyn Tx, catalog: &Catalog, event: &Event, now: Timestamp) 
         "customer.deleted" => {
             let gone = Customer::read(&event.object).map_err(unreadable)?;
             let ours = customers::gone(tx, &gone.id, now)?;
-            Ok(if ours { Settled::applied("the user's next purchase makes a new customer") } else { Settled::ignored("not a customer of ours") })
+            Ok(if ours {
+                Settled::applied("the user's next purchase makes a new customer")
+            } else {
+                Settled::ignored("not a customer of ours")
+            })
         }
         other => Ok(Settled::ignored(format!("{other} changes nothing here"))),
     }
@@ -103,7 +105,7 @@ pub fn session(
         return Ok(Settled::ignored(format!("a checkout in {} mode sells no pack", session.mode)));
     }
     let order = order_of(tx, session, now)?;
-    if session.is_paid() {
+    if is_bought(session) {
         return paid(tx, catalog, session, order, now);
     }
     let Some(order) = order else {
@@ -117,6 +119,13 @@ pub fn session(
     };
     orders::set(tx, &order.id, fact, now)?;
     Ok(Settled::applied(detail))
+}
+
+/// Whether the money is there, or none was owed. Money counts however the session ended; owing nothing counts only once
+/// the buyer has finished it, for an open or abandoned session may owe nothing too.
+pub(super) fn is_bought(session: &CheckoutSession) -> bool {
+    let is_finished = !session.is_open() && !session.is_expired();
+    session.is_payment() && (session.payment_status == "paid" || (session.is_paid() && is_finished))
 }
 
 /// The order that a session belongs to: by the session's id, or, when the event overtakes Stripe's answer to our own
@@ -167,7 +176,13 @@ fn paid(
     credit(tx, session, &bought, units, now)
 }
 
-fn credit(tx: &mut dyn Tx, session: &CheckoutSession, bought: &Bought, units: Units, now: Timestamp) -> Result<Settled> {
+fn credit(
+    tx: &mut dyn Tx,
+    session: &CheckoutSession,
+    bought: &Bought,
+    units: Units,
+    now: Timestamp,
+) -> Result<Settled> {
     let reference = session.payment_intent.as_deref().unwrap_or(&session.id);
     let account = books::open(tx, bought.account, None, now)?;
     let reason = format!("topup_{reference}");
@@ -243,7 +258,7 @@ fn bought_elsewhere(
         },
         (None, None) => return Ok(Err("it names neither a user nor a customer of ours".to_owned())),
     };
-    let items = session.line_items.as_ref().map(|list| list.items.as_slice()).unwrap_or_default();
+    let items = session.line_items.as_ref().map(|list| list.rows.as_slice()).unwrap_or_default();
     let (offer, count) = match (session.metadata.get("plan"), items) {
         (Some(key), _) => (catalog.offer(key), 1),
         (None, [item]) => (item.price.as_deref().and_then(|price| catalog.by_price(price)), item.quantity.unwrap_or(1)),

@@ -59,7 +59,9 @@ pub fn create(app: &App, name: &str, scopes: &[Scope]) -> Result<(Token, String)
     words.sort();
     words.dedup();
     if words.is_empty() {
-        return Err(Refused::InvalidRequest("No scope was given: some of read, spend, admin were expected.".into()).into());
+        return Err(
+            Refused::InvalidRequest("No scope was given: some of read, spend, admin were expected.".into()).into()
+        );
     }
     let now = app.clock.now();
     let token = Token {

@@ -35,7 +35,9 @@ pub fn put(app: &App, id: &str, email: Option<&str>, name: Option<&str>) -> Resu
     check_text("email", email.as_deref(), EMAIL_LIMIT)?;
     check_text("name", name.as_deref(), NAME_LIMIT)?;
     if email.as_deref().is_some_and(|email| !email.contains('@')) {
-        return Err(Refused::InvalidRequest("email has no @: an address such as a@example.org was expected.".into()).into());
+        return Err(
+            Refused::InvalidRequest("email has no @: an address such as a@example.org was expected.".into()).into()
+        );
     }
     let now = app.clock.now();
     let catalog = app.catalog.clone();
@@ -64,18 +66,14 @@ pub fn show_account(app: &App, account: i64) -> Result<Member> {
 }
 
 /// A page of users: those with `email`, or all, after the user with id `after`. Answers also where the next page begins.
-pub fn list(
-    app: &App,
-    email: Option<&str>,
-    after: Option<&str>,
-    limit: i64,
-) -> Result<(Vec<Member>, Option<String>)> {
+pub fn list(app: &App, email: Option<&str>, after: Option<&str>, limit: i64) -> Result<(Vec<Member>, Option<String>)> {
     app.store.read(|tx| {
         let after = after.map(|id| users::by_id(tx, id)).transpose()?.map_or(0, |user| user.account);
         let mut found = users::list(tx, email, after, limit + 1)?;
         let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let members: Vec<Member> = found.into_iter().map(|(user, balance)| with_plan(&app.catalog, user, balance)).collect();
+        let members: Vec<Member> =
+            found.into_iter().map(|(user, balance)| with_plan(&app.catalog, user, balance)).collect();
         let next = members.last().filter(|_| more).map(|member| member.user.id.clone());
         Ok((members, next))
     })
@@ -85,7 +83,8 @@ pub fn list(
 pub fn user_id(text: &str) -> Result<UserId> {
     UserId::new(text).ok_or_else(|| {
         let shown: String = text.chars().take(140).collect();
-        Refused::InvalidRequest(format!("{shown:?} is no user id: 1 to 128 of A-Z a-z 0-9 . _ : @ - were expected.")).into()
+        Refused::InvalidRequest(format!("{shown:?} is no user id: 1 to 128 of A-Z a-z 0-9 . _ : @ - were expected."))
+            .into()
     })
 }
 
@@ -135,19 +134,16 @@ fn check_text(field: &str, text: Option<&str>, limit: usize) -> Result<()> {
 }
 
 /// A page of a user's ledger, newest first, before the entry with id `after`.
-pub fn ledger_page(
-    app: &App,
-    id: &str,
-    after: Option<&str>,
-    limit: i64,
-) -> Result<(User, Vec<Entry>, Option<String>)> {
+pub fn ledger_page(app: &App, id: &str, after: Option<&str>, limit: i64) -> Result<(User, Vec<Entry>, Option<String>)> {
     let member = show(app, id)?;
     let user = member.user;
     let before = match after.map(|text| (text, parse_entry_id(text))) {
         None => i64::MAX,
         Some((_, Some((account, seq)))) if account == user.account => seq,
         Some((text, _)) => {
-            return Err(Refused::InvalidRequest(format!("after={text:?} is not an entry of this user's ledger.")).into());
+            return Err(
+                Refused::InvalidRequest(format!("after={text:?} is not an entry of this user's ledger.")).into()
+            );
         }
     };
     let mut found = app.store.read(|tx| entries::newest(tx, user.account, before, limit + 1))?;

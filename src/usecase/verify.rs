@@ -84,7 +84,11 @@ fn lots_hold(account: &Account) -> Vec<String> {
     let mut broken = vec![];
     let sum = |of: fn(&crate::ledger::Lot) -> i64| account.lots.iter().map(of).fold(0i64, i64::saturating_add);
     if account.debt() < 0 || (account.debt() > 0 && sum(|lot| lot.free()) > 0) {
-        broken.push(format!("its lots hold {} units, the account says {}", sum(|lot| lot.remaining), account.remaining));
+        broken.push(format!(
+            "its lots hold {} units, the account says {}",
+            sum(|lot| lot.remaining),
+            account.remaining
+        ));
     }
     if sum(|lot| lot.held) != account.held {
         broken.push(format!("its lots hold back {} units, the account says {}", sum(|lot| lot.held), account.held));
