@@ -1,0 +1,91 @@
+//! The threads that post webhooks. They take what `outbox` says is due, post it with a fresh signature, and record how
+//! it went: any 2xx is delivered; everything else, redirects too, is tried again. Source: Stripe, "Webhooks".
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+
+use super::payment;
+use super::state::{Letter, Shared};
+use crate::error::Fault;
+
+const THREADS: usize = 4;
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// How long a thread sleeps at most before it looks for sessions whose time is over.
+const NAP: Duration = Duration::from_millis(500);
+
+/// Starts the threads. They end by themselves once the state is told to stop.
+pub fn start(shared: &Arc<Shared>) -> Result<(), Fault> {
+    let agent = agent();
+    for number in 1..=THREADS {
+        let (shared, agent) = (shared.clone(), agent.clone());
+        thread::Builder::new()
+            .name(format!("sandbox-webhooks-{number}"))
+            .spawn(move || run(&shared, &agent))
+            .map_err(|cause| Fault::new("the stand-in could not start a thread for webhooks", cause))?;
+    }
+    Ok(())
+}
+
+fn agent() -> Agent {
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .root_certs(RootCerts::WebPki)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    Agent::config_builder()
+        .tls_config(tls)
+        .proxy(None)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(ANSWER_TIME))
+        .user_agent("Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+        .build()
+        .new_agent()
+}
+
+fn run(shared: &Shared, agent: &Agent) {
+    while !shared.is_stopping() {
+        let mut state = shared.lock();
+        payment::expire_overdue(&mut state);
+        match state.outbox.take_due() {
+            Some((id, event, endpoint)) => {
+                let letter = state.letter(&event, &endpoint);
+                drop(state);
+                let (is_delivered, last) = match letter {
+                    Some(letter) => post(agent, &letter),
+                    None => (false, "the event or its endpoint is gone".to_owned()),
+                };
+                let mut state = shared.lock();
+                if is_delivered && !state.outbox.was_delivered(&event, &endpoint) {
+                    state.confirm(&event);
+                }
+                state.outbox.record(id, is_delivered, last);
+                drop(state);
+                shared.bell.notify_all();
+            }
+            None => {
+                let nap = state.outbox.pause().unwrap_or(NAP).clamp(Duration::from_millis(1), NAP);
+                drop(shared.bell.wait_timeout(state, nap));
+            }
+        }
+    }
+}
+
+fn post(agent: &Agent, letter: &Letter) -> (bool, String) {
+    let sent = agent
+        .post(&letter.url)
+        .header("Content-Type", "application/json; charset=utf-8")
+        .header("Accept", "*/*; q=0.5, application/xml")
+        .header("Cache-Control", "no-cache")
+        .header("Stripe-Signature", &letter.signature)
+        .send(letter.body.as_str());
+    match sent {
+        Ok(answer) => (answer.status().is_success(), answer.status().as_u16().to_string()),
+        Err(error) => (false, format!("no answer: {error}")),
+    }
+}

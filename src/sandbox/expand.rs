@@ -1,0 +1,71 @@
+//! `expand[]`: ids replaced by the objects they name, along a path of at most four names. Source: Stripe, "Expanding
+//! responses".
+
+use serde_json::{Value, json};
+
+use super::refusal::Refusal;
+use super::shape::text;
+use super::state::State;
+
+const DEPTH_LIMIT: usize = 4;
+
+/// Expands each of the paths in `object`.
+pub fn expand(state: &State, object: &mut Value, paths: &[String]) -> Result<(), Refusal> {
+    for path in paths {
+        let names: Vec<&str> = path.split('.').collect();
+        if names.len() > DEPTH_LIMIT {
+            let message = format!("You cannot expand more than {DEPTH_LIMIT} levels of a property. (Property: {path})");
+            return Err(Refusal::invalid(message).param("expand"));
+        }
+        walk(state, object, &names).map_err(|name| {
+            let message = format!(
+                "This property cannot be expanded ({name}). You may want to try expanding one of its parents, or check \
+                 the path. (This is a stand-in for Stripe: it expands what it has built.)"
+            );
+            Refusal::invalid(message).param("expand")
+        })?;
+    }
+    Ok(())
+}
+
+fn walk(state: &State, value: &mut Value, names: &[&str]) -> Result<(), String> {
+    let Some((name, rest)) = names.split_first() else { return Ok(()) };
+    if let Value::Array(items) = value {
+        return items.iter_mut().try_for_each(|item| walk(state, item, names));
+    }
+    if value["object"] == "checkout.session" && *name == "line_items" && value.get("line_items").is_none() {
+        value["line_items"] = line_items(state, text(value, "id"));
+    }
+    match value.get_mut(*name) {
+        Some(Value::Null) => Ok(()),
+        Some(Value::String(id)) => {
+            let mut object = lookup(state, name, id).ok_or_else(|| (*name).to_owned())?;
+            walk(state, &mut object, rest)?;
+            value[*name] = object;
+            Ok(())
+        }
+        Some(inner @ (Value::Object(_) | Value::Array(_))) => walk(state, inner, rest),
+        _ => Err((*name).to_owned()),
+    }
+}
+
+fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
+    let table = match name {
+        "customer" => &state.customers,
+        "product" => &state.products,
+        "price" | "default_price" => &state.prices,
+        "coupon" => &state.coupons,
+        "promotion_code" => &state.promotion_codes,
+        "payment_intent" => &state.payment_intents,
+        "charge" | "latest_charge" => &state.charges,
+        _ => return None,
+    };
+    table.get(id).cloned()
+}
+
+fn line_items(state: &State, session: &str) -> Value {
+    let items = state.sessions.get(session).map(|session| session.items.as_slice()).unwrap_or_default();
+    let shown = &items[..items.len().min(10)];
+    let url = format!("/v1/checkout/sessions/{session}/line_items");
+    json!({ "object": "list", "data": shown, "has_more": items.len() > shown.len(), "url": url })
+}

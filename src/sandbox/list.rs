@@ -1,0 +1,87 @@
+//! Stripe's lists: newest first, paged by ids. Source: Stripe, "Pagination".
+
+use serde_json::{Value, json};
+
+use super::form::Form;
+use super::refusal::Refusal;
+use super::shape::{integer, text};
+
+/// The page that the request asks for out of all rows that match, newest first.
+pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -> Result<Value, Refusal> {
+    let limit = form.integer("limit").unwrap_or(10);
+    if !(1..=100).contains(&limit) {
+        let message = format!("Invalid limit: {limit} is not between 1 and 100");
+        return Err(Refusal::invalid(message).code("parameter_invalid_integer").param("limit"));
+    }
+    let limit = usize::try_from(limit).unwrap_or(10);
+    let rows: Vec<&Value> = rows.filter(|row| is_in_time(form, integer(row, "created"))).collect();
+    let place = |param: &str| match form.text(param) {
+        Some(id) => match rows.iter().position(|row| text(row, "id") == id) {
+            Some(place) => Ok(Some(place)),
+            None => Err(Refusal::no_such("object", id, param)),
+        },
+        None => Ok(None),
+    };
+
+    let (found, has_more) = match (place("starting_after")?, place("ending_before")?) {
+        (Some(_), Some(_)) => {
+            let message = "You may only specify one of these parameters: starting_after, ending_before.";
+            return Err(Refusal::invalid(message).param("ending_before"));
+        }
+        (Some(place), None) => first(&rows[place + 1..], limit),
+        (None, Some(place)) => {
+            let from = place.saturating_sub(limit);
+            (&rows[from..place], from > 0)
+        }
+        (None, None) => first(&rows, limit),
+    };
+    Ok(json!({ "object": "list", "data": found, "has_more": has_more, "url": url }))
+}
+
+fn first<'r, 'a>(rows: &'r [&'a Value], limit: usize) -> (&'r [&'a Value], bool) {
+    (&rows[..rows.len().min(limit)], rows.len() > limit)
+}
+
+fn is_in_time(form: &Form, created: i64) -> bool {
+    let holds = |name: &str, test: fn(i64, i64) -> bool| form.integer(name).is_none_or(|bound| test(created, bound));
+    holds("created", |a, b| a == b)
+        && holds("created.gt", |a, b| a > b)
+        && holds("created.gte", |a, b| a >= b)
+        && holds("created.lt", |a, b| a < b)
+        && holds("created.lte", |a, b| a <= b)
+}
+
+/// Whether the object's field holds what the filter of that name asks for; a filter not sent asks for nothing.
+pub fn matches(form: &Form, object: &Value, field: &str) -> bool {
+    form.filled(field).is_none_or(|wanted| match &object[field] {
+        Value::Bool(flag) => form.flag(field) == Some(*flag),
+        value => value.as_str() == Some(wanted),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_run_from_the_newest_and_back() {
+        let rows: Vec<Value> = (1..=5).rev().map(|n| json!({ "id": format!("o{n}"), "created": n })).collect();
+        for (form, expected, more) in [
+            ("limit=2", "o5 o4", true),
+            ("limit=2&starting_after=o4", "o3 o2", true),
+            ("limit=2&starting_after=o2", "o1", false),
+            ("limit=2&ending_before=o2", "o4 o3", true),
+            ("limit=2&ending_before=o4", "o5", false),
+            ("created[gte]=2&created[lt]=4", "o3 o2", false),
+            ("created=3", "o3", false),
+            ("starting_after=o1", "", false),
+        ] {
+            let page = page(&Form::decode(form).unwrap(), "/v1/x", rows.iter()).unwrap();
+            let ids: Vec<&str> = page["data"].as_array().unwrap().iter().map(|row| text(row, "id")).collect();
+            assert_eq!((ids.join(" ").as_str(), &page["has_more"]), (expected, &json!(more)), "{form}");
+        }
+        for bad in ["limit=0", "limit=101", "starting_after=o9", "starting_after=o1&ending_before=o2"] {
+            assert!(page(&Form::decode(bad).unwrap(), "/v1/x", rows.iter()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The control page: what has happened, and buttons for what can go wrong with webhooks and slow payments. Each button
+//! is a plain form whose route tests may post to; done, it answers `303` to `/`.
+//!
+//! | route | fields | what it does |
+//! | --- | --- | --- |
+//! | `POST /control/events/{evt_…}/resend` | `times` (1, at most 10) | sends an event again, so often |
+//! | `POST /control/deliveries/{number}/send` | | sends one delivery now: a dropped, held or failed one |
+//! | `POST /control/webhooks/hold` | | holds webhooks back from now on |
+//! | `POST /control/webhooks/release` | `order`: `made` (default) or `reverse` | sends the held ones, one after the other |
+//! | `POST /control/webhooks/drop` | `times` (1) | loses the next so many deliveries; 0 takes that back |
+//! | `POST /control/sessions/{cs_…}/settle`, `…/fail` | | ends a bank debit, well or badly |
+//! | `POST /control/sessions/{cs_…}/expire` | | expires an open session |
+//! | `POST /control/faults` | `path`, `kind`, `times` (1), `method` (any) | a fault for the next API calls (`faults`) |
+//! | `POST /control/faults/clear` | | takes them back |
+//! | `GET /control/state` | | switches, faults and deliveries as JSON, newest delivery first |
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::{foreign, is_foreign, money, page, refused, respond, see_other};
+use crate::clock::{Timestamp, rfc3339};
+use crate::sandbox::faults::{Fault, Kind};
+use crate::sandbox::form::Form;
+use crate::sandbox::outbox::{Delivery, Order};
+use crate::sandbox::payment;
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::server;
+use crate::sandbox::shape::{integer, text};
+use crate::sandbox::state::{Cause, Shared, State as Store};
+use crate::sandbox::wire;
+
+const SHOWN: usize = 50;
+const TIMES_LIMIT: i64 = 10;
+const DROP_LIMIT: i64 = 1_000;
+
+#[derive(Template)]
+#[template(path = "sandbox/control.html")]
+struct Page {
+    is_holding: bool,
+    held: usize,
+    dropping: u32,
+    faults: Vec<String>,
+    endpoints: Vec<String>,
+    sessions: Vec<SessionRow>,
+    deliveries: Vec<DeliveryRow>,
+}
+
+struct SessionRow {
+    id: String,
+    at: String,
+    amount: String,
+    status: String,
+    payment_status: String,
+    is_open: bool,
+    is_pending: bool,
+}
+
+struct DeliveryRow {
+    id: u64,
+    event: String,
+    kind: String,
+    progress: &'static str,
+    words: String,
+    attempts: u32,
+    last: String,
+    can_be_sent: bool,
+}
+
+/// `GET /`.
+pub async fn show(State(shared): State<Arc<Shared>>) -> Response {
+    page(200, &shared.with(|state| described(state)), "'self'")
+}
+
+/// `GET /control/state`.
+pub async fn state(State(shared): State<Arc<Shared>>) -> Response {
+    let found = shared.with(|state| {
+        let deliveries: Vec<Value> = state.outbox.newest().map(delivery).collect();
+        let faults: Vec<Value> = state.faults.waiting().iter().map(|fault| json!(in_words(fault))).collect();
+        json!({
+            "holding": state.outbox.is_holding(), "dropping": state.outbox.dropping(), "faults": faults,
+            "deliveries": deliveries,
+        })
+    });
+    respond(StatusCode::OK, "application/json", wire::render(&found), "'none'")
+}
+
+/// `POST /control/events/{event}/resend`.
+pub async fn resend(shared: State<Arc<Shared>>, Path(event): Path<String>, headers: HeaderMap, body: Body) -> Response {
+    act(shared, &headers, body, |state, form| {
+        for _ in 0..times(form, 1..=TIMES_LIMIT)? {
+            if !state.send_again(&event) {
+                return Err(Refusal::not_found("event", &event, "id"));
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// `POST /control/deliveries/{delivery}/send`.
+pub async fn send(shared: State<Arc<Shared>>, Path(id): Path<u64>, headers: HeaderMap, body: Body) -> Response {
+    act(shared, &headers, body, |state, _| match state.outbox.send_now(id) {
+        true => Ok(()),
+        false => Err(Refusal::not_found("delivery that can be sent now", &id.to_string(), "id")),
+    })
+    .await
+}
+
+/// `POST /control/webhooks/{switch}`.
+pub async fn switch(
+    shared: State<Arc<Shared>>,
+    Path(switch): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    act(shared, &headers, body, |state, form| {
+        match (switch.as_str(), form.filled("order").unwrap_or("made")) {
+            ("hold", _) => state.outbox.hold(),
+            ("release", "made") => state.outbox.release(Order::Made),
+            ("release", "reverse") => state.outbox.release(Order::Reverse),
+            ("drop", _) => state.outbox.drop_next(u32::try_from(times(form, 0..=DROP_LIMIT)?).unwrap_or(0)),
+            ("release", other) => {
+                return Err(Refusal::invalid(format!("`{other}` is not an order: use `made` or `reverse`.")));
+            }
+            (other, _) => return Err(Refusal::invalid(format!("There is no switch `{other}`.")).status(404)),
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// `POST /control/sessions/{session}/{step}`.
+pub async fn step(
+    shared: State<Arc<Shared>>,
+    Path((session, step)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    act(shared, &headers, body, |state, _| match step.as_str() {
+        "settle" => payment::settle(state, &session),
+        "fail" => payment::fail(state, &session),
+        "expire" => payment::expire(state, &session, &Cause::default()),
+        other => Err(Refusal::invalid(format!("There is no step `{other}`.")).status(404)),
+    })
+    .await
+}
+
+/// `POST /control/faults`.
+pub async fn set_fault(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    act(shared, &headers, body, |state, form| {
+        state.faults.set(Fault {
+            path: form.filled("path").unwrap_or("/v1/").to_owned(),
+            method: form.filled("method").map(str::to_owned),
+            kind: Kind::parse(form.text("kind").unwrap_or_default())?,
+            times: u32::try_from(times(form, 1..=DROP_LIMIT)?).unwrap_or(1),
+        })
+    })
+    .await
+}
+
+/// `POST /control/faults/clear`.
+pub async fn clear_faults(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    act(shared, &headers, body, |state, _| {
+        state.faults.clear();
+        Ok(())
+    })
+    .await
+}
+
+async fn act(
+    State(shared): State<Arc<Shared>>,
+    headers: &HeaderMap,
+    body: Body,
+    work: impl FnOnce(&mut Store, &Form) -> Result<(), Refusal>,
+) -> Response {
+    if is_foreign(headers) {
+        return foreign();
+    }
+    let form = server::form(body).await;
+    match shared.with(|state| work(state, &form)) {
+        Ok(()) => see_other("/"),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn times(form: &Form, allowed: std::ops::RangeInclusive<i64>) -> Result<i64, Refusal> {
+    let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
+    times.filter(|times| allowed.contains(times)).ok_or_else(|| {
+        let message = format!("`times` is a whole number from {} to {}.", allowed.start(), allowed.end());
+        Refusal::invalid(message).param("times")
+    })
+}
+
+fn delivery(row: &Delivery) -> Value {
+    json!({
+        "id": row.id, "event": row.event, "type": row.kind, "endpoint": row.endpoint, "progress": row.progress.word(),
+        "attempts": row.attempts, "last": row.last,
+    })
+}
+
+fn described(state: &Store) -> Page {
+    let row = |row: &Delivery| DeliveryRow {
+        id: row.id,
+        event: row.event.clone(),
+        kind: row.kind.clone(),
+        progress: row.progress.word(),
+        words: row.progress.word().replace('_', " "),
+        attempts: row.attempts,
+        last: row.last.clone().unwrap_or_default(),
+        can_be_sent: matches!(row.progress.word(), "dropped" | "held" | "waiting" | "given_up"),
+    };
+    Page {
+        is_holding: state.outbox.is_holding(),
+        held: state.outbox.newest().filter(|row| row.progress.word() == "held").count(),
+        dropping: state.outbox.dropping(),
+        faults: state.faults.waiting().iter().map(in_words).collect(),
+        endpoints: state.webhook_endpoints.oldest().map(|row| text(&row.object, "url").to_owned()).collect(),
+        sessions: state.sessions.newest().take(SHOWN).map(session).collect(),
+        deliveries: state.outbox.newest().take(2 * SHOWN).map(row).collect(),
+    }
+}
+
+fn session(session: &crate::sandbox::resource::checkout_sessions::Session) -> SessionRow {
+    let object = &session.object;
+    let at = rfc3339(Timestamp::from_seconds(integer(object, "created")));
+    SessionRow {
+        id: text(object, "id").to_owned(),
+        at: at.get(..19).unwrap_or_default().replace('T', " "),
+        amount: money(integer(object, "amount_total"), text(object, "currency")),
+        status: text(object, "status").to_owned(),
+        payment_status: text(object, "payment_status").replace('_', " "),
+        is_open: session.is_open(),
+        is_pending: session.is_pending(),
+    }
+}
+
+fn in_words(fault: &Fault) -> String {
+    let method = fault.method.as_deref().unwrap_or("any method");
+    let kind = match fault.kind {
+        Kind::Status(status) => format!("answer {status}, nothing done"),
+        Kind::After(status) => format!("do it, then answer {status}"),
+        Kind::Slow(pause) => format!("wait {} ms", pause.as_millis()),
+        Kind::Close => "do it, then close the connection".to_owned(),
+    };
+    format!("{method} {}: {kind}, {} more", fault.path, fault.times)
+}

@@ -1,0 +1,115 @@
+//! The stand-in's own pages: plain forms, no scripts, strict headers. Here is what they share.
+
+pub mod checkout;
+pub mod control;
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::refusal::Refusal;
+
+const STYLE: &str = include_str!("../../../assets/sandbox.css");
+
+/// `GET /sandbox.css`.
+pub async fn stylesheet() -> Response {
+    respond(StatusCode::OK, "text/css; charset=utf-8", STYLE.to_owned(), "'self'")
+}
+
+#[derive(Template)]
+#[template(path = "sandbox/message.html")]
+struct Message<'a> {
+    message: &'a str,
+}
+
+/// A page that says why something was not done.
+fn refused(refusal: &Refusal) -> Response {
+    page(refusal.status, &Message { message: refusal.message() }, "'self'")
+}
+
+/// A page. `form_targets` is where its forms may lead, in the words of a content security policy.
+fn page(status: u16, template: &impl Template, form_targets: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match template.render() {
+        Ok(html) => respond(status, "text/html; charset=utf-8", html, form_targets),
+        Err(_) => respond(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "The page failed.".to_owned(), "'none'"),
+    }
+}
+
+fn respond(status: StatusCode, kind: &'static str, body: String, form_targets: &str) -> Response {
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; form-action {form_targets}; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// `303` to another page.
+fn see_other(url: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    if let Ok(url) = HeaderValue::from_str(url) {
+        response.headers_mut().insert(LOCATION, url);
+    }
+    response
+}
+
+/// Whether a browser says that another site sent this form; then it is not acted on.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
+}
+
+fn foreign() -> Response {
+    let message = "This form came from another site, so nothing was done. Open this page and use its buttons.";
+    refused(&Refusal::invalid(message).status(403))
+}
+
+/// An amount as people read it: `$9.00`, `¥900`, `9.000 KWD`. Source: Stripe, "Supported currencies".
+fn money(amount: i64, currency: &str) -> String {
+    const NO_DECIMALS: &[&str] = &[
+        "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
+    ];
+    const THREE_DECIMALS: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
+    let (sign, size) = (if amount < 0 { "−" } else { "" }, amount.unsigned_abs());
+    let digits = match currency {
+        _ if NO_DECIMALS.contains(&currency) => size.to_string(),
+        _ if THREE_DECIMALS.contains(&currency) => format!("{}.{:03}", size / 1_000, size % 1_000),
+        _ => format!("{}.{:02}", size / 100, size % 100),
+    };
+    match currency {
+        "usd" => format!("{sign}${digits}"),
+        "eur" => format!("{sign}€{digits}"),
+        "gbp" => format!("{sign}£{digits}"),
+        "jpy" => format!("{sign}¥{digits}"),
+        _ => format!("{sign}{digits} {}", currency.to_ascii_uppercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_written_with_their_currencys_decimals() {
+        for (amount, currency, expected) in [
+            (900, "usd", "$9.00"),
+            (-5, "eur", "−€0.05"),
+            (900, "jpy", "¥900"),
+            (9_000, "kwd", "9.000 KWD"),
+            (1_234, "chf", "12.34 CHF"),
+        ] {
+            assert_eq!(money(amount, currency), expected);
+        }
+    }
+}

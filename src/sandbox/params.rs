@@ -1,0 +1,266 @@
+//! Which parameters a call takes. Each call has rows of [`Rule`]; what is sent and has no row is refused as Stripe
+//! refuses it (`parameter_unknown`), and so is a value of the wrong kind. Parameters that Stripe takes and the stand-in
+//! does not act on are refused by name, never silently ignored. Source: Stripe's OpenAPI description.
+
+use super::form::{Form, Leaf, bracketed};
+use super::refusal::Refusal;
+
+const TEXT_LIMIT: usize = 5_000;
+const METADATA_ENTRIES: usize = 50;
+const METADATA_KEY: usize = 40;
+const METADATA_VALUE: usize = 500;
+
+/// A parameter: its path (`line_items.#.price`, where `#` is any index), what its value may be, and whether it must be.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    path: &'static str,
+    kind: Kind,
+    required: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Text,
+    Clearable,
+    Integer,
+    Boolean,
+    Decimal,
+    Url,
+    Map,
+    OneOf(&'static [&'static str]),
+}
+
+impl Rule {
+    const fn new(path: &'static str, kind: Kind) -> Rule {
+        Rule { path, kind, required: false }
+    }
+
+    /// The same parameter, which must be sent.
+    pub const fn required(self) -> Rule {
+        Rule { required: true, ..self }
+    }
+}
+
+/// Text that cannot be unset.
+pub const fn text(path: &'static str) -> Rule {
+    Rule::new(path, Kind::Text)
+}
+
+/// Text that an empty value unsets.
+pub const fn clearable(path: &'static str) -> Rule {
+    Rule::new(path, Kind::Clearable)
+}
+
+/// A whole number.
+pub const fn integer(path: &'static str) -> Rule {
+    Rule::new(path, Kind::Integer)
+}
+
+/// `true` or `false`.
+pub const fn boolean(path: &'static str) -> Rule {
+    Rule::new(path, Kind::Boolean)
+}
+
+/// A number with at most two decimals.
+pub const fn decimal(path: &'static str) -> Rule {
+    Rule::new(path, Kind::Decimal)
+}
+
+/// An absolute `http` or `https` URL.
+pub const fn url(path: &'static str) -> Rule {
+    Rule::new(path, Kind::Url)
+}
+
+/// A map of texts with Stripe's limits for metadata.
+pub const fn map(path: &'static str) -> Rule {
+    Rule::new(path, Kind::Map)
+}
+
+/// One of the words given.
+pub const fn one_of(path: &'static str, words: &'static [&'static str]) -> Rule {
+    Rule::new(path, Kind::OneOf(words))
+}
+
+/// What every list takes.
+pub const LIST: &[Rule] = &[
+    integer("limit"),
+    text("starting_after"),
+    text("ending_before"),
+    integer("created"),
+    integer("created.gt"),
+    integer("created.gte"),
+    integer("created.lt"),
+    integer("created.lte"),
+];
+
+const EXPAND: &[Rule] = &[text("expand.#")];
+
+/// Refuses what the call does not take, what has the wrong kind, and what is missing, in this order.
+pub fn check(form: &Form, rules: &[&[Rule]], not_built: &[&str]) -> Result<(), Refusal> {
+    let rows = || rules.iter().copied().chain([EXPAND]).flatten();
+    for leaf in form.leaves() {
+        match rows().find(|rule| rule.matches(leaf)) {
+            Some(rule) => rule.check(leaf)?,
+            None if leaf.names.first().is_some_and(|name| not_built.contains(&name.as_str())) => {
+                let name = leaf.bracketed();
+                return Err(Refusal::not_built(&format!("the parameter `{name}`")).param(name));
+            }
+            None => return Err(unknown(leaf)),
+        }
+    }
+    for rule in rows() {
+        if matches!(rule.kind, Kind::Map) && form.map(rule.path).len() > METADATA_ENTRIES {
+            let message = format!("You can have at most {METADATA_ENTRIES} metadata keys.");
+            return Err(Refusal::invalid(message).param(rule.path));
+        }
+        if rule.required && !form.has(rule.path) {
+            return Err(Refusal::missing(rule.path));
+        }
+    }
+    Ok(())
+}
+
+fn unknown(leaf: &Leaf) -> Refusal {
+    let name = leaf.bracketed();
+    Refusal::invalid(format!("Received unknown parameter: {name}")).code("parameter_unknown").param(name)
+}
+
+impl Rule {
+    fn matches(&self, leaf: &Leaf) -> bool {
+        let mut names = leaf.names.iter();
+        let along = self.path.split('.').all(|part| {
+            names.next().is_some_and(|name| match part {
+                "#" => !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()),
+                _ => name == part,
+            })
+        });
+        match self.kind {
+            // One name below the map, or the map itself set to nothing, which clears it.
+            Kind::Map => along && (names.len() == 1 || names.len() == 0 && leaf.value.is_empty()),
+            _ => along && names.len() == 0,
+        }
+    }
+
+    fn check(&self, leaf: &Leaf) -> Result<(), Refusal> {
+        let (name, value) = (leaf.bracketed(), leaf.value.as_str());
+        if value.is_empty() {
+            return if matches!(self.kind, Kind::Clearable | Kind::Map) { Ok(()) } else { Err(empty(&name)) };
+        }
+        if value.chars().count() > TEXT_LIMIT {
+            let message = format!("Invalid string: {name} must be at most {TEXT_LIMIT} characters.");
+            return Err(Refusal::invalid(message).param(name));
+        }
+        match self.kind {
+            Kind::Text | Kind::Clearable => Ok(()),
+            Kind::Integer if value.parse::<i64>().is_ok() => Ok(()),
+            Kind::Integer => Err(wrong("integer", value, name).code("parameter_invalid_integer")),
+            Kind::Boolean if matches!(value, "true" | "false" | "1" | "0") => Ok(()),
+            Kind::Boolean => Err(wrong("boolean", value, name)),
+            Kind::Decimal if hundredths(value).is_some() => Ok(()),
+            Kind::Decimal => Err(wrong("decimal", value, name)),
+            Kind::Url if is_web_url(value) => Ok(()),
+            Kind::Url => Err(Refusal::invalid("Not a valid URL").code("url_invalid").param(name)),
+            Kind::Map => check_metadata(leaf, name),
+            Kind::OneOf(words) if words.contains(&value) => Ok(()),
+            Kind::OneOf(words) => {
+                let message = format!("Invalid {name}: must be one of {}", words.join(", "));
+                Err(Refusal::invalid(message).param(name))
+            }
+        }
+    }
+}
+
+fn empty(name: &str) -> Refusal {
+    let message = format!(
+        "You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter; however \
+         '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty value."
+    );
+    Refusal::invalid(message).code("parameter_invalid_empty").param(name)
+}
+
+fn wrong(kind: &str, value: &str, name: String) -> Refusal {
+    let shown: String = value.chars().take(80).collect();
+    Refusal::invalid(format!("Invalid {kind}: {shown}")).param(name)
+}
+
+fn check_metadata(leaf: &Leaf, name: String) -> Result<(), Refusal> {
+    let key = leaf.names.last().map(|key| key.chars().count()).unwrap_or_default();
+    if key == 0 || key > METADATA_KEY {
+        let message = format!("Metadata keys must be 1 to {METADATA_KEY} characters long.");
+        return Err(Refusal::invalid(message).param(name));
+    }
+    if leaf.value.chars().count() > METADATA_VALUE {
+        let message = format!("Metadata values can be at most {METADATA_VALUE} characters long.");
+        return Err(Refusal::invalid(message).param(name));
+    }
+    Ok(())
+}
+
+/// `25.5` as 2550; `None` when it is not a positive number with at most two decimals.
+pub fn hundredths(value: &str) -> Option<i64> {
+    let (whole, part) = value.split_once('.').unwrap_or((value, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 9 || part.len() > 2 || !digits(whole) || !digits(part) {
+        return None;
+    }
+    format!("{whole}{part:0<2}").parse().ok()
+}
+
+/// Whether Stripe would accept this as a URL to send somebody to. `{CHECKOUT_SESSION_ID}` may be in it.
+pub fn is_web_url(value: &str) -> bool {
+    url::Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+}
+
+/// The parameter at a dotted path, in Stripe's bracket notation.
+pub fn name_of(path: &str) -> String {
+    bracketed(&path.split('.').collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_is_held_against_the_rules() {
+        const RULES: &[Rule] = &[
+            text("currency").required(),
+            clearable("email"),
+            integer("line_items.#.quantity"),
+            boolean("active"),
+            decimal("percent_off"),
+            url("success_url"),
+            map("metadata"),
+            one_of("mode", &["payment", "setup"]),
+        ];
+        let long = format!("currency=usd&metadata[{}]=x", "k".repeat(41));
+        for (form, expected) in [
+            ("currency=usd&email=&metadata=&metadata[a]=&active=true&percent_off=25.5&expand[]=x", ""),
+            ("currency=usd&line_items[0][quantity]=3&success_url=http://127.0.0.1:1/?s={CHECKOUT_SESSION_ID}", ""),
+            ("", "Missing required param: currency."),
+            ("currency=usd&colour=red", "Received unknown parameter: colour"),
+            ("currency=usd&line_items[0][size]=1", "Received unknown parameter: line_items[0][size]"),
+            ("currency=usd&line_items[x][quantity]=1", "Received unknown parameter: line_items[x][quantity]"),
+            ("currency=usd&line_items[0][quantity]=1.5", "Invalid integer: 1.5"),
+            ("currency=", "You passed an empty string for 'currency'"),
+            ("currency=usd&active=yes", "Invalid boolean: yes"),
+            ("currency=usd&percent_off=x", "Invalid decimal: x"),
+            ("currency=usd&success_url=javascript:1", "Not a valid URL"),
+            ("currency=usd&mode=x", "Invalid mode: must be one of payment, setup"),
+            ("currency=usd&tax=1", "This stand-in for Stripe does not do the parameter `tax`"),
+            (long.as_str(), "Metadata keys must be 1 to 40 characters long."),
+        ] {
+            let outcome = check(&Form::decode(form).unwrap(), &[RULES], &["tax"]);
+            let message = outcome.err().map(|refusal| refusal.message().to_owned()).unwrap_or_default();
+            assert!(message.starts_with(expected) && message.is_empty() == expected.is_empty(), "{form}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_percentage_is_read_without_floating_point() {
+        for (text, expected) in
+            [("100", Some(10_000)), ("25.5", Some(2_550)), ("0.05", Some(5)), ("1.234", None), ("-1", None)]
+        {
+            assert_eq!(hundredths(text), expected, "{text}");
+        }
+    }
+}

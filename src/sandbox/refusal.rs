@@ -1,0 +1,110 @@
+//! Stripe's error body: `{"error": {"type", "code", "message", "param", …}}` with its HTTP status. Every refusal of the
+//! stand-in's API is made here, in Stripe's own words where they are known, so that a client under test meets the same
+//! sentences and codes. Source: Stripe, "Errors" and "Error codes".
+
+use serde_json::{Value, json};
+
+/// A refused call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    kind: &'static str,
+    code: Option<&'static str>,
+    message: String,
+    param: Option<String>,
+}
+
+impl Refusal {
+    /// A `400 invalid_request_error` without a code.
+    pub fn invalid(message: impl Into<String>) -> Refusal {
+        Refusal { status: 400, kind: "invalid_request_error", code: None, message: message.into(), param: None }
+    }
+
+    /// The same refusal with Stripe's code.
+    pub fn code(self, code: &'static str) -> Refusal {
+        Refusal { code: Some(code), ..self }
+    }
+
+    /// The same refusal, naming the parameter in Stripe's bracket notation.
+    pub fn param(self, name: impl Into<String>) -> Refusal {
+        Refusal { param: Some(name.into()), ..self }
+    }
+
+    /// The same refusal under another HTTP status.
+    pub fn status(self, status: u16) -> Refusal {
+        Refusal { status, ..self }
+    }
+
+    /// A required parameter that was not sent.
+    pub fn missing(name: &str) -> Refusal {
+        Refusal::invalid(format!("Missing required param: {name}.")).code("parameter_missing").param(name)
+    }
+
+    /// An id in a parameter that names nothing: `400`.
+    pub fn no_such(noun: &str, id: &str, param: impl Into<String>) -> Refusal {
+        Refusal::invalid(format!("No such {noun}: '{id}'")).code("resource_missing").param(param)
+    }
+
+    /// An id in the path that names nothing: `404`.
+    pub fn not_found(noun: &str, id: &str, param: &str) -> Refusal {
+        Refusal::no_such(noun, id, param).status(404)
+    }
+
+    /// A method and path that Stripe's API does not have, or that the stand-in has not built.
+    pub fn unknown_url(method: &str, path: &str) -> Refusal {
+        let message = format!(
+            "Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at \
+             https://support.stripe.com/. (This is a stand-in for Stripe: it has only the calls that it names.)"
+        );
+        Refusal::invalid(message).status(404)
+    }
+
+    /// Something that Stripe does and the stand-in does not. The code is the stand-in's own.
+    pub fn not_built(what: &str) -> Refusal {
+        Refusal::invalid(format!("This stand-in for Stripe does not do {what}. Use a sandbox at Stripe to try it."))
+            .code("stand_in_not_built")
+    }
+
+    /// No key, a wrong key, or a live key: `401`.
+    pub fn unauthenticated(message: impl Into<String>) -> Refusal {
+        Refusal::invalid(message).status(401)
+    }
+
+    /// An idempotency key used again for something else.
+    pub fn idempotency(message: impl Into<String>) -> Refusal {
+        Refusal { kind: "idempotency_error", ..Refusal::invalid(message) }
+    }
+
+    /// An answer of Stripe's own failing, as fault injection asks for it.
+    pub fn injected(status: u16) -> Refusal {
+        let (kind, code, message) = match status {
+            429 => ("invalid_request_error", Some("rate_limit"), "Request rate limit exceeded."),
+            409 => (
+                "invalid_request_error",
+                Some("idempotency_key_in_use"),
+                "There is currently another in-progress request using this idempotency key.",
+            ),
+            _ => ("api_error", None, "An unknown error occurred."),
+        };
+        Refusal { status, kind, code, message: format!("{message} (Asked for by fault injection.)"), param: None }
+    }
+
+    /// The body as Stripe writes it.
+    pub fn body(&self) -> Value {
+        let mut error = json!({ "type": self.kind, "message": self.message });
+        if let Some(code) = self.code {
+            error["code"] = json!(code);
+            error["doc_url"] = json!(format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")));
+        }
+        if let Some(param) = &self.param {
+            error["param"] = json!(param);
+        }
+        json!({ "error": error })
+    }
+
+    /// The sentence alone, for the stand-in's pages.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}

@@ -1,0 +1,340 @@
+//! Making a `checkout.session`: what Stripe checks before there is one. Source: Stripe, "Create a Checkout Session".
+
+use serde_json::{Value, json};
+
+use super::checkout_sessions::Session;
+use super::prices::{checked_amount, checked_currency, recurring};
+use super::{customers, metadata, products, texts};
+use crate::sandbox::api::Call;
+use crate::sandbox::form::Form;
+use crate::sandbox::params::{Rule, boolean, integer, map, name_of, one_of, text, url};
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::shape::{CHECKOUT_SESSION, PRICE, filled, integer as number, text as word};
+
+const HALF_HOUR: i64 = 30 * 60;
+const DAY: i64 = 24 * 60 * 60;
+const ITEMS_LIMIT: usize = 100;
+const QUANTITY_LIMIT: i64 = 999_999;
+
+/// Payment methods of the stand-in: cards, and debits that settle later.
+const METHODS: &[&str] = &["card", "link", "us_bank_account", "sepa_debit", "bacs_debit"];
+
+/// What the call takes.
+pub const RULES: &[&[Rule]] = &[&[
+    one_of("mode", &["payment", "subscription", "setup"]).required(),
+    url("success_url"),
+    url("cancel_url"),
+    text("client_reference_id"),
+    text("customer"),
+    text("customer_email"),
+    one_of("customer_creation", &["always", "if_required"]),
+    integer("expires_at"),
+    boolean("allow_promotion_codes"),
+    text("discounts.#.coupon"),
+    text("discounts.#.promotion_code"),
+    text("line_items.#.price"),
+    integer("line_items.#.quantity"),
+    text("line_items.#.price_data.currency"),
+    integer("line_items.#.price_data.unit_amount"),
+    text("line_items.#.price_data.product"),
+    text("line_items.#.price_data.product_data.name"),
+    text("line_items.#.price_data.product_data.description"),
+    one_of("line_items.#.price_data.recurring.interval", &["day", "week", "month", "year"]),
+    integer("line_items.#.price_data.recurring.interval_count"),
+    map("metadata"),
+    map("payment_intent_data.metadata"),
+    text("payment_intent_data.description"),
+    text("payment_intent_data.receipt_email"),
+    text("payment_intent_data.statement_descriptor"),
+    text("payment_intent_data.statement_descriptor_suffix"),
+    map("subscription_data.metadata"),
+    text("subscription_data.description"),
+    one_of("payment_method_types.#", METHODS),
+    one_of("ui_mode", &["hosted_page"]),
+    one_of("submit_type", &["auto", "book", "donate", "pay"]),
+    text("locale"),
+]];
+
+/// What Stripe takes as well.
+pub const NOT_BUILT: &[&str] = &[
+    "adaptive_pricing",
+    "after_expiration",
+    "automatic_tax",
+    "billing_address_collection",
+    "branding_settings",
+    "consent_collection",
+    "currency",
+    "custom_fields",
+    "custom_text",
+    "customer_account",
+    "customer_update",
+    "excluded_payment_method_types",
+    "integration_identifier",
+    "invoice_creation",
+    "line_items",
+    "managed_payments",
+    "name_collection",
+    "optional_items",
+    "origin_context",
+    "payment_intent_data",
+    "payment_method_collection",
+    "payment_method_configuration",
+    "payment_method_data",
+    "payment_method_options",
+    "permissions",
+    "phone_number_collection",
+    "redirect_on_completion",
+    "return_url",
+    "saved_payment_method_options",
+    "setup_intent_data",
+    "shipping_address_collection",
+    "shipping_options",
+    "subscription_data",
+    "tax_id_collection",
+    "wallet_options",
+];
+
+/// `POST /v1/checkout/sessions`.
+pub fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let mode = call.form.text("mode").unwrap_or_default().to_owned();
+    check_words(call, &mode)?;
+    let expires_at = expires_at(call)?;
+    let customer = customer(call)?;
+    let items = items(call, &mode)?;
+    let (coupon, discounts) = discount(call)?;
+
+    let id = call.state.new_id("cs_test_a1", 52);
+    let fields = fields(call, &id, &mode, &items, customer, expires_at);
+    let mut intent = intent_fields(&call.form);
+    intent["metadata"] = metadata(&json!({}), &call.form, "payment_intent_data.metadata");
+    let mut session = Session { object: filled(CHECKOUT_SESSION, fields), items, coupon, intent };
+    session.object["discounts"] = discounts;
+    session.total();
+    let total = number(&session.object, "amount_total");
+    if mode == "payment" && (1..50).contains(&total) {
+        let message =
+            "The Checkout Session's total amount due must add up to at least 50 cents (or be nothing at all).";
+        return Err(Refusal::invalid(message).code("amount_too_small"));
+    }
+    let object = session.object.clone();
+    call.state.add_session(&id, session, expires_at);
+    Ok(object)
+}
+
+fn check_words(call: &Call<'_>, mode: &str) -> Result<(), Refusal> {
+    let form = &call.form;
+    if mode == "setup" {
+        return Err(Refusal::not_built("`setup` mode").param("mode"));
+    }
+    if !form.has("success_url") {
+        return Err(Refusal::missing("success_url"));
+    }
+    if form.text("client_reference_id").is_some_and(|text| text.chars().count() > 200) {
+        let message = "Invalid string: client_reference_id must be at most 200 characters.";
+        return Err(Refusal::invalid(message).param("client_reference_id"));
+    }
+    for (field, other) in [("payment_intent_data", "subscription"), ("subscription_data", "payment")] {
+        if mode == other && form.has(field) {
+            return Err(Refusal::invalid(format!("You can not pass `{field}` in `{mode}` mode.")).param(field));
+        }
+    }
+    if mode == "subscription" && form.has("customer_creation") {
+        let message = "`customer_creation` can only be used in `payment` and `setup` mode.";
+        return Err(Refusal::invalid(message).param("customer_creation"));
+    }
+    for (one, other) in
+        [("customer", "customer_email"), ("customer", "customer_creation"), ("allow_promotion_codes", "discounts")]
+    {
+        if form.has(one) && form.has(other) {
+            let message = format!("You may only specify one of these parameters: {one}, {other}.");
+            return Err(Refusal::invalid(message).param(other));
+        }
+    }
+    Ok(())
+}
+
+fn expires_at(call: &Call<'_>) -> Result<i64, Refusal> {
+    let Some(at) = call.form.integer("expires_at") else { return Ok(call.at + DAY) };
+    // A caller's clock and this one may differ by the request's way: Stripe is not exact to the second either.
+    let (least, most) = (call.at + HALF_HOUR - 60, call.at + DAY + 60);
+    let message = match at {
+        _ if at < least => "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.",
+        _ if at > most => "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.",
+        _ => return Ok(at),
+    };
+    Err(Refusal::invalid(message).param("expires_at"))
+}
+
+fn customer(call: &Call<'_>) -> Result<Option<Value>, Refusal> {
+    let Some(id) = call.form.text("customer") else { return Ok(None) };
+    if !customers::is_live(call.state, id) {
+        return Err(Refusal::no_such("customer", id, "customer"));
+    }
+    Ok(call.state.customers.get(id).cloned())
+}
+
+fn items(call: &mut Call<'_>, mode: &str) -> Result<Vec<Value>, Refusal> {
+    let paths = call.form.items("line_items");
+    if paths.is_empty() {
+        return Err(Refusal::missing("line_items"));
+    }
+    if paths.len() > ITEMS_LIMIT {
+        let message = format!("A Checkout Session can have at most {ITEMS_LIMIT} line items.");
+        return Err(Refusal::invalid(message).param("line_items"));
+    }
+    let items = paths.iter().map(|path| item(call, path, mode)).collect::<Result<Vec<Value>, Refusal>>()?;
+    let currency = word(&items[0], "currency").to_owned();
+    if items.iter().any(|item| word(item, "currency") != currency) {
+        let message = "You cannot combine currencies on a single Checkout Session.";
+        return Err(Refusal::invalid(message).param("line_items"));
+    }
+    if mode == "subscription" && items.iter().all(|item| item["price"]["recurring"].is_null()) {
+        let message = "You must provide at least one recurring price in `subscription` mode when using prices.";
+        return Err(Refusal::invalid(message).param("line_items"));
+    }
+    Ok(items)
+}
+
+fn item(call: &mut Call<'_>, path: &str, mode: &str) -> Result<Value, Refusal> {
+    let price = price(call, path)?;
+    if mode == "payment" && !price["recurring"].is_null() {
+        let message = "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or \
+                       use only one-time prices.";
+        return Err(Refusal::invalid(message).param(name_of(path)));
+    }
+    let quantity_path = format!("{path}.quantity");
+    let quantity = call.form.integer(&quantity_path).ok_or_else(|| Refusal::missing(&name_of(&quantity_path)))?;
+    if !(1..=QUANTITY_LIMIT).contains(&quantity) {
+        let message = "Invalid integer: a quantity must be from 1 to 999999.";
+        return Err(Refusal::invalid(message).code("parameter_invalid_integer").param(name_of(&quantity_path)));
+    }
+    let amount = number(&price, "unit_amount").saturating_mul(quantity);
+    checked_amount(Some(amount), &name_of(&quantity_path))?;
+    let product = call.state.products.get(word(&price, "product"));
+    let description = product.map(|product| product["name"].clone()).unwrap_or_default();
+    let id = call.state.new_id("li_1", 24);
+    Ok(json!({
+        "id": id, "object": "item", "adjustable_quantity": null, "amount_discount": 0, "amount_subtotal": amount,
+        "amount_tax": 0, "amount_total": amount, "currency": price["currency"], "description": description,
+        "metadata": {}, "price": price, "quantity": quantity,
+    }))
+}
+
+fn price(call: &mut Call<'_>, path: &str) -> Result<Value, Refusal> {
+    let param = format!("{path}.price");
+    let Some(id) = call.form.text(&param) else { return price_made_here(call, path) };
+    let price = call.state.prices.get(id).ok_or_else(|| Refusal::no_such("price", id, name_of(&param)))?;
+    if price["active"] != true {
+        let message = format!("The price specified is inactive. This field only accepts active prices. ({id})");
+        return Err(Refusal::invalid(message).param(name_of(&param)));
+    }
+    Ok(price.clone())
+}
+
+fn price_made_here(call: &mut Call<'_>, path: &str) -> Result<Value, Refusal> {
+    let at = |name: &str| format!("{path}.price_data.{name}");
+    let missing = |name: &str| Refusal::missing(&name_of(&format!("{path}.{name}")));
+    let currency = call.form.text(&at("currency")).ok_or_else(|| missing("price"))?;
+    let currency = checked_currency(currency, &name_of(&at("currency")))?;
+    let amount = checked_amount(call.form.integer(&at("unit_amount")), &name_of(&at("unit_amount")))?;
+    let product = match (call.form.text(&at("product")), call.form.text(&at("product_data.name"))) {
+        (Some(id), _) => {
+            let found = call.state.products.get(id).map(|product| product["id"].clone());
+            found.ok_or_else(|| Refusal::no_such("product", id, name_of(&at("product"))))?
+        }
+        (None, Some(name)) => {
+            let fields = json!({ "name": name, "description": call.form.text(&at("product_data.description")) });
+            products::add(call.state, None, fields, &call.cause)["id"].take()
+        }
+        (None, None) => return Err(missing("price_data.product_data")),
+    };
+    let count = call.form.integer(&at("recurring.interval_count")).unwrap_or(1);
+    let rhythm = call.form.text(&at("recurring.interval")).map(|interval| recurring(interval, count));
+    let id = call.state.new_id("price_1", 24);
+    // Such a price is not for sale elsewhere: Stripe keeps it inactive.
+    Ok(filled(
+        PRICE,
+        json!({
+            "id": id, "active": false, "created": call.at, "currency": currency, "product": product,
+            "type": if rhythm.is_some() { "recurring" } else { "one_time" }, "recurring": rhythm,
+            "unit_amount": amount, "unit_amount_decimal": amount.to_string(),
+        }),
+    ))
+}
+
+fn discount(call: &Call<'_>) -> Result<(Option<Value>, Value), Refusal> {
+    let paths = call.form.items("discounts");
+    let Some(path) = paths.first() else { return Ok((None, json!([]))) };
+    if paths.len() > 1 {
+        let message = "You can only apply one discount to a Checkout Session.";
+        return Err(Refusal::invalid(message).param("discounts"));
+    }
+    let state = &call.state;
+    if let Some(id) = call.form.text(&format!("{path}.promotion_code")) {
+        let param = name_of(&format!("{path}.promotion_code"));
+        let promotion = state.promotion_codes.get(id).filter(|promotion| promotion["active"] == true);
+        let promotion = promotion.ok_or_else(|| Refusal::no_such("promotion code", id, param))?;
+        let coupon = state.coupons.get(word(&promotion["promotion"], "coupon")).cloned();
+        return Ok((coupon, json!([{ "coupon": null, "promotion_code": id }])));
+    }
+    let param = format!("{path}.coupon");
+    let id = call.form.text(&param).ok_or_else(|| Refusal::missing(&name_of(&param)))?;
+    let coupon = state.coupons.get(id).cloned().ok_or_else(|| Refusal::no_such("coupon", id, name_of(&param)))?;
+    Ok((Some(coupon), json!([{ "coupon": id, "promotion_code": null }])))
+}
+
+fn intent_fields(form: &Form) -> Value {
+    let names = ["description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix"];
+    let sent = names.iter().filter_map(|name| {
+        let value = form.text(&format!("payment_intent_data.{name}"))?;
+        Some(((*name).to_owned(), json!(value)))
+    });
+    Value::Object(sent.collect())
+}
+
+fn fields(call: &Call<'_>, id: &str, mode: &str, items: &[Value], customer: Option<Value>, expires_at: i64) -> Value {
+    let form = &call.form;
+    let optional = [
+        "cancel_url",
+        "client_reference_id",
+        "customer_email",
+        "customer_creation",
+        "locale",
+        "submit_type",
+        "success_url",
+    ];
+    let mut fields = texts(form, &optional);
+    let types = match form.list("payment_method_types") {
+        types if types.is_empty() => vec!["card".to_owned(), "us_bank_account".to_owned()],
+        types => types,
+    };
+    let email = form.text("customer_email").map(|email| json!(email));
+    let known = customer.as_ref().map(|customer| (customer["email"].clone(), customer["name"].clone()));
+    if let Some((email, name)) = known.or_else(|| email.map(|email| (email, Value::Null))) {
+        fields["customer_details"] = details(&email, &name);
+    }
+    if mode == "payment" && customer.is_none() && !form.has("customer_creation") {
+        fields["customer_creation"] = json!("if_required");
+    }
+    if mode == "subscription" {
+        fields["payment_method_collection"] = json!("always");
+        fields["invoice_creation"] = Value::Null;
+    }
+    let more = json!({
+        "id": id, "created": call.at, "currency": items[0]["currency"], "expires_at": expires_at, "mode": mode,
+        "allow_promotion_codes": form.flag("allow_promotion_codes"),
+        "customer": customer.map(|mut customer| customer["id"].take()),
+        "metadata": metadata(&json!({}), form, "metadata"), "payment_intent": null, "payment_method_types": types,
+        "payment_status": "unpaid", "url": format!("{}/c/pay/{id}", call.state.base_url),
+    });
+    super::change(&mut fields, more);
+    fields
+}
+
+/// `customer_details` for somebody known by these.
+pub fn details(email: &Value, name: &Value) -> Value {
+    json!({
+        "address": null, "business_name": null, "email": email, "individual_name": null, "name": name, "phone": null,
+        "tax_exempt": "none", "tax_ids": [],
+    })
+}

@@ -1,0 +1,44 @@
+//! `event`: read only. They are made by `State::emit`.
+
+use serde_json::Value;
+
+use crate::sandbox::api::{Call, Route};
+use crate::sandbox::list::{matches, page};
+use crate::sandbox::params::{LIST, boolean, text};
+use crate::sandbox::refusal::Refusal;
+
+const TYPES_LIMIT: usize = 20;
+
+/// The calls of this resource.
+pub const ROUTES: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/v1/events",
+        rules: &[LIST, &[text("type"), text("types.#"), boolean("delivery_success")]],
+        not_built: &[],
+        handler: list,
+    },
+    Route { method: "GET", path: "/v1/events/{}", rules: &[], not_built: &[], handler: retrieve },
+];
+
+fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let form = &call.form;
+    let types = form.list("types");
+    if types.len() > TYPES_LIMIT {
+        return Err(Refusal::invalid(format!("`types` can have at most {TYPES_LIMIT} entries.")).param("types"));
+    }
+    if !types.is_empty() && form.has("type") {
+        let message = "You may only specify one of these parameters: type, types.";
+        return Err(Refusal::invalid(message).param("types"));
+    }
+    let wanted = |row: &&Value| {
+        matches(form, row, "type")
+            && (types.is_empty() || types.iter().any(|kind| row["type"] == kind.as_str()))
+            && form.flag("delivery_success").is_none_or(|success| (row["pending_webhooks"] == 0) == success)
+    };
+    page(form, "/v1/events", call.state.events.newest().filter(wanted))
+}
+
+fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    call.state.events.get(call.id()).cloned().ok_or_else(|| Refusal::not_found("event", call.id(), "id"))
+}

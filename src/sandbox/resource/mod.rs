@@ -1,0 +1,123 @@
+//! Stripe's resources, one file each: the calls it has, what they take, and what they do. A further resource is a
+//! further file, its table in `State`, and a line here.
+
+pub mod account;
+pub mod charges;
+pub mod checkout_create;
+pub mod checkout_sessions;
+pub mod coupons;
+pub mod customers;
+pub mod events;
+pub mod payment_intents;
+pub mod prices;
+pub mod products;
+pub mod promotion_codes;
+pub mod webhook_endpoints;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::api::Route;
+use super::form::Form;
+
+const ALL: &[&[Route]] = &[
+    account::ROUTES,
+    customers::ROUTES,
+    products::ROUTES,
+    prices::ROUTES,
+    coupons::ROUTES,
+    promotion_codes::ROUTES,
+    checkout_sessions::ROUTES,
+    payment_intents::ROUTES,
+    charges::ROUTES,
+    events::ROUTES,
+    webhook_endpoints::ROUTES,
+];
+
+/// The call of this method and path, and the names in the path.
+pub fn find(method: &str, path: &str) -> Option<(&'static Route, Vec<String>)> {
+    let rows = ALL.iter().copied().flatten().filter(|route| route.method == method);
+    rows.filter_map(|route| Some((route, names(route.path, path)?))).next()
+}
+
+fn names(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let (mut found, mut parts) = (Vec::new(), path.split('/'));
+    for part in pattern.split('/') {
+        let name = parts.next()?;
+        match part {
+            "{}" if !name.is_empty() => found.push(name.to_owned()),
+            _ if part == name => {}
+            _ => return None,
+        }
+    }
+    parts.next().is_none().then_some(found)
+}
+
+/// The fields named, as texts, where the form has them; an empty one becomes null.
+pub fn texts(form: &Form, names: &[&str]) -> Value {
+    let sent = names.iter().filter_map(|name| Some(((*name).to_owned(), json!(none_if_empty(form.text(name)?)))));
+    Value::Object(sent.collect())
+}
+
+fn none_if_empty(value: &str) -> Option<&str> {
+    Some(value).filter(|value| !value.is_empty())
+}
+
+/// Metadata after a request: entries set, entries with an empty value removed, all removed by an empty map. Source:
+/// Stripe, "Metadata".
+pub fn metadata(before: &Value, form: &Form, path: &str) -> Value {
+    let mut entries: BTreeMap<String, String> = serde_json::from_value(before.clone()).unwrap_or_default();
+    if form.text(path) == Some("") {
+        entries.clear();
+    }
+    for (key, value) in form.map(path) {
+        match value.is_empty() {
+            true => entries.remove(&key),
+            false => entries.insert(key, value),
+        };
+    }
+    json!(entries)
+}
+
+/// Lays `fields` over `object`; answers the former values of those that changed.
+pub fn change(object: &mut Value, fields: Value) -> Value {
+    let mut previous = serde_json::Map::new();
+    if let Value::Object(fields) = fields {
+        for (name, value) in fields {
+            if object[&name] != value {
+                previous.insert(name.clone(), object[&name].take());
+                object[name] = value;
+            }
+        }
+    }
+    Value::Object(previous)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_finds_its_call_and_no_other() {
+        for (method, path, expected) in [
+            ("GET", "/v1/customers", Some("")),
+            ("GET", "/v1/customers/cus_1", Some("cus_1")),
+            ("GET", "/v1/checkout/sessions/cs_1/line_items", Some("cs_1")),
+            ("GET", "/v1/customers/", None),
+            ("GET", "/v1/customers/cus_1/x", None),
+            ("PUT", "/v1/customers", None),
+            ("GET", "/v1/nothing", None),
+        ] {
+            assert_eq!(find(method, path).map(|(_, names)| names.concat()).as_deref(), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_merged_as_stripe_merges_it() {
+        let after = |form| metadata(&json!({"a": "1", "b": "2"}), &Form::decode(form).unwrap(), "metadata");
+        assert_eq!(after("metadata[a]=&metadata[c]=3"), json!({"b": "2", "c": "3"}));
+        assert_eq!(after("metadata="), json!({}));
+        assert_eq!(after(""), json!({"a": "1", "b": "2"}));
+    }
+}

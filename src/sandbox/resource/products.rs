@@ -1,0 +1,120 @@
+//! `product`.
+
+use serde_json::{Value, json};
+
+use super::{change, metadata, texts};
+use crate::sandbox::api::{Call, Route};
+use crate::sandbox::list::{matches, page};
+use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, text};
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::shape::{PRODUCT, filled};
+use crate::sandbox::state::{Cause, State};
+
+const FIELDS: &[Rule] = &[boolean("active"), clearable("description"), clearable("unit_label"), map("metadata")];
+const NOT_BUILT: &[&str] = &[
+    "default_price_data",
+    "images",
+    "marketing_features",
+    "package_dimensions",
+    "shippable",
+    "statement_descriptor",
+    "tax_code",
+    "url",
+];
+
+/// The calls of this resource.
+pub const ROUTES: &[Route] = &[
+    Route {
+        method: "POST",
+        path: "/v1/products",
+        rules: &[FIELDS, &[text("name").required(), text("id")]],
+        not_built: NOT_BUILT,
+        handler: create,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/products",
+        rules: &[LIST, &[boolean("active"), text("ids.#")]],
+        not_built: NOT_BUILT,
+        handler: list,
+    },
+    Route { method: "GET", path: "/v1/products/{}", rules: &[], not_built: &[], handler: retrieve },
+    Route {
+        method: "POST",
+        path: "/v1/products/{}",
+        rules: &[FIELDS, &[text("name"), text("default_price")]],
+        not_built: NOT_BUILT,
+        handler: update,
+    },
+    Route { method: "DELETE", path: "/v1/products/{}", rules: &[], not_built: &[], handler: delete },
+];
+
+/// Makes a product from fields of its object.
+pub fn add(state: &mut State, id: Option<&str>, fields: Value, cause: &Cause) -> Value {
+    let id = id.map_or_else(|| state.new_id("prod_", 14), str::to_owned);
+    let mut product = filled(PRODUCT, fields);
+    product["id"] = json!(id);
+    product["created"] = json!(state.now());
+    product["updated"] = json!(state.now());
+    state.products.put(&id, product.clone());
+    state.emit("product.created", product.clone(), cause);
+    product
+}
+
+fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let id = call.form.text("id").map(str::to_owned);
+    if let Some(id) = id.as_deref().filter(|id| call.state.products.get(id).is_some()) {
+        return Err(Refusal::invalid(format!("Product already exists: {id}."))
+            .code("resource_already_exists")
+            .param("id"));
+    }
+    let fields = fields(call, &json!({}));
+    Ok(add(call.state, id.as_deref(), fields, &call.cause))
+}
+
+fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let ids = call.form.list("ids");
+    let wanted = |row: &&Value| {
+        matches(&call.form, row, "active") && (ids.is_empty() || ids.iter().any(|id| row["id"] == id.as_str()))
+    };
+    page(&call.form, "/v1/products", call.state.products.newest().filter(wanted))
+}
+
+fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    call.state.products.get(call.id()).cloned().ok_or_else(|| Refusal::not_found("product", call.id(), "id"))
+}
+
+fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let before = retrieve(call)?;
+    if let Some(price) = call.form.text("default_price").filter(|price| call.state.prices.get(price).is_none()) {
+        return Err(Refusal::no_such("price", price, "default_price"));
+    }
+    let (id, mut product) = (call.id().to_owned(), before.clone());
+    let mut fields = fields(call, &before["metadata"]);
+    fields["updated"] = json!(call.at);
+    let previous = change(&mut product, fields);
+    call.state.products.put(&id, product.clone());
+    call.state.emit_change("product.updated", product.clone(), previous, &call.cause);
+    Ok(product)
+}
+
+fn delete(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let product = retrieve(call)?;
+    let id = call.id().to_owned();
+    if call.state.prices.newest().any(|price| price["product"] == id.as_str()) {
+        let message = "This product cannot be deleted because it has one or more user-created prices.";
+        return Err(Refusal::invalid(message));
+    }
+    call.state.products.remove(&id);
+    call.state.emit("product.deleted", product, &call.cause);
+    Ok(json!({ "id": id, "object": "product", "deleted": true }))
+}
+
+fn fields(call: &Call<'_>, metadata_before: &Value) -> Value {
+    let mut fields = texts(&call.form, &["name", "description", "unit_label", "default_price"]);
+    if let Some(active) = call.form.flag("active") {
+        fields["active"] = json!(active);
+    }
+    fields["metadata"] = metadata(metadata_before, &call.form, "metadata");
+    fields
+}

@@ -1,0 +1,153 @@
+//! The stand-in's HTTP side: connections, routes, headers. Everything it decides is decided elsewhere.
+//!
+//! | route | what it does |
+//! | --- | --- |
+//! | `/v1/…` | Stripe's API (`api`, `resource`) |
+//! | `GET`, `POST /c/pay/{session}` | the checkout page (`page::checkout`) |
+//! | `GET /`, `GET /control`, `POST /control/…` | the control page (`page::control`) |
+//! | `GET /sandbox.css` | their style |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Extension, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore};
+use tower::ServiceExt;
+
+use super::api::{self, Reply};
+use super::page::{checkout, control, stylesheet};
+use super::state::{API_VERSION, Shared};
+
+const BODY_LIMIT: usize = 1024 * 1024;
+const CONNECTIONS_LIMIT: usize = 512;
+const HEADERS_TIME: Duration = Duration::from_secs(30);
+
+/// Rung to close a connection without an answer.
+type Lost = Arc<Notify>;
+
+/// Serves until the runtime ends.
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let router = routes(shared);
+    let places = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let router = router.clone();
+                tokio::spawn(async move {
+                    converse(stream, router).await;
+                    drop(place);
+                });
+            }
+            // Out of file descriptors, most likely: others must close theirs first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, router: Router) {
+    let lost: Lost = Arc::default();
+    let ring = lost.clone();
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ring.clone());
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIME);
+    let _ = stream.set_nodelay(true);
+    tokio::select! {
+        _ = http.serve_connection(TokioIo::new(stream), service) => {}
+        () = lost.notified() => {}
+    }
+}
+
+fn routes(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/{*rest}", any(answer))
+        .route("/c/pay/{session}", get(checkout::show).post(checkout::submit))
+        .route("/", get(control::show))
+        .route("/control", get(control::show))
+        .route("/control/state", get(control::state))
+        .route("/control/events/{event}/resend", post(control::resend))
+        .route("/control/deliveries/{delivery}/send", post(control::send))
+        .route("/control/webhooks/{switch}", post(control::switch))
+        .route("/control/sessions/{session}/{step}", post(control::step))
+        .route("/control/faults", post(control::set_fault))
+        .route("/control/faults/clear", post(control::clear_faults))
+        .route("/sandbox.css", get(stylesheet))
+        .fallback(answer)
+        .with_state(shared)
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, Extension(lost): Extension<Lost>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let id = shared.with(|state| state.new_id("req_", 14));
+    let version = named(&head.headers, "stripe-version").unwrap_or_else(|| API_VERSION.to_owned());
+    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
+        return status(StatusCode::PAYLOAD_TOO_LARGE);
+    };
+    let call = api::Request {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+        authorization: named(&head.headers, AUTHORIZATION.as_str()),
+        idempotency_key: named(&head.headers, "idempotency-key"),
+        id: id.clone(),
+    };
+    let key = call.idempotency_key.clone();
+    // A caller that hangs up does not undo its call, at Stripe or here: the work has a task of its own.
+    let work = tokio::spawn(async move { api::answer(&shared, &call).await });
+    match work.await {
+        Ok(reply) if reply.is_lost => {
+            lost.notify_one();
+            std::future::pending().await
+        }
+        Ok(reply) => response(reply, &id, &version, key.as_deref()),
+        Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+fn response(reply: Reply, id: &str, version: &str, key: Option<&str>) -> Response {
+    let mut response = Response::new(Body::from(reply.answer.body));
+    *response.status_mut() = StatusCode::from_u16(reply.answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let replayed = reply.is_replay.then_some("true");
+    for (name, value) in [
+        (CONTENT_TYPE, Some("application/json")),
+        (HeaderName::from_static("request-id"), Some(id)),
+        (HeaderName::from_static("stripe-version"), Some(version)),
+        (HeaderName::from_static("idempotency-key"), key),
+        (HeaderName::from_static("idempotent-replayed"), replayed),
+    ] {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+fn status(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn named(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// A page's form, read within the same limits as the API's.
+pub async fn form(body: Body) -> super::form::Form {
+    let bytes = to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+    super::form::Form::decode(&String::from_utf8_lossy(&bytes)).unwrap_or_default()
+}

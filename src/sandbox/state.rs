@@ -1,0 +1,235 @@
+//! Everything the stand-in knows, in memory, behind one lock. The API, the pages and the webhook threads change it only
+//! through [`Shared::with`], which wakes the webhook threads afterwards.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::faults::Faults;
+use super::idempotency::Keys;
+use super::outbox::Outbox;
+use super::resource::checkout_sessions::Session;
+use super::resource::webhook_endpoints::Endpoint;
+use super::shape::text;
+use super::table::Table;
+use super::wire;
+use crate::clock::Clock;
+use crate::error::Fault;
+use crate::id;
+
+/// The API version that answers and events have when nobody asks for another: the one of the shapes.
+pub const API_VERSION: &str = "2026-05-27.dahlia";
+
+const OBJECTS_LIMIT: usize = 20_000;
+const EVENTS_LIMIT: usize = 5_000;
+
+/// The state, shared by the server and the webhook threads.
+pub struct Shared {
+    state: Mutex<State>,
+    /// Rung when there may be a webhook to send.
+    pub bell: Condvar,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    /// Takes the state over.
+    pub fn new(state: State) -> Shared {
+        Shared { state: Mutex::new(state), bell: Condvar::new(), stopping: AtomicBool::new(false) }
+    }
+
+    /// Does `work` on the state, alone, with sessions whose time is over expired first.
+    pub fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        super::payment::expire_overdue(&mut state);
+        let outcome = work(&mut state);
+        drop(state);
+        self.bell.notify_all();
+        outcome
+    }
+
+    /// The state itself, for the webhook threads, which wait on it.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock leaves no half-written money here: a stand-in goes on with what it has.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the webhook threads to end.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.bell.notify_all();
+    }
+
+    /// Whether the end has been asked for.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+}
+
+/// What caused an event: the API request, or nothing for what happens on a page.
+#[derive(Clone, Debug, Default)]
+pub struct Cause {
+    /// `req_…`.
+    pub request: Option<String>,
+    /// The request's idempotency key.
+    pub idempotency_key: Option<String>,
+}
+
+/// The tables, and what is under way.
+#[derive(Debug)]
+pub struct State {
+    /// The time.
+    pub clock: Clock,
+    /// The origin that checkout pages are shown under, without a slash at its end.
+    pub base_url: String,
+    /// `customer`; a deleted one stays as Stripe's deleted object.
+    pub customers: Table<Value>,
+    /// `product`.
+    pub products: Table<Value>,
+    /// `price`.
+    pub prices: Table<Value>,
+    /// `coupon`.
+    pub coupons: Table<Value>,
+    /// `promotion_code`.
+    pub promotion_codes: Table<Value>,
+    /// `checkout.session`, with what is not in the object.
+    pub sessions: Table<Session>,
+    /// `payment_intent`.
+    pub payment_intents: Table<Value>,
+    /// `charge`.
+    pub charges: Table<Value>,
+    /// `event`.
+    pub events: Table<Value>,
+    /// `webhook_endpoint`, with its secret.
+    pub webhook_endpoints: Table<Endpoint>,
+    /// Webhooks: sent, waiting, held back.
+    pub outbox: Outbox,
+    /// Idempotency keys and their answers.
+    pub keys: Keys,
+    /// Faults to inject.
+    pub faults: Faults,
+    deadlines: BTreeSet<(i64, String)>,
+    salt: [u8; 32],
+    made: u64,
+}
+
+impl State {
+    /// Nothing yet. Fails only when the operating system gives no random numbers.
+    pub fn new(clock: Clock, base_url: String) -> Result<State, Fault> {
+        Ok(State {
+            clock,
+            base_url,
+            customers: Table::new(OBJECTS_LIMIT),
+            products: Table::new(OBJECTS_LIMIT),
+            prices: Table::new(OBJECTS_LIMIT),
+            coupons: Table::new(OBJECTS_LIMIT),
+            promotion_codes: Table::new(OBJECTS_LIMIT),
+            sessions: Table::new(OBJECTS_LIMIT),
+            payment_intents: Table::new(OBJECTS_LIMIT),
+            charges: Table::new(OBJECTS_LIMIT),
+            events: Table::new(EVENTS_LIMIT),
+            webhook_endpoints: Table::new(16),
+            outbox: Outbox::default(),
+            keys: Keys::default(),
+            faults: Faults::default(),
+            deadlines: BTreeSet::new(),
+            salt: id::random_bytes()?,
+            made: 0,
+        })
+    }
+
+    /// The time in whole seconds, as Stripe writes it.
+    pub fn now(&self) -> i64 {
+        self.clock.now().seconds()
+    }
+
+    /// A new id: the prefix and `letters` letters and digits (at most 52) that nobody can guess.
+    pub fn new_id(&mut self, prefix: &str, letters: usize) -> String {
+        self.made += 1;
+        let digest = Sha256::new().chain_update(self.salt).chain_update(self.made.to_be_bytes()).finalize();
+        let mut text = data_encoding::BASE32_NOPAD.encode(&digest).to_ascii_lowercase();
+        text.truncate(letters);
+        format!("{prefix}{text}")
+    }
+
+    /// Keeps a new session, and remembers when its time is over.
+    pub fn add_session(&mut self, id: &str, session: Session, expires_at: i64) {
+        self.sessions.put(id, session);
+        self.deadlines.insert((expires_at, id.to_owned()));
+        while self.deadlines.len() > OBJECTS_LIMIT {
+            self.deadlines.pop_first();
+        }
+    }
+
+    /// The next session whose time is over, open or not; each is named once.
+    pub fn overdue_session(&mut self) -> Option<String> {
+        let now = self.now();
+        let is_over = self.deadlines.first().is_some_and(|(expires_at, _)| *expires_at <= now);
+        if is_over { self.deadlines.pop_first().map(|(_, id)| id) } else { None }
+    }
+
+    /// Records an event about `object` as it is now, and queues it for every endpoint that asked for its type.
+    pub fn emit(&mut self, kind: &str, object: Value, cause: &Cause) {
+        self.emit_change(kind, object, Value::Null, cause);
+    }
+
+    /// The same for a change: `previous` holds the changed fields' former values.
+    pub fn emit_change(&mut self, kind: &str, object: Value, previous: Value, cause: &Cause) {
+        let id = self.new_id("evt_1", 24);
+        let endpoints: Vec<String> =
+            self.webhook_endpoints.oldest().filter(|endpoint| endpoint.wants(kind)).map(Endpoint::id).collect();
+        let mut data = json!({ "object": object });
+        if !previous.is_null() {
+            data["previous_attributes"] = previous;
+        }
+        let event = json!({
+            "id": id, "object": "event", "api_version": API_VERSION, "created": self.now(), "data": data,
+            "livemode": false, "pending_webhooks": endpoints.len(), "type": kind,
+            "request": { "id": cause.request, "idempotency_key": cause.idempotency_key },
+        });
+        self.events.put(&id, event);
+        for endpoint in endpoints {
+            self.outbox.queue(&id, kind, &endpoint);
+        }
+    }
+
+    /// Queues an event once more for every endpoint that asked for its type. `false`: there is no such event.
+    pub fn send_again(&mut self, event: &str) -> bool {
+        let Some(kind) = self.events.get(event).map(|event| text(event, "type").to_owned()) else { return false };
+        let endpoints: Vec<String> =
+            self.webhook_endpoints.oldest().filter(|endpoint| endpoint.wants(&kind)).map(Endpoint::id).collect();
+        for endpoint in endpoints {
+            self.outbox.queue(event, &kind, &endpoint);
+        }
+        true
+    }
+
+    /// Notes that one endpoint has confirmed an event.
+    pub fn confirm(&mut self, event: &str) {
+        if let Some(event) = self.events.get_mut(event) {
+            let pending = event["pending_webhooks"].as_i64().unwrap_or_default();
+            event["pending_webhooks"] = json!(pending.saturating_sub(1).max(0));
+        }
+    }
+
+    /// The bytes of an event's webhook, its endpoint's URL, and the signature as of now; `None` when either is gone.
+    pub fn letter(&self, event: &str, endpoint: &str) -> Option<Letter> {
+        let body = wire::render(self.events.get(event)?);
+        let endpoint = self.webhook_endpoints.get(endpoint)?;
+        let signature = wire::signature(&endpoint.secret, self.now(), &body);
+        Some(Letter { url: text(&endpoint.object, "url").to_owned(), body, signature })
+    }
+}
+
+/// One webhook, ready to be posted.
+#[derive(Debug)]
+pub struct Letter {
+    /// Where to.
+    pub url: String,
+    /// The event, printed.
+    pub body: String,
+    /// The value of `Stripe-Signature`.
+    pub signature: String,
+}
