@@ -1,1 +1,15 @@
+//! All integration tests, in one program so that they are linked once: stories through HTTP and the command line, the
+//! binary itself, a real browser, Stripe's samples, and the house's own order. What they share is in `harness`.
+//!
+//! They look at the program from outside: no story reads the database.
+#![allow(missing_docs, reason = "a test says in its name what it is for")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed"
+)]
 
+mod stripe_samples;
+mod tidy;
