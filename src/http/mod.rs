@@ -1,5 +1,100 @@
-//! (to be written)
+//! Every URL of the appliance on one page, grouped by who calls. The only asynchronous part: it reads requests, asks one
+//! use case through a bounded pool, and writes answers. Our JSON and HTML live here and nowhere else.
 
+mod api;
 pub mod assets;
+mod body;
 pub mod chart;
+mod cors;
+mod error;
+mod guard;
+mod health;
 pub mod pages;
+mod pool;
+mod request;
+pub mod server;
+mod webhook;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post, put};
+use tower_http::compression::CompressionLayer;
+
+use crate::app::App;
+use crate::error::{Fault, Result};
+use pool::Pool;
+
+/// What every handler is given.
+#[derive(Clone)]
+struct Rim {
+    app: Arc<App>,
+    /// For work on the books.
+    books: Pool,
+    /// For work that waits for Stripe: of its own, so that a slow Stripe holds up nobody else.
+    stripe: Pool,
+}
+
+impl Rim {
+    fn new(app: Arc<App>) -> std::result::Result<Rim, Fault> {
+        Ok(Rim { app, books: Pool::start("till-books", 32, 1024)?, stripe: Pool::start("till-stripe", 8, 128)? })
+    }
+
+    /// Runs a use case on the books.
+    async fn books<T: Send + 'static>(&self, work: impl FnOnce(&App) -> Result<T> + Send + 'static) -> Result<T> {
+        let app = Arc::clone(&self.app);
+        self.books.run(move || work(&app)).await
+    }
+
+    /// Runs a use case that may wait for Stripe.
+    async fn stripe<T: Send + 'static>(&self, work: impl FnOnce(&App) -> Result<T> + Send + 'static) -> Result<T> {
+        let app = Arc::clone(&self.app);
+        self.stripe.run(move || work(&app)).await
+    }
+}
+
+fn router(rim: Rim) -> Router {
+    // Browsers and their forms, and front ends on other origins.
+    let people = Router::new()
+        .route("/", get(pages::pricing::show))
+        .route("/dashboard", get(pages::dashboard::show))
+        .route("/login", get(pages::login::show))
+        .route("/logout", post(pages::login::sign_out))
+        .route("/billing/checkout", post(pages::checkout::open))
+        .route("/billing/return", get(pages::returned::show))
+        .route("/v1/me", get(api::me::show))
+        .layer(from_fn_with_state(rim.clone(), cors::allow_origins));
+
+    // Stripe.
+    let stripe = Router::new().route("/billing/webhook", post(webhook::receive));
+
+    // The pipeline, with a token.
+    let service = Router::new()
+        .route("/v1/users", get(api::users::list))
+        .route("/v1/users/{id}", put(api::users::put).get(api::users::show))
+        .route("/v1/users/{id}/grants", post(api::grants::create))
+        .route("/v1/users/{id}/ledger", get(api::ledger::list))
+        .route("/v1/users/{id}/login-links", post(api::login_links::create))
+        .route("/v1/users/{id}/checkout", post(api::checkout::create));
+
+    // The machine.
+    let machine = Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/assets/{file}", get(assets::get));
+
+    Router::new()
+        .merge(people)
+        .merge(stripe)
+        .merge(service)
+        .merge(machine)
+        .fallback(error::no_such_page)
+        .method_not_allowed_fallback(error::wrong_method)
+        .layer(from_fn(error::render))
+        .layer(from_fn(guard::security_headers))
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(rim.clone(), request::observe))
+        .with_state(rim)
+}

@@ -1,0 +1,46 @@
+//! The service API under `/v1`: JSON in, JSON out, one file for each thing that is called.
+
+pub(super) mod checkout;
+pub(super) mod grants;
+pub(super) mod ledger;
+pub(super) mod login_links;
+pub(super) mod me;
+mod page;
+pub(super) mod shapes;
+pub(super) mod users;
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::error::{Refused, Result};
+
+/// The most characters of an idempotency key.
+const KEY_LIMIT: usize = 255;
+
+/// The `Idempotency-Key` of a call that moves units.
+fn idempotency_key(headers: &HeaderMap) -> Result<String> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let (first, second) = (values.next(), values.next());
+    let expected = format!("1 to {KEY_LIMIT} printable ASCII characters were expected");
+    let refused = |what: &str| Refused::InvalidRequest(format!("{what}: {expected}, new for each movement."));
+    let value = first.ok_or_else(|| refused("The Idempotency-Key header is missing"))?;
+    if second.is_some() {
+        return Err(refused("There are two Idempotency-Key headers").into());
+    }
+    let key = value.to_str().map_err(|_| refused("The Idempotency-Key is not ASCII"))?;
+    if !(1..=KEY_LIMIT).contains(&key.len()) {
+        return Err(refused(&format!("The Idempotency-Key has {} characters", key.len())).into());
+    }
+    Ok(key.to_owned())
+}
+
+/// The answer of a call that moves units: the same bytes again for the same key and body.
+fn created(body: impl Serialize, replayed: bool) -> Response {
+    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    if replayed {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    response
+}

@@ -1,0 +1,89 @@
+//! The JSON of users and entries, as the contract fixes it (section 4).
+
+use serde::Serialize;
+
+use crate::clock::rfc3339;
+use crate::ledger::Entry;
+use crate::usecase::users::Member;
+
+/// A user.
+#[derive(Debug, Serialize)]
+pub(crate) struct UserShape {
+    id: String,
+    email: Option<String>,
+    name: Option<String>,
+    plan: String,
+    features: Vec<String>,
+    units: UnitsShape,
+    subscription: Option<SubscriptionShape>,
+    created_at: String,
+}
+
+/// What a user has.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnitsShape {
+    total: i64,
+    remaining: i64,
+    held: i64,
+    available: i64,
+}
+
+/// A subscription; nobody has one yet.
+#[derive(Debug, Serialize)]
+pub(crate) enum SubscriptionShape {}
+
+impl UserShape {
+    pub(crate) fn of(member: Member) -> UserShape {
+        let balance = member.balance;
+        UserShape {
+            id: member.user.id,
+            email: member.user.email,
+            name: member.user.name,
+            plan: member.plan,
+            features: member.features,
+            units: UnitsShape {
+                total: balance.total,
+                remaining: balance.remaining,
+                held: balance.held,
+                available: balance.available(),
+            },
+            subscription: None,
+            created_at: rfc3339(member.user.created_at),
+        }
+    }
+}
+
+/// One ledger row.
+#[derive(Debug, Serialize)]
+pub(crate) struct EntryShape {
+    id: String,
+    user_id: String,
+    kind: &'static str,
+    delta: i64,
+    balance_after: i64,
+    reason: String,
+    note: Option<String>,
+    created_at: String,
+}
+
+impl EntryShape {
+    pub(crate) fn of(entry: Entry, user_id: &str) -> EntryShape {
+        EntryShape {
+            id: entry.id(),
+            user_id: user_id.to_owned(),
+            kind: entry.kind.as_str(),
+            delta: entry.delta,
+            balance_after: entry.balance_after,
+            reason: entry.reason,
+            note: entry.note,
+            created_at: rfc3339(entry.created_at),
+        }
+    }
+}
+
+/// A page of rows and where the next one begins.
+#[derive(Debug, Serialize)]
+pub(crate) struct ListShape<T> {
+    pub data: Vec<T>,
+    pub next: Option<String>,
+}

@@ -1,0 +1,56 @@
+//! `/v1/users`: made, read and listed by the pipeline.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::super::Rim;
+use super::super::body;
+use super::super::error::Answer;
+use super::super::guard::Bearer;
+use super::page;
+use super::shapes::{ListShape, UserShape};
+use crate::usecase::tokens::Scope;
+use crate::usecase::users;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Put {
+    email: Option<String>,
+    name: Option<String>,
+}
+
+/// `PUT /v1/users/{id}`: `201` when the user is new. What is left out stays as it is.
+pub(crate) async fn put(
+    State(rim): State<Rim>,
+    bearer: Bearer,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    bearer.must(Scope::Admin)?;
+    let put: Put = body::json_or_default(&headers, body).await?;
+    let (member, is_new) =
+        rim.books(move |app| users::put(app, &id, put.email.as_deref(), put.name.as_deref())).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(UserShape::of(member))).into_response())
+}
+
+/// `GET /v1/users/{id}`.
+pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Path(id): Path<String>) -> Answer {
+    bearer.must(Scope::Read)?;
+    let member = rim.books(move |app| users::show(app, &id)).await?;
+    Ok(Json(UserShape::of(member)).into_response())
+}
+
+/// `GET /v1/users?email=&limit=&after=`.
+pub(crate) async fn list(State(rim): State<Rim>, bearer: Bearer, RawQuery(query): RawQuery) -> Answer {
+    bearer.must(Scope::Read)?;
+    let page = page::read(query.as_deref(), Some("email"))?;
+    let (members, next) =
+        rim.books(move |app| users::list(app, page.filter.as_deref(), page.after.as_deref(), page.limit)).await?;
+    Ok(Json(ListShape { data: members.into_iter().map(UserShape::of).collect(), next }).into_response())
+}

@@ -1,0 +1,48 @@
+//! Front ends on other origins: those that the operator names may call `/billing/*` and `/v1/me` with the user's cookie
+//! (the Fetch standard, "HTTP extensions"). Nobody else's script gets to read an answer.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Rim;
+use crate::config::{Config, Origin};
+
+/// The origin that a browser says a request comes from, when it is our own or one of the operator's.
+pub(super) fn allowed_origin(config: &Config, headers: &HeaderMap) -> Option<Origin> {
+    let origin = Origin::parse(headers.get(header::ORIGIN)?.to_str().ok()?).ok()?;
+    (origin == config.base_url || config.return_origins.contains(&origin)).then_some(origin)
+}
+
+/// Answers preflights and marks answers as readable.
+pub(super) async fn allow_origins(State(rim): State<Rim>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if !path.starts_with("/billing/") && path != "/v1/me" {
+        return next.run(request).await;
+    }
+    let origin = allowed_origin(&rim.app.config, request.headers());
+    let is_preflight =
+        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = match (is_preflight, &origin) {
+        (true, Some(_)) => preflight(),
+        _ => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    headers.append(header::VARY, HeaderValue::from_static("Accept"));
+    if let Some(value) = origin.and_then(|origin| HeaderValue::from_str(origin.as_str()).ok()) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+fn preflight() -> Response {
+    let allowed = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST")),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Accept, Content-Type")),
+        (header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600")),
+    ];
+    (StatusCode::NO_CONTENT, allowed).into_response()
+}

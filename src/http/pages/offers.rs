@@ -1,0 +1,54 @@
+//! The catalogue as the pages show it.
+
+use super::view::{Interval, PackCard, PackOffer, PlanCard, PlanOffer, PlanState, UnitWords};
+use crate::catalog::{self, Catalog};
+use crate::error::{Fault, Result};
+use crate::money::{Currency, Money};
+
+/// What units are called.
+pub(super) fn words(catalog: &Catalog) -> UnitWords {
+    UnitWords::new(&catalog.unit.singular, &catalog.unit.plural)
+}
+
+/// The packs, the better value marked.
+pub(super) fn packs(catalog: &Catalog) -> Result<Vec<PackCard>> {
+    let currency = currency(catalog)?;
+    let offers: Vec<PackOffer> = catalog
+        .packs
+        .iter()
+        .map(|pack| PackOffer {
+            key: pack.key.clone(),
+            units: pack.units,
+            price: Money::new(pack.amount, currency),
+            is_for_sale: pack.price_id.is_some(),
+        })
+        .collect();
+    Ok(PackCard::shelf(&offers, &words(catalog)))
+}
+
+/// The plans, the user's own one marked.
+pub(super) fn plans(catalog: &Catalog, current: Option<&str>) -> Result<Vec<PlanCard>> {
+    let currency = currency(catalog)?;
+    let offer = |plan: &catalog::Plan| PlanOffer {
+        key: plan.key.clone(),
+        name: plan.name.clone(),
+        price: Money::new(plan.amount, currency),
+        interval: match plan.interval {
+            catalog::Interval::Month => Interval::Month,
+            catalog::Interval::Year => Interval::Year,
+        },
+        units: plan.units,
+        features: plan.features.clone(),
+        state: match plan {
+            plan if current == Some(plan.key.as_str()) => PlanState::Current,
+            plan if plan.amount == 0 => PlanState::Free,
+            _ => PlanState::NotAvailable,
+        },
+    };
+    Ok(catalog.plans.iter().map(|plan| PlanCard::of(&offer(plan), &words(catalog))).collect())
+}
+
+fn currency(catalog: &Catalog) -> Result<Currency> {
+    let known = Currency::new(&catalog.currency);
+    known.ok_or_else(|| Fault::bare(format!("{:?} is no currency", catalog.currency)).into())
+}

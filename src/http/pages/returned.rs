@@ -1,0 +1,68 @@
+//! `GET /billing/return`: the buyer comes back from Stripe. The same address answers JSON to the page's script.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+
+use super::super::Rim;
+use super::super::error::Answer;
+use super::super::guard::SignedIn;
+use super::super::request::wants_json;
+use super::view::{Link, Outcome, ReturnedPage};
+use super::{html, offers, shell};
+use crate::error::Refused;
+use crate::usecase::confirm::{self, Purchase, Standing};
+
+/// Confirms with Stripe and says how the purchase stands.
+pub(crate) async fn show(
+    State(rim): State<Rim>,
+    signed_in: SignedIn,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    let query = query.unwrap_or_default();
+    let mut fields = form_urlencoded::parse(query.as_bytes());
+    let session = fields.find(|(name, _)| name == "session_id").map(|(_, value)| value.into_owned());
+    let session = session.ok_or_else(|| {
+        Refused::InvalidRequest("The query field session_id is missing: open this page from Stripe's checkout.".into())
+    })?;
+    let account = signed_in.member.user.account;
+    let asked = session.clone();
+    let purchase = rim.stripe(move |app| confirm::confirm(app, account, &asked)).await?;
+    let escaped: String = form_urlencoded::byte_serialize(session.as_bytes()).collect();
+    let page = ReturnedPage {
+        shell: shell("Your purchase", Some((&signed_in.member, &signed_in.cookie)))?,
+        words: offers::words(&rim.app.catalog),
+        outcome: outcome(&purchase),
+        status_url: format!("/billing/return?session_id={escaped}"),
+        links: links(&purchase),
+    };
+    if wants_json("/billing/return", &headers) {
+        return Ok(Json(page.status()).into_response());
+    }
+    Ok(html(StatusCode::OK, &page)?)
+}
+
+fn outcome(purchase: &Purchase) -> Outcome {
+    match purchase.standing {
+        Standing::Credited { added, remaining } => Outcome::Credited { added, remaining },
+        Standing::Pending { units } => Outcome::Pending { units },
+        Standing::Failed => Outcome::Failed,
+        Standing::Expired => Outcome::Expired,
+        Standing::Open => Outcome::NotCompleted,
+        Standing::Unmatched => Outcome::Confirming,
+        Standing::StripeUnavailable => Outcome::StripeUnavailable,
+    }
+}
+
+fn links(purchase: &Purchase) -> Vec<Link> {
+    let back = purchase.return_url.as_deref().and_then(Link::back_to);
+    let dashboard = Link::dashboard();
+    match purchase.standing {
+        Standing::Failed | Standing::Expired | Standing::Open => {
+            [Some(dashboard), back].into_iter().flatten().collect()
+        }
+        _ => [back, Some(dashboard)].into_iter().flatten().collect(),
+    }
+}

@@ -1,0 +1,122 @@
+//! What is read off a request before anyone handles it: who asks and from where, whether they read JSON, and how long
+//! the answer took.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Rim;
+use crate::clock::Deadline;
+use crate::config::Config;
+use crate::metrics::RequestLabels;
+
+/// The other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub SocketAddr);
+
+/// Who the client is: the other end, or, when that is a trusted proxy, the nearest address in `X-Forwarded-For` that is
+/// not one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClientAddress(pub IpAddr);
+
+/// Whether the caller reads JSON rather than a page: it says so in `Accept` without asking for HTML, or it calls the
+/// service API, the webhook or a probe, which have no pages.
+pub(super) fn wants_json(path: &str, headers: &HeaderMap) -> bool {
+    if path.starts_with("/v1/") || path == "/v1" || path == "/billing/webhook" || path == "/readyz" {
+        return true;
+    }
+    let accepts = |kind: &str| {
+        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|item| item.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(kind)))
+    };
+    (accepts("application/json") || accepts("application/problem+json")) && !accepts("text/html")
+}
+
+/// Names the client, measures the request, and writes a line for it.
+pub(super) async fn observe(State(rim): State<Rim>, mut request: Request, next: Next) -> Response {
+    let started = Deadline::after(std::time::Duration::ZERO);
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let client = client_of(peer, request.headers(), &rim.app.config);
+    request.extensions_mut().insert(ClientAddress(client));
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    let seconds = started.elapsed().as_secs_f64();
+    tracing::debug!(event = "request", method = %method, route, status, %client, seconds);
+    let labels = RequestLabels { method: known_method(&method), route, status };
+    rim.app.metrics.requests.get_or_create(&labels).observe(seconds);
+    response
+}
+
+/// A client may send any word as its method; the metrics keep a bounded number of them.
+fn known_method(method: &axum::http::Method) -> String {
+    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
+    known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other").to_owned()
+}
+
+fn client_of(peer: Option<IpAddr>, headers: &HeaderMap, config: &Config) -> IpAddr {
+    let trusted = |address: &IpAddr| config.trusted_proxies.iter().any(|network| network.contains(address));
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.to_canonical());
+    if !trusted(&peer) {
+        return peer;
+    }
+    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let named: Vec<IpAddr> =
+        values.flat_map(|value| value.split(',')).filter_map(|text| text.trim().parse().ok()).collect();
+    let nearest = named.iter().rev().map(IpAddr::to_canonical).find(|address| !trusted(address));
+    nearest.or(named.first().map(IpAddr::to_canonical)).unwrap_or(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Need, Sources, load};
+
+    #[test]
+    fn only_a_trusted_proxy_names_the_client() {
+        let loaded =
+            load(&Sources::from_variables([("SPRITE_TRUSTED_PROXIES", "127.0.0.1/32,10.0.0.0/8")]), Need::Nothing);
+        let config = loaded.unwrap().config;
+        for (peer, forwarded, client) in [
+            ("127.0.0.1", "", "127.0.0.1"),
+            ("127.0.0.1", "203.0.113.7", "203.0.113.7"),
+            ("127.0.0.1", "198.51.100.1, 203.0.113.7, 10.1.2.3", "203.0.113.7"),
+            ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+            ("127.0.0.1", "nonsense", "127.0.0.1"),
+            ("127.0.0.1", "10.1.2.3", "10.1.2.3"),
+            ("::ffff:127.0.0.1", "203.0.113.7", "203.0.113.7"),
+        ] {
+            let mut headers = HeaderMap::new();
+            if !forwarded.is_empty() {
+                headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+            }
+            let found = client_of(Some(peer.parse().unwrap()), &headers, &config);
+            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} forwarding {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn a_browser_gets_pages_and_a_program_json() {
+        for (path, accept, json) in [
+            ("/dashboard", "text/html,application/xhtml+xml,*/*;q=0.8", false),
+            ("/dashboard", "", false),
+            ("/dashboard", "*/*", false),
+            ("/billing/checkout", "application/json", true),
+            ("/billing/checkout", "Application/JSON; q=0.9", true),
+            ("/billing/checkout", "text/html, application/json", false),
+            ("/v1/me", "text/html", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            if !accept.is_empty() {
+                headers.insert(header::ACCEPT, accept.parse().unwrap());
+            }
+            assert_eq!(wants_json(path, &headers), json, "{path} {accept:?}");
+        }
+    }
+}

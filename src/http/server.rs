@@ -1,0 +1,172 @@
+//! The listener: accepts a bounded number of connections, gives each a bounded time to send its headers, and on a stop
+//! finishes what is under way.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, oneshot};
+use tower::ServiceExt;
+
+use super::request::Peer;
+use super::{Rim, router};
+use crate::app::App;
+use crate::error::Fault;
+
+/// Connections open at once; further ones wait to be accepted.
+const CONNECTIONS: usize = 4096;
+/// How long a client may take to send a request's headers, which is also how long an idle connection is kept.
+const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The appliance's door, open.
+pub struct Server {
+    runtime: Runtime,
+    address: SocketAddr,
+    stop: oneshot::Sender<Duration>,
+    stopped: std::sync::mpsc::Receiver<()>,
+}
+
+impl Server {
+    /// Serves `app` on `listener` from threads of its own.
+    pub fn start(app: Arc<App>, listener: std::net::TcpListener) -> Result<Server, Fault> {
+        let cannot = |cause: std::io::Error| Fault::new("cannot serve", cause);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(4))
+            .max_blocking_threads(2)
+            .thread_name("till-http")
+            .enable_all()
+            .build()
+            .map_err(cannot)?;
+        listener.set_nonblocking(true).map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let router = router(Rim::new(app)?);
+        let (stop, stopping) = oneshot::channel();
+        let (done, stopped) = std::sync::mpsc::channel();
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener).map_err(cannot)?
+        };
+        runtime.spawn(async move {
+            accept(listener, router, stopping).await;
+            let _gone = done.send(());
+        });
+        Ok(Server { runtime, address, stop, stopped })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, waits up to `within` for what is under way, and ends.
+    pub fn stop(self, within: Duration) {
+        if self.stop.send(within).is_ok() {
+            let _late = self.stopped.recv_timeout(within + Duration::from_secs(1));
+        }
+        self.runtime.shutdown_timeout(Duration::from_millis(200));
+    }
+}
+
+async fn accept(listener: TcpListener, router: axum::Router, mut stopping: oneshot::Receiver<Duration>) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let within = loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let connection = graceful.watch(connection(stream, peer, router.clone()));
+                    tokio::spawn(async move {
+                        // A client that breaks off is no fault of ours.
+                        let _ended = connection.await;
+                        drop(place);
+                    });
+                }
+                // Out of file descriptors, or the client is gone: the next one may do better.
+                Err(cause) => {
+                    tracing::warn!(event = "accept_failed", cause = %cause);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            within = &mut stopping => break within.unwrap_or_default(),
+        }
+    };
+    drop(listener);
+    if tokio::time::timeout(within, graceful.shutdown()).await.is_err() {
+        tracing::warn!(event = "stopped_with_requests_under_way");
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: axum::Router,
+) -> hyper::server::conn::http1::Connection<
+    TokioIo<TcpStream>,
+    impl hyper::service::Service<
+        hyper::Request<Incoming>,
+        Response = axum::response::Response,
+        Error = std::convert::Infallible,
+        Future: Send,
+    > + Send,
+> {
+    let _not_worth_failing = stream.set_nodelay(true);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        if let Some(tidied) = tidy_path(request.uri()) {
+            *request.uri_mut() = tidied;
+        }
+        router.clone().oneshot(request)
+    });
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+/// The same path with doubled and trailing slashes gone, when it has any: Stripe counts a redirect as a failure, so
+/// there is none.
+fn tidy_path(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    if !path.contains("//") && (path == "/" || !path.ends_with('/')) {
+        return None;
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let tidied = format!("/{}{query}", parts.join("/"));
+    let mut whole = uri.clone().into_parts();
+    whole.path_and_query = Some(tidied.parse::<PathAndQuery>().ok()?);
+    Uri::from_parts(whole).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_too_many_are_taken_away_without_a_redirect() {
+        for (given, tidied) in [
+            ("/billing/webhook/", Some("/billing/webhook")),
+            ("//billing//webhook", Some("/billing/webhook")),
+            ("/billing/return/?session_id=a//b", Some("/billing/return?session_id=a//b")),
+            ("//", Some("/")),
+            ("/", None),
+            ("/v1/users/a", None),
+        ] {
+            let uri: Uri = given.parse::<PathAndQuery>().map(Uri::from).unwrap();
+            assert_eq!(tidy_path(&uri).map(|uri| uri.to_string()), tidied.map(str::to_owned), "{given}");
+        }
+    }
+}

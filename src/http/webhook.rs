@@ -1,0 +1,40 @@
+//! Stripe's events arrive. The handler decides nothing: bytes in, one use case, and a status that tells Stripe whether
+//! to send it again ("Receive Stripe events in your webhook endpoint").
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use serde_json::json;
+
+use super::Rim;
+use super::body;
+use super::error::{Answer, Problem};
+use crate::error::{Error, Refused};
+use crate::usecase::receive;
+
+/// Bodies of this size and more are refused.
+const LIMIT: usize = 1024 * 1024;
+
+/// `POST /billing/webhook`.
+pub(super) async fn receive(State(rim): State<Rim>, headers: HeaderMap, body: Body) -> Answer {
+    let bytes = body::read(body, LIMIT - 1).await.map_err(|error| match error {
+        Error::Refused(Refused::TooLarge(_)) => Error::from(Refused::TooLarge(LIMIT as u64)),
+        other => other,
+    })?;
+    let mut signatures = headers.get_all("stripe-signature").iter();
+    let signature = signatures.next().map(|value| value.as_bytes().to_vec());
+    if signatures.next().is_some() {
+        return Err(Refused::InvalidRequest("There are two Stripe-Signature headers: one was expected.".into()).into());
+    }
+    let received = rim.books(move |app| receive::receive(app, signature.as_deref(), &bytes)).await;
+    match received {
+        Ok(_) => Ok(Json(json!({ "received": true })).into_response()),
+        // The database failed: Stripe sends it again.
+        Err(Error::Refused(refused @ Refused::Unavailable { .. })) => {
+            Err(Problem { status: StatusCode::INTERNAL_SERVER_ERROR, ..Problem::from(refused) })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
