@@ -11,5 +11,9 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod binary;
+mod browser;
+mod harness;
+mod purchase;
 mod stripe_samples;
 mod tidy;

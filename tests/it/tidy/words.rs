@@ -5,7 +5,7 @@ use super::tree::{File, Finding};
 
 const CLOCK: &str = "src/clock.rs";
 /// The one file with the one block that cannot do without.
-const UNSAFE: &[&str] = &["src/cli/nss.rs", "src/main.rs"];
+const UNSAFE: &[&str] = &["src/cli/nss.rs"];
 /// In two halves each, because this file is read as well.
 const UNFINISHED: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
 const FOR_EVER: &[&[&str]] = &[&["UPDATE", "entries"], &["DELETE", "FROM", "entries"]];
