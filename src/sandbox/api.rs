@@ -73,7 +73,7 @@ pub struct Route {
     pub path: &'static str,
     /// What it takes.
     pub rules: &'static [&'static [params::Rule]],
-    /// What Stripe takes as well, and the stand-in does not act on.
+    /// What Stripe takes as well, and the stand-in does not act on: paths, with all that is under them.
     pub not_built: &'static [&'static str],
     /// What it does.
     pub handler: Handler,

@@ -101,7 +101,7 @@ pub fn check(form: &Form, rules: &[&[Rule]], not_built: &[&str]) -> Result<(), R
     for leaf in form.leaves() {
         match rows().find(|rule| rule.matches(leaf)) {
             Some(rule) => rule.check(leaf)?,
-            None if leaf.names.first().is_some_and(|name| not_built.contains(&name.as_str())) => {
+            None if not_built.iter().any(|path| leads_to(path, leaf)) => {
                 let name = leaf.bracketed();
                 return Err(Refusal::not_built(&format!("the parameter `{name}`")).param(name));
             }
@@ -127,18 +127,13 @@ fn unknown(leaf: &Leaf) -> Refusal {
 
 impl Rule {
     fn matches(&self, leaf: &Leaf) -> bool {
-        let mut names = leaf.names.iter();
-        let along = self.path.split('.').all(|part| {
-            names.next().is_some_and(|name| match part {
-                "#" => !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()),
-                _ => name == part,
-            })
-        });
-        match self.kind {
-            // One name below the map, or the map itself set to nothing, which clears it.
-            Kind::Map => along && (names.len() == 1 || names.len() == 0 && leaf.value.is_empty()),
-            _ => along && names.len() == 0,
-        }
+        let below = leaf.names.len().saturating_sub(self.path.split('.').count());
+        leads_to(self.path, leaf)
+            && match self.kind {
+                // One name below the map, or the map itself set to nothing, which clears it.
+                Kind::Map => below == 1 || below == 0 && leaf.value.is_empty(),
+                _ => below == 0,
+            }
     }
 
     fn check(&self, leaf: &Leaf) -> Result<(), Refusal> {
@@ -168,6 +163,17 @@ impl Rule {
             }
         }
     }
+}
+
+/// Whether the leaf is at or under the path, in which `#` is any index.
+fn leads_to(path: &str, leaf: &Leaf) -> bool {
+    let mut names = leaf.names.iter();
+    path.split('.').all(|part| {
+        names.next().is_some_and(|name| match part {
+            "#" => !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()),
+            _ => name == part,
+        })
+    })
 }
 
 fn empty(name: &str) -> Refusal {

@@ -101,6 +101,10 @@ pub fn fail(state: &mut State, id: &str) -> Result<(), Refusal> {
     });
     let fields = json!({ "status": "requires_payment_method", "payment_method": null, "last_payment_error": error });
     change_intent(state, &intent, "payment_intent.payment_failed", fields);
+    let now = state.now();
+    if let Some(session) = state.sessions.get_mut(id) {
+        session.failed_at = Some(now);
+    }
     change_session(state, id, "checkout.session.async_payment_failed", json!({}));
     Ok(())
 }
@@ -145,7 +149,7 @@ fn open(state: &State, id: &str) -> Result<Session, Refusal> {
 fn pending(state: &State, id: &str) -> Result<(String, String), Refusal> {
     let session = state.sessions.get(id).ok_or_else(|| Refusal::not_found("checkout.session", id, "session"))?;
     let intent = state.payment_intents.get(text(&session.object, "payment_intent"));
-    match intent.filter(|intent| session.is_pending() && intent["status"] == "processing") {
+    match intent.filter(|_| session.is_pending()) {
         Some(intent) => Ok((text(intent, "id").to_owned(), text(intent, "latest_charge").to_owned())),
         None => Err(Refusal::invalid("This session has no bank debit under way.").status(409)),
     }
@@ -259,7 +263,7 @@ fn succeeded(method: Value) -> Value {
 fn bank_account() -> Value {
     json!({
         "account_holder_type": "individual", "account_type": "checking", "bank_name": "STRIPE TEST BANK",
-        "expected_debit_date": null, "fingerprint": null, "last4": "6789", "mandate": null,
+        "fingerprint": null, "last4": "6789",
         "payment_reference": null, "routing_number": "110000000",
     })
 }

@@ -31,8 +31,6 @@ use crate::sandbox::server;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::state::{self, Shared};
 
-const DEBITS: &[&str] = &["us_bank_account", "sepa_debit", "bacs_debit"];
-
 #[derive(Template)]
 #[template(path = "sandbox/checkout.html")]
 struct Page {
@@ -45,6 +43,7 @@ struct Page {
     is_free: bool,
     is_subscription: bool,
     is_pending: bool,
+    has_failed: bool,
     takes_codes: bool,
     takes_debit: bool,
     by_debit: bool,
@@ -120,7 +119,7 @@ fn is_free(session: &Session) -> bool {
 
 fn takes_debit(session: &Session) -> bool {
     let types = session.object["payment_method_types"].as_array();
-    types.is_some_and(|types| types.iter().filter_map(|kind| kind.as_str()).any(|kind| DEBITS.contains(&kind)))
+    types.is_some_and(|types| types.iter().any(|kind| kind == "us_bank_account"))
 }
 
 /// The success URL with the session's id in it, as it goes into a header.
@@ -155,6 +154,7 @@ fn described(session: &Session, form: &Form, refusal: Option<&Refusal>) -> Page 
         is_free: is_free(session),
         is_subscription: object["mode"] == "subscription",
         is_pending: session.is_pending(),
+        has_failed: session.failed_at.is_some(),
         takes_codes: object["allow_promotion_codes"] == true,
         takes_debit: takes_debit(session),
         by_debit: form.text("method") == Some("bank_debit"),

@@ -16,8 +16,8 @@ const DAY: i64 = 24 * 60 * 60;
 const ITEMS_LIMIT: usize = 100;
 const QUANTITY_LIMIT: i64 = 999_999;
 
-/// Payment methods of the stand-in: cards, and debits that settle later.
-const METHODS: &[&str] = &["card", "link", "us_bank_account", "sepa_debit", "bacs_debit"];
+/// Payment methods of the stand-in: cards, and a debit that settles later. `link` is taken and shows nothing.
+const METHODS: &[&str] = &["card", "link", "us_bank_account"];
 
 /// What the call takes.
 pub const RULES: &[&[Rule]] = &[&[
@@ -71,12 +71,27 @@ pub const NOT_BUILT: &[&str] = &[
     "excluded_payment_method_types",
     "integration_identifier",
     "invoice_creation",
-    "line_items",
+    "line_items.#.adjustable_quantity",
+    "line_items.#.dynamic_tax_rates",
+    "line_items.#.metadata",
+    "line_items.#.price_data.product_data.images",
+    "line_items.#.price_data.product_data.metadata",
+    "line_items.#.price_data.product_data.tax_code",
+    "line_items.#.price_data.product_data.unit_label",
+    "line_items.#.price_data.tax_behavior",
+    "line_items.#.price_data.unit_amount_decimal",
+    "line_items.#.tax_rates",
     "managed_payments",
     "name_collection",
     "optional_items",
     "origin_context",
-    "payment_intent_data",
+    "payment_intent_data.application_fee_amount",
+    "payment_intent_data.capture_method",
+    "payment_intent_data.on_behalf_of",
+    "payment_intent_data.setup_future_usage",
+    "payment_intent_data.shipping",
+    "payment_intent_data.transfer_data",
+    "payment_intent_data.transfer_group",
     "payment_method_collection",
     "payment_method_configuration",
     "payment_method_data",
@@ -89,7 +104,18 @@ pub const NOT_BUILT: &[&str] = &[
     "setup_intent_data",
     "shipping_address_collection",
     "shipping_options",
-    "subscription_data",
+    "subscription_data.application_fee_percent",
+    "subscription_data.billing_cycle_anchor",
+    "subscription_data.billing_mode",
+    "subscription_data.default_tax_rates",
+    "subscription_data.invoice_settings",
+    "subscription_data.on_behalf_of",
+    "subscription_data.pending_invoice_item_interval",
+    "subscription_data.proration_behavior",
+    "subscription_data.transfer_data",
+    "subscription_data.trial_end",
+    "subscription_data.trial_period_days",
+    "subscription_data.trial_settings",
     "tax_id_collection",
     "wallet_options",
 ];
@@ -107,7 +133,7 @@ pub fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let fields = fields(call, &id, &mode, &items, customer, expires_at);
     let mut intent = intent_fields(&call.form);
     intent["metadata"] = metadata(&json!({}), &call.form, "payment_intent_data.metadata");
-    let mut session = Session { object: filled(CHECKOUT_SESSION, fields), items, coupon, intent };
+    let mut session = Session { object: filled(CHECKOUT_SESSION, fields), items, coupon, intent, failed_at: None };
     session.object["discounts"] = discounts;
     session.total();
     let total = number(&session.object, "amount_total");

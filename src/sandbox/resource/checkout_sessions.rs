@@ -64,6 +64,8 @@ pub struct Session {
     pub coupon: Option<Value>,
     /// Fields that the payment intent is to have.
     pub intent: Value,
+    /// When its bank debit failed, in whole seconds.
+    pub failed_at: Option<i64>,
 }
 
 impl Session {
@@ -74,7 +76,7 @@ impl Session {
 
     /// Whether a bank debit is under way: complete, unpaid, and its payment neither settled nor failed.
     pub fn is_pending(&self) -> bool {
-        self.object["status"] == "complete" && self.object["payment_status"] == "unpaid"
+        self.object["status"] == "complete" && self.object["payment_status"] == "unpaid" && self.failed_at.is_none()
     }
 
     /// Sums the line items up, with the discount taken off each.

@@ -44,8 +44,11 @@ const FILTERS: &[Rule] = &[
 const NOT_BUILT: &[&str] = &[
     "currency_options",
     "custom_unit_amount",
-    "product_data",
-    "recurring",
+    "product_data.active",
+    "product_data.id",
+    "product_data.statement_descriptor",
+    "product_data.tax_code",
+    "recurring.meter",
     "tax_behavior",
     "tiers",
     "tiers_mode",

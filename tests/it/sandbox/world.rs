@@ -1,0 +1,225 @@
+//! Where the stand-in's tests take place: a stand-in with a clock that is set by hand, somebody who calls it and looks at
+//! its pages, and somebody who receives its webhooks.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use till::clock::{Clock, Deadline, Timestamp};
+use till::sandbox::{Endpoint, Options, Sandbox, SeedPrice};
+use till::secret::Secret;
+
+use crate::openapi::{self, Api};
+
+pub const SECRET: &str = "whsec_test_of_the_stand_in";
+pub const BUY: &str = "mode=payment&success_url=https://shop.test/done?s={CHECKOUT_SESSION_ID}%26a=1&cancel_url=https://shop.test/\
+                   &line_items[0][price]=price_100&line_items[0][quantity]=2&metadata[user_id]=alice\
+                   &client_reference_id=alice&allow_promotion_codes=true";
+
+pub fn judge() -> Option<&'static Api> {
+    static API: OnceLock<Option<Api>> = OnceLock::new();
+    API.get_or_init(openapi::load).as_ref()
+}
+
+/// A stand-in, a clock, and somebody who receives its webhooks.
+pub struct World {
+    pub sandbox: Sandbox,
+    pub clock: Clock,
+    pub agent: ureq::Agent,
+    pub receiver: Receiver,
+}
+
+pub struct Answer {
+    pub status: u16,
+    headers: ureq::http::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+    }
+}
+
+impl World {
+    pub fn new() -> World {
+        let clock = Clock::manual(Timestamp::from_seconds(1_790_000_000));
+        let receiver = Receiver::start();
+        let price = |id: &str, recurring| SeedPrice {
+            id: id.to_owned(),
+            product_name: "100 pictures".to_owned(),
+            unit_amount: 900,
+            currency: "usd".to_owned(),
+            recurring,
+        };
+        let sandbox = till::sandbox::start(Options {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            public_url: None,
+            endpoint: Some(Endpoint { url: receiver.url.clone(), secret: Secret::new(SECRET) }),
+            prices: vec![price("price_100", None), price("price_month", Some("month"))],
+            clock: clock.clone(),
+        })
+        .expect("the stand-in starts");
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build()
+            .new_agent();
+        World { sandbox, clock, agent, receiver }
+    }
+
+    pub fn send(&self, method: &str, path: &str, form: &str, headers: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
+        let is_post = method == "POST";
+        let query = if form.is_empty() || is_post { String::new() } else { format!("?{form}") };
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{path}{query}", self.sandbox.url()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = if is_post { form.to_owned() } else { String::new() };
+        let request =
+            request.header("Content-Type", "application/x-www-form-urlencoded").body(body).expect("a request");
+        let mut response = self.agent.run(request)?;
+        let text = response.body_mut().read_to_string()?;
+        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), text })
+    }
+
+    pub fn call(&self, method: &str, path: &str, form: &str, key: Option<&str>) -> Answer {
+        let mut headers = vec![("Authorization", "Bearer sk_test_1")];
+        headers.extend(key.map(|key| ("Idempotency-Key", key)));
+        let answer = self.send(method, path, form, &headers).expect("an answer");
+        if let Some(api) = judge().filter(|_| answer.status != 404 || answer.text.contains("resource_missing")) {
+            api.check_response(method, path, answer.status, &answer.json()).expect("an answer that Stripe may give");
+        }
+        answer
+    }
+
+    /// A call that is granted, with parameters that Stripe knows.
+    pub fn ok(&self, method: &str, path: &str, form: &str) -> Value {
+        if let Some(api) = judge() {
+            let form: Vec<(String, String)> = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+            api.check_request(method, path, &form).expect("a request that Stripe takes");
+        }
+        let answer = self.call(method, path, form, None);
+        assert_eq!(answer.status, 200, "{method} {path} {form}: {}", answer.text);
+        answer.json()
+    }
+
+    pub fn buy(&self, more: &str) -> String {
+        self.ok("POST", "/v1/checkout/sessions", &format!("{BUY}{more}"))["id"].as_str().expect("an id").to_owned()
+    }
+
+    pub fn session(&self, id: &str) -> Value {
+        self.ok("GET", &format!("/v1/checkout/sessions/{id}"), "")
+    }
+
+    pub fn page(&self, method: &str, path: &str, form: &str) -> Answer {
+        self.send(method, path, form, &[]).expect("a page")
+    }
+
+    pub fn pay(&self, id: &str, form: &str) -> Answer {
+        self.page("POST", &format!("/c/pay/{id}"), form)
+    }
+
+    pub fn press(&self, path: &str, form: &str) {
+        let answer = self.page("POST", &format!("/control/{path}"), form);
+        assert_eq!((answer.status, answer.header("location")), (303, "/"), "{path} {form}: {}", answer.text);
+    }
+}
+
+/// A webhook that arrived.
+#[derive(Clone)]
+pub struct Letter {
+    pub signature: String,
+    pub body: String,
+}
+
+impl Letter {
+    pub fn event(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+}
+
+#[derive(Default)]
+pub struct Inbox {
+    letters: Vec<Letter>,
+    /// Statuses to answer the next ones with; then 200.
+    answers: Vec<u16>,
+}
+
+pub struct Receiver {
+    pub url: String,
+    inbox: Arc<(Mutex<Inbox>, Condvar)>,
+}
+
+impl Receiver {
+    pub fn start() -> Receiver {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+        let inbox: Arc<(Mutex<Inbox>, Condvar)> = Arc::default();
+        let kept = inbox.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let inbox = inbox.clone();
+                thread::spawn(move || receive(stream, &inbox));
+            }
+        });
+        Receiver { url, inbox: kept }
+    }
+
+    pub fn answer_next(&self, statuses: &[u16]) {
+        self.inbox.0.lock().expect("inbox").answers = statuses.to_vec();
+    }
+
+    /// All letters, once `is_enough` says so.
+    pub fn wait(&self, what: &str, is_enough: impl Fn(&[Letter]) -> bool) -> Vec<Letter> {
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let mut inbox = self.inbox.0.lock().expect("inbox");
+        while !is_enough(&inbox.letters) {
+            let types: Vec<Value> = inbox.letters.iter().map(|letter| letter.event()["type"].clone()).collect();
+            assert!(!deadline.left().is_zero(), "waited in vain for {what}; so far {types:?}");
+            inbox = self.inbox.1.wait_timeout(inbox, deadline.left()).expect("inbox").0;
+        }
+        inbox.letters.clone()
+    }
+
+    pub fn wait_for(&self, kind: &str, count: usize) -> Vec<Letter> {
+        let of_kind = |letter: &&Letter| letter.event()["type"] == kind;
+        let letters = self.wait(kind, |letters| letters.iter().filter(of_kind).count() >= count);
+        letters.iter().filter(of_kind).cloned().collect()
+    }
+}
+
+fn receive(stream: TcpStream, inbox: &(Mutex<Inbox>, Condvar)) {
+    let mut reader = BufReader::new(stream);
+    let (mut length, mut signature, mut line) = (0, String::new(), String::new());
+    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+        if let Some((name, value)) = line.trim_end().split_once(": ") {
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.parse().expect("a length"),
+                "stripe-signature" => signature = value.to_owned(),
+                _ => {}
+            }
+        }
+        line.clear();
+    }
+    let mut body = vec![0; length];
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
+    let mut kept = inbox.0.lock().expect("inbox");
+    kept.letters.push(Letter { signature, body: String::from_utf8(body).expect("UTF-8") });
+    let status = if kept.answers.is_empty() { 200 } else { kept.answers.remove(0) };
+    drop(kept);
+    inbox.1.notify_all();
+    let head = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\nLocation: /elsewhere\r\nConnection: close\r\n\r\n");
+    reader.get_mut().write_all(head.as_bytes()).ok();
+}
