@@ -10,6 +10,7 @@ pub mod confirm;
 pub mod expire;
 pub mod export;
 pub mod grant;
+pub mod history;
 pub mod inbox;
 pub mod overview;
 pub mod receive;

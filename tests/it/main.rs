@@ -11,6 +11,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod binary;
+mod browser;
+mod harness;
 mod openapi;
+mod purchase;
 mod sandbox;
 mod stripe_samples;
+mod tidy;

@@ -1,0 +1,215 @@
+//! What `--json` prints: the field names of the contract's section 4, in its order, and the like for what the API does
+//! not show.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::clock::{Timestamp, rfc3339};
+use crate::ledger;
+use crate::store::access;
+use crate::store::inbox::Inboxed;
+use crate::usecase::users::Member;
+
+/// A listing.
+#[derive(Serialize)]
+pub(super) struct Listed<T> {
+    pub data: Vec<T>,
+    /// Where the next page begins; left out where there are no pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Option<String>>,
+}
+
+impl<T> Listed<T> {
+    pub(super) fn whole(data: Vec<T>) -> Listed<T> {
+        Listed { data, next: None }
+    }
+
+    pub(super) fn page(data: Vec<T>, next: Option<String>) -> Listed<T> {
+        Listed { data, next: Some(next) }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct User<'a> {
+    id: &'a str,
+    email: Option<&'a str>,
+    name: Option<&'a str>,
+    plan: &'a str,
+    features: &'a [String],
+    units: UserUnits,
+    /// This version sells no subscriptions.
+    subscription: Option<()>,
+    created_at: String,
+}
+
+#[derive(Serialize)]
+struct UserUnits {
+    total: i64,
+    remaining: i64,
+    held: i64,
+    available: i64,
+}
+
+impl<'a> From<&'a Member> for User<'a> {
+    fn from(member: &'a Member) -> User<'a> {
+        let (user, balance) = (&member.user, &member.balance);
+        User {
+            id: &user.id,
+            email: user.email.as_deref(),
+            name: user.name.as_deref(),
+            plan: &member.plan,
+            features: &member.features,
+            units: UserUnits {
+                total: balance.total,
+                remaining: balance.remaining,
+                held: balance.held,
+                available: balance.available(),
+            },
+            subscription: None,
+            created_at: rfc3339(user.created_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Entry<'a> {
+    id: String,
+    user_id: &'a str,
+    kind: &'static str,
+    delta: i64,
+    balance_after: i64,
+    reason: &'a str,
+    note: Option<&'a str>,
+    created_at: String,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn of(user_id: &'a str, entry: &'a ledger::Entry) -> Entry<'a> {
+        Entry {
+            id: entry.id(),
+            user_id,
+            kind: entry.kind.as_str(),
+            delta: entry.delta,
+            balance_after: entry.balance_after,
+            reason: &entry.reason,
+            note: entry.note.as_deref(),
+            created_at: rfc3339(entry.created_at),
+        }
+    }
+}
+
+/// A token that was just made, with its secret.
+#[derive(Serialize)]
+pub(super) struct NewToken<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    pub scopes: Vec<&'a str>,
+    pub token: &'a str,
+}
+
+/// A token as it is listed.
+#[derive(Serialize)]
+pub(super) struct Token<'a> {
+    id: &'a str,
+    name: &'a str,
+    scopes: Vec<&'a str>,
+    created_at: String,
+    last_used_at: Option<String>,
+    revoked_at: Option<String>,
+}
+
+impl<'a> From<&'a access::Token> for Token<'a> {
+    fn from(token: &'a access::Token) -> Token<'a> {
+        Token {
+            id: &token.id,
+            name: &token.name,
+            scopes: token.scopes.split(',').collect(),
+            created_at: rfc3339(token.created_at),
+            last_used_at: time(token.last_used_at),
+            revoked_at: time(token.revoked_at),
+        }
+    }
+}
+
+/// A row of the inbox.
+#[derive(Serialize)]
+pub(super) struct Event<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    api_version: Option<&'a str>,
+    livemode: bool,
+    object: Option<&'a str>,
+    status: &'static str,
+    detail: &'a str,
+    waits_for: Option<&'a str>,
+    attempts: i64,
+    created_at: String,
+    received_at: String,
+    decided_at: String,
+    next_attempt_at: Option<String>,
+    /// What Stripe sent; in a listing left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Value>,
+}
+
+impl<'a> Event<'a> {
+    pub(super) fn with_body(row: &'a Inboxed) -> Event<'a> {
+        let text = &row.event.body;
+        Event { body: Some(serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())), ..row.into() }
+    }
+}
+
+impl<'a> From<&'a Inboxed> for Event<'a> {
+    fn from(row: &'a Inboxed) -> Event<'a> {
+        Event {
+            id: &row.event.id,
+            kind: &row.event.kind,
+            api_version: row.event.api_version.as_deref(),
+            livemode: row.event.livemode,
+            object: row.event.object.as_deref(),
+            status: row.decision.status.as_str(),
+            detail: &row.decision.detail,
+            waits_for: row.decision.waits_for.as_deref(),
+            attempts: row.attempts,
+            created_at: rfc3339(row.event.created_at),
+            received_at: rfc3339(row.event.received_at),
+            decided_at: rfc3339(row.decided_at),
+            next_attempt_at: time(row.decision.next_attempt_at),
+            body: None,
+        }
+    }
+}
+
+/// What the proof found.
+#[derive(Serialize)]
+pub(super) struct Proof {
+    /// Whether the books hold.
+    pub holds: bool,
+    pub accounts: u64,
+    pub entries: u64,
+    pub breaks: Vec<Break>,
+}
+
+/// Where the books do not hold.
+#[derive(Serialize)]
+pub(super) struct Break {
+    pub account: i64,
+    /// The entry's id; null for the account as a whole.
+    pub entry: Option<String>,
+    pub what: String,
+}
+
+/// What a replay did, or would do.
+#[derive(Serialize)]
+pub(super) struct Replay<'a> {
+    pub id: &'a str,
+    pub dry_run: bool,
+    pub status: &'static str,
+    pub detail: &'a str,
+    pub waits_for: Option<&'a str>,
+}
+
+fn time(at: Option<Timestamp>) -> Option<String> {
+    at.map(rfc3339)
+}

@@ -1,0 +1,36 @@
+//! The request to stop: SIGTERM from a service manager, SIGINT from Ctrl-C.
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::error::Fault;
+
+/// Listens from the moment it is made, so that a signal during the start is not lost, nor kills what must be tidied.
+pub(super) struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Begins to listen.
+    pub(super) fn listen() -> Result<Signals, Fault> {
+        let deaf = |cause| Fault::new("cannot listen for signals", cause);
+        let runtime = Builder::new_current_thread().enable_io().build().map_err(deaf)?;
+        let inside = runtime.enter();
+        let terminate = signal(SignalKind::terminate()).map_err(deaf)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
+        drop(inside);
+        Ok(Signals { runtime, terminate, interrupt })
+    }
+
+    /// Waits for the first signal and answers its name.
+    pub(super) fn wait(mut self) -> &'static str {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.interrupt.recv() => "SIGINT",
+            }
+        })
+    }
+}

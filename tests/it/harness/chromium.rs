@@ -1,0 +1,157 @@
+//! Debian's Chromium, driven from Rust: what a story about pages in a real browser needs, and what went wrong on them.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use headless_chrome::browser::tab::Tab;
+use headless_chrome::protocol::cdp::types::Event;
+use headless_chrome::protocol::cdp::{Emulation, Log, Runtime};
+use headless_chrome::{Browser, LaunchOptions};
+
+use super::folder::Folder;
+use super::left_out::{is_set, left_out};
+use super::wait::{PATIENCE, eventually};
+
+/// Beyond the driver's own: nothing that a page did not ask for.
+const FLAGS: &[&str] = &[
+    "--disable-quic",
+    "--disable-component-update",
+    "--disable-background-networking",
+    "--disable-search-engine-choice-screen",
+    "--no-default-browser-check",
+    "--no-proxy-server",
+];
+
+/// A fresh browser with one tab.
+pub struct Chromium {
+    tab: Arc<Tab>,
+    problems: Arc<Mutex<Vec<String>>>,
+    _browser: Browser,
+    _profile: Folder,
+}
+
+impl Chromium {
+    /// Starts one; none where there is none, which the environment may not allow (`CI`, `TILL_REQUIRE_BROWSER`).
+    pub fn start() -> Option<Chromium> {
+        let found = find();
+        if found.is_none() || is_set("TILL_QUICK") {
+            assert!(!is_set("CI") && !is_set("TILL_REQUIRE_BROWSER"), "chromium is missing: apt-get install chromium");
+            left_out("stories in a real browser: there is no chromium, or this is a quick run");
+            return None;
+        }
+        let profile = Folder::new();
+        let options = LaunchOptions::default_builder()
+            .path(found)
+            .user_data_dir(Some(profile.path("")))
+            // Chromium's own sandbox needs rights that a container does not give; only our pages are shown here.
+            .sandbox(false)
+            .window_size(Some((1200, 900)))
+            .args(FLAGS.iter().map(OsStr::new).collect())
+            .idle_browser_timeout(PATIENCE * 4)
+            .build()
+            .unwrap();
+        let browser = Browser::new(options).unwrap();
+        let tab = browser.new_tab().unwrap();
+        tab.set_default_timeout(PATIENCE);
+        let problems = Arc::<Mutex<Vec<String>>>::default();
+        watch(&tab, &problems);
+        Some(Chromium { tab, problems, _browser: browser, _profile: profile })
+    }
+
+    /// Scripts off, as some people have them.
+    pub fn switch_scripts_off(&self) {
+        self.tab.call_method(Emulation::SetScriptExecutionDisabled { value: true }).unwrap();
+    }
+
+    /// Goes to an address.
+    pub fn open(&self, url: &str) {
+        self.tab.navigate_to(url).unwrap();
+    }
+
+    /// Waits until the page holds such an element.
+    pub fn wait_for(&self, selector: &str) {
+        eventually(&format!("{selector} on {}", self.tab.get_url()), || self.tab.find_element(selector).ok().map(drop));
+    }
+
+    /// Waits until the page's text holds these words.
+    pub fn wait_for_words(&self, words: &str) {
+        eventually(&format!("{words:?} on {}", self.tab.get_url()), || self.page()?.contains(words).then_some(()));
+    }
+
+    /// Waits until an element's attribute has this value.
+    pub fn wait_for_value(&self, selector: &str, attribute: &str, expected: &str) {
+        eventually(&format!("{selector} {attribute}={expected} on {}", self.tab.get_url()), || {
+            let found = self.tab.find_element(selector).ok()?.get_attribute_value(attribute).ok()??;
+            (found == expected).then_some(())
+        });
+    }
+
+    /// Clicks in the middle of an element.
+    pub fn click(&self, selector: &str) {
+        eventually(&format!("a click on {selector}"), || {
+            let element = self.tab.find_element(selector).ok()?;
+            let middle = element.get_midpoint().ok()?;
+            self.tab.click_point(middle).ok().map(drop)
+        });
+    }
+
+    /// Replaces what a field holds.
+    pub fn fill(&self, selector: &str, text: &str) {
+        let field = self.tab.find_element(selector).unwrap();
+        field.focus().unwrap();
+        self.tab.press_key_with_modifiers("a", Some(&[headless_chrome::browser::tab::ModifierKey::Ctrl])).unwrap();
+        self.tab.send_character(text).unwrap();
+    }
+
+    /// Presses a key: `Tab`, `Enter`.
+    pub fn press(&self, key: &str) {
+        self.tab.press_key(key).unwrap();
+    }
+
+    /// Whether the element with the focus is one of these. Needs scripts.
+    pub fn has_focus(&self, selector: &str) -> bool {
+        let question = format!("document.activeElement.matches({})", serde_json::json!(selector));
+        self.tab.evaluate(&question, false).unwrap().value.unwrap() == true
+    }
+
+    /// What has gone wrong on the pages so far: errors, warnings, breaches of the content security policy.
+    pub fn problems(&self) -> Vec<String> {
+        self.problems.lock().unwrap().clone()
+    }
+
+    fn page(&self) -> Option<String> {
+        self.tab.get_content().ok()
+    }
+}
+
+fn find() -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let mut all = std::env::split_paths(&paths).flat_map(|folder| names.map(|name| folder.join(name)));
+    all.find(|path| path.is_file())
+}
+
+fn watch(tab: &Tab, problems: &Arc<Mutex<Vec<String>>>) {
+    let problems = Arc::clone(problems);
+    let listener = move |event: &Event| {
+        let problem = match event {
+            Event::LogEntryAdded(event) => {
+                let entry = &event.params.entry;
+                let matters = matches!(entry.level, Log::LogEntryLevel::Error | Log::LogEntryLevel::Warning);
+                matters.then(|| format!("{} ({})", entry.text, entry.url.clone().unwrap_or_default()))
+            }
+            Event::RuntimeExceptionThrown(event) => Some(format!("{:?}", event.params.exception_details)),
+            Event::RuntimeConsoleAPICalled(event) => {
+                use Runtime::ConsoleAPICalledEventTypeOption::{Assert, Error, Warning};
+                let matters = matches!(event.params.Type, Error | Warning | Assert);
+                matters.then(|| format!("{:?}", event.params.args))
+            }
+            _ => None,
+        };
+        problems.lock().unwrap().extend(problem);
+    };
+    tab.add_event_listener(Arc::new(listener)).unwrap();
+    tab.enable_log().unwrap();
+    tab.enable_runtime().unwrap();
+}

@@ -1,0 +1,128 @@
+//! The real binary: started as an operator would start it, its log read line by line, ended when dropped.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use serde_json::Value;
+
+use super::wait::{PATIENCE, eventually};
+
+/// The binary under test: the one that `TILL_BIN` names, else the one that cargo has just built.
+pub fn binary() -> PathBuf {
+    std::env::var_os("TILL_BIN").map_or_else(|| env!("CARGO_BIN_EXE_till").into(), PathBuf::from)
+}
+
+/// `till` with these variables and no others.
+pub fn command(variables: &BTreeMap<String, String>) -> Command {
+    let mut command = Command::new(binary());
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).envs(variables);
+    command
+}
+
+/// Runs `till ARGUMENTS` to its end.
+pub fn run(variables: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
+    command(variables).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// `till serve`, ready.
+pub struct Till {
+    child: Child,
+    log: Log,
+    /// Its origin.
+    pub url: String,
+}
+
+impl Till {
+    /// Starts it and waits until it says that it is ready.
+    pub fn start(variables: &BTreeMap<String, String>) -> Till {
+        Till::start_by(command(variables))
+    }
+
+    /// The same, by a command of one's own that ends in `till`.
+    pub fn start_by(mut command: Command) -> Till {
+        let child = command.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|why| panic!("{}: {why}", binary().display()));
+        let log = Log::read(BufReader::new(child.stderr.take().unwrap()));
+        let mut till = Till { child, log, url: String::new() };
+        let ready = till.log.wait("ready", |line| line["event"] == "ready");
+        till.url = ready["url"].as_str().unwrap().to_owned();
+        till
+    }
+
+    /// Waits for a line of the log.
+    pub fn wait_for_log(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        self.log.wait(what, is_it)
+    }
+
+    /// All lines so far, as they were written.
+    pub fn log(&self) -> String {
+        self.log.lines.0.lock().unwrap().lines.join("\n")
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end, as a service manager does, and waits until it has.
+    pub fn terminate(mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        eventually("the end of till", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Till {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _no_status = self.child.wait();
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    lines: Vec<String>,
+    is_closed: bool,
+}
+
+/// What a process has written to standard error, gathered by a thread.
+struct Log {
+    lines: Arc<(Mutex<Lines>, Condvar)>,
+}
+
+impl Log {
+    fn read(from: impl BufRead + Send + 'static) -> Log {
+        let lines = Arc::<(Mutex<Lines>, Condvar)>::default();
+        let shared = Arc::clone(&lines);
+        thread::spawn(move || {
+            for line in from.lines().map_while(Result::ok) {
+                shared.0.lock().unwrap().lines.push(line);
+                shared.1.notify_all();
+            }
+            shared.0.lock().unwrap().is_closed = true;
+            shared.1.notify_all();
+        });
+        Log { lines }
+    }
+
+    fn wait(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let found = |lines: &Lines| {
+            let mut parsed = lines.lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            parsed.find(|line| is_it(line))
+        };
+        let lines = self.lines.0.lock().unwrap();
+        let goes_on = |lines: &mut Lines| found(lines).is_none() && !lines.is_closed;
+        let (lines, _) = self.lines.1.wait_timeout_while(lines, PATIENCE, goes_on).unwrap();
+        found(&lines).unwrap_or_else(|| panic!("no {what} in the log:\n{}", lines.lines.join("\n")))
+    }
+}

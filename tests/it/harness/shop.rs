@@ -1,0 +1,207 @@
+//! A shop that is open: the binary with the built-in catalogue, the Stripe stand-in, and the webhooks between them. The
+//! words of the stories are here.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Output;
+
+use serde_json::{Value, json};
+use till::clock::Clock;
+use till::sandbox::{self, Endpoint, Options, Sandbox, SeedPrice};
+use till::secret::Secret;
+
+use super::client::{Answer, Client};
+use super::folder::Folder;
+use super::process::{self, Till};
+use super::wait::eventually;
+use super::webhook;
+
+/// What webhooks are signed with.
+pub const WEBHOOK_SECRET: &str = "whsec_the_stories_own";
+/// Stripe's published number of a card that pays.
+pub const GOOD_CARD: &str = "4242 4242 4242 4242";
+/// Stripe's published number of a card that is declined.
+pub const BAD_CARD: &str = "4000 0000 0000 0002";
+
+/// What is on sale: price id, name at Stripe, amount in cents, how often, and the variable that names the price.
+const PRICES: &[(&str, &str, i64, Option<&str>, &str)] = &[
+    ("price_topup_100", "100 pictures", 900, None, "SPRITE_STRIPE_TOPUP_100_PRICE_ID"),
+    ("price_topup_250", "250 pictures", 2_000, None, "SPRITE_STRIPE_TOPUP_250_PRICE_ID"),
+    ("price_starter", "Starter", 900, Some("month"), "SPRITE_STRIPE_STARTER_PRICE_ID"),
+    ("price_pro", "Pro", 2_900, Some("month"), "SPRITE_STRIPE_PRO_PRICE_ID"),
+];
+
+/// Binary and stand-in, wired together. Fields are dropped in this order.
+pub struct Shop {
+    /// The appliance.
+    pub till: Till,
+    /// The pipeline, with a token that may do everything.
+    pub api: Client,
+    /// The stand-in.
+    pub stripe: Sandbox,
+    variables: BTreeMap<String, String>,
+    _folder: Folder,
+}
+
+impl Shop {
+    /// Opens one with a database of its own.
+    pub fn open() -> Shop {
+        Shop::open_with(&[])
+    }
+
+    /// The same, with further variables.
+    pub fn open_with(more: &[(&str, &str)]) -> Shop {
+        let folder = Folder::new();
+        let stripe = start_stripe();
+        let mut variables = variables(&folder, &stripe.url());
+        variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let till = Till::start(&variables);
+        let endpoint = Endpoint { url: format!("{}/billing/webhook", till.url), secret: Secret::new(WEBHOOK_SECRET) };
+        stripe.set_endpoint(&endpoint);
+        let api = Client::program(&till.url, &token(&variables, "admin"));
+        Shop { till, api, stripe, variables, _folder: folder }
+    }
+
+    /// Ends the appliance as a power cut would and starts it again on the same address and books.
+    pub fn crash_and_restart(self) -> Shop {
+        let Shop { till, api, stripe, mut variables, _folder } = self;
+        let address = till.url.trim_start_matches("http://").to_owned();
+        till.kill();
+        variables.insert("SPRITE_LISTEN".to_owned(), address);
+        Shop { till: Till::start(&variables), api, stripe, variables, _folder }
+    }
+
+    /// `till ARGUMENTS` beside the running appliance, on the same books.
+    pub fn till(&self, arguments: &[&str]) -> Output {
+        process::run(&self.variables, arguments)
+    }
+
+    /// The same, and it must succeed; what it printed.
+    #[track_caller]
+    pub fn till_prints(&self, arguments: &[&str]) -> String {
+        let output = self.till(arguments);
+        assert!(output.status.success(), "till {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A program whose token has these scopes only.
+    pub fn program(&self, scopes: &str) -> Client {
+        Client::program(&self.till.url, &token(&self.variables, scopes))
+    }
+
+    /// A browser that is not signed in.
+    pub fn visitor(&self) -> Client {
+        Client::browser(&self.till.url)
+    }
+
+    /// Makes a user.
+    pub fn user(&self, id: &str) {
+        self.api.call("PUT", &format!("/v1/users/{id}"), &json!({})).must(201);
+    }
+
+    /// A link that signs the user in.
+    pub fn login_link(&self, user: &str) -> String {
+        let link = self.api.call("POST", &format!("/v1/users/{user}/login-links"), &json!({})).must(201).json();
+        link["url"].as_str().unwrap().to_owned()
+    }
+
+    /// A browser in which the user is signed in.
+    pub fn sign_in(&self, user: &str) -> Client {
+        let browser = self.visitor();
+        let answer = browser.get(&self.login_link(user)).must(303);
+        assert_eq!(answer.header("location"), "/dashboard");
+        browser
+    }
+
+    /// The user's remaining units.
+    pub fn remaining(&self, user: &str) -> i64 {
+        self.api.get(&format!("/v1/users/{user}")).must(200).json()["units"]["remaining"].as_i64().unwrap()
+    }
+
+    /// Waits until the user has so many.
+    pub fn wait_for_units(&self, user: &str, units: i64) {
+        eventually(&format!("{units} units for {user}"), || (self.remaining(user) == units).then_some(()));
+    }
+
+    /// The user's ledger, newest first: reason, delta, balance after.
+    pub fn ledger(&self, user: &str) -> Vec<(String, i64, i64)> {
+        let page = self.api.get(&format!("/v1/users/{user}/ledger?limit=100")).must(200).json();
+        let row = |row: &Value| {
+            let number = |field: &str| row[field].as_i64().unwrap();
+            (row["reason"].as_str().unwrap().to_owned(), number("delta"), number("balance_after"))
+        };
+        page["data"].as_array().unwrap().iter().map(row).collect()
+    }
+
+    /// Presses a pack's button on the dashboard; the address of the checkout page.
+    pub fn press_buy(&self, browser: &Client, plan: &str) -> String {
+        let dashboard = browser.get("/dashboard").must(200);
+        let answer = browser.press(&dashboard, &format!("/billing/checkout?plan={plan}")).must(303);
+        answer.header("location").to_owned()
+    }
+
+    /// Fills in the checkout page.
+    pub fn pay(&self, checkout: &str, fields: &[(&str, &str)]) -> Answer {
+        Client::browser(&self.stripe.url()).post_form(checkout, fields)
+    }
+
+    /// Presses a button on the stand-in's control page.
+    pub fn stripe_control(&self, path: &str, fields: &[(&str, &str)]) {
+        Client::browser(&self.stripe.url()).post_form(&format!("/control/{path}"), fields).must(303);
+    }
+
+    /// What the stand-in has sent and is still to send.
+    pub fn deliveries(&self) -> Vec<Value> {
+        let state = Client::browser(&self.stripe.url()).get("/control/state").must(200).json();
+        state["deliveries"].as_array().unwrap().clone()
+    }
+
+    /// Sends an event as Stripe would.
+    pub fn webhook(&self, event: &Value) -> Answer {
+        let body = event.to_string();
+        let signature = webhook::signature(WEBHOOK_SECRET, body.as_bytes(), webhook::now());
+        self.webhook_bytes(body.as_bytes(), &signature)
+    }
+
+    /// Sends any bytes with any signature.
+    pub fn webhook_bytes(&self, body: &[u8], signature: &str) -> Answer {
+        let headers = [("content-type", "application/json; charset=utf-8"), ("stripe-signature", signature)];
+        Client::new(&self.till.url, &[]).send("POST", "/billing/webhook", &headers, body)
+    }
+}
+
+fn start_stripe() -> Sandbox {
+    let price = |(id, name, amount, recurring, _): &(&str, &str, i64, Option<&'static str>, &str)| SeedPrice {
+        id: (*id).to_owned(),
+        product_name: (*name).to_owned(),
+        unit_amount: *amount,
+        currency: "usd".to_owned(),
+        recurring: *recurring,
+    };
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let prices = PRICES.iter().map(price).collect();
+    sandbox::start(Options { listen, public_url: None, endpoint: None, prices, clock: Clock::System }).unwrap()
+}
+
+/// How a till is set up in a test: a free port, a fresh database, the built-in catalogue with prices.
+pub fn variables(folder: &Folder, stripe: &str) -> BTreeMap<String, String> {
+    let database = folder.path("till.db");
+    let own = [
+        ("SPRITE_LISTEN", "127.0.0.1:0"),
+        ("SPRITE_DATABASE", database.to_str().unwrap()),
+        ("SPRITE_STRIPE_API_BASE", stripe),
+        ("SPRITE_STRIPE_SECRET_KEY", "sk_test_stories"),
+        ("SPRITE_STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+        ("SPRITE_LOG_FORMAT", "json"),
+    ];
+    let prices = PRICES.iter().map(|(id, _, _, _, variable)| (*variable, *id));
+    own.into_iter().chain(prices).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Makes a token on the command line.
+pub fn token(variables: &BTreeMap<String, String>, scopes: &str) -> String {
+    let output = process::run(variables, &["token", "create", "stories", "--scopes", scopes, "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let token: Value = serde_json::from_slice(&output.stdout).unwrap();
+    token["token"].as_str().unwrap().to_owned()
+}
