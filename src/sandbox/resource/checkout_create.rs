@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::checkout_sessions::Session;
+use super::checkout_sessions::{Session, Trial};
 use super::prices::{checked_amount, checked_currency, recurring};
 use super::{customers, metadata, products, texts};
 use crate::sandbox::api::Call;
@@ -49,6 +49,13 @@ pub const RULES: &[&[Rule]] = &[&[
     text("payment_intent_data.statement_descriptor_suffix"),
     map("subscription_data.metadata"),
     text("subscription_data.description"),
+    integer("subscription_data.trial_period_days"),
+    integer("subscription_data.trial_end"),
+    one_of(
+        "subscription_data.trial_settings.end_behavior.missing_payment_method",
+        &["cancel", "create_invoice", "pause"],
+    ),
+    one_of("payment_method_collection", &["always", "if_required"]),
     one_of("payment_method_types.#", METHODS),
     one_of("ui_mode", &["hosted_page"]),
     one_of("submit_type", &["auto", "book", "donate", "pay"]),
@@ -92,7 +99,6 @@ pub const NOT_BUILT: &[&str] = &[
     "payment_intent_data.shipping",
     "payment_intent_data.transfer_data",
     "payment_intent_data.transfer_group",
-    "payment_method_collection",
     "payment_method_configuration",
     "payment_method_data",
     "payment_method_options",
@@ -113,9 +119,6 @@ pub const NOT_BUILT: &[&str] = &[
     "subscription_data.pending_invoice_item_interval",
     "subscription_data.proration_behavior",
     "subscription_data.transfer_data",
-    "subscription_data.trial_end",
-    "subscription_data.trial_period_days",
-    "subscription_data.trial_settings",
     "tax_id_collection",
     "wallet_options",
 ];
@@ -133,7 +136,15 @@ pub fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let fields = fields(call, &id, &mode, &items, customer, expires_at);
     let mut intent = intent_fields(&call.form);
     intent["metadata"] = metadata(&json!({}), &call.form, "payment_intent_data.metadata");
-    let mut session = Session { object: filled(CHECKOUT_SESSION, fields), items, coupon, intent, failed_at: None };
+    let mut session = Session {
+        object: filled(CHECKOUT_SESSION, fields),
+        items,
+        coupon,
+        intent,
+        plan: plan_fields(&call.form),
+        trial: trial(call)?,
+        failed_at: None,
+    };
     session.object["discounts"] = discounts;
     session.total();
     let total = number(&session.object, "amount_total");
@@ -289,7 +300,8 @@ fn price_made_here(call: &mut Call<'_>, path: &str) -> Result<Value, Refusal> {
     ))
 }
 
-fn discount(call: &Call<'_>) -> Result<(Option<Value>, Value), Refusal> {
+/// The coupon of `discounts[0]`, and the session's `discounts`.
+pub fn discount(call: &Call<'_>) -> Result<(Option<Value>, Value), Refusal> {
     let paths = call.form.items("discounts");
     let Some(path) = paths.first() else { return Ok((None, json!([]))) };
     if paths.len() > 1 {
@@ -319,6 +331,39 @@ fn intent_fields(form: &Form) -> Value {
     Value::Object(sent.collect())
 }
 
+fn plan_fields(form: &Form) -> Value {
+    let mut fields = json!({ "metadata": metadata(&json!({}), form, "subscription_data.metadata") });
+    if let Some(text) = form.text("subscription_data.description") {
+        fields["description"] = json!(text);
+    }
+    if let Some(word) = form.text("subscription_data.trial_settings.end_behavior.missing_payment_method") {
+        fields["trial_settings"] = json!({ "end_behavior": { "missing_payment_method": word } });
+    }
+    fields
+}
+
+fn trial(call: &Call<'_>) -> Result<Option<Trial>, Refusal> {
+    let days = call.form.integer("subscription_data.trial_period_days");
+    let end = call.form.integer("subscription_data.trial_end");
+    match (days, end) {
+        (Some(_), Some(_)) => {
+            let message = "You may only specify one of these parameters: trial_end, trial_period_days.";
+            Err(Refusal::invalid(message).param("subscription_data[trial_end]"))
+        }
+        (Some(days), None) if (1..=730).contains(&days) => Ok(Some(Trial::Lasts(days * DAY))),
+        (Some(_), None) => {
+            let message = "The minimum number of trial period days is 1, and the maximum is 730.";
+            Err(Refusal::invalid(message).param("subscription_data[trial_period_days]"))
+        }
+        (None, Some(end)) if end >= call.at + 2 * DAY => Ok(Some(Trial::Until(end))),
+        (None, Some(_)) => {
+            let message = "The `trial_end` date has to be at least 2 days in the future.";
+            Err(Refusal::invalid(message).param("subscription_data[trial_end]"))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
 fn fields(call: &Call<'_>, id: &str, mode: &str, items: &[Value], customer: Option<Value>, expires_at: i64) -> Value {
     let form = &call.form;
     let optional = [
@@ -344,7 +389,7 @@ fn fields(call: &Call<'_>, id: &str, mode: &str, items: &[Value], customer: Opti
         fields["customer_creation"] = json!("if_required");
     }
     if mode == "subscription" {
-        fields["payment_method_collection"] = json!("always");
+        fields["payment_method_collection"] = json!(form.text("payment_method_collection").unwrap_or("always"));
         fields["invoice_creation"] = Value::Null;
     }
     let more = json!({

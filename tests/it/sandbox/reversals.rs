@@ -22,8 +22,12 @@ fn refunds_add_up_and_never_beyond_what_was_paid() {
     let world = World::new();
     let intent = world.bought("card=4242424242424242");
     let refunds = "/v1/refunds";
-    let first = world.ok("POST", refunds, &format!("payment_intent={intent}&amount=500&metadata[a]=b&reason=duplicate"));
-    assert_eq!((&first["status"], &first["amount"], &first["reason"]), (&json!("succeeded"), &json!(500), &json!("duplicate")));
+    let first =
+        world.ok("POST", refunds, &format!("payment_intent={intent}&amount=500&metadata[a]=b&reason=duplicate"));
+    assert_eq!(
+        (&first["status"], &first["amount"], &first["reason"]),
+        (&json!("succeeded"), &json!(500), &json!("duplicate"))
+    );
     let charge_id = id(&charge(&world, &intent));
     let second = id(&world.ok("POST", refunds, &format!("charge={charge_id}&amount=300")));
     assert_eq!(refunded(&world, &intent), (json!(800), json!(false)));
@@ -73,12 +77,19 @@ fn refunds_can_be_pending_and_fail_later() {
     let by_debit = world.buy("");
     world.pay(&by_debit, "method=bank_debit");
     let intent = world.session(&by_debit)["payment_intent"].as_str().expect("an id").to_owned();
-    assert_eq!(world.refused("POST", "/v1/refunds", &format!("payment_intent={intent}")).1, "payment_intent_unexpected_state");
+    assert_eq!(
+        world.refused("POST", "/v1/refunds", &format!("payment_intent={intent}")).1,
+        "payment_intent_unexpected_state"
+    );
     world.press(&format!("sessions/{by_debit}/settle"), "");
     let pending = world.ok("POST", "/v1/refunds", &format!("payment_intent={intent}&amount=1000"));
     assert_eq!((&pending["status"], &pending["pending_reason"]), (&json!("pending"), &json!("processing")));
     assert_eq!(refunded(&world, &intent).0, 0);
-    assert_eq!(world.refused("POST", "/v1/refunds", &format!("payment_intent={intent}&amount=900")).0, 400, "set aside");
+    assert_eq!(
+        world.refused("POST", "/v1/refunds", &format!("payment_intent={intent}&amount=900")).0,
+        400,
+        "set aside"
+    );
     world.press(&format!("refunds/{}/settle", id(&pending)), "");
     assert_eq!(refunded(&world, &intent).0, 1000);
 
@@ -108,7 +119,8 @@ fn disputes_move_the_funds_and_inquiries_do_not() {
     assert_eq!(world.refused("POST", "/v1/refunds", &format!("payment_intent={by_card}")).1, "charge_disputed");
     world.press(&format!("disputes/{}/won", id(&dispute)), "amount=1000");
     let won = newest();
-    let moved: Vec<&Value> = won["balance_transactions"].as_array().expect("a list").iter().map(|row| &row["amount"]).collect();
+    let moved: Vec<&Value> =
+        won["balance_transactions"].as_array().expect("a list").iter().map(|row| &row["amount"]).collect();
     assert_eq!((&won["status"], moved), (&json!("won"), vec![&json!(-1800), &json!(1000)]));
     world.ok("POST", "/v1/refunds", &format!("payment_intent={by_card}&amount=100"));
 
@@ -127,7 +139,10 @@ fn disputes_move_the_funds_and_inquiries_do_not() {
     let asked = world.bought("card=4000000000001976");
     assert_eq!(of(&asked)["status"], "warning_needs_response");
     world.press(&format!("disputes/{}/close", id(&newest())), "");
-    assert_eq!((of(&asked)["status"].clone(), of(&asked)["balance_transactions"].clone()), (json!("warning_closed"), json!([])));
+    assert_eq!(
+        (of(&asked)["status"].clone(), of(&asked)["balance_transactions"].clone()),
+        (json!("warning_closed"), json!([]))
+    );
     let escalated = world.bought("card=4242424242424242");
     world.press(&format!("charges/{escalated}/dispute"), "kind=inquiry");
     assert_eq!(world.page("GET", "/control/state", "").json()["open_disputes"][0], newest()["id"]);
