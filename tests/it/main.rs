@@ -17,5 +17,6 @@ mod harness;
 mod openapi;
 mod purchase;
 mod sandbox;
+mod stripe_library;
 mod stripe_samples;
 mod tidy;
