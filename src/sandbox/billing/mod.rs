@@ -9,7 +9,8 @@
 //! | `collection` | paying an invoice, and failing to |
 //! | `balance` | a customer's credit |
 //! | `subscription` | the object, and every change of it that is told |
-//! | `lifecycle` | starting, renewing, ending, and what a payment or its failure means |
+//! | `start` | how one begins, with its first invoice |
+//! | `lifecycle` | renewing, ending, and what a payment or its failure means |
 //! | `modify` | other prices and quantities, with prorations |
 
 pub mod balance;
@@ -19,4 +20,5 @@ pub mod invoice;
 pub mod lifecycle;
 pub mod line;
 pub mod modify;
+pub mod start;
 pub mod subscription;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::subscription_update;
 use super::{change, customers, metadata, payment_methods, texts};
 use crate::sandbox::api::{Call, Route};
-use crate::sandbox::billing::lifecycle::{self, FirstPayment, Start};
-use crate::sandbox::billing::{modify, subscription};
+use crate::sandbox::billing::start::{self, FirstPayment, Start};
+use crate::sandbox::billing::{lifecycle, modify, subscription};
 use crate::sandbox::collect::Presence;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, integer, map, name_of, one_of, text};
@@ -213,7 +213,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     if payment == FirstPayment::Allowed && wish.trial_end.is_none() {
         check_method(call, &wish)?;
     }
-    let id = lifecycle::start(call.state, wish)?;
+    let id = start::start(call.state, wish)?;
     found(call, &id).map(|row| row.object)
 }
 
