@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::error::{Fault, Result};
-use crate::usecase::{expire, inbox, sign_in};
+use crate::usecase::{expire, inbox, sign_in, subscribe};
 
 /// Time between rounds.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -48,6 +48,8 @@ impl Worker {
 
 fn work(app: &App, round: u32) {
     report("retry_events", inbox::retry(app));
+    report("ask_about_subscriptions", subscribe::ask_unsure(app));
+    report("allot_months", subscribe::allot_due(app));
     report("expire_lots", expire::expire(app));
     if round == 0 {
         report("remove_ended_sign_ins", sign_in::remove_ended(app));

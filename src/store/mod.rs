@@ -11,6 +11,7 @@ pub mod orders;
 pub mod payments;
 mod schema;
 mod sqlite;
+pub mod subscriptions;
 mod value;
 mod writer;
 

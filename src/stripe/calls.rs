@@ -126,6 +126,17 @@ impl Stripe {
         self.all("/v1/invoice_payments", &query, InvoicePayment::read, deadline)
     }
 
+    /// The checkout session that a payment intent belongs to, if one made it.
+    pub fn session_of_payment(
+        &self,
+        payment_intent: &str,
+        deadline: Deadline,
+    ) -> Result<Option<CheckoutSession>, StripeError> {
+        let query = [("payment_intent", payment_intent), ("limit", "1")];
+        let found = List::read(&self.get("/v1/checkout/sessions", &query, deadline)?, CheckoutSession::read)?;
+        Ok(found.rows.into_iter().next())
+    }
+
     /// All refunds of a payment intent.
     pub fn refunds_of(&self, payment_intent: &str, deadline: Deadline) -> Result<Vec<Refund>, StripeError> {
         self.all("/v1/refunds", &[("payment_intent", payment_intent)], Refund::read, deadline)

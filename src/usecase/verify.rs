@@ -73,8 +73,8 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
         ));
     }
     lots_hold(&stored).into_iter().for_each(&mut broken);
-    for reference in entries::payments_without_entry(tx, account)? {
-        broken(format!("the payment {reference} does not have the entry that credited it"));
+    for reference in entries::payments_without_entries(tx, account)? {
+        broken(format!("the payment {reference} gave or lost other units than the entries say"));
     }
     Ok(count)
 }

@@ -15,5 +15,6 @@ mod binary;
 mod browser;
 mod harness;
 mod purchase;
+mod reversals;
 mod stripe_samples;
 mod tidy;
