@@ -13,7 +13,12 @@
 
 mod binary;
 mod browser;
+mod cli;
 mod harness;
+mod openapi;
 mod purchase;
+mod rim;
+mod sandbox;
 mod stripe_samples;
 mod tidy;
+mod webhook;

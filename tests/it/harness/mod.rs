@@ -6,15 +6,15 @@ pub mod chromium;
 pub mod client;
 pub mod folder;
 pub mod left_out;
-pub mod shop;
 pub mod process;
+pub mod shop;
 pub mod wait;
 pub mod webhook;
 
 pub use chromium::Chromium;
-pub use client::{Answer, Client};
+pub use client::Client;
 pub use folder::Folder;
 pub use left_out::left_out;
-pub use shop::Shop;
 pub use process::Till;
+pub use shop::Shop;
 pub use wait::eventually;
