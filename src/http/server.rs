@@ -24,7 +24,10 @@ use crate::app::App;
 use crate::error::Fault;
 
 /// Connections open at once; further ones wait to be accepted.
-const CONNECTIONS: usize = 4096;
+const CONNECTIONS: usize = CONNECTIONS_U32 as usize;
+const CONNECTIONS_U32: u32 = 4096;
+/// On a stop, how long answers that are written already may take to leave.
+const LAST_BYTES: Duration = Duration::from_millis(500);
 /// How long a client may take to send a request's headers, which is also how long an idle connection is kept.
 const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -80,12 +83,14 @@ impl Server {
 async fn accept(listener: TcpListener, router: axum::Router, mut stopping: oneshot::Receiver<Duration>) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    // A permit for each request under way: a connection has one at a time, so nobody waits for it.
+    let requests = Arc::new(Semaphore::new(CONNECTIONS));
     let within = loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let connection = graceful.watch(connection(stream, peer, router.clone()));
+                    let connection = graceful.watch(connection(stream, peer, router.clone(), Arc::clone(&requests)));
                     tokio::spawn(async move {
                         // A client that breaks off is no fault of ours.
                         let _ended = connection.await;
@@ -102,15 +107,18 @@ async fn accept(listener: TcpListener, router: axum::Router, mut stopping: onesh
         }
     };
     drop(listener);
-    if tokio::time::timeout(within, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(within, requests.acquire_many(CONNECTIONS_U32)).await.is_err() {
         tracing::warn!(event = "stopped_with_requests_under_way");
     }
+    // What has been answered gets its last bytes; a connection that asks nothing is not waited for.
+    let _idle = tokio::time::timeout(LAST_BYTES, graceful.shutdown()).await;
 }
 
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: axum::Router,
+    requests: Arc<Semaphore>,
 ) -> hyper::server::conn::http1::Connection<
     TokioIo<TcpStream>,
     impl hyper::service::Service<
@@ -127,7 +135,11 @@ fn connection(
         if let Some(tidied) = tidy_path(request.uri()) {
             *request.uri_mut() = tidied;
         }
-        router.clone().oneshot(request)
+        let (router, requests) = (router.clone(), Arc::clone(&requests));
+        async move {
+            let _under_way = requests.acquire().await;
+            router.oneshot(request).await
+        }
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -165,7 +165,14 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
         }
         jobs => run_apart(connection, jobs).map(|()| true),
     };
-    let ended = ran.and_then(|keep| if keep { connection.commit() } else { Ok(connection.rollback()) });
+    let ended = match ran {
+        Ok(true) => connection.commit(),
+        Ok(false) => {
+            connection.rollback();
+            Ok(())
+        }
+        Err(fault) => Err(fault),
+    };
     match ended {
         Ok(()) => {
             figures.commit_seconds.observe(started.elapsed().as_secs_f64());
