@@ -136,11 +136,13 @@ fn stripe_may_fail_and_the_button_still_works() {
     let shop = Shop::open();
     shop.user("alice");
     let ask = || shop.api.call("POST", "/v1/users/alice/checkout", &json!({"plan": "topup_100"}));
-    for kind in ["status:500", "after:500", "status:429", "close"] {
+    // Stripe keeps a 500 under the call's idempotency key, so only pressing again, with a new key, helps against it.
+    for (kind, first) in [("close", 200), ("status:429", 200), ("status:500", 502), ("after:500", 502)] {
         let fault = [("path", "/v1/checkout/sessions"), ("method", "POST"), ("kind", kind), ("times", "1")];
         shop.stripe_control("faults", &fault);
         let answer = ask();
-        assert!(answer.status == 200 && answer.body.contains("cs_test_"), "{kind}: {}", answer.body);
+        assert_eq!(answer.status, first, "{kind}: {}", answer.body);
+        ask().must(200);
     }
     let refused = [("path", "/v1/checkout/sessions"), ("method", "POST"), ("kind", "status:400"), ("times", "1")];
     shop.stripe_control("faults", &refused);
