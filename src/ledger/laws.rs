@@ -1,4 +1,5 @@
 //! The rules of the books held against any sequence of moves, and told as rows. Tests only.
+#![allow(clippy::arithmetic_side_effects, reason = "an overflow in a test is a failed test, as it should be")]
 
 use proptest::prelude::*;
 

@@ -13,8 +13,13 @@
 
 mod binary;
 mod browser;
+mod cli;
 mod harness;
+mod openapi;
 mod purchase;
 mod reversals;
+mod rim;
+mod sandbox;
 mod stripe_samples;
 mod tidy;
+mod webhook;
