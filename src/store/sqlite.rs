@@ -254,7 +254,11 @@ fn cell(value: ValueRef<'_>) -> Outcome<Cell> {
     Ok(match value {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(number) => Cell::Int(number),
-        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Text(text) => {
+            let text =
+                std::str::from_utf8(text).map_err(|cause| Fault::new("a text in the database is not UTF-8", cause));
+            Cell::Text(text?.to_owned())
+        }
         ValueRef::Blob(bytes) => Cell::Blob(bytes.to_vec()),
         ValueRef::Real(_) => return Err(Fault::bare("a number in the database is not whole")),
     })
