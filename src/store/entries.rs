@@ -148,6 +148,22 @@ pub fn accounts_after(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<i
     Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
 }
 
+/// Users whose account is missing: for the proof.
+pub fn users_without_account(tx: &mut dyn Tx, limit: i64) -> Result<Vec<i64>> {
+    const LOST: &str = "SELECT u.account FROM users u LEFT JOIN accounts a ON a.account = u.account
+        WHERE a.account IS NULL ORDER BY u.account LIMIT $1";
+    let rows = tx.query(LOST, &[limit.into()])?;
+    Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// An account's lots in order, empty ones among them, after the one with number `seq`: for the proof.
+pub fn lots_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Lot>> {
+    const PAGE: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
+        WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    let rows = tx.query(PAGE, &[account.into(), seq.into(), limit.into()])?;
+    Ok(rows.iter().map(lot).collect::<std::result::Result<_, Fault>>()?)
+}
+
 /// Payments of an account that the books do not bear out: what they gave is not in their lots, or what was taken of them
 /// is not in the entries that reversed them. Answers their references.
 pub fn payments_without_entries(tx: &mut dyn Tx, account: i64) -> Result<Vec<String>> {

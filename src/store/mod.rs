@@ -44,8 +44,9 @@ pub trait Tx {
 /// The database, open. Cheap to share behind an `Arc`; when the last one goes, what is queued is written and the file
 /// is left tidy.
 pub struct Store {
-    writer: writer::Writer,
+    // Closed in this order: only a connection that may write can put the log away, so it goes last.
     readers: sqlite::Readers,
+    writer: writer::Writer,
     path: PathBuf,
 }
 
