@@ -2,6 +2,7 @@
 //! description, where that is on this machine.
 
 mod calls;
+mod reversals;
 mod world;
 
 use std::thread;
