@@ -156,7 +156,7 @@ CREATE INDEX subscriptions_unsure ON subscriptions (unsure_at, id) WHERE unsure_
 -- How far the comparison with Stripe has come.
 CREATE TABLE cursors (
     name       TEXT    NOT NULL PRIMARY KEY,
-    position   TEXT    NOT NULL,
+    position   INTEGER NOT NULL,        -- a time of Stripe's
     moved_at   INTEGER NOT NULL
 ) STRICT;
 

@@ -77,6 +77,11 @@ pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     text.parse::<jiff::Timestamp>().ok().map(|instant| Timestamp::from_millis(instant.as_millisecond()))
 }
 
+/// The calendar month of an instant, in UTC: `2026-11`.
+pub fn month_of(at: Timestamp) -> String {
+    rfc3339(at).chars().take(7).collect()
+}
+
 /// The same moment of the day so many calendar months later, in UTC: on the month's last day where it has no such day.
 /// `None` beyond the calendar's end.
 pub fn months_after(at: Timestamp, months: i64) -> Option<Timestamp> {

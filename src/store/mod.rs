@@ -3,6 +3,7 @@
 //! holds one family of tables, written once for any engine behind [`Tx`].
 
 pub mod access;
+pub mod cursors;
 pub mod customers;
 pub mod entries;
 pub mod inbox;

@@ -16,6 +16,7 @@ pub mod inbox;
 pub mod overview;
 pub mod portal;
 pub mod receive;
+pub mod reconcile;
 pub mod settle;
 pub mod sign_in;
 pub mod subscribe;

@@ -17,6 +17,7 @@ mod cli;
 mod harness;
 mod openapi;
 mod purchase;
+mod reconcile;
 mod reversals;
 mod rim;
 mod sandbox;
