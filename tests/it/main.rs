@@ -21,6 +21,7 @@ mod reconcile;
 mod reversals;
 mod rim;
 mod sandbox;
+mod setup;
 mod stripe_samples;
 mod tidy;
 mod webhook;
