@@ -76,7 +76,7 @@ fn take(app: &App, event: Event, body: String, now: Timestamp) -> Result<Status>
 }
 
 /// An event that is none of our business, however it is signed.
-fn foreign(event: &Event, mode: Option<Mode>) -> Option<String> {
+pub(super) fn foreign(event: &Event, mode: Option<Mode>) -> Option<String> {
     if event.thin {
         return Some("a thin event carries nothing to apply".to_owned());
     }
@@ -120,11 +120,15 @@ fn wake(tx: &mut dyn Tx, catalog: &Catalog, known: &[String], now: Timestamp) ->
     Ok(told)
 }
 
+/// An event as it is kept in the inbox.
+pub(super) fn read(row: &Inboxed) -> std::result::Result<Event, Fault> {
+    let unreadable = |cause| Fault::new(format!("the event {} cannot be read", row.event.id), cause);
+    Event::parse(row.event.body.as_bytes()).map_err(unreadable)
+}
+
 /// Applies an event of the inbox once more and records what became of it.
 pub(super) fn again(tx: &mut dyn Tx, catalog: &Catalog, row: &Inboxed, now: Timestamp) -> Result<Settled> {
-    let unreadable = |cause| Fault::new(format!("the event {} cannot be read", row.event.id), cause);
-    let event = Event::parse(row.event.body.as_bytes()).map_err(unreadable)?;
-    let settled = settle::event(tx, catalog, &event, now)?;
+    let settled = settle::event(tx, catalog, &read(row)?, now)?;
     inbox::decide(tx, &row.event.id, &decision(&settled, row.attempts + 1, now), now)?;
     Ok(settled)
 }
