@@ -14,6 +14,12 @@
 mod binary;
 mod browser;
 mod harness;
+mod inbox;
+mod openapi;
+mod orders;
 mod purchase;
+mod purchases;
+mod requests;
 mod stripe_samples;
 mod tidy;
+mod webhook;
