@@ -3,14 +3,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Rim;
+use super::error::Problem;
 use crate::clock::Deadline;
 use crate::config::Config;
+use crate::error::Refused;
 use crate::metrics::RequestLabels;
 
 /// The other end of the connection.
@@ -22,6 +25,21 @@ pub(super) struct Peer(pub SocketAddr);
 /// the machine beside us.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClientAddress(pub IpAddr);
+
+/// The variable part of a path. One that is no UTF-8 once it is decoded is told like any other mistake.
+pub(super) struct Segment(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Segment, Problem> {
+        let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
+            let detail = "The path holds bytes that are no UTF-8: percent-encoded UTF-8 was expected.";
+            return Err(Refused::InvalidRequest(detail.into()).into());
+        };
+        Ok(Segment(text))
+    }
+}
 
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
