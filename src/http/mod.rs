@@ -9,6 +9,7 @@ mod cors;
 mod error;
 mod guard;
 mod health;
+mod leftover;
 pub mod pages;
 mod pool;
 mod request;
