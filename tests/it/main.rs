@@ -11,9 +11,18 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod access;
+mod api_grants;
+mod api_users;
 mod binary;
 mod browser;
+mod checkout;
 mod harness;
+mod pages;
+mod presses;
+mod problems;
 mod purchase;
+mod startup;
 mod stripe_samples;
 mod tidy;
+mod wire;
