@@ -9,6 +9,7 @@ mod cors;
 mod error;
 mod guard;
 mod health;
+mod leftover;
 pub mod pages;
 mod pool;
 mod request;
@@ -78,6 +79,8 @@ fn router(rim: Rim) -> Router {
         .route("/billing/portal", post(pages::portal::open))
         .route("/billing/return", get(pages::returned::show))
         .route("/v1/me", get(api::me::show))
+        // Inside the layer, so that a preflight, which is no method of any route, comes to it.
+        .method_not_allowed_fallback(error::wrong_method)
         .layer(from_fn_with_state(rim.clone(), cors::allow_origins));
 
     // Stripe.

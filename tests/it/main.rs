@@ -11,13 +11,20 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod access;
+mod api_grants;
+mod api_users;
 mod binary;
 mod browser;
+mod checkout;
 mod cli;
 mod harness;
 mod inbox;
 mod openapi;
 mod orders;
+mod pages;
+mod presses;
+mod problems;
 mod purchase;
 mod purchases;
 mod reconcile;
@@ -26,7 +33,9 @@ mod reversals;
 mod rim;
 mod sandbox;
 mod setup;
+mod startup;
 mod stripe_samples;
 mod tidy;
 mod webhook;
 mod webhook_door;
+mod wire;
