@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -69,6 +70,11 @@ impl Shop {
         till.kill();
         variables.insert("SPRITE_LISTEN".to_owned(), address);
         Shop { till: Till::start(&variables), api, stripe, variables, _folder }
+    }
+
+    /// Where the books lie.
+    pub fn database(&self) -> PathBuf {
+        PathBuf::from(&self.variables["SPRITE_DATABASE"])
     }
 
     /// `till ARGUMENTS` beside the running appliance, on the same books.
