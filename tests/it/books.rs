@@ -1,0 +1,244 @@
+//! The books as a whole, through the store: whatever is done to several accounts, they add up and the proof holds; and
+//! whatever somebody changes in the file, the proof breaks.
+
+mod tampering;
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use till::app::App;
+use till::clock::{Clock, Timestamp};
+use till::config::{Need, Sources};
+use till::error::Result;
+use till::id::UserId;
+use till::ledger::{self, Account, Kind, Payment, Posting, Refusal, Reversal, Spend, Units};
+use till::store::payments;
+use till::store::{Tx, entries, users};
+use till::usecase::expire::expire;
+use till::usecase::grant::{Grant, grant};
+use till::usecase::verify::{Proof, verify};
+
+use super::harness::Folder;
+
+const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+const ACCOUNTS: usize = 3;
+
+/// A till without a door, whose clock is moved by hand, and what its accounts must hold.
+struct Books {
+    app: App,
+    now: Timestamp,
+    /// What each account's moves add up to, kept without the ledger; expiries apart.
+    sums: [i64; ACCOUNTS],
+    /// What was paid for, by account: the lot, what it gave and what was taken of it.
+    payments: [Vec<Payment>; ACCOUNTS],
+    /// Their references.
+    references: [Vec<String>; ACCOUNTS],
+    moves: usize,
+    folder: Folder,
+}
+
+#[derive(Clone, Debug)]
+enum Move {
+    Grant { units: i64, lives: Option<i64> },
+    Buy { units: i64 },
+    Correct { units: i64 },
+    Spend { units: i64 },
+    Reverse { payment: usize, take: i64 },
+    Wait { millis: i64 },
+    Expire,
+}
+
+/// A pack's payment of $9.
+fn paid(reference: &str, account: i64, gave: i64) -> payments::Payment {
+    payments::Payment {
+        reference: reference.to_owned(),
+        account,
+        kind: "pack".to_owned(),
+        gave,
+        taken: 0,
+        amount: 900,
+        currency: "usd".to_owned(),
+        offer: "topup_100".to_owned(),
+        out_of_band: false,
+        session: None,
+        payment_intent: Some(reference.to_owned()),
+        charge: None,
+        invoice: None,
+        refund_stated: 0,
+        reversals: 0,
+        paid_at: START,
+    }
+}
+
+impl Books {
+    fn open() -> Books {
+        let folder = Folder::new();
+        let database = folder.path("till.db");
+        let sources = Sources::from_variables([("SPRITE_DATABASE", database.to_str().unwrap())]);
+        let config = till::config::load(&sources, Need::Nothing).unwrap().config;
+        let app = App::open(config, Clock::manual(START)).unwrap();
+        let (payments, references) = (std::array::from_fn(|_| vec![]), std::array::from_fn(|_| vec![]));
+        let books = Books { app, now: START, sums: [0; ACCOUNTS], payments, references, moves: 0, folder };
+        for number in 0..ACCOUNTS {
+            let id = UserId::new(&user(number)).unwrap();
+            books.app.store.write(move |tx| users::put(tx, &id, None, None, START)).unwrap();
+        }
+        books
+    }
+
+    fn make(&mut self, whose: usize, step: &Move) {
+        self.moves += 1;
+        let key = self.moves.to_string();
+        match *step {
+            Move::Grant { units, lives } => {
+                let expires_at = lives.map(|millis| self.now.plus_millis(millis));
+                self.grant(whose, units, expires_at, key);
+            }
+            Move::Correct { units } => self.grant(whose, -units, None, key),
+            Move::Buy { units } => self.buy(whose, units, key),
+            Move::Spend { units } => {
+                let spend = Spend { units: Units::new(units).unwrap(), reason: format!("spend_{key}"), note: None };
+                match self.post(whose, None, move |account, now| ledger::spend(account, spend.clone(), now)) {
+                    Ok(_) => self.sums[whose] -= units,
+                    Err(refusal) => assert!(matches!(refusal, Refusal::InsufficientUnits { .. }), "{refusal:?}"),
+                }
+            }
+            Move::Reverse { payment, take } => self.reverse(whose, payment, take, &key),
+            Move::Wait { millis } => {
+                self.now = self.now.plus_millis(millis);
+                self.app.clock.set(self.now);
+            }
+            Move::Expire => drop(expire(&self.app).unwrap()),
+        }
+    }
+
+    fn grant(&mut self, whose: usize, units: i64, expires_at: Option<Timestamp>, key: String) {
+        let given = Grant { units, note: "by hand".into(), expires_at, key };
+        // The second time says the same and does nothing.
+        let [first, second] = [false, true].map(|_| grant(&self.app, &user(whose), &given).unwrap());
+        assert_eq!((first.replayed, second.replayed, &first.entry), (false, true, &second.entry));
+        self.sums[whose] += units;
+    }
+
+    fn buy(&mut self, whose: usize, units: i64, key: String) {
+        let reference = format!("pi_{key}");
+        let reason = format!("topup_{reference}");
+        let units = Units::new(units).unwrap();
+        let credit = ledger::Credit { kind: Kind::Topup, units, reason, note: None, expires_at: None };
+        let sold = Some((reference, true));
+        let posting = self.post(whose, sold, move |account, now| ledger::credit(account, credit.clone(), now)).unwrap();
+        self.payments[whose].push(Payment { lots: vec![posting.entry.seq], gave: units.count(), taken: 0 });
+        self.references[whose].push(format!("pi_{key}"));
+        self.sums[whose] += units.count();
+    }
+
+    fn reverse(&mut self, whose: usize, payment: usize, take: i64, key: &str) {
+        let Some(before) = self.payments[whose].get(payment).cloned() else { return };
+        let take = take.min(before.gave);
+        if take == before.taken {
+            return;
+        }
+        let (reason, reference) = (format!("refund_{key}"), self.references[whose][payment].clone());
+        let of = before.clone();
+        let reversed = self.post(whose, Some((reference.clone(), false)), move |account, now| {
+            let reversal = Reversal { kind: Kind::Refund, take, reason: reason.clone(), note: None };
+            ledger::reverse(account, &of, reversal, now).map(Option::unwrap)
+        });
+        reversed.unwrap();
+        self.app.store.write(move |tx| payments::moved(tx, &reference, before.gave, take, 1)).unwrap();
+        self.sums[whose] += before.taken - take;
+        self.payments[whose][payment].taken = take;
+    }
+
+    /// One movement, as a use case makes it: what is over expires first, in the same transaction. `payment` is what the
+    /// movement is of, and whether it is new.
+    fn post(
+        &self,
+        whose: usize,
+        payment: Option<(String, bool)>,
+        decide: impl Fn(&Account, Timestamp) -> std::result::Result<Posting, Refusal> + Send + 'static,
+    ) -> std::result::Result<Posting, Refusal> {
+        let now = self.now;
+        let store = move |tx: &mut dyn Tx| -> Result<std::result::Result<Posting, Refusal>> {
+            let number = users::by_id(tx, &user(whose))?.account;
+            let mut account = entries::load(tx, number, payment.as_ref().map(|(reference, _)| reference.as_str()))?;
+            while let Some(posting) = ledger::expire(&account, now) {
+                let posting = posting.unwrap();
+                assert!(entries::post(tx, &account, &posting, None)?);
+                account = posting.after;
+            }
+            let posting = match decide(&account, now) {
+                Ok(posting) => posting,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let sold = payment.as_ref().filter(|(_, is_new)| *is_new).map(|(reference, _)| reference.as_str());
+            if let Some(reference) = sold {
+                assert!(payments::add(tx, &paid(reference, number, posting.entry.delta))?);
+            }
+            assert!(entries::post(tx, &account, &posting, sold)?);
+            assert!(!entries::post(tx, &account, &posting, sold)?, "the same reason twice");
+            Ok(Ok(posting))
+        };
+        self.app.store.write(store).unwrap()
+    }
+
+    fn proof(&self) -> Result<Proof> {
+        verify(&self.app, |_| ())
+    }
+
+    /// The proof holds, and what is stored is what the moves add up to.
+    fn check(&self) {
+        let proof = self.proof().unwrap();
+        assert!(proof.breaks.is_empty(), "{:#?}", proof.breaks);
+        let outside = rusqlite::Connection::open(self.folder.path("till.db")).unwrap();
+        let mut sums = outside
+            .prepare(
+                "SELECT u.id, a.remaining, COALESCE(SUM(e.delta), 0),
+                    COALESCE(SUM(e.delta) FILTER (WHERE e.kind <> 'expiry'), 0), COUNT(e.seq)
+                FROM users u JOIN accounts a ON a.account = u.account LEFT JOIN entries e ON e.account = u.account
+                GROUP BY u.id",
+            )
+            .unwrap();
+        let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(String, [i64; 4])> {
+            Ok((row.get(0)?, [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]))
+        };
+        let found: BTreeMap<String, [i64; 4]> = sums.query_map([], row).unwrap().map(|row| row.unwrap()).collect();
+        for (number, sum) in self.sums.iter().enumerate() {
+            let [remaining, deltas, without_expiries, _] = found[&user(number)];
+            assert_eq!((remaining, without_expiries), (deltas, *sum), "{}", user(number));
+        }
+        let entries: i64 = found.values().map(|row| row[3]).sum();
+        assert_eq!((proof.accounts, i64::try_from(proof.entries).unwrap()), (found.len() as u64, entries));
+    }
+}
+
+fn user(number: usize) -> String {
+    format!("user_{number}")
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        3 => (1i64..200, proptest::option::of(1i64..50)).prop_map(|(units, lives)| Move::Grant { units, lives }),
+        3 => (1i64..200).prop_map(|units| Move::Buy { units }),
+        1 => (1i64..100).prop_map(|units| Move::Correct { units }),
+        4 => (1i64..150).prop_map(|units| Move::Spend { units }),
+        3 => (0usize..3, 0i64..250).prop_map(|(payment, take)| Move::Reverse { payment, take }),
+        2 => (1i64..40).prop_map(|millis| Move::Wait { millis }),
+        1 => Just(Move::Expire),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_done_the_books_add_up_and_the_proof_holds(
+        moves in proptest::collection::vec((0..ACCOUNTS, any_move()), 1..50),
+    ) {
+        let mut books = Books::open();
+        for (whose, step) in &moves {
+            books.make(*whose, step);
+        }
+        books.check();
+    }
+}
