@@ -9,6 +9,7 @@ mod ledger;
 mod logging;
 pub mod nss;
 mod output;
+mod reconcile;
 mod running;
 mod sandbox;
 mod serve;
@@ -44,6 +45,7 @@ enum Command {
     Token(token::Token),
     Ledger(ledger::Ledger),
     Event(event::Event),
+    Reconcile(reconcile::Reconcile),
 }
 
 /// Why a command did not end well.
@@ -79,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Event(event) => event.run(),
+        Command::Reconcile(reconcile) => reconcile.run(),
     };
     match done {
         Ok(()) | Err(Failure::ReaderLeft) => ExitCode::SUCCESS,

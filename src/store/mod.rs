@@ -3,6 +3,7 @@
 //! holds one family of tables, written once for any engine behind [`Tx`].
 
 pub mod access;
+pub mod cursors;
 pub mod customers;
 pub mod entries;
 pub mod inbox;
@@ -11,6 +12,7 @@ pub mod orders;
 pub mod payments;
 mod schema;
 mod sqlite;
+pub mod subscriptions;
 mod value;
 mod writer;
 
@@ -43,8 +45,9 @@ pub trait Tx {
 /// The database, open. Cheap to share behind an `Arc`; when the last one goes, what is queued is written and the file
 /// is left tidy.
 pub struct Store {
-    writer: writer::Writer,
+    // Closed in this order: only a connection that may write can put the log away, so it goes last.
     readers: sqlite::Readers,
+    writer: writer::Writer,
     path: PathBuf,
 }
 

@@ -2,6 +2,7 @@
 //! where it talks to Stripe it is transaction, network, transaction, never network inside a transaction. Nothing here
 //! knows HTTP, HTML or SQL.
 
+mod ask;
 mod books;
 mod told;
 
@@ -13,9 +14,12 @@ pub mod grant;
 pub mod history;
 pub mod inbox;
 pub mod overview;
+pub mod portal;
 pub mod receive;
+pub mod reconcile;
 pub mod settle;
 pub mod sign_in;
+pub mod subscribe;
 pub mod tokens;
 pub mod users;
 pub mod verify;

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use till::clock::parse_rfc3339;
 
+use super::harness::client::Answer;
 use super::harness::shop::{GOOD_CARD, WEBHOOK_SECRET, token, variables};
 use super::harness::webhook::now;
-use super::harness::{Answer, Client, Folder, Shop, Till};
+use super::harness::{Client, Folder, Shop, Till};
 use super::wire;
 
 #[test]

@@ -12,7 +12,7 @@ pub mod wait;
 pub mod webhook;
 
 pub use chromium::Chromium;
-pub use client::{Answer, Client};
+pub use client::Client;
 pub use folder::Folder;
 pub use left_out::left_out;
 pub use process::Till;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -39,8 +40,9 @@ pub struct Shop {
     pub api: Client,
     /// The stand-in.
     pub stripe: Sandbox,
+    token: String,
     variables: BTreeMap<String, String>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Shop {
@@ -58,17 +60,28 @@ impl Shop {
         let till = Till::start(&variables);
         let endpoint = Endpoint { url: format!("{}/billing/webhook", till.url), secret: Secret::new(WEBHOOK_SECRET) };
         stripe.set_endpoint(&endpoint);
-        let api = Client::program(&till.url, &token(&variables, "admin"));
-        Shop { till, api, stripe, variables, _folder: folder }
+        let token = token(&variables, "admin");
+        let api = Client::program(&till.url, &token);
+        Shop { till, api, stripe, token, variables, folder }
     }
 
     /// Ends the appliance as a power cut would and starts it again on the same address and books.
     pub fn crash_and_restart(self) -> Shop {
-        let Shop { till, api, stripe, mut variables, _folder } = self;
+        let Shop { till, api, stripe, token, mut variables, folder } = self;
         let address = till.url.trim_start_matches("http://").to_owned();
         till.kill();
         variables.insert("SPRITE_LISTEN".to_owned(), address);
-        Shop { till: Till::start(&variables), api, stripe, variables, _folder }
+        Shop { till: Till::start(&variables), api, stripe, token, variables, folder }
+    }
+
+    /// The token of the pipeline.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Where the books are.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path("till.db")
     }
 
     /// `till ARGUMENTS` beside the running appliance, on the same books.
