@@ -77,6 +77,12 @@ pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     text.parse::<jiff::Timestamp>().ok().map(|instant| Timestamp::from_millis(instant.as_millisecond()))
 }
 
+/// Reads the date of an HTTP header (RFC 9110, section 5.6.7): `Tue, 24 Nov 2026 05:23:00 GMT`.
+pub fn parse_http_date(text: &str) -> Option<Timestamp> {
+    let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Timestamp::from_millis(instant.as_millisecond()))
+}
+
 /// The calendar month of an instant, in UTC: `2026-11`.
 pub fn month_of(at: Timestamp) -> String {
     rfc3339(at).chars().take(7).collect()

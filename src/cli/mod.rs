@@ -3,6 +3,7 @@
 //!
 //! Exit status (contract, section 6): 0 done; 1 the thing asked failed or falls short; 2 wrong usage or configuration.
 
+mod check;
 mod demo;
 mod event;
 mod ledger;
@@ -16,6 +17,7 @@ mod serve;
 mod settings;
 mod shapes;
 mod signals;
+mod stripe;
 mod token;
 mod user;
 
@@ -46,6 +48,8 @@ enum Command {
     Ledger(ledger::Ledger),
     Event(event::Event),
     Reconcile(reconcile::Reconcile),
+    Check(check::Check),
+    Stripe(stripe::Stripe),
 }
 
 /// Why a command did not end well.
@@ -82,6 +86,8 @@ pub fn run() -> ExitCode {
         Command::Ledger(ledger) => ledger.run(),
         Command::Event(event) => event.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
+        Command::Check(check) => check.run(),
+        Command::Stripe(stripe) => stripe.run(),
     };
     match done {
         Ok(()) | Err(Failure::ReaderLeft) => ExitCode::SUCCESS,

@@ -11,8 +11,10 @@ pub mod calls;
 pub mod client;
 pub mod failure;
 pub mod objects;
+pub mod probe;
 pub mod requests;
 pub mod retry;
+pub mod setup;
 pub mod signature;
 pub mod swept;
 

@@ -2,12 +2,11 @@
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::config::Mode;
 use crate::error::{Error, Refused, Result};
 use crate::store::inbox::{self, Inboxed, Status};
 use crate::store::users;
 
-use super::receive::{again, facts_for, failed};
+use super::receive::{again, facts_for, failed, foreign, read};
 use super::settle::Settled;
 
 /// Events that the timer tries again at once.
@@ -34,9 +33,8 @@ pub fn count(app: &App) -> Result<Vec<(Status, i64)>> {
 /// Applies an event once more. With `dry_run` nothing of it is kept: the answer says what it would do.
 pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<Settled> {
     let row = show(app, id)?;
-    let is_live = app.config.stripe.mode() == Some(Mode::Live);
-    if row.event.livemode != is_live {
-        return Ok(Settled::ignored(row.decision.detail));
+    if let Some(why) = foreign(&read(&row)?, app.config.stripe.mode()) {
+        return Ok(Settled::ignored(why));
     }
     let now = app.clock.now();
     let catalog = app.catalog.clone();

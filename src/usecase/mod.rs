@@ -7,6 +7,7 @@ mod books;
 mod told;
 
 pub mod buy;
+pub mod check;
 pub mod confirm;
 pub mod expire;
 pub mod export;
@@ -19,6 +20,7 @@ pub mod receive;
 pub mod reconcile;
 pub mod settle;
 pub mod sign_in;
+pub mod stripe_setup;
 pub mod subscribe;
 pub mod tokens;
 pub mod users;

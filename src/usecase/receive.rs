@@ -91,7 +91,7 @@ pub(super) fn take(app: &App, event: Event, body: String, now: Timestamp) -> Res
 }
 
 /// An event that is none of our business, however it is signed.
-fn foreign(event: &Event, mode: Option<Mode>) -> Option<String> {
+pub(super) fn foreign(event: &Event, mode: Option<Mode>) -> Option<String> {
     if event.thin {
         return Some("a thin event carries nothing to apply".to_owned());
     }
@@ -135,6 +135,12 @@ fn wake(tx: &mut dyn Tx, catalog: &Catalog, known: &[String], now: Timestamp) ->
     Ok(told)
 }
 
+/// An event as it is kept in the inbox.
+pub(super) fn read(row: &Inboxed) -> std::result::Result<Event, Fault> {
+    let unreadable = |cause| Fault::new(format!("the event {} cannot be read", row.event.id), cause);
+    Event::parse(row.event.body.as_bytes()).map_err(unreadable)
+}
+
 /// Applies an event of the inbox once more and records what became of it.
 pub(super) fn again(
     tx: &mut dyn Tx,
@@ -143,7 +149,7 @@ pub(super) fn again(
     facts: &Facts,
     now: Timestamp,
 ) -> Result<Settled> {
-    let event = event_of(row)?;
+    let event = read(row)?;
     let assigned = row.assigned_to.map(|account| Assigned { account, offer: row.assigned_offer.clone() });
     let context = Context { catalog, facts, assigned, now };
     let settled = settle::event(tx, &context, &event)?;
@@ -151,15 +157,9 @@ pub(super) fn again(
     Ok(settled)
 }
 
-/// The event as it was received.
-pub(super) fn event_of(row: &Inboxed) -> Result<Event> {
-    let unreadable = |cause| Fault::new(format!("the event {} cannot be read", row.event.id), cause);
-    Ok(Event::parse(row.event.body.as_bytes()).map_err(unreadable)?)
-}
-
 /// What Stripe has to be asked for before an event of the inbox is applied again.
 pub(super) fn facts_for(app: &App, row: &Inboxed) -> Result<Facts> {
-    ask::facts(app, &event_of(row)?, Deadline::after(PATIENCE))
+    ask::facts(app, &read(row)?, Deadline::after(PATIENCE))
 }
 
 /// Keeps an event that could not be applied, with the reason. Stripe is told that it arrived: sending it again would

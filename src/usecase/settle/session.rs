@@ -91,7 +91,7 @@ fn subscribed(tx: &mut dyn Tx, session: &CheckoutSession, order: Option<Order>, 
 fn paid(tx: &mut dyn Tx, context: &Context<'_>, session: &CheckoutSession, order: Option<Order>) -> Result<Settled> {
     let (bought, order_id) = match &order {
         Some(order) => {
-            let units = order.units.saturating_mul(quantity(session, order.subtotal));
+            let units = order.units.saturating_mul(quantity(session, order));
             let (account, offer) = (order.account, order.offer.clone());
             (Ok(Bought { account, offer, units, expires_in_days: order.expires_in_days }), Some(order.id.clone()))
         }
@@ -180,9 +180,10 @@ pub(super) fn credit_pack(
 }
 
 /// How many of it were bought: the buyer may have changed the quantity in the checkout. Stripe said what one costs when
-/// the session was made, and says now what all cost, both before discounts and taxes.
-fn quantity(session: &CheckoutSession, one: Option<i64>) -> i64 {
-    match (session.amount_subtotal, one) {
+/// the session was made, and says now what all cost, both before discounts and taxes. Amounts of two currencies say
+/// nothing of a quantity: 150 yen to the dollar are not 150 packs.
+fn quantity(session: &CheckoutSession, order: &Order) -> i64 {
+    match (session.subtotal_in(&order.currency), order.subtotal) {
         (Some(all), Some(one)) if one > 0 && all > 0 && all % one == 0 => all / one,
         _ => 1,
     }
@@ -213,6 +214,7 @@ fn bought_elsewhere(
     let items = included.or(context.facts.line_items.as_deref()).unwrap_or_default();
     let key = assigned.and_then(|assigned| assigned.offer.as_ref()).or(session.metadata.get("plan"));
     let (offer, count) = match (key, items) {
+        (Some(key), [item]) => (catalog.offer(key), item.quantity.unwrap_or(1)),
         (Some(key), _) => (catalog.offer(key), 1),
         (None, [item]) => (item.price.as_deref().and_then(|price| catalog.by_price(price)), item.quantity.unwrap_or(1)),
         (None, _) => (None, 1),
