@@ -111,6 +111,16 @@ fn no_row_breaks_a_rule_of_its_table() {
         ("INSERT INTO users (account, id, created_at) VALUES (3, 'user_0', 0)", taken),
         ("DELETE FROM users WHERE account = 1", "FOREIGN KEY"),
         ("DELETE FROM accounts WHERE account = 1", "FOREIGN KEY"),
+    ] {
+        check(&outside, sql, expected);
+    }
+}
+
+#[test]
+fn no_payment_and_no_event_breaks_a_rule_of_its_table() {
+    let (_books, outside) = books();
+    let check_failed = "CHECK constraint failed";
+    for (sql, expected) in [
         (
             "INSERT INTO payments (reference, account, kind, gave, taken, amount, currency, offer, out_of_band,
                 refund_stated, reversals, paid_at)
