@@ -62,14 +62,15 @@ fn entries_are_never_changed_or_removed() {
     check(&outside, "DROP TABLE entries", "FOREIGN KEY");
 }
 
+fn entry(values: &str) -> String {
+    format!(
+        "INSERT INTO entries (account, seq, kind, delta, balance_after, reason, created_at, previous) VALUES ({values})"
+    )
+}
+
 #[test]
-fn no_row_breaks_a_rule_of_its_table() {
+fn no_entry_breaks_a_rule_of_its_table() {
     let (_books, outside) = books();
-    let entry = |values: &str| {
-        format!(
-            "INSERT INTO entries (account, seq, kind, delta, balance_after, reason, created_at, previous) VALUES ({values})"
-        )
-    };
     let taken = "UNIQUE constraint failed";
     let check_failed = "CHECK constraint failed";
     for (values, expected) in [
@@ -92,10 +93,21 @@ fn no_row_breaks_a_rule_of_its_table() {
     ] {
         check(&outside, &entry(values), expected);
     }
-    // A Stripe id belongs to one user only; a key of the caller's to each.
+}
+
+#[test]
+fn a_stripe_id_belongs_to_one_user_and_a_callers_key_to_each() {
+    let (_books, outside) = books();
+    let taken = "UNIQUE constraint failed";
     outside.execute_batch(&entry("1, 2, 'topup', 5, 105, 'topup_pi_1', 0, zeroblob(32)")).unwrap();
     check(&outside, &entry("2, 1, 'topup', 5, 5, 'topup_pi_1', 0, zeroblob(32)"), taken);
     outside.execute_batch(&entry("2, 1, 'grant', 5, 5, 'grant_1', 0, zeroblob(32)")).unwrap();
+}
+
+#[test]
+fn no_other_row_breaks_a_rule_of_its_table() {
+    let (_books, outside) = books();
+    let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
     for (sql, expected) in [
         ("UPDATE accounts SET remaining = 1000000000000001", check_failed),
         ("UPDATE accounts SET remaining = -1000000000000001", check_failed),
