@@ -51,8 +51,6 @@ pub struct Call<'a> {
     pub form: Form,
     /// The time, in whole seconds.
     pub at: i64,
-    /// The call, as the events it causes name it.
-    pub cause: Cause,
 }
 
 impl Call<'_> {
@@ -133,9 +131,9 @@ fn work(shared: &Shared, request: &Request, route: &Route, names: Vec<String>, f
     let outcome = shared.with(|state| {
         let at = state.now();
         let paths = form.list("expand");
-        let mut call = Call { state, names, form, at, cause };
-        let mut object = (route.handler)(&mut call)?;
-        expand(call.state, &mut object, &paths)?;
+        state.cause = cause;
+        let mut object = (route.handler)(&mut Call { state, names, form, at })?;
+        expand(state, &mut object, &paths)?;
         Ok(object)
     });
     match outcome {

@@ -8,13 +8,13 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-use super::payment;
+use super::agenda;
 use super::state::{Letter, Shared};
 use crate::error::Fault;
 
 const THREADS: usize = 4;
 const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// How long a thread sleeps at most before it looks for sessions whose time is over.
+/// How long a thread sleeps at most before it looks for what is due by the clock.
 const NAP: Duration = Duration::from_millis(500);
 
 /// Starts the threads. They end by themselves once the state is told to stop.
@@ -51,7 +51,7 @@ fn agent() -> Agent {
 fn run(shared: &Shared, agent: &Agent) {
     while !shared.is_stopping() {
         let mut state = shared.lock();
-        payment::expire_overdue(&mut state);
+        agenda::run_due(&mut state);
         match state.outbox.take_due() {
             Some((id, event, endpoint)) => {
                 let letter = state.letter(&event, &endpoint);

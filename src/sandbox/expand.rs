@@ -33,6 +33,9 @@ fn walk(state: &State, value: &mut Value, names: &[&str]) -> Result<(), String> 
     if let Value::Array(items) = value {
         return items.iter_mut().try_for_each(|item| walk(state, item, names));
     }
+    if value["object"] == "charge" && *name == "refunds" && value.get("refunds").is_none() {
+        value["refunds"] = refunds(state, text(value, "id"));
+    }
     if value["object"] == "checkout.session" && *name == "line_items" && value.get("line_items").is_none() {
         value["line_items"] = line_items(state, text(value, "id"));
     }
@@ -58,6 +61,10 @@ fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
         "promotion_code" => &state.promotion_codes,
         "payment_intent" => &state.payment_intents,
         "charge" | "latest_charge" => &state.charges,
+        "payment_method" | "default_payment_method" => &state.payment_methods,
+        "dispute" => &state.disputes,
+        "discounts" => &state.discounts,
+        "test_clock" => &state.test_clocks,
         _ => return None,
     };
     table.get(id).cloned()
@@ -68,4 +75,11 @@ fn line_items(state: &State, session: &str) -> Value {
     let shown = &items[..items.len().min(10)];
     let url = format!("/v1/checkout/sessions/{session}/line_items");
     json!({ "object": "list", "data": shown, "has_more": items.len() > shown.len(), "url": url })
+}
+
+fn refunds(state: &State, charge: &str) -> Value {
+    let rows: Vec<&Value> = state.refunds.newest().filter(|row| row["charge"] == charge).collect();
+    let shown = &rows[..rows.len().min(10)];
+    let url = format!("/v1/charges/{charge}/refunds");
+    json!({ "object": "list", "data": shown, "has_more": rows.len() > shown.len(), "url": url })
 }

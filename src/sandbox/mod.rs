@@ -14,9 +14,13 @@
 //! which is behind one lock. A further resource is a file in `resource/`, its table in `State`, and its calls in
 //! `resource::find`.
 
+mod agenda;
 mod api;
+mod billing;
 mod card;
+mod collect;
 mod deliver;
+mod dispute;
 mod expand;
 mod faults;
 mod form;
@@ -26,6 +30,7 @@ mod outbox;
 mod page;
 mod params;
 mod payment;
+mod refund;
 mod refusal;
 mod resource;
 mod server;
@@ -43,7 +48,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use self::resource::{coupons, prices, products, promotion_codes, webhook_endpoints};
-use self::state::{API_VERSION, Cause, Shared, State};
+use self::state::{API_VERSION, Shared, State};
 use crate::clock::Clock;
 use crate::error::Fault;
 use crate::secret::Secret;
@@ -172,17 +177,16 @@ impl fmt::Debug for Sandbox {
 }
 
 fn seed(state: &mut State, options: &Options) {
-    let cause = Cause::default();
     for price in &options.prices {
-        let product = products::add(state, None, json!({ "name": price.product_name }), &cause);
+        let product = products::add(state, None, json!({ "name": price.product_name }));
         let fields = json!({
             "product": product["id"], "currency": price.currency, "unit_amount": price.unit_amount,
             "recurring": price.recurring.map(|interval| prices::recurring(interval, 1)),
         });
-        prices::add(state, Some(&price.id), fields, &cause);
+        prices::add(state, Some(&price.id), fields);
     }
-    coupons::add(state, Some(FREE_CODE), json!({ "name": "100% off", "percent_off": 100 }), &cause);
-    promotion_codes::add(state, FREE_CODE, FREE_CODE, json!({}), &cause);
+    coupons::add(state, Some(FREE_CODE), json!({ "name": "100% off", "percent_off": 100 }));
+    promotion_codes::add(state, FREE_CODE, FREE_CODE, json!({}));
     // Last, so that nobody is told of what was there from the start.
     if let Some(endpoint) = &options.endpoint {
         add_endpoint(state, endpoint);

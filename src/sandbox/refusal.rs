@@ -13,12 +13,20 @@ pub struct Refusal {
     code: Option<&'static str>,
     message: String,
     param: Option<String>,
+    more: Value,
 }
 
 impl Refusal {
     /// A `400 invalid_request_error` without a code.
     pub fn invalid(message: impl Into<String>) -> Refusal {
-        Refusal { status: 400, kind: "invalid_request_error", code: None, message: message.into(), param: None }
+        Refusal {
+            status: 400,
+            kind: "invalid_request_error",
+            code: None,
+            message: message.into(),
+            param: None,
+            more: Value::Null,
+        }
     }
 
     /// The same refusal with Stripe's code.
@@ -71,6 +79,21 @@ impl Refusal {
         Refusal::invalid(message).status(401)
     }
 
+    /// A card that was declined: `402 card_error`.
+    pub fn card(code: &'static str, message: &str) -> Refusal {
+        Refusal { kind: "card_error", code: Some(code), ..Refusal::invalid(message).status(402) }
+    }
+
+    /// The same refusal with further fields of the error.
+    pub fn with(self, more: Value) -> Refusal {
+        Refusal { more, ..self }
+    }
+
+    /// The same refusal in other words, for a page.
+    pub fn saying(self, message: impl Into<String>) -> Refusal {
+        Refusal { message: message.into(), ..self }
+    }
+
     /// An idempotency key used again for something else.
     pub fn idempotency(message: impl Into<String>) -> Refusal {
         Refusal { kind: "idempotency_error", ..Refusal::invalid(message) }
@@ -87,7 +110,14 @@ impl Refusal {
             ),
             _ => ("api_error", None, "An unknown error occurred."),
         };
-        Refusal { status, kind, code, message: format!("{message} (Asked for by fault injection.)"), param: None }
+        Refusal {
+            status,
+            kind,
+            code,
+            message: format!("{message} (Asked for by fault injection.)"),
+            param: None,
+            more: Value::Null,
+        }
     }
 
     /// The body as Stripe writes it.
@@ -99,6 +129,9 @@ impl Refusal {
         }
         if let Some(param) = &self.param {
             error["param"] = json!(param);
+        }
+        if let (Value::Object(more), Some(fields)) = (&self.more, error.as_object_mut()) {
+            fields.extend(more.clone());
         }
         json!({ "error": error })
     }

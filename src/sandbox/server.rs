@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `/v1/…` | Stripe's API (`api`, `resource`) |
 //! | `GET`, `POST /c/pay/{session}` | the checkout page (`page::checkout`) |
-//! | `GET /`, `GET /control`, `POST /control/…` | the control page (`page::control`) |
+//! | `GET /`, `GET /control`, `POST /control/…` | the control page (`page::control`, `page::steps`) |
 //! | `GET /sandbox.css` | their style |
 
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt;
 
 use super::api::{self, Reply};
-use super::page::{checkout, control, stylesheet};
+use super::page::{checkout, control, steps, stylesheet};
 use super::state::{API_VERSION, Shared};
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -82,6 +82,10 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/control/deliveries/{delivery}/send", post(control::send))
         .route("/control/webhooks/{switch}", post(control::switch))
         .route("/control/sessions/{session}/{step}", post(control::step))
+        .route("/control/charges/{charge}/{step}", post(steps::charge))
+        .route("/control/disputes/{dispute}/{step}", post(steps::dispute))
+        .route("/control/refunds/{refund}/{step}", post(steps::refund))
+        .route("/control/payment_intents/{intent}/authenticate", post(steps::authenticate))
         .route("/control/faults", post(control::set_fault))
         .route("/control/faults/clear", post(control::clear_faults))
         .route("/sandbox.css", get(stylesheet))

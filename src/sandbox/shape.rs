@@ -15,6 +15,16 @@ pub const COUPON: &str = include_str!("shapes/coupon.json");
 pub const CUSTOMER: &str = include_str!("shapes/customer.json");
 /// `payment_intent`.
 pub const PAYMENT_INTENT: &str = include_str!("shapes/payment_intent.json");
+/// `dispute`.
+pub const DISPUTE: &str = include_str!("shapes/dispute.json");
+/// `invoice`.
+pub const INVOICE: &str = include_str!("shapes/invoice.json");
+/// `payment_method`.
+pub const PAYMENT_METHOD: &str = include_str!("shapes/payment_method.json");
+/// `refund`.
+pub const REFUND: &str = include_str!("shapes/refund.json");
+/// `subscription`.
+pub const SUBSCRIPTION: &str = include_str!("shapes/subscription.json");
 /// `price`.
 pub const PRICE: &str = include_str!("shapes/price.json");
 /// `product`.
@@ -55,7 +65,12 @@ mod tests {
             CHECKOUT_SESSION,
             COUPON,
             CUSTOMER,
+            DISPUTE,
+            INVOICE,
             PAYMENT_INTENT,
+            PAYMENT_METHOD,
+            REFUND,
+            SUBSCRIPTION,
             PRICE,
             PRODUCT,
             PROMOTION_CODE,

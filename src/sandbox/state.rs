@@ -1,13 +1,15 @@
 //! Everything the stand-in knows, in memory, behind one lock. The API, the pages and the webhook threads change it only
 //! through [`Shared::with`], which wakes the webhook threads afterwards.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::agenda::{self, Agenda};
+use super::billing::invoice::Invoice;
+use super::billing::subscription::Subscription;
 use super::faults::Faults;
 use super::idempotency::Keys;
 use super::outbox::Outbox;
@@ -16,7 +18,7 @@ use super::resource::webhook_endpoints::Endpoint;
 use super::shape::text;
 use super::table::Table;
 use super::wire;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::Fault;
 use crate::id;
 
@@ -24,6 +26,7 @@ use crate::id;
 pub const API_VERSION: &str = "2026-05-27.dahlia";
 
 const OBJECTS_LIMIT: usize = 20_000;
+const BILLING_LIMIT: usize = 5_000;
 const EVENTS_LIMIT: usize = 5_000;
 
 /// The state, shared by the server and the webhook threads.
@@ -40,11 +43,13 @@ impl Shared {
         Shared { state: Mutex::new(state), bell: Condvar::new(), stopping: AtomicBool::new(false) }
     }
 
-    /// Does `work` on the state, alone, with sessions whose time is over expired first.
+    /// Does `work` on the state, alone, with everything done first whose time has come.
     pub fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
-        super::payment::expire_overdue(&mut state);
+        agenda::run_due(&mut state);
         let outcome = work(&mut state);
+        state.cause = Cause::default();
+        state.leave_clock();
         drop(state);
         self.bell.notify_all();
         outcome
@@ -77,11 +82,26 @@ pub struct Cause {
     pub idempotency_key: Option<String>,
 }
 
+/// What becomes of a subscription whose last retry failed: at Stripe, a setting of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterRetries {
+    /// It is cancelled.
+    Cancel,
+    /// It becomes `unpaid`.
+    Unpaid,
+    /// It stays `past_due`.
+    PastDue,
+}
+
 /// The tables, and what is under way.
 #[derive(Debug)]
 pub struct State {
-    /// The time.
+    /// The time of the world outside, which signatures are made with.
     pub clock: Clock,
+    /// What the events made now were caused by.
+    pub cause: Cause,
+    /// What is to happen, and when.
+    pub agenda: Agenda,
     /// The origin that checkout pages are shown under, without a slash at its end.
     pub base_url: String,
     /// `customer`; a deleted one stays as Stripe's deleted object.
@@ -100,6 +120,32 @@ pub struct State {
     pub payment_intents: Table<Value>,
     /// `charge`.
     pub charges: Table<Value>,
+    /// `refund`.
+    pub refunds: Table<Value>,
+    /// `dispute`.
+    pub disputes: Table<Value>,
+    /// `payment_method`.
+    pub payment_methods: Table<Value>,
+    /// `test_helpers.test_clock`.
+    pub test_clocks: Table<Value>,
+    /// `subscription`, with what is not in the object.
+    pub subscriptions: Table<Subscription>,
+    /// `discount`, of a subscription.
+    pub discounts: Table<Value>,
+    /// `invoice`, with all its lines.
+    pub invoices: Table<Invoice>,
+    /// `invoiceitem`: what waits for the next invoice.
+    pub invoice_items: Table<Value>,
+    /// `invoice_payment`.
+    pub invoice_payments: Table<Value>,
+    /// `customer_balance_transaction`.
+    pub balance_transactions: Table<Value>,
+    /// `billing_portal.configuration`.
+    pub portal_configurations: Table<Value>,
+    /// `billing_portal.session`.
+    pub portal_sessions: Table<Value>,
+    /// What becomes of a subscription whose last retry failed.
+    pub after_retries: AfterRetries,
     /// `event`.
     pub events: Table<Value>,
     /// `webhook_endpoint`, with its secret.
@@ -110,7 +156,8 @@ pub struct State {
     pub keys: Keys,
     /// Faults to inject.
     pub faults: Faults,
-    deadlines: BTreeSet<(i64, String)>,
+    ahead_millis: i64,
+    standing: Option<i64>,
     salt: [u8; 32],
     made: u64,
 }
@@ -120,6 +167,8 @@ impl State {
     pub fn new(clock: Clock, base_url: String) -> Result<State, Fault> {
         Ok(State {
             clock,
+            cause: Cause::default(),
+            agenda: Agenda::default(),
             base_url,
             customers: Table::new(OBJECTS_LIMIT),
             products: Table::new(OBJECTS_LIMIT),
@@ -129,20 +178,75 @@ impl State {
             sessions: Table::new(OBJECTS_LIMIT),
             payment_intents: Table::new(OBJECTS_LIMIT),
             charges: Table::new(OBJECTS_LIMIT),
+            refunds: Table::new(OBJECTS_LIMIT),
+            disputes: Table::new(OBJECTS_LIMIT),
+            payment_methods: Table::new(OBJECTS_LIMIT),
+            test_clocks: Table::new(100),
+            subscriptions: Table::new(BILLING_LIMIT),
+            discounts: Table::new(BILLING_LIMIT),
+            invoices: Table::new(BILLING_LIMIT),
+            invoice_items: Table::new(OBJECTS_LIMIT),
+            invoice_payments: Table::new(OBJECTS_LIMIT),
+            balance_transactions: Table::new(OBJECTS_LIMIT),
+            portal_configurations: Table::new(100),
+            portal_sessions: Table::new(BILLING_LIMIT),
+            after_retries: AfterRetries::Cancel,
             events: Table::new(EVENTS_LIMIT),
             webhook_endpoints: Table::new(16),
             outbox: Outbox::default(),
             keys: Keys::default(),
             faults: Faults::default(),
-            deadlines: BTreeSet::new(),
+            ahead_millis: 0,
+            standing: None,
             salt: id::random_bytes()?,
             made: 0,
         })
     }
 
-    /// The time in whole seconds, as Stripe writes it.
+    /// The time in whole seconds, as Stripe writes it: the stand-in's own, or that of the test clock or the step of the
+    /// agenda under way.
     pub fn now(&self) -> i64 {
-        self.clock.now().seconds()
+        self.standing.unwrap_or_else(|| self.own_time().seconds())
+    }
+
+    /// The stand-in's own time: the world's, and what it was put ahead by.
+    pub fn own_time(&self) -> Timestamp {
+        self.clock.now().plus_millis(self.ahead_millis)
+    }
+
+    /// Puts the stand-in's own time ahead of the world's, to this instant. It never goes back.
+    pub fn put_ahead(&mut self, to: Timestamp) {
+        let missing = to.millis().saturating_sub(self.own_time().millis());
+        self.ahead_millis = self.ahead_millis.saturating_add(missing.max(0));
+    }
+
+    /// Lets time stand still at `at` until [`State::leave_clock`].
+    pub fn stand_at(&mut self, at: i64) {
+        self.standing = Some(at);
+    }
+
+    /// Lives by the customer's test clock, where it has one, until [`State::leave_clock`].
+    pub fn live_by(&mut self, customer: &str) {
+        self.standing = self.test_clock_of(customer).and_then(|clock| {
+            let frozen = self.test_clocks.get(&clock)?;
+            frozen["frozen_time"].as_i64()
+        });
+    }
+
+    /// Lives by the stand-in's own time again.
+    pub fn leave_clock(&mut self) {
+        self.standing = None;
+    }
+
+    /// The test clock that the customer lives by.
+    pub fn test_clock_of(&self, customer: &str) -> Option<String> {
+        self.customers.get(customer)?["test_clock"].as_str().map(str::to_owned)
+    }
+
+    /// Asks to be woken for an object at a time of its customer's clock.
+    pub fn wake(&mut self, customer: &str, at: i64, id: &str) {
+        let clock = self.test_clock_of(customer).unwrap_or_default();
+        self.agenda.add(&clock, at, id);
     }
 
     /// A new id: the prefix and `letters` letters and digits (at most 52) that nobody can guess.
@@ -154,29 +258,14 @@ impl State {
         format!("{prefix}{text}")
     }
 
-    /// Keeps a new session, and remembers when its time is over.
-    pub fn add_session(&mut self, id: &str, session: Session, expires_at: i64) {
-        self.sessions.put(id, session);
-        self.deadlines.insert((expires_at, id.to_owned()));
-        while self.deadlines.len() > OBJECTS_LIMIT {
-            self.deadlines.pop_first();
-        }
-    }
-
-    /// The next session whose time is over, open or not; each is named once.
-    pub fn overdue_session(&mut self) -> Option<String> {
-        let now = self.now();
-        let is_over = self.deadlines.first().is_some_and(|(expires_at, _)| *expires_at <= now);
-        if is_over { self.deadlines.pop_first().map(|(_, id)| id) } else { None }
-    }
-
-    /// Records an event about `object` as it is now, and queues it for every endpoint that asked for its type.
-    pub fn emit(&mut self, kind: &str, object: Value, cause: &Cause) {
-        self.emit_change(kind, object, Value::Null, cause);
+    /// Records an event about `object` as it is now, and queues it for every endpoint that asked for its type. Events
+    /// have the stand-in's own time, also those of a test clock, so that they are listed in their order.
+    pub fn emit(&mut self, kind: &str, object: Value) {
+        self.emit_change(kind, object, Value::Null);
     }
 
     /// The same for a change: `previous` holds the changed fields' former values.
-    pub fn emit_change(&mut self, kind: &str, object: Value, previous: Value, cause: &Cause) {
+    pub fn emit_change(&mut self, kind: &str, object: Value, previous: Value) {
         let id = self.new_id("evt_1", 24);
         let endpoints: Vec<String> =
             self.webhook_endpoints.oldest().filter(|endpoint| endpoint.wants(kind)).map(Endpoint::id).collect();
@@ -185,9 +274,9 @@ impl State {
             data["previous_attributes"] = previous;
         }
         let event = json!({
-            "id": id, "object": "event", "api_version": API_VERSION, "created": self.now(), "data": data,
+            "id": id, "object": "event", "api_version": API_VERSION, "created": self.own_time().seconds(), "data": data,
             "livemode": false, "pending_webhooks": endpoints.len(), "type": kind,
-            "request": { "id": cause.request, "idempotency_key": cause.idempotency_key },
+            "request": { "id": self.cause.request, "idempotency_key": self.cause.idempotency_key },
         });
         self.events.put(&id, event);
         for endpoint in endpoints {
@@ -218,7 +307,7 @@ impl State {
     pub fn letter(&self, event: &str, endpoint: &str) -> Option<Letter> {
         let body = wire::render(self.events.get(event)?);
         let endpoint = self.webhook_endpoints.get(endpoint)?;
-        let signature = wire::signature(&endpoint.secret, self.now(), &body);
+        let signature = wire::signature(&endpoint.secret, self.clock.now().seconds(), &body);
         Some(Letter { url: text(&endpoint.object, "url").to_owned(), body, signature })
     }
 }

@@ -3,6 +3,7 @@
 //! holds one family of tables, written once for any engine behind [`Tx`].
 
 pub mod access;
+pub mod cursors;
 pub mod customers;
 pub mod entries;
 pub mod inbox;
@@ -11,6 +12,7 @@ pub mod orders;
 pub mod payments;
 mod schema;
 mod sqlite;
+pub mod subscriptions;
 mod value;
 mod writer;
 

@@ -88,8 +88,8 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
     if users::balance_of(tx, account)?.next_expiry != stored.next_expiry() {
         broken("the account's next expiry is not that of its lots".into());
     }
-    for reference in entries::payments_without_entry(tx, account)? {
-        broken(format!("the payment {reference} does not have the entry that credited it"));
+    for reference in entries::payments_without_entries(tx, account)? {
+        broken(format!("the payment {reference} gave or lost other units than the entries say"));
     }
     Ok(count)
 }

@@ -11,8 +11,8 @@ use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources};
 use till::error::Result;
 use till::id::UserId;
-use till::ledger::{self, Account, Kind, Payment, Posting, Refusal, Reversal, Spend, Units};
-use till::store::payments::{self, NewPayment};
+use till::ledger::{self, Account, Kind, Posting, Refusal, Reversal, Spend, Units};
+use till::store::payments::{self, Payment};
 use till::store::{Tx, entries, users};
 use till::usecase::expire::expire;
 use till::usecase::grant::{Grant, grant};
@@ -29,10 +29,17 @@ struct Books {
     now: Timestamp,
     /// What each account's moves add up to, kept without the ledger; expiries apart.
     sums: [i64; ACCOUNTS],
-    /// What was paid for, by account: the lot, what it gave and what was taken of it.
-    payments: [Vec<Payment>; ACCOUNTS],
+    /// What was paid for, by account.
+    payments: [Vec<Bought>; ACCOUNTS],
     moves: usize,
     folder: Folder,
+}
+
+/// A payment: Stripe's id of it, and what it gave and lost.
+#[derive(Clone)]
+struct Bought {
+    reference: String,
+    payment: ledger::Payment,
 }
 
 #[derive(Clone, Debug)]
@@ -71,7 +78,7 @@ impl Books {
                 self.grant(whose, units, expires_at, key);
             }
             Move::Correct { units } => self.grant(whose, -units, None, key),
-            Move::Buy { units } => self.buy(whose, units, key),
+            Move::Buy { units } => self.buy(whose, units, &key),
             Move::Spend { units } => {
                 let spend = Spend { units: Units::new(units).unwrap(), reason: format!("spend_{key}"), note: None };
                 match self.post(whose, None, move |account, now| ledger::spend(account, spend.clone(), now)) {
@@ -96,72 +103,66 @@ impl Books {
         self.sums[whose] += units;
     }
 
-    fn buy(&mut self, whose: usize, units: i64, key: String) {
+    fn buy(&mut self, whose: usize, units: i64, key: &str) {
         let reference = format!("pi_{key}");
         let reason = format!("topup_{reference}");
         let units = Units::new(units).unwrap();
         let credit = ledger::Credit { kind: Kind::Topup, units, reason, note: None, expires_at: None };
-        let posting = self.post(whose, None, move |account, now| ledger::credit(account, credit.clone(), now)).unwrap();
-        let (lot, gave, account) = (posting.entry.seq, units.count(), posting.after.number);
-        let recorded = self.app.store.write(move |tx| {
-            let new = NewPayment {
-                reference: &reference,
-                account,
-                lot,
-                gave,
-                amount: 900,
-                currency: "usd",
-                offer: "topup_100",
-                session: None,
-                payment_intent: Some(&reference),
-                invoice: None,
-                paid_at: START,
-            };
-            payments::add(tx, &new)
-        });
-        assert!(recorded.unwrap());
-        self.payments[whose].push(Payment { lot, gave, taken: 0 });
-        self.sums[whose] += gave;
+        let payment = ledger::Payment { lots: vec![], gave: units.count(), taken: 0 };
+        let mut bought = Bought { reference, payment };
+        let decide = move |account: &Account, now| ledger::credit(account, credit.clone(), now);
+        let posting = self.post(whose, Some(bought.clone()), decide).unwrap();
+        bought.payment.lots.push(posting.entry.seq);
+        self.payments[whose].push(bought);
+        self.sums[whose] += units.count();
     }
 
     fn reverse(&mut self, whose: usize, payment: usize, take: i64, key: &str) {
-        let Some(&before) = self.payments[whose].get(payment) else { return };
-        let take = take.min(before.gave);
-        if take == before.taken {
+        let Some(before) = self.payments[whose].get(payment).cloned() else { return };
+        let take = take.min(before.payment.gave);
+        if take == before.payment.taken {
             return;
         }
         let reason = format!("refund_{key}");
-        let reversed = self.post(whose, Some(before.lot), move |account, now| {
+        let mut after = before.clone();
+        after.payment.taken = take;
+        let paid = before.payment.clone();
+        let reversed = self.post(whose, Some(after.clone()), move |account, now| {
             let reversal = Reversal { kind: Kind::Refund, take, reason: reason.clone(), note: None };
-            ledger::reverse(account, before, reversal, now).map(Option::unwrap)
+            ledger::reverse(account, &paid, reversal, now).map(Option::unwrap)
         });
         reversed.unwrap();
-        self.payments[whose][payment].taken = take;
-        self.sums[whose] += before.taken - take;
+        self.payments[whose][payment] = after;
+        self.sums[whose] += before.payment.taken - take;
     }
 
-    /// One movement, as a use case makes it: what is over expires first, in the same transaction.
+    /// One movement, as a use case makes it: what is over expires first, and the payment that it concerns is kept as it
+    /// is afterwards, in the same transaction.
     fn post(
         &self,
         whose: usize,
-        also: Option<i64>,
+        bought: Option<Bought>,
         decide: impl Fn(&Account, Timestamp) -> std::result::Result<Posting, Refusal> + Send + 'static,
     ) -> std::result::Result<Posting, Refusal> {
         let now = self.now;
         let store = move |tx: &mut dyn Tx| -> Result<std::result::Result<Posting, Refusal>> {
             let number = users::by_id(tx, &user(whose))?.account;
-            let mut account = entries::load(tx, number, also)?;
+            let reference = bought.as_ref().map(|bought| bought.reference.as_str());
+            let mut account = entries::load(tx, number, reference)?;
             while let Some(posting) = ledger::expire(&account, now) {
                 let posting = posting.unwrap();
-                assert!(entries::post(tx, &account, &posting)?);
+                assert!(entries::post(tx, &account, &posting, None)?);
                 account = posting.after;
             }
             let posting = match decide(&account, now) {
                 Ok(posting) => posting,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            assert!(entries::post(tx, &account, &posting)?);
-            assert!(!entries::post(tx, &account, &posting)?, "the same reason twice");
+            if let Some(bought) = &bought {
+                keep(tx, number, bought)?;
+            }
+            assert!(entries::post(tx, &account, &posting, reference)?);
+            assert!(!entries::post(tx, &account, &posting, reference)?, "the same reason twice");
             Ok(Ok(posting))
         };
         self.app.store.write(store).unwrap()
@@ -195,6 +196,32 @@ impl Books {
         let entries: i64 = found.values().map(|row| row[3]).sum();
         assert_eq!((proof.accounts, i64::try_from(proof.entries).unwrap()), (found.len() as u64, entries));
     }
+}
+
+/// Stores a payment, new or changed.
+fn keep(tx: &mut dyn Tx, account: i64, bought: &Bought) -> Result<()> {
+    let new = Payment {
+        reference: bought.reference.clone(),
+        account,
+        kind: "pack".into(),
+        gave: bought.payment.gave,
+        taken: 0,
+        amount: 900,
+        currency: "usd".into(),
+        offer: "topup_100".into(),
+        out_of_band: false,
+        session: None,
+        payment_intent: Some(bought.reference.clone()),
+        charge: None,
+        invoice: None,
+        refund_stated: 0,
+        reversals: 0,
+        paid_at: START,
+    };
+    if !payments::add(tx, &new)? {
+        payments::moved(tx, &bought.reference, bought.payment.gave, bought.payment.taken, 1)?;
+    }
+    Ok(())
 }
 
 fn user(number: usize) -> String {

@@ -21,7 +21,7 @@ impl Folder {
 
     /// The binary in this folder, with nothing of the test's surroundings.
     fn command(&self, line: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_till"));
+        let mut command = Command::new(super::harness::process::binary());
         command.args(line).current_dir(&self.0).env_clear().env("TMPDIR", &self.0).stdin(Stdio::null());
         command
     }

@@ -6,7 +6,8 @@
 //! | --- | --- |
 //! | `action` | `pay` (the default), or `apply` to take a promotion code and show the page again |
 //! | `method` | `card` (the default) or `bank_debit`, which settles later, from the control page |
-//! | `card`, `exp`, `cvc` | `4242 4242 4242 4242` pays, `4000 0000 0000 0002` is declined; `exp` (`MM/YY`) and `cvc` may be left out |
+//! | `card`, `exp`, `cvc` | `4242 4242 4242 4242` pays, `4000 0000 0000 0002` is declined, others in `card`; `exp` (`MM/YY`) and `cvc` may be left out |
+//! | `authenticated` | `true`: the payer has authenticated, which `4000 0000 0000 3220` asks for |
 //! | `email`, `name` | who pays; may be left out |
 //! | `promotion_code` | taken before paying; only where the session has `allow_promotion_codes`, as at Stripe |
 //!
@@ -103,12 +104,13 @@ fn act(state: &mut state::State, id: &str, form: &Form) -> Result<Option<String>
         "card" if is_free => Method::BankDebit,
         "card" => {
             let field = |name| form.text(name).unwrap_or_default();
-            Method::Card(Card::read(field("card"), field("exp"), field("cvc"), state.clock.now())?)
+            Method::Card(Card::read(field("card"), field("exp"), field("cvc"), state.own_time())?)
         }
         other => return Err(Refusal::invalid(format!("`{other}` is not a method: use `card` or `bank_debit`."))),
     };
     let typed = |name| form.filled(name).map(|value: &str| value.trim().to_owned());
-    let payer = Payer { email: typed("email"), name: typed("name") };
+    let has_authenticated = form.flag("authenticated") == Some(true);
+    let payer = Payer { email: typed("email"), name: typed("name"), has_authenticated };
     payment::pay(state, id, &payer, &method)?;
     Ok(Some(success_url))
 }

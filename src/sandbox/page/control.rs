@@ -1,5 +1,6 @@
 //! The control page: what has happened, and buttons for what can go wrong with webhooks and slow payments. Each button
-//! is a plain form whose route tests may post to; done, it answers `303` to `/`.
+//! is a plain form whose route tests may post to; done, it answers `303` to `/`. Refunds, disputes and the clock are in
+//! `steps`.
 //!
 //! | route | fields | what it does |
 //! | --- | --- | --- |
@@ -12,7 +13,7 @@
 //! | `POST /control/sessions/{cs_…}/expire` | | expires an open session |
 //! | `POST /control/faults` | `path`, `kind`, `times` (1), `method` (any) | a fault for the next API calls (`faults`) |
 //! | `POST /control/faults/clear` | | takes them back |
-//! | `GET /control/state` | | switches, faults and deliveries as JSON, newest delivery first |
+//! | `GET /control/state` | | switches, faults, time, open disputes, pending refunds, and deliveries as JSON, newest delivery first |
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ use crate::sandbox::payment;
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::server;
 use crate::sandbox::shape::{integer, text};
-use crate::sandbox::state::{Cause, Shared, State as Store};
+use crate::sandbox::state::{Shared, State as Store};
 use crate::sandbox::wire;
 
 const SHOWN: usize = 50;
@@ -84,7 +85,8 @@ pub async fn state(State(shared): State<Arc<Shared>>) -> Response {
         let faults: Vec<Value> = state.faults.waiting().iter().map(|fault| json!(in_words(fault))).collect();
         json!({
             "holding": state.outbox.is_holding(), "dropping": state.outbox.dropping(), "faults": faults,
-            "deliveries": deliveries,
+            "deliveries": deliveries, "now": state.now(),
+            "open_disputes": open_disputes(state), "pending_refunds": pending_refunds(state),
         })
     });
     respond(StatusCode::OK, "application/json", wire::render(&found), "'none'")
@@ -145,7 +147,7 @@ pub async fn step(
     act(shared, &headers, body, |state, _| match step.as_str() {
         "settle" => payment::settle(state, &session),
         "fail" => payment::fail(state, &session),
-        "expire" => payment::expire(state, &session, &Cause::default()),
+        "expire" => payment::expire(state, &session),
         other => Err(Refusal::invalid(format!("There is no step `{other}`.")).status(404)),
     })
     .await
@@ -173,7 +175,8 @@ pub async fn clear_faults(shared: State<Arc<Shared>>, headers: HeaderMap, body: 
     .await
 }
 
-async fn act(
+/// Acts on a form of this page, unless another site sent it.
+pub async fn act(
     State(shared): State<Arc<Shared>>,
     headers: &HeaderMap,
     body: Body,
@@ -187,6 +190,19 @@ async fn act(
         Ok(()) => see_other("/"),
         Err(refusal) => refused(&refusal),
     }
+}
+
+fn ids<'a>(rows: impl Iterator<Item = &'a Value>) -> Vec<&'a str> {
+    rows.take(SHOWN).map(|row| text(row, "id")).collect()
+}
+
+fn open_disputes(state: &Store) -> Vec<&str> {
+    let is_open = |row: &&Value| !matches!(text(row, "status"), "won" | "lost" | "warning_closed");
+    ids(state.disputes.newest().filter(is_open))
+}
+
+fn pending_refunds(state: &Store) -> Vec<&str> {
+    ids(state.refunds.newest().filter(|row| matches!(text(row, "status"), "pending" | "requires_action")))
 }
 
 fn times(form: &Form, allowed: std::ops::RangeInclusive<i64>) -> Result<i64, Refusal> {

@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod control;
+pub mod steps;
 
 use askama::Template;
 use axum::body::Body;
@@ -76,7 +77,7 @@ fn foreign() -> Response {
 }
 
 /// An amount as people read it: `$9.00`, `¥900`, `9.000 KWD`. Source: Stripe, "Supported currencies".
-fn money(amount: i64, currency: &str) -> String {
+pub fn money(amount: i64, currency: &str) -> String {
     const NO_DECIMALS: &[&str] = &[
         "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
     ];

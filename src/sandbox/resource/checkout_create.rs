@@ -143,7 +143,8 @@ pub fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
         return Err(Refusal::invalid(message).code("amount_too_small"));
     }
     let object = session.object.clone();
-    call.state.add_session(&id, session, expires_at);
+    call.state.sessions.put(&id, session);
+    call.state.agenda.add("", expires_at, &id);
     Ok(object)
 }
 
@@ -270,7 +271,7 @@ fn price_made_here(call: &mut Call<'_>, path: &str) -> Result<Value, Refusal> {
         }
         (None, Some(name)) => {
             let fields = json!({ "name": name, "description": call.form.text(&at("product_data.description")) });
-            products::add(call.state, None, fields, &call.cause)["id"].take()
+            products::add(call.state, None, fields)["id"].take()
         }
         (None, None) => return Err(missing("price_data.product_data")),
     };

@@ -132,7 +132,7 @@ fn line_items(call: &mut Call<'_>) -> Result<Value, Refusal> {
 
 fn expire(call: &mut Call<'_>) -> Result<Value, Refusal> {
     found(call)?;
-    let (id, cause) = (call.id().to_owned(), call.cause.clone());
-    payment::expire(call.state, &id, &cause)?;
+    let id = call.id().to_owned();
+    payment::expire(call.state, &id)?;
     found(call).map(|session| session.object)
 }

@@ -9,7 +9,7 @@ use crate::sandbox::list::page;
 use crate::sandbox::params::{LIST, Rule, decimal, hundredths, integer, map, one_of, text};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::shape::{self, COUPON, filled};
-use crate::sandbox::state::{Cause, State};
+use crate::sandbox::state::State;
 
 const NEW: &[Rule] = &[
     text("id"),
@@ -32,13 +32,13 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Makes a coupon from fields of its object.
-pub fn add(state: &mut State, id: Option<&str>, fields: Value, cause: &Cause) -> Value {
+pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     let id = id.map_or_else(|| state.new_id("", 8), str::to_owned);
     let mut coupon = filled(COUPON, fields);
     coupon["id"] = json!(id);
     coupon["created"] = json!(state.now());
     state.coupons.put(&id, coupon.clone());
-    state.emit("coupon.created", coupon.clone(), cause);
+    state.emit("coupon.created", coupon.clone());
     coupon
 }
 
@@ -86,7 +86,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     if id.as_deref().is_some_and(|id| call.state.coupons.get(id).is_some()) {
         return Err(Refusal::invalid("Coupon already exists.").code("resource_already_exists").param("id"));
     }
-    Ok(add(call.state, id.as_deref(), fields, &call.cause))
+    Ok(add(call.state, id.as_deref(), fields))
 }
 
 fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
@@ -101,7 +101,7 @@ fn delete(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let coupon = retrieve(call)?;
     let id = call.id().to_owned();
     call.state.coupons.remove(&id);
-    call.state.emit("coupon.deleted", coupon, &call.cause);
+    call.state.emit("coupon.deleted", coupon);
     Ok(json!({ "id": id, "object": "coupon", "deleted": true }))
 }
 

@@ -7,11 +7,15 @@ pub mod checkout_create;
 pub mod checkout_sessions;
 pub mod coupons;
 pub mod customers;
+pub mod disputes;
 pub mod events;
 pub mod payment_intents;
+pub mod payment_methods;
 pub mod prices;
 pub mod products;
 pub mod promotion_codes;
+pub mod refunds;
+pub mod test_clocks;
 pub mod webhook_endpoints;
 
 use std::collections::BTreeMap;
@@ -30,7 +34,11 @@ const ALL: &[&[Route]] = &[
     promotion_codes::ROUTES,
     checkout_sessions::ROUTES,
     payment_intents::ROUTES,
+    payment_methods::ROUTES,
     charges::ROUTES,
+    refunds::ROUTES,
+    disputes::ROUTES,
+    test_clocks::ROUTES,
     events::ROUTES,
     webhook_endpoints::ROUTES,
 ];

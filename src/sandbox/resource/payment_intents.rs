@@ -1,14 +1,63 @@
-//! `payment_intent`: read only. They are made by paying a checkout session (`payment`).
+//! `payment_intent`: made and confirmed through the API, or by paying a checkout session or an invoice. What an attempt
+//! does is `collect`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::prices::{checked_amount, checked_currency};
+use super::{change, customers, metadata, payment_methods, texts};
 use crate::sandbox::api::{Call, Route};
+use crate::sandbox::billing::invoice;
+use crate::sandbox::collect::{self, Outcome, Presence};
 use crate::sandbox::list::{matches, page};
-use crate::sandbox::params::{LIST, text};
+use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text, url};
 use crate::sandbox::refusal::Refusal;
+use crate::sandbox::state::State;
+
+const FIELDS: &[Rule] =
+    &[clearable("description"), clearable("receipt_email"), text("payment_method"), map("metadata")];
+const NEW: &[Rule] = &[
+    integer("amount").required(),
+    text("currency").required(),
+    text("customer"),
+    boolean("confirm"),
+    boolean("off_session"),
+    boolean("automatic_payment_methods.enabled"),
+    one_of("automatic_payment_methods.allow_redirects", &["always", "never"]),
+    text("payment_method_types.#"),
+    url("return_url"),
+    one_of("setup_future_usage", &["off_session", "on_session"]),
+];
+const CONFIRM: &[Rule] = &[text("payment_method"), boolean("off_session"), url("return_url"), text("client_secret")];
+const NOT_BUILT: &[&str] = &[
+    "amount_details",
+    "amount_to_confirm",
+    "application_fee_amount",
+    "capture_method",
+    "confirmation_method",
+    "confirmation_token",
+    "customer_account",
+    "error_on_requires_action",
+    "excluded_payment_method_types",
+    "hooks",
+    "mandate",
+    "mandate_data",
+    "on_behalf_of",
+    "payment_details",
+    "payment_method_configuration",
+    "payment_method_data",
+    "payment_method_options",
+    "radar_options",
+    "shipping",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+    "use_stripe_sdk",
+];
 
 /// The calls of this resource.
 pub const ROUTES: &[Route] = &[
+    Route { method: "POST", path: "/v1/payment_intents", rules: &[FIELDS, NEW], not_built: NOT_BUILT, handler: create },
     Route {
         method: "GET",
         path: "/v1/payment_intents",
@@ -23,7 +72,141 @@ pub const ROUTES: &[Route] = &[
         not_built: &["client_secret"],
         handler: retrieve,
     },
+    Route { method: "POST", path: "/v1/payment_intents/{}", rules: &[FIELDS], not_built: NOT_BUILT, handler: update },
+    Route {
+        method: "POST",
+        path: "/v1/payment_intents/{}/confirm",
+        rules: &[CONFIRM],
+        not_built: NOT_BUILT,
+        handler: confirm,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/payment_intents/{}/cancel",
+        rules: &[&[one_of("cancellation_reason", &["abandoned", "duplicate", "fraudulent", "requested_by_customer"])]],
+        not_built: &[],
+        handler: cancel,
+    },
 ];
+
+/// The payer has authenticated an intent that asked for it: it is paid, and so is the invoice that it is for.
+pub fn authenticate(state: &mut State, id: &str) -> Result<(), Refusal> {
+    let intent = state.payment_intents.get(id).cloned();
+    let intent = intent.ok_or_else(|| Refusal::not_found("payment_intent", id, "intent"))?;
+    if intent["status"] != "requires_action" {
+        return Err(Refusal::invalid("This payment does not wait for an authentication.").status(409));
+    }
+    attempt(state, id, intent["payment_method"].as_str().unwrap_or_default(), Presence::Authenticated)
+}
+
+fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Result<(), Refusal> {
+    let method = payment_methods::named(state, method, "payment_method")?;
+    let payer = method["billing_details"].clone();
+    match collect::attempt(state, id, &method, &payer, presence) {
+        Ok(Outcome::Paid) => invoice::intent_paid(state, id),
+        Ok(_) => {}
+        Err(refusal) => {
+            invoice::intent_failed(state, id);
+            return Err(refusal);
+        }
+    }
+    Ok(())
+}
+
+fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let form = &call.form;
+    let amount = checked_amount(form.integer("amount"), "amount")?;
+    if amount < 50 {
+        let message = "Amount must be at least $0.50 usd";
+        return Err(Refusal::invalid(message).code("amount_too_small").param("amount"));
+    }
+    let currency = checked_currency(form.text("currency").unwrap_or_default(), "currency")?;
+    let customer = form.text("customer").map(str::to_owned);
+    if let Some(id) = customer.as_deref().filter(|id| !customers::is_live(call.state, id)) {
+        return Err(Refusal::no_such("customer", id, "customer"));
+    }
+    let mut fields = texts(form, &["customer", "description", "receipt_email", "setup_future_usage"]);
+    let types = form.list("payment_method_types");
+    if !types.is_empty() {
+        fields["payment_method_types"] = json!(types);
+    }
+    change(
+        &mut fields,
+        json!({ "amount": amount, "currency": currency, "metadata": metadata(&json!({}), form, "metadata") }),
+    );
+    let (method, wants_confirmation) = (form.text("payment_method").map(str::to_owned), form.flag("confirm"));
+    if let Some(customer) = customer {
+        call.state.live_by(&customer);
+    }
+    if let Some(method) = method {
+        let method = payment_methods::named(call.state, &method, "payment_method")?;
+        change(&mut fields, json!({ "payment_method": method["id"], "status": "requires_confirmation" }));
+    }
+    let id = collect::add_intent(call.state, fields);
+    if wants_confirmation == Some(true) {
+        confirm_one(call, &id)?;
+    }
+    found(call.state, &id)
+}
+
+fn confirm(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let id = call.id().to_owned();
+    found(call.state, &id)?;
+    confirm_one(call, &id)?;
+    found(call.state, &id)
+}
+
+fn confirm_one(call: &mut Call<'_>, id: &str) -> Result<(), Refusal> {
+    let intent = found(call.state, id)?;
+    if !matches!(
+        intent["status"].as_str(),
+        Some("requires_payment_method" | "requires_confirmation" | "requires_action")
+    ) {
+        let message = format!(
+            "You cannot confirm this PaymentIntent because it has a status of {}.",
+            intent["status"].as_str().unwrap_or_default()
+        );
+        return Err(Refusal::invalid(message).code("payment_intent_unexpected_state"));
+    }
+    let customer = intent["customer"].as_str().unwrap_or_default().to_owned();
+    call.state.live_by(&customer);
+    let method = call.form.text("payment_method").or(intent["payment_method"].as_str()).map(str::to_owned);
+    let Some(method) = method else {
+        let message = "You cannot confirm this PaymentIntent because it's missing a payment method.";
+        return Err(Refusal::invalid(message).code("payment_intent_unexpected_state"));
+    };
+    let presence = if call.form.flag("off_session") == Some(true) { Presence::Away } else { Presence::Present };
+    attempt(call.state, id, &method, presence)
+}
+
+fn cancel(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let id = call.id().to_owned();
+    let intent = found(call.state, &id)?;
+    if matches!(intent["status"].as_str(), Some("succeeded" | "canceled" | "processing")) {
+        let message = format!(
+            "You cannot cancel this PaymentIntent because it has a status of {}.",
+            intent["status"].as_str().unwrap_or_default()
+        );
+        return Err(Refusal::invalid(message).code("payment_intent_unexpected_state"));
+    }
+    let reason = call.form.text("cancellation_reason").map(str::to_owned);
+    let fields = json!({ "status": "canceled", "canceled_at": call.at, "cancellation_reason": reason });
+    collect::change_intent(call.state, &id, "payment_intent.canceled", fields);
+    found(call.state, &id)
+}
+
+fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let id = call.id().to_owned();
+    let mut intent = found(call.state, &id)?;
+    let mut fields = texts(&call.form, &["description", "receipt_email"]);
+    fields["metadata"] = metadata(&intent["metadata"], &call.form, "metadata");
+    if let Some(method) = call.form.text("payment_method").map(str::to_owned) {
+        fields["payment_method"] = payment_methods::named(call.state, &method, "payment_method")?["id"].take();
+    }
+    change(&mut intent, fields);
+    call.state.payment_intents.put(&id, intent.clone());
+    Ok(intent)
+}
 
 fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let wanted = |row: &&Value| matches(&call.form, row, "customer");
@@ -31,6 +214,9 @@ fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
 }
 
 fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let found = call.state.payment_intents.get(call.id()).cloned();
-    found.ok_or_else(|| Refusal::not_found("payment_intent", call.id(), "intent"))
+    found(call.state, call.id())
+}
+
+fn found(state: &State, id: &str) -> Result<Value, Refusal> {
+    state.payment_intents.get(id).cloned().ok_or_else(|| Refusal::not_found("payment_intent", id, "intent"))
 }

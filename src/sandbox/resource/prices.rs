@@ -8,7 +8,7 @@ use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::shape::{PRICE, filled};
-use crate::sandbox::state::{Cause, State};
+use crate::sandbox::state::State;
 
 /// Stripe's limit on an amount, in the currency's minor unit.
 pub const AMOUNT_LIMIT: i64 = 99_999_999;
@@ -65,7 +65,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Makes a price from fields of its object: at least product, currency and `unit_amount`.
-pub fn add(state: &mut State, id: Option<&str>, fields: Value, cause: &Cause) -> Value {
+pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     let id = id.map_or_else(|| state.new_id("price_1", 24), str::to_owned);
     let mut price = filled(PRICE, fields);
     price["id"] = json!(id);
@@ -73,7 +73,7 @@ pub fn add(state: &mut State, id: Option<&str>, fields: Value, cause: &Cause) ->
     price["unit_amount_decimal"] = json!(price["unit_amount"].to_string());
     price["type"] = json!(if price["recurring"].is_null() { "one_time" } else { "recurring" });
     state.prices.put(&id, price.clone());
-    state.emit("price.created", price.clone(), cause);
+    state.emit("price.created", price.clone());
     price
 }
 
@@ -117,7 +117,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     fields["currency"] = json!(currency);
     fields["unit_amount"] = json!(amount);
     fields["recurring"] = rhythm;
-    Ok(add(call.state, None, fields, &call.cause))
+    Ok(add(call.state, None, fields))
 }
 
 fn product(call: &mut Call<'_>) -> Result<Value, Refusal> {
@@ -131,7 +131,7 @@ fn product(call: &mut Call<'_>) -> Result<Value, Refusal> {
         "unit_label": call.form.text("product_data.unit_label"),
         "metadata": metadata(&json!({}), &call.form, "product_data.metadata"),
     });
-    Ok(products::add(call.state, None, fields, &call.cause)["id"].take())
+    Ok(products::add(call.state, None, fields)["id"].take())
 }
 
 fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
@@ -155,7 +155,7 @@ fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let fields = fields(call, &price["metadata"]);
     let previous = change(&mut price, fields);
     call.state.prices.put(&id, price.clone());
-    call.state.emit_change("price.updated", price.clone(), previous, &call.cause);
+    call.state.emit_change("price.updated", price.clone(), previous);
     Ok(price)
 }
 

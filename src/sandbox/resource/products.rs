@@ -8,7 +8,7 @@ use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, text};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::shape::{PRODUCT, filled};
-use crate::sandbox::state::{Cause, State};
+use crate::sandbox::state::State;
 
 const FIELDS: &[Rule] = &[boolean("active"), clearable("description"), clearable("unit_label"), map("metadata")];
 const NOT_BUILT: &[&str] = &[
@@ -50,14 +50,14 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Makes a product from fields of its object.
-pub fn add(state: &mut State, id: Option<&str>, fields: Value, cause: &Cause) -> Value {
+pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     let id = id.map_or_else(|| state.new_id("prod_", 14), str::to_owned);
     let mut product = filled(PRODUCT, fields);
     product["id"] = json!(id);
     product["created"] = json!(state.now());
     product["updated"] = json!(state.now());
     state.products.put(&id, product.clone());
-    state.emit("product.created", product.clone(), cause);
+    state.emit("product.created", product.clone());
     product
 }
 
@@ -69,7 +69,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
             .param("id"));
     }
     let fields = fields(call, &json!({}));
-    Ok(add(call.state, id.as_deref(), fields, &call.cause))
+    Ok(add(call.state, id.as_deref(), fields))
 }
 
 fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
@@ -94,7 +94,7 @@ fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
     fields["updated"] = json!(call.at);
     let previous = change(&mut product, fields);
     call.state.products.put(&id, product.clone());
-    call.state.emit_change("product.updated", product.clone(), previous, &call.cause);
+    call.state.emit_change("product.updated", product.clone(), previous);
     Ok(product)
 }
 
@@ -106,7 +106,7 @@ fn delete(call: &mut Call<'_>) -> Result<Value, Refusal> {
         return Err(Refusal::invalid(message));
     }
     call.state.products.remove(&id);
-    call.state.emit("product.deleted", product, &call.cause);
+    call.state.emit("product.deleted", product);
     Ok(json!({ "id": id, "object": "product", "deleted": true }))
 }
 

@@ -8,7 +8,7 @@ use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, map, one_of, text};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::shape::{PROMOTION_CODE, filled};
-use crate::sandbox::state::{Cause, State};
+use crate::sandbox::state::State;
 
 const NEW: &[Rule] = &[
     one_of("promotion.type", &["coupon"]).required(),
@@ -35,7 +35,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Makes a promotion code for a coupon.
-pub fn add(state: &mut State, code: &str, coupon: &str, fields: Value, cause: &Cause) -> Value {
+pub fn add(state: &mut State, code: &str, coupon: &str, fields: Value) -> Value {
     let id = state.new_id("promo_1", 24);
     let mut promotion = filled(PROMOTION_CODE, fields);
     promotion["id"] = json!(id);
@@ -43,7 +43,7 @@ pub fn add(state: &mut State, code: &str, coupon: &str, fields: Value, cause: &C
     promotion["code"] = json!(code);
     promotion["promotion"] = json!({ "type": "coupon", "coupon": coupon });
     state.promotion_codes.put(&id, promotion.clone());
-    state.emit("promotion_code.created", promotion.clone(), cause);
+    state.emit("promotion_code.created", promotion.clone());
     promotion
 }
 
@@ -71,7 +71,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
         "active": call.form.flag("active").unwrap_or(true),
         "metadata": metadata(&json!({}), &call.form, "metadata"),
     });
-    Ok(add(call.state, &code, &coupon, fields, &call.cause))
+    Ok(add(call.state, &code, &coupon, fields))
 }
 
 fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
@@ -96,6 +96,6 @@ fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
     }
     promotion["metadata"] = metadata(&promotion["metadata"], &call.form, "metadata");
     call.state.promotion_codes.put(&id, promotion.clone());
-    call.state.emit("promotion_code.updated", promotion.clone(), &call.cause);
+    call.state.emit("promotion_code.updated", promotion.clone());
     Ok(promotion)
 }

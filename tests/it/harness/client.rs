@@ -81,6 +81,12 @@ impl Client {
         self.post_form(action, &fields)
     }
 
+    /// The cookies as a browser would send them.
+    pub fn cookies(&self) -> String {
+        let cookies = self.cookies.lock().unwrap();
+        cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
     /// Any request at all.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.origin) };
@@ -92,7 +98,7 @@ impl Client {
             request = request.header(*name, *value);
         }
         let is_home = url.starts_with(&self.origin);
-        let cookies = if is_home { self.cookie_header() } else { String::new() };
+        let cookies = if is_home { self.cookies() } else { String::new() };
         if !cookies.is_empty() {
             request = request.header("cookie", cookies);
         }
@@ -105,11 +111,6 @@ impl Client {
             self.keep_cookies(&answer.headers);
         }
         answer
-    }
-
-    fn cookie_header(&self) -> String {
-        let cookies = self.cookies.lock().unwrap();
-        cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
     fn keep_cookies(&self, headers: &HeaderMap) {

@@ -96,7 +96,9 @@ impl World {
         let mut headers = vec![("Authorization", "Bearer sk_test_1")];
         headers.extend(key.map(|key| ("Idempotency-Key", key)));
         let answer = self.send(method, path, form, &headers).expect("an answer");
-        if let Some(api) = judge().filter(|_| answer.status != 404 || answer.text.contains("resource_missing")) {
+        if let Some(api) =
+            judge().filter(|api| api.has(path) && (answer.status != 404 || answer.text.contains("resource_missing")))
+        {
             api.check_response(method, path, answer.status, &answer.json()).expect("an answer that Stripe may give");
         }
         answer
@@ -104,13 +106,56 @@ impl World {
 
     /// A call that is granted, with parameters that Stripe knows.
     pub fn ok(&self, method: &str, path: &str, form: &str) -> Value {
-        if let Some(api) = judge() {
+        if let Some(api) = judge().filter(|api| api.has(path)) {
             let form: Vec<(String, String)> = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
             api.check_request(method, path, &form).expect("a request that Stripe takes");
         }
         let answer = self.call(method, path, form, None);
         assert_eq!(answer.status, 200, "{method} {path} {form}: {}", answer.text);
         answer.json()
+    }
+
+    /// An object by its path.
+    pub fn get(&self, path: &str) -> Value {
+        self.ok("GET", path, "")
+    }
+
+    /// A refused call: its status and Stripe's code, or the beginning of its message where there is no code.
+    pub fn refused(&self, method: &str, path: &str, form: &str) -> (u16, String) {
+        let answer = self.call(method, path, form, None);
+        let error = answer.json()["error"].clone();
+        (answer.status, error["code"].as_str().or(error["message"].as_str()).unwrap_or_default().to_owned())
+    }
+
+    /// The types of all events so far, the oldest first, those with this prefix. Every object in them is judged.
+    pub fn told(&self, prefix: &str) -> Vec<String> {
+        let (mut events, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.ok("GET", "/v1/events", &format!("limit=100{after}"));
+            let rows = page["data"].as_array().expect("a list").clone();
+            after =
+                rows.last().map_or(String::new(), |row| format!("&starting_after={}", row["id"].as_str().expect("id")));
+            events.extend(rows);
+            if page["has_more"] != true {
+                break;
+            }
+        }
+        for event in &events {
+            let object = &event["data"]["object"];
+            let name = object["object"].as_str().expect("an object");
+            if let Some(api) = judge().filter(|api| api.knows(name)) {
+                api.check_object(name, object).unwrap_or_else(|fault| panic!("{}: {fault}", event["type"]));
+            }
+        }
+        let types = events.iter().rev().filter_map(|event| event["type"].as_str());
+        types.filter(|kind| kind.starts_with(prefix)).map(str::to_owned).collect()
+    }
+
+    /// A paid session: its payment intent.
+    pub fn bought(&self, form: &str) -> String {
+        let id = self.buy("");
+        assert_eq!(self.pay(&id, form).status, 303, "{form}");
+        self.session(&id)["payment_intent"].as_str().expect("an id").to_owned()
     }
 
     pub fn buy(&self, more: &str) -> String {

@@ -1,0 +1,155 @@
+//! What becomes of disputes: opened as a chargeback or an inquiry, answered, escalated, closed. A chargeback withdraws
+//! the funds, a won one brings them back; an inquiry moves none. Source: Stripe, "How disputes work".
+
+use serde_json::{Value, json};
+
+use super::collect::change_charge;
+use super::refusal::Refusal;
+use super::resource::change;
+use super::shape::{DISPUTE, filled, integer, text};
+use super::state::State;
+
+const FEE: i64 = 1_500;
+const TIME_TO_RESPOND: i64 = 9 * 24 * 60 * 60;
+
+/// How a dispute begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The bank takes the money back.
+    Chargeback,
+    /// The bank asks, and takes nothing.
+    Inquiry,
+}
+
+/// How a chargeback ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The money comes back: all of it when `None`, else so much.
+    Won(Option<i64>),
+    /// It stays away.
+    Lost,
+}
+
+/// Opens a dispute about all of a charge that has not been refunded. Answers its id.
+pub fn open(state: &mut State, charge: &str, kind: Kind) -> Result<String, Refusal> {
+    let charge = state.charges.get(charge).cloned().ok_or_else(|| Refusal::not_found("charge", charge, "charge"))?;
+    let amount = integer(&charge, "amount") - integer(&charge, "amount_refunded");
+    if charge["status"] != "succeeded" || charge["disputed"] == true || amount <= 0 {
+        let message = "Only a charge that has succeeded, is not disputed and not refunded can be disputed.";
+        return Err(Refusal::invalid(message).status(409));
+    }
+    let is_inquiry = kind == Kind::Inquiry;
+    let (id, now) = (state.new_id("du_1", 24), state.now());
+    let card = json!({
+        "brand": "visa", "case_type": if is_inquiry { "inquiry" } else { "chargeback" }, "network_reason_code": "10.4",
+    });
+    let mut dispute = filled(
+        DISPUTE,
+        json!({
+            "id": id, "amount": amount, "charge": charge["id"], "created": now, "currency": charge["currency"],
+            "payment_intent": charge["payment_intent"], "is_charge_refundable": is_inquiry,
+            "payment_method_details": { "type": "card", "card": card },
+            "status": if is_inquiry { "warning_needs_response" } else { "needs_response" },
+        }),
+    );
+    dispute["evidence_details"]["due_by"] = json!(now + TIME_TO_RESPOND);
+    if !is_inquiry {
+        move_funds(state, &mut dispute, -amount, FEE);
+    }
+    state.disputes.put(&id, dispute.clone());
+    state.emit("charge.dispute.created", dispute.clone());
+    change_charge(state, text(&charge, "id"), "charge.updated", json!({ "disputed": true, "dispute": id }));
+    if !is_inquiry {
+        state.emit("charge.dispute.funds_withdrawn", dispute);
+    }
+    Ok(id)
+}
+
+/// The bank turns an inquiry into a chargeback.
+pub fn escalate(state: &mut State, id: &str) -> Result<(), Refusal> {
+    let mut dispute = under_way(state, id)?;
+    if !is_inquiry(&dispute) {
+        return Err(Refusal::invalid("Only an inquiry can be escalated, and this is a chargeback already.").status(409));
+    }
+    let amount = integer(&dispute, "amount");
+    let previous = change(&mut dispute, json!({ "status": "needs_response", "is_charge_refundable": false }));
+    dispute["payment_method_details"]["card"]["case_type"] = json!("chargeback");
+    move_funds(state, &mut dispute, -amount, FEE);
+    state.disputes.put(id, dispute.clone());
+    state.emit_change("charge.dispute.updated", dispute.clone(), previous);
+    state.emit("charge.dispute.funds_withdrawn", dispute);
+    Ok(())
+}
+
+/// Ends a dispute: a chargeback in this way, an inquiry without anything happening.
+pub fn close(state: &mut State, id: &str, ending: Ending) -> Result<(), Refusal> {
+    let mut dispute = under_way(state, id)?;
+    let status = match ending {
+        _ if is_inquiry(&dispute) => "warning_closed",
+        Ending::Won(_) => "won",
+        Ending::Lost => "lost",
+    };
+    let previous = change(&mut dispute, json!({ "status": status }));
+    if let (Ending::Won(part), "won") = (ending, status) {
+        let amount = part.unwrap_or_else(|| integer(&dispute, "amount"));
+        if !(1..=integer(&dispute, "amount")).contains(&amount) {
+            let message = "The amount that comes back is from 1 to the disputed amount, in the minor unit.";
+            return Err(Refusal::invalid(message).param("amount"));
+        }
+        move_funds(state, &mut dispute, amount, 0);
+        state.emit("charge.dispute.funds_reinstated", dispute.clone());
+    }
+    state.disputes.put(id, dispute.clone());
+    state.emit_change("charge.dispute.closed", dispute, previous);
+    Ok(())
+}
+
+/// Sends the seller's evidence to the bank. Stripe's words for tests decide at once: `winning_evidence` and
+/// `losing_evidence`.
+pub fn submit(state: &mut State, id: &str) -> Result<(), Refusal> {
+    let mut dispute = under_way(state, id)?;
+    let status = if is_inquiry(&dispute) { "warning_under_review" } else { "under_review" };
+    let previous = change(&mut dispute, json!({ "status": status }));
+    dispute["evidence_details"]["has_evidence"] = json!(true);
+    dispute["evidence_details"]["submission_count"] = json!(1);
+    let word = text(&dispute["evidence"], "uncategorized_text").to_owned();
+    state.disputes.put(id, dispute.clone());
+    state.emit_change("charge.dispute.updated", dispute, previous);
+    match word.as_str() {
+        "winning_evidence" => close(state, id, Ending::Won(None)),
+        "losing_evidence" => close(state, id, Ending::Lost),
+        _ => Ok(()),
+    }
+}
+
+fn is_inquiry(dispute: &Value) -> bool {
+    text(dispute, "status").starts_with("warning_")
+}
+
+fn under_way(state: &State, id: &str) -> Result<Value, Refusal> {
+    let dispute = state.disputes.get(id).cloned().ok_or_else(|| Refusal::not_found("dispute", id, "dispute"))?;
+    match text(&dispute, "status") {
+        "won" | "lost" | "warning_closed" => {
+            Err(Refusal::invalid("This dispute is already closed.").code("dispute_already_closed"))
+        }
+        _ => Ok(dispute),
+    }
+}
+
+fn move_funds(state: &mut State, dispute: &mut Value, amount: i64, fee: i64) {
+    let (id, now) = (state.new_id("txn_1", 24), state.now());
+    let category = if amount < 0 { "dispute" } else { "dispute_reversal" };
+    let fees = json!([{
+        "amount": fee, "application": null, "currency": dispute["currency"], "description": "Dispute fee",
+        "type": "stripe_fee",
+    }]);
+    let transaction = json!({
+        "id": id, "object": "balance_transaction", "amount": amount, "available_on": now, "balance_type": "payments",
+        "created": now, "currency": dispute["currency"], "description": format!("Chargeback for {}", text(dispute, "charge")),
+        "exchange_rate": null, "fee": fee, "fee_details": if fee > 0 { fees } else { json!([]) }, "net": amount - fee,
+        "reporting_category": category, "source": dispute["id"], "status": "pending", "type": "adjustment",
+    });
+    if let Some(transactions) = dispute["balance_transactions"].as_array_mut() {
+        transactions.push(transaction);
+    }
+}

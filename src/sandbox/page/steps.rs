@@ -1,0 +1,113 @@
+//! Steps that people and banks take at Stripe, as forms on the control page. Done, each answers `303` to `/`.
+//!
+//! | route | fields | what it does |
+//! | --- | --- | --- |
+//! | `POST /control/charges/{ch_… or pi_…}/dispute` | `kind`: `chargeback` (default) or `inquiry` | the payer disputes it |
+//! | `POST /control/charges/{ch_… or pi_…}/refund` | `amount` (all that is left) | the seller refunds it on Stripe's dashboard |
+//! | `POST /control/disputes/{du_…}/won` | `amount` (all) | the seller wins; so much comes back |
+//! | `POST /control/disputes/{du_…}/lost`, `…/close`, `…/escalate` | | lost; an inquiry closed; an inquiry becomes a chargeback |
+//! | `POST /control/refunds/{re_…}/fail`, `…/settle`, `…/require-action`, `…/cancel` | | what becomes of a refund |
+//! | `POST /control/payment_intents/{pi_…}/authenticate` | | the payer authenticates |
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde_json::json;
+
+use super::control::act;
+use crate::sandbox::dispute::{self, Ending, Kind};
+use crate::sandbox::form::Form;
+use crate::sandbox::refund::{self, Wish};
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::resource::payment_intents;
+use crate::sandbox::shape::text;
+use crate::sandbox::state::{Shared, State as Store};
+
+/// `POST /control/charges/{charge}/{step}`.
+pub async fn charge(
+    shared: State<Arc<Shared>>,
+    Path((id, step)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    act(shared, &headers, body, |state, form| {
+        let id = charge_of(state, &id);
+        match (step.as_str(), form.filled("kind").unwrap_or("chargeback")) {
+            ("dispute", "chargeback") => dispute::open(state, &id, Kind::Chargeback).map(drop),
+            ("dispute", "inquiry") => dispute::open(state, &id, Kind::Inquiry).map(drop),
+            ("dispute", other) => {
+                Err(Refusal::invalid(format!("`{other}` is not a kind: use `chargeback` or `inquiry`.")))
+            }
+            ("refund", _) => {
+                let fields = json!({ "reason": "requested_by_customer" });
+                refund::make(state, &id, Wish { amount: amount(form)?, fields }).map(drop)
+            }
+            (other, _) => Err(unknown(other)),
+        }
+    })
+    .await
+}
+
+/// `POST /control/disputes/{dispute}/{step}`.
+pub async fn dispute(
+    shared: State<Arc<Shared>>,
+    Path((id, step)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    act(shared, &headers, body, |state, form| match step.as_str() {
+        "won" => dispute::close(state, &id, Ending::Won(amount(form)?)),
+        "lost" | "close" => dispute::close(state, &id, Ending::Lost),
+        "escalate" => dispute::escalate(state, &id),
+        other => Err(unknown(other)),
+    })
+    .await
+}
+
+/// `POST /control/refunds/{refund}/{step}`.
+pub async fn refund(
+    shared: State<Arc<Shared>>,
+    Path((id, step)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    act(shared, &headers, body, |state, _| match step.as_str() {
+        "fail" => refund::fail(state, &id),
+        "settle" => refund::settle(state, &id),
+        "require-action" => refund::require_action(state, &id),
+        "cancel" => refund::cancel(state, &id),
+        other => Err(unknown(other)),
+    })
+    .await
+}
+
+/// `POST /control/payment_intents/{intent}/authenticate`.
+pub async fn authenticate(
+    shared: State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    act(shared, &headers, body, |state, _| payment_intents::authenticate(state, &id)).await
+}
+
+/// The charge itself, or the last one of a payment intent.
+fn charge_of(state: &Store, id: &str) -> String {
+    match state.payment_intents.get(id) {
+        Some(intent) => text(intent, "latest_charge").to_owned(),
+        None => id.to_owned(),
+    }
+}
+
+fn amount(form: &Form) -> Result<Option<i64>, Refusal> {
+    let Some(text) = form.filled("amount") else { return Ok(None) };
+    let message = "`amount` is a whole number in the currency's minor unit, such as 500 for $5.00.";
+    text.parse().map(Some).map_err(|_| Refusal::invalid(message).param("amount"))
+}
+
+fn unknown(step: &str) -> Refusal {
+    Refusal::invalid(format!("There is no step `{step}`.")).status(404)
+}
