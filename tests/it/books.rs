@@ -11,8 +11,8 @@ use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources};
 use till::error::Result;
 use till::id::UserId;
-use till::ledger::{self, Account, Kind, Payment, Posting, Refusal, Reversal, Spend, Units};
-use till::store::payments;
+use till::ledger::{self, Account, Kind, Posting, Refusal, Reversal, Spend, Units};
+use till::store::payments::{self, Payment};
 use till::store::{Tx, entries, users};
 use till::usecase::expire::expire;
 use till::usecase::grant::{Grant, grant};
@@ -29,12 +29,17 @@ struct Books {
     now: Timestamp,
     /// What each account's moves add up to, kept without the ledger; expiries apart.
     sums: [i64; ACCOUNTS],
-    /// What was paid for, by account: the lot, what it gave and what was taken of it.
-    payments: [Vec<Payment>; ACCOUNTS],
-    /// Their references.
-    references: [Vec<String>; ACCOUNTS],
+    /// What was paid for, by account.
+    payments: [Vec<Bought>; ACCOUNTS],
     moves: usize,
     folder: Folder,
+}
+
+/// A payment: Stripe's id of it, and what it gave and lost.
+#[derive(Clone)]
+struct Bought {
+    reference: String,
+    payment: ledger::Payment,
 }
 
 #[derive(Clone, Debug)]
@@ -48,28 +53,6 @@ enum Move {
     Expire,
 }
 
-/// A pack's payment of $9.
-fn paid(reference: &str, account: i64, gave: i64) -> payments::Payment {
-    payments::Payment {
-        reference: reference.to_owned(),
-        account,
-        kind: "pack".to_owned(),
-        gave,
-        taken: 0,
-        amount: 900,
-        currency: "usd".to_owned(),
-        offer: "topup_100".to_owned(),
-        out_of_band: false,
-        session: None,
-        payment_intent: Some(reference.to_owned()),
-        charge: None,
-        invoice: None,
-        refund_stated: 0,
-        reversals: 0,
-        paid_at: START,
-    }
-}
-
 impl Books {
     fn open() -> Books {
         let folder = Folder::new();
@@ -77,8 +60,8 @@ impl Books {
         let sources = Sources::from_variables([("SPRITE_DATABASE", database.to_str().unwrap())]);
         let config = till::config::load(&sources, Need::Nothing).unwrap().config;
         let app = App::open(config, Clock::manual(START)).unwrap();
-        let (payments, references) = (std::array::from_fn(|_| vec![]), std::array::from_fn(|_| vec![]));
-        let books = Books { app, now: START, sums: [0; ACCOUNTS], payments, references, moves: 0, folder };
+        let books =
+            Books { app, now: START, sums: [0; ACCOUNTS], payments: std::array::from_fn(|_| vec![]), moves: 0, folder };
         for number in 0..ACCOUNTS {
             let id = UserId::new(&user(number)).unwrap();
             books.app.store.write(move |tx| users::put(tx, &id, None, None, START)).unwrap();
@@ -95,7 +78,7 @@ impl Books {
                 self.grant(whose, units, expires_at, key);
             }
             Move::Correct { units } => self.grant(whose, -units, None, key),
-            Move::Buy { units } => self.buy(whose, units, key),
+            Move::Buy { units } => self.buy(whose, units, &key),
             Move::Spend { units } => {
                 let spend = Spend { units: Units::new(units).unwrap(), reason: format!("spend_{key}"), note: None };
                 match self.post(whose, None, move |account, now| ledger::spend(account, spend.clone(), now)) {
@@ -120,48 +103,52 @@ impl Books {
         self.sums[whose] += units;
     }
 
-    fn buy(&mut self, whose: usize, units: i64, key: String) {
+    fn buy(&mut self, whose: usize, units: i64, key: &str) {
         let reference = format!("pi_{key}");
         let reason = format!("topup_{reference}");
         let units = Units::new(units).unwrap();
         let credit = ledger::Credit { kind: Kind::Topup, units, reason, note: None, expires_at: None };
-        let sold = Some((reference, true));
-        let posting = self.post(whose, sold, move |account, now| ledger::credit(account, credit.clone(), now)).unwrap();
-        self.payments[whose].push(Payment { lots: vec![posting.entry.seq], gave: units.count(), taken: 0 });
-        self.references[whose].push(format!("pi_{key}"));
+        let payment = ledger::Payment { lots: vec![], gave: units.count(), taken: 0 };
+        let mut bought = Bought { reference, payment };
+        let decide = move |account: &Account, now| ledger::credit(account, credit.clone(), now);
+        let posting = self.post(whose, Some(bought.clone()), decide).unwrap();
+        bought.payment.lots.push(posting.entry.seq);
+        self.payments[whose].push(bought);
         self.sums[whose] += units.count();
     }
 
     fn reverse(&mut self, whose: usize, payment: usize, take: i64, key: &str) {
         let Some(before) = self.payments[whose].get(payment).cloned() else { return };
-        let take = take.min(before.gave);
-        if take == before.taken {
+        let take = take.min(before.payment.gave);
+        if take == before.payment.taken {
             return;
         }
-        let (reason, reference) = (format!("refund_{key}"), self.references[whose][payment].clone());
-        let of = before.clone();
-        let reversed = self.post(whose, Some((reference.clone(), false)), move |account, now| {
+        let reason = format!("refund_{key}");
+        let mut after = before.clone();
+        after.payment.taken = take;
+        let paid = before.payment.clone();
+        let reversed = self.post(whose, Some(after.clone()), move |account, now| {
             let reversal = Reversal { kind: Kind::Refund, take, reason: reason.clone(), note: None };
-            ledger::reverse(account, &of, reversal, now).map(Option::unwrap)
+            ledger::reverse(account, &paid, reversal, now).map(Option::unwrap)
         });
         reversed.unwrap();
-        self.app.store.write(move |tx| payments::moved(tx, &reference, before.gave, take, 1)).unwrap();
-        self.sums[whose] += before.taken - take;
-        self.payments[whose][payment].taken = take;
+        self.payments[whose][payment] = after;
+        self.sums[whose] += before.payment.taken - take;
     }
 
-    /// One movement, as a use case makes it: what is over expires first, in the same transaction. `payment` is what the
-    /// movement is of, and whether it is new.
+    /// One movement, as a use case makes it: what is over expires first, and the payment that it concerns is kept as it
+    /// is afterwards, in the same transaction.
     fn post(
         &self,
         whose: usize,
-        payment: Option<(String, bool)>,
+        bought: Option<Bought>,
         decide: impl Fn(&Account, Timestamp) -> std::result::Result<Posting, Refusal> + Send + 'static,
     ) -> std::result::Result<Posting, Refusal> {
         let now = self.now;
         let store = move |tx: &mut dyn Tx| -> Result<std::result::Result<Posting, Refusal>> {
             let number = users::by_id(tx, &user(whose))?.account;
-            let mut account = entries::load(tx, number, payment.as_ref().map(|(reference, _)| reference.as_str()))?;
+            let reference = bought.as_ref().map(|bought| bought.reference.as_str());
+            let mut account = entries::load(tx, number, reference)?;
             while let Some(posting) = ledger::expire(&account, now) {
                 let posting = posting.unwrap();
                 assert!(entries::post(tx, &account, &posting, None)?);
@@ -171,12 +158,11 @@ impl Books {
                 Ok(posting) => posting,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let sold = payment.as_ref().filter(|(_, is_new)| *is_new).map(|(reference, _)| reference.as_str());
-            if let Some(reference) = sold {
-                assert!(payments::add(tx, &paid(reference, number, posting.entry.delta))?);
+            if let Some(bought) = &bought {
+                keep(tx, number, bought)?;
             }
-            assert!(entries::post(tx, &account, &posting, sold)?);
-            assert!(!entries::post(tx, &account, &posting, sold)?, "the same reason twice");
+            assert!(entries::post(tx, &account, &posting, reference)?);
+            assert!(!entries::post(tx, &account, &posting, reference)?, "the same reason twice");
             Ok(Ok(posting))
         };
         self.app.store.write(store).unwrap()
@@ -210,6 +196,32 @@ impl Books {
         let entries: i64 = found.values().map(|row| row[3]).sum();
         assert_eq!((proof.accounts, i64::try_from(proof.entries).unwrap()), (found.len() as u64, entries));
     }
+}
+
+/// Stores a payment, new or changed.
+fn keep(tx: &mut dyn Tx, account: i64, bought: &Bought) -> Result<()> {
+    let new = Payment {
+        reference: bought.reference.clone(),
+        account,
+        kind: "pack".into(),
+        gave: bought.payment.gave,
+        taken: 0,
+        amount: 900,
+        currency: "usd".into(),
+        offer: "topup_100".into(),
+        out_of_band: false,
+        session: None,
+        payment_intent: Some(bought.reference.clone()),
+        charge: None,
+        invoice: None,
+        refund_stated: 0,
+        reversals: 0,
+        paid_at: START,
+    };
+    if !payments::add(tx, &new)? {
+        payments::moved(tx, &bought.reference, bought.payment.gave, bought.payment.taken, 1)?;
+    }
+    Ok(())
 }
 
 fn user(number: usize) -> String {

@@ -156,8 +156,10 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
     }
     tampered.check("UPDATE lots SET held = 1 WHERE remaining > 0");
     tampered.check("UPDATE lots SET remaining = 0");
+    tampered.check("UPDATE lots SET payment = NULL");
+    tampered.check("UPDATE lots SET payment = 'pi_x' WHERE account = 2");
     tampered.check("UPDATE payments SET gave = gave + 1");
-    tampered.check("UPDATE payments SET taken = CASE WHEN taken = 0 THEN 1 ELSE 0 END");
+    tampered.check("UPDATE payments SET taken = gave - taken");
     tampered.check("INSERT INTO users (account, id, created_at) VALUES (9, 'x', 0)");
     tampered.books.check();
 }

@@ -76,7 +76,7 @@ fn check(make: impl Fn(&Path), expected: &[&str]) {
 #[test]
 fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
     let run = |path: &Path, script: &str| rusqlite::Connection::open(path).unwrap().execute_batch(script).unwrap();
-    check(|path| fs::write(path, "Dear diary,\n".repeat(100)).unwrap(), &["cannot", "not a database"]);
+    check(|path| fs::write(path, "Dear diary,\n".repeat(100)).unwrap(), &["cannot be used", "not a database"]);
     check(|path| run(path, "CREATE TABLE songs (a INTEGER)"), &["another program's database", "songs"]);
     check(|path| run(path, "PRAGMA application_id = 7; CREATE TABLE schema_version (a)"), &["another program's"]);
     check(

@@ -134,19 +134,19 @@ fn writes_share_commits_each_stands_alone_and_too_many_are_told_so_at_once() {
 
 #[test]
 fn a_write_that_breaks_the_commit_of_all_answers_for_itself() {
-    // Found only when the transaction ends: a lot whose payment is missing.
+    // Found only when the transaction ends: a lot whose payment there is not.
     fn break_it(tx: &mut dyn Tx) -> Result<()> {
         let entry = "INSERT INTO entries (account, seq, kind, delta, balance_after, reason, created_at, previous)
-            VALUES (1, 99, 'topup', 1, 1, 'topup_pi_1', 0, zeroblob(32))";
+            VALUES (1, 1, 'topup', 5, 5, 'topup_pi_lost', 0, zeroblob(32))";
         let lot = "INSERT INTO lots (account, seq, units, remaining, held, expired, payment)
-            VALUES (1, 99, 1, 1, 0, 0, 'pi_1')";
-        tx.execute(entry, &[]).map_err(Error::from)?;
-        tx.execute(lot, &[]).map(drop).map_err(Error::from)
+            VALUES (1, 1, 5, 5, 0, 0, 'pi_lost')";
+        [entry, lot].into_iter().try_for_each(|sql| tx.execute(sql, &[]).map(drop).map_err(Error::from))
     }
     // Until they have met in one transaction: then the commit fails twice, of all and of the one alone.
     eventually("writes that meet", || {
         let Books { store, folder: _folder } = Books::open();
         let store = Arc::new(store);
+        store.write(|tx| add_user(tx, 100)).unwrap();
         let runs = Arc::new(AtomicUsize::new(0));
         let holder = Holder::begin(&store);
         let (ready, all_ready) = channel();
@@ -171,7 +171,7 @@ fn a_write_that_breaks_the_commit_of_all_answers_for_itself() {
                 _ => answer.unwrap(),
             }
         }
-        assert_eq!(count_users(&store), 7);
+        assert_eq!(count_users(&store), 8);
         let failures = store.figures().commit_failures.get();
         (failures == 2 && runs.load(Ordering::SeqCst) > 8).then_some(())
     });

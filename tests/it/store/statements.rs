@@ -95,6 +95,7 @@ const EACH: &[Row] = &[
     ("users::balance_of", |tx| users::balance_of(tx, 1).map(drop)),
     ("customers::current", |tx| customers::current(tx, 1, "cust_1", "", NOW).map(drop)),
     ("customers::link", |tx| customers::link(tx, &customer(), "cus_1", NOW)),
+    ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
     ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
     ("orders::add", |tx| orders::add(tx, &order())),
@@ -107,31 +108,31 @@ const EACH: &[Row] = &[
     ("orders::by_session", |tx| orders::by_session(tx, "cs_1").map(drop)),
     ("orders::by_id", |tx| orders::by_id(tx, "ord_1").map(drop)),
     ("orders::pending", |tx| orders::pending(tx, 1).map(drop)),
-    ("entries::post", post),
     ("payments::add", |tx| payments::add(tx, &payment()).map(drop)),
+    ("entries::post", post),
     ("payments::find", |tx| payments::find(tx, "cs_1").map(drop)),
     ("payments::learn", |tx| payments::learn(tx, "pi_1", None, Some("ch_1"))),
-    ("payments::moved", |tx| payments::moved(tx, "pi_1", 100, 0, 0)),
     ("payments::lots_of", |tx| payments::lots_of(tx, "pi_1").map(drop)),
     ("payments::link_invoice", |tx| payments::link_invoice(tx, "pi_1", "in_1")),
     ("payments::invoice_of", |tx| payments::invoice_of(tx, "pi_1").map(drop)),
-    ("payments::state_refunded", |tx| payments::state_refunded(tx, "pi_1", 100)),
-    ("payments::put_refund", |tx| payments::put_refund(tx, "re_1", "pi_1", 100, 1)),
+    ("payments::state_refunded", |tx| payments::state_refunded(tx, "pi_1", 1)),
+    ("payments::put_refund", |tx| payments::put_refund(tx, "re_1", "pi_1", 1, 1)),
+    ("payments::put_refund again", |tx| payments::put_refund(tx, "re_1", "pi_1", 1, 2)),
     ("payments::refunded", |tx| payments::refunded(tx, &payment()).map(drop)),
     ("payments::put_dispute", |tx| payments::put_dispute(tx, "pi_1", &dispute(), NOW).map(drop)),
     ("payments::withheld", |tx| payments::withheld(tx, "pi_1").map(drop)),
-    ("payments::plan_allotment", |tx| payments::plan_allotment(tx, "pi_1", 1, NOW, 100).map(drop)),
+    ("payments::moved", |tx| payments::moved(tx, "pi_1", 100, 1, 1)),
+    ("payments::plan_allotment", |tx| payments::plan_allotment(tx, "pi_1", 1, NOW, 5).map(drop)),
     ("payments::due_allotments", |tx| payments::due_allotments(tx, NOW, 10).map(drop)),
     ("payments::postpone", |tx| payments::postpone(tx, "pi_1", 1, NOW)),
     ("payments::allotted", |tx| payments::allotted(tx, "pi_1", 1, NOW).map(drop)),
-    ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
-    ("subscriptions::put", |tx| subscriptions::put(tx, &subscription(), true, NOW).map(drop)),
+    ("subscriptions::put", |tx| subscriptions::put(tx, &subscription(), false, NOW).map(drop)),
     ("subscriptions::put again", |tx| subscriptions::put(tx, &subscription(), true, NOW).map(drop)),
     ("subscriptions::find", |tx| subscriptions::find(tx, "sub_1").map(drop)),
     ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
     ("subscriptions::unsure", |tx| subscriptions::unsure(tx, 10).map(drop)),
-    ("cursors::advance", |tx| cursors::advance(tx, "events", NOW, NOW)),
-    ("cursors::position", |tx| cursors::position(tx, "events").map(drop)),
+    ("cursors::position", |tx| cursors::position(tx, "a").map(drop)),
+    ("cursors::advance", |tx| cursors::advance(tx, "a", NOW, NOW)),
     ("entries::by_reason", |tx| entries::by_reason(tx, 1, "grant_1").map(drop)),
     ("entries::newest", |tx| entries::newest(tx, 1, 10, 10).map(drop)),
     ("entries::after", |tx| entries::after(tx, 0, 0, 10).map(drop)),
@@ -144,6 +145,7 @@ const EACH: &[Row] = &[
     ("entries::payments_without_entries", |tx| entries::payments_without_entries(tx, 1).map(drop)),
     ("inbox::add", |tx| inbox::add(tx, &event(), &waiting()).map(drop)),
     ("inbox::decide", |tx| inbox::decide(tx, "evt_1", &waiting(), NOW)),
+    ("inbox::assign", |tx| inbox::assign(tx, "evt_1", 1, Some("starter"))),
     ("inbox::by_id", |tx| inbox::by_id(tx, "evt_1").map(drop)),
     ("inbox::waiting_for", |tx| inbox::waiting_for(tx, "cs_1", 10).map(drop)),
     ("inbox::to_retry", |tx| inbox::to_retry(tx, NOW, 10).map(drop)),
@@ -207,7 +209,7 @@ fn post(tx: &mut dyn Tx) -> Result<()> {
         note: Some("a gift".into()),
         expires_at: Some(NOW),
     };
-    assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), None)?);
+    assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), Some("pi_1"))?);
     Ok(())
 }
 
@@ -240,6 +242,7 @@ fn order() -> Order {
     }
 }
 
+/// For the entry that [`post`] makes.
 fn payment() -> Payment {
     Payment {
         reference: "pi_1".into(),
@@ -262,7 +265,7 @@ fn payment() -> Payment {
 }
 
 fn dispute() -> DisputeState<'static> {
-    DisputeState { id: "du_1", disputed: 900, withheld: 900, state: 1, moves: 1 }
+    DisputeState { id: "dp_1", disputed: 900, withheld: 900, state: 1, moves: 1 }
 }
 
 fn subscription() -> Subscription {
@@ -271,7 +274,7 @@ fn subscription() -> Subscription {
         account: 1,
         status: "active".into(),
         offer: "starter".into(),
-        period_end: Some(NOW),
+        period_end: None,
         ends_at: None,
         ended_at: None,
         as_of: NOW,

@@ -7,7 +7,9 @@ use super::{Books, add_user};
 const STORY: &str = "
     INSERT INTO entries (account, seq, kind, delta, balance_after, reason, created_at, previous)
         VALUES (1, 1, 'grant', 100, 100, 'grant_1', 0, zeroblob(32));
-    INSERT INTO lots (account, seq, units, remaining, held, expired) VALUES (1, 1, 100, 100, 0, 0);
+    INSERT INTO payments (reference, account, kind, gave, taken, amount, currency, offer, out_of_band, refund_stated,
+            reversals, paid_at) VALUES ('pi_1', 1, 'pack', 100, 0, 900, 'usd', 'topup_100', 0, 0, 0, 0);
+    INSERT INTO lots (account, seq, units, remaining, held, expired, payment) VALUES (1, 1, 100, 100, 0, 0, 'pi_1');
     UPDATE accounts SET remaining = 100, credited = 100, entries = 1 WHERE account = 1;";
 
 fn books() -> (Books, rusqlite::Connection) {
@@ -62,14 +64,15 @@ fn entries_are_never_changed_or_removed() {
     check(&outside, "DROP TABLE entries", "FOREIGN KEY");
 }
 
+fn entry(values: &str) -> String {
+    format!(
+        "INSERT INTO entries (account, seq, kind, delta, balance_after, reason, created_at, previous) VALUES ({values})"
+    )
+}
+
 #[test]
-fn no_row_breaks_a_rule_of_its_table() {
+fn no_entry_breaks_a_rule_of_its_table() {
     let (_books, outside) = books();
-    let entry = |values: &str| {
-        format!(
-            "INSERT INTO entries (account, seq, kind, delta, balance_after, reason, created_at, previous) VALUES ({values})"
-        )
-    };
     let taken = "UNIQUE constraint failed";
     let check_failed = "CHECK constraint failed";
     for (values, expected) in [
@@ -92,10 +95,21 @@ fn no_row_breaks_a_rule_of_its_table() {
     ] {
         check(&outside, &entry(values), expected);
     }
-    // A Stripe id belongs to one user only; a key of the caller's to each.
+}
+
+#[test]
+fn a_stripe_id_belongs_to_one_user_and_a_callers_key_to_each() {
+    let (_books, outside) = books();
+    let taken = "UNIQUE constraint failed";
     outside.execute_batch(&entry("1, 2, 'topup', 5, 105, 'topup_pi_1', 0, zeroblob(32)")).unwrap();
     check(&outside, &entry("2, 1, 'topup', 5, 5, 'topup_pi_1', 0, zeroblob(32)"), taken);
     outside.execute_batch(&entry("2, 1, 'grant', 5, 5, 'grant_1', 0, zeroblob(32)")).unwrap();
+}
+
+#[test]
+fn no_other_row_breaks_a_rule_of_its_table() {
+    let (_books, outside) = books();
+    let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
     for (sql, expected) in [
         ("UPDATE accounts SET remaining = 1000000000000001", check_failed),
         ("UPDATE accounts SET remaining = -1000000000000001", check_failed),
@@ -111,28 +125,14 @@ fn no_row_breaks_a_rule_of_its_table() {
         ("INSERT INTO users (account, id, created_at) VALUES (3, 'user_0', 0)", taken),
         ("DELETE FROM users WHERE account = 1", "FOREIGN KEY"),
         ("DELETE FROM accounts WHERE account = 1", "FOREIGN KEY"),
-    ] {
-        check(&outside, sql, expected);
-    }
-}
-
-#[test]
-fn no_payment_and_no_event_breaks_a_rule_of_its_table() {
-    let (_books, outside) = books();
-    let check_failed = "CHECK constraint failed";
-    for (sql, expected) in [
-        (
-            "INSERT INTO payments (reference, account, kind, gave, taken, amount, currency, offer, out_of_band,
-                refund_stated, reversals, paid_at)
-                VALUES ('pi_1', 1, 'pack', 100, 101, 900, 'usd', 'topup_100', 0, 0, 0, 0)",
-            check_failed,
-        ),
-        (
-            "INSERT INTO payments (reference, account, kind, gave, taken, amount, currency, offer, out_of_band,
-                refund_stated, reversals, paid_at)
-                VALUES ('pi_1', 99, 'pack', 100, 0, 900, 'usd', 'topup_100', 0, 0, 0, 0)",
-            "FOREIGN KEY",
-        ),
+        ("UPDATE payments SET taken = 101", check_failed),
+        ("UPDATE payments SET gave = -1", check_failed),
+        ("UPDATE payments SET kind = 'gift'", check_failed),
+        ("UPDATE lots SET payment = 'pi_9'", "FOREIGN KEY"),
+        ("INSERT INTO allotments (reference, month, due_at, units) VALUES ('pi_9', 1, 0, 5)", "FOREIGN KEY"),
+        ("INSERT INTO allotments (reference, month, due_at, units) VALUES ('pi_1', 1, 0, 0)", check_failed),
+        ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_9', 1, 0)", "FOREIGN KEY"),
+        ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_1', 1, 3)", check_failed),
         (
             "INSERT INTO events (id, kind, livemode, body, created_at, received_at, status, detail, attempts, decided_at)
                 VALUES ('evt_1', 'x', 0, '{}', 0, 0, 'waiting', '', 1, 0)",
