@@ -40,7 +40,7 @@ impl Worker {
                     round = (round + 1) % ROUNDS_TO_CLEAN_UP;
                     if comparison.is_some_and(|due| due.left().is_zero()) {
                         // Objects are swept once in many comparisons: events tell nearly everything.
-                        let sweep = comparisons % COMPARISONS_TO_SWEEP == 0;
+                        let sweep = comparisons.is_multiple_of(COMPARISONS_TO_SWEEP);
                         report("compare_with_stripe", compare(&app, sweep));
                         comparisons = comparisons.wrapping_add(1);
                         comparison = app.config.reconcile_interval.map(Deadline::after);

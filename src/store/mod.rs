@@ -55,10 +55,15 @@ impl Store {
     /// Opens (or makes) the database at `path` and brings its schema up to date in one transaction. A schema newer
     /// than this program's is refused.
     pub fn open(path: &Path, clock: &Clock) -> std::result::Result<Store, Fault> {
-        let mut connection = sqlite::Connection::open(path)?;
-        schema::bring_up_to_date(&mut connection, clock.now())?;
-        let readers = sqlite::Readers::open(path)?;
-        Ok(Store { writer: writer::Writer::start(connection)?, readers, path: path.to_owned() })
+        let cannot = |fault: Fault| {
+            let (heals, what) = (fault.is_retryable(), format!("the database {} cannot be used", path.display()));
+            let told = Fault::new(what, fault);
+            if heals { told.retryable() } else { told }
+        };
+        let mut connection = sqlite::Connection::open(path).map_err(cannot)?;
+        schema::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
+        let readers = sqlite::Readers::open(path).map_err(cannot)?;
+        Ok(Store { readers, writer: writer::Writer::start(connection)?, path: path.to_owned() })
     }
 
     /// Runs `work` in a write transaction and answers once it is durable. `work` may run more than once, alone or in

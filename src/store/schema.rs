@@ -18,7 +18,7 @@ const STEPS: &[&str] = &[];
 /// program, is left as it is; one that is up to date is not written to, so that it opens beside whoever writes.
 pub(super) fn bring_up_to_date(connection: &mut Connection, now: Timestamp) -> std::result::Result<(), Fault> {
     if connection.is_marked_by_another()? {
-        return Err(Fault::bare(format!("this is another program's database: {ANOTHER_FILE}")));
+        return Err(Fault::bare(format!("it is another program's database: {ANOTHER_FILE}")));
     }
     let found = version(connection)?;
     refuse_newer(found, VERSION)?;
@@ -59,7 +59,7 @@ fn change(connection: &mut Connection, steps: &[&str], target: i64, now: Timesta
 fn refuse_newer(found: Option<i64>, target: i64) -> std::result::Result<(), Fault> {
     match found {
         Some(found) if found > target => Err(Fault::bare(format!(
-            "the database has schema {found}, this till knows schemas up to {target}: use the newer till, or restore a \
+            "it has schema {found}, this till knows schemas up to {target}: use the newer till, or restore a \
              backup made before it ran"
         ))),
         _ => Ok(()),
@@ -78,7 +78,7 @@ fn version(tx: &mut dyn Tx) -> std::result::Result<Option<i64>, Fault> {
     }
     if !tables.iter().any(|name| name == "schema_version") {
         return Err(Fault::bare(format!(
-            "this is another program's database (it has a table {}): {ANOTHER_FILE}",
+            "it is another program's database (it has a table {}): {ANOTHER_FILE}",
             tables[0]
         )));
     }

@@ -1,6 +1,7 @@
 //! SQLite, and the only file that names its driver. Connections are opened for durability: write-ahead log,
 //! `synchronous=FULL` (a commit is on the disk when it returns, "Pragma statements supported by SQLite"), foreign keys on.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -30,19 +31,24 @@ impl Connection {
     /// Opens the file, or makes an empty one. Nothing in it is changed yet: it may be another program's.
     pub(super) fn open(path: &Path) -> Outcome<Connection> {
         make_private(path)?;
-        let open = || -> rusqlite::Result<Connection> {
-            let flags =
-                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let cannot = |cause| fault("SQLite cannot open it", cause);
+        let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(cannot)?;
+        // What cannot be opened to write, SQLite opens to read, without a word.
+        if connection.is_readonly("main").map_err(cannot)? {
+            let needed = "till has to write to it, and to make files beside it, also for commands that only look";
+            return Err(Fault::bare(format!("it is read-only for this user, or on this disk: {needed}")));
+        }
+        let set_up = || -> rusqlite::Result<()> {
             connection.busy_timeout(BUSY)?;
             connection.set_prepared_statement_cache_capacity(128);
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             // Large checkpoints: each page is copied back once for many commits.
-            connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
-            Ok(Connection(connection))
+            connection.pragma_update(None, "wal_autocheckpoint", 4000)
         };
-        open().map_err(|cause| fault(&format!("cannot open the database {}", path.display()), cause))
+        set_up().map_err(cannot)?;
+        Ok(Connection(connection))
     }
 
     /// Whether another program has put its mark on the file.
@@ -52,7 +58,7 @@ impl Connection {
 
     /// Makes the file ours: our mark, and the write-ahead log.
     pub(super) fn claim(&self) -> Outcome<()> {
-        let cannot = |cause| fault("cannot prepare the database", cause);
+        let cannot = |cause| fault("it cannot be made ready", cause);
         if self.mark()? != APPLICATION_ID {
             self.0.pragma_update(None, "application_id", APPLICATION_ID).map_err(cannot)?;
         }
@@ -67,7 +73,7 @@ impl Connection {
 
     fn mark(&self) -> Outcome<i32> {
         let mark = self.0.pragma_query_value(None, "application_id", |row| row.get(0));
-        mark.map_err(|cause| fault("cannot read the database", cause))
+        mark.map_err(|cause| fault("it cannot be read", cause))
     }
 
     pub(super) fn begin(&self) -> Outcome<()> {
@@ -142,8 +148,9 @@ impl Tx for Connection {
 fn make_private(path: &Path) -> Outcome<()> {
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_made) => Ok(()),
-        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(cause) => Err(Fault::new(format!("cannot make the database {}", path.display()), cause)),
+        Err(_) if path.is_dir() => Err(Fault::bare("it is a folder: the path of a file was expected")),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(cause) => Err(Fault::new("it cannot be made", cause)),
     }
 }
 
@@ -164,7 +171,7 @@ impl Readers {
             .test_on_check_out(false)
             .connection_timeout(READER_WAIT)
             .build(manager);
-        Ok(Readers(build.map_err(|cause| Fault::new(format!("cannot read the database {}", path.display()), cause))?))
+        Ok(Readers(build.map_err(|cause| Fault::new("no connection to read with", cause))?))
     }
 
     pub(super) fn connection(&self) -> Outcome<Reader> {

@@ -19,6 +19,10 @@ pub(super) fn facts(app: &App, event: &Event, deadline: Deadline) -> Result<Fact
         },
     };
     Ok(answered.unwrap_or_else(|error| {
+        if error.is_missing() {
+            // That is an answer: there is nothing of it at Stripe.
+            return Facts::default();
+        }
         tracing::warn!(event = "stripe_not_answered", id = event.id, kind = event.kind, error = %error);
         Facts { unanswered: true, ..Facts::default() }
     }))

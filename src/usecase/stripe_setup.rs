@@ -73,7 +73,7 @@ fn endpoint(app: &App, dry_run: bool, setup: &mut Setup, deadline: Deadline) -> 
     match there {
         Some(endpoint) => {
             let gets = |kind: &&str| endpoint.enabled_events.iter().any(|event| event == kind || event == "*");
-            let is_whole = HANDLED.iter().all(|kind| gets(kind));
+            let is_whole = HANDLED.iter().all(gets);
             let step = match (is_whole, dry_run) {
                 (true, _) => format!("webhook endpoint: {} is there", endpoint.id),
                 (false, true) => format!("webhook endpoint: would add missing events to {}", endpoint.id),

@@ -5,8 +5,9 @@ use std::thread;
 use serde_json::{Value, json};
 use till::clock::rfc3339;
 
+use super::harness::client::Answer;
 use super::harness::webhook::now;
-use super::harness::{Answer, Shop, eventually};
+use super::harness::{Shop, eventually};
 
 const ALICE: &str = "/v1/users/alice/grants";
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Client, Shop};
+use super::harness::client::Answer;
+use super::harness::{Client, Shop};
 
 /// Addresses that nobody may be sent to when `https://app.example` and `http://localhost:3000` are allowed.
 pub const STRANGE_ADDRESSES: &[&str] = &[

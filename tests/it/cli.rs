@@ -72,7 +72,7 @@ fn each_exit_status_means_what_the_contract_says() {
         (&["--version"], 0, "till 0."),
         (&["serve", "--help"], 0, "SPRITE_STRIPE_SECRET_KEY"),
         (&[], 2, "Usage: till"),
-        (&["reconcile"], 2, "unrecognized subcommand"),
+        (&["sell"], 2, "unrecognized subcommand"),
         (&["user", "list", "--limit", "0"], 2, "1..=1000"),
         (&["event", "list", "--status", "lost"], 2, "applied, ignored, waiting, unmatched, failed"),
         (&["user", "list"], 1, "there is no database at ./till.db"),

@@ -150,6 +150,36 @@ fn an_order_that_costs_nothing_is_credited_under_the_sessions_id() {
     assert_eq!(shop.ledger("alice"), [(format!("topup_{session}"), 100, 100)]);
 }
 
+/// Who gets what when a session with these changes is paid, or why nobody can be told.
+fn gets(
+    shop: &Shop,
+    number: usize,
+    changes: &Value,
+    is_ordered: bool,
+    expected: std::result::Result<(i64, i64), &str>,
+) {
+    let before = [shop.remaining("alice"), shop.remaining("bob")];
+    let (session, _) = shop.checkout("alice", "topup_100");
+    let mut object = paid(shop, &session, changes.clone());
+    if !is_ordered {
+        object["id"] = json!(format!("cs_test_elsewhere_{number}"));
+    }
+    let event = event(COMPLETED, &object);
+    shop.webhook(&event).must(200);
+    let got = (shop.remaining("alice") - before[0], shop.remaining("bob") - before[1]);
+    let unmatched = shop.inbox(&["--status", "unmatched"]).into_iter().find(|row| row["id"] == event["id"]);
+    match (expected, unmatched) {
+        (Ok(units), None) => assert_eq!(got, units, "{changes}"),
+        (Err(why), Some(row)) => {
+            assert_eq!(got, (0, 0), "{changes}");
+            assert!(row["detail"].as_str().unwrap().contains(why), "{changes}: {row}");
+            let is_it = |line: &Value| line["event"] == "payment_unmatched" && line["object"] == object["id"];
+            shop.till.wait_for_log("payment_unmatched", is_it);
+        }
+        (expected, found) => panic!("{changes}: {expected:?} was expected, and unmatched is {found:?}"),
+    }
+}
+
 /// Who gets what without an order of ours, or with facts that somebody has changed.
 #[test]
 fn the_order_decides_then_metadata_then_customer_and_price() {
@@ -211,26 +241,7 @@ fn the_order_decides_then_metadata_then_customer_and_price() {
         ),
     ];
     for (number, (changes, is_ordered, expected)) in rows.into_iter().enumerate() {
-        let before = [shop.remaining("alice"), shop.remaining("bob")];
-        let (session, _) = shop.checkout("alice", "topup_100");
-        let mut object = paid(&shop, &session, changes.clone());
-        if !is_ordered {
-            object["id"] = json!(format!("cs_test_elsewhere_{number}"));
-        }
-        let event = event(COMPLETED, &object);
-        shop.webhook(&event).must(200);
-        let got = (shop.remaining("alice") - before[0], shop.remaining("bob") - before[1]);
-        let unmatched = shop.inbox(&["--status", "unmatched"]).into_iter().find(|row| row["id"] == event["id"]);
-        match (expected, unmatched) {
-            (Ok(units), None) => assert_eq!(got, units, "{changes}"),
-            (Err(why), Some(row)) => {
-                assert_eq!(got, (0, 0), "{changes}");
-                assert!(row["detail"].as_str().unwrap().contains(why), "{changes}: {row}");
-                let is_it = |line: &Value| line["event"] == "payment_unmatched" && line["object"] == object["id"];
-                shop.till.wait_for_log("payment_unmatched", is_it);
-            }
-            (expected, found) => panic!("{changes}: {expected:?} was expected, and unmatched is {found:?}"),
-        }
+        gets(&shop, number, &changes, is_ordered, expected);
     }
     shop.verify_books();
 }

@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use super::harness::{Answer, Client, Shop};
+use super::harness::client::Answer;
+use super::harness::{Client, Shop};
 use super::wire;
 
 /// A problem as RFC 9457 has it, with our code; its detail.

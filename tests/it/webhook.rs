@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use till::clock::Timestamp;
 use ureq::http::HeaderValue;
 
+use super::harness::Shop;
+use super::harness::client::Answer;
 use super::harness::shop::WEBHOOK_SECRET;
 use super::harness::webhook::{event, now, signature};
-use super::harness::{Answer, Shop};
 
 const MIB: usize = 1024 * 1024;
 

@@ -144,6 +144,9 @@ pub const HANDLED: [&str; 23] = [
 pub fn event(tx: &mut dyn Tx, context: &Context<'_>, event: &Event) -> Result<Settled> {
     let unreadable = |cause| Error::from(Fault::new(format!("the object of {} cannot be read", event.kind), cause));
     let object = &event.object;
+    if !HANDLED.contains(&event.kind.as_str()) {
+        return Ok(Settled::ignored(format!("{} changes nothing here", event.kind)));
+    }
     match event.kind.as_str() {
         "checkout.session.async_payment_failed" => {
             session(tx, context, &CheckoutSession::read(object).map_err(unreadable)?, Moment::AsyncFailed)

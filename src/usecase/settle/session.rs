@@ -2,7 +2,7 @@
 //! waits for its invoice.
 
 use super::reversal::{self, Cause};
-use super::{Context, Settled, books};
+use super::{Context, STRIPE, Settled, books};
 use crate::catalog::{Expiry, Offer};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
@@ -99,6 +99,7 @@ fn paid(tx: &mut dyn Tx, context: &Context<'_>, session: &CheckoutSession, order
     };
     let bought = match bought {
         Ok(bought) => bought,
+        Err(why) if context.facts.unanswered => return Ok(Settled::waiting(STRIPE, why)),
         Err(why) => return Ok(Settled::unmatched(&session.id, why)),
     };
     let Some(units) = Units::new(bought.units) else {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::{HeaderMap, Request};
@@ -42,15 +43,13 @@ impl Client {
 
     /// Anybody, with these headers in every request.
     pub fn new(origin: &str, headers: &[(&str, &str)]) -> Client {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .timeout_global(Some(PATIENCE));
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let agent = config.build().new_agent();
-        Client { agent, origin: origin.to_owned(), headers, cookies: Mutex::default() }
+        Client { agent: agent(PATIENCE), origin: origin.to_owned(), headers, cookies: Mutex::default() }
+    }
+
+    /// The same client, which gives up earlier.
+    pub fn waiting_at_most(self, patience: Duration) -> Client {
+        Client { agent: agent(patience), ..self }
     }
 
     /// `GET`; an absolute URL may lead to another origin, which gets no cookies.
@@ -168,6 +167,16 @@ impl Answer {
         let inputs = form.split("</form>").next().unwrap().split("<input").skip(1);
         inputs.filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value")?))).collect()
     }
+}
+
+fn agent(patience: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .timeout_global(Some(patience));
+    config.build().new_agent()
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {

@@ -13,7 +13,7 @@ pub mod wait;
 pub mod webhook;
 
 pub use chromium::Chromium;
-pub use client::Client;
+pub use client::{Answer, Client};
 pub use folder::Folder;
 pub use left_out::left_out;
 pub use process::Till;
