@@ -87,7 +87,7 @@ impl Shop {
 
     /// Where the books are.
     pub fn database(&self) -> PathBuf {
-        self.folder.path("till.db")
+        PathBuf::from(&self.variables["SPRITE_DATABASE"])
     }
 
     /// `till ARGUMENTS` beside the running appliance, on the same books.
