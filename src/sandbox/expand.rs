@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::billing::collection;
 use super::refusal::Refusal;
 use super::shape::text;
 use super::state::State;
@@ -33,12 +34,7 @@ fn walk(state: &State, value: &mut Value, names: &[&str]) -> Result<(), String> 
     if let Value::Array(items) = value {
         return items.iter_mut().try_for_each(|item| walk(state, item, names));
     }
-    if value["object"] == "charge" && *name == "refunds" && value.get("refunds").is_none() {
-        value["refunds"] = refunds(state, text(value, "id"));
-    }
-    if value["object"] == "checkout.session" && *name == "line_items" && value.get("line_items").is_none() {
-        value["line_items"] = line_items(state, text(value, "id"));
-    }
+    include(state, value, name);
     match value.get_mut(*name) {
         Some(Value::Null) => Ok(()),
         Some(Value::String(id)) => {
@@ -47,8 +43,34 @@ fn walk(state: &State, value: &mut Value, names: &[&str]) -> Result<(), String> 
             value[*name] = object;
             Ok(())
         }
+        Some(Value::Array(items)) if items.iter().any(Value::is_string) => {
+            for item in items {
+                if let Some(mut object) = item.as_str().and_then(|id| lookup(state, name, id)) {
+                    walk(state, &mut object, rest)?;
+                    *item = object;
+                }
+            }
+            Ok(())
+        }
         Some(inner @ (Value::Object(_) | Value::Array(_))) => walk(state, inner, rest),
         _ => Err((*name).to_owned()),
+    }
+}
+
+/// Adds what Stripe leaves out of an object unless somebody expands it.
+fn include(state: &State, value: &mut Value, name: &str) {
+    if value["object"] == "charge" && name == "refunds" && value.get("refunds").is_none() {
+        value["refunds"] = refunds(state, text(value, "id"));
+    }
+    if value["object"] == "invoice" && name == "payments" && value.get("payments").is_none() {
+        let invoice = state.invoices.get(text(value, "id"));
+        value["payments"] = invoice.map(|invoice| collection::payments(state, invoice)).unwrap_or_default();
+    }
+    if value["object"] == "invoice" && name == "confirmation_secret" {
+        value["confirmation_secret"] = confirmation_secret(state, text(value, "id"));
+    }
+    if value["object"] == "checkout.session" && name == "line_items" && value.get("line_items").is_none() {
+        value["line_items"] = line_items(state, text(value, "id"));
     }
 }
 
@@ -62,6 +84,8 @@ fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
         "payment_intent" => &state.payment_intents,
         "charge" | "latest_charge" => &state.charges,
         "payment_method" | "default_payment_method" => &state.payment_methods,
+        "subscription" => return state.subscriptions.get(id).map(|row| row.object.clone()),
+        "invoice" | "latest_invoice" => return state.invoices.get(id).map(|row| row.object.clone()),
         "dispute" => &state.disputes,
         "discounts" => &state.discounts,
         "test_clock" => &state.test_clocks,
@@ -82,4 +106,13 @@ fn refunds(state: &State, charge: &str) -> Value {
     let shown = &rows[..rows.len().min(10)];
     let url = format!("/v1/charges/{charge}/refunds");
     json!({ "object": "list", "data": shown, "has_more": rows.len() > shown.len(), "url": url })
+}
+
+/// What a browser confirms the payment of an invoice with.
+fn confirmation_secret(state: &State, invoice: &str) -> Value {
+    let payment = state.invoice_payments.newest().find(|row| row["invoice"] == invoice);
+    let intent = payment.and_then(|row| state.payment_intents.get(text(&row["payment"], "payment_intent")));
+    intent
+        .map(|intent| json!({ "client_secret": intent["client_secret"], "type": "payment_intent" }))
+        .unwrap_or_default()
 }

@@ -4,11 +4,13 @@
 
 use serde_json::{Value, json};
 
+use super::billing::lifecycle::{self, FirstPayment, Start};
+use super::billing::line::Pending;
 use super::card::Card;
 use super::collect::{self, Outcome, Presence};
 use super::refusal::Refusal;
 use super::resource::checkout_create::details;
-use super::resource::checkout_sessions::Session;
+use super::resource::checkout_sessions::{Session, Trial};
 use super::resource::{customers, payment_methods, promotion_codes};
 use super::shape::{integer, text};
 use super::state::State;
@@ -53,7 +55,7 @@ pub fn apply_promotion(state: &mut State, id: &str, code: &str) -> Result<(), Re
 pub fn pay(state: &mut State, id: &str, payer: &Payer, method: &Method) -> Result<(), Refusal> {
     let session = open(state, id)?;
     if session.object["mode"] == "subscription" {
-        return Err(Refusal::not_built("subscriptions yet. Nothing was charged"));
+        return subscribe(state, id, payer, method);
     }
     meet(state, id, payer, &session);
     if integer(&session.object, "amount_total") == 0 {
@@ -73,6 +75,82 @@ pub fn pay(state: &mut State, id: &str, payer: &Payer, method: &Method) -> Resul
         Err(refusal) => return Err(refusal.saying("Your card was declined. Try another card.")),
     }
     Ok(())
+}
+
+/// Pays a session that is for a subscription. Subscription and invoice are made only once the card has paid; a trial
+/// needs no payment, and no card either where the session says so.
+fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &Method) -> Result<(), Refusal> {
+    let session = open(state, id)?;
+    let card = match method {
+        Method::Card(card) => Some(card),
+        Method::BankDebit if needs_card(&session) => {
+            return Err(Refusal::invalid("A subscription is paid by card here. Pay by card.").param("method"));
+        }
+        Method::BankDebit => None,
+    };
+    meet(state, id, payer, &session);
+    let customer =
+        state.sessions.get(id).map(|session| text(&session.object, "customer").to_owned()).unwrap_or_default();
+    state.live_by(&customer);
+    let mut fields = session.plan.clone();
+    if let Some(card) = card {
+        let method = payment_methods::add_card(state, card);
+        let method = payment_methods::attach(state, &method, &customer)
+            .map_err(|refusal| refusal.saying("Your card was declined. Try another card."))?;
+        super::resource::change(&mut fields, json!({ "default_payment_method": method["id"] }));
+    }
+    let wish = order(state, &session, customer, payer, fields);
+    let subscription = lifecycle::start(state, wish).map_err(|refusal| match refusal.status {
+        402 if refusal.message().contains("authenticate") => unauthenticated(),
+        _ => refusal.saying("Your card was declined. Try another card."),
+    });
+    state.leave_clock();
+    let subscription = subscription?;
+    let invoice = state.subscriptions.get(&subscription).map(|row| row.object["latest_invoice"].clone());
+    let fields = json!({ "subscription": subscription, "invoice": invoice });
+    if let Some(session) = state.sessions.get_mut(id) {
+        super::resource::change(&mut session.object, fields);
+    }
+    let is_paid = integer(&session.object, "amount_total") > 0;
+    complete(state, id, if is_paid { "paid" } else { "no_payment_required" });
+    Ok(())
+}
+
+/// Whether a card must be given: always, unless nothing is due and the session asks for one only if needed.
+pub fn needs_card(session: &Session) -> bool {
+    let is_lenient = session.object["payment_method_collection"] == "if_required";
+    integer(&session.object, "amount_total") > 0 || session.object["mode"] == "subscription" && !is_lenient
+}
+
+fn order(state: &State, session: &Session, customer: String, payer: &Payer, fields: Value) -> Start {
+    let now = state.now();
+    let is_plan = |item: &&Value| !item["price"]["recurring"].is_null();
+    let (plans, once): (Vec<&Value>, Vec<&Value>) = session.items.iter().partition(is_plan);
+    let plan = |item: &Value| (item["price"].clone(), integer(item, "quantity"), json!({}));
+    let purchase = |item: &Value| Pending {
+        amount: integer(item, "amount_subtotal"),
+        currency: text(item, "currency").to_owned(),
+        description: text(item, "description").to_owned(),
+        price: item["price"].clone(),
+        quantity: integer(item, "quantity"),
+        period: (now, now),
+        item: None,
+        metadata: json!({}),
+    };
+    let promotion = session.object["discounts"][0]["promotion_code"].clone();
+    Start {
+        customer,
+        items: plans.into_iter().map(plan).collect(),
+        purchases: once.into_iter().map(purchase).collect(),
+        trial_end: session.trial.map(|trial| match trial {
+            Trial::Lasts(seconds) => now + seconds,
+            Trial::Until(end) => end,
+        }),
+        coupon: session.coupon.clone().map(|coupon| (coupon, promotion)),
+        payment: FirstPayment::OrNothing,
+        presence: presence(payer),
+        fields,
+    }
 }
 
 fn presence(payer: &Payer) -> Presence {
@@ -154,7 +232,8 @@ fn meet(state: &mut State, id: &str, payer: &Payer, session: &Session) {
     let email = payer.email.as_ref().map_or_else(|| known["email"].clone(), |email| json!(email));
     let name = payer.name.as_ref().map_or_else(|| known["name"].clone(), |name| json!(name));
     let mut customer = session.object["customer"].clone();
-    if customer.is_null() && session.object["customer_creation"] == "always" {
+    let wants_customer = session.object["customer_creation"] == "always" || session.object["mode"] == "subscription";
+    if customer.is_null() && wants_customer {
         let fields = json!({ "email": email, "name": name });
         customer = customers::add(state, fields)["id"].take();
     }

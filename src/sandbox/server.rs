@@ -86,6 +86,8 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/control/disputes/{dispute}/{step}", post(steps::dispute))
         .route("/control/refunds/{refund}/{step}", post(steps::refund))
         .route("/control/payment_intents/{intent}/authenticate", post(steps::authenticate))
+        .route("/control/clock/advance", post(steps::advance))
+        .route("/control/retries/{ending}", post(steps::retries))
         .route("/control/faults", post(control::set_fault))
         .route("/control/faults/clear", post(control::clear_faults))
         .route("/sandbox.css", get(stylesheet))

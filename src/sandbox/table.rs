@@ -43,6 +43,11 @@ impl<T> Table<T> {
         self.places.get(id).and_then(|place| self.rows.get_mut(place)).map(|(_, row)| row)
     }
 
+    /// All rows, to be changed.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.rows.values_mut().map(|(_, row)| row)
+    }
+
     /// Takes the row out.
     pub fn remove(&mut self, id: &str) -> Option<T> {
         self.places.remove(id).and_then(|place| self.rows.remove(&place)).map(|(_, row)| row)

@@ -98,7 +98,11 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
 fn refuse_second(app: &App, user: &User) -> Result<()> {
     match app.store.read(|tx| subscriptions::live_of(tx, user.account))?.is_empty() {
         true => Ok(()),
-        false => Err(Refused::AlreadySubscribed { portal_url: portal::open(app, user)? }.into()),
+        // Where Stripe opens no portal, the dashboard says how the subscription stands.
+        false => {
+            let portal_url = portal::open(app, user).unwrap_or_else(|_| app.url("/dashboard"));
+            Err(Refused::AlreadySubscribed { portal_url }.into())
+        }
     }
 }
 

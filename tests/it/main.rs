@@ -25,6 +25,7 @@ mod inbox;
 mod openapi;
 mod orders;
 mod pages;
+mod plans;
 mod presses;
 mod problems;
 mod purchase;

@@ -2,6 +2,8 @@
 //! description, where that is on this machine.
 
 mod calls;
+mod plans;
+mod prorations;
 mod reversals;
 mod world;
 
@@ -123,13 +125,6 @@ fn a_session_ends_free_settled_failed_or_expired() {
     }
     world.receiver.wait_for("checkout.session.expired", 3);
 
-    let plan = world.ok(
-        "POST",
-        "/v1/checkout/sessions",
-        "mode=subscription&line_items[0][price]=price_month&line_items[0][quantity]=1&success_url=https://shop.test/",
-    );
-    let answer = world.pay(plan["id"].as_str().expect("id"), "card=4242424242424242");
-    assert!(answer.status == 400 && answer.text.contains("does not start subscriptions yet"), "{}", answer.text);
     assert_eq!(world.page("GET", "/c/pay/cs_no", "").status, 404);
 }
 
@@ -212,10 +207,8 @@ fn webhooks_come_twice_late_out_of_order_or_not_at_all() {
     ["lost", "g"].iter().for_each(|name| drop(add(name)));
     let seen = order(&world.receiver.wait_for(kind, 7), kind);
     assert!(seen.contains(&json!("g")) && !seen.contains(&json!("lost")), "{seen:?}");
-    // `g` may still be among them: it has come, and its confirmation is on the way back.
-    let failed = world.ok("GET", "/v1/events", "type=customer.created&delivery_success=false")["data"].clone();
-    let is_lost = |event: &&Value| event["data"]["object"]["name"] == "lost";
-    let lost = failed.as_array().and_then(|events| events.iter().find(is_lost)).expect("the lost event");
+    let lost = world.ok("GET", "/v1/events", "type=customer.created&delivery_success=false")["data"][0].clone();
+    assert_eq!(lost["data"]["object"]["name"], "lost");
     world.press(&format!("events/{}/resend", lost["id"].as_str().expect("id")), "times=2");
     let letters = world.receiver.wait_for(kind, 9);
     assert_eq!(order(&letters[7..], kind), ["lost", "lost"]);

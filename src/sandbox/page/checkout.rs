@@ -116,12 +116,12 @@ fn act(state: &mut state::State, id: &str, form: &Form) -> Result<Option<String>
 }
 
 fn is_free(session: &Session) -> bool {
-    integer(&session.object, "amount_total") == 0 && session.object["mode"] == "payment"
+    !payment::needs_card(session)
 }
 
 fn takes_debit(session: &Session) -> bool {
     let types = session.object["payment_method_types"].as_array();
-    types.is_some_and(|types| types.iter().any(|kind| kind == "us_bank_account"))
+    session.object["mode"] == "payment" && types.is_some_and(|types| types.iter().any(|kind| kind == "us_bank_account"))
 }
 
 /// The success URL with the session's id in it, as it goes into a header.

@@ -8,6 +8,8 @@
 //! | `POST /control/disputes/{du_…}/lost`, `…/close`, `…/escalate` | | lost; an inquiry closed; an inquiry becomes a chargeback |
 //! | `POST /control/refunds/{re_…}/fail`, `…/settle`, `…/require-action`, `…/cancel` | | what becomes of a refund |
 //! | `POST /control/payment_intents/{pi_…}/authenticate` | | the payer authenticates |
+//! | `POST /control/clock/advance` | `by`: `hour`, `day`, `week`, `month`, `year`; `times` (1, at most 36); or `to`, in whole seconds | puts the stand-in's own clock ahead; what is due on the way is done in its order. A month or a year lands two hours later, when the drafts of that day's renewals have become final |
+//! | `POST /control/retries/{cancel, unpaid or past_due}` | | what becomes of a subscription whose last retry fails |
 
 use std::sync::Arc;
 
@@ -18,13 +20,19 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::control::act;
+use crate::clock::Timestamp;
+use crate::sandbox::agenda;
+use crate::sandbox::billing::calendar::months_after;
 use crate::sandbox::dispute::{self, Ending, Kind};
 use crate::sandbox::form::Form;
 use crate::sandbox::refund::{self, Wish};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::resource::payment_intents;
 use crate::sandbox::shape::text;
-use crate::sandbox::state::{Shared, State as Store};
+use crate::sandbox::state::{AfterRetries, Shared, State as Store};
+
+const HOUR: i64 = 60 * 60;
+const FARTHEST: i64 = 3 * 366 * 24 * HOUR;
 
 /// `POST /control/charges/{charge}/{step}`.
 pub async fn charge(
@@ -92,6 +100,52 @@ pub async fn authenticate(
     body: Body,
 ) -> Response {
     act(shared, &headers, body, |state, _| payment_intents::authenticate(state, &id)).await
+}
+
+/// `POST /control/clock/advance`.
+pub async fn advance(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    act(shared, &headers, body, |state, form| {
+        let now = state.own_time().seconds();
+        let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
+        let Some(times) = times.filter(|times| (1..=36_i64).contains(times)) else {
+            return Err(Refusal::invalid("`times` is a whole number from 1 to 36.").param("times"));
+        };
+        let to = match (form.filled("by"), form.integer("to")) {
+            (None, Some(to)) if (now..=now.saturating_add(FARTHEST)).contains(&to) => to,
+            (Some("hour"), _) => now + times * HOUR,
+            (Some("day"), _) => now + times * 24 * HOUR,
+            (Some("week"), _) => now + times * 7 * 24 * HOUR,
+            (Some("month"), _) => months_after(now, times) + 2 * HOUR,
+            (Some("year"), _) => months_after(now, times.min(3) * 12) + 2 * HOUR,
+            _ => {
+                let message = "Say by how much: `by` is hour, day, week, month or year; or say until when: `to` is a time \
+                               in whole seconds, at most three years ahead.";
+                return Err(Refusal::invalid(message).param("by"));
+            }
+        };
+        agenda::put_ahead(state, Timestamp::from_seconds(to));
+        Ok(())
+    })
+    .await
+}
+
+/// `POST /control/retries/{ending}`.
+pub async fn retries(
+    shared: State<Arc<Shared>>,
+    Path(ending): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    act(shared, &headers, body, |state, _| {
+        state.after_retries = match ending.as_str() {
+            "cancel" => AfterRetries::Cancel,
+            "unpaid" => AfterRetries::Unpaid,
+            "past_due" => AfterRetries::PastDue,
+            other => return Err(unknown(other)),
+        };
+        Ok(())
+    })
+    .await
 }
 
 /// The charge itself, or the last one of a payment intent.

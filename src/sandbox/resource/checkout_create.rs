@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::checkout_plan::{plan_fields, trial};
 use super::checkout_sessions::Session;
 use super::prices::{checked_amount, checked_currency, recurring};
 use super::{customers, metadata, products, texts};
@@ -49,6 +50,13 @@ pub const RULES: &[&[Rule]] = &[&[
     text("payment_intent_data.statement_descriptor_suffix"),
     map("subscription_data.metadata"),
     text("subscription_data.description"),
+    integer("subscription_data.trial_period_days"),
+    integer("subscription_data.trial_end"),
+    one_of(
+        "subscription_data.trial_settings.end_behavior.missing_payment_method",
+        &["cancel", "create_invoice", "pause"],
+    ),
+    one_of("payment_method_collection", &["always", "if_required"]),
     one_of("payment_method_types.#", METHODS),
     one_of("ui_mode", &["hosted_page"]),
     one_of("submit_type", &["auto", "book", "donate", "pay"]),
@@ -92,7 +100,6 @@ pub const NOT_BUILT: &[&str] = &[
     "payment_intent_data.shipping",
     "payment_intent_data.transfer_data",
     "payment_intent_data.transfer_group",
-    "payment_method_collection",
     "payment_method_configuration",
     "payment_method_data",
     "payment_method_options",
@@ -113,9 +120,6 @@ pub const NOT_BUILT: &[&str] = &[
     "subscription_data.pending_invoice_item_interval",
     "subscription_data.proration_behavior",
     "subscription_data.transfer_data",
-    "subscription_data.trial_end",
-    "subscription_data.trial_period_days",
-    "subscription_data.trial_settings",
     "tax_id_collection",
     "wallet_options",
 ];
@@ -133,7 +137,15 @@ pub fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let fields = fields(call, &id, &mode, &items, customer, expires_at);
     let mut intent = intent_fields(&call.form);
     intent["metadata"] = metadata(&json!({}), &call.form, "payment_intent_data.metadata");
-    let mut session = Session { object: filled(CHECKOUT_SESSION, fields), items, coupon, intent, failed_at: None };
+    let mut session = Session {
+        object: filled(CHECKOUT_SESSION, fields),
+        items,
+        coupon,
+        intent,
+        plan: plan_fields(&call.form),
+        trial: trial(call)?,
+        failed_at: None,
+    };
     session.object["discounts"] = discounts;
     session.total();
     let total = number(&session.object, "amount_total");
@@ -289,7 +301,8 @@ fn price_made_here(call: &mut Call<'_>, path: &str) -> Result<Value, Refusal> {
     ))
 }
 
-fn discount(call: &Call<'_>) -> Result<(Option<Value>, Value), Refusal> {
+/// The coupon of `discounts[0]`, and the session's `discounts`.
+pub fn discount(call: &Call<'_>) -> Result<(Option<Value>, Value), Refusal> {
     let paths = call.form.items("discounts");
     let Some(path) = paths.first() else { return Ok((None, json!([]))) };
     if paths.len() > 1 {
@@ -344,7 +357,7 @@ fn fields(call: &Call<'_>, id: &str, mode: &str, items: &[Value], customer: Opti
         fields["customer_creation"] = json!("if_required");
     }
     if mode == "subscription" {
-        fields["payment_method_collection"] = json!("always");
+        fields["payment_method_collection"] = json!(form.text("payment_method_collection").unwrap_or("always"));
         fields["invoice_creation"] = Value::Null;
     }
     let more = json!({

@@ -9,7 +9,7 @@ use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, map, one_of, text};
 use crate::sandbox::payment;
 use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape;
+use crate::sandbox::shape::{self, integer};
 
 const FILTERS: &[Rule] = &[
     text("customer"),
@@ -53,6 +53,15 @@ pub const ROUTES: &[Route] = &[
     Route { method: "POST", path: "/v1/checkout/sessions/{}/expire", rules: &[], not_built: &[], handler: expire },
 ];
 
+/// When a trial ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// So many seconds after the purchase.
+    Lasts(i64),
+    /// At this time.
+    Until(i64),
+}
+
 /// A session, and what Stripe keeps about it without showing it in the object.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -64,6 +73,10 @@ pub struct Session {
     pub coupon: Option<Value>,
     /// Fields that the payment intent is to have.
     pub intent: Value,
+    /// Fields that the subscription is to have.
+    pub plan: Value,
+    /// The subscription's trial.
+    pub trial: Option<Trial>,
     /// When its bank debit failed, in whole seconds.
     pub failed_at: Option<i64>,
 }
@@ -82,12 +95,16 @@ impl Session {
     /// Sums the line items up, with the discount taken off each.
     pub fn total(&mut self) {
         let currency = shape::text(&self.object, "currency").to_owned();
-        let amounts: Vec<i64> = self.items.iter().map(|item| shape::integer(item, "amount_subtotal")).collect();
+        // During a trial the plan costs nothing; what is bought once with it does.
+        let is_free = |item: &Value| self.trial.is_some() && !item["price"]["recurring"].is_null();
+        let cost = |item: &Value| integer(&item["price"], "unit_amount").saturating_mul(integer(item, "quantity"));
+        let amounts: Vec<i64> = self.items.iter().map(|item| if is_free(item) { 0 } else { cost(item) }).collect();
         let off = match &self.coupon {
             Some(coupon) => super::coupons::taken_off(coupon, &amounts, &currency),
             None => vec![0; amounts.len()],
         };
         for (item, (amount, off)) in self.items.iter_mut().zip(amounts.iter().zip(&off)) {
+            item["amount_subtotal"] = json!(amount);
             item["amount_discount"] = json!(off);
             item["amount_total"] = json!(amount - off);
         }

@@ -2,19 +2,27 @@
 //! further file, its table in `State`, and a line here.
 
 pub mod account;
+pub mod balance_transactions;
 pub mod charges;
 pub mod checkout_create;
+mod checkout_plan;
 pub mod checkout_sessions;
 pub mod coupons;
 pub mod customers;
 pub mod disputes;
 pub mod events;
+pub mod invoice_items;
+pub mod invoice_payments;
+pub mod invoice_preview;
+pub mod invoices;
 pub mod payment_intents;
 pub mod payment_methods;
 pub mod prices;
 pub mod products;
 pub mod promotion_codes;
 pub mod refunds;
+pub mod subscription_update;
+pub mod subscriptions;
 pub mod test_clocks;
 pub mod webhook_endpoints;
 
@@ -39,6 +47,11 @@ const ALL: &[&[Route]] = &[
     refunds::ROUTES,
     disputes::ROUTES,
     test_clocks::ROUTES,
+    subscriptions::ROUTES,
+    invoices::ROUTES,
+    invoice_items::ROUTES,
+    invoice_payments::ROUTES,
+    balance_transactions::ROUTES,
     events::ROUTES,
     webhook_endpoints::ROUTES,
 ];

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::prices::{checked_amount, checked_currency};
 use super::{change, customers, metadata, payment_methods, texts};
 use crate::sandbox::api::{Call, Route};
-use crate::sandbox::billing::invoice;
+use crate::sandbox::billing::collection;
 use crate::sandbox::collect::{self, Outcome, Presence};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text, url};
@@ -103,10 +103,10 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
     let method = payment_methods::named(state, method, "payment_method")?;
     let payer = method["billing_details"].clone();
     match collect::attempt(state, id, &method, &payer, presence) {
-        Ok(Outcome::Paid) => invoice::intent_paid(state, id),
+        Ok(Outcome::Paid) => collection::intent_paid(state, id),
         Ok(_) => {}
         Err(refusal) => {
-            invoice::intent_failed(state, id);
+            collection::intent_failed(state, id);
             return Err(refusal);
         }
     }

@@ -151,6 +151,46 @@ impl World {
         types.filter(|kind| kind.starts_with(prefix)).map(str::to_owned).collect()
     }
 
+    /// A subscription begun on the checkout page with this card; `more` is added to the session's parameters.
+    pub fn subscribed(&self, card: &str, more: &str) -> Value {
+        let id = self.plan_session(more);
+        assert_eq!(self.pay(&id, &format!("card={card}")).status, 303);
+        let subscription = self.session(&id)["subscription"].as_str().expect("a subscription").to_owned();
+        self.get(&format!("/v1/subscriptions/{subscription}"))
+    }
+
+    /// A session for the monthly price.
+    pub fn plan_session(&self, more: &str) -> String {
+        let form = format!(
+            "mode=subscription&line_items[0][price]=price_month&line_items[0][quantity]=1\
+             &success_url=https://shop.test/&allow_promotion_codes=true{more}"
+        );
+        self.ok("POST", "/v1/checkout/sessions", &form)["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A customer with a card, on a test clock when one is named.
+    pub fn customer(&self, card: &str, clock: Option<&str>) -> String {
+        let clock = clock.map(|clock| format!("&test_clock={clock}")).unwrap_or_default();
+        let id = self.ok("POST", "/v1/customers", &format!("email=a@example.org&payment_method={card}{clock}"));
+        let id = id["id"].as_str().expect("an id").to_owned();
+        let methods = self.get(&format!("/v1/customers/{id}/payment_methods"));
+        let method = methods["data"][0]["id"].as_str().expect("a card").to_owned();
+        self.ok("POST", &format!("/v1/customers/{id}"), &format!("invoice_settings[default_payment_method]={method}"));
+        id
+    }
+
+    /// Every invoice of a subscription, the oldest first: reason, status, total, amount due, amount paid.
+    pub fn invoices(&self, subscription: &str) -> Vec<String> {
+        let page = self.ok("GET", "/v1/invoices", &format!("subscription={subscription}&limit=100"));
+        let row = |row: &Value| {
+            let word = |field: &str| row[field].as_str().unwrap_or("-").to_owned();
+            let number = |field: &str| row[field].to_string();
+            [word("billing_reason"), word("status"), number("total"), number("amount_due"), number("amount_paid")]
+                .join(" ")
+        };
+        page["data"].as_array().expect("a list").iter().rev().map(row).collect()
+    }
+
     /// A paid session: its payment intent.
     pub fn bought(&self, form: &str) -> String {
         let id = self.buy("");

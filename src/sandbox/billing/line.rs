@@ -1,0 +1,164 @@
+//! What is billed: lines of invoices, and `invoiceitem`s, which wait for the next invoice. A line names its price in
+//! `pricing.price_details` and where it comes from in `parent`. Source: Stripe, API version 2025-03-31 and later.
+
+use serde_json::{Value, json};
+
+use super::calendar::day_in_words;
+use super::subscription::Subscription;
+use crate::sandbox::page::money;
+use crate::sandbox::shape::{integer, text};
+use crate::sandbox::state::State;
+
+/// What waits for the next invoice.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// In the minor unit; below zero it is credit.
+    pub amount: i64,
+    /// Three letters.
+    pub currency: String,
+    /// What the customer reads.
+    pub description: String,
+    /// The price, where there is one.
+    pub price: Value,
+    /// How many units of it.
+    pub quantity: i64,
+    /// From when to when.
+    pub period: (i64, i64),
+    /// The subscription and item that a proration belongs to; `None` for what was added by hand.
+    pub item: Option<(String, String)>,
+    /// The caller's metadata.
+    pub metadata: Value,
+}
+
+/// The line of an item for a whole period, or for its trial, which costs nothing.
+pub fn of_item(state: &mut State, object: &Value, item: &Value, period: (i64, i64), is_trial: bool) -> Value {
+    let (price, quantity) = (&item["price"], integer(item, "quantity"));
+    let unit = if is_trial { 0 } else { integer(price, "unit_amount") };
+    let amount = unit.saturating_mul(quantity);
+    let name = product_name(state, price);
+    let description = match is_trial {
+        true => format!("Trial period for {name}"),
+        false => {
+            let cost = money(unit, text(price, "currency"));
+            format!("{quantity} × {name} (at {cost} / {})", text(&price["recurring"], "interval"))
+        }
+    };
+    let parent = json!({
+        "invoice_item_details": null, "type": "subscription_item_details",
+        "subscription_item_details": {
+            "invoice_item": null, "proration": false, "proration_details": { "credited_items": null },
+            "subscription": object["id"], "subscription_item": item["id"],
+        },
+    });
+    let mut line = blank(state, amount, text(price, "currency"), &description, period, quantity);
+    line["parent"] = parent;
+    line["pricing"] = pricing(price, unit);
+    line["subscription"] = object["id"].clone();
+    line
+}
+
+/// The line of an invoice item.
+pub fn of_invoice_item(state: &mut State, item: &Value) -> Value {
+    let period = (integer(&item["period"], "start"), integer(&item["period"], "end"));
+    let quantity = integer(item, "quantity");
+    let description = text(item, "description").to_owned();
+    let mut line = blank(state, integer(item, "amount"), text(item, "currency"), &description, period, quantity);
+    let subscription = item["parent"]["subscription_details"]["subscription"].clone();
+    line["discountable"] = item["discountable"].clone();
+    line["metadata"] = item["metadata"].clone();
+    line["parent"] = json!({
+        "subscription_item_details": null, "type": "invoice_item_details",
+        "invoice_item_details": {
+            "invoice_item": item["id"], "proration": item["proration"],
+            "proration_details": { "credited_items": null }, "subscription": subscription,
+        },
+    });
+    line["pricing"] = item["pricing"].clone();
+    line["subscription"] = subscription;
+    line
+}
+
+/// The line of something that was never an invoice item: a one-time purchase, or a proration that is only planned.
+pub fn of_pending(state: &mut State, pending: &Pending) -> Value {
+    let item = invoice_item(state, "", pending);
+    of_invoice_item(state, &item)
+}
+
+/// Makes an `invoiceitem`, and keeps it unless the customer's name is empty.
+pub fn invoice_item(state: &mut State, customer: &str, pending: &Pending) -> Value {
+    let id = state.new_id("ii_1", 24);
+    let parent = pending.item.as_ref().map(|(subscription, item)| {
+        let details = json!({ "subscription": subscription, "subscription_item": item });
+        json!({ "quote_details": null, "type": "subscription_details", "subscription_details": details })
+    });
+    let unit = if pending.quantity == 0 { pending.amount } else { pending.amount / pending.quantity };
+    let pricing = if pending.price.is_null() { Value::Null } else { pricing(&pending.price, unit) };
+    let item = json!({
+        "id": id, "object": "invoiceitem", "amount": pending.amount, "currency": pending.currency, "customer": customer,
+        "customer_account": null, "date": state.now(), "description": pending.description,
+        "discountable": pending.item.is_none(), "discounts": [], "invoice": null, "livemode": false,
+        "metadata": pending.metadata, "net_amount": pending.amount, "parent": parent,
+        "period": { "start": pending.period.0, "end": pending.period.1 }, "pricing": pricing,
+        "proration": pending.item.is_some(), "quantity": pending.quantity, "tax_rates": [],
+        "test_clock": state.test_clock_of(customer),
+    });
+    if !customer.is_empty() {
+        state.invoice_items.put(&id, item.clone());
+        state.emit("invoiceitem.created", item.clone());
+    }
+    item
+}
+
+/// The invoice items that wait: of a customer, and of this subscription or of none.
+pub fn waiting(state: &State, customer: &str, subscription: Option<&str>) -> Vec<Value> {
+    let is_wanted = |item: &&Value| {
+        let own = item["parent"]["subscription_details"]["subscription"].as_str();
+        item["customer"] == customer && item["invoice"].is_null() && (own.is_none() || own == subscription)
+    };
+    state.invoice_items.oldest().filter(is_wanted).cloned().collect()
+}
+
+/// Notes that what waited is on an invoice now.
+pub fn mark_taken(state: &mut State, items: &[Value], invoice: &str) {
+    for item in items {
+        if let Some(kept) = state.invoice_items.get_mut(text(item, "id")) {
+            kept["invoice"] = json!(invoice);
+        }
+    }
+}
+
+/// What a proration's line says: unused time is credited, remaining time is charged.
+pub fn proration_words(state: &State, item: &Value, is_credit: bool, at: i64) -> String {
+    let (name, quantity) = (product_name(state, &item["price"]), integer(item, "quantity"));
+    let what = if quantity == 1 { name } else { format!("{quantity} × {name}") };
+    let kind = if is_credit { "Unused" } else { "Remaining" };
+    format!("{kind} time on {what} after {}", day_in_words(at))
+}
+
+/// The lines of all items of a subscription for a period.
+pub fn of_period(state: &mut State, subscription: &Subscription, period: (i64, i64), is_trial: bool) -> Vec<Value> {
+    let items = subscription.items().to_vec();
+    items.iter().map(|item| of_item(state, &subscription.object, item, period, is_trial)).collect()
+}
+
+fn product_name(state: &State, price: &Value) -> String {
+    let product = state.products.get(text(price, "product"));
+    product.map_or_else(|| "a product".to_owned(), |product| text(product, "name").to_owned())
+}
+
+fn pricing(price: &Value, unit: i64) -> Value {
+    json!({
+        "price_details": { "price": price["id"], "product": price["product"] }, "type": "price_details",
+        "unit_amount_decimal": unit.to_string(),
+    })
+}
+
+fn blank(state: &mut State, amount: i64, currency: &str, words: &str, period: (i64, i64), quantity: i64) -> Value {
+    json!({
+        "id": state.new_id("il_1", 24), "object": "line_item", "amount": amount, "currency": currency,
+        "description": words, "discount_amounts": [], "discountable": true, "discounts": [], "invoice": null,
+        "livemode": false, "metadata": {}, "parent": null, "period": { "start": period.0, "end": period.1 },
+        "pretax_credit_amounts": [], "pricing": null, "quantity": quantity, "quantity_decimal": quantity.to_string(),
+        "subscription": null, "subtotal": amount, "taxes": [],
+    })
+}

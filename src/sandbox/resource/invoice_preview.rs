@@ -1,0 +1,61 @@
+//! `POST /v1/invoices/create_preview`: what a subscription's next invoice would be, as things stand or with other prices
+//! and quantities.
+
+use serde_json::{Value, json};
+
+use super::subscription_update::item_changes;
+use crate::sandbox::api::Call;
+use crate::sandbox::billing::modify::{self, Change, Proration};
+use crate::sandbox::params::{Rule, boolean, integer, one_of, text};
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::shape;
+
+/// What the call takes.
+pub const RULES: &[&[Rule]] = &[&[
+    text("customer"),
+    text("subscription").required(),
+    text("subscription_details.items.#.id"),
+    text("subscription_details.items.#.price"),
+    integer("subscription_details.items.#.quantity"),
+    boolean("subscription_details.items.#.deleted"),
+    one_of("subscription_details.proration_behavior", &["always_invoice", "create_prorations", "none"]),
+    integer("subscription_details.proration_date"),
+]];
+
+/// What Stripe takes as well.
+pub const NOT_BUILT: &[&str] = &[
+    "automatic_tax",
+    "currency",
+    "customer_account",
+    "customer_details",
+    "discounts",
+    "invoice_items",
+    "issuer",
+    "on_behalf_of",
+    "preview_mode",
+    "schedule",
+    "schedule_details",
+    "subscription_details",
+];
+
+/// Answers the preview. It is kept nowhere.
+pub fn preview(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let id = call.form.text("subscription").unwrap_or_default().to_owned();
+    let customer = call.state.subscriptions.get(&id).map(|row| row.customer().to_owned());
+    call.state.live_by(&customer.unwrap_or_default());
+    let items = item_changes(call, "subscription_details.items")?;
+    let wish = Change {
+        items,
+        proration: Proration::read(call.form.text("subscription_details.proration_behavior")),
+        at: call.form.integer("subscription_details.proration_date"),
+        or_nothing: false,
+        from_now: false,
+        fields: json!({}),
+    };
+    let wish = Some(wish).filter(|wish| !wish.items.is_empty());
+    let mut invoice = modify::preview(call.state, &id, wish.as_ref())?;
+    let shown = format!("upcoming_{}", shape::text(&invoice.object, "id"));
+    invoice.object["id"] = json!(shown);
+    invoice.total();
+    Ok(invoice.object)
+}

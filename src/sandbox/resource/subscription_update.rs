@@ -1,0 +1,133 @@
+//! Changing a `subscription` through the API. Source: Stripe, "Update a subscription".
+
+use serde_json::{Value, json};
+
+use super::subscriptions::{found, method, price_at, quantity_at};
+use super::{change, metadata, texts};
+use crate::sandbox::api::Call;
+use crate::sandbox::billing::lifecycle;
+use crate::sandbox::billing::modify::{self, Change, ItemChange, Proration};
+use crate::sandbox::billing::subscription::Subscription;
+use crate::sandbox::params::{Rule, boolean, clearable, integer, one_of, text};
+use crate::sandbox::refusal::Refusal;
+
+/// What the call takes beside what starting one takes.
+pub const MORE: &[Rule] = &[
+    text("items.#.id"),
+    boolean("items.#.deleted"),
+    clearable("description"),
+    clearable("cancel_at"),
+    one_of("billing_cycle_anchor", &["now", "unchanged"]),
+    integer("proration_date"),
+    clearable("pause_collection"),
+    one_of("pause_collection.behavior", &["keep_as_draft", "mark_uncollectible", "void"]),
+    integer("pause_collection.resumes_at"),
+    text("cancellation_details.comment"),
+    text("cancellation_details.feedback"),
+];
+
+/// `POST /v1/subscriptions/{id}`.
+pub fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let row = found(call, call.id())?;
+    if row.has_ended() {
+        let message = "A canceled subscription can only update its cancellation_details and metadata.";
+        return Err(Refusal::invalid(message));
+    }
+    let id = call.id().to_owned();
+    call.state.live_by(row.customer());
+    let items = item_changes(call, "items")?;
+    let mut fields = fields(call, &row)?;
+    if let Some(method) = method(call, row.customer())? {
+        fields["default_payment_method"] = method["id"].clone();
+    }
+    if call.form.has("discounts") {
+        discount(call, &id)?;
+    }
+    let wish = Change {
+        items,
+        proration: Proration::read(call.form.text("proration_behavior")),
+        at: call.form.integer("proration_date"),
+        or_nothing: call.form.text("payment_behavior") == Some("error_if_incomplete"),
+        from_now: call.form.text("billing_cycle_anchor") == Some("now"),
+        fields,
+    };
+    modify::apply(call.state, &id, wish)?;
+    if call.form.text("trial_end") == Some("now") && row.status() == "trialing" {
+        lifecycle::end_trial(call.state, &id);
+    }
+    found(call, &id).map(|row| row.object)
+}
+
+/// The changes of items that the request has at `path`.
+pub fn item_changes(call: &Call<'_>, path: &str) -> Result<Vec<ItemChange>, Refusal> {
+    let change = |path: &String| {
+        let has_metadata = call.form.has(&format!("{path}.metadata"));
+        Ok(ItemChange {
+            id: call.form.text(&format!("{path}.id")).map(str::to_owned),
+            price: price_at(call, &format!("{path}.price"))?,
+            quantity: quantity_at(call, path)?,
+            metadata: has_metadata.then(|| metadata(&json!({}), &call.form, &format!("{path}.metadata"))),
+            is_deleted: call.form.flag(&format!("{path}.deleted")) == Some(true),
+        })
+    };
+    call.form.items(path).iter().map(change).collect()
+}
+
+/// The fields with which a subscription ends at its period's end, or goes on.
+pub fn ending(row: &Subscription, at_end: bool, now: i64) -> Value {
+    let mut details = row.object["cancellation_details"].clone();
+    details["reason"] = if at_end { json!("cancellation_requested") } else { Value::Null };
+    json!({
+        "cancel_at_period_end": at_end, "cancel_at": at_end.then(|| row.period().1), "canceled_at": at_end.then_some(now),
+        "cancellation_details": details,
+    })
+}
+
+fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
+    let (form, now) = (&call.form, call.state.now());
+    let mut fields = texts(form, &["description"]);
+    fields["metadata"] = metadata(&row.object["metadata"], form, "metadata");
+    if let Some(at_end) = form.flag("cancel_at_period_end") {
+        change(&mut fields, ending(row, at_end, now));
+    }
+    match form.text("cancel_at") {
+        None => {}
+        Some("") => drop(change(&mut fields, ending(row, false, now))),
+        Some(text) => {
+            let at: i64 = match text {
+                "max_period_end" | "min_period_end" => row.period().1,
+                text => text.parse().map_err(|_| Refusal::invalid("Invalid timestamp").param("cancel_at"))?,
+            };
+            if at <= now {
+                return Err(Refusal::invalid("Invalid timestamp: must be an integer Unix timestamp in the future")
+                    .param("cancel_at"));
+            }
+            change(&mut fields, ending(row, true, now));
+            change(&mut fields, json!({ "cancel_at": at, "cancel_at_period_end": false }));
+        }
+    }
+    if form.text("pause_collection") == Some("") {
+        fields["pause_collection"] = Value::Null;
+    } else if let Some(behavior) = form.text("pause_collection.behavior") {
+        let resumes_at = form.integer("pause_collection.resumes_at");
+        fields["pause_collection"] = json!({ "behavior": behavior, "resumes_at": resumes_at });
+    }
+    if let Some(at) = form.text("trial_end").and_then(|text| text.parse::<i64>().ok()) {
+        if at <= now {
+            return Err(Refusal::invalid("Invalid timestamp: a trial ends in the future.").param("trial_end"));
+        }
+        let start = row.object["trial_start"].as_i64().unwrap_or(now);
+        let more = json!({
+            "trial_end": at, "trial_start": start, "status": "trialing", "billing_cycle_anchor": at,
+            "items": row.items_in_period(start, at),
+        });
+        change(&mut fields, more);
+    }
+    Ok(fields)
+}
+
+fn discount(call: &mut Call<'_>, id: &str) -> Result<(), Refusal> {
+    let coupon = super::subscriptions::coupon(call)?;
+    lifecycle::set_discount(call.state, id, coupon.as_ref());
+    Ok(())
+}
