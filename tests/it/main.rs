@@ -22,6 +22,7 @@ mod cli;
 mod faults;
 mod harness;
 mod inbox;
+mod lives;
 mod openapi;
 mod orders;
 mod pages;
