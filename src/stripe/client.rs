@@ -238,7 +238,11 @@ fn read_answer(answer: &http::Response<Body>, body: &[u8]) -> Result<Value, Fail
         });
     }
     let said = value.map(|value| ErrorBody::read(&value)).unwrap_or_default();
-    let advice = Advice::of_answer(status, header("stripe-should-retry"), header("retry-after"));
+    // A stored answer is Stripe's last word under this key, be it a 500 ("Idempotent requests").
+    let advice = match header("idempotent-replayed") {
+        Some("true") => Advice::STOP,
+        _ => Advice::of_answer(status, header("stripe-should-retry"), header("retry-after")),
+    };
     Err(Failure::new(StripeError::answered(status, said, request_id), advice))
 }
 
