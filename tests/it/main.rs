@@ -44,3 +44,4 @@ mod tidy;
 mod webhook;
 mod webhook_door;
 mod wire;
+mod years;

@@ -24,6 +24,11 @@ pub struct Life {
 impl Life {
     /// With `alice`, whose customer is `cus_alice` by an earlier purchase's metadata.
     pub fn begin(stripe: &str) -> Life {
+        Life::begin_with(stripe, None)
+    }
+
+    /// With another catalogue than the built-in one, whose prices are in it.
+    pub fn begin_with(stripe: &str, catalog: Option<&str>) -> Life {
         let folder = Folder::new();
         let database = folder.path("till.db");
         let variables = [
@@ -35,6 +40,13 @@ impl Life {
             ("SPRITE_STRIPE_PRO_PRICE_ID", "price_pro"),
             ("SPRITE_STRIPE_TOPUP_100_PRICE_ID", "price_topup_100"),
         ];
+        let path = folder.path("catalog.toml");
+        let mut variables = variables.to_vec();
+        if let Some(text) = catalog {
+            std::fs::write(&path, text).unwrap();
+            variables.retain(|(name, _)| !name.ends_with("_PRICE_ID"));
+            variables.push(("SPRITE_CATALOG", path.to_str().unwrap()));
+        }
         let loaded = load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret).unwrap();
         let clock = Clock::manual(NOW);
         let app = Arc::new(App::open(loaded.config, clock.clone()).unwrap());
