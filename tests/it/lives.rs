@@ -9,10 +9,10 @@ use crate::reversals::{Life, event, stripe};
 const USERS: u64 = 200;
 
 /// A generator of numbers that begins with a seed (xorshift64*): the same lives each time.
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;

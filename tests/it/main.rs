@@ -23,6 +23,7 @@ mod faults;
 mod harness;
 mod inbox;
 mod lives;
+mod losses;
 mod openapi;
 mod orders;
 mod pages;
