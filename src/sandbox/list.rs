@@ -14,7 +14,7 @@ pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -
         return Err(Refusal::invalid(message).code("parameter_invalid_integer").param("limit"));
     }
     let limit = usize::try_from(limit).unwrap_or(10);
-    let rows: Vec<&Value> = rows.filter(|row| is_in_time(form, integer(row, "created"))).collect();
+    let rows: Vec<&Value> = rows.filter(|row| is_in_time(form, made_at(row))).collect();
     let place = |param: &str| match form.text(param) {
         Some(id) => match rows.iter().position(|row| text(row, "id") == id) {
             Some(place) => Ok(Some(place)),
@@ -40,6 +40,11 @@ pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -
 
 fn first<'r, 'a>(rows: &'r [&'a Value], limit: usize) -> (&'r [&'a Value], bool) {
     (&rows[..rows.len().min(limit)], rows.len() > limit)
+}
+
+/// When a row was made; an `invoiceitem` says it under another name.
+fn made_at(row: &Value) -> i64 {
+    row["created"].as_i64().unwrap_or_else(|| integer(row, "date"))
 }
 
 fn is_in_time(form: &Form, created: i64) -> bool {

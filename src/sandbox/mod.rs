@@ -1,15 +1,19 @@
-//! The Stripe stand-in: the part of Stripe's HTTP API that a seller of prepaid units needs, with a checkout page, signed
-//! webhooks, and a control page on which webhooks come twice, late, out of order or not at all. For `till demo`, for
-//! `till sandbox`, and for tests.
+//! The Stripe stand-in: the part of Stripe's HTTP API that a seller of prepaid units needs, with a checkout page, a
+//! portal page, signed webhooks, and a control page on which webhooks come twice, late, out of order or not at all, banks
+//! and payers do what they do, and time is put ahead. For `till demo`, for `till sandbox`, and for tests.
 //!
 //! It knows Stripe's API and nothing of till: from the crate it uses `clock`, `id`, `secret` and `error` only. It keeps
 //! everything in memory, within limits, and no money moves.
 //!
 //! ```text
 //!  client  ──► server ──► api ──► resource/… ──► State ──► outbox ──► deliver ──► the webhook endpoint
-//!  browser ──► server ──► page/checkout ──► payment ──► State          (events: State::emit, the one place)
-//!  tester  ──► server ──► page/control ──► outbox, payment, faults
+//!  browser ──► server ──► page/checkout, page/portal ──► payment, billing/… ──► State
+//!  tester  ──► server ──► page/control, page/steps ──► outbox, faults, refund, dispute, agenda
+//!  time    ──► agenda ──► payment, billing/…             (events: State::emit, the one place)
 //! ```
+//! Money is collected in `collect`, for checkout sessions (`payment`), invoices (`billing`) and the API alike; `refund`
+//! and `dispute` say how it goes back.
+//!
 //! Only `server`, `page` and the pause for a slow fault are asynchronous; the rest is ordinary functions on `State`,
 //! which is behind one lock. A further resource is a file in `resource/`, its table in `State`, and its calls in
 //! `resource::find`.
@@ -47,7 +51,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use self::resource::{coupons, prices, products, promotion_codes, webhook_endpoints};
+use self::resource::{coupons, portal_configurations, prices, products, promotion_codes, webhook_endpoints};
 use self::state::{API_VERSION, Shared, State};
 use crate::clock::Clock;
 use crate::error::Fault;
@@ -187,6 +191,7 @@ fn seed(state: &mut State, options: &Options) {
     }
     coupons::add(state, Some(FREE_CODE), json!({ "name": "100% off", "percent_off": 100 }));
     promotion_codes::add(state, FREE_CODE, FREE_CODE, json!({}));
+    portal_configurations::add(state, true, json!({}));
     // Last, so that nobody is told of what was there from the start.
     if let Some(endpoint) = &options.endpoint {
         add_endpoint(state, endpoint);

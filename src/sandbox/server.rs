@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/v1/…` | Stripe's API (`api`, `resource`) |
 //! | `GET`, `POST /c/pay/{session}` | the checkout page (`page::checkout`) |
+//! | `GET`, `POST /p/session/{secret}` | the portal page (`page::portal`) |
 //! | `GET /`, `GET /control`, `POST /control/…` | the control page (`page::control`, `page::steps`) |
 //! | `GET /sandbox.css` | their style |
 
@@ -25,7 +26,7 @@ use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt;
 
 use super::api::{self, Reply};
-use super::page::{checkout, control, steps, stylesheet};
+use super::page::{checkout, control, portal, steps, stylesheet};
 use super::state::{API_VERSION, Shared};
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -75,6 +76,7 @@ fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/{*rest}", any(answer))
         .route("/c/pay/{session}", get(checkout::show).post(checkout::submit))
+        .route("/p/session/{secret}", get(portal::show).post(portal::submit))
         .route("/", get(control::show))
         .route("/control", get(control::show))
         .route("/control/state", get(control::state))

@@ -140,6 +140,10 @@ pub struct State {
     pub invoice_payments: Table<Value>,
     /// `customer_balance_transaction`.
     pub balance_transactions: Table<Value>,
+    /// `billing_portal.configuration`.
+    pub portal_configurations: Table<Value>,
+    /// `billing_portal.session`.
+    pub portal_sessions: Table<Value>,
     /// What becomes of a subscription whose last retry failed.
     pub after_retries: AfterRetries,
     /// `event`.
@@ -184,6 +188,8 @@ impl State {
             invoice_items: Table::new(OBJECTS_LIMIT),
             invoice_payments: Table::new(OBJECTS_LIMIT),
             balance_transactions: Table::new(OBJECTS_LIMIT),
+            portal_configurations: Table::new(100),
+            portal_sessions: Table::new(BILLING_LIMIT),
             after_retries: AfterRetries::Cancel,
             events: Table::new(EVENTS_LIMIT),
             webhook_endpoints: Table::new(16),

@@ -40,6 +40,7 @@ mod sandbox;
 mod setup;
 mod startup;
 mod store;
+mod stripe_library;
 mod stripe_samples;
 mod tidy;
 mod webhook;

@@ -2,7 +2,9 @@
 //! description, where that is on this machine.
 
 mod calls;
+mod lists;
 mod plans;
+mod portal;
 mod prorations;
 mod reversals;
 mod world;

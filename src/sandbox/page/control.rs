@@ -48,8 +48,20 @@ struct Page {
     dropping: u32,
     faults: Vec<String>,
     endpoints: Vec<String>,
+    time: String,
+    charges: Vec<MoneyRow>,
+    refunds: Vec<MoneyRow>,
+    disputes: Vec<MoneyRow>,
     sessions: Vec<SessionRow>,
     deliveries: Vec<DeliveryRow>,
+}
+
+/// A charge, refund or dispute, and the steps that it can take.
+struct MoneyRow {
+    id: String,
+    amount: String,
+    status: String,
+    steps: &'static [&'static str],
 }
 
 struct SessionRow {
@@ -237,17 +249,56 @@ fn described(state: &Store) -> Page {
         dropping: state.outbox.dropping(),
         faults: state.faults.waiting().iter().map(in_words).collect(),
         endpoints: state.webhook_endpoints.oldest().map(|row| text(&row.object, "url").to_owned()).collect(),
+        time: moment(state.own_time()),
+        charges: rows(state.charges.newest(), charge_steps),
+        refunds: rows(state.refunds.newest(), refund_steps),
+        disputes: rows(state.disputes.newest(), dispute_steps),
         sessions: state.sessions.newest().take(SHOWN).map(session).collect(),
         deliveries: state.outbox.newest().take(2 * SHOWN).map(row).collect(),
     }
 }
 
+fn rows<'a>(rows: impl Iterator<Item = &'a Value>, steps: fn(&Value) -> &'static [&'static str]) -> Vec<MoneyRow> {
+    let row = |row: &Value| MoneyRow {
+        id: text(row, "id").to_owned(),
+        amount: money(integer(row, "amount"), text(row, "currency")),
+        status: text(row, "status").replace('_', " "),
+        steps: steps(row),
+    };
+    rows.take(SHOWN).map(row).collect()
+}
+
+fn charge_steps(charge: &Value) -> &'static [&'static str] {
+    let can_be = charge["status"] == "succeeded" && charge["refunded"] == false && charge["disputed"] == false;
+    if can_be { &["refund", "dispute"] } else { &[] }
+}
+
+fn refund_steps(refund: &Value) -> &'static [&'static str] {
+    match text(refund, "status") {
+        "pending" => &["settle", "fail", "require-action"],
+        "requires_action" => &["settle", "fail", "cancel"],
+        "succeeded" => &["fail"],
+        _ => &[],
+    }
+}
+
+fn dispute_steps(dispute: &Value) -> &'static [&'static str] {
+    match text(dispute, "status") {
+        "won" | "lost" | "warning_closed" => &[],
+        status if status.starts_with("warning_") => &["close", "escalate"],
+        _ => &["won", "lost"],
+    }
+}
+
+fn moment(at: Timestamp) -> String {
+    rfc3339(at).get(..19).unwrap_or_default().replace('T', " ")
+}
+
 fn session(session: &crate::sandbox::resource::checkout_sessions::Session) -> SessionRow {
     let object = &session.object;
-    let at = rfc3339(Timestamp::from_seconds(integer(object, "created")));
     SessionRow {
         id: text(object, "id").to_owned(),
-        at: at.get(..19).unwrap_or_default().replace('T', " "),
+        at: moment(Timestamp::from_seconds(integer(object, "created"))),
         amount: money(integer(object, "amount_total"), text(object, "currency")),
         status: text(object, "status").to_owned(),
         payment_status: text(object, "payment_status").replace('_', " "),

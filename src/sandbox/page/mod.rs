@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod control;
+pub mod portal;
 pub mod steps;
 
 use askama::Template;

@@ -89,7 +89,6 @@ fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
             && matches(form, row, "invoice")
             && form.flag("pending").is_none_or(|pending| row["invoice"].is_null() == pending)
     };
-    // Stripe dates these with `date`, and lists them by it.
     page(form, "/v1/invoiceitems", call.state.invoice_items.newest().filter(wanted))
 }
 

@@ -17,6 +17,8 @@ pub mod invoice_preview;
 pub mod invoices;
 pub mod payment_intents;
 pub mod payment_methods;
+pub mod portal_configurations;
+pub mod portal_sessions;
 pub mod prices;
 pub mod products;
 pub mod promotion_codes;
@@ -52,6 +54,8 @@ const ALL: &[&[Route]] = &[
     invoice_items::ROUTES,
     invoice_payments::ROUTES,
     balance_transactions::ROUTES,
+    portal_configurations::ROUTES,
+    portal_sessions::ROUTES,
     events::ROUTES,
     webhook_endpoints::ROUTES,
 ];

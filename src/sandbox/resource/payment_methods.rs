@@ -144,7 +144,6 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
 
 fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let wanted = |row: &&Value| matches(&call.form, row, "customer") && matches(&call.form, row, "type");
-    // Without a customer Stripe lists none but those that belong to nobody else.
     page(&call.form, "/v1/payment_methods", call.state.payment_methods.newest().filter(wanted))
 }
 

@@ -11,6 +11,8 @@ use crate::sandbox::shape::{self, WEBHOOK_ENDPOINT, filled};
 use crate::sandbox::state::State;
 use crate::secret::Secret;
 
+/// Every event type of the API version, one a line, from Stripe's OpenAPI description.
+const EVENT_TYPES: &str = include_str!("../shapes/event_types.txt");
 const ENDPOINTS_LIMIT: usize = 16;
 const FIELDS: &[Rule] = &[clearable("description"), map("metadata")];
 
@@ -123,7 +125,11 @@ fn enabled_events(call: &Call<'_>) -> Result<Option<Value>, Refusal> {
         return Ok(None);
     }
     let events = call.form.list("enabled_events");
-    let is_event = |name: &String| name == "*" || name.contains('.') && !name.contains('*') && !name.contains(' ');
+    if events.is_empty() || events.len() > 1 && events.iter().any(|name| name == "*") {
+        let message = "Name event types in `enabled_events`, or `*` alone for all of them.";
+        return Err(Refusal::invalid(message).param("enabled_events"));
+    }
+    let is_event = |name: &String| name == "*" || EVENT_TYPES.lines().any(|known| known == name);
     match events.iter().find(|name| !is_event(name)) {
         Some(wrong) => {
             let message = format!("Invalid enabled_events: {wrong} is not an event type, nor `*`.");

@@ -1,0 +1,292 @@
+//! The portal page, `/p/session/{secret}`: what a subscriber sees where Stripe's customer portal would be.
+//!
+//! `POST` takes a plain form; done, it answers `303` to the page:
+//!
+//! | `action` | further fields | what it does |
+//! | --- | --- | --- |
+//! | `change` | `subscription`, `price` | another plan, prorated as the configuration says |
+//! | `cancel` | `subscription` | ends it at its period's end (`cancel_at`), or at once where the configuration says so |
+//! | `resume` | `subscription` | takes that back |
+//! | `card` | `card`, `exp`, `cvc` | another card for everything |
+//! | `pay` | `invoice` | pays an open invoice |
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::{foreign, is_foreign, money, page, refused, see_other};
+use crate::sandbox::billing::calendar::day_in_words;
+use crate::sandbox::billing::modify::{self, Change, ItemChange, Proration};
+use crate::sandbox::billing::subscription::Subscription;
+use crate::sandbox::billing::{collection, outcome, subscription};
+use crate::sandbox::card::Card;
+use crate::sandbox::collect::Presence;
+use crate::sandbox::form::Form;
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::resource::{customers, payment_methods};
+use crate::sandbox::server;
+use crate::sandbox::shape::{integer, text};
+use crate::sandbox::state::{Shared, State as Store};
+
+const SHOWN: usize = 20;
+
+#[derive(Template)]
+#[template(path = "sandbox/portal.html")]
+struct Page {
+    secret: String,
+    who: String,
+    return_url: String,
+    card: String,
+    can_cancel: bool,
+    can_change: bool,
+    can_change_card: bool,
+    plans: Vec<Plan>,
+    invoices: Vec<Bill>,
+    problem: Option<String>,
+}
+
+struct Plan {
+    id: String,
+    name: String,
+    cost: String,
+    status: String,
+    ends: String,
+    until: String,
+    is_ending: bool,
+    choices: Vec<Choice>,
+}
+
+struct Choice {
+    price: String,
+    words: String,
+}
+
+struct Bill {
+    id: String,
+    at: String,
+    amount: String,
+    status: String,
+    is_open: bool,
+}
+
+/// `GET /p/session/{secret}`.
+pub async fn show(State(shared): State<Arc<Shared>>, Path(secret): Path<String>) -> Response {
+    render(&shared, &secret, None)
+}
+
+/// `POST /p/session/{secret}`.
+pub async fn submit(
+    State(shared): State<Arc<Shared>>,
+    Path(secret): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if is_foreign(&headers) {
+        return foreign();
+    }
+    let form = server::form(body).await;
+    match shared.with(|state| act(state, &secret, &form)) {
+        Ok(()) => see_other(&format!("/p/session/{secret}")),
+        Err(refusal) => render(&shared, &secret, Some(&refusal)),
+    }
+}
+
+fn nobody() -> Refusal {
+    Refusal::invalid("There is no such portal page. Open it from the shop again.").status(404)
+}
+
+fn act(state: &mut Store, secret: &str, form: &Form) -> Result<(), Refusal> {
+    let session = state.portal_sessions.get(secret).cloned().ok_or_else(nobody)?;
+    let customer = text(&session, "customer").to_owned();
+    let features = state
+        .portal_configurations
+        .get(text(&session, "configuration"))
+        .map(|row| row["features"].clone())
+        .unwrap_or_default();
+    state.live_by(&customer);
+    match form.text("action").unwrap_or_default() {
+        "change" => {
+            let row = own(state, &customer, form, &features["subscription_update"])?;
+            change_plan(state, &row, form, &features)
+        }
+        "cancel" => {
+            let row = own(state, &customer, form, &features["subscription_cancel"])?;
+            cancel(state, &row, &features["subscription_cancel"]);
+            Ok(())
+        }
+        "resume" => {
+            let row = own(state, &customer, form, &features["subscription_cancel"])?;
+            let mut details = row.object["cancellation_details"].clone();
+            details["reason"] = Value::Null;
+            let fields = json!({
+                "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null, "cancellation_details": details,
+            });
+            subscription::update(state, text(&row.object, "id"), fields);
+            Ok(())
+        }
+        "card" if features["payment_method_update"]["enabled"] == true => change_card(state, &customer, form),
+        "pay" => {
+            let invoice = form.text("invoice").unwrap_or_default();
+            if state.invoices.get(invoice).is_none_or(|row| row.object["customer"] != customer.as_str()) {
+                return Err(Refusal::no_such("invoice", invoice, "invoice"));
+            }
+            collection::pay(state, invoice, None, Presence::Authenticated)
+        }
+        other => Err(Refusal::invalid(format!("`{other}` is not an action that this page allows."))),
+    }
+}
+
+/// The subscription that the form names, if it is the customer's and the feature is allowed.
+fn own(state: &Store, customer: &str, form: &Form, feature: &Value) -> Result<Subscription, Refusal> {
+    let id = form.text("subscription").unwrap_or_default();
+    if feature["enabled"] != true {
+        return Err(Refusal::invalid("The shop does not allow this here. Ask the shop."));
+    }
+    let row = state.subscriptions.get(id).filter(|row| row.customer() == customer && !row.has_ended()).cloned();
+    row.ok_or_else(|| Refusal::no_such("subscription", id, "subscription"))
+}
+
+fn change_plan(state: &mut Store, row: &Subscription, form: &Form, features: &Value) -> Result<(), Refusal> {
+    let wanted = form.text("price").unwrap_or_default();
+    let Some(price) = choices(state, row, features).into_iter().find(|price| price["id"] == wanted) else {
+        return Err(Refusal::invalid("This plan cannot be chosen here. Choose one of those shown.").param("price"));
+    };
+    let Some(item) = row.items().first() else { return Err(Refusal::invalid("This subscription has no plan.")) };
+    let wish = Change {
+        items: vec![ItemChange { id: Some(text(item, "id").to_owned()), price: Some(price), ..ItemChange::default() }],
+        proration: Proration::read(features["subscription_update"]["proration_behavior"].as_str()),
+        at: None,
+        or_nothing: true,
+        from_now: false,
+        fields: json!({}),
+    };
+    modify::apply(state, text(&row.object, "id"), wish)
+}
+
+fn cancel(state: &mut Store, row: &Subscription, feature: &Value) {
+    let id = text(&row.object, "id");
+    if feature["mode"] == "immediately" {
+        if Proration::read(feature["proration_behavior"].as_str()) != Proration::None {
+            modify::credit_rest(state, id);
+        }
+        if feature["proration_behavior"] == "always_invoice" {
+            modify::invoice_waiting(state, id);
+        }
+        return outcome::cancel(state, id, "cancellation_requested");
+    }
+    // In flexible billing mode the portal sets the time, and leaves `cancel_at_period_end` as it is.
+    let mut details = row.object["cancellation_details"].clone();
+    details["reason"] = json!("cancellation_requested");
+    let fields = json!({ "cancel_at": row.period().1, "canceled_at": state.now(), "cancellation_details": details });
+    subscription::update(state, id, fields);
+}
+
+fn change_card(state: &mut Store, customer: &str, form: &Form) -> Result<(), Refusal> {
+    let field = |name| form.text(name).unwrap_or_default();
+    let card = Card::read(field("card"), field("exp"), field("cvc"), state.own_time())?;
+    let method = payment_methods::add_card(state, &card);
+    let method = payment_methods::attach(state, &method, customer)?;
+    customers::prefer_method(state, customer, &method);
+    let ids: Vec<String> = subscriptions_of(state, customer).map(|row| text(&row.object, "id").to_owned()).collect();
+    for id in ids {
+        subscription::update(state, &id, json!({ "default_payment_method": method["id"] }));
+    }
+    Ok(())
+}
+
+fn subscriptions_of<'s>(state: &'s Store, customer: &'s str) -> impl Iterator<Item = &'s Subscription> {
+    state.subscriptions.newest().filter(move |row| row.customer() == customer && !row.has_ended())
+}
+
+/// The prices that a subscription can be changed to: the configuration's, or without any all that are known.
+fn choices(state: &Store, row: &Subscription, features: &Value) -> Vec<Value> {
+    let products = features["subscription_update"]["products"].as_array().filter(|rows| !rows.is_empty());
+    let is_offered = |price: &Value| match products {
+        Some(products) => {
+            products.iter().any(|row| row["prices"].as_array().is_some_and(|prices| prices.contains(&price["id"])))
+        }
+        None => true,
+    };
+    let current = row.items().first().map(|item| item["price"]["id"].clone()).unwrap_or_default();
+    let is_choice = |price: &&Value| {
+        price["active"] == true
+            && !price["recurring"].is_null()
+            && price["currency"] == row.object["currency"]
+            && price["id"] != current
+            && is_offered(price)
+    };
+    state.prices.oldest().filter(is_choice).take(SHOWN).cloned().collect()
+}
+
+fn render(shared: &Shared, secret: &str, refusal: Option<&Refusal>) -> Response {
+    let Some(described) = shared.with(|state| described(state, secret, refusal)) else { return refused(&nobody()) };
+    page(refusal.map_or(200, |refusal| refusal.status), &described, "'self'")
+}
+
+fn described(state: &mut Store, secret: &str, refusal: Option<&Refusal>) -> Option<Page> {
+    let session = state.portal_sessions.get(secret)?.clone();
+    let id = text(&session, "customer");
+    let customer = state.customers.get(id)?.clone();
+    let features = state.portal_configurations.get(text(&session, "configuration"))?["features"].clone();
+    let rows: Vec<&Subscription> = subscriptions_of(state, id).take(SHOWN).collect();
+    let method = rows.first().map_or(&customer, |row| &row.object);
+    let method = subscription::payment_method(state, method).or_else(|| subscription::payment_method(state, &customer));
+    let preferred = customer["invoice_settings"]["default_payment_method"].as_str().map(str::to_owned);
+    let card = method.or(preferred).and_then(|id| state.payment_methods.get(&id));
+    let is_its = |invoice: &&Value| invoice["customer"] == id && invoice["status"] != "draft";
+    let invoices = state.invoices.newest().map(|row| &row.object).filter(is_its).take(SHOWN);
+    Some(Page {
+        secret: secret.to_owned(),
+        who: customer["email"].as_str().or(customer["name"].as_str()).unwrap_or(id).to_owned(),
+        return_url: text(&session, "return_url").to_owned(),
+        card: card.map(|card| text(&card["card"], "last4").to_owned()).unwrap_or_default(),
+        can_cancel: features["subscription_cancel"]["enabled"] == true,
+        can_change: features["subscription_update"]["enabled"] == true,
+        can_change_card: features["payment_method_update"]["enabled"] == true,
+        plans: rows.iter().map(|row| plan(state, row, &features)).collect(),
+        invoices: invoices.map(bill).collect(),
+        problem: refusal.map(|refusal| refusal.message().to_owned()),
+    })
+}
+
+fn plan(state: &Store, row: &Subscription, features: &Value) -> Plan {
+    let price = row.items().first().map(|item| item["price"].clone()).unwrap_or_default();
+    let choice = |price: Value| Choice {
+        words: format!("{}, {}", name(state, &price), cost(&price)),
+        price: text(&price, "id").to_owned(),
+    };
+    Plan {
+        id: text(&row.object, "id").to_owned(),
+        name: name(state, &price),
+        cost: cost(&price),
+        status: row.status().replace('_', " "),
+        ends: row.object["cancel_at"].as_i64().map(day_in_words).unwrap_or_default(),
+        until: day_in_words(row.period().1),
+        is_ending: row.object["cancel_at"].is_i64(),
+        choices: choices(state, row, features).into_iter().map(choice).collect(),
+    }
+}
+
+fn name(state: &Store, price: &Value) -> String {
+    state.products.get(text(price, "product")).map(|product| text(product, "name").to_owned()).unwrap_or_default()
+}
+
+fn cost(price: &Value) -> String {
+    let amount = money(integer(price, "unit_amount"), text(price, "currency"));
+    format!("{amount} a {}", text(&price["recurring"], "interval"))
+}
+
+fn bill(invoice: &Value) -> Bill {
+    Bill {
+        id: text(invoice, "id").to_owned(),
+        at: day_in_words(integer(invoice, "created")),
+        amount: money(integer(invoice, "total"), text(invoice, "currency")),
+        status: text(invoice, "status").to_owned(),
+        is_open: invoice["status"] == "open",
+    }
+}

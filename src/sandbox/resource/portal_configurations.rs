@@ -1,0 +1,196 @@
+//! `billing_portal.configuration`: what customers may do on the portal page. One is there from the start, the default.
+
+use serde_json::{Value, json};
+
+use super::{change, metadata, texts};
+use crate::sandbox::api::{Call, Route};
+use crate::sandbox::form::Form;
+use crate::sandbox::list::{matches, page};
+use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, one_of, text, url};
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::state::State;
+
+const LIMIT: usize = 100;
+const PRORATIONS: &[&str] = &["always_invoice", "create_prorations", "none"];
+const FIELDS: &[Rule] = &[
+    clearable("business_profile.headline"),
+    url("business_profile.privacy_policy_url"),
+    url("business_profile.terms_of_service_url"),
+    clearable("default_return_url"),
+    clearable("name"),
+    boolean("features.customer_update.enabled"),
+    text("features.customer_update.allowed_updates.#"),
+    boolean("features.invoice_history.enabled"),
+    boolean("features.payment_method_update.enabled"),
+    boolean("features.subscription_cancel.enabled"),
+    one_of("features.subscription_cancel.mode", &["at_period_end", "immediately"]),
+    one_of("features.subscription_cancel.proration_behavior", PRORATIONS),
+    boolean("features.subscription_update.enabled"),
+    text("features.subscription_update.default_allowed_updates.#"),
+    one_of("features.subscription_update.proration_behavior", PRORATIONS),
+    text("features.subscription_update.products.#.product"),
+    text("features.subscription_update.products.#.prices.#"),
+    map("metadata"),
+];
+const NOT_BUILT: &[&str] = &["features", "login_page"];
+
+/// The calls of this resource.
+pub const ROUTES: &[Route] = &[
+    Route {
+        method: "POST",
+        path: "/v1/billing_portal/configurations",
+        rules: &[FIELDS],
+        not_built: NOT_BUILT,
+        handler: create,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/billing_portal/configurations",
+        rules: &[LIST, &[boolean("active"), boolean("is_default")]],
+        not_built: &[],
+        handler: list,
+    },
+    Route {
+        method: "GET",
+        path: "/v1/billing_portal/configurations/{}",
+        rules: &[],
+        not_built: &[],
+        handler: retrieve,
+    },
+    Route {
+        method: "POST",
+        path: "/v1/billing_portal/configurations/{}",
+        rules: &[FIELDS, &[boolean("active")]],
+        not_built: NOT_BUILT,
+        handler: update,
+    },
+];
+
+/// Makes a configuration from fields of its object; everything is allowed that the page can do.
+pub fn add(state: &mut State, is_default: bool, fields: Value) -> Value {
+    let id = state.new_id("bpc_1", 24);
+    let now = state.now();
+    let mut object = json!({
+        "id": id, "object": "billing_portal.configuration", "active": true, "application": null,
+        "business_profile": { "headline": null, "privacy_policy_url": null, "terms_of_service_url": null },
+        "created": now, "default_return_url": null, "is_default": is_default, "livemode": false,
+        "login_page": { "enabled": false, "url": null }, "metadata": {}, "name": null, "updated": now,
+        "features": {
+            "customer_update": { "allowed_updates": [], "enabled": false },
+            "invoice_history": { "enabled": is_default },
+            "payment_method_update": { "enabled": is_default, "payment_method_configuration": null },
+            "subscription_cancel": {
+                "cancellation_reason": { "enabled": false, "options": [] }, "enabled": is_default,
+                "mode": "at_period_end", "proration_behavior": "none",
+            },
+            "subscription_update": {
+                "billing_cycle_anchor": null, "default_allowed_updates": ["price"], "enabled": is_default, "products": [],
+                "proration_behavior": "create_prorations", "schedule_at_period_end": { "conditions": [] },
+                "trial_update_behavior": "end_trial",
+            },
+        },
+    });
+    change(&mut object, fields);
+    state.portal_configurations.put(&id, object.clone());
+    state.emit("billing_portal.configuration.created", object.clone());
+    object
+}
+
+/// The configuration that sessions have which name none.
+pub fn default(state: &State) -> Option<&Value> {
+    state.portal_configurations.oldest().find(|row| row["is_default"] == true)
+}
+
+fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    if !call.form.has("features") {
+        return Err(Refusal::missing("features"));
+    }
+    if call.state.portal_configurations.oldest().count() >= LIMIT {
+        return Err(Refusal::invalid(format!("You have reached the maximum of {LIMIT} portal configurations.")));
+    }
+    check_products(call)?;
+    let mut object = add(call.state, false, json!({}));
+    apply(&mut object, &call.form);
+    keep(call.state, &object);
+    Ok(object)
+}
+
+fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let wanted = |row: &&Value| matches(&call.form, row, "active") && matches(&call.form, row, "is_default");
+    page(&call.form, "/v1/billing_portal/configurations", call.state.portal_configurations.newest().filter(wanted))
+}
+
+fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let found = call.state.portal_configurations.get(call.id()).cloned();
+    found.ok_or_else(|| Refusal::not_found("configuration", call.id(), "configuration"))
+}
+
+fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+    let mut object = retrieve(call)?;
+    check_products(call)?;
+    apply(&mut object, &call.form);
+    if let Some(active) = call.form.flag("active") {
+        object["active"] = json!(active);
+    }
+    object["updated"] = json!(call.at);
+    keep(call.state, &object);
+    call.state.emit("billing_portal.configuration.updated", object.clone());
+    Ok(object)
+}
+
+fn keep(state: &mut State, object: &Value) {
+    if let Some(id) = object["id"].as_str() {
+        state.portal_configurations.put(id, object.clone());
+    }
+}
+
+fn check_products(call: &Call<'_>) -> Result<(), Refusal> {
+    for path in call.form.items("features.subscription_update.products") {
+        for price in call.form.list(&format!("{path}.prices")) {
+            if call.state.prices.get(&price).is_none_or(|price| price["recurring"].is_null()) {
+                return Err(Refusal::no_such("recurring price", &price, "features[subscription_update][products]"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn apply(object: &mut Value, form: &Form) {
+    change(object, texts(form, &["default_return_url", "name"]));
+    object["metadata"] = metadata(&object["metadata"], form, "metadata");
+    for field in ["headline", "privacy_policy_url", "terms_of_service_url"] {
+        if form.has(&format!("business_profile.{field}")) {
+            object["business_profile"][field] = json!(form.filled(&format!("business_profile.{field}")));
+        }
+    }
+    for feature in
+        ["customer_update", "invoice_history", "payment_method_update", "subscription_cancel", "subscription_update"]
+    {
+        let at = |field: &str| format!("features.{feature}.{field}");
+        let own = &mut object["features"][feature];
+        if let Some(enabled) = form.flag(&at("enabled")) {
+            own["enabled"] = json!(enabled);
+        }
+        for field in ["mode", "proration_behavior"] {
+            if let Some(word) = form.filled(&at(field)) {
+                own[field] = json!(word);
+            }
+        }
+        for field in ["allowed_updates", "default_allowed_updates"] {
+            if form.has(&at(field)) {
+                own[field] = json!(form.list(&at(field)));
+            }
+        }
+    }
+    let path = "features.subscription_update.products";
+    if form.has(path) {
+        let product = |path: &String| {
+            json!({
+                "adjustable_quantity": { "enabled": false, "maximum": null, "minimum": 1 },
+                "prices": form.list(&format!("{path}.prices")), "product": form.text(&format!("{path}.product")),
+            })
+        };
+        let products: Vec<Value> = form.items(path).iter().map(product).collect();
+        object["features"]["subscription_update"]["products"] = json!(products);
+    }
+}
