@@ -82,7 +82,7 @@ fn ids_are_expanded_also_in_lists_and_deep() {
             "expand[]=data.customer&expand[]=data.latest_invoice.payments",
             "/data/0/latest_invoice/payments/data/0/id",
         ),
-        ("/v1/subscriptions", "expand[]=data.default_payment_method&expand[]=data.customer", "/data/0/customer/id"),
+        ("/v1/subscriptions", "expand[]=data.customer", "/data/0/customer/id"),
         (
             "/v1/invoice_payments",
             "expand[]=data.invoice&expand[]=data.payment.payment_intent.latest_charge",
