@@ -68,27 +68,96 @@ CREATE TABLE lots (
     held       INTEGER NOT NULL CHECK (held BETWEEN 0 AND remaining),
     expired    INTEGER NOT NULL CHECK (expired >= 0),
     expires_at INTEGER,
+    payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- that bought it, if one did
     PRIMARY KEY (account, seq),
     FOREIGN KEY (account, seq) REFERENCES entries (account, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What Stripe was paid and what it bought: one row for each credit, under the id that makes it happen once (the payment
--- intent; the session where there is none; the invoice). The other ids are how a later refund or dispute finds it.
+CREATE INDEX lots_by_payment ON lots (payment, seq) WHERE payment IS NOT NULL;
+
+-- What Stripe was paid and what it bought: one row for each payment, under the id that makes its credit happen once (the
+-- payment intent; the session where there is none; the invoice). The other ids are how a later refund or dispute finds
+-- it. An invoice that bought no units is here as well, so that it is not looked at twice.
 CREATE TABLE payments (
     reference      TEXT    NOT NULL PRIMARY KEY,
-    account        INTEGER NOT NULL,
-    lot            INTEGER NOT NULL,        -- the seq of the entry that credited it
-    gave           INTEGER NOT NULL CHECK (gave > 0),
+    account        INTEGER NOT NULL REFERENCES accounts (account),
+    kind           TEXT    NOT NULL CHECK (kind IN ('pack', 'plan')),
+    gave           INTEGER NOT NULL CHECK (gave >= 0),     -- units credited so far
     taken          INTEGER NOT NULL CHECK (taken BETWEEN 0 AND gave),
     amount         INTEGER NOT NULL CHECK (amount >= 0),   -- as charged
     currency       TEXT    NOT NULL,
     offer          TEXT    NOT NULL,        -- the plan's or pack's key when it was sold
+    out_of_band    INTEGER NOT NULL CHECK (out_of_band IN (0, 1)), -- marked as paid; Stripe took no money
     session        TEXT UNIQUE,
     payment_intent TEXT UNIQUE,
+    charge         TEXT UNIQUE,
     invoice        TEXT UNIQUE,
-    paid_at        INTEGER NOT NULL,
-    -- Recorded before its entry, because this row decides whether there is one: checked when the transaction ends.
-    FOREIGN KEY (account, lot) REFERENCES entries (account, seq) DEFERRABLE INITIALLY DEFERRED
+    refund_stated  INTEGER NOT NULL CHECK (refund_stated >= 0),    -- the most that Stripe ever stated as refunded
+    reversals      INTEGER NOT NULL CHECK (reversals >= 0),        -- entries that reversed it, to and fro
+    paid_at        INTEGER NOT NULL
+) STRICT;
+
+-- Units of a payment that become due later: the months of a yearly plan.
+CREATE TABLE allotments (
+    reference  TEXT    NOT NULL REFERENCES payments (reference),
+    month      INTEGER NOT NULL CHECK (month > 0),
+    due_at     INTEGER NOT NULL,
+    units      INTEGER NOT NULL CHECK (units <> 0),
+    posted_at  INTEGER,
+    PRIMARY KEY (reference, month)
+) STRICT;
+CREATE INDEX allotments_due ON allotments (due_at, reference) WHERE posted_at IS NULL;
+
+-- Which invoice a payment intent paid: since 2025-03-31 neither says so itself.
+CREATE TABLE invoice_payments (
+    payment_intent TEXT NOT NULL PRIMARY KEY,
+    invoice        TEXT NOT NULL
+) STRICT;
+
+-- Refunds, each by its id. Its state only goes forward: 0 pending, 1 succeeded, 2 failed or cancelled.
+CREATE TABLE refunds (
+    id      TEXT    NOT NULL PRIMARY KEY,
+    payment TEXT    NOT NULL REFERENCES payments (reference),
+    amount  INTEGER NOT NULL CHECK (amount >= 0),
+    state   INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2)
+) STRICT;
+CREATE INDEX refunds_by_payment ON refunds (payment, id);
+
+-- Disputes, each by its id. state only goes forward: 0 an inquiry, 1 open, 2 closed. moves counts the movements of funds
+-- that Stripe has listed, and withheld is what they leave withheld: the longest list is the newest.
+CREATE TABLE disputes (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    payment    TEXT    NOT NULL REFERENCES payments (reference),
+    disputed   INTEGER NOT NULL CHECK (disputed >= 0),
+    withheld   INTEGER NOT NULL CHECK (withheld >= 0),
+    state      INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
+    moves      INTEGER NOT NULL CHECK (moves >= 0),
+    opened_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX disputes_by_payment ON disputes (payment, id);
+
+-- Subscriptions as Stripe last said they are. as_of is Stripe's time of that; where it cannot tell which of two came
+-- later, unsure_at is set and Stripe is asked. One that has ended stays ended.
+CREATE TABLE subscriptions (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    account       INTEGER NOT NULL REFERENCES accounts (account),
+    status        TEXT    NOT NULL,         -- Stripe's word
+    offer         TEXT    NOT NULL,         -- the plan's key; '-' when its price is not in the catalogue
+    period_end    INTEGER,
+    ends_at       INTEGER,                  -- set to end then
+    ended_at      INTEGER,
+    as_of         INTEGER NOT NULL,
+    unsure_at     INTEGER,
+    created_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX subscriptions_by_account ON subscriptions (account, created_at);
+CREATE INDEX subscriptions_unsure ON subscriptions (unsure_at, id) WHERE unsure_at IS NOT NULL;
+
+-- How far the comparison with Stripe has come.
+CREATE TABLE cursors (
+    name       TEXT    NOT NULL PRIMARY KEY,
+    position   INTEGER NOT NULL,        -- a time of Stripe's
+    moved_at   INTEGER NOT NULL
 ) STRICT;
 
 -- A user's customers at Stripe: one at a time, another when the old one was deleted there. The request is stored before
@@ -146,12 +215,14 @@ CREATE TABLE events (
     status          TEXT    NOT NULL CHECK (status IN ('applied', 'ignored', 'waiting', 'unmatched', 'failed')),
     detail          TEXT    NOT NULL,       -- what it did, or why it did nothing
     waits_for       TEXT CHECK (waits_for IS NOT NULL OR status <> 'waiting'),
+    assigned_to     INTEGER REFERENCES accounts (account),   -- by the operator, who knows what Stripe does not say
+    assigned_offer  TEXT,
     attempts        INTEGER NOT NULL CHECK (attempts > 0),
     decided_at      INTEGER NOT NULL,
     next_attempt_at INTEGER
 ) STRICT;
 CREATE INDEX events_to_retry ON events (next_attempt_at, id) WHERE next_attempt_at IS NOT NULL;
-CREATE INDEX events_waiting ON events (waits_for, id) WHERE status = 'waiting';
+CREATE INDEX events_waiting ON events (waits_for, id) WHERE waits_for IS NOT NULL;
 CREATE INDEX events_by_arrival ON events (received_at, id);
 
 -- Service tokens. Only the hash is kept: 256 random bits need no slow hash.

@@ -77,6 +77,27 @@ pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     text.parse::<jiff::Timestamp>().ok().map(|instant| Timestamp::from_millis(instant.as_millisecond()))
 }
 
+/// Reads the date of an HTTP header (RFC 9110, section 5.6.7): `Tue, 24 Nov 2026 05:23:00 GMT`.
+pub fn parse_http_date(text: &str) -> Option<Timestamp> {
+    let instant = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Timestamp::from_millis(instant.as_millisecond()))
+}
+
+/// The calendar month of an instant, in UTC: `2026-11`.
+pub fn month_of(at: Timestamp) -> String {
+    rfc3339(at).chars().take(7).collect()
+}
+
+/// The same moment of the day so many calendar months later, in UTC: on the month's last day where it has no such day.
+/// `None` beyond the calendar's end.
+pub fn months_after(at: Timestamp, months: i64) -> Option<Timestamp> {
+    let instant = jiff::Timestamp::from_millisecond(at.millis()).ok()?;
+    let date = jiff::tz::TimeZone::UTC.to_datetime(instant);
+    let later = date.checked_add(jiff::Span::new().try_months(months).ok()?).ok()?;
+    let instant = jiff::tz::TimeZone::UTC.to_timestamp(later).ok()?;
+    Some(Timestamp::from_millis(instant.as_millisecond()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +108,20 @@ mod tests {
         assert_eq!(rfc3339(Timestamp::from_seconds(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(parse_rfc3339("2026-09-21T16:13:20.007+02:00"), Some(Timestamp::from_millis(1_790_000_000_007)));
         assert_eq!(parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn months_are_calendar_months_counted_from_the_first_day() {
+        let day = |text: &str| parse_rfc3339(text).unwrap();
+        for (from, months, to) in [
+            ("2026-01-31T10:00:00Z", 1, "2026-02-28T10:00:00Z"),
+            ("2026-01-31T10:00:00Z", 2, "2026-03-31T10:00:00Z"),
+            ("2028-01-31T00:00:00Z", 1, "2028-02-29T00:00:00Z"),
+            ("2028-02-29T23:59:59Z", 12, "2029-02-28T23:59:59Z"),
+            ("2026-12-15T00:00:00Z", 1, "2027-01-15T00:00:00Z"),
+            ("2026-05-05T05:05:05Z", 0, "2026-05-05T05:05:05Z"),
+        ] {
+            assert_eq!(months_after(day(from), months), Some(day(to)), "{from} and {months} months");
+        }
     }
 }

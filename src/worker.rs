@@ -7,13 +7,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::clock::Deadline;
 use crate::error::{Fault, Result};
-use crate::usecase::{expire, inbox, sign_in};
+use crate::usecase::{expire, inbox, reconcile, sign_in, subscribe};
 
 /// Time between rounds.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Rounds between two clean-ups: about an hour.
 const ROUNDS_TO_CLEAN_UP: u32 = 720;
+
+/// Comparisons with Stripe between two sweeps over its objects: about a day.
+const COMPARISONS_TO_SWEEP: u32 = 96;
 
 /// The thread that does it.
 pub struct Worker {
@@ -29,9 +33,18 @@ impl Worker {
             .name("till-worker".to_owned())
             .spawn(move || {
                 let mut round = 0u32;
+                let mut comparison = app.config.reconcile_interval.map(Deadline::after);
+                let mut comparisons = 0u32;
                 while stopping.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
                     work(&app, round);
                     round = (round + 1) % ROUNDS_TO_CLEAN_UP;
+                    if comparison.is_some_and(|due| due.left().is_zero()) {
+                        // Objects are swept once in many comparisons: events tell nearly everything.
+                        let sweep = comparisons.is_multiple_of(COMPARISONS_TO_SWEEP);
+                        report("compare_with_stripe", compare(&app, sweep));
+                        comparisons = comparisons.wrapping_add(1);
+                        comparison = app.config.reconcile_interval.map(Deadline::after);
+                    }
                 }
             })
             .map_err(|cause| Fault::new("cannot start the worker thread", cause))?;
@@ -48,10 +61,17 @@ impl Worker {
 
 fn work(app: &App, round: u32) {
     report("retry_events", inbox::retry(app));
+    report("ask_about_subscriptions", subscribe::ask_unsure(app));
+    report("allot_months", subscribe::allot_due(app));
     report("expire_lots", expire::expire(app));
     if round == 0 {
         report("remove_ended_sign_ins", sign_in::remove_ended(app));
     }
+}
+
+fn compare(app: &App, sweep: bool) -> Result<usize> {
+    let compared = reconcile::reconcile(app, None, sweep, |_| ())?;
+    Ok(usize::try_from(compared.applied).unwrap_or(usize::MAX))
 }
 
 fn report(task: &str, done: Result<usize>) {

@@ -59,6 +59,23 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Say whose an unmatched payment is; it is then credited, once
+    ///
+    /// Needs SPRITE_STRIPE_SECRET_KEY. Exits with 1 when it still cannot be applied: name the pack with --plan when
+    /// Stripe does not say which one was bought.
+    #[command(after_help = "Example:\n  till event assign evt_1Qabc… alice --plan topup_100")]
+    Assign {
+        /// The event's id, evt_…
+        id: String,
+        /// The user who paid
+        user: String,
+        /// The pack that was bought
+        #[arg(long)]
+        plan: Option<String>,
+        /// Print {"id","dry_run","status","detail","waits_for"}
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Event {
@@ -80,18 +97,26 @@ impl Event {
             Verb::Replay { id, dry_run, json } => {
                 let app = self.books.open(Need::StripeKey, IfMissing::Refuse)?;
                 let settled = inbox::replay(&app, id, *dry_run)?;
-                let (status, detail) = (settled.status.as_str(), settled.detail.as_str());
-                if *json {
-                    let waits_for = settled.waits_for.as_deref();
-                    print_json(&shapes::Replay { id, dry_run: *dry_run, status, detail, waits_for })?;
-                } else {
-                    let would = if *dry_run { " would be" } else { ":" };
-                    print(&format!("{id}{would} {status} ({})\n", one_line(detail)))?;
-                }
-                if is_settled(&settled) { Ok(()) } else { Err(Failure::FallsShort) }
+                told(id, *dry_run, *json, &settled)
+            }
+            Verb::Assign { id, user, plan, json } => {
+                let app = self.books.open(Need::StripeKey, IfMissing::Refuse)?;
+                told(id, false, *json, &inbox::assign(&app, id, user, plan.as_deref())?)
             }
         }
     }
+}
+
+/// Says what an event came to; it falls short when it is still not settled.
+fn told(id: &str, dry_run: bool, json: bool, settled: &Settled) -> Done {
+    let (status, detail) = (settled.status.as_str(), settled.detail.as_str());
+    if json {
+        print_json(&shapes::Replay { id, dry_run, status, detail, waits_for: settled.waits_for.as_deref() })?;
+    } else {
+        let would = if dry_run { " would be" } else { ":" };
+        print(&format!("{id}{would} {status} ({})\n", one_line(detail)))?;
+    }
+    if is_settled(settled) { Ok(()) } else { Err(Failure::FallsShort) }
 }
 
 fn is_settled(settled: &Settled) -> bool {

@@ -3,18 +3,21 @@
 //!
 //! Exit status (contract, section 6): 0 done; 1 the thing asked failed or falls short; 2 wrong usage or configuration.
 
+mod check;
 mod demo;
 mod event;
 mod ledger;
 mod logging;
 pub mod nss;
 mod output;
+mod reconcile;
 mod running;
 mod sandbox;
 mod serve;
 mod settings;
 mod shapes;
 mod signals;
+mod stripe;
 mod token;
 mod user;
 
@@ -44,6 +47,9 @@ enum Command {
     Token(token::Token),
     Ledger(ledger::Ledger),
     Event(event::Event),
+    Reconcile(reconcile::Reconcile),
+    Check(check::Check),
+    Stripe(stripe::Stripe),
 }
 
 /// Why a command did not end well.
@@ -79,6 +85,9 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Event(event) => event.run(),
+        Command::Reconcile(reconcile) => reconcile.run(),
+        Command::Check(check) => check.run(),
+        Command::Stripe(stripe) => stripe.run(),
     };
     match done {
         Ok(()) | Err(Failure::ReaderLeft) => ExitCode::SUCCESS,

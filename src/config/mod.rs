@@ -21,7 +21,7 @@ use ipnet::IpNet;
 
 pub use fault::ConfigFault;
 pub use load::load;
-pub use origin::{Origin, origin_of};
+pub use origin::{Origin, in_ascii, origin_of};
 pub use sources::Sources;
 pub use variables::{NOT_USED_YET, VARIABLES, Variable};
 

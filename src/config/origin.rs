@@ -90,6 +90,12 @@ pub fn origin_of(url: &str) -> Option<Origin> {
     Origin::of_url(&url)
 }
 
+/// The same URL in ASCII, as headers and Stripe take it: the host in punycode, the rest percent-encoded. One that is in
+/// ASCII already stays as it was written; `None` when it is no URL.
+pub fn in_ascii(url: &str) -> Option<String> {
+    if url.is_ascii() { Some(url.to_owned()) } else { Url::parse(url).ok().map(String::from) }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

@@ -4,11 +4,13 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use rust_embed::RustEmbed;
 
+use super::error::Answer;
+use super::request::Segment;
+use crate::error::Refused;
 use crate::id;
 
 /// For a path that names its content, RFC 8246 lets a browser skip even the question whether it changed.
@@ -41,16 +43,16 @@ pub fn url(name: &str) -> &'static str {
 }
 
 /// `GET /assets/{file}`: the file, `304` when the browser has it, `404` for any other name or hash.
-pub async fn get(Path(file): Path<String>, headers: HeaderMap) -> Response {
+pub(super) async fn get(Segment(file): Segment, headers: HeaderMap) -> Answer {
     let Some(asset) = ASSETS.iter().find(|asset| asset.url.strip_prefix("/assets/") == Some(file.as_str())) else {
-        return (StatusCode::NOT_FOUND, "There is no such file here.\n").into_response();
+        return Err(Refused::NotFound("There is no such file here. Load the page again.".into()).into());
     };
     let known = [(header::CACHE_CONTROL, FOR_EVER), (header::ETAG, asset.etag.clone())];
     if has_it(&headers, &asset.etag) {
-        return (StatusCode::NOT_MODIFIED, known).into_response();
+        return Ok((StatusCode::NOT_MODIFIED, known).into_response());
     }
     let content_type = HeaderValue::from_static(asset.content_type);
-    (known, [(header::CONTENT_TYPE, content_type)], asset.bytes.as_slice()).into_response()
+    Ok((known, [(header::CONTENT_TYPE, content_type)], asset.bytes.as_slice()).into_response())
 }
 
 /// Whether `If-None-Match` names this file (RFC 9110, section 13.1.2; compared weakly).
@@ -81,6 +83,8 @@ fn asset(name: &str, file: rust_embed::EmbeddedFile) -> Option<Asset> {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::Response;
+
     use super::*;
 
     async fn ask(path: &str, if_none_match: Option<&'static str>) -> Response {
@@ -88,7 +92,7 @@ mod tests {
         if let Some(tag) = if_none_match {
             headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(tag));
         }
-        get(Path(path.trim_start_matches("/assets/").to_owned()), headers).await
+        get(Segment(path.trim_start_matches("/assets/").to_owned()), headers).await.into_response()
     }
 
     #[tokio::test]

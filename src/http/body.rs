@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::error::{Refused, Result};
 
@@ -13,6 +14,10 @@ use crate::error::{Refused, Result};
 pub(super) const JSON_LIMIT: usize = 64 * 1024;
 /// The most that a form may have.
 pub(super) const FORM_LIMIT: usize = 16 * 1024;
+/// Of a name that is quoted back.
+const SHOWN_CHARACTERS: usize = 50;
+/// Unknown fields that are named at once.
+const SHOWN_NAMES: usize = 10;
 /// How long a body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -49,9 +54,41 @@ pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -
         return Err(Refused::InvalidRequest(format!("The request has {found}: application/json was expected.")).into());
     }
     let bytes = read(body, JSON_LIMIT).await?;
-    serde_json::from_slice(&bytes).map_err(|cause| {
-        Refused::InvalidRequest(format!("The body is not the JSON object that is expected here: {cause}.")).into()
-    })
+    serde_json::from_slice(&bytes).map_err(|cause| Refused::InvalidRequest(what_is_wrong::<T>(&bytes, &cause)).into())
+}
+
+/// Names every field that is not known; without one, says what the reader stumbled over.
+fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -> String {
+    let fields = serde_json::from_slice::<Map<String, Value>>(bytes).unwrap_or_default();
+    let mut names: Vec<String> = vec![];
+    let mut known = String::new();
+    for (name, value) in fields {
+        let shown: String = name.chars().take(SHOWN_CHARACTERS).collect();
+        let alone = serde_json::from_value::<T>(Value::Object(Map::from_iter([(name, value)])));
+        // serde's own words for a field that `deny_unknown_fields` refuses.
+        let said = alone.err().map(|error| error.to_string()).filter(|said| said.starts_with("unknown field"));
+        let Some(said) = said else { continue };
+        known = said.rsplit_once(", expected ").map(|(_, known)| known.to_owned()).unwrap_or(known);
+        names.push(format!("{shown:?}"));
+        if names.len() == SHOWN_NAMES {
+            break;
+        }
+    }
+    match names.len() {
+        0 => format!("The body is not the JSON object that is expected here: {}.", shortened(&cause.to_string())),
+        1 => format!("The field {} is not known here: expected were {known}.", names.concat()),
+        _ => format!("The fields {} are not known here: expected were {known}.", names.join(", ")),
+    }
+}
+
+/// The beginning and the end of a text that may quote a whole body.
+fn shortened(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    if letters.len() <= 4 * SHOWN_CHARACTERS {
+        return text.to_owned();
+    }
+    let (start, end) = (&letters[..2 * SHOWN_CHARACTERS], &letters[letters.len() - 2 * SHOWN_CHARACTERS..]);
+    start.iter().chain(&['…']).chain(end).collect()
 }
 
 /// A JSON body that may be left out altogether.

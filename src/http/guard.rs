@@ -149,7 +149,9 @@ pub(super) fn check_press(
 ) -> Result<()> {
     let from_elsewhere = match headers.get(header::ORIGIN).map(HeaderValue::as_bytes) {
         // A browser hides the origin after some redirects; the form's token then decides alone.
-        None | Some(b"null") => headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site"),
+        None | Some(b"null") => {
+            headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
+        }
         Some(_) => allowed_origin(config, headers).is_none(),
     };
     let token = fields.iter().find(|(name, _)| name == "csrf").map(|(_, value)| value.as_str());

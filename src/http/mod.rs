@@ -9,6 +9,7 @@ mod cors;
 mod error;
 mod guard;
 mod health;
+mod leftover;
 pub mod pages;
 mod pool;
 mod request;
@@ -34,17 +35,30 @@ struct Rim {
     books: Pool,
     /// For work that waits for Stripe: of its own, so that a slow Stripe holds up nobody else.
     stripe: Pool,
+    /// For Stripe's events, some of which have to be asked about.
+    events: Pool,
 }
 
 impl Rim {
     fn new(app: Arc<App>) -> std::result::Result<Rim, Fault> {
-        Ok(Rim { app, books: Pool::start("till-books", 32, 1024)?, stripe: Pool::start("till-stripe", 8, 128)? })
+        Ok(Rim {
+            app,
+            books: Pool::start("till-books", 32, 1024)?,
+            stripe: Pool::start("till-stripe", 8, 128)?,
+            events: Pool::start("till-events", 8, 512)?,
+        })
     }
 
     /// Runs a use case on the books.
     async fn books<T: Send + 'static>(&self, work: impl FnOnce(&App) -> Result<T> + Send + 'static) -> Result<T> {
         let app = Arc::clone(&self.app);
         self.books.run(move || work(&app)).await
+    }
+
+    /// Takes an event of Stripe's.
+    async fn events<T: Send + 'static>(&self, work: impl FnOnce(&App) -> Result<T> + Send + 'static) -> Result<T> {
+        let app = Arc::clone(&self.app);
+        self.events.run(move || work(&app)).await
     }
 
     /// Runs a use case that may wait for Stripe.
@@ -62,8 +76,11 @@ fn router(rim: Rim) -> Router {
         .route("/login", get(pages::login::show))
         .route("/logout", post(pages::login::sign_out))
         .route("/billing/checkout", post(pages::checkout::open))
+        .route("/billing/portal", post(pages::portal::open))
         .route("/billing/return", get(pages::returned::show))
         .route("/v1/me", get(api::me::show))
+        // Inside the layer, so that a preflight, which is no method of any route, comes to it.
+        .method_not_allowed_fallback(error::wrong_method)
         .layer(from_fn_with_state(rim.clone(), cors::allow_origins));
 
     // Stripe.

@@ -1,16 +1,19 @@
 //! What is read off a request before anyone handles it: who asks and from where, whether they read JSON, and how long
 //! the answer took.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Rim;
+use super::error::Problem;
 use crate::clock::Deadline;
 use crate::config::Config;
+use crate::error::Refused;
 use crate::metrics::RequestLabels;
 
 /// The other end of the connection.
@@ -18,9 +21,27 @@ use crate::metrics::RequestLabels;
 pub(super) struct Peer(pub SocketAddr);
 
 /// Who the client is: the other end, or, when that is a trusted proxy, the nearest address in `X-Forwarded-For` that is
-/// not one.
+/// not one. Unspecified when a trusted proxy names the client in a way that cannot be read: whoever that is, it is not
+/// the machine beside us.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClientAddress(pub IpAddr);
+
+/// The variable part of a path. One that is no UTF-8 once it is decoded is told like any other mistake.
+pub(super) struct Segment(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Segment, Problem> {
+        let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
+            let detail = "The path holds bytes that are no UTF-8: percent-encoded UTF-8 was expected.";
+            return Err(Refused::InvalidRequest(detail.into()).into());
+        };
+        Ok(Segment(text))
+    }
+}
+
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Whether the caller reads JSON rather than a page: it says so in `Accept` without asking for HTML, or it calls the
 /// service API, the webhook or a probe, which have no pages.
@@ -62,15 +83,23 @@ fn known_method(method: &axum::http::Method) -> String {
 
 fn client_of(peer: Option<IpAddr>, headers: &HeaderMap, config: &Config) -> IpAddr {
     let trusted = |address: &IpAddr| config.trusted_proxies.iter().any(|network| network.contains(address));
-    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.to_canonical());
+    let peer = peer.map_or(UNKNOWN, |address| address.to_canonical());
     if !trusted(&peer) {
         return peer;
     }
-    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let named: Vec<IpAddr> =
-        values.flat_map(|value| value.split(',')).filter_map(|text| text.trim().parse().ok()).collect();
-    let nearest = named.iter().rev().map(IpAddr::to_canonical).find(|address| !trusted(address));
-    nearest.or(named.first().map(IpAddr::to_canonical)).unwrap_or(peer)
+    let values = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("unreadable"));
+    let items = values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty());
+    // What stands to the left of an item that cannot be read is the client's own word.
+    let named: Vec<IpAddr> = items.map(|item| forwarded(item).unwrap_or(UNKNOWN)).collect();
+    let nearest = named.iter().rev().find(|address| !trusted(address));
+    nearest.or(named.first()).copied().unwrap_or(peer)
+}
+
+/// An address as proxies write it: alone, in brackets, or with a port.
+fn forwarded(item: &str) -> Option<IpAddr> {
+    let bare = item.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(item);
+    let address = bare.parse().ok().or_else(|| Some(item.parse::<SocketAddr>().ok()?.ip()))?;
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
@@ -88,7 +117,11 @@ mod tests {
             ("127.0.0.1", "203.0.113.7", "203.0.113.7"),
             ("127.0.0.1", "198.51.100.1, 203.0.113.7, 10.1.2.3", "203.0.113.7"),
             ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
-            ("127.0.0.1", "nonsense", "127.0.0.1"),
+            ("127.0.0.1", "nonsense", "0.0.0.0"),
+            ("127.0.0.1", "127.0.0.1, unknown", "0.0.0.0"),
+            ("127.0.0.1", "127.0.0.1, 203.0.113.7:4711", "203.0.113.7"),
+            ("127.0.0.1", "127.0.0.1, [2001:db8::7]:4711", "2001:db8::7"),
+            ("127.0.0.1", "[2001:db8::7], , 10.1.2.3,", "2001:db8::7"),
             ("127.0.0.1", "10.1.2.3", "10.1.2.3"),
             ("::ffff:127.0.0.1", "203.0.113.7", "203.0.113.7"),
         ] {

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 
 use super::request::Peer;
-use super::{Rim, router};
+use super::{Rim, leftover, router};
 use crate::app::App;
 use crate::error::Fault;
 
@@ -130,7 +130,9 @@ fn connection(
 > {
     let _not_worth_failing = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(Body::new);
+        let (parts, body) = request.into_parts();
+        let (lent, leftover) = leftover::lend(&parts.headers, body);
+        let mut request = Request::from_parts(parts, Body::new(lent));
         request.extensions_mut().insert(Peer(peer));
         if let Some(tidied) = tidy_path(request.uri()) {
             *request.uri_mut() = tidied;
@@ -138,7 +140,9 @@ fn connection(
         let (router, requests) = (router.clone(), Arc::clone(&requests));
         async move {
             let _under_way = requests.acquire().await;
-            router.oneshot(request).await
+            let response = router.oneshot(request).await;
+            leftover.read().await;
+            response
         }
     });
     hyper::server::conn::http1::Builder::new()

@@ -28,7 +28,7 @@ pub(super) async fn receive(State(rim): State<Rim>, headers: HeaderMap, body: Bo
     if signatures.next().is_some() {
         return Err(Refused::InvalidRequest("There are two Stripe-Signature headers: one was expected.".into()).into());
     }
-    let received = rim.books(move |app| receive::receive(app, signature.as_deref(), &bytes)).await;
+    let received = rim.events(move |app| receive::receive(app, signature.as_deref(), &bytes)).await;
     match received {
         Ok(_) => Ok(Json(json!({ "received": true })).into_response()),
         // The database failed: Stripe sends it again.

@@ -1,4 +1,5 @@
 //! The rules of the books held against any sequence of moves, and told as rows. Tests only.
+#![allow(clippy::arithmetic_side_effects, reason = "an overflow in a test is a failed test, as it should be")]
 
 use proptest::prelude::*;
 
@@ -70,7 +71,7 @@ impl Books {
                 .unwrap();
                 let (gave, lot) = (units.count(), posting.entry.seq);
                 self.post(posting);
-                self.payments.push(Payment { lot, gave, taken: 0 });
+                self.payments.push(Payment { lots: vec![lot], gave, taken: 0 });
                 assert_eq!(self.account.debt(), (debt - gave).max(0), "rule 8: a credit repays the debt first");
             }
             Move::Spend { units } => {
@@ -115,17 +116,17 @@ impl Books {
     }
 
     fn reverse(&mut self, payment: usize, take: i64, reason: String) {
-        let Some(&payment_before) = self.payments.get(payment) else { return };
-        let own = self.account.lots.iter().find(|lot| lot.seq == payment_before.lot).unwrap().free();
+        let Some(payment_before) = self.payments.get(payment).cloned() else { return };
+        let own = self.account.lots.iter().find(|lot| lot.seq == payment_before.lots[0]).unwrap().free();
         let wanted = Reversal { kind: Kind::Refund, take, reason, note: None };
-        let Some(posting) = reverse(&self.account, payment_before, wanted, self.now).unwrap() else { return };
+        let Some(posting) = reverse(&self.account, &payment_before, wanted, self.now).unwrap() else { return };
         let delta = posting.entry.delta;
         self.post(posting);
         let taken = payment_before.taken - delta;
         assert!((0..=payment_before.gave).contains(&taken), "rule 7: never more than it gave");
         self.payments[payment].taken = taken;
         if delta < 0 {
-            let left = self.account.lots.iter().find(|lot| lot.seq == payment_before.lot).unwrap().free();
+            let left = self.account.lots.iter().find(|lot| lot.seq == payment_before.lots[0]).unwrap().free();
             assert_eq!(left, (own + delta).max(0), "rule 8: first from the payment's own lot");
         }
     }

@@ -6,6 +6,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::float_arithmetic, clippy::as_conversions)]
 
 mod account;
+mod allotment;
 mod chain;
 mod credit;
 mod entry;
@@ -17,10 +18,11 @@ mod spend;
 mod types;
 
 pub use account::{Account, Lot, Posting, Refusal};
+pub use allotment::{Allotment, Line, Share, allot};
 pub use chain::{Break, Chain};
 pub use credit::{Credit, correct, credit};
 pub use entry::{Entry, Hash, Kind, entry_id, parse_entry_id};
 pub use expiry::{due, expire};
-pub use reversal::{Payment, Reversal, reverse, units_to_take};
+pub use reversal::{Payment, Reversal, Withheld, reverse, units_to_take};
 pub use spend::{Spend, spend};
 pub use types::{BALANCE_LIMIT, Timestamp, UNITS_LIMIT, Units};

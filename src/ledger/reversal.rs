@@ -5,10 +5,11 @@ use super::account::Draft;
 use super::{Account, Kind, Posting, Refusal, Timestamp};
 
 /// What one payment gave, and what reversals have taken of it so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// The lot that it bought: the `seq` of the entry that credited it.
-    pub lot: i64,
+    /// The lots that it bought, oldest first: one for a pack, one a month for a yearly plan. Each is the `seq` of the
+    /// entry that credited it.
+    pub lots: Vec<i64>,
     /// Units that it gave.
     pub gave: i64,
     /// Units of those that reversals have taken.
@@ -29,27 +30,43 @@ pub struct Reversal {
 }
 
 /// Rule 7: of a payment that gave `gave` units for `paid`, a refund of `refunded` in all takes
-/// `gave × refunded ÷ paid`, rounded down, a full one all; an open or lost dispute takes all; both together never more
-/// than it gave. Amounts are in the currency's minor unit. A payment of nothing cannot be refunded in part.
-pub fn units_to_take(gave: i64, paid: i64, refunded: i64, disputed: bool) -> i64 {
-    if disputed || (refunded > 0 && refunded >= paid) {
-        return gave;
-    }
-    if refunded <= 0 {
+/// `gave × refunded ÷ paid`, rounded down, a full one all; a dispute takes `gave × withheld ÷ disputed`, which is all
+/// from its opening until funds come back; both together never more than it gave. Amounts are in the currency's minor
+/// unit. A payment of nothing cannot be refunded in part.
+pub fn units_to_take(gave: i64, paid: i64, refunded: i64, dispute: Option<Withheld>) -> i64 {
+    let refund = share(gave, refunded, paid);
+    let dispute = dispute.map_or(0, |dispute| share(gave, dispute.withheld, dispute.disputed));
+    refund.saturating_add(dispute).clamp(0, gave.max(0))
+}
+
+/// What a dispute keeps from us: all of it while it is open or lost, less what has been reinstated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// Minor units that are withheld now.
+    pub withheld: i64,
+    /// Minor units that were withdrawn when it opened.
+    pub disputed: i64,
+}
+
+fn share(gave: i64, part: i64, whole: i64) -> i64 {
+    if part <= 0 {
         return 0;
     }
-    let share = i128::from(gave).saturating_mul(i128::from(refunded)).checked_div(i128::from(paid)).unwrap_or(0);
-    i64::try_from(share).unwrap_or(gave).clamp(0, gave)
+    if part >= whole {
+        return gave;
+    }
+    let share = i128::from(gave).saturating_mul(i128::from(part)).checked_div(i128::from(whole)).unwrap_or(0);
+    i64::try_from(share).unwrap_or(gave)
 }
 
 /// Moves what reversals of `payment` take to `reversal.take`. `Ok(None)` when that is what they take already.
 ///
-/// Taking: first from the payment's own lot, then from the others, never from held units; the rest becomes a debt
-/// (rule 8). Giving back: first the debt, then into the payment's own lot, with its expiry, also what came from others
+/// Taking: first from the payment's own lots, then from the others, never from held units; the rest becomes a debt
+/// (rule 8). Giving back: first the debt, then into the payment's newest lot, with its expiry, also what came from others
 /// (so that a lot of which something is held may for a while have more than was credited to it).
 pub fn reverse(
     account: &Account,
-    payment: Payment,
+    payment: &Payment,
     reversal: Reversal,
     at: Timestamp,
 ) -> Result<Option<Posting>, Refusal> {
@@ -58,24 +75,25 @@ pub fn reverse(
     if delta == 0 {
         return Ok(None);
     }
-    if !account.lots.iter().any(|lot| lot.seq == payment.lot) {
+    let own = |seq: i64| payment.lots.contains(&seq);
+    let Some(newest) = payment.lots.last().copied().filter(|seq| account.lots.iter().any(|lot| lot.seq == *seq)) else {
         return Err(Refusal::LotNotLoaded);
-    }
+    };
 
     let draft = Draft {
         kind: reversal.kind,
         reason: reversal.reason,
         note: reversal.note,
-        lot: Some(payment.lot),
+        lot: Some(newest),
         expires_at: None,
     };
     let repaid = account.debt().clamp(0, delta.max(0));
     let mut posting = account.clone().append(delta, draft, at)?;
     let after = &mut posting.after;
     if delta < 0 {
-        let left = after.take(delta.saturating_neg(), |lot| lot.seq == payment.lot);
+        let left = after.take(delta.saturating_neg(), |lot| own(lot.seq));
         after.take(left, |_| true);
-    } else if let Some(lot) = after.lot_mut(payment.lot) {
+    } else if let Some(lot) = after.lot_mut(newest) {
         lot.remaining = lot.remaining.saturating_add(delta.saturating_sub(repaid));
     }
     Ok(Some(posting))
@@ -83,25 +101,33 @@ pub fn reverse(
 
 #[cfg(test)]
 mod tests {
-    use super::units_to_take;
+    use super::{Withheld, units_to_take};
 
     #[test]
     fn a_refund_takes_its_share_rounded_down_and_a_full_one_takes_all() {
-        for (gave, paid, refunded, disputed, take) in [
-            (100, 900, 0, false, 0),
-            (100, 900, 450, false, 50),
-            (100, 900, 1, false, 0),
-            (100, 900, 899, false, 99),
-            (100, 900, 900, false, 100),
-            (100, 900, 1000, false, 100),
-            (100, 900, -5, false, 0),
-            (100, 900, 450, true, 100),
-            (100, 0, 0, false, 0),
-            (100, 0, 1, false, 100),
-            (3, 1000, 334, false, 1),
-            (1_000_000_000, 99_999_999, 99_999_998, false, 999_999_989),
+        for (gave, paid, refunded, take) in [
+            (100, 900, 0, 0),
+            (100, 900, 450, 50),
+            (100, 900, 1, 0),
+            (100, 900, 899, 99),
+            (100, 900, 900, 100),
+            (100, 900, 1000, 100),
+            (100, 900, -5, 0),
+            (100, 0, 0, 0),
+            (100, 0, 1, 100),
+            (3, 1000, 334, 1),
+            (1_000_000_000, 99_999_999, 99_999_998, 999_999_989),
         ] {
-            assert_eq!(units_to_take(gave, paid, refunded, disputed), take, "{gave} for {paid}, {refunded} back");
+            assert_eq!(units_to_take(gave, paid, refunded, None), take, "{gave} for {paid}, {refunded} back");
+        }
+    }
+
+    #[test]
+    fn a_dispute_takes_all_that_is_withheld_and_with_a_refund_never_more_than_was_given() {
+        for (refunded, withheld, take) in [(0, 900, 100), (450, 900, 100), (450, 450, 100), (0, 300, 33), (450, 0, 50)]
+        {
+            let dispute = Some(Withheld { withheld, disputed: 900 });
+            assert_eq!(units_to_take(100, 900, refunded, dispute), take, "{refunded} refunded, {withheld} withheld");
         }
     }
 }

@@ -48,6 +48,13 @@ pub fn gone(tx: &mut dyn Tx, stripe_id: &str, now: Timestamp) -> Result<bool> {
     Ok(tx.execute(GONE, &[stripe_id.into(), now.into()])? == 1)
 }
 
+/// The user's current customer, once Stripe has said its id.
+pub fn linked(tx: &mut dyn Tx, account: i64) -> Result<Option<String>> {
+    const FIND: &str = "SELECT stripe_id FROM customers
+        WHERE account = $1 AND gone_at IS NULL AND stripe_id IS NOT NULL ORDER BY generation DESC LIMIT 1";
+    Ok(tx.query_one(FIND, &[account.into()])?.map(|row| row.text(0)).transpose()?)
+}
+
 /// Whose customer this is or was.
 pub fn account_of(tx: &mut dyn Tx, stripe_id: &str) -> Result<Option<i64>> {
     const FIND: &str = "SELECT account FROM customers WHERE stripe_id = $1";

@@ -5,14 +5,14 @@ use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 use crate::ledger::{Account, Entry, Kind, Lot, Posting};
 
-/// An account with its open lots, and the lot `also`, open or not.
-pub fn load(tx: &mut dyn Tx, number: i64, also: Option<i64>) -> Result<Account> {
+/// An account with its open lots, and those that `payment` bought, open or not.
+pub fn load(tx: &mut dyn Tx, number: i64, payment: Option<&str>) -> Result<Account> {
     const ACCOUNT: &str = "SELECT remaining, held, credited, entries, head FROM accounts WHERE account = $1";
     const LOTS: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
-        WHERE account = $1 AND (remaining > 0 OR seq = $2) ORDER BY seq LIMIT 100000";
+        WHERE account = $1 AND (remaining > 0 OR payment = $2) ORDER BY seq LIMIT 100000";
     let row = tx.query_one(ACCOUNT, &[number.into()])?;
     let row = row.ok_or_else(|| Fault::bare(format!("account {number} is missing")))?;
-    let lots = tx.query(LOTS, &[number.into(), also.unwrap_or(0).into()])?;
+    let lots = tx.query(LOTS, &[number.into(), payment.into()])?;
     Ok(Account {
         number,
         remaining: row.int(0)?,
@@ -25,8 +25,8 @@ pub fn load(tx: &mut dyn Tx, number: i64, also: Option<i64>) -> Result<Account> 
 }
 
 /// Stores a posting: the entry, the account, the lots that changed. `false` when the account has an entry with this
-/// reason already; then nothing is stored.
-pub fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting) -> Result<bool> {
+/// reason already; then nothing is stored. `payment` is what bought the lot that it opens.
+pub fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting, payment: Option<&str>) -> Result<bool> {
     const ADD: &str = "INSERT INTO entries
         (account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (account, reason) DO NOTHING";
@@ -67,13 +67,13 @@ pub fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting) -> Result<bool
     if moved != 1 {
         return Err(Fault::bare(format!("account {} moved meanwhile", after.number)).retryable().into());
     }
-    store_lots(tx, before, after)?;
+    store_lots(tx, before, after, payment)?;
     Ok(true)
 }
 
-fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account) -> Result<()> {
-    const OPEN: &str = "INSERT INTO lots (account, seq, units, remaining, held, expired, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option<&str>) -> Result<()> {
+    const OPEN: &str = "INSERT INTO lots (account, seq, units, remaining, held, expired, expires_at, payment)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     const CHANGE: &str = "UPDATE lots SET remaining = $3, held = $4, expired = $5 WHERE account = $1 AND seq = $2";
     for lot in &after.lots {
         let (account, seq) = (after.number.into(), lot.seq.into());
@@ -85,7 +85,7 @@ fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account) -> Result<()> 
             }
             None => {
                 let (units, expires_at) = (lot.units.into(), lot.expires_at.into());
-                tx.execute(OPEN, &[account, seq, units, remaining, held, expired, expires_at])?;
+                tx.execute(OPEN, &[account, seq, units, remaining, held, expired, expires_at, payment.into()])?;
             }
         }
     }
@@ -148,11 +148,32 @@ pub fn accounts_after(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<i
     Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
 }
 
-/// Payments of an account whose entry is missing or gave something else: for the proof. Answers their references.
-pub fn payments_without_entry(tx: &mut dyn Tx, account: i64) -> Result<Vec<String>> {
-    const LOST: &str = "SELECT p.reference FROM payments p
-        LEFT JOIN entries e ON e.account = p.account AND e.seq = p.lot
-        WHERE p.account = $1 AND (e.seq IS NULL OR e.delta <> p.gave) ORDER BY p.reference LIMIT 100";
+/// Users whose account is missing: for the proof.
+pub fn users_without_account(tx: &mut dyn Tx, limit: i64) -> Result<Vec<i64>> {
+    const LOST: &str = "SELECT u.account FROM users u LEFT JOIN accounts a ON a.account = u.account
+        WHERE a.account IS NULL ORDER BY u.account LIMIT $1";
+    let rows = tx.query(LOST, &[limit.into()])?;
+    Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// An account's lots in order, empty ones among them, after the one with number `seq`: for the proof.
+pub fn lots_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Lot>> {
+    const PAGE: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
+        WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    let rows = tx.query(PAGE, &[account.into(), seq.into(), limit.into()])?;
+    Ok(rows.iter().map(lot).collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// Payments of an account that the books do not bear out: what they gave is not in their lots, or what was taken of them
+/// is not in the entries that reversed them. Answers their references.
+pub fn payments_without_entries(tx: &mut dyn Tx, account: i64) -> Result<Vec<String>> {
+    const LOST: &str = "SELECT p.reference FROM payments p WHERE p.account = $1 AND (
+        p.gave <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS INTEGER) FROM lots l
+            JOIN entries e ON e.account = l.account AND e.seq = l.seq WHERE l.payment = p.reference)
+        OR -p.taken <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS INTEGER) FROM entries e
+            JOIN lots l ON l.account = e.account AND l.seq = e.lot
+            WHERE l.payment = p.reference AND e.account = $1 AND e.kind IN ('refund', 'dispute')))
+        ORDER BY p.reference LIMIT 100";
     let rows = tx.query(LOST, &[account.into()])?;
     Ok(rows.iter().map(|row| row.text(0)).collect::<std::result::Result<_, Fault>>()?)
 }

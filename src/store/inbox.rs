@@ -85,6 +85,10 @@ pub struct Inboxed {
     pub attempts: i64,
     /// When the decision was made.
     pub decided_at: Timestamp,
+    /// The account that the operator assigned it to.
+    pub assigned_to: Option<i64>,
+    /// The pack that the operator says was bought.
+    pub assigned_offer: Option<String>,
 }
 
 /// Stores an event with its decision; `false` when it is in the inbox already.
@@ -131,10 +135,17 @@ pub fn decide(tx: &mut dyn Tx, id: &str, decision: &Decision, now: Timestamp) ->
     Ok(())
 }
 
+/// Whom the operator says an event is for.
+pub fn assign(tx: &mut dyn Tx, id: &str, account: i64, offer: Option<&str>) -> Result<()> {
+    const ASSIGN: &str = "UPDATE events SET assigned_to = $2, assigned_offer = $3 WHERE id = $1";
+    tx.execute(ASSIGN, &[id.into(), account.into(), offer.into()])?;
+    Ok(())
+}
+
 /// The event with this id.
 pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Inboxed>> {
     const FIND: &str = "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
-        waits_for, attempts, decided_at, next_attempt_at FROM events WHERE id = $1";
+        waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer FROM events WHERE id = $1";
     Ok(tx.query_one(FIND, &[id.into()])?.as_ref().map(inboxed).transpose()?)
 }
 
@@ -142,15 +153,15 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Inboxed>> {
 pub fn waiting_for(tx: &mut dyn Tx, referent: &str, limit: i64) -> Result<Vec<Inboxed>> {
     const WAITING: &str =
         "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
-        waits_for, attempts, decided_at, next_attempt_at FROM events
-        WHERE status = 'waiting' AND waits_for = $1 ORDER BY id LIMIT $2";
+        waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer FROM events
+        WHERE waits_for = $1 ORDER BY id LIMIT $2";
     collect(tx.query(WAITING, &[referent.into(), limit.into()])?)
 }
 
 /// Events that the timer is to try again.
 pub fn to_retry(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<Inboxed>> {
     const DUE: &str = "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
-        waits_for, attempts, decided_at, next_attempt_at FROM events
+        waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer FROM events
         WHERE next_attempt_at IS NOT NULL AND next_attempt_at <= $1 ORDER BY next_attempt_at, id LIMIT $2";
     collect(tx.query(DUE, &[now.into(), limit.into()])?)
 }
@@ -158,11 +169,11 @@ pub fn to_retry(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<Inbox
 /// Events by arrival, newest first, before the given place; all, or those of one status.
 pub fn newest(tx: &mut dyn Tx, status: Option<Status>, before: (Timestamp, &str), limit: i64) -> Result<Vec<Inboxed>> {
     const PAGE: &str = "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
-        waits_for, attempts, decided_at, next_attempt_at FROM events
+        waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer FROM events
         WHERE (received_at, id) < ($1, $2) ORDER BY received_at DESC, id DESC LIMIT $3";
     const PAGE_OF: &str =
         "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
-        waits_for, attempts, decided_at, next_attempt_at FROM events
+        waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer FROM events
         WHERE (received_at, id) < ($1, $2) AND status = $4 ORDER BY received_at DESC, id DESC LIMIT $3";
     let (at, id) = before;
     collect(match status {
@@ -207,5 +218,7 @@ fn inboxed(row: &Row) -> std::result::Result<Inboxed, Fault> {
         },
         attempts: row.int(11)?,
         decided_at: row.time(12)?,
+        assigned_to: row.int_or_null(14)?,
+        assigned_offer: row.text_or_null(15)?,
     })
 }

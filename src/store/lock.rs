@@ -3,6 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::clock::{Clock, rfc3339};
@@ -17,7 +18,7 @@ impl Lock {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
         let cannot = |what: &str| format!("cannot {what} the lock file {}", Path::new(&name).display());
-        let opened = File::options().read(true).write(true).create(true).truncate(false).open(&name);
+        let opened = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&name);
         let mut file = opened.map_err(|cause| Fault::new(cannot("open"), cause))?;
         match file.try_lock() {
             Ok(()) => {}

@@ -3,6 +3,7 @@
 //! holds one family of tables, written once for any engine behind [`Tx`].
 
 pub mod access;
+pub mod cursors;
 pub mod customers;
 pub mod entries;
 pub mod inbox;
@@ -11,6 +12,7 @@ pub mod orders;
 pub mod payments;
 mod schema;
 mod sqlite;
+pub mod subscriptions;
 mod value;
 mod writer;
 
@@ -43,8 +45,9 @@ pub trait Tx {
 /// The database, open. Cheap to share behind an `Arc`; when the last one goes, what is queued is written and the file
 /// is left tidy.
 pub struct Store {
-    writer: writer::Writer,
+    // Closed in this order: only a connection that may write can put the log away, so it goes last.
     readers: sqlite::Readers,
+    writer: writer::Writer,
     path: PathBuf,
 }
 
@@ -52,10 +55,15 @@ impl Store {
     /// Opens (or makes) the database at `path` and brings its schema up to date in one transaction. A schema newer
     /// than this program's is refused.
     pub fn open(path: &Path, clock: &Clock) -> std::result::Result<Store, Fault> {
-        let mut connection = sqlite::Connection::open(path)?;
-        schema::bring_up_to_date(&mut connection, clock.now())?;
-        let readers = sqlite::Readers::open(path)?;
-        Ok(Store { writer: writer::Writer::start(connection)?, readers, path: path.to_owned() })
+        let cannot = |fault: Fault| {
+            let (heals, what) = (fault.is_retryable(), format!("the database {} cannot be used", path.display()));
+            let told = Fault::new(what, fault);
+            if heals { told.retryable() } else { told }
+        };
+        let mut connection = sqlite::Connection::open(path).map_err(cannot)?;
+        schema::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
+        let readers = sqlite::Readers::open(path).map_err(cannot)?;
+        Ok(Store { readers, writer: writer::Writer::start(connection)?, path: path.to_owned() })
     }
 
     /// Runs `work` in a write transaction and answers once it is durable. `work` may run more than once, alone or in

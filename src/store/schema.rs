@@ -9,11 +9,24 @@ use crate::error::{Fault, Result};
 const VERSION: i64 = 1;
 const SCHEMA: &str = include_str!("../../schema.sql");
 
+const ANOTHER_FILE: &str = "name a file that does not exist yet";
+
 /// Each step leads from one version to the next: step 0 from version 1 to 2, and so on.
 const STEPS: &[&str] = &[];
 
-/// Makes the schema in an empty database, or migrates an older one.
+/// Makes the schema in an empty database, or migrates an older one. A database that is not ours, or newer than this
+/// program, is left as it is; one that is up to date is not written to, so that it opens beside whoever writes.
 pub(super) fn bring_up_to_date(connection: &mut Connection, now: Timestamp) -> std::result::Result<(), Fault> {
+    if connection.is_marked_by_another()? {
+        return Err(Fault::bare(format!("it is another program's database: {ANOTHER_FILE}")));
+    }
+    let found = version(connection)?;
+    refuse_newer(found, VERSION)?;
+    connection.claim()?;
+    if found == Some(VERSION) {
+        return Ok(());
+    }
+    // Another process may be as far as this one: what is there is looked at again inside.
     connection.begin()?;
     let changed = change(connection, STEPS, VERSION, now);
     match changed {
@@ -26,15 +39,11 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, now: Timestamp) -> s
 }
 
 fn change(connection: &mut Connection, steps: &[&str], target: i64, now: Timestamp) -> std::result::Result<(), Fault> {
-    match version(connection)? {
+    let found = version(connection)?;
+    refuse_newer(found, target)?;
+    match found {
         None => connection.run_script(SCHEMA)?,
         Some(found) if found == target => return Ok(()),
-        Some(found) if found > target => {
-            return Err(Fault::bare(format!(
-                "the database has schema {found}, this till knows schemas up to {target}: use the newer till, \
-                 or restore a backup made before it ran"
-            )));
-        }
         Some(found) => {
             let done = usize::try_from(found - 1).unwrap_or(0);
             for step in steps.iter().skip(done) {
@@ -45,6 +54,16 @@ fn change(connection: &mut Connection, steps: &[&str], target: i64, now: Timesta
     const RECORD: &str = "INSERT INTO schema_version (version, applied_at, checked_at) VALUES ($1, $2, $2)";
     connection.execute(RECORD, &[target.into(), now.into()])?;
     Ok(())
+}
+
+fn refuse_newer(found: Option<i64>, target: i64) -> std::result::Result<(), Fault> {
+    match found {
+        Some(found) if found > target => Err(Fault::bare(format!(
+            "it has schema {found}, this till knows schemas up to {target}: use the newer till, or restore a \
+             backup made before it ran"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The newest version recorded; `None` in an empty database.
@@ -59,7 +78,7 @@ fn version(tx: &mut dyn Tx) -> std::result::Result<Option<i64>, Fault> {
     }
     if !tables.iter().any(|name| name == "schema_version") {
         return Err(Fault::bare(format!(
-            "this is another program's database (it has a table {}): name a file that does not exist yet",
+            "it is another program's database (it has a table {}): {ANOTHER_FILE}",
             tables[0]
         )));
     }

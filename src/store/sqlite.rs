@@ -1,6 +1,8 @@
 //! SQLite, and the only file that names its driver. Connections are opened for durability: write-ahead log,
 //! `synchronous=FULL` (a commit is on the disk when it returns, "Pragma statements supported by SQLite"), foreign keys on.
 
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,25 +28,52 @@ const APPLICATION_ID: i32 = 0x7469_6c6c;
 pub(super) struct Connection(rusqlite::Connection);
 
 impl Connection {
+    /// Opens the file, or makes an empty one. Nothing in it is changed yet: it may be another program's.
     pub(super) fn open(path: &Path) -> Outcome<Connection> {
-        let open = || -> rusqlite::Result<Connection> {
-            let flags =
-                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+        make_private(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let cannot = |cause| fault("SQLite cannot open it", cause);
+        let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(cannot)?;
+        // What cannot be opened to write, SQLite opens to read, without a word.
+        if connection.is_readonly("main").map_err(cannot)? {
+            let needed = "till has to write to it, and to make files beside it, also for commands that only look";
+            return Err(Fault::bare(format!("it is read-only for this user, or on this disk: {needed}")));
+        }
+        let set_up = || -> rusqlite::Result<()> {
             connection.busy_timeout(BUSY)?;
             connection.set_prepared_statement_cache_capacity(128);
-            let marked: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-            if marked != APPLICATION_ID {
-                connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-            }
-            let _mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             // Large checkpoints: each page is copied back once for many commits.
-            connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
-            Ok(Connection(connection))
+            connection.pragma_update(None, "wal_autocheckpoint", 4000)
         };
-        open().map_err(|cause| fault(&format!("cannot open the database {}", path.display()), cause))
+        set_up().map_err(cannot)?;
+        Ok(Connection(connection))
+    }
+
+    /// Whether another program has put its mark on the file.
+    pub(super) fn is_marked_by_another(&self) -> Outcome<bool> {
+        self.mark().map(|mark| mark != 0 && mark != APPLICATION_ID)
+    }
+
+    /// Makes the file ours: our mark, and the write-ahead log.
+    pub(super) fn claim(&self) -> Outcome<()> {
+        let cannot = |cause| fault("it cannot be made ready", cause);
+        if self.mark()? != APPLICATION_ID {
+            self.0.pragma_update(None, "application_id", APPLICATION_ID).map_err(cannot)?;
+        }
+        let mode: String =
+            self.0.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(cannot)?;
+        if mode.eq_ignore_ascii_case("wal") {
+            return Ok(());
+        }
+        // As on a network's file system, which has no memory that processes share.
+        Err(Fault::bare(format!("the database cannot have a write-ahead log where it lies (it stays in {mode} mode)")))
+    }
+
+    fn mark(&self) -> Outcome<i32> {
+        let mark = self.0.pragma_query_value(None, "application_id", |row| row.get(0));
+        mark.map_err(|cause| fault("it cannot be read", cause))
     }
 
     pub(super) fn begin(&self) -> Outcome<()> {
@@ -113,6 +142,18 @@ impl Tx for Connection {
     }
 }
 
+/// Makes the file, readable by its owner alone, where there is none: it holds e-mail addresses, and SQLite gives its log
+/// and its index the same mode. A file that is there is not touched: closing a handle on it would drop the locks that
+/// SQLite may hold on it in this process ("How To Corrupt An SQLite Database File").
+fn make_private(path: &Path) -> Outcome<()> {
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_made) => Ok(()),
+        Err(_) if path.is_dir() => Err(Fault::bare("it is a folder: the path of a file was expected")),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(cause) => Err(Fault::new("it cannot be made", cause)),
+    }
+}
+
 /// Read-only connections.
 pub(super) struct Readers(r2d2::Pool<SqliteConnectionManager>);
 
@@ -130,7 +171,7 @@ impl Readers {
             .test_on_check_out(false)
             .connection_timeout(READER_WAIT)
             .build(manager);
-        Ok(Readers(build.map_err(|cause| Fault::new(format!("cannot read the database {}", path.display()), cause))?))
+        Ok(Readers(build.map_err(|cause| Fault::new("no connection to read with", cause))?))
     }
 
     pub(super) fn connection(&self) -> Outcome<Reader> {
@@ -220,7 +261,11 @@ fn cell(value: ValueRef<'_>) -> Outcome<Cell> {
     Ok(match value {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(number) => Cell::Int(number),
-        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Text(text) => {
+            let text =
+                std::str::from_utf8(text).map_err(|cause| Fault::new("a text in the database is not UTF-8", cause));
+            Cell::Text(text?.to_owned())
+        }
         ValueRef::Blob(bytes) => Cell::Blob(bytes.to_vec()),
         ValueRef::Real(_) => return Err(Fault::bare("a number in the database is not whole")),
     })

@@ -68,8 +68,11 @@ pub fn put(
 /// The user with this id, or `unknown_user`.
 pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<User> {
     find(tx, id)?.ok_or_else(|| {
-        Refused::UnknownUser(format!("There is no user {id:?}. Make it first: PUT /v1/users/{{id}}, or till user add."))
-            .into()
+        let shown: String = id.chars().take(140).collect();
+        Refused::UnknownUser(format!(
+            "There is no user {shown:?}. Make it first: PUT /v1/users/{{id}}, or till user add."
+        ))
+        .into()
     })
 }
 

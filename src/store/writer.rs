@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
 use super::sqlite::Connection;
-use super::{Tx, unavailable};
+use super::{Row, Tx, Value, unavailable};
 use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
 
@@ -151,17 +151,15 @@ fn run(mut connection: Connection, jobs: &Receiver<Box<dyn Job>>, figures: &Writ
 /// answers for itself.
 fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures) {
     let started = Deadline::after(std::time::Duration::ZERO);
+    // A rollback that failed must not fail every batch after it.
+    connection.rollback();
     if let Err(fault) = connection.begin() {
         return batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
     }
     let ran = match batch.as_mut_slice() {
         [job] => {
-            let kept = job.run(connection);
-            if kept || connection.is_open() {
-                Ok(kept)
-            } else {
-                Err(Fault::bare("the transaction was lost").retryable())
-            }
+            let kept = job.run(&mut Inside(connection));
+            if connection.is_open() { Ok(kept) } else { Err(lost()) }
         }
         jobs => run_apart(connection, jobs).map(|()| true),
     };
@@ -191,13 +189,37 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
     }
 }
 
+/// The transaction under way. A full disk or an I/O error ends it by itself; a job that went on regardless would then
+/// keep each further statement on its own.
+struct Inside<'a>(&'a mut Connection);
+
+impl Inside<'_> {
+    fn connection(&mut self) -> std::result::Result<&mut Connection, Fault> {
+        if self.0.is_open() { Ok(self.0) } else { Err(lost()) }
+    }
+}
+
+impl Tx for Inside<'_> {
+    fn execute(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<usize, Fault> {
+        self.connection()?.execute(sql, params)
+    }
+
+    fn query(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<Vec<Row>, Fault> {
+        self.connection()?.query(sql, params)
+    }
+}
+
+fn lost() -> Fault {
+    Fault::bare("the transaction was lost").retryable()
+}
+
 /// Runs each job behind its own savepoint. An error means that the whole transaction is lost.
 fn run_apart(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> std::result::Result<(), Fault> {
     for job in jobs {
         connection.savepoint()?;
-        let kept = job.run(connection);
+        let kept = job.run(&mut Inside(connection));
         if !connection.is_open() {
-            return Err(Fault::bare("the transaction was lost").retryable());
+            return Err(lost());
         }
         if kept { connection.keep()? } else { connection.undo()? }
     }

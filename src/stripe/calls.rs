@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::client::Stripe;
 use super::failure::{StripeError, StripeErrorKind};
 use super::objects::{
-    Charge, CheckoutSession, Customer, Dispute, Event, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
+    Charge, CheckoutSession, Customer, Event, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
     PaymentIntent, Price, Refund, Subscription, Unreadable,
 };
 use crate::clock::{Deadline, Timestamp};
@@ -126,6 +126,17 @@ impl Stripe {
         self.all("/v1/invoice_payments", &query, InvoicePayment::read, deadline)
     }
 
+    /// The checkout session that a payment intent belongs to, if one made it.
+    pub fn session_of_payment(
+        &self,
+        payment_intent: &str,
+        deadline: Deadline,
+    ) -> Result<Option<CheckoutSession>, StripeError> {
+        let query = [("payment_intent", payment_intent), ("limit", "1")];
+        let found = List::read(&self.get("/v1/checkout/sessions", &query, deadline)?, CheckoutSession::read)?;
+        Ok(found.rows.into_iter().next())
+    }
+
     /// All refunds of a payment intent.
     pub fn refunds_of(&self, payment_intent: &str, deadline: Deadline) -> Result<Vec<Refund>, StripeError> {
         self.all("/v1/refunds", &[("payment_intent", payment_intent)], Refund::read, deadline)
@@ -141,30 +152,6 @@ impl Stripe {
         self.page("/v1/events", &query, &filter.sweep, listed, deadline)
     }
 
-    /// A page of sessions.
-    pub fn list_checkout_sessions(
-        &self,
-        sweep: &Sweep,
-        deadline: Deadline,
-    ) -> Result<List<CheckoutSession>, StripeError> {
-        self.page("/v1/checkout/sessions", &[], sweep, CheckoutSession::read, deadline)
-    }
-
-    /// A page of invoices.
-    pub fn list_invoices(&self, sweep: &Sweep, deadline: Deadline) -> Result<List<Invoice>, StripeError> {
-        self.page("/v1/invoices", &[], sweep, Invoice::read, deadline)
-    }
-
-    /// A page of refunds.
-    pub fn list_refunds(&self, sweep: &Sweep, deadline: Deadline) -> Result<List<Refund>, StripeError> {
-        self.page("/v1/refunds", &[], sweep, Refund::read, deadline)
-    }
-
-    /// A page of disputes.
-    pub fn list_disputes(&self, sweep: &Sweep, deadline: Deadline) -> Result<List<Dispute>, StripeError> {
-        self.page("/v1/disputes", &[], sweep, Dispute::read, deadline)
-    }
-
     fn one<T>(
         &self,
         folder: &str,
@@ -176,7 +163,7 @@ impl Stripe {
         Ok(read(&self.get(&format!("{folder}{}", checked(id)?), query, deadline)?)?)
     }
 
-    fn page<T>(
+    pub(super) fn page<T>(
         &self,
         path: &str,
         query: &[(&str, &str)],

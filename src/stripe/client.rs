@@ -19,7 +19,7 @@ use super::API_VERSION;
 use super::failure::{StripeError, StripeErrorKind};
 use super::objects::{ErrorBody, parse_json};
 use super::retry::{Advice, Backoff};
-use crate::clock::Deadline;
+use crate::clock::{Deadline, Timestamp, parse_http_date};
 use crate::error::Fault;
 use crate::id;
 use crate::secret::Secret;
@@ -134,6 +134,13 @@ impl Stripe {
         self.call(&Call { path, query: "", post: Some(Post { body, idempotency_key }) }, deadline)
     }
 
+    /// What time it is at Stripe, by the `Date` of an answer (RFC 9110, section 6.6.1); `None` without one.
+    pub fn time(&self, deadline: Deadline) -> Option<Timestamp> {
+        let call = Call { path: "/v1/prices", query: "limit=1", post: None };
+        let answer = self.send(&call, self.attempt_timeout.min(deadline.left())).ok()?;
+        parse_http_date(answer.headers().get("date")?.to_str().ok()?)
+    }
+
     fn call(&self, call: &Call<'_>, deadline: Deadline) -> Result<Value, StripeError> {
         let mut attempts = 0;
         loop {
@@ -231,7 +238,11 @@ fn read_answer(answer: &http::Response<Body>, body: &[u8]) -> Result<Value, Fail
         });
     }
     let said = value.map(|value| ErrorBody::read(&value)).unwrap_or_default();
-    let advice = Advice::of_answer(status, header("stripe-should-retry"), header("retry-after"));
+    // A stored answer is Stripe's last word under this key, be it a 500 ("Idempotent requests").
+    let advice = match header("idempotent-replayed") {
+        Some("true") => Advice::STOP,
+        _ => Advice::of_answer(status, header("stripe-should-retry"), header("retry-after")),
+    };
     Err(Failure::new(StripeError::answered(status, said, request_id), advice))
 }
 
@@ -273,6 +284,18 @@ fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
+}
+
+/// An agent without a key, for looking at a URL as a stranger does.
+pub(super) fn plain_agent(patience: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent(concat!("till/", env!("CARGO_PKG_VERSION")))
+        .timeout_global(Some(patience))
+        .tls_config(tls());
+    config.build().new_agent()
 }
 
 fn agent(options: &StripeOptions, secure: bool) -> Agent {

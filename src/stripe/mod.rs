@@ -11,9 +11,12 @@ pub mod calls;
 pub mod client;
 pub mod failure;
 pub mod objects;
+pub mod probe;
 pub mod requests;
 pub mod retry;
+pub mod setup;
 pub mod signature;
+pub mod swept;
 
 pub use calls::{EventFilter, ListedEvent, Sweep};
 pub use client::{Stripe, StripeOptions};
@@ -24,6 +27,7 @@ pub use objects::{
 };
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};
 pub use signature::{SignatureFault, Verified};
+pub use swept::{StripeObject, Swept};
 
 /// The API version that every request names in `Stripe-Version`, and that a webhook endpoint made by till is given.
 /// What arrives may still be in any other: objects are read in the shapes of all.

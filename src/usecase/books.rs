@@ -6,21 +6,26 @@ use crate::error::{Fault, Result};
 use crate::ledger::{Account, Entry, Posting, Refusal, expire};
 use crate::store::{Tx, entries};
 
-/// The account as it is at `now`: lots whose time is over are expired before anything else happens. `also` loads one
-/// more lot, open or not: the one that a reversal concerns.
-pub(super) fn open(tx: &mut dyn Tx, number: i64, also: Option<i64>, now: Timestamp) -> Result<Account> {
-    let mut account = entries::load(tx, number, also)?;
+/// The account as it is at `now`: lots whose time is over are expired before anything else happens. With `payment` the
+/// lots that it bought are loaded too, open or not: those that a reversal concerns.
+pub(super) fn open(tx: &mut dyn Tx, number: i64, payment: Option<&str>, now: Timestamp) -> Result<Account> {
+    let mut account = entries::load(tx, number, payment)?;
     while let Some(posting) = expire(&account, now) {
         let posting = posting.map_err(impossible)?;
-        post(tx, &account, &posting)?.ok_or_else(|| Fault::bare("a lot expired twice"))?;
+        post(tx, &account, &posting, None)?.ok_or_else(|| Fault::bare("a lot expired twice"))?;
         account = posting.after;
     }
     Ok(account)
 }
 
-/// Stores a posting; `None` when its reason is in the books already.
-pub(super) fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting) -> Result<Option<Entry>> {
-    Ok(entries::post(tx, before, posting)?.then(|| posting.entry.clone()))
+/// Stores a posting; `None` when its reason is in the books already. `payment` is what bought the lot that it opens.
+pub(super) fn post(
+    tx: &mut dyn Tx,
+    before: &Account,
+    posting: &Posting,
+    payment: Option<&str>,
+) -> Result<Option<Entry>> {
+    Ok(entries::post(tx, before, posting, payment)?.then(|| posting.entry.clone()))
 }
 
 /// A refusal by the ledger that no request can cause.

@@ -7,11 +7,13 @@ use crate::error::{Fault, Refused, Result};
 use crate::id;
 use crate::store::customers::{self, Customer};
 use crate::store::orders::{self, Order};
+use crate::store::subscriptions;
 use crate::store::users::User;
 use crate::stripe::client::LONGEST_WAIT;
 use crate::stripe::requests::with_session_id;
 use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession, CustomerRequest, StripeError};
 
+use super::portal;
 use super::settle::life_in_days;
 use super::sign_in::allowed_url;
 
@@ -27,6 +29,9 @@ pub struct Checkout {
 /// Makes a Stripe Checkout Session that sells `key` to `user`. The user waits at most 20 s in all.
 pub fn buy(app: &App, user: &User, key: &str, return_url: Option<&str>) -> Result<Checkout> {
     let sale = on_sale(app, key)?;
+    if sale.mode == CheckoutMode::Subscription {
+        refuse_second(app, user)?;
+    }
     let return_url = return_url.map(|url| allowed_url(app, "return_url", url)).transpose()?;
     let deadline = Deadline::after(LONGEST_WAIT);
     let mut customer = customer_of(app, user, deadline)?;
@@ -57,6 +62,7 @@ pub fn buy(app: &App, user: &User, key: &str, return_url: Option<&str>) -> Resul
 
 /// What is sold, as it is on sale now.
 struct Sale {
+    mode: CheckoutMode,
     offer: String,
     units: i64,
     amount: i64,
@@ -67,23 +73,37 @@ struct Sale {
 fn on_sale(app: &App, key: &str) -> Result<Sale> {
     let unknown = |detail: String| Refused::UnknownPlan(detail);
     let offer = app.catalog.offer(key).ok_or_else(|| {
-        let keys: Vec<&str> = app.catalog.packs.iter().map(|pack| pack.key.as_str()).collect();
+        let keys: Vec<&str> = app.catalog.offers().filter(|offer| offer.amount() > 0).map(Offer::key).collect();
         let shown: String = key.chars().take(50).collect();
         unknown(format!("There is no {shown:?} on sale. On sale are: {}.", keys.join(", ")))
     })?;
-    let Offer::Pack(pack) = offer else {
-        return Err(unknown(format!("The plan {key:?} cannot be bought here yet; packs can.")).into());
-    };
-    let price = pack.price_id.clone().ok_or_else(|| {
-        unknown(format!("{:?} is not on sale at the moment: the operator has not set its Stripe price id.", pack.key))
+    if offer.amount() == 0 {
+        return Err(unknown(format!("{:?} costs nothing: there is nothing to buy.", offer.key())).into());
+    }
+    let price = offer.price_id().ok_or_else(|| {
+        let key = offer.key();
+        unknown(format!("{key:?} is not on sale at the moment: the operator has not set its Stripe price id."))
     })?;
     Ok(Sale {
-        offer: pack.key.clone(),
-        units: pack.units,
-        amount: pack.amount,
-        price,
-        expires_in_days: life_in_days(pack.expiry),
+        mode: if matches!(offer, Offer::Plan(_)) { CheckoutMode::Subscription } else { CheckoutMode::Payment },
+        offer: offer.key().to_owned(),
+        units: offer.units(),
+        amount: offer.amount(),
+        price: price.to_owned(),
+        expires_in_days: life_in_days(offer.expiry()),
     })
+}
+
+/// One subscription for each user: whoever has one is shown the way to change it.
+fn refuse_second(app: &App, user: &User) -> Result<()> {
+    match app.store.read(|tx| subscriptions::live_of(tx, user.account))?.is_empty() {
+        true => Ok(()),
+        // Where Stripe opens no portal, the dashboard says how the subscription stands.
+        false => {
+            let portal_url = portal::open(app, user).unwrap_or_else(|_| app.url("/dashboard"));
+            Err(Refused::AlreadySubscribed { portal_url }.into())
+        }
+    }
 }
 
 /// The user's customer at Stripe, made when there is none yet. Two presses at once send the same key and body, so Stripe
@@ -116,7 +136,7 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
     let id = id::ordered_id("ord", now)?;
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let request = CheckoutRequest {
-        mode: CheckoutMode::Payment,
+        mode: sale.mode,
         price: sale.price.clone(),
         quantity: 1,
         customer: Some(customer.to_owned()),
@@ -131,7 +151,7 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
         id,
         account: user.account,
         offer: sale.offer.clone(),
-        kind: "pack".to_owned(),
+        kind: if sale.mode == CheckoutMode::Subscription { "plan" } else { "pack" }.to_owned(),
         units: sale.units,
         amount: sale.amount,
         currency: app.catalog.currency.clone(),

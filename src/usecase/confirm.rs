@@ -9,7 +9,7 @@ use crate::store::orders::{self, Order};
 use crate::store::{payments, users};
 use crate::stripe::CheckoutSession;
 
-use super::settle::{self, Moment};
+use super::settle::{self, Context, Facts, Moment};
 
 /// How long the buyer waits for Stripe's answer before the page says that it comes by itself.
 const WAIT: Duration = Duration::from_secs(8);
@@ -21,6 +21,13 @@ pub enum Standing {
     Credited {
         /// Units that it gave.
         added: i64,
+        /// The balance now.
+        remaining: i64,
+    },
+    /// A plan is subscribed to; its units come with its invoice, or have come.
+    Subscribed {
+        /// The plan's key.
+        plan: String,
         /// The balance now.
         remaining: i64,
     },
@@ -89,7 +96,11 @@ fn settle_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) ->
         }
     }
     let (catalog, now, session) = (app.catalog.clone(), app.clock.now(), found.clone());
-    let settled = app.store.write(move |tx| settle::session(tx, &catalog, &session, Moment::Seen, now))?;
+    let settled = app.store.write(move |tx| {
+        let facts = Facts::default();
+        let context = Context { catalog: &catalog, facts: &facts, assigned: None, now };
+        settle::session(tx, &context, &session, Moment::Seen)
+    })?;
     settled.told.iter().for_each(|told| told.tell(app));
     standing(app, account, &found.id, Some(&found))
 }
@@ -98,9 +109,15 @@ fn settle_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) ->
 fn standing(app: &App, account: i64, session: &str, seen: Option<&CheckoutSession>) -> Result<Purchase> {
     app.store.read(|tx| {
         let order = orders::by_session(tx, session)?;
-        let gave = payments::gave_by_session(tx, session)?.filter(|(owner, _)| *owner == account);
+        let gave = payments::find(tx, session)?.filter(|payment| payment.account == account);
         let standing = match (gave, &order) {
-            (Some((_, added)), _) => Standing::Credited { added, remaining: users::balance_of(tx, account)?.remaining },
+            (Some(payment), _) => {
+                Standing::Credited { added: payment.gave, remaining: users::balance_of(tx, account)?.remaining }
+            }
+            (None, Some(order)) if order.kind == "plan" && order.paid_at.is_some() => {
+                let remaining = users::balance_of(tx, account)?.remaining;
+                Standing::Subscribed { plan: order.offer.clone(), remaining }
+            }
             (None, Some(order)) if seen.is_some_and(settle::is_bought) || order.paid_at.is_some() => {
                 Standing::Unmatched
             }

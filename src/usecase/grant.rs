@@ -69,7 +69,7 @@ pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
             ledger::correct(&account, Kind::Grant, moved, reason, note, now)
         };
         let posting = posting.map_err(too_much)?;
-        let entry = books::post(tx, &account, &posting)?
+        let entry = books::post(tx, &account, &posting, None)?
             .ok_or_else(|| Fault::bare("a grant with this key appeared meanwhile").retryable())?;
         Ok(Receipt { user, entry, replayed: false })
     })?;

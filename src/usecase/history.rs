@@ -58,7 +58,7 @@ pub fn write(app: &App, user: &str, past: &[Past]) -> Result<usize> {
                 }
             };
             let posting = posting.map_err(refused)?;
-            books::post(tx, &account, &posting)?
+            books::post(tx, &account, &posting, None)?
                 .ok_or_else(|| Fault::bare("an empty ledger had this entry already"))?;
             account = posting.after;
         }

@@ -2,11 +2,11 @@
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::config::Mode;
 use crate::error::{Error, Refused, Result};
 use crate::store::inbox::{self, Inboxed, Status};
+use crate::store::users;
 
-use super::receive::{again, failed};
+use super::receive::{again, facts_for, failed, foreign, read};
 use super::settle::Settled;
 
 /// Events that the timer tries again at once.
@@ -33,16 +33,16 @@ pub fn count(app: &App) -> Result<Vec<(Status, i64)>> {
 /// Applies an event once more. With `dry_run` nothing of it is kept: the answer says what it would do.
 pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<Settled> {
     let row = show(app, id)?;
-    let is_live = app.config.stripe.mode() == Some(Mode::Live);
-    if row.event.livemode != is_live {
-        return Ok(Settled::ignored(row.decision.detail));
+    if let Some(why) = foreign(&read(&row)?, app.config.stripe.mode()) {
+        return Ok(Settled::ignored(why));
     }
     let now = app.clock.now();
     let catalog = app.catalog.clone();
+    let facts = facts_for(app, &row)?;
     if dry_run {
-        return app.store.rehearse(move |tx| again(tx, &catalog, &row, now));
+        return app.store.rehearse(move |tx| again(tx, &catalog, &row, &facts, now));
     }
-    let settled = app.store.write(move |tx| again(tx, &catalog, &row, now))?;
+    let settled = app.store.write(move |tx| again(tx, &catalog, &row, &facts, now))?;
     settled.told.iter().for_each(|told| told.tell(app));
     Ok(settled)
 }
@@ -54,7 +54,9 @@ pub fn retry(app: &App) -> Result<usize> {
     let tried = due.len();
     for row in due {
         let (catalog, retried) = (app.catalog.clone(), row.clone());
-        match app.store.write(move |tx| again(tx, &catalog, &retried, now)) {
+        let settled = facts_for(app, &row)
+            .and_then(|facts| app.store.write(move |tx| again(tx, &catalog, &retried, &facts, now)));
+        match settled {
             Ok(settled) => settled.told.iter().for_each(|told| told.tell(app)),
             Err(Error::Fault(fault)) if !fault.is_retryable() => {
                 let (id, decision) = (row.event.id.clone(), failed(&fault, row.attempts + 1, now));
@@ -65,4 +67,30 @@ pub fn retry(app: &App) -> Result<usize> {
         }
     }
     Ok(tried)
+}
+
+/// The operator says whose an unmatched payment is, and, where Stripe does not say, which pack was bought. It is applied
+/// like any event, once.
+pub fn assign(app: &App, id: &str, user: &str, offer: Option<&str>) -> Result<Settled> {
+    let row = show(app, id)?;
+    if row.decision.status != Status::Unmatched {
+        let detail =
+            format!("The event {id} is {}: only an unmatched one can be assigned.", row.decision.status.as_str());
+        return Err(Refused::InvalidRequest(detail).into());
+    }
+    if let Some(key) = offer
+        && app.catalog.offer(key).is_none()
+    {
+        return Err(Refused::UnknownPlan(format!("There is no {key:?} in the catalogue.")).into());
+    }
+    let (facts, now, catalog) = (facts_for(app, &row)?, app.clock.now(), app.catalog.clone());
+    let (user, offer) = (user.to_owned(), offer.map(str::to_owned));
+    let settled = app.store.write(move |tx| {
+        let account = users::by_id(tx, &user)?.account;
+        inbox::assign(tx, &row.event.id, account, offer.as_deref())?;
+        let row = Inboxed { assigned_to: Some(account), assigned_offer: offer.clone(), ..row.clone() };
+        again(tx, &catalog, &row, &facts, now)
+    })?;
+    settled.told.iter().for_each(|told| told.tell(app));
+    Ok(settled)
 }

@@ -2,10 +2,12 @@
 //! where it talks to Stripe it is transaction, network, transaction, never network inside a transaction. Nothing here
 //! knows HTTP, HTML or SQL.
 
+mod ask;
 mod books;
 mod told;
 
 pub mod buy;
+pub mod check;
 pub mod confirm;
 pub mod expire;
 pub mod export;
@@ -13,9 +15,13 @@ pub mod grant;
 pub mod history;
 pub mod inbox;
 pub mod overview;
+pub mod portal;
 pub mod receive;
+pub mod reconcile;
 pub mod settle;
 pub mod sign_in;
+pub mod stripe_setup;
+pub mod subscribe;
 pub mod tokens;
 pub mod users;
 pub mod verify;

@@ -1,9 +1,11 @@
 //! A webhook arrives: verified, stored by its id, and applied, all in one transaction. An event that was seen is one
 //! that was applied, or that says what became of it.
 
+use std::time::Duration;
+
 use crate::app::App;
 use crate::catalog::Catalog;
-use crate::clock::Timestamp;
+use crate::clock::{Deadline, Timestamp};
 use crate::config::Mode;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::metrics::EventLabels;
@@ -11,11 +13,14 @@ use crate::store::Tx;
 use crate::store::inbox::{self, Decision, Inboxed, Received, Status};
 use crate::stripe::{Event, signature};
 
-use super::settle::{self, Settled};
+use super::ask;
+use super::settle::{self, Assigned, Context, Facts, Settled};
 use super::told::Told;
 
 /// Events that one arrival may wake.
 const WAKE_LIMIT: i64 = 100;
+/// How long Stripe may take to answer what an event does not say: Stripe itself waits for us meanwhile.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Takes a webhook's raw body. Success means that all it says is durable. A refusal means that it is not Stripe's, or
 /// not readable; a fault, that the database failed and Stripe should send it again.
@@ -40,8 +45,11 @@ pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> 
     take(app, event, text.to_owned(), now)
 }
 
-/// Stores and applies a verified event, once.
-fn take(app: &App, event: Event, body: String, now: Timestamp) -> Result<Status> {
+/// Attempts, over about a day, after which an event that waits counts as unmatched; it is still tried.
+const PATIENT_ATTEMPTS: i64 = 12;
+
+/// Stores and applies an event that is Stripe's for certain, once.
+pub(super) fn take(app: &App, event: Event, body: String, now: Timestamp) -> Result<Status> {
     let received = Received {
         id: event.id.clone(),
         kind: event.kind.clone(),
@@ -53,6 +61,10 @@ fn take(app: &App, event: Event, body: String, now: Timestamp) -> Result<Status>
         received_at: now,
     };
     let foreign = foreign(&event, app.config.stripe.mode());
+    let facts = match &foreign {
+        Some(_) => Facts::default(),
+        None => ask::facts(app, &event, Deadline::after(PATIENCE))?,
+    };
     let (catalog, row) = (app.catalog.clone(), received.clone());
     let outcome = app.store.write(move |tx| {
         if let Some(known) = inbox::by_id(tx, &row.id)? {
@@ -60,7 +72,10 @@ fn take(app: &App, event: Event, body: String, now: Timestamp) -> Result<Status>
         }
         let settled = match &foreign {
             Some(why) => Settled::ignored(why.clone()),
-            None => settle::event(tx, &catalog, &event, now)?,
+            None => {
+                let context = Context { catalog: &catalog, facts: &facts, assigned: None, now };
+                settle::event(tx, &context, &event)?
+            }
         };
         store(tx, &catalog, &row, settled, now)
     });
@@ -76,7 +91,7 @@ fn take(app: &App, event: Event, body: String, now: Timestamp) -> Result<Status>
 }
 
 /// An event that is none of our business, however it is signed.
-fn foreign(event: &Event, mode: Option<Mode>) -> Option<String> {
+pub(super) fn foreign(event: &Event, mode: Option<Mode>) -> Option<String> {
     if event.thin {
         return Some("a thin event carries nothing to apply".to_owned());
     }
@@ -114,19 +129,37 @@ fn wake(tx: &mut dyn Tx, catalog: &Catalog, known: &[String], now: Timestamp) ->
     let mut told = vec![];
     for referent in known {
         for waiting in inbox::waiting_for(tx, referent, WAKE_LIMIT)? {
-            told.extend(again(tx, catalog, &waiting, now)?.told);
+            told.extend(again(tx, catalog, &waiting, &Facts::default(), now)?.told);
         }
     }
     Ok(told)
 }
 
-/// Applies an event of the inbox once more and records what became of it.
-pub(super) fn again(tx: &mut dyn Tx, catalog: &Catalog, row: &Inboxed, now: Timestamp) -> Result<Settled> {
+/// An event as it is kept in the inbox.
+pub(super) fn read(row: &Inboxed) -> std::result::Result<Event, Fault> {
     let unreadable = |cause| Fault::new(format!("the event {} cannot be read", row.event.id), cause);
-    let event = Event::parse(row.event.body.as_bytes()).map_err(unreadable)?;
-    let settled = settle::event(tx, catalog, &event, now)?;
+    Event::parse(row.event.body.as_bytes()).map_err(unreadable)
+}
+
+/// Applies an event of the inbox once more and records what became of it.
+pub(super) fn again(
+    tx: &mut dyn Tx,
+    catalog: &Catalog,
+    row: &Inboxed,
+    facts: &Facts,
+    now: Timestamp,
+) -> Result<Settled> {
+    let event = read(row)?;
+    let assigned = row.assigned_to.map(|account| Assigned { account, offer: row.assigned_offer.clone() });
+    let context = Context { catalog, facts, assigned, now };
+    let settled = settle::event(tx, &context, &event)?;
     inbox::decide(tx, &row.event.id, &decision(&settled, row.attempts + 1, now), now)?;
     Ok(settled)
+}
+
+/// What Stripe has to be asked for before an event of the inbox is applied again.
+pub(super) fn facts_for(app: &App, row: &Inboxed) -> Result<Facts> {
+    ask::facts(app, &read(row)?, Deadline::after(PATIENCE))
 }
 
 /// Keeps an event that could not be applied, with the reason. Stripe is told that it arrived: sending it again would
@@ -150,8 +183,10 @@ pub(super) fn failed(fault: &Fault, attempts: i64, now: Timestamp) -> Decision {
 
 fn decision(settled: &Settled, attempts: i64, now: Timestamp) -> Decision {
     let next_attempt_at = if settled.status == Status::Waiting { next_attempt(attempts, now) } else { None };
+    // What it waits for may never come, as for a payment from before till was here: then the operator is shown it.
+    let is_late = settled.status == Status::Waiting && attempts > PATIENT_ATTEMPTS;
     Decision {
-        status: settled.status,
+        status: if is_late { Status::Unmatched } else { settled.status },
         detail: settled.detail.clone(),
         waits_for: settled.waits_for.clone(),
         next_attempt_at,

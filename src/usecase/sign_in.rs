@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::config::origin_of;
+use crate::config::{in_ascii, origin_of};
 use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::{access, users};
@@ -79,14 +79,16 @@ pub fn remove_ended(app: &App) -> Result<usize> {
     app.store.write(move |tx| access::remove_ended(tx, before))
 }
 
-/// An absolute URL on one of the allowed origins: as given, or our own origin before a path.
+/// An absolute URL in ASCII on one of the allowed origins: as given, or our own origin before a path.
 pub fn allowed_url(app: &App, field: &str, url: &str) -> Result<String> {
     let own_path = url.starts_with('/') && !url.starts_with("//") && !url.contains('\\');
     let absolute = if own_path { app.url(url) } else { url.to_owned() };
     let plain = url.len() <= URL_LIMIT && !url.chars().any(|c| c.is_control() || c.is_whitespace());
     let origin = origin_of(&absolute).filter(|_| plain);
-    if origin.is_some_and(|origin| origin == app.config.base_url || app.config.return_origins.contains(&origin)) {
-        return Ok(absolute);
+    let is_allowed =
+        origin.is_some_and(|origin| origin == app.config.base_url || app.config.return_origins.contains(&origin));
+    if let Some(url) = in_ascii(&absolute).filter(|_| is_allowed) {
+        return Ok(url);
     }
     let allowed: Vec<&str> = app.config.return_origins.iter().map(|origin| origin.as_str()).collect();
     Err(Refused::ReturnUrlNotAllowed(format!(

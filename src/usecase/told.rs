@@ -23,6 +23,65 @@ pub enum Told {
         /// The balance after it.
         balance: i64,
     },
+    /// A plan's invoice was allotted, or a downgrade took units back.
+    Allotted {
+        /// Whose.
+        user_id: String,
+        /// The plan's key.
+        plan: String,
+        /// Units; negative when taken back.
+        units: i64,
+        /// Stripe's invoice.
+        invoice: String,
+        /// The ledger's reason.
+        reason: String,
+        /// The balance after it.
+        balance: i64,
+    },
+    /// A refund or a dispute moved units.
+    Reversed {
+        /// Whose.
+        user_id: String,
+        /// `Refund` or `Dispute`.
+        kind: Kind,
+        /// The payment that is reversed.
+        payment: String,
+        /// Units; positive when given back.
+        units: i64,
+        /// The ledger's reason.
+        reason: String,
+        /// The balance after it.
+        balance: i64,
+    },
+    /// A dispute went a step further.
+    Disputed {
+        /// Whose payment.
+        user_id: String,
+        /// Stripe's dispute.
+        dispute: String,
+        /// Its state, in Stripe's word.
+        status: String,
+        /// Whether it is over.
+        closed: bool,
+    },
+    /// A subscription is another one than before, or in another state.
+    PlanChanged {
+        /// Whose.
+        user_id: String,
+        /// The plan's key.
+        plan: String,
+        /// Its state, in Stripe's word.
+        status: String,
+        /// Stripe's subscription.
+        subscription: String,
+    },
+    /// A user has more than one subscription: both allot, and somebody should look.
+    SeveralSubscriptions {
+        /// Whose.
+        user_id: String,
+        /// How many.
+        count: usize,
+    },
     /// Somebody paid, and it cannot be told who or for what.
     Unmatched {
         /// Stripe's id of what was paid.
@@ -40,6 +99,28 @@ impl Told {
                 let payment_intent = payment_intent.as_deref();
                 tracing::info!(event = "topup_processed", user_id, plan, units, payment_intent, reason, balance);
                 credited(app, Kind::Topup, *units);
+            }
+            Told::Allotted { user_id, plan, units, invoice, reason, balance } => {
+                tracing::info!(event = "subscription_allotted", user_id, plan, units, invoice, reason, balance);
+                credited(app, Kind::Subscription, *units);
+            }
+            Told::Reversed { user_id, kind: Kind::Dispute, payment, units, reason, balance } => {
+                tracing::info!(event = "dispute_processed", user_id, payment, units, reason, balance);
+            }
+            Told::Reversed { user_id, payment, units, reason, balance, .. } => {
+                tracing::info!(event = "refund_processed", user_id, payment, units, reason, balance);
+            }
+            Told::Disputed { user_id, dispute, status, closed: true } => {
+                tracing::warn!(event = "dispute_closed", user_id, dispute, status);
+            }
+            Told::Disputed { user_id, dispute, status, closed: false } => {
+                tracing::warn!(event = "dispute_opened", user_id, dispute, status);
+            }
+            Told::PlanChanged { user_id, plan, status, subscription } => {
+                tracing::info!(event = "plan_changed", user_id, plan, status, subscription);
+            }
+            Told::SeveralSubscriptions { user_id, count } => {
+                tracing::warn!(event = "several_subscriptions", user_id, count);
             }
             Told::Unmatched { object, why } => tracing::warn!(event = "payment_unmatched", object, why),
         }

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
 use crate::id::UserId;
 use crate::ledger::{Entry, parse_entry_id};
+use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::{self, Balance, User};
 use crate::store::{Tx, entries};
 
@@ -26,6 +27,8 @@ pub struct Member {
     pub plan: String,
     /// What the plan switches on.
     pub features: Vec<String>,
+    /// The subscription that decides the plan, or, where none does, the newest that has not ended.
+    pub subscription: Option<Subscription>,
 }
 
 /// Makes the user, or changes what is given. Answers whether it is new.
@@ -72,8 +75,10 @@ pub fn list(app: &App, email: Option<&str>, after: Option<&str>, limit: i64) -> 
         let mut found = users::list(tx, email, after, limit + 1)?;
         let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let members: Vec<Member> =
-            found.into_iter().map(|(user, balance)| with_plan(&app.catalog, user, balance)).collect();
+        let mut members = Vec::new();
+        for (user, balance) in found {
+            members.push(with_plan(tx, &app.catalog, user, balance)?);
+        }
         let next = members.last().filter(|_| more).map(|member| member.user.id.clone());
         Ok((members, next))
     })
@@ -88,25 +93,41 @@ pub fn user_id(text: &str) -> Result<UserId> {
     })
 }
 
-/// The user with their balance, inside a transaction.
+/// The user with their balance and their plan, inside a transaction.
 pub(super) fn member(tx: &mut dyn Tx, catalog: &Catalog, user: User) -> Result<Member> {
     let balance = users::balance_of(tx, user.account)?;
-    Ok(with_plan(catalog, user, balance))
+    with_plan(tx, catalog, user, balance)
 }
 
-/// The plan that a user is on. Nobody has another one than the free one until a subscription says so.
+/// The catalogue's plan with this key.
 pub fn plan_of<'a>(catalog: &'a Catalog, key: &str) -> Option<&'a Plan> {
     catalog.plans.iter().find(|plan| plan.key == key)
 }
 
-fn with_plan(catalog: &Catalog, user: User, balance: Balance) -> Member {
-    let plan = catalog.free_plan();
-    Member {
-        user,
-        balance,
+/// Which of Stripe's states keep a plan's features. A payment that is late is retried, and keeps them meanwhile; one
+/// that was never made, or was given up, does not.
+///
+/// | state | keeps the plan |
+/// | --- | --- |
+/// | `trialing`, `active`, `past_due` | yes |
+/// | `incomplete`, `incomplete_expired`, `unpaid`, `paused`, `canceled`, and any word not known here | no |
+pub fn keeps_plan(status: &str) -> bool {
+    matches!(status, "trialing" | "active" | "past_due")
+}
+
+fn with_plan(tx: &mut dyn Tx, catalog: &Catalog, user: User, balance: Balance) -> Result<Member> {
+    let live = subscriptions::live_of(tx, user.account)?;
+    let deciding = live.iter().filter(|subscription| keeps_plan(&subscription.status));
+    let deciding = deciding.filter_map(|subscription| Some((plan_of(catalog, &subscription.offer)?, subscription)));
+    let best = deciding.max_by_key(|(plan, _)| plan.amount);
+    let plan = best.map(|(plan, _)| plan).or(catalog.free_plan());
+    Ok(Member {
         plan: plan.map_or_else(|| "none".to_owned(), |plan| plan.key.clone()),
         features: plan.map(|plan| plan.features.clone()).unwrap_or_default(),
-    }
+        subscription: best.map(|(_, subscription)| subscription.clone()).or(live.first().cloned()),
+        user,
+        balance,
+    })
 }
 
 /// What is shown is what could be spent: a lot that is over is expired before its user is shown.

@@ -1,9 +1,11 @@
 //! The proof of the books: every account's chain walked, its sums and its lots held against what is stored.
 
+use std::collections::BTreeMap;
+
 use crate::app::App;
 use crate::error::Result;
-use crate::ledger::{Account, Break, Chain};
-use crate::store::{Tx, entries};
+use crate::ledger::{Account, Break, Chain, Entry, Kind, Timestamp, entry_id};
+use crate::store::{Tx, entries, users};
 
 const PAGE: i64 = 1000;
 /// Breaks that are listed; a book with more is as broken.
@@ -37,6 +39,10 @@ pub fn verify(app: &App, mut progress: impl FnMut(&Proof)) -> Result<Proof> {
             }
             last = end;
         }
+        for account in entries::users_without_account(tx, PAGE)? {
+            proof.breaks.push(Break { account, seq: 0, what: "a user has this account, and it is missing".into() });
+        }
+        proof.breaks.truncate(BREAKS_LIMIT);
         Ok(proof)
     })
 }
@@ -44,7 +50,8 @@ pub fn verify(app: &App, mut progress: impl FnMut(&Proof)) -> Result<Proof> {
 /// Walks one account; answers how many entries it has.
 fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
     let mut chain = Chain::start(account);
-    let (mut count, mut seq) = (0u64, 0);
+    let mut opened = Opened::new();
+    let (mut count, mut seq, mut is_whole) = (0u64, 0, true);
     'pages: loop {
         let page = entries::of_account_after(tx, account, seq, PAGE)?;
         let Some(end) = page.last().map(|entry| entry.seq) else { break };
@@ -52,8 +59,10 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
             count += 1;
             if let Err(broken) = chain.follow(entry) {
                 breaks.push(broken);
+                is_whole = false;
                 break 'pages;
             }
+            note_lots(&mut opened, entry);
         }
         seq = end;
     }
@@ -73,10 +82,47 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
         ));
     }
     lots_hold(&stored).into_iter().for_each(&mut broken);
-    for reference in entries::payments_without_entry(tx, account)? {
-        broken(format!("the payment {reference} does not have the entry that credited it"));
+    if is_whole {
+        lots_follow(tx, account, opened)?.into_iter().for_each(&mut broken);
+    }
+    if users::balance_of(tx, account)?.next_expiry != stored.next_expiry() {
+        broken("the account's next expiry is not that of its lots".into());
+    }
+    for reference in entries::payments_without_entries(tx, account)? {
+        broken(format!("the payment {reference} gave or lost other units than the entries say"));
     }
     Ok(count)
+}
+
+/// What the entries say of each lot: units, when it expires, and how many units of it have expired.
+type Opened = BTreeMap<i64, (i64, Option<Timestamp>, i64)>;
+
+fn note_lots(opened: &mut Opened, entry: &Entry) {
+    if entry.kind.is_credit() && entry.delta > 0 {
+        opened.insert(entry.seq, (entry.delta, entry.expires_at, 0));
+    }
+    if entry.kind == Kind::Expiry
+        && let Some((_, _, expired)) = entry.lot.and_then(|lot| opened.get_mut(&lot))
+    {
+        *expired = expired.saturating_sub(entry.delta);
+    }
+}
+
+/// Holds the stored lots against what the entries say of them.
+fn lots_follow(tx: &mut dyn Tx, account: i64, mut opened: Opened) -> Result<Vec<String>> {
+    let (mut broken, mut seq) = (vec![], 0);
+    loop {
+        let page = entries::lots_after(tx, account, seq, PAGE)?;
+        let Some(end) = page.last().map(|lot| lot.seq) else { break };
+        for lot in &page {
+            if opened.remove(&lot.seq) != Some((lot.units, lot.expires_at, lot.expired)) {
+                broken.push(format!("the lot {} is not as its entries say", entry_id(account, lot.seq)));
+            }
+        }
+        seq = end;
+    }
+    broken.extend(opened.keys().map(|seq| format!("the lot {} is missing", entry_id(account, *seq))));
+    Ok(broken)
 }
 
 /// What the lots of an account must satisfy.

@@ -21,7 +21,7 @@ impl Folder {
 
     /// The binary in this folder, with nothing of the test's surroundings.
     fn command(&self, line: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_till"));
+        let mut command = Command::new(super::harness::process::binary());
         command.args(line).current_dir(&self.0).env_clear().env("TMPDIR", &self.0).stdin(Stdio::null());
         command
     }
@@ -72,7 +72,7 @@ fn each_exit_status_means_what_the_contract_says() {
         (&["--version"], 0, "till 0."),
         (&["serve", "--help"], 0, "SPRITE_STRIPE_SECRET_KEY"),
         (&[], 2, "Usage: till"),
-        (&["reconcile"], 2, "unrecognized subcommand"),
+        (&["sell"], 2, "unrecognized subcommand"),
         (&["user", "list", "--limit", "0"], 2, "1..=1000"),
         (&["event", "list", "--status", "lost"], 2, "applied, ignored, waiting, unmatched, failed"),
         (&["user", "list"], 1, "there is no database at ./till.db"),

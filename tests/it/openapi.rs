@@ -216,7 +216,7 @@ fn typed(tree: &Value, schema: &Value) -> Value {
 #[test]
 fn the_judge_knows_right_from_wrong() {
     let Some(api) = load() else {
-        println!("left out: stripe/openapi.json.gz is not on this machine");
+        crate::harness::left_out("Stripe's description as a judge: stripe/openapi.json.gz is not on this machine");
         return;
     };
     let form = |text: &str| -> Vec<(String, String)> { form_urlencoded::parse(text.as_bytes()).into_owned().collect() };

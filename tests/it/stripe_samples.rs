@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::harness::left_out;
 use serde_json::Value;
 use till::stripe::{
     Charge, CheckoutMode, CheckoutRequest, CheckoutSession, Customer, CustomerRequest, Dispute, Event, Invoice,
@@ -19,7 +20,7 @@ fn samples_folder() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    println!("left out: there are no samples in {} (TILL_SHARED names another folder)", folder.display());
+    left_out(&format!("Stripe's samples: there are none in {} (TILL_SHARED names another folder)", folder.display()));
     None
 }
 
@@ -79,7 +80,6 @@ fn both_shapes_of_a_sample_say_the_same() {
         let newer = folder.join("events/synth/dahlia").join(path.file_name().unwrap());
         let [old, new] = [path, &newer].map(|path| fs::read(path).map(|body| Event::parse(&body).unwrap()));
         let (Ok(old), Ok(new)) = (old, new) else {
-            println!("left out: {} has one shape only", path.display());
             continue;
         };
         match old.object["object"].as_str().unwrap() {

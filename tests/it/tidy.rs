@@ -31,6 +31,7 @@ fn findings(files: &[File]) -> Vec<Finding> {
             templates::check(file, &mut found);
         }
     }
+    tree::check_named(files, &mut found);
     layers::check_map(files, &mut found);
     templates::check_use(files, &mut found);
     variables::check(files, &mut found);
@@ -128,6 +129,15 @@ fn check_page(path: &str, expected: &[&str]) {
     let found: Vec<String> = findings(&files).iter().map(Finding::to_string).collect();
     assert_eq!(found.len(), expected.len(), "{path}: {found:#?}");
     assert!(found.iter().zip(expected).all(|(found, expected)| found.contains(expected)), "{found:#?}");
+}
+
+#[test]
+fn tests_that_nothing_names_are_found() {
+    let [main, spend] = ["main", "spend"].map(|name| format!("tests/it/{name}.rs"));
+    for (names, expected) in [("mod spend;\n", 0), ("mod spender;\n", 1), ("// mod spend;\n", 1)] {
+        let files = [File::new(&main, &format!("//! M.\n{names}")), File::new(&spend, "//! S.\n")];
+        assert_eq!(findings(&files).len(), expected, "{names}");
+    }
 }
 
 #[test]

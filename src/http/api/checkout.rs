@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use super::super::Rim;
 use super::super::body;
 use super::super::error::Answer;
 use super::super::guard::Bearer;
+use super::super::request::Segment;
 use crate::usecase::buy;
 use crate::usecase::tokens::Scope;
 use crate::usecase::users;
@@ -27,7 +28,7 @@ struct Create {
 pub(crate) async fn create(
     State(rim): State<Rim>,
     bearer: Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {

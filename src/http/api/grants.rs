@@ -1,7 +1,7 @@
 //! `POST /v1/users/{id}/grants`: an operator's gift or correction.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 
@@ -9,6 +9,7 @@ use super::super::Rim;
 use super::super::body;
 use super::super::error::Answer;
 use super::super::guard::Bearer;
+use super::super::request::Segment;
 use super::shapes::EntryShape;
 use super::{created, idempotency_key};
 use crate::clock::parse_rfc3339;
@@ -28,7 +29,7 @@ struct Create {
 pub(crate) async fn create(
     State(rim): State<Rim>,
     bearer: Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {

@@ -1,12 +1,13 @@
 //! `GET /v1/users/{id}/ledger`: a user's movements, newest first.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 
 use super::super::Rim;
 use super::super::error::Answer;
 use super::super::guard::Bearer;
+use super::super::request::Segment;
 use super::page;
 use super::shapes::{EntryShape, ListShape};
 use crate::usecase::tokens::Scope;
@@ -16,7 +17,7 @@ use crate::usecase::users;
 pub(crate) async fn list(
     State(rim): State<Rim>,
     bearer: Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     RawQuery(query): RawQuery,
 ) -> Answer {
     bearer.must(Scope::Read)?;

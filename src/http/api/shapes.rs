@@ -28,9 +28,14 @@ pub(crate) struct UnitsShape {
     available: i64,
 }
 
-/// A subscription; nobody has one yet.
+/// A subscription.
 #[derive(Debug, Serialize)]
-pub(crate) enum SubscriptionShape {}
+pub(crate) struct SubscriptionShape {
+    plan: String,
+    status: String,
+    current_period_end: Option<String>,
+    cancel_at_period_end: bool,
+}
 
 impl UserShape {
     pub(crate) fn of(member: Member) -> UserShape {
@@ -47,7 +52,12 @@ impl UserShape {
                 held: balance.held,
                 available: balance.available(),
             },
-            subscription: None,
+            subscription: member.subscription.map(|subscription| SubscriptionShape {
+                plan: subscription.offer,
+                status: subscription.status,
+                current_period_end: subscription.period_end.map(rfc3339),
+                cancel_at_period_end: subscription.ends_at.is_some(),
+            }),
             created_at: rfc3339(member.user.created_at),
         }
     }

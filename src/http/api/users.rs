@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use super::super::Rim;
 use super::super::body;
 use super::super::error::Answer;
 use super::super::guard::Bearer;
+use super::super::request::Segment;
 use super::page;
 use super::shapes::{ListShape, UserShape};
 use crate::usecase::tokens::Scope;
@@ -27,7 +28,7 @@ struct Put {
 pub(crate) async fn put(
     State(rim): State<Rim>,
     bearer: Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
@@ -40,7 +41,7 @@ pub(crate) async fn put(
 }
 
 /// `GET /v1/users/{id}`.
-pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Path(id): Path<String>) -> Answer {
+pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment) -> Answer {
     bearer.must(Scope::Read)?;
     let member = rim.books(move |app| users::show(app, &id)).await?;
     Ok(Json(UserShape::of(member)).into_response())

@@ -7,12 +7,12 @@ use super::super::Rim;
 use super::super::chart::{Chart, DayUse};
 use super::super::error::Answer;
 use super::super::guard::Visitor;
-use super::view::{DashboardPage, EntryView, Notice, PlanView, UnitWords, UnitsView, allotment};
+use super::view::{DashboardPage, EntryView, Notice, PlanView, SubscriptionView, UnitWords, UnitsView, allotment};
 use super::{html, offers, see_other, shell};
 use crate::app::App;
 use crate::error::Result;
 use crate::usecase::overview::{self, Overview};
-use crate::usecase::users::plan_of;
+use crate::usecase::users::{Member, plan_of};
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -52,20 +52,23 @@ fn page(app: &App, overview: Overview, cookie: &str) -> Result<DashboardPage> {
             held: member.balance.held,
             total: member.balance.total,
         },
-        plan: plan(app, &member.plan, &words),
+        plan: plan(app, member, &words),
         packs: offers::packs(&app.catalog)?,
-        plans: offers::plans(&app.catalog, Some(&member.plan))?,
+        plans: offers::plans(&app.catalog, Some(member))?,
         entries: entries.collect(),
         chart: Chart::of(app.clock.now(), &days, &words),
         status_url: pending.map(|_| "/v1/me".to_owned()),
     })
 }
 
-fn plan(app: &App, key: &str, words: &UnitWords) -> PlanView {
-    let plan = plan_of(&app.catalog, key);
+fn plan(app: &App, member: &Member, words: &UnitWords) -> PlanView {
+    let plan = plan_of(&app.catalog, &member.plan);
     PlanView {
         name: plan.map_or_else(|| "None".to_owned(), |plan| plan.name.clone()),
         allotment: allotment(plan.map_or(0, |plan| plan.units), words),
-        subscription: None,
+        subscription: member.subscription.as_ref().map(|subscription| {
+            let ends = subscription.ends_at;
+            SubscriptionView::of(&subscription.status, ends.or(subscription.period_end), ends.is_some(), true)
+        }),
     }
 }

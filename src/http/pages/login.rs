@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 
 use super::super::Rim;
 use super::super::body;
@@ -12,11 +12,13 @@ use super::view::{LoginPage, LoginState};
 use super::{html, see_other, shell};
 use crate::usecase::sign_in;
 
-/// Follows a sign-in link, or explains.
-pub(crate) async fn show(State(rim): State<Rim>, RawQuery(query): RawQuery) -> Answer {
+/// Follows a sign-in link, or explains. `HEAD` is safe (RFC 9110, section 9.2.1): whoever looks at a link before its
+/// owner does, as messengers and scanners do, does not use it up.
+pub(crate) async fn show(State(rim): State<Rim>, method: Method, RawQuery(query): RawQuery) -> Answer {
     let fields: Vec<(String, String)> =
         form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-    let Some((_, token)) = fields.iter().find(|(name, _)| name == "token").cloned() else {
+    let token = fields.iter().find(|(name, _)| name == "token").cloned();
+    let Some((_, token)) = token.filter(|_| method != Method::HEAD) else {
         let signed_out = fields.iter().any(|(name, _)| name == "signed-out");
         let state = if signed_out { LoginState::SignedOut } else { LoginState::Ask };
         return Ok(html(StatusCode::OK, &LoginPage { shell: shell("Sign in", None)?, state })?);

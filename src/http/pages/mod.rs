@@ -5,6 +5,7 @@ pub(super) mod dashboard;
 pub(super) mod error;
 pub(super) mod login;
 mod offers;
+pub(super) mod portal;
 pub(super) mod pricing;
 pub(super) mod returned;
 pub mod view;

@@ -4,6 +4,7 @@ use super::view::{Interval, PackCard, PackOffer, PlanCard, PlanOffer, PlanState,
 use crate::catalog::{self, Catalog};
 use crate::error::{Fault, Result};
 use crate::money::{Currency, Money};
+use crate::usecase::users::Member;
 
 /// What units are called.
 pub(super) fn words(catalog: &Catalog) -> UnitWords {
@@ -27,7 +28,7 @@ pub(super) fn packs(catalog: &Catalog) -> Result<Vec<PackCard>> {
 }
 
 /// The plans, the user's own one marked.
-pub(super) fn plans(catalog: &Catalog, current: Option<&str>) -> Result<Vec<PlanCard>> {
+pub(super) fn plans(catalog: &Catalog, member: Option<&Member>) -> Result<Vec<PlanCard>> {
     let currency = currency(catalog)?;
     let offer = |plan: &catalog::Plan| PlanOffer {
         key: plan.key.clone(),
@@ -40,8 +41,10 @@ pub(super) fn plans(catalog: &Catalog, current: Option<&str>) -> Result<Vec<Plan
         units: plan.units,
         features: plan.features.clone(),
         state: match plan {
-            plan if current == Some(plan.key.as_str()) => PlanState::Current,
+            plan if member.is_some_and(|member| member.plan == plan.key) => PlanState::Current,
             plan if plan.amount == 0 => PlanState::Free,
+            _ if member.is_some_and(|member| member.subscription.is_some()) => PlanState::InPortal,
+            plan if plan.price_id.is_some() => PlanState::ForSale,
             _ => PlanState::NotAvailable,
         },
     };

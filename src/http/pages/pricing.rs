@@ -16,7 +16,7 @@ pub(crate) async fn show(State(rim): State<Rim>, visitor: Visitor) -> Answer {
     let page = PricingPage {
         shell: shell("Pricing", user)?,
         words: offers::words(catalog),
-        plans: offers::plans(catalog, user.map(|(member, _)| member.plan.as_str()))?,
+        plans: offers::plans(catalog, user.map(|(member, _)| member))?,
         packs: offers::packs(catalog)?,
     };
     Ok(html(StatusCode::OK, &page)?)

@@ -11,8 +11,10 @@ use super::super::guard::SignedIn;
 use super::super::request::wants_json;
 use super::view::{Link, Outcome, ReturnedPage};
 use super::{html, offers, shell};
+use crate::catalog::Catalog;
 use crate::error::Refused;
 use crate::usecase::confirm::{self, Purchase, Standing};
+use crate::usecase::users::plan_of;
 
 /// Confirms with Stripe and says how the purchase stands.
 pub(crate) async fn show(
@@ -34,7 +36,7 @@ pub(crate) async fn show(
     let page = ReturnedPage {
         shell: shell("Your purchase", Some((&signed_in.member, &signed_in.cookie)))?,
         words: offers::words(&rim.app.catalog),
-        outcome: outcome(&purchase),
+        outcome: outcome(&purchase, &rim.app.catalog),
         status_url: format!("/billing/return?session_id={escaped}"),
         links: links(&purchase),
     };
@@ -44,9 +46,16 @@ pub(crate) async fn show(
     Ok(html(StatusCode::OK, &page)?)
 }
 
-fn outcome(purchase: &Purchase) -> Outcome {
+fn plan_name(catalog: &Catalog, key: &str) -> String {
+    plan_of(catalog, key).map_or_else(|| key.to_owned(), |plan| plan.name.clone())
+}
+
+fn outcome(purchase: &Purchase, catalog: &Catalog) -> Outcome {
     match purchase.standing {
         Standing::Credited { added, remaining } => Outcome::Credited { added, remaining },
+        Standing::Subscribed { ref plan, remaining } => {
+            Outcome::Subscribed { plan: plan_name(catalog, plan), remaining }
+        }
         Standing::Pending { units } => Outcome::Pending { units },
         Standing::Failed => Outcome::Failed,
         Standing::Expired => Outcome::Expired,

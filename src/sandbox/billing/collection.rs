@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::invoice::{Invoice, in_status, tell};
-use super::{lifecycle, subscription};
+use super::{outcome, subscription};
 use crate::sandbox::collect::{self, Outcome, Presence};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::resource::{change, payment_methods};
@@ -161,7 +161,7 @@ pub fn mark_paid(state: &mut State, id: &str, by: Paid) {
     let events = ["invoice.paid", "invoice.payment_succeeded"];
     tell(state, id, if by == Paid::OutOfBand { &events[..1] } else { &events }, fields);
     if let Some(subscription) = subscription {
-        lifecycle::invoice_paid(state, &subscription, id);
+        outcome::invoice_paid(state, &subscription, id);
     }
 }
 
@@ -185,7 +185,7 @@ fn failed(state: &mut State, id: &str) {
     });
     tell(state, id, &["invoice.payment_failed"], fields);
     if let Some(subscription) = subscription {
-        lifecycle::invoice_failed(state, &subscription, id, next.is_none() && !is_first);
+        outcome::invoice_failed(state, &subscription, id, next.is_none() && !is_first);
     }
 }
 

@@ -212,7 +212,7 @@ fn end(state: &mut State, id: &str, status: &str, at: &str, event: &str) {
     tell(state, id, &[event], fields);
     let subscription = state.invoices.get(id).and_then(Invoice::subscription).map(str::to_owned);
     if let Some(subscription) = subscription {
-        super::lifecycle::invoice_ended(state, &subscription, id);
+        super::outcome::invoice_ended(state, &subscription, id);
     }
 }
 

@@ -4,17 +4,216 @@ use serde_json::{Value, json};
 
 use super::calendar::next_after;
 use super::invoice::{self, Order};
-use super::subscription::{self, Subscription, update, update_as};
-use super::{line, start};
+use super::subscription::{self, Subscription, update};
+use super::{collection, line, outcome};
+use crate::sandbox::collect::{self, Outcome, Presence};
+use crate::sandbox::refusal::Refusal;
 use crate::sandbox::resource::change;
-use crate::sandbox::shape::{integer, text};
-use crate::sandbox::state::{AfterRetries, State};
+use crate::sandbox::shape::{SUBSCRIPTION, filled, integer, text};
+use crate::sandbox::state::State;
 
 const HOUR: i64 = 60 * 60;
 /// How long a first invoice can be paid.
 const FIRST_PAYMENT_TIME: i64 = 23 * HOUR;
 /// How long before a trial's end it is announced.
 const WARNING_TIME: i64 = 3 * 24 * HOUR;
+
+/// When the first invoice is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstPayment {
+    /// At once; if that fails, the subscription is `incomplete`.
+    Allowed,
+    /// By the client, later.
+    Later,
+    /// At once; if that fails, there is no subscription.
+    OrNothing,
+}
+
+/// What a subscription is to be made of.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// `cus_…`.
+    pub customer: String,
+    /// Prices, how many of each, and the items' metadata.
+    pub items: Vec<(Value, i64, Value)>,
+    /// What is bought once with it.
+    pub purchases: Vec<line::Pending>,
+    /// When its trial ends.
+    pub trial_end: Option<i64>,
+    /// A coupon, and the promotion code that gave it.
+    pub coupon: Option<(Value, Value)>,
+    /// When it is paid first.
+    pub payment: FirstPayment,
+    /// Whether the payer is there.
+    pub presence: Presence,
+    /// Further fields of the object.
+    pub fields: Value,
+}
+
+/// Starts a subscription. Answers its id.
+pub fn start(state: &mut State, wish: Start) -> Result<String, Refusal> {
+    let id = state.new_id("sub_1", 24);
+    let subscription = built(state, &id, &wish);
+    let (customer, period, is_trial) = (wish.customer.clone(), subscription.period(), wish.trial_end.is_some());
+    let mut lines = line::of_period(state, &subscription, period, is_trial);
+    lines.extend(wish.purchases.iter().map(|pending| line::of_pending(state, pending)));
+    let order = Order {
+        reason: "subscription_create",
+        lines,
+        waiting: line::waiting(state, &customer, None),
+        period: (period.0, period.0),
+        discount: subscription.discount.clone(),
+        ..order(&subscription, json!({ "auto_advance": false }))
+    };
+    let method = subscription::payment_method(state, &subscription.object);
+    let intent = match wish.payment {
+        FirstPayment::OrNothing => collect_first(state, &order, method.as_deref(), wish.presence)?,
+        _ => None,
+    };
+    state.subscriptions.put(&id, subscription);
+    let invoice = invoice::draft(state, order);
+    if let Some(row) = state.subscriptions.get_mut(&id) {
+        row.object["latest_invoice"] = json!(invoice);
+    }
+    use_discount(state, &id);
+    if let Some(intent) = &intent {
+        collection::attach(state, &invoice, intent);
+    }
+    invoice::finalize(state, &invoice)?;
+    match (intent, wish.payment) {
+        (Some(intent), _) => collection::intent_paid(state, &intent),
+        (None, FirstPayment::Allowed) if is_open(state, &invoice) => {
+            let _ = collection::pay(state, &invoice, None, wish.presence);
+        }
+        _ => {}
+    }
+    if let Some(row) = state.subscriptions.get_mut(&id) {
+        row.is_new = false;
+        let object = row.object.clone();
+        state.emit("customer.subscription.created", object);
+    }
+    wake(state, &id);
+    Ok(id)
+}
+
+pub(super) fn is_open(state: &State, invoice: &str) -> bool {
+    state.invoices.get(invoice).is_some_and(|invoice| invoice.object["status"] == "open")
+}
+
+fn built(state: &mut State, id: &str, wish: &Start) -> Subscription {
+    let now = state.now();
+    let rhythm = wish.items.first().map(|(price, ..)| price["recurring"].clone()).unwrap_or_default();
+    let anchor = wish.trial_end.unwrap_or(now);
+    let end = wish.trial_end.unwrap_or_else(|| next_after(now, &rhythm, now));
+    let items: Vec<Value> = wish
+        .items
+        .iter()
+        .map(|(price, quantity, metadata)| new_item(state, id, price, *quantity, metadata, (now, end)))
+        .collect();
+    let mut object = filled(SUBSCRIPTION, wish.fields.clone());
+    let status = if wish.trial_end.is_some() { "trialing" } else { "incomplete" };
+    let currency = wish.items.first().map(|(price, ..)| price["currency"].clone());
+    let fields = json!({
+        "id": id, "created": now, "start_date": now, "billing_cycle_anchor": anchor, "customer": wish.customer,
+        "currency": currency, "items": Subscription::item_list(id, &items), "status": status, "latest_invoice": null,
+        "test_clock": state.test_clock_of(&wish.customer), "trial_end": wish.trial_end,
+        "trial_start": wish.trial_end.map(|_| now),
+    });
+    change(&mut object, fields);
+    if object["cancel_at_period_end"] == true {
+        change(&mut object, json!({ "cancel_at": end, "canceled_at": now }));
+    }
+    let discount = wish.coupon.as_ref().map(|coupon| new_discount(state, id, &wish.customer, coupon));
+    if let Some((discount, _)) = &discount {
+        object["discounts"] = json!([discount]);
+    }
+    Subscription { object, is_new: true, was_warned: false, discount }
+}
+
+fn new_discount(state: &mut State, id: &str, customer: &str, coupon: &(Value, Value)) -> (String, Value) {
+    let (coupon, promotion) = coupon;
+    let (discount, now) = (state.new_id("di_1", 24), state.now());
+    let months = coupon["duration_in_months"].as_i64().filter(|_| coupon["duration"] == "repeating");
+    let row = json!({
+        "id": discount, "object": "discount", "checkout_session": null, "customer": customer, "customer_account": null,
+        "end": months.map(|months| months_after(now, months)), "invoice": null, "invoice_item": null,
+        "promotion_code": promotion, "source": { "coupon": coupon["id"], "type": "coupon" }, "start": now,
+        "subscription": id, "subscription_item": null,
+    });
+    state.discounts.put(&discount, row);
+    (discount, coupon.clone())
+}
+
+/// Gives a subscription a coupon's discount, or takes its discount away.
+pub fn set_discount(state: &mut State, id: &str, coupon: Option<&(Value, Value)>) {
+    let Some(customer) = state.subscriptions.get(id).map(|row| row.customer().to_owned()) else { return };
+    let discount = coupon.map(|coupon| new_discount(state, id, &customer, coupon));
+    let shown: Vec<String> = discount.iter().map(|(id, _)| id.clone()).collect();
+    if let Some(row) = state.subscriptions.get_mut(id) {
+        row.discount = discount;
+    }
+    update(state, id, json!({ "discounts": shown }));
+}
+
+/// An item of a subscription.
+pub fn new_item(
+    state: &mut State,
+    id: &str,
+    price: &Value,
+    quantity: i64,
+    metadata: &Value,
+    period: (i64, i64),
+) -> Value {
+    json!({
+        "id": state.new_id("si_", 14), "object": "subscription_item", "billing_thresholds": null,
+        "created": state.now(), "current_period_start": period.0, "current_period_end": period.1, "discounts": [],
+        "metadata": metadata, "price": price, "quantity": quantity, "subscription": id, "tax_rates": [],
+    })
+}
+
+/// An invoice's order as far as the subscription decides it.
+pub fn order(subscription: &Subscription, fields: Value) -> Order {
+    let object = &subscription.object;
+    Order {
+        customer: subscription.customer().to_owned(),
+        subscription: Some((text(object, "id").to_owned(), object["metadata"].clone())),
+        currency: text(object, "currency").to_owned(),
+        period: subscription.period(),
+        fields,
+        ..Order::default()
+    }
+}
+
+/// Collects what an invoice would come to, before there is one. `None`: nothing is due.
+pub fn collect_first(
+    state: &mut State,
+    order: &Order,
+    method: Option<&str>,
+    presence: Presence,
+) -> Result<Option<String>, Refusal> {
+    let preview = invoice::preview(state, order.clone());
+    let due = integer(&preview.object, "amount_due");
+    if due == 0 {
+        return Ok(None);
+    }
+    let Some(method) = method.and_then(|id| state.payment_methods.get(id)).cloned() else {
+        let message = "This customer has no attached payment source or default payment method.";
+        return Err(Refusal::invalid(message).code("resource_missing"));
+    };
+    let fields = json!({
+        "amount": due, "currency": order.currency, "customer": order.customer, "payment_method_types": ["card"],
+        "description": if order.reason == "subscription_create" { "Subscription creation" } else { "Subscription update" },
+    });
+    let intent = collect::add_intent(state, fields);
+    let customer = state.customers.get(&order.customer).cloned().unwrap_or_default();
+    match collect::attempt(state, &intent, &method, &customer, presence)? {
+        Outcome::Paid => Ok(Some(intent)),
+        Outcome::Pending | Outcome::NeedsAuthentication => {
+            let message = "This card asks for its owner to authenticate, so nothing was paid.";
+            Err(Refusal::card("subscription_payment_intent_requires_action", message))
+        }
+    }
+}
 
 /// Does what is due, and asks to be woken for what comes next.
 pub fn wake(state: &mut State, id: &str) {
@@ -27,9 +226,9 @@ pub fn wake(state: &mut State, id: &str) {
     let (end, status) = (row.period().1, row.status());
     let is_overdue = status == "incomplete" && now >= integer(object, "created") + FIRST_PAYMENT_TIME;
     if is_overdue {
-        expire(state, id);
+        outcome::expire(state, id);
     } else if is_due(&object["cancel_at"]) {
-        cancel(state, id, "cancellation_requested");
+        outcome::cancel(state, id, "cancellation_requested");
     } else if is_due(&object["pause_collection"]["resumes_at"]) {
         update(state, id, json!({ "pause_collection": null }));
     } else if status == "trialing" && !row.was_warned && now >= integer(object, "trial_end") - WARNING_TIME {
@@ -70,7 +269,7 @@ fn renew(state: &mut State, id: &str) {
     let missing = text(&row.object["trial_settings"]["end_behavior"], "missing_payment_method");
     let lacks_method = row.status() == "trialing" && subscription::payment_method(state, &row.object).is_none();
     match missing {
-        "cancel" if lacks_method => return cancel(state, id, "payment_failed"),
+        "cancel" if lacks_method => return outcome::cancel(state, id, "payment_failed"),
         "pause" if lacks_method => {
             update(state, id, json!({ "status": "paused" }));
             return tell_paused(state, id);
@@ -156,90 +355,5 @@ pub fn use_discount(state: &mut State, id: &str) {
     {
         row.discount = None;
         row.object["discounts"] = json!([]);
-    }
-}
-
-/// An invoice has been paid: a subscription that waited for it is active.
-pub fn invoice_paid(state: &mut State, id: &str, invoice: &str) {
-    let Some(row) = state.subscriptions.get(id) else { return };
-    if matches!(row.status(), "incomplete" | "past_due" | "unpaid") && row.object["latest_invoice"] == invoice {
-        update(state, id, json!({ "status": "active" }));
-        wake(state, id);
-    }
-}
-
-/// An invoice was voided or given up.
-pub fn invoice_ended(state: &mut State, id: &str, invoice: &str) {
-    let Some(row) = state.subscriptions.get(id) else { return };
-    match row.status() {
-        _ if row.object["latest_invoice"] != invoice => {}
-        "past_due" | "unpaid" => update(state, id, json!({ "status": "active" })),
-        "incomplete" => expire(state, id),
-        _ => {}
-    }
-}
-
-/// An invoice's payment has failed, for the last time when `is_last`.
-pub fn invoice_failed(state: &mut State, id: &str, invoice: &str, is_last: bool) {
-    let Some(row) = state.subscriptions.get(id) else { return };
-    if row.object["latest_invoice"] == invoice && matches!(row.status(), "active" | "trialing") {
-        update(state, id, json!({ "status": "past_due" }));
-    }
-    let is_past_due = state.subscriptions.get(id).is_some_and(|row| row.status() == "past_due");
-    match state.after_retries {
-        _ if !is_last || !is_past_due => {}
-        AfterRetries::Cancel => cancel(state, id, "payment_failed"),
-        AfterRetries::Unpaid => update(state, id, json!({ "status": "unpaid" })),
-        AfterRetries::PastDue => {}
-    }
-}
-
-/// Whether an invoice waits for its payment.
-pub fn is_open(state: &State, invoice: &str) -> bool {
-    state.invoices.get(invoice).is_some_and(|invoice| invoice.object["status"] == "open")
-}
-
-fn expire(state: &mut State, id: &str) {
-    let now = state.now();
-    let invoice = state.subscriptions.get(id).map(|row| text(&row.object, "latest_invoice").to_owned());
-    update(state, id, json!({ "status": "incomplete_expired", "ended_at": now }));
-    if let Some(invoice) = invoice.filter(|invoice| is_open(state, invoice)) {
-        let _ = invoice::void(state, &invoice);
-    }
-}
-
-/// Ends a subscription now. `reason` is Stripe's word in `cancellation_details`.
-pub fn cancel(state: &mut State, id: &str, reason: &str) {
-    let (now, Some(row)) = (state.now(), state.subscriptions.get(id)) else { return };
-    if row.has_ended() {
-        return;
-    }
-    let asked_at = row.object["canceled_at"].as_i64().unwrap_or(now);
-    let mut details = row.object["cancellation_details"].clone();
-    details["reason"] = json!(reason);
-    let fields = json!({
-        "status": "canceled", "canceled_at": asked_at, "ended_at": now, "cancellation_details": details,
-        "pause_collection": null,
-    });
-    update_as(state, id, "customer.subscription.deleted", fields);
-    // What was not collected yet is not collected any more.
-    let is_its = |invoice: &&mut invoice::Invoice| invoice.subscription() == Some(id);
-    for invoice in state.invoices.all_mut().filter(is_its) {
-        if matches!(text(&invoice.object, "status"), "draft" | "open") {
-            change(&mut invoice.object, json!({ "auto_advance": false, "next_payment_attempt": null }));
-        }
-    }
-}
-
-/// Ends everything that a customer subscribed to.
-pub fn end_all_of(state: &mut State, customer: &str) {
-    let ids: Vec<String> = state
-        .subscriptions
-        .oldest()
-        .filter(|row| row.customer() == customer && !row.has_ended())
-        .map(|row| text(&row.object, "id").to_owned())
-        .collect();
-    for id in ids {
-        cancel(state, &id, "cancellation_requested");
     }
 }

@@ -9,8 +9,8 @@
 //! | `collection` | paying an invoice, and failing to |
 //! | `balance` | a customer's credit |
 //! | `subscription` | the object, and every change of it that is told |
-//! | `start` | how one begins, with its first invoice |
-//! | `lifecycle` | renewing, ending, and what a payment or its failure means |
+//! | `lifecycle` | starting and renewing |
+//! | `outcome` | ending, and what a payment or its failure means |
 //! | `modify` | other prices and quantities, with prorations |
 
 pub mod balance;
@@ -20,5 +20,5 @@ pub mod invoice;
 pub mod lifecycle;
 pub mod line;
 pub mod modify;
-pub mod start;
+pub mod outcome;
 pub mod subscription;

@@ -23,7 +23,7 @@ use super::{foreign, is_foreign, money, page, refused, see_other};
 use crate::sandbox::billing::calendar::day_in_words;
 use crate::sandbox::billing::modify::{self, Change, ItemChange, Proration};
 use crate::sandbox::billing::subscription::Subscription;
-use crate::sandbox::billing::{collection, lifecycle, subscription};
+use crate::sandbox::billing::{collection, outcome, subscription};
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::Presence;
 use crate::sandbox::form::Form;
@@ -177,7 +177,7 @@ fn cancel(state: &mut Store, row: &Subscription, feature: &Value) {
         if feature["proration_behavior"] == "always_invoice" {
             modify::invoice_waiting(state, id);
         }
-        return lifecycle::cancel(state, id, "cancellation_requested");
+        return outcome::cancel(state, id, "cancellation_requested");
     }
     // In flexible billing mode the portal sets the time, and leaves `cancel_at_period_end` as it is.
     let mut details = row.object["cancellation_details"].clone();

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::checkout_sessions::{Session, Trial};
+use super::checkout_plan::{plan_fields, trial};
+use super::checkout_sessions::Session;
 use super::prices::{checked_amount, checked_currency, recurring};
 use super::{customers, metadata, products, texts};
 use crate::sandbox::api::Call;
@@ -222,39 +223,6 @@ fn intent_fields(form: &Form) -> Value {
         Some(((*name).to_owned(), json!(value)))
     });
     Value::Object(sent.collect())
-}
-
-fn plan_fields(form: &Form) -> Value {
-    let mut fields = json!({ "metadata": metadata(&json!({}), form, "subscription_data.metadata") });
-    if let Some(text) = form.text("subscription_data.description") {
-        fields["description"] = json!(text);
-    }
-    if let Some(word) = form.text("subscription_data.trial_settings.end_behavior.missing_payment_method") {
-        fields["trial_settings"] = json!({ "end_behavior": { "missing_payment_method": word } });
-    }
-    fields
-}
-
-fn trial(call: &Call<'_>) -> Result<Option<Trial>, Refusal> {
-    let days = call.form.integer("subscription_data.trial_period_days");
-    let end = call.form.integer("subscription_data.trial_end");
-    match (days, end) {
-        (Some(_), Some(_)) => {
-            let message = "You may only specify one of these parameters: trial_end, trial_period_days.";
-            Err(Refusal::invalid(message).param("subscription_data[trial_end]"))
-        }
-        (Some(days), None) if (1..=730).contains(&days) => Ok(Some(Trial::Lasts(days * DAY))),
-        (Some(_), None) => {
-            let message = "The minimum number of trial period days is 1, and the maximum is 730.";
-            Err(Refusal::invalid(message).param("subscription_data[trial_period_days]"))
-        }
-        (None, Some(end)) if end >= call.at + 2 * DAY => Ok(Some(Trial::Until(end))),
-        (None, Some(_)) => {
-            let message = "The `trial_end` date has to be at least 2 days in the future.";
-            Err(Refusal::invalid(message).param("subscription_data[trial_end]"))
-        }
-        (None, None) => Ok(None),
-    }
 }
 
 fn fields(call: &Call<'_>, id: &str, mode: &str, items: &[Value], customer: Option<Value>, expires_at: i64) -> Value {

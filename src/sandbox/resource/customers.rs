@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{change, metadata, payment_methods, texts};
 use crate::sandbox::api::{Call, Route};
-use crate::sandbox::billing::lifecycle;
+use crate::sandbox::billing::outcome;
 use crate::sandbox::form::Form;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, clearable, integer, map, text};
@@ -95,7 +95,7 @@ pub fn prefer_method(state: &mut State, id: &str, method: &Value) {
 
 /// Deletes a customer; what they subscribed to ends at once.
 pub fn remove(state: &mut State, id: &str) {
-    lifecycle::end_all_of(state, id);
+    outcome::end_all_of(state, id);
     let deleted = json!({ "id": id, "object": "customer", "deleted": true });
     if let Some(customer) = state.customers.get_mut(id) {
         let last = std::mem::replace(customer, deleted);

@@ -5,7 +5,7 @@ pub mod account;
 pub mod balance_transactions;
 pub mod charges;
 pub mod checkout_create;
-pub mod checkout_params;
+mod checkout_plan;
 pub mod checkout_sessions;
 pub mod coupons;
 pub mod customers;

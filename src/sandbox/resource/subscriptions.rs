@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::subscription_update;
 use super::{change, customers, metadata, payment_methods, texts};
 use crate::sandbox::api::{Call, Route};
-use crate::sandbox::billing::start::{self, FirstPayment, Start};
-use crate::sandbox::billing::{lifecycle, modify, subscription};
+use crate::sandbox::billing::lifecycle::{self, FirstPayment, Start};
+use crate::sandbox::billing::outcome;
+use crate::sandbox::billing::{modify, subscription};
 use crate::sandbox::collect::Presence;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, integer, map, name_of, one_of, text};
@@ -346,7 +347,7 @@ fn cancel(call: &mut Call<'_>) -> Result<Value, Refusal> {
     if call.form.flag("invoice_now") == Some(true) {
         modify::invoice_waiting(call.state, &id);
     }
-    lifecycle::cancel(call.state, &id, "cancellation_requested");
+    outcome::cancel(call.state, &id, "cancellation_requested");
     found(call, &id).map(|row| row.object)
 }
 

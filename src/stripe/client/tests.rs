@@ -175,6 +175,7 @@ fn what_will_not_heal_is_asked_once() {
         (no(404, "", "{}"), StripeErrorKind::Missing { param: None }),
         (no(429, "Stripe-Should-Retry: false\r\n", "{}"), StripeErrorKind::Unavailable),
         (no(500, "Stripe-Should-Retry: false\r\n", "{}"), StripeErrorKind::Unavailable),
+        (no(500, "Idempotent-Replayed: true\r\n", "{}"), StripeErrorKind::Unavailable),
         (no(503, "Retry-After: 61\r\n", "{}"), StripeErrorKind::Unavailable),
         (no(307, "Location: /v1/elsewhere\r\n", ""), StripeErrorKind::Unavailable),
         (Step::Answer(200, "", "x".repeat(BODY_LIMIT as usize + 1)), StripeErrorKind::Unavailable),

@@ -36,6 +36,9 @@ pub struct CheckoutSession {
     pub amount_total: Option<i64>,
     /// Three letters, lower case.
     pub currency: Option<String>,
+    /// The currency of the price and the subtotal in it, where an API version before 2025-03-31 states the amounts above
+    /// in the buyer's own currency (adaptive pricing).
+    pub converted_from: Option<(String, i64)>,
     /// Where the buyer pays; `None` once the session is no longer open.
     pub url: Option<String>,
     /// Live mode, or test mode; `None` when Stripe did not say.
@@ -68,6 +71,9 @@ impl CheckoutSession {
             amount_subtotal: fields.whole("/amount_subtotal")?,
             amount_total: fields.whole("/amount_total")?,
             currency: fields.text("/currency")?,
+            converted_from: fields
+                .text("/currency_conversion/source_currency")?
+                .zip(fields.whole("/currency_conversion/amount_subtotal")?),
             url: fields.text("/url")?,
             livemode: fields.flag("/livemode")?,
             created: fields.time("/created")?,
@@ -83,6 +89,13 @@ impl CheckoutSession {
     /// whoever credits a pack asks for [`CheckoutSession::is_payment`] and not [`CheckoutSession::is_open`] as well.
     pub fn is_paid(&self) -> bool {
         matches!(self.payment_status.as_str(), "paid" | "no_payment_required")
+    }
+
+    /// Before discounts and taxes, in minor units of this currency; `None` where Stripe states it in another one only.
+    pub fn subtotal_in(&self, currency: &str) -> Option<i64> {
+        let converted =
+            self.converted_from.iter().find(|(source, _)| source == currency).map(|(_, subtotal)| *subtotal);
+        converted.or(self.amount_subtotal.filter(|_| self.currency.as_deref() == Some(currency)))
     }
 
     /// Whether it sells something once (a pack), as opposed to a subscription or a card set up for later.

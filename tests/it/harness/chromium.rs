@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use headless_chrome::browser::tab::Tab;
+use headless_chrome::browser::tab::point::Point;
+use headless_chrome::browser::tab::{ModifierKey, Tab};
 use headless_chrome::protocol::cdp::types::Event;
-use headless_chrome::protocol::cdp::{Emulation, Log, Runtime};
+use headless_chrome::protocol::cdp::{DOM, Emulation, Log, Runtime};
 use headless_chrome::{Browser, LaunchOptions};
 
 use super::folder::Folder;
@@ -71,36 +72,37 @@ impl Chromium {
 
     /// Waits until the page holds such an element.
     pub fn wait_for(&self, selector: &str) {
-        eventually(&format!("{selector} on {}", self.tab.get_url()), || self.tab.find_element(selector).ok().map(drop));
+        self.eventually(selector, || self.node(selector).map(drop));
     }
 
-    /// Waits until the page's text holds these words.
+    /// Waits until the page's source holds these words.
     pub fn wait_for_words(&self, words: &str) {
-        eventually(&format!("{words:?} on {}", self.tab.get_url()), || self.page()?.contains(words).then_some(()));
+        self.eventually(words, || self.source()?.contains(words).then_some(()));
     }
 
     /// Waits until an element's attribute has this value.
     pub fn wait_for_value(&self, selector: &str, attribute: &str, expected: &str) {
-        eventually(&format!("{selector} {attribute}={expected} on {}", self.tab.get_url()), || {
-            let found = self.tab.find_element(selector).ok()?.get_attribute_value(attribute).ok()??;
-            (found == expected).then_some(())
+        self.eventually(&format!("{selector} with {attribute}={expected}"), || {
+            let node_id = self.node(selector)?;
+            let attributes = self.tab.call_method(DOM::GetAttributes { node_id }).ok()?.attributes;
+            attributes.chunks(2).any(|pair| pair == [attribute, expected]).then_some(())
         });
     }
 
     /// Clicks in the middle of an element.
     pub fn click(&self, selector: &str) {
-        eventually(&format!("a click on {selector}"), || {
-            let element = self.tab.find_element(selector).ok()?;
-            let middle = element.get_midpoint().ok()?;
+        self.eventually(selector, || {
+            let corners = self.corners(self.node(selector)?)?;
+            let middle = Point { x: (corners[0] + corners[4]) / 2.0, y: (corners[1] + corners[5]) / 2.0 };
             self.tab.click_point(middle).ok().map(drop)
         });
     }
 
     /// Replaces what a field holds.
     pub fn fill(&self, selector: &str, text: &str) {
-        let field = self.tab.find_element(selector).unwrap();
-        field.focus().unwrap();
-        self.tab.press_key_with_modifiers("a", Some(&[headless_chrome::browser::tab::ModifierKey::Ctrl])).unwrap();
+        let node_id = self.node(selector);
+        self.tab.call_method(DOM::Focus { node_id, backend_node_id: None, object_id: None }).unwrap();
+        self.tab.press_key_with_modifiers("a", Some(&[ModifierKey::Ctrl])).unwrap();
         self.tab.send_character(text).unwrap();
     }
 
@@ -120,8 +122,34 @@ impl Chromium {
         self.problems.lock().unwrap().clone()
     }
 
-    fn page(&self) -> Option<String> {
-        self.tab.get_content().ok()
+    fn eventually<T>(&self, what: &str, ask: impl FnMut() -> Option<T>) -> T {
+        eventually(&format!("in the browser, {what}"), ask)
+    }
+
+    // What is asked of a page goes past its scripts, which may be switched off.
+
+    fn root(&self) -> Option<u32> {
+        Some(self.tab.call_method(DOM::GetDocument { depth: Some(0), pierce: None }).ok()?.root.node_id)
+    }
+
+    fn node(&self, selector: &str) -> Option<u32> {
+        let asked = DOM::QuerySelector { node_id: self.root()?, selector: selector.to_owned() };
+        self.tab.call_method(asked).ok().map(|found| found.node_id).filter(|node| *node != 0)
+    }
+
+    fn source(&self) -> Option<String> {
+        let node_id = self.root();
+        let asked = DOM::GetOuterHTML { node_id, backend_node_id: None, object_id: None, include_shadow_dom: None };
+        self.tab.call_method(asked).ok().map(|found| found.outer_html)
+    }
+
+    /// Four pairs of coordinates, once the element has been scrolled to.
+    fn corners(&self, node: u32) -> Option<Vec<f64>> {
+        let node_id = Some(node);
+        let scroll = DOM::ScrollIntoViewIfNeeded { node_id, backend_node_id: None, object_id: None, rect: None };
+        self.tab.call_method(scroll).ok()?;
+        let asked = DOM::GetContentQuads { node_id, backend_node_id: None, object_id: None };
+        self.tab.call_method(asked).ok()?.quads.into_iter().next()
     }
 }
 

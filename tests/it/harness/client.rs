@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::{HeaderMap, Request};
@@ -42,15 +43,13 @@ impl Client {
 
     /// Anybody, with these headers in every request.
     pub fn new(origin: &str, headers: &[(&str, &str)]) -> Client {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .timeout_global(Some(PATIENCE));
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let agent = config.build().new_agent();
-        Client { agent, origin: origin.to_owned(), headers, cookies: Mutex::default() }
+        Client { agent: agent(PATIENCE), origin: origin.to_owned(), headers, cookies: Mutex::default() }
+    }
+
+    /// The same client, which gives up earlier.
+    pub fn waiting_at_most(self, patience: Duration) -> Client {
+        Client { agent: agent(patience), ..self }
     }
 
     /// `GET`; an absolute URL may lead to another origin, which gets no cookies.
@@ -82,6 +81,12 @@ impl Client {
         self.post_form(action, &fields)
     }
 
+    /// The cookies as a browser would send them.
+    pub fn cookies(&self) -> String {
+        let cookies = self.cookies.lock().unwrap();
+        cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
     /// Any request at all.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.origin) };
@@ -93,7 +98,7 @@ impl Client {
             request = request.header(*name, *value);
         }
         let is_home = url.starts_with(&self.origin);
-        let cookies = if is_home { self.cookie_header() } else { String::new() };
+        let cookies = if is_home { self.cookies() } else { String::new() };
         if !cookies.is_empty() {
             request = request.header("cookie", cookies);
         }
@@ -106,11 +111,6 @@ impl Client {
             self.keep_cookies(&answer.headers);
         }
         answer
-    }
-
-    fn cookie_header(&self) -> String {
-        let cookies = self.cookies.lock().unwrap();
-        cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
     fn keep_cookies(&self, headers: &HeaderMap) {
@@ -167,6 +167,16 @@ impl Answer {
         let inputs = form.split("</form>").next().unwrap().split("<input").skip(1);
         inputs.filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value")?))).collect()
     }
+}
+
+fn agent(patience: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .timeout_global(Some(patience));
+    config.build().new_agent()
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {

@@ -74,11 +74,25 @@ impl Till {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end, as a service manager does, and waits until it has.
-    pub fn terminate(mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub fn ask_to_stop(&self) {
+        assert!(Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended.
+    pub fn wait_for_end(&mut self) -> ExitStatus {
         eventually("the end of till", || self.child.try_wait().unwrap())
+    }
+
+    /// Asks it to end and waits until it has.
+    pub fn terminate(mut self) -> ExitStatus {
+        self.ask_to_stop();
+        self.wait_for_end()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -39,8 +40,9 @@ pub struct Shop {
     pub api: Client,
     /// The stand-in.
     pub stripe: Sandbox,
+    token: String,
     variables: BTreeMap<String, String>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Shop {
@@ -58,17 +60,34 @@ impl Shop {
         let till = Till::start(&variables);
         let endpoint = Endpoint { url: format!("{}/billing/webhook", till.url), secret: Secret::new(WEBHOOK_SECRET) };
         stripe.set_endpoint(&endpoint);
-        let api = Client::program(&till.url, &token(&variables, "admin"));
-        Shop { till, api, stripe, variables, _folder: folder }
+        let token = token(&variables, "admin");
+        let api = Client::program(&till.url, &token);
+        Shop { till, api, stripe, token, variables, folder }
     }
 
     /// Ends the appliance as a power cut would and starts it again on the same address and books.
     pub fn crash_and_restart(self) -> Shop {
-        let Shop { till, api, stripe, mut variables, _folder } = self;
+        self.crash_and_restart_with(&[])
+    }
+
+    /// The same, with further variables from then on.
+    pub fn crash_and_restart_with(self, more: &[(&str, &str)]) -> Shop {
+        let Shop { till, api, stripe, token, mut variables, folder } = self;
         let address = till.url.trim_start_matches("http://").to_owned();
         till.kill();
         variables.insert("SPRITE_LISTEN".to_owned(), address);
-        Shop { till: Till::start(&variables), api, stripe, variables, _folder }
+        variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Shop { till: Till::start(&variables), api, stripe, token, variables, folder }
+    }
+
+    /// The token of the pipeline.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Where the books are.
+    pub fn database(&self) -> PathBuf {
+        PathBuf::from(&self.variables["SPRITE_DATABASE"])
     }
 
     /// `till ARGUMENTS` beside the running appliance, on the same books.
@@ -138,6 +157,34 @@ impl Shop {
         let dashboard = browser.get("/dashboard").must(200);
         let answer = browser.press(&dashboard, &format!("/billing/checkout?plan={plan}")).must(303);
         answer.header("location").to_owned()
+    }
+
+    /// Has the pipeline open a checkout for the user: the session's id, and the address of the checkout page.
+    pub fn checkout(&self, user: &str, plan: &str) -> (String, String) {
+        let made =
+            self.api.call("POST", &format!("/v1/users/{user}/checkout"), &json!({ "plan": plan })).must(200).json();
+        let text = |field: &str| made[field].as_str().unwrap().to_owned();
+        (text("session_id"), text("checkout_url"))
+    }
+
+    /// What Stripe knows: a call of its API.
+    #[track_caller]
+    pub fn ask_stripe(&self, method: &str, path: &str) -> Value {
+        let client = Client::new(&self.stripe.url(), &[("authorization", "Bearer sk_test_stories")]);
+        client.send(method, path, &[], b"").must(200).json()
+    }
+
+    /// Proves the books; what is wrong with them fails the story.
+    #[track_caller]
+    pub fn verify_books(&self) {
+        self.till_prints(&["ledger", "verify"]);
+    }
+
+    /// The rows of the inbox, newest first; `more` goes to `till event list`.
+    pub fn inbox(&self, more: &[&str]) -> Vec<Value> {
+        let listed = self.till_prints(&[&["event", "list", "--json"], more].concat());
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        listed["data"].as_array().unwrap().clone()
     }
 
     /// Fills in the checkout page.

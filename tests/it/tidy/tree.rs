@@ -1,4 +1,4 @@
-//! The tree as the rules see it: files with their text, and findings. Nothing here judges.
+//! The tree as the rules see it: files with their text, and findings; and that each file of tests is a part of it.
 
 use std::fmt;
 use std::fs;
@@ -60,6 +60,18 @@ impl File {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}, {}", self.path, self.line, self.what, self.instead)
+    }
+}
+
+/// Finds files of the integration tests that nothing names: the compiler would pass over them without a word.
+pub fn check_named(files: &[File], found: &mut Vec<Finding>) {
+    let Some(main) = files.iter().find(|file| file.path == "tests/it/main.rs") else { return };
+    for file in files.iter().filter(|file| file.path != main.path) {
+        let name = file.path.strip_prefix("tests/it/").and_then(|name| name.strip_suffix(".rs"));
+        let Some(name) = name.filter(|name| !name.contains('/')) else { continue };
+        if !main.text.lines().any(|line| line.strip_prefix("mod ").is_some_and(|rest| rest == format!("{name};"))) {
+            found.push(file.finding(1, "these tests never run", "name the file in tests/it/main.rs"));
+        }
     }
 }
 

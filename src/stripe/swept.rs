@@ -1,0 +1,124 @@
+//! Objects that are looked through for what no event told: listed as they are, and put into the form of an event, so that
+//! they are settled as if Stripe had sent one.
+
+use serde_json::{Value, json};
+
+use super::client::Stripe;
+use super::failure::StripeError;
+use super::objects::{CheckoutSession, Event, Invoice, List, Unreadable};
+use super::{API_VERSION, Sweep};
+use crate::clock::{Deadline, Timestamp};
+
+/// What is looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// Checkout sessions: packs.
+    Sessions,
+    /// Invoices: plans.
+    Invoices,
+    /// Refunds.
+    Refunds,
+    /// Disputes.
+    Disputes,
+}
+
+impl Swept {
+    /// In the order in which they are best looked through: what was paid before what was reversed.
+    pub const ALL: [Swept; 4] = [Swept::Sessions, Swept::Invoices, Swept::Refunds, Swept::Disputes];
+
+    fn path(self) -> &'static str {
+        match self {
+            Swept::Sessions => "/v1/checkout/sessions",
+            Swept::Invoices => "/v1/invoices",
+            Swept::Refunds => "/v1/refunds",
+            Swept::Disputes => "/v1/disputes",
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Swept::Sessions => "checkout.session.completed",
+            Swept::Invoices => "invoice.paid",
+            Swept::Refunds => "refund.updated",
+            Swept::Disputes => "charge.dispute.updated",
+        }
+    }
+}
+
+/// An object as it is listed.
+#[derive(Clone, Debug)]
+pub struct StripeObject {
+    /// What it is.
+    pub swept: Swept,
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whether it means something for the books: paid, or a reversal.
+    pub is_settled: bool,
+    /// Minor units that were paid by it, and their currency.
+    pub paid: Option<(i64, String)>,
+    value: Value,
+}
+
+impl StripeObject {
+    fn read(swept: Swept, value: &Value) -> Result<StripeObject, Unreadable> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let amount = |amount: Option<i64>, currency: &Option<String>| amount.zip(currency.clone());
+        let (is_settled, paid) = match swept {
+            Swept::Sessions => {
+                let session = CheckoutSession::read(value)?;
+                let is_bought = session.is_payment() && session.is_paid() && !session.is_open();
+                (is_bought, amount(session.amount_total, &session.currency).filter(|_| is_bought))
+            }
+            Swept::Invoices => {
+                let invoice = Invoice::read(value)?;
+                (invoice.is_paid(), amount(invoice.amount_paid, &invoice.currency).filter(|_| invoice.is_paid()))
+            }
+            Swept::Refunds | Swept::Disputes => (true, None),
+        };
+        let created = value.get("created").and_then(Value::as_i64).unwrap_or(0);
+        let created = Timestamp::from_seconds(created);
+        Ok(StripeObject { swept, id: text("id"), created, is_settled, paid, value: value.clone() })
+    }
+
+    /// The event that Stripe might have sent, and its body. Its id is made of the object's id and state, so that the same
+    /// state is one event however often it is found.
+    pub fn as_event(&self, now: Timestamp) -> (Event, String) {
+        let status = self.value.get("status").and_then(Value::as_str).unwrap_or("-");
+        let moves = self.value.get("balance_transactions").and_then(Value::as_array).map_or(0, Vec::len);
+        let livemode = self.value.get("livemode").and_then(Value::as_bool);
+        let body = json!({
+            "id": format!("sweep_{}_{status}_{moves}", self.id),
+            "object": "event",
+            "type": self.swept.kind(),
+            "created": now.seconds(),
+            "livemode": livemode,
+            "api_version": API_VERSION,
+            "data": { "object": self.value },
+        });
+        let event = Event {
+            id: format!("sweep_{}_{status}_{moves}", self.id),
+            kind: self.swept.kind().to_owned(),
+            created: now,
+            livemode,
+            api_version: Some(API_VERSION.to_owned()),
+            account: None,
+            object: self.value.clone(),
+            thin: false,
+        };
+        (event, body.to_string())
+    }
+}
+
+impl Stripe {
+    /// A page of objects of one kind.
+    pub fn list_objects(
+        &self,
+        swept: Swept,
+        sweep: &Sweep,
+        deadline: Deadline,
+    ) -> Result<List<StripeObject>, StripeError> {
+        self.page(swept.path(), &[], sweep, |value| StripeObject::read(swept, value), deadline)
+    }
+}

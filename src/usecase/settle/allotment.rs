@@ -1,0 +1,61 @@
+//! The months of a yearly plan: parts of a payment that become due later.
+
+use super::reversal::{Cause, reassess};
+use super::{Context, books};
+use crate::clock::Timestamp;
+use crate::error::{Fault, Result};
+use crate::ledger::{self, Credit, Entry, Kind, Units, units_to_take};
+use crate::store::payments::{self, Payment};
+use crate::store::{Tx, users};
+use crate::usecase::told::Told;
+
+/// Posts units of a plan's payment: a credit, or what a downgrade takes back.
+pub(super) fn post(
+    tx: &mut dyn Tx,
+    payment: &Payment,
+    units: i64,
+    reason: String,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Entry> {
+    let account = books::open(tx, payment.account, None, now)?;
+    let moved =
+        Units::new(units.saturating_abs()).ok_or_else(|| Fault::bare("an allotment's units were not checked"))?;
+    let (posting, bought) = if units > 0 {
+        let credit = Credit { kind: Kind::Subscription, units: moved, reason, note: None, expires_at };
+        (ledger::credit(&account, credit, now), Some(payment.reference.as_str()))
+    } else {
+        (ledger::correct(&account, Kind::Subscription, moved, reason, None, now), None)
+    };
+    let posting = posting.map_err(books::impossible)?;
+    let entry = books::post(tx, &account, &posting, bought)?;
+    Ok(entry.ok_or_else(|| Fault::bare(format!("{} is in the ledger already", posting.entry.reason)))?)
+}
+
+/// Posts one part that is due; `None` when it was posted before, or when the payment is reversed as a whole: then it is
+/// looked at again a day later, for a dispute may still be won.
+pub fn post_due(tx: &mut dyn Tx, context: &Context<'_>, reference: &str, month: i64, units: i64) -> Result<Vec<Told>> {
+    let payment = payments::find(tx, reference)?;
+    let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
+    let (refunded, withheld) = (payments::refunded(tx, &payment)?, payments::withheld(tx, reference)?);
+    if units_to_take(payment.gave, payment.amount, refunded, withheld) == payment.gave && payment.gave > 0 {
+        payments::postpone(tx, reference, month, context.now.plus_seconds(86_400))?;
+        return Ok(vec![]);
+    }
+    if !payments::allotted(tx, reference, month, context.now)? {
+        return Ok(vec![]);
+    }
+    let reason = format!("sub_{reference}_{}", month + 1);
+    let entry = post(tx, &payment, units, reason, None, context.now)?;
+    payments::moved(tx, reference, payment.gave + units.max(0), payment.taken, payment.reversals)?;
+    let mut told = vec![Told::Allotted {
+        user_id: users::by_account(tx, payment.account)?.id,
+        plan: payment.offer.clone(),
+        units,
+        invoice: reference.to_owned(),
+        reason: entry.reason,
+        balance: entry.balance_after,
+    }];
+    told.extend(reassess(tx, context, reference, &Cause::refund(reference))?);
+    Ok(told)
+}

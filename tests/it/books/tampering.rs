@@ -1,0 +1,165 @@
+//! Somebody changes the file with a tool of their own, past triggers and checks: the proof says so, whatever it was.
+//! (What it cannot see is books that were rewritten as a whole, with all hashes new, or a user removed with everything
+//! that belongs to them: for that there are exports and backups.)
+
+use till::error::Error;
+
+use super::{Books, Move};
+
+/// Tables of the books, in the order in which they are filled.
+const TABLES: &[&str] = &["users", "accounts", "entries", "lots", "payments"];
+
+/// Books in which everything has happened, and a hand that changes them.
+struct Tampered {
+    books: Books,
+    hand: rusqlite::Connection,
+}
+
+impl Tampered {
+    fn open() -> Tampered {
+        let mut books = Books::open();
+        for step in [
+            Move::Grant { units: 50, lives: Some(10) },
+            Move::Buy { units: 100 },
+            Move::Spend { units: 30 },
+            Move::Wait { millis: 20 },
+            Move::Expire,
+            Move::Grant { units: 40, lives: Some(1000) },
+            Move::Reverse { payment: 0, take: 60 },
+            Move::Reverse { payment: 0, take: 20 },
+            Move::Correct { units: 5 },
+            Move::Spend { units: 1 },
+        ] {
+            books.make(0, &step);
+        }
+        books.make(1, &Move::Buy { units: 7 });
+        books.make(1, &Move::Spend { units: 7 });
+        // Spent and then refunded: a debt.
+        books.make(1, &Move::Reverse { payment: 0, take: 7 });
+        books.check();
+        let hand = books.folder.path("till.db");
+        let hand = rusqlite::Connection::open(hand).unwrap();
+        let loosen = "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;
+            DROP TRIGGER entries_are_not_changed; DROP TRIGGER entries_are_not_removed;";
+        hand.execute_batch(loosen).unwrap();
+        for table in TABLES {
+            hand.execute_batch(&format!("CREATE TEMP TABLE honest_{table} AS SELECT * FROM {table}")).unwrap();
+        }
+        Tampered { books, hand }
+    }
+
+    /// Makes the change, which the proof must see, and takes it back.
+    fn check(&self, change: &str) {
+        self.hand.execute_batch(&format!("BEGIN; {change}; COMMIT")).unwrap_or_else(|why| panic!("{change}: {why}"));
+        let breaks = match self.books.proof() {
+            Ok(proof) => proof.breaks.iter().map(|found| found.what.clone()).collect(),
+            Err(Error::Fault(fault)) => vec![fault.to_string()],
+            Err(other) => panic!("{change}: {other}"),
+        };
+        assert!(!breaks.is_empty(), "not seen: {change}");
+        for table in TABLES {
+            let restore = format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM honest_{table}");
+            self.hand.execute_batch(&restore).unwrap();
+        }
+    }
+
+    /// The keys of a table's rows.
+    fn keys(&self, table: &str, columns: &str) -> Vec<(i64, i64)> {
+        let mut rows = self.hand.prepare(&format!("SELECT {columns} FROM {table} ORDER BY 1, 2")).unwrap();
+        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    }
+}
+
+#[test]
+fn no_column_of_any_entry_can_be_changed_unseen() {
+    let tampered = Tampered::open();
+    for (account, seq) in tampered.keys("entries", "account, seq") {
+        for change in [
+            "account = account + 10",
+            "account = account % 2 + 1, seq = seq + 100",
+            "seq = seq + 100",
+            "kind = CASE kind WHEN 'dispute' THEN 'refund' ELSE 'dispute' END",
+            "delta = delta + 1",
+            "delta = delta + 1, balance_after = balance_after + 1",
+            "balance_after = balance_after - 1",
+            "reason = reason || 'x'",
+            "note = COALESCE(note, '') || 'x'",
+            "note = CAST(x'ff' AS TEXT)",
+            "lot = COALESCE(lot, 0) + 1",
+            "expires_at = COALESCE(expires_at, 0) + 1",
+            "created_at = created_at + 1",
+            "previous = randomblob(32)",
+        ] {
+            tampered.check(&format!("UPDATE entries SET {change} WHERE account = {account} AND seq = {seq}"));
+        }
+        tampered.check(&format!("DELETE FROM entries WHERE account = {account} AND seq = {seq}"));
+        tampered.check(&format!("DELETE FROM entries WHERE account = {account} AND seq >= {seq}"));
+        tampered.check(&format!("DELETE FROM entries WHERE account = {account} AND seq <= {seq}"));
+    }
+    tampered.books.check();
+}
+
+#[test]
+fn entries_cannot_change_places_be_added_or_cut_off_unseen() {
+    let tampered = Tampered::open();
+    for change in [
+        // Two change places.
+        "UPDATE entries SET seq = 100 WHERE account = 1 AND seq = 2;
+            UPDATE entries SET seq = 2 WHERE account = 1 AND seq = 3;
+            UPDATE entries SET seq = 3 WHERE account = 1 AND seq = 100",
+        // One more at the end, with a balance and a hash made up, and the account made to fit.
+        "INSERT INTO entries SELECT account, seq + 1, 'grant', 1000, balance_after + 1000, 'grant_x', NULL, NULL, NULL,
+                created_at, zeroblob(32) FROM entries WHERE account = 1 ORDER BY seq DESC LIMIT 1;
+            UPDATE accounts SET entries = entries + 1, remaining = remaining + 1000 WHERE account = 1",
+        // The last one cut off, and the account made to fit.
+        "DELETE FROM entries WHERE account = 1 AND seq = (SELECT entries FROM accounts WHERE account = 1);
+            UPDATE accounts SET entries = entries - 1, remaining = remaining + 1 WHERE account = 1;
+            UPDATE lots SET remaining = remaining + 1 WHERE account = 1 AND remaining > 0 AND expires_at IS NOT NULL",
+        "DELETE FROM entries",
+        "DELETE FROM entries; DELETE FROM lots; DELETE FROM payments",
+        "DELETE FROM entries; DELETE FROM lots; DELETE FROM payments; DELETE FROM accounts",
+    ] {
+        tampered.check(change);
+    }
+    tampered.books.check();
+}
+
+#[test]
+fn accounts_lots_and_payments_cannot_be_changed_unseen() {
+    let tampered = Tampered::open();
+    for (account, _) in tampered.keys("accounts", "account, account") {
+        for change in [
+            "account = account + 10",
+            "remaining = remaining + 1",
+            "held = held + 1",
+            "credited = credited + 1",
+            "entries = entries + 1",
+            "head = randomblob(32)",
+            "next_expiry = COALESCE(next_expiry, 0) + 1",
+        ] {
+            tampered.check(&format!("UPDATE accounts SET {change} WHERE account = {account}"));
+        }
+        tampered.check(&format!("DELETE FROM accounts WHERE account = {account}"));
+    }
+    for (account, seq) in tampered.keys("lots", "account, seq") {
+        for change in [
+            "account = account % 2 + 1, seq = seq + 100",
+            "seq = seq + 100",
+            "units = units + 1",
+            "remaining = remaining + 1",
+            "expired = expired + 1",
+            "expires_at = COALESCE(expires_at, 0) + 1",
+        ] {
+            tampered.check(&format!("UPDATE lots SET {change} WHERE account = {account} AND seq = {seq}"));
+        }
+        tampered.check(&format!("DELETE FROM lots WHERE account = {account} AND seq = {seq}"));
+    }
+    tampered.check("UPDATE lots SET held = 1 WHERE remaining > 0");
+    tampered.check("UPDATE lots SET remaining = 0");
+    tampered.check("UPDATE lots SET payment = NULL");
+    tampered.check("UPDATE lots SET payment = 'pi_x' WHERE account = 2");
+    tampered.check("UPDATE payments SET gave = gave + 1");
+    tampered.check("UPDATE payments SET taken = gave - taken");
+    tampered.check("INSERT INTO users (account, id, created_at) VALUES (9, 'x', 0)");
+    tampered.books.check();
+}

@@ -1,0 +1,165 @@
+//! The database cannot be written to for a while: callers are told to come back, Stripe to send again, whoever only
+//! reads is served, and when it is over all is as if nothing had been.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+
+use serde_json::json;
+
+use super::super::harness::shop::{GOOD_CARD, variables};
+use super::super::harness::{Answer, Client, Folder, Shop, eventually, left_out, process};
+
+/// A story in which the database fails between a payment and its webhook. What `fail` answers is undone by being dropped.
+fn a_purchase_while<T>(shop: &Shop, fail: impl FnOnce(&Shop) -> T) {
+    shop.user("alice");
+    let browser = shop.sign_in("alice");
+    let checkout = shop.press_buy(&browser, "topup_100");
+    shop.stripe_control("webhooks/hold", &[]);
+    shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+
+    let failure = fail(shop);
+    refuses_writes_and_serves_reads(shop, &browser);
+    shop.stripe_control("webhooks/release", &[]);
+    let delivery = eventually("a webhook that is told to come again", || {
+        let mut deliveries = shop.deliveries().into_iter();
+        deliveries.find(|row| row["last"].as_str().is_some_and(|last| last.contains("500")))
+    });
+    drop(failure);
+
+    // By itself: nobody restarts anything.
+    eventually("readiness", || (Client::new(&shop.till.url, &[]).get("/readyz").status == 200).then_some(()));
+    shop.wait_for_units("alice", 100);
+    shop.stripe_control(&format!("events/{}/resend", delivery["event"].as_str().unwrap()), &[("times", "2")]);
+    let grant = json!({"units": 5, "note": "for the trouble"});
+    shop.api.call_once("/v1/users/alice/grants", "grant-1", &grant).must(201);
+    eventually("all webhooks delivered", || {
+        shop.deliveries().iter().all(|row| row["progress"] == "delivered").then_some(())
+    });
+    let reasons: Vec<i64> = shop.ledger("alice").iter().map(|(_, delta, _)| *delta).collect();
+    assert_eq!(reasons, [5, 100]);
+    shop.till_prints(&["ledger", "verify"]);
+}
+
+fn refuses_writes_and_serves_reads(shop: &Shop, browser: &Client) {
+    let unavailable = |answer: Answer| {
+        assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"), "{}", answer.body);
+        assert_eq!(answer.header("retry-after"), "1");
+        assert!(answer.json()["detail"].as_str().unwrap().contains("ry again"), "{}", answer.body);
+    };
+    let grant = json!({"units": 5, "note": "for the trouble"});
+    thread::scope(|scope| {
+        scope.spawn(|| unavailable(shop.api.call_once("/v1/users/alice/grants", "grant-1", &grant)));
+        scope.spawn(|| unavailable(shop.api.call("PUT", "/v1/users/bob", &json!({}))));
+        scope.spawn(|| unavailable(Client::new(&shop.till.url, &[]).get("/readyz")));
+        scope.spawn(|| {
+            let dashboard = browser.get("/dashboard").must(200);
+            let refused = browser.press(&dashboard, "/billing/checkout?plan=topup_250").must(503);
+            assert_eq!(refused.header("retry-after"), "1");
+            assert!(refused.body.contains("ry again"), "{}", refused.body);
+        });
+    });
+    assert_eq!(shop.remaining("alice"), 0);
+    browser.get("/dashboard").must(200);
+    Client::new(&shop.till.url, &[]).get("/healthz").must(200);
+    shop.till_prints(&["user", "show", "alice"]);
+    shop.till_prints(&["ledger", "verify"]);
+}
+
+#[test]
+fn a_database_that_another_process_holds() {
+    let shop = Shop::open();
+    a_purchase_while(&shop, |shop| {
+        let outside = rusqlite::Connection::open(shop.database()).unwrap();
+        outside.busy_timeout(super::super::harness::wait::PATIENCE).unwrap();
+        outside.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        outside
+    });
+}
+
+/// A small disk of a test's own, in memory.
+struct Disk {
+    folder: Folder,
+}
+
+impl Disk {
+    /// None where one cannot be made.
+    fn mount(options: &str) -> Option<Disk> {
+        let folder = Folder::new();
+        let options = format!("{options},mode=0700");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &options, "till-test"]).arg(folder.path(""));
+        match mount.output() {
+            Ok(output) if output.status.success() => Some(Disk { folder }),
+            _ => {
+                left_out("full and read-only disks: they need the right to mount, as root has it");
+                None
+            }
+        }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path("till.db")
+    }
+
+    /// Fills it to the last byte.
+    fn fill(&self) -> Filling {
+        let path = self.folder.path("filling");
+        let mut file = fs::File::create(&path).unwrap();
+        while file.write(&[7; 4096]).is_ok_and(|written| written > 0) {}
+        Filling(path)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _unmounted_already = Command::new("umount").arg("--lazy").arg(self.folder.path("")).status();
+    }
+}
+
+/// What fills a disk, until dropped.
+struct Filling(PathBuf);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn a_disk_that_is_full() {
+    let Some(disk) = Disk::mount("size=4m") else { return };
+    let database = disk.database();
+    let shop = Shop::open_with(&[("SPRITE_DATABASE", database.to_str().unwrap())]);
+    a_purchase_while(&shop, |_| disk.fill());
+
+    // And full from the start: the next one does not start, and leaves nothing that would be in the way.
+    drop(shop);
+    fs::remove_file(&database).unwrap();
+    let filling = disk.fill();
+    let mut variables = variables(&disk.folder, "http://127.0.0.1:1");
+    variables.insert("SPRITE_DATABASE".to_owned(), database.to_str().unwrap().to_owned());
+    let output = process::run(&variables, &["user", "add", "alice"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("full"), "{said}");
+    drop(filling);
+    assert!(process::run(&variables, &["user", "add", "alice"]).status.success());
+}
+
+#[test]
+fn a_disk_that_is_read_only() {
+    let Some(disk) = Disk::mount("size=4m") else { return };
+    let variables = variables(&disk.folder, "http://127.0.0.1:1");
+    assert!(process::run(&variables, &["user", "add", "alice"]).status.success());
+    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.folder.path("")).status().unwrap();
+    assert!(remounted.success());
+    for arguments in [&["serve"][..], &["user", "add", "bob"], &["user", "list"]] {
+        let output = process::run(&variables, arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.to_lowercase().contains("read-only") && said.contains("till.db"), "{arguments:?}: {said}");
+    }
+}

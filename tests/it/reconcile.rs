@@ -1,0 +1,33 @@
+//! What Stripe never told: `till reconcile` finds it, and applies it once.
+
+use crate::harness::Shop;
+use crate::harness::shop::GOOD_CARD;
+
+#[test]
+fn what_no_webhook_told_is_found_by_comparing_and_credited_once() {
+    let shop = Shop::open_with(&[("SPRITE_RECONCILE_INTERVAL", "off")]);
+    for user in ["alice", "bert"] {
+        shop.user(user);
+        let browser = shop.sign_in(user);
+        let checkout = shop.press_buy(&browser, "topup_100");
+        shop.stripe_control("webhooks/drop", &[("times", "20")]);
+        // The buyer never comes back to us, and no webhook arrives.
+        shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+        assert_eq!(shop.remaining(user), 0);
+    }
+
+    let first = shop.till_prints(&["reconcile", "--json"]);
+    let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((first["applied"].as_u64(), first["agrees"].as_bool()), (Some(2), Some(true)), "{first}");
+    let amounts = first["amounts"].as_array().unwrap();
+    assert_eq!((amounts[0]["stripe"].as_i64(), amounts[0]["books"].as_i64()), (Some(1800), Some(1800)), "{first}");
+    for user in ["alice", "bert"] {
+        assert_eq!(shop.remaining(user), 100);
+    }
+
+    let again = shop.till_prints(&["reconcile", "--json"]);
+    let again: serde_json::Value = serde_json::from_str(&again).unwrap();
+    assert_eq!((again["applied"].as_u64(), again["agrees"].as_bool()), (Some(0), Some(true)), "{again}");
+    assert_eq!(shop.ledger("alice").len(), 1);
+    shop.till_prints(&["ledger", "verify"]);
+}

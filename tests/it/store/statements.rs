@@ -1,0 +1,312 @@
+//! Statements and their parameters, and that every statement of the store is one.
+
+use till::clock::Timestamp;
+use till::error::{Error, Fault, Result};
+use till::ledger::{Account, Credit, Kind, Units, credit};
+use till::store::customers::Customer;
+use till::store::inbox::{Decision, Received, Status};
+use till::store::orders::{Fact, Order};
+use till::store::payments::{DisputeState, Payment};
+use till::store::subscriptions::Subscription;
+use till::store::{Tx, Value, access, cursors, customers, entries, inbox, orders, payments, subscriptions, users};
+
+use super::{Books, NOW, add_user, count_users, words};
+
+#[test]
+fn a_parameter_is_bound_by_the_number_in_its_name() {
+    let books = Books::open();
+    let check = |sql: &'static str, given: &'static [Value<'static>], expected: &str| {
+        let found = books.store.read(|tx| Ok(tx.query_one(sql, given)?.unwrap().text(0)?));
+        match expected.strip_prefix("refused: ") {
+            Some(expected) => {
+                let words = words(found);
+                assert!(words.contains(expected), "{sql}: {words}");
+            }
+            None => assert_eq!(found.unwrap(), expected, "{sql}"),
+        }
+    };
+    const ONE: Value<'static> = Value::Text("one");
+    const TWO: Value<'static> = Value::Text("two");
+    check("SELECT $2 || ' ' || $1", &[ONE, TWO], "two one");
+    check("SELECT $2 || ' ' || $1 || ' ' || $2", &[ONE, TWO], "two one two");
+    check("SELECT $1 || '$2'", &[ONE], "one$2");
+    check("SELECT $1", &[ONE, TWO], "refused: 2 values for 1 parameters");
+    check("SELECT 'x'", &[ONE], "refused: 1 values for 0 parameters");
+    check("SELECT $1 || $3", &[ONE, TWO], "refused: parameter 2 has no value");
+    check("SELECT $1 || $2", &[ONE], "refused: parameter 2 has no value");
+    check("SELECT $0", &[ONE], "refused: parameter 1 has no value");
+    check("SELECT $one", &[ONE], "refused: parameter 1 has no value");
+    check("SELECT ?1", &[ONE], "refused: parameter 1 has no value");
+    check("SELECT ?", &[ONE], "refused: parameter 1 has no value");
+
+    // The trap: bound by position, these two are swapped without an error.
+    let taken = books.store.write(|tx| {
+        let take = "UPDATE schema_version SET checked_at = checked_at - $2 WHERE version = $1";
+        let changed = tx.execute(take, &[1.into(), 1000.into()])?;
+        let left = tx.query_one("SELECT checked_at FROM schema_version", &[])?.unwrap().int(0)?;
+        Ok((changed, left))
+    });
+    assert_eq!(taken.unwrap(), (1, NOW.millis() - 1000));
+}
+
+#[test]
+fn a_reader_writes_nothing_whatever_it_is_asked() {
+    let books = Books::open();
+    let add = "INSERT INTO users (account, id, created_at) VALUES (1, 'a', 0) RETURNING account";
+    let refused = words(books.store.read(|tx| Ok(tx.execute(add, &[])?)));
+    assert!(refused.contains("read-only connection"), "{refused}");
+    let refused = words(books.store.read(|tx| Ok(tx.query(add, &[])?)));
+    assert!(refused.contains("readonly"), "{refused}");
+    assert_eq!(count_users(&books.store), 0);
+}
+
+#[test]
+fn a_reader_sees_one_moment_and_gives_its_connection_back_however_it_ends() {
+    let books = Books::open();
+    let add = |number| books.store.write(move |tx| add_user(tx, number)).unwrap();
+    // More often than there are connections.
+    for number in 0..10 {
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            books.store.read(|tx| -> Result<()> {
+                let count = |tx: &mut dyn Tx| tx.query_one("SELECT COUNT(*) FROM users", &[]).unwrap().unwrap().int(0);
+                let before = count(tx).unwrap();
+                add(number);
+                assert_eq!(count(tx).unwrap(), before, "the snapshot moved");
+                // Not a panic, which would be printed ten times; it unwinds all the same.
+                std::panic::resume_unwind(Box::new("ended"))
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(count_users(&books.store), i64::try_from(number).unwrap() + 1, "an old snapshot was kept");
+    }
+}
+
+type Row = (&'static str, fn(&mut dyn Tx) -> Result<()>);
+
+/// Each function of the store, with arguments that need not mean anything.
+const EACH: &[Row] = &[
+    ("users::put", |tx| add_user(tx, 1)),
+    ("users::put again", |tx| add_user(tx, 1)),
+    ("users::by_id", |tx| users::by_id(tx, "user_1").map(drop)),
+    ("users::find", |tx| users::find(tx, "user_1").map(drop)),
+    ("users::by_account", |tx| users::by_account(tx, 1).map(drop)),
+    ("users::list", |tx| users::list(tx, None, 0, 10).map(drop)),
+    ("users::list by e-mail", |tx| users::list(tx, Some("a@example.com"), 0, 10).map(drop)),
+    ("users::balance_of", |tx| users::balance_of(tx, 1).map(drop)),
+    ("customers::current", |tx| customers::current(tx, 1, "cust_1", "", NOW).map(drop)),
+    ("customers::link", |tx| customers::link(tx, &customer(), "cus_1", NOW)),
+    ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
+    ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
+    ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
+    ("orders::add", |tx| orders::add(tx, &order())),
+    ("orders::opened", |tx| orders::opened(tx, "ord_1", "cs_1", None, None, NOW).map(drop)),
+    ("orders::refused", |tx| orders::refused(tx, "ord_1", NOW)),
+    ("orders::set pending", |tx| orders::set(tx, "ord_1", Fact::Pending, NOW).map(drop)),
+    ("orders::set paid", |tx| orders::set(tx, "ord_1", Fact::Paid, NOW).map(drop)),
+    ("orders::set failed", |tx| orders::set(tx, "ord_1", Fact::Failed, NOW).map(drop)),
+    ("orders::set expired", |tx| orders::set(tx, "ord_1", Fact::Expired, NOW).map(drop)),
+    ("orders::by_session", |tx| orders::by_session(tx, "cs_1").map(drop)),
+    ("orders::by_id", |tx| orders::by_id(tx, "ord_1").map(drop)),
+    ("orders::pending", |tx| orders::pending(tx, 1).map(drop)),
+    ("payments::add", |tx| payments::add(tx, &payment()).map(drop)),
+    ("entries::post", post),
+    ("payments::find", |tx| payments::find(tx, "cs_1").map(drop)),
+    ("payments::learn", |tx| payments::learn(tx, "pi_1", None, Some("ch_1"))),
+    ("payments::lots_of", |tx| payments::lots_of(tx, "pi_1").map(drop)),
+    ("payments::link_invoice", |tx| payments::link_invoice(tx, "pi_1", "in_1")),
+    ("payments::invoice_of", |tx| payments::invoice_of(tx, "pi_1").map(drop)),
+    ("payments::state_refunded", |tx| payments::state_refunded(tx, "pi_1", 1)),
+    ("payments::put_refund", |tx| payments::put_refund(tx, "re_1", "pi_1", 1, 1)),
+    ("payments::put_refund again", |tx| payments::put_refund(tx, "re_1", "pi_1", 1, 2)),
+    ("payments::refunded", |tx| payments::refunded(tx, &payment()).map(drop)),
+    ("payments::put_dispute", |tx| payments::put_dispute(tx, "pi_1", &dispute(), NOW).map(drop)),
+    ("payments::withheld", |tx| payments::withheld(tx, "pi_1").map(drop)),
+    ("payments::moved", |tx| payments::moved(tx, "pi_1", 100, 1, 1)),
+    ("payments::plan_allotment", |tx| payments::plan_allotment(tx, "pi_1", 1, NOW, 5).map(drop)),
+    ("payments::due_allotments", |tx| payments::due_allotments(tx, NOW, 10).map(drop)),
+    ("payments::postpone", |tx| payments::postpone(tx, "pi_1", 1, NOW)),
+    ("payments::allotted", |tx| payments::allotted(tx, "pi_1", 1, NOW).map(drop)),
+    ("subscriptions::put", |tx| subscriptions::put(tx, &subscription(), false, NOW).map(drop)),
+    ("subscriptions::put again", |tx| subscriptions::put(tx, &subscription(), true, NOW).map(drop)),
+    ("subscriptions::find", |tx| subscriptions::find(tx, "sub_1").map(drop)),
+    ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
+    ("subscriptions::unsure", |tx| subscriptions::unsure(tx, 10).map(drop)),
+    ("cursors::position", |tx| cursors::position(tx, "a").map(drop)),
+    ("cursors::advance", |tx| cursors::advance(tx, "a", NOW, NOW)),
+    ("entries::by_reason", |tx| entries::by_reason(tx, 1, "grant_1").map(drop)),
+    ("entries::newest", |tx| entries::newest(tx, 1, 10, 10).map(drop)),
+    ("entries::after", |tx| entries::after(tx, 0, 0, 10).map(drop)),
+    ("entries::of_account_after", |tx| entries::of_account_after(tx, 1, 0, 10).map(drop)),
+    ("entries::spent_by_day", |tx| entries::spent_by_day(tx, 1, NOW).map(drop)),
+    ("entries::accounts_to_expire", |tx| entries::accounts_to_expire(tx, NOW, 10).map(drop)),
+    ("entries::accounts_after", |tx| entries::accounts_after(tx, 0, 10).map(drop)),
+    ("entries::users_without_account", |tx| entries::users_without_account(tx, 10).map(drop)),
+    ("entries::lots_after", |tx| entries::lots_after(tx, 1, 0, 10).map(drop)),
+    ("entries::payments_without_entries", |tx| entries::payments_without_entries(tx, 1).map(drop)),
+    ("inbox::add", |tx| inbox::add(tx, &event(), &waiting()).map(drop)),
+    ("inbox::decide", |tx| inbox::decide(tx, "evt_1", &waiting(), NOW)),
+    ("inbox::assign", |tx| inbox::assign(tx, "evt_1", 1, Some("starter"))),
+    ("inbox::by_id", |tx| inbox::by_id(tx, "evt_1").map(drop)),
+    ("inbox::waiting_for", |tx| inbox::waiting_for(tx, "cs_1", 10).map(drop)),
+    ("inbox::to_retry", |tx| inbox::to_retry(tx, NOW, 10).map(drop)),
+    ("inbox::newest", |tx| inbox::newest(tx, None, (NOW, "z"), 10).map(drop)),
+    ("inbox::newest by status", |tx| inbox::newest(tx, Some(Status::Waiting), (NOW, "z"), 10).map(drop)),
+    ("inbox::count", |tx| inbox::count(tx).map(drop)),
+    ("access::add_token", |tx| access::add_token(tx, &token(), &[1; 32])),
+    ("access::token_by_hash", |tx| access::token_by_hash(tx, &[1; 32]).map(drop)),
+    ("access::tokens", |tx| access::tokens(tx).map(drop)),
+    ("access::token_used", |tx| access::token_used(tx, "tok_1", NOW)),
+    ("access::revoke_token", |tx| access::revoke_token(tx, "tok_1", NOW).map(drop)),
+    ("access::add_login_link", |tx| access::add_login_link(tx, &[2; 32], 1, None, NOW, NOW.plus_seconds(1))),
+    ("access::use_login_link", |tx| access::use_login_link(tx, &[2; 32], NOW).map(drop)),
+    ("access::add_session", |tx| access::add_session(tx, &[3; 32], 1, NOW, NOW.plus_seconds(1))),
+    ("access::session_account", |tx| access::session_account(tx, &[3; 32], NOW).map(drop)),
+    ("access::end_session", |tx| access::end_session(tx, &[3; 32], NOW)),
+    ("access::remove_ended", |tx| access::remove_ended(tx, NOW).map(drop)),
+];
+
+#[test]
+fn every_statement_is_one_and_runs() {
+    let books = Books::open();
+    for (name, run) in EACH {
+        // On nothing, then for good: the later ones find what the earlier ones made.
+        let alone: Result<()> = Books::open().store.write(run);
+        if let Err(Error::Fault(fault)) = alone {
+            let fault = fault.to_string();
+            let about_sql = ["syntax error", "no such", "values for", "has no value"];
+            assert!(!about_sql.iter().any(|words| fault.contains(words)), "{name}, on an empty database: {fault}");
+        }
+        books.store.write(run).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn a_row_of_another_type_is_a_fault_and_not_a_guess() {
+    let books = Books::open();
+    for (sql, reads) in [
+        ("SELECT 'a'", "not a number"),
+        ("SELECT NULL", "not a number"),
+        ("SELECT 1.5", "not whole"),
+        ("SELECT 9223372036854775807 + 1", "not whole"),
+        ("SELECT CAST(x'ff' AS TEXT)", "not UTF-8"),
+        ("SELECT absent", "no such column"),
+    ] {
+        let fault = words(books.store.read(|tx| Ok::<i64, Error>(tx.query_one(sql, &[])?.unwrap().int(0)?)));
+        assert!(fault.contains(reads), "{sql}: {fault}");
+    }
+    let outside: Result<i64> = books.store.read(|tx| Ok(tx.query_one("SELECT 1", &[])?.unwrap().int(1)?));
+    assert!(words(outside).contains("column 1"));
+    let none: std::result::Result<_, Fault> = books.store.read(|tx| Ok(tx.query_one("SELECT 1 WHERE 0", &[]))).unwrap();
+    assert!(none.unwrap().is_none());
+}
+
+fn post(tx: &mut dyn Tx) -> Result<()> {
+    let before = Account::open(1);
+    let gift = Credit {
+        kind: Kind::Grant,
+        units: Units::new(100).unwrap(),
+        reason: "grant_1".into(),
+        note: Some("a gift".into()),
+        expires_at: Some(NOW),
+    };
+    assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), Some("pi_1"))?);
+    Ok(())
+}
+
+fn customer() -> Customer {
+    let (request_key, request_body) = ("cust_1".to_owned(), String::new());
+    Customer { account: 1, generation: 1, request_key, request_body, stripe_id: None }
+}
+
+fn order() -> Order {
+    let no: Option<Timestamp> = None;
+    Order {
+        id: "ord_1".into(),
+        account: 1,
+        offer: "topup_100".into(),
+        kind: "pack".into(),
+        units: 100,
+        amount: 900,
+        currency: "usd".into(),
+        price: "price_1".into(),
+        expires_in_days: None,
+        return_url: None,
+        request_body: String::new(),
+        session: None,
+        subtotal: None,
+        created_at: NOW,
+        pending_at: no,
+        paid_at: no,
+        failed_at: no,
+        expired_at: no,
+    }
+}
+
+/// For the entry that [`post`] makes.
+fn payment() -> Payment {
+    Payment {
+        reference: "pi_1".into(),
+        account: 1,
+        kind: "pack".into(),
+        gave: 100,
+        taken: 0,
+        amount: 900,
+        currency: "usd".into(),
+        offer: "topup_100".into(),
+        out_of_band: false,
+        session: Some("cs_1".into()),
+        payment_intent: Some("pi_1".into()),
+        charge: None,
+        invoice: None,
+        refund_stated: 0,
+        reversals: 0,
+        paid_at: NOW,
+    }
+}
+
+fn dispute() -> DisputeState<'static> {
+    DisputeState { id: "dp_1", disputed: 900, withheld: 900, state: 1, moves: 1 }
+}
+
+fn subscription() -> Subscription {
+    Subscription {
+        id: "sub_1".into(),
+        account: 1,
+        status: "active".into(),
+        offer: "starter".into(),
+        period_end: None,
+        ends_at: None,
+        ended_at: None,
+        as_of: NOW,
+        created_at: NOW,
+    }
+}
+
+fn event() -> Received {
+    Received {
+        id: "evt_1".into(),
+        kind: "charge.refunded".into(),
+        api_version: None,
+        livemode: false,
+        object: Some("ch_1".into()),
+        body: "{}".into(),
+        created_at: NOW,
+        received_at: NOW,
+    }
+}
+
+fn waiting() -> Decision {
+    let (detail, waits_for) = ("no payment yet".to_owned(), Some("cs_1".to_owned()));
+    Decision { status: Status::Waiting, detail, waits_for, next_attempt_at: Some(NOW) }
+}
+
+fn token() -> access::Token {
+    access::Token {
+        id: "tok_1".into(),
+        name: "a token".into(),
+        scopes: "read".into(),
+        created_at: NOW,
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
