@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
+use super::billing::lifecycle::{self, FirstPayment, Start};
 use super::billing::line::Pending;
-use super::billing::start::{self, FirstPayment, Start};
 use super::card::Card;
 use super::collect::{self, Outcome, Presence};
 use super::refusal::Refusal;
@@ -100,7 +100,7 @@ fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &Method) -> Res
         super::resource::change(&mut fields, json!({ "default_payment_method": method["id"] }));
     }
     let wish = order(state, &session, customer, payer, fields);
-    let subscription = start::start(state, wish).map_err(|refusal| match refusal.status {
+    let subscription = lifecycle::start(state, wish).map_err(|refusal| match refusal.status {
         402 if refusal.message().contains("authenticate") => unauthenticated(),
         _ => refusal.saying("Your card was declined. Try another card."),
     });

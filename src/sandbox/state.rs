@@ -93,6 +93,17 @@ pub enum AfterRetries {
     PastDue,
 }
 
+impl AfterRetries {
+    /// What happens, for the control page.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            AfterRetries::Cancel => "it is cancelled",
+            AfterRetries::Unpaid => "it becomes unpaid",
+            AfterRetries::PastDue => "it stays past due",
+        }
+    }
+}
+
 /// The tables, and what is under way.
 #[derive(Debug)]
 pub struct State {

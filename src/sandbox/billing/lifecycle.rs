@@ -1,8 +1,8 @@
-//! A subscription's life once it has started (`start`): it is paid or not, renews, is paused, ends. Source: Stripe, "How subscriptions work".
+//! A subscription's life: it starts, is paid or not, renews, is paused, ends. Source: Stripe, "How subscriptions work".
 
 use serde_json::{Value, json};
 
-use super::calendar::next_after;
+use super::calendar::{months_after, next_after};
 use super::invoice::{self, Order};
 use super::subscription::{self, Subscription, update};
 use super::{collection, line, outcome};
@@ -300,7 +300,7 @@ pub fn begin_period(state: &mut State, id: &str, period: (i64, i64), at_once: bo
         waiting: line::waiting(state, row.customer(), Some(id)),
         period: ended,
         discount: usable_discount(state, &row, period.0),
-        ..start::order(&row, fields)
+        ..order(&row, fields)
     };
     let invoice = invoice::draft(state, order);
     use_discount(state, id);
@@ -349,7 +349,7 @@ fn usable_discount(state: &State, row: &Subscription, at: i64) -> Option<(String
 }
 
 /// A discount that is given once is gone after an invoice.
-pub fn use_discount(state: &mut State, id: &str) {
+fn use_discount(state: &mut State, id: &str) {
     if let Some(row) = state.subscriptions.get_mut(id)
         && row.discount.as_ref().is_some_and(|(_, coupon)| coupon["duration"] == "once")
     {

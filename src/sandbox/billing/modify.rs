@@ -7,7 +7,7 @@ use super::calendar::{next_after, share};
 use super::invoice::{self, Invoice, Order};
 use super::line::{self, Pending};
 use super::subscription::{self, Subscription, update};
-use super::{collection, lifecycle, start};
+use super::{collection, lifecycle};
 use crate::sandbox::collect::Presence;
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::resource::change;
@@ -78,7 +78,7 @@ pub fn apply(state: &mut State, id: &str, wish: Change) -> Result<(), Refusal> {
         true => {
             let order = order_of(state, &row, &plan);
             let method = subscription::payment_method(state, &row.object);
-            start::collect_first(state, &order, method.as_deref(), Presence::Away)?
+            lifecycle::collect_first(state, &order, method.as_deref(), Presence::Away)?
         }
         false => None,
     };
@@ -231,7 +231,7 @@ fn changed_items(state: &mut State, row: &Subscription, changes: &[ItemChange]) 
             }
             let metadata = wish.metadata.clone().unwrap_or_else(|| json!({}));
             let quantity = wish.quantity.unwrap_or(1);
-            items.push(start::new_item(state, &id, price, quantity, &metadata, row.period()));
+            items.push(lifecycle::new_item(state, &id, price, quantity, &metadata, row.period()));
             continue;
         };
         let Some(place) = items.iter().position(|row| row["id"] == item.as_str()) else {
@@ -277,7 +277,7 @@ fn pending(state: &State, row: &Subscription, item: &Value, is_credit: bool, at:
 }
 
 fn blank(row: &Subscription) -> Order {
-    Order { reason: "subscription_update", ..start::order(row, json!({ "auto_advance": false })) }
+    Order { reason: "subscription_update", ..lifecycle::order(row, json!({ "auto_advance": false })) }
 }
 
 fn waiting(state: &State, row: &Subscription, id: &str) -> Vec<Value> {

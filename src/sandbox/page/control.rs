@@ -49,6 +49,7 @@ struct Page {
     faults: Vec<String>,
     endpoints: Vec<String>,
     time: String,
+    after_retries: &'static str,
     charges: Vec<MoneyRow>,
     refunds: Vec<MoneyRow>,
     disputes: Vec<MoneyRow>,
@@ -97,7 +98,7 @@ pub async fn state(State(shared): State<Arc<Shared>>) -> Response {
         let faults: Vec<Value> = state.faults.waiting().iter().map(|fault| json!(in_words(fault))).collect();
         json!({
             "holding": state.outbox.is_holding(), "dropping": state.outbox.dropping(), "faults": faults,
-            "deliveries": deliveries, "now": state.now(),
+            "deliveries": deliveries, "now": state.now(), "after_retries": state.after_retries.in_words(),
             "open_disputes": open_disputes(state), "pending_refunds": pending_refunds(state),
         })
     });
@@ -250,6 +251,7 @@ fn described(state: &Store) -> Page {
         faults: state.faults.waiting().iter().map(in_words).collect(),
         endpoints: state.webhook_endpoints.oldest().map(|row| text(&row.object, "url").to_owned()).collect(),
         time: moment(state.own_time()),
+        after_retries: state.after_retries.in_words(),
         charges: rows(state.charges.newest(), charge_steps),
         refunds: rows(state.refunds.newest(), refund_steps),
         disputes: rows(state.disputes.newest(), dispute_steps),

@@ -8,7 +8,7 @@ use super::prices::{checked_amount, checked_currency, recurring};
 use super::{customers, metadata, products, texts};
 use crate::sandbox::api::Call;
 use crate::sandbox::form::Form;
-use crate::sandbox::params::name_of;
+use crate::sandbox::params::{Rule, boolean, integer, map, name_of, one_of, text, url};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::shape::{CHECKOUT_SESSION, PRICE, filled, integer as number, text as word};
 
@@ -16,6 +16,113 @@ const HALF_HOUR: i64 = 30 * 60;
 const DAY: i64 = 24 * 60 * 60;
 const ITEMS_LIMIT: usize = 100;
 const QUANTITY_LIMIT: i64 = 999_999;
+
+/// Payment methods of the stand-in: cards, and a debit that settles later. `link` is taken and shows nothing.
+const METHODS: &[&str] = &["card", "link", "us_bank_account"];
+
+/// What the call takes.
+pub const RULES: &[&[Rule]] = &[&[
+    one_of("mode", &["payment", "subscription", "setup"]).required(),
+    url("success_url"),
+    url("cancel_url"),
+    text("client_reference_id"),
+    text("customer"),
+    text("customer_email"),
+    one_of("customer_creation", &["always", "if_required"]),
+    integer("expires_at"),
+    boolean("allow_promotion_codes"),
+    text("discounts.#.coupon"),
+    text("discounts.#.promotion_code"),
+    text("line_items.#.price"),
+    integer("line_items.#.quantity"),
+    text("line_items.#.price_data.currency"),
+    integer("line_items.#.price_data.unit_amount"),
+    text("line_items.#.price_data.product"),
+    text("line_items.#.price_data.product_data.name"),
+    text("line_items.#.price_data.product_data.description"),
+    one_of("line_items.#.price_data.recurring.interval", &["day", "week", "month", "year"]),
+    integer("line_items.#.price_data.recurring.interval_count"),
+    map("metadata"),
+    map("payment_intent_data.metadata"),
+    text("payment_intent_data.description"),
+    text("payment_intent_data.receipt_email"),
+    text("payment_intent_data.statement_descriptor"),
+    text("payment_intent_data.statement_descriptor_suffix"),
+    map("subscription_data.metadata"),
+    text("subscription_data.description"),
+    integer("subscription_data.trial_period_days"),
+    integer("subscription_data.trial_end"),
+    one_of(
+        "subscription_data.trial_settings.end_behavior.missing_payment_method",
+        &["cancel", "create_invoice", "pause"],
+    ),
+    one_of("payment_method_collection", &["always", "if_required"]),
+    one_of("payment_method_types.#", METHODS),
+    one_of("ui_mode", &["hosted_page"]),
+    one_of("submit_type", &["auto", "book", "donate", "pay"]),
+    text("locale"),
+]];
+
+/// What Stripe takes as well.
+pub const NOT_BUILT: &[&str] = &[
+    "adaptive_pricing",
+    "after_expiration",
+    "automatic_tax",
+    "billing_address_collection",
+    "branding_settings",
+    "consent_collection",
+    "currency",
+    "custom_fields",
+    "custom_text",
+    "customer_account",
+    "customer_update",
+    "excluded_payment_method_types",
+    "integration_identifier",
+    "invoice_creation",
+    "line_items.#.adjustable_quantity",
+    "line_items.#.dynamic_tax_rates",
+    "line_items.#.metadata",
+    "line_items.#.price_data.product_data.images",
+    "line_items.#.price_data.product_data.metadata",
+    "line_items.#.price_data.product_data.tax_code",
+    "line_items.#.price_data.product_data.unit_label",
+    "line_items.#.price_data.tax_behavior",
+    "line_items.#.price_data.unit_amount_decimal",
+    "line_items.#.tax_rates",
+    "managed_payments",
+    "name_collection",
+    "optional_items",
+    "origin_context",
+    "payment_intent_data.application_fee_amount",
+    "payment_intent_data.capture_method",
+    "payment_intent_data.on_behalf_of",
+    "payment_intent_data.setup_future_usage",
+    "payment_intent_data.shipping",
+    "payment_intent_data.transfer_data",
+    "payment_intent_data.transfer_group",
+    "payment_method_configuration",
+    "payment_method_data",
+    "payment_method_options",
+    "permissions",
+    "phone_number_collection",
+    "redirect_on_completion",
+    "return_url",
+    "saved_payment_method_options",
+    "setup_intent_data",
+    "shipping_address_collection",
+    "shipping_options",
+    "subscription_data.application_fee_percent",
+    "subscription_data.billing_cycle_anchor",
+    "subscription_data.billing_mode",
+    "subscription_data.default_tax_rates",
+    "subscription_data.invoice_settings",
+    "subscription_data.on_behalf_of",
+    "subscription_data.pending_invoice_item_interval",
+    "subscription_data.proration_behavior",
+    "subscription_data.transfer_data",
+    "tax_id_collection",
+    "wallet_options",
+];
 
 /// `POST /v1/checkout/sessions`.
 pub fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{checkout_create, checkout_params, metadata};
+use super::{checkout_create, metadata};
 use crate::sandbox::api::{Call, Route};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, map, one_of, text};
@@ -24,8 +24,8 @@ pub const ROUTES: &[Route] = &[
     Route {
         method: "POST",
         path: "/v1/checkout/sessions",
-        rules: checkout_params::RULES,
-        not_built: checkout_params::NOT_BUILT,
+        rules: checkout_create::RULES,
+        not_built: checkout_create::NOT_BUILT,
         handler: checkout_create::create,
     },
     Route {

@@ -7,7 +7,6 @@ use super::{change, metadata, texts};
 use crate::sandbox::api::Call;
 use crate::sandbox::billing::lifecycle;
 use crate::sandbox::billing::modify::{self, Change, ItemChange, Proration};
-use crate::sandbox::billing::start;
 use crate::sandbox::billing::subscription::Subscription;
 use crate::sandbox::params::{Rule, boolean, clearable, integer, one_of, text};
 use crate::sandbox::refusal::Refusal;
@@ -129,6 +128,6 @@ fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
 
 fn discount(call: &mut Call<'_>, id: &str) -> Result<(), Refusal> {
     let coupon = super::subscriptions::coupon(call)?;
-    start::set_discount(call.state, id, coupon.as_ref());
+    lifecycle::set_discount(call.state, id, coupon.as_ref());
     Ok(())
 }

@@ -214,7 +214,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     if payment == FirstPayment::Allowed && wish.trial_end.is_none() {
         check_method(call, &wish)?;
     }
-    let id = start::start(call.state, wish)?;
+    let id = lifecycle::start(call.state, wish)?;
     found(call, &id).map(|row| row.object)
 }
 

@@ -82,7 +82,7 @@ fn ids_are_expanded_also_in_lists_and_deep() {
             "expand[]=data.customer&expand[]=data.latest_invoice.payments",
             "/data/0/latest_invoice/payments/data/0/id",
         ),
-        ("/v1/subscriptions", "expand[]=data.customer", "/data/0/customer/id"),
+        ("/v1/subscriptions", "expand[]=data.default_payment_method&expand[]=data.customer", "/data/0/customer/id"),
         (
             "/v1/invoice_payments",
             "expand[]=data.invoice&expand[]=data.payment.payment_intent.latest_charge",
@@ -102,6 +102,10 @@ fn ids_are_expanded_also_in_lists_and_deep() {
     }
     let found =
         world.ok("GET", &format!("/v1/customers/{customer}"), "expand[]=invoice_settings.default_payment_method");
+    let plan = ids(&world.get("/v1/subscriptions")).remove(0);
+    let plan = world.ok("GET", &format!("/v1/subscriptions/{plan}"), "expand[]=items.data.price.product");
+    assert_eq!(plan["items"]["data"][0]["price"]["product"]["object"], "product");
+    assert_eq!(plan["default_payment_method"], Value::Null, "the customer's card pays");
     assert_eq!(found["invoice_settings"]["default_payment_method"]["type"], "card");
     assert_eq!(world.refused("GET", "/v1/subscriptions", "expand[]=data.a.b.c.d").0, 400);
 }

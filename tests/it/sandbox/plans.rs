@@ -104,6 +104,8 @@ fn retries_end_as_the_account_has_it() {
     let world = World::new();
     for (setting, expected) in [("cancel", "canceled"), ("unpaid", "unpaid"), ("past_due", "past_due")] {
         world.press(&format!("retries/{setting}"), "");
+        let shown = world.page("GET", "/control/state", "").json()["after_retries"].as_str().expect("words").to_owned();
+        assert!(world.page("GET", "/", "").text.contains(&shown), "{shown}");
         let plan = world.subscribed("4242424242424242", "");
         let (plan, customer) = (id(&plan), plan["customer"].as_str().expect("an id").to_owned());
         let card =
