@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::shop::GOOD_CARD;
-use crate::harness::{Client, Shop};
+use crate::harness::{Client, Shop, eventually};
 
 #[test]
 fn a_plan_is_subscribed_to_allotted_and_refunded() {
@@ -15,7 +15,11 @@ fn a_plan_is_subscribed_to_allotted_and_refunded() {
     browser.get(back.header("location")).must(200);
     shop.wait_for_units("alice", 100);
 
-    let alice = shop.api.get("/v1/users/alice").must(200).json();
+    // The invoice and the subscription are told apart, in any order.
+    let alice = eventually("the plan", || {
+        let alice = shop.api.get("/v1/users/alice").must(200).json();
+        (alice["plan"] == "starter").then_some(alice)
+    });
     assert_eq!((&alice["plan"], &alice["subscription"]["status"]), (&json!("starter"), &json!("active")), "{alice}");
     assert!(alice["subscription"]["current_period_end"].is_string(), "{alice}");
     let reason = shop.ledger("alice")[0].0.clone();
