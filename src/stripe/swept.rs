@@ -88,8 +88,9 @@ impl StripeObject {
         let status = self.value.get("status").and_then(Value::as_str).unwrap_or("-");
         let moves = self.value.get("balance_transactions").and_then(Value::as_array).map_or(0, Vec::len);
         let livemode = self.value.get("livemode").and_then(Value::as_bool);
+        let id = format!("sweep_{}_{status}_{moves}", self.id);
         let body = json!({
-            "id": format!("sweep_{}_{status}_{moves}", self.id),
+            "id": id,
             "object": "event",
             "type": self.swept.kind(),
             "created": now.seconds(),
@@ -98,7 +99,7 @@ impl StripeObject {
             "data": { "object": self.value },
         });
         let event = Event {
-            id: format!("sweep_{}_{status}_{moves}", self.id),
+            id,
             kind: self.swept.kind().to_owned(),
             created: now,
             livemode,
