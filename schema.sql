@@ -1,4 +1,4 @@
--- The whole database of till, version 1. Read this first: everything the program knows is one of these rows.
+-- The whole database of till, version 2. Read this first: everything the program knows is one of these rows.
 --
 -- Times are whole milliseconds since 1970-01-01T00:00:00Z; amounts are in the currency's minor unit; units are what is
 -- sold. A state is a fact with a time (revoked_at), not a flag. Statements stay in the subset that SQLite and PostgreSQL
@@ -32,9 +32,11 @@ CREATE TABLE accounts (
     credited    INTEGER NOT NULL CHECK (credited BETWEEN 0 AND 1000000000000000),
     entries     INTEGER NOT NULL CHECK (entries >= 0),
     head        BLOB    NOT NULL CHECK (length(head) = 32),
-    next_expiry INTEGER                     -- when the next lot expires of which something is not held
+    next_due    INTEGER,                    -- when the next thing ends by itself: a lot of which something is not held, or a hold
+    holds       INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0),   -- holds ever made: the last one's number
+    low_balance INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000)   -- the user's own threshold of "low"; absent: the installation's
 ) STRICT;
-CREATE INDEX accounts_to_expire ON accounts (next_expiry, account) WHERE next_expiry IS NOT NULL;
+CREATE INDEX accounts_due ON accounts (next_due, account) WHERE next_due IS NOT NULL;
 
 -- The ledger. Rows are only ever added: triggers below refuse everything else. previous is the hash of the account's
 -- entry before this one (the form that is hashed is documented at Entry::hash in src/ledger/entry.rs).
@@ -51,7 +53,8 @@ CREATE TABLE entries (
     created_at    INTEGER NOT NULL,
     previous      BLOB    NOT NULL CHECK (length(previous) = 32),
     PRIMARY KEY (account, seq),
-    CHECK (kind <> 'spend' OR balance_after >= 0),
+    -- Only a hold's capture may end below zero: its units were there when it was made, and were taken back since.
+    CHECK (kind <> 'spend' OR balance_after >= 0 OR substr(reason, 1, 5) = 'hold_'),
     CHECK (kind <> 'spend' OR delta < 0),
     CHECK (kind <> 'expiry' OR delta < 0)
 ) STRICT, WITHOUT ROWID;
@@ -74,6 +77,41 @@ CREATE TABLE lots (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX lots_by_payment ON lots (payment, seq) WHERE payment IS NOT NULL;
+
+-- Units set aside for work under way. A hold is open until it is captured, released or expired, and is then closed for
+-- ever. Its row says what the first answer said, so that a repetition of the request is answered alike.
+CREATE TABLE holds (
+    account     INTEGER NOT NULL REFERENCES accounts (account),
+    number      INTEGER NOT NULL CHECK (number > 0),     -- 1 for the account's first, then without a gap
+    key         TEXT    NOT NULL,           -- the request's idempotency key
+    units       INTEGER NOT NULL CHECK (units > 0),
+    captured    INTEGER NOT NULL DEFAULT 0 CHECK (captured BETWEEN 0 AND units),
+    note        TEXT,
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL CHECK (expires_at > created_at),
+    captured_at INTEGER,
+    released_at INTEGER,
+    expired_at  INTEGER,
+    PRIMARY KEY (account, number),
+    CHECK ((captured > 0 AND captured_at IS NOT NULL) OR (captured = 0 AND captured_at IS NULL)),
+    CHECK (captured_at IS NULL OR released_at IS NULL),
+    CHECK (captured_at IS NULL OR expired_at IS NULL),
+    CHECK (released_at IS NULL OR expired_at IS NULL)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX holds_happen_once ON holds (account, key);
+CREATE INDEX holds_open ON holds (account, expires_at, number)
+    WHERE captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL;
+
+-- Which lots a hold's units lie in.
+CREATE TABLE hold_lots (
+    account INTEGER NOT NULL,
+    number  INTEGER NOT NULL,
+    lot     INTEGER NOT NULL,
+    units   INTEGER NOT NULL CHECK (units > 0),
+    PRIMARY KEY (account, number, lot),
+    FOREIGN KEY (account, number) REFERENCES holds (account, number),
+    FOREIGN KEY (account, lot) REFERENCES lots (account, seq)
+) STRICT, WITHOUT ROWID;
 
 -- What Stripe was paid and what it bought: one row for each payment, under the id that makes its credit happen once (the
 -- payment intent; the session where there is none; the invoice). The other ids are how a later refund or dispute finds

@@ -53,7 +53,12 @@ pub fn secret(prefix: &str) -> Result<String, Fault> {
 
 /// What is stored in a secret's place. Secrets of 256 random bits need no slow hash.
 pub fn secret_hash(secret: &str) -> [u8; 32] {
-    Sha256::digest(secret.as_bytes()).into()
+    digest(secret.as_bytes())
+}
+
+/// The SHA-256 digest of some bytes.
+pub fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// Bytes in lower-case hexadecimal.

@@ -123,7 +123,7 @@ impl CatalogRows {
         let currency = self.currency.map(|code| code.to_ascii_lowercase()).unwrap_or(built_in.currency);
         let plans = self.plan.into_iter().map(PlanRow::into_plan).collect();
         let packs = self.pack.into_iter().map(|row| row.into_pack(&unit)).collect();
-        Catalog { unit, currency, plans, packs }
+        Catalog { unit, currency, low_balance: built_in.low_balance, plans, packs }
     }
 }
 

@@ -8,6 +8,9 @@ mod rules;
 pub use file::{CatalogFault, parse};
 pub use rules::{Breach, Field, Place, breaches, price_id_fault};
 
+/// Units below which a balance is low, where nothing else is said.
+const LOW_BALANCE: i64 = 10;
+
 /// Everything that is on sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
@@ -15,6 +18,8 @@ pub struct Catalog {
     pub unit: UnitWords,
     /// The three-letter currency of every amount, lower case as Stripe writes it.
     pub currency: String,
+    /// Units below which a balance is low, where a user has no threshold of their own.
+    pub low_balance: i64,
     /// Subscriptions, in the order in which pages show them.
     pub plans: Vec<Plan>,
     /// One-time top-ups, in the order in which pages show them.
@@ -143,7 +148,7 @@ impl Catalog {
             plan("pro", 2_900, 500, &[], &["tier2"]),
         ];
         let packs = vec![pack("topup_100", 900, 100), pack("topup_250", 2_000, 250)];
-        Catalog { currency: "usd".to_owned(), plans, packs, unit }
+        Catalog { currency: "usd".to_owned(), low_balance: LOW_BALANCE, plans, packs, unit }
     }
 
     /// Plans first, then packs.

@@ -47,13 +47,18 @@ fn is_too_long(cause: &axum::Error) -> bool {
 
 /// A JSON body. Unknown and repeated fields are refused by the type's own rules.
 pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T> {
+    json_up_to(JSON_LIMIT, headers, body).await
+}
+
+/// A JSON body of up to `limit` bytes.
+pub(super) async fn json_up_to<T: DeserializeOwned>(limit: usize, headers: &HeaderMap, body: Body) -> Result<T> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = kind.split(';').next().unwrap_or_default().trim();
     if !media.eq_ignore_ascii_case("application/json") {
         let found = if media.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {media:?}") };
         return Err(Refused::InvalidRequest(format!("The request has {found}: application/json was expected.")).into());
     }
-    let bytes = read(body, JSON_LIMIT).await?;
+    let bytes = read(body, limit).await?;
     serde_json::from_slice(&bytes).map_err(|cause| Refused::InvalidRequest(what_is_wrong::<T>(&bytes, &cause)).into())
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::pages;
 use super::request::wants_json;
-use crate::error::{Error, Refused};
+use crate::error::{Error, Fault, Refused};
 
 /// A failure on its way out. It carries no body yet: [`render`] knows who asked.
 #[derive(Clone, Debug)]
@@ -47,6 +47,23 @@ impl Problem {
             }
             _ => problem,
         }
+    }
+}
+
+impl Problem {
+    /// The problem as a program reads it.
+    pub fn json(&self) -> Value {
+        let mut body = json!({
+            "type": format!("urn:till:problem:{}", self.code),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "code": self.code,
+        });
+        if let Value::Object(fields) = &mut body {
+            fields.extend(self.more.clone());
+        }
+        body
     }
 }
 
@@ -90,6 +107,12 @@ impl From<Error> for Problem {
     }
 }
 
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Problem {
+        Problem::from(Error::Fault(fault))
+    }
+}
+
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Problem {
         Problem::of(&refused)
@@ -130,18 +153,8 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
 }
 
 fn as_json(problem: &Problem) -> Response {
-    let mut body = json!({
-        "type": format!("urn:till:problem:{}", problem.code),
-        "title": problem.title,
-        "status": problem.status.as_u16(),
-        "detail": problem.detail,
-        "code": problem.code,
-    });
-    if let Value::Object(fields) = &mut body {
-        fields.extend(problem.more.clone());
-    }
     let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
-    (problem.status, content_type, Json(body).into_response().into_body()).into_response()
+    (problem.status, content_type, Json(problem.json()).into_response().into_body()).into_response()
 }
 
 /// Any path that is not one of ours.

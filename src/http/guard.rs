@@ -49,7 +49,12 @@ impl FromRequestParts<Rim> for Bearer {
                 "A token is needed: Authorization: Bearer till_… Make one: till token create.".into(),
             )
         })?;
-        Ok(Bearer(rim.books(move |app| tokens::authenticate(app, &secret)).await?))
+        let now = rim.app.clock.now();
+        let (caller, is_stale) = rim.look(move |tx, _| tokens::authenticate(tx, &secret, now)).await?;
+        if is_stale {
+            tokens::remember_use(&rim.app, &caller);
+        }
+        Ok(Bearer(caller))
     }
 }
 

@@ -21,11 +21,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post, put};
+use tokio::sync::oneshot;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::error::{Fault, Result};
+use crate::store::Tx;
 use pool::Pool;
+
+/// What hears of a write once it is durable.
+type Then<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 /// What every handler is given.
 #[derive(Clone)]
@@ -53,6 +58,27 @@ impl Rim {
     async fn books<T: Send + 'static>(&self, work: impl FnOnce(&App) -> Result<T> + Send + 'static) -> Result<T> {
         let app = Arc::clone(&self.app);
         self.books.run(move || work(&app)).await
+    }
+
+    /// Reads what one indexed statement finds: on this thread, which is done sooner than another one is woken, or in the
+    /// pool when no connection is free.
+    async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Tx, &App) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let app = Arc::clone(&self.app);
+        match self.app.store.look(move |tx| work(tx, &app)) {
+            Ok(found) => found,
+            Err(work) => self.books(move |app| app.store.read(work)).await,
+        }
+    }
+
+    /// Starts a use case that answers once its write is durable, and waits for it without a thread.
+    async fn durable<T: Send + 'static>(&self, begin: impl FnOnce(&Arc<App>, Then<T>)) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        // The caller may have hung up; what was done is done.
+        begin(&self.app, Box::new(move |result| drop(reply.send(result))));
+        answer.await.map_err(|_| Fault::bare("the writer ended before it answered"))?
     }
 
     /// Takes an event of Stripe's.
@@ -90,10 +116,16 @@ fn router(rim: Rim) -> Router {
     let service = Router::new()
         .route("/v1/users", get(api::users::list))
         .route("/v1/users/{id}", put(api::users::put).get(api::users::show))
+        .route("/v1/users/{id}/spends", post(api::spends::create))
+        .route("/v1/users/{id}/holds", post(api::holds::create))
         .route("/v1/users/{id}/grants", post(api::grants::create))
         .route("/v1/users/{id}/ledger", get(api::ledger::list))
         .route("/v1/users/{id}/login-links", post(api::login_links::create))
-        .route("/v1/users/{id}/checkout", post(api::checkout::create));
+        .route("/v1/users/{id}/checkout", post(api::checkout::create))
+        .route("/v1/spends", post(api::spends::create_batch))
+        .route("/v1/holds/{id}", get(api::holds::show))
+        .route("/v1/holds/{id}/capture", post(api::holds::capture))
+        .route("/v1/holds/{id}/release", post(api::holds::release));
 
     // The machine.
     let machine = Router::new()

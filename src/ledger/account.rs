@@ -113,14 +113,29 @@ impl Account {
     /// Takes up to `units` out of free units, from lots that `may` be used, in the order of rule 9. Answers what it
     /// could not take.
     pub(super) fn take(&mut self, units: i64, may: impl Fn(&Lot) -> bool) -> i64 {
-        self.lots.sort_by_key(Lot::order);
         let mut left = units;
-        for lot in self.lots.iter_mut().filter(|lot| may(lot)) {
-            let taken = left.min(lot.free());
+        self.in_order(|lot| {
+            let taken = if may(lot) { left.min(lot.free()) } else { 0 };
             lot.remaining = lot.remaining.saturating_sub(taken);
             left = left.saturating_sub(taken);
-        }
+        });
         left
+    }
+
+    /// Visits the lots in the order of rule 9.
+    pub(super) fn in_order(&mut self, mut visit: impl FnMut(&mut Lot)) {
+        if self.lots.len() > 1 {
+            self.lots.sort_by_key(Lot::order);
+        }
+        self.lots.iter_mut().for_each(&mut visit);
+    }
+
+    /// Pays what is owed out of units that have become free, so that there is never a debt beside them.
+    pub(super) fn repay(&mut self) {
+        let debt = self.debt();
+        if debt > 0 {
+            self.take(debt, |_| true);
+        }
     }
 
     /// Appends the entry that moves `remaining` by `delta`. The lots are the caller's business, before or after.

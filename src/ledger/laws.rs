@@ -11,8 +11,9 @@ enum Move {
     Spend { units: i64 },
     Correct { units: i64 },
     Reverse { payment: usize, take: i64 },
-    Hold { lot: usize, units: i64 },
-    Release { lot: usize },
+    Hold { units: i64 },
+    Capture { hold: usize, units: i64 },
+    Release { hold: usize },
     Wait { millis: i64 },
 }
 
@@ -22,8 +23,9 @@ fn any_move() -> impl Strategy<Value = Move> {
         4 => (1i64..150).prop_map(|units| Move::Spend { units }),
         1 => (1i64..100).prop_map(|units| Move::Correct { units }),
         3 => (0usize..8, 0i64..250).prop_map(|(payment, take)| Move::Reverse { payment, take }),
-        1 => (0usize..8, 1i64..50).prop_map(|(lot, units)| Move::Hold { lot, units }),
-        1 => (0usize..8).prop_map(|lot| Move::Release { lot }),
+        3 => (1i64..120).prop_map(|units| Move::Hold { units }),
+        2 => (0usize..4, 1i64..120).prop_map(|(hold, units)| Move::Capture { hold, units }),
+        1 => (0usize..4).prop_map(|hold| Move::Release { hold }),
         2 => (1i64..40).prop_map(|millis| Move::Wait { millis }),
     ]
 }
@@ -33,12 +35,19 @@ struct Books {
     account: Account,
     entries: Vec<Entry>,
     payments: Vec<Payment>,
+    holds: Vec<Vec<Part>>,
     now: Timestamp,
 }
 
 impl Books {
     fn open() -> Books {
-        Books { account: Account::open(1), entries: vec![], payments: vec![], now: Timestamp::from_millis(1000) }
+        Books {
+            account: Account::open(1),
+            entries: vec![],
+            payments: vec![],
+            holds: vec![],
+            now: Timestamp::from_millis(1000),
+        }
     }
 
     fn post(&mut self, posting: Posting) {
@@ -81,7 +90,7 @@ impl Books {
                         assert!(available >= units, "rule 2: only what is available");
                         self.check_order(&posting);
                         self.post(posting);
-                        assert!(self.account.remaining >= 0, "rule 2: never below zero by spending");
+                        assert!(self.account.remaining >= self.account.held, "rule 2: never below zero by spending");
                     }
                     Err(refusal) => {
                         assert_eq!(refusal, Refusal::InsufficientUnits { required: units, available });
@@ -95,23 +104,48 @@ impl Books {
                 self.post(posting);
             }
             Move::Reverse { payment, take } => self.reverse(payment, take, reason),
-            Move::Hold { lot, units } => {
-                let now = self.now;
-                if let Some(lot) = self.account.lots.get_mut(lot).filter(|lot| lot.free() >= units && !lot.is_over(now))
-                    && available >= units
-                {
-                    lot.held += units;
-                    self.account.held += units;
-                }
-            }
-            Move::Release { lot } => {
-                let debt = self.account.debt();
-                if let Some(lot) = self.account.lots.get_mut(lot).filter(|_| debt == 0) {
-                    self.account.held -= lot.held;
-                    lot.held = 0;
+            Move::Hold { units } => self.hold(units, available),
+            Move::Capture { hold, units } => self.capture(hold, units, reason),
+            Move::Release { hold } => {
+                if hold < self.holds.len() {
+                    let parts = self.holds.remove(hold);
+                    let remaining = self.account.remaining;
+                    self.account = release(&self.account, &parts).unwrap();
+                    assert_eq!(self.account.remaining, remaining, "a release moves no units");
                 }
             }
             Move::Wait { millis } => self.now = self.now.plus_millis(millis),
+        }
+    }
+
+    fn hold(&mut self, units: i64, available: i64) {
+        match hold(&self.account, Units::new(units).unwrap(), self.now) {
+            Ok(held) => {
+                assert!(available >= units, "rule 2: only what is available");
+                assert_eq!(held.parts.iter().map(|part| part.units).sum::<i64>(), units);
+                assert_eq!(held.after.available(self.now), available - units);
+                self.account = held.after;
+                self.holds.push(held.parts);
+            }
+            Err(refusal) => {
+                assert_eq!(refusal, Refusal::InsufficientUnits { required: units, available });
+                assert!(available < units);
+            }
+        }
+    }
+
+    fn capture(&mut self, hold: usize, units: i64, reason: String) {
+        let Some(parts) = self.holds.get(hold).cloned() else { return };
+        let held: i64 = parts.iter().map(|part| part.units).sum();
+        let wanted = Capture { units: Units::new(units).unwrap(), reason, note: None };
+        match capture(&self.account, &parts, wanted, self.now) {
+            Ok(posting) => {
+                assert!(units <= held, "at most what is held");
+                assert_eq!(posting.after.held, self.account.held - held, "the rest goes back");
+                self.post(posting);
+                self.holds.remove(hold);
+            }
+            Err(_) => assert!(units > held, "what is held can be used, whatever happened since"),
         }
     }
 
@@ -146,6 +180,7 @@ impl Books {
         let in_lots: i64 = account.lots.iter().map(|lot| lot.remaining).sum();
         assert_eq!(account.remaining, self.entries.iter().map(|e| e.delta).sum::<i64>(), "rule 1");
         assert_eq!(account.held, account.lots.iter().map(|lot| lot.held).sum::<i64>());
+        assert_eq!(account.held, self.holds.iter().flatten().map(|part| part.units).sum::<i64>());
         assert_eq!(account.remaining, in_lots - account.debt());
         assert!(account.debt() >= 0, "units out of nowhere");
         let free: i64 = account.lots.iter().map(Lot::free).sum();

@@ -11,6 +11,7 @@ mod chain;
 mod credit;
 mod entry;
 mod expiry;
+mod hold;
 #[cfg(test)]
 mod laws;
 mod reversal;
@@ -23,6 +24,7 @@ pub use chain::{Break, Chain};
 pub use credit::{Credit, correct, credit};
 pub use entry::{Entry, Hash, Kind, entry_id, parse_entry_id};
 pub use expiry::{due, expire};
+pub use hold::{Capture, Held, Part, capture, hold, release};
 pub use reversal::{Payment, Reversal, Withheld, reverse, units_to_take};
 pub use spend::{Spend, spend};
 pub use types::{BALANCE_LIMIT, Timestamp, UNITS_LIMIT, Units};

@@ -1,27 +1,64 @@
 //! The books: accounts, entries, lots. The only place that stores a balance, and it stores only what `ledger` decided.
 
-use super::{Row, Tx, corrupt};
+use super::{Row, Tx, corrupt, holds};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 use crate::ledger::{Account, Entry, Kind, Lot, Posting};
 
+/// An account as it is stored, and when the next thing on it ends by itself: a lot of which something is not held, or a
+/// hold.
+pub struct Found {
+    /// The account, with its lots.
+    pub account: Account,
+    /// When something is due.
+    pub next_due: Option<Timestamp>,
+}
+
 /// An account with its open lots, and those that `payment` bought, open or not.
-pub fn load(tx: &mut dyn Tx, number: i64, payment: Option<&str>) -> Result<Account> {
-    const ACCOUNT: &str = "SELECT remaining, held, credited, entries, head FROM accounts WHERE account = $1";
-    const LOTS: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
-        WHERE account = $1 AND (remaining > 0 OR payment = $2) ORDER BY seq LIMIT 100000";
+pub fn load(tx: &mut dyn Tx, number: i64, payment: Option<&str>) -> Result<Found> {
+    const ACCOUNT: &str = "SELECT account, remaining, held, credited, entries, head, next_due FROM accounts
+        WHERE account = $1";
     let row = tx.query_one(ACCOUNT, &[number.into()])?;
     let row = row.ok_or_else(|| Fault::bare(format!("account {number} is missing")))?;
-    let lots = tx.query(LOTS, &[number.into(), payment.into()])?;
-    Ok(Account {
-        number,
-        remaining: row.int(0)?,
-        held: row.int(1)?,
-        credited: row.int(2)?,
-        entries: row.int(3)?,
-        head: row.hash(4)?,
+    match payment {
+        None => with_open_lots(tx, &row),
+        Some(payment) => with_lots_of(tx, &row, payment),
+    }
+}
+
+/// A user's account with its open lots; `None` when there is no such user.
+pub fn load_of_user(tx: &mut dyn Tx, id: &str) -> Result<Option<Found>> {
+    const ACCOUNT: &str = "SELECT a.account, a.remaining, a.held, a.credited, a.entries, a.head, a.next_due
+        FROM users u JOIN accounts a ON a.account = u.account WHERE u.id = $1";
+    let row = tx.query_one(ACCOUNT, &[id.into()])?;
+    row.map(|row| with_open_lots(tx, &row)).transpose()
+}
+
+fn with_open_lots(tx: &mut dyn Tx, row: &Row) -> Result<Found> {
+    const LOTS: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
+        WHERE account = $1 AND remaining > 0 ORDER BY seq LIMIT 100000";
+    let lots = tx.query(LOTS, &[row.int(0)?.into()])?;
+    found(row, &lots)
+}
+
+fn with_lots_of(tx: &mut dyn Tx, row: &Row, payment: &str) -> Result<Found> {
+    const LOTS: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
+        WHERE account = $1 AND (remaining > 0 OR payment = $2) ORDER BY seq LIMIT 100000";
+    let lots = tx.query(LOTS, &[row.int(0)?.into(), payment.into()])?;
+    found(row, &lots)
+}
+
+fn found(row: &Row, lots: &[Row]) -> Result<Found> {
+    let account = Account {
+        number: row.int(0)?,
+        remaining: row.int(1)?,
+        held: row.int(2)?,
+        credited: row.int(3)?,
+        entries: row.int(4)?,
+        head: row.hash(5)?,
         lots: lots.iter().map(lot).collect::<std::result::Result<_, Fault>>()?,
-    })
+    };
+    Ok(Found { account, next_due: row.time_or_null(6)? })
 }
 
 /// Stores a posting: the entry, the account, the lots that changed. `false` when the account has an entry with this
@@ -30,9 +67,7 @@ pub fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting, payment: Optio
     const ADD: &str = "INSERT INTO entries
         (account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (account, reason) DO NOTHING";
-    const MOVE: &str = "UPDATE accounts SET remaining = $3, credited = $4, entries = $5, head = $6, next_expiry = $7
-        WHERE account = $1 AND entries = $2";
-    let (entry, after) = (&posting.entry, &posting.after);
+    let entry = &posting.entry;
     let added = tx.execute(
         ADD,
         &[
@@ -52,23 +87,44 @@ pub fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting, payment: Optio
     if added == 0 {
         return Ok(false);
     }
+    store(tx, before, &posting.after, payment)?;
+    Ok(true)
+}
+
+/// Stores an account and the lots that changed, after whatever changed its holds. `payment` is what bought the lot that
+/// is new.
+pub fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option<&str>) -> Result<()> {
+    const MOVE: &str = "UPDATE accounts SET remaining = $3, held = $4, credited = $5, entries = $6, head = $7
+        WHERE account = $1 AND entries = $2";
+    const DUE: &str = "UPDATE accounts SET next_due = $2 WHERE account = $1";
     let moved = tx.execute(
         MOVE,
         &[
             after.number.into(),
             before.entries.into(),
             after.remaining.into(),
+            after.held.into(),
             after.credited.into(),
             after.entries.into(),
             (&after.head).into(),
-            after.next_expiry().into(),
         ],
     )?;
     if moved != 1 {
         return Err(Fault::bare(format!("account {} moved meanwhile", after.number)).retryable().into());
     }
     store_lots(tx, before, after, payment)?;
-    Ok(true)
+    // Without holds, before and after, only the lots say what is due.
+    if before.held != 0 || after.held != 0 || before.next_expiry() != after.next_expiry() {
+        let due = next_due(tx, after)?;
+        tx.execute(DUE, &[after.number.into(), due.into()])?;
+    }
+    Ok(())
+}
+
+/// When the next thing on an account ends by itself.
+pub fn next_due(tx: &mut dyn Tx, account: &Account) -> Result<Option<Timestamp>> {
+    let hold = if account.held > 0 { holds::next_end(tx, account.number)? } else { None };
+    Ok([account.next_expiry(), hold].into_iter().flatten().min())
 }
 
 fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option<&str>) -> Result<()> {
@@ -133,10 +189,10 @@ pub fn spent_by_day(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<V
     Ok(rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect::<std::result::Result<_, Fault>>()?)
 }
 
-/// Accounts of which a lot is over at `at`.
-pub fn accounts_to_expire(tx: &mut dyn Tx, at: Timestamp, limit: i64) -> Result<Vec<i64>> {
-    const DUE: &str = "SELECT account FROM accounts WHERE next_expiry IS NOT NULL AND next_expiry <= $1
-        ORDER BY next_expiry, account LIMIT $2";
+/// Accounts of which a lot or a hold is over at `at`.
+pub fn accounts_due(tx: &mut dyn Tx, at: Timestamp, limit: i64) -> Result<Vec<i64>> {
+    const DUE: &str = "SELECT account FROM accounts WHERE next_due IS NOT NULL AND next_due <= $1
+        ORDER BY next_due, account LIMIT $2";
     let rows = tx.query(DUE, &[at.into(), limit.into()])?;
     Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
 }

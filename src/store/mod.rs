@@ -6,6 +6,7 @@ pub mod access;
 pub mod cursors;
 pub mod customers;
 pub mod entries;
+pub mod holds;
 pub mod inbox;
 mod lock;
 pub mod orders;
@@ -76,6 +77,17 @@ impl Store {
         self.writer.write(work)
     }
 
+    /// Runs `work` like [`Store::write`], without waiting: `then` hears once how it ended, on the writer thread after the
+    /// commit. Everybody else's commit waits for it, so it only passes the outcome on.
+    pub fn write_then<T, F, A>(&self, work: F, then: A)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+        A: FnOnce(Result<T>) + Send + 'static,
+    {
+        self.writer.submit(work, then);
+    }
+
     /// Runs `work` like [`Store::write`] and keeps nothing of it: the answer says what it would do.
     pub fn rehearse<T, F>(&self, mut work: F) -> Result<T>
     where
@@ -99,6 +111,18 @@ impl Store {
     pub fn read<T>(&self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
         let mut connection = self.readers.connection().map_err(unavailable)?;
         connection.snapshot(work)
+    }
+
+    /// Runs `work` at once, where a connection is free: for single statements found by an index, each of which sees a
+    /// snapshot of its own. Where none is free, `work` comes back.
+    pub fn look<T, F>(&self, work: F) -> std::result::Result<Result<T>, F>
+    where
+        F: FnOnce(&mut dyn Tx) -> Result<T>,
+    {
+        match self.readers.free_connection() {
+            Some(mut connection) => Ok(connection.look(work)),
+            None => Err(work),
+        }
     }
 
     /// Proves that the database takes writes and that its schema is this program's: for the readiness probe.

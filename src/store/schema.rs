@@ -6,13 +6,13 @@ use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 
 /// The schema that this program is written for.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 const ANOTHER_FILE: &str = "name a file that does not exist yet";
 
 /// Each step leads from one version to the next: step 0 from version 1 to 2, and so on.
-const STEPS: &[&str] = &[];
+const STEPS: &[&str] = &[include_str!("steps/2.sql")];
 
 /// Makes the schema in an empty database, or migrates an older one. A database that is not ours, or newer than this
 /// program, is left as it is; one that is up to date is not written to, so that it opens beside whoever writes.
@@ -26,16 +26,24 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, now: Timestamp) -> s
     if found == Some(VERSION) {
         return Ok(());
     }
+    migrate(connection, STEPS, VERSION, now)
+}
+
+/// A step may put a new table in an old one's place, which takes foreign keys off meanwhile ("ALTER TABLE", section
+/// "Making Other Kinds Of Table Schema Changes"); they are checked as a whole before the commit.
+fn migrate(connection: &mut Connection, steps: &[&str], target: i64, now: Timestamp) -> std::result::Result<(), Fault> {
+    connection.enforce_references(false)?;
     // Another process may be as far as this one: what is there is looked at again inside.
-    connection.begin()?;
-    let changed = change(connection, STEPS, VERSION, now);
-    match changed {
-        Ok(()) => connection.commit(),
-        Err(fault) => {
-            connection.rollback();
-            Err(fault)
-        }
+    let changed = connection.begin().and_then(|()| {
+        change(connection, steps, target, now)?;
+        connection.check_references()?;
+        connection.commit()
+    });
+    if changed.is_err() {
+        connection.rollback();
     }
+    connection.enforce_references(true)?;
+    changed
 }
 
 fn change(connection: &mut Connection, steps: &[&str], target: i64, now: Timestamp) -> std::result::Result<(), Fault> {
@@ -106,15 +114,11 @@ mod tests {
         (path, connection)
     }
 
-    fn migrate(connection: &mut Connection, steps: &[&str], target: i64) -> std::result::Result<(), Fault> {
-        connection.begin().unwrap();
-        let changed = change(connection, steps, target, NOW);
-        if changed.is_ok() {
-            connection.commit().unwrap()
-        } else {
-            connection.rollback()
-        }
-        changed
+    const LATER: i64 = VERSION + 2;
+
+    fn migrate(connection: &mut Connection, steps: &[&str]) -> std::result::Result<(), Fault> {
+        let nothing = vec![""; STEPS.len()];
+        super::migrate(connection, &[&nothing, steps].concat(), LATER, NOW)
     }
 
     #[test]
@@ -124,16 +128,20 @@ mod tests {
         bring_up_to_date(&mut connection, NOW).unwrap();
 
         let broken = ["CREATE TABLE extra (a INTEGER) STRICT", "CREATE TABLE extra (a INTEGER) STRICT"];
-        assert!(migrate(&mut connection, &broken, 3).is_err());
-        assert_eq!(version(&mut connection).unwrap(), Some(1), "a failed migration leaves nothing");
+        assert!(migrate(&mut connection, &broken).is_err());
+        assert_eq!(version(&mut connection).unwrap(), Some(VERSION), "a failed migration leaves nothing");
+
+        let dangling =
+            ["CREATE TABLE extra (a INTEGER REFERENCES users (account)) STRICT", "INSERT INTO extra VALUES (9)"];
+        assert!(migrate(&mut connection, &dangling).is_err(), "a reference to nothing is no migration");
 
         let good = ["CREATE TABLE extra (a INTEGER) STRICT", "ALTER TABLE extra ADD COLUMN b INTEGER"];
-        migrate(&mut connection, &good, 3).unwrap();
-        assert_eq!(version(&mut connection).unwrap(), Some(3));
+        migrate(&mut connection, &good).unwrap();
+        assert_eq!(version(&mut connection).unwrap(), Some(LATER));
         connection.execute("INSERT INTO extra (a, b) VALUES (1, 2)", &[]).unwrap();
 
         let refused = bring_up_to_date(&mut connection, NOW).unwrap_err().to_string();
-        assert!(refused.contains("schema 3") && refused.contains("newer till"), "{refused}");
+        assert!(refused.contains(&format!("schema {LATER}")) && refused.contains("newer till"), "{refused}");
         drop(connection);
         std::fs::remove_file(path).unwrap();
     }

@@ -21,6 +21,9 @@ const BUSY: Duration = Duration::from_secs(2);
 /// How long a reader waits for a free connection.
 const READER_WAIT: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
+/// What the writer may keep of the file in memory, in KiB (negative means KiB to SQLite): the pages that hold accounts are
+/// needed again and again. Taken only as it is used.
+const WRITER_CACHE_KIB: i64 = -65_536;
 /// Marks the file as ours ("till"), for `file` and for whoever opens it by mistake.
 const APPLICATION_ID: i32 = 0x7469_6c6c;
 
@@ -45,7 +48,8 @@ impl Connection {
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             // Large checkpoints: each page is copied back once for many commits.
-            connection.pragma_update(None, "wal_autocheckpoint", 4000)
+            connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+            connection.pragma_update(None, "cache_size", WRITER_CACHE_KIB)
         };
         set_up().map_err(cannot)?;
         Ok(Connection(connection))
@@ -106,9 +110,28 @@ impl Connection {
         self.run("RELEASE job")
     }
 
+    /// Rows changed since the connection was opened, undone changes among them: tells whether a job wrote anything.
+    pub(super) fn rows_changed(&self) -> u64 {
+        self.0.total_changes()
+    }
+
     /// Whether a transaction is under way. A full disk or an I/O error ends it by itself.
     pub(super) fn is_open(&self) -> bool {
         !self.0.is_autocommit()
+    }
+
+    /// Whether references between tables are enforced at each statement. Has no effect inside a transaction.
+    pub(super) fn enforce_references(&self, on: bool) -> Outcome<()> {
+        self.0.pragma_update(None, "foreign_keys", on).map_err(|cause| fault("cannot set foreign_keys", cause))
+    }
+
+    /// That no row refers to one that is not there.
+    pub(super) fn check_references(&self) -> Outcome<()> {
+        let cannot = |cause| fault("the references between tables cannot be checked", cause);
+        let mut check = self.0.prepare("PRAGMA foreign_key_check").map_err(cannot)?;
+        let table: Option<String> =
+            check.query_map([], |row| row.get(0)).map_err(cannot)?.next().transpose().map_err(cannot)?;
+        table.map_or(Ok(()), |table| Err(Fault::bare(format!("a row of {table} refers to one that is not there"))))
     }
 
     /// The schema text, or a migration: many statements at once.
@@ -178,12 +201,22 @@ impl Readers {
         let connection = self.0.get().map_err(|cause| Fault::new("no connection to read with", cause).retryable())?;
         Ok(Reader(connection))
     }
+
+    /// A connection, if there is one that nobody uses.
+    pub(super) fn free_connection(&self) -> Option<Reader> {
+        self.0.try_get().map(Reader)
+    }
 }
 
 /// A read-only connection on loan.
 pub(super) struct Reader(r2d2::PooledConnection<SqliteConnectionManager>);
 
 impl Reader {
+    /// Runs `work` without a transaction around it.
+    pub(super) fn look<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        work(&mut Snapshot(&self.0))
+    }
+
     /// Runs `work` inside one deferred transaction, and ends it whatever happens: the pool does not look at what it
     /// gets back.
     pub(super) fn snapshot<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {

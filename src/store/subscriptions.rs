@@ -90,7 +90,7 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> 
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Subscription>> {
     const FIND: &str = "SELECT id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at
         FROM subscriptions WHERE id = $1";
-    Ok(tx.query_one(FIND, &[id.into()])?.as_ref().map(subscription).transpose()?)
+    Ok(tx.query_one(FIND, &[id.into()])?.as_ref().map(|row| read(row, 0)).transpose()?)
 }
 
 /// A user's subscriptions that have not ended, newest first.
@@ -98,7 +98,7 @@ pub fn live_of(tx: &mut dyn Tx, account: i64) -> Result<Vec<Subscription>> {
     const LIVE: &str = "SELECT id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at
         FROM subscriptions WHERE account = $1 AND ended_at IS NULL ORDER BY created_at DESC, id LIMIT 20";
     let rows = tx.query(LIVE, &[account.into()])?;
-    Ok(rows.iter().map(subscription).collect::<std::result::Result<_, Fault>>()?)
+    Ok(rows.iter().map(|row| read(row, 0)).collect::<std::result::Result<_, Fault>>()?)
 }
 
 /// Subscriptions of which Stripe must be asked.
@@ -108,16 +108,17 @@ pub fn unsure(tx: &mut dyn Tx, limit: i64) -> Result<Vec<String>> {
     Ok(rows.iter().map(|row| row.text(0)).collect::<std::result::Result<_, Fault>>()?)
 }
 
-fn subscription(row: &Row) -> std::result::Result<Subscription, Fault> {
+/// Reads a subscription from a row, whose columns begin at `from`.
+pub(super) fn read(row: &Row, from: usize) -> std::result::Result<Subscription, Fault> {
     Ok(Subscription {
-        id: row.text(0)?,
-        account: row.int(1)?,
-        status: row.text(2)?,
-        offer: row.text(3)?,
-        period_end: row.time_or_null(4)?,
-        ends_at: row.time_or_null(5)?,
-        ended_at: row.time_or_null(6)?,
-        as_of: row.time(7)?,
-        created_at: row.time(8)?,
+        id: row.text(from)?,
+        account: row.int(from + 1)?,
+        status: row.text(from + 2)?,
+        offer: row.text(from + 3)?,
+        period_end: row.time_or_null(from + 4)?,
+        ends_at: row.time_or_null(from + 5)?,
+        ended_at: row.time_or_null(from + 6)?,
+        as_of: row.time(from + 7)?,
+        created_at: row.time(from + 8)?,
     })
 }

@@ -1,5 +1,6 @@
 //! Users and their accounts: who buys, and the row that their balance lives in.
 
+use super::subscriptions::{self, Subscription};
 use super::{Row, Tx};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Refused, Result};
@@ -29,8 +30,8 @@ pub struct Balance {
     pub remaining: i64,
     /// Units set aside by open holds.
     pub held: i64,
-    /// When the next lot expires of which something is not held.
-    pub next_expiry: Option<Timestamp>,
+    /// When the next thing ends by itself: a lot of which something is not held, or a hold.
+    pub next_due: Option<Timestamp>,
 }
 
 impl Balance {
@@ -67,13 +68,29 @@ pub fn put(
 
 /// The user with this id, or `unknown_user`.
 pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<User> {
-    find(tx, id)?.ok_or_else(|| {
-        let shown: String = id.chars().take(140).collect();
-        Refused::UnknownUser(format!(
-            "There is no user {shown:?}. Make it first: PUT /v1/users/{{id}}, or till user add."
-        ))
-        .into()
-    })
+    find(tx, id)?.ok_or_else(|| unknown(id).into())
+}
+
+/// What is said of an id that no user has.
+pub fn unknown(id: &str) -> Refused {
+    let shown: String = id.chars().take(140).collect();
+    Refused::UnknownUser(format!("There is no user {shown:?}. Make it first: PUT /v1/users/{{id}}, or till user add."))
+}
+
+/// The user with this id, what they have, and their subscriptions that have not ended, newest first: all of it in one
+/// indexed read.
+pub fn with_all(tx: &mut dyn Tx, id: &str) -> Result<(User, Balance, Vec<Subscription>)> {
+    const FIND: &str =
+        "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_due,
+        s.id, s.account, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at
+        FROM users u JOIN accounts a ON a.account = u.account
+        LEFT JOIN subscriptions s ON s.account = u.account AND s.ended_at IS NULL
+        WHERE u.id = $1 ORDER BY s.created_at DESC, s.id LIMIT 20";
+    let rows = tx.query(FIND, &[id.into()])?;
+    let first = rows.first().ok_or_else(|| unknown(id))?;
+    let live = rows.iter().filter(|row| !matches!(row.int_or_null(10), Ok(None)));
+    let live = live.map(|row| subscriptions::read(row, 9)).collect::<std::result::Result<_, Fault>>()?;
+    Ok((user(first)?, balance(first, 5)?, live))
 }
 
 /// The user with this id, if there is one.
@@ -93,10 +110,10 @@ pub fn by_account(tx: &mut dyn Tx, account: i64) -> Result<User> {
 /// (upper and lower case alike).
 pub fn list(tx: &mut dyn Tx, email: Option<&str>, after: i64, limit: i64) -> Result<Vec<(User, Balance)>> {
     const ALL: &str =
-        "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_expiry
+        "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_due
         FROM users u JOIN accounts a ON a.account = u.account WHERE u.account > $1 ORDER BY u.account LIMIT $2";
     const BY_EMAIL: &str =
-        "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_expiry
+        "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_due
         FROM users u JOIN accounts a ON a.account = u.account
         WHERE u.email IS NOT NULL AND lower(u.email) = lower($3) AND u.account > $1 ORDER BY u.account LIMIT $2";
     let rows = match email {
@@ -108,7 +125,7 @@ pub fn list(tx: &mut dyn Tx, email: Option<&str>, after: i64, limit: i64) -> Res
 
 /// A user's balance.
 pub fn balance_of(tx: &mut dyn Tx, account: i64) -> Result<Balance> {
-    const BALANCE: &str = "SELECT credited, remaining, held, next_expiry FROM accounts WHERE account = $1";
+    const BALANCE: &str = "SELECT credited, remaining, held, next_due FROM accounts WHERE account = $1";
     let row = tx.query_one(BALANCE, &[account.into()])?;
     Ok(balance(&row.ok_or_else(|| Fault::bare(format!("account {account} is missing")))?, 0)?)
 }
@@ -128,6 +145,6 @@ fn balance(row: &Row, from: usize) -> std::result::Result<Balance, Fault> {
         total: row.int(from)?,
         remaining: row.int(from + 1)?,
         held: row.int(from + 2)?,
-        next_expiry: row.time_or_null(from + 3)?,
+        next_due: row.time_or_null(from + 3)?,
     })
 }

@@ -65,16 +65,32 @@ impl Writer {
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = sync_channel(1);
-        let job: Box<dyn Job> = Box::new(Pending { work, result: None, reply });
-        let queue = self.queue.as_ref().ok_or_else(|| Fault::bare("the writer has stopped"))?;
-        queue.try_send(job).map_err(|refused| match refused {
-            TrySendError::Full(_) => Error::from(Refused::Unavailable {
+        // Whoever asked may have gone; the work is done all the same.
+        self.submit(work, move |result| drop(reply.send(result)));
+        answer.recv().map_err(|_| Fault::bare("the writer ended before it answered"))?
+    }
+
+    /// Queues `work`. `then` hears of its outcome exactly once, on the writer thread after the commit, or here when the
+    /// queue is full.
+    pub(super) fn submit<T, F, A>(&self, work: F, then: A)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+        A: FnOnce(Result<T>) + Send + 'static,
+    {
+        let job: Box<dyn Job> = Box::new(Pending { work, result: None, then });
+        let refused = match &self.queue {
+            Some(queue) => queue.try_send(job).err(),
+            None => Some(TrySendError::Disconnected(job)),
+        };
+        match refused {
+            None => {}
+            Some(TrySendError::Full(job)) => job.answer(Some(Error::from(Refused::Unavailable {
                 retry_after: 1,
                 detail: format!("{QUEUE} writes are waiting already. Nothing was changed; try again shortly."),
-            }),
-            TrySendError::Disconnected(_) => Fault::bare("the writer has stopped").into(),
-        })?;
-        answer.recv().map_err(|_| Fault::bare("the writer ended before it answered"))?
+            }))),
+            Some(TrySendError::Disconnected(job)) => job.answer(Some(Fault::bare("the writer has stopped").into())),
+        }
     }
 
     pub(super) fn figures(&self) -> &WriterFigures {
@@ -100,16 +116,17 @@ trait Job: Send {
     fn answer(self: Box<Self>, undone_by: Option<Error>);
 }
 
-struct Pending<T, F> {
+struct Pending<T, F, A> {
     work: F,
     result: Option<Result<T>>,
-    reply: SyncSender<Result<T>>,
+    then: A,
 }
 
-impl<T, F> Job for Pending<T, F>
+impl<T, F, A> Job for Pending<T, F, A>
 where
     T: Send,
     F: FnMut(&mut dyn Tx) -> Result<T> + Send,
+    A: FnOnce(Result<T>) + Send,
 {
     fn run(&mut self, tx: &mut dyn Tx) -> bool {
         let result = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)));
@@ -131,8 +148,7 @@ where
             Error::Fault(fault) => unavailable(fault),
             refused @ Error::Refused(_) => refused,
         });
-        // Whoever asked may have gone; the work is done all the same.
-        let _gone = self.reply.send(healed);
+        (self.then)(healed);
     }
 }
 
@@ -161,7 +177,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
             let kept = job.run(&mut Inside(connection));
             if connection.is_open() { Ok(kept) } else { Err(lost()) }
         }
-        jobs => run_apart(connection, jobs).map(|()| true),
+        jobs => run_together(connection, jobs).map(|()| true),
     };
     let ended = match ran {
         Ok(true) => connection.commit(),
@@ -211,6 +227,24 @@ impl Tx for Inside<'_> {
 
 fn lost() -> Fault {
     Fault::bare("the transaction was lost").retryable()
+}
+
+/// Runs the jobs one after the other. A refusal nearly always comes before the first write, so there is nothing to undo
+/// and no savepoint is paid for. Where a job wrote and then failed, all are run again, each behind a savepoint.
+fn run_together(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> std::result::Result<(), Fault> {
+    for job in jobs.iter_mut() {
+        let before = connection.rows_changed();
+        let kept = job.run(&mut Inside(connection));
+        if !connection.is_open() {
+            return Err(lost());
+        }
+        if !kept && connection.rows_changed() != before {
+            connection.rollback();
+            connection.begin()?;
+            return run_apart(connection, jobs);
+        }
+    }
+    Ok(())
 }
 
 /// Runs each job behind its own savepoint. An error means that the whole transaction is lost.

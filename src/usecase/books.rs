@@ -1,26 +1,52 @@
-//! The way into the books for every use case that moves units: the account with whatever is over expired first, and the
+//! The way into the books for every use case that moves units: the account with whatever is over closed first, and the
 //! posting stored whole.
 
+use crate::app::App;
+use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
-use crate::ledger::{Account, Entry, Posting, Refusal, expire};
-use crate::store::{Tx, entries};
+use crate::ledger::{Account, Entry, Posting, Refusal, expire, release};
+use crate::store::entries::Found;
+use crate::store::{Tx, entries, holds};
 
-/// The account as it is at `now`: lots whose time is over are expired before anything else happens. With `payment` the
-/// lots that it bought are loaded too, open or not: those that a reversal concerns.
-pub(super) fn open(tx: &mut dyn Tx, number: i64, payment: Option<&str>, now: Timestamp) -> Result<Account> {
-    let mut account = entries::load(tx, number, payment)?;
-    while let Some(posting) = expire(&account, now) {
-        let posting = posting.map_err(impossible)?;
-        post(tx, &account, &posting, None)?.ok_or_else(|| Fault::bare("a lot expired twice"))?;
-        account = posting.after;
+/// What holds for every movement in one transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// When this is.
+    pub now: Timestamp,
+    /// Units below which a balance is low, where the user has no threshold of their own.
+    pub low_balance: i64,
+}
+
+impl Rules {
+    /// As this catalogue says.
+    pub fn of(catalog: &Catalog, now: Timestamp) -> Rules {
+        Rules { now, low_balance: catalog.low_balance }
     }
-    Ok(account)
+
+    /// As this appliance says, now.
+    pub fn now(app: &App) -> Rules {
+        Rules::of(&app.catalog, app.clock.now())
+    }
+}
+
+/// The account as it is now: holds and lots whose time is over are closed before anything else happens. With `payment`
+/// the lots that it bought are loaded too, open or not: those that a reversal concerns.
+pub(super) fn open(tx: &mut dyn Tx, rules: Rules, number: i64, payment: Option<&str>) -> Result<Account> {
+    let found = entries::load(tx, number, payment)?;
+    close_due(tx, rules, found)
+}
+
+/// The account of a user as it is now; `None` when there is no such user.
+pub(super) fn open_of_user(tx: &mut dyn Tx, rules: Rules, id: &str) -> Result<Option<Account>> {
+    let found = entries::load_of_user(tx, id)?;
+    found.map(|found| close_due(tx, rules, found)).transpose()
 }
 
 /// Stores a posting; `None` when its reason is in the books already. `payment` is what bought the lot that it opens.
 pub(super) fn post(
     tx: &mut dyn Tx,
+    _rules: Rules,
     before: &Account,
     posting: &Posting,
     payment: Option<&str>,
@@ -31,4 +57,24 @@ pub(super) fn post(
 /// A refusal by the ledger that no request can cause.
 pub(super) fn impossible(refusal: Refusal) -> Fault {
     Fault::bare(format!("the ledger refused a movement that must succeed: {refusal:?}"))
+}
+
+/// Holds first: what they give back may belong to a lot whose time is over too.
+fn close_due(tx: &mut dyn Tx, rules: Rules, found: Found) -> Result<Account> {
+    let mut account = found.account;
+    if found.next_due.is_none_or(|due| due > rules.now) {
+        return Ok(account);
+    }
+    while let Some(number) = holds::claim_over(tx, account.number, rules.now)? {
+        let parts = holds::parts(tx, account.number, number)?;
+        let after = release(&account, &parts).map_err(impossible)?;
+        entries::store(tx, &account, &after, None)?;
+        account = after;
+    }
+    while let Some(posting) = expire(&account, rules.now) {
+        let posting = posting.map_err(impossible)?;
+        post(tx, rules, &account, &posting, None)?.ok_or_else(|| Fault::bare("a lot expired twice"))?;
+        account = posting.after;
+    }
+    Ok(account)
 }

@@ -1,21 +1,43 @@
-//! Lots whose time is over leave the balance by themselves.
+//! What is over closes by itself: holds give their units back, lots leave the balance.
 
 use crate::app::App;
 use crate::error::Result;
 use crate::store::entries;
 
-use super::books;
+use super::books::{self, Rules};
 
-/// Accounts in one round.
+/// Accounts in one transaction.
 const BATCH: i64 = 100;
+/// Transactions in one round.
+const BATCHES: usize = 100;
 
-/// Expires what is over, for up to a hundred accounts. Answers for how many.
+/// Closes what is over, for up to ten thousand accounts. Answers for how many.
 pub fn expire(app: &App) -> Result<usize> {
-    let now = app.clock.now();
-    let due = app.store.read(|tx| entries::accounts_to_expire(tx, now, BATCH))?;
-    let count = due.len();
-    for account in due {
-        app.store.write(move |tx| books::open(tx, account, None, now).map(|_| ()))?;
+    let mut count = 0;
+    for _ in 0..BATCHES {
+        let rules = Rules::now(app);
+        let due = app.store.read(|tx| entries::accounts_due(tx, rules.now, BATCH))?;
+        if due.is_empty() {
+            break;
+        }
+        count += due.len();
+        let together = due.clone();
+        let closed = app
+            .store
+            .write(move |tx| together.iter().try_for_each(|account| books::open(tx, rules, *account, None).map(drop)));
+        if closed.is_err() {
+            // One account that cannot be closed must not keep the others open.
+            return apart(app, rules, due).map(|()| count);
+        }
     }
     Ok(count)
+}
+
+fn apart(app: &App, rules: Rules, due: Vec<i64>) -> Result<()> {
+    let mut last = Ok(());
+    for account in due {
+        let closed = app.store.write(move |tx| books::open(tx, rules, account, None).map(drop));
+        last = closed.and(last);
+    }
+    last
 }

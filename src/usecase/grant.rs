@@ -53,14 +53,14 @@ pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
     if grant.expires_at.is_some() && grant.units < 0 {
         return Err(Refused::InvalidRequest("expires_at goes with positive units only.".into()).into());
     }
-    let (id, grant) = (id.to_owned(), grant.clone());
+    let (id, grant, rules) = (id.to_owned(), grant.clone(), books::Rules::of(&app.catalog, now));
     let receipt = app.store.write(move |tx| {
         let user = users::by_id(tx, &id)?;
         let reason = format!("grant_{}", grant.key);
         if let Some(entry) = entries::by_reason(tx, user.account, &reason)? {
             return replay(user, entry, &grant);
         }
-        let account = books::open(tx, user.account, None, now)?;
+        let account = books::open(tx, rules, user.account, None)?;
         let note = Some(grant.note.clone());
         let posting = if grant.units > 0 {
             let credit = Credit { kind: Kind::Grant, units: moved, reason, note, expires_at: grant.expires_at };
@@ -69,7 +69,7 @@ pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
             ledger::correct(&account, Kind::Grant, moved, reason, note, now)
         };
         let posting = posting.map_err(too_much)?;
-        let entry = books::post(tx, &account, &posting, None)?
+        let entry = books::post(tx, rules, &account, &posting, None)?
             .ok_or_else(|| Fault::bare("a grant with this key appeared meanwhile").retryable())?;
         Ok(Receipt { user, entry, replayed: false })
     })?;

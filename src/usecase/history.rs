@@ -35,17 +35,17 @@ pub enum Happened {
 /// Writes `past`, oldest first, as the first entries of the user's account, under the reasons `grant_demo_1`,
 /// `spend_demo_2` and so on. An account that has entries already keeps them as they are. Answers how many were written.
 pub fn write(app: &App, user: &str, past: &[Past]) -> Result<usize> {
-    let (id, past, now) = (user.to_owned(), past.to_vec(), app.clock.now());
+    let (id, past, rules) = (user.to_owned(), past.to_vec(), books::Rules::now(app));
     app.store.write(move |tx| {
         let user = users::by_id(tx, &id)?;
-        let mut account = books::open(tx, user.account, None, now)?;
+        let mut account = books::open(tx, rules, user.account, None)?;
         if account.entries > 0 {
             return Ok(0);
         }
         for (number, moved) in (1..).zip(&past) {
             let units = Units::new(moved.units)
                 .ok_or_else(|| Refused::InvalidRequest(format!("{} units cannot be moved.", moved.units)))?;
-            let at = now.plus_seconds(moved.days_ago.saturating_mul(-DAY_SECONDS));
+            let at = rules.now.plus_seconds(moved.days_ago.saturating_mul(-DAY_SECONDS));
             let note = Some(moved.note.to_owned());
             let posting = match moved.happened {
                 Happened::Granted => {
@@ -58,7 +58,7 @@ pub fn write(app: &App, user: &str, past: &[Past]) -> Result<usize> {
                 }
             };
             let posting = posting.map_err(refused)?;
-            books::post(tx, &account, &posting, None)?
+            books::post(tx, rules, &account, &posting, None)?
                 .ok_or_else(|| Fault::bare("an empty ledger had this entry already"))?;
             account = posting.after;
         }

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
 use crate::id;
+use crate::store::Tx;
 use crate::store::access::{self, Token};
 
 /// What a token may do.
@@ -94,24 +95,31 @@ pub fn revoke(app: &App, token: &str) -> Result<()> {
     Ok(())
 }
 
-/// Who a bearer token is. Its last use is remembered to the minute.
-pub fn authenticate(app: &App, secret: &str) -> Result<Caller> {
+/// Who a bearer token is, and whether its use is to be remembered ([`remember_use`]).
+pub fn authenticate(tx: &mut dyn Tx, secret: &str, now: Timestamp) -> Result<(Caller, bool)> {
     let unknown = || Refused::Unauthenticated("This token is unknown or revoked. Make one: till token create.".into());
     if !secret.starts_with("till_") {
         return Err(unknown().into());
     }
     let hash = id::secret_hash(secret);
-    let token = app.store.read(|tx| access::token_by_hash(tx, &hash))?;
+    let token = access::token_by_hash(tx, &hash)?;
     let token = token.filter(|token| token.revoked_at.is_none()).ok_or_else(unknown)?;
-    let now = app.clock.now();
-    if is_stale(token.last_used_at, now) {
-        let id = token.id.clone();
-        // Not worth refusing a call for: a read-only or busy database still answers reads.
-        if let Err(error) = app.store.write(move |tx| access::token_used(tx, &id, now)) {
-            tracing::debug!(event = "token_use_not_recorded", error = %error);
-        }
-    }
-    Ok(Caller { scopes: token.scopes.split(',').filter_map(Scope::parse).collect(), token: token.id })
+    let scopes = token.scopes.split(',').filter_map(Scope::parse).collect();
+    Ok((Caller { scopes, token: token.id }, is_stale(token.last_used_at, now)))
+}
+
+/// Remembers to the minute when a token was last used. Not worth refusing a call for: a read-only or busy database still
+/// answers reads.
+pub fn remember_use(app: &App, caller: &Caller) {
+    let (id, now) = (caller.token.clone(), app.clock.now());
+    app.store.write_then(
+        move |tx| access::token_used(tx, &id, now),
+        |remembered| {
+            if let Err(error) = remembered {
+                tracing::debug!(event = "token_use_not_recorded", error = %error);
+            }
+        },
+    );
 }
 
 fn is_stale(last: Option<Timestamp>, now: Timestamp) -> bool {

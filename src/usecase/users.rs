@@ -10,7 +10,7 @@ use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::{self, Balance, User};
 use crate::store::{Tx, entries};
 
-use super::books;
+use super::books::{self, Rules};
 
 /// The most characters of an e-mail address (RFC 5321, section 4.5.3.1.3, less the brackets).
 const EMAIL_LIMIT: usize = 254;
@@ -52,11 +52,19 @@ pub fn put(app: &App, id: &str, email: Option<&str>, name: Option<&str>) -> Resu
 
 /// The user as they are now.
 pub fn show(app: &App, id: &str) -> Result<Member> {
-    let found = app.store.read(|tx| {
-        let user = users::by_id(tx, id)?;
-        member(tx, &app.catalog, user)
-    })?;
-    expired_first(app, found)
+    let found = app.store.read(|tx| look(tx, &app.catalog, id))?;
+    up_to_date(app, found)
+}
+
+/// The user as stored, in one indexed read. What is over on their account is still in it: see [`is_due`].
+pub fn look(tx: &mut dyn Tx, catalog: &Catalog, id: &str) -> Result<Member> {
+    let (user, balance, live) = users::with_all(tx, id)?;
+    Ok(of_parts(catalog, user, balance, live))
+}
+
+/// Whether a lot or a hold of the user's is over, and not closed yet.
+pub fn is_due(member: &Member, now: Timestamp) -> bool {
+    member.balance.next_due.is_some_and(|due| due <= now)
 }
 
 /// The user of an account as they are now.
@@ -65,7 +73,7 @@ pub fn show_account(app: &App, account: i64) -> Result<Member> {
         let user = users::by_account(tx, account)?;
         member(tx, &app.catalog, user)
     })?;
-    expired_first(app, found)
+    up_to_date(app, found)
 }
 
 /// A page of users: those with `email`, or all, after the user with id `after`. Answers also where the next page begins.
@@ -117,28 +125,32 @@ pub fn keeps_plan(status: &str) -> bool {
 
 fn with_plan(tx: &mut dyn Tx, catalog: &Catalog, user: User, balance: Balance) -> Result<Member> {
     let live = subscriptions::live_of(tx, user.account)?;
+    Ok(of_parts(catalog, user, balance, live))
+}
+
+fn of_parts(catalog: &Catalog, user: User, balance: Balance, live: Vec<Subscription>) -> Member {
     let deciding = live.iter().filter(|subscription| keeps_plan(&subscription.status));
     let deciding = deciding.filter_map(|subscription| Some((plan_of(catalog, &subscription.offer)?, subscription)));
     let best = deciding.max_by_key(|(plan, _)| plan.amount);
     let plan = best.map(|(plan, _)| plan).or(catalog.free_plan());
-    Ok(Member {
+    Member {
         plan: plan.map_or_else(|| "none".to_owned(), |plan| plan.key.clone()),
         features: plan.map(|plan| plan.features.clone()).unwrap_or_default(),
         subscription: best.map(|(_, subscription)| subscription.clone()).or(live.first().cloned()),
         user,
         balance,
-    })
+    }
 }
 
-/// What is shown is what could be spent: a lot that is over is expired before its user is shown.
-fn expired_first(app: &App, member: Member) -> Result<Member> {
+/// What is shown is what could be spent: a lot or a hold that is over is closed before its user is shown.
+pub fn up_to_date(app: &App, member: Member) -> Result<Member> {
     let now = app.clock.now();
-    if member.balance.next_expiry.is_none_or(|at| at > now) {
+    if !is_due(&member, now) {
         return Ok(member);
     }
     let (catalog, account) = (app.catalog.clone(), member.user.account);
     app.store.write(move |tx| {
-        books::open(tx, account, None, now)?;
+        books::open(tx, Rules::of(&catalog, now), account, None)?;
         let user = users::by_account(tx, account)?;
         self::member(tx, &catalog, user)
     })

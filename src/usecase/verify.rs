@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::ledger::{Account, Break, Chain, Entry, Kind, Timestamp, entry_id};
-use crate::store::{Tx, entries, users};
+use crate::ledger::{Account, Break, Chain, Entry, Kind, Part, Timestamp, entry_id};
+use crate::store::entries::Found;
+use crate::store::{Tx, entries, holds};
 
 const PAGE: i64 = 1000;
 /// Breaks that are listed; a book with more is as broken.
@@ -51,6 +52,7 @@ pub fn verify(app: &App, mut progress: impl FnMut(&Proof)) -> Result<Proof> {
 fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
     let mut chain = Chain::start(account);
     let mut opened = Opened::new();
+    let mut captured = Captured::new();
     let (mut count, mut seq, mut is_whole) = (0u64, 0, true);
     'pages: loop {
         let page = entries::of_account_after(tx, account, seq, PAGE)?;
@@ -63,10 +65,11 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
                 break 'pages;
             }
             note_lots(&mut opened, entry);
+            note_capture(&mut captured, entry);
         }
         seq = end;
     }
-    let stored = entries::load(tx, account, None)?;
+    let Found { account: stored, next_due } = entries::load(tx, account, None)?;
     let mut broken = |what: String| breaks.push(Break { account, seq: 0, what });
     let walked = (chain.entries, chain.remaining, chain.credited, chain.head);
     if walked != (stored.entries, stored.remaining, stored.credited, stored.head) {
@@ -84,9 +87,14 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
     lots_hold(&stored).into_iter().for_each(&mut broken);
     if is_whole {
         lots_follow(tx, account, opened)?.into_iter().for_each(&mut broken);
+        holds_follow(tx, account, captured)?.into_iter().for_each(&mut broken);
     }
-    if users::balance_of(tx, account)?.next_expiry != stored.next_expiry() {
-        broken("the account's next expiry is not that of its lots".into());
+    let held = stored.lots.iter().filter(|lot| lot.held > 0).map(|lot| Part { lot: lot.seq, units: lot.held });
+    if held.collect::<Vec<_>>() != holds::held_by_lot(tx, account)? {
+        broken("its lots hold back other units than its open holds say".into());
+    }
+    if next_due != entries::next_due(tx, &stored)? {
+        broken("the account does not say when the next of its lots or holds is over".into());
     }
     for reference in entries::payments_without_entries(tx, account)? {
         broken(format!("the payment {reference} gave or lost other units than the entries say"));
@@ -106,6 +114,34 @@ fn note_lots(opened: &mut Opened, entry: &Entry) {
     {
         *expired = expired.saturating_sub(entry.delta);
     }
+}
+
+/// What the entries say was captured of each hold, by its id.
+type Captured = BTreeMap<String, i64>;
+
+fn note_capture(captured: &mut Captured, entry: &Entry) {
+    if entry.kind == Kind::Spend
+        && let Some(hold) = entry.reason.strip_prefix("hold_")
+    {
+        captured.insert(hold.to_owned(), entry.delta.saturating_neg());
+    }
+}
+
+/// Holds the stored holds against what the entries say of them.
+fn holds_follow(tx: &mut dyn Tx, account: i64, mut captured: Captured) -> Result<Vec<String>> {
+    let (mut broken, mut number) = (vec![], 0);
+    loop {
+        let page = holds::after(tx, account, number, PAGE)?;
+        let Some(end) = page.last().map(|hold| hold.number) else { break };
+        for hold in &page {
+            if captured.remove(&hold.id()).unwrap_or(0) != hold.captured {
+                broken.push(format!("the hold {} was captured with other units than the entries say", hold.id()));
+            }
+        }
+        number = end;
+    }
+    broken.extend(captured.keys().map(|hold| format!("the hold {hold} is missing")));
+    Ok(broken)
 }
 
 /// Holds the stored lots against what the entries say of them.

@@ -148,7 +148,7 @@ impl Books {
         let store = move |tx: &mut dyn Tx| -> Result<std::result::Result<Posting, Refusal>> {
             let number = users::by_id(tx, &user(whose))?.account;
             let reference = bought.as_ref().map(|bought| bought.reference.as_str());
-            let mut account = entries::load(tx, number, reference)?;
+            let mut account = entries::load(tx, number, reference)?.account;
             while let Some(posting) = ledger::expire(&account, now) {
                 let posting = posting.unwrap();
                 assert!(entries::post(tx, &account, &posting, None)?);

@@ -2,6 +2,7 @@
 //! once when some of them fail, and what the files on the disk are.
 
 mod files;
+mod migration;
 mod queue;
 mod statements;
 mod tables;

@@ -1,12 +1,15 @@
 //! The service API under `/v1`: JSON in, JSON out, one file for each thing that is called.
 
 pub(super) mod checkout;
+mod etag;
 pub(super) mod grants;
+pub(super) mod holds;
 pub(super) mod ledger;
 pub(super) mod login_links;
 pub(super) mod me;
 mod page;
 pub(super) mod shapes;
+pub(super) mod spends;
 pub(super) mod users;
 
 use axum::Json;
@@ -30,15 +33,26 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String> {
         return Err(refused("There are two Idempotency-Key headers").into());
     }
     let key = value.to_str().map_err(|_| refused("The Idempotency-Key is not ASCII"))?;
-    if !(1..=KEY_LIMIT).contains(&key.len()) {
-        return Err(refused(&format!("The Idempotency-Key has {} characters", key.len())).into());
-    }
+    check_key(key)?;
     Ok(key.to_owned())
+}
+
+/// A key's rule, wherever it stands.
+fn check_key(key: &str) -> std::result::Result<(), Refused> {
+    if (1..=KEY_LIMIT).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(());
+    }
+    let expected = format!("1 to {KEY_LIMIT} printable ASCII characters were expected, new for each movement");
+    Err(Refused::InvalidRequest(format!("The Idempotency-Key has {} characters: {expected}.", key.chars().count())))
 }
 
 /// The answer of a call that moves units: the same bytes again for the same key and body.
 fn created(body: impl Serialize, replayed: bool) -> Response {
-    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    answered(StatusCode::CREATED, body, replayed)
+}
+
+fn answered(status: StatusCode, body: impl Serialize, replayed: bool) -> Response {
+    let mut response = (status, Json(body)).into_response();
     if replayed {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::clock::rfc3339;
 use crate::ledger::Entry;
+use crate::store::holds::{Closed, Hold};
 use crate::usecase::users::Member;
 
 /// A user.
@@ -87,6 +88,38 @@ impl EntryShape {
             reason: entry.reason,
             note: entry.note,
             created_at: rfc3339(entry.created_at),
+        }
+    }
+}
+
+/// Units set aside.
+#[derive(Debug, Serialize)]
+pub(crate) struct HoldShape {
+    id: String,
+    user_id: String,
+    units: i64,
+    captured: i64,
+    status: &'static str,
+    expires_at: String,
+    created_at: String,
+}
+
+impl HoldShape {
+    pub(crate) fn of(hold: Hold, user_id: String) -> HoldShape {
+        let status = match hold.closed {
+            None => "open",
+            Some(Closed::Captured) => "captured",
+            Some(Closed::Released) => "released",
+            Some(Closed::Expired) => "expired",
+        };
+        HoldShape {
+            id: hold.id(),
+            user_id,
+            units: hold.units,
+            captured: hold.captured,
+            status,
+            expires_at: rfc3339(hold.expires_at),
+            created_at: rfc3339(hold.created_at),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::super::body;
 use super::super::error::Answer;
 use super::super::guard::Bearer;
 use super::super::request::Segment;
+use super::etag;
 use super::page;
 use super::shapes::{ListShape, UserShape};
 use crate::usecase::tokens::Scope;
@@ -40,11 +41,15 @@ pub(crate) async fn put(
     Ok((status, Json(UserShape::of(member))).into_response())
 }
 
-/// `GET /v1/users/{id}`.
-pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment) -> Answer {
+/// `GET /v1/users/{id}`: plan, features and units in one indexed read; `304` where `If-None-Match` has its `ETag`.
+pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, headers: HeaderMap) -> Answer {
     bearer.must(Scope::Read)?;
-    let member = rim.books(move |app| users::show(app, &id)).await?;
-    Ok(Json(UserShape::of(member)).into_response())
+    let member = rim.look(move |tx, app| users::look(tx, &app.catalog, &id)).await?;
+    let member = match users::is_due(&member, rim.app.clock.now()) {
+        true => rim.books(move |app| users::up_to_date(app, member)).await?,
+        false => member,
+    };
+    etag::answer(&headers, &UserShape::of(member))
 }
 
 /// `GET /v1/users?email=&limit=&after=`.

@@ -16,19 +16,19 @@ pub(super) fn post(
     units: i64,
     reason: String,
     expires_at: Option<Timestamp>,
-    now: Timestamp,
+    rules: books::Rules,
 ) -> Result<Entry> {
-    let account = books::open(tx, payment.account, None, now)?;
+    let account = books::open(tx, rules, payment.account, None)?;
     let moved =
         Units::new(units.saturating_abs()).ok_or_else(|| Fault::bare("an allotment's units were not checked"))?;
     let (posting, bought) = if units > 0 {
         let credit = Credit { kind: Kind::Subscription, units: moved, reason, note: None, expires_at };
-        (ledger::credit(&account, credit, now), Some(payment.reference.as_str()))
+        (ledger::credit(&account, credit, rules.now), Some(payment.reference.as_str()))
     } else {
-        (ledger::correct(&account, Kind::Subscription, moved, reason, None, now), None)
+        (ledger::correct(&account, Kind::Subscription, moved, reason, None, rules.now), None)
     };
     let posting = posting.map_err(books::impossible)?;
-    let entry = books::post(tx, &account, &posting, bought)?;
+    let entry = books::post(tx, rules, &account, &posting, bought)?;
     Ok(entry.ok_or_else(|| Fault::bare(format!("{} is in the ledger already", posting.entry.reason)))?)
 }
 
@@ -46,7 +46,7 @@ pub fn post_due(tx: &mut dyn Tx, context: &Context<'_>, reference: &str, month: 
         return Ok(vec![]);
     }
     let reason = format!("sub_{reference}_{}", month + 1);
-    let entry = post(tx, &payment, units, reason, None, context.now)?;
+    let entry = post(tx, &payment, units, reason, None, context.rules())?;
     payments::moved(tx, reference, payment.gave + units.max(0), payment.taken, payment.reversals)?;
     let mut told = vec![Told::Allotted {
         user_id: users::by_account(tx, payment.account)?.id,

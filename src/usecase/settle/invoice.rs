@@ -143,7 +143,7 @@ fn plan(
     let mut told = vec![];
     if units != 0 {
         let reason = format!("sub_{}", invoice.id);
-        let entry = allotment::post(tx, &payment, units, reason.clone(), expiry(main, line, now), now)?;
+        let entry = allotment::post(tx, &payment, units, reason.clone(), expiry(main, line, now), context.rules())?;
         let (plan, invoice, balance) = (main.key.clone(), invoice.id.clone(), entry.balance_after);
         told.push(Told::Allotted { user_id: user_id.clone(), plan, units, invoice, reason, balance });
     }

@@ -38,6 +38,13 @@ pub struct Context<'a> {
     pub now: Timestamp,
 }
 
+impl Context<'_> {
+    /// What holds for every movement.
+    fn rules(&self) -> books::Rules {
+        books::Rules::of(self.catalog, self.now)
+    }
+}
+
 /// What the operator knows and Stripe does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assigned {

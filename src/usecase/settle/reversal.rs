@@ -146,7 +146,7 @@ pub(super) fn reassess(tx: &mut dyn Tx, context: &Context<'_>, reference: &str, 
     if take == payment.taken {
         return Ok(vec![]);
     }
-    let account = books::open(tx, payment.account, Some(reference), context.now)?;
+    let account = books::open(tx, context.rules(), payment.account, Some(reference))?;
     let of = ledger::Payment { lots: payments::lots_of(tx, reference)?, gave: payment.gave, taken: payment.taken };
     let reversals = payment.reversals + 1;
     let is_used = entries::by_reason(tx, payment.account, &cause.reason)?.is_some();
@@ -154,7 +154,7 @@ pub(super) fn reassess(tx: &mut dyn Tx, context: &Context<'_>, reference: &str, 
     let reversal = Reversal { kind: cause.kind, take, reason: reason.clone(), note: None };
     let posting = ledger::reverse(&account, &of, reversal, context.now).map_err(books::impossible)?;
     let Some(posting) = posting else { return Ok(vec![]) };
-    let entry = books::post(tx, &account, &posting, None)?;
+    let entry = books::post(tx, context.rules(), &account, &posting, None)?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger already")))?;
     payments::moved(tx, reference, payment.gave, take, reversals)?;
     Ok(vec![Told::Reversed {

@@ -148,7 +148,7 @@ pub(super) fn credit_pack(
 ) -> Result<Settled> {
     let now = context.now;
     let known = [&payment.session, &payment.payment_intent, &payment.invoice].into_iter().flatten().cloned().collect();
-    let account = books::open(tx, payment.account, None, now)?;
+    let account = books::open(tx, context.rules(), payment.account, None)?;
     let units = Units::new(payment.gave).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
     let reason = format!("topup_{}", payment.reference);
     let expires_at = days_after(now, expires_in_days);
@@ -164,7 +164,7 @@ pub(super) fn credit_pack(
     if !payments::add(tx, payment)? {
         return Ok(Settled { known, ..Settled::applied("credited before") });
     }
-    let entry = books::post(tx, &account, &posting, Some(&payment.reference))?;
+    let entry = books::post(tx, context.rules(), &account, &posting, Some(&payment.reference))?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger without its payment")))?;
     let user = users::by_account(tx, payment.account)?;
     let mut told = vec![Told::ToppedUp {

@@ -135,7 +135,7 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
             "credited = credited + 1",
             "entries = entries + 1",
             "head = randomblob(32)",
-            "next_expiry = COALESCE(next_expiry, 0) + 1",
+            "next_due = COALESCE(next_due, 0) + 1",
         ] {
             tampered.check(&format!("UPDATE accounts SET {change} WHERE account = {account}"));
         }

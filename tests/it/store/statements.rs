@@ -2,13 +2,16 @@
 
 use till::clock::Timestamp;
 use till::error::{Error, Fault, Result};
-use till::ledger::{Account, Credit, Kind, Units, credit};
+use till::ledger::{Account, Credit, Kind, Part, Units, credit};
 use till::store::customers::Customer;
+use till::store::holds::Hold;
 use till::store::inbox::{Decision, Received, Status};
 use till::store::orders::{Fact, Order};
 use till::store::payments::{DisputeState, Payment};
 use till::store::subscriptions::Subscription;
-use till::store::{Tx, Value, access, cursors, customers, entries, inbox, orders, payments, subscriptions, users};
+use till::store::{
+    Tx, Value, access, cursors, customers, entries, holds, inbox, orders, payments, subscriptions, users,
+};
 
 use super::{Books, NOW, add_user, count_users, words};
 
@@ -42,7 +45,7 @@ fn a_parameter_is_bound_by_the_number_in_its_name() {
     // The trap: bound by position, these two are swapped without an error.
     let taken = books.store.write(|tx| {
         let take = "UPDATE schema_version SET checked_at = checked_at - $2 WHERE version = $1";
-        let changed = tx.execute(take, &[1.into(), 1000.into()])?;
+        let changed = tx.execute(take, &[2.into(), 1000.into()])?;
         let left = tx.query_one("SELECT checked_at FROM schema_version", &[])?.unwrap().int(0)?;
         Ok((changed, left))
     });
@@ -80,6 +83,9 @@ fn a_reader_sees_one_moment_and_gives_its_connection_back_however_it_ends() {
         assert_eq!(count_users(&books.store), i64::try_from(number).unwrap() + 1, "an old snapshot was kept");
     }
 }
+
+/// When a hold is made, and when it ends.
+const TIMES: [Timestamp; 2] = [NOW, Timestamp::from_millis(1_790_000_900_000)];
 
 type Row = (&'static str, fn(&mut dyn Tx) -> Result<()>);
 
@@ -138,7 +144,21 @@ const EACH: &[Row] = &[
     ("entries::after", |tx| entries::after(tx, 0, 0, 10).map(drop)),
     ("entries::of_account_after", |tx| entries::of_account_after(tx, 1, 0, 10).map(drop)),
     ("entries::spent_by_day", |tx| entries::spent_by_day(tx, 1, NOW).map(drop)),
-    ("entries::accounts_to_expire", |tx| entries::accounts_to_expire(tx, NOW, 10).map(drop)),
+    ("entries::accounts_due", |tx| entries::accounts_due(tx, NOW, 10).map(drop)),
+    ("entries::load", |tx| entries::load(tx, 1, None).map(drop)),
+    ("entries::load of a payment", |tx| entries::load(tx, 1, Some("pi_1")).map(drop)),
+    ("entries::load_of_user", |tx| entries::load_of_user(tx, "user_1").map(drop)),
+    ("users::with_all", |tx| users::with_all(tx, "user_1").map(drop)),
+    ("holds::add", |tx| holds::add(tx, 1, "k", &[Part { lot: 1, units: 5 }], None, TIMES).map(drop)),
+    ("holds::find", |tx| holds::find(tx, 1, 1).map(drop)),
+    ("holds::by_key", |tx| holds::by_key(tx, 1, "k").map(drop)),
+    ("holds::after", |tx| holds::after(tx, 1, 0, 10).map(drop)),
+    ("holds::parts", |tx| holds::parts(tx, 1, 1).map(drop)),
+    ("holds::held_by_lot", |tx| holds::held_by_lot(tx, 1).map(drop)),
+    ("holds::next_end", |tx| holds::next_end(tx, 1).map(drop)),
+    ("holds::claim_over", |tx| holds::claim_over(tx, 1, NOW).map(drop)),
+    ("holds::claim_capture", |tx| holds::claim_capture(tx, &hold(), 1, NOW).map(drop)),
+    ("holds::claim_release", |tx| holds::claim_release(tx, &hold(), NOW).map(drop)),
     ("entries::accounts_after", |tx| entries::accounts_after(tx, 0, 10).map(drop)),
     ("entries::users_without_account", |tx| entries::users_without_account(tx, 10).map(drop)),
     ("entries::lots_after", |tx| entries::lots_after(tx, 1, 0, 10).map(drop)),
@@ -211,6 +231,11 @@ fn post(tx: &mut dyn Tx) -> Result<()> {
     };
     assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), Some("pi_1"))?);
     Ok(())
+}
+
+fn hold() -> Hold {
+    let [created_at, expires_at] = TIMES;
+    Hold { account: 1, number: 1, units: 5, captured: 0, note: None, created_at, expires_at, closed: None }
 }
 
 fn customer() -> Customer {

@@ -1,0 +1,267 @@
+-- The whole database of till, version 1. Read this first: everything the program knows is one of these rows.
+--
+-- Times are whole milliseconds since 1970-01-01T00:00:00Z; amounts are in the currency's minor unit; units are what is
+-- sold. A state is a fact with a time (revoked_at), not a flag. Statements stay in the subset that SQLite and PostgreSQL
+-- both take; what they do not share is a word that the engine's own file replaces: STRICT, WITHOUT ROWID, INTEGER, BLOB,
+-- and the section of triggers at the end.
+
+-- Which schema this is. Opening an older one migrates it; a newer one is refused.
+CREATE TABLE schema_version (
+    version    INTEGER NOT NULL PRIMARY KEY,
+    applied_at INTEGER NOT NULL,
+    checked_at INTEGER NOT NULL             -- the readiness probe writes here: proof that the disk takes writes
+) STRICT;
+
+-- People who buy. The id is the caller's own and may be long; everything else refers to the short number.
+CREATE TABLE users (
+    account    INTEGER NOT NULL PRIMARY KEY CHECK (account > 0),
+    id         TEXT    NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 128),
+    email      TEXT,                        -- for people to read; never used to tie a payment to a user
+    name       TEXT,
+    admin_at   INTEGER,                     -- since when the user may see the operators' pages
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT NULL;
+
+-- What a user has: the sums of their entries, kept with them in one transaction, and the hash of the last entry, so
+-- that a missing tail of the chain shows. remaining is below zero after a reversal of spent units.
+CREATE TABLE accounts (
+    account     INTEGER NOT NULL PRIMARY KEY REFERENCES users (account),
+    remaining   INTEGER NOT NULL CHECK (remaining BETWEEN -1000000000000000 AND 1000000000000000),
+    held        INTEGER NOT NULL CHECK (held BETWEEN 0 AND 1000000000000000),
+    credited    INTEGER NOT NULL CHECK (credited BETWEEN 0 AND 1000000000000000),
+    entries     INTEGER NOT NULL CHECK (entries >= 0),
+    head        BLOB    NOT NULL CHECK (length(head) = 32),
+    next_expiry INTEGER                     -- when the next lot expires of which something is not held
+) STRICT;
+CREATE INDEX accounts_to_expire ON accounts (next_expiry, account) WHERE next_expiry IS NOT NULL;
+
+-- The ledger. Rows are only ever added: triggers below refuse everything else. previous is the hash of the account's
+-- entry before this one (the form that is hashed is documented at Entry::hash in src/ledger/entry.rs).
+CREATE TABLE entries (
+    account       INTEGER NOT NULL REFERENCES accounts (account),
+    seq           INTEGER NOT NULL CHECK (seq > 0),
+    kind          TEXT    NOT NULL CHECK (kind IN ('topup', 'subscription', 'spend', 'grant', 'refund', 'dispute', 'expiry')),
+    delta         INTEGER NOT NULL CHECK (delta <> 0),
+    balance_after INTEGER NOT NULL CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
+    reason        TEXT    NOT NULL,         -- what makes it happen once
+    note          TEXT,
+    lot           INTEGER,                  -- the lot reversed or expired: the seq of the entry that opened it
+    expires_at    INTEGER,                  -- of the lot that this entry opened
+    created_at    INTEGER NOT NULL,
+    previous      BLOB    NOT NULL CHECK (length(previous) = 32),
+    PRIMARY KEY (account, seq),
+    CHECK (kind <> 'spend' OR balance_after >= 0),
+    CHECK (kind <> 'spend' OR delta < 0),
+    CHECK (kind <> 'expiry' OR delta < 0)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX entries_happen_once ON entries (account, reason);
+-- A Stripe id belongs to one user only.
+CREATE UNIQUE INDEX entries_of_stripe ON entries (reason) WHERE kind IN ('topup', 'subscription', 'refund', 'dispute');
+
+-- Units credited together, with their expiry. Empty lots stay: a reversal may give units back to them.
+CREATE TABLE lots (
+    account    INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,            -- of the entry that opened it
+    units      INTEGER NOT NULL CHECK (units > 0),
+    remaining  INTEGER NOT NULL CHECK (remaining >= 0),
+    held       INTEGER NOT NULL CHECK (held BETWEEN 0 AND remaining),
+    expired    INTEGER NOT NULL CHECK (expired >= 0),
+    expires_at INTEGER,
+    payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- that bought it, if one did
+    PRIMARY KEY (account, seq),
+    FOREIGN KEY (account, seq) REFERENCES entries (account, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX lots_by_payment ON lots (payment, seq) WHERE payment IS NOT NULL;
+
+-- What Stripe was paid and what it bought: one row for each payment, under the id that makes its credit happen once (the
+-- payment intent; the session where there is none; the invoice). The other ids are how a later refund or dispute finds
+-- it. An invoice that bought no units is here as well, so that it is not looked at twice.
+CREATE TABLE payments (
+    reference      TEXT    NOT NULL PRIMARY KEY,
+    account        INTEGER NOT NULL REFERENCES accounts (account),
+    kind           TEXT    NOT NULL CHECK (kind IN ('pack', 'plan')),
+    gave           INTEGER NOT NULL CHECK (gave >= 0),     -- units credited so far
+    taken          INTEGER NOT NULL CHECK (taken BETWEEN 0 AND gave),
+    amount         INTEGER NOT NULL CHECK (amount >= 0),   -- as charged
+    currency       TEXT    NOT NULL,
+    offer          TEXT    NOT NULL,        -- the plan's or pack's key when it was sold
+    out_of_band    INTEGER NOT NULL CHECK (out_of_band IN (0, 1)), -- marked as paid; Stripe took no money
+    session        TEXT UNIQUE,
+    payment_intent TEXT UNIQUE,
+    charge         TEXT UNIQUE,
+    invoice        TEXT UNIQUE,
+    refund_stated  INTEGER NOT NULL CHECK (refund_stated >= 0),    -- the most that Stripe ever stated as refunded
+    reversals      INTEGER NOT NULL CHECK (reversals >= 0),        -- entries that reversed it, to and fro
+    paid_at        INTEGER NOT NULL
+) STRICT;
+
+-- Units of a payment that become due later: the months of a yearly plan.
+CREATE TABLE allotments (
+    reference  TEXT    NOT NULL REFERENCES payments (reference),
+    month      INTEGER NOT NULL CHECK (month > 0),
+    due_at     INTEGER NOT NULL,
+    units      INTEGER NOT NULL CHECK (units <> 0),
+    posted_at  INTEGER,
+    PRIMARY KEY (reference, month)
+) STRICT;
+CREATE INDEX allotments_due ON allotments (due_at, reference) WHERE posted_at IS NULL;
+
+-- Which invoice a payment intent paid: since 2025-03-31 neither says so itself.
+CREATE TABLE invoice_payments (
+    payment_intent TEXT NOT NULL PRIMARY KEY,
+    invoice        TEXT NOT NULL
+) STRICT;
+
+-- Refunds, each by its id. Its state only goes forward: 0 pending, 1 succeeded, 2 failed or cancelled.
+CREATE TABLE refunds (
+    id      TEXT    NOT NULL PRIMARY KEY,
+    payment TEXT    NOT NULL REFERENCES payments (reference),
+    amount  INTEGER NOT NULL CHECK (amount >= 0),
+    state   INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2)
+) STRICT;
+CREATE INDEX refunds_by_payment ON refunds (payment, id);
+
+-- Disputes, each by its id. state only goes forward: 0 an inquiry, 1 open, 2 closed. moves counts the movements of funds
+-- that Stripe has listed, and withheld is what they leave withheld: the longest list is the newest.
+CREATE TABLE disputes (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    payment    TEXT    NOT NULL REFERENCES payments (reference),
+    disputed   INTEGER NOT NULL CHECK (disputed >= 0),
+    withheld   INTEGER NOT NULL CHECK (withheld >= 0),
+    state      INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
+    moves      INTEGER NOT NULL CHECK (moves >= 0),
+    opened_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX disputes_by_payment ON disputes (payment, id);
+
+-- Subscriptions as Stripe last said they are. as_of is Stripe's time of that; where it cannot tell which of two came
+-- later, unsure_at is set and Stripe is asked. One that has ended stays ended.
+CREATE TABLE subscriptions (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    account       INTEGER NOT NULL REFERENCES accounts (account),
+    status        TEXT    NOT NULL,         -- Stripe's word
+    offer         TEXT    NOT NULL,         -- the plan's key; '-' when its price is not in the catalogue
+    period_end    INTEGER,
+    ends_at       INTEGER,                  -- set to end then
+    ended_at      INTEGER,
+    as_of         INTEGER NOT NULL,
+    unsure_at     INTEGER,
+    created_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX subscriptions_by_account ON subscriptions (account, created_at);
+CREATE INDEX subscriptions_unsure ON subscriptions (unsure_at, id) WHERE unsure_at IS NOT NULL;
+
+-- How far the comparison with Stripe has come.
+CREATE TABLE cursors (
+    name       TEXT    NOT NULL PRIMARY KEY,
+    position   INTEGER NOT NULL,        -- a time of Stripe's
+    moved_at   INTEGER NOT NULL
+) STRICT;
+
+-- A user's customers at Stripe: one at a time, another when the old one was deleted there. The request is stored before
+-- it is sent, so that a repetition has the same key and the same body.
+CREATE TABLE customers (
+    account      INTEGER NOT NULL REFERENCES users (account),
+    generation   INTEGER NOT NULL CHECK (generation > 0),
+    request_key  TEXT    NOT NULL UNIQUE,
+    request_body TEXT    NOT NULL,
+    stripe_id    TEXT UNIQUE,
+    requested_at INTEGER NOT NULL,
+    linked_at    INTEGER,
+    gone_at      INTEGER,                   -- Stripe says that it does not exist any more
+    PRIMARY KEY (account, generation)
+) STRICT;
+
+-- A press of a button: what was on sale at that moment. Written before Stripe is asked for the session; its id is the
+-- idempotency key of that request.
+CREATE TABLE orders (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    account      INTEGER NOT NULL REFERENCES users (account),
+    offer        TEXT    NOT NULL,
+    kind         TEXT    NOT NULL CHECK (kind IN ('pack', 'plan')),
+    units        INTEGER NOT NULL CHECK (units >= 0),
+    amount       INTEGER NOT NULL CHECK (amount >= 0),
+    currency     TEXT    NOT NULL,
+    price        TEXT    NOT NULL,
+    expires_in_days INTEGER,                -- the lot's expiry as it was on sale; absent: never
+    return_url   TEXT,
+    request_body TEXT    NOT NULL,
+    session      TEXT UNIQUE,
+    checkout_url TEXT,
+    subtotal     INTEGER,                   -- what Stripe says one of it costs
+    created_at   INTEGER NOT NULL,
+    opened_at    INTEGER,                   -- Stripe made the session
+    pending_at   INTEGER,                   -- bought by a slow method: the money is on its way
+    paid_at      INTEGER,
+    failed_at    INTEGER,                   -- a slow payment did not arrive
+    expired_at   INTEGER,                   -- the session ended without a payment
+    refused_at   INTEGER                    -- Stripe did not make the session
+) STRICT;
+CREATE INDEX orders_by_account ON orders (account, created_at);
+
+-- The inbox: every event of Stripe that was verified, once by its id, with what became of it. Seen and applied are one
+-- transaction, so an event in here as applied has done all that it means.
+CREATE TABLE events (
+    id              TEXT    NOT NULL PRIMARY KEY,
+    kind            TEXT    NOT NULL,
+    api_version     TEXT,
+    livemode        INTEGER NOT NULL CHECK (livemode IN (0, 1)),
+    object          TEXT,                   -- the id of what it is about
+    body            TEXT    NOT NULL,       -- as received
+    created_at      INTEGER NOT NULL,       -- Stripe's time, whole seconds
+    received_at     INTEGER NOT NULL,
+    status          TEXT    NOT NULL CHECK (status IN ('applied', 'ignored', 'waiting', 'unmatched', 'failed')),
+    detail          TEXT    NOT NULL,       -- what it did, or why it did nothing
+    waits_for       TEXT CHECK (waits_for IS NOT NULL OR status <> 'waiting'),
+    assigned_to     INTEGER REFERENCES accounts (account),   -- by the operator, who knows what Stripe does not say
+    assigned_offer  TEXT,
+    attempts        INTEGER NOT NULL CHECK (attempts > 0),
+    decided_at      INTEGER NOT NULL,
+    next_attempt_at INTEGER
+) STRICT;
+CREATE INDEX events_to_retry ON events (next_attempt_at, id) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX events_waiting ON events (waits_for, id) WHERE waits_for IS NOT NULL;
+CREATE INDEX events_by_arrival ON events (received_at, id);
+
+-- Service tokens. Only the hash is kept: 256 random bits need no slow hash.
+CREATE TABLE tokens (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    scopes       TEXT    NOT NULL,          -- words of read, spend, admin, separated by commas
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER,                   -- to the minute
+    revoked_at   INTEGER
+) STRICT;
+
+-- Sign-in links: one use, five minutes.
+CREATE TABLE login_links (
+    hash       BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    account    INTEGER NOT NULL REFERENCES users (account),
+    return_to  TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at    INTEGER
+) STRICT;
+CREATE INDEX login_links_by_end ON login_links (expires_at);
+
+-- Browsers that are signed in. The cookie's hash.
+CREATE TABLE sessions (
+    hash       BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    account    INTEGER NOT NULL REFERENCES users (account),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    ended_at   INTEGER
+) STRICT;
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
+-- engine: sqlite
+-- Rule 10 of the books: the database itself refuses to change or remove what is written. (Recursive triggers are
+-- compiled in, so that INSERT OR REPLACE does not walk past these.)
+CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries
+BEGIN SELECT RAISE(ABORT, 'ledger entries are never changed'); END;
+CREATE TRIGGER entries_are_not_removed BEFORE DELETE ON entries
+BEGIN SELECT RAISE(ABORT, 'ledger entries are never removed'); END;
+-- engine: end
