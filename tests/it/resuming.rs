@@ -139,6 +139,37 @@ fn a_comparison_that_broke_off_goes_on_and_skips_nothing() {
     assert!(!reconcile::reconcile(&app, None, true, |_, _| ()).unwrap().is_resumed);
 }
 
+/// `--since` a time after what an interrupted run has done: what lies between the two is not taken for done.
+#[test]
+fn a_run_for_later_times_claims_nothing_in_between() {
+    let recorder = Recorder::start();
+    let mut silence = Silence::begin(&recorder, None);
+    let app = silence.life.app.clone();
+    silence.buys("before", "topup_100");
+    silence.refuse("/v1/refunds");
+    assert!(!reconcile::reconcile(&app, None, true, |_, _| ()).unwrap().unasked.is_empty());
+    silence.pass(3 * HOUR);
+    let between = silence.now.seconds();
+    silence.buys("between", "topup_100");
+    silence.pass(3 * HOUR);
+    silence.buys("after", "topup_100");
+    silence.refuse("/v1/refunds");
+    let since = silence.now.plus_seconds(-HOUR);
+    assert!(!reconcile::reconcile(&app, Some(since), true, |_, _| ()).unwrap().unasked.is_empty());
+    assert_eq!(users::show(&app, "after").unwrap().balance.remaining, 100);
+
+    let before = recorder.asked().len();
+    assert!(reconcile::reconcile(&app, None, true, |_, _| ()).unwrap().is_clean());
+    for path in ["/v1/events", "/v1/checkout/sessions"] {
+        let covers = |asked: &Asked| {
+            bound(asked, "created[gte]").is_some_and(|from| from <= between)
+                && bound(asked, "created[lte]").is_none_or(|to| between <= to)
+        };
+        assert!(pages(&recorder, before, path).iter().any(covers), "{path}");
+    }
+    assert_eq!(users::show(&app, "between").unwrap().balance.remaining, 100);
+}
+
 const YEARLY: &str = r#"
 currency = "usd"
 [unit]

@@ -25,7 +25,7 @@ fn run(program: &Path, arguments: &[&str]) -> Result<String, String> {
 
 /// Where a library is kept from one test run to the next.
 fn folder(name: &str) -> Result<String, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.replace(['=', '@'], "-"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.replace("==", "-").replace('@', "-"));
     folder.into_os_string().into_string().map_err(|_| "the target directory's name is not UTF-8".to_owned())
 }
 

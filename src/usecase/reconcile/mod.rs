@@ -95,10 +95,12 @@ pub fn reconcile(
     let started = app.clock.now();
     let cursor = app.store.read(|tx| cursors::find(tx, CURSOR))?;
     let first = started.plus_seconds(-FIRST_DAYS * 86_400);
-    let from = since.unwrap_or_else(|| cursor.map_or(first, |(at, _)| at.plus_seconds(-OVERLAP_SECONDS)));
+    let usual = cursor.map_or(first, |(at, _)| at.plus_seconds(-OVERLAP_SECONDS));
+    let from = since.unwrap_or(usual);
     let mut report = Report::default();
     let newest = go_through(app, Part::Events, from, &mut report, &mut progress)?;
-    if let Some(newest) = newest {
+    // A run for later times only leaves what lies before them to the next.
+    if let Some(newest) = newest.filter(|_| from <= usual) {
         app.store.write(move |tx| cursors::advance(tx, CURSOR, newest, started))?;
     }
     let mut parts = vec![Part::Events];

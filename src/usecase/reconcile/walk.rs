@@ -111,9 +111,11 @@ impl Walk {
             Ok(cursors::find(tx, &top)?.zip(cursors::find(tx, &down)?))
         })?;
         let claim = claim.map(|((top, began), (down, _))| Claim { top, down, began });
-        let claim = claim.filter(|claim| claim.began <= began && began < claim.began.plus_seconds(CLAIM_SECONDS));
+        let is_young = |claim: &Claim| claim.began <= began && began < claim.began.plus_seconds(CLAIM_SECONDS);
+        // One that ends before this run's time begins would leave a gap if it were extended: it is replaced.
+        let claim = claim.filter(|claim| is_young(claim) && from <= claim.top);
         let (leg, asked_from) = match claim {
-            Some(claim) => (Leg::Above, from.max(claim.top.plus_seconds(-OVERLAP_SECONDS))),
+            Some(claim) => (Leg::Above, claim.top.plus_seconds(-OVERLAP_SECONDS)),
             None => (Leg::Below, from),
         };
         let sweep = Sweep { created_from: Some(asked_from), ..Sweep::default() };
