@@ -27,8 +27,8 @@ impl fmt::Display for CatalogFault {
     }
 }
 
-/// Reads a catalogue. What the file leaves out of `[unit]`, `currency` and `low_balance` is as in the built-in catalogue; its plans
-/// and packs are all there are. A fault in the TOML itself is reported alone, faults in what it says all at once.
+/// Reads a catalogue. What the file leaves out of `[unit]`, `currency` and `low_balance` is as in the built-in catalogue;
+/// its plans and packs are all there are. A fault in the TOML itself is reported alone, faults in what it says all at once.
 pub fn parse(text: &str) -> Result<Catalog, Vec<CatalogFault>> {
     let rows: CatalogRows = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));

@@ -100,6 +100,18 @@ pub struct Delivery {
     pub parked_at: Option<Timestamp>,
 }
 
+impl Delivery {
+    /// Where it stands, in a word: `delivered`, `parked`, `due` when it has a time, `waiting` behind an earlier one.
+    pub fn status(&self) -> &'static str {
+        match self {
+            Delivery { delivered_at: Some(_), .. } => "delivered",
+            Delivery { parked_at: Some(_), .. } => "parked",
+            Delivery { next_attempt_at: Some(_), .. } => "due",
+            _ => "waiting",
+        }
+    }
+}
+
 /// Writes a message and a delivery to each of these endpoints.
 pub fn write(tx: &mut dyn Tx, message: &Message<'_>, hooks: &[String]) -> Result<()> {
     const NEXT: &str = "SELECT COALESCE(MAX(number), 0) + 1 FROM messages";

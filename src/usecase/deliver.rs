@@ -22,6 +22,8 @@ const BATCH: i64 = 16;
 const ROWS: i64 = 500;
 /// Transactions of a clean-up.
 const CLEAN_UPS: usize = 20;
+/// The most characters of an error that are kept; the table takes a few more.
+const ERROR_LIMIT: usize = 200;
 const DAY_SECONDS: i64 = 86_400;
 /// How long a delivery that arrived is kept, and one that was given up.
 const KEPT_DAYS: i64 = 30;
@@ -97,7 +99,7 @@ pub fn record(app: &App, outgoing: &Outgoing, answer: &Answer) -> Result<Fate> {
     let attempt = Attempt {
         at: now,
         status: answer.status.map(i64::from),
-        error: (!answer.is_delivered()).then(|| answer.said.clone()),
+        error: (!answer.is_delivered()).then(|| answer.said.chars().take(ERROR_LIMIT).collect()),
         fate,
     };
     let gone = answer.is_gone();

@@ -21,6 +21,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long one endpoint is served before what is due is looked up again.
 const TURN: Duration = Duration::from_secs(20);
 
+/// How long an endpoint is left alone when what came of a delivery cannot be kept: a full disk, a held database.
+const FAULT_PAUSE: Duration = Duration::from_secs(10);
+
 /// The thread, and through it those of the endpoints.
 pub struct Hooks {
     stop: SyncSender<()>,
@@ -102,7 +105,12 @@ fn serve(app: &Weak<App>, sender: &Sender, hook: &str, is_stopping: &AtomicBool)
             }
             let answer = outgoing.send(sender, clock.now());
             let Some(till) = app.upgrade() else { return Ok(()) };
-            deliver::record(&till, &outgoing, &answer)?;
+            if let Err(error) = deliver::record(&till, &outgoing, &answer) {
+                // What cannot be marked would be sent again and again.
+                drop(till);
+                std::thread::sleep(FAULT_PAUSE);
+                return Err(error);
+            }
             // Whoever does not answer at all is not asked for the next user's sake at once.
             if answer.status.is_none() {
                 return Ok(());
