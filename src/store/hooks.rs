@@ -93,8 +93,8 @@ pub fn roll(tx: &mut dyn Tx, id: &str, secret: &Secret, older_until: Timestamp) 
 
 /// Removes up to `limit` deliveries to an endpoint, and the endpoint once there are none. Answers whether it is gone.
 pub fn remove(tx: &mut dyn Tx, id: &str, limit: i64) -> Result<bool> {
-    const DELIVERIES: &str = "DELETE FROM deliveries WHERE (hook, message) IN
-        (SELECT hook, message FROM deliveries WHERE hook = $1 ORDER BY message LIMIT $2)";
+    const DELIVERIES: &str = "DELETE FROM deliveries WHERE (message, hook) IN
+        (SELECT message, hook FROM deliveries WHERE hook = $1 ORDER BY message LIMIT $2)";
     const HOOK: &str = "DELETE FROM hooks WHERE id = $1";
     let removed = tx.execute(DELIVERIES, &[id.into(), limit.into()])?;
     if i64::try_from(removed).unwrap_or(i64::MAX) >= limit {

@@ -132,15 +132,15 @@ pub fn write(tx: &mut dyn Tx, message: &Message<'_>, hooks: &[String]) -> Result
 
 /// Puts the open deliveries to an endpoint about an account in line: the first is tried, the others wait for it.
 fn line_up(tx: &mut dyn Tx, hook: &str, account: i64, now: Timestamp) -> Result<()> {
-    const FIRST: &str = "SELECT MIN(message) FROM deliveries
-        WHERE hook = $1 AND account = $2 AND delivered_at IS NULL AND parked_at IS NULL";
+    const FIRST: &str = "SELECT message FROM deliveries
+        WHERE hook = $1 AND account = $2 AND delivered_at IS NULL AND parked_at IS NULL ORDER BY message LIMIT 1";
     const WAIT: &str = "UPDATE deliveries SET next_attempt_at = NULL
-        WHERE hook = $1 AND account = $2 AND message > $3 AND next_attempt_at IS NOT NULL
-        AND delivered_at IS NULL AND parked_at IS NULL";
+        WHERE hook = $1 AND account = $2 AND message > $3 AND delivered_at IS NULL AND parked_at IS NULL
+        AND next_attempt_at IS NOT NULL";
     const TRY: &str = "UPDATE deliveries SET next_attempt_at = $3
         WHERE hook = $1 AND message = $2 AND next_attempt_at IS NULL";
     let first = tx.query_one(FIRST, &[hook.into(), account.into()])?;
-    let Some(first) = first.map_or(Ok(None), |row| row.int_or_null(0))? else { return Ok(()) };
+    let Some(first) = first.map(|row| row.int(0)).transpose()? else { return Ok(()) };
     tx.execute(WAIT, &[hook.into(), account.into(), first.into()])?;
     tx.execute(TRY, &[hook.into(), first.into(), now.into()])?;
     Ok(())
@@ -218,11 +218,11 @@ pub fn list(tx: &mut dyn Tx, parked: bool, limit: i64) -> Result<Vec<Delivery>> 
     const ALL: &str = "SELECT d.hook, m.id, m.kind, u.id, d.attempts, d.next_attempt_at, d.last_attempt_at,
         d.last_status, d.last_error, m.created_at, d.delivered_at, d.parked_at
         FROM deliveries d JOIN messages m ON m.number = d.message JOIN users u ON u.account = d.account
-        ORDER BY d.message DESC, d.hook LIMIT $1";
+        ORDER BY d.message DESC, d.hook DESC LIMIT $1";
     const PARKED: &str = "SELECT d.hook, m.id, m.kind, u.id, d.attempts, d.next_attempt_at, d.last_attempt_at,
         d.last_status, d.last_error, m.created_at, d.delivered_at, d.parked_at
         FROM deliveries d JOIN messages m ON m.number = d.message JOIN users u ON u.account = d.account
-        WHERE d.parked_at IS NOT NULL ORDER BY d.parked_at DESC, d.hook, d.message LIMIT $1";
+        WHERE d.parked_at IS NOT NULL ORDER BY d.parked_at DESC, d.message DESC, d.hook DESC LIMIT $1";
     let rows = if parked { tx.query(PARKED, &[limit.into()])? } else { tx.query(ALL, &[limit.into()])? };
     Ok(rows.iter().map(delivery).collect::<std::result::Result<_, Fault>>()?)
 }
@@ -230,7 +230,7 @@ pub fn list(tx: &mut dyn Tx, parked: bool, limit: i64) -> Result<Vec<Delivery>> 
 /// Up to `limit` parked deliveries, the earliest parked first: endpoint, message and account of each.
 pub fn parked(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(String, i64, i64)>> {
     const PARKED: &str = "SELECT hook, message, account FROM deliveries WHERE parked_at IS NOT NULL
-        ORDER BY parked_at, hook, message LIMIT $1";
+        ORDER BY parked_at, message, hook LIMIT $1";
     places(&tx.query(PARKED, &[limit.into()])?)
 }
 
@@ -260,10 +260,10 @@ pub fn reopen(
 /// Removes up to `limit` deliveries of each kind that arrived before `delivered` or were parked before `parked`, and
 /// messages that nothing waits for any more. Answers how many rows.
 pub fn remove_old(tx: &mut dyn Tx, delivered: Timestamp, parked: Timestamp, limit: i64) -> Result<usize> {
-    const DELIVERED: &str = "DELETE FROM deliveries WHERE (hook, message) IN (SELECT hook, message FROM deliveries
-        WHERE delivered_at IS NOT NULL AND delivered_at < $1 ORDER BY delivered_at, hook, message LIMIT $2)";
-    const PARKED: &str = "DELETE FROM deliveries WHERE (hook, message) IN (SELECT hook, message FROM deliveries
-        WHERE parked_at IS NOT NULL AND parked_at < $1 ORDER BY parked_at, hook, message LIMIT $2)";
+    const DELIVERED: &str = "DELETE FROM deliveries WHERE (message, hook) IN (SELECT message, hook FROM deliveries
+        WHERE delivered_at IS NOT NULL AND delivered_at < $1 ORDER BY delivered_at, message, hook LIMIT $2)";
+    const PARKED: &str = "DELETE FROM deliveries WHERE (message, hook) IN (SELECT message, hook FROM deliveries
+        WHERE parked_at IS NOT NULL AND parked_at < $1 ORDER BY parked_at, message, hook LIMIT $2)";
     const MESSAGES: &str = "DELETE FROM messages WHERE number IN (SELECT m.number FROM messages m
         WHERE m.created_at < $1 AND m.told_at IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.message = m.number) ORDER BY m.number LIMIT $2)";

@@ -64,9 +64,13 @@ pub fn tell_low_balances(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let bodies = app.store.write(move |tx| outbox::claim_untold(tx, now, ROWS))?;
     for stored in &bodies {
-        let low = body::read_low_balance(stored)?;
-        let (user_id, remaining, threshold) = (low.user_id, low.remaining, low.threshold);
-        tracing::warn!(event = "low_balance", user_id, remaining, threshold);
+        match body::read_low_balance(stored) {
+            Ok(low) => {
+                let (user_id, remaining, threshold) = (low.user_id, low.remaining, low.threshold);
+                tracing::warn!(event = "low_balance", user_id, remaining, threshold);
+            }
+            Err(fault) => tracing::error!(event = "fault", %fault),
+        }
     }
     Ok(bodies.len())
 }

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long one endpoint is served before what is due is looked up again.
 const TURN: Duration = Duration::from_secs(20);
 
-/// How long an endpoint is left alone when what came of a delivery cannot be kept: a full disk, a held database.
+/// The same after a failure of ours. How long an endpoint is left alone when what came of a delivery cannot be kept.
 const FAULT_PAUSE: Duration = Duration::from_secs(10);
 
 /// The thread, and through it those of the endpoints.
@@ -41,9 +41,12 @@ impl Hooks {
             .name("till-hooks".to_owned())
             .spawn(move || {
                 let mut turns = Turns { sender: hook::sender(&app), is_stopping: shared, running: HashMap::new() };
-                while stopping.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                    report("tell_low_balances", deliver::tell_low_balances(&app).map(|_| 0));
-                    report("deliver", turns.begin(&app).map(|()| 0));
+                let mut pause = PAUSE;
+                while stopping.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                    let done = deliver::tell_low_balances(&app).and_then(|_| turns.begin(&app));
+                    // A database that is full or held is not asked, and the log not told, twice a second.
+                    pause = if done.is_ok() { PAUSE } else { FAULT_PAUSE };
+                    report("deliver", done.map(|()| 0));
                 }
             })
             .map_err(|cause| Fault::new("cannot start the thread that delivers", cause))?;

@@ -13,7 +13,7 @@ const LOOPBACK: (&str, &str) = ("SPRITE_HOOK_PRIVATE_NETWORKS", "127.0.0.0/8,::1
 
 /// A shop with one user whose program is told of everything; the hook's id and secret.
 fn shop(receiver: &Receiver) -> (Shop, String, String) {
-    let shop = Shop::open_with(&[LOOPBACK]);
+    let shop = Shop::open_with(&[LOOPBACK, ("SPRITE_LOG", "trace")]);
     shop.user("alice");
     let made = shop.till_prints(&["hook", "add", &receiver.url(), "--json"]);
     let made: Value = serde_json::from_str(&made).unwrap();
@@ -28,6 +28,13 @@ fn spend(shop: &Shop, key: &str, units: i64) {
 /// What messages of this kind say.
 fn told(got: &[Got], kind: &str) -> Vec<Value> {
     got.iter().map(Got::json).filter(|json| json["type"] == kind).map(|mut json| json["data"].take()).collect()
+}
+
+/// The id of alice's entry with this reason.
+fn entry_of(shop: &Shop, reason: &Value) -> Value {
+    let entries = shop.api.get("/v1/users/alice/ledger?limit=100").must(200).json();
+    let rows = entries["data"].as_array().unwrap();
+    rows.iter().find(|row| row["reason"] == *reason).map(|row| row["id"].clone()).unwrap()
 }
 
 /// The lines of the log that say that a balance is low.
@@ -64,11 +71,7 @@ fn what_comes_in_goes_back_and_runs_low_is_told_once_and_signed() {
     let got = receiver.wait_for(4);
     let words: Vec<String> = got.iter().map(|got| got.what().0).collect();
     assert_eq!(words, ["user.topped_up", "user.low_balance", "user.low_balance", "user.reversed"]);
-    let entries = shop.api.get("/v1/users/alice/ledger?limit=100").must(200).json();
-    let entry_of = |reason: &Value| {
-        let rows = entries["data"].as_array().unwrap();
-        rows.iter().find(|row| row["reason"] == *reason).map(|row| row["id"].clone()).unwrap()
-    };
+    let entry_of = |reason: &Value| entry_of(&shop, reason);
     let topped_up = &told(&got, "user.topped_up")[0];
     assert_eq!(
         *topped_up,
@@ -106,7 +109,11 @@ fn what_comes_in_goes_back_and_runs_low_is_told_once_and_signed() {
         (listed.len(), &listed[0]["type"], &listed[0]["last_status"]),
         (4, &json!("user.reversed"), &json!(204))
     );
-    assert!(shop.till.log().matches("whsec_").count() == 0, "no secret is logged");
+    let log = shop.till.log();
+    assert!(
+        log.contains("hook_delivered") && !log.contains(secret.strip_prefix("whsec_").unwrap()),
+        "a secret is logged"
+    );
     let metrics = shop.visitor().get("/metrics").must(200).body;
     assert!(metrics.contains("till_hook_deliveries_total{status=\"delivered\"} 4"), "{metrics}");
     shop.verify_books();
@@ -173,6 +180,46 @@ fn nothing_goes_where_it_may_not() {
     assert!(failed.contains("no public address") && failed.contains("SPRITE_HOOK_PRIVATE_NETWORKS"), "{failed}");
     assert_eq!(shop.till(&["hook", "test", &hook]).status.code(), Some(1));
     assert_eq!(receiver.got().len(), 1);
+}
+
+#[test]
+fn the_operator_manages_endpoints_on_the_command_line() {
+    let receiver = Receiver::start();
+    let (shop, id, secret) = shop(&receiver);
+    let shown: Value = serde_json::from_str(&shop.till_prints(&["hook", "show", &id, "--json"])).unwrap();
+    assert_eq!(
+        (&shown["url"], &shown["events"], &shown["secret"]),
+        (&json!(receiver.url()), &json!(["*"]), &Value::Null)
+    );
+    let rolled: Value = serde_json::from_str(&shop.till_prints(&["hook", "roll", &id, "--json"])).unwrap();
+    let tested: Value = serde_json::from_str(&shop.till_prints(&["hook", "test", &id, "--json"])).unwrap();
+    assert_eq!((&tested["delivered"], &tested["status"]), (&json!(true), &json!(204)));
+    let got = receiver.got().pop().unwrap();
+    assert!(got.is_signed_by(&secret) && got.is_signed_by(rolled["secret"].as_str().unwrap()));
+    receiver.answer(|_| Some((500, "")));
+    let url = receiver.url();
+    let rows: [(&[&str], i32, &str); 15] = [
+        (&["hook", "test", &id], 1, "not delivered, status 500"),
+        (&["hook", "disable", &id], 0, "is off"),
+        (&["hook", "list"], 0, "off since"),
+        (&["hook", "enable", &id], 0, "is on"),
+        (&["hook", "list"], 0, "on "),
+        (&["hook", "show", &id], 0, &url),
+        (&["hook", "show", "hook_1"], 1, "There is no hook \"hook_1\""),
+        (&["hook", "roll", "hook_1"], 1, "There is no hook"),
+        (&["hook", "add", &url, "--events", "user.sneezed"], 2, "user.topped_up, user.allotted, user.low_balance"),
+        (&["hook", "add", "gopher://a"], 2, "https://app.example.com/till"),
+        (&["hook", "retry"], 2, "<MESSAGE>"),
+        (&["hook", "retry", "msg_1"], 1, "There is no message"),
+        (&["hook", "retry", "--parked"], 0, "0 to be sent again"),
+        (&["hook", "remove", &id], 0, "is removed"),
+        (&["hook", "remove", &id], 1, "There is no hook"),
+    ];
+    for (line, code, says) in rows {
+        let output = shop.till(line);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.code() == Some(code) && said.contains(says), "{line:?}: {said}");
+    }
 }
 
 #[test]

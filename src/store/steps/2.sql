@@ -92,8 +92,8 @@ CREATE TABLE messages (
 CREATE INDEX messages_untold ON messages (number) WHERE told_at IS NULL;
 
 CREATE TABLE deliveries (
-    hook            TEXT    NOT NULL REFERENCES hooks (id),
     message         INTEGER NOT NULL REFERENCES messages (number),
+    hook            TEXT    NOT NULL REFERENCES hooks (id),
     account         INTEGER NOT NULL,
     attempts        INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     next_attempt_at INTEGER,
@@ -103,12 +103,11 @@ CREATE TABLE deliveries (
     last_error      TEXT CHECK (length(last_error) <= 300),
     delivered_at    INTEGER,
     parked_at       INTEGER,
-    PRIMARY KEY (hook, message),
+    PRIMARY KEY (message, hook),
     CHECK (delivered_at IS NULL OR parked_at IS NULL),
     CHECK (next_attempt_at IS NULL OR (delivered_at IS NULL AND parked_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_due ON deliveries (hook, next_attempt_at, message) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_open ON deliveries (hook, account, message) WHERE delivered_at IS NULL AND parked_at IS NULL;
-CREATE INDEX deliveries_by_message ON deliveries (message, hook);
-CREATE INDEX deliveries_delivered ON deliveries (delivered_at, hook, message) WHERE delivered_at IS NOT NULL;
-CREATE INDEX deliveries_parked ON deliveries (parked_at, hook, message) WHERE parked_at IS NOT NULL;
+CREATE INDEX deliveries_delivered ON deliveries (delivered_at, message, hook) WHERE delivered_at IS NOT NULL;
+CREATE INDEX deliveries_parked ON deliveries (parked_at, message, hook) WHERE parked_at IS NOT NULL;
