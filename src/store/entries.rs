@@ -12,12 +12,14 @@ pub struct Found {
     pub account: Account,
     /// When something is due.
     pub next_due: Option<Timestamp>,
+    /// Units below which the balance is low, where the user has a threshold of their own.
+    pub low_balance: Option<i64>,
 }
 
 /// An account with its open lots, and those that `payment` bought, open or not.
 pub fn load(tx: &mut dyn Tx, number: i64, payment: Option<&str>) -> Result<Found> {
-    const ACCOUNT: &str = "SELECT account, remaining, held, credited, entries, head, next_due FROM accounts
-        WHERE account = $1";
+    const ACCOUNT: &str = "SELECT account, remaining, held, credited, entries, head, next_due, low_balance
+        FROM accounts WHERE account = $1";
     let row = tx.query_one(ACCOUNT, &[number.into()])?;
     let row = row.ok_or_else(|| Fault::bare(format!("account {number} is missing")))?;
     match payment {
@@ -28,7 +30,8 @@ pub fn load(tx: &mut dyn Tx, number: i64, payment: Option<&str>) -> Result<Found
 
 /// A user's account with its open lots; `None` when there is no such user.
 pub fn load_of_user(tx: &mut dyn Tx, id: &str) -> Result<Option<Found>> {
-    const ACCOUNT: &str = "SELECT a.account, a.remaining, a.held, a.credited, a.entries, a.head, a.next_due
+    const ACCOUNT: &str = "SELECT a.account, a.remaining, a.held, a.credited, a.entries, a.head, a.next_due,
+        a.low_balance
         FROM users u JOIN accounts a ON a.account = u.account WHERE u.id = $1";
     let row = tx.query_one(ACCOUNT, &[id.into()])?;
     row.map(|row| with_open_lots(tx, &row)).transpose()
@@ -58,7 +61,7 @@ fn found(row: &Row, lots: &[Row]) -> Result<Found> {
         head: row.hash(5)?,
         lots: lots.iter().map(lot).collect::<std::result::Result<_, Fault>>()?,
     };
-    Ok(Found { account, next_due: row.time_or_null(6)? })
+    Ok(Found { account, next_due: row.time_or_null(6)?, low_balance: row.int_or_null(7)? })
 }
 
 /// Stores a posting: the entry, the account, the lots that changed. `false` when the account has an entry with this

@@ -69,7 +69,7 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
         }
         seq = end;
     }
-    let Found { account: stored, next_due } = entries::load(tx, account, None)?;
+    let Found { account: stored, next_due, .. } = entries::load(tx, account, None)?;
     let mut broken = |what: String| breaks.push(Break { account, seq: 0, what });
     let walked = (chain.entries, chain.remaining, chain.credited, chain.head);
     if walked != (stored.entries, stored.remaining, stored.credited, stored.head) {

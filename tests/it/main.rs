@@ -22,6 +22,7 @@ mod cli;
 mod faults;
 mod harness;
 mod holds;
+mod hooks;
 mod inbox;
 mod lives;
 mod losses;

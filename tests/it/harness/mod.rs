@@ -1,5 +1,5 @@
 //! What the stories stand on: the real binary (`process`), the Stripe stand-in beside it (`shop`), a browser without a
-//! screen and one with a real engine (`client`, `chromium`), Stripe's signature (`webhook`), and waiting for a condition instead of for a while (`wait`).
+//! screen and one with a real engine (`client`, `chromium`), Stripe's signature (`webhook`), somebody who takes outgoing webhooks (`receiver`), and waiting for a condition instead of for a while (`wait`).
 //! Nothing here reads the database or calls into the appliance; the stand-in is the only part that runs in this process.
 
 pub mod chromium;
@@ -7,6 +7,7 @@ pub mod client;
 pub mod folder;
 pub mod left_out;
 pub mod process;
+pub mod receiver;
 pub mod recorder;
 pub mod shop;
 pub mod wait;
@@ -17,6 +18,7 @@ pub use client::{Answer, Client};
 pub use folder::Folder;
 pub use left_out::left_out;
 pub use process::Till;
+pub use receiver::Receiver;
 pub use recorder::Recorder;
 pub use shop::Shop;
 pub use wait::eventually;
