@@ -22,8 +22,8 @@ pub use calls::{EventFilter, ListedEvent, Sweep};
 pub use client::{Stripe, StripeOptions};
 pub use failure::{StripeError, StripeErrorKind};
 pub use objects::{
-    Charge, CheckoutSession, Customer, Dispute, Event, FundsMove, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
-    PaymentIntent, Price, Refund, Subscription, SubscriptionItem, Unreadable,
+    Charge, CheckoutSession, CreditNote, Customer, Dispute, Event, FundsMove, Invoice, InvoiceLine, InvoicePayment,
+    LineItem, List, PaymentIntent, Price, Refund, Subscription, SubscriptionItem, Unreadable,
 };
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};
 pub use signature::{SignatureFault, Verified};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::Stripe;
 use super::failure::StripeError;
-use super::objects::{CheckoutSession, Event, Invoice, List, Unreadable};
+use super::objects::{CheckoutSession, CreditNote, Event, Invoice, List, Unreadable};
 use super::{API_VERSION, Sweep};
 use crate::clock::{Deadline, Timestamp};
 
@@ -20,11 +20,13 @@ pub enum Swept {
     Refunds,
     /// Disputes.
     Disputes,
+    /// Credit notes.
+    CreditNotes,
 }
 
 impl Swept {
     /// In the order in which they are best looked through: what was paid before what was reversed.
-    pub const ALL: [Swept; 4] = [Swept::Sessions, Swept::Invoices, Swept::Refunds, Swept::Disputes];
+    pub const ALL: [Swept; 5] = [Swept::Sessions, Swept::Invoices, Swept::Refunds, Swept::Disputes, Swept::CreditNotes];
 
     fn path(self) -> &'static str {
         match self {
@@ -32,6 +34,7 @@ impl Swept {
             Swept::Invoices => "/v1/invoices",
             Swept::Refunds => "/v1/refunds",
             Swept::Disputes => "/v1/disputes",
+            Swept::CreditNotes => "/v1/credit_notes",
         }
     }
 
@@ -41,6 +44,7 @@ impl Swept {
             Swept::Invoices => "invoice.paid",
             Swept::Refunds => "refund.updated",
             Swept::Disputes => "charge.dispute.updated",
+            Swept::CreditNotes => "credit_note.updated",
         }
     }
 }
@@ -75,6 +79,7 @@ impl StripeObject {
                 let invoice = Invoice::read(value)?;
                 (invoice.is_paid(), amount(invoice.amount_paid, &invoice.currency).filter(|_| invoice.is_paid()))
             }
+            Swept::CreditNotes => (CreditNote::read(value)?.returned != Some(0), None),
             Swept::Refunds | Swept::Disputes => (true, None),
         };
         let created = value.get("created").and_then(Value::as_i64).unwrap_or(0);

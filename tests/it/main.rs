@@ -19,6 +19,7 @@ mod books;
 mod browser;
 mod checkout;
 mod cli;
+mod credit_notes;
 mod faults;
 mod harness;
 mod holds;

@@ -1,4 +1,4 @@
--- From version 1 to 2: holds, and what is due by itself. The check on entries changed, which takes a new table
+-- From version 1 to 2: holds, credit notes, and what is due by itself. The check on entries changed, which takes a new table
 -- ("SQL Features That SQLite Does Not Implement": ALTER TABLE cannot change a constraint); rows are copied as they are.
 ALTER TABLE accounts RENAME COLUMN next_expiry TO next_due;
 ALTER TABLE accounts ADD COLUMN holds INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0);
@@ -66,3 +66,12 @@ CREATE TABLE hold_lots (
     FOREIGN KEY (account, number) REFERENCES holds (account, number),
     FOREIGN KEY (account, lot) REFERENCES lots (account, seq)
 ) STRICT, WITHOUT ROWID;
+
+ALTER TABLE payments ADD COLUMN cost INTEGER CHECK (cost >= 0);
+CREATE TABLE credit_notes (
+    id       TEXT    NOT NULL PRIMARY KEY,
+    payment  TEXT    NOT NULL REFERENCES payments (reference),
+    returned INTEGER NOT NULL CHECK (returned >= 0),
+    void     INTEGER NOT NULL CHECK (void IN (0, 1))
+) STRICT;
+CREATE INDEX credit_notes_by_payment ON credit_notes (payment, id);
