@@ -118,7 +118,13 @@ impl SubscriptionView {
             "active" => "Renews on",
             _ => "Paid period ends on",
         };
-        SubscriptionView { status: words, trouble: Trouble::of(status), next, period_end: period_end.map(Moment::of), can_manage }
+        SubscriptionView {
+            status: words,
+            trouble: Trouble::of(status),
+            next,
+            period_end: period_end.map(Moment::of),
+            can_manage,
+        }
     }
 }
 
