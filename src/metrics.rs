@@ -31,7 +31,7 @@ pub struct KindLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
     /// `GET`.
-    pub method: String,
+    pub method: &'static str,
     /// The route's pattern, never the path: paths hold ids.
     pub route: String,
     /// The status.

@@ -13,6 +13,7 @@ mod output;
 mod reconcile;
 mod running;
 mod sandbox;
+mod screen;
 mod serve;
 mod settings;
 mod shapes;

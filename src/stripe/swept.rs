@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::Stripe;
 use super::failure::StripeError;
-use super::objects::{CheckoutSession, CreditNote, Event, Invoice, List, Unreadable};
+use super::objects::{CheckoutSession, CreditNote, Event, Invoice, List, Subscription, Unreadable};
 use super::{API_VERSION, Sweep};
 use crate::clock::{Deadline, Timestamp};
 
@@ -22,11 +22,32 @@ pub enum Swept {
     Disputes,
     /// Credit notes.
     CreditNotes,
+    /// Subscriptions of every status.
+    Subscriptions,
 }
 
 impl Swept {
     /// In the order in which they are best looked through: what was paid before what was reversed.
-    pub const ALL: [Swept; 5] = [Swept::Sessions, Swept::Invoices, Swept::Refunds, Swept::Disputes, Swept::CreditNotes];
+    pub const ALL: [Swept; 6] = [
+        Swept::Sessions,
+        Swept::Invoices,
+        Swept::Refunds,
+        Swept::Disputes,
+        Swept::CreditNotes,
+        Swept::Subscriptions,
+    ];
+
+    /// What they are, in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Swept::Sessions => "checkouts",
+            Swept::Invoices => "invoices",
+            Swept::Refunds => "refunds",
+            Swept::Disputes => "disputes",
+            Swept::CreditNotes => "credit notes",
+            Swept::Subscriptions => "subscriptions",
+        }
+    }
 
     fn path(self) -> &'static str {
         match self {
@@ -35,6 +56,15 @@ impl Swept {
             Swept::Refunds => "/v1/refunds",
             Swept::Disputes => "/v1/disputes",
             Swept::CreditNotes => "/v1/credit_notes",
+            Swept::Subscriptions => "/v1/subscriptions",
+        }
+    }
+
+    /// Without it, Stripe leaves out the subscriptions that have ended.
+    fn query(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Swept::Subscriptions => &[("status", "all")],
+            _ => &[],
         }
     }
 
@@ -45,6 +75,7 @@ impl Swept {
             Swept::Refunds => "refund.updated",
             Swept::Disputes => "charge.dispute.updated",
             Swept::CreditNotes => "credit_note.updated",
+            Swept::Subscriptions => "customer.subscription.updated",
         }
     }
 }
@@ -62,6 +93,8 @@ pub struct StripeObject {
     pub is_settled: bool,
     /// Minor units that were paid by it, and their currency.
     pub paid: Option<(i64, String)>,
+    /// What it says, if it is a subscription: whether that means something, only the books can tell.
+    pub subscription: Option<Subscription>,
     value: Value,
 }
 
@@ -81,24 +114,30 @@ impl StripeObject {
             }
             Swept::CreditNotes => (CreditNote::read(value)?.returned != Some(0), None),
             Swept::Refunds | Swept::Disputes => (true, None),
+            Swept::Subscriptions => (false, None),
         };
+        let subscription = (swept == Swept::Subscriptions).then(|| Subscription::read(value)).transpose()?;
         let created = value.get("created").and_then(Value::as_i64).unwrap_or(0);
         let created = Timestamp::from_seconds(created);
-        Ok(StripeObject { swept, id: text("id"), created, is_settled, paid, value: value.clone() })
+        Ok(StripeObject { swept, id: text("id"), created, is_settled, paid, subscription, value: value.clone() })
     }
 
-    /// The event that Stripe might have sent, and its body. Its id is made of the object's id and state, so that the same
-    /// state is one event however often it is found.
-    pub fn as_event(&self, now: Timestamp) -> (Event, String) {
+    /// The event that Stripe might have sent, of this time, and its body. Its id is made of the object's id and state, so
+    /// that the same state is one event however often it is found; a subscription, which can come back to a state that it
+    /// had before, is another event each time.
+    pub fn as_event(&self, created: Timestamp, now: Timestamp) -> (Event, String) {
         let status = self.value.get("status").and_then(Value::as_str).unwrap_or("-");
         let moves = self.value.get("balance_transactions").and_then(Value::as_array).map_or(0, Vec::len);
         let livemode = self.value.get("livemode").and_then(Value::as_bool);
-        let id = format!("sweep_{}_{status}_{moves}", self.id);
+        let id = match self.swept {
+            Swept::Subscriptions => format!("sweep_{}_{status}_{}", self.id, now.millis()),
+            _ => format!("sweep_{}_{status}_{moves}", self.id),
+        };
         let body = json!({
             "id": id,
             "object": "event",
             "type": self.swept.kind(),
-            "created": now.seconds(),
+            "created": created.seconds(),
             "livemode": livemode,
             "api_version": API_VERSION,
             "data": { "object": self.value },
@@ -106,7 +145,7 @@ impl StripeObject {
         let event = Event {
             id,
             kind: self.swept.kind().to_owned(),
-            created: now,
+            created,
             livemode,
             api_version: Some(API_VERSION.to_owned()),
             account: None,
@@ -125,6 +164,6 @@ impl Stripe {
         sweep: &Sweep,
         deadline: Deadline,
     ) -> Result<List<StripeObject>, StripeError> {
-        self.page(swept.path(), &[], sweep, |value| StripeObject::read(swept, value), deadline)
+        self.page(swept.path(), swept.query(), sweep, |value| StripeObject::read(swept, value), deadline)
     }
 }

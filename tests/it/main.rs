@@ -38,6 +38,7 @@ mod purchase;
 mod purchases;
 mod reconcile;
 mod requests;
+mod resuming;
 mod reversals;
 mod rim;
 mod sandbox;
