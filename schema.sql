@@ -135,7 +135,8 @@ CREATE TABLE payments (
     invoice        TEXT UNIQUE,
     refund_stated  INTEGER NOT NULL CHECK (refund_stated >= 0),    -- the most that Stripe ever stated as refunded
     reversals      INTEGER NOT NULL CHECK (reversals >= 0),        -- entries that reversed it, to and fro
-    paid_at        INTEGER NOT NULL
+    paid_at        INTEGER NOT NULL,
+    cost           INTEGER CHECK (cost >= 0) -- of an invoice, where a credit balance paid a part: amount is what was charged
 ) STRICT;
 
 -- Units of a payment that become due later: the months of a yearly plan.
@@ -163,6 +164,16 @@ CREATE TABLE refunds (
     state   INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2)
 ) STRICT;
 CREATE INDEX refunds_by_payment ON refunds (payment, id);
+
+-- What credit notes give back of an invoice that was paid, each by its id, as far as no refund tells of it: to the
+-- customer's credit balance, or outside Stripe. Once void, it stays so.
+CREATE TABLE credit_notes (
+    id       TEXT    NOT NULL PRIMARY KEY,
+    payment  TEXT    NOT NULL REFERENCES payments (reference),
+    returned INTEGER NOT NULL CHECK (returned >= 0),
+    void     INTEGER NOT NULL CHECK (void IN (0, 1))
+) STRICT;
+CREATE INDEX credit_notes_by_payment ON credit_notes (payment, id);
 
 -- Disputes, each by its id. state only goes forward: 0 an inquiry, 1 open, 2 closed. moves counts the movements of funds
 -- that Stripe has listed, and withheld is what they leave withheld: the longest list is the newest.

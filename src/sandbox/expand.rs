@@ -87,6 +87,8 @@ fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
         "subscription" => return state.subscriptions.get(id).map(|row| row.object.clone()),
         "invoice" | "latest_invoice" => return state.invoices.get(id).map(|row| row.object.clone()),
         "dispute" => &state.disputes,
+        "refund" => &state.refunds,
+        "customer_balance_transaction" => &state.balance_transactions,
         "discounts" => &state.discounts,
         "test_clock" => &state.test_clocks,
         _ => return None,

@@ -81,6 +81,7 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/control", get(control::show))
         .route("/control/state", get(control::state))
         .route("/control/events/{event}/resend", post(control::resend))
+        .route("/control/events/forget", post(steps::forget))
         .route("/control/deliveries/{delivery}/send", post(control::send))
         .route("/control/webhooks/{switch}", post(control::switch))
         .route("/control/sessions/{session}/{step}", post(control::step))

@@ -11,6 +11,8 @@ pub const CHARGE: &str = include_str!("shapes/charge.json");
 pub const CHECKOUT_SESSION: &str = include_str!("shapes/checkout_session.json");
 /// `coupon`.
 pub const COUPON: &str = include_str!("shapes/coupon.json");
+/// `credit_note`.
+pub const CREDIT_NOTE: &str = include_str!("shapes/credit_note.json");
 /// `customer`.
 pub const CUSTOMER: &str = include_str!("shapes/customer.json");
 /// `payment_intent`.
@@ -64,6 +66,7 @@ mod tests {
             CHARGE,
             CHECKOUT_SESSION,
             COUPON,
+            CREDIT_NOTE,
             CUSTOMER,
             DISPUTE,
             INVOICE,

@@ -149,6 +149,8 @@ pub struct State {
     pub invoice_items: Table<Value>,
     /// `invoice_payment`.
     pub invoice_payments: Table<Value>,
+    /// `credit_note`.
+    pub credit_notes: Table<Value>,
     /// `customer_balance_transaction`.
     pub balance_transactions: Table<Value>,
     /// `billing_portal.configuration`.
@@ -198,6 +200,7 @@ impl State {
             invoices: Table::new(BILLING_LIMIT),
             invoice_items: Table::new(OBJECTS_LIMIT),
             invoice_payments: Table::new(OBJECTS_LIMIT),
+            credit_notes: Table::new(OBJECTS_LIMIT),
             balance_transactions: Table::new(OBJECTS_LIMIT),
             portal_configurations: Table::new(100),
             portal_sessions: Table::new(BILLING_LIMIT),

@@ -53,6 +53,12 @@ impl<T> Table<T> {
         self.places.remove(id).and_then(|place| self.rows.remove(&place)).map(|(_, row)| row)
     }
 
+    /// Takes all rows out.
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.rows.clear();
+    }
+
     /// All rows, the newest first: the order of Stripe's lists.
     pub fn newest(&self) -> impl Iterator<Item = &T> {
         self.rows.values().rev().map(|(_, row)| row)

@@ -144,6 +144,35 @@ pub fn refunded(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
     Ok((stated.max(all) - without).max(0))
 }
 
+/// What one credit note gives back without a refund of Stripe's. Once void, it stays so.
+pub fn put_credit_note(tx: &mut dyn Tx, id: &str, payment: &str, returned: i64, is_void: bool) -> Result<()> {
+    const PUT: &str = "INSERT INTO credit_notes (id, payment, returned, void) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (id) DO UPDATE SET void = $4 WHERE credit_notes.void < $4";
+    tx.execute(PUT, &[id.into(), payment.into(), returned.into(), is_void.into()])?;
+    Ok(())
+}
+
+/// What all credit notes of a payment together give back without a refund of Stripe's.
+pub fn noted(tx: &mut dyn Tx, payment: &str) -> Result<i64> {
+    const SUM: &str = "SELECT CAST(COALESCE(SUM(returned), 0) AS INTEGER) FROM credit_notes
+        WHERE payment = $1 AND void = 0";
+    Ok(tx.query_one(SUM, &[payment.into()])?.map_or(Ok(0), |row| row.int(0))?)
+}
+
+/// Keeps what an invoice cost, where that is not what was charged for it.
+pub fn set_cost(tx: &mut dyn Tx, reference: &str, cost: i64) -> Result<()> {
+    const SET: &str = "UPDATE payments SET cost = $2 WHERE reference = $1 AND amount <> $2";
+    tx.execute(SET, &[reference.into(), cost.into()])?;
+    Ok(())
+}
+
+/// What was bought cost so much: what was charged for it, and what a credit balance paid. Credit notes give back a part
+/// of this, refunds a part of what was charged.
+pub fn cost(tx: &mut dyn Tx, reference: &str) -> Result<i64> {
+    const COST: &str = "SELECT COALESCE(cost, amount) FROM payments WHERE reference = $1";
+    Ok(tx.query_one(COST, &[reference.into()])?.map_or(Ok(0), |row| row.int(0))?)
+}
+
 /// A dispute as Stripe describes it at one moment.
 #[derive(Clone, Debug)]
 pub struct DisputeState<'a> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::client::Stripe;
 use super::failure::{StripeError, StripeErrorKind};
 use super::objects::{
-    Charge, CheckoutSession, Customer, Event, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
+    Charge, CheckoutSession, CreditNote, Customer, Event, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
     PaymentIntent, Price, Refund, Subscription, Unreadable,
 };
 use crate::clock::{Deadline, Timestamp};
@@ -110,6 +110,11 @@ impl Stripe {
     /// all.
     pub fn invoice(&self, id: &str, deadline: Deadline) -> Result<Invoice, StripeError> {
         self.one("/v1/invoices/", id, &[("expand[]", "payments")], Invoice::read, deadline)
+    }
+
+    /// A credit note.
+    pub fn credit_note(&self, id: &str, deadline: Deadline) -> Result<CreditNote, StripeError> {
+        self.one("/v1/credit_notes/", id, &[], CreditNote::read, deadline)
     }
 
     /// All lines of an invoice.

@@ -24,8 +24,8 @@ pub use calls::{EventFilter, ListedEvent, Sweep};
 pub use client::{Stripe, StripeOptions};
 pub use failure::{StripeError, StripeErrorKind};
 pub use objects::{
-    Charge, CheckoutSession, Customer, Dispute, Event, FundsMove, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
-    PaymentIntent, Price, Refund, Subscription, SubscriptionItem, Unreadable,
+    Charge, CheckoutSession, CreditNote, Customer, Dispute, Event, FundsMove, Invoice, InvoiceLine, InvoicePayment,
+    LineItem, List, PaymentIntent, Price, Refund, Subscription, SubscriptionItem, Unreadable,
 };
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::Stripe;
 use super::failure::StripeError;
-use super::objects::{CheckoutSession, Event, Invoice, List, Subscription, Unreadable};
+use super::objects::{CheckoutSession, CreditNote, Event, Invoice, List, Subscription, Unreadable};
 use super::{API_VERSION, Sweep};
 use crate::clock::{Deadline, Timestamp};
 
@@ -20,14 +20,22 @@ pub enum Swept {
     Refunds,
     /// Disputes.
     Disputes,
+    /// Credit notes.
+    CreditNotes,
     /// Subscriptions of every status.
     Subscriptions,
 }
 
 impl Swept {
     /// In the order in which they are best looked through: what was paid before what was reversed.
-    pub const ALL: [Swept; 5] =
-        [Swept::Sessions, Swept::Invoices, Swept::Refunds, Swept::Disputes, Swept::Subscriptions];
+    pub const ALL: [Swept; 6] = [
+        Swept::Sessions,
+        Swept::Invoices,
+        Swept::Refunds,
+        Swept::Disputes,
+        Swept::CreditNotes,
+        Swept::Subscriptions,
+    ];
 
     /// What they are, in a word.
     pub fn word(self) -> &'static str {
@@ -36,6 +44,7 @@ impl Swept {
             Swept::Invoices => "invoices",
             Swept::Refunds => "refunds",
             Swept::Disputes => "disputes",
+            Swept::CreditNotes => "credit notes",
             Swept::Subscriptions => "subscriptions",
         }
     }
@@ -46,6 +55,7 @@ impl Swept {
             Swept::Invoices => "/v1/invoices",
             Swept::Refunds => "/v1/refunds",
             Swept::Disputes => "/v1/disputes",
+            Swept::CreditNotes => "/v1/credit_notes",
             Swept::Subscriptions => "/v1/subscriptions",
         }
     }
@@ -64,6 +74,7 @@ impl Swept {
             Swept::Invoices => "invoice.paid",
             Swept::Refunds => "refund.updated",
             Swept::Disputes => "charge.dispute.updated",
+            Swept::CreditNotes => "credit_note.updated",
             Swept::Subscriptions => "customer.subscription.updated",
         }
     }
@@ -101,6 +112,7 @@ impl StripeObject {
                 let invoice = Invoice::read(value)?;
                 (invoice.is_paid(), amount(invoice.amount_paid, &invoice.currency).filter(|_| invoice.is_paid()))
             }
+            Swept::CreditNotes => (CreditNote::read(value)?.returned != Some(0), None),
             Swept::Refunds | Swept::Disputes => (true, None),
             Swept::Subscriptions => (false, None),
         };

@@ -5,7 +5,9 @@ use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::store::{orders, payments};
-use crate::stripe::{Charge, CheckoutSession, Dispute, Event, Invoice, InvoicePayment, Refund, Stripe, StripeError};
+use crate::stripe::{
+    Charge, CheckoutSession, CreditNote, Dispute, Event, Invoice, InvoicePayment, Refund, Stripe, StripeError,
+};
 
 use super::settle::{Facts, is_bought};
 
@@ -41,6 +43,8 @@ enum Needed {
     Refunds(String),
     /// All line items of a session.
     LineItems(String),
+    /// How a credit note is divided, which older shapes do not say.
+    CreditNote(String),
 }
 
 /// Decides from the event and from what is known. An object that cannot be read needs nothing: settling it says so.
@@ -66,6 +70,10 @@ fn needed(app: &App, event: &Event) -> Result<Needed> {
         kind if kind.starts_with("charge.dispute.") => match Dispute::read(object) {
             Ok(dispute) => of_reversal(app, dispute.payment_intent, dispute.charge.as_deref().unwrap_or("-"), false),
             Err(_) => Ok(Needed::Nothing),
+        },
+        kind if kind.starts_with("credit_note.") => match CreditNote::read(object) {
+            Ok(note) if note.returned.is_none() => Ok(Needed::CreditNote(note.id)),
+            _ => Ok(Needed::Nothing),
         },
         kind if kind.starts_with("checkout.session.") => match CheckoutSession::read(object) {
             Ok(session) if is_bought(&session) && session.is_payment() => of_session(app, session),
@@ -126,6 +134,7 @@ fn ask(stripe: &Stripe, needed: Needed, deadline: Deadline) -> std::result::Resu
             facts.invoice_of_payment = paid.into_iter().find_map(|payment| payment.invoice);
         }
         Needed::Refunds(intent) => facts.refunds = Some(stripe.refunds_of(&intent, deadline)?),
+        Needed::CreditNote(id) => facts.credit_note = Some(stripe.credit_note(&id, deadline)?),
         Needed::LineItems(session) => facts.line_items = Some(stripe.list_line_items(&session, deadline)?),
     }
     Ok(facts)

@@ -85,6 +85,7 @@ fn the_same_fact_is_applied_once_from_everywhere_at_once() {
                 scope.spawn(|| assert!(browser.get(&back).must(200).body.contains("100 pictures added")));
             }
             scope.spawn(|| shop.till_prints(&["event", "replay", kept["id"].as_str().unwrap()]));
+            scope.spawn(|| shop.till(&["reconcile"]));
         });
         assert_eq!(shop.remaining("alice"), 100 + 100 * round);
     }

@@ -2,6 +2,7 @@
 //! description, where that is on this machine.
 
 mod calls;
+mod credits;
 mod lists;
 mod plans;
 mod portal;

@@ -105,6 +105,17 @@ pub fn pay_out_of_band(state: &mut State, id: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Lets the payment that an invoice waits for be of another amount.
+pub fn ask_for(state: &mut State, id: &str, amount: i64) {
+    let Some(payment) = open_payment(state, id) else { return };
+    if let Some(object) = state.invoice_payments.get_mut(text(&payment, "id")) {
+        object["amount_requested"] = json!(amount);
+    }
+    if let Some(intent) = state.payment_intents.get_mut(text(&payment["payment"], "payment_intent")) {
+        intent["amount"] = json!(amount);
+    }
+}
+
 /// Calls off the payment that an invoice waits for.
 pub fn call_off(state: &mut State, id: &str) {
     let Some(payment) = open_payment(state, id) else { return };

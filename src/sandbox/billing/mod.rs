@@ -8,6 +8,7 @@
 //! | `invoice` | drafting, finalizing, voiding |
 //! | `collection` | paying an invoice, and failing to |
 //! | `balance` | a customer's credit |
+//! | `credit` | credit notes: lowering a final invoice |
 //! | `subscription` | the object, and every change of it that is told |
 //! | `lifecycle` | starting and renewing |
 //! | `outcome` | ending, and what a payment or its failure means |
@@ -16,6 +17,7 @@
 pub mod balance;
 pub mod calendar;
 pub mod collection;
+pub mod credit;
 pub mod invoice;
 pub mod lifecycle;
 pub mod line;

@@ -9,6 +9,7 @@
 //! | `POST /control/refunds/{re_…}/fail`, `…/settle`, `…/require-action`, `…/cancel` | | what becomes of a refund |
 //! | `POST /control/payment_intents/{pi_…}/authenticate` | | the payer authenticates |
 //! | `POST /control/clock/advance` | `by`: `hour`, `day`, `week`, `month`, `year`; `times` (1, at most 36); or `to`, in whole seconds | puts the stand-in's own clock ahead; what is due on the way is done in its order. A month or a year lands two hours later, when the drafts of that day's renewals have become final |
+//! | `POST /control/events/forget` | | lists no event any more that has been made so far, as Stripe does after thirty days |
 //! | `POST /control/retries/{cancel, unpaid or past_due}` | | what becomes of a subscription whose last retry fails |
 
 use std::sync::Arc;
@@ -124,6 +125,15 @@ pub async fn advance(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body)
             }
         };
         agenda::put_ahead(state, Timestamp::from_seconds(to));
+        Ok(())
+    })
+    .await
+}
+
+/// `POST /control/events/forget`.
+pub async fn forget(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    act(shared, &headers, body, |state, _| {
+        state.events.clear();
         Ok(())
     })
     .await

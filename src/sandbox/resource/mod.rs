@@ -8,6 +8,7 @@ pub mod checkout_create;
 mod checkout_plan;
 pub mod checkout_sessions;
 pub mod coupons;
+pub mod credit_notes;
 pub mod customers;
 pub mod disputes;
 pub mod events;
@@ -53,6 +54,7 @@ const ALL: &[&[Route]] = &[
     invoices::ROUTES,
     invoice_items::ROUTES,
     invoice_payments::ROUTES,
+    credit_notes::ROUTES,
     balance_transactions::ROUTES,
     portal_configurations::ROUTES,
     portal_sessions::ROUTES,

@@ -83,16 +83,23 @@ pub fn ending(row: &Subscription, at_end: bool, now: i64) -> Value {
     })
 }
 
+/// Adds fields to be changed, also those that become null.
+fn set(fields: &mut Value, more: Value) {
+    if let (Value::Object(fields), Value::Object(more)) = (fields, more) {
+        fields.extend(more);
+    }
+}
+
 fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
     let (form, now) = (&call.form, call.state.now());
     let mut fields = texts(form, &["description"]);
     fields["metadata"] = metadata(&row.object["metadata"], form, "metadata");
     if let Some(at_end) = form.flag("cancel_at_period_end") {
-        change(&mut fields, ending(row, at_end, now));
+        set(&mut fields, ending(row, at_end, now));
     }
     match form.text("cancel_at") {
         None => {}
-        Some("") => drop(change(&mut fields, ending(row, false, now))),
+        Some("") => set(&mut fields, ending(row, false, now)),
         Some(text) => {
             let at: i64 = match text {
                 "max_period_end" | "min_period_end" => row.period().1,
@@ -102,8 +109,8 @@ fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
                 return Err(Refusal::invalid("Invalid timestamp: must be an integer Unix timestamp in the future")
                     .param("cancel_at"));
             }
-            change(&mut fields, ending(row, true, now));
-            change(&mut fields, json!({ "cancel_at": at, "cancel_at_period_end": false }));
+            set(&mut fields, ending(row, true, now));
+            set(&mut fields, json!({ "cancel_at": at, "cancel_at_period_end": false }));
         }
     }
     if form.text("pause_collection") == Some("") {

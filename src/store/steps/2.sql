@@ -1,4 +1,5 @@
--- From version 1 to 2: holds, what is due by itself, and outgoing webhooks. The check on entries changed, which takes a new table
+-- From version 1 to 2: holds, credit notes, what is due by itself, and outgoing webhooks. The check on entries changed,
+-- which takes a new table
 -- ("SQL Features That SQLite Does Not Implement": ALTER TABLE cannot change a constraint); rows are copied as they are.
 ALTER TABLE accounts RENAME COLUMN next_expiry TO next_due;
 ALTER TABLE accounts ADD COLUMN front INTEGER;
@@ -113,3 +114,12 @@ CREATE INDEX deliveries_due ON deliveries (hook, next_attempt_at, message) WHERE
 CREATE INDEX deliveries_open ON deliveries (hook, account, message) WHERE delivered_at IS NULL AND parked_at IS NULL;
 CREATE INDEX deliveries_delivered ON deliveries (delivered_at, message, hook) WHERE delivered_at IS NOT NULL;
 CREATE INDEX deliveries_parked ON deliveries (parked_at, message, hook) WHERE parked_at IS NOT NULL;
+
+ALTER TABLE payments ADD COLUMN cost INTEGER CHECK (cost >= 0);
+CREATE TABLE credit_notes (
+    id       TEXT    NOT NULL PRIMARY KEY,
+    payment  TEXT    NOT NULL REFERENCES payments (reference),
+    returned INTEGER NOT NULL CHECK (returned >= 0),
+    void     INTEGER NOT NULL CHECK (void IN (0, 1))
+) STRICT;
+CREATE INDEX credit_notes_by_payment ON credit_notes (payment, id);

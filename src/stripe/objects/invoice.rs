@@ -29,6 +29,8 @@ pub struct Invoice {
     pub total: Option<i64>,
     /// Minor units before discounts and taxes.
     pub subtotal: Option<i64>,
+    /// Minor units of the total that credit notes took off before it was paid.
+    pub credited_before: i64,
     /// Minor units paid. Zero does not mean unpaid: a credit balance pays too.
     pub amount_paid: Option<i64>,
     /// Three letters, lower case.
@@ -65,6 +67,7 @@ impl Invoice {
             metadata: fields.metadata(&["/metadata"])?,
             total: fields.whole("/total")?,
             subtotal: fields.whole("/subtotal")?,
+            credited_before: fields.whole("/pre_payment_credit_notes_amount")?.unwrap_or(0).max(0),
             amount_paid: fields.whole("/amount_paid")?,
             currency: fields.text("/currency")?,
             paid_out_of_band: off_stripe || fields.first_flag(&["/paid_out_of_band"])?,

@@ -12,6 +12,7 @@
 //! Not here: what any of it is worth in units, or to whom.
 
 mod checkout;
+mod credit_note;
 mod event;
 mod fields;
 mod invoice;
@@ -20,6 +21,7 @@ mod problem;
 mod subscription;
 
 pub use checkout::{CheckoutSession, Customer, LineItem, Price};
+pub use credit_note::CreditNote;
 pub use event::Event;
 pub use fields::{List, Unreadable};
 pub use invoice::{Invoice, InvoiceLine, InvoicePayment};

@@ -1,10 +1,10 @@
 //! The months of a yearly plan: parts of a payment that become due later.
 
-use super::reversal::{Cause, reassess};
+use super::reversal::{Cause, reassess, to_take};
 use super::{Context, books};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
-use crate::ledger::{self, Credit, Entry, Kind, Units, units_to_take};
+use crate::ledger::{self, Credit, Entry, Kind, Units};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::usecase::told::Told;
@@ -37,8 +37,7 @@ pub(super) fn post(
 pub fn post_due(tx: &mut dyn Tx, context: &Context<'_>, reference: &str, month: i64, units: i64) -> Result<Vec<Told>> {
     let payment = payments::find(tx, reference)?;
     let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
-    let (refunded, withheld) = (payments::refunded(tx, &payment)?, payments::withheld(tx, reference)?);
-    if units_to_take(payment.gave, payment.amount, refunded, withheld) == payment.gave && payment.gave > 0 {
+    if payment.gave > 0 && to_take(tx, &payment)? == payment.gave {
         payments::postpone(tx, reference, month, context.now.plus_seconds(86_400))?;
         return Ok(vec![]);
     }

@@ -122,7 +122,7 @@ fn plan(
 ) -> Result<Settled> {
     let now = context.now;
     let shares: Vec<Share> = bought.plans.iter().map(|(plan, line)| share(plan, line, now)).collect();
-    let Some(parts) = allot(&shares, now) else {
+    let Some(parts) = allot(&shares, now).map(|parts| less_credited(parts, invoice)) else {
         return Ok(Settled::unmatched(&invoice.id, "its lines buy more units than can be credited"));
     };
     let (due, later): (Vec<Allotment>, Vec<Allotment>) = parts.into_iter().partition(|part| part.due <= now);
@@ -132,6 +132,10 @@ fn plan(
     let payment = payment_of(context, invoice, account, &main.key, units.max(0));
     if !payments::add(tx, &payment)? {
         return Ok(Settled::applied("allotted before"));
+    }
+    if let Some(total) = invoice.total {
+        let cost = total.saturating_sub(invoice.credited_before);
+        payments::set_cost(tx, &payment.reference, cost.max(payment.amount))?;
     }
     if let Some(intent) = &payment.payment_intent {
         payments::link_invoice(tx, intent, &invoice.id)?;
@@ -155,6 +159,23 @@ fn plan(
         return Ok(Settled { told, ..settled });
     }
     Ok(Settled { told, ..Settled::applied(detail) })
+}
+
+/// What is left of the parts after credit notes that lowered the invoice while it was open. Stripe keeps the lines as they
+/// were, and lines are what buys (rule 6); but units follow the money, and a credit note is no discount: it says that so
+/// much of what was billed is not to be paid. So it takes the same share of the units whether it was made a minute before
+/// the payment or a minute after (rule 7), and an invoice that one wrote off as a whole, which Stripe then calls paid,
+/// buys nothing.
+fn less_credited(mut parts: Vec<Allotment>, invoice: &Invoice) -> Vec<Allotment> {
+    if let Some(total) = invoice.total.filter(|total| *total > 0 && invoice.credited_before > 0) {
+        let kept = i128::from(total.saturating_sub(invoice.credited_before).max(0));
+        for part in &mut parts {
+            let units = i128::from(part.units).saturating_mul(kept).checked_div(i128::from(total)).unwrap_or(0);
+            part.units = i64::try_from(units).unwrap_or(part.units);
+        }
+        parts.retain(|part| part.units != 0);
+    }
+    parts
 }
 
 /// A line's units and the times at which they are due: a yearly plan's line by the month, from the day it begins.

@@ -14,8 +14,8 @@ use crate::error::{Error, Fault, Result};
 use crate::store::inbox::Status;
 use crate::store::{Tx, customers};
 use crate::stripe::{
-    Charge, CheckoutSession, Customer, Dispute, Event, Invoice, InvoiceLine, InvoicePayment, LineItem, Refund,
-    Subscription,
+    Charge, CheckoutSession, CreditNote, Customer, Dispute, Event, Invoice, InvoiceLine, InvoicePayment, LineItem,
+    Refund, Subscription,
 };
 
 use super::books;
@@ -69,6 +69,8 @@ pub struct Facts {
     pub invoice_of_payment: Option<String>,
     /// All refunds of the payment.
     pub refunds: Option<Vec<Refund>>,
+    /// The credit note, in a shape that says how it is divided.
+    pub credit_note: Option<CreditNote>,
     /// All line items of the session.
     pub line_items: Option<Vec<LineItem>>,
     /// Stripe was asked and could not answer: what cannot be decided without it waits.
@@ -121,7 +123,7 @@ impl Settled {
 const STRIPE: &str = "stripe";
 
 /// The types of event that change something here: what the webhook endpoint at Stripe is set up with.
-pub const HANDLED: [&str; 23] = [
+pub const HANDLED: [&str; 26] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
@@ -145,6 +147,9 @@ pub const HANDLED: [&str; 23] = [
     "charge.dispute.closed",
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
 ];
 
 /// Applies one event. An object that cannot be read is a fault: the event is kept with it and tried again.
@@ -175,6 +180,9 @@ pub fn event(tx: &mut dyn Tx, context: &Context<'_>, event: &Event) -> Result<Se
         }
         kind if kind.starts_with("charge.dispute.") => {
             reversal::dispute(tx, context, kind, &Dispute::read(object).map_err(unreadable)?)
+        }
+        kind if kind.starts_with("credit_note.") => {
+            reversal::credit_note(tx, context, &CreditNote::read(object).map_err(unreadable)?)
         }
         "customer.deleted" => {
             let gone = Customer::read(object).map_err(unreadable)?;

@@ -1,12 +1,12 @@
-//! Money goes back: refunds and disputes, whatever tells of them and in whatever order (contract, section 5, rules 7
+//! Money goes back: refunds, credit notes and disputes, whatever tells of them and in whatever order (contract, section 5, rules 7
 //! and 8). Each event adds facts that only go forward; what reversals take is then computed from all facts together.
 
-use super::{Context, Settled, books};
+use super::{Context, STRIPE, Settled, books};
 use crate::error::{Fault, Result};
 use crate::ledger::{self, Kind, Reversal, units_to_take};
 use crate::store::payments::{self, DisputeState, Payment};
 use crate::store::{Tx, entries, users};
-use crate::stripe::{Charge, Dispute, Refund};
+use crate::stripe::{Charge, CreditNote, Dispute, Refund};
 use crate::usecase::told::Told;
 
 /// Why a payment is looked at again.
@@ -50,6 +50,26 @@ pub(super) fn charge_refunded(tx: &mut dyn Tx, context: &Context<'_>, charge: &C
     let stated = charge.amount_refunded.unwrap_or(0);
     payments::state_refunded(tx, &payment.reference, stated)?;
     apply(tx, context, &payment, &Cause::refund(&charge.id), &format!("{stated} of {} refunded in all", charge.id))
+}
+
+/// A credit note on an invoice ("Credit notes"). Of what it gave back after the payment, the part that went to the
+/// customer's balance or outside Stripe counts as a refund does. The part that a refund of Stripe's gave back is told by
+/// that refund, and would count twice here. What it took off an open invoice gave nothing back: the invoice says so
+/// itself once it is paid, and buys so much less (see `invoice`).
+pub(super) fn credit_note(tx: &mut dyn Tx, context: &Context<'_>, note: &CreditNote) -> Result<Settled> {
+    let note = context.facts.credit_note.as_ref().unwrap_or(note);
+    let returned = match note.returned {
+        Some(0) => return Ok(Settled::ignored("it gave back nothing but what refunds and the invoice tell of")),
+        Some(returned) => returned,
+        None => return Ok(Settled::waiting(STRIPE, "Stripe could not be asked how it is divided")),
+    };
+    let Some(invoice) = &note.invoice else { return Ok(Settled::unmatched(&note.id, "it names no invoice")) };
+    let Some(payment) = payments::find(tx, invoice)? else {
+        return Ok(Settled::waiting(invoice, format!("the invoice {invoice} is not in the books")));
+    };
+    payments::put_credit_note(tx, &note.id, &payment.reference, returned, note.is_void())?;
+    let what = format!("the credit note {} over {returned} is {}", note.id, note.status);
+    apply(tx, context, &payment, &Cause::refund(&note.id), &what)
 }
 
 /// A dispute, at whatever stage. The funds decide: what is listed as withdrawn and reinstated, else the state.
@@ -137,12 +157,30 @@ fn apply(tx: &mut dyn Tx, context: &Context<'_>, payment: &Payment, cause: &Caus
     Ok(Settled { told, ..Settled::applied(detail) })
 }
 
+/// What reversals of a payment take in all, by everything that is known of them. A refund is a part of what was charged;
+/// a credit note is a part of what the invoice cost, which a credit balance may have paid. Both are counted as parts of
+/// one whole; where a credit balance paid all, that is the cost, for nothing was charged that could be refunded.
+pub(super) fn to_take(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
+    let (refunded, withheld) = (payments::refunded(tx, payment)?, payments::withheld(tx, &payment.reference)?);
+    let (noted, cost) = (payments::noted(tx, &payment.reference)?, payments::cost(tx, &payment.reference)?);
+    let charged = payment.amount;
+    let (paid, back) = match noted {
+        0 => (charged, refunded),
+        _ if charged == cost || cost <= 0 => (charged, refunded.saturating_add(noted)),
+        _ if charged == 0 => (cost, noted),
+        _ => {
+            let both = refunded.saturating_mul(cost).saturating_add(noted.saturating_mul(charged));
+            (charged.saturating_mul(cost), both)
+        }
+    };
+    Ok(units_to_take(payment.gave, paid, back, withheld))
+}
+
 /// Brings what reversals take of a payment to what all known facts say.
 pub(super) fn reassess(tx: &mut dyn Tx, context: &Context<'_>, reference: &str, cause: &Cause) -> Result<Vec<Told>> {
     let payment = payments::find(tx, reference)?;
     let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
-    let (refunded, withheld) = (payments::refunded(tx, &payment)?, payments::withheld(tx, reference)?);
-    let take = units_to_take(payment.gave, payment.amount, refunded, withheld);
+    let take = to_take(tx, &payment)?;
     if take == payment.taken {
         return Ok(vec![]);
     }

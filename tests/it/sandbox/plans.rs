@@ -65,7 +65,8 @@ fn a_plan_is_bought_renewed_and_not_renewed() {
     world.press("clock/advance", "by=day&times=4");
     assert_eq!(status(&world, &plan), "active");
     world.ok("POST", &format!("/v1/subscriptions/{plan}"), "cancel_at_period_end=true");
-    world.ok("POST", &format!("/v1/subscriptions/{plan}"), "cancel_at_period_end=false");
+    let resumed = world.ok("POST", &format!("/v1/subscriptions/{plan}"), "cancel_at_period_end=false");
+    assert_eq!((&resumed["cancel_at"], &resumed["canceled_at"]), (&Value::Null, &Value::Null));
     world.ok("POST", &format!("/v1/subscriptions/{plan}"), "cancel_at_period_end=true");
     world.press("clock/advance", "by=month");
     let ended = world.get(&format!("/v1/subscriptions/{plan}"));

@@ -47,8 +47,8 @@ pub struct PlanView {
 pub struct SubscriptionView {
     /// What it is doing: `Active`.
     pub status: &'static str,
-    /// Whether the user should do something about it.
-    pub is_in_trouble: bool,
+    /// What is wrong with its payment and what the user can do; `None` while all is well.
+    pub trouble: Option<Trouble>,
     /// What happens next: `Renews on`, `Ends on`; empty when neither is known.
     pub next: &'static str,
     /// When that is.
@@ -57,19 +57,58 @@ pub struct SubscriptionView {
     pub can_manage: bool,
 }
 
+/// A plan's payment that did not come: a notice with a button that leads to the customer portal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What happened.
+    pub title: &'static str,
+    /// What it means, and what to do.
+    pub sentence: &'static str,
+    /// The button's words.
+    pub button: &'static str,
+}
+
+impl Trouble {
+    /// From Stripe's status word. What it says of the plan is what `usecase::users::keeps_plan` decides.
+    fn of(status: &str) -> Option<Trouble> {
+        let (title, sentence, button) = match status {
+            "past_due" => (
+                "Your last payment did not go through.",
+                "Stripe could not charge your card and will try again in the next days. You keep your plan meanwhile; \
+                 what it adds is added once the payment arrives. Check your card at Stripe, or enter another one.",
+                "Fix the card",
+            ),
+            "unpaid" => (
+                "Your subscription is not paid.",
+                "Stripe tried your card several times and has stopped. Your plan is off until the open invoice is paid: \
+                 enter another card at Stripe and pay the invoice there.",
+                "Fix the card",
+            ),
+            "incomplete" => (
+                "Your first payment is not complete.",
+                "Your card was declined, or your bank asks you to confirm the payment. Your plan begins once it is \
+                 paid: finish the payment at Stripe within 23 hours.",
+                "Finish the payment",
+            ),
+            _ => return None,
+        };
+        Some(Trouble { title, sentence, button })
+    }
+}
+
 impl SubscriptionView {
     /// From Stripe's status word (API reference, "The Subscription object", `status`).
     pub fn of(status: &str, period_end: Option<Timestamp>, ends_then: bool, can_manage: bool) -> SubscriptionView {
-        let (words, is_in_trouble) = match status {
-            "active" => ("Active", false),
-            "trialing" => ("On trial", false),
-            "past_due" => ("Payment overdue", true),
-            "unpaid" => ("Unpaid", true),
-            "incomplete" => ("Waiting for the first payment", true),
-            "incomplete_expired" => ("Never started: the first payment did not arrive", false),
-            "paused" => ("Paused", false),
-            "canceled" => ("Ended", false),
-            _ => ("See the customer portal", false),
+        let words = match status {
+            "active" => "Active",
+            "trialing" => "On trial",
+            "past_due" => "Payment overdue",
+            "unpaid" => "Unpaid",
+            "incomplete" => "Waiting for the first payment",
+            "incomplete_expired" => "Never started: the first payment did not arrive",
+            "paused" => "Paused",
+            "canceled" => "Ended",
+            _ => "See the customer portal",
         };
         let next = match status {
             _ if period_end.is_none() => "",
@@ -79,7 +118,13 @@ impl SubscriptionView {
             "active" => "Renews on",
             _ => "Paid period ends on",
         };
-        SubscriptionView { status: words, is_in_trouble, next, period_end: period_end.map(Moment::of), can_manage }
+        SubscriptionView {
+            status: words,
+            trouble: Trouble::of(status),
+            next,
+            period_end: period_end.map(Moment::of),
+            can_manage,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use dashboard::{DashboardPage, Notice, NoticeKind, PlanView, SubscriptionView};
+pub use dashboard::{DashboardPage, Notice, NoticeKind, PlanView, SubscriptionView, Trouble};
 pub use entries::EntryView;
 pub use error::ErrorPage;
 pub use login::{LoginPage, LoginState};

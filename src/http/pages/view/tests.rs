@@ -146,6 +146,8 @@ fn pages_say_what_is_so() {
                 "1,000 pictures added",
                 "250 pictures are set aside for work under way; 750 pictures can be used now.",
                 "Payment overdue",
+                "Your last payment did not go through. Stripe could not charge your card and will try again",
+                "Fix the card",
                 "&#60;script&#62;alert(1)&#60;/script&#62;",
             ],
             vec![],
