@@ -1,7 +1,7 @@
 //! Every URL of the appliance on one page, grouped by who calls. The only asynchronous part: it reads requests, asks one
 //! use case through a bounded pool, and writes answers. Our JSON and HTML live here and nowhere else.
 
-mod api;
+pub(crate) mod api;
 pub mod assets;
 mod body;
 pub mod chart;
@@ -27,6 +27,7 @@ use tower_http::compression::CompressionLayer;
 use crate::app::App;
 use crate::error::{Fault, Result};
 use crate::store::Tx;
+use api::description::Description;
 use pool::Pool;
 
 /// What hears of a write once it is durable.
@@ -44,6 +45,8 @@ struct Parts {
     stripe: Pool,
     /// For Stripe's events, some of which have to be asked about.
     events: Pool,
+    /// Of the service API.
+    description: Description,
 }
 
 impl std::ops::Deref for Rim {
@@ -56,8 +59,10 @@ impl std::ops::Deref for Rim {
 
 impl Rim {
     fn new(app: Arc<App>) -> std::result::Result<Rim, Fault> {
+        let description = Description::of(&app.config)?;
         Ok(Rim(Arc::new(Parts {
             app,
+            description,
             books: Pool::start("till-books", 32, 1024)?,
             stripe: Pool::start("till-stripe", 8, 128)?,
             events: Pool::start("till-events", 8, 512)?,
@@ -123,10 +128,11 @@ fn router(rim: Rim) -> Router {
     // Stripe.
     let stripe = Router::new().route("/billing/webhook", post(webhook::receive));
 
-    // The pipeline, with a token. Answers are small, so they are not compressed, but for the lists.
+    // The pipeline, with a token. Answers are small, so they are not compressed, but for the long ones.
     let lists = Router::new()
         .route("/v1/users", get(api::users::list))
         .route("/v1/users/{id}/ledger", get(api::ledger::list))
+        .route("/v1/openapi.json", get(api::description::show))
         .layer(CompressionLayer::new());
     let service = Router::new()
         .route("/v1/users/{id}", put(api::users::put).get(api::users::show))
