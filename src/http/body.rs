@@ -1,11 +1,14 @@
 //! Bodies, read with a bound in size and in time, and told apart: JSON of the shape that was asked for, or a clear word
 //! on what is wrong with it.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::error::{Refused, Result};
@@ -45,6 +48,29 @@ fn is_too_long(cause: &axum::Error) -> bool {
     false
 }
 
+/// A JSON object that is read as a `T`. By itself serde also takes an array, with the fields in the order of the struct.
+pub(super) struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Object<T>, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData)).map(Object)
+    }
+}
+
 /// A JSON body. Unknown and repeated fields are refused by the type's own rules.
 pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T> {
     json_up_to(JSON_LIMIT, headers, body).await
@@ -59,7 +85,8 @@ pub(super) async fn json_up_to<T: DeserializeOwned>(limit: usize, headers: &Head
         return Err(Refused::InvalidRequest(format!("The request has {found}: application/json was expected.")).into());
     }
     let bytes = read(body, limit).await?;
-    serde_json::from_slice(&bytes).map_err(|cause| Refused::InvalidRequest(what_is_wrong::<T>(&bytes, &cause)).into())
+    let read: std::result::Result<Object<T>, serde_json::Error> = serde_json::from_slice(&bytes);
+    read.map(|Object(body)| body).map_err(|cause| Refused::InvalidRequest(what_is_wrong::<T>(&bytes, &cause)).into())
 }
 
 /// Names every field that is not known; without one, says what the reader stumbled over.

@@ -15,9 +15,10 @@ use super::super::guard::Bearer;
 use super::super::request::Segment;
 use super::description::operation::{Access, Body as Sent, Group, Method, Operation, Success, USER_ID, shape};
 use super::description::{
-    ALREADY_SUBSCRIBED, ORIGIN_NOT_ALLOWED, STRIPE_REJECTED, STRIPE_UNAVAILABLE, UNKNOWN_PLAN, UNKNOWN_USER,
+    ALREADY_SUBSCRIBED, ORIGIN_NOT_ALLOWED, STRIPE_REJECTED, STRIPE_UNAVAILABLE, UNKNOWN_PLAN, UNKNOWN_USER, URL,
 };
 use crate::usecase::buy;
+use crate::usecase::sign_in::URL_LIMIT;
 use crate::usecase::tokens::Scope;
 use crate::usecase::users;
 
@@ -29,6 +30,7 @@ struct Create {
     /// The key of a plan or of a pack.
     plan: String,
     /// Where the page after the payment leads back to: a URL on one of the allowed origins, or a path of this server.
+    #[schemars(length(max = URL_LIMIT), pattern(URL))]
     return_url: Option<String>,
 }
 

@@ -14,9 +14,9 @@ use super::super::error::Answer;
 use super::super::guard::Bearer;
 use super::super::request::Segment;
 use super::description::operation::{Access, Body as Sent, Group, Method, Operation, Success, USER_ID, shape};
-use super::description::{ORIGIN_NOT_ALLOWED, UNKNOWN_USER};
+use super::description::{ORIGIN_NOT_ALLOWED, UNKNOWN_USER, URL};
 use crate::clock::rfc3339;
-use crate::usecase::sign_in;
+use crate::usecase::sign_in::{self, URL_LIMIT};
 use crate::usecase::tokens::Scope;
 
 /// Where a sign-in link leads.
@@ -25,6 +25,7 @@ use crate::usecase::tokens::Scope;
 #[schemars(rename = "NewLoginLink")]
 struct Create {
     /// A URL on one of the allowed origins, or a path of this server; the dashboard where nothing is said.
+    #[schemars(length(max = URL_LIMIT), pattern(URL))]
     return_to: Option<String>,
 }
 

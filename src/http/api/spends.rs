@@ -47,8 +47,8 @@ struct Create {
 #[schemars(rename = "NewSpends")]
 struct CreateBatch {
     /// In the order in which they are tried.
-    #[schemars(length(min = 1, max = BATCH_LIMIT))]
-    spends: Vec<CreateOne>,
+    #[schemars(with = "Vec<CreateOne>", length(min = 1, max = BATCH_LIMIT))]
+    spends: Vec<body::Object<CreateOne>>,
 }
 
 /// A spend of a batch. What is wrong with its values is told in its own result.
@@ -179,7 +179,7 @@ pub(crate) async fn create_batch(State(rim): State<Rim>, bearer: Bearer, headers
 }
 
 /// A row of a batch; what is wrong with it is its own result.
-fn read_one(row: CreateOne) -> Result<Outcome<Spend>> {
+fn read_one(body::Object(row): body::Object<CreateOne>) -> Result<Outcome<Spend>> {
     let read = check_key(&row.idempotency_key)
         .map_err(Error::from)
         .and_then(|()| Spend::new(row.user_id, row.units, row.note, row.idempotency_key));

@@ -33,6 +33,9 @@ pub(super) const TEXT: &str =
 /// An address has an @, and is otherwise left to those who send mail.
 pub(super) const EMAIL: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*@[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 
+/// An address to go back to: absolute, or a path of ours.
+pub(super) const URL: &str = "^(https?://|/)";
+
 /// Every call under `/v1`, in the order in which the reference shows them.
 pub(crate) const OPERATIONS: [&Operation; 15] = [
     &users::PUT,
