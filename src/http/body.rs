@@ -89,28 +89,46 @@ pub(super) async fn json_up_to<T: DeserializeOwned>(limit: usize, headers: &Head
     read.map(|Object(body)| body).map_err(|cause| Refused::InvalidRequest(what_is_wrong::<T>(&bytes, &cause)).into())
 }
 
-/// Names every field that is not known; without one, says what the reader stumbled over.
+/// Names every field that is not known; without one, the field that the reader stumbled over, or the place.
 fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -> String {
     let fields = serde_json::from_slice::<Map<String, Value>>(bytes).unwrap_or_default();
     let mut names: Vec<String> = vec![];
     let mut known = String::new();
+    let mut stumbled = None;
     for (name, value) in fields {
         let shown: String = name.chars().take(SHOWN_CHARACTERS).collect();
         let alone = serde_json::from_value::<T>(Value::Object(Map::from_iter([(name, value)])));
+        let said = alone.err().map(|error| error.to_string()).unwrap_or_default();
+        if said.starts_with("invalid ") && stumbled.is_none() {
+            stumbled = Some(format!("The field {shown:?} is not as expected here: {}.", in_words(&said)));
+        }
         // serde's own words for a field that `deny_unknown_fields` refuses.
-        let said = alone.err().map(|error| error.to_string()).filter(|said| said.starts_with("unknown field"));
-        let Some(said) = said else { continue };
+        if !said.starts_with("unknown field") {
+            continue;
+        }
         known = said.rsplit_once(", expected ").map(|(_, known)| known.to_owned()).unwrap_or(known);
         names.push(format!("{shown:?}"));
         if names.len() == SHOWN_NAMES {
             break;
         }
     }
+    // A field that is there twice is told before what is in it.
+    let stumbled = stumbled.filter(|_| !cause.to_string().starts_with("duplicate field"));
     match names.len() {
-        0 => format!("The body is not the JSON object that is expected here: {}.", shortened(&cause.to_string())),
+        0 => stumbled.unwrap_or_else(|| {
+            format!("The body is not the JSON object that is expected here: {}.", in_words(&cause.to_string()))
+        }),
         1 => format!("The field {} is not known here: expected were {known}.", names.concat()),
         _ => format!("The fields {} are not known here: expected were {known}.", names.join(", ")),
     }
+}
+
+/// What a reader says, in words that those understand who do not know its language.
+fn in_words(said: &str) -> String {
+    let half = "a \\u escape that is half of a surrogate pair and no character";
+    let said = said.replace("expected i64", "expected a whole number, written without a fraction or an exponent");
+    let said = said.replace("unexpected end of hex escape", half).replace("lone leading surrogate in hex escape", half);
+    shortened(&said)
 }
 
 /// The beginning and the end of a text that may quote a whole body.

@@ -45,8 +45,10 @@ struct Parts {
     stripe: Pool,
     /// For Stripe's events, some of which have to be asked about.
     events: Pool,
-    /// Of the service API.
+    /// Of the service API, for programs.
     description: Description,
+    /// The same for people.
+    reference: pages::view::Reference,
 }
 
 impl std::ops::Deref for Rim {
@@ -60,9 +62,11 @@ impl std::ops::Deref for Rim {
 impl Rim {
     fn new(app: Arc<App>) -> std::result::Result<Rim, Fault> {
         let description = Description::of(&app.config)?;
+        let reference = pages::reference::reference(&description.document, &description.names());
         Ok(Rim(Arc::new(Parts {
             app,
             description,
+            reference,
             books: Pool::start("till-books", 32, 1024)?,
             stripe: Pool::start("till-stripe", 8, 128)?,
             events: Pool::start("till-events", 8, 512)?,
@@ -113,6 +117,7 @@ fn router(rim: Rim) -> Router {
     // Browsers and their forms, and front ends on other origins.
     let people = Router::new()
         .route("/", get(pages::pricing::show))
+        .route("/docs", get(pages::reference::show))
         .route("/dashboard", get(pages::dashboard::show))
         .route("/login", get(pages::login::show))
         .route("/logout", post(pages::login::sign_out))

@@ -91,6 +91,11 @@ impl Description {
         let kept = Kept::new(&document, HeaderValue::from_static("public, no-cache"))?;
         Ok(Description { document, kept })
     }
+
+    /// The operations' names, in the order in which people read of them.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        OPERATIONS.iter().map(|operation| operation.name).collect()
+    }
 }
 
 /// `GET /v1/openapi.json`.
