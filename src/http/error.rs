@@ -18,7 +18,7 @@ pub(super) struct Problem {
     pub code: &'static str,
     pub title: &'static str,
     pub detail: String,
-    pub more: More,
+    pub more: Box<More>,
     pub retry_after: Option<u64>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct ProblemShape {
     /// For programs: the code stays what it is.
     code: &'static str,
     #[serde(flatten)]
-    more: More,
+    more: Box<More>,
 }
 
 /// The fields that some problems have besides.
@@ -63,7 +63,7 @@ pub(super) struct More {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, title, detail: detail.into(), more: More::default(), retry_after: None }
+        Problem { status, code, title, detail: detail.into(), more: Box::default(), retry_after: None }
     }
 
     fn of(refused: &Refused) -> Problem {
@@ -72,7 +72,7 @@ impl Problem {
         match refused {
             Refused::AlreadySubscribed { portal_url } => problem.more.portal_url = Some(portal_url.clone()),
             Refused::InsufficientUnits { required, available, topup_url } => {
-                problem.more = More {
+                *problem.more = More {
                     required: Some(*required),
                     available: Some(*available),
                     topup_url: Some(topup_url.clone()),
