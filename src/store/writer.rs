@@ -230,7 +230,9 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
             if batch.len() == 1 {
                 batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
             } else {
-                batch.into_iter().for_each(|job| drop(commit(connection, vec![job], figures)));
+                for job in batch {
+                    commit(connection, vec![job], figures);
+                }
             }
             None
         }

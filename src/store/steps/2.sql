@@ -6,6 +6,11 @@ ALTER TABLE accounts ADD COLUMN front INTEGER;
 ALTER TABLE accounts ADD COLUMN front_free INTEGER CHECK (front_free > 0);
 ALTER TABLE accounts ADD COLUMN holds INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0);
 ALTER TABLE accounts ADD COLUMN low_balance INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000);
+UPDATE accounts SET front = (SELECT l.seq FROM lots l WHERE l.account = accounts.account AND l.remaining > l.held
+    ORDER BY l.expires_at IS NULL, l.expires_at, l.seq LIMIT 1);
+UPDATE accounts SET front_free = (SELECT l.remaining - l.held FROM lots l
+    WHERE l.account = accounts.account AND l.seq = accounts.front) WHERE front IS NOT NULL;
+UPDATE lots SET remaining = held WHERE (account, seq) IN (SELECT account, front FROM accounts WHERE front IS NOT NULL);
 DROP INDEX accounts_to_expire;
 CREATE INDEX accounts_due ON accounts (next_due, account) WHERE next_due IS NOT NULL;
 

@@ -2,7 +2,7 @@
 
 use till::clock::Timestamp;
 use till::error::{Error, Fault, Result};
-use till::ledger::{Account, Credit, Kind, Part, Units, credit};
+use till::ledger::{Account, Credit, Kind, Part, Spend, Units, credit, spend};
 use till::secret::Secret;
 use till::store::customers::Customer;
 use till::store::holds::Hold;
@@ -158,6 +158,8 @@ const EACH: &[Row] = &[
     ("entries::load", |tx| entries::load(tx, 1, None).map(drop)),
     ("entries::load of a payment", |tx| entries::load(tx, 1, Some("pi_1")).map(drop)),
     ("entries::load_of_user", |tx| entries::load_of_user(tx, "user_1").map(drop)),
+    ("entries::add_lots", |tx| entries::add_lots(tx, &mut entries::load(tx, 1, None)?)),
+    ("entries::post_simple", post_simple),
     ("users::with_all", |tx| users::with_all(tx, "user_1").map(drop)),
     ("holds::add", |tx| holds::add(tx, 1, "k", &[Part { lot: 1, units: 5 }], None, TIMES).map(drop)),
     ("holds::find", |tx| holds::find(tx, 1, 1).map(drop)),
@@ -262,6 +264,13 @@ fn post(tx: &mut dyn Tx) -> Result<()> {
         expires_at: Some(NOW),
     };
     assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), Some("pi_1"))?);
+    Ok(())
+}
+
+fn post_simple(tx: &mut dyn Tx) -> Result<()> {
+    let before = entries::load(tx, 1, None)?.simplified();
+    let wanted = Spend { units: Units::new(1).unwrap(), reason: "spend_1".into(), note: None };
+    assert!(entries::post_simple(tx, &before, &spend(&before, wanted, NOW).unwrap())?);
     Ok(())
 }
 
