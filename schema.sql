@@ -33,6 +33,9 @@ CREATE TABLE accounts (
     entries     INTEGER NOT NULL CHECK (entries >= 0),
     head        BLOB    NOT NULL CHECK (length(head) = 32),
     next_due    INTEGER,                    -- when the next thing ends by itself: a lot of which something is not held, or a hold
+    front       INTEGER,                    -- the lot that the next spend takes from: the first in order with free units
+    front_free  INTEGER CHECK (front_free > 0),                  -- free units of that lot. Its own row may still say more:
+                                            -- a spend that does not empty it changes this row alone
     holds       INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0),   -- holds ever made: the last one's number
     low_balance INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000)   -- the user's own threshold of "low"; absent: the installation's
 ) STRICT;

@@ -38,7 +38,7 @@ pub struct DeliveryLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
     /// `GET`.
-    pub method: String,
+    pub method: &'static str,
     /// The route's pattern, never the path: paths hold ids.
     pub route: String,
     /// The status.

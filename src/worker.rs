@@ -75,7 +75,7 @@ fn work(app: &App, round: u32) {
 }
 
 fn compare(app: &App, sweep: bool) -> Result<usize> {
-    let compared = reconcile::reconcile(app, None, sweep, |_| ())?;
+    let compared = reconcile::reconcile(app, None, sweep, |_, _| ())?;
     Ok(usize::try_from(compared.applied).unwrap_or(usize::MAX))
 }
 

@@ -9,7 +9,7 @@ use super::{Done, Failure};
 use crate::config::Need;
 use crate::usecase::check;
 
-/// Check configuration, database, Stripe key, prices, webhook endpoint, public URL and clock
+/// Check configuration, database, Stripe key, prices, customer portal, webhook endpoint, public URL and clock
 ///
 /// Asks Stripe, and posts once through the public URL. Exits with 1 when anything falls short.
 #[derive(Args)]

@@ -14,6 +14,7 @@ mod output;
 mod reconcile;
 mod running;
 mod sandbox;
+mod screen;
 mod serve;
 mod settings;
 mod shapes;

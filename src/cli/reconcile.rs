@@ -1,23 +1,24 @@
 //! `till reconcile`: compares Stripe with the books, and applies what is missing.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 
 use clap::Args;
 use serde_json::json;
 
 use super::output::{print, print_json};
+use super::screen::{Screen, bar};
 use super::settings::{Books, IfMissing};
 use super::{Done, Failure};
 use crate::clock::{Timestamp, parse_rfc3339};
 use crate::config::Need;
-use crate::usecase::reconcile::{self, Report};
+use crate::usecase::reconcile::{self, Progress, Report};
 
 /// Compare Stripe with the books and apply what is missing
 ///
-/// Looks through Stripe's events since the last comparison, and through paid checkouts, paid invoices, refunds and
-/// disputes of the last 30 days, or since the time given. Safe beside a running appliance; run it again after an
-/// interruption. Exits with 1 when something is unmatched, waits, failed, or when amounts differ.
+/// Looks through Stripe's events since the last comparison, through paid checkouts, paid invoices, refunds and disputes of
+/// the last 30 days, or all of them since the time given, and through every subscription. Safe beside a running
+/// appliance. After an interruption run it again within a day: it goes on where it had come to. Standard error tells how
+/// far it is, unless --json is given. Exits with 1 when something is unmatched, waits, failed, or when amounts differ.
 #[derive(Args)]
 #[command(after_help = "Example:\n  till reconcile --since 2026-11-01T00:00:00Z")]
 pub(super) struct Reconcile {
@@ -38,17 +39,15 @@ fn time(text: &str) -> Result<Timestamp, String> {
 impl Reconcile {
     pub(super) fn run(&self) -> Done {
         let app = self.books.open(Need::StripeKey, IfMissing::Refuse)?;
-        let mut screen = std::io::stderr();
-        let is_terminal = screen.is_terminal();
-        let report = reconcile::reconcile(&app, self.since, true, |report| {
-            if is_terminal {
-                // A screen that cannot be written to is no reason to stop.
-                let _unseen = write!(screen, "\r{} looked at, {} applied", report.found, report.applied);
+        let mut screen = Screen::open(self.json);
+        let report = reconcile::reconcile(&app, self.since, true, |progress, report| {
+            if progress.is_done {
+                screen.settle(&done(progress));
+            } else {
+                screen.show(&under_way(progress, report));
             }
         })?;
-        if is_terminal {
-            let _unseen = writeln!(screen);
-        }
+        drop(screen);
         if self.json {
             print_json(&as_json(&report))?
         } else {
@@ -56,6 +55,18 @@ impl Reconcile {
         }
         if report.is_clean() { Ok(()) } else { Err(Failure::FallsShort) }
     }
+}
+
+/// The line while a list is gone through. Events and objects are listed newest first, so the bar is the time that is done.
+fn under_way(progress: Progress, report: &Report) -> String {
+    let Progress { part, rows, percent, .. } = progress;
+    let applied = report.applied;
+    format!("{:<13} {} {rows} looked at, {applied} applied in all", part.word(), bar(percent, rows / 100))
+}
+
+/// The line once a list is done.
+fn done(progress: Progress) -> String {
+    format!("{:<13} {} looked at", progress.part.word(), progress.rows)
 }
 
 fn as_json(report: &Report) -> serde_json::Value {
@@ -70,6 +81,7 @@ fn as_json(report: &Report) -> serde_json::Value {
         "waiting": report.waiting,
         "failed": report.failed,
         "not_compared": report.unasked,
+        "resumed": report.is_resumed,
         "amounts": amounts,
         "agrees": report.is_clean(),
     })
@@ -88,6 +100,9 @@ fn in_words(report: &Report) -> String {
     }
     for what in &report.unasked {
         text += &format!("not compared: {what}\n");
+    }
+    if report.is_resumed {
+        text += "This run went on after an interrupted one; what that one had looked at is not counted here.\n";
     }
     text += if report.is_clean() {
         "The books agree with Stripe.\n"

@@ -19,9 +19,10 @@ pub(super) struct Stripe {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Make products, prices and the webhook endpoint, and print the lines for the configuration
+    /// Make products, prices, the customer portal and the webhook endpoint, and print the lines for the configuration
     ///
-    /// What is there already is found again and not made twice. The endpoint's signing secret is printed when it is
+    /// What is there already is found again and not made twice. The customer portal is set to offer the plans on sale;
+    /// run this again when they have changed. The endpoint's signing secret is printed when it is
     /// made, and never again.
     #[command(after_help = "Example:\n  till stripe setup --dry-run")]
     Setup {

@@ -2,17 +2,15 @@
 //! same words for browsers. A fault is logged here, once.
 
 use axum::Json;
-use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::pages;
-use super::request::wants_json;
+use super::request::Asker;
 use crate::error::{Error, Fault, Refused};
 
-/// A failure on its way out. It carries no body yet: [`render`] knows who asked.
+/// A failure on its way out. It carries no body yet: [`rendered`] knows who asked.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     pub status: StatusCode,
@@ -130,17 +128,14 @@ impl IntoResponse for Problem {
 /// What a handler answers.
 pub(super) type Answer = std::result::Result<Response, Problem>;
 
-/// Writes the body of a problem for whoever asked.
-pub(super) async fn render(request: Request, next: Next) -> Response {
-    let json = wants_json(request.uri().path(), request.headers());
-    let is_service = request.uri().path().starts_with("/v1/");
-    let mut response = next.run(request).await;
+/// Writes the body of a problem for whoever asked; any other answer stays as it is.
+pub(super) fn rendered(mut response: Response, asker: Asker) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    let mut rendered = if json { as_json(&problem) } else { pages::error::page(&problem) };
+    let mut rendered = if asker.json { as_json(&problem) } else { pages::error::page(&problem) };
     if let Some(seconds) = problem.retry_after {
         rendered.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if problem.status == StatusCode::UNAUTHORIZED && is_service {
+    if problem.status == StatusCode::UNAUTHORIZED && asker.service {
         rendered.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     // What other layers have said of the response stays: `Allow`, say.

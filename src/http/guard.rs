@@ -1,11 +1,9 @@
 //! Who may come in: bearer tokens with their scopes, browsers with their cookie, and the checks that keep another site's
 //! page from pressing our buttons.
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::middleware::Next;
-use axum::response::Response;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -171,11 +169,10 @@ pub(super) fn check_press(
 /// Headers that every answer carries: no sniffing, no framing, no referrer, and pages that load nothing but our own
 /// files (Content Security Policy Level 3). `form-action` also governs where a form is redirected to, and a checkout
 /// page may live under the seller's own domain.
-pub(super) async fn security_headers(request: Request, next: Next) -> Response {
+pub(super) fn add_headers(headers: &mut HeaderMap) {
     const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
         base-uri 'none'; frame-ancestors 'none'; form-action 'self' https: http://127.0.0.1:* http://localhost:*";
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    headers.reserve(8);
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -188,5 +185,4 @@ pub(super) async fn security_headers(request: Request, next: Next) -> Response {
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    response
 }

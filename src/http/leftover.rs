@@ -27,6 +27,9 @@ pub(super) struct Leftover(Option<oneshot::Receiver<Incoming>>);
 
 /// Lends a request's body out.
 pub(super) fn lend(headers: &HeaderMap, body: Incoming) -> (Lent, Leftover) {
+    if body.is_end_stream() {
+        return (Lent { body: None, back: None }, Leftover(None));
+    }
     let (back, rest) = oneshot::channel();
     // Whoever waits for `100 Continue` sends nothing when it does not come.
     let is_coming = !headers.contains_key(header::EXPECT);

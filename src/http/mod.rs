@@ -19,7 +19,7 @@ mod webhook;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 use tokio::sync::oneshot;
 use tower_http::compression::CompressionLayer;
@@ -34,7 +34,9 @@ type Then<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 /// What every handler is given.
 #[derive(Clone)]
-struct Rim {
+struct Rim(Arc<Parts>);
+
+struct Parts {
     app: Arc<App>,
     /// For work on the books.
     books: Pool,
@@ -44,14 +46,22 @@ struct Rim {
     events: Pool,
 }
 
+impl std::ops::Deref for Rim {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl Rim {
     fn new(app: Arc<App>) -> std::result::Result<Rim, Fault> {
-        Ok(Rim {
+        Ok(Rim(Arc::new(Parts {
             app,
             books: Pool::start("till-books", 32, 1024)?,
             stripe: Pool::start("till-stripe", 8, 128)?,
             events: Pool::start("till-events", 8, 512)?,
-        })
+        })))
     }
 
     /// Runs a use case on the books.
@@ -107,19 +117,22 @@ fn router(rim: Rim) -> Router {
         .route("/v1/me", get(api::me::show))
         // Inside the layer, so that a preflight, which is no method of any route, comes to it.
         .method_not_allowed_fallback(error::wrong_method)
+        .layer(CompressionLayer::new())
         .layer(from_fn_with_state(rim.clone(), cors::allow_origins));
 
     // Stripe.
     let stripe = Router::new().route("/billing/webhook", post(webhook::receive));
 
-    // The pipeline, with a token.
-    let service = Router::new()
+    // The pipeline, with a token. Answers are small, so they are not compressed, but for the lists.
+    let lists = Router::new()
         .route("/v1/users", get(api::users::list))
+        .route("/v1/users/{id}/ledger", get(api::ledger::list))
+        .layer(CompressionLayer::new());
+    let service = Router::new()
         .route("/v1/users/{id}", put(api::users::put).get(api::users::show))
         .route("/v1/users/{id}/spends", post(api::spends::create))
         .route("/v1/users/{id}/holds", post(api::holds::create))
         .route("/v1/users/{id}/grants", post(api::grants::create))
-        .route("/v1/users/{id}/ledger", get(api::ledger::list))
         .route("/v1/users/{id}/login-links", post(api::login_links::create))
         .route("/v1/users/{id}/checkout", post(api::checkout::create))
         .route("/v1/spends", post(api::spends::create_batch))
@@ -132,18 +145,17 @@ fn router(rim: Rim) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/assets/{file}", get(assets::get));
+        .route("/assets/{file}", get(assets::get))
+        .layer(CompressionLayer::new());
 
     Router::new()
         .merge(people)
         .merge(stripe)
+        .merge(lists)
         .merge(service)
         .merge(machine)
         .fallback(error::no_such_page)
         .method_not_allowed_fallback(error::wrong_method)
-        .layer(from_fn(error::render))
-        .layer(from_fn(guard::security_headers))
-        .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(rim.clone(), request::observe))
+        .layer(from_fn_with_state(rim.clone(), request::around))
         .with_state(rim)
 }

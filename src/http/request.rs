@@ -10,7 +10,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Rim;
-use super::error::Problem;
+use super::error::{self, Problem};
+use super::guard;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Refused;
@@ -58,27 +59,45 @@ pub(super) fn wants_json(path: &str, headers: &HeaderMap) -> bool {
     (accepts("application/json") || accepts("application/problem+json")) && !accepts("text/html")
 }
 
-/// Names the client, measures the request, and writes a line for it.
-pub(super) async fn observe(State(rim): State<Rim>, mut request: Request, next: Next) -> Response {
+/// What is done around every handler, in one layer, for each costs: names the client, writes a problem's body for whoever
+/// asked, adds the headers that every answer carries, measures the request, and writes a line for it.
+pub(super) async fn around(State(rim): State<Rim>, mut request: Request, next: Next) -> Response {
     let started = Deadline::after(std::time::Duration::ZERO);
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let client = client_of(peer, request.headers(), &rim.app.config);
     request.extensions_mut().insert(ClientAddress(client));
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = known_method(request.method());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "none".into(), |path| path.as_str().to_owned());
+    let asker =
+        Asker { json: wants_json(request.uri().path(), request.headers()), service: is_service(request.uri().path()) };
     let response = next.run(request).await;
+    let mut response = error::rendered(response, asker);
+    guard::add_headers(response.headers_mut());
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
-    tracing::debug!(event = "request", method = %method, route, status, %client, seconds);
-    let labels = RequestLabels { method: known_method(&method), route, status };
-    rim.app.metrics.requests.get_or_create(&labels).observe(seconds);
+    tracing::debug!(event = "request", method, route, status, %client, seconds);
+    rim.app.metrics.requests.get_or_create(&RequestLabels { method, route, status }).observe(seconds);
     response
 }
 
+/// Who reads an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Asker {
+    /// A program, which reads JSON.
+    pub json: bool,
+    /// A caller of the service API.
+    pub service: bool,
+}
+
+fn is_service(path: &str) -> bool {
+    path.starts_with("/v1/")
+}
+
 /// A client may send any word as its method; the metrics keep a bounded number of them.
-fn known_method(method: &axum::http::Method) -> String {
+fn known_method(method: &axum::http::Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
-    known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other").to_owned()
+    known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 fn client_of(peer: Option<IpAddr>, headers: &HeaderMap, config: &Config) -> IpAddr {

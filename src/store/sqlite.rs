@@ -24,6 +24,8 @@ const READERS: u32 = 4;
 /// What the writer may keep of the file in memory, in KiB (negative means KiB to SQLite): the pages that hold accounts are
 /// needed again and again. Taken only as it is used.
 const WRITER_CACHE_KIB: i64 = -65_536;
+/// The same for each reader.
+const READER_CACHE_KIB: i64 = -16_384;
 /// Marks the file as ours ("till"), for `file` and for whoever opens it by mistake.
 const APPLICATION_ID: i32 = 0x7469_6c6c;
 
@@ -186,6 +188,7 @@ impl Readers {
         let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
             connection.busy_timeout(BUSY)?;
             connection.set_prepared_statement_cache_capacity(64);
+            connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
             connection.pragma_update(None, "query_only", true)
         });
         let build = r2d2::Pool::builder()

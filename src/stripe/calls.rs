@@ -21,6 +21,8 @@ const PAGES_LIMIT: usize = 50;
 pub struct Sweep {
     /// Only what was made at this time or later, in whole seconds.
     pub created_from: Option<Timestamp>,
+    /// Only what was made at this time or earlier, in whole seconds.
+    pub created_to: Option<Timestamp>,
     /// Only what comes after this row: the `last_id` of the page before. New rows at the head do not disturb it.
     pub after: Option<String>,
 }
@@ -171,10 +173,12 @@ impl Stripe {
         row: impl Fn(&Value) -> Result<T, Unreadable>,
         deadline: Deadline,
     ) -> Result<List<T>, StripeError> {
-        let created_from = sweep.created_from.map(|at| at.seconds().to_string());
+        let seconds = |at: Option<Timestamp>| at.map(|at| at.seconds().to_string());
+        let (created_from, created_to) = (seconds(sweep.created_from), seconds(sweep.created_to));
         let mut query = query.to_vec();
         query.push(("limit", PAGE));
         query.extend(created_from.as_deref().map(|seconds| ("created[gte]", seconds)));
+        query.extend(created_to.as_deref().map(|seconds| ("created[lte]", seconds)));
         query.extend(sweep.after.as_deref().map(|id| ("starting_after", id)));
         Ok(List::read(&self.get(path, &query, deadline)?, row)?)
     }

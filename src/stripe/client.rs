@@ -111,6 +111,16 @@ impl Stripe {
 
     /// Reads something. `path` begins with `/v1/`.
     pub fn get(&self, path: &str, query: &[(&str, &str)], deadline: Deadline) -> Result<Value, StripeError> {
+        self.get_and_time(path, query, deadline).map(|(value, _)| value)
+    }
+
+    /// The same, and what time it was at Stripe, by the answer's `Date` (RFC 9110, section 6.6.1); `None` without one.
+    pub(super) fn get_and_time(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        deadline: Deadline,
+    ) -> Result<(Value, Option<Timestamp>), StripeError> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         self.call(&Call { path, query: &query, post: None }, deadline)
     }
@@ -129,22 +139,16 @@ impl Stripe {
             let why = "not sent: an idempotency key is 1 to 255 printable ASCII characters";
             return Err(StripeError::unsent(StripeErrorKind::Rejected, why));
         }
-        self.call(&Call { path, query: "", post: Some(Post { body, idempotency_key }) }, deadline)
+        let call = Call { path, query: "", post: Some(Post { body, idempotency_key }) };
+        self.call(&call, deadline).map(|(value, _)| value)
     }
 
-    /// What time it is at Stripe, by the `Date` of an answer (RFC 9110, section 6.6.1); `None` without one.
-    pub fn time(&self, deadline: Deadline) -> Option<Timestamp> {
-        let call = Call { path: "/v1/prices", query: "limit=1", post: None };
-        let answer = self.send(&call, self.attempt_timeout.min(deadline.left())).ok()?;
-        parse_http_date(answer.headers().get("date")?.to_str().ok()?)
-    }
-
-    fn call(&self, call: &Call<'_>, deadline: Deadline) -> Result<Value, StripeError> {
+    fn call(&self, call: &Call<'_>, deadline: Deadline) -> Result<(Value, Option<Timestamp>), StripeError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
             let failure = match self.attempt(call, deadline) {
-                Ok(value) => return Ok(value),
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             match self.backoff.wait(attempts, failure.advice, deadline.left(), random()) {
@@ -160,14 +164,16 @@ impl Stripe {
         }
     }
 
-    fn attempt(&self, call: &Call<'_>, deadline: Deadline) -> Result<Value, Failure> {
+    fn attempt(&self, call: &Call<'_>, deadline: Deadline) -> Result<(Value, Option<Timestamp>), Failure> {
         let timeout = self.attempt_timeout.min(deadline.left());
         if timeout.is_zero() {
             return Err(Failure::new(StripeError::unanswered("no time was left to ask"), Advice::STOP));
         }
         let mut answer = self.send(call, timeout).map_err(Failure::of_transport)?;
         let body = answer.body_mut().with_config().limit(BODY_LIMIT).read_to_vec().map_err(Failure::of_transport)?;
-        read_answer(&answer, &body)
+        let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+        let time = date.and_then(parse_http_date);
+        read_answer(&answer, &body).map(|value| (value, time))
     }
 
     fn send(&self, call: &Call<'_>, timeout: Duration) -> Result<http::Response<Body>, ureq::Error> {

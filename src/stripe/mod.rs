@@ -5,12 +5,14 @@
 //!
 //! Reading order: [`signature`] (pure) proves that a body is Stripe's; [`objects`] reads it, whichever API version wrote
 //! it; [`requests`] writes the exact bodies that are sent; [`client`] sends them, with [`retry`] saying how often;
-//! [`failure`] is what a call ends in when it does not succeed; [`calls`] are the calls that till makes.
+//! [`failure`] is what a call ends in when it does not succeed; [`calls`] are the calls that till makes; [`setup`] and
+//! [`portal`] are what an operator sets up.
 
 pub mod calls;
 pub mod client;
 pub mod failure;
 pub mod objects;
+pub mod portal;
 pub mod probe;
 pub mod requests;
 pub mod retry;
@@ -25,6 +27,7 @@ pub use objects::{
     Charge, CheckoutSession, Customer, Dispute, Event, FundsMove, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
     PaymentIntent, Price, Refund, Subscription, SubscriptionItem, Unreadable,
 };
+pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};
 pub use signature::{SignatureFault, Verified};
 pub use swept::{StripeObject, Swept};

@@ -113,6 +113,8 @@ pub struct PortalRequest {
     pub customer: String,
     /// Where its "back" leads.
     pub return_url: String,
+    /// What can be done there; the account's own configuration when `None`.
+    pub configuration: Option<String>,
 }
 
 impl PortalRequest {
@@ -121,6 +123,7 @@ impl PortalRequest {
         let mut form = Serializer::new(String::new());
         form.append_pair("customer", &self.customer);
         form.append_pair("return_url", &self.return_url);
+        append_some(&mut form, "configuration", self.configuration.as_deref());
         form.finish()
     }
 }

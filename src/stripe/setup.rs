@@ -1,11 +1,11 @@
-//! What an operator sets up at Stripe: products, prices, the webhook endpoint, the portal. Each is found again by a key
-//! of ours, so that setting up twice makes nothing twice.
+//! What an operator sets up at Stripe: products, prices, the webhook endpoint. Each is found again by a key of ours,
+//! so that setting up twice makes nothing twice. The customer portal has a file of its own, `portal`.
 
 use form_urlencoded::Serializer;
 use serde_json::Value;
 
 use super::client::Stripe;
-use super::failure::{StripeError, StripeErrorKind};
+use super::failure::StripeError;
 use super::objects::{Fields, List, Price, Unreadable};
 use super::{API_VERSION, Sweep};
 use crate::clock::{Deadline, Timestamp};
@@ -120,13 +120,9 @@ impl Stripe {
         Ok(WebhookEndpoint::read(&self.post(&path, &form(&pairs), key, deadline)?)?)
     }
 
-    /// Whether Stripe takes our key, and what time it is there.
+    /// Whether Stripe takes our key; and what time it is there, when it says so.
     pub fn greet(&self, deadline: Deadline) -> Result<Option<Timestamp>, StripeError> {
-        match self.get("/v1/prices", &[("limit", "1")], deadline) {
-            Ok(_) => Ok(self.time(deadline)),
-            Err(StripeError { kind: StripeErrorKind::Missing { .. }, .. }) => Ok(self.time(deadline)),
-            Err(error) => Err(error),
-        }
+        self.get_and_time("/v1/prices", &[("limit", "1")], deadline).map(|(_, time)| time)
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::Stripe;
 use super::failure::StripeError;
-use super::objects::{CheckoutSession, Event, Invoice, List, Unreadable};
+use super::objects::{CheckoutSession, Event, Invoice, List, Subscription, Unreadable};
 use super::{API_VERSION, Sweep};
 use crate::clock::{Deadline, Timestamp};
 
@@ -20,11 +20,25 @@ pub enum Swept {
     Refunds,
     /// Disputes.
     Disputes,
+    /// Subscriptions of every status.
+    Subscriptions,
 }
 
 impl Swept {
     /// In the order in which they are best looked through: what was paid before what was reversed.
-    pub const ALL: [Swept; 4] = [Swept::Sessions, Swept::Invoices, Swept::Refunds, Swept::Disputes];
+    pub const ALL: [Swept; 5] =
+        [Swept::Sessions, Swept::Invoices, Swept::Refunds, Swept::Disputes, Swept::Subscriptions];
+
+    /// What they are, in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Swept::Sessions => "checkouts",
+            Swept::Invoices => "invoices",
+            Swept::Refunds => "refunds",
+            Swept::Disputes => "disputes",
+            Swept::Subscriptions => "subscriptions",
+        }
+    }
 
     fn path(self) -> &'static str {
         match self {
@@ -32,6 +46,15 @@ impl Swept {
             Swept::Invoices => "/v1/invoices",
             Swept::Refunds => "/v1/refunds",
             Swept::Disputes => "/v1/disputes",
+            Swept::Subscriptions => "/v1/subscriptions",
+        }
+    }
+
+    /// Without it, Stripe leaves out the subscriptions that have ended.
+    fn query(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Swept::Subscriptions => &[("status", "all")],
+            _ => &[],
         }
     }
 
@@ -41,6 +64,7 @@ impl Swept {
             Swept::Invoices => "invoice.paid",
             Swept::Refunds => "refund.updated",
             Swept::Disputes => "charge.dispute.updated",
+            Swept::Subscriptions => "customer.subscription.updated",
         }
     }
 }
@@ -58,6 +82,8 @@ pub struct StripeObject {
     pub is_settled: bool,
     /// Minor units that were paid by it, and their currency.
     pub paid: Option<(i64, String)>,
+    /// What it says, if it is a subscription: whether that means something, only the books can tell.
+    pub subscription: Option<Subscription>,
     value: Value,
 }
 
@@ -76,24 +102,30 @@ impl StripeObject {
                 (invoice.is_paid(), amount(invoice.amount_paid, &invoice.currency).filter(|_| invoice.is_paid()))
             }
             Swept::Refunds | Swept::Disputes => (true, None),
+            Swept::Subscriptions => (false, None),
         };
+        let subscription = (swept == Swept::Subscriptions).then(|| Subscription::read(value)).transpose()?;
         let created = value.get("created").and_then(Value::as_i64).unwrap_or(0);
         let created = Timestamp::from_seconds(created);
-        Ok(StripeObject { swept, id: text("id"), created, is_settled, paid, value: value.clone() })
+        Ok(StripeObject { swept, id: text("id"), created, is_settled, paid, subscription, value: value.clone() })
     }
 
-    /// The event that Stripe might have sent, and its body. Its id is made of the object's id and state, so that the same
-    /// state is one event however often it is found.
-    pub fn as_event(&self, now: Timestamp) -> (Event, String) {
+    /// The event that Stripe might have sent, of this time, and its body. Its id is made of the object's id and state, so
+    /// that the same state is one event however often it is found; a subscription, which can come back to a state that it
+    /// had before, is another event each time.
+    pub fn as_event(&self, created: Timestamp, now: Timestamp) -> (Event, String) {
         let status = self.value.get("status").and_then(Value::as_str).unwrap_or("-");
         let moves = self.value.get("balance_transactions").and_then(Value::as_array).map_or(0, Vec::len);
         let livemode = self.value.get("livemode").and_then(Value::as_bool);
-        let id = format!("sweep_{}_{status}_{moves}", self.id);
+        let id = match self.swept {
+            Swept::Subscriptions => format!("sweep_{}_{status}_{}", self.id, now.millis()),
+            _ => format!("sweep_{}_{status}_{moves}", self.id),
+        };
         let body = json!({
             "id": id,
             "object": "event",
             "type": self.swept.kind(),
-            "created": now.seconds(),
+            "created": created.seconds(),
             "livemode": livemode,
             "api_version": API_VERSION,
             "data": { "object": self.value },
@@ -101,7 +133,7 @@ impl StripeObject {
         let event = Event {
             id,
             kind: self.swept.kind().to_owned(),
-            created: now,
+            created,
             livemode,
             api_version: Some(API_VERSION.to_owned()),
             account: None,
@@ -120,6 +152,6 @@ impl Stripe {
         sweep: &Sweep,
         deadline: Deadline,
     ) -> Result<List<StripeObject>, StripeError> {
-        self.page(swept.path(), &[], sweep, |value| StripeObject::read(swept, value), deadline)
+        self.page(swept.path(), swept.query(), sweep, |value| StripeObject::read(swept, value), deadline)
     }
 }

@@ -6,7 +6,8 @@ use crate::app::App;
 use crate::catalog::{Interval, Offer, price_id_variable};
 use crate::clock::Deadline;
 use crate::error::Result;
-use crate::stripe::{API_VERSION, Price, StripeError, StripeErrorKind, probe};
+use crate::stripe::portal::PRODUCTS_LIMIT;
+use crate::stripe::{API_VERSION, Price, Stripe, StripeError, StripeErrorKind, probe};
 
 use super::settle::HANDLED;
 
@@ -48,6 +49,7 @@ pub fn check(app: &App) -> Vec<Finding> {
     for offer in app.catalog.offers().filter(|offer| offer.amount() > 0) {
         found.push(price(app, offer));
     }
+    found.extend(portal(app, stripe));
     found.extend(endpoint(app));
     found.push(reached(app));
     found
@@ -90,6 +92,29 @@ fn differences(app: &App, offer: Offer<'_>, price: &Price) -> Vec<String> {
         different.push(format!("is {theirs} at Stripe"));
     }
     different
+}
+
+/// Whether customers can change between the plans on sale; nothing is said where there are none.
+fn portal(app: &App, stripe: &Stripe) -> Option<Finding> {
+    let what = "customer portal";
+    let plans = app.catalog.offers().filter(|offer| offer.amount() > 0 && matches!(offer, Offer::Plan(_)));
+    let plans: Vec<Offer<'_>> = plans.take(PRODUCTS_LIMIT).collect();
+    if plans.is_empty() {
+        return None;
+    }
+    let found = match stripe.portal_configurations(Deadline::after(PATIENCE)) {
+        Ok(found) => found,
+        Err(error) => return Some(bad(what, refusal(&error))),
+    };
+    let prices = plans.iter().filter_map(|offer| offer.price_id());
+    Some(match (found.ours, found.default) {
+        (Some(ours), _) if ours.offers(prices) => good(what, format!("{} has the plans on sale", ours.id)),
+        (Some(ours), _) => bad(what, format!("{} has other plans than are on sale: till stripe setup", ours.id)),
+        (None, Some(default)) if default.changes_plans => {
+            good(what, format!("the account's own, {}, whose plans are set at Stripe", default.id))
+        }
+        (None, _) => bad(what, "there is none in which a plan can be changed: till stripe setup makes it".to_owned()),
+    })
 }
 
 fn endpoint(app: &App) -> Vec<Finding> {

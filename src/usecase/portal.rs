@@ -9,12 +9,16 @@ use crate::store::users::User;
 use crate::stripe::PortalRequest;
 use crate::stripe::client::LONGEST_WAIT;
 
-/// A link to the portal for the user; it opens within minutes, and leads back to the dashboard.
+/// A link to the portal for the user; it opens within minutes, and leads back to the dashboard. What can be done there is
+/// what `till stripe setup` has set, or the account's own configuration where it was never run.
 pub fn open(app: &App, user: &User) -> Result<String> {
     let customer = app.store.read(|tx| customers::linked(tx, user.account))?.ok_or_else(|| {
         Refused::NotFound("There is nothing to manage at Stripe yet: buy a plan or a pack first.".to_owned())
     })?;
-    let request = PortalRequest { customer, return_url: app.url("/dashboard") };
+    let (stripe, deadline) = (app.stripe()?, Deadline::after(LONGEST_WAIT));
+    // Asked each time, and not kept: it may be made, or switched off, at any time, and the portal is opened rarely.
+    let configuration = stripe.portal_configurations(deadline)?.ours.map(|ours| ours.id);
+    let request = PortalRequest { customer, return_url: app.url("/dashboard"), configuration };
     let key = id::ordered_id("portal", app.clock.now())?;
-    Ok(app.stripe()?.create_portal_session(&request.body(), &key, Deadline::after(LONGEST_WAIT))?)
+    Ok(stripe.create_portal_session(&request.body(), &key, deadline)?)
 }

@@ -7,7 +7,9 @@ use crate::catalog::{Interval, Offer, price_id_variable};
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::id;
+use crate::stripe::portal::PRODUCTS_LIMIT;
 use crate::stripe::setup::NewPrice;
+use crate::stripe::{PortalPlan, Price};
 
 use super::settle::HANDLED;
 
@@ -26,14 +28,20 @@ pub struct Setup {
 pub fn set_up(app: &App, dry_run: bool) -> Result<Setup> {
     let deadline = Deadline::after(PATIENCE);
     let mut setup = Setup::default();
+    let mut plans = Some(vec![]);
     for offer in app.catalog.offers().filter(|offer| offer.amount() > 0) {
-        price(app, offer, dry_run, &mut setup, deadline)?;
+        let price = price(app, offer, dry_run, &mut setup, deadline)?;
+        if matches!(offer, Offer::Plan(_)) {
+            // Without its price, which a dry run does not make, what the portal would offer cannot be told.
+            plans = plans.zip(price).map(|(plans, price)| [plans, vec![price]].concat());
+        }
     }
+    portal(app, plans, dry_run, &mut setup, deadline)?;
     endpoint(app, dry_run, &mut setup, deadline)?;
     Ok(setup)
 }
 
-fn price(app: &App, offer: Offer<'_>, dry_run: bool, setup: &mut Setup, deadline: Deadline) -> Result<()> {
+fn price(app: &App, offer: Offer<'_>, dry_run: bool, setup: &mut Setup, deadline: Deadline) -> Result<Option<Price>> {
     let stripe = app.stripe()?;
     let currency = app.catalog.currency.as_str();
     let interval = match offer {
@@ -52,7 +60,7 @@ fn price(app: &App, offer: Offer<'_>, dry_run: bool, setup: &mut Setup, deadline
         }
         None if dry_run => {
             setup.steps.push(format!("{key}: would make a price of {amount} {currency} (minor units)"));
-            return Ok(());
+            return Ok(None);
         }
         None => {
             let new = NewPrice { key, name: offer.name(), amount, currency, interval, lookup_key: &lookup_key };
@@ -61,7 +69,41 @@ fn price(app: &App, offer: Offer<'_>, dry_run: bool, setup: &mut Setup, deadline
             price
         }
     };
-    setup.variables.push((price_id_variable(key), made.id));
+    setup.variables.push((price_id_variable(key), made.id.clone()));
+    Ok(Some(made))
+}
+
+/// The customer portal with the plans on sale; `plans` is `None` while some of their prices are still to be made.
+fn portal(app: &App, plans: Option<Vec<Price>>, dry_run: bool, setup: &mut Setup, deadline: Deadline) -> Result<()> {
+    let stripe = app.stripe()?;
+    let there = stripe.portal_configurations(deadline)?.ours;
+    let plan = |price: Price| price.product.map(|product| PortalPlan { product, price: price.id });
+    let mut plans: Option<Vec<PortalPlan>> = plans.map(|prices| prices.into_iter().filter_map(plan).collect());
+    if plans.as_ref().is_some_and(|plans| plans.len() > PRODUCTS_LIMIT) {
+        setup
+            .steps
+            .push(format!("customer portal: Stripe takes {PRODUCTS_LIMIT} plans at most, the first ones are used"));
+    }
+    plans.iter_mut().for_each(|plans| plans.truncate(PRODUCTS_LIMIT));
+    let is_right = there
+        .as_ref()
+        .zip(plans.as_ref())
+        .is_some_and(|(configuration, plans)| configuration.offers(plans.iter().map(|plan| plan.price.as_str())));
+    let step = match (there, dry_run) {
+        (Some(configuration), _) if is_right => format!("the configuration {} is there", configuration.id),
+        (Some(configuration), true) => format!("would bring the plans of {} up to date", configuration.id),
+        (None, true) => "would make a configuration with the plans".to_owned(),
+        (there, false) => {
+            let key = id::ordered_id("setup", app.clock.now())?;
+            let id = there.as_ref().map(|configuration| configuration.id.as_str());
+            let put = stripe.put_portal_configuration(id, &plans.unwrap_or_default(), &key, deadline)?;
+            match id {
+                Some(id) => format!("brought the plans of {id} up to date"),
+                None => format!("made the configuration {}", put.id),
+            }
+        }
+    };
+    setup.steps.push(format!("customer portal: {step}"));
     Ok(())
 }
 

@@ -12,7 +12,8 @@ use crate::reversals::Life;
 
 const USERS: usize = 12;
 
-fn stripe() -> sandbox::Sandbox {
+/// A stand-in that keeps this time.
+pub fn stripe_at(clock: till::clock::Clock) -> sandbox::Sandbox {
     let price = |id: &str, unit_amount: i64, recurring| SeedPrice {
         id: id.to_owned(),
         product_name: id.to_owned(),
@@ -20,14 +21,18 @@ fn stripe() -> sandbox::Sandbox {
         currency: "usd".to_owned(),
         recurring,
     };
-    let prices = vec![price("price_topup_100", 900, None), price("price_starter", 900, Some("month"))];
+    let prices = vec![
+        price("price_topup_100", 900, None),
+        price("price_starter", 900, Some("month")),
+        price("price_small", 9_000, Some("year")),
+        price("price_large", 29_000, Some("year")),
+    ];
     let listen = "127.0.0.1:0".parse().unwrap();
-    sandbox::start(Options { listen, public_url: None, endpoint: None, prices, clock: till::clock::Clock::System })
-        .unwrap()
+    sandbox::start(Options { listen, public_url: None, endpoint: None, prices, clock }).unwrap()
 }
 
 /// Everything that has happened at Stripe, newest first.
-fn events(api: &Client) -> Vec<Value> {
+pub fn events(api: &Client) -> Vec<Value> {
     let (mut all, mut after) = (vec![], String::new());
     loop {
         let page = api.get(&format!("/v1/events?limit=100{after}")).must(200).json();
@@ -43,7 +48,7 @@ fn events(api: &Client) -> Vec<Value> {
 
 #[test]
 fn what_is_lost_on_the_way_is_found_by_comparing() {
-    let stripe = stripe();
+    let stripe = stripe_at(till::clock::Clock::System);
     let life = Life::begin(&stripe.url());
     life.clock.set(till::clock::Clock::System.now());
     let api = Client::new(&stripe.url(), &[("authorization", "Bearer sk_test_lives")]);
@@ -69,11 +74,11 @@ fn what_is_lost_on_the_way_is_found_by_comparing() {
     }
     arriving.iter().for_each(|event| life.hear(event));
 
-    reconcile::reconcile(&life.app, None, true, |_| ()).unwrap();
+    reconcile::reconcile(&life.app, None, true, |_, _| ()).unwrap();
     for (user, units) in expected {
         assert_eq!(users::show(&life.app, &user).unwrap().balance.remaining, units, "{user}");
     }
     life.prove();
-    let again = reconcile::reconcile(&life.app, None, true, |_| ()).unwrap();
+    let again = reconcile::reconcile(&life.app, None, true, |_, _| ()).unwrap();
     assert_eq!((again.applied, again.is_clean()), (0, true), "{again:?}");
 }

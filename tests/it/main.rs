@@ -36,6 +36,7 @@ mod purchase;
 mod purchases;
 mod reconcile;
 mod requests;
+mod resuming;
 mod reversals;
 mod rim;
 mod sandbox;

@@ -29,5 +29,13 @@ fn what_no_webhook_told_is_found_by_comparing_and_credited_once() {
     let again: serde_json::Value = serde_json::from_str(&again).unwrap();
     assert_eq!((again["applied"].as_u64(), again["agrees"].as_bool()), (Some(0), Some(true)), "{again}");
     assert_eq!(shop.ledger("alice").len(), 1);
+
+    // How far it is goes to standard error, line by line where that is no terminal, and nowhere with --json.
+    let progress = |arguments: &[&str]| String::from_utf8(shop.till(arguments).stderr).unwrap();
+    let said = progress(&["reconcile"]);
+    for list in ["events", "checkouts", "invoices", "refunds", "disputes", "subscriptions"] {
+        assert!(said.lines().any(|line| line.starts_with(list) && line.ends_with(" looked at")), "{list}: {said}");
+    }
+    assert_eq!(progress(&["reconcile", "--json"]), "");
     shop.till_prints(&["ledger", "verify"]);
 }

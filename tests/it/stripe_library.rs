@@ -1,6 +1,6 @@
-//! Stripe's official Python library, of the stand-in's API version, against the stand-in: the judge of whether a program
-//! written for Stripe runs against it unchanged. The library is installed from PyPI into a folder under the target
-//! directory. Where there is no Python or no PyPI, this says so and passes; not so when `CI` is `true`.
+//! Stripe's official libraries, of the stand-in's API version, against the stand-in: the judges of whether a program
+//! written for Stripe runs against it unchanged. They are installed by name from PyPI and npm, each into a folder under
+//! the target directory. Where that cannot be, this says so and passes; not so when `CI` is `true`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,10 @@ use std::process::Command;
 use till::clock::Clock;
 use till::sandbox::Options;
 
-const LIBRARY: &str = "stripe==15.2.1";
+use crate::harness::left_out;
+
+const PYTHON_LIBRARY: &str = "stripe==15.2.1";
+const NODE_LIBRARY: &str = "stripe@22.2.0";
 
 /// A program that ended well, or what it said.
 fn run(program: &Path, arguments: &[&str]) -> Result<String, String> {
@@ -20,28 +23,51 @@ fn run(program: &Path, arguments: &[&str]) -> Result<String, String> {
     }
 }
 
+/// Where a library is kept from one test run to the next.
+fn folder(name: &str) -> Result<String, String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.replace("==", "-").replace('@', "-"));
+    folder.into_os_string().into_string().map_err(|_| "the target directory's name is not UTF-8".to_owned())
+}
+
 /// A Python that has the library.
 fn python() -> Result<PathBuf, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", LIBRARY.replace("==", "-")));
-    let python = folder.join("bin/python");
+    let folder = folder(&format!("python-{PYTHON_LIBRARY}"))?;
+    let python = Path::new(&folder).join("bin/python");
     if run(&python, &["-c", "import stripe"]).is_err() {
-        let folder = folder.to_str().ok_or("the target directory's name is not UTF-8")?;
-        run(Path::new("python3"), &["-m", "venv", "--clear", folder])?;
-        run(&python, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "15", LIBRARY])?;
+        run(Path::new("python3"), &["-m", "venv", "--clear", &folder])?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "15"];
+        run(&python, &[&install[..], &[PYTHON_LIBRARY]].concat())?;
     }
     Ok(python)
 }
 
-#[test]
-fn stripes_own_library_finds_nothing_amiss() {
-    let python = match python() {
-        Ok(python) => python,
-        Err(reason) => {
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no Python with {LIBRARY}: {reason}");
-            println!("left out: no Python with {LIBRARY} on this machine: {reason}");
-            return;
-        }
-    };
+/// The folder in which Node finds the library.
+fn node() -> Result<String, String> {
+    let folder = folder(&format!("node-{NODE_LIBRARY}"))?;
+    let find = format!("require('node:module').createRequire('{folder}/')('stripe')");
+    if run(Path::new("node"), &["-e", &find]).is_err() {
+        let install = ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries", "1"];
+        let rest = ["--fetch-timeout", "15000", "--prefix", &folder, NODE_LIBRARY];
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{folder}: {error}"))?;
+        run(Path::new("npm"), &[&install[..], &rest].concat())?;
+        run(Path::new("node"), &["-e", &find])?;
+    }
+    Ok(folder)
+}
+
+/// What was to be had, if it was.
+fn had<T>(what: &str, found: Result<T, String>) -> Option<T> {
+    found
+        .map_err(|reason| {
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no {what}: {reason}");
+            let reason = reason.trim().lines().next_back().unwrap_or_default().to_owned();
+            left_out(&format!("the stand-in against Stripe's own library: no {what} on this machine ({reason})"));
+        })
+        .ok()
+}
+
+/// Tells the story to a stand-in of its own.
+fn tell(program: &Path, story: &str, more: &[&str]) {
     let sandbox = till::sandbox::start(Options {
         listen: "127.0.0.1:0".parse().expect("an address"),
         public_url: None,
@@ -50,7 +76,22 @@ fn stripes_own_library_finds_nothing_amiss() {
         clock: Clock::System,
     })
     .expect("the stand-in starts");
-    let story = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/stripe_library.py");
-    let said = run(&python, &[story, &sandbox.url()]).unwrap_or_else(|said| panic!("{said}"));
+    let story = format!("{}/tests/{story}", env!("CARGO_MANIFEST_DIR"));
+    let said = run(program, &[&[story.as_str(), &sandbox.url()], more].concat());
+    let said = said.unwrap_or_else(|said| panic!("{said}"));
     assert!(said.contains("nothing to complain of"), "{said}");
+}
+
+#[test]
+fn stripes_library_for_python_finds_nothing_amiss() {
+    if let Some(python) = had(&format!("Python with {PYTHON_LIBRARY}"), python()) {
+        tell(&python, "python/stripe_library.py", &[]);
+    }
+}
+
+#[test]
+fn stripes_library_for_node_finds_nothing_amiss() {
+    if let Some(folder) = had(&format!("Node with {NODE_LIBRARY}"), node()) {
+        tell(Path::new("node"), "node/stripe_library.mjs", &[&folder]);
+    }
 }

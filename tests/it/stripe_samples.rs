@@ -139,7 +139,11 @@ fn every_parameter_sent_is_in_stripes_description() {
     };
     let customer =
         CustomerRequest { email: Some("a@b.c".to_owned()), name: Some("A".to_owned()), metadata: metadata() };
-    let portal = PortalRequest { customer: "cus_1".to_owned(), return_url: "https://example.org/".to_owned() };
+    let portal = PortalRequest {
+        customer: "cus_1".to_owned(),
+        return_url: "https://example.org/".to_owned(),
+        configuration: Some("bpc_1".to_owned()),
+    };
     for (path, body) in [
         ("/v1/checkout/sessions", checkout(CheckoutMode::Payment).body()),
         ("/v1/checkout/sessions", checkout(CheckoutMode::Subscription).body()),

@@ -1,6 +1,8 @@
 -- From version 1 to 2: holds, what is due by itself, and outgoing webhooks. The check on entries changed, which takes a new table
 -- ("SQL Features That SQLite Does Not Implement": ALTER TABLE cannot change a constraint); rows are copied as they are.
 ALTER TABLE accounts RENAME COLUMN next_expiry TO next_due;
+ALTER TABLE accounts ADD COLUMN front INTEGER;
+ALTER TABLE accounts ADD COLUMN front_free INTEGER CHECK (front_free > 0);
 ALTER TABLE accounts ADD COLUMN holds INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0);
 ALTER TABLE accounts ADD COLUMN low_balance INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000);
 DROP INDEX accounts_to_expire;

@@ -236,7 +236,11 @@ fn lists_are_read_page_by_page() {
     let stripe = server.stripe();
     assert_eq!(stripe.list_line_items("cs_1", Deadline::after(MINUTE)).unwrap().len(), 3);
     let filter = EventFilter {
-        sweep: Sweep { created_from: Some(Timestamp::from_seconds(4)), after: Some("evt_0".to_owned()) },
+        sweep: Sweep {
+            created_from: Some(Timestamp::from_seconds(4)),
+            created_to: Some(Timestamp::from_seconds(6)),
+            after: Some("evt_0".to_owned()),
+        },
         kinds: vec!["invoice.paid".to_owned(), "invoice.voided".to_owned()],
         undelivered: true,
     };
@@ -252,7 +256,7 @@ fn lists_are_read_page_by_page() {
             "GET /v1/checkout/sessions/cs_1/line_items?limit=100 HTTP/1.1",
             "GET /v1/checkout/sessions/cs_1/line_items?limit=100&starting_after=li_2 HTTP/1.1",
             "GET /v1/events?types%5B%5D=invoice.paid&types%5B%5D=invoice.voided&delivery_success=false&limit=100\
-             &created%5Bgte%5D=4&starting_after=evt_0 HTTP/1.1",
+             &created%5Bgte%5D=4&created%5Blte%5D=6&starting_after=evt_0 HTTP/1.1",
         ]
     );
 }
