@@ -9,6 +9,7 @@ mod cors;
 mod error;
 mod guard;
 mod health;
+mod kept;
 mod leftover;
 pub mod pages;
 mod pool;
@@ -26,7 +27,9 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::error::{Fault, Result};
-use crate::store::Tx;
+use crate::store::{Stamp, Tx};
+use crate::usecase::tokens::Known;
+use kept::Kept;
 use pool::Pool;
 
 /// What hears of a write once it is durable.
@@ -44,6 +47,10 @@ struct Parts {
     stripe: Pool,
     /// For Stripe's events, some of which have to be asked about.
     events: Pool,
+    /// Tokens that were looked up, by the hash of their secret.
+    callers: Kept<i64, [u8; 32], Known>,
+    /// Users as they were answered.
+    users: Kept<Stamp, String, api::users::Shown>,
 }
 
 impl std::ops::Deref for Rim {
@@ -61,6 +68,8 @@ impl Rim {
             books: Pool::start("till-books", 32, 1024)?,
             stripe: Pool::start("till-stripe", 8, 128)?,
             events: Pool::start("till-events", 8, 512)?,
+            callers: Kept::up_to(1000),
+            users: Kept::up_to(100_000),
         })))
     }
 

@@ -184,13 +184,7 @@ pub(super) struct Readers(r2d2::Pool<SqliteConnectionManager>);
 
 impl Readers {
     pub(super) fn open(path: &Path) -> Outcome<Readers> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
-            connection.busy_timeout(BUSY)?;
-            connection.set_prepared_statement_cache_capacity(64);
-            connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
-            connection.pragma_update(None, "query_only", true)
-        });
+        let manager = manager(path);
         let build = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(1))
@@ -198,6 +192,13 @@ impl Readers {
             .connection_timeout(READER_WAIT)
             .build(manager);
         Ok(Readers(build.map_err(|cause| Fault::new("no connection to read with", cause))?))
+    }
+
+    /// One connection of its own.
+    pub(super) fn one(path: &Path) -> Outcome<Reader> {
+        let pool = r2d2::Pool::builder().max_size(1).test_on_check_out(false).connection_timeout(READER_WAIT);
+        let pool = pool.build(manager(path)).and_then(|pool| pool.get());
+        Ok(Reader(pool.map_err(|cause| Fault::new("no connection to watch with", cause))?))
     }
 
     pub(super) fn connection(&self) -> Outcome<Reader> {
@@ -211,6 +212,16 @@ impl Readers {
     }
 }
 
+fn manager(path: &Path) -> SqliteConnectionManager {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
+        connection.pragma_update(None, "query_only", true)
+    })
+}
+
 /// A read-only connection on loan.
 pub(super) struct Reader(r2d2::PooledConnection<SqliteConnectionManager>);
 
@@ -218,6 +229,13 @@ impl Reader {
     /// Runs `work` without a transaction around it.
     pub(super) fn look<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
         work(&mut Snapshot(&self.0))
+    }
+
+    /// Another number than the last time, when anybody else has committed since.
+    pub(super) fn data_version(&self) -> Outcome<i64> {
+        const VERSION: &str = "PRAGMA data_version";
+        let look = || self.0.prepare_cached(VERSION)?.query_row([], |row| row.get(0));
+        look().map_err(|cause| fault(VERSION, cause))
     }
 
     /// Runs `work` inside one deferred transaction, and ends it whatever happens: the pool does not look at what it

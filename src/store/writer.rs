@@ -11,6 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
 use super::sqlite::Connection;
+use super::watch::Commits;
 use super::{Row, Tx, Value, unavailable};
 use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
@@ -49,13 +50,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> std::result::Result<Writer, Fault> {
+    pub(super) fn start(connection: Connection, commits: Commits) -> std::result::Result<Writer, Fault> {
         let (queue, jobs) = sync_channel(QUEUE);
         let figures = WriterFigures::new();
         let kept = figures.clone();
         let thread = std::thread::Builder::new()
             .name("till-writer".into())
-            .spawn(move || run(connection, &jobs, &kept))
+            .spawn(move || run(connection, &jobs, &kept, &commits))
             .map_err(|cause| Fault::new("cannot start the writer thread", cause))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread), figures })
     }
@@ -155,14 +156,14 @@ where
 
 type Batch = Vec<Box<dyn Job>>;
 
-fn run(mut connection: Connection, jobs: &Receiver<Box<dyn Job>>, figures: &WriterFigures) {
+fn run(mut connection: Connection, jobs: &Receiver<Box<dyn Job>>, figures: &WriterFigures, commits: &Commits) {
     let mut pace = Pace { jobs: 1, flush: Duration::ZERO };
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
         batch.extend(jobs.try_iter().take(BATCH - 1));
         pace.gather(&mut batch, jobs);
         pace.jobs = batch.len();
-        if let Some(flush) = commit(&mut connection, batch, figures) {
+        if let Some(flush) = commit(&mut connection, batch, figures, commits) {
             pace.flush = flush;
         }
     }
@@ -192,7 +193,12 @@ impl Pace {
 
 /// One transaction for the batch; how long its flush took. Where it fails as a whole, each job is tried alone, so that the
 /// one that broke it answers for itself.
-fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures) -> Option<Duration> {
+fn commit(
+    connection: &mut Connection,
+    mut batch: Batch,
+    figures: &WriterFigures,
+    commits: &Commits,
+) -> Option<Duration> {
     let started = Deadline::after(Duration::ZERO);
     // A rollback that failed must not fail every batch after it.
     connection.rollback();
@@ -209,7 +215,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
     };
     let flushing = Deadline::after(Duration::ZERO);
     let ended = match ran {
-        Ok(true) => connection.commit(),
+        Ok(true) => commits.around(|| connection.commit()),
         Ok(false) => {
             connection.rollback();
             Ok(())
@@ -231,7 +237,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
                 batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
             } else {
                 for job in batch {
-                    commit(connection, vec![job], figures);
+                    commit(connection, vec![job], figures, commits);
                 }
             }
             None

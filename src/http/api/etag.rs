@@ -1,33 +1,45 @@
 //! Answers that a caller may keep: with an `ETag`, and `304` to whoever has the same already (RFC 9110, sections 8.8.3
 //! and 13.1.2).
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::super::error::Answer;
 use crate::error::Fault;
 use crate::id;
 
-/// `body` as JSON, or `304`. The tag is weak, because an answer may be compressed on its way.
-pub(super) fn answer(headers: &HeaderMap, body: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(body).map_err(|cause| Fault::new("cannot write JSON", cause))?;
-    let hash = id::digest(&body);
-    let tag = format!("W/\"{}\"", id::hex(&hash[..8]));
-    let tag_value = HeaderValue::from_str(&tag).map_err(|cause| Fault::new("cannot write the ETag", cause))?;
-    // What is kept must be asked about each time: a balance is never old.
-    let headers_out =
-        [(header::ETAG, tag_value), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
-    if is_known(headers, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, headers_out).into_response());
+/// A body with its tag. The tag is weak, because an answer may be compressed on its way.
+#[derive(Clone)]
+pub(super) struct Tagged {
+    body: Bytes,
+    tag: HeaderValue,
+}
+
+impl Tagged {
+    /// `body` as JSON.
+    pub(super) fn of(body: &impl Serialize) -> Result<Tagged, Fault> {
+        let body = serde_json::to_vec(body).map_err(|cause| Fault::new("cannot write JSON", cause))?;
+        let tag = format!("W/\"{}\"", id::hex(&id::digest(&body)[..8]));
+        let tag = HeaderValue::from_str(&tag).map_err(|cause| Fault::new("cannot write the ETag", cause))?;
+        Ok(Tagged { body: body.into(), tag })
+    }
+}
+
+/// The body, or `304` to whoever has it. What is kept must be asked about each time: a balance is never old.
+pub(super) fn answer(headers: &HeaderMap, tagged: &Tagged) -> Response {
+    let about =
+        [(header::ETAG, tagged.tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
+    if is_known(headers, &tagged.tag) {
+        return (StatusCode::NOT_MODIFIED, about).into_response();
     }
     let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Ok((headers_out, json, body).into_response())
+    (about, json, tagged.body.clone()).into_response()
 }
 
 /// Whether `If-None-Match` names this tag; both may be weak (RFC 9110, section 8.8.3.2).
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let bare = tag.trim_start_matches("W/");
+fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let bare = tag.to_str().unwrap_or_default().trim_start_matches("W/");
     let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     named
         .flat_map(|value| value.split(','))
