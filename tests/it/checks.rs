@@ -1,38 +1,16 @@
 //! What `till check` says of a key, a clock, a webhook endpoint and a way to it that are not as they should be: each by
 //! its name, with what to do.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
-use std::thread;
-
 use serde_json::Value;
 use till::clock::Clock;
 use till::sandbox::{self, Endpoint, Options};
 use till::secret::Secret;
 
-use crate::harness::{Client, Folder, process, shop};
+use crate::harness::{Client, Folder, canned, process, shop};
 
-/// Somebody who answers everything with this head and this body.
-fn answering(head: &str, body: &str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let length = body.len();
-    let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let (mut line, mut length) = (String::new(), 0);
-            while reader.read_line(&mut line).unwrap_or(0) > 2 {
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                line.clear();
-            }
-            reader.read_exact(&mut vec![0; length]).ok();
-            stream.write_all(answer.as_bytes()).ok();
-        }
-    });
-    url
+/// Somebody who answers everything so.
+fn answering(head: &'static str, body: &str) -> String {
+    canned::start(vec![("/", head, body.to_owned())])
 }
 
 /// What is found of `what`, with this Stripe and this public URL: whether it is good, and the words.

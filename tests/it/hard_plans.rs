@@ -67,7 +67,7 @@
 //! | 61 | lists with pages | `src/stripe/client/tests::lists_are_read_page_by_page`, `resuming::a_comparison_that_broke_off_goes_on_and_skips_nothing` |
 //! | 62 | expanded or not | `src/stripe/objects/checkout::a_reference_is_an_id_or_an_object_with_one` |
 //! | 63 | fields and words not known | `src/stripe/objects/invoice::only_the_status_says_paid_and_lines_left_out_have_to_be_asked_for`, `src/stripe/objects/subscription::an_unknown_status_is_neither_current_nor_over` |
-//! | 64 | a pack with an invoice | `purchases::the_same_fact_is_applied_once_by_whatever_events_it_comes` |
+//! | 64 | a pack with an invoice | `hard_plans/shapes::a_pack_with_an_invoice_is_credited_once_in_any_order_and_refunded_by_its_payment` |
 //! | 65 | paid from a credit balance | `hard_plans/changes::an_upgrade_at_once_brings_the_difference_and_a_downgrade_takes_it_back`, `credit_notes::credit_notes_refunds_and_disputes_of_an_invoice_end_the_same_in_any_order` |
 //! | 66 | a late word of a replaced plan | `hard_plans/states::a_late_word_of_a_plan_that_was_replaced_does_not_end_the_new_one` |
 //! | 67 | both ways of ending | `hard_plans/states::a_plan_set_to_end_says_so_either_way_and_may_be_resumed` |

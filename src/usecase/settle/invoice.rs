@@ -55,6 +55,14 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &Context<'_>, invoice: &Invoice)
         (None, true) => return Ok(Settled::waiting(STRIPE, "its lines are not all known yet")),
     };
     let bought = Bought::read(context, lines);
+    if bought.plans.is_empty()
+        && bought.pack.is_some()
+        && let Some(sold) = &context.facts.session
+    {
+        // A pack's invoice that a checkout made is that checkout's money once more; only the checkout tells whose it is.
+        let settled = session::session(tx, context, sold, session::Moment::Seen)?;
+        return Ok(Settled { known: [known, settled.known.clone()].concat(), ..settled });
+    }
     let Some(account) = account_of(tx, context, invoice)? else {
         return Ok(Settled::unmatched(&invoice.id, "it cannot be told which user it is for"));
     };
@@ -229,8 +237,8 @@ fn payment_of(context: &Context<'_>, invoice: &Invoice, account: i64, offer: &st
     }
 }
 
-/// An invoice for a pack. One that a checkout made belongs to that checkout, which is credited under its payment intent;
-/// one made by hand is credited under its own, or under the invoice where Stripe took no payment.
+/// An invoice for a pack that no checkout made: credited under its payment intent, or under the invoice where Stripe took
+/// no payment.
 fn pack(
     tx: &mut dyn Tx,
     context: &Context<'_>,
@@ -238,9 +246,6 @@ fn pack(
     account: i64,
     line: &InvoiceLine,
 ) -> Result<Settled> {
-    if let Some(sold) = &context.facts.session {
-        return session::session(tx, context, sold, session::Moment::Seen);
-    }
     if context.facts.unanswered {
         return Ok(Settled::waiting(STRIPE, "Stripe could not say whether a checkout made it"));
     }
