@@ -141,10 +141,7 @@ fn plan(
     if !payments::add(tx, &payment)? {
         return Ok(Settled::applied("allotted before"));
     }
-    if let Some(total) = invoice.total {
-        let cost = total.saturating_sub(invoice.credited_before);
-        payments::set_cost(tx, &payment.reference, cost.max(payment.amount))?;
-    }
+    keep_cost(tx, invoice, &payment)?;
     if let Some(intent) = &payment.payment_intent {
         payments::link_invoice(tx, intent, &invoice.id)?;
     }
@@ -167,6 +164,13 @@ fn plan(
         return Ok(Settled { told, ..settled });
     }
     Ok(Settled { told, ..Settled::applied(detail) })
+}
+
+/// What the invoice cost beyond what was charged for it: a credit balance paid that.
+fn keep_cost(tx: &mut dyn Tx, invoice: &Invoice, payment: &Payment) -> Result<()> {
+    let Some(total) = invoice.total else { return Ok(()) };
+    let cost = total.saturating_sub(invoice.credited_before);
+    payments::set_cost(tx, &payment.reference, cost.max(payment.amount))
 }
 
 /// What is left of the parts after credit notes that lowered the invoice while it was open. Stripe keeps the lines as they
@@ -258,5 +262,7 @@ fn pack(
     let mut payment = payment_of(context, invoice, account, &pack.key, units);
     payment.kind = "pack".to_owned();
     payment.reference = payment.payment_intent.clone().unwrap_or_else(|| invoice.id.clone());
-    session::credit_pack(tx, context, &payment, session::life_in_days(pack.expiry))
+    let settled = session::credit_pack(tx, context, &payment, session::life_in_days(pack.expiry))?;
+    keep_cost(tx, invoice, &payment)?;
+    Ok(settled)
 }
