@@ -33,6 +33,9 @@ CREATE TABLE accounts (
     entries     INTEGER NOT NULL CHECK (entries >= 0),
     head        BLOB    NOT NULL CHECK (length(head) = 32),
     next_due    INTEGER,                    -- when the next thing ends by itself: a lot of which something is not held, or a hold
+    front       INTEGER,                    -- the lot that the next spend takes from: the first in order with free units
+    front_free  INTEGER CHECK (front_free > 0),                  -- those free units. They are kept here and not in the lot's
+                                            -- own row, so that a spend that does not use them up changes one row
     holds       INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0),   -- holds ever made: the last one's number
     low_balance INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000)   -- the user's own threshold of "low"; absent: the installation's
 ) STRICT;
@@ -67,7 +70,7 @@ CREATE TABLE lots (
     account    INTEGER NOT NULL,
     seq        INTEGER NOT NULL,            -- of the entry that opened it
     units      INTEGER NOT NULL CHECK (units > 0),
-    remaining  INTEGER NOT NULL CHECK (remaining >= 0),
+    remaining  INTEGER NOT NULL CHECK (remaining >= 0),  -- of the account's front lot, only what is held
     held       INTEGER NOT NULL CHECK (held BETWEEN 0 AND remaining),
     expired    INTEGER NOT NULL CHECK (expired >= 0),
     expires_at INTEGER,
@@ -305,6 +308,56 @@ CREATE TABLE sessions (
     ended_at   INTEGER
 ) STRICT;
 CREATE INDEX sessions_by_end ON sessions (expires_at);
+
+-- Who is told of what happens here: outgoing webhooks. A secret signs, so it is kept as it is; the file is its owner's
+-- alone. While a secret is rolled, the older one signs as well.
+CREATE TABLE hooks (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    url          TEXT    NOT NULL CHECK (length(url) BETWEEN 1 AND 2000),
+    kinds        TEXT    NOT NULL CHECK (length(kinds) > 0),   -- words separated by commas; '*' for all
+    secret       TEXT    NOT NULL,
+    older_secret TEXT,
+    older_until  INTEGER,
+    created_at   INTEGER NOT NULL,
+    disabled_at  INTEGER,                   -- since when nothing is written for it or sent to it
+    CHECK (older_secret IS NULL OR older_until IS NOT NULL)
+) STRICT;
+CREATE INDEX hooks_live ON hooks (id) WHERE disabled_at IS NULL;
+
+-- The outbox: what is told, written in the transaction of what it tells of. The number is the order.
+CREATE TABLE messages (
+    number     INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
+    id         TEXT    NOT NULL UNIQUE,     -- msg_…: by which a receiver knows one that comes twice
+    account    INTEGER NOT NULL REFERENCES accounts (account),
+    kind       TEXT    NOT NULL,
+    body       TEXT    NOT NULL,            -- JSON; of a low balance without the address for buying more
+    created_at INTEGER NOT NULL,
+    told_at    INTEGER                      -- when the log had it; of a kind that the log has from elsewhere, at once
+) STRICT;
+CREATE INDEX messages_untold ON messages (number) WHERE told_at IS NULL;
+
+-- One message to one hook. It is open until it is delivered or parked. Of the open ones for the same hook and account
+-- only the first has a next_attempt_at: the others wait for it, so that everyone's story is told in its order.
+CREATE TABLE deliveries (
+    message         INTEGER NOT NULL REFERENCES messages (number),
+    hook            TEXT    NOT NULL REFERENCES hooks (id),
+    account         INTEGER NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    next_attempt_at INTEGER,
+    give_up_at      INTEGER NOT NULL,       -- from then on a failure parks it
+    last_attempt_at INTEGER,
+    last_status     INTEGER,                -- the HTTP status of the last answer
+    last_error      TEXT CHECK (length(last_error) <= 300),
+    delivered_at    INTEGER,
+    parked_at       INTEGER,                -- given up, until the operator tries again
+    PRIMARY KEY (message, hook),
+    CHECK (delivered_at IS NULL OR parked_at IS NULL),
+    CHECK (next_attempt_at IS NULL OR (delivered_at IS NULL AND parked_at IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_due ON deliveries (hook, next_attempt_at, message) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_open ON deliveries (hook, account, message) WHERE delivered_at IS NULL AND parked_at IS NULL;
+CREATE INDEX deliveries_delivered ON deliveries (delivered_at, message, hook) WHERE delivered_at IS NOT NULL;
+CREATE INDEX deliveries_parked ON deliveries (parked_at, message, hook) WHERE parked_at IS NOT NULL;
 
 -- engine: sqlite
 -- Rule 10 of the books: the database itself refuses to change or remove what is written. (Recursive triggers are

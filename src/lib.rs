@@ -8,15 +8,15 @@
 //! ```
 //! Only `http` (and the stand-in, `sandbox`) is asynchronous; everything below is ordinary blocking Rust.
 //!
-//! Who may use whom (lower never upper): `ledger` → nothing; `error, clock, id, money, secret` → ledger;
-//! `config, catalog, stripe, store` → those; `metrics, app` → those; `usecase` → app and all below;
+//! Who may use whom (lower never upper): `ledger` → nothing; `error, clock, id, money, secret, tls` → ledger;
+//! `config, catalog, stripe, hook, store` → those; `metrics, app` → those; `usecase` → app and all below;
 //! `http, worker` → usecase; `cli` → all; `sandbox` → only from `cli`, and knows nothing of till.
 //!
 //! Invariants, kept by tests:
 //! 1. A balance changes only by what `ledger` decided, and is stored only by `store::entries`;
 //!    nothing updates or deletes an entry.
-//! 2. SQL only in `store/`; Stripe's JSON only in `stripe/`; our JSON and HTML only in `http/`;
-//!    the time is asked only in `clock.rs`.
+//! 2. SQL only in `store/`; Stripe's JSON only in `stripe/`; the JSON of outgoing webhooks only in `hook/`; our other
+//!    JSON and HTML only in `http/`; the time is asked only in `clock.rs`.
 //! 3. No network inside a transaction: a use case is `transaction; network; transaction`.
 //!    Write closures may run again, so they talk to nobody.
 //! 4. The webhook handler decides nothing; what is paid is decided in `usecase::settle`, which webhook,
@@ -30,9 +30,11 @@ pub mod error;
 pub mod id;
 pub mod money;
 pub mod secret;
+pub mod tls;
 
 pub mod catalog;
 pub mod config;
+pub mod hook;
 pub mod store;
 pub mod stripe;
 

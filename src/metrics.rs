@@ -27,6 +27,13 @@ pub struct KindLabels {
     pub kind: &'static str,
 }
 
+/// An attempt to deliver an outgoing webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeliveryLabels {
+    /// `delivered`, `failed`, or `parked`: failed, and given up.
+    pub status: &'static str,
+}
+
 /// A request that was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
@@ -51,6 +58,8 @@ pub struct Metrics {
     pub units_spent: Counter,
     /// Events in the inbox, by status; read when asked.
     pub inbox_events: Family<KindLabels, Gauge>,
+    /// Attempts to deliver outgoing webhooks.
+    pub hook_deliveries: Family<DeliveryLabels, Counter>,
     /// Requests answered and how long it took.
     pub requests: Family<RequestLabels, Histogram>,
 }
@@ -66,6 +75,7 @@ impl Metrics {
             units_credited: Family::default(),
             units_spent: Counter::default(),
             inbox_events: Family::default(),
+            hook_deliveries: Family::default(),
             requests,
             registry: Registry::default(),
         };
@@ -74,6 +84,8 @@ impl Metrics {
         registry.register("units_credited", "Units credited", metrics.units_credited.clone());
         registry.register("units_spent", "Units spent", metrics.units_spent.clone());
         registry.register("inbox_events", "Events in the inbox", metrics.inbox_events.clone());
+        let deliveries = metrics.hook_deliveries.clone();
+        registry.register("hook_deliveries", "Attempts to deliver outgoing webhooks", deliveries);
         registry.register("http_request_seconds", "Requests answered", metrics.requests.clone());
         registry.register("commit_seconds", "Durable commits", writer.commit_seconds.clone());
         registry.register("commit_writes", "Writes in one commit", writer.commit_writes.clone());

@@ -1,6 +1,8 @@
 //! What runs by itself, in bounded batches: events that wait are tried again, lots expire, what has ended is removed.
 //! It does nothing that a command or a request could not do; a round that fails is logged, and the next one comes.
 
+mod hooks;
+
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -9,7 +11,9 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
-use crate::usecase::{expire, inbox, reconcile, sign_in, subscribe};
+use crate::usecase::{deliver, expire, inbox, reconcile, sign_in, subscribe};
+
+pub use hooks::Hooks;
 
 /// Time between rounds.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -66,6 +70,7 @@ fn work(app: &App, round: u32) {
     report("expire_lots", expire::expire(app));
     if round == 0 {
         report("remove_ended_sign_ins", sign_in::remove_ended(app));
+        report("remove_old_messages", deliver::remove_old(app));
     }
 }
 

@@ -27,8 +27,8 @@ impl fmt::Display for CatalogFault {
     }
 }
 
-/// Reads a catalogue. What the file leaves out of `[unit]` and `currency` is as in the built-in catalogue; its plans
-/// and packs are all there are. A fault in the TOML itself is reported alone, faults in what it says all at once.
+/// Reads a catalogue. What the file leaves out of `[unit]`, `currency` and `low_balance` is as in the built-in catalogue;
+/// its plans and packs are all there are. A fault in the TOML itself is reported alone, faults in what it says all at once.
 pub fn parse(text: &str) -> Result<Catalog, Vec<CatalogFault>> {
     let rows: CatalogRows = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
@@ -58,6 +58,8 @@ pub fn parse(text: &str) -> Result<Catalog, Vec<CatalogFault>> {
 struct CatalogRows {
     unit: Option<UnitRow>,
     currency: Option<String>,
+    #[serde(default, deserialize_with = "some_units")]
+    low_balance: Option<i64>,
     #[serde(default)]
     plan: Vec<PlanRow>,
     #[serde(default)]
@@ -121,9 +123,10 @@ impl CatalogRows {
         let unit =
             self.unit.map(|row| UnitWords { singular: row.singular, plural: row.plural }).unwrap_or(built_in.unit);
         let currency = self.currency.map(|code| code.to_ascii_lowercase()).unwrap_or(built_in.currency);
+        let low_balance = self.low_balance.unwrap_or(built_in.low_balance);
         let plans = self.plan.into_iter().map(PlanRow::into_plan).collect();
         let packs = self.pack.into_iter().map(|row| row.into_pack(&unit)).collect();
-        Catalog { unit, currency, low_balance: built_in.low_balance, plans, packs }
+        Catalog { unit, currency, low_balance, plans, packs }
     }
 }
 
@@ -190,6 +193,10 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
 
 fn units<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     deserializer.deserialize_i64(Whole("a whole number of units, such as 100"))
+}
+
+fn some_units<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    units(deserializer).map(Some)
 }
 
 struct ExpiryVisitor;

@@ -6,7 +6,7 @@ mod file;
 mod rules;
 
 pub use file::{CatalogFault, parse};
-pub use rules::{Breach, Field, Place, breaches, price_id_fault};
+pub use rules::{Breach, Field, LOW_BALANCE_LIMIT, Place, breaches, price_id_fault};
 
 /// Units below which a balance is low, where nothing else is said.
 const LOW_BALANCE: i64 = 10;

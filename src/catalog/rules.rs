@@ -13,6 +13,8 @@ const AMOUNT_LIMIT: i64 = 99_999_999;
 pub(super) const DAYS_LIMIT: u32 = 36_500;
 
 const UNITS_LIMIT: i64 = 1_000_000_000;
+/// The highest threshold below which a balance is low, in units.
+pub const LOW_BALANCE_LIMIT: i64 = UNITS_LIMIT;
 const WORDS_LIMIT: usize = 20;
 const NAME_LIMIT: usize = 100;
 const UNIT_WORD_LIMIT: usize = 40;
@@ -107,6 +109,9 @@ fn whole(catalog: &Catalog, found: &mut Vec<Breach>) {
     let currency = &catalog.currency;
     if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
         breach(format!("currency is {currency:?}; expected three letters such as \"usd\""));
+    }
+    if !(0..=LOW_BALANCE_LIMIT).contains(&catalog.low_balance) {
+        breach(format!("low_balance is {}; expected 0 to {LOW_BALANCE_LIMIT} units", catalog.low_balance));
     }
     for (field, word) in [("singular", &catalog.unit.singular), ("plural", &catalog.unit.plural)] {
         if !is_line(word, UNIT_WORD_LIMIT) {

@@ -118,6 +118,8 @@ fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> Res
         ("SPRITE_STRIPE_API_BASE", stripe),
         ("SPRITE_STRIPE_SECRET_KEY", "sk_test_sandbox"),
         ("SPRITE_STRIPE_WEBHOOK_SECRET", secret),
+        // Whoever tries outgoing webhooks takes them on this machine.
+        ("SPRITE_HOOK_PRIVATE_NETWORKS", "127.0.0.0/8,::1/128"),
     ];
     variables.extend(prices.iter().map(|(name, id)| (name.as_str(), id.as_str())));
     Ok(settings::load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret)?.config)

@@ -6,6 +6,7 @@
 mod check;
 mod demo;
 mod event;
+mod hook;
 mod ledger;
 mod logging;
 pub mod nss;
@@ -48,6 +49,7 @@ enum Command {
     Token(token::Token),
     Ledger(ledger::Ledger),
     Event(event::Event),
+    Hook(hook::Hook),
     Reconcile(reconcile::Reconcile),
     Check(check::Check),
     Stripe(stripe::Stripe),
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Event(event) => event.run(),
+        Command::Hook(hook) => hook.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
         Command::Check(check) => check.run(),
         Command::Stripe(stripe) => stripe.run(),

@@ -10,18 +10,19 @@ use std::time::Duration;
 use crate::app::App;
 use crate::error::Fault;
 use crate::http::server::Server;
-use crate::worker::Worker;
+use crate::worker::{Hooks, Worker};
 
 /// How long requests under way may take to finish.
 const SERVER_STOPS_WITHIN: Duration = Duration::from_secs(6);
 /// How long the worker's round under way may then still take. Both together leave time for the last commit.
 const WORKER_STOPS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Server and worker on one till.
+/// Server, worker and deliverer on one till.
 pub(super) struct Running {
     app: Arc<App>,
     server: Server,
     worker: Worker,
+    hooks: Hooks,
 }
 
 impl Running {
@@ -30,7 +31,8 @@ impl Running {
         let app = Arc::new(app);
         let server = Server::start(app.clone(), listener)?;
         let worker = Worker::start(app.clone())?;
-        Ok(Running { app, server, worker })
+        let hooks = Hooks::start(app.clone())?;
+        Ok(Running { app, server, worker, hooks })
     }
 
     /// The till that is served.
@@ -46,8 +48,9 @@ impl Running {
     /// Accepts nothing more, lets what is under way finish, ends the worker, and closes the books.
     pub(super) fn stop(self) {
         let (done, worker_is_done) = mpsc::channel();
-        let worker = self.worker;
+        let (worker, hooks) = (self.worker, self.hooks);
         std::thread::spawn(move || {
+            hooks.stop();
             worker.stop();
             // Nobody listens any more when it took too long.
             let _late = done.send(());

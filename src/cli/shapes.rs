@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::clock::{Timestamp, rfc3339};
 use crate::ledger;
 use crate::store::access;
+use crate::store::hooks;
 use crate::store::inbox::Inboxed;
+use crate::store::outbox;
 use crate::usecase::users::Member;
 
 /// A listing.
@@ -179,6 +181,90 @@ impl<'a> From<&'a Inboxed> for Event<'a> {
             body: None,
         }
     }
+}
+
+/// An endpoint of outgoing webhooks, without its secret.
+#[derive(Serialize)]
+pub(super) struct Hook<'a> {
+    id: &'a str,
+    url: &'a str,
+    /// All kinds as the one word `*`.
+    events: Vec<&'a str>,
+    created_at: String,
+    disabled_at: Option<String>,
+    /// Until when the secret before this one signs as well.
+    older_secret_until: Option<String>,
+    /// In the answer that makes it only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
+}
+
+impl<'a> Hook<'a> {
+    pub(super) fn with_secret(hook: &'a hooks::Hook) -> Hook<'a> {
+        Hook { secret: Some(hook.secret.reveal()), ..hook.into() }
+    }
+}
+
+impl<'a> From<&'a hooks::Hook> for Hook<'a> {
+    fn from(hook: &'a hooks::Hook) -> Hook<'a> {
+        Hook {
+            id: &hook.id,
+            url: &hook.url,
+            events: hook.kinds.split(',').collect(),
+            created_at: rfc3339(hook.created_at),
+            disabled_at: time(hook.disabled_at),
+            older_secret_until: time(hook.older_secret.as_ref().map(|(_, until)| *until)),
+            secret: None,
+        }
+    }
+}
+
+/// A message on its way to an endpoint.
+#[derive(Serialize)]
+pub(super) struct Delivery<'a> {
+    hook_id: &'a str,
+    message_id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    user_id: &'a str,
+    status: &'static str,
+    attempts: i64,
+    created_at: String,
+    last_attempt_at: Option<String>,
+    last_status: Option<i64>,
+    last_error: Option<&'a str>,
+    next_attempt_at: Option<String>,
+    delivered_at: Option<String>,
+    parked_at: Option<String>,
+}
+
+impl<'a> From<&'a outbox::Delivery> for Delivery<'a> {
+    fn from(row: &'a outbox::Delivery) -> Delivery<'a> {
+        Delivery {
+            hook_id: &row.hook,
+            message_id: &row.message,
+            kind: &row.kind,
+            user_id: &row.user_id,
+            status: row.status(),
+            attempts: row.attempts,
+            created_at: rfc3339(row.created_at),
+            last_attempt_at: time(row.last_attempt_at),
+            last_status: row.last_status,
+            last_error: row.last_error.as_deref(),
+            next_attempt_at: time(row.next_attempt_at),
+            delivered_at: time(row.delivered_at),
+            parked_at: time(row.parked_at),
+        }
+    }
+}
+
+/// What a test message came to.
+#[derive(Serialize)]
+pub(super) struct Tested<'a> {
+    pub id: &'a str,
+    pub delivered: bool,
+    pub status: Option<u16>,
+    pub said: &'a str,
 }
 
 /// What the proof found.

@@ -17,7 +17,7 @@ const RECENT: i64 = 10;
 /// The most characters of a key, as of the API's `Idempotency-Key`.
 const KEY_LIMIT: usize = 255;
 
-/// Add, list and show users; give them units
+/// Add, list and show users; give them units, set when their balance is low
 #[derive(Args)]
 pub(super) struct User {
     #[command(flatten)]
@@ -89,6 +89,22 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Set below how many units a user's balance is low: the log and outgoing webhooks tell of it
+    #[command(after_help = "Examples:\n  till user low-balance alice 25\n  till user low-balance alice default")]
+    LowBalance {
+        /// The user's id
+        id: String,
+        /// A whole number of units, or default for SPRITE_LOW_BALANCE or the catalogue's
+        #[arg(value_name = "UNITS|default", value_parser = threshold)]
+        units: Threshold,
+    },
+}
+
+/// A threshold as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Threshold {
+    Own(i64),
+    Default,
 }
 
 impl User {
@@ -133,8 +149,23 @@ impl User {
                     entry.id(),
                 ))
             }
+            Verb::LowBalance { id, units } => {
+                let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
+                match units {
+                    Threshold::Own(units) => users::set_low_balance(&app, id, Some(*units))?,
+                    Threshold::Default => users::set_low_balance(&app, id, None)?,
+                }
+                let member = users::show(&app, id)?;
+                print(&format!("{}: {}\n", one_line(id), low_in_words(&app, &member)?))
+            }
         }
     }
+}
+
+fn low_in_words(app: &App, member: &Member) -> Result<String, Failure> {
+    let (units, is_own) = users::low_balance(app, member.user.account)?;
+    let whose = if is_own { "set for this user" } else { "the default" };
+    Ok(format!("low below {units} {} ({whose})", app.catalog.unit.plural))
 }
 
 fn in_words(member: &Member) -> String {
@@ -171,6 +202,8 @@ fn shown_as_text(app: &App, member: &Member) -> Result<String, Failure> {
         balance.held,
         balance.total
     ));
+    text.push_str(&low_in_words(app, member)?);
+    text.push('\n');
     let (_, entries, more) = users::ledger_page(app, &member.user.id, None, RECENT)?;
     if entries.is_empty() {
         return Ok(text);
@@ -191,6 +224,14 @@ fn shown_as_text(app: &App, member: &Member) -> Result<String, Failure> {
 
 fn time(text: &str) -> Result<Timestamp, String> {
     parse_rfc3339(text).ok_or_else(|| "a time in RFC 3339 was expected, such as 2027-01-31T00:00:00Z".to_owned())
+}
+
+fn threshold(text: &str) -> Result<Threshold, String> {
+    let expected = || "a whole number of units or the word default was expected".to_owned();
+    if text == "default" {
+        return Ok(Threshold::Default);
+    }
+    text.parse().map(Threshold::Own).map_err(|_| expected())
 }
 
 fn key(text: &str) -> Result<String, String> {

@@ -29,12 +29,16 @@ pub fn load(sources: &Sources, need: Need) -> Result<Loaded, Vec<ConfigFault>> {
     let stripe = stripe(&mut reader, need);
     let file_catalog = catalog(&mut reader);
     let catalog_is_read = file_catalog.is_some();
-    let catalog = overridden(&mut reader, file_catalog.unwrap_or_else(Catalog::built_in), catalog_is_read);
+    let mut catalog = overridden(&mut reader, file_catalog.unwrap_or_else(Catalog::built_in), catalog_is_read);
+    if let Some(units) = reader.value("SPRITE_LOW_BALANCE", values::low_balance) {
+        catalog.low_balance = units;
+    }
 
     let return_origins = reader.value("SPRITE_RETURN_ORIGINS", values::origins);
     let config = Config {
         return_origins: return_origins.unwrap_or_else(|| vec![base_url.clone()]),
-        trusted_proxies: reader.value("SPRITE_TRUSTED_PROXIES", values::proxies).unwrap_or_else(loopback_networks),
+        trusted_proxies: reader.value("SPRITE_TRUSTED_PROXIES", values::networks).unwrap_or_else(loopback_networks),
+        hook_private_networks: reader.value("SPRITE_HOOK_PRIVATE_NETWORKS", values::networks).unwrap_or_default(),
         signup: reader.value("SPRITE_SIGNUP", values::signup).unwrap_or(Signup::Open),
         proxy_auth_header: reader.value("SPRITE_PROXY_AUTH_HEADER", values::header_name),
         oidc: oidc(&mut reader),

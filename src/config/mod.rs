@@ -68,6 +68,8 @@ pub struct Config {
     pub return_origins: Vec<Origin>,
     /// Networks whose forwarding headers count.
     pub trusted_proxies: Vec<IpNet>,
+    /// Networks that are not public and that outgoing webhooks may go to, also without TLS.
+    pub hook_private_networks: Vec<IpNet>,
     /// Who may make an account.
     pub signup: Signup,
     /// The header, lower case, in which a trusted proxy names the user.

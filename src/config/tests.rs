@@ -69,6 +69,9 @@ fn each_value_means_what_the_contract_says() {
     check("SPRITE_TIER2_UNITS=7", |c| c.catalog.offer("pro").unwrap().units() == 7);
     check("SPRITE_RETURN_ORIGINS=https://a.example, http://localhost:3000", |c| c.return_origins.len() == 2);
     check("SPRITE_TRUSTED_PROXIES=10.1.2.3/8,fd00::1", |c| c.trusted_proxies[0].to_string() == "10.0.0.0/8");
+    check("SPRITE_HOOK_PRIVATE_NETWORKS=127.0.0.0/8,10.1.2.3", |c| c.hook_private_networks.len() == 2);
+    check("SPRITE_LOW_BALANCE=0", |c| c.catalog.low_balance == 0);
+    check("SPRITE_LOW_BALANCE=1000000000", |c| c.catalog.low_balance == 1_000_000_000);
     check("SPRITE_TRUSTED_PROXIES=none", |c| c.trusted_proxies.is_empty());
     check("SPRITE_SIGNUP=invite", |c| c.signup == Signup::Invite);
     check("SPRITE_PROXY_AUTH_HEADER=Remote-Email", |c| c.proxy_auth_header.as_deref() == Some("remote-email"));

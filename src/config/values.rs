@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{Database, LogFormat, Origin, Signup};
+use crate::catalog::LOW_BALANCE_LIMIT;
 use crate::secret::Secret;
 
 /// The most items of a list.
@@ -87,6 +88,11 @@ pub(super) fn units(text: &str) -> Result<i64, String> {
     count.ok_or_else(|| "expected a whole number of units, such as 100".to_owned())
 }
 
+pub(super) fn low_balance(text: &str) -> Result<i64, String> {
+    let expected = || format!("expected a whole number of units from 0 to {LOW_BALANCE_LIMIT}, such as 10");
+    units(text).ok().filter(|units| *units <= LOW_BALANCE_LIMIT).ok_or_else(expected)
+}
+
 pub(super) fn origins(text: &str) -> Result<Vec<Origin>, String> {
     if text.split(',').any(|item| item.trim() == "*") {
         return Err("expected origins one by one, such as https://app.example.com; * would send buyers anywhere".into());
@@ -94,7 +100,7 @@ pub(super) fn origins(text: &str) -> Result<Vec<Origin>, String> {
     items(text, Origin::parse)
 }
 
-pub(super) fn proxies(text: &str) -> Result<Vec<IpNet>, String> {
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     if text == "none" {
         return Ok(Vec::new());
     }

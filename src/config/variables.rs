@@ -38,6 +38,11 @@ pub const VARIABLES: &[Variable] = &[
     plain("SPRITE_STRIPE_<KEY>_PRICE_ID", "from the catalogue", "Stripe's price for the plan or pack KEY"),
     plain("SPRITE_<KEY>_UNITS", "from the catalogue", "units of the plan or pack KEY"),
     plain(
+        "SPRITE_LOW_BALANCE",
+        "from the catalogue, else 10",
+        "units below which a balance is low, for users without a threshold of their own",
+    ),
+    plain(
         "SPRITE_RETURN_ORIGINS",
         "the base URL's origin",
         "origins, separated by commas, that a return_url may have and that may call /billing/* and /v1/me",
@@ -46,6 +51,11 @@ pub const VARIABLES: &[Variable] = &[
         "SPRITE_TRUSTED_PROXIES",
         "127.0.0.1/32,::1/128",
         "networks whose X-Forwarded-For, -Proto and -Host count, separated by commas; none for nobody's",
+    ),
+    plain(
+        "SPRITE_HOOK_PRIVATE_NETWORKS",
+        "none",
+        "networks that are not public and that outgoing webhooks may go to, also without TLS, separated by commas",
     ),
     plain("SPRITE_SIGNUP", "open", "who may make an account: open, closed, or invite"),
     plain("SPRITE_PROXY_AUTH_HEADER", "none", "header in which a trusted proxy names the user, such as Remote-Email"),

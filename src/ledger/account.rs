@@ -106,6 +106,11 @@ impl Account {
         self.lots.iter().filter(|lot| lot.free() > 0).filter_map(|lot| lot.expires_at).min()
     }
 
+    /// The lot that the next spend takes from: the first in the order of rule 9 with units that nothing holds.
+    pub fn front(&self) -> Option<&Lot> {
+        self.lots.iter().filter(|lot| lot.free() > 0).min_by_key(|lot| lot.order())
+    }
+
     pub(super) fn lot_mut(&mut self, seq: i64) -> Option<&mut Lot> {
         self.lots.iter_mut().find(|lot| lot.seq == seq)
     }

@@ -130,6 +130,20 @@ pub fn balance_of(tx: &mut dyn Tx, account: i64) -> Result<Balance> {
     Ok(balance(&row.ok_or_else(|| Fault::bare(format!("account {account} is missing")))?, 0)?)
 }
 
+/// Units below which the user's balance is low, where they have a threshold of their own.
+pub fn low_balance_of(tx: &mut dyn Tx, account: i64) -> Result<Option<i64>> {
+    const THRESHOLD: &str = "SELECT low_balance FROM accounts WHERE account = $1";
+    let row = tx.query_one(THRESHOLD, &[account.into()])?;
+    Ok(row.ok_or_else(|| Fault::bare(format!("account {account} is missing")))?.int_or_null(0)?)
+}
+
+/// Gives the user a threshold of their own, or the installation's again.
+pub fn set_low_balance(tx: &mut dyn Tx, account: i64, units: Option<i64>) -> Result<()> {
+    const SET: &str = "UPDATE accounts SET low_balance = $2 WHERE account = $1";
+    tx.execute(SET, &[account.into(), units.into()])?;
+    Ok(())
+}
+
 fn user(row: &Row) -> std::result::Result<User, Fault> {
     Ok(User {
         account: row.int(0)?,

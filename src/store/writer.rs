@@ -5,6 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
@@ -155,22 +156,49 @@ where
 type Batch = Vec<Box<dyn Job>>;
 
 fn run(mut connection: Connection, jobs: &Receiver<Box<dyn Job>>, figures: &WriterFigures) {
+    let mut pace = Pace { jobs: 1, flush: Duration::ZERO };
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
         batch.extend(jobs.try_iter().take(BATCH - 1));
-        commit(&mut connection, batch, figures);
+        pace.gather(&mut batch, jobs);
+        pace.jobs = batch.len();
+        if let Some(flush) = commit(&mut connection, batch, figures) {
+            pace.flush = flush;
+        }
     }
     connection.tidy();
 }
 
-/// One transaction for the batch. Where it fails as a whole, each job is tried alone, so that the one that broke it
-/// answers for itself.
-fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures) {
-    let started = Deadline::after(std::time::Duration::ZERO);
+/// How the last commit went, from which is guessed who comes next.
+struct Pace {
+    jobs: usize,
+    flush: Duration,
+}
+
+impl Pace {
+    /// Those whom the last commit answered are about to ask again. Committing for the first of them would make the others
+    /// wait for a flush of the disk that serves nobody else, so they are waited for: while they keep coming, and at most
+    /// half as long as a flush takes. Whoever writes alone is never held up.
+    fn gather(&self, batch: &mut Batch, jobs: &Receiver<Box<dyn Job>>) {
+        let (patience, pause) = (Deadline::after(self.flush / 2), self.flush / 8);
+        while batch.len() < self.jobs.min(BATCH) {
+            match jobs.recv_timeout(pause.min(patience.left())) {
+                Ok(job) => batch.push(job),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// One transaction for the batch; how long its flush took. Where it fails as a whole, each job is tried alone, so that the
+/// one that broke it answers for itself.
+fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures) -> Option<Duration> {
+    let started = Deadline::after(Duration::ZERO);
     // A rollback that failed must not fail every batch after it.
     connection.rollback();
     if let Err(fault) = connection.begin() {
-        return batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
+        batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
+        return None;
     }
     let ran = match batch.as_mut_slice() {
         [job] => {
@@ -179,6 +207,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
         }
         jobs => run_together(connection, jobs).map(|()| true),
     };
+    let flushing = Deadline::after(Duration::ZERO);
     let ended = match ran {
         Ok(true) => connection.commit(),
         Ok(false) => {
@@ -191,7 +220,9 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
         Ok(()) => {
             figures.commit_seconds.observe(started.elapsed().as_secs_f64());
             figures.commit_writes.observe(u32::try_from(batch.len()).unwrap_or(u32::MAX).into());
+            let flush = flushing.elapsed();
             batch.into_iter().for_each(|job| job.answer(None));
+            Some(flush)
         }
         Err(fault) => {
             connection.rollback();
@@ -199,8 +230,11 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
             if batch.len() == 1 {
                 batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
             } else {
-                batch.into_iter().for_each(|job| commit(connection, vec![job], figures));
+                for job in batch {
+                    commit(connection, vec![job], figures);
+                }
             }
+            None
         }
     }
 }

@@ -4,14 +4,11 @@
 //! what a call is for. Blocking: never on a thread of the asynchronous rim. How many calls run at once is the caller's.
 
 use std::fmt;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rustls::RootCertStore;
 use serde_json::Value;
 use tracing::{debug, error, warn};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy, http};
 use url::Url;
 
@@ -23,6 +20,7 @@ use crate::clock::{Deadline, Timestamp, parse_http_date};
 use crate::error::Fault;
 use crate::id;
 use crate::secret::Secret;
+use crate::tls;
 
 /// Stripe's own origin.
 pub const STRIPE_API_BASE: &str = "https://api.stripe.com";
@@ -300,7 +298,7 @@ pub(super) fn plain_agent(patience: Duration) -> Agent {
         .proxy(None)
         .user_agent(concat!("till/", env!("CARGO_PKG_VERSION")))
         .timeout_global(Some(patience))
-        .tls_config(tls());
+        .tls_config(tls::config());
     config.build().new_agent()
 }
 
@@ -319,33 +317,9 @@ fn agent(options: &StripeOptions, secure: bool) -> Agent {
         .max_idle_connections(IDLE_CONNECTIONS)
         .max_idle_connections_per_host(IDLE_CONNECTIONS);
     if secure {
-        config = config.tls_config(tls());
+        config = config.tls_config(tls::config());
     }
     config.build().new_agent()
-}
-
-/// ring is named here because ureq, built without a provider of its own, would panic at the first request.
-fn tls() -> TlsConfig {
-    TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(root_certificates())
-        .build()
-}
-
-/// The system's certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured), or Mozilla's when none of them loads.
-fn root_certificates() -> RootCerts {
-    let found = rustls_native_certs::load_native_certs();
-    for problem in &found.errors {
-        warn!("root certificates: {problem}");
-    }
-    let (usable, _) = RootCertStore::empty().add_parsable_certificates(found.certs.iter().cloned());
-    if usable == 0 {
-        warn!("the system has no root certificates that can be read; Mozilla's, which are built in, are used instead");
-        return RootCerts::WebPki;
-    }
-    let certificates: Vec<_> =
-        found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    RootCerts::new_with_certs(&certificates)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The way into the books for every use case that moves units: the account with whatever is over closed first, and the
 //! posting stored whole.
 
+use std::ops::Deref;
+
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
@@ -8,6 +10,8 @@ use crate::error::{Fault, Result};
 use crate::ledger::{Account, Entry, Posting, Refusal, expire, release};
 use crate::store::entries::Found;
 use crate::store::{Tx, entries, holds};
+
+use super::announce;
 
 /// What holds for every movement in one transaction.
 #[derive(Clone, Copy, Debug)]
@@ -30,28 +34,67 @@ impl Rules {
     }
 }
 
+/// An account with nothing left on it that is over, and what else a movement of it needs.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    pub(super) account: Account,
+    /// Units below which this user's balance is low.
+    pub(super) low_balance: i64,
+    /// Whether it is simplified for one spend, which then changes its row alone.
+    is_simple: bool,
+}
+
+impl Deref for Opened {
+    type Target = Account;
+
+    fn deref(&self) -> &Account {
+        &self.account
+    }
+}
+
 /// The account as it is now: holds and lots whose time is over are closed before anything else happens. With `payment`
 /// the lots that it bought are loaded too, open or not: those that a reversal concerns.
-pub(super) fn open(tx: &mut dyn Tx, rules: Rules, number: i64, payment: Option<&str>) -> Result<Account> {
+pub(super) fn open(tx: &mut dyn Tx, rules: Rules, number: i64, payment: Option<&str>) -> Result<Opened> {
     let found = entries::load(tx, number, payment)?;
     close_due(tx, rules, found)
 }
 
 /// The account of a user as it is now; `None` when there is no such user.
-pub(super) fn open_of_user(tx: &mut dyn Tx, rules: Rules, id: &str) -> Result<Option<Account>> {
-    let found = entries::load_of_user(tx, id)?;
-    found.map(|found| close_due(tx, rules, found)).transpose()
+pub(super) fn open_of_user(tx: &mut dyn Tx, rules: Rules, id: &str) -> Result<Option<Opened>> {
+    let Some(mut found) = entries::load_of_user(tx, id)? else { return Ok(None) };
+    entries::add_lots(tx, &mut found)?;
+    close_due(tx, rules, found).map(Some)
 }
 
-/// Stores a posting; `None` when its reason is in the books already. `payment` is what bought the lot that it opens.
+/// The account of a user for one spend of so many units: mostly its row is enough.
+pub(super) fn open_to_spend(tx: &mut dyn Tx, rules: Rules, id: &str, units: i64) -> Result<Option<Opened>> {
+    let Some(mut found) = entries::load_of_user(tx, id)? else { return Ok(None) };
+    if found.is_simple(units, rules.now) {
+        let low_balance = found.low_balance.unwrap_or(rules.low_balance);
+        return Ok(Some(Opened { account: found.simplified(), low_balance, is_simple: true }));
+    }
+    entries::add_lots(tx, &mut found)?;
+    close_due(tx, rules, found).map(Some)
+}
+
+/// Stores a posting, and the messages that tell of it; `None` when its reason is in the books already. `payment` is what
+/// bought the lot that it opens.
 pub(super) fn post(
     tx: &mut dyn Tx,
-    _rules: Rules,
-    before: &Account,
+    rules: Rules,
+    before: &Opened,
     posting: &Posting,
     payment: Option<&str>,
 ) -> Result<Option<Entry>> {
-    Ok(entries::post(tx, before, posting, payment)?.then(|| posting.entry.clone()))
+    let is_new = match before.is_simple {
+        true => entries::post_simple(tx, before, posting)?,
+        false => entries::post(tx, before, posting, payment)?,
+    };
+    if !is_new {
+        return Ok(None);
+    }
+    announce::moved(tx, rules, before, &posting.entry, payment)?;
+    Ok(Some(posting.entry.clone()))
 }
 
 /// A refusal by the ledger that no request can cause.
@@ -60,8 +103,9 @@ pub(super) fn impossible(refusal: Refusal) -> Fault {
 }
 
 /// Holds first: what they give back may belong to a lot whose time is over too.
-fn close_due(tx: &mut dyn Tx, rules: Rules, found: Found) -> Result<Account> {
-    let mut account = found.account;
+fn close_due(tx: &mut dyn Tx, rules: Rules, found: Found) -> Result<Opened> {
+    let low_balance = found.low_balance.unwrap_or(rules.low_balance);
+    let mut account = Opened { account: found.account, low_balance, is_simple: false };
     if found.next_due.is_none_or(|due| due > rules.now) {
         return Ok(account);
     }
@@ -69,12 +113,12 @@ fn close_due(tx: &mut dyn Tx, rules: Rules, found: Found) -> Result<Account> {
         let parts = holds::parts(tx, account.number, number)?;
         let after = release(&account, &parts).map_err(impossible)?;
         entries::store(tx, &account, &after, None)?;
-        account = after;
+        account.account = after;
     }
     while let Some(posting) = expire(&account, rules.now) {
         let posting = posting.map_err(impossible)?;
         post(tx, rules, &account, &posting, None)?.ok_or_else(|| Fault::bare("a lot expired twice"))?;
-        account = posting.after;
+        account.account = posting.after;
     }
     Ok(account)
 }

@@ -36,6 +36,8 @@ pub enum Happened {
 /// `spend_demo_2` and so on. An account that has entries already keeps them as they are. Answers how many were written.
 pub fn write(app: &App, user: &str, past: &[Past]) -> Result<usize> {
     let (id, past, rules) = (user.to_owned(), past.to_vec(), books::Rules::now(app));
+    // Nobody is told now that something was low then.
+    let rules = books::Rules { low_balance: 0, ..rules };
     app.store.write(move |tx| {
         let user = users::by_id(tx, &id)?;
         let mut account = books::open(tx, rules, user.account, None)?;
@@ -60,7 +62,7 @@ pub fn write(app: &App, user: &str, past: &[Past]) -> Result<usize> {
             let posting = posting.map_err(refused)?;
             books::post(tx, rules, &account, &posting, None)?
                 .ok_or_else(|| Fault::bare("an empty ledger had this entry already"))?;
-            account = posting.after;
+            account.account = posting.after;
         }
         Ok(past.len())
     })

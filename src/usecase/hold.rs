@@ -10,7 +10,7 @@ use crate::ledger::{self, Account, Capture, Units};
 use crate::store::holds::{self, Closed, Hold, parse_hold_id};
 use crate::store::{Tx, entries, users};
 
-use super::books::{self, Rules};
+use super::books::{self, Opened, Rules};
 use super::grant::check_note;
 use super::spend::{key_reused, refused, topup_url, units_of};
 
@@ -162,7 +162,7 @@ fn end(tx: &mut dyn Tx, rules: Rules, (number, hold): (i64, i64), closing: Closi
     Ok(Receipt { user_id, hold: closed, replayed: false })
 }
 
-fn capture(tx: &mut dyn Tx, rules: Rules, account: &Account, hold: &Hold, units: Units) -> Result<Hold> {
+fn capture(tx: &mut dyn Tx, rules: Rules, account: &Opened, hold: &Hold, units: Units) -> Result<Hold> {
     let parts = holds::parts(tx, hold.account, hold.number)?;
     let wanted = Capture { units, reason: format!("hold_{}", hold.id()), note: hold.note.clone() };
     let posting = ledger::capture(account, &parts, wanted, rules.now).map_err(books::impossible)?;

@@ -2,6 +2,7 @@
 //! where it talks to Stripe it is transaction, network, transaction, never network inside a transaction. Nothing here
 //! knows HTTP, HTML or SQL.
 
+mod announce;
 mod ask;
 mod books;
 mod told;
@@ -9,11 +10,13 @@ mod told;
 pub mod buy;
 pub mod check;
 pub mod confirm;
+pub mod deliver;
 pub mod expire;
 pub mod export;
 pub mod grant;
 pub mod history;
 pub mod hold;
+pub mod hook;
 pub mod inbox;
 pub mod overview;
 pub mod portal;

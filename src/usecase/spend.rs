@@ -91,7 +91,7 @@ pub fn batch(
 
 /// One spend. It refuses before its first write, so that nothing of a refused one has to be undone.
 fn one(tx: &mut dyn Tx, rules: Rules, spend: &Spend, topup_url: &str) -> Result<Spent> {
-    let Some(account) = books::open_of_user(tx, rules, &spend.user_id)? else {
+    let Some(account) = books::open_to_spend(tx, rules, &spend.user_id, spend.units.count())? else {
         return Err(users::unknown(&spend.user_id).into());
     };
     let reason = format!("spend_{}", spend.key);

@@ -8,6 +8,7 @@ use crate::clock::Deadline;
 use crate::error::Result;
 use crate::store::{payments, subscriptions};
 
+use super::announce;
 use super::settle::{self, Context, Facts};
 
 /// Subscriptions asked about, and months allotted, in one round.
@@ -24,7 +25,8 @@ pub fn ask_unsure(app: &App) -> Result<usize> {
             let Some(known) = subscriptions::find(tx, &described.id)? else { return Ok(()) };
             // Stripe's answer has no time of Stripe's: it keeps the one that could not decide.
             let new = settle::describe(&catalog, &described, known.account, known.as_of);
-            subscriptions::put(tx, &new, true, now).map(|_| ())
+            let account = known.account;
+            announce::plan_of(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now)).map(|_| ())
         })?;
     }
     Ok(unsure.len())

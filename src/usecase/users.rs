@@ -1,7 +1,7 @@
 //! Users as the pipeline and the operator know them: made, read, listed, with what they have.
 
 use crate::app::App;
-use crate::catalog::{Catalog, Plan};
+use crate::catalog::{Catalog, LOW_BALANCE_LIMIT, Plan};
 use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
 use crate::id::UserId;
@@ -31,10 +31,28 @@ pub struct Member {
     pub subscription: Option<Subscription>,
 }
 
+/// What is given of a user; what is left out stays as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// For people to read.
+    pub email: Option<&'a str>,
+    /// For people to read.
+    pub name: Option<&'a str>,
+    /// Units below which their balance is low; `Some(None)` is the installation's threshold again.
+    pub low_balance: Option<Option<i64>>,
+}
+
 /// Makes the user, or changes what is given. Answers whether it is new.
 pub fn put(app: &App, id: &str, email: Option<&str>, name: Option<&str>) -> Result<(Member, bool)> {
+    put_given(app, id, Given { email, name, low_balance: None })
+}
+
+/// The same, with all that can be given.
+pub fn put_given(app: &App, id: &str, given: Given<'_>) -> Result<(Member, bool)> {
     let id = user_id(id)?;
-    let (email, name) = (email.map(str::to_owned), name.map(str::to_owned));
+    let (email, name) = (given.email.map(str::to_owned), given.name.map(str::to_owned));
+    let low_balance = given.low_balance;
+    low_balance.flatten().map(check_low_balance).transpose()?;
     check_text("email", email.as_deref(), EMAIL_LIMIT)?;
     check_text("name", name.as_deref(), NAME_LIMIT)?;
     if email.as_deref().is_some_and(|email| !email.contains('@')) {
@@ -46,8 +64,27 @@ pub fn put(app: &App, id: &str, email: Option<&str>, name: Option<&str>) -> Resu
     let catalog = app.catalog.clone();
     app.store.write(move |tx| {
         let (user, is_new) = users::put(tx, &id, email.as_deref(), name.as_deref(), now)?;
+        if let Some(units) = low_balance {
+            users::set_low_balance(tx, user.account, units)?;
+        }
         Ok((member(tx, &catalog, user)?, is_new))
     })
+}
+
+/// Gives a user a threshold of their own below which their balance is low, or the installation's again.
+pub fn set_low_balance(app: &App, id: &str, units: Option<i64>) -> Result<()> {
+    units.map(check_low_balance).transpose()?;
+    let id = id.to_owned();
+    app.store.write(move |tx| {
+        let user = users::by_id(tx, &id)?;
+        users::set_low_balance(tx, user.account, units)
+    })
+}
+
+/// The threshold below which this user's balance is low, and whether it is their own.
+pub fn low_balance(app: &App, account: i64) -> Result<(i64, bool)> {
+    let own = app.store.read(|tx| users::low_balance_of(tx, account))?;
+    Ok((own.unwrap_or(app.catalog.low_balance), own.is_some()))
 }
 
 /// The user as they are now.
@@ -154,6 +191,14 @@ pub fn up_to_date(app: &App, member: Member) -> Result<Member> {
         let user = users::by_account(tx, account)?;
         self::member(tx, &catalog, user)
     })
+}
+
+fn check_low_balance(units: i64) -> Result<()> {
+    if (0..=LOW_BALANCE_LIMIT).contains(&units) {
+        return Ok(());
+    }
+    let expected = format!("a whole number from 0 to {LOW_BALANCE_LIMIT} was expected");
+    Err(Refused::InvalidRequest(format!("low_balance is {units}: {expected}.")).into())
 }
 
 fn check_text(field: &str, text: Option<&str>, limit: usize) -> Result<()> {

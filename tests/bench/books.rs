@@ -54,10 +54,10 @@ pub fn spends_straight(database: &Path, count: usize, writers: usize, lasts: Dur
                     let reason = format!("spend_{:016x}", random.next());
                     let now = Clock::System.now();
                     let spend = move |tx: &mut dyn till::store::Tx| {
-                        let account = entries::load_of_user(tx, &id)?.unwrap().account;
+                        let account = entries::load_of_user(tx, &id)?.unwrap().simplified();
                         let wanted = Spend { units: Units::new(1).unwrap(), reason: reason.clone(), note: None };
                         let posting = ledger::spend(&account, wanted, now).unwrap();
-                        entries::post(tx, &account, &posting, None)
+                        entries::post_simple(tx, &account, &posting)
                     };
                     assert!(store.write(spend).unwrap());
                     done.fetch_add(1, Ordering::Relaxed);

@@ -25,6 +25,7 @@ mod faults;
 mod hard_plans;
 mod harness;
 mod holds;
+mod hooks;
 mod inbox;
 mod late_payments;
 mod lives;

@@ -15,14 +15,23 @@ use super::super::request::Segment;
 use super::etag;
 use super::page;
 use super::shapes::{ListShape, UserShape};
+use crate::app::App;
 use crate::usecase::tokens::Scope;
-use crate::usecase::users;
+use crate::usecase::users::{self, Given};
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Put {
     email: Option<String>,
     name: Option<String>,
+    /// `null` is the installation's threshold again.
+    #[serde(default, deserialize_with = "given")]
+    low_balance: Option<Option<i64>>,
+}
+
+/// A field that is there, be it `null`.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// `PUT /v1/users/{id}`: `201` when the user is new. What is left out stays as it is.
@@ -35,8 +44,11 @@ pub(crate) async fn put(
 ) -> Answer {
     bearer.must(Scope::Admin)?;
     let put: Put = body::json_or_default(&headers, body).await?;
-    let (member, is_new) =
-        rim.books(move |app| users::put(app, &id, put.email.as_deref(), put.name.as_deref())).await?;
+    let put = move |app: &App| {
+        let (email, name, low_balance) = (put.email.as_deref(), put.name.as_deref(), put.low_balance);
+        users::put_given(app, &id, Given { email, name, low_balance })
+    };
+    let (member, is_new) = rim.books(put).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(UserShape::of(member))).into_response())
 }

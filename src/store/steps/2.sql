@@ -1,8 +1,16 @@
--- From version 1 to 2: holds, credit notes, and what is due by itself. The check on entries changed, which takes a new table
+-- From version 1 to 2: holds, credit notes, what is due by itself, and outgoing webhooks. The check on entries changed,
+-- which takes a new table
 -- ("SQL Features That SQLite Does Not Implement": ALTER TABLE cannot change a constraint); rows are copied as they are.
 ALTER TABLE accounts RENAME COLUMN next_expiry TO next_due;
+ALTER TABLE accounts ADD COLUMN front INTEGER;
+ALTER TABLE accounts ADD COLUMN front_free INTEGER CHECK (front_free > 0);
 ALTER TABLE accounts ADD COLUMN holds INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0);
 ALTER TABLE accounts ADD COLUMN low_balance INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000);
+UPDATE accounts SET front = (SELECT l.seq FROM lots l WHERE l.account = accounts.account AND l.remaining > l.held
+    ORDER BY l.expires_at IS NULL, l.expires_at, l.seq LIMIT 1);
+UPDATE accounts SET front_free = (SELECT l.remaining - l.held FROM lots l
+    WHERE l.account = accounts.account AND l.seq = accounts.front) WHERE front IS NOT NULL;
+UPDATE lots SET remaining = held WHERE (account, seq) IN (SELECT account, front FROM accounts WHERE front IS NOT NULL);
 DROP INDEX accounts_to_expire;
 CREATE INDEX accounts_due ON accounts (next_due, account) WHERE next_due IS NOT NULL;
 
@@ -66,6 +74,51 @@ CREATE TABLE hold_lots (
     FOREIGN KEY (account, number) REFERENCES holds (account, number),
     FOREIGN KEY (account, lot) REFERENCES lots (account, seq)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hooks (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    url          TEXT    NOT NULL CHECK (length(url) BETWEEN 1 AND 2000),
+    kinds        TEXT    NOT NULL CHECK (length(kinds) > 0),
+    secret       TEXT    NOT NULL,
+    older_secret TEXT,
+    older_until  INTEGER,
+    created_at   INTEGER NOT NULL,
+    disabled_at  INTEGER,
+    CHECK (older_secret IS NULL OR older_until IS NOT NULL)
+) STRICT;
+CREATE INDEX hooks_live ON hooks (id) WHERE disabled_at IS NULL;
+
+CREATE TABLE messages (
+    number     INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
+    id         TEXT    NOT NULL UNIQUE,
+    account    INTEGER NOT NULL REFERENCES accounts (account),
+    kind       TEXT    NOT NULL,
+    body       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    told_at    INTEGER
+) STRICT;
+CREATE INDEX messages_untold ON messages (number) WHERE told_at IS NULL;
+
+CREATE TABLE deliveries (
+    message         INTEGER NOT NULL REFERENCES messages (number),
+    hook            TEXT    NOT NULL REFERENCES hooks (id),
+    account         INTEGER NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    next_attempt_at INTEGER,
+    give_up_at      INTEGER NOT NULL,
+    last_attempt_at INTEGER,
+    last_status     INTEGER,
+    last_error      TEXT CHECK (length(last_error) <= 300),
+    delivered_at    INTEGER,
+    parked_at       INTEGER,
+    PRIMARY KEY (message, hook),
+    CHECK (delivered_at IS NULL OR parked_at IS NULL),
+    CHECK (next_attempt_at IS NULL OR (delivered_at IS NULL AND parked_at IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_due ON deliveries (hook, next_attempt_at, message) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_open ON deliveries (hook, account, message) WHERE delivered_at IS NULL AND parked_at IS NULL;
+CREATE INDEX deliveries_delivered ON deliveries (delivered_at, message, hook) WHERE delivered_at IS NOT NULL;
+CREATE INDEX deliveries_parked ON deliveries (parked_at, message, hook) WHERE parked_at IS NOT NULL;
 
 ALTER TABLE payments ADD COLUMN cost INTEGER CHECK (cost >= 0);
 CREATE TABLE credit_notes (

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::store::subscriptions::{self, Kept};
 use crate::store::{Tx, customers, users};
 use crate::stripe::{Event, Subscription};
+use crate::usecase::announce;
 use crate::usecase::told::Told;
 
 /// Keeps what an event says of a subscription.
@@ -24,7 +25,9 @@ pub(super) fn described(
         new.ended_at = Some(event.created);
     }
     let before = subscriptions::find(tx, &new.id)?;
-    let kept = subscriptions::put(tx, &new, false, context.now)?;
+    let kept = announce::plan_of(tx, context.catalog, account, context.now, |tx| {
+        subscriptions::put(tx, &new, false, context.now)
+    })?;
     let known = vec![new.id.clone()];
     Ok(match kept {
         Kept::Older => Settled { known, ..Settled::applied("a newer description is known") },

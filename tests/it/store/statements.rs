@@ -2,15 +2,18 @@
 
 use till::clock::Timestamp;
 use till::error::{Error, Fault, Result};
-use till::ledger::{Account, Credit, Kind, Part, Units, credit};
+use till::ledger::{Account, Credit, Kind, Part, Spend, Units, credit, spend};
+use till::secret::Secret;
 use till::store::customers::Customer;
 use till::store::holds::Hold;
+use till::store::hooks::Hook;
 use till::store::inbox::{Decision, Received, Status};
 use till::store::orders::{Fact, Order};
+use till::store::outbox::{Attempt, Due, Fate, Message};
 use till::store::payments::{DisputeState, Payment};
 use till::store::subscriptions::Subscription;
 use till::store::{
-    Tx, Value, access, cursors, customers, entries, holds, inbox, orders, payments, subscriptions, users,
+    Tx, Value, access, cursors, customers, entries, holds, hooks, inbox, orders, outbox, payments, subscriptions, users,
 };
 
 use super::{Books, NOW, add_user, count_users, words};
@@ -155,6 +158,8 @@ const EACH: &[Row] = &[
     ("entries::load", |tx| entries::load(tx, 1, None).map(drop)),
     ("entries::load of a payment", |tx| entries::load(tx, 1, Some("pi_1")).map(drop)),
     ("entries::load_of_user", |tx| entries::load_of_user(tx, "user_1").map(drop)),
+    ("entries::add_lots", |tx| entries::add_lots(tx, &mut entries::load(tx, 1, None)?)),
+    ("entries::post_simple", post_simple),
     ("users::with_all", |tx| users::with_all(tx, "user_1").map(drop)),
     ("holds::add", |tx| holds::add(tx, 1, "k", &[Part { lot: 1, units: 5 }], None, TIMES).map(drop)),
     ("holds::find", |tx| holds::find(tx, 1, 1).map(drop)),
@@ -179,6 +184,28 @@ const EACH: &[Row] = &[
     ("inbox::newest", |tx| inbox::newest(tx, None, (NOW, "z"), 10).map(drop)),
     ("inbox::newest by status", |tx| inbox::newest(tx, Some(Status::Waiting), (NOW, "z"), 10).map(drop)),
     ("inbox::count", |tx| inbox::count(tx).map(drop)),
+    ("users::low_balance_of", |tx| users::low_balance_of(tx, 1).map(drop)),
+    ("users::set_low_balance", |tx| users::set_low_balance(tx, 1, Some(5))),
+    ("hooks::add", |tx| hooks::add(tx, &hook()).map(drop)),
+    ("hooks::all", |tx| hooks::all(tx).map(drop)),
+    ("hooks::find", |tx| hooks::find(tx, "hook_1").map(drop)),
+    ("hooks::wanting", |tx| hooks::wanting(tx, "user.reversed").map(drop)),
+    ("hooks::roll", |tx| hooks::roll(tx, "hook_1", &Secret::new("whsec_2"), NOW).map(drop)),
+    ("outbox::write", |tx| outbox::write(tx, &message(), &["hook_1".to_owned()])),
+    ("outbox::due", |tx| outbox::due(tx, "hook_1", NOW, 10).map(drop)),
+    ("outbox::hooks_due", |tx| outbox::hooks_due(tx, NOW).map(drop)),
+    ("outbox::attempted", |tx| outbox::attempted(tx, &due(), &attempt())),
+    ("outbox::claim_untold", |tx| outbox::claim_untold(tx, NOW, 10).map(drop)),
+    ("outbox::has_untold", |tx| outbox::has_untold(tx).map(drop)),
+    ("outbox::list", |tx| outbox::list(tx, false, 10).map(drop)),
+    ("outbox::list of the parked", |tx| outbox::list(tx, true, 10).map(drop)),
+    ("outbox::parked", |tx| outbox::parked(tx, 10).map(drop)),
+    ("outbox::not_delivered", |tx| outbox::not_delivered(tx, "msg_1").map(drop)),
+    ("outbox::reopen", |tx| outbox::reopen(tx, &("hook_1".to_owned(), 1, 1), NOW, NOW)),
+    ("outbox::remove_old", |tx| outbox::remove_old(tx, NOW, NOW, 10).map(drop)),
+    ("hooks::set_disabled", |tx| hooks::set_disabled(tx, "hook_1", Some(NOW)).map(drop)),
+    ("hooks::set_disabled off", |tx| hooks::set_disabled(tx, "hook_1", None).map(drop)),
+    ("hooks::remove", |tx| hooks::remove(tx, "hook_1", 10).map(drop)),
     ("access::add_token", |tx| access::add_token(tx, &token(), &[1; 32])),
     ("access::token_by_hash", |tx| access::token_by_hash(tx, &[1; 32]).map(drop)),
     ("access::tokens", |tx| access::tokens(tx).map(drop)),
@@ -237,6 +264,13 @@ fn post(tx: &mut dyn Tx) -> Result<()> {
         expires_at: Some(NOW),
     };
     assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), Some("pi_1"))?);
+    Ok(())
+}
+
+fn post_simple(tx: &mut dyn Tx) -> Result<()> {
+    let before = entries::load(tx, 1, None)?.simplified();
+    let wanted = Spend { units: Units::new(1).unwrap(), reason: "spend_1".into(), note: None };
+    assert!(entries::post_simple(tx, &before, &spend(&before, wanted, NOW).unwrap())?);
     Ok(())
 }
 
@@ -330,6 +364,32 @@ fn event() -> Received {
 fn waiting() -> Decision {
     let (detail, waits_for) = ("no payment yet".to_owned(), Some("cs_1".to_owned()));
     Decision { status: Status::Waiting, detail, waits_for, next_attempt_at: Some(NOW) }
+}
+
+fn hook() -> Hook {
+    Hook {
+        id: "hook_1".into(),
+        url: "https://a.example/".into(),
+        kinds: "*".into(),
+        secret: Secret::new("whsec_1"),
+        older_secret: None,
+        created_at: NOW,
+        disabled_at: None,
+    }
+}
+
+fn message() -> Message<'static> {
+    let [now, give_up_at] = TIMES;
+    Message { id: "msg_1", account: 1, kind: "user.low_balance", body: "{}", untold: true, now, give_up_at }
+}
+
+fn due() -> Due {
+    let (hook, message, kind, body) = ("hook_1".into(), "msg_1".into(), "user.low_balance".into(), "{}".into());
+    Due { hook, number: 1, message, account: 1, kind, body, attempts: 0, give_up_at: NOW }
+}
+
+fn attempt() -> Attempt {
+    Attempt { at: NOW, status: Some(500), error: Some("no".into()), fate: Fate::Again(NOW) }
 }
 
 fn token() -> access::Token {

@@ -133,6 +133,19 @@ fn no_other_row_breaks_a_rule_of_its_table() {
         ("INSERT INTO allotments (reference, month, due_at, units) VALUES ('pi_1', 1, 0, 0)", check_failed),
         ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_9', 1, 0)", "FOREIGN KEY"),
         ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_1', 1, 3)", check_failed),
+        ("INSERT INTO hooks (id, url, kinds, secret, created_at) VALUES ('hook_1', '', '*', 'x', 0)", check_failed),
+        ("INSERT INTO messages (number, id, account, kind, body, created_at) VALUES (1, 'm', 9, 'x', '', 0)", "FOREIGN KEY"),
+        ("INSERT INTO deliveries (hook, message, account, give_up_at) VALUES ('hook_9', 1, 1, 0)", "FOREIGN KEY"),
+        (
+            "INSERT INTO deliveries (hook, message, account, give_up_at, delivered_at, parked_at)
+                VALUES ('hook_9', 1, 1, 0, 0, 0)",
+            check_failed,
+        ),
+        (
+            "INSERT INTO deliveries (hook, message, account, give_up_at, delivered_at, next_attempt_at)
+                VALUES ('hook_9', 1, 1, 0, 0, 0)",
+            check_failed,
+        ),
         (
             "INSERT INTO events (id, kind, livemode, body, created_at, received_at, status, detail, attempts, decided_at)
                 VALUES ('evt_1', 'x', 0, '{}', 0, 0, 'waiting', '', 1, 0)",
