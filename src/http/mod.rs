@@ -117,17 +117,14 @@ fn router(rim: Rim) -> Router {
         .route("/v1/me", get(api::me::show))
         // Inside the layer, so that a preflight, which is no method of any route, comes to it.
         .method_not_allowed_fallback(error::wrong_method)
-        .layer(CompressionLayer::new())
         .layer(from_fn_with_state(rim.clone(), cors::allow_origins));
 
     // Stripe.
     let stripe = Router::new().route("/billing/webhook", post(webhook::receive));
 
     // The pipeline, with a token. Answers are small, so they are not compressed, but for the lists.
-    let lists = Router::new()
-        .route("/v1/users", get(api::users::list))
-        .route("/v1/users/{id}/ledger", get(api::ledger::list))
-        .layer(CompressionLayer::new());
+    let lists =
+        Router::new().route("/v1/users", get(api::users::list)).route("/v1/users/{id}/ledger", get(api::ledger::list));
     let service = Router::new()
         .route("/v1/users/{id}", put(api::users::put).get(api::users::show))
         .route("/v1/users/{id}/spends", post(api::spends::create))
@@ -145,17 +142,19 @@ fn router(rim: Rim) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/assets/{file}", get(assets::get))
-        .layer(CompressionLayer::new());
+        .route("/assets/{file}", get(assets::get));
 
+    // One layer around everything; what people read is compressed outside of it, so that pages of errors are as well.
+    let around = || from_fn_with_state(rim.clone(), request::around);
+    let service = service.merge(stripe).method_not_allowed_fallback(error::wrong_method).layer(around());
     Router::new()
         .merge(people)
-        .merge(stripe)
         .merge(lists)
-        .merge(service)
         .merge(machine)
         .fallback(error::no_such_page)
         .method_not_allowed_fallback(error::wrong_method)
-        .layer(from_fn_with_state(rim.clone(), request::around))
+        .layer(around())
+        .layer(CompressionLayer::new())
+        .merge(service)
         .with_state(rim)
 }

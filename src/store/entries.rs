@@ -67,7 +67,11 @@ fn without_lots(row: &Row) -> Result<Found> {
         head: row.hash(5)?,
         lots: vec![],
     };
-    let front = row.int_or_null(8)?.zip(row.int_or_null(9)?);
+    // One without the other is a wrong one, which is not passed over.
+    let front = match [row.int_or_null(8)?, row.int_or_null(9)?] {
+        [None, None] => None,
+        [front, free] => Some((front.unwrap_or_default(), free.unwrap_or_default())),
+    };
     Ok(Found { account, next_due: row.time_or_null(6)?, low_balance: row.int_or_null(7)?, front })
 }
 

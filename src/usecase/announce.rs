@@ -170,7 +170,7 @@ mod tests {
                 previous: [0; 32],
             };
             let rules = Rules { now: NOW, low_balance: 10 };
-            let done = moved(&mut Closed, rules, &Opened { account, low_balance: 10 }, &entry, None);
+            let done = moved(&mut Closed, rules, &Opened { account, low_balance: 10, is_simple: false }, &entry, None);
             assert_eq!(done.is_ok(), silent, "{kind:?} {before} {after}");
         }
     }

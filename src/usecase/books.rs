@@ -41,7 +41,7 @@ pub(super) struct Opened {
     /// Units below which this user's balance is low.
     pub(super) low_balance: i64,
     /// Whether it is simplified for one spend, which then changes its row alone.
-    is_simple: bool,
+    pub(super) is_simple: bool,
 }
 
 impl Deref for Opened {
