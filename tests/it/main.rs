@@ -18,6 +18,7 @@ mod binary;
 mod books;
 mod browser;
 mod checkout;
+mod checks;
 mod cli;
 mod credit_notes;
 mod faults;
