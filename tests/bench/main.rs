@@ -1,0 +1,112 @@
+//! `cargo bench`: the service API measured against an empty handler on the same machine, in one run. It fills a database,
+//! starts the program and an empty axum handler, puts the same load on both in turns, and proves the books at the end.
+//!
+//! It looks at the program from outside, as its callers do; only what the database alone can do is asked of the library.
+#![allow(clippy::print_stdout, reason = "a table is what it is for")]
+
+mod baseline;
+mod books;
+mod figures;
+mod load;
+mod options;
+mod process;
+mod product;
+mod request;
+mod rounds;
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use clap::Parser;
+use till::error::Fault;
+use tokio::signal::unix::{SignalKind, signal};
+
+use books::Books;
+use options::Options;
+use process::Folder;
+use product::Product;
+
+/// What a step of it ends in.
+type Outcome<T> = Result<T, Fault>;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let ended = if options.baseline {
+        baseline::serve()
+    } else if options.bench {
+        interruptible(&options)
+    } else {
+        // `cargo test --benches` starts it as well, unoptimised: that would measure nothing.
+        println!("Nothing is measured here. To measure: cargo bench");
+        Ok(())
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("bench: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs until it is done or told to stop. Either way what it started ends and its folder goes.
+fn interruptible(options: &Options) -> Outcome<()> {
+    let folder = Folder::new()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|cause| Fault::new("cannot start the runtime", cause))?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = run(options, &folder) => ended,
+            stopped = told_to_stop() => stopped,
+        }
+    });
+    // A read of standard input cannot be called off.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn told_to_stop() -> Outcome<()> {
+    let listen = |kind| signal(kind).map_err(|cause| Fault::new("cannot listen for signals", cause));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => (),
+        _ = terminate.recv() => (),
+    }
+    Err(Fault::bare("stopped before the end"))
+}
+
+async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
+    let (users, path) = (options.users, folder.path("till.db"));
+    let (books, seconds) = blocking(move || Books::fill(&path, users)).await?;
+    println!("Filled {users} users with a lot each in {seconds:.1} s.");
+    let product = Product::start(folder)?;
+    println!("till serve: process {}, {}", product.id(), product.url());
+    if options.serve_only {
+        println!("Its token, good for these books only: {}", product.token());
+        println!("Enter, or the end of standard input, ends it.");
+        return blocking(|| {
+            let _ended = std::io::stdin().read(&mut [0]);
+            Ok(())
+        })
+        .await;
+    }
+    let measured = rounds::measure(options, &product, books).await?;
+    println!("\n{}", figures::table(&measured.rows));
+    measured.remarks.iter().for_each(|remark| println!("{remark}"));
+
+    let proof = product.stop_and_verify(folder)?;
+    println!("\ntill ledger verify: {}", proof.line);
+    let expected = u64::from(users) + measured.spends;
+    if proof.entries != expected {
+        let what = format!("the books hold {} entries, and {expected} were acknowledged", proof.entries);
+        return Err(Fault::bare(what));
+    }
+    println!("Each of the {} spends that were acknowledged is in the books, once.", measured.spends);
+    println!("{} cores, commit {}. Again: {}", process::cores(), process::commit(), options.command());
+    Ok(())
+}
+
+/// Runs `work` beside the loop that listens for signals.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|cause| Fault::new("a part of the run panicked", cause))?
+}
