@@ -1,4 +1,5 @@
-//! The books of a run: filled by the rules of the house, and spent from without HTTP, to see what the database alone does.
+//! The books of a run: filled by the rules of the house; and a copy of them that is spent from without HTTP, to see what
+//! the database alone does. A copy, because a process that writes beside another makes it forget what it has read.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,24 +19,30 @@ const LOT: i64 = 1_000_000_000;
 /// Users made in one transaction.
 const CHUNK: u32 = 5_000;
 
-/// The database, open beside the appliance.
-pub struct Books {
+/// Makes a database with so many users, each with a lot of one grant. Answers how many seconds it took.
+pub fn fill(path: &Path, users: u32) -> Outcome<f64> {
+    let started = Instant::now();
+    let store = Store::open(path, &Clock::System)?;
+    for first in (0..users).step_by(CHUNK as usize) {
+        let chunk = first..users.min(first + CHUNK);
+        let now = Clock::System.now();
+        let filled = store.write(move |tx| chunk.clone().try_for_each(|number| add_user(tx, number, now)));
+        filled.map_err(|error| told("cannot fill the database", &error))?;
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// The copy, open.
+pub struct Copy {
     store: Store,
     users: u32,
 }
 
-impl Books {
-    /// Makes the database with so many users, each with a lot of one grant. Answers how many seconds it took.
-    pub fn fill(path: &Path, users: u32) -> Outcome<(Books, f64)> {
-        let started = Instant::now();
-        let store = Store::open(path, &Clock::System)?;
-        for first in (0..users).step_by(CHUNK as usize) {
-            let chunk = first..users.min(first + CHUNK);
-            let now = Clock::System.now();
-            let filled = store.write(move |tx| chunk.clone().try_for_each(|number| add_user(tx, number, now)));
-            filled.map_err(|error| told("cannot fill the database", &error))?;
-        }
-        Ok((Books { store, users }, started.elapsed().as_secs_f64()))
+impl Copy {
+    /// Copies books that nobody has open.
+    pub fn of(filled: &Path, path: &Path, users: u32) -> Outcome<Copy> {
+        std::fs::copy(filled, path).map_err(|cause| Fault::new("cannot copy the database", cause))?;
+        Ok(Copy { store: Store::open(path, &Clock::System)?, users })
     }
 
     /// Spends for `length`, so many in each transaction, each found, decided and stored by the statements of a spend.

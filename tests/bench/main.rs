@@ -16,13 +16,14 @@ mod rounds;
 
 use std::io::Read;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use till::error::Fault;
 use tokio::signal::unix::{SignalKind, signal};
 
-use books::Books;
-use options::Options;
+use books::Copy;
+use options::{Options, Subject};
 use process::Folder;
 use product::Product;
 
@@ -76,8 +77,14 @@ async fn told_to_stop() -> Outcome<()> {
 }
 
 async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
-    let (users, path) = (options.users, folder.path("till.db"));
-    let (books, seconds) = blocking(move || Books::fill(&path, users)).await?;
+    let users = options.users;
+    let (path, copy) = (folder.path("till.db"), folder.path("copy.db"));
+    let wants_copy = options.wants(Subject::Sqlite) && !options.serve_only;
+    let (seconds, copy) = blocking(move || {
+        let seconds = books::fill(&path, users)?;
+        Ok((seconds, wants_copy.then(|| Copy::of(&path, &copy, users)).transpose()?))
+    })
+    .await?;
     println!("Filled {users} users with a lot each in {seconds:.1} s.");
     let product = Product::start(folder)?;
     println!("till serve: process {}, {}", product.id(), product.url());
@@ -90,7 +97,7 @@ async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
         })
         .await;
     }
-    let measured = rounds::measure(options, &product, books).await?;
+    let measured = rounds::measure(options, &product, copy.map(Arc::new)).await?;
     println!("\n{}", figures::table(&measured.rows));
     measured.remarks.iter().for_each(|remark| println!("{remark}"));
 
@@ -101,7 +108,7 @@ async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
         let what = format!("the books hold {} entries, and {expected} were acknowledged", proof.entries);
         return Err(Fault::bare(what));
     }
-    println!("Each of the {} spends that were acknowledged is in the books, once.", measured.spends);
+    println!("Spends that were acknowledged: {}. Each is in the books, once.", measured.spends);
     println!("{} cores, commit {}. Again: {}", process::cores(), process::commit(), options.command());
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! What is measured, in which order: in each round everything once, the empty handler just before what is compared with
 //! it, so that a machine that slows down or speeds up does so for both.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::baseline::Baseline;
-use super::books::Books;
+use super::books::Copy;
 use super::figures::{Figure, Row};
 use super::load::{Load, Round};
 use super::options::{Options, Subject};
@@ -34,7 +35,7 @@ pub struct Measured {
 /// What puts load on something: HTTP, or calls of the store.
 enum By {
     Http { load: Load, process: u32 },
-    Store { at_once: u32 },
+    Store { copy: Arc<Copy>, at_once: u32 },
 }
 
 /// One row of the table in the making.
@@ -43,7 +44,7 @@ struct Measurement {
     by: By,
     /// What one answer counts for in the rate.
     counts: u32,
-    /// Whether that is a spend in the books.
+    /// Whether those are spends in the product's books.
     is_spend: bool,
     /// The row of the empty handler that it is compared with.
     against: Option<&'static str>,
@@ -53,23 +54,22 @@ struct Measurement {
 }
 
 /// Measures what the options ask for.
-pub async fn measure(options: &Options, product: &Product, books: Books) -> Outcome<Measured> {
+pub async fn measure(options: &Options, product: &Product, copy: Option<Arc<Copy>>) -> Outcome<Measured> {
     let baseline = Baseline::start()?;
     let mut remarks = Vec::new();
     let mut spends = 0;
     let mut measurements = Vec::new();
-    for mut measurement in plan(options, product, &baseline) {
+    for mut measurement in plan(options, product, &baseline, copy) {
         match measurement.try_once(&mut spends).await? {
             None => measurements.push(measurement),
             Some(why) => remarks.push(format!("{}: not served: {why}", measurement.name)),
         }
     }
     let length = Duration::from_secs(options.seconds.into()) / ROUNDS;
-    let books = std::sync::Arc::new(books);
     for round in 0..ROUNDS {
         for (number, measurement) in measurements.iter_mut().enumerate() {
             let seed = u64::from(round) << 56 | (number as u64) << 48;
-            let answered = measurement.run(&books, length, seed).await?;
+            let answered = measurement.run(length, seed).await?;
             spends += answered;
         }
     }
@@ -81,7 +81,7 @@ pub async fn measure(options: &Options, product: &Product, books: Books) -> Outc
     Ok(Measured { rows: rows(measurements), remarks, spends })
 }
 
-fn plan(options: &Options, product: &Product, baseline: &Baseline) -> Vec<Measurement> {
+fn plan(options: &Options, product: &Product, baseline: &Baseline, copy: Option<Arc<Copy>>) -> Vec<Measurement> {
     let (users, connections) = (options.users, options.connections);
     let wants = |subject| options.wants(subject);
     let http = |address, process, request: Request, connections| By::Http {
@@ -111,10 +111,10 @@ fn plan(options: &Options, product: &Product, baseline: &Baseline) -> Vec<Measur
             let name = format!("POST /v1/spends, {BATCH_ROWS} a call, {BATCH_CONNECTIONS} connections");
             plan.push(ours(&name, batch, BATCH_CONNECTIONS, EMPTY_POST).of_spends(BATCH_ROWS));
         }
-        if wants(Subject::Sqlite) {
+        if let Some(copy) = copy {
             let name = format!("the database alone, {connections} spends a commit");
-            let by = By::Store { at_once: connections };
-            plan.push(Measurement::new(&name, by, Some(EMPTY_POST)).of_spends(connections));
+            let by = By::Store { copy, at_once: connections };
+            plan.push(Measurement::new(&name, by, Some(EMPTY_POST)).counting(connections));
         }
     }
     plan
@@ -126,9 +126,15 @@ impl Measurement {
         Measurement { name, by, counts: 1, is_spend: false, against, figures: vec![], failures: 0, failure: None }
     }
 
-    fn of_spends(mut self, counts: u32) -> Measurement {
-        (self.counts, self.is_spend) = (counts, true);
+    fn counting(mut self, counts: u32) -> Measurement {
+        self.counts = counts;
         self
+    }
+
+    /// Each answer stands for so many spends in the product's books.
+    fn of_spends(mut self, counts: u32) -> Measurement {
+        self.is_spend = true;
+        self.counting(counts)
     }
 
     /// Asks once before anything is measured: why it cannot be, if it cannot.
@@ -143,7 +149,7 @@ impl Measurement {
     }
 
     /// One round; how many spends were acknowledged in it.
-    async fn run(&mut self, books: &std::sync::Arc<Books>, length: Duration, seed: u64) -> Outcome<u64> {
+    async fn run(&mut self, length: Duration, seed: u64) -> Outcome<u64> {
         let process = match &self.by {
             By::Http { process, .. } => *process,
             By::Store { .. } => std::process::id(),
@@ -154,9 +160,9 @@ impl Measurement {
                 let load = load.clone();
                 blocking(move || load.run(length, seed)).await?
             }
-            By::Store { at_once } => {
-                let (books, at_once) = (std::sync::Arc::clone(books), *at_once);
-                blocking(move || books.spend_alone(at_once, length, seed)).await?
+            By::Store { copy, at_once } => {
+                let (copy, at_once) = (Arc::clone(copy), *at_once);
+                blocking(move || copy.spend_alone(at_once, length, seed)).await?
             }
         };
         let used = cpu_seconds(process) - used;
