@@ -46,7 +46,9 @@ CREATE INDEX accounts_due ON accounts (next_due, account) WHERE next_due IS NOT 
 CREATE TABLE entries (
     account       INTEGER NOT NULL REFERENCES accounts (account),
     seq           INTEGER NOT NULL CHECK (seq > 0),
-    kind          TEXT    NOT NULL CHECK (kind IN ('topup', 'subscription', 'spend', 'grant', 'refund', 'dispute', 'expiry')),
+    -- Said with OR: a list of more than two is made into a table anew for each row that is written.
+    kind          TEXT    NOT NULL CHECK (kind = 'spend' OR kind = 'topup' OR kind = 'subscription' OR kind = 'grant'
+                      OR kind = 'refund' OR kind = 'dispute' OR kind = 'expiry'),
     delta         INTEGER NOT NULL CHECK (delta <> 0),
     balance_after INTEGER NOT NULL CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
     reason        TEXT    NOT NULL,         -- what makes it happen once
@@ -63,7 +65,8 @@ CREATE TABLE entries (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX entries_happen_once ON entries (account, reason);
 -- A Stripe id belongs to one user only.
-CREATE UNIQUE INDEX entries_of_stripe ON entries (reason) WHERE kind IN ('topup', 'subscription', 'refund', 'dispute');
+CREATE UNIQUE INDEX entries_of_stripe ON entries (reason)
+    WHERE kind = 'topup' OR kind = 'subscription' OR kind = 'refund' OR kind = 'dispute';
 
 -- Units credited together, with their expiry. Empty lots stay: a reversal may give units back to them.
 CREATE TABLE lots (

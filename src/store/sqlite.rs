@@ -49,8 +49,8 @@ impl Connection {
             connection.set_prepared_statement_cache_capacity(128);
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
-            // Large checkpoints: each page is copied back once for many commits.
-            connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+            // Large checkpoints (64 MiB): each page is copied back once for many commits.
+            connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
             connection.pragma_update(None, "cache_size", WRITER_CACHE_KIB)
         };
         set_up().map_err(cannot)?;

@@ -17,7 +17,8 @@ CREATE INDEX accounts_due ON accounts (next_due, account) WHERE next_due IS NOT 
 CREATE TABLE entries_2 (
     account       INTEGER NOT NULL REFERENCES accounts (account),
     seq           INTEGER NOT NULL CHECK (seq > 0),
-    kind          TEXT    NOT NULL CHECK (kind IN ('topup', 'subscription', 'spend', 'grant', 'refund', 'dispute', 'expiry')),
+    kind          TEXT    NOT NULL CHECK (kind = 'spend' OR kind = 'topup' OR kind = 'subscription' OR kind = 'grant'
+                      OR kind = 'refund' OR kind = 'dispute' OR kind = 'expiry'),
     delta         INTEGER NOT NULL CHECK (delta <> 0),
     balance_after INTEGER NOT NULL CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
     reason        TEXT    NOT NULL,
@@ -37,7 +38,8 @@ INSERT INTO entries_2 (account, seq, kind, delta, balance_after, reason, note, l
 DROP TABLE entries;
 ALTER TABLE entries_2 RENAME TO entries;
 CREATE UNIQUE INDEX entries_happen_once ON entries (account, reason);
-CREATE UNIQUE INDEX entries_of_stripe ON entries (reason) WHERE kind IN ('topup', 'subscription', 'refund', 'dispute');
+CREATE UNIQUE INDEX entries_of_stripe ON entries (reason)
+    WHERE kind = 'topup' OR kind = 'subscription' OR kind = 'refund' OR kind = 'dispute';
 CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries
 BEGIN SELECT RAISE(ABORT, 'ledger entries are never changed'); END;
 CREATE TRIGGER entries_are_not_removed BEFORE DELETE ON entries
