@@ -3,6 +3,7 @@
 //! holds one family of tables, written once for any engine behind [`Tx`].
 
 pub mod access;
+mod checkpoint;
 pub mod cursors;
 pub mod customers;
 pub mod entries;
@@ -70,8 +71,13 @@ impl Store {
         schema::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
         let readers = sqlite::Readers::open(path).map_err(cannot)?;
         let commits = watch::Commits::default();
-        let watch = watch::Watch::start(sqlite::Readers::one(path).map_err(cannot)?, commits.clone());
-        Ok(Store { readers, watch, writer: writer::Writer::start(connection, commits)?, path: path.to_owned() })
+        let watch = watch::Watch::start(sqlite::Watcher::open(path).map_err(cannot)?, commits.clone());
+        Ok(Store {
+            readers,
+            watch,
+            writer: writer::Writer::start(connection, checkpoint::Checkpoints::start(path)?, commits)?,
+            path: path.to_owned(),
+        })
     }
 
     /// Runs `work` in a write transaction and answers once it is durable. `work` may run more than once, alone or in

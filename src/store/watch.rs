@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::sqlite::Reader;
+use super::sqlite::Watcher;
 use crate::clock::Deadline;
 use crate::error::Fault;
 
@@ -41,13 +41,13 @@ pub(super) struct Watch {
 }
 
 struct Seen {
-    connection: Reader,
+    connection: Watcher,
     version: i64,
     fresh: Deadline,
 }
 
 impl Watch {
-    pub(super) fn start(connection: Reader, commits: Commits) -> Watch {
+    pub(super) fn start(connection: Watcher, commits: Commits) -> Watch {
         // Not fresh: whoever comes first looks.
         Watch { commits, seen: Mutex::new(Seen { connection, version: 0, fresh: Deadline::after(Duration::ZERO) }) }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
+use super::checkpoint::Checkpoints;
 use super::sqlite::Connection;
 use super::watch::Commits;
 use super::{Row, Tx, Value, unavailable};
@@ -50,13 +51,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, commits: Commits) -> std::result::Result<Writer, Fault> {
+    pub(super) fn start(
+        connection: Connection,
+        checkpoints: Checkpoints,
+        commits: Commits,
+    ) -> std::result::Result<Writer, Fault> {
         let (queue, jobs) = sync_channel(QUEUE);
         let figures = WriterFigures::new();
         let kept = figures.clone();
         let thread = std::thread::Builder::new()
             .name("till-writer".into())
-            .spawn(move || run(connection, &jobs, &kept, &commits))
+            .spawn(move || run(connection, checkpoints, &jobs, &kept, &commits))
             .map_err(|cause| Fault::new("cannot start the writer thread", cause))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread), figures })
     }
@@ -156,7 +161,13 @@ where
 
 type Batch = Vec<Box<dyn Job>>;
 
-fn run(mut connection: Connection, jobs: &Receiver<Box<dyn Job>>, figures: &WriterFigures, commits: &Commits) {
+fn run(
+    mut connection: Connection,
+    mut checkpoints: Checkpoints,
+    jobs: &Receiver<Box<dyn Job>>,
+    figures: &WriterFigures,
+    commits: &Commits,
+) {
     let mut pace = Pace { jobs: 1, flush: Duration::ZERO };
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
@@ -165,8 +176,10 @@ fn run(mut connection: Connection, jobs: &Receiver<Box<dyn Job>>, figures: &Writ
         pace.jobs = batch.len();
         if let Some(flush) = commit(&mut connection, batch, figures, commits) {
             pace.flush = flush;
+            checkpoints.after(connection.rows_changed());
         }
     }
+    drop(checkpoints);
     connection.tidy();
 }
 
