@@ -68,22 +68,32 @@ fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -
     let mut names: Vec<String> = vec![];
     let mut known = String::new();
     for (name, value) in fields {
-        let shown: String = name.chars().take(SHOWN_CHARACTERS).collect();
-        let alone = serde_json::from_value::<T>(Value::Object(Map::from_iter([(name, value)])));
+        let alone = serde_json::from_value::<T>(Value::Object(Map::from_iter([(name.clone(), value)])));
         // serde's own words for a field that `deny_unknown_fields` refuses.
         let said = alone.err().map(|error| error.to_string()).filter(|said| said.starts_with("unknown field"));
         let Some(said) = said else { continue };
-        known = said.rsplit_once(", expected ").map(|(_, known)| known.to_owned()).unwrap_or(known);
-        names.push(format!("{shown:?}"));
+        known = said
+            .rsplit_once(", expected ")
+            .map_or_else(|| "none was expected".to_owned(), |(_, known)| format!("expected were {known}"));
+        names.push(format!("{:?}", unknown_in(&said, &name).chars().take(SHOWN_CHARACTERS).collect::<String>()));
         if names.len() == SHOWN_NAMES {
             break;
         }
     }
     match names.len() {
         0 => format!("The body is not the JSON object that is expected here: {}.", shortened(&cause.to_string())),
-        1 => format!("The field {} is not known here: expected were {known}.", names.concat()),
-        _ => format!("The fields {} are not known here: expected were {known}.", names.join(", ")),
+        1 => format!("The field {} is not known here: {known}.", names.concat()),
+        _ => format!("The fields {} are not known here: {known}.", names.join(", ")),
     }
+}
+
+/// Which field serde does not know: the one that was tried, or one inside of it.
+fn unknown_in<'a>(said: &'a str, tried: &'a str) -> &'a str {
+    let named = said.strip_prefix("unknown field `").unwrap_or_default();
+    if named.strip_prefix(tried).is_some_and(|rest| rest.starts_with("`, ")) {
+        return tried;
+    }
+    named.split_once("`, ").map_or(tried, |(inside, _)| inside)
 }
 
 /// The beginning and the end of a text that may quote a whole body.

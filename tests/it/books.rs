@@ -3,6 +3,7 @@
 
 mod simple;
 mod tampering;
+mod walk;
 
 use std::collections::BTreeMap;
 

@@ -168,6 +168,11 @@ fn a_batch_holds_one_to_a_thousand() {
     for count in [0, 1001] {
         assert_eq!(send(count).must(400).code(), "invalid_request", "{count} rows");
     }
+    let mut odd = rows(2);
+    odd[1]["unit"] = json!(1);
+    let refused = shop.api.call("POST", "/v1/spends", &json!({"spends": odd})).must(400).json();
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.starts_with("The field \"unit\" is not known here: expected were one of `user_id`"), "{detail}");
     let results = send(1000).must(200).json();
     assert!(results["results"].as_array().unwrap().iter().all(|row| row["status"] == 201));
     assert_eq!(units(&shop, "alice")["remaining"], json!(0));
