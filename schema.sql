@@ -34,8 +34,8 @@ CREATE TABLE accounts (
     head        BLOB    NOT NULL CHECK (length(head) = 32),
     next_due    INTEGER,                    -- when the next thing ends by itself: a lot of which something is not held, or a hold
     front       INTEGER,                    -- the lot that the next spend takes from: the first in order with free units
-    front_free  INTEGER CHECK (front_free > 0),                  -- free units of that lot. Its own row may still say more:
-                                            -- a spend that does not empty it changes this row alone
+    front_free  INTEGER CHECK (front_free > 0),                  -- those free units. They are kept here and not in the lot's
+                                            -- own row, so that a spend that does not use them up changes one row
     holds       INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0),   -- holds ever made: the last one's number
     low_balance INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000)   -- the user's own threshold of "low"; absent: the installation's
 ) STRICT;
@@ -46,7 +46,9 @@ CREATE INDEX accounts_due ON accounts (next_due, account) WHERE next_due IS NOT 
 CREATE TABLE entries (
     account       INTEGER NOT NULL REFERENCES accounts (account),
     seq           INTEGER NOT NULL CHECK (seq > 0),
-    kind          TEXT    NOT NULL CHECK (kind IN ('topup', 'subscription', 'spend', 'grant', 'refund', 'dispute', 'expiry')),
+    -- Said with OR: a list of more than two is made into a table anew for each row that is written.
+    kind          TEXT    NOT NULL CHECK (kind = 'spend' OR kind = 'topup' OR kind = 'subscription' OR kind = 'grant'
+                      OR kind = 'refund' OR kind = 'dispute' OR kind = 'expiry'),
     delta         INTEGER NOT NULL CHECK (delta <> 0),
     balance_after INTEGER NOT NULL CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
     reason        TEXT    NOT NULL,         -- what makes it happen once
@@ -63,14 +65,15 @@ CREATE TABLE entries (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX entries_happen_once ON entries (account, reason);
 -- A Stripe id belongs to one user only.
-CREATE UNIQUE INDEX entries_of_stripe ON entries (reason) WHERE kind IN ('topup', 'subscription', 'refund', 'dispute');
+CREATE UNIQUE INDEX entries_of_stripe ON entries (reason)
+    WHERE kind = 'topup' OR kind = 'subscription' OR kind = 'refund' OR kind = 'dispute';
 
 -- Units credited together, with their expiry. Empty lots stay: a reversal may give units back to them.
 CREATE TABLE lots (
     account    INTEGER NOT NULL,
     seq        INTEGER NOT NULL,            -- of the entry that opened it
     units      INTEGER NOT NULL CHECK (units > 0),
-    remaining  INTEGER NOT NULL CHECK (remaining >= 0),
+    remaining  INTEGER NOT NULL CHECK (remaining >= 0),  -- of the account's front lot, only what is held
     held       INTEGER NOT NULL CHECK (held BETWEEN 0 AND remaining),
     expired    INTEGER NOT NULL CHECK (expired >= 0),
     expires_at INTEGER,

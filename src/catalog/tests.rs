@@ -35,7 +35,7 @@ fn the_built_in_catalogue_is_the_contracts_and_the_examples() {
 fn a_file_says_everything_an_entry_has() {
     let plan = "name = \"Basic\"\ninterval = \"year\"\nprice_id = \"price_b\"\nolder_price_ids = [\"gold\"]\nalias = \"b\"\nexpiry = \"period_end\"";
     let text = format!(
-        "currency = \"EUR\"\nunit = {{ singular = \"song\", plural = \"songs\" }}\n{}",
+        "currency = \"EUR\"\nlow_balance = 3\nunit = {{ singular = \"song\", plural = \"songs\" }}\n{}",
         file(plan, "expiry = 90")
     );
     let catalog = parse(&text).unwrap();
@@ -44,7 +44,7 @@ fn a_file_says_everything_an_entry_has() {
     assert_eq!(catalog.offer("b"), catalog.by_price("price_b"));
     let Some(Offer::Pack(more)) = catalog.offer("more") else { panic!("the pack is there") };
     assert_eq!((more.name.as_str(), more.expiry, &more.price_id), ("100 songs", Expiry::Days(90), &None));
-    assert_eq!((catalog.currency.as_str(), catalog.free_plan()), ("eur", None));
+    assert_eq!((catalog.currency.as_str(), catalog.low_balance, catalog.free_plan()), ("eur", 3, None));
     assert_eq!(catalog.missing_price_ids(), [("more".to_owned(), "SPRITE_STRIPE_MORE_PRICE_ID".to_owned())]);
 }
 
@@ -77,6 +77,8 @@ fn each_fault_names_its_line_and_what_was_expected() {
         (file("features = [\"a b\"]", ""), "the feature \"a b\" is not a word"),
         (file("", "") + "currency = 1", "line 11: unknown field `currency`"),
         ("currency = \"dollar\"\n".to_owned() + &file("", ""), "currency is \"dollar\"; expected three letters"),
+        ("low_balance = -1\n".to_owned() + &file("", ""), "low_balance is -1; expected 0 to 1000000000 units"),
+        ("low_balance = \"few\"\n".to_owned() + &file("", ""), "expected a whole number of units, such as 100"),
         ("[[plan]]\nkey = \"a\"\namount = 0\nunits = 1".to_owned(), "line 2: plan \"a\": units is 1; expected 0"),
         (
             "[[plan]]\nkey = \"a\"\namount = 9.0\nunits = 1".to_owned(),

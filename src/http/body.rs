@@ -96,18 +96,20 @@ fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -
     let mut known = String::new();
     let mut stumbled = None;
     for (name, value) in fields {
-        let shown: String = name.chars().take(SHOWN_CHARACTERS).collect();
-        let alone = serde_json::from_value::<T>(Value::Object(Map::from_iter([(name, value)])));
+        let alone = serde_json::from_value::<T>(Value::Object(Map::from_iter([(name.clone(), value)])));
         let said = alone.err().map(|error| error.to_string()).unwrap_or_default();
+        let shown = |name: &str| format!("{:?}", name.chars().take(SHOWN_CHARACTERS).collect::<String>());
         if said.starts_with("invalid ") && stumbled.is_none() {
-            stumbled = Some(format!("The field {shown:?} is not as expected here: {}.", in_words(&said)));
+            stumbled = Some(format!("The field {} is not as expected here: {}.", shown(&name), in_words(&said)));
         }
         // serde's own words for a field that `deny_unknown_fields` refuses.
         if !said.starts_with("unknown field") {
             continue;
         }
-        known = said.rsplit_once(", expected ").map(|(_, known)| known.to_owned()).unwrap_or(known);
-        names.push(format!("{shown:?}"));
+        known = said
+            .rsplit_once(", expected ")
+            .map_or_else(|| "none was expected".to_owned(), |(_, known)| format!("expected were {known}"));
+        names.push(shown(unknown_in(&said, &name)));
         if names.len() == SHOWN_NAMES {
             break;
         }
@@ -118,8 +120,8 @@ fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -
         0 => stumbled.unwrap_or_else(|| {
             format!("The body is not the JSON object that is expected here: {}.", in_words(&cause.to_string()))
         }),
-        1 => format!("The field {} is not known here: expected were {known}.", names.concat()),
-        _ => format!("The fields {} are not known here: expected were {known}.", names.join(", ")),
+        1 => format!("The field {} is not known here: {known}.", names.concat()),
+        _ => format!("The fields {} are not known here: {known}.", names.join(", ")),
     }
 }
 
@@ -129,6 +131,15 @@ fn in_words(said: &str) -> String {
     let said = said.replace("expected i64", "expected a whole number, written without a fraction or an exponent");
     let said = said.replace("unexpected end of hex escape", half).replace("lone leading surrogate in hex escape", half);
     shortened(&said)
+}
+
+/// Which field serde does not know: the one that was tried, or one inside of it.
+fn unknown_in<'a>(said: &'a str, tried: &'a str) -> &'a str {
+    let named = said.strip_prefix("unknown field `").unwrap_or_default();
+    if named.strip_prefix(tried).is_some_and(|rest| rest.starts_with("`, ")) {
+        return tried;
+    }
+    named.split_once("`, ").map_or(tried, |(inside, _)| inside)
 }
 
 /// The beginning and the end of a text that may quote a whole body.

@@ -9,6 +9,7 @@ mod cors;
 mod error;
 mod guard;
 mod health;
+mod kept;
 mod leftover;
 pub mod pages;
 mod pool;
@@ -26,8 +27,10 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::error::{Fault, Result};
-use crate::store::Tx;
+use crate::store::{Stamp, Tx};
+use crate::usecase::tokens::Known;
 use api::description::Description;
+use kept::Kept;
 use pool::Pool;
 
 /// What hears of a write once it is durable.
@@ -49,6 +52,10 @@ struct Parts {
     description: Description,
     /// The same for people.
     reference: pages::view::Reference,
+    /// Tokens that were looked up, by the hash of their secret.
+    callers: Kept<i64, [u8; 32], Known>,
+    /// Users as they were answered.
+    users: Kept<Stamp, String, api::users::Shown>,
 }
 
 impl std::ops::Deref for Rim {
@@ -70,6 +77,8 @@ impl Rim {
             books: Pool::start("till-books", 32, 1024)?,
             stripe: Pool::start("till-stripe", 8, 128)?,
             events: Pool::start("till-events", 8, 512)?,
+            callers: Kept::up_to(1000),
+            users: Kept::up_to(100_000),
         })))
     }
 
@@ -127,7 +136,6 @@ fn router(rim: Rim) -> Router {
         .route("/v1/me", get(api::me::show))
         // Inside the layer, so that a preflight, which is no method of any route, comes to it.
         .method_not_allowed_fallback(error::wrong_method)
-        .layer(CompressionLayer::new())
         .layer(from_fn_with_state(rim.clone(), cors::allow_origins));
 
     // Stripe.
@@ -137,8 +145,7 @@ fn router(rim: Rim) -> Router {
     let lists = Router::new()
         .route("/v1/users", get(api::users::list))
         .route("/v1/users/{id}/ledger", get(api::ledger::list))
-        .route("/v1/openapi.json", get(api::description::show))
-        .layer(CompressionLayer::new());
+        .route("/v1/openapi.json", get(api::description::show));
     let service = Router::new()
         .route("/v1/users/{id}", put(api::users::put).get(api::users::show))
         .route("/v1/users/{id}/spends", post(api::spends::create))
@@ -156,17 +163,19 @@ fn router(rim: Rim) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/assets/{file}", get(assets::get))
-        .layer(CompressionLayer::new());
+        .route("/assets/{file}", get(assets::get));
 
+    // One layer around everything; what people read is compressed outside of it, so that pages of errors are as well.
+    let around = || from_fn_with_state(rim.clone(), request::around);
+    let service = service.merge(stripe).method_not_allowed_fallback(error::wrong_method).layer(around());
     Router::new()
         .merge(people)
-        .merge(stripe)
         .merge(lists)
-        .merge(service)
         .merge(machine)
         .fallback(error::no_such_page)
         .method_not_allowed_fallback(error::wrong_method)
-        .layer(from_fn_with_state(rim.clone(), request::around))
+        .layer(around())
+        .layer(CompressionLayer::new())
+        .merge(service)
         .with_state(rim)
 }

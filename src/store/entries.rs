@@ -1,57 +1,63 @@
 //! The books: accounts, entries, lots. The only place that stores a balance, and it stores only what `ledger` decided.
 
-use super::{Row, Tx, corrupt, holds};
+use super::{Row, Tx, Value, corrupt, holds};
 use crate::clock::Timestamp;
-use crate::error::{Fault, Result};
+use crate::error::{Error, Fault, Result};
 use crate::ledger::{Account, Entry, Kind, Lot, Posting};
 
-/// An account as it is stored, and when the next thing on it ends by itself: a lot of which something is not held, or a
-/// hold.
+/// An account as it is stored, and what else its row says.
 pub struct Found {
     /// The account, with its lots.
     pub account: Account,
-    /// When something is due.
+    /// When the next thing on it ends by itself: a lot of which something is not held, or a hold.
     pub next_due: Option<Timestamp>,
     /// Units below which the balance is low, where the user has a threshold of their own.
     pub low_balance: Option<i64>,
+    /// The lot that the next spend takes from, and its free units.
+    pub front: Option<(i64, i64)>,
+}
+
+impl Found {
+    /// Whether a spend of so many units changes the account's row alone: the front lot has more, and nothing is due.
+    pub fn is_simple(&self, units: i64, now: Timestamp) -> bool {
+        self.front.is_some_and(|(_, free)| free > units) && self.next_due.is_none_or(|due| due > now)
+    }
+
+    /// The account for such a spend: its front lot, and one that stands for all others. It cannot owe anything, for there
+    /// is no debt beside free units.
+    pub fn simplified(&self) -> Account {
+        const OTHERS: i64 = i64::MAX;
+        let lot = |seq, remaining, held| Lot { seq, units: remaining, remaining, held, expired: 0, expires_at: None };
+        let (account, (seq, free)) = (&self.account, self.front.unwrap_or_default());
+        let others = lot(OTHERS, account.remaining.saturating_sub(free), account.held);
+        Account { lots: vec![lot(seq, free, 0), others], ..account.clone() }
+    }
 }
 
 /// An account with its open lots, and those that `payment` bought, open or not.
 pub fn load(tx: &mut dyn Tx, number: i64, payment: Option<&str>) -> Result<Found> {
-    const ACCOUNT: &str = "SELECT account, remaining, held, credited, entries, head, next_due, low_balance
+    const ACCOUNT: &str =
+        "SELECT account, remaining, held, credited, entries, head, next_due, low_balance, front, front_free
         FROM accounts WHERE account = $1";
     let row = tx.query_one(ACCOUNT, &[number.into()])?;
     let row = row.ok_or_else(|| Fault::bare(format!("account {number} is missing")))?;
+    let mut found = without_lots(&row)?;
     match payment {
-        None => with_open_lots(tx, &row),
-        Some(payment) => with_lots_of(tx, &row, payment),
+        None => add_lots(tx, &mut found)?,
+        Some(payment) => add_lots_of(tx, &mut found, payment)?,
     }
+    Ok(found)
 }
 
-/// A user's account with its open lots; `None` when there is no such user.
+/// A user's account without its lots: see [`Found::is_simple`], and [`add_lots`]. `None` when there is no such user.
 pub fn load_of_user(tx: &mut dyn Tx, id: &str) -> Result<Option<Found>> {
     const ACCOUNT: &str = "SELECT a.account, a.remaining, a.held, a.credited, a.entries, a.head, a.next_due,
-        a.low_balance
+        a.low_balance, a.front, a.front_free
         FROM users u JOIN accounts a ON a.account = u.account WHERE u.id = $1";
-    let row = tx.query_one(ACCOUNT, &[id.into()])?;
-    row.map(|row| with_open_lots(tx, &row)).transpose()
+    tx.query_one(ACCOUNT, &[id.into()])?.map(|row| without_lots(&row)).transpose()
 }
 
-fn with_open_lots(tx: &mut dyn Tx, row: &Row) -> Result<Found> {
-    const LOTS: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
-        WHERE account = $1 AND remaining > 0 ORDER BY seq LIMIT 100000";
-    let lots = tx.query(LOTS, &[row.int(0)?.into()])?;
-    found(row, &lots)
-}
-
-fn with_lots_of(tx: &mut dyn Tx, row: &Row, payment: &str) -> Result<Found> {
-    const LOTS: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
-        WHERE account = $1 AND (remaining > 0 OR payment = $2) ORDER BY seq LIMIT 100000";
-    let lots = tx.query(LOTS, &[row.int(0)?.into(), payment.into()])?;
-    found(row, &lots)
-}
-
-fn found(row: &Row, lots: &[Row]) -> Result<Found> {
+fn without_lots(row: &Row) -> Result<Found> {
     let account = Account {
         number: row.int(0)?,
         remaining: row.int(1)?,
@@ -59,18 +65,83 @@ fn found(row: &Row, lots: &[Row]) -> Result<Found> {
         credited: row.int(3)?,
         entries: row.int(4)?,
         head: row.hash(5)?,
-        lots: lots.iter().map(lot).collect::<std::result::Result<_, Fault>>()?,
+        lots: vec![],
     };
-    Ok(Found { account, next_due: row.time_or_null(6)?, low_balance: row.int_or_null(7)? })
+    // One without the other is a wrong one, which is not passed over.
+    let front = match [row.int_or_null(8)?, row.int_or_null(9)?] {
+        [None, None] => None,
+        [front, free] => Some((front.unwrap_or_default(), free.unwrap_or_default())),
+    };
+    Ok(Found { account, next_due: row.time_or_null(6)?, low_balance: row.int_or_null(7)?, front })
+}
+
+/// Adds the open lots.
+pub fn add_lots(tx: &mut dyn Tx, found: &mut Found) -> Result<()> {
+    const LOTS: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
+        WHERE account = $1 AND (remaining > 0 OR seq = $2) ORDER BY seq LIMIT 100000";
+    let front = found.front.map(|(seq, _)| seq);
+    let lots = tx.query(LOTS, &[found.account.number.into(), front.into()])?;
+    put_lots(found, &lots)
+}
+
+fn add_lots_of(tx: &mut dyn Tx, found: &mut Found, payment: &str) -> Result<()> {
+    const LOTS: &str = "SELECT seq, units, remaining, held, expired, expires_at FROM lots
+        WHERE account = $1 AND (remaining > 0 OR seq = $2 OR payment = $3) ORDER BY seq LIMIT 100000";
+    let front = found.front.map(|(seq, _)| seq);
+    let lots = tx.query(LOTS, &[found.account.number.into(), front.into(), payment.into()])?;
+    put_lots(found, &lots)
+}
+
+fn put_lots(found: &mut Found, rows: &[Row]) -> Result<()> {
+    let mut lots = rows.iter().map(lot).collect::<std::result::Result<Vec<_>, Fault>>()?;
+    if let Some((seq, free)) = found.front
+        && let Some(front) = lots.iter_mut().find(|lot| lot.seq == seq)
+    {
+        front.remaining = front.remaining.saturating_add(free);
+    }
+    found.account.lots = lots;
+    Ok(())
 }
 
 /// Stores a posting: the entry, the account, the lots that changed. `false` when the account has an entry with this
 /// reason already; then nothing is stored. `payment` is what bought the lot that it opens.
 pub fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting, payment: Option<&str>) -> Result<bool> {
+    if !add(tx, &posting.entry)? {
+        return Ok(false);
+    }
+    store(tx, before, &posting.after, payment)?;
+    Ok(true)
+}
+
+/// Stores a spend of a [simplified](Found::simplified) account: the entry, and the account's row. `false` when the account
+/// has an entry with this reason already; then nothing is stored.
+pub fn post_simple(tx: &mut dyn Tx, before: &Account, posting: &Posting) -> Result<bool> {
+    const SPEND: &str = "UPDATE accounts SET remaining = $3, entries = $4, head = $5, front_free = $7
+        WHERE account = $1 AND entries = $2 AND front = $6";
+    let after = &posting.after;
+    let front = after.lots.first().ok_or_else(|| Fault::bare("a simplified account has no front lot"))?;
+    if !add(tx, &posting.entry)? {
+        return Ok(false);
+    }
+    let moved = tx.execute(
+        SPEND,
+        &[
+            after.number.into(),
+            before.entries.into(),
+            after.remaining.into(),
+            after.entries.into(),
+            (&after.head).into(),
+            front.seq.into(),
+            front.remaining.into(),
+        ],
+    )?;
+    if moved == 1 { Ok(true) } else { Err(moved_meanwhile(after)) }
+}
+
+fn add(tx: &mut dyn Tx, entry: &Entry) -> Result<bool> {
     const ADD: &str = "INSERT INTO entries
         (account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (account, reason) DO NOTHING";
-    let entry = &posting.entry;
     let added = tx.execute(
         ADD,
         &[
@@ -87,19 +158,16 @@ pub fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting, payment: Optio
             (&entry.previous).into(),
         ],
     )?;
-    if added == 0 {
-        return Ok(false);
-    }
-    store(tx, before, &posting.after, payment)?;
-    Ok(true)
+    Ok(added == 1)
 }
 
 /// Stores an account and the lots that changed, after whatever changed its holds. `payment` is what bought the lot that
 /// is new.
 pub fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option<&str>) -> Result<()> {
-    const MOVE: &str = "UPDATE accounts SET remaining = $3, held = $4, credited = $5, entries = $6, head = $7
-        WHERE account = $1 AND entries = $2";
+    const MOVE: &str = "UPDATE accounts SET remaining = $3, held = $4, credited = $5, entries = $6, head = $7,
+        front = $8, front_free = $9 WHERE account = $1 AND entries = $2";
     const DUE: &str = "UPDATE accounts SET next_due = $2 WHERE account = $1";
+    let front = after.front();
     let moved = tx.execute(
         MOVE,
         &[
@@ -110,10 +178,12 @@ pub fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option
             after.credited.into(),
             after.entries.into(),
             (&after.head).into(),
+            front.map(|lot| lot.seq).into(),
+            front.map(Lot::free).into(),
         ],
     )?;
     if moved != 1 {
-        return Err(Fault::bare(format!("account {} moved meanwhile", after.number)).retryable().into());
+        return Err(moved_meanwhile(after));
     }
     store_lots(tx, before, after, payment)?;
     // Without holds, before and after, only the lots say what is due.
@@ -122,6 +192,10 @@ pub fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option
         tx.execute(DUE, &[after.number.into(), due.into()])?;
     }
     Ok(())
+}
+
+fn moved_meanwhile(account: &Account) -> Error {
+    Fault::bare(format!("account {} moved meanwhile", account.number)).retryable().into()
 }
 
 /// When the next thing on an account ends by itself.
@@ -134,11 +208,17 @@ fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Optio
     const OPEN: &str = "INSERT INTO lots (account, seq, units, remaining, held, expired, expires_at, payment)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     const CHANGE: &str = "UPDATE lots SET remaining = $3, held = $4, expired = $5 WHERE account = $1 AND seq = $2";
+    let fronts = [before.front().map(|lot| lot.seq), after.front().map(|lot| lot.seq)];
+    // The free units of the front lot are in the account's row.
+    let row = |lot: &Lot, front: Option<i64>| {
+        let remaining = if front == Some(lot.seq) { lot.held } else { lot.remaining };
+        [remaining, lot.held, lot.expired]
+    };
     for lot in &after.lots {
-        let (account, seq) = (after.number.into(), lot.seq.into());
-        let (remaining, held, expired) = (lot.remaining.into(), lot.held.into(), lot.expired.into());
+        let (account, seq, new) = (after.number.into(), lot.seq.into(), row(lot, fronts[1]));
+        let [remaining, held, expired] = new.map(Value::from);
         match before.lots.iter().find(|old| old.seq == lot.seq) {
-            Some(old) if old == lot => {}
+            Some(old) if row(old, fronts[0]) == new => {}
             Some(_) => {
                 tx.execute(CHANGE, &[account, seq, remaining, held, expired])?;
             }

@@ -3,6 +3,7 @@
 //! holds one family of tables, written once for any engine behind [`Tx`].
 
 pub mod access;
+mod checkpoint;
 pub mod cursors;
 pub mod customers;
 pub mod entries;
@@ -17,6 +18,7 @@ mod schema;
 mod sqlite;
 pub mod subscriptions;
 mod value;
+mod watch;
 mod writer;
 
 pub mod users;
@@ -28,6 +30,7 @@ use crate::error::{Error, Fault, Refused, Result};
 
 pub use lock::Lock;
 pub use value::{Row, Value};
+pub use watch::Stamp;
 pub use writer::WriterFigures;
 
 /// One transaction, as the rest of the store sees it. Statements are constants, so that none is put together at run
@@ -50,6 +53,7 @@ pub trait Tx {
 pub struct Store {
     // Closed in this order: only a connection that may write can put the log away, so it goes last.
     readers: sqlite::Readers,
+    watch: watch::Watch,
     writer: writer::Writer,
     path: PathBuf,
 }
@@ -66,7 +70,14 @@ impl Store {
         let mut connection = sqlite::Connection::open(path).map_err(cannot)?;
         schema::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
         let readers = sqlite::Readers::open(path).map_err(cannot)?;
-        Ok(Store { readers, writer: writer::Writer::start(connection)?, path: path.to_owned() })
+        let commits = watch::Commits::default();
+        let watch = watch::Watch::start(sqlite::Watcher::open(path).map_err(cannot)?, commits.clone());
+        Ok(Store {
+            readers,
+            watch,
+            writer: writer::Writer::start(connection, checkpoint::Checkpoints::start(path)?, commits)?,
+            path: path.to_owned(),
+        })
     }
 
     /// Runs `work` in a write transaction and answers once it is durable. `work` may run more than once, alone or in
@@ -125,6 +136,17 @@ impl Store {
             Some(mut connection) => Ok(connection.look(work)),
             None => Err(work),
         }
+    }
+
+    /// The state of the database: what is read from now on is true while this is the same. `None` while a commit is under
+    /// way.
+    pub fn stamp(&self) -> Result<Option<Stamp>> {
+        self.watch.stamp().map_err(unavailable)
+    }
+
+    /// A number that changes when anybody commits, at most a millisecond late: for what need not be newer.
+    pub fn version(&self) -> Result<i64> {
+        self.watch.version().map_err(unavailable)
     }
 
     /// Proves that the database takes writes and that its schema is this program's: for the readiness probe.

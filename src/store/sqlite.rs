@@ -21,6 +21,7 @@ const BUSY: Duration = Duration::from_secs(2);
 /// How long a reader waits for a free connection.
 const READER_WAIT: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
+const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// What the writer may keep of the file in memory, in KiB (negative means KiB to SQLite): the pages that hold accounts are
 /// needed again and again. Taken only as it is used.
 const WRITER_CACHE_KIB: i64 = -65_536;
@@ -49,8 +50,8 @@ impl Connection {
             connection.set_prepared_statement_cache_capacity(128);
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
-            // Large checkpoints: each page is copied back once for many commits.
-            connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+            // The checkpoint thread is sooner, nearly always; this bounds the log (128 MiB) where it cannot follow.
+            connection.pragma_update(None, "wal_autocheckpoint", 32_000)?;
             connection.pragma_update(None, "cache_size", WRITER_CACHE_KIB)
         };
         set_up().map_err(cannot)?;
@@ -141,6 +142,13 @@ impl Connection {
         self.0.execute_batch(script).map_err(|cause| fault("cannot change the schema", cause))
     }
 
+    /// Moves what it can of the log into the database, without holding anybody up.
+    pub(super) fn checkpoint(&self) {
+        if let Err(cause) = self.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::warn!(event = "checkpoint_failed", cause = %cause);
+        }
+    }
+
     /// Moves the log into the database: called when the writer has nothing left to do.
     pub(super) fn tidy(&self) {
         if let Err(cause) = self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
@@ -184,13 +192,7 @@ pub(super) struct Readers(r2d2::Pool<SqliteConnectionManager>);
 
 impl Readers {
     pub(super) fn open(path: &Path) -> Outcome<Readers> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
-            connection.busy_timeout(BUSY)?;
-            connection.set_prepared_statement_cache_capacity(64);
-            connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
-            connection.pragma_update(None, "query_only", true)
-        });
+        let manager = manager(path);
         let build = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(1))
@@ -208,6 +210,38 @@ impl Readers {
     /// A connection, if there is one that nobody uses.
     pub(super) fn free_connection(&self) -> Option<Reader> {
         self.0.try_get().map(Reader)
+    }
+}
+
+fn manager(path: &Path) -> SqliteConnectionManager {
+    SqliteConnectionManager::file(path).with_flags(READ_ONLY).with_init(|connection| set_up_to_read(connection))
+}
+
+fn set_up_to_read(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
+    connection.pragma_update(None, "query_only", true)
+}
+
+/// A connection that looks whether anybody else has committed. Not one of the pool's: it is closed when it is dropped.
+pub(super) struct Watcher(rusqlite::Connection);
+
+impl Watcher {
+    pub(super) fn open(path: &Path) -> Outcome<Watcher> {
+        let open = || {
+            let connection = rusqlite::Connection::open_with_flags(path, READ_ONLY)?;
+            set_up_to_read(&connection)?;
+            Ok(Watcher(connection))
+        };
+        open().map_err(|cause| fault("no connection to watch with", cause))
+    }
+
+    /// Another number than the last time, when anybody has committed since.
+    pub(super) fn data_version(&self) -> Outcome<i64> {
+        const VERSION: &str = "PRAGMA data_version";
+        let look = || self.0.prepare_cached(VERSION)?.query_row([], |row| row.get(0));
+        look().map_err(|cause| fault(VERSION, cause))
     }
 }
 

@@ -85,11 +85,13 @@ pub fn with_all(tx: &mut dyn Tx, id: &str) -> Result<(User, Balance, Vec<Subscri
         s.id, s.account, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at
         FROM users u JOIN accounts a ON a.account = u.account
         LEFT JOIN subscriptions s ON s.account = u.account AND s.ended_at IS NULL
-        WHERE u.id = $1 ORDER BY s.created_at DESC, s.id LIMIT 20";
+        WHERE u.id = $1 LIMIT 20";
     let rows = tx.query(FIND, &[id.into()])?;
     let first = rows.first().ok_or_else(|| unknown(id))?;
     let live = rows.iter().filter(|row| !matches!(row.int_or_null(10), Ok(None)));
-    let live = live.map(|row| subscriptions::read(row, 9)).collect::<std::result::Result<_, Fault>>()?;
+    let mut live = live.map(|row| subscriptions::read(row, 9)).collect::<std::result::Result<Vec<_>, Fault>>()?;
+    // Sorted here: to SQLite it would be worth a table of its own, for the one row that there nearly always is.
+    live.sort_by(|one, other| other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id)));
     Ok((user(first)?, balance(first, 5)?, live))
 }
 

@@ -10,7 +10,9 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
+use super::checkpoint::Checkpoints;
 use super::sqlite::Connection;
+use super::watch::Commits;
 use super::{Row, Tx, Value, unavailable};
 use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
@@ -19,6 +21,8 @@ use crate::error::{Error, Fault, Refused, Result};
 const QUEUE: usize = 1024;
 /// Jobs in one transaction.
 const BATCH: usize = 256;
+/// The longest that a batch waits for more, however slow the disk is.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What the writer has done since it started, for the metrics.
 #[derive(Clone)]
@@ -49,13 +53,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> std::result::Result<Writer, Fault> {
+    pub(super) fn start(
+        connection: Connection,
+        checkpoints: Checkpoints,
+        commits: Commits,
+    ) -> std::result::Result<Writer, Fault> {
         let (queue, jobs) = sync_channel(QUEUE);
         let figures = WriterFigures::new();
         let kept = figures.clone();
         let thread = std::thread::Builder::new()
             .name("till-writer".into())
-            .spawn(move || run(connection, &jobs, &kept))
+            .spawn(move || run(connection, checkpoints, &jobs, &kept, &commits))
             .map_err(|cause| Fault::new("cannot start the writer thread", cause))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread), figures })
     }
@@ -100,10 +108,12 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Finishes what is queued, then leaves.
+    /// Finishes what is queued, then leaves. Where the last that held the store was itself waiting for an answer, this is
+    /// the writer's own thread, which does so by itself and cannot be waited for here.
     fn drop(&mut self) {
         drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
+        let thread = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id());
+        if let Some(thread) = thread {
             let _ended = thread.join();
         }
     }
@@ -138,9 +148,11 @@ where
     }
 
     fn answer(self: Box<Self>, undone_by: Option<Error>) {
-        let result = match (undone_by, self.result) {
-            // What the work itself met says more than "the transaction was lost".
-            (Some(_), Some(Err(own))) => Err(own),
+        let Pending { result, then, .. } = *self;
+        let result = match (undone_by, result) {
+            // What the work itself met says more than "the transaction was lost". A refusal does not count: what it was
+            // decided upon never came to be.
+            (Some(_), Some(Err(own @ Error::Fault(_)))) => Err(own),
             (Some(error), _) => Err(error),
             (None, Some(result)) => result,
             (None, None) => Err(Fault::bare("a write was not run").into()),
@@ -149,23 +161,34 @@ where
             Error::Fault(fault) => unavailable(fault),
             refused @ Error::Refused(_) => refused,
         });
-        (self.then)(healed);
+        // Whoever waits may fall over the answer; the others still get theirs.
+        if catch_unwind(AssertUnwindSafe(|| then(healed))).is_err() {
+            tracing::error!(event = "fault", fault = "whoever waited for a write panicked over its answer");
+        }
     }
 }
 
 type Batch = Vec<Box<dyn Job>>;
 
-fn run(mut connection: Connection, jobs: &Receiver<Box<dyn Job>>, figures: &WriterFigures) {
+fn run(
+    mut connection: Connection,
+    mut checkpoints: Checkpoints,
+    jobs: &Receiver<Box<dyn Job>>,
+    figures: &WriterFigures,
+    commits: &Commits,
+) {
     let mut pace = Pace { jobs: 1, flush: Duration::ZERO };
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
         batch.extend(jobs.try_iter().take(BATCH - 1));
         pace.gather(&mut batch, jobs);
         pace.jobs = batch.len();
-        if let Some(flush) = commit(&mut connection, batch, figures) {
+        if let Some(flush) = commit(&mut connection, batch, figures, commits) {
             pace.flush = flush;
+            checkpoints.after(connection.rows_changed());
         }
     }
+    drop(checkpoints);
     connection.tidy();
 }
 
@@ -178,9 +201,10 @@ struct Pace {
 impl Pace {
     /// Those whom the last commit answered are about to ask again. Committing for the first of them would make the others
     /// wait for a flush of the disk that serves nobody else, so they are waited for: while they keep coming, and at most
-    /// half as long as a flush takes. Whoever writes alone is never held up.
+    /// half as long as a flush takes, or as [`PATIENCE`] has it. Whoever writes alone is never held up.
     fn gather(&self, batch: &mut Batch, jobs: &Receiver<Box<dyn Job>>) {
-        let (patience, pause) = (Deadline::after(self.flush / 2), self.flush / 8);
+        let patience = (self.flush / 2).min(PATIENCE);
+        let (patience, pause) = (Deadline::after(patience), patience / 4);
         while batch.len() < self.jobs.min(BATCH) {
             match jobs.recv_timeout(pause.min(patience.left())) {
                 Ok(job) => batch.push(job),
@@ -192,7 +216,12 @@ impl Pace {
 
 /// One transaction for the batch; how long its flush took. Where it fails as a whole, each job is tried alone, so that the
 /// one that broke it answers for itself.
-fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures) -> Option<Duration> {
+fn commit(
+    connection: &mut Connection,
+    mut batch: Batch,
+    figures: &WriterFigures,
+    commits: &Commits,
+) -> Option<Duration> {
     let started = Deadline::after(Duration::ZERO);
     // A rollback that failed must not fail every batch after it.
     connection.rollback();
@@ -209,7 +238,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
     };
     let flushing = Deadline::after(Duration::ZERO);
     let ended = match ran {
-        Ok(true) => connection.commit(),
+        Ok(true) => commits.around(|| connection.commit()),
         Ok(false) => {
             connection.rollback();
             Ok(())
@@ -230,7 +259,9 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
             if batch.len() == 1 {
                 batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
             } else {
-                batch.into_iter().for_each(|job| drop(commit(connection, vec![job], figures)));
+                for job in batch {
+                    commit(connection, vec![job], figures, commits);
+                }
             }
             None
         }
@@ -296,4 +327,19 @@ fn run_apart(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> std::res
 fn again(fault: &Fault) -> Fault {
     let copy = Fault::bare(fault.to_string());
     if fault.is_retryable() { copy.retryable() } else { copy }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_was_slow_once_holds_nobody_up() {
+        let (_queue, jobs) = sync_channel(1);
+        let alone: Box<dyn Job> = Box::new(Pending { work: |_: &mut dyn Tx| Ok(()), result: None, then: drop });
+        let mut batch = vec![alone];
+        // Those whom that commit answered have gone meanwhile.
+        Pace { jobs: BATCH, flush: Duration::from_secs(100_000) }.gather(&mut batch, &jobs);
+        assert_eq!(batch.len(), 1);
+    }
 }

@@ -28,14 +28,8 @@ pub enum Swept {
 
 impl Swept {
     /// In the order in which they are best looked through: what was paid before what was reversed.
-    pub const ALL: [Swept; 6] = [
-        Swept::Sessions,
-        Swept::Invoices,
-        Swept::Refunds,
-        Swept::Disputes,
-        Swept::CreditNotes,
-        Swept::Subscriptions,
-    ];
+    pub const ALL: [Swept; 6] =
+        [Swept::Sessions, Swept::Invoices, Swept::Refunds, Swept::Disputes, Swept::CreditNotes, Swept::Subscriptions];
 
     /// What they are, in a word.
     pub fn word(self) -> &'static str {

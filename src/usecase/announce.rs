@@ -114,3 +114,64 @@ fn write(
     };
     outbox::write(tx, &message, hooks)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Fault;
+    use crate::ledger::Account;
+    use crate::store::{Row, Value};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    /// A transaction in which nothing can be asked.
+    struct Closed;
+
+    impl Tx for Closed {
+        fn execute(&mut self, sql: &'static str, _: &[Value<'_>]) -> std::result::Result<usize, Fault> {
+            Err(Fault::bare(sql))
+        }
+
+        fn query(&mut self, sql: &'static str, _: &[Value<'_>]) -> std::result::Result<Vec<Row>, Fault> {
+            Err(Fault::bare(sql))
+        }
+    }
+
+    #[test]
+    fn a_spend_that_crosses_no_threshold_runs_no_statement() {
+        use ledger::Kind::{Dispute, Expiry, Grant, Refund, Spend, Subscription, Topup};
+        for (kind, before, after, silent) in [
+            (Spend, 100, 10, true),
+            (Spend, 9, 5, true),
+            (Spend, 10, 9, false),
+            (Spend, 100, 0, false),
+            (Grant, 0, 100, true),
+            (Grant, 20, 5, false),
+            (Expiry, 20, 10, true),
+            (Expiry, 20, 0, false),
+            (Topup, 0, 100, false),
+            (Subscription, 0, 100, false),
+            (Refund, -5, -10, false),
+            (Dispute, -5, -10, false),
+        ] {
+            let account = Account { remaining: before, ..Account::open(1) };
+            let (reason, delta) = ("r".to_owned(), after - before);
+            let entry = Entry {
+                account: 1,
+                seq: 1,
+                kind,
+                delta,
+                balance_after: after,
+                reason,
+                note: None,
+                lot: None,
+                expires_at: None,
+                created_at: NOW,
+                previous: [0; 32],
+            };
+            let rules = Rules { now: NOW, low_balance: 10 };
+            let done = moved(&mut Closed, rules, &Opened { account, low_balance: 10, is_simple: false }, &entry, None);
+            assert_eq!(done.is_ok(), silent, "{kind:?} {before} {after}");
+        }
+    }
+}

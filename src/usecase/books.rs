@@ -40,6 +40,8 @@ pub(super) struct Opened {
     pub(super) account: Account,
     /// Units below which this user's balance is low.
     pub(super) low_balance: i64,
+    /// Whether it is simplified for one spend, which then changes its row alone.
+    pub(super) is_simple: bool,
 }
 
 impl Deref for Opened {
@@ -59,8 +61,20 @@ pub(super) fn open(tx: &mut dyn Tx, rules: Rules, number: i64, payment: Option<&
 
 /// The account of a user as it is now; `None` when there is no such user.
 pub(super) fn open_of_user(tx: &mut dyn Tx, rules: Rules, id: &str) -> Result<Option<Opened>> {
-    let found = entries::load_of_user(tx, id)?;
-    found.map(|found| close_due(tx, rules, found)).transpose()
+    let Some(mut found) = entries::load_of_user(tx, id)? else { return Ok(None) };
+    entries::add_lots(tx, &mut found)?;
+    close_due(tx, rules, found).map(Some)
+}
+
+/// The account of a user for one spend of so many units: mostly its row is enough.
+pub(super) fn open_to_spend(tx: &mut dyn Tx, rules: Rules, id: &str, units: i64) -> Result<Option<Opened>> {
+    let Some(mut found) = entries::load_of_user(tx, id)? else { return Ok(None) };
+    if found.is_simple(units, rules.now) {
+        let low_balance = found.low_balance.unwrap_or(rules.low_balance);
+        return Ok(Some(Opened { account: found.simplified(), low_balance, is_simple: true }));
+    }
+    entries::add_lots(tx, &mut found)?;
+    close_due(tx, rules, found).map(Some)
 }
 
 /// Stores a posting, and the messages that tell of it; `None` when its reason is in the books already. `payment` is what
@@ -72,7 +86,11 @@ pub(super) fn post(
     posting: &Posting,
     payment: Option<&str>,
 ) -> Result<Option<Entry>> {
-    if !entries::post(tx, before, posting, payment)? {
+    let is_new = match before.is_simple {
+        true => entries::post_simple(tx, before, posting)?,
+        false => entries::post(tx, before, posting, payment)?,
+    };
+    if !is_new {
         return Ok(None);
     }
     announce::moved(tx, rules, before, &posting.entry, payment)?;
@@ -87,7 +105,7 @@ pub(super) fn impossible(refusal: Refusal) -> Fault {
 /// Holds first: what they give back may belong to a lot whose time is over too.
 fn close_due(tx: &mut dyn Tx, rules: Rules, found: Found) -> Result<Opened> {
     let low_balance = found.low_balance.unwrap_or(rules.low_balance);
-    let mut account = Opened { account: found.account, low_balance };
+    let mut account = Opened { account: found.account, low_balance, is_simple: false };
     if found.next_due.is_none_or(|due| due > rules.now) {
         return Ok(account);
     }

@@ -1,8 +1,6 @@
 //! The pipeline sets units aside for work under way, and then uses them or gives them back. A hold is closed once: by a
 //! capture, a release, or its time.
 
-use std::sync::Arc;
-
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Refused, Result};
@@ -75,23 +73,23 @@ impl Closing {
 }
 
 /// Sets units aside. `then` hears of it once it is durable.
-pub fn hold(app: &Arc<App>, wanted: Wanted, then: impl FnOnce(Result<Receipt>) + Send + 'static) {
+pub fn hold(app: &App, wanted: Wanted, then: impl FnOnce(Result<Receipt>) + Send + 'static) {
     let (rules, topup_url) = (Rules::now(app), topup_url(app));
     app.store.write_then(move |tx| make(tx, rules, &wanted, &topup_url), then);
 }
 
 /// Captures or releases a hold. The same call again answers the same; a different one on a closed hold is refused.
-pub fn close(app: &Arc<App>, id: &str, closing: Closing, then: impl FnOnce(Result<Receipt>) + Send + 'static) {
+pub fn close(app: &App, id: &str, closing: Closing, then: impl FnOnce(Result<Receipt>) + Send + 'static) {
     let place = match place(id) {
         Ok(place) => place,
         Err(error) => return then(Err(error)),
     };
-    let (rules, told) = (Rules::now(app), Arc::clone(app));
+    let (rules, units_spent) = (Rules::now(app), app.metrics.units_spent.clone());
     app.store.write_then(
         move |tx| end(tx, rules, place, closing),
         move |receipt| {
             if let Ok(Receipt { hold, replayed: false, .. }) = &receipt {
-                told.metrics.units_spent.inc_by(hold.captured.unsigned_abs());
+                units_spent.inc_by(hold.captured.unsigned_abs());
             }
             then(receipt);
         },

@@ -1,6 +1,6 @@
 //! The pipeline uses units: once for each idempotency key, for ever, and never more than there are.
 
-use std::sync::Arc;
+use prometheus_client::metrics::counter::Counter;
 
 use crate::app::App;
 use crate::error::{Error, Fault, Refused, Result};
@@ -50,12 +50,12 @@ pub struct Spent {
 }
 
 /// Spends units. `then` hears of it once it is durable.
-pub fn spend(app: &Arc<App>, spend: Spend, then: impl FnOnce(Result<Spent>) + Send + 'static) {
-    let (rules, topup_url, told) = (Rules::now(app), topup_url(app), Arc::clone(app));
+pub fn spend(app: &App, spend: Spend, then: impl FnOnce(Result<Spent>) + Send + 'static) {
+    let (rules, topup_url, units_spent) = (Rules::now(app), topup_url(app), app.metrics.units_spent.clone());
     app.store.write_then(
         move |tx| one(tx, rules, &spend, &topup_url),
         move |spent| {
-            spent.iter().for_each(|spent| count(&told, spent));
+            spent.iter().for_each(|spent| count(&units_spent, spent));
             then(spent);
         },
     );
@@ -63,12 +63,8 @@ pub fn spend(app: &Arc<App>, spend: Spend, then: impl FnOnce(Result<Spent>) + Se
 
 /// Spends of any users, each with a result of its own, at the price of one transaction. A refused one does not hold up
 /// the others. Where the database fails, all of them fail, and the same request again is safe.
-pub fn batch(
-    app: &Arc<App>,
-    spends: Vec<Outcome<Spend>>,
-    then: impl FnOnce(Result<Vec<Outcome<Spent>>>) + Send + 'static,
-) {
-    let (rules, topup_url, told) = (Rules::now(app), topup_url(app), Arc::clone(app));
+pub fn batch(app: &App, spends: Vec<Outcome<Spend>>, then: impl FnOnce(Result<Vec<Outcome<Spent>>>) + Send + 'static) {
+    let (rules, topup_url, units_spent) = (Rules::now(app), topup_url(app), app.metrics.units_spent.clone());
     app.store.write_then(
         move |tx| {
             let mut results = Vec::with_capacity(spends.len());
@@ -83,7 +79,7 @@ pub fn batch(
             Ok(results)
         },
         move |results| {
-            results.iter().flatten().flatten().for_each(|spent| count(&told, spent));
+            results.iter().flatten().flatten().for_each(|spent| count(&units_spent, spent));
             then(results);
         },
     );
@@ -91,7 +87,7 @@ pub fn batch(
 
 /// One spend. It refuses before its first write, so that nothing of a refused one has to be undone.
 fn one(tx: &mut dyn Tx, rules: Rules, spend: &Spend, topup_url: &str) -> Result<Spent> {
-    let Some(account) = books::open_of_user(tx, rules, &spend.user_id)? else {
+    let Some(account) = books::open_to_spend(tx, rules, &spend.user_id, spend.units.count())? else {
         return Err(users::unknown(&spend.user_id).into());
     };
     let reason = format!("spend_{}", spend.key);
@@ -143,8 +139,8 @@ pub(super) fn refused(refusal: Refusal, topup_url: &str) -> Error {
     }
 }
 
-fn count(app: &App, spent: &Spent) {
+fn count(units_spent: &Counter, spent: &Spent) {
     if !spent.replayed {
-        app.metrics.units_spent.inc_by(spent.entry.delta.unsigned_abs());
+        units_spent.inc_by(spent.entry.delta.unsigned_abs());
     }
 }

@@ -95,8 +95,23 @@ pub fn revoke(app: &App, token: &str) -> Result<()> {
     Ok(())
 }
 
-/// Who a bearer token is, and whether its use is to be remembered ([`remember_use`]).
-pub fn authenticate(tx: &mut dyn Tx, secret: &str, now: Timestamp) -> Result<(Caller, bool)> {
+/// A token that was found.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Who calls with it.
+    pub caller: Caller,
+    last_used_at: Option<Timestamp>,
+}
+
+impl Known {
+    /// Whether its use now is to be remembered: it is, to the minute ([`remember_use`]).
+    pub fn is_to_be_remembered(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_none_or(|last| last.plus_seconds(60) <= now)
+    }
+}
+
+/// Who a bearer token is.
+pub fn authenticate(tx: &mut dyn Tx, secret: &str) -> Result<Known> {
     let unknown = || Refused::Unauthenticated("This token is unknown or revoked. Make one: till token create.".into());
     if !secret.starts_with("till_") {
         return Err(unknown().into());
@@ -105,7 +120,7 @@ pub fn authenticate(tx: &mut dyn Tx, secret: &str, now: Timestamp) -> Result<(Ca
     let token = access::token_by_hash(tx, &hash)?;
     let token = token.filter(|token| token.revoked_at.is_none()).ok_or_else(unknown)?;
     let scopes = token.scopes.split(',').filter_map(Scope::parse).collect();
-    Ok((Caller { scopes, token: token.id }, is_stale(token.last_used_at, now)))
+    Ok(Known { caller: Caller { scopes, token: token.id }, last_used_at: token.last_used_at })
 }
 
 /// Remembers to the minute when a token was last used. Not worth refusing a call for: a read-only or busy database still
@@ -120,8 +135,4 @@ pub fn remember_use(app: &App, caller: &Caller) {
             }
         },
     );
-}
-
-fn is_stale(last: Option<Timestamp>, now: Timestamp) -> bool {
-    last.is_none_or(|last| last.plus_seconds(60) <= now)
 }

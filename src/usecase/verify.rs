@@ -69,7 +69,7 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
         }
         seq = end;
     }
-    let Found { account: stored, next_due, .. } = entries::load(tx, account, None)?;
+    let Found { account: stored, next_due, front, .. } = entries::load(tx, account, None)?;
     let mut broken = |what: String| breaks.push(Break { account, seq: 0, what });
     let walked = (chain.entries, chain.remaining, chain.credited, chain.head);
     if walked != (stored.entries, stored.remaining, stored.credited, stored.head) {
@@ -92,6 +92,9 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
     let held = stored.lots.iter().filter(|lot| lot.held > 0).map(|lot| Part { lot: lot.seq, units: lot.held });
     if held.collect::<Vec<_>>() != holds::held_by_lot(tx, account)? {
         broken("its lots hold back other units than its open holds say".into());
+    }
+    if front != stored.front().map(|lot| (lot.seq, lot.free())) {
+        broken("the account does not say which of its lots comes next, and what is free of it".into());
     }
     if next_due != entries::next_due(tx, &stored)? {
         broken("the account does not say when the next of its lots or holds is over".into());

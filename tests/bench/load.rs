@@ -1,191 +1,209 @@
-//! The load: connections that are kept, each sending its next request when the last is answered, as cheaply as can be, so
-//! that what is measured is the server.
+//! The load: connections that are kept open, each of which asks again as soon as it is answered. It costs as little as it
+//! can, because it shares the machine with what it measures, and it is the same for whatever it measures.
 
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use till::error::Fault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
-/// What is asked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Request {
-    Spend,
-    Read,
-    Batch,
-}
+use super::Outcome;
+use super::process::cores;
+use super::request::{Dice, Request};
 
-/// One round.
+/// How long beyond its end a round may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The most of an answer.
+const ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Who is asked, what, and by how many.
+#[derive(Clone)]
 pub struct Load {
     pub address: SocketAddr,
-    /// The server's process.
-    pub server: u32,
-    pub token: String,
     pub request: Request,
-    pub users: usize,
-    pub connections: usize,
-    pub lasts: Duration,
+    pub connections: u32,
 }
 
-/// What a round came to.
-pub struct Figures {
-    pub per_second: f64,
-    pub p50: f64,
-    pub p99: f64,
-    /// Microseconds of processor time that the server used for one.
-    pub cpu: f64,
-    pub failures: Option<String>,
+/// What came of one round.
+#[derive(Default)]
+pub struct Round {
+    /// How long each answer took that came in the time measured, in microseconds.
+    pub latencies: Vec<u32>,
+    /// The time measured.
+    pub window: Duration,
+    /// Every good answer, before and after that time too.
+    pub answered: u64,
+    /// Answers that were not good, and connections that were lost.
+    pub failures: u64,
+    /// The first of them.
+    pub failure: Option<String>,
 }
 
-impl Figures {
-    /// The round in the middle; failures of any.
-    pub fn median(mut rounds: Vec<Figures>) -> Figures {
-        rounds.sort_by(|one, other| one.per_second.total_cmp(&other.per_second));
-        let failures = rounds.iter_mut().find_map(|round| round.failures.take());
-        let middle = rounds.swap_remove(rounds.len() / 2);
-        Figures { failures, ..middle }
-    }
-}
-
-/// splitmix64: numbers that are the same in each run.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        // Mixed once: streams of neighbouring seeds would be the same numbers, shifted.
-        Random(Random(seed).next())
+impl Round {
+    /// Notes an answer within the time measured.
+    pub fn keep(&mut self, took: Duration) {
+        self.latencies.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
     }
 
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+    fn fail(&mut self, what: String) {
+        self.failures += 1;
+        self.failure.get_or_insert(what);
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+    fn add(&mut self, other: Round) {
+        self.latencies.extend(other.latencies);
+        self.answered += other.answered;
+        self.failures += other.failures;
+        self.failure = self.failure.take().or(other.failure);
     }
 }
 
 impl Load {
-    /// Runs it, on one thread.
-    pub fn run(self, round: usize) -> Figures {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let local = tokio::task::LocalSet::new();
-        let connections = if self.request == Request::Batch { self.connections.min(8) } else { self.connections };
-        let used = cpu_seconds(self.server);
-        let (load, began) = (Rc::new(self), Instant::now());
-        let ends = began + load.lasts;
-        let call = |number: usize| {
-            let (load, random) = (Rc::clone(&load), Random::new((round * 1000 + number) as u64 + 1));
-            local.spawn_local(async move { load.caller(random, ends).await })
+    /// Asks for `length`, after a tenth of that to get going. With few processors one thread asks.
+    pub fn run(&self, length: Duration, seed: u64) -> Outcome<Round> {
+        let threads = u32::try_from(cores() / 2).unwrap_or(1).clamp(1, self.connections);
+        let begin = Instant::now() + length / 10;
+        let window = begin..begin + length;
+        let ask = |thread: u32| {
+            let share = self.connections / threads + u32::from(thread < self.connections % threads);
+            let seed = seed ^ u64::from(thread) << 32;
+            self.run_thread(share, window.clone(), seed)
         };
-        let callers: Vec<_> = (0..connections).map(call).collect();
-        let (mut times, mut failures) = (vec![], vec![]);
-        local.block_on(&runtime, async {
-            for caller in callers {
-                let (took, failed) = caller.await.unwrap();
-                times.push(took);
-                failures.push(failed);
-            }
+        let rounds: Vec<Outcome<Round>> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..threads).map(|thread| scope.spawn(move || ask(thread))).collect();
+            let panicked = |_| Err(Fault::bare("a thread of the load panicked"));
+            asking.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
         });
-        let lasted = began.elapsed().as_secs_f64();
-        let mut times: Vec<u32> = times.concat();
-        times.sort_unstable();
-        let at = |share: f64| {
-            times.get((times.len() as f64 * share) as usize).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
-        };
-        let each = if load.request == Request::Batch { 1000.0 } else { 1.0 };
-        let failures = failures.into_iter().flatten().next();
-        let done = times.len() as f64 * each;
-        let cpu = (cpu_seconds(load.server) - used) * 1e6 / done;
-        Figures { per_second: done / lasted, p50: at(0.5), p99: at(0.99), cpu, failures }
-    }
-
-    async fn caller(&self, mut random: Random, ends: Instant) -> (Vec<u32>, Option<String>) {
-        let (mut times, mut failure) = (Vec::with_capacity(65_536), None);
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let (mut sent, mut answer) = (Vec::new(), Vec::new());
-        while Instant::now() < ends {
-            sent.clear();
-            self.write(&mut sent, &mut random);
-            let began = Instant::now();
-            stream.write_all(&sent).await.unwrap();
-            read_answer(&mut stream, &mut answer).await;
-            times.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
-            let is_good = answer.starts_with(b"HTTP/1.1 20")
-                && !(self.request == Request::Batch && answer.windows(9).any(|word| word == b"\"problem\""));
-            if !is_good && failure.is_none() {
-                failure = Some(String::from_utf8_lossy(&answer).into_owned());
-            }
+        let mut whole = Round { window: length, ..Round::default() };
+        for round in rounds {
+            whole.add(round?);
         }
-        (times, failure)
+        Ok(whole)
     }
 
-    fn write(&self, out: &mut Vec<u8>, random: &mut Random) {
-        use std::io::Write;
-        let (user, token) = (random.below(self.users), &self.token);
-        let result = match self.request {
-            Request::Read => write!(
-                out,
-                "GET /v1/users/user_{user} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n"
-            ),
-            Request::Spend => write!(
-                out,
-                "POST /v1/users/user_{user}/spends HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\
-                Content-Type: application/json\r\nIdempotency-Key: {:016x}\r\nContent-Length: 11\r\n\r\n{{\"units\":1}}",
-                random.next()
-            ),
-            Request::Batch => {
-                let rows: Vec<String> = (0..1000)
-                    .map(|_| {
-                        format!(
-                            "{{\"user_id\":\"user_{}\",\"units\":1,\"idempotency_key\":\"{:016x}\"}}",
-                            random.below(self.users),
-                            random.next()
-                        )
-                    })
-                    .collect();
-                let body = format!("{{\"spends\":[{}]}}", rows.join(","));
-                write!(
-                    out,
-                    "POST /v1/spends HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\
-                    Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                    body.len()
-                )
+    fn run_thread(&self, connections: u32, window: std::ops::Range<Instant>, seed: u64) -> Outcome<Round> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|cause| Fault::new("cannot start a thread of the load", cause))?;
+        runtime.block_on(async {
+            let mut asking = JoinSet::new();
+            for number in 0..connections {
+                let (load, window, dice) = (self.clone(), window.clone(), Dice::new(seed ^ u64::from(number) << 16));
+                asking.spawn(load.ask(window, dice));
+            }
+            let mut whole = Round::default();
+            let last = window.end + PATIENCE;
+            while let Ok(Some(round)) = tokio::time::timeout_at(last.into(), asking.join_next()).await {
+                whole.add(round.map_err(|cause| Fault::new("a connection of the load panicked", cause))?);
+            }
+            for _ in 0..asking.len() {
+                whole.fail(format!("no answer within {PATIENCE:?} of the round's end"));
+            }
+            Ok(whole)
+        })
+    }
+
+    /// One connection's part.
+    async fn ask(mut self, window: std::ops::Range<Instant>, mut dice: Dice) -> Round {
+        let mut round = Round::default();
+        let mut connection = match Connection::open(self.address).await {
+            Ok(connection) => connection,
+            Err(why) => {
+                round.fail(format!("cannot connect: {why}"));
+                return round;
             }
         };
-        result.unwrap();
+        let mut started = Instant::now();
+        while started < window.end {
+            let answer = connection.ask(self.request.next(&mut dice)).await;
+            let ended = Instant::now();
+            match answer {
+                Ok(Answer { status: 200..=299, .. }) => {
+                    round.answered += 1;
+                    if window.contains(&ended) {
+                        round.keep(ended - started);
+                    }
+                }
+                Ok(answer) => round.fail(format!("{} {}", answer.status, answer.body)),
+                Err(why) => {
+                    round.fail(format!("a connection was lost: {why}"));
+                    break;
+                }
+            }
+            started = ended;
+        }
+        round
+    }
+
+    /// Asks once.
+    pub async fn ask_once(&self) -> Outcome<Answer> {
+        let cannot = |cause| Fault::new(format!("cannot ask {}", self.address), cause);
+        let mut connection = Connection::open(self.address).await.map_err(cannot)?;
+        connection.ask(self.request.clone().next(&mut Dice::new(0))).await.map_err(cannot)
     }
 }
 
-/// Processor time that a process has used, in seconds ("proc(5)": fields 14 and 15, in hundredths).
-fn cpu_seconds(process: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    [11, 12].iter().map(|at| fields[*at].parse::<f64>().unwrap() / 100.0).sum()
+/// An answer, read as far as it must be.
+pub struct Answer {
+    pub status: u16,
+    /// How a refusal's body begins; of a good answer nothing.
+    pub body: String,
 }
 
-/// Reads one answer, whole.
-async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
-    answer.clear();
-    let mut whole = None;
-    while whole.is_none_or(|length| answer.len() < length) {
-        assert!(stream.read_buf(answer).await.unwrap() > 0, "the server hung up: {}", String::from_utf8_lossy(answer));
-        if whole.is_none() {
-            whole = length(answer);
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> std::io::Result<Connection> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream, buffer: vec![0; 4096] })
+    }
+
+    /// Sends a request and reads the whole answer.
+    async fn ask(&mut self, request: &[u8]) -> std::io::Result<Answer> {
+        self.stream.write_all(request).await?;
+        let mut filled = 0;
+        let mut whole = None;
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).await?;
+            if read == 0 {
+                return Err(std::io::Error::other("it was closed within an answer"));
+            }
+            filled += read;
+            if whole.is_none() {
+                whole = lengths(&self.buffer[..filled])?;
+            }
+            match whole {
+                Some((head, length)) if filled >= head + length => return self.answer(head, head + length),
+                Some((head, length)) if head + length > self.buffer.len() => self.buffer.resize(head + length, 0),
+                None if filled == self.buffer.len() => return Err(std::io::Error::other("its head is too long")),
+                _ => {}
+            }
         }
     }
+
+    fn answer(&self, head: usize, end: usize) -> std::io::Result<Answer> {
+        let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| std::io::Error::other("its first line has no status"))?;
+        let body = if (200..300).contains(&status) { &[][..] } else { &self.buffer[head..end.min(head + 300)] };
+        Ok(Answer { status, body: String::from_utf8_lossy(body).into_owned() })
+    }
 }
 
-/// How long the answer is with its head, once the head is there.
-fn length(answer: &[u8]) -> Option<usize> {
-    let head = answer.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&answer[..head]).unwrap();
-    let named = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-    Some(head + named.unwrap_or("0").parse::<usize>().unwrap())
+/// How long the head and the body of an answer are; `None` while the head is not all there. Servers that are measured
+/// say the length first; one that does not is not understood.
+fn lengths(bytes: &[u8]) -> std::io::Result<Option<(usize, usize)>> {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+    let name = b"content-length:";
+    let mut lines = bytes[..end].split(|byte| *byte == b'\n');
+    let line = lines.find(|line| line.len() > name.len() && line[..name.len()].eq_ignore_ascii_case(name));
+    let length = line.and_then(|line| std::str::from_utf8(&line[name.len()..]).ok()?.trim().parse().ok());
+    match length {
+        Some(length) if length <= ANSWER_BYTES => Ok(Some((end + 4, length))),
+        _ => Err(std::io::Error::other("it does not say how long it is")),
+    }
 }

@@ -1,68 +1,120 @@
-//! The release binary, started as an operator would start it.
+//! The program as an operator runs it: `till serve`, `till token create` and `till ledger verify` on the books of this run.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use till::error::Fault;
 
-/// The appliance, running.
+use super::Outcome;
+use super::process::{Folder, Process};
+
+/// `till serve`, ready.
 pub struct Product {
-    child: Child,
-    pub address: SocketAddr,
-    pub token: String,
+    process: Process,
+    address: SocketAddr,
+    token: String,
 }
 
-fn till(database: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_till"));
-    command.env_clear().env("SPRITE_DATABASE", database).env("SPRITE_LISTEN", "127.0.0.1:0");
-    command.env("SPRITE_STRIPE_SECRET_KEY", "sk_test_bench").env("SPRITE_STRIPE_WEBHOOK_SECRET", "whsec_bench");
-    command.env("SPRITE_STRIPE_API_BASE", "http://127.0.0.1:9").env("SPRITE_RECONCILE_INTERVAL", "off");
-    command.env("SPRITE_LOG_FORMAT", "json");
-    command
-}
-
-pub fn start(database: &Path) -> Product {
-    let made = till(database).args(["token", "create", "bench", "--scopes", "read,spend", "--json"]).output().unwrap();
-    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-    let mut child = till(database).arg("serve").stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    let ready = log
-        .by_ref()
-        .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap())
-        .find(|line| line["event"] == "ready");
-    let url = ready.unwrap()["url"].as_str().unwrap().to_owned();
-    // What else it says is read, so that it never waits for a reader, and shown when it is a complaint.
-    std::thread::spawn(move || {
-        log.map_while(Result::ok).filter(|line| !line.contains("INFO")).take(20).for_each(|line| println!("{line}"))
-    });
-    let address = url.trim_start_matches("http://").parse().unwrap();
-    Product { child, address, token: made["token"].as_str().unwrap().to_owned() }
-}
-
-/// What the proof of the books says.
-pub fn verify(database: &Path) -> String {
-    let proof = till(database).args(["ledger", "verify"]).output().unwrap();
-    assert!(proof.status.success(), "{}", String::from_utf8_lossy(&proof.stderr));
-    String::from_utf8_lossy(&proof.stdout).trim().to_owned()
+/// What `till ledger verify` said of books that hold.
+pub struct Proof {
+    /// As it was printed.
+    pub line: String,
+    /// How many entries the books have.
+    pub entries: u64,
 }
 
 impl Product {
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// Starts it on the books in this folder and waits until it says that it is ready.
+    pub fn start(folder: &Folder) -> Outcome<Product> {
+        let token = make_token(folder)?;
+        let mut command = till(folder);
+        command.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = Process(command.spawn().map_err(|cause| Fault::new("cannot start till serve", cause))?);
+        let log = process.0.stderr.take().ok_or_else(|| Fault::bare("till serve has no log"))?;
+        let mut lines = BufReader::new(log).lines().map_while(Result::ok);
+        let mut said = String::new();
+        let ready = lines.by_ref().find_map(|line| {
+            let parsed = serde_json::from_str::<Value>(&line).ok();
+            said.push_str(&line);
+            said.push('\n');
+            parsed.filter(|line| line["event"] == "ready")
+        });
+        let address = ready.as_ref().and_then(|ready| ready["listen"].as_str()?.parse().ok());
+        let address = address.ok_or_else(|| Fault::bare(format!("till serve did not become ready:\n{said}")))?;
+        // What it complains of later is shown; the rest is read, so that it never has to wait.
+        let complaints = lines.filter(|line| !line.contains(r#""level":"INFO""#));
+        std::thread::spawn(move || complaints.for_each(|line| eprintln!("till serve: {line}")));
+        Ok(Product { process, address, token })
     }
 
-    /// Asks it to end, and waits until its database is closed.
-    pub fn stop(mut self) {
-        let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
-        assert!(asked.success() && self.child.wait().unwrap().success());
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its origin.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// A token that may read and spend.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Ends it and proves the books.
+    pub fn stop_and_verify(self, folder: &Folder) -> Outcome<Proof> {
+        let status = self.process.stop()?;
+        if !status.success() {
+            return Err(Fault::bare(format!("till serve ended with {status}")));
+        }
+        let line = run(folder, &["ledger", "verify"])?.trim().to_owned();
+        let entries = line.rsplit_once("entries ").map(|(_, count)| count.trim_end_matches('.'));
+        let entries = entries.and_then(|count| count.parse().ok());
+        Ok(Proof { entries: entries.ok_or_else(|| Fault::bare(format!("cannot read a proof: {line}")))?, line })
     }
 }
 
-impl Drop for Product {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _ended = self.child.wait();
-    }
+fn make_token(folder: &Folder) -> Outcome<String> {
+    let made = run(folder, &["token", "create", "bench", "--scopes", "read,spend", "--json"])?;
+    let made: Value = serde_json::from_str(&made).map_err(|cause| Fault::new("cannot read a new token", cause))?;
+    made["token"].as_str().map(str::to_owned).ok_or_else(|| Fault::bare("a new token has no secret"))
+}
+
+/// Runs `till ARGUMENTS` to its end; what it printed. It must succeed.
+fn run(folder: &Folder, arguments: &[&str]) -> Outcome<String> {
+    let name = format!("till {}", arguments.join(" "));
+    let ran = till(folder).args(arguments).stdin(Stdio::null()).output();
+    let Output { status, stdout, stderr } = ran.map_err(|cause| Fault::new(format!("cannot run {name}"), cause))?;
+    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    if status.success() { Ok(stdout) } else { Err(Fault::bare(format!("{name}: {status}\n{stdout}{stderr}"))) }
+}
+
+/// `till` with the variables of this run and no others. There is no Stripe, and nothing that is measured asks for it.
+fn till(folder: &Folder) -> Command {
+    let database = folder.path("till.db").display().to_string();
+    let variables = BTreeMap::from([
+        ("SPRITE_LISTEN", "127.0.0.1:0"),
+        ("SPRITE_DATABASE", &database),
+        ("SPRITE_STRIPE_API_BASE", "http://127.0.0.1:9"),
+        ("SPRITE_STRIPE_SECRET_KEY", "sk_test_bench"),
+        ("SPRITE_STRIPE_WEBHOOK_SECRET", "whsec_bench"),
+        ("SPRITE_RECONCILE_INTERVAL", "off"),
+        ("SPRITE_LOG_FORMAT", "json"),
+        ("SPRITE_STRIPE_TOPUP_100_PRICE_ID", "price_topup_100"),
+        ("SPRITE_STRIPE_TOPUP_250_PRICE_ID", "price_topup_250"),
+        ("SPRITE_STRIPE_STARTER_PRICE_ID", "price_starter"),
+        ("SPRITE_STRIPE_PRO_PRICE_ID", "price_pro"),
+    ]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_till"));
+    command.env_clear().envs(variables);
+    command
 }

@@ -1,7 +1,9 @@
 //! The books as a whole, through the store: whatever is done to several accounts, they add up and the proof holds; and
 //! whatever somebody changes in the file, the proof breaks.
 
+mod simple;
 mod tampering;
+mod walk;
 
 use std::collections::BTreeMap;
 

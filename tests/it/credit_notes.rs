@@ -130,6 +130,17 @@ fn credit_notes_refunds_and_disputes_of_an_invoice_end_the_same_in_any_order() {
     }
 }
 
+#[test]
+fn a_pack_by_invoice_that_a_credit_balance_paid_gives_back_its_share() {
+    let stripe = stripe();
+    let mut bought = invoice(0, 0);
+    let object = &mut bought["data"]["object"];
+    object["payment_intent"] = json!(null);
+    object["subscription"] = json!(null);
+    object["lines"]["data"][0]["price"]["id"] = json!("price_topup_100");
+    check(&stripe.url(), "a third back", &[bought, note("n1", 1, "created", (0, 300), 0)], 67);
+}
+
 /// A subscriber, and the invoice that was paid.
 fn subscribed(shop: &Shop) -> String {
     shop.user("alice");

@@ -192,6 +192,8 @@ fn a_hold_is_found_by_its_id_and_bounded() {
     {
         assert_eq!(close(&shop, &id, "capture", &body).must(400).code(), "invalid_request", "{body}");
     }
+    let refused = close(&shop, &id, "release", &json!({"units": 1})).must(400).json();
+    assert_eq!(refused["detail"], json!("The field \"units\" is not known here: none was expected."));
     for (seconds, status) in [(0, 400), (86_401, 400), (-1, 400), (86_400, 201), (1, 201)] {
         hold(&shop, &format!("s{seconds}"), &json!({"units": 1, "expires_in": seconds})).must(status);
     }

@@ -168,7 +168,61 @@ fn a_batch_holds_one_to_a_thousand() {
     for count in [0, 1001] {
         assert_eq!(send(count).must(400).code(), "invalid_request", "{count} rows");
     }
+    let mut odd = rows(2);
+    odd[1]["unit"] = json!(1);
+    let refused = shop.api.call("POST", "/v1/spends", &json!({"spends": odd})).must(400).json();
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.starts_with("The field \"unit\" is not known here: expected were one of `user_id`"), "{detail}");
     let results = send(1000).must(200).json();
     assert!(results["results"].as_array().unwrap().iter().all(|row| row["status"] == 201));
     assert_eq!(units(&shop, "alice")["remaining"], json!(0));
+}
+
+#[test]
+fn what_a_user_has_is_never_old() {
+    let shop = Shop::open();
+    for user in ["a", "b", "c", "d"] {
+        shop.user(user);
+        shop.give(user, 100);
+    }
+    thread::scope(|scope| {
+        for user in ["a", "b", "c", "d"] {
+            let shop = &shop;
+            scope.spawn(move || {
+                for left in (0..100).rev() {
+                    let path = format!("/v1/users/{user}/spends");
+                    shop.api.call_once(&path, &format!("k{left}"), &json!({"units": 1})).must(201);
+                    // Twice: the second is answered from what the first one read.
+                    assert_eq!([shop.remaining(user), shop.remaining(user)], [left, left]);
+                }
+            });
+        }
+    });
+    // Nor where a command beside the appliance moved the units, or took the token away.
+    assert_eq!(shop.remaining("a"), 0);
+    shop.till_prints(&["user", "grant", "a", "7", "--note", "a gift"]);
+    assert_eq!(shop.remaining("a"), 7);
+    let read = shop.program("read");
+    read.get("/v1/users/a").must(200);
+    let tokens: Value = serde_json::from_str(&shop.till_prints(&["token", "list", "--json"])).unwrap();
+    for token in tokens["data"].as_array().unwrap() {
+        shop.till_prints(&["token", "revoke", token["id"].as_str().unwrap()]);
+    }
+    read.get("/v1/users/a").must(401);
+}
+
+#[test]
+fn a_user_that_has_not_changed_is_not_sent_again() {
+    let shop = shop(5);
+    let first = shop.api.get("/v1/users/alice").must(200);
+    let tag = first.header("etag").to_owned();
+    let ask = |tag: &str| shop.api.send("GET", "/v1/users/alice", &[("if-none-match", tag)], b"");
+    for same in [&tag, "*", &format!("\"other\", {tag}"), tag.trim_start_matches("W/")] {
+        let answer = ask(same).must(304);
+        assert_eq!((answer.body.as_str(), answer.header("etag")), ("", tag.as_str()));
+    }
+    spend(&shop, "k", 1).must(201);
+    let second = ask(&tag).must(200);
+    assert_ne!(second.header("etag"), tag);
+    assert_eq!(second.json()["units"]["remaining"], json!(4));
 }

@@ -4,6 +4,7 @@
 mod files;
 mod migration;
 mod queue;
+mod rows;
 mod statements;
 mod tables;
 

@@ -6,47 +6,48 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::super::error::Answer;
 use crate::error::Fault;
 use crate::id;
 
-/// JSON with its tag.
-pub(super) struct Kept {
+/// A body with its tag. The tag is weak, because an answer may be compressed on its way.
+#[derive(Clone)]
+pub(super) struct Tagged {
     body: Bytes,
-    /// Weak, because an answer may be compressed on its way.
-    tag: String,
-    tag_value: HeaderValue,
-    cache_control: HeaderValue,
+    tag: HeaderValue,
 }
 
-impl Kept {
-    pub(super) fn new(body: &impl Serialize, cache_control: HeaderValue) -> Result<Kept, Fault> {
+impl Tagged {
+    /// `body` as JSON.
+    pub(super) fn of(body: &impl Serialize) -> Result<Tagged, Fault> {
         let body = serde_json::to_vec(body).map_err(|cause| Fault::new("cannot write JSON", cause))?;
-        let hash = id::digest(&body);
-        let tag = format!("W/\"{}\"", id::hex(&hash[..8]));
-        let tag_value = HeaderValue::from_str(&tag).map_err(|cause| Fault::new("cannot write the ETag", cause))?;
-        Ok(Kept { body: body.into(), tag, tag_value, cache_control })
-    }
-
-    /// The JSON, or `304`.
-    pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
-        let headers_out = [(header::ETAG, self.tag_value.clone()), (header::CACHE_CONTROL, self.cache_control.clone())];
-        if is_known(headers, &self.tag) {
-            return (StatusCode::NOT_MODIFIED, headers_out).into_response();
-        }
-        let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        (headers_out, json, self.body.clone()).into_response()
+        let tag = format!("W/\"{}\"", id::hex(&id::digest(&body)[..8]));
+        let tag = HeaderValue::from_str(&tag).map_err(|cause| Fault::new("cannot write the ETag", cause))?;
+        Ok(Tagged { body: body.into(), tag })
     }
 }
 
-/// `body` as JSON, or `304`. What is kept must be asked about each time: a balance is never old.
-pub(super) fn answer(headers: &HeaderMap, body: &impl Serialize) -> Answer {
-    Ok(Kept::new(body, HeaderValue::from_static("private, no-cache"))?.answer(headers))
+/// The body, or `304` to whoever has it. What is kept must be asked about each time: a balance is never old.
+pub(super) fn answer(headers: &HeaderMap, tagged: &Tagged) -> Response {
+    answer_to(headers, tagged, "private, no-cache")
+}
+
+/// The same for what is no secret: a proxy may keep it, and asks whether it has changed.
+pub(super) fn answer_anybody(headers: &HeaderMap, tagged: &Tagged) -> Response {
+    answer_to(headers, tagged, "public, no-cache")
+}
+
+fn answer_to(headers: &HeaderMap, tagged: &Tagged, whose: &'static str) -> Response {
+    let about = [(header::ETAG, tagged.tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static(whose))];
+    if is_known(headers, &tagged.tag) {
+        return (StatusCode::NOT_MODIFIED, about).into_response();
+    }
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (about, json, tagged.body.clone()).into_response()
 }
 
 /// Whether `If-None-Match` names this tag; both may be weak (RFC 9110, section 8.8.3.2).
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let bare = tag.trim_start_matches("W/");
+fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let bare = tag.to_str().unwrap_or_default().trim_start_matches("W/");
     let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     named
         .flat_map(|value| value.split(','))

@@ -18,10 +18,11 @@ use super::description::operation::{
     Access, Body as Sent, Group, Header, IF_NONE_MATCH, LIMIT, Method, Operation, Parameter, Success, USER_ID, shape,
 };
 use super::description::{EMAIL, TEXT, UNKNOWN_AFTER, UNKNOWN_USER};
-use super::etag;
+use super::etag::{self, Tagged};
 use super::page;
 use super::shapes::{ListShape, USER, UserShape};
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::ledger::UNITS_LIMIT;
 use crate::usecase::tokens::Scope;
 use crate::usecase::users::{self, EMAIL_LIMIT, Given, NAME_LIMIT};
@@ -172,12 +173,31 @@ pub(crate) async fn put(
 /// `GET /v1/users/{id}`: plan, features and units in one indexed read; `304` where `If-None-Match` has its `ETag`.
 pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, headers: HeaderMap) -> Answer {
     bearer.must(Scope::Read)?;
-    let member = rim.look(move |tx, app| users::look(tx, &app.catalog, &id)).await?;
-    let member = match users::is_due(&member, rim.app.clock.now()) {
-        true => rim.books(move |app| users::up_to_date(app, member)).await?,
-        false => member,
-    };
-    etag::answer(&headers, &UserShape::of(member))
+    let (stamp, now) = (rim.app.store.stamp()?, rim.app.clock.now());
+    let kept = stamp.and_then(|stamp| rim.users.get(&stamp, id.as_str()));
+    if let Some(shown) = kept.filter(|shown| shown.next_due.is_none_or(|due| due > now)) {
+        return Ok(etag::answer(&headers, &shown.answer));
+    }
+    let wanted = id.clone();
+    let member = rim.look(move |tx, app| users::look(tx, &app.catalog, &wanted)).await?;
+    if users::is_due(&member, now) {
+        let member = rim.books(move |app| users::up_to_date(app, member)).await?;
+        return Ok(etag::answer(&headers, &Tagged::of(&UserShape::of(member))?));
+    }
+    let next_due = member.balance.next_due;
+    let shown = Shown { answer: Tagged::of(&UserShape::of(member))?, next_due };
+    let response = etag::answer(&headers, &shown.answer);
+    if let Some(stamp) = stamp {
+        rim.users.put(stamp, id, shown);
+    }
+    Ok(response)
+}
+
+/// A user's answer, and until when it holds by itself.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    answer: Tagged,
+    next_due: Option<Timestamp>,
 }
 
 /// `GET /v1/users?email=&limit=&after=`.

@@ -6,13 +6,19 @@ ALTER TABLE accounts ADD COLUMN front INTEGER;
 ALTER TABLE accounts ADD COLUMN front_free INTEGER CHECK (front_free > 0);
 ALTER TABLE accounts ADD COLUMN holds INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0);
 ALTER TABLE accounts ADD COLUMN low_balance INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000);
+UPDATE accounts SET front = (SELECT l.seq FROM lots l WHERE l.account = accounts.account AND l.remaining > l.held
+    ORDER BY l.expires_at IS NULL, l.expires_at, l.seq LIMIT 1);
+UPDATE accounts SET front_free = (SELECT l.remaining - l.held FROM lots l
+    WHERE l.account = accounts.account AND l.seq = accounts.front) WHERE front IS NOT NULL;
+UPDATE lots SET remaining = held WHERE (account, seq) IN (SELECT account, front FROM accounts WHERE front IS NOT NULL);
 DROP INDEX accounts_to_expire;
 CREATE INDEX accounts_due ON accounts (next_due, account) WHERE next_due IS NOT NULL;
 
 CREATE TABLE entries_2 (
     account       INTEGER NOT NULL REFERENCES accounts (account),
     seq           INTEGER NOT NULL CHECK (seq > 0),
-    kind          TEXT    NOT NULL CHECK (kind IN ('topup', 'subscription', 'spend', 'grant', 'refund', 'dispute', 'expiry')),
+    kind          TEXT    NOT NULL CHECK (kind = 'spend' OR kind = 'topup' OR kind = 'subscription' OR kind = 'grant'
+                      OR kind = 'refund' OR kind = 'dispute' OR kind = 'expiry'),
     delta         INTEGER NOT NULL CHECK (delta <> 0),
     balance_after INTEGER NOT NULL CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
     reason        TEXT    NOT NULL,
@@ -32,7 +38,8 @@ INSERT INTO entries_2 (account, seq, kind, delta, balance_after, reason, note, l
 DROP TABLE entries;
 ALTER TABLE entries_2 RENAME TO entries;
 CREATE UNIQUE INDEX entries_happen_once ON entries (account, reason);
-CREATE UNIQUE INDEX entries_of_stripe ON entries (reason) WHERE kind IN ('topup', 'subscription', 'refund', 'dispute');
+CREATE UNIQUE INDEX entries_of_stripe ON entries (reason)
+    WHERE kind = 'topup' OR kind = 'subscription' OR kind = 'refund' OR kind = 'dispute';
 CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries
 BEGIN SELECT RAISE(ABORT, 'ledger entries are never changed'); END;
 CREATE TRIGGER entries_are_not_removed BEFORE DELETE ON entries

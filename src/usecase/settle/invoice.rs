@@ -55,6 +55,14 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &Context<'_>, invoice: &Invoice)
         (None, true) => return Ok(Settled::waiting(STRIPE, "its lines are not all known yet")),
     };
     let bought = Bought::read(context, lines);
+    if bought.plans.is_empty()
+        && bought.pack.is_some()
+        && let Some(sold) = &context.facts.session
+    {
+        // A pack's invoice that a checkout made is that checkout's money once more; only the checkout tells whose it is.
+        let settled = session::session(tx, context, sold, session::Moment::Seen)?;
+        return Ok(Settled { known: [known, settled.known.clone()].concat(), ..settled });
+    }
     let Some(account) = account_of(tx, context, invoice)? else {
         return Ok(Settled::unmatched(&invoice.id, "it cannot be told which user it is for"));
     };
@@ -133,10 +141,7 @@ fn plan(
     if !payments::add(tx, &payment)? {
         return Ok(Settled::applied("allotted before"));
     }
-    if let Some(total) = invoice.total {
-        let cost = total.saturating_sub(invoice.credited_before);
-        payments::set_cost(tx, &payment.reference, cost.max(payment.amount))?;
-    }
+    keep_cost(tx, invoice, &payment)?;
     if let Some(intent) = &payment.payment_intent {
         payments::link_invoice(tx, intent, &invoice.id)?;
     }
@@ -159,6 +164,13 @@ fn plan(
         return Ok(Settled { told, ..settled });
     }
     Ok(Settled { told, ..Settled::applied(detail) })
+}
+
+/// What the invoice cost beyond what was charged for it: a credit balance paid that.
+fn keep_cost(tx: &mut dyn Tx, invoice: &Invoice, payment: &Payment) -> Result<()> {
+    let Some(total) = invoice.total else { return Ok(()) };
+    let cost = total.saturating_sub(invoice.credited_before);
+    payments::set_cost(tx, &payment.reference, cost.max(payment.amount))
 }
 
 /// What is left of the parts after credit notes that lowered the invoice while it was open. Stripe keeps the lines as they
@@ -229,8 +241,8 @@ fn payment_of(context: &Context<'_>, invoice: &Invoice, account: i64, offer: &st
     }
 }
 
-/// An invoice for a pack. One that a checkout made belongs to that checkout, which is credited under its payment intent;
-/// one made by hand is credited under its own, or under the invoice where Stripe took no payment.
+/// An invoice for a pack that no checkout made: credited under its payment intent, or under the invoice where Stripe took
+/// no payment.
 fn pack(
     tx: &mut dyn Tx,
     context: &Context<'_>,
@@ -238,9 +250,6 @@ fn pack(
     account: i64,
     line: &InvoiceLine,
 ) -> Result<Settled> {
-    if let Some(sold) = &context.facts.session {
-        return session::session(tx, context, sold, session::Moment::Seen);
-    }
     if context.facts.unanswered {
         return Ok(Settled::waiting(STRIPE, "Stripe could not say whether a checkout made it"));
     }
@@ -253,5 +262,7 @@ fn pack(
     let mut payment = payment_of(context, invoice, account, &pack.key, units);
     payment.kind = "pack".to_owned();
     payment.reference = payment.payment_intent.clone().unwrap_or_else(|| invoice.id.clone());
-    session::credit_pack(tx, context, &payment, session::life_in_days(pack.expiry))
+    let settled = session::credit_pack(tx, context, &payment, session::life_in_days(pack.expiry))?;
+    keep_cost(tx, invoice, &payment)?;
+    Ok(settled)
 }

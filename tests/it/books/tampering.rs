@@ -136,6 +136,8 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
             "entries = entries + 1",
             "head = randomblob(32)",
             "next_due = COALESCE(next_due, 0) + 1",
+            "front_free = COALESCE(front_free, 0) + 1",
+            "front = COALESCE(front, 0) + 100",
         ] {
             tampered.check(&format!("UPDATE accounts SET {change} WHERE account = {account}"));
         }

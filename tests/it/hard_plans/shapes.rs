@@ -10,8 +10,8 @@ use till::usecase::{inbox, users};
 
 use super::subscriber::Subscriber;
 use crate::harness::shop::GOOD_CARD;
-use crate::harness::{Shop, eventually};
-use crate::reversals::{Life, event, permutations, stripe};
+use crate::harness::{Shop, canned, eventually};
+use crate::reversals::{Life, check, event, permutations, stripe};
 
 #[test]
 fn of_two_plans_both_bring_units_the_better_is_shown_and_the_operator_is_told() {
@@ -188,6 +188,38 @@ fn begin_in_order(shop: &Shop, user: &str, order: &[Value]) {
     });
     assert_eq!((&shown["plan"], &shown["units"]["remaining"]), (&json!("starter"), &json!(100)), "{order:?}");
     assert_eq!(shop.ledger(user).len(), 1, "{order:?}");
+}
+
+/// A checkout with `invoice_creation`: of its one payment tell the session, the invoice, and what ties the invoice to it.
+#[test]
+fn a_pack_with_an_invoice_is_credited_once_in_any_order_and_refunded_by_its_payment() {
+    let session = json!({"id": "cs_test_1", "object": "checkout.session", "mode": "payment", "status": "complete",
+        "payment_status": "paid", "payment_intent": "pi_1", "invoice": "in_1", "customer": "cus_1", "amount_total": 900,
+        "currency": "usd", "metadata": {"user_id": "alice", "plan": "topup_100"}});
+    let invoice = json!({"id": "in_1", "object": "invoice", "status": "paid", "billing_reason": "manual",
+        "customer": "cus_1", "total": 900, "amount_paid": 900, "currency": "usd", "parent": null, "metadata": {},
+        "lines": {"object": "list", "has_more": false, "data": [{"id": "il_1", "amount": 900, "quantity": 1,
+            "pricing": {"price_details": {"price": "price_topup_100"}}}]}});
+    let payment = json!({"id": "inpay_1", "object": "invoice_payment", "status": "paid", "invoice": "in_1",
+        "is_default": true, "amount_paid": 900, "payment": {"type": "payment_intent", "payment_intent": "pi_1"}});
+    let list = |row: &Value| json!({"object": "list", "has_more": false, "data": [row]});
+    let mut with_payments = invoice.clone();
+    with_payments["payments"] = list(&payment);
+    let stripe = canned::start(vec![
+        ("/v1/checkout/sessions?payment_intent=pi_1", "200 OK", list(&session).to_string()),
+        ("/v1/invoices/in_1", "200 OK", with_payments.to_string()),
+        ("/v1/invoice_payments", "200 OK", list(&payment).to_string()),
+    ]);
+    let refund = json!({"id": "re_1", "object": "refund", "status": "succeeded", "amount": 450, "currency": "usd",
+        "payment_intent": "pi_1", "charge": "ch_1"});
+    let events = [
+        event("session", "checkout.session.completed", 0, session),
+        event("invoice", "invoice.paid", 0, invoice),
+        event("payment", "invoice_payment.paid", 0, payment),
+        event("refund", "refund.created", 0, refund),
+    ];
+    check(&stripe, "a pack with an invoice", &events[..3], 100);
+    check(&stripe, "the same, half refunded", &events, 50);
 }
 
 /// Stripe keeps events for thirty days. What is older is still in its lists of objects.

@@ -1,7 +1,10 @@
 //! What the stories stand on: the real binary (`process`), the Stripe stand-in beside it (`shop`), a browser without a
-//! screen and one with a real engine (`client`, `chromium`), Stripe's signature (`webhook`), somebody who takes outgoing webhooks (`receiver`), and waiting for a condition instead of for a while (`wait`).
+//! screen and one with a real engine (`client`, `chromium`), Stripe's signature (`webhook`), somebody who takes outgoing
+//! webhooks (`receiver`), somebody who answers in Stripe's place what the stand-in does not do (`canned`), and waiting for a
+//! condition instead of for a while (`wait`).
 //! Nothing here reads the database or calls into the appliance; the stand-in is the only part that runs in this process.
 
+pub mod canned;
 pub mod chromium;
 pub mod client;
 pub mod folder;

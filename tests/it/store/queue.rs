@@ -193,6 +193,49 @@ fn a_write_that_lost_its_transaction_keeps_nothing_of_what_it_did_before_or_does
 }
 
 #[test]
+fn a_refusal_out_of_a_transaction_that_was_lost_is_no_answer() {
+    let books = Books::open();
+    let lost = books.store.write(|tx| {
+        tx.execute("ROLLBACK", &[])?;
+        Err::<(), _>(Refused::NotFound("of what never was".into()).into())
+    });
+    assert_eq!(words(lost), "unavailable");
+}
+
+#[test]
+fn whoever_falls_over_an_answer_falls_alone() {
+    let books = Books::open();
+    // Not a panic, which would be printed; it unwinds all the same.
+    books.store.write_then(|tx| add_user(tx, 1), |_| std::panic::resume_unwind(Box::new("a panic")));
+    books.store.write(|tx| add_user(tx, 2)).unwrap();
+    assert_eq!(count_users(&books.store), 2);
+}
+
+#[test]
+fn the_store_may_end_with_the_last_answer() {
+    let Books { store, folder } = Books::open();
+    let store = Arc::new(store);
+    let (kept, (answer, answered)) = (Arc::clone(&store), channel());
+    let (holder, answer_too) = (Holder::begin(&store), answer.clone());
+    store.write_then(
+        |tx| add_user(tx, 1),
+        move |done| {
+            eventually("nobody else has the store", || (Arc::strong_count(&kept) == 1).then_some(()));
+            answer.send(done).unwrap();
+        },
+    );
+    store.write_then(|tx| add_user(tx, 2), move |done| answer_too.send(done).unwrap());
+    drop(store);
+    holder.let_go();
+    for _ in 0..2 {
+        answered.recv().expect("each is answered").unwrap();
+    }
+    let files = || std::fs::read_dir(folder.path("")).unwrap().count();
+    eventually("the writer has left the file tidy", || (files() == 1).then_some(()));
+    assert_eq!(count_users(&super::open(&folder.path("till.db"))), 2);
+}
+
+#[test]
 fn a_rehearsal_says_what_would_be_and_keeps_nothing() {
     let books = Books::open();
     let seen = books.store.rehearse(|tx| {

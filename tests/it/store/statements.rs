@@ -1,21 +1,15 @@
 //! Statements and their parameters, and that every statement of the store is one.
 
-use till::clock::Timestamp;
 use till::error::{Error, Fault, Result};
-use till::ledger::{Account, Credit, Kind, Part, Units, credit};
+use till::ledger::Part;
 use till::secret::Secret;
-use till::store::customers::Customer;
-use till::store::holds::Hold;
-use till::store::hooks::Hook;
-use till::store::inbox::{Decision, Received, Status};
-use till::store::orders::{Fact, Order};
-use till::store::outbox::{Attempt, Due, Fate, Message};
-use till::store::payments::{DisputeState, Payment};
-use till::store::subscriptions::Subscription;
+use till::store::inbox::Status;
+use till::store::orders::Fact;
 use till::store::{
     Tx, Value, access, cursors, customers, entries, holds, hooks, inbox, orders, outbox, payments, subscriptions, users,
 };
 
+use super::rows::*;
 use super::{Books, NOW, add_user, count_users, words};
 
 #[test]
@@ -87,9 +81,6 @@ fn a_reader_sees_one_moment_and_gives_its_connection_back_however_it_ends() {
     }
 }
 
-/// When a hold is made, and when it ends.
-const TIMES: [Timestamp; 2] = [NOW, Timestamp::from_millis(1_790_000_900_000)];
-
 type Row = (&'static str, fn(&mut dyn Tx) -> Result<()>);
 
 /// Each function of the store, with arguments that need not mean anything.
@@ -158,6 +149,8 @@ const EACH: &[Row] = &[
     ("entries::load", |tx| entries::load(tx, 1, None).map(drop)),
     ("entries::load of a payment", |tx| entries::load(tx, 1, Some("pi_1")).map(drop)),
     ("entries::load_of_user", |tx| entries::load_of_user(tx, "user_1").map(drop)),
+    ("entries::add_lots", add_lots),
+    ("entries::post_simple", post_simple),
     ("users::with_all", |tx| users::with_all(tx, "user_1").map(drop)),
     ("holds::add", |tx| holds::add(tx, 1, "k", &[Part { lot: 1, units: 5 }], None, TIMES).map(drop)),
     ("holds::find", |tx| holds::find(tx, 1, 1).map(drop)),
@@ -250,146 +243,4 @@ fn a_row_of_another_type_is_a_fault_and_not_a_guess() {
     assert!(words(outside).contains("column 1"));
     let none: std::result::Result<_, Fault> = books.store.read(|tx| Ok(tx.query_one("SELECT 1 WHERE 0", &[]))).unwrap();
     assert!(none.unwrap().is_none());
-}
-
-fn post(tx: &mut dyn Tx) -> Result<()> {
-    let before = Account::open(1);
-    let gift = Credit {
-        kind: Kind::Grant,
-        units: Units::new(100).unwrap(),
-        reason: "grant_1".into(),
-        note: Some("a gift".into()),
-        expires_at: Some(NOW),
-    };
-    assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), Some("pi_1"))?);
-    Ok(())
-}
-
-fn hold() -> Hold {
-    let [created_at, expires_at] = TIMES;
-    Hold { account: 1, number: 1, units: 5, captured: 0, note: None, created_at, expires_at, closed: None }
-}
-
-fn customer() -> Customer {
-    let (request_key, request_body) = ("cust_1".to_owned(), String::new());
-    Customer { account: 1, generation: 1, request_key, request_body, stripe_id: None }
-}
-
-fn order() -> Order {
-    let no: Option<Timestamp> = None;
-    Order {
-        id: "ord_1".into(),
-        account: 1,
-        offer: "topup_100".into(),
-        kind: "pack".into(),
-        units: 100,
-        amount: 900,
-        currency: "usd".into(),
-        price: "price_1".into(),
-        expires_in_days: None,
-        return_url: None,
-        request_body: String::new(),
-        session: None,
-        subtotal: None,
-        created_at: NOW,
-        pending_at: no,
-        paid_at: no,
-        failed_at: no,
-        expired_at: no,
-    }
-}
-
-/// For the entry that [`post`] makes.
-fn payment() -> Payment {
-    Payment {
-        reference: "pi_1".into(),
-        account: 1,
-        kind: "pack".into(),
-        gave: 100,
-        taken: 0,
-        amount: 900,
-        currency: "usd".into(),
-        offer: "topup_100".into(),
-        out_of_band: false,
-        session: Some("cs_1".into()),
-        payment_intent: Some("pi_1".into()),
-        charge: None,
-        invoice: None,
-        refund_stated: 0,
-        reversals: 0,
-        paid_at: NOW,
-    }
-}
-
-fn dispute() -> DisputeState<'static> {
-    DisputeState { id: "dp_1", disputed: 900, withheld: 900, state: 1, moves: 1 }
-}
-
-fn subscription() -> Subscription {
-    Subscription {
-        id: "sub_1".into(),
-        account: 1,
-        status: "active".into(),
-        offer: "starter".into(),
-        period_end: None,
-        ends_at: None,
-        ended_at: None,
-        as_of: NOW,
-        created_at: NOW,
-    }
-}
-
-fn event() -> Received {
-    Received {
-        id: "evt_1".into(),
-        kind: "charge.refunded".into(),
-        api_version: None,
-        livemode: false,
-        object: Some("ch_1".into()),
-        body: "{}".into(),
-        created_at: NOW,
-        received_at: NOW,
-    }
-}
-
-fn waiting() -> Decision {
-    let (detail, waits_for) = ("no payment yet".to_owned(), Some("cs_1".to_owned()));
-    Decision { status: Status::Waiting, detail, waits_for, next_attempt_at: Some(NOW) }
-}
-
-fn hook() -> Hook {
-    Hook {
-        id: "hook_1".into(),
-        url: "https://a.example/".into(),
-        kinds: "*".into(),
-        secret: Secret::new("whsec_1"),
-        older_secret: None,
-        created_at: NOW,
-        disabled_at: None,
-    }
-}
-
-fn message() -> Message<'static> {
-    let [now, give_up_at] = TIMES;
-    Message { id: "msg_1", account: 1, kind: "user.low_balance", body: "{}", untold: true, now, give_up_at }
-}
-
-fn due() -> Due {
-    let (hook, message, kind, body) = ("hook_1".into(), "msg_1".into(), "user.low_balance".into(), "{}".into());
-    Due { hook, number: 1, message, account: 1, kind, body, attempts: 0, give_up_at: NOW }
-}
-
-fn attempt() -> Attempt {
-    Attempt { at: NOW, status: Some(500), error: Some("no".into()), fate: Fate::Again(NOW) }
-}
-
-fn token() -> access::Token {
-    access::Token {
-        id: "tok_1".into(),
-        name: "a token".into(),
-        scopes: "read".into(),
-        created_at: NOW,
-        last_used_at: None,
-        revoked_at: None,
-    }
 }

@@ -9,13 +9,13 @@ mod problems;
 mod tests;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use serde_json::Value;
 
 use super::super::Rim;
 use super::super::error::Answer;
 use super::super::guard::cookie_name;
-use super::etag::Kept;
+use super::etag::{self, Tagged};
 use super::{checkout, grants, holds, ledger, login_links, me, spends, users};
 use crate::config::Config;
 use crate::error::Fault;
@@ -80,16 +80,15 @@ const SHOW: Operation = Operation {
 /// The description, built once.
 pub(crate) struct Description {
     pub document: Value,
-    kept: Kept,
+    tagged: Tagged,
 }
 
 impl Description {
     /// Describes the API of an appliance that is set up like this.
     pub(crate) fn of(config: &Config) -> Result<Description, Fault> {
         let document = document::document(&OPERATIONS, config.base_url.as_str(), cookie_name(config))?;
-        // What it says changes with the program only; a proxy may keep it, and asks whether it has changed.
-        let kept = Kept::new(&document, HeaderValue::from_static("public, no-cache"))?;
-        Ok(Description { document, kept })
+        let tagged = Tagged::of(&document)?;
+        Ok(Description { document, tagged })
     }
 
     /// The operations' names, in the order in which people read of them.
@@ -100,5 +99,5 @@ impl Description {
 
 /// `GET /v1/openapi.json`.
 pub(crate) async fn show(State(rim): State<Rim>, headers: HeaderMap) -> Answer {
-    Ok(rim.description.kept.answer(&headers))
+    Ok(etag::answer_anybody(&headers, &rim.description.tagged))
 }

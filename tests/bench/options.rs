@@ -1,0 +1,66 @@
+//! What can be chosen after `cargo bench --`, within bounds.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Measure the service API against an empty handler.
+#[derive(Parser)]
+#[command(name = "cargo bench --", about = "Measure the service API against an empty handler on this machine")]
+pub struct Options {
+    /// Users in the database, each with a lot
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub users: u32,
+    /// Seconds for each row of the table, in five rounds
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub seconds: u32,
+    /// Connections kept open by the load
+    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub connections: u32,
+    /// Measure this only; may be given several times
+    #[arg(long, value_name = "SUBJECT")]
+    pub only: Vec<Subject>,
+    /// Where the database lies meanwhile; /dev/shm shows what is left when the disk costs nothing
+    #[arg(long, value_name = "FOLDER", default_value = env!("CARGO_TARGET_TMPDIR"))]
+    pub folder: PathBuf,
+    /// Start till serve on the filled database and wait for Enter
+    #[arg(long)]
+    pub serve_only: bool,
+    /// Be the empty handler
+    #[arg(long, hide = true)]
+    pub baseline: bool,
+    /// What cargo bench, and nobody else, says
+    #[arg(long, hide = true)]
+    pub bench: bool,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Subject {
+    /// `POST /v1/users/{id}/spends`
+    Spends,
+    /// `GET /v1/users/{id}`
+    Reads,
+    /// `POST /v1/spends`
+    Batch,
+    /// The statements of a spend without HTTP
+    Sqlite,
+}
+
+impl Options {
+    /// Whether this is to be measured.
+    pub fn wants(&self, subject: Subject) -> bool {
+        self.only.is_empty() || self.only.contains(&subject)
+    }
+
+    /// The command that does the same again.
+    pub fn command(&self) -> String {
+        let Options { users, seconds, connections, .. } = self;
+        let mut command = format!("cargo bench -- --users {users} --seconds {seconds} --connections {connections}");
+        for subject in self.only.iter().filter_map(ValueEnum::to_possible_value) {
+            command.push_str(" --only ");
+            command.push_str(subject.get_name());
+        }
+        command
+    }
+}

@@ -1,0 +1,46 @@
+//! A spend that changes the account's row alone is the spend that the whole account would have made.
+
+use proptest::prelude::*;
+use till::clock::Timestamp;
+use till::ledger::{Account, Lot, Spend, Units, spend};
+use till::store::entries::Found;
+
+const NOW: Timestamp = Timestamp::from_millis(1000);
+
+fn any_lot() -> impl Strategy<Value = (i64, i64, Option<i64>)> {
+    (0i64..50, 0i64..20, proptest::option::of(1001i64..1020))
+}
+
+fn account(lots: Vec<(i64, i64, Option<i64>)>) -> Account {
+    let mut account = Account { entries: 99, credited: 5000, ..Account::open(7) };
+    for (seq, (free, held, expires_at)) in (1..).zip(lots) {
+        let (remaining, expires_at) = (free + held, expires_at.map(Timestamp::from_millis));
+        account.lots.push(Lot { seq, units: 100, remaining, held, expired: 0, expires_at });
+        account.remaining += remaining;
+        account.held += held;
+    }
+    account
+}
+
+proptest! {
+    #[test]
+    fn a_simple_spend_is_the_same_spend(lots in proptest::collection::vec(any_lot(), 0..6), units in 1i64..60) {
+        let whole = account(lots);
+        let front = whole.front().map(|lot| (lot.seq, lot.free()));
+        let row = Account { lots: vec![], ..whole.clone() };
+        let found = Found { account: row, next_due: whole.next_expiry(), low_balance: None, front };
+        prop_assume!(found.is_simple(units, NOW));
+
+        let wanted = || Spend { units: Units::new(units).unwrap(), reason: "spend_k".into(), note: None };
+        let (simple, full) = (spend(&found.simplified(), wanted(), NOW).unwrap(), spend(&whole, wanted(), NOW).unwrap());
+        prop_assert_eq!(&simple.entry, &full.entry);
+        let (simple, full) = (simple.after, full.after);
+        let sums = |account: &Account| (account.remaining, account.held, account.credited, account.entries, account.head);
+        prop_assert_eq!(sums(&simple), sums(&full));
+        prop_assert_eq!(full.front().map(|lot| (lot.seq, lot.free())), Some((simple.lots[0].seq, simple.lots[0].free())));
+        // No other lot is touched.
+        for lot in whole.lots.iter().filter(|lot| Some(lot.seq) != front.map(|(seq, _)| seq)) {
+            prop_assert!(full.lots.contains(lot));
+        }
+    }
+}

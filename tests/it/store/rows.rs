@@ -1,0 +1,174 @@
+//! One row of each kind, for the statements that need one: what is in them need not mean anything.
+
+use till::clock::Timestamp;
+use till::error::Result;
+use till::ledger::{Account, Credit, Kind, Spend, Units, credit, spend};
+use till::secret::Secret;
+use till::store::customers::Customer;
+use till::store::holds::Hold;
+use till::store::hooks::Hook;
+use till::store::inbox::{Decision, Received, Status};
+use till::store::orders::Order;
+use till::store::outbox::{Attempt, Due, Fate, Message};
+use till::store::payments::{DisputeState, Payment};
+use till::store::subscriptions::Subscription;
+use till::store::{Tx, access, entries};
+
+use super::NOW;
+
+/// When a hold is made, and when it ends.
+pub const TIMES: [Timestamp; 2] = [NOW, Timestamp::from_millis(1_790_000_900_000)];
+
+pub fn post(tx: &mut dyn Tx) -> Result<()> {
+    let before = Account::open(1);
+    let gift = Credit {
+        kind: Kind::Grant,
+        units: Units::new(100).unwrap(),
+        reason: "grant_1".into(),
+        note: Some("a gift".into()),
+        expires_at: Some(NOW),
+    };
+    assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), Some("pi_1"))?);
+    Ok(())
+}
+
+pub fn add_lots(tx: &mut dyn Tx) -> Result<()> {
+    let mut found = entries::load(tx, 1, None)?;
+    entries::add_lots(tx, &mut found)
+}
+
+pub fn post_simple(tx: &mut dyn Tx) -> Result<()> {
+    let before = entries::load(tx, 1, None)?.simplified();
+    let wanted = Spend { units: Units::new(1).unwrap(), reason: "spend_1".into(), note: None };
+    assert!(entries::post_simple(tx, &before, &spend(&before, wanted, NOW).unwrap())?);
+    Ok(())
+}
+
+pub fn hold() -> Hold {
+    let [created_at, expires_at] = TIMES;
+    Hold { account: 1, number: 1, units: 5, captured: 0, note: None, created_at, expires_at, closed: None }
+}
+
+pub fn customer() -> Customer {
+    let (request_key, request_body) = ("cust_1".to_owned(), String::new());
+    Customer { account: 1, generation: 1, request_key, request_body, stripe_id: None }
+}
+
+pub fn order() -> Order {
+    let no: Option<Timestamp> = None;
+    Order {
+        id: "ord_1".into(),
+        account: 1,
+        offer: "topup_100".into(),
+        kind: "pack".into(),
+        units: 100,
+        amount: 900,
+        currency: "usd".into(),
+        price: "price_1".into(),
+        expires_in_days: None,
+        return_url: None,
+        request_body: String::new(),
+        session: None,
+        subtotal: None,
+        created_at: NOW,
+        pending_at: no,
+        paid_at: no,
+        failed_at: no,
+        expired_at: no,
+    }
+}
+
+/// For the entry that [`post`] makes.
+pub fn payment() -> Payment {
+    Payment {
+        reference: "pi_1".into(),
+        account: 1,
+        kind: "pack".into(),
+        gave: 100,
+        taken: 0,
+        amount: 900,
+        currency: "usd".into(),
+        offer: "topup_100".into(),
+        out_of_band: false,
+        session: Some("cs_1".into()),
+        payment_intent: Some("pi_1".into()),
+        charge: None,
+        invoice: None,
+        refund_stated: 0,
+        reversals: 0,
+        paid_at: NOW,
+    }
+}
+
+pub fn dispute() -> DisputeState<'static> {
+    DisputeState { id: "dp_1", disputed: 900, withheld: 900, state: 1, moves: 1 }
+}
+
+pub fn subscription() -> Subscription {
+    Subscription {
+        id: "sub_1".into(),
+        account: 1,
+        status: "active".into(),
+        offer: "starter".into(),
+        period_end: None,
+        ends_at: None,
+        ended_at: None,
+        as_of: NOW,
+        created_at: NOW,
+    }
+}
+
+pub fn event() -> Received {
+    Received {
+        id: "evt_1".into(),
+        kind: "charge.refunded".into(),
+        api_version: None,
+        livemode: false,
+        object: Some("ch_1".into()),
+        body: "{}".into(),
+        created_at: NOW,
+        received_at: NOW,
+    }
+}
+
+pub fn waiting() -> Decision {
+    let (detail, waits_for) = ("no payment yet".to_owned(), Some("cs_1".to_owned()));
+    Decision { status: Status::Waiting, detail, waits_for, next_attempt_at: Some(NOW) }
+}
+
+pub fn hook() -> Hook {
+    Hook {
+        id: "hook_1".into(),
+        url: "https://a.example/".into(),
+        kinds: "*".into(),
+        secret: Secret::new("whsec_1"),
+        older_secret: None,
+        created_at: NOW,
+        disabled_at: None,
+    }
+}
+
+pub fn message() -> Message<'static> {
+    let [now, give_up_at] = TIMES;
+    Message { id: "msg_1", account: 1, kind: "user.low_balance", body: "{}", untold: true, now, give_up_at }
+}
+
+pub fn due() -> Due {
+    let (hook, message, kind, body) = ("hook_1".into(), "msg_1".into(), "user.low_balance".into(), "{}".into());
+    Due { hook, number: 1, message, account: 1, kind, body, attempts: 0, give_up_at: NOW }
+}
+
+pub fn attempt() -> Attempt {
+    Attempt { at: NOW, status: Some(500), error: Some("no".into()), fate: Fate::Again(NOW) }
+}
+
+pub fn token() -> access::Token {
+    access::Token {
+        id: "tok_1".into(),
+        name: "a token".into(),
+        scopes: "read".into(),
+        created_at: NOW,
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
