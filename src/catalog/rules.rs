@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::{Catalog, Expiry, Offer};
+use crate::ledger::UNITS_LIMIT;
 
 /// Plans and packs together.
 const ENTRIES_LIMIT: usize = 100;
@@ -12,7 +13,6 @@ const AMOUNT_LIMIT: i64 = 99_999_999;
 /// The longest expiry, about a hundred years.
 pub(super) const DAYS_LIMIT: u32 = 36_500;
 
-const UNITS_LIMIT: i64 = 1_000_000_000;
 /// The highest threshold below which a balance is low, in units.
 pub const LOW_BALANCE_LIMIT: i64 = UNITS_LIMIT;
 const WORDS_LIMIT: usize = 20;

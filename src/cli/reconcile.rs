@@ -15,10 +15,11 @@ use crate::usecase::reconcile::{self, Progress, Report};
 
 /// Compare Stripe with the books and apply what is missing
 ///
-/// Looks through Stripe's events since the last comparison, through paid checkouts, paid invoices, refunds and disputes of
-/// the last 30 days, or all of them since the time given, and through every subscription. Safe beside a running
-/// appliance. After an interruption run it again within a day: it goes on where it had come to. Standard error tells how
-/// far it is, unless --json is given. Exits with 1 when something is unmatched, waits, failed, or when amounts differ.
+/// Looks through Stripe's events since the last comparison, through paid checkouts, paid invoices, refunds, disputes and
+/// credit notes of the last 30 days, or all of them since the time given, and through every subscription. Safe beside a
+/// running appliance. After an interruption run it again within a day: it goes on where it had come to. Standard error
+/// tells how far it is, unless --json is given. Exits with 1 when something is unmatched, waits, failed, or when amounts
+/// differ.
 #[derive(Args)]
 #[command(after_help = "Example:\n  till reconcile --since 2026-11-01T00:00:00Z")]
 pub(super) struct Reconcile {

@@ -1,6 +1,8 @@
 //! The names of everything that can be configured, as the CLI's help and the documentation print them. The table is
 //! the contract's, section 1; `systemd/till.env.example` lists the same names, and a test holds the two together.
 
+use super::STRIPE_API_BASE;
+
 /// One variable.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
@@ -34,7 +36,7 @@ pub const VARIABLES: &[Variable] = &[
         "required by serve",
         "one or more whsec_…, separated by commas while a secret is rolled",
     ),
-    plain("SPRITE_STRIPE_API_BASE", "https://api.stripe.com", "another origin that speaks Stripe's API"),
+    plain("SPRITE_STRIPE_API_BASE", STRIPE_API_BASE, "another origin that speaks Stripe's API"),
     plain("SPRITE_STRIPE_<KEY>_PRICE_ID", "from the catalogue", "Stripe's price for the plan or pack KEY"),
     plain("SPRITE_<KEY>_UNITS", "from the catalogue", "units of the plan or pack KEY"),
     plain(

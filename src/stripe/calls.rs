@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::client::Stripe;
 use super::failure::{StripeError, StripeErrorKind};
 use super::objects::{
-    Charge, CheckoutSession, CreditNote, Customer, Event, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List,
-    PaymentIntent, Price, Refund, Subscription, Unreadable,
+    CheckoutSession, CreditNote, Customer, Event, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, Price,
+    Refund, Subscription, Unreadable,
 };
 use crate::clock::{Deadline, Timestamp};
 
@@ -81,24 +81,9 @@ impl Stripe {
         self.all(&path, &[], LineItem::read, deadline)
     }
 
-    /// A customer, who may be deleted.
-    pub fn customer(&self, id: &str, deadline: Deadline) -> Result<Customer, StripeError> {
-        self.one("/v1/customers/", id, &[], Customer::read, deadline)
-    }
-
     /// A price.
     pub fn price(&self, id: &str, deadline: Deadline) -> Result<Price, StripeError> {
         self.one("/v1/prices/", id, &[], Price::read, deadline)
-    }
-
-    /// A payment intent.
-    pub fn payment_intent(&self, id: &str, deadline: Deadline) -> Result<PaymentIntent, StripeError> {
-        self.one("/v1/payment_intents/", id, &[], PaymentIntent::read, deadline)
-    }
-
-    /// A charge.
-    pub fn charge(&self, id: &str, deadline: Deadline) -> Result<Charge, StripeError> {
-        self.one("/v1/charges/", id, &[], Charge::read, deadline)
     }
 
     /// A subscription as it is now: where the order of events cannot be told, this decides.

@@ -22,9 +22,6 @@ use crate::id;
 use crate::secret::Secret;
 use crate::tls;
 
-/// Stripe's own origin.
-pub const STRIPE_API_BASE: &str = "https://api.stripe.com";
-
 /// How long a user waits for Stripe at most, over all attempts (contract: 20 seconds).
 pub const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
@@ -41,7 +38,7 @@ const IDLE_CONNECTIONS: usize = 8;
 pub struct StripeOptions {
     /// `sk_…` or `rk_…`.
     pub secret_key: Secret,
-    /// The origin that speaks Stripe's API: [`STRIPE_API_BASE`], or a stand-in.
+    /// The origin that speaks Stripe's API: its own, or a stand-in's.
     pub api_base: String,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,

@@ -25,7 +25,7 @@ pub use client::{Stripe, StripeOptions};
 pub use failure::{StripeError, StripeErrorKind};
 pub use objects::{
     Charge, CheckoutSession, CreditNote, Customer, Dispute, Event, FundsMove, Invoice, InvoiceLine, InvoicePayment,
-    LineItem, List, PaymentIntent, Price, Refund, Subscription, SubscriptionItem, Unreadable,
+    LineItem, List, Price, Refund, Subscription, SubscriptionItem, Unreadable,
 };
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};

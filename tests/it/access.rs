@@ -1,4 +1,6 @@
-//! Who may come in: tokens with their scopes, sign-in links, the cookie. And that none of these secrets is ever logged.
+//! Who may come in: tokens with their scopes, sign-in links, the cookie. And that none of these secrets is ever logged or stored.
+
+use std::fs;
 
 use serde_json::{Value, json};
 use till::clock::parse_rfc3339;
@@ -17,11 +19,28 @@ fn each_route_asks_for_its_scope() {
     let both = shop.program("read,spend");
     let unknown = Client::program(&shop.till.url, &format!("till_{}", "a".repeat(52)));
     let nobody = Client::new(&shop.till.url, &[]);
-    let (grant, plan) = (json!({"units": 1, "note": "n"}), json!({"plan": "topup_100"}));
+    let (grant, plan) = (json!({"units": 9, "note": "n"}), json!({"plan": "topup_100"}));
+    shop.api.call_once("/v1/users/alice/grants", "k", &grant).must(201);
+    let [hold, other_hold] = ["a", "b"].map(|key| {
+        let held = shop.api.call_once("/v1/users/alice/holds", key, &json!({"units": 1})).must(201).json();
+        format!("/v1/holds/{}", held["id"].as_str().unwrap())
+    });
     let rows = [
         ("GET", "/v1/users", Value::Null, "read", 200),
         ("GET", "/v1/users/alice", Value::Null, "read", 200),
         ("GET", "/v1/users/alice/ledger", Value::Null, "read", 200),
+        ("GET", hold.as_str(), Value::Null, "read", 200),
+        ("POST", "/v1/users/alice/spends", json!({"units": 1}), "spend", 201),
+        (
+            "POST",
+            "/v1/spends",
+            json!({"spends": [{"user_id": "alice", "units": 1, "idempotency_key": "k"}]}),
+            "spend",
+            200,
+        ),
+        ("POST", "/v1/users/alice/holds", json!({"units": 1}), "spend", 201),
+        ("POST", &format!("{hold}/capture"), json!({}), "spend", 200),
+        ("POST", &format!("{other_hold}/release"), json!({}), "spend", 200),
         ("PUT", "/v1/users/alice", json!({}), "admin", 200),
         ("POST", "/v1/users/alice/grants", grant, "admin", 201),
         ("POST", "/v1/users/alice/login-links", json!({}), "admin", 201),
@@ -35,11 +54,14 @@ fn each_route_asks_for_its_scope() {
                 caller.send(method, path, &headers, body.to_string().as_bytes())
             }
         };
-        let if_read = if needed == "read" { good } else { 403 };
+        let [if_spend, if_read] = ["spend", "read"].map(|scope| if needed == scope { good } else { 403 });
+        let if_both = if_spend.min(if_read);
         let all = [&nobody, &unknown, &spend, &read, &both, &admin].map(|caller| status(caller).status);
-        assert_eq!(all, [401, 401, 403, if_read, if_read, good], "{method} {path}");
+        assert_eq!(all, [401, 401, if_spend, if_read, if_both, good], "{method} {path}");
         let refused = status(&nobody);
         assert_eq!((refused.code().as_str(), refused.header("www-authenticate")), ("unauthenticated", "Bearer"));
+        let too_little = status(if needed == "spend" { &read } else { &spend });
+        assert_eq!(too_little.code(), "forbidden", "{method} {path}");
     }
     // A token is no user, and a cookie no token.
     assert_eq!(admin.get("/v1/me").must(401).code(), "unauthenticated");
@@ -139,6 +161,7 @@ fn a_session_survives_a_restart_and_ends_with_logout() {
     assert_eq!(left.header("location"), "/login?signed-out");
     assert!(left.header("set-cookie").starts_with("till=; Path=/; Max-Age=0;"), "{}", left.header("set-cookie"));
     assert!(browser.get(left.header("location")).must(200).body.contains("You are signed out"));
+    assert_eq!(browser.get("/dashboard").must(303).header("location"), "/login");
     let thief = Client::new(&shop.till.url, &[("cookie", &copied)]);
     assert_eq!(thief.get("/v1/me").must(401).code(), "unauthenticated", "the session ended, not only the cookie");
 }
@@ -196,7 +219,7 @@ fn under_https_the_cookie_is_bound_to_it() {
 }
 
 #[test]
-fn secrets_are_never_logged() {
+fn secrets_are_neither_logged_nor_stored() {
     let shop = Shop::open_with(&[("SPRITE_LOG", "trace")]);
     shop.user("alice");
     let made: Value =
@@ -221,9 +244,13 @@ fn secrets_are_never_logged() {
     let after_sign = |text: &str| text.split(';').next().unwrap().rsplit('=').next().unwrap().to_owned();
     let log = shop.till.log();
     assert!(log.contains("topup_processed") && log.contains("webhook_rejected"), "{log}");
+    let (path, name) = (shop.database(), shop.database().file_name().unwrap().to_str().unwrap().to_owned());
+    let books = [name.clone(), format!("{name}-wal")].map(|name| fs::read(path.with_file_name(name)).unwrap()).concat();
+    assert!(contains(&books, "topup_100"));
     for hidden in [
         secret,
         &secret["till_".len()..],
+        shop.token(),
         "till_mistyped",
         &after_sign(&link),
         &after_sign(&unused),
@@ -235,7 +262,12 @@ fn secrets_are_never_logged() {
         &GOOD_CARD.replace(' ', ""),
     ] {
         assert!(!log.contains(hidden), "{hidden} is in the log: {:?}", log.lines().find(|line| line.contains(hidden)));
+        assert!(!contains(&books, hidden), "{hidden} is in the books");
     }
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 /// Header lines, and the status of an answer.

@@ -104,6 +104,7 @@ fn a_grant_that_is_not_one_is_refused_and_moves_nothing() {
         (with("expires_at", "\"2099-02-30T00:00:00Z\""), "expires_at"),
         (with("expires_at", "\"2099-01-01\""), "expires_at"),
         (with("expires_at", "4070908800"), "integer"),
+        (with("colour", "1"), "colour"),
     ];
     rows.extend(
         ["0", "1000000001", "-1000000001", "9223372036854775807", "-9223372036854775808"].map(|n| (units(n), n)),

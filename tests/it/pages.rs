@@ -29,7 +29,8 @@ fn every_page_is_strict() {
     shop.user("alice");
     let (browser, _, back) = bought(&shop, "alice");
     let visitor = shop.visitor();
-    let pages = ["/", "/dashboard", "/login", "/login?token=x", "/login?signed-out", "/nothing", &back];
+    let pages =
+        ["/", "/dashboard", "/login", "/login?token=x", "/login?signed-out", "/nothing", "/billing/return", &back];
     let answers =
         pages.map(|path| browser.get(path)).into_iter().chain(["/", "/billing/return"].map(|path| visitor.get(path)));
     let others = ["/healthz", "/readyz", "/metrics", "/v1/me", "/v1/nothing"].map(|path| browser.get(path));

@@ -33,13 +33,14 @@ fn a_button_is_pressed_from_our_own_pages_or_a_named_front_end() {
     let (_, other_token) = session(&shop, "mallory");
     let upper = token.to_uppercase();
     let (html, json) = (("accept", "text/html"), ("accept", "application/json"));
-    let rows: [Press; 19] = [
+    let rows: [Press; 20] = [
         ("our form", &token, &[html, from(&own)], 303),
         ("our form, from a browser that says nothing", &token, &[html], 303),
         ("our form, after a redirect", &token, &[html, from("null")], 303),
         ("our form, on a front end", &token, &[html, from(FRIEND)], 303),
         ("no token", "", &[html, from(&own)], 403),
         ("no token, and nothing said", "", &[html], 403),
+        ("no token, from a site that hides", "", &[html, from("null")], 403),
         ("a token of another session", &other_token, &[html, from(&own)], 403),
         ("a token in other letters", &upper, &[html, from(&own)], 403),
         ("half a token", &token[..32], &[html, from(&own)], 403),

@@ -8,7 +8,7 @@ use super::harness::left_out;
 use serde_json::Value;
 use till::stripe::{
     Charge, CheckoutMode, CheckoutRequest, CheckoutSession, Customer, CustomerRequest, Dispute, Event, Invoice,
-    InvoicePayment, PaymentIntent, PortalRequest, Refund, Subscription, Unreadable,
+    InvoicePayment, PortalRequest, Refund, Subscription, Unreadable,
 };
 
 /// Files below this many mean that the search went wrong.
@@ -39,7 +39,6 @@ fn read_object(object: &Value) -> Result<Option<String>, Unreadable> {
     let id = match object["object"].as_str().unwrap_or_default() {
         "checkout.session" => CheckoutSession::read(object)?.id,
         "customer" => Customer::read(object)?.id,
-        "payment_intent" => PaymentIntent::read(object)?.id,
         "charge" => Charge::read(object)?.id,
         "refund" => Refund::read(object)?.id,
         "dispute" => Dispute::read(object)?.id,

@@ -2,6 +2,7 @@
 //! file that its subject names, and each has a row below that trips it. A rule is never silenced in the file it finds
 //! fault with: either the file changes, or the rule does, here, where it is seen.
 
+mod documents;
 mod layers;
 mod rust;
 mod sizes;
@@ -35,6 +36,7 @@ fn findings(files: &[File]) -> Vec<Finding> {
     layers::check_map(files, &mut found);
     templates::check_use(files, &mut found);
     variables::check(files, &mut found);
+    documents::check(files, &mut found);
     found
 }
 
@@ -129,6 +131,34 @@ fn check_page(path: &str, expected: &[&str]) {
     let found: Vec<String> = findings(&files).iter().map(Finding::to_string).collect();
     assert_eq!(found.len(), expected.len(), "{path}: {found:#?}");
     assert!(found.iter().zip(expected).all(|(found, expected)| found.contains(expected)), "{found:#?}");
+}
+
+#[test]
+fn what_a_document_names_is_there() {
+    let program =
+        File::new("src/http/pages/checkout.rs", "//! A.\npub struct Shelf;\nimpl Shelf {\n    fn open() {}\n}\n");
+    for (name, is_there) in [
+        ("src/http/pages/checkout.rs", true),
+        ("pages/checkout.rs", true),
+        ("checkout.rs", true),
+        ("src/http/", true),
+        ("src/http/checkout.rs", false),
+        ("tests/it/", false),
+        ("out.rs", false),
+        ("/etc/till/", true),
+        ("http::pages::checkout::open", true),
+        ("pages::checkout", true),
+        ("Shelf::open", true),
+        ("Shelf::close", false),
+        ("pages::portal", false),
+        ("a::b = c", true),
+    ] {
+        let text = format!("```\n`no.rs`\n```\nSee `{name}`.\n");
+        let found = findings(&[File::new("README.md", &text), File::new(&program.path, &program.text)]);
+        let expected = format!("README.md:4: {name} is not there");
+        assert!(found.len() == usize::from(!is_there), "{name}: {found:#?}", found = found.len());
+        assert!(found.iter().all(|found| found.to_string().starts_with(&expected)), "{name}");
+    }
 }
 
 #[test]

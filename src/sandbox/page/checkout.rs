@@ -17,18 +17,15 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{foreign, is_foreign, money, page, refused, see_other};
+use super::{OwnForm, money, page, refused, see_other};
 use crate::sandbox::card::Card;
 use crate::sandbox::form::Form;
 use crate::sandbox::payment::{self, Method, Payer};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::resource::checkout_sessions::Session;
-use crate::sandbox::server;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::state::{self, Shared};
 
@@ -68,16 +65,7 @@ pub async fn show(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> 
 }
 
 /// `POST /c/pay/{session}`.
-pub async fn submit(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    if is_foreign(&headers) {
-        return foreign();
-    }
-    let form = server::form(body).await;
+pub async fn submit(State(shared): State<Arc<Shared>>, Path(id): Path<String>, OwnForm(form): OwnForm) -> Response {
     match shared.with(|state| act(state, &id, &form)) {
         Ok(Some(url)) => see_other(&url),
         Ok(None) => render(&shared, &id, &form, None),

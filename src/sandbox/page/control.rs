@@ -18,20 +18,18 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::{foreign, is_foreign, money, page, refused, respond, see_other};
+use super::{OwnForm, money, page, refused, respond, see_other};
 use crate::clock::{Timestamp, rfc3339};
 use crate::sandbox::faults::{Fault, Kind};
 use crate::sandbox::form::Form;
 use crate::sandbox::outbox::{Delivery, Order};
 use crate::sandbox::payment;
 use crate::sandbox::refusal::Refusal;
-use crate::sandbox::server;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::state::{Shared, State as Store};
 use crate::sandbox::wire;
@@ -106,8 +104,8 @@ pub async fn state(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 /// `POST /control/events/{event}/resend`.
-pub async fn resend(shared: State<Arc<Shared>>, Path(event): Path<String>, headers: HeaderMap, body: Body) -> Response {
-    act(shared, &headers, body, |state, form| {
+pub async fn resend(shared: State<Arc<Shared>>, Path(event): Path<String>, form: OwnForm) -> Response {
+    act(shared, form, |state, form| {
         for _ in 0..times(form, 1..=TIMES_LIMIT)? {
             if !state.send_again(&event) {
                 return Err(Refusal::not_found("event", &event, "id"));
@@ -115,26 +113,19 @@ pub async fn resend(shared: State<Arc<Shared>>, Path(event): Path<String>, heade
         }
         Ok(())
     })
-    .await
 }
 
 /// `POST /control/deliveries/{delivery}/send`.
-pub async fn send(shared: State<Arc<Shared>>, Path(id): Path<u64>, headers: HeaderMap, body: Body) -> Response {
-    act(shared, &headers, body, |state, _| match state.outbox.send_now(id) {
+pub async fn send(shared: State<Arc<Shared>>, Path(id): Path<u64>, form: OwnForm) -> Response {
+    act(shared, form, |state, _| match state.outbox.send_now(id) {
         true => Ok(()),
         false => Err(Refusal::not_found("delivery that can be sent now", &id.to_string(), "id")),
     })
-    .await
 }
 
 /// `POST /control/webhooks/{switch}`.
-pub async fn switch(
-    shared: State<Arc<Shared>>,
-    Path(switch): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    act(shared, &headers, body, |state, form| {
+pub async fn switch(shared: State<Arc<Shared>>, Path(switch): Path<String>, form: OwnForm) -> Response {
+    act(shared, form, |state, form| {
         match (switch.as_str(), form.filled("order").unwrap_or("made")) {
             ("hold", _) => state.outbox.hold(),
             ("release", "made") => state.outbox.release(Order::Made),
@@ -147,28 +138,25 @@ pub async fn switch(
         }
         Ok(())
     })
-    .await
 }
 
 /// `POST /control/sessions/{session}/{step}`.
 pub async fn step(
     shared: State<Arc<Shared>>,
     Path((session, step)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
+    form: OwnForm,
 ) -> Response {
-    act(shared, &headers, body, |state, _| match step.as_str() {
+    act(shared, form, |state, _| match step.as_str() {
         "settle" => payment::settle(state, &session),
         "fail" => payment::fail(state, &session),
         "expire" => payment::expire(state, &session),
         other => Err(Refusal::invalid(format!("There is no step `{other}`.")).status(404)),
     })
-    .await
 }
 
 /// `POST /control/faults`.
-pub async fn set_fault(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
-    act(shared, &headers, body, |state, form| {
+pub async fn set_fault(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
+    act(shared, form, |state, form| {
         state.faults.set(Fault {
             path: form.filled("path").unwrap_or("/v1/").to_owned(),
             method: form.filled("method").map(str::to_owned),
@@ -176,29 +164,22 @@ pub async fn set_fault(shared: State<Arc<Shared>>, headers: HeaderMap, body: Bod
             times: u32::try_from(times(form, 1..=DROP_LIMIT)?).unwrap_or(1),
         })
     })
-    .await
 }
 
 /// `POST /control/faults/clear`.
-pub async fn clear_faults(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
-    act(shared, &headers, body, |state, _| {
+pub async fn clear_faults(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
+    act(shared, form, |state, _| {
         state.faults.clear();
         Ok(())
     })
-    .await
 }
 
-/// Acts on a form of this page, unless another site sent it.
-pub async fn act(
+/// Acts on a form of this page.
+pub fn act(
     State(shared): State<Arc<Shared>>,
-    headers: &HeaderMap,
-    body: Body,
+    OwnForm(form): OwnForm,
     work: impl FnOnce(&mut Store, &Form) -> Result<(), Refusal>,
 ) -> Response {
-    if is_foreign(headers) {
-        return foreign();
-    }
-    let form = server::form(body).await;
     match shared.with(|state| work(state, &form)) {
         Ok(()) => see_other("/"),
         Err(refusal) => refused(&refusal),

@@ -7,11 +7,14 @@ pub mod steps;
 
 use askama::Template;
 use axum::body::Body;
+use axum::extract::{FromRequest, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use super::form::Form;
 use super::refusal::Refusal;
+use super::server;
 
 const STYLE: &str = include_str!("../../../assets/sandbox.css");
 
@@ -67,14 +70,24 @@ fn see_other(url: &str) -> Response {
     response
 }
 
-/// Whether a browser says that another site sent this form; then it is not acted on.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
+/// A form that was sent from one of these pages, or by a script: what a browser sends for another site is refused.
+pub struct OwnForm(Form);
+
+impl<S: Send + Sync> FromRequest<S> for OwnForm {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<OwnForm, Response> {
+        if is_foreign(request.headers()) {
+            let message = "This form came from another site, so nothing was done. Open this page and use its buttons.";
+            return Err(refused(&Refusal::invalid(message).status(403)));
+        }
+        Ok(OwnForm(server::form(request.into_body()).await))
+    }
 }
 
-fn foreign() -> Response {
-    let message = "This form came from another site, so nothing was done. Open this page and use its buttons.";
-    refused(&Refusal::invalid(message).status(403))
+/// Whether a browser says that another site sent this.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
 }
 
 /// An amount as people read it: `$9.00`, `¥900`, `9.000 KWD`. Source: Stripe, "Supported currencies".

@@ -13,13 +13,11 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::{foreign, is_foreign, money, page, refused, see_other};
+use super::{OwnForm, money, page, refused, see_other};
 use crate::sandbox::billing::calendar::day_in_words;
 use crate::sandbox::billing::modify::{self, Change, ItemChange, Proration};
 use crate::sandbox::billing::subscription::Subscription;
@@ -29,7 +27,6 @@ use crate::sandbox::collect::Presence;
 use crate::sandbox::form::Form;
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::resource::{customers, payment_methods};
-use crate::sandbox::server;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::state::{Shared, State as Store};
 
@@ -80,16 +77,7 @@ pub async fn show(State(shared): State<Arc<Shared>>, Path(secret): Path<String>)
 }
 
 /// `POST /p/session/{secret}`.
-pub async fn submit(
-    State(shared): State<Arc<Shared>>,
-    Path(secret): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    if is_foreign(&headers) {
-        return foreign();
-    }
-    let form = server::form(body).await;
+pub async fn submit(State(shared): State<Arc<Shared>>, Path(secret): Path<String>, OwnForm(form): OwnForm) -> Response {
     match shared.with(|state| act(state, &secret, &form)) {
         Ok(()) => see_other(&format!("/p/session/{secret}")),
         Err(refusal) => render(&shared, &secret, Some(&refusal)),

@@ -14,12 +14,11 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 
+use super::OwnForm;
 use super::control::act;
 use crate::clock::Timestamp;
 use crate::sandbox::agenda;
@@ -36,13 +35,8 @@ const HOUR: i64 = 60 * 60;
 const FARTHEST: i64 = 3 * 366 * 24 * HOUR;
 
 /// `POST /control/charges/{charge}/{step}`.
-pub async fn charge(
-    shared: State<Arc<Shared>>,
-    Path((id, step)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    act(shared, &headers, body, |state, form| {
+pub async fn charge(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, String)>, form: OwnForm) -> Response {
+    act(shared, form, |state, form| {
         let id = charge_of(state, &id);
         match (step.as_str(), form.filled("kind").unwrap_or("chargeback")) {
             ("dispute", "chargeback") => dispute::open(state, &id, Kind::Chargeback).map(drop),
@@ -57,55 +51,37 @@ pub async fn charge(
             (other, _) => Err(unknown(other)),
         }
     })
-    .await
 }
 
 /// `POST /control/disputes/{dispute}/{step}`.
-pub async fn dispute(
-    shared: State<Arc<Shared>>,
-    Path((id, step)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    act(shared, &headers, body, |state, form| match step.as_str() {
+pub async fn dispute(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, String)>, form: OwnForm) -> Response {
+    act(shared, form, |state, form| match step.as_str() {
         "won" => dispute::close(state, &id, Ending::Won(amount(form)?)),
         "lost" | "close" => dispute::close(state, &id, Ending::Lost),
         "escalate" => dispute::escalate(state, &id),
         other => Err(unknown(other)),
     })
-    .await
 }
 
 /// `POST /control/refunds/{refund}/{step}`.
-pub async fn refund(
-    shared: State<Arc<Shared>>,
-    Path((id, step)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    act(shared, &headers, body, |state, _| match step.as_str() {
+pub async fn refund(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, String)>, form: OwnForm) -> Response {
+    act(shared, form, |state, _| match step.as_str() {
         "fail" => refund::fail(state, &id),
         "settle" => refund::settle(state, &id),
         "require-action" => refund::require_action(state, &id),
         "cancel" => refund::cancel(state, &id),
         other => Err(unknown(other)),
     })
-    .await
 }
 
 /// `POST /control/payment_intents/{intent}/authenticate`.
-pub async fn authenticate(
-    shared: State<Arc<Shared>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    act(shared, &headers, body, |state, _| payment_intents::authenticate(state, &id)).await
+pub async fn authenticate(shared: State<Arc<Shared>>, Path(id): Path<String>, form: OwnForm) -> Response {
+    act(shared, form, |state, _| payment_intents::authenticate(state, &id))
 }
 
 /// `POST /control/clock/advance`.
-pub async fn advance(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
-    act(shared, &headers, body, |state, form| {
+pub async fn advance(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
+    act(shared, form, |state, form| {
         let now = state.own_time().seconds();
         let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
         let Some(times) = times.filter(|times| (1..=36_i64).contains(times)) else {
@@ -127,26 +103,19 @@ pub async fn advance(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body)
         agenda::put_ahead(state, Timestamp::from_seconds(to));
         Ok(())
     })
-    .await
 }
 
 /// `POST /control/events/forget`.
-pub async fn forget(shared: State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
-    act(shared, &headers, body, |state, _| {
+pub async fn forget(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
+    act(shared, form, |state, _| {
         state.events.clear();
         Ok(())
     })
-    .await
 }
 
 /// `POST /control/retries/{ending}`.
-pub async fn retries(
-    shared: State<Arc<Shared>>,
-    Path(ending): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    act(shared, &headers, body, |state, _| {
+pub async fn retries(shared: State<Arc<Shared>>, Path(ending): Path<String>, form: OwnForm) -> Response {
+    act(shared, form, |state, _| {
         state.after_retries = match ending.as_str() {
             "cancel" => AfterRetries::Cancel,
             "unpaid" => AfterRetries::Unpaid,
@@ -155,7 +124,6 @@ pub async fn retries(
         };
         Ok(())
     })
-    .await
 }
 
 /// The charge itself, or the last one of a payment intent.

@@ -25,7 +25,7 @@ pub use credit_note::CreditNote;
 pub use event::Event;
 pub use fields::{List, Unreadable};
 pub use invoice::{Invoice, InvoiceLine, InvoicePayment};
-pub use payment::{Charge, Dispute, FundsMove, PaymentIntent, Refund};
+pub use payment::{Charge, Dispute, FundsMove, Refund};
 pub use problem::ErrorBody;
 pub use subscription::{Subscription, SubscriptionItem};
 

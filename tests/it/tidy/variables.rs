@@ -1,15 +1,17 @@
-//! Every environment variable of ours is in the example that operators copy.
+//! Every environment variable of ours is in the example that operators copy, and in the README.
 
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-const EXAMPLE: &str = "systemd/till.env.example";
+const DOCUMENTS: [&str; 2] = ["systemd/till.env.example", "README.md"];
 const PREFIX: &str = "SPRITE_";
 
-/// Finds names of variables that the example lacks.
+/// Finds names of variables that one of them lacks.
 pub fn check(files: &[File], found: &mut Vec<Finding>) {
-    let example = files.iter().find(|file| file.path == EXAMPLE).map_or("", |file| file.text.as_str());
-    let known: Vec<&str> = names(example).map(|(_, name)| name).collect();
+    let known = DOCUMENTS.map(|document| {
+        let text = files.iter().find(|file| file.path == document).map_or("", |file| file.text.as_str());
+        (document, names(text).map(|(_, name)| name).collect::<Vec<_>>())
+    });
     for file in files.iter().filter(|file| file.path.starts_with("src/") && file.is_rust() && !file.is_tests()) {
         let source = Source::read(file);
         let tests = source.test_blocks();
@@ -17,8 +19,11 @@ pub fn check(files: &[File], found: &mut Vec<Finding>) {
             for (offset, name) in names(string) {
                 let at = from + offset;
                 // A name that ends in `_` is the beginning of others.
-                if !name.ends_with('_') && !known.contains(&name) && !tests.iter().any(|block| block.contains(&at)) {
-                    let what = format!("{name} is not in {EXAMPLE}");
+                if name.ends_with('_') || tests.iter().any(|block| block.contains(&at)) {
+                    continue;
+                }
+                if let Some((document, _)) = known.iter().find(|(_, known)| !known.contains(&name)) {
+                    let what = format!("{name} is not in {document}");
                     found.push(file.finding(file.line_at(at), what, "describe it there"));
                 }
             }
