@@ -12,12 +12,15 @@ use rusqlite::{ErrorCode, OpenFlags, ToSql};
 
 use super::value::Cell;
 use super::{Row, Tx, Value, unavailable};
+use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 
 type Outcome<T> = std::result::Result<T, Fault>;
 
 /// How long a statement waits for another process that holds the database.
 const BUSY: Duration = Duration::from_secs(2);
+/// Between two tries of what SQLite does not wait for.
+const PAUSE: Duration = Duration::from_millis(5);
 /// How long a reader waits for a free connection.
 const READER_WAIT: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
@@ -63,8 +66,19 @@ impl Connection {
         self.mark().map(|mark| mark != 0 && mark != APPLICATION_ID)
     }
 
-    /// Makes the file ours: our mark, and the write-ahead log.
+    /// Makes the file ours: our mark, and the write-ahead log. Whoever else opens it at the same moment is waited for: to
+    /// change the log's mode SQLite does not wait itself.
     pub(super) fn claim(&self) -> Outcome<()> {
+        let patience = Deadline::after(BUSY);
+        loop {
+            match self.try_to_claim() {
+                Err(fault) if fault.is_retryable() && !patience.left().is_zero() => std::thread::sleep(PAUSE),
+                done => return done,
+            }
+        }
+    }
+
+    fn try_to_claim(&self) -> Outcome<()> {
         let cannot = |cause| fault("it cannot be made ready", cause);
         if self.mark()? != APPLICATION_ID {
             self.0.pragma_update(None, "application_id", APPLICATION_ID).map_err(cannot)?;
@@ -195,7 +209,11 @@ impl Readers {
         let manager = manager(path);
         let build = r2d2::Pool::builder()
             .max_size(READERS)
-            .min_idle(Some(1))
+            // All are opened here and stay open: one that is opened later, in the background, could outlive the writer,
+            // which then would not be the last to leave the file.
+            .min_idle(None)
+            .max_lifetime(None)
+            .idle_timeout(None)
             .test_on_check_out(false)
             .connection_timeout(READER_WAIT)
             .build(manager);
