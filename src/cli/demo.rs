@@ -212,7 +212,8 @@ till demo: everything on this machine, no account, no money.
                    4000 0000 0000 0002  is declined
                    any date to come, any CVC; the promotion code {FREE_CODE} makes it free
 
-  Service API      TOKEN={token}
+  Service API      {base_url}/docs
+                   TOKEN={token}
     curl -H \"Authorization: Bearer $TOKEN\" {base_url}/v1/users/{USER}
     curl -H \"Authorization: Bearer $TOKEN\" -H 'Idempotency-Key: first-gift' -H 'Content-Type: application/json' \\
       -d '{{\"units\":5,\"note\":\"a gift\"}}' {base_url}/v1/users/{USER}/grants

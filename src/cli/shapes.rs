@@ -1,102 +1,24 @@
-//! What `--json` prints: the field names of the contract's section 4, in its order, and the like for what the API does
-//! not show.
+//! What `--json` prints of things that the service API does not show, in its manner. Users, entries and holds are those of
+//! `http::api::shapes`.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock::{Timestamp, rfc3339};
-use crate::ledger;
 use crate::store::access;
 use crate::store::hooks;
 use crate::store::inbox::Inboxed;
 use crate::store::outbox;
-use crate::usecase::users::Member;
 
-/// A listing.
+/// A listing of all there is.
 #[derive(Serialize)]
 pub(super) struct Listed<T> {
     pub data: Vec<T>,
-    /// Where the next page begins; left out where there are no pages.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<Option<String>>,
 }
 
 impl<T> Listed<T> {
     pub(super) fn whole(data: Vec<T>) -> Listed<T> {
-        Listed { data, next: None }
-    }
-
-    pub(super) fn page(data: Vec<T>, next: Option<String>) -> Listed<T> {
-        Listed { data, next: Some(next) }
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct User<'a> {
-    id: &'a str,
-    email: Option<&'a str>,
-    name: Option<&'a str>,
-    plan: &'a str,
-    features: &'a [String],
-    units: UserUnits,
-    /// This version sells no subscriptions.
-    subscription: Option<()>,
-    created_at: String,
-}
-
-#[derive(Serialize)]
-struct UserUnits {
-    total: i64,
-    remaining: i64,
-    held: i64,
-    available: i64,
-}
-
-impl<'a> From<&'a Member> for User<'a> {
-    fn from(member: &'a Member) -> User<'a> {
-        let (user, balance) = (&member.user, &member.balance);
-        User {
-            id: &user.id,
-            email: user.email.as_deref(),
-            name: user.name.as_deref(),
-            plan: &member.plan,
-            features: &member.features,
-            units: UserUnits {
-                total: balance.total,
-                remaining: balance.remaining,
-                held: balance.held,
-                available: balance.available(),
-            },
-            subscription: None,
-            created_at: rfc3339(user.created_at),
-        }
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct Entry<'a> {
-    id: String,
-    user_id: &'a str,
-    kind: &'static str,
-    delta: i64,
-    balance_after: i64,
-    reason: &'a str,
-    note: Option<&'a str>,
-    created_at: String,
-}
-
-impl<'a> Entry<'a> {
-    pub(super) fn of(user_id: &'a str, entry: &'a ledger::Entry) -> Entry<'a> {
-        Entry {
-            id: entry.id(),
-            user_id,
-            kind: entry.kind.as_str(),
-            delta: entry.delta,
-            balance_after: entry.balance_after,
-            reason: &entry.reason,
-            note: entry.note.as_deref(),
-            created_at: rfc3339(entry.created_at),
-        }
+        Listed { data }
     }
 }
 

@@ -4,10 +4,11 @@ use clap::{Args, Subcommand};
 
 use super::output::{one_line, or_dash, print, print_json, table};
 use super::settings::{Books, IfMissing};
-use super::{Done, Failure, shapes};
+use super::{Done, Failure};
 use crate::app::App;
 use crate::clock::{Timestamp, parse_rfc3339, rfc3339};
 use crate::config::Need;
+use crate::http::api::shapes::{EntryShape, ListShape, UserShape};
 use crate::id;
 use crate::usecase::grant::{self, Grant};
 use crate::usecase::users::{self, Member};
@@ -119,7 +120,8 @@ impl User {
                 let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
                 let (found, next) = users::list(&app, email.as_deref(), after.as_deref(), *limit)?;
                 if *json {
-                    return print_json(&shapes::Listed::page(found.iter().map(shapes::User::from).collect(), next));
+                    let data = found.into_iter().map(UserShape::of).collect();
+                    return print_json(&ListShape { data, next });
                 }
                 print(&list_as_text(&found, next.as_deref()))
             }
@@ -127,7 +129,7 @@ impl User {
                 let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
                 let member = users::show(&app, id)?;
                 if *json {
-                    return print_json(&shapes::User::from(&member));
+                    return print_json(&UserShape::of(member));
                 }
                 print(&shown_as_text(&app, &member)?)
             }
@@ -137,7 +139,7 @@ impl User {
                 let wanted = Grant { units: *units, note: note.clone(), expires_at: *expires_at, key };
                 let receipt = grant::grant(&app, id, &wanted)?;
                 if *json {
-                    return print_json(&shapes::Entry::of(&receipt.user.id, &receipt.entry));
+                    return print_json(&EntryShape::of(receipt.entry, &receipt.user.id));
                 }
                 let (entry, key) = (&receipt.entry, &wanted.key);
                 print(&format!(

@@ -1,11 +1,14 @@
 //! Bodies, read with a bound in size and in time, and told apart: JSON of the shape that was asked for, or a clear word
 //! on what is wrong with it.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::error::{Refused, Result};
@@ -45,6 +48,29 @@ fn is_too_long(cause: &axum::Error) -> bool {
     false
 }
 
+/// A JSON object that is read as a `T`. By itself serde also takes an array, with the fields in the order of the struct.
+pub(super) struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Object<T>, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData)).map(Object)
+    }
+}
+
 /// A JSON body. Unknown and repeated fields are refused by the type's own rules.
 pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T> {
     json_up_to(JSON_LIMIT, headers, body).await
@@ -59,32 +85,52 @@ pub(super) async fn json_up_to<T: DeserializeOwned>(limit: usize, headers: &Head
         return Err(Refused::InvalidRequest(format!("The request has {found}: application/json was expected.")).into());
     }
     let bytes = read(body, limit).await?;
-    serde_json::from_slice(&bytes).map_err(|cause| Refused::InvalidRequest(what_is_wrong::<T>(&bytes, &cause)).into())
+    let read: std::result::Result<Object<T>, serde_json::Error> = serde_json::from_slice(&bytes);
+    read.map(|Object(body)| body).map_err(|cause| Refused::InvalidRequest(what_is_wrong::<T>(&bytes, &cause)).into())
 }
 
-/// Names every field that is not known; without one, says what the reader stumbled over.
+/// Names every field that is not known; without one, the field that the reader stumbled over, or the place.
 fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -> String {
     let fields = serde_json::from_slice::<Map<String, Value>>(bytes).unwrap_or_default();
     let mut names: Vec<String> = vec![];
     let mut known = String::new();
+    let mut stumbled = None;
     for (name, value) in fields {
         let alone = serde_json::from_value::<T>(Value::Object(Map::from_iter([(name.clone(), value)])));
+        let said = alone.err().map(|error| error.to_string()).unwrap_or_default();
+        let shown = |name: &str| format!("{:?}", name.chars().take(SHOWN_CHARACTERS).collect::<String>());
+        if said.starts_with("invalid ") && stumbled.is_none() {
+            stumbled = Some(format!("The field {} is not as expected here: {}.", shown(&name), in_words(&said)));
+        }
         // serde's own words for a field that `deny_unknown_fields` refuses.
-        let said = alone.err().map(|error| error.to_string()).filter(|said| said.starts_with("unknown field"));
-        let Some(said) = said else { continue };
+        if !said.starts_with("unknown field") {
+            continue;
+        }
         known = said
             .rsplit_once(", expected ")
             .map_or_else(|| "none was expected".to_owned(), |(_, known)| format!("expected were {known}"));
-        names.push(format!("{:?}", unknown_in(&said, &name).chars().take(SHOWN_CHARACTERS).collect::<String>()));
+        names.push(shown(unknown_in(&said, &name)));
         if names.len() == SHOWN_NAMES {
             break;
         }
     }
+    // A field that is there twice is told before what is in it.
+    let stumbled = stumbled.filter(|_| !cause.to_string().starts_with("duplicate field"));
     match names.len() {
-        0 => format!("The body is not the JSON object that is expected here: {}.", shortened(&cause.to_string())),
+        0 => stumbled.unwrap_or_else(|| {
+            format!("The body is not the JSON object that is expected here: {}.", in_words(&cause.to_string()))
+        }),
         1 => format!("The field {} is not known here: {known}.", names.concat()),
         _ => format!("The fields {} are not known here: {known}.", names.join(", ")),
     }
+}
+
+/// What a reader says, in words that those understand who do not know its language.
+fn in_words(said: &str) -> String {
+    let half = "a \\u escape that is half of a surrogate pair and no character";
+    let said = said.replace("expected i64", "expected a whole number, written without a fraction or an exponent");
+    let said = said.replace("unexpected end of hex escape", half).replace("lone leading surrogate in hex escape", half);
+    shortened(&said)
 }
 
 /// Which field serde does not know: the one that was tried, or one inside of it.

@@ -4,64 +4,105 @@
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::pages;
 use super::request::Asker;
 use crate::error::{Error, Fault, Refused};
 
-/// A failure on its way out. It carries no body yet: [`rendered`] knows who asked.
+/// A failure on its way out. It carries no body yet: [`render`] knows who asked.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     pub status: StatusCode,
     pub code: &'static str,
     pub title: &'static str,
     pub detail: String,
-    /// Fields of its own, such as `topup_url`.
-    pub more: Map<String, Value>,
+    pub more: Box<More>,
     pub retry_after: Option<u64>,
+}
+
+/// Why a request was not granted: RFC 9457.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemShape {
+    /// `urn:till:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What kind of problem it is, in a few words.
+    title: &'static str,
+    /// The HTTP status again.
+    #[schemars(range(min = 400, max = 599))]
+    status: u16,
+    /// What was wrong, what was expected, and what to do. For people: the words may change.
+    detail: String,
+    /// For programs: the code stays what it is.
+    code: &'static str,
+    #[serde(flatten)]
+    more: Box<More>,
+}
+
+/// The fields that some problems have besides.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub(super) struct More {
+    /// With `insufficient_units`: how many were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required: Option<i64>,
+    /// With `insufficient_units`: how many there are; negative after a refund of units that are spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<i64>,
+    /// With `insufficient_units`: the page on which the user buys more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uri"))]
+    topup_url: Option<String>,
+    /// With `already_subscribed`: Stripe's customer portal, where the user changes the subscription.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uri"))]
+    portal_url: Option<String>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, title, detail: detail.into(), more: Map::new(), retry_after: None }
-    }
-
-    fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
-        self.more.insert(name.to_owned(), value.into());
-        self
+        Problem { status, code, title, detail: detail.into(), more: Box::default(), retry_after: None }
     }
 
     fn of(refused: &Refused) -> Problem {
         let (status, title) = status_and_title(refused);
-        let problem = Problem::new(status, refused.code(), title, refused.detail());
+        let mut problem = Problem::new(status, refused.code(), title, refused.detail());
         match refused {
-            Refused::AlreadySubscribed { portal_url } => problem.with("portal_url", portal_url.as_str()),
+            Refused::AlreadySubscribed { portal_url } => problem.more.portal_url = Some(portal_url.clone()),
             Refused::InsufficientUnits { required, available, topup_url } => {
-                problem.with("required", *required).with("available", *available).with("topup_url", topup_url.as_str())
+                *problem.more = More {
+                    required: Some(*required),
+                    available: Some(*available),
+                    topup_url: Some(topup_url.clone()),
+                    portal_url: None,
+                };
             }
             Refused::RateLimited { retry_after } | Refused::Unavailable { retry_after, .. } => {
-                Problem { retry_after: Some(*retry_after), ..problem }
+                problem.retry_after = Some(*retry_after);
             }
-            _ => problem,
+            _ => {}
         }
+        problem
     }
-}
 
-impl Problem {
+    /// A fault of ours that trying again will not heal; the caller is not told which.
+    pub fn internal() -> Problem {
+        let detail = "Something failed on our side and was logged. Nothing was lost; trying again is safe.";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error", detail)
+    }
+
     /// The problem as a program reads it.
-    pub fn json(&self) -> Value {
-        let mut body = json!({
-            "type": format!("urn:till:problem:{}", self.code),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "code": self.code,
-        });
-        if let Value::Object(fields) = &mut body {
-            fields.extend(self.more.clone());
+    pub fn shape(&self) -> ProblemShape {
+        ProblemShape {
+            kind: format!("urn:till:problem:{}", self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            code: self.code,
+            more: self.more.clone(),
         }
-        body
     }
 }
 
@@ -98,8 +139,7 @@ impl From<Error> for Problem {
             }
             Error::Fault(fault) => {
                 tracing::error!(event = "fault", fault = %fault);
-                let detail = "Something failed on our side and was logged. Nothing was lost; trying again is safe.";
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error", detail)
+                Problem::internal()
             }
         }
     }
@@ -149,7 +189,7 @@ pub(super) fn rendered(mut response: Response, asker: Asker) -> Response {
 
 fn as_json(problem: &Problem) -> Response {
     let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
-    (problem.status, content_type, Json(problem.json()).into_response().into_body()).into_response()
+    (problem.status, content_type, Json(problem.shape()).into_response().into_body()).into_response()
 }
 
 /// Any path that is not one of ours.

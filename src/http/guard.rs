@@ -105,7 +105,7 @@ impl FromRequestParts<Rim> for SignedIn {
 }
 
 /// The cookie's name: bound to the host and to https where we are on it (RFC 6265bis, "Cookie Name Prefixes").
-fn cookie_name(config: &Config) -> &'static str {
+pub(super) fn cookie_name(config: &Config) -> &'static str {
     if config.base_url.is_https() { "__Host-till" } else { "till" }
 }
 

@@ -1,7 +1,7 @@
 //! Every URL of the appliance on one page, grouped by who calls. The only asynchronous part: it reads requests, asks one
 //! use case through a bounded pool, and writes answers. Our JSON and HTML live here and nowhere else.
 
-mod api;
+pub(crate) mod api;
 pub mod assets;
 mod body;
 pub mod chart;
@@ -29,6 +29,7 @@ use crate::app::App;
 use crate::error::{Fault, Result};
 use crate::store::{Stamp, Tx};
 use crate::usecase::tokens::Known;
+use api::description::Description;
 use kept::Kept;
 use pool::Pool;
 
@@ -47,6 +48,10 @@ struct Parts {
     stripe: Pool,
     /// For Stripe's events, some of which have to be asked about.
     events: Pool,
+    /// Of the service API, for programs.
+    description: Description,
+    /// The same for people.
+    reference: pages::view::Reference,
     /// Tokens that were looked up, by the hash of their secret.
     callers: Kept<i64, [u8; 32], Known>,
     /// Users as they were answered.
@@ -63,8 +68,12 @@ impl std::ops::Deref for Rim {
 
 impl Rim {
     fn new(app: Arc<App>) -> std::result::Result<Rim, Fault> {
+        let description = Description::of(&app.config)?;
+        let reference = pages::reference::reference(&description.document, &description.names());
         Ok(Rim(Arc::new(Parts {
             app,
+            description,
+            reference,
             books: Pool::start("till-books", 32, 1024)?,
             stripe: Pool::start("till-stripe", 8, 128)?,
             events: Pool::start("till-events", 8, 512)?,
@@ -117,6 +126,7 @@ fn router(rim: Rim) -> Router {
     // Browsers and their forms, and front ends on other origins.
     let people = Router::new()
         .route("/", get(pages::pricing::show))
+        .route("/docs", get(pages::reference::show))
         .route("/dashboard", get(pages::dashboard::show))
         .route("/login", get(pages::login::show))
         .route("/logout", post(pages::login::sign_out))
@@ -131,9 +141,11 @@ fn router(rim: Rim) -> Router {
     // Stripe.
     let stripe = Router::new().route("/billing/webhook", post(webhook::receive));
 
-    // The pipeline, with a token. Answers are small, so they are not compressed, but for the lists.
-    let lists =
-        Router::new().route("/v1/users", get(api::users::list)).route("/v1/users/{id}/ledger", get(api::ledger::list));
+    // The pipeline, with a token. Answers are small, so they are not compressed, but for the long ones.
+    let lists = Router::new()
+        .route("/v1/users", get(api::users::list))
+        .route("/v1/users/{id}/ledger", get(api::ledger::list))
+        .route("/v1/openapi.json", get(api::description::show));
     let service = Router::new()
         .route("/v1/users/{id}", put(api::users::put).get(api::users::show))
         .route("/v1/users/{id}/spends", post(api::spends::create))

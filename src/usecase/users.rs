@@ -13,8 +13,9 @@ use crate::store::{Tx, entries};
 use super::books::{self, Rules};
 
 /// The most characters of an e-mail address (RFC 5321, section 4.5.3.1.3, less the brackets).
-const EMAIL_LIMIT: usize = 254;
-const NAME_LIMIT: usize = 200;
+pub const EMAIL_LIMIT: usize = 254;
+/// The most characters of a name.
+pub const NAME_LIMIT: usize = 200;
 
 /// A user with what they have.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@
 )]
 
 mod access;
+mod api_description;
 mod api_grants;
 mod api_users;
 mod binary;
@@ -26,6 +27,7 @@ mod hard_plans;
 mod harness;
 mod holds;
 mod hooks;
+mod hostile;
 mod inbox;
 mod late_payments;
 mod lives;
@@ -33,6 +35,7 @@ mod losses;
 mod openapi;
 mod orders;
 mod pages;
+mod pipeline_example;
 mod plans;
 mod presses;
 mod problems;

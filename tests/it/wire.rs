@@ -1,7 +1,7 @@
 //! One request as bytes, on a connection of its own: for stories about what a client would tidy up, decode or refuse.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 
 use super::harness::wait::PATIENCE;
 
@@ -45,10 +45,22 @@ pub fn ask(origin: &str, first: &str, headers: &[&str]) -> Exchange {
 
 /// Sends these bytes and reads all that comes back until the other side closes.
 pub fn send(origin: &str, bytes: &[u8]) -> Vec<u8> {
+    exchange(origin, bytes, false)
+}
+
+/// The same, and says that nothing more will come.
+pub fn send_and_end(origin: &str, bytes: &[u8]) -> Vec<u8> {
+    exchange(origin, bytes, true)
+}
+
+fn exchange(origin: &str, bytes: &[u8], is_all: bool) -> Vec<u8> {
     let mut stream = TcpStream::connect(origin.strip_prefix("http://").unwrap()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // The other side may close before it has read all; what it answered is what counts.
     let _cut_off = stream.write_all(bytes);
+    if is_all {
+        let _closed_already = stream.shutdown(Shutdown::Write);
+    }
     let (mut answer, mut part) = (Vec::new(), [0; 8192]);
     while let Ok(length @ 1..) = stream.read(&mut part) {
         answer.extend_from_slice(&part[..length]);

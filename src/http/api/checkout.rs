@@ -5,24 +5,86 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::super::Rim;
 use super::super::body;
 use super::super::error::Answer;
 use super::super::guard::Bearer;
 use super::super::request::Segment;
+use super::description::operation::{Access, Body as Sent, Group, Method, Operation, Success, USER_ID, shape};
+use super::description::{
+    ALREADY_SUBSCRIBED, ORIGIN_NOT_ALLOWED, STRIPE_REJECTED, STRIPE_UNAVAILABLE, UNKNOWN_PLAN, UNKNOWN_USER, URL,
+};
 use crate::usecase::buy;
+use crate::usecase::sign_in::URL_LIMIT;
 use crate::usecase::tokens::Scope;
 use crate::usecase::users;
 
-#[derive(Deserialize)]
+/// What the user wants to buy.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewCheckout")]
 struct Create {
+    /// The key of a plan or of a pack.
     plan: String,
+    /// Where the page after the payment leads back to: a URL on one of the allowed origins, or a path of this server.
+    #[schemars(length(max = URL_LIMIT), pattern(URL))]
     return_url: Option<String>,
 }
+
+/// Where the user pays.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Checkout")]
+pub(crate) struct CheckoutShape {
+    /// Stripe's page: send the user there.
+    #[schemars(extend("format" = "uri"))]
+    checkout_url: String,
+    /// Stripe's id of it.
+    session_id: String,
+}
+
+impl CheckoutShape {
+    pub(crate) fn of(checkout: buy::Checkout) -> CheckoutShape {
+        CheckoutShape { checkout_url: checkout.checkout_url, session_id: checkout.session_id }
+    }
+}
+
+pub(super) const CREATE: Operation = Operation {
+    method: Method::Post,
+    path: "/v1/users/{id}/checkout",
+    name: "createCheckout",
+    group: Group::People,
+    summary: "Make a checkout",
+    text: "Makes a page of Stripe's on which the user pays for a plan or a pack. Units are credited once the payment is made. \
+           Waits for Stripe, up to 20 seconds.",
+    access: Access::Token(Scope::Admin),
+    parameters: &[USER_ID],
+    body: Some(Sent {
+        schema: shape::<Create>,
+        is_required: true,
+        limit: body::JSON_LIMIT,
+        example: r#"{"plan":"topup_100"}"#,
+    }),
+    answers: &[Success {
+        status: 200,
+        text: "The checkout.",
+        content: Some((
+            shape::<CheckoutShape>,
+            r#"{"checkout_url":"https://checkout.stripe.com/c/pay/cs_test_a1","session_id":"cs_test_a1"}"#,
+        )),
+        headers: &[],
+    }],
+    refusals: &[
+        ORIGIN_NOT_ALLOWED,
+        UNKNOWN_USER,
+        UNKNOWN_PLAN,
+        ALREADY_SUBSCRIBED,
+        STRIPE_UNAVAILABLE,
+        STRIPE_REJECTED,
+    ],
+};
 
 /// Makes a Stripe Checkout Session; the caller sends the user to `checkout_url`.
 pub(crate) async fn create(
@@ -40,6 +102,5 @@ pub(crate) async fn create(
             buy::buy(app, &member.user, &create.plan, create.return_url.as_deref())
         })
         .await?;
-    let shape = json!({ "checkout_url": checkout.checkout_url, "session_id": checkout.session_id });
-    Ok(Json(shape).into_response())
+    Ok(Json(CheckoutShape::of(checkout)).into_response())
 }

@@ -28,8 +28,16 @@ impl Tagged {
 
 /// The body, or `304` to whoever has it. What is kept must be asked about each time: a balance is never old.
 pub(super) fn answer(headers: &HeaderMap, tagged: &Tagged) -> Response {
-    let about =
-        [(header::ETAG, tagged.tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
+    answer_to(headers, tagged, "private, no-cache")
+}
+
+/// The same for what is no secret: a proxy may keep it, and asks whether it has changed.
+pub(super) fn answer_anybody(headers: &HeaderMap, tagged: &Tagged) -> Response {
+    answer_to(headers, tagged, "public, no-cache")
+}
+
+fn answer_to(headers: &HeaderMap, tagged: &Tagged, whose: &'static str) -> Response {
+    let about = [(header::ETAG, tagged.tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static(whose))];
     if is_known(headers, &tagged.tag) {
         return (StatusCode::NOT_MODIFIED, about).into_response();
     }

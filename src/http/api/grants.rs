@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::Rim;
@@ -10,20 +11,61 @@ use super::super::body;
 use super::super::error::Answer;
 use super::super::guard::Bearer;
 use super::super::request::Segment;
+use super::description::operation::{
+    Access, Body as Sent, Group, Header, IDEMPOTENCY_KEY, Method, Operation, Success, USER_ID, shape,
+};
+use super::description::{KEY_REUSED, NOTE, UNKNOWN_USER};
 use super::shapes::EntryShape;
 use super::{created, idempotency_key};
 use crate::clock::parse_rfc3339;
 use crate::error::Refused;
-use crate::usecase::grant::{self, Grant};
+use crate::ledger::UNITS_LIMIT;
+use crate::usecase::grant::{self, Grant, NOTE_LIMIT};
 use crate::usecase::tokens::Scope;
 
-#[derive(Deserialize)]
+/// Units to give, or to take back.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewGrant")]
 struct Create {
+    /// How many. Negative ones are a correction, which may leave a debt. Not 0.
+    #[schemars(range(min = -UNITS_LIMIT, max = UNITS_LIMIT), extend("not" = { "const": 0 }))]
     units: i64,
+    /// Why, for people to read.
+    #[schemars(length(min = 1, max = NOTE_LIMIT), pattern(NOTE))]
     note: String,
+    /// When what is left of them expires: a time to come, RFC 3339. With positive units only; never where nothing is said.
+    #[schemars(extend("format" = "date-time"))]
     expires_at: Option<String>,
 }
+
+pub(super) const CREATE: Operation = Operation {
+    method: Method::Post,
+    path: "/v1/users/{id}/grants",
+    name: "createGrant",
+    group: Group::Books,
+    summary: "Grant units, or take some back",
+    text: "",
+    access: Access::Token(Scope::Admin),
+    parameters: &[USER_ID, IDEMPOTENCY_KEY],
+    body: Some(Sent {
+        schema: shape::<Create>,
+        is_required: true,
+        limit: body::JSON_LIMIT,
+        example: r#"{"units":5,"note":"sorry for the outage"}"#,
+    }),
+    answers: &[Success {
+        status: 201,
+        text: "The entry of the ledger.",
+        content: Some((
+            shape::<EntryShape>,
+            r#"{"id":"ent_1_6","user_id":"alice","kind":"grant","delta":5,"balance_after":102,"reason":"grant_sorry-1",
+            "note":"sorry for the outage","created_at":"2027-01-31T09:30:00.000Z"}"#,
+        )),
+        headers: &[Header::Replayed],
+    }],
+    refusals: &[UNKNOWN_USER, KEY_REUSED],
+};
 
 /// Grants `units`, negative for a correction, once for each `Idempotency-Key`.
 pub(crate) async fn create(

@@ -5,23 +5,68 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::super::Rim;
 use super::super::body;
 use super::super::error::Answer;
 use super::super::guard::Bearer;
 use super::super::request::Segment;
+use super::description::operation::{Access, Body as Sent, Group, Method, Operation, Success, USER_ID, shape};
+use super::description::{ORIGIN_NOT_ALLOWED, UNKNOWN_USER, URL};
 use crate::clock::rfc3339;
-use crate::usecase::sign_in;
+use crate::usecase::sign_in::{self, URL_LIMIT};
 use crate::usecase::tokens::Scope;
 
-#[derive(Default, Deserialize)]
+/// Where a sign-in link leads.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewLoginLink")]
 struct Create {
+    /// A URL on one of the allowed origins, or a path of this server; the dashboard where nothing is said.
+    #[schemars(length(max = URL_LIMIT), pattern(URL))]
     return_to: Option<String>,
 }
+
+/// A sign-in link.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LoginLink")]
+struct LinkShape {
+    /// Signs the user in, once, for 30 days. Whoever opens it is that user: hand it to nobody else.
+    #[schemars(extend("format" = "uri"))]
+    url: String,
+    /// Until when it works: 5 minutes from now.
+    #[schemars(extend("format" = "date-time"))]
+    expires_at: String,
+}
+
+pub(super) const CREATE: Operation = Operation {
+    method: Method::Post,
+    path: "/v1/users/{id}/login-links",
+    name: "createLoginLink",
+    group: Group::People,
+    summary: "Make a sign-in link",
+    text: "Redirect the user to it, and they are signed in on the dashboard. The body may be left out.",
+    access: Access::Token(Scope::Admin),
+    parameters: &[USER_ID],
+    body: Some(Sent {
+        schema: shape::<Create>,
+        is_required: false,
+        limit: body::JSON_LIMIT,
+        example: r#"{"return_to":"/dashboard"}"#,
+    }),
+    answers: &[Success {
+        status: 201,
+        text: "The link.",
+        content: Some((
+            shape::<LinkShape>,
+            r#"{"url":"https://till.example.org/login?token=t2c7k4m9x1","expires_at":"2027-01-31T09:35:00.000Z"}"#,
+        )),
+        headers: &[],
+    }],
+    refusals: &[ORIGIN_NOT_ALLOWED, UNKNOWN_USER],
+};
 
 /// Makes the link.
 pub(crate) async fn create(
@@ -34,6 +79,6 @@ pub(crate) async fn create(
     bearer.must(Scope::Admin)?;
     let create: Create = body::json_or_default(&headers, body).await?;
     let link = rim.books(move |app| sign_in::make_link(app, &id, create.return_to.as_deref())).await?;
-    let shape = json!({ "url": link.url, "expires_at": rfc3339(link.expires_at) });
+    let shape = LinkShape { url: link.url, expires_at: rfc3339(link.expires_at) };
     Ok((StatusCode::CREATED, Json(shape)).into_response())
 }

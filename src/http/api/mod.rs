@@ -1,6 +1,7 @@
 //! The service API under `/v1`: JSON in, JSON out, one file for each thing that is called.
 
 pub(super) mod checkout;
+pub(super) mod description;
 mod etag;
 pub(super) mod grants;
 pub(super) mod holds;
@@ -8,7 +9,7 @@ pub(super) mod ledger;
 pub(super) mod login_links;
 pub(super) mod me;
 mod page;
-pub(super) mod shapes;
+pub(crate) mod shapes;
 pub(super) mod spends;
 pub(super) mod users;
 

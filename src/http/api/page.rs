@@ -2,8 +2,8 @@
 
 use crate::error::{Refused, Result};
 
-const DEFAULT: i64 = 50;
-const MOST: i64 = 200;
+pub(super) const DEFAULT: i64 = 50;
+pub(super) const MOST: i64 = 200;
 
 /// A listing's query, read.
 pub(super) struct Page {

@@ -5,60 +5,149 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::super::Rim;
 use super::super::body;
-use super::super::error::{Answer, Problem};
+use super::super::error::{Answer, Problem, ProblemShape};
 use super::super::guard::Bearer;
 use super::super::request::Segment;
-use super::shapes::EntryShape;
+use super::description::operation::{
+    Access, Body as Sent, Group, Header, IDEMPOTENCY_KEY, Method, Operation, Success, USER_ID, shape,
+};
+use super::description::{INSUFFICIENT, KEY_REUSED, NOTE, UNKNOWN_USER};
+use super::shapes::{ENTRY, EntryShape};
 use super::{check_key, created, idempotency_key};
 use crate::error::{Error, Refused, Result};
+use crate::ledger::UNITS_LIMIT;
+use crate::usecase::grant::NOTE_LIMIT;
 use crate::usecase::spend::{self, BATCH_LIMIT, Outcome, Spend, Spent};
 use crate::usecase::tokens::Scope;
 
 /// The most that a batch may have: a thousand spends, each with a long key and note.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-#[derive(Deserialize)]
+/// Units to use up.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewSpend")]
 struct Create {
+    /// How many.
+    #[schemars(range(min = 1, max = UNITS_LIMIT))]
     units: i64,
+    /// For people to read, in the ledger and on the dashboard.
+    #[schemars(length(min = 1, max = NOTE_LIMIT), pattern(NOTE))]
     note: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// Spends of any users, each done or refused by itself.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewSpends")]
 struct CreateBatch {
-    spends: Vec<CreateOne>,
+    /// In the order in which they are tried.
+    #[schemars(with = "Vec<CreateOne>", length(min = 1, max = BATCH_LIMIT))]
+    spends: Vec<body::Object<CreateOne>>,
 }
 
-#[derive(Deserialize)]
+/// A spend of a batch. What is wrong with its values is told in its own result.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewSpendOfUser")]
 struct CreateOne {
+    /// Whose units.
+    #[schemars(extend("examples" = ["alice"]))]
     user_id: String,
+    /// How many: 1 to 1,000,000,000.
     units: i64,
+    /// For people to read: 1 to 500 characters.
     note: Option<String>,
+    /// As the header `Idempotency-Key` of a single spend.
     idempotency_key: String,
 }
 
 /// What a spend of a batch came to: as the single call would have answered.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SpendResult")]
 struct ResultShape {
+    /// The status that the single call would have had: 201, or that of the problem.
+    #[schemars(range(min = 201, max = 599))]
     status: u16,
+    /// With 201.
     #[serde(skip_serializing_if = "Option::is_none")]
     entry: Option<EntryShape>,
+    /// With any other status.
     #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<Value>,
+    problem: Option<ProblemShape>,
+    /// Whether an earlier call did this, and this is its answer again.
     replayed: bool,
 }
 
-#[derive(Serialize)]
+/// What a batch came to.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SpendResults")]
 struct ResultsShape {
+    /// One for each spend, in the same order.
     results: Vec<ResultShape>,
 }
+
+pub(super) const CREATE: Operation = Operation {
+    method: Method::Post,
+    path: "/v1/users/{id}/spends",
+    name: "createSpend",
+    group: Group::Spends,
+    summary: "Spend units",
+    text: "Takes units from what is available, all of them or none. The lots that expire soonest are used first.",
+    access: Access::Token(Scope::Spend),
+    parameters: &[USER_ID, IDEMPOTENCY_KEY],
+    body: Some(Sent {
+        schema: shape::<Create>,
+        is_required: true,
+        limit: body::JSON_LIMIT,
+        example: r#"{"units":1,"note":"a fox in the snow"}"#,
+    }),
+    answers: &[Success {
+        status: 201,
+        text: "The entry of the ledger.",
+        content: Some((shape::<EntryShape>, ENTRY)),
+        headers: &[Header::Replayed],
+    }],
+    refusals: &[INSUFFICIENT, UNKNOWN_USER, KEY_REUSED],
+};
+
+pub(super) const CREATE_BATCH: Operation = Operation {
+    method: Method::Post,
+    path: "/v1/spends",
+    name: "createSpends",
+    group: Group::Spends,
+    summary: "Spend units of many users",
+    text: "Up to 1000 spends in one request, at the price of one transaction. Each has its own key and its own result, and a \
+           refused one does not hold up the others. The batch itself needs no key: sent again, it answers the same.",
+    access: Access::Token(Scope::Spend),
+    parameters: &[],
+    body: Some(Sent {
+        schema: shape::<CreateBatch>,
+        is_required: true,
+        limit: BATCH_BYTES,
+        example: r#"{"spends":[{"user_id":"alice","units":1,"idempotency_key":"job-7f3b"},
+            {"user_id":"nobody","units":2,"note":"two lighthouses","idempotency_key":"job-7f3c"}]}"#,
+    }),
+    answers: &[Success {
+        status: 200,
+        text: "A result for each spend, in the same order; also where all were refused.",
+        content: Some((
+            shape::<ResultsShape>,
+            r#"{"results":[{"status":201,"replayed":false,"entry":{"id":"ent_1_6","user_id":"alice","kind":"spend",
+            "delta":-1,"balance_after":96,"reason":"spend_job-7f3b","note":null,"created_at":"2027-01-31T09:30:00.125Z"}},
+            {"status":404,"replayed":false,"problem":{"type":"urn:till:problem:unknown_user","title":"No such user",
+            "status":404,"detail":"There is no user \"nobody\". Make it first: PUT /v1/users/{id}, or till user add.",
+            "code":"unknown_user"}}]}"#,
+        )),
+        headers: &[],
+    }],
+    refusals: &[],
+};
 
 /// Spends `units`, once for each `Idempotency-Key`.
 pub(crate) async fn create(
@@ -86,11 +175,11 @@ pub(crate) async fn create_batch(State(rim): State<Rim>, bearer: Bearer, headers
     }
     let wanted = spends.into_iter().map(read_one).collect::<Result<Vec<_>>>()?;
     let results = rim.durable(move |app, then| spend::batch(app, wanted, then)).await?;
-    Ok(Json(ResultsShape { results: results.into_iter().map(shape).collect() }).into_response())
+    Ok(Json(ResultsShape { results: results.into_iter().map(result_of).collect() }).into_response())
 }
 
 /// A row of a batch; what is wrong with it is its own result.
-fn read_one(row: CreateOne) -> Result<Outcome<Spend>> {
+fn read_one(body::Object(row): body::Object<CreateOne>) -> Result<Outcome<Spend>> {
     let read = check_key(&row.idempotency_key)
         .map_err(Error::from)
         .and_then(|()| Spend::new(row.user_id, row.units, row.note, row.idempotency_key));
@@ -101,7 +190,7 @@ fn read_one(row: CreateOne) -> Result<Outcome<Spend>> {
     }
 }
 
-fn shape(result: Outcome<Spent>) -> ResultShape {
+fn result_of(result: Outcome<Spent>) -> ResultShape {
     match result {
         Ok(spent) => ResultShape {
             status: StatusCode::CREATED.as_u16(),
@@ -111,7 +200,12 @@ fn shape(result: Outcome<Spent>) -> ResultShape {
         },
         Err(refused) => {
             let problem = Problem::from(refused);
-            ResultShape { status: problem.status.as_u16(), entry: None, problem: Some(problem.json()), replayed: false }
+            ResultShape {
+                status: problem.status.as_u16(),
+                entry: None,
+                problem: Some(problem.shape()),
+                replayed: false,
+            }
         }
     }
 }

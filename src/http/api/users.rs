@@ -5,28 +5,42 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::super::Rim;
 use super::super::body;
 use super::super::error::Answer;
 use super::super::guard::Bearer;
 use super::super::request::Segment;
+use super::description::operation::{
+    Access, Body as Sent, Group, Header, IF_NONE_MATCH, LIMIT, Method, Operation, Parameter, Success, USER_ID, shape,
+};
+use super::description::{EMAIL, TEXT, UNKNOWN_AFTER, UNKNOWN_USER};
 use super::etag::{self, Tagged};
 use super::page;
-use super::shapes::{ListShape, UserShape};
+use super::shapes::{ListShape, USER, UserShape};
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::ledger::UNITS_LIMIT;
 use crate::usecase::tokens::Scope;
-use crate::usecase::users::{self, Given};
+use crate::usecase::users::{self, EMAIL_LIMIT, Given, NAME_LIMIT};
 
-#[derive(Default, Deserialize)]
+/// What is known of a user. What is left out stays as it is.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "UserChanges")]
 struct Put {
+    /// For people to read, and for Stripe's receipts.
+    #[schemars(length(min = 1, max = EMAIL_LIMIT), pattern(EMAIL))]
     email: Option<String>,
+    /// For people to read.
+    #[schemars(length(min = 1, max = NAME_LIMIT), pattern(TEXT))]
     name: Option<String>,
-    /// `null` is the installation's threshold again.
+    /// Below how many units their balance is low; `null` is the installation's threshold again.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<i64>", range(min = 0, max = UNITS_LIMIT))]
     low_balance: Option<Option<i64>>,
 }
 
@@ -34,6 +48,108 @@ struct Put {
 fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
+
+pub(super) const PUT: Operation = Operation {
+    method: Method::Put,
+    path: "/v1/users/{id}",
+    name: "putUser",
+    group: Group::Users,
+    summary: "Make or change a user",
+    text: "Makes the user when there is none with this id. What is left out stays as it is; the body may be left out.",
+    access: Access::Token(Scope::Admin),
+    parameters: &[USER_ID],
+    body: Some(Sent {
+        schema: shape::<Put>,
+        is_required: false,
+        limit: body::JSON_LIMIT,
+        example: r#"{"email":"alice@example.org","name":"Alice Example"}"#,
+    }),
+    answers: &[
+        Success {
+            status: 200,
+            text: "The user, who was known before.",
+            content: Some((shape::<UserShape>, USER)),
+            headers: &[],
+        },
+        Success {
+            status: 201,
+            text: "The user, who is new.",
+            content: Some((
+                shape::<UserShape>,
+                r#"{"id":"alice","email":"alice@example.org","name":"Alice Example","plan":"free","features":["byok"],
+                "units":{"total":0,"remaining":0,"held":0,"available":0},"subscription":null,
+                "created_at":"2026-11-14T08:00:00.000Z"}"#,
+            )),
+            headers: &[],
+        },
+    ],
+    refusals: &[],
+};
+
+pub(super) const SHOW: Operation = Operation {
+    method: Method::Get,
+    path: "/v1/users/{id}",
+    name: "getUser",
+    group: Group::Users,
+    summary: "Show a user",
+    text: "Plan, features and units. Cheap enough to ask before each job.",
+    access: Access::Token(Scope::Read),
+    parameters: &[USER_ID, IF_NONE_MATCH],
+    body: None,
+    answers: &[
+        Success {
+            status: 200,
+            text: "The user as they are now.",
+            content: Some((shape::<UserShape>, USER)),
+            headers: &[Header::ETag],
+        },
+        Success { status: 304, text: "You have this answer already.", content: None, headers: &[Header::ETag] },
+    ],
+    refusals: &[UNKNOWN_USER],
+};
+
+pub(super) const LIST: Operation = Operation {
+    method: Method::Get,
+    path: "/v1/users",
+    name: "listUsers",
+    group: Group::Users,
+    summary: "List users",
+    text: "In the order in which they became known. Units are as stored: a lot or a hold that is over may still be in them \
+           for some seconds.",
+    access: Access::Token(Scope::Read),
+    parameters: &[
+        Parameter {
+            name: "email",
+            place: "query",
+            is_required: false,
+            text: "Only those with this address, upper and lower case alike.",
+            schema: || json!({ "type": "string" }),
+            example: "alice@example.org",
+        },
+        LIMIT,
+        Parameter {
+            name: "after",
+            place: "query",
+            is_required: false,
+            text: "The `next` of the page before: a user's id.",
+            schema: || json!({ "type": "string" }),
+            example: "alice",
+        },
+    ],
+    body: None,
+    answers: &[Success {
+        status: 200,
+        text: "A page of users.",
+        content: Some((
+            shape::<ListShape<UserShape>>,
+            r#"{"data":[{"id":"alice","email":"alice@example.org","name":null,"plan":"free","features":["byok"],
+            "units":{"total":100,"remaining":97,"held":0,"available":97},"subscription":null,
+            "created_at":"2026-11-14T08:00:00.000Z"}],"next":null}"#,
+        )),
+        headers: &[],
+    }],
+    refusals: &[UNKNOWN_AFTER],
+};
 
 /// `PUT /v1/users/{id}`: `201` when the user is new. What is left out stays as it is.
 pub(crate) async fn put(

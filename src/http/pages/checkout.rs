@@ -6,9 +6,9 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
-use serde_json::json;
 
 use super::super::Rim;
+use super::super::api::checkout::CheckoutShape;
 use super::super::body;
 use super::super::error::Answer;
 use super::super::guard::{SignedIn, check_press};
@@ -39,8 +39,7 @@ pub(crate) async fn open(
     let user = signed_in.member.user;
     let checkout = rim.stripe(move |app| buy::buy(app, &user, &plan, return_url.as_deref())).await?;
     if wants_json(PATH, &headers) {
-        let shape = json!({ "checkout_url": checkout.checkout_url, "session_id": checkout.session_id });
-        return Ok(Json(shape).into_response());
+        return Ok(Json(CheckoutShape::of(checkout)).into_response());
     }
     Ok(see_other(&checkout.checkout_url)?)
 }

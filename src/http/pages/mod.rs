@@ -7,6 +7,7 @@ pub(super) mod login;
 mod offers;
 pub(super) mod portal;
 pub(super) mod pricing;
+pub(super) mod reference;
 pub(super) mod returned;
 pub mod view;
 

@@ -10,6 +10,7 @@ pub mod client;
 pub mod folder;
 pub mod left_out;
 pub mod process;
+pub mod python;
 pub mod receiver;
 pub mod recorder;
 pub mod shop;

@@ -7,7 +7,8 @@ use std::path::Path;
 /// The folders that are ours. What is built or downloaded lives elsewhere.
 const FOLDERS: &[&str] = &["src", "tests", "templates", "assets", "systemd", ".cargo", ".ci", "docs", "examples"];
 /// Those of our files whose text people write.
-const KINDS: &[&str] = &["rs", "html", "css", "js", "sql", "toml", "md", "example", "service", "socket", "sh", "json"];
+const KINDS: &[&str] =
+    &["rs", "html", "css", "js", "sql", "toml", "md", "example", "service", "socket", "sh", "json", "py"];
 
 /// A file of text.
 pub struct File {

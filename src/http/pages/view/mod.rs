@@ -9,6 +9,7 @@ mod error;
 mod login;
 mod offers;
 mod pricing;
+mod reference;
 mod returned;
 mod shell;
 mod units;
@@ -25,6 +26,9 @@ pub use error::ErrorPage;
 pub use login::{LoginPage, LoginState};
 pub use offers::{Interval, PackCard, PackOffer, PlanCard, PlanOffer, PlanState, allotment};
 pub use pricing::PricingPage;
+pub use reference::{
+    AnswerView, CallView, Chapter, FieldView, Piece, Reference, ReferencePage, RefusalView, ShapeView, Text,
+};
 pub use returned::{Outcome, ReturnStatus, ReturnedPage};
 pub use shell::{Link, Person, Shell};
 pub use units::UnitsView;
