@@ -4,9 +4,11 @@
 use std::fmt;
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::clock::{Clock, rfc3339};
 use crate::config::{Config, LogFormat};
@@ -20,19 +22,20 @@ pub(super) fn start(config: &Config) -> Result<(), Fault> {
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    let filter = EnvFilter::builder()
-        .parse(&config.log)
+    let filter = config
+        .log
+        .parse::<Targets>()
         .map_err(|cause| Fault::new("the log filter of SPRITE_LOG cannot be used", cause))?;
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_timer(Utc)
         .with_writer(stderr)
         // A log that cannot be written must not end the program.
         .log_internal_errors(false);
     let started = if is_text {
-        lines.with_ansi(on_terminal).with_target(false).try_init()
+        lines.with_ansi(on_terminal).with_target(false).finish().with(filter).try_init()
     } else {
-        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).finish().with(filter).try_init()
     };
     started.map_err(|cause| Fault::new("the log cannot be started", cause))?;
     std::panic::set_hook(Box::new(|panic| {

@@ -80,7 +80,7 @@ pub struct Config {
     pub mail: Option<Mail>,
     /// How often Stripe is compared with the books; `None` is never.
     pub reconcile_interval: Option<Duration>,
-    /// A level or a filter in the syntax of tracing-subscriber's `EnvFilter`.
+    /// A level or a filter in the syntax of tracing-subscriber's `Targets`.
     pub log: String,
     /// How a log line is written.
     pub log_format: LogFormat,

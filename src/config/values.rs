@@ -197,14 +197,14 @@ pub(super) fn interval(text: &str) -> Result<Option<Duration>, String> {
     seconds.map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(|| INTERVAL_EXPECTED.to_owned())
 }
 
-/// The syntax is that of tracing-subscriber's `EnvFilter`, which takes any single word for a module's name: a level
-/// that is misspelt would silence the log, so a single word must be a level.
+/// The syntax is that of tracing-subscriber's `Targets`, which takes any single word for a module's name: a level that is
+/// misspelt would silence the log, so a single word must be a level.
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
     let expected = "expected error, warn, info, debug, trace, off, or a filter such as info,till::stripe=debug";
     let levels = ["error", "warn", "info", "debug", "trace", "off"];
-    let is_filter = text.contains(['=', ',', '[']);
+    let is_filter = text.contains(['=', ',']);
     let sound = if is_filter {
-        text.len() <= 1000 && tracing_subscriber::EnvFilter::builder().parse(text).is_ok()
+        text.len() <= 1000 && text.parse::<tracing_subscriber::filter::Targets>().is_ok()
     } else {
         levels.contains(&text.to_ascii_lowercase().as_str())
     };

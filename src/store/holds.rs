@@ -125,6 +125,23 @@ pub fn held_by_lot(tx: &mut dyn Tx, account: i64) -> Result<Vec<Part>> {
     Ok(rows.iter().map(part).collect::<std::result::Result<_, Fault>>()?)
 }
 
+/// How many holds an account has had, as its row says: for the proof.
+pub fn made(tx: &mut dyn Tx, account: i64) -> Result<i64> {
+    const MADE: &str = "SELECT holds FROM accounts WHERE account = $1";
+    let made = tx.query_one(MADE, &[account.into()])?.map(|row| row.int(0)).transpose()?;
+    Ok(made.ok_or_else(|| Fault::bare(format!("account {account} is missing")))?)
+}
+
+/// Holds of an account, open or closed, whose units do not lie in lots: for the proof. Answers their numbers.
+pub fn without_lots(tx: &mut dyn Tx, account: i64) -> Result<Vec<i64>> {
+    const LOST: &str = "SELECT h.number FROM holds h WHERE h.account = $1 AND h.units <>
+        (SELECT CAST(COALESCE(SUM(p.units), 0) AS INTEGER) FROM hold_lots p
+            WHERE p.account = h.account AND p.number = h.number)
+        ORDER BY h.number LIMIT 100";
+    let rows = tx.query(LOST, &[account.into()])?;
+    Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
+}
+
 /// When the first of an account's open holds ends by itself.
 pub fn next_end(tx: &mut dyn Tx, account: i64) -> Result<Option<Timestamp>> {
     const NEXT: &str = "SELECT expires_at FROM holds

@@ -1,27 +1,32 @@
 //! SQLite, and the only file that names its driver. Connections are opened for durability: write-ahead log,
 //! `synchronous=FULL` (a commit is on the disk when it returns, "Pragma statements supported by SQLite"), foreign keys on.
 
+mod readers;
+
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::types::ValueRef;
 use rusqlite::{ErrorCode, OpenFlags, ToSql};
 
 use super::value::Cell;
-use super::{Row, Tx, Value, unavailable};
-use crate::error::{Fault, Result};
+use super::{Row, Tx, Value};
+use crate::clock::Deadline;
+use crate::error::Fault;
+
+pub(super) use readers::{Readers, Watcher};
 
 type Outcome<T> = std::result::Result<T, Fault>;
 
 /// How long a statement waits for another process that holds the database.
 const BUSY: Duration = Duration::from_secs(2);
+/// Between two tries of what SQLite does not wait for.
+const PAUSE: Duration = Duration::from_millis(5);
 /// How long a reader waits for a free connection.
 const READER_WAIT: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
-const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// What the writer may keep of the file in memory, in KiB (negative means KiB to SQLite): the pages that hold accounts are
 /// needed again and again. Taken only as it is used.
 const WRITER_CACHE_KIB: i64 = -65_536;
@@ -63,8 +68,19 @@ impl Connection {
         self.mark().map(|mark| mark != 0 && mark != APPLICATION_ID)
     }
 
-    /// Makes the file ours: our mark, and the write-ahead log.
+    /// Makes the file ours: our mark, and the write-ahead log. Whoever else opens it at the same moment is waited for: to
+    /// change the log's mode SQLite does not wait itself.
     pub(super) fn claim(&self) -> Outcome<()> {
+        let patience = Deadline::after(BUSY);
+        loop {
+            match self.try_to_claim() {
+                Err(fault) if fault.is_retryable() && !patience.left().is_zero() => std::thread::sleep(PAUSE),
+                done => return done,
+            }
+        }
+    }
+
+    fn try_to_claim(&self) -> Outcome<()> {
         let cannot = |cause| fault("it cannot be made ready", cause);
         if self.mark()? != APPLICATION_ID {
             self.0.pragma_update(None, "application_id", APPLICATION_ID).map_err(cannot)?;
@@ -187,85 +203,7 @@ fn make_private(path: &Path) -> Outcome<()> {
     }
 }
 
-/// Read-only connections.
-pub(super) struct Readers(r2d2::Pool<SqliteConnectionManager>);
-
-impl Readers {
-    pub(super) fn open(path: &Path) -> Outcome<Readers> {
-        let manager = manager(path);
-        let build = r2d2::Pool::builder()
-            .max_size(READERS)
-            .min_idle(Some(1))
-            .test_on_check_out(false)
-            .connection_timeout(READER_WAIT)
-            .build(manager);
-        Ok(Readers(build.map_err(|cause| Fault::new("no connection to read with", cause))?))
-    }
-
-    pub(super) fn connection(&self) -> Outcome<Reader> {
-        let connection = self.0.get().map_err(|cause| Fault::new("no connection to read with", cause).retryable())?;
-        Ok(Reader(connection))
-    }
-
-    /// A connection, if there is one that nobody uses.
-    pub(super) fn free_connection(&self) -> Option<Reader> {
-        self.0.try_get().map(Reader)
-    }
-}
-
-fn manager(path: &Path) -> SqliteConnectionManager {
-    SqliteConnectionManager::file(path).with_flags(READ_ONLY).with_init(|connection| set_up_to_read(connection))
-}
-
-fn set_up_to_read(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
-    connection.pragma_update(None, "query_only", true)
-}
-
-/// A connection that looks whether anybody else has committed. Not one of the pool's: it is closed when it is dropped.
-pub(super) struct Watcher(rusqlite::Connection);
-
-impl Watcher {
-    pub(super) fn open(path: &Path) -> Outcome<Watcher> {
-        let open = || {
-            let connection = rusqlite::Connection::open_with_flags(path, READ_ONLY)?;
-            set_up_to_read(&connection)?;
-            Ok(Watcher(connection))
-        };
-        open().map_err(|cause| fault("no connection to watch with", cause))
-    }
-
-    /// Another number than the last time, when anybody has committed since.
-    pub(super) fn data_version(&self) -> Outcome<i64> {
-        const VERSION: &str = "PRAGMA data_version";
-        let look = || self.0.prepare_cached(VERSION)?.query_row([], |row| row.get(0));
-        look().map_err(|cause| fault(VERSION, cause))
-    }
-}
-
-/// A read-only connection on loan.
-pub(super) struct Reader(r2d2::PooledConnection<SqliteConnectionManager>);
-
-impl Reader {
-    /// Runs `work` without a transaction around it.
-    pub(super) fn look<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
-        work(&mut Snapshot(&self.0))
-    }
-
-    /// Runs `work` inside one deferred transaction, and ends it whatever happens: the pool does not look at what it
-    /// gets back.
-    pub(super) fn snapshot<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
-        let begun = self.0.unchecked_transaction().map_err(|cause| unavailable(fault("BEGIN", cause)))?;
-        let result = work(&mut Snapshot(&begun));
-        // Dropping the transaction rolls it back, also when `work` panicked.
-        drop(begun);
-        result
-    }
-}
-
-struct Snapshot<'a>(&'a rusqlite::Connection);
+pub(super) struct Snapshot<'a>(pub(super) &'a rusqlite::Connection);
 
 impl Tx for Snapshot<'_> {
     fn execute(&mut self, sql: &'static str, _params: &[Value<'_>]) -> Outcome<usize> {
@@ -342,7 +280,7 @@ fn cell(value: ValueRef<'_>) -> Outcome<Cell> {
 }
 
 /// A failed statement. What another process, a full disk or a read-only mount causes may heal by itself.
-fn fault(what: &str, cause: rusqlite::Error) -> Fault {
+pub(super) fn fault(what: &str, cause: rusqlite::Error) -> Fault {
     let heals = matches!(
         cause.sqlite_error_code(),
         Some(

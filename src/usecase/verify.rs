@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::ledger::{Account, Break, Chain, Entry, Kind, Part, Timestamp, entry_id};
 use crate::store::entries::Found;
+use crate::store::holds::hold_id;
 use crate::store::{Tx, entries, holds};
 
 const PAGE: i64 = 1000;
@@ -119,31 +120,48 @@ fn note_lots(opened: &mut Opened, entry: &Entry) {
     }
 }
 
-/// What the entries say was captured of each hold, by its id.
-type Captured = BTreeMap<String, i64>;
+/// What the entries say was captured of each hold, by its id, and its note.
+type Captured = BTreeMap<String, (i64, Option<String>)>;
 
 fn note_capture(captured: &mut Captured, entry: &Entry) {
     if entry.kind == Kind::Spend
         && let Some(hold) = entry.reason.strip_prefix("hold_")
     {
-        captured.insert(hold.to_owned(), entry.delta.saturating_neg());
+        captured.insert(hold.to_owned(), (entry.delta.saturating_neg(), entry.note.clone()));
     }
 }
 
-/// Holds the stored holds against what the entries say of them.
+/// Holds the stored holds against what the entries, the account and their own lots say of them.
 fn holds_follow(tx: &mut dyn Tx, account: i64, mut captured: Captured) -> Result<Vec<String>> {
     let (mut broken, mut number) = (vec![], 0);
     loop {
         let page = holds::after(tx, account, number, PAGE)?;
-        let Some(end) = page.last().map(|hold| hold.number) else { break };
+        if page.is_empty() {
+            break;
+        }
         for hold in &page {
-            if captured.remove(&hold.id()).unwrap_or(0) != hold.captured {
+            number += 1;
+            if hold.number != number {
+                broken.push(format!("the hold {} is missing", hold_id(account, number)));
+                number = hold.number;
+            }
+            let said = captured.remove(&hold.id());
+            if said.as_ref().map_or(0, |(units, _)| *units) != hold.captured {
                 broken.push(format!("the hold {} was captured with other units than the entries say", hold.id()));
             }
+            if said.is_some_and(|(_, note)| note != hold.note) {
+                broken.push(format!("the hold {} has another note than its entry", hold.id()));
+            }
         }
-        number = end;
+    }
+    let made = holds::made(tx, account)?;
+    if made != number {
+        broken.push(format!("its holds end at {number}, the account says {made}"));
     }
     broken.extend(captured.keys().map(|hold| format!("the hold {hold} is missing")));
+    for number in holds::without_lots(tx, account)? {
+        broken.push(format!("the hold {} has other units than its lots", hold_id(account, number)));
+    }
     Ok(broken)
 }
 

@@ -8,7 +8,7 @@ use till::clock::parse_rfc3339;
 use super::harness::client::Answer;
 use super::harness::shop::{GOOD_CARD, WEBHOOK_SECRET, token, variables};
 use super::harness::webhook::now;
-use super::harness::{Client, Folder, Shop, Till};
+use super::harness::{Client, Folder, Shop, Till, eventually};
 use super::wire;
 
 #[test]
@@ -99,7 +99,8 @@ fn a_token_works_as_it_was_made_until_it_is_revoked() {
     assert!(listed()["last_used_at"].is_null());
     let before = now();
     assert_eq!((with(&format!("Bearer {secret}")), with(&format!("bearer {secret}"))), (200, 200));
-    let used = parse_rfc3339(listed()["last_used_at"].as_str().unwrap()).unwrap();
+    // Remembered beside the answer, which does not wait for it.
+    let used = eventually("its use is remembered", || parse_rfc3339(listed()["last_used_at"].as_str()?));
     assert!(before <= used && used <= now());
 
     shop.till_prints(&["token", "revoke", id]);

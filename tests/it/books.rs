@@ -1,6 +1,8 @@
 //! The books as a whole, through the store: whatever is done to several accounts, they add up and the proof holds; and
 //! whatever somebody changes in the file, the proof breaks.
 
+mod at_once;
+mod older;
 mod simple;
 mod tampering;
 mod walk;

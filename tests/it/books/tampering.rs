@@ -2,12 +2,15 @@
 //! (What it cannot see is books that were rewritten as a whole, with all hashes new, or a user removed with everything
 //! that belongs to them: for that there are exports and backups.)
 
+use std::sync::mpsc::channel;
+
 use till::error::Error;
+use till::usecase::hold::{self, Closing, Wanted};
 
 use super::{Books, Move};
 
 /// Tables of the books, in the order in which they are filled.
-const TABLES: &[&str] = &["users", "accounts", "entries", "lots", "payments"];
+const TABLES: &[&str] = &["users", "accounts", "entries", "lots", "payments", "holds", "hold_lots"];
 
 /// Books in which everything has happened, and a hand that changes them.
 struct Tampered {
@@ -36,6 +39,7 @@ impl Tampered {
         books.make(1, &Move::Spend { units: 7 });
         // Spent and then refunded: a debt.
         books.make(1, &Move::Reverse { payment: 0, take: 7 });
+        held(&mut books);
         books.check();
         let hand = books.folder.path("till.db");
         let hand = rusqlite::Connection::open(hand).unwrap();
@@ -68,6 +72,32 @@ impl Tampered {
         let mut rows = self.hand.prepare(&format!("SELECT {columns} FROM {table} ORDER BY 1, 2")).unwrap();
         rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     }
+}
+
+/// Holds of user_0, one closed in each way and two open, one of which lies in two lots.
+fn held(books: &mut Books) {
+    for (number, (units, seconds, closing)) in [
+        (5, 900, Some(Closing::capture(Some(3)).unwrap())),
+        (4, 900, Some(Closing::Release)),
+        (2, 1, None),
+        (4, 900, None),
+        (30, 900, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (answer, answered) = channel();
+        let wanted = Wanted::new(super::user(0), units, Some(seconds), Some("n".into()), number.to_string()).unwrap();
+        hold::hold(&books.app, wanted, move |made| answer.send(made).unwrap());
+        let id = answered.recv().unwrap().unwrap().hold.id();
+        let (answer, answered) = channel();
+        if let Some(closing) = closing {
+            hold::close(&books.app, &id, closing, move |closed| answer.send(closed).unwrap());
+            books.sums[0] -= answered.recv().unwrap().unwrap().hold.captured;
+        }
+    }
+    books.make(2, &Move::Wait { millis: 1500 });
+    books.make(2, &Move::Expire);
 }
 
 #[test]
@@ -163,5 +193,42 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
     tampered.check("UPDATE payments SET gave = gave + 1");
     tampered.check("UPDATE payments SET taken = gave - taken");
     tampered.check("INSERT INTO users (account, id, created_at) VALUES (9, 'x', 0)");
+    tampered.books.check();
+}
+
+#[test]
+fn holds_cannot_be_changed_unseen() {
+    let tampered = Tampered::open();
+    let holds = tampered.keys("holds", "account, number");
+    assert_eq!(holds.len(), 5);
+    for (_, number) in holds {
+        for change in [
+            "account = 2",
+            "number = number + 100",
+            "units = units + 1",
+            "captured = captured + 1, captured_at = COALESCE(captured_at, 1)",
+            "captured = 0, captured_at = NULL, released_at = CASE WHEN captured > 0 THEN 1 ELSE NULL END,
+                expired_at = CASE WHEN captured > 0 OR expired_at IS NOT NULL OR released_at IS NOT NULL THEN NULL ELSE 1 END",
+        ] {
+            tampered.check(&format!("UPDATE holds SET {change} WHERE number = {number}"));
+        }
+        tampered.check(&format!("DELETE FROM holds WHERE number = {number}"));
+        tampered.check(&format!(
+            "DELETE FROM holds WHERE number = {number}; DELETE FROM hold_lots WHERE number = {number}"
+        ));
+        tampered.check(&format!("DELETE FROM hold_lots WHERE number = {number}"));
+        tampered.check(&format!("UPDATE hold_lots SET units = units + 1 WHERE number = {number}"));
+    }
+    for change in [
+        "UPDATE holds SET note = 'x' WHERE captured > 0",
+        "UPDATE holds SET expires_at = expires_at - 1 WHERE number = 4",
+        "UPDATE hold_lots SET lot = lot + 100 WHERE number = 5",
+        "UPDATE hold_lots SET number = 9 WHERE number = 2",
+        "UPDATE accounts SET holds = holds + 1 WHERE account = 1",
+        "UPDATE accounts SET holds = holds - 1 WHERE account = 1",
+        "INSERT INTO holds (account, number, key, units, created_at, expires_at, released_at) VALUES (1, 6, 'x', 1, 0, 1, 1)",
+    ] {
+        tampered.check(change);
+    }
     tampered.books.check();
 }
