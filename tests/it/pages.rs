@@ -44,7 +44,7 @@ fn every_page_is_strict() {
         pages.map(|path| browser.get(path)).into_iter().chain(["/", "/billing/return"].map(|path| visitor.get(path)));
     let others = ["/healthz", "/readyz", "/metrics", "/v1/me", "/v1/nothing"].map(|path| browser.get(path));
     for answer in answers.chain(others) {
-        let what = format!("{} {}", answer.status, &answer.body[..answer.body.len().min(200)]);
+        let what = format!("{} {}", answer.status, answer.body.chars().take(200).collect::<String>());
         let policy = answer.header("content-security-policy");
         for rule in
             ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action "]
