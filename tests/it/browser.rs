@@ -38,6 +38,10 @@ fn a_pack_is_bought() {
     chromium.click(BUY_100);
     pay(&chromium, GOOD_CARD);
     come_back(&chromium, &shop);
+    chromium.click("a[href=\"/docs\"]");
+    chromium.click("a[href=\"#createHold\"]");
+    chromium.click("#createHold summary");
+    chromium.wait_for("#createHold details[open]");
     assert_eq!(chromium.problems(), [""; 0]);
 }
 

@@ -29,13 +29,22 @@ fn every_page_is_strict() {
     shop.user("alice");
     let (browser, _, back) = bought(&shop, "alice");
     let visitor = shop.visitor();
-    let pages =
-        ["/", "/dashboard", "/login", "/login?token=x", "/login?signed-out", "/nothing", "/billing/return", &back];
+    let pages = [
+        "/",
+        "/docs",
+        "/dashboard",
+        "/login",
+        "/login?token=x",
+        "/login?signed-out",
+        "/nothing",
+        "/billing/return",
+        &back,
+    ];
     let answers =
         pages.map(|path| browser.get(path)).into_iter().chain(["/", "/billing/return"].map(|path| visitor.get(path)));
     let others = ["/healthz", "/readyz", "/metrics", "/v1/me", "/v1/nothing"].map(|path| browser.get(path));
     for answer in answers.chain(others) {
-        let what = format!("{} {}", answer.status, &answer.body[..answer.body.len().min(200)]);
+        let what = format!("{} {}", answer.status, answer.body.chars().take(200).collect::<String>());
         let policy = answer.header("content-security-policy");
         for rule in
             ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action "]
@@ -69,7 +78,7 @@ fn all_pages_together_are_small_and_their_files_are_kept() {
     shop.user("alice");
     let (browser, cookie, back) = bought(&shop, "alice");
     let headers = ["Accept: text/html", "Accept-Encoding: gzip", &format!("Cookie: {cookie}")];
-    let mut paths = ["/", "/dashboard", "/login", "/nothing", &back].map(str::to_owned).to_vec();
+    let mut paths = ["/", "/docs", "/dashboard", "/login", "/nothing", &back].map(str::to_owned).to_vec();
     let files = assets(&browser.get("/dashboard").must(200).body);
     for (ending, kind) in [(".css", "text/css"), (".js", "text/javascript"), (".svg", "image/svg+xml")] {
         let path = files.iter().find(|path| path.ends_with(ending)).unwrap();
