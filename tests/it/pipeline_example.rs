@@ -26,8 +26,8 @@ fn the_readme_shows_the_example_as_it_is() {
     let shown = readme.split("```python\n").map(|rest| rest.split("```").next().unwrap());
     let shown = shown.filter(|text| text.contains("expires_in")).collect::<Vec<_>>().concat();
     assert!(!shown.is_empty(), "the README shows no pipeline");
-    let whole = include_str!("../../examples/pipeline.py");
+    let whole = include_str!("../python/pipeline.py");
     for part in shown.split("\n...\n") {
-        assert!(whole.contains(part.trim()), "examples/pipeline.py does not hold this part of the README:\n{part}");
+        assert!(whole.contains(part.trim()), "tests/python/pipeline.py does not hold this part of the README:\n{part}");
     }
 }

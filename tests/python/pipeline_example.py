@@ -6,11 +6,9 @@ Usage: pipeline_example.py TILL_URL TOKEN ADMIN_TOKEN. Run by tests/it/pipeline_
 import os
 import sys
 import time
-from pathlib import Path
 
 url, token, admin = sys.argv[1:]
 os.environ.update(TILL_URL=url, TILL_TOKEN=token)
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 sys.dont_write_bytecode = True
 
 import httpx
