@@ -171,10 +171,15 @@ impl Catalog {
         self.plans.iter().find(|plan| plan.amount == 0)
     }
 
+    /// What can be bought, or could if Stripe's price were known: what costs something and was not taken off sale.
+    pub fn for_sale(&self) -> impl Iterator<Item = Offer<'_>> {
+        self.offers().filter(|offer| offer.amount() > 0 && !offer.is_retired())
+    }
+
     /// What costs money and has no Stripe price yet, so cannot be sold: its key, and the variable that would name the
     /// price.
     pub fn missing_price_ids(&self) -> Vec<(String, String)> {
-        let missing = self.offers().filter(|offer| offer.amount() > 0 && offer.price_id().is_none());
+        let missing = self.for_sale().filter(|offer| offer.price_id().is_none());
         missing.map(|offer| (offer.key().to_owned(), price_id_variable(offer.key()))).collect()
     }
 
@@ -259,6 +264,11 @@ impl<'a> Offer<'a> {
             Offer::Pack(pack) => &pack.older_price_ids,
         };
         self.price_id().into_iter().chain(older.iter().map(String::as_str))
+    }
+
+    /// Whether it was taken off sale: only earlier prices name it. Whoever has it keeps it, and is still allotted.
+    pub fn is_retired(self) -> bool {
+        self.price_id().is_none() && self.price_ids().next().is_some()
     }
 
     /// Words for what it switches on at the caller.

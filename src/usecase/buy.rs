@@ -73,12 +73,15 @@ struct Sale {
 fn on_sale(app: &App, key: &str) -> Result<Sale> {
     let unknown = |detail: String| Refused::UnknownPlan(detail);
     let offer = app.catalog.offer(key).ok_or_else(|| {
-        let keys: Vec<&str> = app.catalog.offers().filter(|offer| offer.amount() > 0).map(Offer::key).collect();
+        let keys: Vec<&str> = app.catalog.for_sale().map(Offer::key).collect();
         let shown: String = key.chars().take(50).collect();
         unknown(format!("There is no {shown:?} on sale. On sale are: {}.", keys.join(", ")))
     })?;
     if offer.amount() == 0 {
         return Err(unknown(format!("{:?} costs nothing: there is nothing to buy.", offer.key())).into());
+    }
+    if offer.is_retired() {
+        return Err(unknown(format!("{:?} is not on sale any more.", offer.key())).into());
     }
     let price = offer.price_id().ok_or_else(|| {
         let key = offer.key();

@@ -46,7 +46,7 @@ pub fn check(app: &App) -> Vec<Finding> {
             return found;
         }
     }
-    for offer in app.catalog.offers().filter(|offer| offer.amount() > 0) {
+    for offer in app.catalog.for_sale() {
         found.push(price(app, offer));
     }
     found.extend(portal(app, stripe));
@@ -97,7 +97,7 @@ fn differences(app: &App, offer: Offer<'_>, price: &Price) -> Vec<String> {
 /// Whether customers can change between the plans on sale; nothing is said where there are none.
 fn portal(app: &App, stripe: &Stripe) -> Option<Finding> {
     let what = "customer portal";
-    let plans = app.catalog.offers().filter(|offer| offer.amount() > 0 && matches!(offer, Offer::Plan(_)));
+    let plans = app.catalog.for_sale().filter(|offer| matches!(offer, Offer::Plan(_)));
     let plans: Vec<Offer<'_>> = plans.take(PRODUCTS_LIMIT).collect();
     if plans.is_empty() {
         return None;

@@ -29,7 +29,7 @@ pub fn set_up(app: &App, dry_run: bool) -> Result<Setup> {
     let deadline = Deadline::after(PATIENCE);
     let mut setup = Setup::default();
     let mut plans = Some(vec![]);
-    for offer in app.catalog.offers().filter(|offer| offer.amount() > 0) {
+    for offer in app.catalog.for_sale() {
         let price = price(app, offer, dry_run, &mut setup, deadline)?;
         if matches!(offer, Offer::Plan(_)) {
             // Without its price, which a dry run does not make, what the portal would offer cannot be told.

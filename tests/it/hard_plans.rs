@@ -50,7 +50,7 @@
 //! | 44 | quantities and several items | `hard_plans/shapes::a_quantity_and_several_items_each_count_by_their_own_price` |
 //! | 45 | yearly plans | `years::a_year_is_allotted_on_the_days_of_its_months`, `years::a_refund_of_the_year_takes_what_was_allotted_and_stops_the_rest` |
 //! | 46 | renewals leave top-ups alone | `hard_plans/changes::a_renewal_brings_units_once_and_leaves_top_ups_alone` |
-//! | 47 | older prices | `hard_plans/shapes::an_older_price_brings_what_its_plan_brings` |
+//! | 47 | older prices | `hard_plans/shapes::an_older_price_brings_what_its_plan_brings`, `hard_plans/shapes::a_plan_taken_off_sale_is_kept_by_those_who_have_it_and_sold_to_nobody` |
 //! | 48 | more lines than the event shows | `hard_plans/shapes::an_invoice_by_hand_with_more_lines_than_its_event_shows_counts_whole` |
 //! | 49 | an invoice by hand | `hard_plans/shapes::an_invoice_by_hand_with_more_lines_than_its_event_shows_counts_whole` |
 //! | 50 | paid past Stripe | `hard_plans/shapes::what_was_paid_past_stripe_is_paid_and_kept_as_such`, `hard_plans/states::a_renewal_that_is_late_brings_its_units_once_when_it_is_paid_and_else_never` |

@@ -1,7 +1,7 @@
 //! The catalogue as the pages show it.
 
 use super::view::{Interval, PackCard, PackOffer, PlanCard, PlanOffer, PlanState, UnitWords};
-use crate::catalog::{self, Catalog};
+use crate::catalog::{self, Catalog, Offer};
 use crate::error::{Fault, Result};
 use crate::money::{Currency, Money};
 use crate::usecase::users::Member;
@@ -17,6 +17,7 @@ pub(super) fn packs(catalog: &Catalog) -> Result<Vec<PackCard>> {
     let offers: Vec<PackOffer> = catalog
         .packs
         .iter()
+        .filter(|pack| !Offer::Pack(pack).is_retired())
         .map(|pack| PackOffer {
             key: pack.key.clone(),
             units: pack.units,
@@ -30,6 +31,7 @@ pub(super) fn packs(catalog: &Catalog) -> Result<Vec<PackCard>> {
 /// The plans, the user's own one marked.
 pub(super) fn plans(catalog: &Catalog, member: Option<&Member>) -> Result<Vec<PlanCard>> {
     let currency = currency(catalog)?;
+    let has = |plan: &catalog::Plan| member.is_some_and(|member| member.plan == plan.key);
     let offer = |plan: &catalog::Plan| PlanOffer {
         key: plan.key.clone(),
         name: plan.name.clone(),
@@ -41,14 +43,16 @@ pub(super) fn plans(catalog: &Catalog, member: Option<&Member>) -> Result<Vec<Pl
         units: plan.units,
         features: plan.features.clone(),
         state: match plan {
-            plan if member.is_some_and(|member| member.plan == plan.key) => PlanState::Current,
+            plan if has(plan) => PlanState::Current,
             plan if plan.amount == 0 => PlanState::Free,
             _ if member.is_some_and(|member| member.subscription.is_some()) => PlanState::InPortal,
             plan if plan.price_id.is_some() => PlanState::ForSale,
             _ => PlanState::NotAvailable,
         },
     };
-    Ok(catalog.plans.iter().map(|plan| PlanCard::of(&offer(plan), &words(catalog))).collect())
+    // One that was taken off sale is shown to those who have it.
+    let shown = catalog.plans.iter().filter(|plan| !Offer::Plan(plan).is_retired() || has(plan));
+    Ok(shown.map(|plan| PlanCard::of(&offer(plan), &words(catalog))).collect())
 }
 
 fn currency(catalog: &Catalog) -> Result<Currency> {

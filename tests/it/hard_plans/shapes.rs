@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 use till::store::inbox::Status;
 use till::store::payments;
-use till::usecase::{inbox, users};
+use till::usecase::{buy, inbox, stripe_setup, users};
 
 use super::subscriber::Subscriber;
 use crate::harness::shop::GOOD_CARD;
@@ -124,6 +124,29 @@ fn an_older_price_brings_what_its_plan_brings() {
             "data": [{"id": "si_1", "price": {"id": "price_2024"}, "quantity": 1}]}});
     life.hear(&event("sub", "customer.subscription.updated", 1, subscription));
     assert_eq!(users::show(&life.app, "alice").unwrap().plan, "starter");
+}
+
+#[test]
+fn a_plan_taken_off_sale_is_kept_by_those_who_have_it_and_sold_to_nobody() {
+    let stripe = stripe();
+    let retired = CATALOG.replace("price_id = \"price_today\"\n", "");
+    let life = Life::begin_with(&stripe.url(), Some(&retired));
+    let subscription = json!({"id": "sub_1", "object": "subscription", "status": "active",
+        "metadata": {"user_id": "alice"}, "items": {"object": "list", "has_more": false,
+            "data": [{"id": "si_1", "price": {"id": "price_2024"}, "quantity": 1}]}});
+    life.hear(&event("sub", "customer.subscription.updated", 1, subscription));
+    for renewal in 1..=2 {
+        life.hear(&month(&format!("in_{renewal}"), "price_2024", &json!({})));
+        assert_eq!(life.remaining(), 100 * renewal);
+    }
+    let alice = users::show(&life.app, "alice").unwrap();
+    assert_eq!(alice.plan, "starter");
+    let refused = buy::buy(&life.app, &alice.user, "starter", None).unwrap_err().to_string();
+    assert!(refused.contains("not on sale any more"), "{refused}");
+    // Nor is it made at Stripe again, nor missed.
+    assert_eq!(life.app.catalog.missing_price_ids(), []);
+    let setup = stripe_setup::set_up(&life.app, true).unwrap();
+    assert!(setup.steps.iter().all(|step| !step.starts_with("starter")), "{:?}", setup.steps);
 }
 
 #[test]
