@@ -169,11 +169,19 @@ pub(super) fn to_take(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
         _ if charged == cost || cost <= 0 => (charged, refunded.saturating_add(noted)),
         _ if charged == 0 => (cost, noted),
         _ => {
-            let both = refunded.saturating_mul(cost).saturating_add(noted.saturating_mul(charged));
-            (charged.saturating_mul(cost), both)
+            // The least common whole of both: amounts of any currency stay far from the end of the numbers.
+            let common = greatest_common(charged, cost);
+            let (per_charged, per_cost) = (cost / common, charged / common);
+            let both = refunded.saturating_mul(per_charged).saturating_add(noted.saturating_mul(per_cost));
+            (charged.saturating_mul(per_charged), both)
         }
     };
     Ok(units_to_take(payment.gave, paid, back, withheld))
+}
+
+/// The greatest number that divides both, from 1.
+fn greatest_common(one: i64, other: i64) -> i64 {
+    if other == 0 { one.max(1) } else { greatest_common(other, one % other) }
 }
 
 /// Brings what reversals take of a payment to what all known facts say.
