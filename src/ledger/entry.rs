@@ -126,9 +126,14 @@ pub fn entry_id(account: i64, seq: i64) -> String {
 
 /// Reads [`entry_id`] back: the account's number and the entry's place.
 pub fn parse_entry_id(text: &str) -> Option<(i64, i64)> {
-    let (account, seq) = text.strip_prefix("ent_")?.split_once('_')?;
+    parse_place("ent_", text)
+}
+
+/// Reads an id that says a place in the books: `prefix`, the account's number, `_`, the number of what it names there.
+pub fn parse_place(prefix: &str, text: &str) -> Option<(i64, i64)> {
+    let (account, number) = text.strip_prefix(prefix)?.split_once('_')?;
     let read = |digits: &str| digits.parse::<i64>().ok().filter(|n| *n > 0 && n.to_string() == digits);
-    Some((read(account)?, read(seq)?))
+    Some((read(account)?, read(number)?))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub use account::{Account, Lot, Posting, Refusal};
 pub use allotment::{Allotment, Line, Share, allot};
 pub use chain::{Break, Chain};
 pub use credit::{Credit, correct, credit};
-pub use entry::{Entry, Hash, Kind, entry_id, parse_entry_id};
+pub use entry::{Entry, Hash, Kind, entry_id, parse_entry_id, parse_place};
 pub use expiry::{due, expire};
 pub use hold::{Capture, Held, Part, capture, hold, release};
 pub use reversal::{Payment, Reversal, Withheld, reverse, units_to_take};

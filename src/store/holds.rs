@@ -3,7 +3,7 @@
 use super::{Row, Tx};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
-use crate::ledger::Part;
+use crate::ledger::{Part, parse_place};
 
 /// A hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,9 +44,7 @@ pub fn hold_id(account: i64, number: i64) -> String {
 
 /// Reads [`hold_id`] back: the account's number and the hold's.
 pub fn parse_hold_id(text: &str) -> Option<(i64, i64)> {
-    let (account, number) = text.strip_prefix("hld_")?.split_once('_')?;
-    let read = |digits: &str| digits.parse::<i64>().ok().filter(|n| *n > 0 && n.to_string() == digits);
-    Some((read(account)?, read(number)?))
+    parse_place("hld_", text)
 }
 
 impl Hold {

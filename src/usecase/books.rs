@@ -6,7 +6,7 @@ use std::ops::Deref;
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
-use crate::error::{Fault, Result};
+use crate::error::{Error, Fault, Refused, Result};
 use crate::ledger::{Account, Entry, Posting, Refusal, expire, release};
 use crate::store::entries::Found;
 use crate::store::{Tx, entries, holds};
@@ -95,6 +95,16 @@ pub(super) fn post(
     }
     announce::moved(tx, rules, before, &posting.entry, payment)?;
     Ok(Some(posting.entry.clone()))
+}
+
+/// A refusal of a movement that a request asked for: the balance has an end, and no other can be caused.
+pub(super) fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::BalanceLimit => {
+            Refused::InvalidRequest("The balance would pass the most that an account may hold.".into()).into()
+        }
+        other => impossible(other).into(),
+    }
 }
 
 /// A refusal by the ledger that no request can cause.

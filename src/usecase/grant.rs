@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::error::{Error, Fault, Refused, Result};
-use crate::ledger::{self, Credit, Entry, Kind, Refusal, UNITS_LIMIT, Units};
+use crate::error::{Fault, Refused, Result};
+use crate::ledger::{self, Credit, Entry, Kind, UNITS_LIMIT, Units};
 use crate::store::users::User;
 use crate::store::{entries, users};
 
@@ -68,7 +68,7 @@ pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
         } else {
             ledger::correct(&account, Kind::Grant, moved, reason, note, now)
         };
-        let posting = posting.map_err(too_much)?;
+        let posting = posting.map_err(books::refused)?;
         let entry = books::post(tx, rules, &account, &posting, None)?
             .ok_or_else(|| Fault::bare("a grant with this key appeared meanwhile").retryable())?;
         Ok(Receipt { user, entry, replayed: false })
@@ -112,13 +112,4 @@ pub fn check_note(note: &str) -> Result<()> {
         return Err(Refused::InvalidRequest(format!("note has {length} characters: {expected}.")).into());
     }
     Ok(())
-}
-
-fn too_much(refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::BalanceLimit => {
-            Refused::InvalidRequest("The balance would pass the most that an account may hold.".into()).into()
-        }
-        other => books::impossible(other).into(),
-    }
 }

@@ -132,10 +132,7 @@ pub(super) fn refused(refusal: Refusal, topup_url: &str) -> Error {
         Refusal::InsufficientUnits { required, available } => {
             Refused::InsufficientUnits { required, available, topup_url: topup_url.to_owned() }.into()
         }
-        Refusal::BalanceLimit => {
-            Refused::InvalidRequest("The balance would pass the most that an account may hold.".into()).into()
-        }
-        other => books::impossible(other).into(),
+        other => books::refused(other),
     }
 }
 

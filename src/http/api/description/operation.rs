@@ -178,7 +178,7 @@ pub(crate) const IDEMPOTENCY_KEY: Parameter = Parameter {
     place: "header",
     is_required: true,
     text: "What makes it happen once: 1 to 255 printable ASCII characters, new for each movement and the same when the \
-           movement is asked for again. A job's id is a good one. Keys are per user and never expire.",
+           movement is asked for again. A job's id is a good one. Keys are per user and kind of call, and never expire.",
     schema: || {
         let inner = KEY_LIMIT - 2;
         json!({ "type": "string", "pattern": format!("^[!-~]([ -~]{{0,{inner}}}[!-~])?$") })

@@ -14,7 +14,7 @@ JSON over HTTP, for the programs that use units up and for the server in front o
 includes the others.
 
 **Once, and only once.** A call that moves units has an `Idempotency-Key`. The same key and body again gives the first answer \
-again, with `Idempotent-Replayed: true`; the same key with another body is 422. Keys are per user and never expire. So after a \
+again, with `Idempotent-Replayed: true`; the same key with another body is 422. Keys are per user and kind of call, and never expire. So after a \
 time-out, a lost connection or a 503, send the same request with the same key until there is an answer. Capture and release need \
 no key: a hold is closed once.
 
