@@ -78,7 +78,7 @@ impl Rim {
             stripe: Pool::start("till-stripe", 8, 128)?,
             events: Pool::start("till-events", 8, 512)?,
             callers: Kept::up_to(1000),
-            users: Kept::up_to(100_000),
+            users: Kept::up_to(200_000),
         })))
     }
 

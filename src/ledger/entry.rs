@@ -1,5 +1,8 @@
 //! One row of the ledger, its kinds, and the documented form that is hashed. An entry is never changed once made.
 
+use std::fmt::Write;
+
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::Timestamp;
@@ -87,35 +90,49 @@ impl Entry {
     /// `<length in bytes>:<text>,` (a netstring), an absent field as `-,`. Numbers are decimal, times milliseconds
     /// since 1970, the hash before is lower-case hexadecimal.
     pub fn hash(&self) -> Hash {
-        let mut digest = Sha256::new();
-        let mut field = |text: Option<&str>| match text {
-            Some(text) => {
-                digest.update(text.len().to_string());
-                digest.update(b":");
-                digest.update(text);
-                digest.update(b",");
-            }
-            None => digest.update(b"-,"),
-        };
-        field(Some("till-entry-1"));
-        field(Some(&self.account.to_string()));
-        field(Some(&self.seq.to_string()));
-        field(Some(self.kind.as_str()));
-        field(Some(&self.delta.to_string()));
-        field(Some(&self.balance_after.to_string()));
-        field(Some(&self.reason));
-        field(self.note.as_deref());
-        field(self.lot.map(|lot| lot.to_string()).as_deref());
-        field(self.expires_at.map(|at| at.millis().to_string()).as_deref());
-        field(Some(&self.created_at.millis().to_string()));
-        let previous: String = self.previous.iter().map(|byte| format!("{byte:02x}")).collect();
-        field(Some(&previous));
-        digest.finalize().into()
+        let mut form = Form { text: String::with_capacity(320), digits: String::with_capacity(20) };
+        form.text(Some("till-entry-1"));
+        form.number(Some(self.account));
+        form.number(Some(self.seq));
+        form.text(Some(self.kind.as_str()));
+        form.number(Some(self.delta));
+        form.number(Some(self.balance_after));
+        form.text(Some(&self.reason));
+        form.text(self.note.as_deref());
+        form.number(self.lot);
+        form.number(self.expires_at.map(Timestamp::millis));
+        form.number(Some(self.created_at.millis()));
+        form.text(Some(&HEXLOWER.encode(&self.previous)));
+        Sha256::digest(form.text).into()
     }
 
     /// The entry's public id.
     pub fn id(&self) -> String {
         entry_id(self.account, self.seq)
+    }
+}
+
+/// The canonical form in the making.
+struct Form {
+    text: String,
+    /// Where a number is written first: its length comes before it.
+    digits: String,
+}
+
+impl Form {
+    fn text(&mut self, field: Option<&str>) {
+        // Writing to a string does not fail.
+        let _written = match field {
+            Some(field) => write!(self.text, "{}:{field},", field.len()),
+            None => write!(self.text, "-,"),
+        };
+    }
+
+    fn number(&mut self, field: Option<i64>) {
+        let Some(number) = field else { return self.text(None) };
+        self.digits.clear();
+        let _written = write!(self.digits, "{number}");
+        let _written = write!(self.text, "{}:{},", self.digits.len(), self.digits);
     }
 }
 

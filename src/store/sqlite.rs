@@ -27,9 +27,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How long a reader waits for a free connection.
 const READER_WAIT: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
-/// What the writer may keep of the file in memory, in KiB (negative means KiB to SQLite): the pages that hold accounts are
-/// needed again and again. Taken only as it is used.
-const WRITER_CACHE_KIB: i64 = -65_536;
+/// What the writer may keep of the file in memory, in KiB (negative means KiB to SQLite): the inner pages of every tree,
+/// many times over. Not more, for nearly every commit searches all that is kept for pages beyond the file's end, and what
+/// is not kept the system's own cache has.
+const WRITER_CACHE_KIB: i64 = -16_384;
 /// The same for each reader.
 const READER_CACHE_KIB: i64 = -16_384;
 /// Marks the file as ours ("till"), for `file` and for whoever opens it by mistake.

@@ -2,6 +2,7 @@
 //! serves many. Each job stands alone: its refusal, fault or panic undoes only itself, and nobody is answered before
 //! the commit that holds their work is durable.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -23,6 +24,8 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 256;
 /// The longest that a batch waits for more, however slow the disk is.
 const PATIENCE: Duration = Duration::from_millis(10);
+/// A flush that takes so many times as long as the statements before it is what the writers wait for.
+const SLOW: u32 = 3;
 
 /// What the writer has done since it started, for the metrics.
 #[derive(Clone)]
@@ -177,14 +180,10 @@ fn run(
     figures: &WriterFigures,
     commits: &Commits,
 ) {
-    let mut pace = Pace { jobs: 1, flush: Duration::ZERO };
-    while let Ok(first) = jobs.recv() {
-        let mut batch = vec![first];
-        batch.extend(jobs.try_iter().take(BATCH - 1));
-        pace.gather(&mut batch, jobs);
-        pace.jobs = batch.len();
-        if let Some(flush) = commit(&mut connection, batch, figures, commits) {
-            pace.flush = flush;
+    let mut line = Line::of(jobs);
+    while let Some(batch) = line.next_batch() {
+        if let Some(times) = commit(&mut connection, batch, figures, commits) {
+            line.last = times;
             checkpoints.after(connection.rows_changed());
         }
     }
@@ -192,36 +191,68 @@ fn run(
     connection.tidy();
 }
 
-/// How the last commit went, from which is guessed who comes next.
-struct Pace {
-    jobs: usize,
+/// How long the last commit took.
+#[derive(Clone, Copy, Default)]
+struct Times {
+    /// Its statements.
+    work: Duration,
+    /// Its durable end.
     flush: Duration,
 }
 
-impl Pace {
-    /// Those whom the last commit answered are about to ask again. Committing for the first of them would make the others
-    /// wait for a flush of the disk that serves nobody else, so they are waited for: while they keep coming, and at most
-    /// half as long as a flush takes, or as [`PATIENCE`] has it. Whoever writes alone is never held up.
-    fn gather(&self, batch: &mut Batch, jobs: &Receiver<Box<dyn Job>>) {
-        let patience = (self.flush / 2).min(PATIENCE);
+/// Those who wait for a write, and how the last commit went, from which is guessed who comes next.
+struct Line<'a> {
+    jobs: &'a Receiver<Box<dyn Job>>,
+    waiting: VecDeque<Box<dyn Job>>,
+    /// Jobs in the last batch: whoever was answered by it is about to ask again.
+    answered: usize,
+    last: Times,
+}
+
+impl<'a> Line<'a> {
+    fn of(jobs: &'a Receiver<Box<dyn Job>>) -> Line<'a> {
+        Line { jobs, waiting: VecDeque::new(), answered: 0, last: Times::default() }
+    }
+
+    /// The next to be written together; waits until there is one. `None` when nobody will come any more.
+    fn next_batch(&mut self) -> Option<Batch> {
+        if self.waiting.is_empty() {
+            self.waiting.push_back(self.jobs.recv().ok()?);
+        }
+        self.waiting.extend(self.jobs.try_iter().take(BATCH));
+        let share = self.share();
+        self.gather(share);
+        self.answered = share.min(self.waiting.len());
+        Some(self.waiting.drain(..self.answered).collect())
+    }
+
+    /// How many to write together. Where a flush is what takes long, all: whoever waits and whoever was just answered,
+    /// for committing without them would make them wait for a flush that serves nobody else. Where it does not, they take
+    /// turns by halves: while one half is written, the other is answered and asks again, and no processor is idle.
+    fn share(&self) -> usize {
+        let about = self.waiting.len() + self.answered;
+        let is_slow = self.last.flush > self.last.work * SLOW;
+        let share = if is_slow { self.answered.max(self.waiting.len()) } else { about.div_ceil(2) };
+        share.clamp(1, BATCH)
+    }
+
+    /// Waits for as many: while they keep coming, and at most half as long as a flush takes, or as [`PATIENCE`] has it.
+    /// Whoever writes alone is never held up.
+    fn gather(&mut self, share: usize) {
+        let patience = (self.last.flush / 2).min(PATIENCE);
         let (patience, pause) = (Deadline::after(patience), patience / 4);
-        while batch.len() < self.jobs.min(BATCH) {
-            match jobs.recv_timeout(pause.min(patience.left())) {
-                Ok(job) => batch.push(job),
+        while self.waiting.len() < share {
+            match self.jobs.recv_timeout(pause.min(patience.left())) {
+                Ok(job) => self.waiting.push_back(job),
                 Err(_) => return,
             }
         }
     }
 }
 
-/// One transaction for the batch; how long its flush took. Where it fails as a whole, each job is tried alone, so that the
+/// One transaction for the batch; how long it took. Where it fails as a whole, each job is tried alone, so that the
 /// one that broke it answers for itself.
-fn commit(
-    connection: &mut Connection,
-    mut batch: Batch,
-    figures: &WriterFigures,
-    commits: &Commits,
-) -> Option<Duration> {
+fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures, commits: &Commits) -> Option<Times> {
     let started = Deadline::after(Duration::ZERO);
     // A rollback that failed must not fail every batch after it.
     connection.rollback();
@@ -249,9 +280,9 @@ fn commit(
         Ok(()) => {
             figures.commit_seconds.observe(started.elapsed().as_secs_f64());
             figures.commit_writes.observe(u32::try_from(batch.len()).unwrap_or(u32::MAX).into());
-            let flush = flushing.elapsed();
+            let (whole, flush) = (started.elapsed(), flushing.elapsed());
             batch.into_iter().for_each(|job| job.answer(None));
-            Some(flush)
+            Some(Times { work: whole.saturating_sub(flush), flush })
         }
         Err(fault) => {
             connection.rollback();
@@ -333,13 +364,34 @@ fn again(fault: &Fault) -> Fault {
 mod tests {
     use super::*;
 
+    fn line(waiting: usize, answered: usize, flush: Duration, jobs: &Receiver<Box<dyn Job>>) -> Line<'_> {
+        let job = || Box::new(Pending { work: |_: &mut dyn Tx| Ok(()), result: None, then: drop }) as Box<dyn Job>;
+        let waiting = (0..waiting).map(|_| job()).collect();
+        Line { jobs, waiting, answered, last: Times { work: Duration::from_millis(1), flush } }
+    }
+
     #[test]
     fn a_disk_that_was_slow_once_holds_nobody_up() {
         let (_queue, jobs) = sync_channel(1);
-        let alone: Box<dyn Job> = Box::new(Pending { work: |_: &mut dyn Tx| Ok(()), result: None, then: drop });
-        let mut batch = vec![alone];
         // Those whom that commit answered have gone meanwhile.
-        Pace { jobs: BATCH, flush: Duration::from_secs(100_000) }.gather(&mut batch, &jobs);
-        assert_eq!(batch.len(), 1);
+        let batch = line(1, BATCH, Duration::from_secs(100_000), &jobs).next_batch();
+        assert_eq!(batch.map(|batch| batch.len()), Some(1));
+    }
+
+    #[test]
+    fn where_the_disk_is_quick_two_halves_take_turns_and_where_it_is_slow_one_flush_serves_all() {
+        let (_queue, jobs) = sync_channel(1);
+        for (waiting, answered, flush, share) in [
+            (1, 1, 1, 1),
+            (64, 0, 1, 32),
+            (32, 32, 1, 32),
+            (4, 60, 1, 32),
+            (4, 60, 4, 60),
+            (64, 30, 4, 64),
+            (900, 0, 4, 256),
+        ] {
+            let line = line(waiting, answered, Duration::from_millis(flush), &jobs);
+            assert_eq!(line.share(), share, "{waiting} wait, {answered} answered, a flush of {flush} ms");
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! `/v1/users/{id}/holds` and `/v1/holds/{id}`: the pipeline sets units aside, then uses them or gives them back.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -149,16 +148,11 @@ const RELEASED: &str = r#"{"id":"hld_1_1","user_id":"alice","units":4,"captured"
     "expires_at":"2027-01-31T09:40:00.000Z","created_at":"2027-01-31T09:30:00.000Z"}"#;
 
 /// Sets `units` aside for `expires_in` seconds, once for each `Idempotency-Key`.
-pub(crate) async fn create(
-    State(rim): State<Rim>,
-    bearer: Bearer,
-    Segment(id): Segment,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
-    let key = idempotency_key(&headers)?;
-    let create: Create = body::json(&headers, body).await?;
+    let (head, body) = request.into_parts();
+    let key = idempotency_key(&head.headers)?;
+    let create: Create = body::json(&head.headers, body).await?;
     let wanted = Wanted::new(id, create.units, create.expires_in, create.note, key)?;
     let receipt = rim.durable(move |app, then| hold::hold(app, wanted, then)).await?;
     Ok(created(HoldShape::of(receipt.hold, receipt.user_id), receipt.replayed))
@@ -172,28 +166,18 @@ pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Se
 }
 
 /// Uses up to all of a hold; the rest goes back.
-pub(crate) async fn capture(
-    State(rim): State<Rim>,
-    bearer: Bearer,
-    Segment(id): Segment,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn capture(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
-    let capture: Capture = body::json_or_default(&headers, body).await?;
+    let (head, body) = request.into_parts();
+    let capture: Capture = body::json_or_default(&head.headers, body).await?;
     close(&rim, id, Closing::capture(capture.units)?).await
 }
 
 /// Gives all of a hold back.
-pub(crate) async fn release(
-    State(rim): State<Rim>,
-    bearer: Bearer,
-    Segment(id): Segment,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn release(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
-    let Nothing {} = body::json_or_default(&headers, body).await?;
+    let (head, body) = request.into_parts();
+    let Nothing {} = body::json_or_default(&head.headers, body).await?;
     close(&rim, id, Closing::Release).await
 }
 

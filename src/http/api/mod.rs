@@ -27,8 +27,7 @@ const KEY_LIMIT: usize = 255;
 fn idempotency_key(headers: &HeaderMap) -> Result<String> {
     let mut values = headers.get_all("idempotency-key").iter();
     let (first, second) = (values.next(), values.next());
-    let expected = format!("1 to {KEY_LIMIT} printable ASCII characters were expected");
-    let refused = |what: &str| Refused::InvalidRequest(format!("{what}: {expected}, new for each movement."));
+    let refused = |what: &str| Refused::InvalidRequest(format!("{what}: {}.", expected_key()));
     let value = first.ok_or_else(|| refused("The Idempotency-Key header is missing"))?;
     if second.is_some() {
         return Err(refused("There are two Idempotency-Key headers").into());
@@ -43,8 +42,12 @@ fn check_key(key: &str) -> std::result::Result<(), Refused> {
     if (1..=KEY_LIMIT).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(());
     }
-    let expected = format!("1 to {KEY_LIMIT} printable ASCII characters were expected, new for each movement");
-    Err(Refused::InvalidRequest(format!("The Idempotency-Key has {} characters: {expected}.", key.chars().count())))
+    let (count, expected) = (key.chars().count(), expected_key());
+    Err(Refused::InvalidRequest(format!("The Idempotency-Key has {count} characters: {expected}.")))
+}
+
+fn expected_key() -> String {
+    format!("1 to {KEY_LIMIT} printable ASCII characters were expected, new for each movement")
 }
 
 /// The answer of a call that moves units: the same bytes again for the same key and body.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
@@ -150,16 +150,11 @@ pub(super) const CREATE_BATCH: Operation = Operation {
 };
 
 /// Spends `units`, once for each `Idempotency-Key`.
-pub(crate) async fn create(
-    State(rim): State<Rim>,
-    bearer: Bearer,
-    Segment(id): Segment,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
-    let key = idempotency_key(&headers)?;
-    let create: Create = body::json(&headers, body).await?;
+    let (head, body) = request.into_parts();
+    let key = idempotency_key(&head.headers)?;
+    let create: Create = body::json(&head.headers, body).await?;
     let wanted = Spend::new(id, create.units, create.note, key)?;
     let spent = rim.durable(move |app, then| spend::spend(app, wanted, then)).await?;
     Ok(created(EntryShape::of(spent.entry, &spent.user_id), spent.replayed))

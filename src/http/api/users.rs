@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
@@ -171,22 +171,23 @@ pub(crate) async fn put(
 }
 
 /// `GET /v1/users/{id}`: plan, features and units in one indexed read; `304` where `If-None-Match` has its `ETag`.
-pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, headers: HeaderMap) -> Answer {
+pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Read)?;
+    let headers = request.headers();
     let (stamp, now) = (rim.app.store.stamp()?, rim.app.clock.now());
     let kept = stamp.and_then(|stamp| rim.users.get(&stamp, id.as_str()));
     if let Some(shown) = kept.filter(|shown| shown.next_due.is_none_or(|due| due > now)) {
-        return Ok(etag::answer(&headers, &shown.answer));
+        return Ok(etag::answer(headers, &shown.answer));
     }
     let wanted = id.clone();
     let member = rim.look(move |tx, app| users::look(tx, &app.catalog, &wanted)).await?;
     if users::is_due(&member, now) {
         let member = rim.books(move |app| users::up_to_date(app, member)).await?;
-        return Ok(etag::answer(&headers, &Tagged::of(&UserShape::of(member))?));
+        return Ok(etag::answer(headers, &Tagged::of(&UserShape::of(member))?));
     }
     let next_due = member.balance.next_due;
     let shown = Shown { answer: Tagged::of(&UserShape::of(member))?, next_due };
-    let response = etag::answer(&headers, &shown.answer);
+    let response = etag::answer(headers, &shown.answer);
     if let Some(stamp) = stamp {
         rim.users.put(stamp, id, shown);
     }
