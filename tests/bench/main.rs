@@ -6,6 +6,7 @@
 
 mod baseline;
 mod books;
+mod caller;
 mod figures;
 mod load;
 mod options;

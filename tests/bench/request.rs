@@ -1,7 +1,10 @@
 //! Requests as bytes, made once and filled in each time: who, and with which key. What the API's bodies look like is said
 //! here and nowhere else.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Body;
 
 /// Where a user's id comes: as long as every id.
 const USER: &str = "uuuuuuuu";
@@ -118,6 +121,31 @@ impl Request {
         }
         &self.bytes
     }
+
+    /// The next request for a library's client, which says itself how long the body is and for whom it is.
+    pub fn next_whole(
+        &mut self,
+        dice: &mut Dice,
+        address: SocketAddr,
+    ) -> Result<axum::http::Request<Body>, Box<dyn std::error::Error + Send + Sync>> {
+        let text = std::str::from_utf8(self.next(dice))?;
+        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(odd)?;
+        let mut lines = head.split("\r\n");
+        let mut words = lines.next().unwrap_or_default().split(' ');
+        let (method, path) = words.next().zip(words.next()).ok_or_else(odd)?;
+        let mut request = axum::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            if name != "Host" && name != "Content-Length" {
+                request = request.header(name, value);
+            }
+        }
+        Ok(request.body(Body::from(body.to_owned()))?)
+    }
+}
+
+/// A request whose text is not as it is made here.
+fn odd() -> std::io::Error {
+    std::io::Error::other("a request of the benchmark is not as expected")
 }
 
 fn head(method: &str, path: &str, token: &str, more: &str) -> String {

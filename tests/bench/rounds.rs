@@ -1,11 +1,13 @@
 //! What is measured, in which order: in each round everything once, the empty handler just before what is compared with
 //! it, so that a machine that slows down or speeds up does so for both.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::baseline::Baseline;
 use super::books::Copy;
+use super::caller::Means;
 use super::figures::{Figure, Row};
 use super::load::{Load, Round};
 use super::options::{Options, Subject};
@@ -20,8 +22,6 @@ const ROUNDS: u32 = 5;
 const BATCH_ROWS: u32 = 1000;
 /// Connections that send batches: the callers that gather their spends are few.
 const BATCH_CONNECTIONS: u32 = 4;
-const EMPTY_GET: &str = "empty GET handler";
-const EMPTY_POST: &str = "empty POST handler";
 
 /// All that was measured.
 pub struct Measured {
@@ -47,7 +47,7 @@ struct Measurement {
     /// Whether those are spends in the product's books.
     is_spend: bool,
     /// The row of the empty handler that it is compared with.
-    against: Option<&'static str>,
+    against: Option<String>,
     figures: Vec<Figure>,
     failures: u64,
     failure: Option<String>,
@@ -84,46 +84,71 @@ pub async fn measure(options: &Options, product: &Product, copy: Option<Arc<Copy
 fn plan(options: &Options, product: &Product, baseline: &Baseline, copy: Option<Arc<Copy>>) -> Vec<Measurement> {
     let (users, connections) = (options.users, options.connections);
     let wants = |subject| options.wants(subject);
-    let http = |address, process, request: Request, connections| By::Http {
-        load: Load { address, request, connections },
-        process,
-    };
-    let empty = |name: &str, request| {
-        Measurement::new(name, http(baseline.address(), baseline.id(), request, connections), None)
-    };
-    let ours = |name: &str, request, connections, against: &'static str| {
-        Measurement::new(name, http(product.address(), product.id(), request, connections), Some(against))
-    };
     let mut plan = Vec::new();
-    if wants(Subject::Reads) {
-        let read = Request::read(product.token(), users);
-        plan.push(empty(EMPTY_GET, read.clone()));
-        plan.push(ours("GET /v1/users/{id}", read, connections, EMPTY_GET));
-    }
-    if [Subject::Spends, Subject::Batch, Subject::Sqlite].into_iter().any(wants) {
+    for means in options.means() {
+        let (empty, ours) = (Side::empty(baseline, means), Side::ours(product, means));
+        if wants(Subject::Reads) {
+            let read = Request::read(product.token(), users);
+            let nothing = empty.measures("an empty handler, GET", read.clone(), connections);
+            let reads = ours.measures("GET /v1/users/{id}", read, connections).against(&nothing);
+            plan.extend([nothing, reads]);
+        }
+        let with_batch = wants(Subject::Batch) && means == Means::Library;
+        if !wants(Subject::Spends) && !with_batch {
+            continue;
+        }
         let spend = Request::spend(product.token(), users);
-        plan.push(empty(EMPTY_POST, spend.clone()));
-        if wants(Subject::Spends) {
-            plan.push(ours("POST /v1/users/{id}/spends", spend, connections, EMPTY_POST).of_spends(1));
-        }
-        if wants(Subject::Batch) {
-            let batch = Request::batch(product.token(), users, BATCH_ROWS);
-            let name = format!("POST /v1/spends, {BATCH_ROWS} a call, {BATCH_CONNECTIONS} connections");
-            plan.push(ours(&name, batch, BATCH_CONNECTIONS, EMPTY_POST).of_spends(BATCH_ROWS));
-        }
-        if let Some(copy) = copy {
-            let name = format!("the database alone, {connections} spends a commit");
-            let by = By::Store { copy, at_once: connections };
-            plan.push(Measurement::new(&name, by, Some(EMPTY_POST)).counting(connections));
-        }
+        let nothing = empty.measures("an empty handler, POST", spend.clone(), connections);
+        let spends = ours.measures("POST /v1/users/{id}/spends", spend, connections).against(&nothing);
+        let batch = Request::batch(product.token(), users, BATCH_ROWS);
+        let name = format!("POST /v1/spends, {BATCH_ROWS} a call, {BATCH_CONNECTIONS} at once");
+        let batches = ours.measures(&name, batch, BATCH_CONNECTIONS).against(&nothing);
+        plan.push(nothing);
+        plan.extend(wants(Subject::Spends).then(|| spends.of_spends(1)));
+        plan.extend(with_batch.then(|| batches.of_spends(BATCH_ROWS)));
+    }
+    if let Some(copy) = copy {
+        let name = format!("the database alone, {connections} spends a commit");
+        plan.push(Measurement::new(&name, By::Store { copy, at_once: connections }).counting(connections));
     }
     plan
 }
 
+/// A server, and how it is asked.
+struct Side {
+    address: SocketAddr,
+    process: u32,
+    means: Means,
+}
+
+impl Side {
+    fn empty(baseline: &Baseline, means: Means) -> Side {
+        Side { address: baseline.address(), process: baseline.id(), means }
+    }
+
+    fn ours(product: &Product, means: Means) -> Side {
+        Side { address: product.address(), process: product.id(), means }
+    }
+
+    fn measures(&self, name: &str, request: Request, connections: u32) -> Measurement {
+        let Side { address, process, means } = *self;
+        let name = match means {
+            Means::Library => name.to_owned(),
+            Means::Bare => format!("{name}, bare sockets"),
+        };
+        Measurement::new(&name, By::Http { load: Load { address, request, connections, means }, process })
+    }
+}
+
 impl Measurement {
-    fn new(name: &str, by: By, against: Option<&'static str>) -> Measurement {
+    fn new(name: &str, by: By) -> Measurement {
         let name = name.to_owned();
-        Measurement { name, by, counts: 1, is_spend: false, against, figures: vec![], failures: 0, failure: None }
+        Measurement { name, by, counts: 1, is_spend: false, against: None, figures: vec![], failures: 0, failure: None }
+    }
+
+    fn against(mut self, other: &Measurement) -> Measurement {
+        self.against = Some(other.name.clone());
+        self
     }
 
     fn counting(mut self, counts: u32) -> Measurement {
@@ -177,7 +202,7 @@ impl Measurement {
 /// The rows, each with the median over the rounds of its ratio to the empty handler in the same round.
 fn rows(measurements: Vec<Measurement>) -> Vec<Row> {
     let row = |measurement: &Measurement| {
-        let against = measurement.against.and_then(|name| measurements.iter().find(|row| row.name == name));
+        let against = measurement.against.as_ref().and_then(|name| measurements.iter().find(|row| row.name == *name));
         Row::of(measurement.name.clone(), &measurement.figures, against.map(|row| row.figures.as_slice()))
     };
     measurements.iter().map(row).collect()
