@@ -8,7 +8,7 @@ use till::error::Fault;
 use tokio::task::JoinSet;
 
 use super::Outcome;
-use super::caller::{Answer, Caller, Means};
+use super::caller::{Answer, Caller};
 use super::process::cores;
 use super::request::{Dice, Request};
 
@@ -21,7 +21,6 @@ pub struct Load {
     pub address: SocketAddr,
     pub request: Request,
     pub connections: u32,
-    pub means: Means,
 }
 
 /// What came of one round.
@@ -86,10 +85,10 @@ impl Load {
         let runtime = runtime.map_err(|cause| Fault::new("cannot start a thread of the load", cause))?;
         runtime.block_on(async {
             let mut asking = JoinSet::new();
-            let first = Caller::new(self.means, self.address);
+            let caller = Caller::of(self.address);
             for number in 0..connections {
                 let (load, window, dice) = (self.clone(), window.clone(), Dice::new(seed ^ u64::from(number) << 16));
-                asking.spawn(load.ask(first.another(), window, dice));
+                asking.spawn(load.ask(caller.clone(), window, dice));
             }
             let mut whole = Round::default();
             let last = window.end + PATIENCE;
@@ -104,11 +103,11 @@ impl Load {
     }
 
     /// One caller's part.
-    async fn ask(mut self, mut caller: Caller, window: std::ops::Range<Instant>, mut dice: Dice) -> Round {
+    async fn ask(mut self, caller: Caller, window: std::ops::Range<Instant>, mut dice: Dice) -> Round {
         let mut round = Round::default();
         let mut started = Instant::now();
-        while started < window.end {
-            let answer = caller.ask(&mut self.request, &mut dice).await;
+        while started < window.end && self.request.turn(&mut dice) {
+            let answer = caller.ask(&self.request).await;
             let ended = Instant::now();
             match answer {
                 Ok(Answer { status: 200..=299, .. }) => {
@@ -130,8 +129,9 @@ impl Load {
 
     /// Asks once.
     pub async fn ask_once(&self) -> Outcome<Answer> {
-        let mut caller = Caller::new(self.means, self.address);
-        let answer = caller.ask(&mut self.request.clone(), &mut Dice::new(0)).await;
+        let mut request = self.request.clone();
+        request.turn(&mut Dice::new(0));
+        let answer = Caller::of(self.address).ask(&request).await;
         answer.map_err(|why| Fault::bare(format!("cannot ask {}: {why}", self.address)))
     }
 }

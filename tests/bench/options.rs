@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use super::caller::Means;
-
 /// Measure the service API against an empty handler.
 #[derive(Parser)]
 #[command(name = "cargo bench --", about = "Measure the service API against an empty handler on this machine")]
@@ -22,9 +20,6 @@ pub struct Options {
     /// Measure this only; may be given several times
     #[arg(long, value_name = "SUBJECT")]
     pub only: Vec<Subject>,
-    /// Ask in this way only
-    #[arg(long, value_name = "MEANS")]
-    pub by: Option<Means>,
     /// Where the database lies meanwhile; /dev/shm shows what is left when the disk costs nothing
     #[arg(long, value_name = "FOLDER", default_value = env!("CARGO_TARGET_TMPDIR"))]
     pub folder: PathBuf,
@@ -58,11 +53,6 @@ impl Options {
         self.only.is_empty() || self.only.contains(&subject)
     }
 
-    /// The ways to ask, each measured for itself.
-    pub fn means(&self) -> Vec<Means> {
-        self.by.map_or_else(|| Means::value_variants().to_vec(), |means| vec![means])
-    }
-
     /// The command that does the same again.
     pub fn command(&self) -> String {
         let Options { users, seconds, connections, .. } = self;
@@ -70,10 +60,6 @@ impl Options {
         for subject in self.only.iter().filter_map(ValueEnum::to_possible_value) {
             command.push_str(" --only ");
             command.push_str(subject.get_name());
-        }
-        if let Some(means) = self.by.and_then(|means| means.to_possible_value()) {
-            command.push_str(" --by ");
-            command.push_str(means.get_name());
         }
         command
     }

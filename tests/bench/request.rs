@@ -1,10 +1,12 @@
-//! Requests as bytes, made once and filled in each time: who, and with which key. What the API's bodies look like is said
+//! Requests, made once and filled in each time: who, and with which key. What the API's bodies look like is said
 //! here and nowhere else.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use axum::body::Body;
+use axum::http::{self, HeaderMap, HeaderValue, Method, header};
 
 /// Where a user's id comes: as long as every id.
 const USER: &str = "uuuuuuuu";
@@ -77,77 +79,92 @@ fn decimal(place: &mut [u8], mut number: u32) {
 /// A request with places for users and keys.
 #[derive(Clone)]
 pub struct Request {
-    bytes: Vec<u8>,
+    method: Method,
+    headers: HeaderMap,
+    /// The path and the body, one after the other.
+    text: Vec<u8>,
+    /// Where the body begins.
+    body: usize,
     users: Vec<usize>,
     keys: Vec<usize>,
-    among: u32,
+    /// In the header, where one belongs there.
+    key: Option<String>,
+    who: Who,
+}
+
+/// Whose turn it is.
+#[derive(Clone)]
+pub enum Who {
+    /// Anybody of so many.
+    Among(u32),
+    /// Each of so many once, from the number that is next.
+    Each { next: Arc<AtomicU32>, of: u32 },
 }
 
 impl Request {
-    /// `GET /v1/users/{id}` of a user among so many.
-    pub fn read(token: &str, among: u32) -> Request {
-        Request::new(&head("GET", &format!("/v1/users/{USER}"), token, ""), among)
+    /// `GET /v1/users/{id}`.
+    pub fn read(token: &str, who: Who) -> Request {
+        Request::new(Method::GET, token, who, &format!("/v1/users/{USER}"), "")
     }
 
     /// `POST /v1/users/{id}/spends` of one unit.
-    pub fn spend(token: &str, among: u32) -> Request {
-        let body = r#"{"units":1}"#;
-        let more =
-            format!("Idempotency-Key: {KEY}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-        Request::new(&format!("{}{body}", head("POST", &format!("/v1/users/{USER}/spends"), token, &more)), among)
+    pub fn spend(token: &str, who: Who) -> Request {
+        let spend = Request::new(Method::POST, token, who, &format!("/v1/users/{USER}/spends"), r#"{"units":1}"#);
+        Request { key: Some(String::new()), ..spend }
     }
 
     /// `POST /v1/spends` of one unit for each of `rows` users.
-    pub fn batch(token: &str, among: u32, rows: u32) -> Request {
+    pub fn batch(token: &str, who: Who, rows: u32) -> Request {
         let row = format!(r#"{{"user_id":"{USER}","units":1,"idempotency_key":"{KEY}"}}"#);
         let rows: Vec<&str> = (0..rows).map(|_| row.as_str()).collect();
-        let body = format!(r#"{{"spends":[{}]}}"#, rows.join(","));
-        let more = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-        Request::new(&format!("{}{body}", head("POST", "/v1/spends", token, &more)), among)
+        Request::new(Method::POST, token, who, "/v1/spends", &format!(r#"{{"spends":[{}]}}"#, rows.join(",")))
     }
 
-    fn new(text: &str, among: u32) -> Request {
+    fn new(method: Method, token: &str, who: Who, path: &str, body: &str) -> Request {
+        let text = format!("{path}{body}");
         let places = |mark| text.match_indices(mark).map(|(at, _)| at).collect();
-        Request { bytes: text.as_bytes().to_vec(), users: places(USER), keys: places(KEY), among }
+        let mut headers = HeaderMap::new();
+        headers
+            .extend(HeaderValue::from_str(&format!("Bearer {token}")).ok().map(|value| (header::AUTHORIZATION, value)));
+        if !body.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let (users, keys) = (places(USER), places(KEY));
+        Request { method, headers, text: text.into_bytes(), body: path.len(), users, keys, key: None, who }
     }
 
-    /// The next request's bytes.
-    pub fn next(&mut self, dice: &mut Dice) -> &[u8] {
+    /// Fills in whose turn it is and new keys; `false` when nobody is left.
+    pub fn turn(&mut self, dice: &mut Dice) -> bool {
         for at in &self.users {
-            decimal(&mut self.bytes[at + 1..at + USER.len()], dice.below(self.among));
+            let user = match &self.who {
+                Who::Among(users) => dice.below(*users),
+                Who::Each { next, of } => match next.fetch_add(1, Ordering::Relaxed) {
+                    user if user < *of => user,
+                    _ => return false,
+                },
+            };
+            decimal(&mut self.text[at + 1..at + USER.len()], user);
         }
         for at in &self.keys {
-            KEYS.fill(dice, &mut self.bytes[*at..at + KEY.len()]);
+            KEYS.fill(dice, &mut self.text[*at..at + KEY.len()]);
         }
-        &self.bytes
+        if self.key.is_some() {
+            self.key = Some(KEYS.next(dice));
+        }
+        true
     }
 
-    /// The next request for a library's client, which says itself how long the body is and for whom it is.
-    pub fn next_whole(
-        &mut self,
-        dice: &mut Dice,
-        address: SocketAddr,
-    ) -> Result<axum::http::Request<Body>, Box<dyn std::error::Error + Send + Sync>> {
-        let text = std::str::from_utf8(self.next(dice))?;
-        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(odd)?;
-        let mut lines = head.split("\r\n");
-        let mut words = lines.next().unwrap_or_default().split(' ');
-        let (method, path) = words.next().zip(words.next()).ok_or_else(odd)?;
-        let mut request = axum::http::Request::builder().method(method).uri(format!("http://{address}{path}"));
-        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
-            if name != "Host" && name != "Content-Length" {
-                request = request.header(name, value);
-            }
+    /// The request as it is now, to the server at `address`.
+    pub fn to(&self, address: SocketAddr) -> Result<http::Request<Body>, http::Error> {
+        let (path, body) = self.text.split_at(self.body);
+        let url = format!("http://{address}{}", String::from_utf8_lossy(path));
+        let mut request = http::Request::builder().method(self.method.clone()).uri(url);
+        if let Some(headers) = request.headers_mut() {
+            headers.clone_from(&self.headers);
         }
-        Ok(request.body(Body::from(body.to_owned()))?)
+        if let Some(key) = &self.key {
+            request = request.header("Idempotency-Key", key);
+        }
+        request.body(Body::from(body.to_vec()))
     }
-}
-
-/// A request whose text is not as it is made here.
-fn odd() -> std::io::Error {
-    std::io::Error::other("a request of the benchmark is not as expected")
-}
-
-fn head(method: &str, path: &str, token: &str, more: &str) -> String {
-    format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n{more}\r\n")
 }

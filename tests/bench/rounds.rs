@@ -1,19 +1,17 @@
-//! What is measured, in which order: in each round everything once, the empty handler just before what is compared with
-//! it, so that a machine that slows down or speeds up does so for both.
+//! What is measured, in which order: in each round the empty handler just before what is compared with it, so that a
+//! machine that slows down or speeds up does so for both; reads for themselves before anything is written.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::baseline::Baseline;
 use super::books::Copy;
-use super::caller::Means;
 use super::figures::{Figure, Row};
 use super::load::{Load, Round};
 use super::options::{Options, Subject};
 use super::process::cpu_seconds;
 use super::product::Product;
-use super::request::Request;
+use super::request::{Request, Who};
 use super::{Outcome, blocking};
 
 /// Rounds of each measurement.
@@ -22,6 +20,10 @@ const ROUNDS: u32 = 5;
 const BATCH_ROWS: u32 = 1000;
 /// Connections that send batches: the callers that gather their spends are few.
 const BATCH_CONNECTIONS: u32 = 4;
+/// The longest that reading each user once may take.
+const FIRST_READS_LIMIT: Duration = Duration::from_secs(120);
+const EMPTY_GET: &str = "empty GET handler";
+const EMPTY_POST: &str = "empty POST handler";
 
 /// All that was measured.
 pub struct Measured {
@@ -44,10 +46,12 @@ struct Measurement {
     by: By,
     /// What one answer counts for in the rate.
     counts: u32,
+    /// Whether it belongs to the reads, which are measured before anything is written.
+    reads: bool,
     /// Whether those are spends in the product's books.
     is_spend: bool,
     /// The row of the empty handler that it is compared with.
-    against: Option<String>,
+    against: Option<&'static str>,
     figures: Vec<Figure>,
     failures: u64,
     failure: Option<String>,
@@ -65,12 +69,18 @@ pub async fn measure(options: &Options, product: &Product, copy: Option<Arc<Copy
             Some(why) => remarks.push(format!("{}: not served: {why}", measurement.name)),
         }
     }
+    if options.wants(Subject::Reads) {
+        remarks.push(first_reads(options, product).await?);
+    }
     let length = Duration::from_secs(options.seconds.into()) / ROUNDS;
-    for round in 0..ROUNDS {
-        for (number, measurement) in measurements.iter_mut().enumerate() {
-            let seed = u64::from(round) << 56 | (number as u64) << 48;
-            let answered = measurement.run(length, seed).await?;
-            spends += answered;
+    let reads = measurements.iter().take_while(|one| one.reads).count();
+    let (reads, writes) = measurements.split_at_mut(reads);
+    for together in [reads, writes] {
+        for round in 0..ROUNDS {
+            for (number, measurement) in together.iter_mut().enumerate() {
+                let seed = u64::from(round) << 56 | (number as u64) << 48;
+                spends += measurement.run(length, seed).await?;
+            }
         }
     }
     for measurement in measurements.iter().filter(|measurement| measurement.failures > 0) {
@@ -81,78 +91,81 @@ pub async fn measure(options: &Options, product: &Product, copy: Option<Arc<Copy
     Ok(Measured { rows: rows(measurements), remarks, spends })
 }
 
+/// Asks about each user once, before anything about them is kept in memory: how many a second that were.
+async fn first_reads(options: &Options, product: &Product) -> Outcome<String> {
+    let who = Who::Each { next: Arc::default(), of: options.users };
+    let request = Request::read(product.token(), who);
+    let load = Load { address: product.address(), request, connections: options.connections };
+    let (started, used) = (Instant::now(), cpu_seconds(product.id()));
+    let round = blocking(move || load.run(FIRST_READS_LIMIT, 0)).await?;
+    let (seconds, used) = (started.elapsed().as_secs_f64(), cpu_seconds(product.id()) - used);
+    let answered = round.answered.max(1) as f64;
+    let (rate, cost) = (answered / seconds, used * 1e6 / answered);
+    Ok(format!("Each of {} users read for the first time: {rate:.0} a second, {cost:.1} CPU µs each.", round.answered))
+}
+
 fn plan(options: &Options, product: &Product, baseline: &Baseline, copy: Option<Arc<Copy>>) -> Vec<Measurement> {
     let (users, connections) = (options.users, options.connections);
     let wants = |subject| options.wants(subject);
+    let http = |address, process, request: Request, connections| By::Http {
+        load: Load { address, request, connections },
+        process,
+    };
+    let empty = |name: &str, request| {
+        Measurement::new(name, http(baseline.address(), baseline.id(), request, connections), None)
+    };
+    let ours = |name: &str, request, connections, against: &'static str| {
+        Measurement::new(name, http(product.address(), product.id(), request, connections), Some(against))
+    };
     let mut plan = Vec::new();
-    for means in options.means() {
-        let (empty, ours) = (Side::empty(baseline, means), Side::ours(product, means));
-        if wants(Subject::Reads) {
-            let read = Request::read(product.token(), users);
-            let nothing = empty.measures("an empty handler, GET", read.clone(), connections);
-            let reads = ours.measures("GET /v1/users/{id}", read, connections).against(&nothing);
-            plan.extend([nothing, reads]);
-        }
-        let with_batch = wants(Subject::Batch) && means == Means::Library;
-        if !wants(Subject::Spends) && !with_batch {
-            continue;
-        }
-        let spend = Request::spend(product.token(), users);
-        let nothing = empty.measures("an empty handler, POST", spend.clone(), connections);
-        let spends = ours.measures("POST /v1/users/{id}/spends", spend, connections).against(&nothing);
-        let batch = Request::batch(product.token(), users, BATCH_ROWS);
-        let name = format!("POST /v1/spends, {BATCH_ROWS} a call, {BATCH_CONNECTIONS} at once");
-        let batches = ours.measures(&name, batch, BATCH_CONNECTIONS).against(&nothing);
-        plan.push(nothing);
-        plan.extend(wants(Subject::Spends).then(|| spends.of_spends(1)));
-        plan.extend(with_batch.then(|| batches.of_spends(BATCH_ROWS)));
+    if wants(Subject::Reads) {
+        let read = Request::read(product.token(), Who::Among(users));
+        plan.push(empty(EMPTY_GET, read.clone()).of_reads());
+        plan.push(ours("GET /v1/users/{id}", read, connections, EMPTY_GET).of_reads());
     }
-    if let Some(copy) = copy {
-        let name = format!("the database alone, {connections} spends a commit");
-        plan.push(Measurement::new(&name, By::Store { copy, at_once: connections }).counting(connections));
+    if [Subject::Spends, Subject::Batch, Subject::Sqlite].into_iter().any(wants) {
+        let spend = Request::spend(product.token(), Who::Among(users));
+        plan.push(empty(EMPTY_POST, spend.clone()));
+        if wants(Subject::Spends) {
+            plan.push(ours("POST /v1/users/{id}/spends", spend, connections, EMPTY_POST).of_spends(1));
+        }
+        if wants(Subject::Batch) {
+            let batch = Request::batch(product.token(), Who::Among(users), BATCH_ROWS);
+            let name = format!("POST /v1/spends, {BATCH_ROWS} a call, {BATCH_CONNECTIONS} connections");
+            plan.push(ours(&name, batch, BATCH_CONNECTIONS, EMPTY_POST).of_spends(BATCH_ROWS));
+        }
+        if let Some(copy) = copy {
+            let name = format!("the database alone, {connections} spends a commit");
+            let by = By::Store { copy, at_once: connections };
+            plan.push(Measurement::new(&name, by, Some(EMPTY_POST)).counting(connections));
+        }
     }
     plan
 }
 
-/// A server, and how it is asked.
-struct Side {
-    address: SocketAddr,
-    process: u32,
-    means: Means,
-}
-
-impl Side {
-    fn empty(baseline: &Baseline, means: Means) -> Side {
-        Side { address: baseline.address(), process: baseline.id(), means }
-    }
-
-    fn ours(product: &Product, means: Means) -> Side {
-        Side { address: product.address(), process: product.id(), means }
-    }
-
-    fn measures(&self, name: &str, request: Request, connections: u32) -> Measurement {
-        let Side { address, process, means } = *self;
-        let name = match means {
-            Means::Library => name.to_owned(),
-            Means::Bare => format!("{name}, bare sockets"),
-        };
-        Measurement::new(&name, By::Http { load: Load { address, request, connections, means }, process })
-    }
-}
-
 impl Measurement {
-    fn new(name: &str, by: By) -> Measurement {
+    fn new(name: &str, by: By, against: Option<&'static str>) -> Measurement {
         let name = name.to_owned();
-        Measurement { name, by, counts: 1, is_spend: false, against: None, figures: vec![], failures: 0, failure: None }
-    }
-
-    fn against(mut self, other: &Measurement) -> Measurement {
-        self.against = Some(other.name.clone());
-        self
+        Measurement {
+            name,
+            by,
+            counts: 1,
+            reads: false,
+            is_spend: false,
+            against,
+            figures: vec![],
+            failures: 0,
+            failure: None,
+        }
     }
 
     fn counting(mut self, counts: u32) -> Measurement {
         self.counts = counts;
+        self
+    }
+
+    fn of_reads(mut self) -> Measurement {
+        self.reads = true;
         self
     }
 
@@ -202,7 +215,7 @@ impl Measurement {
 /// The rows, each with the median over the rounds of its ratio to the empty handler in the same round.
 fn rows(measurements: Vec<Measurement>) -> Vec<Row> {
     let row = |measurement: &Measurement| {
-        let against = measurement.against.as_ref().and_then(|name| measurements.iter().find(|row| row.name == *name));
+        let against = measurement.against.and_then(|name| measurements.iter().find(|row| row.name == name));
         Row::of(measurement.name.clone(), &measurement.figures, against.map(|row| row.figures.as_slice()))
     };
     measurements.iter().map(row).collect()
