@@ -60,6 +60,8 @@ pub struct Metrics {
     pub inbox_events: Family<KindLabels, Gauge>,
     /// Attempts to deliver outgoing webhooks.
     pub hook_deliveries: Family<DeliveryLabels, Counter>,
+    /// Users read to be shown to a program; the other answers came from memory.
+    pub users_read: Counter,
     /// Requests answered and how long it took.
     pub requests: Family<RequestLabels, Histogram>,
 }
@@ -76,6 +78,7 @@ impl Metrics {
             units_spent: Counter::default(),
             inbox_events: Family::default(),
             hook_deliveries: Family::default(),
+            users_read: Counter::default(),
             requests,
             registry: Registry::default(),
         };
@@ -86,6 +89,8 @@ impl Metrics {
         registry.register("inbox_events", "Events in the inbox", metrics.inbox_events.clone());
         let deliveries = metrics.hook_deliveries.clone();
         registry.register("hook_deliveries", "Attempts to deliver outgoing webhooks", deliveries);
+        let read = metrics.users_read.clone();
+        registry.register("users_read", "Users read to be shown to a program; others came from memory", read);
         registry.register("http_request_seconds", "Requests answered", metrics.requests.clone());
         registry.register("commit_seconds", "Durable commits", writer.commit_seconds.clone());
         registry.register("commit_writes", "Writes in one commit", writer.commit_writes.clone());

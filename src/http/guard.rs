@@ -14,6 +14,7 @@ use super::request::wants_json;
 use crate::config::Config;
 use crate::error::{Refused, Result};
 use crate::id;
+use crate::store::Subject;
 use crate::usecase::sign_in;
 use crate::usecase::tokens::{self, Caller, Scope};
 use crate::usecase::users::{self, Member};
@@ -47,12 +48,13 @@ impl FromRequestParts<Rim> for Bearer {
                 "A token is needed: Authorization: Bearer till_… Make one: till token create.".into(),
             )
         })?;
-        let (hash, version) = (id::secret_hash(&secret), rim.app.store.version()?);
-        let known = match rim.callers.get(&version, &hash) {
-            Some(known) => known,
+        let (hash, store) = (id::secret_hash(&secret), &rim.app.store);
+        let stamp = store.stamp();
+        let known = match rim.callers.get(&hash, |(read_at, _)| store.is_current(Subject::Tokens, *read_at)) {
+            Some((_, known)) => known,
             None => {
                 let known = rim.look(move |tx, _| tokens::authenticate(tx, &secret)).await?;
-                rim.callers.put(version, hash, known.clone());
+                rim.callers.put(hash, (stamp, known.clone()));
                 known
             }
         };

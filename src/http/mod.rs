@@ -53,9 +53,9 @@ struct Parts {
     /// The same for people.
     reference: pages::view::Reference,
     /// Tokens that were looked up, by the hash of their secret.
-    callers: Kept<i64, [u8; 32], Known>,
+    callers: Kept<[u8; 32], (Stamp, Known)>,
     /// Users as they were answered.
-    users: Kept<Stamp, String, api::users::Shown>,
+    users: Kept<String, api::users::Shown>,
 }
 
 impl std::ops::Deref for Rim {
@@ -78,7 +78,7 @@ impl Rim {
             stripe: Pool::start("till-stripe", 8, 128)?,
             events: Pool::start("till-events", 8, 512)?,
             callers: Kept::up_to(1000),
-            users: Kept::up_to(200_000),
+            users: Kept::up_to(131_072),
         })))
     }
 

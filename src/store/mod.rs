@@ -24,13 +24,14 @@ mod writer;
 pub mod users;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::error::{Error, Fault, Refused, Result};
 
 pub use lock::Lock;
 pub use value::{Row, Value};
-pub use watch::Stamp;
+pub use watch::{Stamp, Subject};
 pub use writer::WriterFigures;
 
 /// One transaction, as the rest of the store sees it. Statements are constants, so that none is put together at run
@@ -70,12 +71,12 @@ impl Store {
         let mut connection = sqlite::Connection::open(path).map_err(cannot)?;
         schema::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
         let readers = sqlite::Readers::open(path).map_err(cannot)?;
-        let commits = watch::Commits::default();
-        let watch = watch::Watch::start(sqlite::Watcher::open(path).map_err(cannot)?, commits.clone());
+        let changes = Arc::new(watch::Changes::new());
+        let watch = watch::Watch::start(connection.report_to(&changes).map_err(cannot)?, changes);
         Ok(Store {
             readers,
             watch,
-            writer: writer::Writer::start(connection, checkpoint::Checkpoints::start(path)?, commits)?,
+            writer: writer::Writer::start(connection, checkpoint::Checkpoints::start(path)?)?,
             path: path.to_owned(),
         })
     }
@@ -138,15 +139,15 @@ impl Store {
         }
     }
 
-    /// The state of the database: what is read from now on is true while this is the same. `None` while a commit is under
-    /// way.
-    pub fn stamp(&self) -> Result<Option<Stamp>> {
-        self.watch.stamp().map_err(unavailable)
+    /// The stamp of what is read from now on, by which [`Store::is_current`] tells how long it is true.
+    pub fn stamp(&self) -> Stamp {
+        self.watch.stamp()
     }
 
-    /// A number that changes when anybody commits, at most a millisecond late: for what need not be newer.
-    pub fn version(&self) -> Result<i64> {
-        self.watch.version().map_err(unavailable)
+    /// Whether what was read of `subject` at `stamp` is still so. What we have committed is known at once; what another
+    /// process has, about a millisecond after it, to whoever has just asked for a stamp.
+    pub fn is_current(&self, subject: Subject, stamp: Stamp) -> bool {
+        self.watch.is_current(subject, stamp)
     }
 
     /// Proves that the database takes writes and that its schema is this program's: for the readiness probe.

@@ -6,17 +6,20 @@ mod readers;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use rusqlite::hooks::Action;
 use rusqlite::types::ValueRef;
 use rusqlite::{ErrorCode, OpenFlags, ToSql};
 
 use super::value::Cell;
+use super::watch::Changes;
 use super::{Row, Tx, Value};
 use crate::clock::Deadline;
 use crate::error::Fault;
 
-pub(super) use readers::{Readers, Watcher};
+pub(super) use readers::Readers;
 
 type Outcome<T> = std::result::Result<T, Fault>;
 
@@ -36,8 +39,11 @@ const READER_CACHE_KIB: i64 = -16_384;
 /// Marks the file as ours ("till"), for `file` and for whoever opens it by mistake.
 const APPLICATION_ID: i32 = 0x7469_6c6c;
 
-/// The writer's connection.
-pub(super) struct Connection(rusqlite::Connection);
+/// A connection that writes. The writer's is shared with its [`Lookout`], so it is held for a statement at a time.
+pub(super) struct Connection {
+    sqlite: Arc<Mutex<rusqlite::Connection>>,
+    changes: Option<Arc<Changes>>,
+}
 
 impl Connection {
     /// Opens the file, or makes an empty one. Nothing in it is changed yet: it may be another program's.
@@ -61,7 +67,22 @@ impl Connection {
             connection.pragma_update(None, "cache_size", WRITER_CACHE_KIB)
         };
         set_up().map_err(cannot)?;
-        Ok(Connection(connection))
+        Ok(Connection { sqlite: Arc::new(Mutex::new(connection)), changes: None })
+    }
+
+    /// From now on `changes` hears of each row that is written here ("Data Change Notification Callbacks"), of each
+    /// transaction, and of what others did. SQLite does not tell of a `DELETE` without `WHERE`, nor of what a `REPLACE`
+    /// displaces; there are none.
+    pub(super) fn report_to(&mut self, changes: &Arc<Changes>) -> Outcome<Lookout> {
+        let told = Arc::clone(changes);
+        let hook = move |_: Action, _: &str, table: &str, row: i64| told.row(table, row);
+        self.sqlite().update_hook(Some(hook)).map_err(|cause| fault("cannot hear of changed rows", cause))?;
+        self.changes = Some(Arc::clone(changes));
+        Ok(Lookout { sqlite: Arc::clone(&self.sqlite), changes: Arc::clone(changes) })
+    }
+
+    fn sqlite(&self) -> MutexGuard<'_, rusqlite::Connection> {
+        self.sqlite.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether another program has put its mark on the file.
@@ -84,10 +105,10 @@ impl Connection {
     fn try_to_claim(&self) -> Outcome<()> {
         let cannot = |cause| fault("it cannot be made ready", cause);
         if self.mark()? != APPLICATION_ID {
-            self.0.pragma_update(None, "application_id", APPLICATION_ID).map_err(cannot)?;
+            self.sqlite().pragma_update(None, "application_id", APPLICATION_ID).map_err(cannot)?;
         }
         let mode: String =
-            self.0.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(cannot)?;
+            self.sqlite().pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(cannot)?;
         if mode.eq_ignore_ascii_case("wal") {
             return Ok(());
         }
@@ -96,16 +117,40 @@ impl Connection {
     }
 
     fn mark(&self) -> Outcome<i32> {
-        let mark = self.0.pragma_query_value(None, "application_id", |row| row.get(0));
+        let mark = self.sqlite().pragma_query_value(None, "application_id", |row| row.get(0));
         mark.map_err(|cause| fault("it cannot be read", cause))
     }
 
+    /// Begins to write. Waits for whoever writes already, but holds the connection for each try only: while it waits,
+    /// the others' commits are to be noticed.
     pub(super) fn begin(&self) -> Outcome<()> {
-        self.run("BEGIN IMMEDIATE")
+        let patience = Deadline::after(BUSY);
+        loop {
+            match self.try_to_begin() {
+                Err(cause) if is_busy(&cause) && !patience.left().is_zero() => std::thread::sleep(PAUSE),
+                done => return done.map_err(|cause| fault("BEGIN IMMEDIATE", cause)),
+            }
+        }
+    }
+
+    fn try_to_begin(&self) -> rusqlite::Result<()> {
+        let sqlite = self.sqlite();
+        sqlite.busy_timeout(Duration::ZERO)?;
+        let begun = sqlite.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
+        sqlite.busy_timeout(BUSY)?;
+        begun?;
+        if let Some(changes) = &self.changes {
+            // Whatever others committed is noticed before the count says that nobody else can.
+            look_for_others(&sqlite, changes);
+            changes.begun();
+        }
+        Ok(())
     }
 
     pub(super) fn commit(&self) -> Outcome<()> {
-        self.run("COMMIT")
+        let committed = self.run("COMMIT");
+        self.settle();
+        committed
     }
 
     /// Ends the transaction, if there still is one, without a trace.
@@ -114,6 +159,14 @@ impl Connection {
             && let Err(fault) = self.run("ROLLBACK")
         {
             tracing::error!(event = "rollback_failed", fault = %fault);
+        }
+        self.settle();
+    }
+
+    /// Counts the transaction as ended, if it is.
+    fn settle(&self) {
+        if let Some(changes) = self.changes.as_ref().filter(|_| !self.is_open()) {
+            changes.ended();
         }
     }
 
@@ -132,23 +185,24 @@ impl Connection {
 
     /// Rows changed since the connection was opened, undone changes among them: tells whether a job wrote anything.
     pub(super) fn rows_changed(&self) -> u64 {
-        self.0.total_changes()
+        self.sqlite().total_changes()
     }
 
     /// Whether a transaction is under way. A full disk or an I/O error ends it by itself.
     pub(super) fn is_open(&self) -> bool {
-        !self.0.is_autocommit()
+        !self.sqlite().is_autocommit()
     }
 
     /// Whether references between tables are enforced at each statement. Has no effect inside a transaction.
     pub(super) fn enforce_references(&self, on: bool) -> Outcome<()> {
-        self.0.pragma_update(None, "foreign_keys", on).map_err(|cause| fault("cannot set foreign_keys", cause))
+        self.sqlite().pragma_update(None, "foreign_keys", on).map_err(|cause| fault("cannot set foreign_keys", cause))
     }
 
     /// That no row refers to one that is not there.
     pub(super) fn check_references(&self) -> Outcome<()> {
         let cannot = |cause| fault("the references between tables cannot be checked", cause);
-        let mut check = self.0.prepare("PRAGMA foreign_key_check").map_err(cannot)?;
+        let sqlite = self.sqlite();
+        let mut check = sqlite.prepare("PRAGMA foreign_key_check").map_err(cannot)?;
         let table: Option<String> =
             check.query_map([], |row| row.get(0)).map_err(cannot)?.next().transpose().map_err(cannot)?;
         table.map_or(Ok(()), |table| Err(Fault::bare(format!("a row of {table} refers to one that is not there"))))
@@ -156,25 +210,25 @@ impl Connection {
 
     /// The schema text, or a migration: many statements at once.
     pub(super) fn run_script(&self, script: &str) -> Outcome<()> {
-        self.0.execute_batch(script).map_err(|cause| fault("cannot change the schema", cause))
+        self.sqlite().execute_batch(script).map_err(|cause| fault("cannot change the schema", cause))
     }
 
     /// Moves what it can of the log into the database, without holding anybody up.
     pub(super) fn checkpoint(&self) {
-        if let Err(cause) = self.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        if let Err(cause) = self.sqlite().query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
             tracing::warn!(event = "checkpoint_failed", cause = %cause);
         }
     }
 
     /// Moves the log into the database: called when the writer has nothing left to do.
     pub(super) fn tidy(&self) {
-        if let Err(cause) = self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        if let Err(cause) = self.sqlite().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
             tracing::warn!(event = "checkpoint_failed", cause = %cause);
         }
     }
 
     fn run(&self, sql: &'static str) -> Outcome<()> {
-        self.0
+        self.sqlite()
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute([]))
             .map(|_| ())
@@ -184,12 +238,37 @@ impl Connection {
 
 impl Tx for Connection {
     fn execute(&mut self, sql: &'static str, params: &[Value<'_>]) -> Outcome<usize> {
-        execute(&self.0, sql, params)
+        execute(&self.sqlite(), sql, params)
     }
 
     fn query(&mut self, sql: &'static str, params: &[Value<'_>]) -> Outcome<Vec<Row>> {
-        query(&self.0, sql, params)
+        query(&self.sqlite(), sql, params)
     }
+}
+
+/// Looks for other processes' commits on the writer's connection, while the writer does not need it.
+pub(super) struct Lookout {
+    sqlite: Arc<Mutex<rusqlite::Connection>>,
+    changes: Arc<Changes>,
+}
+
+impl Lookout {
+    /// Notices what others have committed; `false` when the connection is held.
+    pub(super) fn look(&self) -> bool {
+        let sqlite = match self.sqlite.try_lock() {
+            Ok(sqlite) => sqlite,
+            Err(TryLockError::Poisoned(held)) => held.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        look_for_others(&sqlite, &self.changes);
+        true
+    }
+}
+
+/// On a connection that writes itself, this number is another one only after somebody else committed.
+fn look_for_others(sqlite: &rusqlite::Connection, changes: &Changes) {
+    let look = || sqlite.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0));
+    changes.version(look().inspect_err(|cause| tracing::debug!(event = "look_failed", cause = %cause)).ok());
 }
 
 /// Makes the file, readable by its owner alone, where there is none: it holds e-mail addresses, and SQLite gives its log
@@ -278,6 +357,10 @@ fn cell(value: ValueRef<'_>) -> Outcome<Cell> {
         ValueRef::Blob(bytes) => Cell::Blob(bytes.to_vec()),
         ValueRef::Real(_) => return Err(Fault::bare("a number in the database is not whole")),
     })
+}
+
+fn is_busy(cause: &rusqlite::Error) -> bool {
+    cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// A failed statement. What another process, a full disk or a read-only mount causes may heal by itself.

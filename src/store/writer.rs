@@ -13,7 +13,6 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use super::checkpoint::Checkpoints;
 use super::sqlite::Connection;
-use super::watch::Commits;
 use super::{Row, Tx, Value, unavailable};
 use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
@@ -56,17 +55,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(
-        connection: Connection,
-        checkpoints: Checkpoints,
-        commits: Commits,
-    ) -> std::result::Result<Writer, Fault> {
+    pub(super) fn start(connection: Connection, checkpoints: Checkpoints) -> std::result::Result<Writer, Fault> {
         let (queue, jobs) = sync_channel(QUEUE);
         let figures = WriterFigures::new();
         let kept = figures.clone();
         let thread = std::thread::Builder::new()
             .name("till-writer".into())
-            .spawn(move || run(connection, checkpoints, &jobs, &kept, &commits))
+            .spawn(move || run(connection, checkpoints, &jobs, &kept))
             .map_err(|cause| Fault::new("cannot start the writer thread", cause))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread), figures })
     }
@@ -178,11 +173,10 @@ fn run(
     mut checkpoints: Checkpoints,
     jobs: &Receiver<Box<dyn Job>>,
     figures: &WriterFigures,
-    commits: &Commits,
 ) {
     let mut line = Line::of(jobs);
     while let Some(batch) = line.next_batch() {
-        if let Some(times) = commit(&mut connection, batch, figures, commits) {
+        if let Some(times) = commit(&mut connection, batch, figures) {
             line.last = times;
             checkpoints.after(connection.rows_changed());
         }
@@ -252,7 +246,7 @@ impl<'a> Line<'a> {
 
 /// One transaction for the batch; how long it took. Where it fails as a whole, each job is tried alone, so that the
 /// one that broke it answers for itself.
-fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures, commits: &Commits) -> Option<Times> {
+fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures) -> Option<Times> {
     let started = Deadline::after(Duration::ZERO);
     // A rollback that failed must not fail every batch after it.
     connection.rollback();
@@ -269,7 +263,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
     };
     let flushing = Deadline::after(Duration::ZERO);
     let ended = match ran {
-        Ok(true) => commits.around(|| connection.commit()),
+        Ok(true) => connection.commit(),
         Ok(false) => {
             connection.rollback();
             Ok(())
@@ -291,7 +285,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
                 batch.into_iter().for_each(|job| job.answer(Some(again(&fault).into())));
             } else {
                 for job in batch {
-                    commit(connection, vec![job], figures, commits);
+                    commit(connection, vec![job], figures);
                 }
             }
             None

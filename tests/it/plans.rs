@@ -43,4 +43,11 @@ fn a_plan_is_subscribed_to_allotted_and_refunded() {
     assert!(reversal.0.starts_with("refund_") && reversal.1 == -50, "{reversal:?}");
     shop.till_prints(&["ledger", "verify"]);
     shop.till_prints(&["reconcile"]);
+
+    // The plan's end moves no unit; an answer that was kept ends with it all the same.
+    let show = || shop.api.get("/v1/users/alice").must(200).json();
+    assert_eq!(show()["plan"], "starter");
+    let subscription = shop.ask_stripe("GET", "/v1/subscriptions?limit=1")["data"][0]["id"].take();
+    shop.ask_stripe("DELETE", &format!("/v1/subscriptions/{}", subscription.as_str().unwrap()));
+    eventually("the plan's end", || (show()["plan"] == "free").then_some(()));
 }

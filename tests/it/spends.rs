@@ -1,5 +1,6 @@
 //! Spends over the service API: once for each key, never more than there is, one user's or a thousand users' at once.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -180,20 +181,37 @@ fn a_batch_holds_one_to_a_thousand() {
 
 #[test]
 fn what_a_user_has_is_never_old() {
+    const USERS: [&str; 4] = ["a", "b", "c", "d"];
     let shop = Shop::open();
-    for user in ["a", "b", "c", "d"] {
+    for user in USERS {
         shop.user(user);
         shop.give(user, 100);
     }
+    // What each has left, as far as a spend was acknowledged.
+    let told = USERS.map(|_| AtomicI64::new(100));
+    let (shop, told) = (&shop, &told);
     thread::scope(|scope| {
-        for user in ["a", "b", "c", "d"] {
-            let shop = &shop;
+        for (user, told) in USERS.iter().zip(told) {
             scope.spawn(move || {
                 for left in (0..100).rev() {
                     let path = format!("/v1/users/{user}/spends");
                     shop.api.call_once(&path, &format!("k{left}"), &json!({"units": 1})).must(201);
+                    told.store(left, Ordering::SeqCst);
                     // Twice: the second is answered from what the first one read.
                     assert_eq!([shop.remaining(user), shop.remaining(user)], [left, left]);
+                }
+            });
+        }
+        // Others read all of them meanwhile, and see nobody's balance go back.
+        for _ in 0..4 {
+            scope.spawn(move || {
+                let mut seen = USERS.map(|_| 100);
+                while seen.iter().any(|left| *left > 0) {
+                    for ((user, told), seen) in USERS.iter().zip(told).zip(&mut seen) {
+                        let most = told.load(Ordering::SeqCst).min(*seen);
+                        *seen = shop.remaining(user);
+                        assert!(*seen <= most, "{user} has {seen} after {most}");
+                    }
                 }
             });
         }
@@ -209,6 +227,42 @@ fn what_a_user_has_is_never_old() {
         shop.till_prints(&["token", "revoke", token["id"].as_str().unwrap()]);
     }
     read.get("/v1/users/a").must(401);
+}
+
+#[test]
+fn a_user_is_read_again_when_they_have_changed_and_not_when_another_has() {
+    let shop = shop(5);
+    shop.user("bob");
+    let reads = || {
+        let metrics = shop.visitor().get("/metrics").must(200).body;
+        let count = metrics.lines().find_map(|line| line.strip_prefix("till_users_read_total "));
+        count.unwrap().parse::<u64>().unwrap()
+    };
+    for (what, change, expected) in [
+        ("asked for the first time", None, 2),
+        ("asked again", None, 0),
+        ("alice spends", Some("/v1/users/alice/spends"), 1),
+        ("bob is given units", Some("/v1/users/bob/grants"), 1),
+        ("bob sets some aside", Some("/v1/users/bob/holds"), 1),
+        ("carol becomes known", Some("/v1/users/carol"), 0),
+        ("alice may sign in", Some("/v1/users/alice/login-links"), 0),
+    ] {
+        match change {
+            None => {}
+            Some(path) if path.ends_with("carol") => drop(shop.api.call("PUT", path, &json!({})).must(201)),
+            Some(path) if path.ends_with("links") => drop(shop.api.call("POST", path, &json!({})).must(201)),
+            Some(path) if path.ends_with("grants") => {
+                drop(shop.api.call_once(path, what, &json!({"units": 1, "note": "a gift"})).must(201));
+            }
+            Some(path) => drop(shop.api.call_once(path, what, &json!({"units": 1})).must(201)),
+        }
+        let before = reads();
+        for user in ["alice", "bob", "alice", "bob"] {
+            shop.remaining(user);
+        }
+        assert_eq!(reads() - before, expected, "{what}");
+    }
+    assert_eq!(units(&shop, "bob"), json!({"total": 1, "remaining": 1, "held": 1, "available": 0}));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The store on a real file: what a statement's parameters mean, what the tables refuse, what is kept of many writes at
 //! once when some of them fail, and what the files on the disk are.
 
+mod changes;
 mod files;
 mod migration;
 mod queue;

@@ -24,6 +24,7 @@ use super::shapes::{ListShape, USER, UserShape};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::ledger::UNITS_LIMIT;
+use crate::store::{Stamp, Store, Subject};
 use crate::usecase::tokens::Scope;
 use crate::usecase::users::{self, EMAIL_LIMIT, Given, NAME_LIMIT};
 
@@ -174,31 +175,39 @@ pub(crate) async fn put(
 pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Read)?;
     let headers = request.headers();
-    let (stamp, now) = (rim.app.store.stamp()?, rim.app.clock.now());
-    let kept = stamp.and_then(|stamp| rim.users.get(&stamp, id.as_str()));
-    if let Some(shown) = kept.filter(|shown| shown.next_due.is_none_or(|due| due > now)) {
+    let (store, now) = (&rim.app.store, rim.app.clock.now());
+    let read_at = store.stamp();
+    if let Some(shown) = rim.users.get(id.as_str(), |shown| shown.is_true(store, now)) {
         return Ok(etag::answer(headers, &shown.answer));
     }
+    rim.app.metrics.users_read.inc();
     let wanted = id.clone();
     let member = rim.look(move |tx, app| users::look(tx, &app.catalog, &wanted)).await?;
     if users::is_due(&member, now) {
         let member = rim.books(move |app| users::up_to_date(app, member)).await?;
         return Ok(etag::answer(headers, &Tagged::of(&UserShape::of(member))?));
     }
-    let next_due = member.balance.next_due;
-    let shown = Shown { answer: Tagged::of(&UserShape::of(member))?, next_due };
+    let (account, next_due) = (member.user.account, member.balance.next_due);
+    let shown = Shown { answer: Tagged::of(&UserShape::of(member))?, read_at, account, next_due };
     let response = etag::answer(headers, &shown.answer);
-    if let Some(stamp) = stamp {
-        rim.users.put(stamp, id, shown);
-    }
+    rim.users.put(id, shown);
     Ok(response)
 }
 
-/// A user's answer, and until when it holds by itself.
+/// A user's answer, and until when it holds.
 #[derive(Clone)]
 pub(crate) struct Shown {
     answer: Tagged,
+    read_at: Stamp,
+    account: i64,
     next_due: Option<Timestamp>,
+}
+
+impl Shown {
+    /// Whether nothing of the user's has changed, and nothing has ended by itself.
+    fn is_true(&self, store: &Store, now: Timestamp) -> bool {
+        store.is_current(Subject::User(self.account), self.read_at) && self.next_due.is_none_or(|due| due > now)
+    }
 }
 
 /// `GET /v1/users?email=&limit=&after=`.

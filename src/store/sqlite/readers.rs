@@ -1,4 +1,4 @@
-//! Connections that only read: a pool of them, and one that watches.
+//! Connections that only read: a pool of them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -93,27 +93,6 @@ fn set_up_to_read(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
     connection.pragma_update(None, "query_only", true)
-}
-
-/// A connection that looks whether anybody else has committed. Not one of the pool's: it is closed when it is dropped.
-pub(in crate::store) struct Watcher(rusqlite::Connection);
-
-impl Watcher {
-    pub(in crate::store) fn open(path: &Path) -> Outcome<Watcher> {
-        let open = || {
-            let connection = rusqlite::Connection::open_with_flags(path, READ_ONLY)?;
-            set_up_to_read(&connection)?;
-            Ok(Watcher(connection))
-        };
-        open().map_err(|cause| fault("no connection to watch with", cause))
-    }
-
-    /// Another number than the last time, when anybody has committed since.
-    pub(in crate::store) fn data_version(&self) -> Outcome<i64> {
-        const VERSION: &str = "PRAGMA data_version";
-        let look = || self.0.prepare_cached(VERSION)?.query_row([], |row| row.get(0));
-        look().map_err(|cause| fault(VERSION, cause))
-    }
 }
 
 /// A read-only connection on loan.

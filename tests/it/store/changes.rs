@@ -1,0 +1,127 @@
+//! How long what was read stays true: until its own user, or the tokens, are written to by us, or anything by anybody else.
+
+use std::sync::Arc;
+use std::thread;
+
+use till::error::{Fault, Result};
+use till::id::UserId;
+use till::store::{Stamp, Store, Subject, Tx, access, cursors, subscriptions, users};
+
+use super::super::harness::eventually;
+use super::{Books, NOW, add_user, rows};
+
+const FIRST: Subject = Subject::User(1);
+const SECOND: Subject = Subject::User(2);
+const ALL: [Subject; 3] = [FIRST, SECOND, Subject::Tokens];
+
+/// A store with two users, the first of them `user_1`.
+fn books() -> Books {
+    let books = Books::open();
+    books.store.write(|tx| [1, 2].into_iter().try_for_each(|number| add_user(tx, number))).unwrap();
+    books
+}
+
+/// What is no longer true.
+fn untrue(store: &Store, read_at: Stamp) -> Vec<Subject> {
+    // Whoever asks has looked.
+    store.stamp();
+    ALL.into_iter().filter(|subject| !store.is_current(*subject, read_at)).collect()
+}
+
+fn give_threshold(tx: &mut dyn Tx, account: i64) -> Result<()> {
+    users::set_low_balance(tx, account, Some(5))
+}
+
+fn end_subscription(tx: &mut dyn Tx) -> Result<()> {
+    let ended = subscriptions::Subscription { ended_at: Some(NOW), ..rows::subscription() };
+    subscriptions::put(tx, &ended, false, NOW).map(drop)
+}
+
+#[test]
+fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
+    let books = books();
+    let store = &books.store;
+    let from_the_start = store.stamp();
+    type Change = fn(&mut dyn Tx) -> Result<()>;
+    let changes: [(&str, Change, &[Subject]); 10] = [
+        ("nothing", |_| Ok(()), &[]),
+        ("a name", |tx| users::put(tx, &UserId::new("user_1").unwrap(), None, Some("A"), NOW).map(drop), &[FIRST]),
+        ("an account", |tx| give_threshold(tx, 1), &[FIRST]),
+        ("another user", |tx| add_user(tx, 3), &[]),
+        ("a cursor", |tx| cursors::put(tx, "events", NOW, NOW), &[]),
+        ("a session", |tx| access::add_session(tx, &[1; 32], 1, NOW, NOW), &[]),
+        ("a token", |tx| access::add_token(tx, &rows::token(), &[1; 32]), &[Subject::Tokens]),
+        ("a token's use", |tx| access::token_used(tx, "tok_1", NOW), &[Subject::Tokens]),
+        ("a subscription", |tx| subscriptions::put(tx, &rows::subscription(), false, NOW).map(drop), &[FIRST, SECOND]),
+        ("the end of one", end_subscription, &[FIRST, SECOND]),
+    ];
+    for (what, change, expected) in changes {
+        let before = store.stamp();
+        store.write(change).unwrap();
+        assert_eq!(untrue(store, before), expected, "{what}");
+        assert_eq!(untrue(store, store.stamp()), [], "after {what}");
+    }
+    // What is undone, by whoever asked or by a fault, costs at most one more reading.
+    store.rehearse(|tx| give_threshold(tx, 1)).unwrap();
+    store.write(|tx| give_threshold(tx, 1).and(Err::<(), _>(Fault::bare("a fault").into()))).unwrap_err();
+    store.write(|tx| Ok(tx.execute("ROLLBACK", &[])?)).unwrap_err();
+    assert_eq!(untrue(store, store.stamp()), []);
+    assert_eq!(untrue(store, from_the_start), ALL);
+}
+
+#[test]
+fn our_own_writing_is_never_taken_for_another_s() {
+    let books = books();
+    let store = &books.store;
+    let read_at = store.stamp();
+    for round in 0..200 {
+        store.write(|tx| give_threshold(tx, 1)).unwrap();
+        if round % 50 == 0 {
+            // The log is moved into the database, and begins anew with the next write: no change of what is in it.
+            let outside = books.outside();
+            outside.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+        }
+        assert_eq!(untrue(store, read_at), [FIRST], "round {round}");
+    }
+}
+
+#[test]
+fn what_others_write_is_noticed_whatever_we_do_meanwhile() {
+    let Books { store, folder } = books();
+    let store = Arc::new(store);
+    let outside = rusqlite::Connection::open(folder.path("till.db")).unwrap();
+    let write = |sql: &str| outside.execute_batch(sql).unwrap();
+    let noticed = |what: &str, read_at: Stamp| {
+        eventually(what, || (untrue(&store, read_at) == ALL).then_some(()));
+        assert_eq!(untrue(&store, store.stamp()), [], "after {what}");
+    };
+    // Another name each time: what stays the same is not written, so there is nothing to notice.
+    const CHANGE: &str = "UPDATE users SET name = hex(randomblob(8)) WHERE account = 2";
+
+    let read_at = store.stamp();
+    write(CHANGE);
+    noticed("a change while nothing is written", read_at);
+
+    for _ in 0..50 {
+        let read_at = store.stamp();
+        store.write(|tx| give_threshold(tx, 1)).unwrap();
+        write(CHANGE);
+        noticed("a change right after a write", read_at);
+        let read_at = store.stamp();
+        write(CHANGE);
+        store.write(|tx| give_threshold(tx, 1)).unwrap();
+        // The write has looked itself: nobody needs to wait.
+        assert_eq!(ALL.map(|subject| store.is_current(subject, read_at)), [false; 3], "right before a write");
+    }
+
+    // While our write waits for the other one, and after it.
+    let read_at = store.stamp();
+    write("BEGIN IMMEDIATE");
+    let ours = Arc::clone(&store);
+    let waiting = thread::spawn(move || ours.write(|tx| give_threshold(tx, 1)).unwrap());
+    write(CHANGE);
+    assert_eq!(untrue(&store, read_at), []);
+    write("COMMIT");
+    noticed("a change that a write waited for", read_at);
+    waiting.join().unwrap();
+}
