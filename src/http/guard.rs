@@ -1,6 +1,8 @@
 //! Who may come in: bearer tokens with their scopes, browsers with their cookie, and the checks that keep another site's
 //! page from pressing our buttons.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -16,16 +18,16 @@ use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::Subject;
 use crate::usecase::sign_in;
-use crate::usecase::tokens::{self, Caller, Scope};
+use crate::usecase::tokens::{self, Known, Scope};
 use crate::usecase::users::{self, Member};
 
 /// A caller of the service API whose token is good.
-pub(super) struct Bearer(Caller);
+pub(super) struct Bearer(Arc<Known>);
 
 impl Bearer {
     /// Refuses a token that does not reach this far.
     pub(super) fn must(&self, scope: Scope) -> Result<()> {
-        if self.0.may(scope) {
+        if self.0.caller.may(scope) {
             return Ok(());
         }
         let detail =
@@ -41,27 +43,28 @@ impl FromRequestParts<Rim> for Bearer {
         let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let secret = value.and_then(|value| {
             let (scheme, secret) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim().to_owned())
+            scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
         });
         let secret = secret.ok_or_else(|| {
             Refused::Unauthenticated(
                 "A token is needed: Authorization: Bearer till_… Make one: till token create.".into(),
             )
         })?;
-        let (hash, store) = (id::secret_hash(&secret), &rim.app.store);
+        let (hash, store) = (id::secret_hash(secret), &rim.app.store);
         let stamp = store.stamp();
         let known = match rim.callers.get(&hash, |(read_at, _)| store.is_current(Subject::Tokens, *read_at)) {
             Some((_, known)) => known,
             None => {
-                let known = rim.look(move |tx, _| tokens::authenticate(tx, &secret)).await?;
-                rim.callers.put(hash, (stamp, known.clone()));
+                let secret = secret.to_owned();
+                let known = Arc::new(rim.look(move |tx, _| tokens::authenticate(tx, &secret)).await?);
+                rim.callers.put(hash, (stamp, Arc::clone(&known)));
                 known
             }
         };
         if known.is_to_be_remembered(rim.app.clock.now()) {
             tokens::remember_use(&rim.app, &known.caller);
         }
-        Ok(Bearer(known.caller))
+        Ok(Bearer(known))
     }
 }
 
@@ -175,8 +178,8 @@ pub(super) fn check_press(
     Err(Refused::Forbidden("This form did not come from this site, or is too old. Load the page again.".into()).into())
 }
 
-/// Headers that every answer carries: no sniffing, no framing, no referrer, and pages that load nothing but our own
-/// files (Content Security Policy Level 3). `form-action` also governs where a form is redirected to, and a checkout
+/// Headers of an answer that a browser may show: no sniffing, no framing, no referrer, and pages that load nothing but our
+/// own files (Content Security Policy Level 3). `form-action` also governs where a form is redirected to, and a checkout
 /// page may live under the seller's own domain.
 pub(super) fn add_headers(headers: &mut HeaderMap) {
     const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -184,13 +187,19 @@ pub(super) fn add_headers(headers: &mut HeaderMap) {
     headers.reserve(8);
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    add_headers_for_programs(headers);
+}
+
+/// Headers of an answer to a program that came with a token, or to Stripe: it is never taken for something else, nor kept
+/// where nobody said that it may be. The others are about pages.
+pub(super) fn add_headers_for_programs(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -32,6 +32,7 @@ use crate::usecase::tokens::Known;
 use api::description::Description;
 use kept::Kept;
 use pool::Pool;
+use request::Readers;
 
 /// What hears of a write once it is durable.
 type Then<T> = Box<dyn FnOnce(Result<T>) + Send>;
@@ -53,7 +54,7 @@ struct Parts {
     /// The same for people.
     reference: pages::view::Reference,
     /// Tokens that were looked up, by the hash of their secret.
-    callers: Kept<[u8; 32], (Stamp, Known)>,
+    callers: Kept<[u8; 32], (Stamp, Arc<Known>)>,
     /// Users as they were answered.
     users: Kept<String, api::users::Shown>,
 }
@@ -166,15 +167,16 @@ fn router(rim: Rim) -> Router {
         .route("/assets/{file}", get(assets::get));
 
     // One layer around everything; what people read is compressed outside of it, so that pages of errors are as well.
-    let around = || from_fn_with_state(rim.clone(), request::around);
-    let service = service.merge(stripe).method_not_allowed_fallback(error::wrong_method).layer(around());
+    let around = |readers: Readers| from_fn_with_state((rim.clone(), readers), request::around);
+    let service =
+        service.merge(stripe).method_not_allowed_fallback(error::wrong_method).layer(around(Readers::Programs));
     Router::new()
         .merge(people)
         .merge(lists)
         .merge(machine)
         .fallback(error::no_such_page)
         .method_not_allowed_fallback(error::wrong_method)
-        .layer(around())
+        .layer(around(Readers::Anybody))
         .layer(CompressionLayer::new())
         .merge(service)
         .with_state(rim)

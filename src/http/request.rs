@@ -59,9 +59,18 @@ pub(super) fn wants_json(path: &str, headers: &HeaderMap) -> bool {
     (accepts("application/json") || accepts("application/problem+json")) && !accepts("text/html")
 }
 
+/// Who reads the answers of a part of the URLs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Readers {
+    /// Browsers too.
+    Anybody,
+    /// Only programs that come with a token, and Stripe.
+    Programs,
+}
+
 /// What is done around every handler, in one layer, for each costs: names the client, writes a problem's body for whoever
 /// asked, adds the headers that every answer carries, measures the request, and writes a line for it.
-pub(super) async fn around(State(rim): State<Rim>, mut request: Request, next: Next) -> Response {
+pub(super) async fn around(State((rim, readers)): State<(Rim, Readers)>, mut request: Request, next: Next) -> Response {
     let started = Deadline::after(std::time::Duration::ZERO);
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let client = client_of(peer, request.headers(), &rim.app.config);
@@ -73,7 +82,10 @@ pub(super) async fn around(State(rim): State<Rim>, mut request: Request, next: N
         Asker { json: wants_json(request.uri().path(), request.headers()), service: is_service(request.uri().path()) };
     let response = next.run(request).await;
     let mut response = error::rendered(response, asker);
-    guard::add_headers(response.headers_mut());
+    match readers {
+        Readers::Anybody => guard::add_headers(response.headers_mut()),
+        Readers::Programs => guard::add_headers_for_programs(response.headers_mut()),
+    }
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
     tracing::debug!(event = "request", method, route, status, %client, seconds);
@@ -103,7 +115,7 @@ fn known_method(method: &axum::http::Method) -> &'static str {
 fn client_of(peer: Option<IpAddr>, headers: &HeaderMap, config: &Config) -> IpAddr {
     let trusted = |address: &IpAddr| config.trusted_proxies.iter().any(|network| network.contains(address));
     let peer = peer.map_or(UNKNOWN, |address| address.to_canonical());
-    if !trusted(&peer) {
+    if !trusted(&peer) || !headers.contains_key("x-forwarded-for") {
         return peer;
     }
     let values = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("unreadable"));

@@ -146,20 +146,16 @@ impl Watch {
         self.changes.is_current(subject, stamp)
     }
 
-    /// Looks for other processes' commits, where the last look is too old.
+    /// Looks for other processes' commits, where the last look is too old: one caller does, and nobody waits for it.
     fn look(&self) {
-        loop {
-            let now = micros(self.started.elapsed());
-            if now < self.due.load(Ordering::SeqCst) {
-                return;
-            }
-            // In a transaction of ours, all that came before was noticed at its beginning, and nobody else commits.
-            if self.changes.is_under_way() || self.lookout.look() {
-                self.due.store(now + micros(AGE), Ordering::SeqCst);
-                return;
-            }
-            // Outside of a transaction the connection is held for no longer than a statement that waits for nobody.
-            std::thread::yield_now();
+        let now = micros(self.started.elapsed());
+        let due = self.due.load(Ordering::SeqCst);
+        let is_ours =
+            now >= due && self.due.compare_exchange(due, now + micros(AGE), Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        // In a transaction of ours, all that came before was noticed at its beginning, and nobody else commits. Where the
+        // connection is held otherwise, for a statement that waits for nobody, the next caller looks.
+        if is_ours && !self.changes.is_under_way() && !self.lookout.look() {
+            self.due.store(0, Ordering::SeqCst);
         }
     }
 }

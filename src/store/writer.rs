@@ -231,14 +231,17 @@ impl<'a> Line<'a> {
     }
 
     /// Waits for as many: while they keep coming, and at most half as long as a flush takes, or as [`PATIENCE`] has it.
-    /// Whoever writes alone is never held up.
+    /// Whoever writes alone is never held up. It looks again and again rather than be woken by each who comes, which would
+    /// cost both more than their work.
     fn gather(&mut self, share: usize) {
         let patience = (self.last.flush / 2).min(PATIENCE);
-        let (patience, pause) = (Deadline::after(patience), patience / 4);
+        let (patience, pause) = (Deadline::after(patience), patience / 8);
         while self.waiting.len() < share {
-            match self.jobs.recv_timeout(pause.min(patience.left())) {
-                Ok(job) => self.waiting.push_back(job),
-                Err(_) => return,
+            let (before, pause) = (self.waiting.len(), pause.min(patience.left()));
+            std::thread::sleep(pause);
+            self.waiting.extend(self.jobs.try_iter().take(BATCH));
+            if pause.is_zero() || self.waiting.len() == before {
+                return;
             }
         }
     }
