@@ -69,7 +69,7 @@ pub(super) enum Readers {
 }
 
 /// What is done around every handler, in one layer, for each costs: names the client, writes a problem's body for whoever
-/// asked, adds the headers that every answer carries, measures the request, and writes a line for it.
+/// asked, adds the headers that its readers need, measures the request, and writes a line for it.
 pub(super) async fn around(State((rim, readers)): State<(Rim, Readers)>, mut request: Request, next: Next) -> Response {
     let started = Deadline::after(std::time::Duration::ZERO);
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
