@@ -62,8 +62,8 @@ impl Connection {
             connection.set_prepared_statement_cache_capacity(128);
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
-            // The checkpoint thread is sooner, nearly always; this bounds the log (128 MiB) where it cannot follow.
-            connection.pragma_update(None, "wal_autocheckpoint", 32_000)?;
+            // The checkpoint thread is sooner; this bounds the log (512 MiB) should that thread have ended.
+            connection.pragma_update(None, "wal_autocheckpoint", 128_000)?;
             connection.pragma_update(None, "cache_size", WRITER_CACHE_KIB)
         };
         set_up().map_err(cannot)?;

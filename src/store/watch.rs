@@ -152,8 +152,7 @@ impl Watch {
         let due = self.due.load(Ordering::SeqCst);
         let is_ours =
             now >= due && self.due.compare_exchange(due, now + micros(AGE), Ordering::SeqCst, Ordering::SeqCst).is_ok();
-        // In a transaction of ours, all that came before was noticed at its beginning, and nobody else commits: but for the
-        // end of the commit that also puts away a log grown long, from which on the next caller notices. Where the
+        // In a transaction of ours, all that came before was noticed at its beginning, and nobody else commits. Where the
         // connection is held otherwise, for a statement that waits for nobody, the next caller looks.
         if is_ours && !self.changes.is_under_way() && !self.lookout.look() {
             self.due.store(0, Ordering::SeqCst);

@@ -36,7 +36,7 @@ pub struct Measured {
 
 /// What puts load on something: HTTP, or calls of the store.
 enum By {
-    Http { load: Load, process: u32 },
+    Http { load: Box<Load>, process: u32 },
     Store { copy: Arc<Copy>, at_once: u32 },
 }
 
@@ -108,7 +108,7 @@ fn plan(options: &Options, product: &Product, baseline: &Baseline, copy: Option<
     let (users, connections) = (options.users, options.connections);
     let wants = |subject| options.wants(subject);
     let http = |address, process, request: Request, connections| By::Http {
-        load: Load { address, request, connections },
+        load: Box::new(Load { address, request, connections }),
         process,
     };
     let empty = |name: &str, request| {
