@@ -24,7 +24,7 @@
 //! 4. The webhook handler decides nothing; what is paid is decided in `usecase::settle`, which webhook,
 //!    return page and replay all enter by the same door.
 //! 5. Everything is bounded: bodies, batches, pages, attempts, pools, names.
-//! 6. Nobody is answered before the commit, and what is kept in memory is kept only while the database stays as it was.
+//! 6. Nobody is answered before the commit, and what is kept in memory is kept only until it may have changed.
 
 pub mod ledger;
 
