@@ -222,11 +222,13 @@ impl<'a> Line<'a> {
 
     /// How many to write together. Where a flush is what takes long, all: whoever waits and whoever was just answered,
     /// for committing without them would make them wait for a flush that serves nobody else. Where it does not, they take
-    /// turns by halves: while one half is written, the other is answered and asks again, and no processor is idle.
+    /// turns by halves: while one half is written, the other is answered and asks again, and no processor is idle. Where a
+    /// whole batch waits already, there is somebody for the next one anyway.
     fn share(&self) -> usize {
         let about = self.waiting.len() + self.answered;
         let is_slow = self.last.flush > self.last.work * SLOW;
-        let share = if is_slow { self.answered.max(self.waiting.len()) } else { about.div_ceil(2) };
+        let is_whole = is_slow || self.waiting.len() >= BATCH;
+        let share = if is_whole { self.answered.max(self.waiting.len()) } else { about.div_ceil(2) };
         share.clamp(1, BATCH)
     }
 
@@ -386,6 +388,7 @@ mod tests {
             (4, 60, 4, 60),
             (64, 30, 4, 64),
             (900, 0, 4, 256),
+            (256, 1, 1, 256),
         ] {
             let line = line(waiting, answered, Duration::from_millis(flush), &jobs);
             assert_eq!(line.share(), share, "{waiting} wait, {answered} answered, a flush of {flush} ms");
