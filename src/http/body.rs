@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
@@ -153,8 +154,9 @@ fn shortened(text: &str) -> String {
 }
 
 /// A JSON body that may be left out altogether.
-pub(super) async fn json_or_default<T: DeserializeOwned + Default>(headers: &HeaderMap, body: Body) -> Result<T> {
-    if headers.get(header::CONTENT_TYPE).is_none() {
+pub(super) async fn json_or_default<T: DeserializeOwned + Default>(request: Request) -> Result<T> {
+    let (head, body) = request.into_parts();
+    if head.headers.get(header::CONTENT_TYPE).is_none() {
         let bytes = read(body, JSON_LIMIT).await?;
         return match bytes.is_empty() {
             true => Ok(T::default()),
@@ -164,7 +166,7 @@ pub(super) async fn json_or_default<T: DeserializeOwned + Default>(headers: &Hea
             }
         };
     }
-    json(headers, body).await
+    json(&head.headers, body).await
 }
 
 /// A form's fields.

@@ -1,8 +1,6 @@
 //! `POST /v1/users/{id}/grants`: an operator's gift or correction.
 
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,7 +14,7 @@ use super::description::operation::{
 };
 use super::description::{KEY_REUSED, NOTE, UNKNOWN_USER};
 use super::shapes::EntryShape;
-use super::{created, idempotency_key};
+use super::{created, keyed};
 use crate::clock::parse_rfc3339;
 use crate::error::Refused;
 use crate::ledger::UNITS_LIMIT;
@@ -68,16 +66,9 @@ pub(super) const CREATE: Operation = Operation {
 };
 
 /// Grants `units`, negative for a correction, once for each `Idempotency-Key`.
-pub(crate) async fn create(
-    State(rim): State<Rim>,
-    bearer: Bearer,
-    Segment(id): Segment,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Admin)?;
-    let key = idempotency_key(&headers)?;
-    let create: Create = body::json(&headers, body).await?;
+    let (key, create) = keyed::<Create>(request).await?;
     let expires_at = create.expires_at.as_deref().map(|text| {
         parse_rfc3339(text).ok_or_else(|| {
             Refused::InvalidRequest(

@@ -17,7 +17,7 @@ use super::description::operation::{
 };
 use super::description::{HOLD_CLOSED, INSUFFICIENT, KEY_REUSED, NO_HOLD, NOTE, UNKNOWN_USER};
 use super::shapes::HoldShape;
-use super::{answered, created, idempotency_key};
+use super::{answered, created, keyed};
 use crate::ledger::UNITS_LIMIT;
 use crate::usecase::grant::NOTE_LIMIT;
 use crate::usecase::hold::{self, Closing, DEFAULT_SECONDS, SECONDS_LIMIT, Wanted};
@@ -150,9 +150,7 @@ const RELEASED: &str = r#"{"id":"hld_1_1","user_id":"alice","units":4,"captured"
 /// Sets `units` aside for `expires_in` seconds, once for each `Idempotency-Key`.
 pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
-    let (head, body) = request.into_parts();
-    let key = idempotency_key(&head.headers)?;
-    let create: Create = body::json(&head.headers, body).await?;
+    let (key, create) = keyed::<Create>(request).await?;
     let wanted = Wanted::new(id, create.units, create.expires_in, create.note, key)?;
     let receipt = rim.durable(move |app, then| hold::hold(app, wanted, then)).await?;
     Ok(created(HoldShape::of(receipt.hold, receipt.user_id), receipt.replayed))
@@ -168,16 +166,14 @@ pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Se
 /// Uses up to all of a hold; the rest goes back.
 pub(crate) async fn capture(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
-    let (head, body) = request.into_parts();
-    let capture: Capture = body::json_or_default(&head.headers, body).await?;
+    let capture: Capture = body::json_or_default(request).await?;
     close(&rim, id, Closing::capture(capture.units)?).await
 }
 
 /// Gives all of a hold back.
 pub(crate) async fn release(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
-    let (head, body) = request.into_parts();
-    let Nothing {} = body::json_or_default(&head.headers, body).await?;
+    let Nothing {} = body::json_or_default(request).await?;
     close(&rim, id, Closing::Release).await
 }
 

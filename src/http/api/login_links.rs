@@ -1,9 +1,8 @@
 //! `POST /v1/users/{id}/login-links`: a link that signs a user in to the dashboard, once, within five minutes.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,15 +68,9 @@ pub(super) const CREATE: Operation = Operation {
 };
 
 /// Makes the link.
-pub(crate) async fn create(
-    State(rim): State<Rim>,
-    bearer: Bearer,
-    Segment(id): Segment,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Admin)?;
-    let create: Create = body::json_or_default(&headers, body).await?;
+    let create: Create = body::json_or_default(request).await?;
     let link = rim.books(move |app| sign_in::make_link(app, &id, create.return_to.as_deref())).await?;
     let shape = LinkShape { url: link.url, expires_at: rfc3339(link.expires_at) };
     Ok((StatusCode::CREATED, Json(shape)).into_response())

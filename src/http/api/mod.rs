@@ -14,14 +14,24 @@ pub(super) mod spends;
 pub(super) mod users;
 
 use axum::Json;
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::body;
 use crate::error::{Refused, Result};
 
 /// The most characters of an idempotency key.
 const KEY_LIMIT: usize = 255;
+
+/// What a call that moves units brings: its `Idempotency-Key`, and then its body.
+async fn keyed<T: DeserializeOwned>(request: Request) -> Result<(String, T)> {
+    let (head, body) = request.into_parts();
+    let key = idempotency_key(&head.headers)?;
+    Ok((key, body::json(&head.headers, body).await?))
+}
 
 /// The `Idempotency-Key` of a call that moves units.
 fn idempotency_key(headers: &HeaderMap) -> Result<String> {

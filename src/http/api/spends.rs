@@ -18,7 +18,7 @@ use super::description::operation::{
 };
 use super::description::{INSUFFICIENT, KEY_REUSED, NOTE, UNKNOWN_USER};
 use super::shapes::{ENTRY, EntryShape};
-use super::{check_key, created, idempotency_key};
+use super::{check_key, created, keyed};
 use crate::error::{Error, Refused, Result};
 use crate::ledger::UNITS_LIMIT;
 use crate::usecase::grant::NOTE_LIMIT;
@@ -152,9 +152,7 @@ pub(super) const CREATE_BATCH: Operation = Operation {
 /// Spends `units`, once for each `Idempotency-Key`.
 pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
-    let (head, body) = request.into_parts();
-    let key = idempotency_key(&head.headers)?;
-    let create: Create = body::json(&head.headers, body).await?;
+    let (key, create) = keyed::<Create>(request).await?;
     let wanted = Spend::new(id, create.units, create.note, key)?;
     let spent = rim.durable(move |app, then| spend::spend(app, wanted, then)).await?;
     Ok(created(EntryShape::of(spent.entry, &spent.user_id), spent.replayed))

@@ -1,9 +1,8 @@
 //! `/v1/users`: made, read and listed by the pipeline.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -153,15 +152,9 @@ pub(super) const LIST: Operation = Operation {
 };
 
 /// `PUT /v1/users/{id}`: `201` when the user is new. What is left out stays as it is.
-pub(crate) async fn put(
-    State(rim): State<Rim>,
-    bearer: Bearer,
-    Segment(id): Segment,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn put(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Admin)?;
-    let put: Put = body::json_or_default(&headers, body).await?;
+    let put: Put = body::json_or_default(request).await?;
     let put = move |app: &App| {
         let (email, name, low_balance) = (put.email.as_deref(), put.name.as_deref(), put.low_balance);
         users::put_given(app, &id, Given { email, name, low_balance })
