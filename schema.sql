@@ -1,4 +1,4 @@
--- The whole database of till, version 2. Read this first: everything the program knows is one of these rows.
+-- The whole database of till, version 3. Read this first: everything the program knows is one of these rows.
 --
 -- Times are whole milliseconds since 1970-01-01T00:00:00Z; amounts are in the currency's minor unit; units are what is
 -- sold. A state is a fact with a time (revoked_at), not a flag. Statements stay in the subset that SQLite and PostgreSQL
@@ -23,54 +23,76 @@ CREATE TABLE users (
 ) STRICT;
 CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT NULL;
 
--- What a user has: the sums of their entries, kept with them in one transaction, and the hash of the last entry, so
--- that a missing tail of the chain shows. remaining is below zero after a reversal of spent units.
-CREATE TABLE accounts (
-    account     INTEGER NOT NULL PRIMARY KEY REFERENCES users (account),
-    remaining   INTEGER NOT NULL CHECK (remaining BETWEEN -1000000000000000 AND 1000000000000000),
-    held        INTEGER NOT NULL CHECK (held BETWEEN 0 AND 1000000000000000),
-    credited    INTEGER NOT NULL CHECK (credited BETWEEN 0 AND 1000000000000000),
-    entries     INTEGER NOT NULL CHECK (entries >= 0),
-    head        BLOB    NOT NULL CHECK (length(head) = 32),
-    next_due    INTEGER,                    -- when the next thing ends by itself: a lot of which something is not held, or a hold
-    front       INTEGER,                    -- the lot that the next spend takes from: the first in order with free units
-    front_free  INTEGER CHECK (front_free > 0),                  -- those free units. They are kept here and not in the lot's
-                                            -- own row, so that a spend that does not use them up changes one row
-    holds       INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0),   -- holds ever made: the last one's number
-    low_balance INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000)   -- the user's own threshold of "low"; absent: the installation's
-) STRICT;
-CREATE INDEX accounts_due ON accounts (next_due, account) WHERE next_due IS NOT NULL;
-
--- The ledger. Rows are only ever added: triggers below refuse everything else. previous is the hash of the account's
--- entry before this one (the form that is hashed is documented at Entry::hash in src/ledger/entry.rs).
-CREATE TABLE entries (
-    account       INTEGER NOT NULL REFERENCES accounts (account),
-    seq           INTEGER NOT NULL CHECK (seq > 0),
+-- The books. What belongs to an account lies side by side in this one tree, so that a spend changes about one page of
+-- the file; in tables of their own its three rows were three pages, and pages are what a durable write costs. Three kinds
+-- of rows, told apart by `claim`, in the order in which they lie; the views below show the first two as what they are:
+--
+--   ''         entries: the ledger, by their number. Rows are only ever added: triggers below refuse everything else.
+--   '='        the account: the sums of its entries, kept with them in one transaction.
+--   a reason   claims: which entry was made for it. A reason is claimed once, which makes the entry happen once; a trigger
+--              below wants the claim before the entry.
+CREATE TABLE books (
+    account       INTEGER NOT NULL,
+    claim         TEXT    NOT NULL,
+    line          INTEGER NOT NULL,         -- of an entry: its number, 1 for the first, then without a gap; else 0
+    -- The account. remaining is below zero after a reversal of spent units.
+    owner         INTEGER REFERENCES users (account),   -- the same number: whose account it is
+    remaining     INTEGER CHECK (remaining BETWEEN -1000000000000000 AND 1000000000000000),
+    held          INTEGER CHECK (held BETWEEN 0 AND 1000000000000000),
+    credited      INTEGER CHECK (credited BETWEEN 0 AND 1000000000000000),
+    entries       INTEGER CHECK (entries >= 0),
+    head          BLOB    CHECK (length(head) = 32),   -- the hash of the last entry, so that a missing tail of the chain shows
+    next_due      INTEGER,                  -- when the next thing ends by itself: a lot of which something is not held, or a hold
+    front         INTEGER,                  -- the lot that the next spend takes from: the first in order with free units
+    front_free    INTEGER CHECK (front_free > 0),  -- those free units. They are kept here and not in the lot's own row, so
+                                            -- that a spend that does not use them up changes nothing else
+    holds         INTEGER CHECK (holds >= 0),       -- holds ever made: the last one's number
+    low_balance   INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000),   -- the user's own threshold of "low"; absent: the installation's
+    -- The entry. previous is the hash of the account's entry before this one (the form that is hashed is documented at
+    -- Entry::hash in src/ledger/entry.rs).
     -- Said with OR: a list of more than two is made into a table anew for each row that is written.
-    kind          TEXT    NOT NULL CHECK (kind = 'spend' OR kind = 'topup' OR kind = 'subscription' OR kind = 'grant'
+    kind          TEXT    CHECK (kind = 'spend' OR kind = 'topup' OR kind = 'subscription' OR kind = 'grant'
                       OR kind = 'refund' OR kind = 'dispute' OR kind = 'expiry'),
-    delta         INTEGER NOT NULL CHECK (delta <> 0),
-    balance_after INTEGER NOT NULL CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
-    reason        TEXT    NOT NULL,         -- what makes it happen once
+    delta         INTEGER CHECK (delta <> 0),
+    balance_after INTEGER CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
+    reason        TEXT,                     -- what makes it happen once
     note          TEXT,
-    lot           INTEGER,                  -- the lot reversed or expired: the seq of the entry that opened it
+    lot           INTEGER,                  -- the lot reversed or expired: the number of the entry that opened it
     expires_at    INTEGER,                  -- of the lot that this entry opened
-    created_at    INTEGER NOT NULL,
-    previous      BLOB    NOT NULL CHECK (length(previous) = 32),
-    PRIMARY KEY (account, seq),
+    created_at    INTEGER,
+    previous      BLOB    CHECK (length(previous) = 32),
+    -- The claim.
+    entry         INTEGER CHECK (entry > 0),        -- the number of the entry that was made
+    PRIMARY KEY (account, claim, line),
     -- Only a hold's capture may end below zero: its units were there when it was made, and were taken back since.
     CHECK (kind <> 'spend' OR balance_after >= 0 OR substr(reason, 1, 5) = 'hold_'),
     CHECK (kind <> 'spend' OR delta < 0),
-    CHECK (kind <> 'expiry' OR delta < 0)
+    CHECK (kind <> 'expiry' OR delta < 0),
+    -- Each kind of row has what belongs to it, and is in its place.
+    CHECK (CASE
+        WHEN claim = '' THEN line > 0 AND kind IS NOT NULL AND delta IS NOT NULL AND balance_after IS NOT NULL
+            AND reason > '=' AND created_at IS NOT NULL AND previous IS NOT NULL AND owner IS NULL AND entry IS NULL
+        WHEN claim = '=' THEN line = 0 AND owner = account AND remaining IS NOT NULL AND held IS NOT NULL
+            AND credited IS NOT NULL AND entries IS NOT NULL AND head IS NOT NULL AND holds IS NOT NULL
+            AND kind IS NULL AND entry IS NULL
+        ELSE line = 0 AND claim > '=' AND entry IS NOT NULL AND owner IS NULL AND kind IS NULL
+    END)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX entries_happen_once ON entries (account, reason);
+CREATE INDEX accounts_due ON books (next_due, account) WHERE next_due IS NOT NULL;
 -- A Stripe id belongs to one user only.
-CREATE UNIQUE INDEX entries_of_stripe ON entries (reason)
+CREATE UNIQUE INDEX entries_of_stripe ON books (reason)
     WHERE kind = 'topup' OR kind = 'subscription' OR kind = 'refund' OR kind = 'dispute';
+
+CREATE VIEW accounts AS
+    SELECT account, remaining, held, credited, entries, head, next_due, front, front_free, holds, low_balance
+    FROM books WHERE claim = '=' AND line = 0;
+CREATE VIEW entries AS
+    SELECT account, line AS seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+    FROM books WHERE claim = '';
 
 -- Units credited together, with their expiry. Empty lots stay: a reversal may give units back to them.
 CREATE TABLE lots (
-    account    INTEGER NOT NULL,
+    account    INTEGER NOT NULL REFERENCES users (account),
     seq        INTEGER NOT NULL,            -- of the entry that opened it
     units      INTEGER NOT NULL CHECK (units > 0),
     remaining  INTEGER NOT NULL CHECK (remaining >= 0),  -- of the account's front lot, only what is held
@@ -78,8 +100,7 @@ CREATE TABLE lots (
     expired    INTEGER NOT NULL CHECK (expired >= 0),
     expires_at INTEGER,
     payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- that bought it, if one did
-    PRIMARY KEY (account, seq),
-    FOREIGN KEY (account, seq) REFERENCES entries (account, seq)
+    PRIMARY KEY (account, seq)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX lots_by_payment ON lots (payment, seq) WHERE payment IS NOT NULL;
@@ -87,7 +108,7 @@ CREATE INDEX lots_by_payment ON lots (payment, seq) WHERE payment IS NOT NULL;
 -- Units set aside for work under way. A hold is open until it is captured, released or expired, and is then closed for
 -- ever. Its row says what the first answer said, so that a repetition of the request is answered alike.
 CREATE TABLE holds (
-    account     INTEGER NOT NULL REFERENCES accounts (account),
+    account     INTEGER NOT NULL REFERENCES users (account),
     number      INTEGER NOT NULL CHECK (number > 0),     -- 1 for the account's first, then without a gap
     key         TEXT    NOT NULL,           -- the request's idempotency key
     units       INTEGER NOT NULL CHECK (units > 0),
@@ -124,7 +145,7 @@ CREATE TABLE hold_lots (
 -- it. An invoice that bought no units is here as well, so that it is not looked at twice.
 CREATE TABLE payments (
     reference      TEXT    NOT NULL PRIMARY KEY,
-    account        INTEGER NOT NULL REFERENCES accounts (account),
+    account        INTEGER NOT NULL REFERENCES users (account),
     kind           TEXT    NOT NULL CHECK (kind IN ('pack', 'plan')),
     gave           INTEGER NOT NULL CHECK (gave >= 0),     -- units credited so far
     taken          INTEGER NOT NULL CHECK (taken BETWEEN 0 AND gave),
@@ -195,7 +216,7 @@ CREATE INDEX disputes_by_payment ON disputes (payment, id);
 -- later, unsure_at is set and Stripe is asked. One that has ended stays ended.
 CREATE TABLE subscriptions (
     id            TEXT    NOT NULL PRIMARY KEY,
-    account       INTEGER NOT NULL REFERENCES accounts (account),
+    account       INTEGER NOT NULL REFERENCES users (account),
     status        TEXT    NOT NULL,         -- Stripe's word
     offer         TEXT    NOT NULL,         -- the plan's key; '-' when its price is not in the catalogue
     period_end    INTEGER,
@@ -270,7 +291,7 @@ CREATE TABLE events (
     status          TEXT    NOT NULL CHECK (status IN ('applied', 'ignored', 'waiting', 'unmatched', 'failed')),
     detail          TEXT    NOT NULL,       -- what it did, or why it did nothing
     waits_for       TEXT CHECK (waits_for IS NOT NULL OR status <> 'waiting'),
-    assigned_to     INTEGER REFERENCES accounts (account),   -- by the operator, who knows what Stripe does not say
+    assigned_to     INTEGER REFERENCES users (account),   -- by the operator, who knows what Stripe does not say
     assigned_offer  TEXT,
     attempts        INTEGER NOT NULL CHECK (attempts > 0),
     decided_at      INTEGER NOT NULL,
@@ -331,7 +352,7 @@ CREATE INDEX hooks_live ON hooks (id) WHERE disabled_at IS NULL;
 CREATE TABLE messages (
     number     INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
     id         TEXT    NOT NULL UNIQUE,     -- msg_…: by which a receiver knows one that comes twice
-    account    INTEGER NOT NULL REFERENCES accounts (account),
+    account    INTEGER NOT NULL REFERENCES users (account),
     kind       TEXT    NOT NULL,
     body       TEXT    NOT NULL,            -- JSON; of a low balance without the address for buying more
     created_at INTEGER NOT NULL,
@@ -363,10 +384,18 @@ CREATE INDEX deliveries_delivered ON deliveries (delivered_at, message, hook) WH
 CREATE INDEX deliveries_parked ON deliveries (parked_at, message, hook) WHERE parked_at IS NOT NULL;
 
 -- engine: sqlite
--- Rule 10 of the books: the database itself refuses to change or remove what is written. (Recursive triggers are
--- compiled in, so that INSERT OR REPLACE does not walk past these.)
-CREATE TRIGGER entries_are_not_changed BEFORE UPDATE ON entries
+-- Rule 10 of the books: the database itself refuses to change or remove what is written. An account's sums change with
+-- each entry, and are kept as long. (Recursive triggers are compiled in, so that INSERT OR REPLACE does not walk past
+-- these.)
+CREATE TRIGGER entries_are_not_changed
+    BEFORE UPDATE OF account, claim, line, owner, kind, delta, balance_after, reason, note, lot, expires_at, created_at,
+        previous, entry ON books
 BEGIN SELECT RAISE(ABORT, 'ledger entries are never changed'); END;
-CREATE TRIGGER entries_are_not_removed BEFORE DELETE ON entries
+CREATE TRIGGER entries_are_not_removed BEFORE DELETE ON books
 BEGIN SELECT RAISE(ABORT, 'ledger entries are never removed'); END;
+CREATE TRIGGER entries_are_claimed_first BEFORE INSERT ON books WHEN NEW.claim = ''
+BEGIN
+    SELECT RAISE(ABORT, 'a ledger entry has no claim') WHERE NOT EXISTS (SELECT entry FROM books
+        WHERE account = NEW.account AND claim = NEW.reason AND line = 0 AND entry = NEW.line);
+END;
 -- engine: end

@@ -10,7 +10,7 @@ use super::sqlite::Connection;
 use crate::error::Fault;
 
 /// Rows written between two checkpoints: some 60 MiB of pages.
-const ROWS: u64 = 10_000;
+const ROWS: u64 = 30_000;
 /// Every so many are waited for.
 const WAITED_FOR: u64 = 2;
 

@@ -116,13 +116,14 @@ pub fn post(tx: &mut dyn Tx, before: &Account, posting: &Posting, payment: Optio
 /// Stores a spend of a [simplified](Found::simplified) account: the entry, and the account's row. `false` when the account
 /// has an entry with this reason already; then nothing is stored.
 pub fn post_simple(tx: &mut dyn Tx, before: &Account, posting: &Posting) -> Result<bool> {
-    const SPEND: &str = "UPDATE accounts SET remaining = $3, entries = $4, head = $5, front_free = $7
-        WHERE account = $1 AND entries = $2 AND front = $6";
+    const SPEND: &str = "UPDATE books SET remaining = $3, entries = $4, head = $5, front_free = $7
+        WHERE account = $1 AND claim = '=' AND line = 0 AND entries = $2 AND front = $6";
     let after = &posting.after;
     let front = after.lots.first().ok_or_else(|| Fault::bare("a simplified account has no front lot"))?;
     if !add(tx, &posting.entry)? {
         return Ok(false);
     }
+    tx.touches(after.number);
     let moved = tx.execute(
         SPEND,
         &[
@@ -138,11 +139,17 @@ pub fn post_simple(tx: &mut dyn Tx, before: &Account, posting: &Posting) -> Resu
     if moved == 1 { Ok(true) } else { Err(moved_meanwhile(after)) }
 }
 
+/// Claims the entry's reason, and adds the entry where nobody had.
 fn add(tx: &mut dyn Tx, entry: &Entry) -> Result<bool> {
-    const ADD: &str = "INSERT INTO entries
-        (account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (account, reason) DO NOTHING";
-    let added = tx.execute(
+    const CLAIM: &str = "INSERT INTO books (account, claim, line, entry) VALUES ($1, $2, 0, $3)
+        ON CONFLICT (account, claim, line) DO NOTHING";
+    const ADD: &str = "INSERT INTO books
+        (account, claim, line, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous)
+        VALUES ($1, '', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    if tx.execute(CLAIM, &[entry.account.into(), (&entry.reason).into(), entry.seq.into()])? == 0 {
+        return Ok(false);
+    }
+    tx.execute(
         ADD,
         &[
             entry.account.into(),
@@ -158,16 +165,17 @@ fn add(tx: &mut dyn Tx, entry: &Entry) -> Result<bool> {
             (&entry.previous).into(),
         ],
     )?;
-    Ok(added == 1)
+    Ok(true)
 }
 
 /// Stores an account and the lots that changed, after whatever changed its holds. `payment` is what bought the lot that
 /// is new.
 pub fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option<&str>) -> Result<()> {
-    const MOVE: &str = "UPDATE accounts SET remaining = $3, held = $4, credited = $5, entries = $6, head = $7,
-        front = $8, front_free = $9 WHERE account = $1 AND entries = $2";
-    const DUE: &str = "UPDATE accounts SET next_due = $2 WHERE account = $1";
+    const MOVE: &str = "UPDATE books SET remaining = $3, held = $4, credited = $5, entries = $6, head = $7,
+        front = $8, front_free = $9 WHERE account = $1 AND claim = '=' AND line = 0 AND entries = $2";
+    const DUE: &str = "UPDATE books SET next_due = $2 WHERE account = $1 AND claim = '=' AND line = 0";
     let front = after.front();
+    tx.touches(after.number);
     let moved = tx.execute(
         MOVE,
         &[
@@ -234,8 +242,9 @@ fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Optio
 /// The entry that a reason names, if it was made.
 pub fn by_reason(tx: &mut dyn Tx, account: i64, reason: &str) -> Result<Option<Entry>> {
     const FIND: &str =
-        "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
-        FROM entries WHERE account = $1 AND reason = $2";
+        "SELECT e.account, e.seq, e.kind, e.delta, e.balance_after, e.reason, e.note, e.lot, e.expires_at, e.created_at,
+        e.previous FROM books c JOIN entries e ON e.account = c.account AND e.seq = c.entry
+        WHERE c.account = $1 AND c.claim = $2 AND c.line = 0";
     Ok(tx.query_one(FIND, &[account.into(), reason.into()])?.as_ref().map(entry).transpose()?)
 }
 
@@ -280,9 +289,14 @@ pub fn accounts_due(tx: &mut dyn Tx, at: Timestamp, limit: i64) -> Result<Vec<i6
     Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
 }
 
-/// Accounts after the one given, in order: for the proof.
+/// Accounts of which there is any row in the books, after the one given, in order: for the proof.
 pub fn accounts_after(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<i64>> {
-    const PAGE: &str = "SELECT account FROM accounts WHERE account > $1 ORDER BY account LIMIT $2";
+    // From one account straight to the next, past all that lies between.
+    const PAGE: &str = "WITH RECURSIVE known (account, place) AS (
+            SELECT MIN(account), 1 FROM books WHERE account > $1
+            UNION ALL SELECT (SELECT MIN(b.account) FROM books b WHERE b.account > k.account), k.place + 1
+                FROM known k WHERE k.account IS NOT NULL AND k.place < $2)
+        SELECT account FROM known WHERE account IS NOT NULL ORDER BY account LIMIT $2";
     let rows = tx.query(PAGE, &[account.into(), limit.into()])?;
     Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
 }

@@ -47,6 +47,10 @@ pub trait Tx {
     fn query_one(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<Option<Row>, Fault> {
         Ok(self.query(sql, params)?.into_iter().next())
     }
+
+    /// Said by whoever writes an account's row: what was answered of its user is true no longer. Of a table without row
+    /// numbers SQLite tells nothing itself.
+    fn touches(&mut self, account: i64);
 }
 
 /// The database, open. Cheap to share behind an `Arc`; when the last one goes, what is queued is written and the file

@@ -6,13 +6,13 @@ use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 
 /// The schema that this program is written for.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 const ANOTHER_FILE: &str = "name a file that does not exist yet";
 
 /// Each step leads from one version to the next: step 0 from version 1 to 2, and so on.
-const STEPS: &[&str] = &[include_str!("steps/2.sql")];
+const STEPS: &[&str] = &[include_str!("steps/2.sql"), include_str!("steps/3.sql")];
 
 /// Makes the schema in an empty database, or migrates an older one. A database that is not ours, or newer than this
 /// program, is left as it is; one that is up to date is not written to, so that it opens beside whoever writes.

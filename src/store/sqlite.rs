@@ -71,8 +71,8 @@ impl Connection {
     }
 
     /// From now on `changes` hears of each row that is written here ("Data Change Notification Callbacks"), of each
-    /// transaction, and of what others did. SQLite does not tell of a `DELETE` without `WHERE`, nor of what a `REPLACE`
-    /// displaces; there are none.
+    /// transaction, and of what others did. SQLite does not tell of tables without row numbers (see [`Tx::touches`]), of a
+    /// `DELETE` without `WHERE`, nor of what a `REPLACE` displaces; of these there are none.
     pub(super) fn report_to(&mut self, changes: &Arc<Changes>) -> Outcome<Lookout> {
         let told = Arc::clone(changes);
         let hook = move |_: Action, _: &str, table: &str, row: i64| told.row(table, row);
@@ -244,6 +244,12 @@ impl Tx for Connection {
     fn query(&mut self, sql: &'static str, params: &[Value<'_>]) -> Outcome<Vec<Row>> {
         query(&self.sqlite(), sql, params)
     }
+
+    fn touches(&mut self, account: i64) {
+        if let Some(changes) = &self.changes {
+            changes.account(account);
+        }
+    }
 }
 
 /// Looks for other processes' commits on the writer's connection, while the writer does not need it.
@@ -293,6 +299,8 @@ impl Tx for Snapshot<'_> {
     fn query(&mut self, sql: &'static str, params: &[Value<'_>]) -> Outcome<Vec<Row>> {
         query(self.0, sql, params)
     }
+
+    fn touches(&mut self, _account: i64) {}
 }
 
 fn execute(connection: &rusqlite::Connection, sql: &'static str, params: &[Value<'_>]) -> Outcome<usize> {

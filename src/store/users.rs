@@ -54,8 +54,9 @@ pub fn put(
     const NEXT: &str = "SELECT COALESCE(MAX(account), 0) + 1 FROM users";
     const ADD: &str = "INSERT INTO users (account, id, email, name, created_at) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (id) DO NOTHING RETURNING account, id, email, name, created_at";
-    const OPEN: &str = "INSERT INTO accounts (account, remaining, held, credited, entries, head)
-        VALUES ($1, 0, 0, 0, 0, $2)";
+    const OPEN: &str =
+        "INSERT INTO books (account, claim, line, owner, remaining, held, credited, entries, head, holds)
+        VALUES ($1, '=', 0, $1, 0, 0, 0, 0, $2, 0)";
     if let Some(row) = tx.query_one(CHANGE, &[id.as_str().into(), email.into(), name.into()])? {
         return Ok((user(&row)?, false));
     }
@@ -141,7 +142,8 @@ pub fn low_balance_of(tx: &mut dyn Tx, account: i64) -> Result<Option<i64>> {
 
 /// Gives the user a threshold of their own, or the installation's again.
 pub fn set_low_balance(tx: &mut dyn Tx, account: i64, units: Option<i64>) -> Result<()> {
-    const SET: &str = "UPDATE accounts SET low_balance = $2 WHERE account = $1";
+    const SET: &str = "UPDATE books SET low_balance = $2 WHERE account = $1 AND claim = '=' AND line = 0";
+    tx.touches(account);
     tx.execute(SET, &[account.into(), units.into()])?;
     Ok(())
 }

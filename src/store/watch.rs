@@ -23,7 +23,7 @@ pub struct Stamp {
 /// What an answer says something of, and so what makes it untrue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// The user of this account: their rows of `users` and `accounts`, and all subscriptions.
+    /// The user of this account: their row of `users`, their account, and all subscriptions.
     User(i64),
     /// The service tokens, all of them.
     Tokens,
@@ -82,17 +82,25 @@ impl Changes {
         !self.ours.load(Ordering::SeqCst).is_multiple_of(2)
     }
 
-    /// The transaction under way writes this row. Tables without a row number are not heard of; what is answered from
-    /// memory is read from these four alone, and every movement of units changes the account's row.
+    /// The transaction under way writes this row. What is answered from memory is read from these three tables, and from
+    /// accounts, of which [`Changes::account`] is told.
     pub(super) fn row(&self, table: &str, number: i64) {
-        let mark = match table {
-            "users" | "accounts" => self.place(number),
+        match table {
+            "users" => self.mark(self.place(number)),
             // Their row numbers say nothing of the account.
-            "subscriptions" => &self.all_users,
-            "tokens" => &self.tokens,
-            _ => return,
-        };
-        mark.store((self.ours.load(Ordering::SeqCst) | 1) + 1, Ordering::SeqCst);
+            "subscriptions" => self.mark(&self.all_users),
+            "tokens" => self.mark(&self.tokens),
+            _ => {}
+        }
+    }
+
+    /// The transaction under way writes this account's row, as every movement of units does.
+    pub(super) fn account(&self, number: i64) {
+        self.mark(self.place(number));
+    }
+
+    fn mark(&self, subject: &AtomicU64) {
+        subject.store((self.ours.load(Ordering::SeqCst) | 1) + 1, Ordering::SeqCst);
     }
 
     /// The writer's connection has this `data_version` now; `None` when it could not be asked, so that nothing is certain.
@@ -178,14 +186,14 @@ mod tests {
         let tables = schema.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next());
         for table in tables {
             let untrue: &[Subject] = match table {
-                "users" | "accounts" => &[ALICE],
+                "users" => &[ALICE],
                 "subscriptions" => &[ALICE, BOB],
                 "tokens" => &[Subject::Tokens],
                 "schema_version" | "cursors" | "customers" | "orders" | "events" => &[],
                 "payments" | "allotments" | "invoice_payments" | "refunds" | "credit_notes" | "disputes" => &[],
                 "login_links" | "sessions" | "hooks" | "messages" => &[],
-                // Without a row number.
-                "entries" | "lots" | "holds" | "hold_lots" | "deliveries" => &[],
+                // Without a row number. Of an account's row in the books is told otherwise.
+                "books" | "lots" | "holds" | "hold_lots" | "deliveries" => &[],
                 new => panic!("does an answer that is kept depend on {new}? See Changes::row"),
             };
             let changes = Changes::new();
@@ -209,7 +217,7 @@ mod tests {
         let before = changes.stamp();
         changes.begun();
         assert!(changes.is_current(ALICE, before));
-        changes.row("accounts", 7);
+        changes.account(7);
         assert!(!changes.is_current(ALICE, before) && !changes.is_current(ALICE, changes.stamp()));
         // Said twice, as where a rollback failed.
         changes.ended();

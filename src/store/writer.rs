@@ -316,6 +316,10 @@ impl Tx for Inside<'_> {
     fn query(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<Vec<Row>, Fault> {
         self.connection()?.query(sql, params)
     }
+
+    fn touches(&mut self, account: i64) {
+        self.0.touches(account);
+    }
 }
 
 fn lost() -> Fault {

@@ -135,6 +135,8 @@ mod tests {
         fn query(&mut self, sql: &'static str, _: &[Value<'_>]) -> std::result::Result<Vec<Row>, Fault> {
             Err(Fault::bare(sql))
         }
+
+        fn touches(&mut self, _: i64) {}
     }
 
     #[test]
