@@ -258,9 +258,10 @@ pub fn newest(tx: &mut dyn Tx, account: i64, before: i64, limit: i64) -> Result<
 
 /// All entries in the order of accounts and of time, after the given place: for proof and export, page by page.
 pub fn after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Entry>> {
+    // From the table, for by its key alone a page is found where the one before it ended, without sorting.
     const PAGE: &str =
-        "SELECT account, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
-        FROM entries WHERE (account, seq) > ($1, $2) ORDER BY account, seq LIMIT $3";
+        "SELECT account, line, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
+        FROM books WHERE (account, claim, line) > ($1, '', $2) AND claim < '=' ORDER BY account, claim, line LIMIT $3";
     collect(tx.query(PAGE, &[account.into(), seq.into(), limit.into()])?)
 }
 
