@@ -3,6 +3,7 @@
 
 mod changes;
 mod files;
+mod log;
 mod migration;
 mod queue;
 mod rows;
