@@ -1,5 +1,5 @@
-//! Books of version 1, whatever happened in them, are the same books after their migration: the proof holds, what can be
-//! spent is what could be, and the next movements work.
+//! Books of an older version, whatever happened in them, are the same books after their migration: the proof holds, what
+//! can be spent is what could be, and the next movements work.
 
 use till::app::App;
 use till::clock::Clock;
@@ -8,10 +8,32 @@ use till::store::Store;
 use till::usecase::users;
 use till::usecase::verify::verify;
 
+use super::tampering::held;
 use super::{ACCOUNTS, Books, Move, user};
 use crate::harness::Folder;
 
-const VERSION_1: &str = include_str!("../store/schema_1.sql");
+/// What an older version kept its books in.
+struct Older {
+    schema: &'static str,
+    tables: &'static [&'static str],
+    /// What else differs: `new` is a database of today with the same books.
+    differs: &'static str,
+}
+
+const VERSION_1: Older = Older {
+    schema: include_str!("../store/schema_1.sql"),
+    tables: &["users", "payments", "entries", "lots", "accounts"],
+    // It had no front lot: each lot's row had all that was in it.
+    differs: "UPDATE lots SET remaining = remaining + (SELECT a.front_free FROM new.accounts a WHERE a.account = lots.account)
+            WHERE (account, seq) IN (SELECT account, front FROM new.accounts WHERE front IS NOT NULL);
+        INSERT INTO schema_version (version, applied_at, checked_at) VALUES (1, 0, 0);",
+};
+
+const VERSION_2: Older = Older {
+    schema: include_str!("../store/schema_2.sql"),
+    tables: &["users", "payments", "entries", "lots", "accounts", "holds", "hold_lots"],
+    differs: "INSERT INTO schema_version (version, applied_at, checked_at) VALUES (2, 0, 0);",
+};
 
 /// Lots that are used up, over, reversed, and come back; a debt; an account of which nothing is left.
 fn lived() -> Books {
@@ -39,31 +61,25 @@ fn lived() -> Books {
     books
 }
 
-/// Writes what version 1 would have written. It had no front lot: each lot's row had all that was in it.
-fn write_as_version_1(books: &Books, folder: &Folder) {
+/// Writes what the older version would have written.
+fn write_as(older: &Older, books: &Books, folder: &Folder) {
     let old = rusqlite::Connection::open(folder.path("till.db")).unwrap();
-    old.execute_batch(&format!("PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF; {VERSION_1}")).unwrap();
+    old.execute_batch(&format!("PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF; {}", older.schema)).unwrap();
     old.execute("ATTACH $1 AS new", [books.folder.path("till.db").to_str().unwrap()]).unwrap();
-    for table in ["users", "payments", "entries", "lots", "accounts"] {
+    for table in older.tables {
         let mut columns = old.prepare("SELECT name FROM pragma_table_info($1, 'main')").unwrap();
         let columns = columns.query_map([table], |row| row.get::<_, String>(0)).unwrap();
         let columns = columns.map(Result::unwrap).collect::<Vec<_>>().join(", ");
         let read = columns.replace("next_expiry", "next_due");
         old.execute_batch(&format!("INSERT INTO main.{table} ({columns}) SELECT {read} FROM new.{table}")).unwrap();
     }
-    old.execute_batch(
-        "UPDATE lots SET remaining = remaining + (SELECT a.front_free FROM new.accounts a WHERE a.account = lots.account)
-            WHERE (account, seq) IN (SELECT account, front FROM new.accounts WHERE front IS NOT NULL);
-        INSERT INTO schema_version (version, applied_at, checked_at) VALUES (1, 0, 0);",
-    )
-    .unwrap();
+    old.execute_batch(older.differs).unwrap();
 }
 
-#[test]
-fn books_of_version_1_are_the_same_books() {
-    let new = lived();
+/// The books are the same after their migration, and go on.
+fn check(older: &Older, new: Books) {
     let folder = Folder::new();
-    write_as_version_1(&new, &folder);
+    write_as(older, &new, &folder);
     drop(Store::open(&folder.path("till.db"), &Clock::manual(new.now)).unwrap());
 
     let database = folder.path("till.db");
@@ -84,4 +100,16 @@ fn books_of_version_1_are_the_same_books() {
     old.make(0, &Move::Wait { millis: 5000 });
     old.make(0, &Move::Expire);
     old.check();
+}
+
+#[test]
+fn books_of_version_1_are_the_same_books() {
+    check(&VERSION_1, lived());
+}
+
+#[test]
+fn books_of_version_2_are_the_same_books_with_their_holds() {
+    let mut books = lived();
+    held(&mut books);
+    check(&VERSION_2, books);
 }

@@ -75,7 +75,7 @@ impl Tampered {
 }
 
 /// Holds of user_0, one closed in each way and two open, one of which lies in two lots.
-fn held(books: &mut Books) {
+pub(super) fn held(books: &mut Books) {
     for (number, (units, seconds, closing)) in [
         (5, 900, Some(Closing::capture(Some(3)).unwrap())),
         (4, 900, Some(Closing::Release)),
