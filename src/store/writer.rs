@@ -232,9 +232,8 @@ impl<'a> Line<'a> {
         share.clamp(1, BATCH)
     }
 
-    /// Waits for as many: while they keep coming, and at most half as long as a flush takes, or as [`PATIENCE`] has it.
-    /// Whoever writes alone is never held up. It looks again and again rather than be woken by each who comes, which would
-    /// cost both more than their work.
+    /// Waits for as many, while they keep coming: at most half as long as a flush takes, or [`PATIENCE`]. Whoever writes
+    /// alone is never held up. To look again and again costs less than to be woken by each who comes.
     fn gather(&mut self, share: usize) {
         let patience = (self.last.flush / 2).min(PATIENCE);
         let (patience, pause) = (Deadline::after(patience), patience / 8);
