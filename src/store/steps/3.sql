@@ -95,4 +95,11 @@ CREATE TRIGGER entries_are_claimed_first BEFORE INSERT ON books WHEN NEW.claim =
 BEGIN
     SELECT RAISE(ABORT, 'a ledger entry has no claim') WHERE NOT EXISTS (SELECT entry FROM books
         WHERE account = NEW.account AND claim = NEW.reason AND line = 0 AND entry = NEW.line);
+    SELECT RAISE(ABORT, 'a ledger entry has no account') WHERE NOT EXISTS (SELECT owner FROM books
+        WHERE account = NEW.account AND claim = '=' AND line = 0);
+END;
+CREATE TRIGGER lots_are_opened_by_an_entry BEFORE INSERT ON lots
+BEGIN
+    SELECT RAISE(ABORT, 'a lot has no ledger entry') WHERE NOT EXISTS (SELECT seq FROM entries
+        WHERE account = NEW.account AND seq = NEW.seq);
 END;

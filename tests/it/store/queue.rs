@@ -136,11 +136,12 @@ fn writes_share_commits_each_stands_alone_and_too_many_are_told_so_at_once() {
 fn a_write_that_breaks_the_commit_of_all_answers_for_itself() {
     // Found only when the transaction ends: a lot whose payment there is not.
     fn break_it(tx: &mut dyn Tx) -> Result<()> {
-        let entry = "INSERT INTO entries (account, seq, kind, delta, balance_after, reason, created_at, previous)
-            VALUES (1, 1, 'topup', 5, 5, 'topup_pi_lost', 0, zeroblob(32))";
+        let claim = "INSERT INTO books (account, claim, line, entry) VALUES (1, 'topup_pi_lost', 0, 1)";
+        let entry = "INSERT INTO books (account, claim, line, kind, delta, balance_after, reason, created_at, previous)
+            VALUES (1, '', 1, 'topup', 5, 5, 'topup_pi_lost', 0, zeroblob(32))";
         let lot = "INSERT INTO lots (account, seq, units, remaining, held, expired, payment)
             VALUES (1, 1, 5, 5, 0, 0, 'pi_lost')";
-        [entry, lot].into_iter().try_for_each(|sql| tx.execute(sql, &[]).map(drop).map_err(Error::from))
+        [claim, entry, lot].into_iter().try_for_each(|sql| tx.execute(sql, &[]).map(drop).map_err(Error::from))
     }
     // Until they have met in one transaction: then the commit fails twice, of all and of the one alone.
     eventually("writes that meet", || {

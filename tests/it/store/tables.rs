@@ -5,12 +5,13 @@ use super::{Books, add_user};
 
 /// Two users; the first has an account, an entry and a lot.
 const STORY: &str = "
-    INSERT INTO entries (account, seq, kind, delta, balance_after, reason, created_at, previous)
-        VALUES (1, 1, 'grant', 100, 100, 'grant_1', 0, zeroblob(32));
+    INSERT INTO books (account, claim, line, entry) VALUES (1, 'grant_1', 0, 1);
+    INSERT INTO books (account, claim, line, kind, delta, balance_after, reason, created_at, previous)
+        VALUES (1, '', 1, 'grant', 100, 100, 'grant_1', 0, zeroblob(32));
     INSERT INTO payments (reference, account, kind, gave, taken, amount, currency, offer, out_of_band, refund_stated,
             reversals, paid_at) VALUES ('pi_1', 1, 'pack', 100, 0, 900, 'usd', 'topup_100', 0, 0, 0, 0);
     INSERT INTO lots (account, seq, units, remaining, held, expired, payment) VALUES (1, 1, 100, 100, 0, 0, 'pi_1');
-    UPDATE accounts SET remaining = 100, credited = 100, entries = 1 WHERE account = 1;";
+    UPDATE books SET remaining = 100, credited = 100, entries = 1 WHERE account = 1 AND claim = '=';";
 
 fn books() -> (Books, rusqlite::Connection) {
     let books = Books::open();
@@ -32,6 +33,8 @@ fn dump(outside: &rusqlite::Connection) -> Vec<String> {
     let rows = "SELECT account || ' ' || seq || ' ' || kind || ' ' || delta || ' ' || reason || ' ' || hex(previous)
             FROM entries
         UNION ALL SELECT account || ' ' || remaining || ' ' || held || ' ' || credited || ' ' || entries FROM accounts
+        UNION ALL SELECT account || ' ' || claim || ' ' || line || ' ' || COALESCE(entry, '') || ' ' || COALESCE(note, '')
+            FROM books
         UNION ALL SELECT account || ' ' || seq || ' ' || units || ' ' || remaining FROM lots
         UNION ALL SELECT account || ' ' || id FROM users UNION ALL SELECT id || ' ' || status FROM events ORDER BY 1";
     let mut rows = outside.prepare(rows).unwrap();
@@ -39,46 +42,79 @@ fn dump(outside: &rusqlite::Connection) -> Vec<String> {
 }
 
 #[test]
-fn entries_are_never_changed_or_removed() {
+fn entries_are_never_changed_or_removed_nor_are_their_claims_and_accounts() {
     let (_books, outside) = books();
-    const ROW: &str = "(account, seq, kind, delta, balance_after, reason, created_at, previous)
-        VALUES (1, 1, 'grant', 200, 200, 'grant_1', 0, zeroblob(32))";
+    const ENTRY: &str = "(account, claim, line, kind, delta, balance_after, reason, created_at, previous)
+        VALUES (1, '', 1, 'grant', 200, 200, 'grant_1', 0, zeroblob(32))";
+    const CLAIM: &str = "(account, claim, line, entry) VALUES (1, 'grant_1', 0, 1)";
+    const ACCOUNT: &str = "(account, claim, line, owner, remaining, held, credited, entries, head, holds)
+        VALUES (1, '=', 0, 1, 0, 0, 0, 0, zeroblob(32), 0)";
+    let sums =
+        ["remaining", "held", "credited", "entries", "head", "next_due", "front", "front_free", "holds", "low_balance"];
+    let columns = "SELECT name FROM pragma_table_info('books')";
+    let columns: Vec<String> =
+        outside.prepare(columns).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    for column in columns.iter().filter(|column| !sums.contains(&column.as_str())) {
+        check(&outside, &format!("UPDATE books SET {column} = {column}"), "ledger entries are never changed");
+    }
     for sql in [
-        "UPDATE entries SET delta = 200",
-        "UPDATE entries SET note = 'other' WHERE seq = 1",
-        "UPDATE OR IGNORE entries SET note = 'other'",
-        "UPDATE OR REPLACE entries SET seq = 2",
-        &format!("INSERT INTO entries {ROW} ON CONFLICT (account, seq) DO UPDATE SET delta = 200"),
+        "UPDATE books SET delta = 200 WHERE claim = ''",
+        "UPDATE books SET note = 'other' WHERE line = 1",
+        "UPDATE books SET entry = 2 WHERE claim = 'grant_1'",
+        "UPDATE OR IGNORE books SET note = 'other'",
+        "UPDATE OR REPLACE books SET line = 2",
+        &format!("INSERT INTO books {ENTRY} ON CONFLICT (account, claim, line) DO UPDATE SET delta = 200"),
+        &format!("INSERT INTO books {CLAIM} ON CONFLICT (account, claim, line) DO UPDATE SET entry = 2"),
     ] {
         check(&outside, sql, "ledger entries are never changed");
     }
     for sql in [
-        "DELETE FROM entries",
-        "DELETE FROM entries WHERE seq = 1",
-        &format!("INSERT OR REPLACE INTO entries {ROW}"),
-        &format!("REPLACE INTO entries {}", ROW.replace("(1, 1,", "(1, 2,")),
-        "INSERT OR REPLACE INTO entries SELECT * FROM entries",
+        "DELETE FROM books",
+        "DELETE FROM books WHERE line = 1",
+        "DELETE FROM books WHERE claim = '='",
+        "DELETE FROM books WHERE claim = 'grant_1'",
+        &format!("INSERT OR REPLACE INTO books {ENTRY}"),
+        &format!("INSERT OR REPLACE INTO books {CLAIM}"),
+        &format!("REPLACE INTO books {ACCOUNT}"),
+        "INSERT OR REPLACE INTO books SELECT * FROM books",
     ] {
         check(&outside, sql, "ledger entries are never removed");
     }
-    check(&outside, "DROP TABLE entries", "FOREIGN KEY");
+    for sql in [
+        "UPDATE entries SET delta = 200",
+        "DELETE FROM entries",
+        "UPDATE accounts SET held = 1",
+        "DELETE FROM accounts",
+    ] {
+        check(&outside, sql, "because it is a view");
+    }
+}
+
+fn claim(account: i64, reason: &str, line: i64) -> String {
+    format!("INSERT INTO books (account, claim, line, entry) VALUES ({account}, '{reason}', 0, {line})")
 }
 
 fn entry(values: &str) -> String {
-    format!(
-        "INSERT INTO entries (account, seq, kind, delta, balance_after, reason, created_at, previous) VALUES ({values})"
-    )
+    const COLUMNS: &str = "(account, claim, line, kind, delta, balance_after, reason, created_at, previous)";
+    let (account, rest) = values.split_once(", ").unwrap();
+    format!("INSERT INTO books {COLUMNS} VALUES ({account}, '', {rest})")
 }
 
 #[test]
 fn no_entry_breaks_a_rule_of_its_table() {
     let (_books, outside) = books();
+    outside.execute_batch(&[claim(1, "x", 2), claim(1, "y", 1), claim(9, "x", 1)].join(";")).unwrap();
     let taken = "UNIQUE constraint failed";
     let check_failed = "CHECK constraint failed";
+    let no_claim = "a ledger entry has no claim";
     for (values, expected) in [
-        ("1, 2, 'grant', 5, 105, 'grant_1', 0, zeroblob(32)", taken),
-        ("1, 1, 'grant', 5, 105, 'grant_2', 0, zeroblob(32)", taken),
-        ("1, 0, 'grant', 5, 105, 'x', 0, zeroblob(32)", check_failed),
+        ("1, 2, 'grant', 5, 105, 'grant_1', 0, zeroblob(32)", no_claim),
+        ("1, 2, 'grant', 5, 105, 'y', 0, zeroblob(32)", no_claim),
+        ("1, 2, 'grant', 5, 105, 'z', 0, zeroblob(32)", no_claim),
+        ("1, 0, 'grant', 5, 105, 'x', 0, zeroblob(32)", no_claim),
+        ("1, 2, 'grant', 5, 105, NULL, 0, zeroblob(32)", no_claim),
+        ("9, 1, 'grant', 5, 5, 'x', 0, zeroblob(32)", "a ledger entry has no account"),
+        ("1, 1, 'grant', 5, 105, 'y', 0, zeroblob(32)", taken),
         ("1, 2, 'gift', 5, 105, 'x', 0, zeroblob(32)", check_failed),
         ("1, 2, 'grant', 0, 100, 'x', 0, zeroblob(32)", check_failed),
         ("1, 2, 'grant', 5, 1000000000000001, 'x', 0, zeroblob(32)", check_failed),
@@ -87,20 +123,57 @@ fn no_entry_breaks_a_rule_of_its_table() {
         ("1, 2, 'spend', 5, 105, 'x', 0, zeroblob(32)", check_failed),
         ("1, 2, 'expiry', 5, 105, 'x', 0, zeroblob(32)", check_failed),
         ("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(31)", check_failed),
+        ("1, 2, NULL, 5, 105, 'x', 0, zeroblob(32)", check_failed),
+        ("1, 2, 'grant', NULL, 105, 'x', 0, zeroblob(32)", check_failed),
+        ("1, 2, 'grant', 5, NULL, 'x', 0, zeroblob(32)", check_failed),
+        ("1, 2, 'grant', 5, 105, 'x', NULL, zeroblob(32)", check_failed),
+        ("1, 2, 'grant', 5, 105, 'x', 0, NULL", check_failed),
         ("1, 2, 'grant', 1.5, 105, 'x', 0, zeroblob(32)", "cannot store REAL"),
         ("1, 2, 'grant', 'five', 105, 'x', 0, zeroblob(32)", "cannot store TEXT"),
         ("1, 2, 'grant', 9223372036854775807 + 1, 105, 'x', 0, zeroblob(32)", "cannot store REAL"),
-        ("1, 2, 'grant', 5, 105, NULL, 0, zeroblob(32)", "NOT NULL"),
-        ("9, 1, 'grant', 5, 5, 'x', 0, zeroblob(32)", "FOREIGN KEY"),
     ] {
         check(&outside, &entry(values), expected);
     }
 }
 
 #[test]
+fn a_reason_is_claimed_once_and_every_row_of_the_books_is_in_its_place() {
+    let (_books, outside) = books();
+    let taken = "UNIQUE constraint failed";
+    let check_failed = "CHECK constraint failed";
+    let account = |claim: &str, line: i64, owner: i64, head: &str| {
+        format!(
+            "INSERT INTO books (account, claim, line, owner, remaining, held, credited, entries, head, holds)
+                VALUES (3, '{claim}', {line}, {owner}, 0, 0, 0, 0, {head}, 0)"
+        )
+    };
+    outside.execute_batch("INSERT INTO users (account, id, created_at) VALUES (3, 'user_3', 0)").unwrap();
+    for (sql, expected) in [
+        (claim(1, "grant_1", 1), taken),
+        (claim(1, "grant_1", 2), taken),
+        (claim(1, "=", 2), check_failed),
+        (claim(1, "", 2), check_failed),
+        (claim(1, "!", 2), check_failed),
+        (claim(1, "x", 0), check_failed),
+        (claim(1, "x", 2).replace(", 0, ", ", 1, "), check_failed),
+        (claim(1, "x", 2).replace(", 2)", ", NULL)"), check_failed),
+        (account("=", 1, 3, "zeroblob(32)"), check_failed),
+        (account("x", 0, 3, "zeroblob(32)"), check_failed),
+        (account("=", 0, 1, "zeroblob(32)"), check_failed),
+        (account("=", 0, 3, "NULL"), check_failed),
+        (account("=", 0, 3, "zeroblob(32)").replace("(3,", "(4,").replace(" 3, 0", " 4, 0"), "FOREIGN KEY"),
+    ] {
+        check(&outside, &sql, expected);
+    }
+    outside.execute_batch(&account("=", 0, 3, "zeroblob(32)")).unwrap();
+}
+
+#[test]
 fn a_stripe_id_belongs_to_one_user_and_a_callers_key_to_each() {
     let (_books, outside) = books();
     let taken = "UNIQUE constraint failed";
+    let claims = [claim(1, "topup_pi_1", 2), claim(2, "topup_pi_1", 1), claim(2, "grant_1", 1)];
+    outside.execute_batch(&claims.join(";")).unwrap();
     outside.execute_batch(&entry("1, 2, 'topup', 5, 105, 'topup_pi_1', 0, zeroblob(32)")).unwrap();
     check(&outside, &entry("2, 1, 'topup', 5, 5, 'topup_pi_1', 0, zeroblob(32)"), taken);
     outside.execute_batch(&entry("2, 1, 'grant', 5, 5, 'grant_1', 0, zeroblob(32)")).unwrap();
@@ -111,20 +184,21 @@ fn no_other_row_breaks_a_rule_of_its_table() {
     let (_books, outside) = books();
     let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
     for (sql, expected) in [
-        ("UPDATE accounts SET remaining = 1000000000000001", check_failed),
-        ("UPDATE accounts SET remaining = -1000000000000001", check_failed),
-        ("UPDATE accounts SET held = -1", check_failed),
-        ("UPDATE accounts SET credited = -1", check_failed),
-        ("UPDATE accounts SET head = zeroblob(16)", check_failed),
+        ("UPDATE books SET remaining = 1000000000000001", check_failed),
+        ("UPDATE books SET remaining = -1000000000000001", check_failed),
+        ("UPDATE books SET held = -1", check_failed),
+        ("UPDATE books SET credited = -1", check_failed),
+        ("UPDATE books SET head = zeroblob(16)", check_failed),
         ("UPDATE lots SET held = 101", check_failed),
         ("UPDATE lots SET remaining = -1", check_failed),
         ("UPDATE lots SET units = 0", check_failed),
         ("UPDATE lots SET expired = -1", check_failed),
-        ("INSERT INTO lots (account, seq, units, remaining, held, expired) VALUES (1, 7, 1, 1, 0, 0)", "FOREIGN KEY"),
+        ("INSERT INTO lots (account, seq, units, remaining, held, expired) VALUES (1, 7, 1, 1, 0, 0)", "a lot has no ledger entry"),
         ("INSERT INTO users (account, id, created_at) VALUES (3, '', 0)", check_failed),
         ("INSERT INTO users (account, id, created_at) VALUES (3, 'user_0', 0)", taken),
         ("DELETE FROM users WHERE account = 1", "FOREIGN KEY"),
-        ("DELETE FROM accounts WHERE account = 1", "FOREIGN KEY"),
+        ("UPDATE books SET entries = -1", check_failed),
+        ("UPDATE books SET holds = NULL WHERE claim = '='", check_failed),
         ("UPDATE payments SET taken = 101", check_failed),
         ("UPDATE payments SET gave = -1", check_failed),
         ("UPDATE payments SET kind = 'gift'", check_failed),
