@@ -36,17 +36,22 @@ impl Found {
 
 /// An account with its open lots, and those that `payment` bought, open or not.
 pub fn load(tx: &mut dyn Tx, number: i64, payment: Option<&str>) -> Result<Found> {
+    let found = find(tx, number, payment)?;
+    found.ok_or_else(|| Fault::bare(format!("account {number} is missing")).into())
+}
+
+/// The same, if there is such an account.
+pub fn find(tx: &mut dyn Tx, number: i64, payment: Option<&str>) -> Result<Option<Found>> {
     const ACCOUNT: &str =
         "SELECT account, remaining, held, credited, entries, head, next_due, low_balance, front, front_free
         FROM accounts WHERE account = $1";
-    let row = tx.query_one(ACCOUNT, &[number.into()])?;
-    let row = row.ok_or_else(|| Fault::bare(format!("account {number} is missing")))?;
+    let Some(row) = tx.query_one(ACCOUNT, &[number.into()])? else { return Ok(None) };
     let mut found = without_lots(&row)?;
     match payment {
         None => add_lots(tx, &mut found)?,
         Some(payment) => add_lots_of(tx, &mut found, payment)?,
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// A user's account without its lots: see [`Found::is_simple`], and [`add_lots`]. `None` when there is no such user.
@@ -318,18 +323,40 @@ pub fn lots_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result
     Ok(rows.iter().map(lot).collect::<std::result::Result<_, Fault>>()?)
 }
 
-/// Payments of an account that the books do not bear out: what they gave is not in their lots, or what was taken of them
-/// is not in the entries that reversed them. Answers their references.
-pub fn payments_without_entries(tx: &mut dyn Tx, account: i64) -> Result<Vec<String>> {
-    const LOST: &str = "SELECT p.reference FROM payments p WHERE p.account = $1 AND (
+/// Whether the account is that of the user who has its number: for the proof.
+pub fn is_owned(tx: &mut dyn Tx, account: i64) -> Result<bool> {
+    const OWNER: &str = "SELECT u.account FROM books b JOIN users u ON u.account = b.owner
+        WHERE b.account = $1 AND b.claim = '=' AND b.line = 0 AND b.owner = b.account";
+    Ok(tx.query_one(OWNER, &[account.into()])?.is_some())
+}
+
+/// Entries of an account that no claim names, and claims that name no entry of their reason, as the entry's number, the
+/// reason, and whether the entry is there: for the proof.
+pub fn claims_astray(tx: &mut dyn Tx, account: i64) -> Result<Vec<(i64, String, bool)>> {
+    const ASTRAY: &str = "SELECT e.line, e.reason, 1 FROM books e LEFT JOIN books c
+            ON c.account = e.account AND c.claim = e.reason AND c.line = 0 AND c.entry = e.line
+            WHERE e.account = $1 AND e.claim = '' AND c.account IS NULL
+        UNION ALL SELECT COALESCE(c.entry, 0), c.claim, 0 FROM books c LEFT JOIN books e
+            ON e.account = c.account AND e.claim = '' AND e.line = c.entry AND e.reason = c.claim
+            WHERE c.account = $1 AND c.claim > '' AND (c.claim <> '=' OR c.line <> 0) AND (e.account IS NULL OR c.line <> 0)
+        LIMIT 100";
+    let astray = |row: &Row| Ok((row.int(0)?, row.text(1)?, row.int(2)? == 1));
+    let rows = tx.query(ASTRAY, &[account.into()])?;
+    Ok(rows.iter().map(astray).collect::<std::result::Result<_, Fault>>()?)
+}
+
+/// Payments that the books do not bear out: what they gave is not in their lots, or what was taken of them is not in the
+/// entries that reversed them. Answers accounts and references.
+pub fn payments_without_entries(tx: &mut dyn Tx) -> Result<Vec<(i64, String)>> {
+    const LOST: &str = "SELECT p.account, p.reference FROM payments p WHERE
         p.gave <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS INTEGER) FROM lots l
             JOIN entries e ON e.account = l.account AND e.seq = l.seq WHERE l.payment = p.reference)
         OR -p.taken <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS INTEGER) FROM entries e
             JOIN lots l ON l.account = e.account AND l.seq = e.lot
-            WHERE l.payment = p.reference AND e.account = $1 AND e.kind IN ('refund', 'dispute')))
-        ORDER BY p.reference LIMIT 100";
-    let rows = tx.query(LOST, &[account.into()])?;
-    Ok(rows.iter().map(|row| row.text(0)).collect::<std::result::Result<_, Fault>>()?)
+            WHERE l.payment = p.reference AND e.account = p.account AND e.kind IN ('refund', 'dispute'))
+        ORDER BY p.account, p.reference LIMIT 1000";
+    let rows = tx.query(LOST, &[])?;
+    Ok(rows.iter().map(|row| Ok((row.int(0)?, row.text(1)?))).collect::<std::result::Result<_, Fault>>()?)
 }
 
 fn collect(rows: Vec<Row>) -> Result<Vec<Entry>> {

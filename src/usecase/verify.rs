@@ -44,6 +44,10 @@ pub fn verify(app: &App, mut progress: impl FnMut(&Proof)) -> Result<Proof> {
         for account in entries::users_without_account(tx, PAGE)? {
             proof.breaks.push(Break { account, seq: 0, what: "a user has this account, and it is missing".into() });
         }
+        for (account, reference) in entries::payments_without_entries(tx)? {
+            let what = format!("the payment {reference} gave or lost other units than the entries say");
+            proof.breaks.push(Break { account, seq: 0, what });
+        }
         proof.breaks.truncate(BREAKS_LIMIT);
         Ok(proof)
     })
@@ -70,8 +74,15 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
         }
         seq = end;
     }
-    let Found { account: stored, next_due, front, .. } = entries::load(tx, account, None)?;
+    claims_follow(tx, account, breaks)?;
     let mut broken = |what: String| breaks.push(Break { account, seq: 0, what });
+    let Some(Found { account: stored, next_due, front, .. }) = entries::find(tx, account, None)? else {
+        broken("there are rows of this account, and the account is missing".into());
+        return Ok(count);
+    };
+    if !entries::is_owned(tx, account)? {
+        broken("no user has this account".into());
+    }
     let walked = (chain.entries, chain.remaining, chain.credited, chain.head);
     if walked != (stored.entries, stored.remaining, stored.credited, stored.head) {
         broken(format!(
@@ -100,10 +111,19 @@ fn walk(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<u64> {
     if next_due != entries::next_due(tx, &stored)? {
         broken("the account does not say when the next of its lots or holds is over".into());
     }
-    for reference in entries::payments_without_entries(tx, account)? {
-        broken(format!("the payment {reference} gave or lost other units than the entries say"));
-    }
     Ok(count)
+}
+
+/// That each entry's reason is claimed for it, and nothing else is.
+fn claims_follow(tx: &mut dyn Tx, account: i64, breaks: &mut Vec<Break>) -> Result<()> {
+    for (seq, reason, is_there) in entries::claims_astray(tx, account)? {
+        let what = match is_there {
+            true => format!("its reason {reason:?} is not claimed for it, so it could happen again"),
+            false => format!("the reason {reason:?} is claimed for this entry, which is missing or has another"),
+        };
+        breaks.push(Break { account, seq, what });
+    }
+    Ok(())
 }
 
 /// What the entries say of each lot: units, when it expires, and how many units of it have expired.

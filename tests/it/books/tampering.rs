@@ -10,7 +10,7 @@ use till::usecase::hold::{self, Closing, Wanted};
 use super::{Books, Move};
 
 /// Tables of the books, in the order in which they are filled.
-const TABLES: &[&str] = &["users", "accounts", "entries", "lots", "payments", "holds", "hold_lots"];
+const TABLES: &[&str] = &["users", "books", "lots", "payments", "holds", "hold_lots"];
 
 /// Books in which everything has happened, and a hand that changes them.
 struct Tampered {
@@ -44,7 +44,8 @@ impl Tampered {
         let hand = books.folder.path("till.db");
         let hand = rusqlite::Connection::open(hand).unwrap();
         let loosen = "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;
-            DROP TRIGGER entries_are_not_changed; DROP TRIGGER entries_are_not_removed;";
+            DROP TRIGGER entries_are_not_changed; DROP TRIGGER entries_are_not_removed;
+            DROP TRIGGER entries_are_claimed_first; DROP TRIGGER lots_are_opened_by_an_entry;";
         hand.execute_batch(loosen).unwrap();
         for table in TABLES {
             hand.execute_batch(&format!("CREATE TEMP TABLE honest_{table} AS SELECT * FROM {table}")).unwrap();
@@ -101,13 +102,27 @@ pub(super) fn held(books: &mut Books) {
 }
 
 #[test]
-fn no_column_of_any_entry_can_be_changed_unseen() {
+fn no_column_of_any_entry_or_claim_can_be_changed_unseen() {
     let tampered = Tampered::open();
     for (account, seq) in tampered.keys("entries", "account, seq") {
+        let its_claim = format!("account = {account} AND claim > '=' AND entry = {seq}");
         for change in [
             "account = account + 10",
-            "account = account % 2 + 1, seq = seq + 100",
-            "seq = seq + 100",
+            "account = account % 2 + 1",
+            "claim = claim || 'x'",
+            "claim = '!'",
+            "line = 1",
+            "entry = entry + 1",
+            "entry = entry + 100",
+            "entry = NULL",
+        ] {
+            tampered.check(&format!("UPDATE books SET {change} WHERE {its_claim}"));
+        }
+        tampered.check(&format!("DELETE FROM books WHERE {its_claim}"));
+        for change in [
+            "account = account + 10",
+            "account = account % 2 + 1, line = line + 100",
+            "line = line + 100",
             "kind = CASE kind WHEN 'dispute' THEN 'refund' ELSE 'dispute' END",
             "delta = delta + 1",
             "delta = delta + 1, balance_after = balance_after + 1",
@@ -120,11 +135,12 @@ fn no_column_of_any_entry_can_be_changed_unseen() {
             "created_at = created_at + 1",
             "previous = randomblob(32)",
         ] {
-            tampered.check(&format!("UPDATE entries SET {change} WHERE account = {account} AND seq = {seq}"));
+            tampered
+                .check(&format!("UPDATE books SET {change} WHERE account = {account} AND claim = '' AND line = {seq}"));
         }
-        tampered.check(&format!("DELETE FROM entries WHERE account = {account} AND seq = {seq}"));
-        tampered.check(&format!("DELETE FROM entries WHERE account = {account} AND seq >= {seq}"));
-        tampered.check(&format!("DELETE FROM entries WHERE account = {account} AND seq <= {seq}"));
+        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND claim = '' AND line = {seq}"));
+        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND claim = '' AND line >= {seq}"));
+        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND claim = '' AND line <= {seq}"));
     }
     tampered.books.check();
 }
@@ -134,20 +150,30 @@ fn entries_cannot_change_places_be_added_or_cut_off_unseen() {
     let tampered = Tampered::open();
     for change in [
         // Two change places.
-        "UPDATE entries SET seq = 100 WHERE account = 1 AND seq = 2;
-            UPDATE entries SET seq = 2 WHERE account = 1 AND seq = 3;
-            UPDATE entries SET seq = 3 WHERE account = 1 AND seq = 100",
+        "UPDATE books SET line = 100 WHERE account = 1 AND claim = '' AND line = 2;
+            UPDATE books SET line = 2 WHERE account = 1 AND claim = '' AND line = 3;
+            UPDATE books SET line = 3 WHERE account = 1 AND claim = '' AND line = 100",
+        // So do two claims; one is made up.
+        "UPDATE books SET entry = 5 - entry WHERE account = 1 AND claim > '=' AND entry IN (2, 3)",
+        "INSERT INTO books (account, claim, line, entry) VALUES (1, 'grant_x', 0, 1)",
+        "INSERT INTO books (account, claim, line, entry) VALUES (1, 'grant_x', 0, 100)",
+        "INSERT INTO books (account, claim, line, entry) VALUES (9, 'grant_x', 0, 1)",
         // One more at the end, with a balance and a hash made up, and the account made to fit.
-        "INSERT INTO entries SELECT account, seq + 1, 'grant', 1000, balance_after + 1000, 'grant_x', NULL, NULL, NULL,
-                created_at, zeroblob(32) FROM entries WHERE account = 1 ORDER BY seq DESC LIMIT 1;
-            UPDATE accounts SET entries = entries + 1, remaining = remaining + 1000 WHERE account = 1",
+        "INSERT INTO books (account, claim, line, entry)
+                SELECT account, 'grant_x', 0, entries + 1 FROM accounts WHERE account = 1;
+            INSERT INTO books (account, claim, line, kind, delta, balance_after, reason, created_at, previous)
+                SELECT account, '', seq + 1, 'grant', 1000, balance_after + 1000, 'grant_x', created_at, zeroblob(32)
+                FROM entries WHERE account = 1 ORDER BY seq DESC LIMIT 1;
+            UPDATE books SET entries = entries + 1, remaining = remaining + 1000 WHERE account = 1 AND claim = '='",
         // The last one cut off, and the account made to fit.
-        "DELETE FROM entries WHERE account = 1 AND seq = (SELECT entries FROM accounts WHERE account = 1);
-            UPDATE accounts SET entries = entries - 1, remaining = remaining + 1 WHERE account = 1;
+        "DELETE FROM books WHERE account = 1 AND claim > '=' AND entry = (SELECT entries FROM accounts WHERE account = 1);
+            DELETE FROM books WHERE account = 1 AND claim = '' AND line = (SELECT entries FROM accounts WHERE account = 1);
+            UPDATE books SET entries = entries - 1, remaining = remaining + 1 WHERE account = 1 AND claim = '=';
             UPDATE lots SET remaining = remaining + 1 WHERE account = 1 AND remaining > 0 AND expires_at IS NOT NULL",
-        "DELETE FROM entries",
-        "DELETE FROM entries; DELETE FROM lots; DELETE FROM payments",
-        "DELETE FROM entries; DELETE FROM lots; DELETE FROM payments; DELETE FROM accounts",
+        "DELETE FROM books WHERE claim = ''",
+        "DELETE FROM books WHERE claim <> '='",
+        "DELETE FROM books WHERE claim <> '='; DELETE FROM lots; DELETE FROM payments",
+        "DELETE FROM books; DELETE FROM lots; DELETE FROM payments",
     ] {
         tampered.check(change);
     }
@@ -160,6 +186,10 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
     for (account, _) in tampered.keys("accounts", "account, account") {
         for change in [
             "account = account + 10",
+            "line = 1",
+            "claim = 'x'",
+            "owner = owner + 1",
+            "owner = NULL",
             "remaining = remaining + 1",
             "held = held + 1",
             "credited = credited + 1",
@@ -169,9 +199,9 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
             "front_free = COALESCE(front_free, 0) + 1",
             "front = COALESCE(front, 0) + 100",
         ] {
-            tampered.check(&format!("UPDATE accounts SET {change} WHERE account = {account}"));
+            tampered.check(&format!("UPDATE books SET {change} WHERE account = {account} AND claim = '='"));
         }
-        tampered.check(&format!("DELETE FROM accounts WHERE account = {account}"));
+        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND claim = '='"));
     }
     for (account, seq) in tampered.keys("lots", "account, seq") {
         for change in [
@@ -193,6 +223,8 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
     tampered.check("UPDATE payments SET gave = gave + 1");
     tampered.check("UPDATE payments SET taken = gave - taken");
     tampered.check("INSERT INTO users (account, id, created_at) VALUES (9, 'x', 0)");
+    tampered.check("DELETE FROM users WHERE account = 1");
+    tampered.check("UPDATE users SET account = 9 WHERE account = 1");
     tampered.books.check();
 }
 
@@ -224,8 +256,8 @@ fn holds_cannot_be_changed_unseen() {
         "UPDATE holds SET expires_at = expires_at - 1 WHERE number = 4",
         "UPDATE hold_lots SET lot = lot + 100 WHERE number = 5",
         "UPDATE hold_lots SET number = 9 WHERE number = 2",
-        "UPDATE accounts SET holds = holds + 1 WHERE account = 1",
-        "UPDATE accounts SET holds = holds - 1 WHERE account = 1",
+        "UPDATE books SET holds = holds + 1 WHERE account = 1 AND claim = '='",
+        "UPDATE books SET holds = holds - 1 WHERE account = 1 AND claim = '='",
         "INSERT INTO holds (account, number, key, units, created_at, expires_at, released_at) VALUES (1, 6, 'x', 1, 0, 1, 1)",
     ] {
         tampered.check(change);
