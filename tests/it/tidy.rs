@@ -81,6 +81,17 @@ fn each_rule_finds_what_it_is_for() {
     check("src/store/sqlite.rs", "use rusqlite::Row;\n", &[]);
     check("src/store/a.rs", concat!("const A: &str = \"UPDATE ", "entries SET x = 1\";\n"), &["2: entries are never"]);
     check("schema.sql", concat!("DELETE  FROM ", "entries;\n"), &["1: entries are never"]);
+    check("schema.sql", concat!("DELETE  FROM ", "books;\n"), &["1: entries are never"]);
+    let change = |condition: &str, then: &str| {
+        format!(
+            "fn f() {{\n    const A: &str = \"{} SET x = 1 WHERE {condition}\";{then}\n}}\n",
+            concat!("UPDATE ", "books")
+        )
+    };
+    check("src/store/a.rs", &change("claim = '='", " tx.touches(1);"), &[]);
+    check("src/store/a.rs", &change("claim = ''", " tx.touches(1);"), &["3: entries are never"]);
+    check("src/store/a.rs", &change("claim = '='", ""), &["3: an account is changed in silence"]);
+    check("tests/it/a.rs", &change("claim = ''", ""), &[]);
 
     check("src/worker.rs", "use std::time::SystemTime;\n", &["2: the time is asked only in src/clock.rs"]);
     check("src/worker.rs", "fn f() { std::time::Instant::now(); }\n", &["2: the time is asked only"]);
