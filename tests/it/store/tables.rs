@@ -152,7 +152,7 @@ fn a_reason_is_claimed_once_and_every_row_of_the_books_is_in_its_place() {
         (claim(1, "grant_1", 1), taken),
         (claim(1, "grant_1", 2), taken),
         (claim(1, "=", 2), check_failed),
-        (claim(1, "", 2), check_failed),
+        (claim(1, "", 2), "a ledger entry has no claim"),
         (claim(1, "!", 2), check_failed),
         (claim(1, "x", 0), check_failed),
         (claim(1, "x", 2).replace(", 0, ", ", 1, "), check_failed),
