@@ -1,5 +1,6 @@
 //! The configuration's rules, one row each.
 
+use std::ops::Deref;
 use std::path::Path;
 
 use super::*;
@@ -25,12 +26,30 @@ fn config(text: &str) -> Config {
     load(&sources(text), Need::Nothing).map(|loaded| loaded.config).unwrap_or_else(faults)
 }
 
-/// An empty directory of this test's own.
-fn directory(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("till-config-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&path);
-    std::fs::create_dir_all(&path).unwrap();
-    path
+/// An empty directory of this test's own, which goes with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("till-config-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+}
+
+impl Deref for Directory {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _left_behind = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 #[test]
@@ -166,7 +185,7 @@ fn all_faults_are_listed_at_once() {
 
 #[test]
 fn a_flag_goes_first_and_two_other_sources_are_an_error() {
-    let directory = directory("sources");
+    let directory = Directory::new("sources");
     let file = directory.join("key");
     std::fs::write(&file, "sk_test_file\r\n").unwrap();
     std::fs::write(directory.join("sprite_stripe_webhook_secret"), "whsec_credential\n").unwrap();
@@ -174,7 +193,7 @@ fn a_flag_goes_first_and_two_other_sources_are_an_error() {
     std::fs::write(directory.join("tls_key"), "x").unwrap();
 
     let mut given = sources(&format!("{KEY}_FILE={}", file.display()));
-    given.credentials_directory = Some(directory.clone());
+    given.credentials_directory = Some(directory.to_path_buf());
     given.state_directory = Some("/var/lib/till:/var/lib/other".into());
     let loaded = load(&given, Need::StripeKeyAndWebhookSecret).unwrap();
     assert_eq!(loaded.config.stripe.secret_key, Some(Secret::new("sk_test_file")));
@@ -202,7 +221,7 @@ fn a_flag_goes_first_and_two_other_sources_are_an_error() {
 
 #[test]
 fn every_clash_and_every_bad_file_is_named() {
-    let directory = directory("files");
+    let directory = Directory::new("files");
     let write = |name: &str, bytes: &[u8]| std::fs::write(directory.join(name), bytes).unwrap();
     write("empty", b"\n");
     write("large", &[b'a'; 65 * 1024]);
