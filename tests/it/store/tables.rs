@@ -161,6 +161,12 @@ fn a_reason_is_claimed_once_and_every_row_of_the_books_is_in_its_place() {
         (account("x", 0, 3, "zeroblob(32)"), check_failed),
         (account("=", 0, 1, "zeroblob(32)"), check_failed),
         (account("=", 0, 3, "NULL"), check_failed),
+        (claim(1, "x", 2).replace("entry)", "entry, note)").replace(", 2)", ", 2, 'x')"), check_failed),
+        (claim(1, "x", 2).replace("entry)", "entry, held)").replace(", 2)", ", 2, 0)"), check_failed),
+        (
+            account("=", 0, 3, "zeroblob(32)").replace("holds)", "holds, delta)").replace(", 0)", ", 0, 1)"),
+            check_failed,
+        ),
         (account("=", 0, 3, "zeroblob(32)").replace("(3,", "(4,").replace(" 3, 0", " 4, 0"), "FOREIGN KEY"),
     ] {
         check(&outside, &sql, expected);
@@ -198,6 +204,8 @@ fn no_other_row_breaks_a_rule_of_its_table() {
         ("INSERT INTO users (account, id, created_at) VALUES (3, 'user_0', 0)", taken),
         ("DELETE FROM users WHERE account = 1", "FOREIGN KEY"),
         ("UPDATE books SET entries = -1", check_failed),
+        ("UPDATE books SET held = 0 WHERE claim = ''", check_failed),
+        ("UPDATE books SET next_due = 0 WHERE claim = 'grant_1'", check_failed),
         ("UPDATE books SET holds = NULL WHERE claim = '='", check_failed),
         ("UPDATE payments SET taken = 101", check_failed),
         ("UPDATE payments SET gave = -1", check_failed),
