@@ -32,7 +32,7 @@ CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT 
 --   a reason   claims: which entry was made for it. A reason is claimed once, which makes the entry happen once; a trigger
 --              below wants the claim before the entry.
 CREATE TABLE books (
-    account       INTEGER NOT NULL,
+    account       INTEGER NOT NULL CHECK (account > 0),
     claim         TEXT    NOT NULL,
     line          INTEGER NOT NULL,         -- of an entry: its number, 1 for the first, then without a gap; else 0
     -- The account. remaining is below zero after a reversal of spent units.
@@ -71,9 +71,9 @@ CREATE TABLE books (
     -- Each kind of row has what belongs to it, and is in its place.
     CHECK (CASE
         WHEN claim = '' THEN line > 0 AND kind IS NOT NULL AND delta IS NOT NULL AND balance_after IS NOT NULL
-            AND reason > '=' AND created_at IS NOT NULL AND previous IS NOT NULL AND entry IS NULL AND head IS NULL
+            AND reason IS NOT NULL AND reason > '=' AND created_at IS NOT NULL AND previous IS NOT NULL AND entry IS NULL AND head IS NULL
             AND COALESCE(owner, remaining, held, credited, entries, next_due, front, front_free, holds, low_balance) IS NULL
-        WHEN claim = '=' THEN line = 0 AND owner = account AND remaining IS NOT NULL AND held IS NOT NULL
+        WHEN claim = '=' THEN line = 0 AND owner IS NOT NULL AND owner = account AND remaining IS NOT NULL AND held IS NOT NULL
             AND credited IS NOT NULL AND entries IS NOT NULL AND head IS NOT NULL AND holds IS NOT NULL
             AND COALESCE(kind, reason, note) IS NULL AND previous IS NULL
             AND COALESCE(delta, balance_after, lot, expires_at, created_at, entry) IS NULL

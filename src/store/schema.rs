@@ -33,6 +33,8 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, now: Timestamp) -> s
 /// "Making Other Kinds Of Table Schema Changes"); they are checked as a whole before the commit.
 fn migrate(connection: &mut Connection, steps: &[&str], target: i64, now: Timestamp) -> std::result::Result<(), Fault> {
     connection.enforce_references(false)?;
+    // A step may change every page of a large database: more than there may be memory for.
+    connection.spill(true)?;
     // Another process may be as far as this one: what is there is looked at again inside.
     let changed = connection.begin().and_then(|()| {
         change(connection, steps, target, now)?;
@@ -43,6 +45,7 @@ fn migrate(connection: &mut Connection, steps: &[&str], target: i64, now: Timest
         connection.rollback();
     }
     connection.enforce_references(true)?;
+    connection.spill(false)?;
     changed
 }
 

@@ -198,6 +198,13 @@ impl Connection {
         self.sqlite().pragma_update(None, "foreign_keys", on).map_err(|cause| fault("cannot set foreign_keys", cause))
     }
 
+    /// Whether what a statement needs on the side, such as the pages as they were, lies in files and not in memory. Has no
+    /// effect inside a transaction.
+    pub(super) fn spill(&self, on: bool) -> Outcome<()> {
+        let place = if on { "FILE" } else { "DEFAULT" };
+        self.sqlite().pragma_update(None, "temp_store", place).map_err(|cause| fault("cannot set temp_store", cause))
+    }
+
     /// That no row refers to one that is not there.
     pub(super) fn check_references(&self) -> Outcome<()> {
         let cannot = |cause| fault("the references between tables cannot be checked", cause);

@@ -2,7 +2,7 @@
 -- copied as they are, in the order of the new tree.
 ALTER TABLE users RENAME TO users_3;
 CREATE TABLE books (
-    account       INTEGER NOT NULL,
+    account       INTEGER NOT NULL CHECK (account > 0),
     claim         TEXT    NOT NULL,
     line          INTEGER NOT NULL,
     owner         INTEGER REFERENCES users_3 (account),
@@ -33,9 +33,9 @@ CREATE TABLE books (
     CHECK (kind <> 'expiry' OR delta < 0),
     CHECK (CASE
         WHEN claim = '' THEN line > 0 AND kind IS NOT NULL AND delta IS NOT NULL AND balance_after IS NOT NULL
-            AND reason > '=' AND created_at IS NOT NULL AND previous IS NOT NULL AND entry IS NULL AND head IS NULL
+            AND reason IS NOT NULL AND reason > '=' AND created_at IS NOT NULL AND previous IS NOT NULL AND entry IS NULL AND head IS NULL
             AND COALESCE(owner, remaining, held, credited, entries, next_due, front, front_free, holds, low_balance) IS NULL
-        WHEN claim = '=' THEN line = 0 AND owner = account AND remaining IS NOT NULL AND held IS NOT NULL
+        WHEN claim = '=' THEN line = 0 AND owner IS NOT NULL AND owner = account AND remaining IS NOT NULL AND held IS NOT NULL
             AND credited IS NOT NULL AND entries IS NOT NULL AND head IS NOT NULL AND holds IS NOT NULL
             AND COALESCE(kind, reason, note) IS NULL AND previous IS NULL
             AND COALESCE(delta, balance_after, lot, expires_at, created_at, entry) IS NULL

@@ -160,6 +160,8 @@ fn a_reason_is_claimed_once_and_every_row_of_the_books_is_in_its_place() {
         (account("=", 1, 3, "zeroblob(32)"), check_failed),
         (account("x", 0, 3, "zeroblob(32)"), check_failed),
         (account("=", 0, 1, "zeroblob(32)"), check_failed),
+        (account("=", 0, 1, "zeroblob(32)").replace(" 0, 1,", " 0, NULL,"), check_failed),
+        (claim(-5, "x", 1), check_failed),
         (account("=", 0, 3, "NULL"), check_failed),
         (claim(1, "x", 2).replace("entry)", "entry, note)").replace(", 2)", ", 2, 'x')"), check_failed),
         (claim(1, "x", 2).replace("entry)", "entry, held)").replace(", 2)", ", 2, 0)"), check_failed),
