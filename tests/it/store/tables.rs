@@ -134,6 +134,28 @@ fn no_entry_breaks_a_rule_of_its_table() {
     ] {
         check(&outside, &entry(values), expected);
     }
+    // Displacing the entry that has the reason, as one in a place of its own.
+    let again = entry("1, 2, 'grant', 200, 200, 'grant_1', 0, zeroblob(32)").replace("INSERT", "REPLACE");
+    check(&outside, &again, no_claim);
+    // What belongs to an account or a claim.
+    for column in [
+        "owner",
+        "remaining",
+        "held",
+        "credited",
+        "entries",
+        "next_due",
+        "front",
+        "front_free",
+        "holds",
+        "low_balance",
+        "entry",
+    ] {
+        let with = entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)");
+        let with = with.replace("previous)", &format!("previous, {column})")).replace("(32))", "(32), 1)");
+        check(&outside, &with, check_failed);
+    }
+    outside.execute_batch(&entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)")).unwrap();
 }
 
 #[test]
@@ -173,6 +195,24 @@ fn a_reason_is_claimed_once_and_every_row_of_the_books_is_in_its_place() {
     ] {
         check(&outside, &sql, expected);
     }
+    let whole = [
+        "account 3",
+        "claim '='",
+        "line 0",
+        "owner 3",
+        "remaining 0",
+        "held 0",
+        "credited 0",
+        "entries 0",
+        "head zeroblob(32)",
+        "holds 0",
+    ];
+    for missing in &whole[3..] {
+        let (columns, values): (Vec<&str>, Vec<&str>) =
+            whole.iter().filter(|column| column != &missing).map(|column| column.split_once(' ').unwrap()).unzip();
+        let sql = format!("INSERT INTO books ({}) VALUES ({})", columns.join(", "), values.join(", "));
+        check(&outside, &sql, check_failed);
+    }
     outside.execute_batch(&account("=", 0, 3, "zeroblob(32)")).unwrap();
 }
 
@@ -183,7 +223,9 @@ fn a_stripe_id_belongs_to_one_user_and_a_callers_key_to_each() {
     let claims = [claim(1, "topup_pi_1", 2), claim(2, "topup_pi_1", 1), claim(2, "grant_1", 1)];
     outside.execute_batch(&claims.join(";")).unwrap();
     outside.execute_batch(&entry("1, 2, 'topup', 5, 105, 'topup_pi_1', 0, zeroblob(32)")).unwrap();
-    check(&outside, &entry("2, 1, 'topup', 5, 5, 'topup_pi_1', 0, zeroblob(32)"), taken);
+    let stolen = entry("2, 1, 'topup', 5, 5, 'topup_pi_1', 0, zeroblob(32)");
+    check(&outside, &stolen, taken);
+    check(&outside, &stolen.replace("INSERT", "REPLACE"), "ledger entries are never removed");
     outside.execute_batch(&entry("2, 1, 'grant', 5, 5, 'grant_1', 0, zeroblob(32)")).unwrap();
 }
 
