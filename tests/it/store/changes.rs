@@ -5,8 +5,8 @@ use std::thread;
 
 use till::error::{Fault, Result};
 use till::id::UserId;
-use till::ledger::{self, Account, Credit, Kind, Part, Units};
-use till::store::{Stamp, Store, Subject, Tx, access, cursors, entries, holds, subscriptions, users};
+use till::ledger::Part;
+use till::store::{Stamp, Store, Subject, Tx, access, cursors, holds, subscriptions, users};
 
 use super::super::harness::eventually;
 use super::{Books, NOW, add_user, rows};
@@ -33,13 +33,6 @@ fn give_threshold(tx: &mut dyn Tx, account: i64) -> Result<()> {
     users::set_low_balance(tx, account, Some(5))
 }
 
-fn give_units(tx: &mut dyn Tx) -> Result<()> {
-    let units = Units::new(100).unwrap();
-    let gift = Credit { kind: Kind::Grant, units, reason: "grant_1".into(), note: None, expires_at: None };
-    let before = Account::open(1);
-    entries::post(tx, &before, &ledger::credit(&before, gift, NOW).unwrap(), None).map(drop)
-}
-
 fn hold(tx: &mut dyn Tx) -> Result<()> {
     holds::add(tx, 1, "k", &[Part { lot: 1, units: 5 }], None, rows::TIMES).map(drop)
 }
@@ -59,7 +52,7 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
         ("nothing", |_| Ok(()), &[]),
         ("a name", |tx| users::put(tx, &UserId::new("user_1").unwrap(), None, Some("A"), NOW).map(drop), &[FIRST]),
         ("a threshold", |tx| give_threshold(tx, 1), &[FIRST]),
-        ("units", give_units, &[FIRST]),
+        ("units", |tx| rows::give(tx, 1, None), &[FIRST]),
         ("a spend", rows::post_simple, &[FIRST]),
         ("a hold", hold, &[FIRST]),
         ("another user", |tx| add_user(tx, 3), &[]),

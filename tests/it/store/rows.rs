@@ -19,8 +19,9 @@ use super::NOW;
 /// When a hold is made, and when it ends.
 pub const TIMES: [Timestamp; 2] = [NOW, Timestamp::from_millis(1_790_000_900_000)];
 
-pub fn post(tx: &mut dyn Tx) -> Result<()> {
-    let before = Account::open(1);
+/// The account's first units, bought by `payment` or given.
+pub fn give(tx: &mut dyn Tx, account: i64, payment: Option<&str>) -> Result<()> {
+    let before = Account::open(account);
     let gift = Credit {
         kind: Kind::Grant,
         units: Units::new(100).unwrap(),
@@ -28,8 +29,12 @@ pub fn post(tx: &mut dyn Tx) -> Result<()> {
         note: Some("a gift".into()),
         expires_at: Some(NOW),
     };
-    assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), Some("pi_1"))?);
+    assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), payment)?);
     Ok(())
+}
+
+pub fn post(tx: &mut dyn Tx) -> Result<()> {
+    give(tx, 1, Some("pi_1"))
 }
 
 pub fn add_lots(tx: &mut dyn Tx) -> Result<()> {
@@ -37,11 +42,16 @@ pub fn add_lots(tx: &mut dyn Tx) -> Result<()> {
     entries::add_lots(tx, &mut found)
 }
 
-pub fn post_simple(tx: &mut dyn Tx) -> Result<()> {
-    let before = entries::load(tx, 1, None)?.simplified();
-    let wanted = Spend { units: Units::new(1).unwrap(), reason: "spend_1".into(), note: None };
+/// A spend that changes the account's row alone.
+pub fn spend_one(tx: &mut dyn Tx, account: i64, key: &str) -> Result<()> {
+    let before = entries::load(tx, account, None)?.simplified();
+    let wanted = Spend { units: Units::new(1).unwrap(), reason: format!("spend_{key}"), note: None };
     assert!(entries::post_simple(tx, &before, &spend(&before, wanted, NOW).unwrap())?);
     Ok(())
+}
+
+pub fn post_simple(tx: &mut dyn Tx) -> Result<()> {
+    spend_one(tx, 1, "1")
 }
 
 pub fn hold() -> Hold {
