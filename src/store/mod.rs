@@ -48,8 +48,8 @@ pub trait Tx {
         Ok(self.query(sql, params)?.into_iter().next())
     }
 
-    /// Said by whoever writes an account's row: what was answered of its user is true no longer. Of a table without row
-    /// numbers SQLite tells nothing itself.
+    /// Said by whoever changes an account's row: what was answered of its user is true no longer. Of a table without row
+    /// numbers SQLite tells nothing itself; of a new account, the row of its user does.
     fn touches(&mut self, account: i64);
 }
 
