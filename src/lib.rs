@@ -11,13 +11,13 @@
 //! done on the HTTP thread; everything else waits in a bounded pool. `ARCHITECTURE.md` has the threads and the tests.
 //!
 //! Who may use whom (lower never upper): `ledger, tls` → nothing; `error, clock, id, money, secret` → ledger;
-//! `config, catalog, stripe, hook, store` → those; `metrics, app` → those; `usecase` → app and all below;
+//! `config, catalog, stripe, notification, store` → those; `metrics, app` → those; `usecase` → app and all below;
 //! `http, worker` → usecase; `cli` → all; `sandbox` → only from `cli`, and knows nothing of till.
 //!
 //! Invariants, kept by tests:
 //! 1. A balance changes only by what `ledger` decided, and is stored only by `store::entries`;
 //!    nothing updates or deletes an entry. What is over is closed before anything else happens on an account.
-//! 2. SQL only in `store/`; Stripe's JSON only in `stripe/`; the JSON of outgoing webhooks only in `hook/`; our other
+//! 2. SQL only in `store/`; Stripe's JSON only in `stripe/`; the JSON of outgoing webhooks only in `notification/`; our other
 //!    JSON and HTML only in `http/`; the time is asked only in `clock.rs`.
 //! 3. No network inside a transaction: a use case is `transaction; network; transaction`.
 //!    Write closures may run again, so they talk to nobody.
@@ -37,7 +37,7 @@ pub mod tls;
 
 pub mod catalog;
 pub mod config;
-pub mod hook;
+pub mod notification;
 pub mod store;
 pub mod stripe;
 

@@ -7,7 +7,7 @@ use super::output::{print, print_json};
 use super::settings::{Books, IfMissing};
 use super::{Done, Failure};
 use crate::config::Need;
-use crate::usecase::check;
+use crate::usecase::operator::check;
 
 /// Check configuration, database, Stripe key, prices, customer portal, webhook endpoint, public URL and clock
 ///

@@ -22,9 +22,10 @@ use crate::id;
 use crate::sandbox::{Endpoint, FREE_CODE};
 use crate::secret::Secret;
 use crate::store::Lock;
-use crate::usecase::history::{self, Happened, Past};
-use crate::usecase::tokens::{self, Scope};
-use crate::usecase::{sign_in, users};
+use crate::usecase::units::history::{self, Happened, Past};
+use crate::usecase::users;
+use crate::usecase::users::sign_in;
+use crate::usecase::users::tokens::{self, Scope};
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

@@ -7,9 +7,9 @@ use super::settings::{Books, IfMissing};
 use super::{Done, Failure, shapes};
 use crate::clock::rfc3339;
 use crate::config::Need;
-use crate::store::inbox::{Inboxed, Status};
-use crate::usecase::inbox;
-use crate::usecase::settle::Settled;
+use crate::store::inbox::{InboxRow, Status};
+use crate::usecase::stripe_events::apply::EventOutcome;
+use crate::usecase::stripe_events::inbox;
 
 /// List and show Stripe's events; apply one again
 #[derive(Args)]
@@ -108,7 +108,7 @@ impl Event {
 }
 
 /// Says what an event came to; it falls short when it is still not settled.
-fn told(id: &str, dry_run: bool, json: bool, settled: &Settled) -> Done {
+fn told(id: &str, dry_run: bool, json: bool, settled: &EventOutcome) -> Done {
     let (status, detail) = (settled.status.as_str(), settled.detail.as_str());
     if json {
         print_json(&shapes::Replay { id, dry_run, status, detail, waits_for: settled.waits_for.as_deref() })?;
@@ -119,12 +119,12 @@ fn told(id: &str, dry_run: bool, json: bool, settled: &Settled) -> Done {
     if is_settled(settled) { Ok(()) } else { Err(Failure::FallsShort) }
 }
 
-fn is_settled(settled: &Settled) -> bool {
+fn is_settled(settled: &EventOutcome) -> bool {
     matches!(settled.status, Status::Applied | Status::Ignored)
 }
 
-fn list_as_text(found: &[Inboxed]) -> String {
-    let row = |row: &Inboxed| {
+fn list_as_text(found: &[InboxRow]) -> String {
+    let row = |row: &InboxRow| {
         let (event, decision) = (&row.event, &row.decision);
         let (arrived, status) = (rfc3339(event.received_at), decision.status.as_str().to_owned());
         [arrived, status, event.id.clone(), event.kind.clone(), decision.detail.clone()]
@@ -132,7 +132,7 @@ fn list_as_text(found: &[Inboxed]) -> String {
     table(["ARRIVED", "STATUS", "ID", "TYPE", "DETAIL"], &found.iter().map(row).collect::<Vec<_>>())
 }
 
-fn in_words(row: &Inboxed) -> String {
+fn in_words(row: &InboxRow) -> String {
     let (event, decision) = (&row.event, &row.decision);
     let facts = [
         ("id", event.id.clone()),

@@ -7,10 +7,10 @@ use super::settings::{Books, IfMissing};
 use super::{Done, Failure, complain, shapes};
 use crate::clock::rfc3339;
 use crate::config::Need;
-use crate::hook::Kind;
-use crate::store::hooks::Hook as Stored;
+use crate::notification::Topic;
 use crate::store::outbox::Delivery;
-use crate::usecase::hook;
+use crate::store::webhook_endpoints::WebhookEndpoint as Stored;
+use crate::usecase::notifications::endpoints;
 
 const TESTED: &str = "Try it: till hook test";
 
@@ -37,7 +37,7 @@ enum Verb {
         url: String,
         /// What it is told of; everything when left out
         #[arg(long, value_delimiter = ',', value_parser = kind, value_name = "EVENT,…")]
-        events: Vec<Kind>,
+        events: Vec<Topic>,
         /// Print the endpoint with its "secret"
         #[arg(long)]
         json: bool,
@@ -118,23 +118,23 @@ impl Hook {
     pub(super) fn run(&self) -> Done {
         let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
         match &self.verb {
-            Verb::Add { url, events, json } => added(&hook::add(&app, url, events)?, *json),
-            Verb::List { json } => listed(&hook::list(&app)?, *json),
-            Verb::Show { id, json } => shown(&hook::show(&app, id)?, *json),
+            Verb::Add { url, events, json } => added(&endpoints::add(&app, url, events)?, *json),
+            Verb::List { json } => listed(&endpoints::list(&app)?, *json),
+            Verb::Show { id, json } => shown(&endpoints::show(&app, id)?, *json),
             Verb::Disable { id } => {
-                hook::disable(&app, id)?;
+                endpoints::disable(&app, id)?;
                 print(&format!("{} is off\n", one_line(id)))
             }
             Verb::Enable { id } => {
-                hook::enable(&app, id)?;
+                endpoints::enable(&app, id)?;
                 print(&format!("{} is on\n", one_line(id)))
             }
             Verb::Remove { id } => {
-                hook::remove(&app, id)?;
+                endpoints::remove(&app, id)?;
                 print(&format!("{} is removed\n", one_line(id)))
             }
             Verb::Roll { id, json } => {
-                let secret = hook::roll(&app, id)?;
+                let secret = endpoints::roll(&app, id)?;
                 if *json {
                     return print_json(&serde_json::json!({ "id": id, "secret": secret.reveal() }));
                 }
@@ -142,9 +142,9 @@ impl Hook {
                 complain("note", &["the secret is not shown again; for 24 hours the old one signs as well".to_owned()]);
                 Ok(())
             }
-            Verb::Test { id, json } => tested(id, &hook::test(&app, &hook::sender(&app), id)?, *json),
+            Verb::Test { id, json } => tested(id, &endpoints::test(&app, &endpoints::sender(&app), id)?, *json),
             Verb::Deliveries { parked, limit, json } => {
-                let found = hook::deliveries(&app, *parked, *limit)?;
+                let found = endpoints::deliveries(&app, *parked, *limit)?;
                 if *json {
                     return print_json(&shapes::Listed::whole(found.iter().map(shapes::Delivery::from).collect()));
                 }
@@ -152,8 +152,8 @@ impl Hook {
             }
             Verb::Retry { message, .. } => {
                 let count = match message {
-                    Some(message) => hook::retry(&app, message)?,
-                    None => hook::retry_parked(&app)?,
+                    Some(message) => endpoints::retry(&app, message)?,
+                    None => endpoints::retry_parked(&app)?,
                 };
                 print(&format!("{count} to be sent again by till serve\n"))
             }
@@ -200,7 +200,7 @@ fn state(hook: &Stored) -> String {
     hook.disabled_at.map_or_else(|| "on".to_owned(), |at| format!("off since {}", rfc3339(at)))
 }
 
-fn tested(id: &str, answer: &crate::hook::sender::Answer, json: bool) -> Done {
+fn tested(id: &str, answer: &crate::notification::sender::Reply, json: bool) -> Done {
     let (delivered, status, said) = (answer.is_delivered(), answer.status, answer.said.as_str());
     if json {
         print_json(&shapes::Tested { id, delivered, status, said })?;
@@ -228,9 +228,9 @@ fn deliveries_as_text(found: &[Delivery]) -> String {
     table(headings, &found.iter().map(row).collect::<Vec<_>>())
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
-    Kind::parse(text).ok_or_else(|| {
-        let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+fn kind(text: &str) -> Result<Topic, String> {
+    Topic::parse(text).ok_or_else(|| {
+        let words: Vec<&str> = Topic::ALL.iter().map(|kind| kind.as_str()).collect();
         format!("one or more of {} were expected", words.join(", "))
     })
 }

@@ -12,9 +12,9 @@ use super::{Done, Failure, shapes};
 use crate::app::App;
 use crate::config::Need;
 use crate::error::Fault;
-use crate::ledger::{Break, entry_id};
-use crate::usecase::export::export;
-use crate::usecase::verify::{Proof, verify};
+use crate::ledger::{Discrepancy, entry_id};
+use crate::usecase::operator::export::export;
+use crate::usecase::operator::verify::{Proof, verify};
 
 /// Accounts between two reports of progress.
 const PROGRESS_STEP: u64 = 1000;
@@ -95,7 +95,7 @@ fn progress(text: &str) {
 
 fn in_words(proof: &Proof) -> String {
     let mut text = String::new();
-    for Break { account, seq, what } in &proof.breaks {
+    for Discrepancy { account, seq, what } in &proof.breaks {
         match seq {
             0 => text.push_str(&format!("account {account}: {what}\n")),
             seq => text.push_str(&format!("account {account}, {}: {what}\n", entry_id(*account, *seq))),
@@ -111,7 +111,7 @@ fn in_words(proof: &Proof) -> String {
 }
 
 fn as_json(proof: &Proof) -> shapes::Proof {
-    let broken = |found: &Break| shapes::Break {
+    let broken = |found: &Discrepancy| shapes::Discrepancy {
         account: found.account,
         entry: (found.seq > 0).then(|| entry_id(found.account, found.seq)),
         what: found.what.clone(),

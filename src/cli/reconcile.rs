@@ -11,7 +11,7 @@ use super::settings::{Books, IfMissing};
 use super::{Done, Failure};
 use crate::clock::{Timestamp, parse_rfc3339};
 use crate::config::Need;
-use crate::usecase::reconcile::{self, Progress, Report};
+use crate::usecase::stripe_events::reconcile::{self, Progress, Report};
 
 /// Compare Stripe with the books and apply what is missing
 ///

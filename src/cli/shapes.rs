@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::clock::{Timestamp, rfc3339};
 use crate::store::access;
-use crate::store::hooks;
-use crate::store::inbox::Inboxed;
+use crate::store::inbox::InboxRow;
 use crate::store::outbox;
+use crate::store::webhook_endpoints;
 
 /// A listing of all there is.
 #[derive(Serialize)]
@@ -78,14 +78,14 @@ pub(super) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    pub(super) fn with_body(row: &'a Inboxed) -> Event<'a> {
+    pub(super) fn with_body(row: &'a InboxRow) -> Event<'a> {
         let text = &row.event.body;
         Event { body: Some(serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())), ..row.into() }
     }
 }
 
-impl<'a> From<&'a Inboxed> for Event<'a> {
-    fn from(row: &'a Inboxed) -> Event<'a> {
+impl<'a> From<&'a InboxRow> for Event<'a> {
+    fn from(row: &'a InboxRow) -> Event<'a> {
         Event {
             id: &row.event.id,
             kind: &row.event.kind,
@@ -122,13 +122,13 @@ pub(super) struct Hook<'a> {
 }
 
 impl<'a> Hook<'a> {
-    pub(super) fn with_secret(hook: &'a hooks::Hook) -> Hook<'a> {
+    pub(super) fn with_secret(hook: &'a webhook_endpoints::WebhookEndpoint) -> Hook<'a> {
         Hook { secret: Some(hook.secret.reveal()), ..hook.into() }
     }
 }
 
-impl<'a> From<&'a hooks::Hook> for Hook<'a> {
-    fn from(hook: &'a hooks::Hook) -> Hook<'a> {
+impl<'a> From<&'a webhook_endpoints::WebhookEndpoint> for Hook<'a> {
+    fn from(hook: &'a webhook_endpoints::WebhookEndpoint) -> Hook<'a> {
         Hook {
             id: &hook.id,
             url: &hook.url,
@@ -196,12 +196,12 @@ pub(super) struct Proof {
     pub holds: bool,
     pub accounts: u64,
     pub entries: u64,
-    pub breaks: Vec<Break>,
+    pub breaks: Vec<Discrepancy>,
 }
 
 /// Where the books do not hold.
 #[derive(Serialize)]
-pub(super) struct Break {
+pub(super) struct Discrepancy {
     pub account: i64,
     /// The entry's id; null for the account as a whole.
     pub entry: Option<String>,

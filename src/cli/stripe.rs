@@ -6,7 +6,7 @@ use super::Done;
 use super::output::print;
 use super::settings::{Books, IfMissing};
 use crate::config::Need;
-use crate::usecase::stripe_setup;
+use crate::usecase::operator::stripe_setup;
 
 /// Set Stripe up for this shop
 #[derive(Args)]

@@ -7,7 +7,7 @@ use super::settings::{Books, IfMissing};
 use super::{Done, complain, shapes};
 use crate::clock::rfc3339;
 use crate::config::Need;
-use crate::usecase::tokens::{self, Scope};
+use crate::usecase::users::tokens::{self, Scope};
 
 /// Make, list and revoke tokens of the service API
 #[derive(Args)]

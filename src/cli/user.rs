@@ -10,8 +10,8 @@ use crate::clock::{Timestamp, parse_rfc3339, rfc3339};
 use crate::config::Need;
 use crate::http::api::shapes::{EntryShape, ListShape, UserShape};
 use crate::id;
-use crate::usecase::grant::{self, Grant};
-use crate::usecase::users::{self, Member};
+use crate::usecase::units::grant::{self, Grant};
+use crate::usecase::users::{self, UserSnapshot};
 
 /// Entries that `user show` lists.
 const RECENT: i64 = 10;
@@ -164,19 +164,19 @@ impl User {
     }
 }
 
-fn low_in_words(app: &App, member: &Member) -> Result<String, Failure> {
+fn low_in_words(app: &App, member: &UserSnapshot) -> Result<String, Failure> {
     let (units, is_own) = users::low_balance(app, member.user.account)?;
     let whose = if is_own { "set for this user" } else { "the default" };
     Ok(format!("low below {units} {} ({whose})", app.catalog.unit.plural))
 }
 
-fn in_words(member: &Member) -> String {
+fn in_words(member: &UserSnapshot) -> String {
     let user = &member.user;
     let also = |text: &Option<String>| text.as_ref().map(|text| format!(", {}", one_line(text))).unwrap_or_default();
     format!("{}{}{}", user.id, also(&user.name), also(&user.email))
 }
 
-fn list_as_text(found: &[Member], next: Option<&str>) -> String {
+fn list_as_text(found: &[UserSnapshot], next: Option<&str>) -> String {
     let rows: Vec<_> = found
         .iter()
         .map(|member| {
@@ -193,7 +193,7 @@ fn list_as_text(found: &[Member], next: Option<&str>) -> String {
     text
 }
 
-fn shown_as_text(app: &App, member: &Member) -> Result<String, Failure> {
+fn shown_as_text(app: &App, member: &UserSnapshot) -> Result<String, Failure> {
     let (balance, words) = (&member.balance, &app.catalog.unit);
     let mut text = format!("{}, since {}\n", in_words(member), rfc3339(member.user.created_at));
     text.push_str(&format!("plan {}\n", member.plan));

@@ -16,13 +16,13 @@ use super::request::wants_json;
 use crate::config::Config;
 use crate::error::{Refused, Result};
 use crate::id;
-use crate::store::Subject;
-use crate::usecase::sign_in;
-use crate::usecase::tokens::{self, Known, Scope};
-use crate::usecase::users::{self, Member};
+use crate::store::CacheKey;
+use crate::usecase::users::sign_in;
+use crate::usecase::users::tokens::{self, Authentication, Scope};
+use crate::usecase::users::{self, UserSnapshot};
 
 /// A caller of the service API whose token is good.
-pub(super) struct Bearer(Arc<Known>);
+pub(super) struct Bearer(Arc<Authentication>);
 
 impl Bearer {
     /// Refuses a token that does not reach this far.
@@ -52,7 +52,7 @@ impl FromRequestParts<Rim> for Bearer {
         })?;
         let (hash, store) = (id::secret_hash(secret), &rim.app.store);
         let stamp = store.stamp();
-        let known = match rim.callers.get(&hash, |(read_at, _)| store.is_current(Subject::Tokens, *read_at)) {
+        let known = match rim.callers.get(&hash, |(read_at, _)| store.is_current(CacheKey::Tokens, *read_at)) {
             Some((_, known)) => known,
             None => {
                 let secret = secret.to_owned();
@@ -71,7 +71,7 @@ impl FromRequestParts<Rim> for Bearer {
 /// A browser, signed in or not.
 pub(super) struct Visitor {
     /// The user and the cookie's value.
-    pub user: Option<(Member, String)>,
+    pub user: Option<(UserSnapshot, String)>,
 }
 
 impl FromRequestParts<Rim> for Visitor {
@@ -91,7 +91,7 @@ impl FromRequestParts<Rim> for Visitor {
 
 /// A browser that is signed in.
 pub(super) struct SignedIn {
-    pub member: Member,
+    pub member: UserSnapshot,
     pub cookie: String,
 }
 

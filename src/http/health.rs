@@ -11,7 +11,7 @@ use super::error::Answer;
 use super::request::ClientAddress;
 use crate::error::Refused;
 use crate::metrics::KindLabels;
-use crate::usecase::inbox;
+use crate::usecase::stripe_events::inbox;
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn alive() -> &'static str {

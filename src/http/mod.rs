@@ -27,8 +27,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::error::{Fault, Result};
-use crate::store::{Stamp, Tx};
-use crate::usecase::tokens::Known;
+use crate::store::{ReadVersion, Tx};
+use crate::usecase::users::tokens::Authentication;
 use api::description::Description;
 use kept::Kept;
 use pool::Pool;
@@ -54,7 +54,7 @@ struct Parts {
     /// The same for people.
     reference: pages::view::Reference,
     /// Tokens that were looked up, by the hash of their secret.
-    callers: Kept<[u8; 32], (Stamp, Arc<Known>)>,
+    callers: Kept<[u8; 32], (ReadVersion, Arc<Authentication>)>,
     /// Users as they were answered.
     users: Kept<String, api::users::Shown>,
 }

@@ -12,7 +12,7 @@ use super::Rim;
 use super::body;
 use super::error::{Answer, Problem};
 use crate::error::{Error, Refused};
-use crate::usecase::receive;
+use crate::usecase::stripe_events::receive;
 
 /// Bodies of this size and more are refused.
 const LIMIT: usize = 1024 * 1024;

@@ -4,7 +4,7 @@ use super::{BALANCE_LIMIT, Entry, Hash};
 
 /// Where the books do not hold, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Break {
+pub struct Discrepancy {
     /// The account's number.
     pub account: i64,
     /// The entry at which it shows; 0 for the account as a whole.
@@ -34,8 +34,8 @@ impl Chain {
     }
 
     /// Takes the next entry, or says why it does not follow.
-    pub fn follow(&mut self, entry: &Entry) -> Result<(), Break> {
-        let broken = |what: String| Err(Break { account: self.account, seq: entry.seq, what });
+    pub fn follow(&mut self, entry: &Entry) -> Result<(), Discrepancy> {
+        let broken = |what: String| Err(Discrepancy { account: self.account, seq: entry.seq, what });
         let expected = self.entries.saturating_add(1);
         if entry.account != self.account || entry.seq != expected {
             return broken(format!("entry {expected} is missing: {} follows", entry.seq));

@@ -20,7 +20,7 @@ mod types;
 
 pub use account::{Account, Lot, Posting, Refusal};
 pub use allotment::{Allotment, Line, Share, allot};
-pub use chain::{Break, Chain};
+pub use chain::{Chain, Discrepancy};
 pub use credit::{Credit, correct, credit};
 pub use entry::{Entry, Hash, Kind, entry_id, parse_entry_id, parse_place};
 pub use expiry::{due, expire};

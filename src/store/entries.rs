@@ -128,7 +128,7 @@ pub fn post_simple(tx: &mut dyn Tx, before: &Account, posting: &Posting) -> Resu
     if !add(tx, &posting.entry)? {
         return Ok(false);
     }
-    tx.touches(after.number);
+    tx.mark_changed(after.number);
     let moved = tx.execute(
         SPEND,
         &[
@@ -180,7 +180,7 @@ pub fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option
         front = $8, front_free = $9 WHERE account = $1 AND claim = '=' AND line = 0 AND entries = $2";
     const DUE: &str = "UPDATE books SET next_due = $2 WHERE account = $1 AND claim = '=' AND line = 0";
     let front = after.front();
-    tx.touches(after.number);
+    tx.mark_changed(after.number);
     let moved = tx.execute(
         MOVE,
         &[

@@ -68,7 +68,7 @@ pub fn add(
     const NEXT: &str = "UPDATE books SET holds = holds + 1
         WHERE account = $1 AND claim = '=' AND line = 0 RETURNING holds";
     const PART: &str = "INSERT INTO hold_lots (account, number, lot, units) VALUES ($1, $2, $3, $4)";
-    tx.touches(account);
+    tx.mark_changed(account);
     let next = tx.query_one(NEXT, &[account.into()])?.map(|row| row.int(0)).transpose()?;
     let number = next.ok_or_else(|| Fault::bare(format!("account {account} is missing")))?;
     let units = parts.iter().map(|part| part.units).fold(0i64, i64::saturating_add);

@@ -55,7 +55,7 @@ pub struct Decision {
 
 /// An event as Stripe sent it.
 #[derive(Clone, Debug)]
-pub struct Received {
+pub struct IncomingEvent {
     /// `evt_…`
     pub id: String,
     /// Stripe's `type`.
@@ -76,9 +76,9 @@ pub struct Received {
 
 /// A row of the inbox.
 #[derive(Clone, Debug)]
-pub struct Inboxed {
+pub struct InboxRow {
     /// The event.
-    pub event: Received,
+    pub event: IncomingEvent,
     /// What became of it.
     pub decision: Decision,
     /// How often it was tried.
@@ -92,7 +92,7 @@ pub struct Inboxed {
 }
 
 /// Stores an event with its decision; `false` when it is in the inbox already.
-pub fn add(tx: &mut dyn Tx, event: &Received, decision: &Decision) -> Result<bool> {
+pub fn add(tx: &mut dyn Tx, event: &IncomingEvent, decision: &Decision) -> Result<bool> {
     const ADD: &str =
         "INSERT INTO events (id, kind, api_version, livemode, object, body, created_at, received_at, status,
         detail, waits_for, attempts, decided_at, next_attempt_at)
@@ -143,14 +143,14 @@ pub fn assign(tx: &mut dyn Tx, id: &str, account: i64, offer: Option<&str>) -> R
 }
 
 /// The event with this id.
-pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Inboxed>> {
+pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<InboxRow>> {
     const FIND: &str = "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
         waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer FROM events WHERE id = $1";
     Ok(tx.query_one(FIND, &[id.into()])?.as_ref().map(inboxed).transpose()?)
 }
 
 /// Events that wait for something, oldest first.
-pub fn waiting_for(tx: &mut dyn Tx, referent: &str, limit: i64) -> Result<Vec<Inboxed>> {
+pub fn waiting_for(tx: &mut dyn Tx, referent: &str, limit: i64) -> Result<Vec<InboxRow>> {
     const WAITING: &str =
         "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
         waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer FROM events
@@ -159,7 +159,7 @@ pub fn waiting_for(tx: &mut dyn Tx, referent: &str, limit: i64) -> Result<Vec<In
 }
 
 /// Events that the timer is to try again.
-pub fn to_retry(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<Inboxed>> {
+pub fn to_retry(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<InboxRow>> {
     const DUE: &str = "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
         waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer FROM events
         WHERE next_attempt_at IS NOT NULL AND next_attempt_at <= $1 ORDER BY next_attempt_at, id LIMIT $2";
@@ -167,7 +167,7 @@ pub fn to_retry(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<Inbox
 }
 
 /// Events by arrival, newest first, before the given place; all, or those of one status.
-pub fn newest(tx: &mut dyn Tx, status: Option<Status>, before: (Timestamp, &str), limit: i64) -> Result<Vec<Inboxed>> {
+pub fn newest(tx: &mut dyn Tx, status: Option<Status>, before: (Timestamp, &str), limit: i64) -> Result<Vec<InboxRow>> {
     const PAGE: &str = "SELECT id, kind, api_version, livemode, object, body, created_at, received_at, status, detail,
         waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer FROM events
         WHERE (received_at, id) < ($1, $2) ORDER BY received_at DESC, id DESC LIMIT $3";
@@ -193,14 +193,14 @@ pub fn count(tx: &mut dyn Tx) -> Result<Vec<(Status, i64)>> {
     Ok(rows.iter().map(read).collect::<std::result::Result<_, Fault>>()?)
 }
 
-fn collect(rows: Vec<Row>) -> Result<Vec<Inboxed>> {
+fn collect(rows: Vec<Row>) -> Result<Vec<InboxRow>> {
     Ok(rows.iter().map(inboxed).collect::<std::result::Result<_, Fault>>()?)
 }
 
-fn inboxed(row: &Row) -> std::result::Result<Inboxed, Fault> {
+fn inboxed(row: &Row) -> std::result::Result<InboxRow, Fault> {
     let status = row.text(8)?;
-    Ok(Inboxed {
-        event: Received {
+    Ok(InboxRow {
+        event: IncomingEvent {
             id: row.text(0)?,
             kind: row.text(1)?,
             api_version: row.text_or_null(2)?,

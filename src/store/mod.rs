@@ -8,7 +8,6 @@ pub mod cursors;
 pub mod customers;
 pub mod entries;
 pub mod holds;
-pub mod hooks;
 pub mod inbox;
 mod lock;
 pub mod orders;
@@ -19,6 +18,7 @@ mod sqlite;
 pub mod subscriptions;
 mod value;
 mod watch;
+pub mod webhook_endpoints;
 mod writer;
 
 pub mod users;
@@ -31,7 +31,7 @@ use crate::error::{Error, Fault, Refused, Result};
 
 pub use lock::Lock;
 pub use value::{Row, Value};
-pub use watch::{Stamp, Subject};
+pub use watch::{CacheKey, ReadVersion};
 pub use writer::WriterFigures;
 
 /// One transaction, as the rest of the store sees it. Statements are constants, so that none is put together at run
@@ -50,7 +50,7 @@ pub trait Tx {
 
     /// Said by whoever changes an account's row: what was answered of its user is true no longer. Of a table without row
     /// numbers SQLite tells nothing itself; of a new account, the row of its user does.
-    fn touches(&mut self, account: i64);
+    fn mark_changed(&mut self, account: i64);
 }
 
 /// The database, open. Cheap to share behind an `Arc`; when the last one goes, what is queued is written and the file
@@ -58,7 +58,7 @@ pub trait Tx {
 pub struct Store {
     // Closed in this order: only a connection that may write can put the log away, so it goes last.
     readers: sqlite::Readers,
-    watch: watch::Watch,
+    watch: watch::Freshness,
     writer: writer::Writer,
     path: PathBuf,
 }
@@ -75,8 +75,8 @@ impl Store {
         let mut connection = sqlite::Connection::open(path).map_err(cannot)?;
         schema::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
         let readers = sqlite::Readers::open(path).map_err(cannot)?;
-        let changes = Arc::new(watch::Changes::new());
-        let watch = watch::Watch::start(connection.report_to(&changes).map_err(cannot)?, changes);
+        let changes = Arc::new(watch::ChangeLog::new());
+        let watch = watch::Freshness::start(connection.report_to(&changes).map_err(cannot)?, changes);
         Ok(Store {
             readers,
             watch,
@@ -107,7 +107,7 @@ impl Store {
     }
 
     /// Runs `work` like [`Store::write`] and keeps nothing of it: the answer says what it would do.
-    pub fn rehearse<T, F>(&self, mut work: F) -> Result<T>
+    pub fn dry_run<T, F>(&self, mut work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
@@ -144,13 +144,13 @@ impl Store {
     }
 
     /// The stamp of what is read from now on, by which [`Store::is_current`] tells how long it is true.
-    pub fn stamp(&self) -> Stamp {
+    pub fn stamp(&self) -> ReadVersion {
         self.watch.stamp()
     }
 
     /// Whether what was read of `subject` at `stamp` is still so. What we have committed is known at once; what another
     /// process has, about a millisecond after it, to whoever has just asked for a stamp.
-    pub fn is_current(&self, subject: Subject, stamp: Stamp) -> bool {
+    pub fn is_current(&self, subject: CacheKey, stamp: ReadVersion) -> bool {
         self.watch.is_current(subject, stamp)
     }
 

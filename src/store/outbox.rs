@@ -57,12 +57,12 @@ pub struct Attempt {
     /// Why it is not delivered.
     pub error: Option<String>,
     /// What comes of it.
-    pub fate: Fate,
+    pub fate: DeliveryOutcome,
 }
 
 /// What comes of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum DeliveryOutcome {
     /// It has arrived.
     Delivered,
     /// It is tried again then.
@@ -185,9 +185,9 @@ pub fn attempted(tx: &mut dyn Tx, due: &Due, attempt: &Attempt) -> Result<()> {
         WHERE hook = $1 AND message = $2 AND delivered_at IS NULL AND parked_at IS NULL";
     let at = attempt.at;
     let (next, delivered, parked) = match attempt.fate {
-        Fate::Delivered => (None, Some(at), None),
-        Fate::Again(next) => (Some(next), None, None),
-        Fate::Parked => (None, None, Some(at)),
+        DeliveryOutcome::Delivered => (None, Some(at), None),
+        DeliveryOutcome::Again(next) => (Some(next), None, None),
+        DeliveryOutcome::Parked => (None, None, Some(at)),
     };
     let (status, error) = (attempt.status.into(), attempt.error.as_deref().into());
     let (hook, number) = ((&due.hook).into(), due.number.into());

@@ -30,7 +30,7 @@ pub struct Subscription {
 
 /// What a description came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum Upsert {
     /// It is newer than what was known.
     Newer,
     /// It is not.
@@ -40,7 +40,7 @@ pub enum Kept {
 }
 
 /// Keeps a description. `asked`: it is Stripe's answer to our question, which settles what time cannot.
-pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> Result<Kept> {
+pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> Result<Upsert> {
     const ADD: &str = "INSERT INTO subscriptions
         (id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
@@ -62,14 +62,14 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> 
             new.created_at.into(),
         ],
     )?;
-    let Some(known) = find(tx, &new.id)?.filter(|_| added == 0) else { return Ok(Kept::Newer) };
+    let Some(known) = find(tx, &new.id)?.filter(|_| added == 0) else { return Ok(Upsert::Newer) };
     let same = Subscription { as_of: new.as_of, created_at: new.created_at, ..known.clone() } == *new;
     if known.ended_at.is_some() || (new.ended_at.is_none() && new.as_of < known.as_of) || (same && !asked) {
-        return Ok(Kept::Older);
+        return Ok(Upsert::Older);
     }
     if new.ended_at.is_none() && new.as_of == known.as_of && !asked {
         tx.execute(UNSURE, &[(&new.id).into(), now.into()])?;
-        return Ok(Kept::Unsure);
+        return Ok(Upsert::Unsure);
     }
     tx.execute(
         CHANGE,
@@ -83,7 +83,7 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> 
             new.as_of.into(),
         ],
     )?;
-    Ok(Kept::Newer)
+    Ok(Upsert::Newer)
 }
 
 /// The subscription with this id.

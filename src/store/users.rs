@@ -143,7 +143,7 @@ pub fn low_balance_of(tx: &mut dyn Tx, account: i64) -> Result<Option<i64>> {
 /// Gives the user a threshold of their own, or the installation's again.
 pub fn set_low_balance(tx: &mut dyn Tx, account: i64, units: Option<i64>) -> Result<()> {
     const SET: &str = "UPDATE books SET low_balance = $2 WHERE account = $1 AND claim = '=' AND line = 0";
-    tx.touches(account);
+    tx.mark_changed(account);
     tx.execute(SET, &[account.into(), units.into()])?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::sqlite::Lookout;
+use super::sqlite::DataVersionProbe;
 use crate::clock::Deadline;
 
 /// How old the last look for other processes' commits may be.
@@ -15,14 +15,14 @@ const PLACES: usize = 65_536;
 
 /// When something was read: asked for before the first statement of the reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub struct ReadVersion {
     ours: u64,
     others: u64,
 }
 
 /// What an answer says something of, and so what makes it untrue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum CacheKey {
     /// The user of this account: their row of `users`, their account, and all subscriptions.
     User(i64),
     /// The service tokens, all of them.
@@ -33,7 +33,7 @@ pub enum Subject {
 ///
 /// `ours` counts the writer's transactions: it is odd from behind `BEGIN` until behind `COMMIT` or `ROLLBACK`. A row that
 /// is written marks its subject with the even number that `ours` will have after this transaction, so the mark is there
-/// before the commit can be seen. A [`Stamp`] is `ours` before the reading, rounded down to even. An answer is true while
+/// before the commit can be seen. A [`ReadVersion`] is `ours` before the reading, rounded down to even. An answer is true while
 /// its stamp is not below its subject's mark:
 ///
 /// - Whoever asked before the end of a transaction that touched the subject has a stamp below the mark, whether or not
@@ -47,8 +47,8 @@ pub enum Subject {
 /// Commits of other processes cannot be told apart: `others` moves once they have been noticed, and only what was read
 /// after that is true. They are noticed through SQLite's `data_version` on the writer's own connection, where it changes
 /// by nobody else's commits than others' ("Pragma statements supported by SQLite"): by every transaction of the writer at
-/// its beginning, from which on nobody else can commit until its end, and in between by [`Watch`].
-pub(super) struct Changes {
+/// its beginning, from which on nobody else can commit until its end, and in between by [`Freshness`].
+pub(super) struct ChangeLog {
     ours: AtomicU64,
     others: AtomicU64,
     /// The `data_version` of the last look; used with the connection held only.
@@ -59,11 +59,11 @@ pub(super) struct Changes {
     tokens: AtomicU64,
 }
 
-impl Changes {
-    pub(super) fn new() -> Changes {
+impl ChangeLog {
+    pub(super) fn new() -> ChangeLog {
         let none = || AtomicU64::new(0);
         let users = (0..PLACES).map(|_| none()).collect();
-        Changes { ours: none(), others: none(), version: AtomicI64::new(0), users, all_users: none(), tokens: none() }
+        ChangeLog { ours: none(), others: none(), version: AtomicI64::new(0), users, all_users: none(), tokens: none() }
     }
 
     /// A transaction of the writer's has begun.
@@ -83,7 +83,7 @@ impl Changes {
     }
 
     /// The transaction under way writes this row. What is answered from memory is read from these three tables, and from
-    /// accounts, of which [`Changes::account`] is told.
+    /// accounts, of which [`ChangeLog::account`] is told.
     pub(super) fn row(&self, table: &str, number: i64) {
         match table {
             "users" => self.mark(self.place(number)),
@@ -110,16 +110,16 @@ impl Changes {
         }
     }
 
-    fn stamp(&self) -> Stamp {
-        Stamp { ours: self.ours.load(Ordering::SeqCst) & !1, others: self.others.load(Ordering::SeqCst) }
+    fn stamp(&self) -> ReadVersion {
+        ReadVersion { ours: self.ours.load(Ordering::SeqCst) & !1, others: self.others.load(Ordering::SeqCst) }
     }
 
-    fn is_current(&self, subject: Subject, stamp: Stamp) -> bool {
+    fn is_current(&self, subject: CacheKey, stamp: ReadVersion) -> bool {
         let since = |mark: &AtomicU64| stamp.ours >= mark.load(Ordering::SeqCst);
         stamp.others == self.others.load(Ordering::SeqCst)
             && match subject {
-                Subject::User(account) => since(self.place(account)) && since(&self.all_users),
-                Subject::Tokens => since(&self.tokens),
+                CacheKey::User(account) => since(self.place(account)) && since(&self.all_users),
+                CacheKey::Tokens => since(&self.tokens),
             }
     }
 
@@ -130,27 +130,27 @@ impl Changes {
 
 /// Answers whether what was read is still true: by our own commits at once, by those of other processes a millisecond
 /// late at most.
-pub(super) struct Watch {
-    changes: Arc<Changes>,
-    lookout: Lookout,
+pub(super) struct Freshness {
+    changes: Arc<ChangeLog>,
+    lookout: DataVersionProbe,
     started: Deadline,
     /// When to look again, in microseconds since the start.
     due: AtomicU64,
 }
 
-impl Watch {
-    pub(super) fn start(lookout: Lookout, changes: Arc<Changes>) -> Watch {
-        Watch { changes, lookout, started: Deadline::after(Duration::ZERO), due: AtomicU64::new(0) }
+impl Freshness {
+    pub(super) fn start(lookout: DataVersionProbe, changes: Arc<ChangeLog>) -> Freshness {
+        Freshness { changes, lookout, started: Deadline::after(Duration::ZERO), due: AtomicU64::new(0) }
     }
 
     /// The stamp of what is read from now on.
-    pub(super) fn stamp(&self) -> Stamp {
+    pub(super) fn stamp(&self) -> ReadVersion {
         self.look();
         self.changes.stamp()
     }
 
     /// Whether what was read of `subject` at `stamp` is still so. Whoever asks has taken a stamp of their own before.
-    pub(super) fn is_current(&self, subject: Subject, stamp: Stamp) -> bool {
+    pub(super) fn is_current(&self, subject: CacheKey, stamp: ReadVersion) -> bool {
         self.changes.is_current(subject, stamp)
     }
 
@@ -176,8 +176,8 @@ fn micros(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    const ALICE: Subject = Subject::User(7);
-    const BOB: Subject = Subject::User(8);
+    const ALICE: CacheKey = CacheKey::User(7);
+    const BOB: CacheKey = CacheKey::User(8);
 
     #[test]
     fn each_row_makes_untrue_what_depends_on_it_and_nothing_else() {
@@ -185,10 +185,10 @@ mod tests {
         let schema = include_str!("../../schema.sql");
         let tables = schema.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next());
         for table in tables {
-            let untrue: &[Subject] = match table {
+            let untrue: &[CacheKey] = match table {
                 "users" => &[ALICE],
                 "subscriptions" => &[ALICE, BOB],
-                "tokens" => &[Subject::Tokens],
+                "tokens" => &[CacheKey::Tokens],
                 "schema_version" | "cursors" | "customers" | "orders" | "events" => &[],
                 "payments" | "allotments" | "invoice_payments" | "refunds" | "credit_notes" | "disputes" => &[],
                 "login_links" | "sessions" | "hooks" | "messages" => &[],
@@ -196,14 +196,14 @@ mod tests {
                 "books" | "lots" | "holds" | "hold_lots" | "deliveries" => &[],
                 new => panic!("does an answer that is kept depend on {new}? See Changes::row"),
             };
-            let changes = Changes::new();
+            let changes = ChangeLog::new();
             let before = changes.stamp();
             changes.begun();
             changes.row(table, 7);
             let during = changes.stamp();
             changes.ended();
             let after = changes.stamp();
-            for subject in [ALICE, BOB, Subject::Tokens] {
+            for subject in [ALICE, BOB, CacheKey::Tokens] {
                 let is_current = [before, during, after].map(|stamp| changes.is_current(subject, stamp));
                 let expected = !untrue.contains(&subject);
                 assert_eq!(is_current, [expected, expected, true], "{table}: {subject:?}");
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_mark_holds_from_the_row_on_and_an_undone_one_costs_one_reading() {
-        let changes = Changes::new();
+        let changes = ChangeLog::new();
         let before = changes.stamp();
         changes.begun();
         assert!(changes.is_current(ALICE, before));
@@ -226,19 +226,19 @@ mod tests {
         assert!(!changes.is_under_way());
         // Accounts of one place share their fate.
         let place = i64::try_from(PLACES).unwrap();
-        assert!(!changes.is_current(Subject::User(7 + place), before));
+        assert!(!changes.is_current(CacheKey::User(7 + place), before));
     }
 
     #[test]
     fn what_others_did_makes_everything_untrue() {
-        let changes = Changes::new();
+        let changes = ChangeLog::new();
         changes.version(Some(1));
         for (version, is_noticed) in
             [(Some(1), false), (Some(2), true), (Some(2), false), (None, true), (Some(2), false)]
         {
             let before = changes.stamp();
             changes.version(version);
-            for subject in [ALICE, BOB, Subject::Tokens] {
+            for subject in [ALICE, BOB, CacheKey::Tokens] {
                 assert_eq!(changes.is_current(subject, before), !is_noticed, "{version:?}: {subject:?}");
                 assert!(changes.is_current(subject, changes.stamp()));
             }

@@ -316,8 +316,8 @@ impl Tx for Inside<'_> {
         self.connection()?.query(sql, params)
     }
 
-    fn touches(&mut self, account: i64) {
-        self.0.touches(account);
+    fn mark_changed(&mut self, account: i64) {
+        self.0.mark_changed(account);
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::client::Stripe;
-use super::failure::{StripeError, StripeErrorKind};
+use super::error::{StripeError, StripeErrorKind};
 use super::objects::{
     CheckoutSession, CreditNote, Customer, Event, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, Price,
     Refund, Subscription, Unreadable,
@@ -18,7 +18,7 @@ const PAGES_LIMIT: usize = 50;
 
 /// Which of a list to read: one page, newest first.
 #[derive(Clone, Debug, Default)]
-pub struct Sweep {
+pub struct ListQuery {
     /// Only what was made at this time or later, in whole seconds.
     pub created_from: Option<Timestamp>,
     /// Only what was made at this time or earlier, in whole seconds.
@@ -31,7 +31,7 @@ pub struct Sweep {
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
     /// From when, and after which.
-    pub sweep: Sweep,
+    pub sweep: ListQuery,
     /// Only these types, 20 at most; all when empty.
     pub kinds: Vec<String>,
     /// Only those that could not be delivered to every webhook endpoint.
@@ -159,7 +159,7 @@ impl Stripe {
         &self,
         path: &str,
         query: &[(&str, &str)],
-        sweep: &Sweep,
+        sweep: &ListQuery,
         row: impl Fn(&Value) -> Result<T, Unreadable>,
         deadline: Deadline,
     ) -> Result<List<T>, StripeError> {
@@ -181,7 +181,7 @@ impl Stripe {
         deadline: Deadline,
     ) -> Result<Vec<T>, StripeError> {
         let mut rows = Vec::new();
-        let mut sweep = Sweep::default();
+        let mut sweep = ListQuery::default();
         for _ in 0..PAGES_LIMIT {
             let page = self.page(path, query, &sweep, &row, deadline)?;
             rows.extend(page.rows);

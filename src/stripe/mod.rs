@@ -5,12 +5,13 @@
 //!
 //! Reading order: [`signature`] (pure) proves that a body is Stripe's; [`objects`] reads it, whichever API version wrote
 //! it; [`requests`] writes the exact bodies that are sent; [`client`] sends them, with [`retry`] saying how often;
-//! [`failure`] is what a call ends in when it does not succeed; [`calls`] are the calls that till makes; [`setup`] and
+//! [`error`] is what a call ends in when it does not succeed; [`calls`] are the calls that till makes; [`setup`] and
 //! [`portal`] are what an operator sets up.
 
 pub mod calls;
 pub mod client;
-pub mod failure;
+pub mod error;
+pub mod listing;
 pub mod objects;
 pub mod portal;
 pub mod probe;
@@ -18,11 +19,11 @@ pub mod requests;
 pub mod retry;
 pub mod setup;
 pub mod signature;
-pub mod swept;
 
-pub use calls::{EventFilter, ListedEvent, Sweep};
+pub use calls::{EventFilter, ListQuery, ListedEvent};
 pub use client::{Stripe, StripeOptions};
-pub use failure::{StripeError, StripeErrorKind};
+pub use error::{StripeError, StripeErrorKind};
+pub use listing::{ListedKind, ListedObject};
 pub use objects::{
     Charge, CheckoutSession, CreditNote, Customer, Dispute, Event, FundsMove, Invoice, InvoiceLine, InvoicePayment,
     LineItem, List, Price, Refund, Subscription, SubscriptionItem, Unreadable,
@@ -30,7 +31,6 @@ pub use objects::{
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};
 pub use signature::{SignatureFault, Verified};
-pub use swept::{StripeObject, Swept};
 
 /// The API version that every request names in `Stripe-Version`, and that a webhook endpoint made by till is given.
 /// What arrives may still be in any other: objects are read in the shapes of all.

@@ -4,9 +4,9 @@
 use form_urlencoded::Serializer;
 use serde_json::Value;
 
-use super::Sweep;
+use super::ListQuery;
 use super::client::Stripe;
-use super::failure::StripeError;
+use super::error::StripeError;
 use super::objects::{Fields, Unreadable};
 use crate::clock::Deadline;
 
@@ -88,7 +88,7 @@ impl Stripe {
         let query = [("active", "true")];
         let mut found = PortalConfigurations::default();
         // Stripe keeps a hundred at most, which is one page.
-        for row in self.page(PATH, &query, &Sweep::default(), PortalConfiguration::read, deadline)?.rows {
+        for row in self.page(PATH, &query, &ListQuery::default(), PortalConfiguration::read, deadline)?.rows {
             if row.is_ours {
                 found.ours = Some(row);
             } else if row.is_default {

@@ -5,14 +5,14 @@ use form_urlencoded::Serializer;
 use serde_json::Value;
 
 use super::client::Stripe;
-use super::failure::StripeError;
+use super::error::StripeError;
 use super::objects::{Fields, List, Price, Unreadable};
-use super::{API_VERSION, Sweep};
+use super::{API_VERSION, ListQuery};
 use crate::clock::{Deadline, Timestamp};
 
 /// A webhook endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookEndpoint {
+pub struct StripeEndpoint {
     /// `we_…`
     pub id: String,
     /// Where events go.
@@ -27,11 +27,11 @@ pub struct WebhookEndpoint {
     pub secret: Option<String>,
 }
 
-impl WebhookEndpoint {
-    fn read(value: &Value) -> Result<WebhookEndpoint, Unreadable> {
+impl StripeEndpoint {
+    fn read(value: &Value) -> Result<StripeEndpoint, Unreadable> {
         let fields = Fields::of("webhook endpoint", value)?;
         let events = fields.array("/enabled_events")?.map(Vec::as_slice).unwrap_or_default();
-        Ok(WebhookEndpoint {
+        Ok(StripeEndpoint {
             id: fields.id()?,
             url: fields.word("/url")?,
             is_enabled: fields.word("/status")? == "enabled",
@@ -90,8 +90,8 @@ impl Stripe {
     }
 
     /// All webhook endpoints.
-    pub fn webhook_endpoints(&self, deadline: Deadline) -> Result<Vec<WebhookEndpoint>, StripeError> {
-        Ok(self.page("/v1/webhook_endpoints", &[], &Sweep::default(), WebhookEndpoint::read, deadline)?.rows)
+    pub fn webhook_endpoints(&self, deadline: Deadline) -> Result<Vec<StripeEndpoint>, StripeError> {
+        Ok(self.page("/v1/webhook_endpoints", &[], &ListQuery::default(), StripeEndpoint::read, deadline)?.rows)
     }
 
     /// Makes a webhook endpoint for these events, in the version that this program is written for.
@@ -101,10 +101,10 @@ impl Stripe {
         events: &[&str],
         key: &str,
         deadline: Deadline,
-    ) -> Result<WebhookEndpoint, StripeError> {
+    ) -> Result<StripeEndpoint, StripeError> {
         let mut pairs = vec![("url", url), ("api_version", API_VERSION), ("description", "till")];
         pairs.extend(events.iter().map(|event| ("enabled_events[]", *event)));
-        Ok(WebhookEndpoint::read(&self.post("/v1/webhook_endpoints", &form(&pairs), key, deadline)?)?)
+        Ok(StripeEndpoint::read(&self.post("/v1/webhook_endpoints", &form(&pairs), key, deadline)?)?)
     }
 
     /// Changes which events an endpoint gets.
@@ -114,10 +114,10 @@ impl Stripe {
         events: &[&str],
         key: &str,
         deadline: Deadline,
-    ) -> Result<WebhookEndpoint, StripeError> {
+    ) -> Result<StripeEndpoint, StripeError> {
         let pairs: Vec<(&str, &str)> = events.iter().map(|event| ("enabled_events[]", *event)).collect();
         let path = format!("/v1/webhook_endpoints/{id}");
-        Ok(WebhookEndpoint::read(&self.post(&path, &form(&pairs), key, deadline)?)?)
+        Ok(StripeEndpoint::read(&self.post(&path, &form(&pairs), key, deadline)?)?)
     }
 
     /// Whether Stripe takes our key; and what time it is there, when it says so.

@@ -1,32 +1,20 @@
-//! What the appliance does, one verb a file. A use case is a function that is handed the [`App`](crate::app::App) first;
-//! where it talks to Stripe it is transaction, network, transaction, never network inside a transaction. Nothing here
-//! knows HTTP, HTML or SQL.
+//! What the appliance does. A use case is a function that takes the [`App`](crate::app::App) first. One that calls Stripe
+//! is transaction, network, transaction: no network inside a transaction. Nothing here knows HTTP, HTML or SQL.
+//!
+//! | room | what happens there |
+//! | --- | --- |
+//! | [`checkout`] | a purchase starts, and the buyer comes back |
+//! | [`stripe_events`] | what Stripe says, from the wire to the books |
+//! | [`units`] | units are posted, spent, held, granted, expired |
+//! | [`users`] | people, their plan, their statement, how they sign in |
+//! | [`notifications`] | outgoing webhooks |
+//! | [`operator`] | proof, export, checks and set-up |
 
-mod announce;
-mod ask;
-mod books;
-mod told;
+mod log_events;
 
-pub mod buy;
-pub mod check;
-pub mod confirm;
-pub mod deliver;
-pub mod expire;
-pub mod export;
-pub mod grant;
-pub mod history;
-pub mod hold;
-pub mod hook;
-pub mod inbox;
-pub mod overview;
-pub mod portal;
-pub mod receive;
-pub mod reconcile;
-pub mod settle;
-pub mod sign_in;
-pub mod spend;
-pub mod stripe_setup;
-pub mod subscribe;
-pub mod tokens;
+pub mod checkout;
+pub mod notifications;
+pub mod operator;
+pub mod stripe_events;
+pub mod units;
 pub mod users;
-pub mod verify;

@@ -18,9 +18,9 @@ use till::id::UserId;
 use till::ledger::{self, Account, Kind, Posting, Refusal, Reversal, Spend, Units};
 use till::store::payments::{self, Payment};
 use till::store::{Tx, entries, users};
-use till::usecase::expire::expire;
-use till::usecase::grant::{Grant, grant};
-use till::usecase::verify::{Proof, verify};
+use till::usecase::operator::verify::{Proof, verify};
+use till::usecase::units::expire::expire;
+use till::usecase::units::grant::{Grant, grant};
 
 use super::harness::Folder;
 

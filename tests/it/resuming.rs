@@ -4,8 +4,9 @@
 use serde_json::Value;
 use till::clock::{Clock, Timestamp};
 use till::sandbox::Sandbox;
-use till::usecase::reconcile::{self, Part};
-use till::usecase::{buy, users};
+use till::usecase::checkout::start;
+use till::usecase::stripe_events::reconcile::{self, Part};
+use till::usecase::users;
 
 use crate::harness::recorder::Asked;
 use crate::harness::shop::GOOD_CARD;
@@ -47,7 +48,7 @@ impl Silence {
     /// Somebody buys, and Stripe tells nobody.
     fn buys(&self, user: &str, offer: &str) {
         let (member, _) = users::put(&self.life.app, user, None, None).unwrap();
-        let checkout = buy::buy(&self.life.app, &member.user, offer, None).unwrap().checkout_url;
+        let checkout = start::buy(&self.life.app, &member.user, offer, None).unwrap().checkout_url;
         let path = checkout.trim_start_matches(&self.stripe.url()).to_owned();
         self.api.post_form(&path, &[("card", GOOD_CARD)]).must(303);
     }
@@ -100,7 +101,7 @@ fn a_comparison_that_broke_off_goes_on_and_skips_nothing() {
     silence.buys("late", "topup_100");
     let before = recorder.asked().len();
     let second = reconcile::reconcile(&app, None, true, |progress, _| {
-        if progress.part == Part::Objects(till::stripe::Swept::Sessions) && progress.rows == 100 {
+        if progress.part == Part::Objects(till::stripe::ListedKind::Sessions) && progress.rows == 100 {
             silence.refuse("/v1/checkout/sessions");
         }
     })

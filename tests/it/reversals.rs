@@ -7,7 +7,9 @@ use till::app::App;
 use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources, load};
 use till::sandbox::{self, Options};
-use till::usecase::{receive, users, verify};
+use till::usecase::operator::verify;
+use till::usecase::stripe_events::receive;
+use till::usecase::users;
 
 use crate::harness::{Folder, webhook::signature};
 

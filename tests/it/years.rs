@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use till::clock::parse_rfc3339;
-use till::usecase::subscribe;
+use till::usecase::stripe_events::retry;
 
 use crate::reversals::{Life, event, stripe};
 
@@ -47,7 +47,7 @@ fn year() -> Value {
 /// The balance once the time is `time` and the months that are due are allotted.
 fn at(life: &Life, time: &str) -> i64 {
     life.clock.set(parse_rfc3339(time).unwrap());
-    while subscribe::allot_due(&life.app).unwrap() > 0 {}
+    while retry::allot_due(&life.app).unwrap() > 0 {}
     life.prove();
     life.remaining()
 }

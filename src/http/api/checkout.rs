@@ -17,10 +17,10 @@ use super::description::operation::{Access, Body as Sent, Group, Method, Operati
 use super::description::{
     ALREADY_SUBSCRIBED, ORIGIN_NOT_ALLOWED, STRIPE_REJECTED, STRIPE_UNAVAILABLE, UNKNOWN_PLAN, UNKNOWN_USER, URL,
 };
-use crate::usecase::buy;
-use crate::usecase::sign_in::URL_LIMIT;
-use crate::usecase::tokens::Scope;
+use crate::usecase::checkout::start;
 use crate::usecase::users;
+use crate::usecase::users::sign_in::URL_LIMIT;
+use crate::usecase::users::tokens::Scope;
 
 /// What the user wants to buy.
 #[derive(Deserialize, JsonSchema)]
@@ -46,7 +46,7 @@ pub(crate) struct CheckoutShape {
 }
 
 impl CheckoutShape {
-    pub(crate) fn of(checkout: buy::Checkout) -> CheckoutShape {
+    pub(crate) fn of(checkout: start::Checkout) -> CheckoutShape {
         CheckoutShape { checkout_url: checkout.checkout_url, session_id: checkout.session_id }
     }
 }
@@ -99,7 +99,7 @@ pub(crate) async fn create(
     let checkout = rim
         .stripe(move |app| {
             let member = users::show(app, &id)?;
-            buy::buy(app, &member.user, &create.plan, create.return_url.as_deref())
+            start::buy(app, &member.user, &create.plan, create.return_url.as_deref())
         })
         .await?;
     Ok(Json(CheckoutShape::of(checkout)).into_response())

@@ -18,8 +18,8 @@ use super::{created, keyed};
 use crate::clock::parse_rfc3339;
 use crate::error::Refused;
 use crate::ledger::UNITS_LIMIT;
-use crate::usecase::grant::{self, Grant, NOTE_LIMIT};
-use crate::usecase::tokens::Scope;
+use crate::usecase::units::grant::{self, Grant, NOTE_LIMIT};
+use crate::usecase::users::tokens::Scope;
 
 /// Units to give, or to take back.
 #[derive(Deserialize, JsonSchema)]

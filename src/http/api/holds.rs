@@ -19,9 +19,9 @@ use super::description::{HOLD_CLOSED, INSUFFICIENT, KEY_REUSED, NO_HOLD, NOTE, U
 use super::shapes::HoldShape;
 use super::{answered, created, keyed};
 use crate::ledger::UNITS_LIMIT;
-use crate::usecase::grant::NOTE_LIMIT;
-use crate::usecase::hold::{self, Closing, DEFAULT_SECONDS, SECONDS_LIMIT, Wanted};
-use crate::usecase::tokens::Scope;
+use crate::usecase::units::grant::NOTE_LIMIT;
+use crate::usecase::units::hold::{self, Closing, DEFAULT_SECONDS, HoldRequest, SECONDS_LIMIT};
+use crate::usecase::users::tokens::Scope;
 
 /// Units to set aside.
 #[derive(Deserialize, JsonSchema)]
@@ -151,7 +151,7 @@ const RELEASED: &str = r#"{"id":"hld_1_1","user_id":"alice","units":4,"captured"
 pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
     let (key, create) = keyed::<Create>(request).await?;
-    let wanted = Wanted::new(id, create.units, create.expires_in, create.note, key)?;
+    let wanted = HoldRequest::new(id, create.units, create.expires_in, create.note, key)?;
     let receipt = rim.durable(move |app, then| hold::hold(app, wanted, then)).await?;
     Ok(created(HoldShape::of(receipt.hold, receipt.user_id), receipt.replayed))
 }

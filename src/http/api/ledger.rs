@@ -13,8 +13,8 @@ use super::description::UNKNOWN_USER;
 use super::description::operation::{Access, Group, LIMIT, Method, Operation, Parameter, Success, USER_ID, shape};
 use super::page;
 use super::shapes::{EntryShape, ListShape};
-use crate::usecase::tokens::Scope;
 use crate::usecase::users;
+use crate::usecase::users::tokens::Scope;
 
 pub(super) const LIST: Operation = Operation {
     method: Method::Get,

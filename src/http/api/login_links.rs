@@ -15,8 +15,8 @@ use super::super::request::Segment;
 use super::description::operation::{Access, Body as Sent, Group, Method, Operation, Success, USER_ID, shape};
 use super::description::{ORIGIN_NOT_ALLOWED, UNKNOWN_USER, URL};
 use crate::clock::rfc3339;
-use crate::usecase::sign_in::{self, URL_LIMIT};
-use crate::usecase::tokens::Scope;
+use crate::usecase::users::sign_in::{self, URL_LIMIT};
+use crate::usecase::users::tokens::Scope;
 
 /// Where a sign-in link leads.
 #[derive(Default, Deserialize, JsonSchema)]

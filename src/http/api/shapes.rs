@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::clock::rfc3339;
 use crate::ledger::{Entry, Kind};
 use crate::store::holds::{Closed, Hold};
-use crate::usecase::users::Member;
+use crate::usecase::users::UserSnapshot;
 
 /// A user, as the description shows one.
 pub(super) const USER: &str = r#"{"id":"alice","email":"alice@example.org","name":"Alice Example","plan":"starter",
@@ -71,7 +71,7 @@ pub(crate) struct SubscriptionShape {
 }
 
 impl UserShape {
-    pub(crate) fn of(member: Member) -> UserShape {
+    pub(crate) fn of(member: UserSnapshot) -> UserShape {
         let balance = member.balance;
         UserShape {
             id: member.user.id,

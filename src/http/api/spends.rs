@@ -21,9 +21,9 @@ use super::shapes::{ENTRY, EntryShape};
 use super::{check_key, created, keyed};
 use crate::error::{Error, Refused, Result};
 use crate::ledger::UNITS_LIMIT;
-use crate::usecase::grant::NOTE_LIMIT;
-use crate::usecase::spend::{self, BATCH_LIMIT, Outcome, Spend, Spent};
-use crate::usecase::tokens::Scope;
+use crate::usecase::units::grant::NOTE_LIMIT;
+use crate::usecase::units::spend::{self, BATCH_LIMIT, Outcome, Spend, SpendResult};
+use crate::usecase::users::tokens::Scope;
 
 /// The most that a batch may have: a thousand spends, each with a long key and note.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -183,7 +183,7 @@ fn read_one(body::Object(row): body::Object<CreateOne>) -> Result<Outcome<Spend>
     }
 }
 
-fn result_of(result: Outcome<Spent>) -> ResultShape {
+fn result_of(result: Outcome<SpendResult>) -> ResultShape {
     match result {
         Ok(spent) => ResultShape {
             status: StatusCode::CREATED.as_u16(),

@@ -23,9 +23,9 @@ use super::shapes::{ListShape, USER, UserShape};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::ledger::UNITS_LIMIT;
-use crate::store::{Stamp, Store, Subject};
-use crate::usecase::tokens::Scope;
-use crate::usecase::users::{self, EMAIL_LIMIT, Given, NAME_LIMIT};
+use crate::store::{CacheKey, ReadVersion, Store};
+use crate::usecase::users::tokens::Scope;
+use crate::usecase::users::{self, EMAIL_LIMIT, NAME_LIMIT, UserPatch};
 
 /// What is known of a user. What is left out stays as it is.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -157,7 +157,7 @@ pub(crate) async fn put(State(rim): State<Rim>, bearer: Bearer, Segment(id): Seg
     let put: Put = body::json_or_default(request).await?;
     let put = move |app: &App| {
         let (email, name, low_balance) = (put.email.as_deref(), put.name.as_deref(), put.low_balance);
-        users::put_given(app, &id, Given { email, name, low_balance })
+        users::put_given(app, &id, UserPatch { email, name, low_balance })
     };
     let (member, is_new) = rim.books(put).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -191,7 +191,7 @@ pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Se
 #[derive(Clone)]
 pub(crate) struct Shown {
     answer: Tagged,
-    read_at: Stamp,
+    read_at: ReadVersion,
     account: i64,
     next_due: Option<Timestamp>,
 }
@@ -199,7 +199,7 @@ pub(crate) struct Shown {
 impl Shown {
     /// Whether nothing of the user's has changed, and nothing has ended by itself.
     fn is_true(&self, store: &Store, now: Timestamp) -> bool {
-        store.is_current(Subject::User(self.account), self.read_at) && self.next_due.is_none_or(|due| due > now)
+        store.is_current(CacheKey::User(self.account), self.read_at) && self.next_due.is_none_or(|due| due > now)
     }
 }
 

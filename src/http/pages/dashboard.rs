@@ -11,8 +11,8 @@ use super::view::{DashboardPage, EntryView, Notice, PlanView, SubscriptionView, 
 use super::{html, offers, see_other, shell};
 use crate::app::App;
 use crate::error::Result;
-use crate::usecase::overview::{self, Overview};
-use crate::usecase::users::{Member, plan_of};
+use crate::usecase::users::statement::{self, Overview};
+use crate::usecase::users::{UserSnapshot, plan_of};
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -20,7 +20,7 @@ const DAY_MILLIS: i64 = 86_400_000;
 pub(crate) async fn show(State(rim): State<Rim>, visitor: Visitor) -> Answer {
     let Some((member, cookie)) = visitor.user else { return Ok(see_other("/login")?) };
     let account = member.user.account;
-    let page = rim.books(move |app| page(app, overview::overview(app, account)?, &cookie)).await?;
+    let page = rim.books(move |app| page(app, statement::overview(app, account)?, &cookie)).await?;
     Ok(html(StatusCode::OK, &page)?)
 }
 
@@ -61,7 +61,7 @@ fn page(app: &App, overview: Overview, cookie: &str) -> Result<DashboardPage> {
     })
 }
 
-fn plan(app: &App, member: &Member, words: &UnitWords) -> PlanView {
+fn plan(app: &App, member: &UserSnapshot, words: &UnitWords) -> PlanView {
     let plan = plan_of(&app.catalog, &member.plan);
     PlanView {
         name: plan.map_or_else(|| "None".to_owned(), |plan| plan.name.clone()),

@@ -10,7 +10,7 @@ use super::super::error::Answer;
 use super::super::guard::{SignedIn, check_press, set_cookie};
 use super::view::{LoginPage, LoginState};
 use super::{html, see_other, shell};
-use crate::usecase::sign_in;
+use crate::usecase::users::sign_in;
 
 /// Follows a sign-in link, or explains. `HEAD` is safe (RFC 9110, section 9.2.1): whoever looks at a link before its
 /// owner does, as messengers and scanners do, does not use it up.

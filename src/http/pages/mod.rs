@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::guard::form_token;
 use crate::error::{Fault, Result};
-use crate::usecase::users::Member;
+use crate::usecase::users::UserSnapshot;
 use view::{Person, Shell};
 
 /// A page as an answer.
@@ -28,7 +28,7 @@ fn html(status: StatusCode, page: &impl Template) -> Result<Response> {
 }
 
 /// The frame of a page, for a visitor or for whoever is signed in.
-fn shell(title: &str, user: Option<(&Member, &str)>) -> Result<Shell> {
+fn shell(title: &str, user: Option<(&UserSnapshot, &str)>) -> Result<Shell> {
     let Some((member, cookie)) = user else { return Ok(Shell::visitor(title)) };
     let user = &member.user;
     let person = Person { id: user.id.clone(), name: user.name.clone(), email: user.email.clone() };

@@ -4,7 +4,7 @@ use super::view::{Interval, PackCard, PackOffer, PlanCard, PlanOffer, PlanState,
 use crate::catalog::{self, Catalog, Offer};
 use crate::error::{Fault, Result};
 use crate::money::{Currency, Money};
-use crate::usecase::users::Member;
+use crate::usecase::users::UserSnapshot;
 
 /// What units are called.
 pub(super) fn words(catalog: &Catalog) -> UnitWords {
@@ -29,7 +29,7 @@ pub(super) fn packs(catalog: &Catalog) -> Result<Vec<PackCard>> {
 }
 
 /// The plans, the user's own one marked.
-pub(super) fn plans(catalog: &Catalog, member: Option<&Member>) -> Result<Vec<PlanCard>> {
+pub(super) fn plans(catalog: &Catalog, member: Option<&UserSnapshot>) -> Result<Vec<PlanCard>> {
     let currency = currency(catalog)?;
     let has = |plan: &catalog::Plan| member.is_some_and(|member| member.plan == plan.key);
     let offer = |plan: &catalog::Plan| PlanOffer {

@@ -13,7 +13,7 @@ use super::super::error::Answer;
 use super::super::guard::{SignedIn, check_press};
 use super::super::request::wants_json;
 use super::see_other;
-use crate::usecase::portal;
+use crate::usecase::checkout::portal;
 
 const PATH: &str = "/billing/portal";
 

@@ -13,7 +13,7 @@ use super::view::{Link, Outcome, ReturnedPage};
 use super::{html, offers, shell};
 use crate::catalog::Catalog;
 use crate::error::Refused;
-use crate::usecase::confirm::{self, Purchase, Standing};
+use crate::usecase::checkout::confirm::{self, Purchase, Standing};
 use crate::usecase::users::plan_of;
 
 /// Confirms with Stripe and says how the purchase stands.

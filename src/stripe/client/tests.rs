@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::stripe::calls::{EventFilter, Sweep};
+use crate::stripe::calls::{EventFilter, ListQuery};
 use crate::stripe::objects::Event;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -236,7 +236,7 @@ fn lists_are_read_page_by_page() {
     let stripe = server.stripe();
     assert_eq!(stripe.list_line_items("cs_1", Deadline::after(MINUTE)).unwrap().len(), 3);
     let filter = EventFilter {
-        sweep: Sweep {
+        sweep: ListQuery {
             created_from: Some(Timestamp::from_seconds(4)),
             created_to: Some(Timestamp::from_seconds(6)),
             after: Some("evt_0".to_owned()),

@@ -10,10 +10,10 @@ use till::clock::Timestamp;
 use till::error::{Error, Refused, Result};
 use till::ledger::{Entry, Kind};
 use till::store::entries;
-use till::usecase::expire::expire;
-use till::usecase::grant::{Grant, grant};
-use till::usecase::hold::{self, Closing, Wanted};
-use till::usecase::spend::{self, Spend};
+use till::usecase::units::expire::expire;
+use till::usecase::units::grant::{Grant, grant};
+use till::usecase::units::hold::{self, Closing, HoldRequest};
+use till::usecase::units::spend::{self, Spend};
 
 use super::{Books, START, user};
 
@@ -22,7 +22,7 @@ const TURNS: usize = 120;
 
 /// What callers were told: entries of spends, and what was captured, by hold.
 #[derive(Default)]
-struct Told {
+struct LogEvent {
     spent: Vec<(Spend, Entry)>,
     captured: Vec<(String, i64)>,
     granted: i64,
@@ -40,8 +40,8 @@ fn answered<T: Send + 'static>(begin: impl FnOnce(Box<dyn FnOnce(Result<T>) + Se
     }
 }
 
-fn call(books: &Books, time: &AtomicI64, caller: usize) -> Told {
-    let (app, mut told) = (&books.app, Told::default());
+fn call(books: &Books, time: &AtomicI64, caller: usize) -> LogEvent {
+    let (app, mut told) = (&books.app, LogEvent::default());
     let mut ids: Vec<String> = vec![];
     for turn in 0..TURNS {
         let (key, units) = (format!("{caller} {turn}"), i64::try_from((turn * 7 + caller) % 13 + 1).unwrap());
@@ -64,7 +64,7 @@ fn call(books: &Books, time: &AtomicI64, caller: usize) -> Told {
                 told.spent.extend(spent.map(|spent| (wanted, spent.entry)));
             }
             3 => {
-                let wanted = Wanted::new(user(0), units, Some(1), None, key).unwrap();
+                let wanted = HoldRequest::new(user(0), units, Some(1), None, key).unwrap();
                 ids.extend(answered(|then| hold::hold(app, wanted, then)).map(|made| made.hold.id()));
             }
             4 => {
@@ -87,7 +87,7 @@ fn call(books: &Books, time: &AtomicI64, caller: usize) -> Told {
 fn what_many_are_told_at_once_is_what_is_in_the_books() {
     let books = Books::open();
     let time = AtomicI64::new(START.millis());
-    let told: Vec<Told> = thread::scope(|scope| {
+    let told: Vec<LogEvent> = thread::scope(|scope| {
         let callers = (0..CALLERS).map(|caller| (caller, &books, &time));
         let callers: Vec<_> =
             callers.map(|(caller, books, time)| scope.spawn(move || call(books, time, caller))).collect();

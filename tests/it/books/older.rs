@@ -5,8 +5,8 @@ use till::app::App;
 use till::clock::Clock;
 use till::config::{Need, Sources};
 use till::store::Store;
+use till::usecase::operator::verify::verify;
 use till::usecase::users;
-use till::usecase::verify::verify;
 
 use super::tampering::held;
 use super::{ACCOUNTS, Books, Move, user};

@@ -5,7 +5,7 @@
 use std::sync::mpsc::channel;
 
 use till::error::Error;
-use till::usecase::hold::{self, Closing, Wanted};
+use till::usecase::units::hold::{self, Closing, HoldRequest};
 
 use super::{Books, Move};
 
@@ -88,7 +88,8 @@ pub(super) fn held(books: &mut Books) {
     .enumerate()
     {
         let (answer, answered) = channel();
-        let wanted = Wanted::new(super::user(0), units, Some(seconds), Some("n".into()), number.to_string()).unwrap();
+        let wanted =
+            HoldRequest::new(super::user(0), units, Some(seconds), Some("n".into()), number.to_string()).unwrap();
         hold::hold(&books.app, wanted, move |made| answer.send(made).unwrap());
         let id = answered.recv().unwrap().unwrap().hold.id();
         let (answer, answered) = channel();

@@ -9,10 +9,10 @@ use std::sync::mpsc::sync_channel;
 use serde_json::json;
 use till::clock::Timestamp;
 use till::error::{Error, Refused, Result};
-use till::usecase::expire::expire;
-use till::usecase::grant::{Grant, grant};
-use till::usecase::hold::{self, Closing, Wanted};
-use till::usecase::spend::{self, Spend};
+use till::usecase::units::expire::expire;
+use till::usecase::units::grant::{Grant, grant};
+use till::usecase::units::hold::{self, Closing, HoldRequest};
+use till::usecase::units::spend::{self, Spend};
 use till::usecase::users;
 
 use crate::reversals::{Life, event};
@@ -55,7 +55,7 @@ struct Walk {
     now: i64,
     step: usize,
     spends: Vec<(Spend, String)>,
-    wanted: Vec<(Wanted, String)>,
+    wanted: Vec<(HoldRequest, String)>,
     closings: Vec<(usize, Closing, String)>,
 }
 
@@ -105,7 +105,7 @@ impl Walk {
         if exact > 0 { exact } else { 1 + self.dice.below(60) }
     }
 
-    fn check_spent(&mut self, wanted: &Spend, spent: Result<spend::Spent>) {
+    fn check_spent(&mut self, wanted: &Spend, spent: Result<spend::SpendResult>) {
         self.model.close_due(self.now);
         let units = wanted.units.count();
         match spent {
@@ -142,7 +142,7 @@ impl Walk {
 
     fn hold(&mut self) {
         let (units, seconds) = (self.units(), 1 + self.dice.below(40));
-        let wanted = Wanted::new("alice".into(), units, Some(seconds), Some("n".into()), self.key()).unwrap();
+        let wanted = HoldRequest::new("alice".into(), units, Some(seconds), Some("n".into()), self.key()).unwrap();
         self.model.close_due(self.now);
         match wait(|then| hold::hold(&self.life.app, wanted.clone(), then)) {
             Ok(receipt) => {
@@ -282,7 +282,7 @@ impl Walk {
         if let Some((wanted, first)) = self.wanted.get(pick % self.wanted.len().max(1)) {
             let again = wait(|then| hold::hold(app, wanted.clone(), then)).unwrap();
             assert_eq!((again.replayed, &format!("{:?}", again.hold)), (true, first));
-            let other = Wanted { seconds: wanted.seconds + 1, ..wanted.clone() };
+            let other = HoldRequest { seconds: wanted.seconds + 1, ..wanted.clone() };
             let refused = wait(|then| hold::hold(app, other, then));
             assert!(matches!(refused, Err(Error::Refused(Refused::IdempotencyKeyReused(_)))), "{refused:?}");
         }

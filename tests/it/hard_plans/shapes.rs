@@ -6,7 +6,10 @@ use std::thread;
 use serde_json::{Value, json};
 use till::store::inbox::Status;
 use till::store::payments;
-use till::usecase::{buy, inbox, stripe_setup, users};
+use till::usecase::checkout::start;
+use till::usecase::operator::stripe_setup;
+use till::usecase::stripe_events::inbox;
+use till::usecase::users;
 
 use super::subscriber::Subscriber;
 use crate::harness::shop::GOOD_CARD;
@@ -141,7 +144,7 @@ fn a_plan_taken_off_sale_is_kept_by_those_who_have_it_and_sold_to_nobody() {
     }
     let alice = users::show(&life.app, "alice").unwrap();
     assert_eq!(alice.plan, "starter");
-    let refused = buy::buy(&life.app, &alice.user, "starter", None).unwrap_err().to_string();
+    let refused = start::buy(&life.app, &alice.user, "starter", None).unwrap_err().to_string();
     assert!(refused.contains("not on sale any more"), "{refused}");
     // Nor is it made at Stripe again, nor missed.
     assert_eq!(life.app.catalog.missing_price_ids(), []);

@@ -8,11 +8,15 @@ use till::app::App;
 use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources, load};
 use till::error::{Fault, Result};
-use till::hook::Kind;
-use till::hook::sender::Sender;
-use till::store::hooks::Hook;
-use till::usecase::grant::{self, Grant};
-use till::usecase::{deliver, hook, inbox, receive, users};
+use till::notification::Topic;
+use till::notification::sender::Sender;
+use till::store::webhook_endpoints::WebhookEndpoint;
+use till::usecase::notifications::deliver;
+use till::usecase::notifications::endpoints;
+use till::usecase::stripe_events::inbox;
+use till::usecase::stripe_events::receive;
+use till::usecase::units::grant::{self, Grant};
+use till::usecase::users;
 
 use crate::harness::webhook::signature;
 use crate::harness::{Folder, Receiver};
@@ -28,7 +32,7 @@ struct Desk {
     clock: Clock,
     sender: Sender,
     receiver: Receiver,
-    hook: Hook,
+    hook: WebhookEndpoint,
     _folder: Folder,
 }
 
@@ -46,8 +50,8 @@ impl Desk {
         let loaded = load(&Sources::from_variables(variables), Need::Nothing).unwrap();
         let clock = Clock::manual(NOW);
         let app = Arc::new(App::open(loaded.config, clock.clone()).unwrap());
-        let (receiver, sender) = (Receiver::start(), hook::sender(&app));
-        let hook = hook::add(&app, &receiver.url_by_name(), &[]).unwrap();
+        let (receiver, sender) = (Receiver::start(), endpoints::sender(&app));
+        let hook = endpoints::add(&app, &receiver.url_by_name(), &[]).unwrap();
         for user in ["alice", "bob"] {
             users::put(&app, user, None, None).unwrap();
         }
@@ -84,7 +88,7 @@ impl Desk {
 
     /// Each message's user, status and attempts, the oldest first.
     fn line(&self) -> Vec<String> {
-        let rows = hook::deliveries(&self.app, false, 100).unwrap();
+        let rows = endpoints::deliveries(&self.app, false, 100).unwrap();
         rows.iter().rev().map(|row| format!("{} {} {}", row.user_id, row.status(), row.attempts)).collect()
     }
 }
@@ -130,7 +134,7 @@ fn after_three_days_a_message_is_parked_and_the_operator_has_it_sent_again() {
         assert!(hours <= 3 * 24 + 2, "{:?}", desk.line());
     }
     assert!(hours > 3 * 24, "{hours}");
-    let parked = hook::deliveries(&desk.app, true, 10).unwrap();
+    let parked = endpoints::deliveries(&desk.app, true, 10).unwrap();
     assert_eq!((parked.len(), parked[0].status(), parked[0].last_status), (1, "parked", Some(503)));
     let attempts = parked[0].attempts;
     assert!((15..=30).contains(&attempts), "{attempts}");
@@ -138,11 +142,11 @@ fn after_three_days_a_message_is_parked_and_the_operator_has_it_sent_again() {
     desk.receiver.answer(|_| Some((200, "")));
     assert_eq!(desk.deliver(), ["alice"], "what is parked keeps nobody waiting");
 
-    assert!(hook::retry(&desk.app, "msg_x").is_err());
-    assert_eq!(hook::retry(&desk.app, &parked[0].message).unwrap(), 1);
+    assert!(endpoints::retry(&desk.app, "msg_x").is_err());
+    assert_eq!(endpoints::retry(&desk.app, &parked[0].message).unwrap(), 1);
     assert_eq!(desk.deliver(), ["alice"]);
-    assert_eq!(hook::retry(&desk.app, &parked[0].message).unwrap(), 0, "what has arrived is not sent again");
-    assert_eq!(hook::retry_parked(&desk.app).unwrap(), 0);
+    assert_eq!(endpoints::retry(&desk.app, &parked[0].message).unwrap(), 0, "what has arrived is not sent again");
+    assert_eq!(endpoints::retry_parked(&desk.app).unwrap(), 0);
 
     assert_eq!(deliver::remove_old(&desk.app).unwrap(), 0);
     deliver::tell_low_balances(&desk.app).unwrap();
@@ -165,7 +169,7 @@ fn everything_parked_goes_again_in_its_order() {
     desk.deliver();
     assert_eq!(desk.line(), ["alice parked 2", "alice parked 1", "alice parked 1"], "a redirect is no delivery");
     desk.low("alice", 4);
-    assert_eq!(hook::retry_parked(&desk.app).unwrap(), 3);
+    assert_eq!(endpoints::retry_parked(&desk.app).unwrap(), 3);
     assert_eq!(desk.line(), ["alice due 0", "alice waiting 0", "alice waiting 0", "alice waiting 0"]);
     desk.receiver.answer(|_| Some((200, "")));
     assert_eq!(desk.deliver().len(), 4);
@@ -178,17 +182,17 @@ fn a_receiver_that_has_gone_is_turned_off_until_it_is_turned_on() {
     desk.receiver.answer(|_| Some((410, "")));
     desk.low("alice", 1);
     desk.deliver();
-    assert!(hook::show(&desk.app, &desk.hook.id).unwrap().disabled_at.is_some());
+    assert!(endpoints::show(&desk.app, &desk.hook.id).unwrap().disabled_at.is_some());
     desk.low("alice", 2);
     desk.at(DAY);
     assert_eq!(desk.deliver(), Vec::<String>::new());
     assert_eq!(desk.line(), ["alice due 1"], "nothing is written for one that is off");
     desk.receiver.answer(|_| Some((200, "")));
-    hook::enable(&desk.app, &desk.hook.id).unwrap();
+    endpoints::enable(&desk.app, &desk.hook.id).unwrap();
     assert_eq!(desk.deliver(), ["alice"]);
-    hook::remove(&desk.app, &desk.hook.id).unwrap();
+    endpoints::remove(&desk.app, &desk.hook.id).unwrap();
     desk.low("alice", 3);
-    assert!(hook::list(&desk.app).unwrap().is_empty() && desk.line().is_empty());
+    assert!(endpoints::list(&desk.app).unwrap().is_empty() && desk.line().is_empty());
     assert_eq!(deliver::tell_low_balances(&desk.app).unwrap(), 3);
     assert_eq!(deliver::tell_low_balances(&desk.app).unwrap(), 0, "each is told once");
 }
@@ -197,7 +201,7 @@ fn a_receiver_that_has_gone_is_turned_off_until_it_is_turned_on() {
 fn for_a_day_after_a_roll_both_secrets_sign() {
     let desk = Desk::open();
     let old = desk.hook.secret.reveal().to_owned();
-    let new = hook::roll(&desk.app, &desk.hook.id).unwrap().reveal().to_owned();
+    let new = endpoints::roll(&desk.app, &desk.hook.id).unwrap().reveal().to_owned();
     for (number, seconds, by_old) in [(1, 0, true), (2, DAY - 1, true), (3, DAY, false)] {
         desk.at(seconds);
         desk.low("alice", number);
@@ -211,14 +215,14 @@ fn for_a_day_after_a_roll_both_secrets_sign() {
 #[test]
 fn a_hook_is_told_of_what_it_asked_for_and_there_are_sixteen_at_most() {
     let desk = Desk::open();
-    hook::disable(&desk.app, &desk.hook.id).unwrap();
-    hook::add(&desk.app, &desk.receiver.url_by_name(), &[Kind::ToppedUp, Kind::Reversed]).unwrap();
+    endpoints::disable(&desk.app, &desk.hook.id).unwrap();
+    endpoints::add(&desk.app, &desk.receiver.url_by_name(), &[Topic::ToppedUp, Topic::Reversed]).unwrap();
     desk.low("alice", 1);
     assert_eq!(desk.line(), Vec::<String>::new());
     for _ in 2..16 {
-        hook::add(&desk.app, "https://app.example.com/", &[Kind::LowBalance]).unwrap();
+        endpoints::add(&desk.app, "https://app.example.com/", &[Topic::LowBalance]).unwrap();
     }
-    assert!(hook::add(&desk.app, "https://app.example.com/", &[]).is_err());
+    assert!(endpoints::add(&desk.app, "https://app.example.com/", &[]).is_err());
     desk.low("alice", 2);
     assert_eq!(desk.line().len(), 14);
 }

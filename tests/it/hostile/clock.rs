@@ -9,11 +9,14 @@ use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources, load};
 use till::error::{Error, Result};
 use till::store::users::Balance;
-use till::usecase::grant::{Grant, grant};
-use till::usecase::hold::{self, Closing, Wanted};
-use till::usecase::spend::{self, Spend};
-use till::usecase::tokens::{self, Scope};
-use till::usecase::{expire, sign_in, users, verify};
+use till::usecase::operator::verify;
+use till::usecase::units::expire;
+use till::usecase::units::grant::{Grant, grant};
+use till::usecase::units::hold::{self, Closing, HoldRequest};
+use till::usecase::units::spend::{self, Spend};
+use till::usecase::users;
+use till::usecase::users::sign_in;
+use till::usecase::users::tokens::{self, Scope};
 
 use crate::harness::Folder;
 
@@ -49,7 +52,7 @@ impl Life {
     }
 
     fn hold(&self, key: &str, units: i64, seconds: i64) -> Result<hold::Receipt> {
-        let wanted = Wanted::new("alice".to_owned(), units, Some(seconds), None, key.to_owned())?;
+        let wanted = HoldRequest::new("alice".to_owned(), units, Some(seconds), None, key.to_owned())?;
         let (then, told) = channel();
         hold::hold(&self.app, wanted, move |receipt| then.send(receipt).unwrap());
         told.recv().unwrap()

@@ -6,14 +6,14 @@ use std::thread;
 use till::error::{Fault, Result};
 use till::id::UserId;
 use till::ledger::Part;
-use till::store::{Stamp, Store, Subject, Tx, access, cursors, holds, subscriptions, users};
+use till::store::{CacheKey, ReadVersion, Store, Tx, access, cursors, holds, subscriptions, users};
 
 use super::super::harness::eventually;
 use super::{Books, NOW, add_user, rows};
 
-const FIRST: Subject = Subject::User(1);
-const SECOND: Subject = Subject::User(2);
-const ALL: [Subject; 3] = [FIRST, SECOND, Subject::Tokens];
+const FIRST: CacheKey = CacheKey::User(1);
+const SECOND: CacheKey = CacheKey::User(2);
+const ALL: [CacheKey; 3] = [FIRST, SECOND, CacheKey::Tokens];
 
 /// A store with two users, the first of them `user_1`.
 fn books() -> Books {
@@ -23,7 +23,7 @@ fn books() -> Books {
 }
 
 /// What is no longer true.
-fn untrue(store: &Store, read_at: Stamp) -> Vec<Subject> {
+fn untrue(store: &Store, read_at: ReadVersion) -> Vec<CacheKey> {
     // Whoever asks has looked.
     store.stamp();
     ALL.into_iter().filter(|subject| !store.is_current(*subject, read_at)).collect()
@@ -48,7 +48,7 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
     let store = &books.store;
     let from_the_start = store.stamp();
     type Change = fn(&mut dyn Tx) -> Result<()>;
-    let changes: [(&str, Change, &[Subject]); 13] = [
+    let changes: [(&str, Change, &[CacheKey]); 13] = [
         ("nothing", |_| Ok(()), &[]),
         ("a name", |tx| users::put(tx, &UserId::new("user_1").unwrap(), None, Some("A"), NOW).map(drop), &[FIRST]),
         ("a threshold", |tx| give_threshold(tx, 1), &[FIRST]),
@@ -58,8 +58,8 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
         ("another user", |tx| add_user(tx, 3), &[]),
         ("a cursor", |tx| cursors::put(tx, "events", NOW, NOW), &[]),
         ("a session", |tx| access::add_session(tx, &[1; 32], 1, NOW, NOW), &[]),
-        ("a token", |tx| access::add_token(tx, &rows::token(), &[1; 32]), &[Subject::Tokens]),
-        ("a token's use", |tx| access::token_used(tx, "tok_1", NOW), &[Subject::Tokens]),
+        ("a token", |tx| access::add_token(tx, &rows::token(), &[1; 32]), &[CacheKey::Tokens]),
+        ("a token's use", |tx| access::token_used(tx, "tok_1", NOW), &[CacheKey::Tokens]),
         ("a subscription", |tx| subscriptions::put(tx, &rows::subscription(), false, NOW).map(drop), &[FIRST, SECOND]),
         ("the end of one", end_subscription, &[FIRST, SECOND]),
     ];
@@ -70,7 +70,7 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
         assert_eq!(untrue(store, store.stamp()), [], "after {what}");
     }
     // What is undone, by whoever asked or by a fault, costs at most one more reading.
-    store.rehearse(|tx| give_threshold(tx, 1)).unwrap();
+    store.dry_run(|tx| give_threshold(tx, 1)).unwrap();
     store.write(|tx| give_threshold(tx, 1).and(Err::<(), _>(Fault::bare("a fault").into()))).unwrap_err();
     store.write(|tx| Ok(tx.execute("ROLLBACK", &[])?)).unwrap_err();
     assert_eq!(untrue(store, store.stamp()), []);
@@ -99,7 +99,7 @@ fn what_others_write_is_noticed_whatever_we_do_meanwhile() {
     let store = Arc::new(store);
     let outside = rusqlite::Connection::open(folder.path("till.db")).unwrap();
     let write = |sql: &str| outside.execute_batch(sql).unwrap();
-    let noticed = |what: &str, read_at: Stamp| {
+    let noticed = |what: &str, read_at: ReadVersion| {
         eventually(what, || (untrue(&store, read_at) == ALL).then_some(()));
         assert_eq!(untrue(&store, store.stamp()), [], "after {what}");
     };

@@ -239,12 +239,12 @@ fn the_store_may_end_with_the_last_answer() {
 #[test]
 fn a_rehearsal_says_what_would_be_and_keeps_nothing() {
     let books = Books::open();
-    let seen = books.store.rehearse(|tx| {
+    let seen = books.store.dry_run(|tx| {
         add_user(tx, 1)?;
         Ok(tx.query_one("SELECT COUNT(*) FROM users", &[])?.unwrap().int(0)?)
     });
     assert_eq!(seen.unwrap(), 1);
-    let refused = books.store.rehearse(|tx| {
+    let refused = books.store.dry_run(|tx| {
         add_user(tx, 2)?;
         Err::<(), _>(Refused::NotFound(String::new()).into())
     });

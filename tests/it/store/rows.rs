@@ -6,12 +6,12 @@ use till::ledger::{Account, Credit, Kind, Spend, Units, credit, spend};
 use till::secret::Secret;
 use till::store::customers::Customer;
 use till::store::holds::Hold;
-use till::store::hooks::Hook;
-use till::store::inbox::{Decision, Received, Status};
+use till::store::inbox::{Decision, IncomingEvent, Status};
 use till::store::orders::Order;
-use till::store::outbox::{Attempt, Due, Fate, Message};
+use till::store::outbox::{Attempt, DeliveryOutcome, Due, Message};
 use till::store::payments::{DisputeState, Payment};
 use till::store::subscriptions::Subscription;
+use till::store::webhook_endpoints::WebhookEndpoint;
 use till::store::{Tx, access, entries};
 
 use super::NOW;
@@ -128,8 +128,8 @@ pub fn subscription() -> Subscription {
     }
 }
 
-pub fn event() -> Received {
-    Received {
+pub fn event() -> IncomingEvent {
+    IncomingEvent {
         id: "evt_1".into(),
         kind: "charge.refunded".into(),
         api_version: None,
@@ -146,8 +146,8 @@ pub fn waiting() -> Decision {
     Decision { status: Status::Waiting, detail, waits_for, next_attempt_at: Some(NOW) }
 }
 
-pub fn hook() -> Hook {
-    Hook {
+pub fn hook() -> WebhookEndpoint {
+    WebhookEndpoint {
         id: "hook_1".into(),
         url: "https://a.example/".into(),
         kinds: "*".into(),
@@ -169,7 +169,7 @@ pub fn due() -> Due {
 }
 
 pub fn attempt() -> Attempt {
-    Attempt { at: NOW, status: Some(500), error: Some("no".into()), fate: Fate::Again(NOW) }
+    Attempt { at: NOW, status: Some(500), error: Some("no".into()), fate: DeliveryOutcome::Again(NOW) }
 }
 
 pub fn token() -> access::Token {

@@ -6,7 +6,8 @@ use till::secret::Secret;
 use till::store::inbox::Status;
 use till::store::orders::Fact;
 use till::store::{
-    Tx, Value, access, cursors, customers, entries, holds, hooks, inbox, orders, outbox, payments, subscriptions, users,
+    Tx, Value, access, cursors, customers, entries, holds, inbox, orders, outbox, payments, subscriptions, users,
+    webhook_endpoints,
 };
 
 use super::rows::*;
@@ -181,11 +182,11 @@ const EACH: &[Row] = &[
     ("inbox::count", |tx| inbox::count(tx).map(drop)),
     ("users::low_balance_of", |tx| users::low_balance_of(tx, 1).map(drop)),
     ("users::set_low_balance", |tx| users::set_low_balance(tx, 1, Some(5))),
-    ("hooks::add", |tx| hooks::add(tx, &hook()).map(drop)),
-    ("hooks::all", |tx| hooks::all(tx).map(drop)),
-    ("hooks::find", |tx| hooks::find(tx, "hook_1").map(drop)),
-    ("hooks::wanting", |tx| hooks::wanting(tx, "user.reversed").map(drop)),
-    ("hooks::roll", |tx| hooks::roll(tx, "hook_1", &Secret::new("whsec_2"), NOW).map(drop)),
+    ("hooks::add", |tx| webhook_endpoints::add(tx, &hook()).map(drop)),
+    ("hooks::all", |tx| webhook_endpoints::all(tx).map(drop)),
+    ("hooks::find", |tx| webhook_endpoints::find(tx, "hook_1").map(drop)),
+    ("hooks::wanting", |tx| webhook_endpoints::wanting(tx, "user.reversed").map(drop)),
+    ("hooks::roll", |tx| webhook_endpoints::roll(tx, "hook_1", &Secret::new("whsec_2"), NOW).map(drop)),
     ("outbox::write", |tx| outbox::write(tx, &message(), &["hook_1".to_owned()])),
     ("outbox::due", |tx| outbox::due(tx, "hook_1", NOW, 10).map(drop)),
     ("outbox::hooks_due", |tx| outbox::hooks_due(tx, NOW).map(drop)),
@@ -198,9 +199,9 @@ const EACH: &[Row] = &[
     ("outbox::not_delivered", |tx| outbox::not_delivered(tx, "msg_1").map(drop)),
     ("outbox::reopen", |tx| outbox::reopen(tx, &("hook_1".to_owned(), 1, 1), NOW, NOW)),
     ("outbox::remove_old", |tx| outbox::remove_old(tx, NOW, NOW, 10).map(drop)),
-    ("hooks::set_disabled", |tx| hooks::set_disabled(tx, "hook_1", Some(NOW)).map(drop)),
-    ("hooks::set_disabled off", |tx| hooks::set_disabled(tx, "hook_1", None).map(drop)),
-    ("hooks::remove", |tx| hooks::remove(tx, "hook_1", 10).map(drop)),
+    ("hooks::set_disabled", |tx| webhook_endpoints::set_disabled(tx, "hook_1", Some(NOW)).map(drop)),
+    ("hooks::set_disabled off", |tx| webhook_endpoints::set_disabled(tx, "hook_1", None).map(drop)),
+    ("hooks::remove", |tx| webhook_endpoints::remove(tx, "hook_1", 10).map(drop)),
     ("access::add_token", |tx| access::add_token(tx, &token(), &[1; 32])),
     ("access::token_by_hash", |tx| access::token_by_hash(tx, &[1; 32]).map(drop)),
     ("access::tokens", |tx| access::tokens(tx).map(drop)),

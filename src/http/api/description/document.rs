@@ -10,7 +10,7 @@ use super::super::super::error::{Problem, ProblemShape};
 use super::operation::{Access, Group, Header, Operation, Parameter, Refusal, Success, shape};
 use super::problems;
 use crate::error::Fault;
-use crate::usecase::tokens::Scope;
+use crate::usecase::users::tokens::Scope;
 
 const TITLE: &str = "till service API";
 const PROBLEM_JSON: &str = "application/problem+json";

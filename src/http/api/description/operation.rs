@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::{KEY_LIMIT, page};
 use crate::error::Refused;
-use crate::usecase::tokens::Scope;
+use crate::usecase::users::tokens::Scope;
 
 /// One call.
 pub(crate) struct Operation {

@@ -1,0 +1,46 @@
+//! Outgoing webhooks, as they are on the wire: what a message says (`body`), how it is signed (`signature`), where it may
+//! go (`network`), how it is sent (`sender`), and when again (`backoff`). The form is that of the Standard Webhooks
+//! specification, so that its libraries verify what we send. Nothing here knows our tables, our books or our rules.
+
+pub mod backoff;
+pub mod body;
+pub mod network;
+pub mod sender;
+pub mod signature;
+
+/// What a message tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// A pack was credited.
+    ToppedUp,
+    /// A plan's invoice was allotted, or a downgrade took units back.
+    Allotted,
+    /// What is left fell below the threshold.
+    LowBalance,
+    /// The user's plan is another one.
+    PlanChanged,
+    /// A refund or a dispute took units, or gave them back.
+    Reversed,
+}
+
+impl Topic {
+    /// All of them, in the order in which they are listed to people.
+    pub const ALL: [Topic; 5] =
+        [Topic::ToppedUp, Topic::Allotted, Topic::LowBalance, Topic::PlanChanged, Topic::Reversed];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Topic::ToppedUp => "user.topped_up",
+            Topic::Allotted => "user.allotted",
+            Topic::LowBalance => "user.low_balance",
+            Topic::PlanChanged => "user.plan_changed",
+            Topic::Reversed => "user.reversed",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Topic> {
+        Topic::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}

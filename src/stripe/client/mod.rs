@@ -1,0 +1,323 @@
+//! How Stripe is called: one connection pool, one way to send, bounded in time, size and attempts.
+//!
+//! What is called and what comes back is in `calls`; whether a failure is tried again, in `retry`. Nothing here knows
+//! what a call is for. Blocking: never on a thread of the asynchronous rim. How many calls run at once is the caller's.
+
+use std::fmt;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use tracing::{debug, error, warn};
+use ureq::{Agent, Body, Proxy, http};
+use url::Url;
+
+use super::API_VERSION;
+use super::error::{StripeError, StripeErrorKind};
+use super::objects::{ErrorBody, parse_json};
+use super::retry::{Advice, Backoff};
+use crate::clock::{Deadline, Timestamp, parse_http_date};
+use crate::error::Fault;
+use crate::id;
+use crate::secret::Secret;
+use crate::tls;
+
+/// How long a user waits for Stripe at most, over all attempts (contract: 20 seconds).
+pub const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// The longest answer that is read, in bytes.
+const BODY_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// The longest idempotency key that Stripe takes, in characters.
+const IDEMPOTENCY_KEY_LIMIT: usize = 255;
+
+const IDLE_CONNECTIONS: usize = 8;
+
+/// How to reach Stripe.
+#[derive(Clone, Debug)]
+pub struct StripeOptions {
+    /// `sk_…` or `rk_…`.
+    pub secret_key: Secret,
+    /// The origin that speaks Stripe's API: its own, or a stand-in's.
+    pub api_base: String,
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long one attempt may take in all.
+    pub attempt_timeout: Duration,
+    /// How often a call is tried.
+    pub backoff: Backoff,
+}
+
+impl StripeOptions {
+    /// With the time-outs and attempts that suit Stripe: 5 s to connect, 10 s an attempt, 6 attempts.
+    pub fn new(secret_key: Secret, api_base: impl Into<String>) -> StripeOptions {
+        StripeOptions {
+            secret_key,
+            api_base: api_base.into(),
+            connect_timeout: Duration::from_secs(5),
+            attempt_timeout: Duration::from_secs(10),
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+/// Stripe, as seen with our secret key. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Stripe {
+    agent: Agent,
+    origin: String,
+    authorization: Secret,
+    live: bool,
+    attempt_timeout: Duration,
+    backoff: Backoff,
+}
+
+impl fmt::Debug for Stripe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stripe").field("origin", &self.origin).field("live", &self.live).finish_non_exhaustive()
+    }
+}
+
+impl Stripe {
+    /// Prepares to call; nothing is sent yet. A fault when the origin or the key cannot be one, or when a live key would
+    /// cross the network in the clear.
+    pub fn new(options: StripeOptions) -> Result<Stripe, Fault> {
+        let url = read_origin(&options.api_base)?;
+        let key = options.secret_key.reveal();
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Fault::bare("the Stripe secret key is empty, or holds characters that no key has"));
+        }
+        let live = key.starts_with("sk_live_") || key.starts_with("rk_live_");
+        if live && url.scheme() == "http" && !is_loopback(&url) {
+            return Err(Fault::bare("a live Stripe key is not sent over http: the Stripe API base has to be https"));
+        }
+        Ok(Stripe {
+            agent: agent(&options, url.scheme() == "https"),
+            origin: url.origin().ascii_serialization(),
+            authorization: Secret::new(format!("Bearer {key}")),
+            live,
+            attempt_timeout: options.attempt_timeout,
+            backoff: options.backoff,
+        })
+    }
+
+    /// Whether our key is one of live mode: objects of the other mode are not ours.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Reads something. `path` begins with `/v1/`.
+    pub fn get(&self, path: &str, query: &[(&str, &str)], deadline: Deadline) -> Result<Value, StripeError> {
+        self.get_and_time(path, query, deadline).map(|(value, _)| value)
+    }
+
+    /// The same, and what time it was at Stripe, by the answer's `Date` (RFC 9110, section 6.6.1); `None` without one.
+    pub(super) fn get_and_time(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        deadline: Deadline,
+    ) -> Result<(Value, Option<Timestamp>), StripeError> {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        self.call(&Call { path, query: &query, post: None }, deadline)
+    }
+
+    /// Makes or changes something. The caller has stored `idempotency_key` and `body` before, so that after a crash the
+    /// same request can be sent again; every attempt sends both unchanged.
+    pub fn post(
+        &self,
+        path: &str,
+        body: &str,
+        idempotency_key: &str,
+        deadline: Deadline,
+    ) -> Result<Value, StripeError> {
+        let printable = idempotency_key.bytes().all(|byte| byte.is_ascii_graphic());
+        if !printable || !(1..=IDEMPOTENCY_KEY_LIMIT).contains(&idempotency_key.len()) {
+            let why = "not sent: an idempotency key is 1 to 255 printable ASCII characters";
+            return Err(StripeError::unsent(StripeErrorKind::Rejected, why));
+        }
+        let call = Call { path, query: "", post: Some(Post { body, idempotency_key }) };
+        self.call(&call, deadline).map(|(value, _)| value)
+    }
+
+    fn call(&self, call: &Call<'_>, deadline: Deadline) -> Result<(Value, Option<Timestamp>), StripeError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let failure = match self.attempt(call, deadline) {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            match self.backoff.wait(attempts, failure.advice, deadline.left(), random()) {
+                Some(wait) => {
+                    debug!(path = call.path, attempts, ?wait, "Stripe will be asked again: {}", failure.error);
+                    thread::sleep(wait);
+                }
+                None => {
+                    log(call, &failure.error, attempts);
+                    return Err(*failure.error);
+                }
+            }
+        }
+    }
+
+    fn attempt(&self, call: &Call<'_>, deadline: Deadline) -> Result<(Value, Option<Timestamp>), Failure> {
+        let timeout = self.attempt_timeout.min(deadline.left());
+        if timeout.is_zero() {
+            return Err(Failure::new(StripeError::unanswered("no time was left to ask"), Advice::STOP));
+        }
+        let mut answer = self.send(call, timeout).map_err(Failure::of_transport)?;
+        let body = answer.body_mut().with_config().limit(BODY_LIMIT).read_to_vec().map_err(Failure::of_transport)?;
+        let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+        let time = date.and_then(parse_http_date);
+        read_answer(&answer, &body).map(|value| (value, time))
+    }
+
+    fn send(&self, call: &Call<'_>, timeout: Duration) -> Result<http::Response<Body>, ureq::Error> {
+        let (origin, path) = (&self.origin, call.path);
+        match &call.post {
+            None => {
+                let mark = if call.query.is_empty() { "" } else { "?" };
+                let request = self.agent.get(format!("{origin}{path}{mark}{}", call.query));
+                let request = request.config().timeout_global(Some(timeout)).build();
+                request
+                    .header("Authorization", self.authorization.reveal())
+                    .header("Stripe-Version", API_VERSION)
+                    .call()
+            }
+            Some(post) => {
+                let request = self.agent.post(format!("{origin}{path}"));
+                let request = request.config().timeout_global(Some(timeout)).build();
+                request
+                    .header("Authorization", self.authorization.reveal())
+                    .header("Stripe-Version", API_VERSION)
+                    .header("Idempotency-Key", post.idempotency_key)
+                    .header("Content-Type", "application/x-www-form-urlencoded")
+                    .send(post.body)
+            }
+        }
+    }
+}
+
+struct Call<'a> {
+    path: &'a str,
+    query: &'a str,
+    post: Option<Post<'a>>,
+}
+
+struct Post<'a> {
+    body: &'a str,
+    idempotency_key: &'a str,
+}
+
+struct Failure {
+    error: Box<StripeError>,
+    advice: Advice,
+}
+
+impl Failure {
+    fn new(error: StripeError, advice: Advice) -> Failure {
+        Failure { error: Box::new(error), advice }
+    }
+
+    fn of_transport(error: ureq::Error) -> Failure {
+        let advice = Advice::of_transport(&error);
+        Failure::new(StripeError::unanswered(&format!("no answer: {error}")), advice)
+    }
+}
+
+fn read_answer(answer: &http::Response<Body>, body: &[u8]) -> Result<Value, Failure> {
+    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let status = answer.status().as_u16();
+    let request_id = header("request-id").map(|id| id.chars().take(255).collect());
+    let value = parse_json(body);
+    if answer.status().is_success() {
+        // What is not JSON broke off on the way, or is not from Stripe; asking again does no harm with the same key.
+        return value.map_err(|unreadable| {
+            let error = StripeError::unanswered(&format!("the answer cannot be read: {unreadable}"));
+            Failure::new(StripeError { status: Some(status), request_id, ..error }, Advice::AGAIN)
+        });
+    }
+    let said = value.map(|value| ErrorBody::read(&value)).unwrap_or_default();
+    // A stored answer is Stripe's last word under this key, be it a 500 ("Idempotent requests").
+    let advice = match header("idempotent-replayed") {
+        Some("true") => Advice::STOP,
+        _ => Advice::of_answer(status, header("stripe-should-retry"), header("retry-after")),
+    };
+    Err(Failure::new(StripeError::answered(status, said, request_id), advice))
+}
+
+/// The one line about a call that failed: what was asked and what was said, never a key, a query or a body.
+fn log(call: &Call<'_>, failed: &StripeError, attempts: u32) {
+    let method = if call.post.is_some() { "POST" } else { "GET" };
+    let (path, status) = (call.path, failed.status);
+    let code = failed.code.as_deref().unwrap_or("-");
+    let request_id = failed.request_id.as_deref().unwrap_or("-");
+    let message = &failed.message;
+    if failed.is_key_reused() {
+        error!(
+            method,
+            path, status, code, request_id, attempts, message, "an idempotency key was used for two requests"
+        );
+    } else {
+        warn!(method, path, status, code, request_id, attempts, message, "a call to Stripe failed");
+    }
+}
+
+/// Where the system has no randomness, the longest wait will do.
+fn random() -> u64 {
+    id::random_bytes().map(u64::from_le_bytes).unwrap_or(u64::MAX)
+}
+
+fn read_origin(text: &str) -> Result<Url, Fault> {
+    let url = Url::parse(text).map_err(|cause| Fault::new("the Stripe API base is not a URL", cause))?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "http" | "https") || !bare {
+        return Err(Fault::bare("the Stripe API base has to be an origin, such as https://api.stripe.com"));
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// An agent without a key, for looking at a URL as a stranger does.
+pub(super) fn plain_agent(patience: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent(concat!("till/", env!("CARGO_PKG_VERSION")))
+        .timeout_global(Some(patience))
+        .tls_config(tls::config());
+    config.build().new_agent()
+}
+
+fn agent(options: &StripeOptions, secure: bool) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        // A redirect would carry the key elsewhere; Stripe makes none.
+        .max_redirects(0)
+        .https_only(secure)
+        // HTTPS_PROXY, ALL_PROXY and NO_PROXY are for the way to Stripe; a stand-in beside us is reached directly.
+        .proxy(if secure { Proxy::try_from_env() } else { None })
+        .user_agent(concat!("till/", env!("CARGO_PKG_VERSION")))
+        .accept("application/json")
+        .timeout_resolve(Some(options.connect_timeout))
+        .timeout_connect(Some(options.connect_timeout))
+        .max_idle_connections(IDLE_CONNECTIONS)
+        .max_idle_connections_per_host(IDLE_CONNECTIONS);
+    if secure {
+        config = config.tls_config(tls::config());
+    }
+    config.build().new_agent()
+}
+
+#[cfg(test)]
+mod tests;

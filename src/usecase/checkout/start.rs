@@ -1,0 +1,203 @@
+//! A button is pressed: the order is written with what is on sale now, then Stripe is asked for a checkout.
+
+use crate::app::App;
+use crate::catalog::Offer;
+use crate::clock::{Deadline, Timestamp};
+use crate::error::{Fault, Refused, Result};
+use crate::id;
+use crate::store::customers::{self, Customer};
+use crate::store::orders::{self, Order};
+use crate::store::subscriptions;
+use crate::store::users::User;
+use crate::stripe::client::LONGEST_WAIT;
+use crate::stripe::requests::with_session_id;
+use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession, CustomerRequest, StripeError};
+
+use crate::usecase::checkout::portal;
+use crate::usecase::stripe_events::apply::life_in_days;
+use crate::usecase::users::sign_in::allowed_url;
+
+/// Where the buyer goes to pay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkout {
+    /// Stripe's page.
+    pub checkout_url: String,
+    /// Stripe's id of it.
+    pub session_id: String,
+}
+
+/// Makes a Stripe Checkout Session that sells `key` to `user`. The user waits at most 20 s in all.
+pub fn buy(app: &App, user: &User, key: &str, return_url: Option<&str>) -> Result<Checkout> {
+    let sale = on_sale(app, key)?;
+    if sale.mode == CheckoutMode::Subscription {
+        refuse_second(app, user)?;
+    }
+    let return_url = return_url.map(|url| allowed_url(app, "return_url", url)).transpose()?;
+    let deadline = Deadline::after(LONGEST_WAIT);
+    let mut customer = customer_of(app, user, deadline)?;
+    for attempt in 0.. {
+        let order = store_order(app, user, &sale, &customer, return_url.clone())?;
+        match app.stripe()?.create_checkout_session(&order.request_body, &order.id, deadline) {
+            Ok(session) => return open(app, user, &order, &session),
+            Err(error) => {
+                let (id, now) = (order.id.clone(), app.clock.now());
+                let is_gone = error.is_missing_param("customer") && attempt == 0;
+                let gone = customer.clone();
+                app.store.write(move |tx| {
+                    if is_gone {
+                        customers::gone(tx, &gone, now)?;
+                    }
+                    orders::refused(tx, &id, now)
+                })?;
+                if !is_gone {
+                    return Err(told(error, &order.id));
+                }
+                tracing::info!(event = "customer_gone", user_id = user.id, customer);
+                customer = customer_of(app, user, deadline)?;
+            }
+        }
+    }
+    Err(Fault::bare("the checkout was tried without an end").into())
+}
+
+/// What is sold, as it is on sale now.
+struct Sale {
+    mode: CheckoutMode,
+    offer: String,
+    units: i64,
+    amount: i64,
+    price: String,
+    expires_in_days: Option<i64>,
+}
+
+fn on_sale(app: &App, key: &str) -> Result<Sale> {
+    let unknown = |detail: String| Refused::UnknownPlan(detail);
+    let offer = app.catalog.offer(key).ok_or_else(|| {
+        let keys: Vec<&str> = app.catalog.for_sale().map(Offer::key).collect();
+        let shown: String = key.chars().take(50).collect();
+        unknown(format!("There is no {shown:?} on sale. On sale are: {}.", keys.join(", ")))
+    })?;
+    if offer.amount() == 0 {
+        return Err(unknown(format!("{:?} costs nothing: there is nothing to buy.", offer.key())).into());
+    }
+    if offer.is_retired() {
+        return Err(unknown(format!("{:?} is not on sale any more.", offer.key())).into());
+    }
+    let price = offer.price_id().ok_or_else(|| {
+        let key = offer.key();
+        unknown(format!("{key:?} is not on sale at the moment: the operator has not set its Stripe price id."))
+    })?;
+    Ok(Sale {
+        mode: if matches!(offer, Offer::Plan(_)) { CheckoutMode::Subscription } else { CheckoutMode::Payment },
+        offer: offer.key().to_owned(),
+        units: offer.units(),
+        amount: offer.amount(),
+        price: price.to_owned(),
+        expires_in_days: life_in_days(offer.expiry()),
+    })
+}
+
+/// One subscription for each user: whoever has one is shown the way to change it.
+fn refuse_second(app: &App, user: &User) -> Result<()> {
+    match app.store.read(|tx| subscriptions::live_of(tx, user.account))?.is_empty() {
+        true => Ok(()),
+        // Where Stripe opens no portal, the dashboard says how the subscription stands.
+        false => {
+            let portal_url = portal::open(app, user).unwrap_or_else(|_| app.url("/dashboard"));
+            Err(Refused::AlreadySubscribed { portal_url }.into())
+        }
+    }
+}
+
+/// The user's customer at Stripe, made when there is none yet. Two presses at once send the same key and body, so Stripe
+/// makes one.
+fn customer_of(app: &App, user: &User, deadline: Deadline) -> Result<String> {
+    let request = CustomerRequest {
+        email: user.email.clone(),
+        name: user.name.clone(),
+        metadata: vec![("user_id".to_owned(), user.id.clone())],
+    };
+    let (key, body, now) = (id::ordered_id("cust", app.clock.now())?, request.body(), app.clock.now());
+    let account = user.account;
+    let customer = app.store.write(move |tx| customers::current(tx, account, &key, &body, now))?;
+    if let Some(id) = customer.stripe_id {
+        return Ok(id);
+    }
+    let made = app.stripe()?.create_customer(&customer.request_body, &customer.request_key, deadline);
+    let made = made.map_err(|error| told(error, &customer.request_key))?;
+    link(app, customer, made.id, now)
+}
+
+fn link(app: &App, customer: Customer, stripe_id: String, now: Timestamp) -> Result<String> {
+    let id = stripe_id.clone();
+    app.store.write(move |tx| customers::link(tx, &customer, &id, now))?;
+    Ok(stripe_id)
+}
+
+fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: Option<String>) -> Result<Order> {
+    let now = app.clock.now();
+    let id = id::ordered_id("ord", now)?;
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let request = CheckoutRequest {
+        mode: sale.mode,
+        price: sale.price.clone(),
+        quantity: 1,
+        customer: Some(customer.to_owned()),
+        client_reference_id: Some(user.id.clone()),
+        metadata: vec![pair("user_id", &user.id), pair("plan", &sale.offer), pair("order_id", &id)],
+        success_url: with_session_id(&app.url("/billing/return")),
+        cancel_url: return_url.clone().unwrap_or_else(|| app.url("/dashboard")),
+        expires_at: None,
+        allow_promotion_codes: true,
+    };
+    let order = Order {
+        id,
+        account: user.account,
+        offer: sale.offer.clone(),
+        kind: if sale.mode == CheckoutMode::Subscription { "plan" } else { "pack" }.to_owned(),
+        units: sale.units,
+        amount: sale.amount,
+        currency: app.catalog.currency.clone(),
+        price: sale.price.clone(),
+        expires_in_days: sale.expires_in_days,
+        return_url,
+        request_body: request.body(),
+        session: None,
+        subtotal: None,
+        created_at: now,
+        pending_at: None,
+        paid_at: None,
+        failed_at: None,
+        expired_at: None,
+    };
+    let stored = order.clone();
+    app.store.write(move |tx| orders::add(tx, &stored))?;
+    Ok(order)
+}
+
+fn open(app: &App, user: &User, order: &Order, session: &CheckoutSession) -> Result<Checkout> {
+    let url = session.url.clone().ok_or_else(|| Fault::bare(format!("Stripe's session {} has no URL", session.id)))?;
+    let (id, opened, now) = (order.id.clone(), session.clone(), app.clock.now());
+    app.store
+        .write(move |tx| orders::opened(tx, &id, &opened.id, opened.url.as_deref(), opened.amount_subtotal, now))?;
+    tracing::info!(
+        event = "checkout_created",
+        user_id = user.id,
+        plan = order.offer,
+        session_id = session.id,
+        order = order.id
+    );
+    Ok(Checkout { checkout_url: url, session_id: session.id.clone() })
+}
+
+/// Stripe's refusal for the user; our own mistakes with keys are said loudly in the log.
+fn told(error: StripeError, key: &str) -> crate::error::Error {
+    if error.is_key_reused() {
+        tracing::error!(
+            event = "idempotency_key_misused",
+            key,
+            "the same key was sent with another body: a bug in till"
+        );
+    }
+    error.into()
+}

@@ -1,0 +1,166 @@
+//! The operator says who is told of what: endpoints of outgoing webhooks, their secrets, and what became of messages.
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::error::{Error, Refused, Result};
+use crate::id;
+use crate::notification::backoff::PATIENCE_MILLIS;
+use crate::notification::network::Networks;
+use crate::notification::sender::{Notification, Reply, Sender};
+use crate::notification::{Topic, body, signature};
+use crate::secret::Secret;
+use crate::store::outbox::{self, Delivery};
+use crate::store::webhook_endpoints::{self, HOOKS_LIMIT, WebhookEndpoint};
+
+/// How long the older of two secrets signs as well, in seconds.
+const ROLL_SECONDS: i64 = 86_400;
+/// Deliveries changed or removed in one transaction.
+const BATCH: i64 = 500;
+/// Transactions of one retry of everything parked.
+const BATCHES: usize = 200;
+
+/// The way out, as this appliance is configured.
+pub fn sender(app: &App) -> Sender {
+    Sender::new(networks(app))
+}
+
+/// Adds an endpoint that is told of these kinds, or of all where none is named.
+pub fn add(app: &App, url: &str, kinds: &[Topic]) -> Result<WebhookEndpoint> {
+    let url = networks(app).check_url(url).map_err(|expected| {
+        let shown: String = url.chars().take(200).collect();
+        Refused::InvalidRequest(format!("The URL is {shown:?}: {expected}."))
+    })?;
+    let words: Vec<&str> = Topic::ALL.iter().filter(|kind| kinds.contains(kind)).map(|kind| kind.as_str()).collect();
+    let now = app.clock.now();
+    let hook = WebhookEndpoint {
+        id: id::ordered_id("hook", now)?,
+        url,
+        kinds: if words.is_empty() { "*".to_owned() } else { words.join(",") },
+        secret: signature::new_secret()?,
+        older_secret: None,
+        created_at: now,
+        disabled_at: None,
+    };
+    let stored = hook.clone();
+    if !app.store.write(move |tx| webhook_endpoints::add(tx, &stored))? {
+        let detail =
+            format!("There are {HOOKS_LIMIT} endpoints already, which is the most. Remove one: till hook remove.");
+        return Err(Refused::InvalidRequest(detail).into());
+    }
+    tracing::info!(event = "hook_added", hook = hook.id, kinds = hook.kinds);
+    Ok(hook)
+}
+
+/// All endpoints, oldest first.
+pub fn list(app: &App) -> Result<Vec<WebhookEndpoint>> {
+    app.store.read(webhook_endpoints::all)
+}
+
+/// An endpoint.
+pub fn show(app: &App, id: &str) -> Result<WebhookEndpoint> {
+    app.store.read(|tx| webhook_endpoints::find(tx, id))?.ok_or_else(|| unknown(id))
+}
+
+/// Turns an endpoint off: nothing more is written for it or sent to it, and what is open waits.
+pub fn disable(app: &App, id: &str) -> Result<()> {
+    set_disabled(app, id, Some(app.clock.now()))
+}
+
+/// Turns an endpoint on again: what was open goes on.
+pub fn enable(app: &App, id: &str) -> Result<()> {
+    set_disabled(app, id, None)
+}
+
+/// Removes an endpoint and its deliveries.
+pub fn remove(app: &App, id: &str) -> Result<()> {
+    // Turned off first, nothing is added while its deliveries go piece by piece.
+    disable(app, id)?;
+    loop {
+        let id = id.to_owned();
+        if app.store.write(move |tx| webhook_endpoints::remove(tx, &id, BATCH))? {
+            break;
+        }
+    }
+    tracing::info!(event = "hook_removed", hook = id);
+    Ok(())
+}
+
+/// Gives an endpoint a new secret. For a day the old one signs as well.
+pub fn roll(app: &App, id: &str) -> Result<Secret> {
+    let secret = signature::new_secret()?;
+    let (hook, new, until) = (id.to_owned(), secret.clone(), app.clock.now().plus_seconds(ROLL_SECONDS));
+    if !app.store.write(move |tx| webhook_endpoints::roll(tx, &hook, &new, until))? {
+        return Err(unknown(id));
+    }
+    tracing::info!(event = "hook_secret_rolled", hook = id);
+    Ok(secret)
+}
+
+/// Sends a message of no meaning to an endpoint now, and answers what it said. Nothing of it is stored.
+pub fn test(app: &App, sender: &Sender, id: &str) -> Result<Reply> {
+    let (hook, now) = (show(app, id)?, app.clock.now());
+    let (message, text) = (id::ordered_id("msg", now)?, body::test(id, now)?);
+    let secrets = hook.secrets(now);
+    Ok(sender.send(&Notification { url: &hook.url, id: &message, body: &text, secrets: &secrets, at: now })?)
+}
+
+/// Deliveries, the newest message first; `parked`: only those that were given up.
+pub fn deliveries(app: &App, parked: bool, limit: i64) -> Result<Vec<Delivery>> {
+    app.store.read(|tx| outbox::list(tx, parked, limit))
+}
+
+/// Has a message's deliveries that have not arrived tried again from now on, for another three days. Answers how many.
+pub fn retry(app: &App, message: &str) -> Result<usize> {
+    let (id, now) = (message.to_owned(), app.clock.now());
+    let found = app.store.write(move |tx| {
+        let Some(open) = outbox::not_delivered(tx, &id)? else { return Ok(None) };
+        open.iter().try_for_each(|place| outbox::reopen(tx, place, now, give_up_at(now)))?;
+        Ok(Some(open.len()))
+    })?;
+    found.ok_or_else(|| Refused::NotFound(format!("There is no message {message:?}. See till hook deliveries.")).into())
+}
+
+/// Has every delivery that was given up tried again. Answers how many.
+pub fn retry_parked(app: &App) -> Result<usize> {
+    let (mut count, now) = (0, app.clock.now());
+    for _ in 0..BATCHES {
+        let opened = app.store.write(move |tx| {
+            let parked = outbox::parked(tx, BATCH)?;
+            parked.iter().try_for_each(|place| outbox::reopen(tx, place, now, give_up_at(now)))?;
+            Ok(parked.len())
+        })?;
+        if opened == 0 {
+            break;
+        }
+        count += opened;
+    }
+    Ok(count)
+}
+
+fn networks(app: &App) -> Networks {
+    Networks::new(app.config.hook_private_networks.clone())
+}
+
+fn set_disabled(app: &App, id: &str, at: Option<Timestamp>) -> Result<()> {
+    let hook = id.to_owned();
+    let changed = app.store.write(move |tx| match webhook_endpoints::find(tx, &hook)? {
+        Some(_) => Ok(Some(webhook_endpoints::set_disabled(tx, &hook, at)?)),
+        None => Ok(None),
+    })?;
+    match (changed, at) {
+        (None, _) => return Err(unknown(id)),
+        (Some(true), Some(_)) => tracing::info!(event = "hook_disabled", hook = id),
+        (Some(true), None) => tracing::info!(event = "hook_enabled", hook = id),
+        (Some(false), _) => {}
+    }
+    Ok(())
+}
+
+fn give_up_at(now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.millis().saturating_add(PATIENCE_MILLIS))
+}
+
+fn unknown(id: &str) -> Error {
+    let shown: String = id.chars().take(60).collect();
+    Refused::NotFound(format!("There is no hook {shown:?}. See till hook list.")).into()
+}
