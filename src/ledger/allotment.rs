@@ -1,7 +1,7 @@
-//! A plan's units follow the money (contract, section 5, rule 6): what the lines of one paid invoice buy, and in which
-//! months it is allotted.
+//! A plan's units follow the money (`docs/rules.md`, rule 6): what the lines of one paid invoice buy, and in which months
+//! it is allotted.
 
-use super::{Timestamp, UNITS_LIMIT};
+use super::{Fraction, Timestamp, UNITS_LIMIT};
 
 /// One line of an invoice whose price is a plan's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub fn allot(shares: &[Share], now: Timestamp) -> Option<Vec<Allotment>> {
 
 /// All that is due until `time`, rounded toward zero.
 fn running_sum(shares: &[Share], time: Timestamp, now: Timestamp) -> Option<i64> {
-    let (mut sum, mut below) = (0i128, 1i128);
+    let mut sum = Fraction::ZERO;
     for share in shares {
         let parts = i128::try_from(share.due.len()).ok()?;
         let due = i128::try_from(share.due.iter().filter(|due| (**due).max(now) <= time).count()).ok()?;
@@ -67,26 +67,24 @@ fn running_sum(shares: &[Share], time: Timestamp, now: Timestamp) -> Option<i64>
             .checked_mul(i128::from(share.months))?
             .checked_mul(i128::from(line.amount))?
             .checked_mul(due)?;
-        let whole = i128::from(line.price).checked_mul(parts).filter(|whole| *whole > 0)?;
-        (sum, below) = add(sum, below, above, whole)?;
+        let below = i128::from(line.price).checked_mul(parts)?;
+        sum = sum.plus(Fraction::reduced(above, below)?)?;
     }
-    let units = i64::try_from(sum.checked_div(below)?).ok()?;
+    let units = sum.share_of(1)?;
     (units.unsigned_abs() <= UNITS_LIMIT.unsigned_abs()).then_some(units)
 }
 
-/// `a/b + c/d`, in lowest terms.
-fn add(a: i128, b: i128, c: i128, d: i128) -> Option<(i128, i128)> {
-    let above = a.checked_mul(d)?.checked_add(c.checked_mul(b)?)?;
-    let below = b.checked_mul(d)?;
-    let common = greatest_common_divisor(above.checked_abs()?, below)?;
-    Some((above.checked_div(common)?, below.checked_div(common)?))
-}
-
-fn greatest_common_divisor(mut a: i128, mut b: i128) -> Option<i128> {
-    while b != 0 {
-        (a, b) = (b, a.checked_rem(b)?);
-    }
-    Some(a.max(1))
+/// What is left of allotments after credit notes that lowered the invoice by `credited` of its `total` while it was open.
+/// Stripe keeps the lines as they were, and lines are what buys; but units follow the money, and a credit note is no
+/// discount: it says that so much of what was billed is not to be paid. So it takes the same share of the units whether
+/// it was made a minute before the payment or a minute after, and an invoice that one wrote off as a whole, which Stripe
+/// then calls paid, buys nothing.
+pub fn less_credited(allotments: Vec<Allotment>, total: i64, credited: i64) -> Vec<Allotment> {
+    let Some(left) = Fraction::of(total.saturating_sub(credited).max(0), total).filter(|_| credited > 0) else {
+        return allotments;
+    };
+    let share = |part: Allotment| Allotment { units: left.share_of(part.units).unwrap_or(part.units), ..part };
+    allotments.into_iter().map(share).filter(|part| part.units != 0).collect()
 }
 
 #[cfg(test)]

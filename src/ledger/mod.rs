@@ -11,6 +11,7 @@ mod chain;
 mod credit;
 mod entry;
 mod expiry;
+mod fraction;
 mod hold;
 #[cfg(test)]
 mod laws;
@@ -19,12 +20,13 @@ mod spend;
 mod types;
 
 pub use account::{Account, Lot, Posting, Refusal};
-pub use allotment::{Allotment, Line, Share, allot};
+pub use allotment::{Allotment, Line, Share, allot, less_credited};
 pub use chain::{Chain, Discrepancy};
 pub use credit::{Credit, correct, credit};
 pub use entry::{Entry, Hash, Kind, entry_id, parse_entry_id, parse_place};
 pub use expiry::{due, expire};
+pub use fraction::Fraction;
 pub use hold::{Capture, Held, Part, capture, hold, release};
-pub use reversal::{Payment, Reversal, Withheld, reverse, units_to_take};
+pub use reversal::{Payment, Refunds, Reversal, Withheld, reverse, units_to_take};
 pub use spend::{Spend, spend};
 pub use types::{BALANCE_LIMIT, Timestamp, UNITS_LIMIT, Units};

@@ -2,7 +2,7 @@
 //! when the refund fails or the dispute is won.
 
 use super::account::Draft;
-use super::{Account, Kind, Posting, Refusal, Timestamp};
+use super::{Account, Fraction, Kind, Posting, Refusal, Timestamp};
 
 /// What one payment gave, and what reversals have taken of it so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +29,43 @@ pub struct Reversal {
     pub note: Option<String>,
 }
 
-/// Rule 7: of a payment that gave `gave` units for `paid`, a refund of `refunded` in all takes
-/// `gave × refunded ÷ paid`, rounded down, a full one all; a dispute takes `gave × withheld ÷ disputed`, which is all
-/// from its opening until funds come back; both together never more than it gave. Amounts are in the currency's minor
-/// unit. A payment of nothing cannot be refunded in part.
-pub fn units_to_take(gave: i64, paid: i64, refunded: i64, dispute: Option<Withheld>) -> i64 {
-    let refund = share(gave, refunded, paid);
+/// How much of a payment went back without a dispute, in the currency's minor unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refunds {
+    /// What was charged. A refund is a part of this.
+    pub charged: i64,
+    /// What was bought cost so much: what was charged, and what a credit balance paid. A credit note is a part of this.
+    pub cost: i64,
+    /// What refunds gave back in all.
+    pub refunded: i64,
+    /// What credit notes gave back without a refund of Stripe's.
+    pub credited_back: i64,
+}
+
+impl Refunds {
+    /// This share of `gave` units, rounded down; a full one is all. Refunds and credit notes are parts of different wholes,
+    /// so their shares are added. Where a credit balance paid all, nothing was charged that could be refunded. A payment
+    /// of nothing cannot be refunded in part.
+    fn share_of(self, gave: i64) -> i64 {
+        let cost = if self.cost > 0 { self.cost } else { self.charged };
+        match (self.charged, self.credited_back) {
+            (charged, 0) => share(gave, self.refunded, charged),
+            (0, credited) => share(gave, credited, cost),
+            (charged, credited) => {
+                let both = Fraction::of(self.refunded, charged).zip(Fraction::of(credited, cost));
+                let both = both.and_then(|(refunded, credited)| refunded.plus(credited));
+                let part = both.filter(|both| !both.is_whole()).and_then(|both| both.share_of(gave));
+                part.unwrap_or(gave)
+            }
+        }
+    }
+}
+
+/// Units of the `gave` that reversals of a payment take in all (`docs/rules.md`, rule 7). Refunds and credit notes take
+/// their share; a dispute takes `gave × withheld ÷ disputed`, which is all from its opening until funds come back; all
+/// together never more than the payment gave.
+pub fn units_to_take(gave: i64, refunds: Refunds, dispute: Option<Withheld>) -> i64 {
+    let refund = refunds.share_of(gave);
     let dispute = dispute.map_or(0, |dispute| share(gave, dispute.withheld, dispute.disputed));
     refund.saturating_add(dispute).clamp(0, gave.max(0))
 }
@@ -55,14 +86,13 @@ fn share(gave: i64, part: i64, whole: i64) -> i64 {
     if part >= whole {
         return gave;
     }
-    let share = i128::from(gave).saturating_mul(i128::from(part)).checked_div(i128::from(whole)).unwrap_or(0);
-    i64::try_from(share).unwrap_or(gave)
+    Fraction::of(part, whole).and_then(|part| part.share_of(gave)).unwrap_or(gave)
 }
 
 /// Moves what reversals of `payment` take to `reversal.take`. `Ok(None)` when that is what they take already.
 ///
 /// Taking: first from the payment's own lots, then from the others, never from held units; the rest becomes a debt
-/// (rule 8). Giving back: first the debt, then into the payment's newest lot, with its expiry, also what came from others
+/// (`docs/rules.md`, rule 8). Giving back: first the debt, then into the payment's newest lot, with its expiry, also what came from others
 /// (so that a lot of which something is held may for a while have more than was credited to it).
 pub fn reverse(
     account: &Account,
@@ -101,7 +131,7 @@ pub fn reverse(
 
 #[cfg(test)]
 mod tests {
-    use super::{Withheld, units_to_take};
+    use super::{Refunds, Withheld, units_to_take};
 
     #[test]
     fn a_refund_takes_its_share_rounded_down_and_a_full_one_takes_all() {
@@ -118,7 +148,26 @@ mod tests {
             (3, 1000, 334, 1),
             (1_000_000_000, 99_999_999, 99_999_998, 999_999_989),
         ] {
-            assert_eq!(units_to_take(gave, paid, refunded, None), take, "{gave} for {paid}, {refunded} back");
+            let refunds = Refunds { charged: paid, cost: paid, refunded, credited_back: 0 };
+            assert_eq!(units_to_take(gave, refunds, None), take, "{gave} for {paid}, {refunded} back");
+        }
+    }
+
+    #[test]
+    fn a_credit_note_takes_its_share_of_the_cost_and_a_refund_its_share_of_the_charge() {
+        for (charged, cost, refunded, credited_back, take) in [
+            (900, 900, 0, 450, 50),
+            (900, 900, 450, 450, 100),
+            (600, 900, 0, 450, 50),
+            (600, 900, 300, 450, 100),
+            (600, 900, 200, 300, 66),
+            (0, 900, 0, 450, 50),
+            (0, 900, 1, 450, 50),
+            (900, 0, 300, 300, 66),
+            (0, 0, 0, 1, 100),
+        ] {
+            let refunds = Refunds { charged, cost, refunded, credited_back };
+            assert_eq!(units_to_take(100, refunds, None), take, "{refunds:?}");
         }
     }
 
@@ -127,7 +176,8 @@ mod tests {
         for (refunded, withheld, take) in [(0, 900, 100), (450, 900, 100), (450, 450, 100), (0, 300, 33), (450, 0, 50)]
         {
             let dispute = Some(Withheld { withheld, disputed: 900 });
-            assert_eq!(units_to_take(100, 900, refunded, dispute), take, "{refunded} refunded, {withheld} withheld");
+            let refunds = Refunds { charged: 900, cost: 900, refunded, credited_back: 0 };
+            assert_eq!(units_to_take(100, refunds, dispute), take, "{refunded} refunded, {withheld} withheld");
         }
     }
 }

@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::client::Stripe;
 use super::error::{StripeError, StripeErrorKind};
+use super::event::EventEnvelope;
 use super::objects::{
-    CheckoutSession, CreditNote, Customer, Event, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, Price,
-    Refund, Subscription, Unreadable,
+    CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, Price, Refund,
+    Subscription, Unreadable,
 };
 use crate::clock::{Deadline, Timestamp};
 
@@ -16,7 +17,7 @@ const PAGE: &str = "100";
 /// The most pages that are read of one list: 5,000 rows.
 const PAGES_LIMIT: usize = 50;
 
-/// Which of a list to read: one page, newest first.
+/// Which page of a list to read; lists are newest first.
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
     /// Only what was made at this time or later, in whole seconds.
@@ -30,21 +31,20 @@ pub struct ListQuery {
 /// Which events to read: one page, newest first. Stripe keeps them for 30 days.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
-    /// From when, and after which.
-    pub sweep: ListQuery,
+    pub page: ListQuery,
     /// Only these types, 20 at most; all when empty.
     pub kinds: Vec<String>,
     /// Only those that could not be delivered to every webhook endpoint.
     pub undelivered: bool,
 }
 
-/// An event out of the list of events.
+/// A row of the list of events.
 #[derive(Clone, Debug)]
 pub struct ListedEvent {
-    /// Its JSON, to be kept as a webhook's body is.
+    /// Its JSON, stored as a webhook's body is.
     pub body: String,
-    /// What it says. One that cannot be read does not hold up the others.
-    pub event: Result<Event, Unreadable>,
+    /// One that cannot be read does not hold up the others.
+    pub event: Result<EventEnvelope, Unreadable>,
 }
 
 impl Stripe {
@@ -140,8 +140,8 @@ impl Stripe {
         if filter.undelivered {
             query.push(("delivery_success", "false"));
         }
-        let listed = |value: &Value| Ok(ListedEvent { body: value.to_string(), event: Event::read(value) });
-        self.page("/v1/events", &query, &filter.sweep, listed, deadline)
+        let listed = |value: &Value| Ok(ListedEvent { body: value.to_string(), event: EventEnvelope::read(value) });
+        self.page("/v1/events", &query, &filter.page, listed, deadline)
     }
 
     fn one<T>(
@@ -159,17 +159,17 @@ impl Stripe {
         &self,
         path: &str,
         query: &[(&str, &str)],
-        sweep: &ListQuery,
+        page_query: &ListQuery,
         row: impl Fn(&Value) -> Result<T, Unreadable>,
         deadline: Deadline,
     ) -> Result<List<T>, StripeError> {
         let seconds = |at: Option<Timestamp>| at.map(|at| at.seconds().to_string());
-        let (created_from, created_to) = (seconds(sweep.created_from), seconds(sweep.created_to));
+        let (created_from, created_to) = (seconds(page_query.created_from), seconds(page_query.created_to));
         let mut query = query.to_vec();
         query.push(("limit", PAGE));
         query.extend(created_from.as_deref().map(|seconds| ("created[gte]", seconds)));
         query.extend(created_to.as_deref().map(|seconds| ("created[lte]", seconds)));
-        query.extend(sweep.after.as_deref().map(|id| ("starting_after", id)));
+        query.extend(page_query.after.as_deref().map(|id| ("starting_after", id)));
         Ok(List::read(&self.get(path, &query, deadline)?, row)?)
     }
 
@@ -181,14 +181,14 @@ impl Stripe {
         deadline: Deadline,
     ) -> Result<Vec<T>, StripeError> {
         let mut rows = Vec::new();
-        let mut sweep = ListQuery::default();
+        let mut page_query = ListQuery::default();
         for _ in 0..PAGES_LIMIT {
-            let page = self.page(path, query, &sweep, &row, deadline)?;
+            let page = self.page(path, query, &page_query, &row, deadline)?;
             rows.extend(page.rows);
             if !page.has_more || page.last_id.is_none() {
                 return Ok(rows);
             }
-            sweep.after = page.last_id;
+            page_query.after = page.last_id;
         }
         Err(Unreadable::new("the list has more than 5,000 rows"))?
     }

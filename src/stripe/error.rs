@@ -51,7 +51,7 @@ pub enum StripeErrorKind {
 impl StripeError {
     /// From an answer that says no.
     pub(crate) fn answered(status: u16, body: ErrorBody, request_id: Option<String>) -> StripeError {
-        let message = tidy(body.message.as_deref().unwrap_or("(no message)"));
+        let message = redact(body.message.as_deref().unwrap_or("(no message)"));
         let missing = body.code.as_deref() == Some("resource_missing");
         let kind = match status {
             401 => StripeErrorKind::KeyRefused,
@@ -70,7 +70,7 @@ impl StripeError {
             kind: StripeErrorKind::Unavailable,
             status: None,
             code: None,
-            message: tidy(why),
+            message: redact(why),
             request_id: None,
         }
     }
@@ -149,9 +149,9 @@ fn permission_named_in(message: &str) -> Option<String> {
 }
 
 /// One bounded line, without anything that looks like a key. Stripe quotes keys in part, a stand-in might quote one whole.
-fn tidy(message: &str) -> String {
+fn redact(message: &str) -> String {
     let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '*' | '.' | '-');
-    let mut tidied = String::new();
+    let mut redacted = String::new();
     let mut rest: &str = message;
     while let Some(first) = rest.chars().next() {
         let end = match is_word(first) {
@@ -161,13 +161,13 @@ fn tidy(message: &str) -> String {
         let (part, tail) = rest.split_at(end);
         let is_key = ["sk_", "rk_", "pk_", "whsec_"].iter().any(|prefix| part.starts_with(prefix));
         match (is_key, first.is_control()) {
-            (true, _) => tidied.push_str("(key)"),
-            (false, true) => tidied.push(' '),
-            (false, false) => tidied.push_str(part),
+            (true, _) => redacted.push_str("(key)"),
+            (false, true) => redacted.push(' '),
+            (false, false) => redacted.push_str(part),
         }
         rest = tail;
     }
-    tidied.chars().take(MESSAGE_LIMIT).collect()
+    redacted.chars().take(MESSAGE_LIMIT).collect()
 }
 
 #[cfg(test)]

@@ -1,33 +1,29 @@
-//! Objects that are looked through for what no event told: listed as they are, and put into the form of an event, so that
-//! they are settled as if Stripe had sent one.
+//! Stripe's lists of objects, for what no event said. Each object is put into the form of an event, so that it is applied
+//! as if Stripe had sent one.
 
 use serde_json::{Value, json};
 
 use super::client::Stripe;
 use super::error::StripeError;
-use super::objects::{CheckoutSession, CreditNote, Event, Invoice, List, Subscription, Unreadable};
+use super::event::EventEnvelope;
+use super::objects::{CheckoutSession, CreditNote, Invoice, List, Subscription, Unreadable};
 use super::{API_VERSION, ListQuery};
 use crate::clock::{Deadline, Timestamp};
 
-/// What is looked through.
+/// Which of Stripe's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListedKind {
-    /// Checkout sessions: packs.
     Sessions,
-    /// Invoices: plans.
     Invoices,
-    /// Refunds.
     Refunds,
-    /// Disputes.
     Disputes,
-    /// Credit notes.
     CreditNotes,
-    /// Subscriptions of every status.
+    /// Of every status.
     Subscriptions,
 }
 
 impl ListedKind {
-    /// In the order in which they are best looked through: what was paid before what was reversed.
+    /// In the order in which they are read: payments before reversals.
     pub const ALL: [ListedKind; 6] = [
         ListedKind::Sessions,
         ListedKind::Invoices,
@@ -37,7 +33,7 @@ impl ListedKind {
         ListedKind::Subscriptions,
     ];
 
-    /// What they are, in a word.
+    /// The word that people and the stored cursors know the list by.
     pub fn word(self) -> &'static str {
         match self {
             ListedKind::Sessions => "checkouts",
@@ -60,7 +56,7 @@ impl ListedKind {
         }
     }
 
-    /// Without it, Stripe leaves out the subscriptions that have ended.
+    /// Without the status, Stripe leaves out the subscriptions that have ended.
     fn query(self) -> &'static [(&'static str, &'static str)] {
         match self {
             ListedKind::Subscriptions => &[("status", "all")],
@@ -68,7 +64,7 @@ impl ListedKind {
         }
     }
 
-    fn kind(self) -> &'static str {
+    fn event_type(self) -> &'static str {
         match self {
             ListedKind::Sessions => "checkout.session.completed",
             ListedKind::Invoices => "invoice.paid",
@@ -80,32 +76,29 @@ impl ListedKind {
     }
 }
 
-/// An object as it is listed.
+/// A row of a list.
 #[derive(Clone, Debug)]
 pub struct ListedObject {
-    /// What it is.
-    pub swept: ListedKind,
-    /// Its id.
+    pub kind: ListedKind,
     pub id: String,
-    /// When it was made.
     pub created: Timestamp,
-    /// Whether it means something for the books: paid, or a reversal.
-    pub is_settled: bool,
+    /// Whether it changes the books: it is paid, or it is a reversal. Of a subscription only the books can say.
+    pub is_final: bool,
     /// Minor units that were paid by it, and their currency.
     pub paid: Option<(i64, String)>,
-    /// What it says, if it is a subscription: whether that means something, only the books can tell.
+    /// The object itself, where it is a subscription.
     pub subscription: Option<Subscription>,
     value: Value,
 }
 
 impl ListedObject {
-    fn read(swept: ListedKind, value: &Value) -> Result<ListedObject, Unreadable> {
+    fn read(kind: ListedKind, value: &Value) -> Result<ListedObject, Unreadable> {
         let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let amount = |amount: Option<i64>, currency: &Option<String>| amount.zip(currency.clone());
-        let (is_settled, paid) = match swept {
+        let (is_final, paid) = match kind {
             ListedKind::Sessions => {
                 let session = CheckoutSession::read(value)?;
-                let is_bought = session.is_payment() && session.is_paid() && !session.is_open();
+                let is_bought = session.is_payment() && session.is_bought();
                 (is_bought, amount(session.amount_total, &session.currency).filter(|_| is_bought))
             }
             ListedKind::Invoices => {
@@ -116,35 +109,35 @@ impl ListedObject {
             ListedKind::Refunds | ListedKind::Disputes => (true, None),
             ListedKind::Subscriptions => (false, None),
         };
-        let subscription = (swept == ListedKind::Subscriptions).then(|| Subscription::read(value)).transpose()?;
+        let subscription = (kind == ListedKind::Subscriptions).then(|| Subscription::read(value)).transpose()?;
         let created = value.get("created").and_then(Value::as_i64).unwrap_or(0);
         let created = Timestamp::from_seconds(created);
-        Ok(ListedObject { swept, id: text("id"), created, is_settled, paid, subscription, value: value.clone() })
+        Ok(ListedObject { kind, id: text("id"), created, is_final, paid, subscription, value: value.clone() })
     }
 
-    /// The event that Stripe might have sent, of this time, and its body. Its id is made of the object's id and state, so
-    /// that the same state is one event however often it is found; a subscription, which can come back to a state that it
-    /// had before, is another event each time.
-    pub fn as_event(&self, created: Timestamp, now: Timestamp) -> (Event, String) {
+    /// The event that Stripe might have sent at `created`, and its body. Its id is made of the object's id and state, so
+    /// that one state is one event however often it is listed. A subscription can return to an earlier state, so it is a
+    /// new event each time.
+    pub fn as_event(&self, created: Timestamp, now: Timestamp) -> (EventEnvelope, String) {
         let status = self.value.get("status").and_then(Value::as_str).unwrap_or("-");
         let moves = self.value.get("balance_transactions").and_then(Value::as_array).map_or(0, Vec::len);
         let livemode = self.value.get("livemode").and_then(Value::as_bool);
-        let id = match self.swept {
+        let id = match self.kind {
             ListedKind::Subscriptions => format!("sweep_{}_{status}_{}", self.id, now.millis()),
             _ => format!("sweep_{}_{status}_{moves}", self.id),
         };
         let body = json!({
             "id": id,
             "object": "event",
-            "type": self.swept.kind(),
+            "type": self.kind.event_type(),
             "created": created.seconds(),
             "livemode": livemode,
             "api_version": API_VERSION,
             "data": { "object": self.value },
         });
-        let event = Event {
+        let event = EventEnvelope {
             id,
-            kind: self.swept.kind().to_owned(),
+            kind: self.kind.event_type().to_owned(),
             created,
             livemode,
             api_version: Some(API_VERSION.to_owned()),
@@ -160,10 +153,23 @@ impl Stripe {
     /// A page of objects of one kind.
     pub fn list_objects(
         &self,
-        swept: ListedKind,
-        sweep: &ListQuery,
+        kind: ListedKind,
+        page: &ListQuery,
         deadline: Deadline,
     ) -> Result<List<ListedObject>, StripeError> {
-        self.page(swept.path(), swept.query(), sweep, |value| ListedObject::read(swept, value), deadline)
+        self.page(kind.path(), kind.query(), page, |value| ListedObject::read(kind, value), deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ListedKind;
+    use crate::stripe::event::TYPES;
+
+    #[test]
+    fn every_list_becomes_an_event_that_is_handled() {
+        for kind in ListedKind::ALL {
+            assert!(TYPES.contains(&kind.event_type()), "{kind:?}");
+        }
     }
 }

@@ -120,8 +120,8 @@ impl Stripe {
         Ok(StripeEndpoint::read(&self.post(&path, &form(&pairs), key, deadline)?)?)
     }
 
-    /// Whether Stripe takes our key; and what time it is there, when it says so.
-    pub fn greet(&self, deadline: Deadline) -> Result<Option<Timestamp>, StripeError> {
+    /// Checks that Stripe accepts our key. Returns Stripe's time, where its answer has one.
+    pub fn ping(&self, deadline: Deadline) -> Result<Option<Timestamp>, StripeError> {
         self.get_and_time("/v1/prices", &[("limit", "1")], deadline).map(|(_, time)| time)
     }
 }

@@ -12,7 +12,6 @@ use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::usecase::notifications::deliver;
-use crate::usecase::stripe_events::inbox;
 use crate::usecase::stripe_events::reconcile;
 use crate::usecase::stripe_events::retry;
 use crate::usecase::units::expire;
@@ -69,8 +68,8 @@ impl Worker {
 }
 
 fn work(app: &App, round: u32) {
-    report("retry_events", inbox::retry(app));
-    report("ask_about_subscriptions", retry::ask_unsure(app));
+    report("retry_events", retry::retry_due(app));
+    report("ask_about_subscriptions", retry::ask_about_ambiguous(app));
     report("allot_months", retry::allot_due(app));
     report("expire_lots", expire::expire(app));
     if round == 0 {

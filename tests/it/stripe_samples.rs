@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::harness::left_out;
 use serde_json::Value;
 use till::stripe::{
-    Charge, CheckoutMode, CheckoutRequest, CheckoutSession, Customer, CustomerRequest, Dispute, Event, Invoice,
+    Charge, CheckoutMode, CheckoutRequest, CheckoutSession, Customer, CustomerRequest, Dispute, EventEnvelope, Invoice,
     InvoicePayment, PortalRequest, Refund, Subscription, Unreadable,
 };
 
@@ -57,7 +57,8 @@ fn every_sample_is_an_event_about_an_object_that_can_be_read() {
     files_under(&folder.join("events"), &mut files);
     let mut read = 0;
     for path in files {
-        let event = Event::parse(&fs::read(&path).unwrap()).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let event =
+            EventEnvelope::parse(&fs::read(&path).unwrap()).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         let object = if event.thin { Ok(None) } else { read_object(&event.object) };
         match object.unwrap_or_else(|why| panic!("{}: {why}", path.display())) {
             Some(id) => assert_eq!(event.object["id"], id.as_str(), "{}", path.display()),
@@ -77,13 +78,13 @@ fn both_shapes_of_a_sample_say_the_same() {
     let mut compared = 0;
     for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
         let newer = folder.join("events/synth/dahlia").join(path.file_name().unwrap());
-        let [old, new] = [path, &newer].map(|path| fs::read(path).map(|body| Event::parse(&body).unwrap()));
+        let [old, new] = [path, &newer].map(|path| fs::read(path).map(|body| EventEnvelope::parse(&body).unwrap()));
         let (Ok(old), Ok(new)) = (old, new) else {
             continue;
         };
         match old.object["object"].as_str().unwrap() {
             "invoice" => {
-                let facts = |event: &Event| {
+                let facts = |event: &EventEnvelope| {
                     let invoice = Invoice::read(&event.object).unwrap();
                     let lines: Vec<_> = invoice.lines.rows.into_iter().map(line_facts).collect();
                     (
@@ -97,7 +98,7 @@ fn both_shapes_of_a_sample_say_the_same() {
                 assert_eq!(facts(&old), facts(&new), "{}", path.display());
             }
             "subscription" => {
-                let facts = |event: &Event| {
+                let facts = |event: &EventEnvelope| {
                     let subscription = Subscription::read(&event.object).unwrap();
                     let known = |_: &str| true;
                     (subscription.period_start(known), subscription.period_end(known), subscription.ends_at(known))

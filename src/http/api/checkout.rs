@@ -99,7 +99,7 @@ pub(crate) async fn create(
     let checkout = rim
         .stripe(move |app| {
             let member = users::show(app, &id)?;
-            start::buy(app, &member.user, &create.plan, create.return_url.as_deref())
+            start::start_checkout(app, &member.user, &create.plan, create.return_url.as_deref())
         })
         .await?;
     Ok(Json(CheckoutShape::of(checkout)).into_response())

@@ -37,7 +37,7 @@ pub(crate) async fn open(
     })?;
     let return_url = field("return_url");
     let user = signed_in.member.user;
-    let checkout = rim.stripe(move |app| start::buy(app, &user, &plan, return_url.as_deref())).await?;
+    let checkout = rim.stripe(move |app| start::start_checkout(app, &user, &plan, return_url.as_deref())).await?;
     if wants_json(PATH, &headers) {
         return Ok(Json(CheckoutShape::of(checkout)).into_response());
     }

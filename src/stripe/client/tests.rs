@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::*;
 use crate::clock::Timestamp;
+use crate::stripe::EventEnvelope;
 use crate::stripe::calls::{EventFilter, ListQuery};
-use crate::stripe::objects::Event;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -236,7 +236,7 @@ fn lists_are_read_page_by_page() {
     let stripe = server.stripe();
     assert_eq!(stripe.list_line_items("cs_1", Deadline::after(MINUTE)).unwrap().len(), 3);
     let filter = EventFilter {
-        sweep: ListQuery {
+        page: ListQuery {
             created_from: Some(Timestamp::from_seconds(4)),
             created_to: Some(Timestamp::from_seconds(6)),
             after: Some("evt_0".to_owned()),
@@ -246,7 +246,7 @@ fn lists_are_read_page_by_page() {
     };
     let events = stripe.list_events(&filter, Deadline::after(MINUTE)).unwrap();
     assert_eq!((events.has_more, events.last_id.as_deref()), (true, Some("evt_2")));
-    assert_eq!(Event::parse(events.rows[0].body.as_bytes()), events.rows[0].event);
+    assert_eq!(EventEnvelope::parse(events.rows[0].body.as_bytes()), events.rows[0].event);
     assert!(events.rows[1].event.is_err());
 
     let lines: Vec<String> = server.arrived().into_iter().map(|request| request.line).collect();

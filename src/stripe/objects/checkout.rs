@@ -85,10 +85,18 @@ impl CheckoutSession {
 
     /// Whether Stripe says that nothing is owed: `paid`, or `no_payment_required` (a full discount).
     ///
-    /// Stripe says the latter also of a session in setup mode, of one that begins a trial, and of one that is still open:
-    /// whoever credits a pack asks for [`CheckoutSession::is_payment`] and not [`CheckoutSession::is_open`] as well.
+    /// Stripe says the latter also of a session in setup mode, of one that begins a trial, and of one that is still open.
+    /// What was sold is [`CheckoutSession::is_bought`].
     pub fn is_paid(&self) -> bool {
         matches!(self.payment_status.as_str(), "paid" | "no_payment_required")
+    }
+
+    /// Whether the money is there, or none was owed ("Fulfill orders"). Money counts however the session ended. Owing
+    /// nothing counts only once the buyer has finished, since an open or abandoned session may owe nothing too.
+    pub fn is_bought(&self) -> bool {
+        let is_finished = !self.is_open() && !self.is_expired();
+        (self.is_payment() || self.is_subscription())
+            && (self.payment_status == "paid" || (self.is_paid() && is_finished))
     }
 
     /// Before discounts and taxes, in minor units of this currency; `None` where Stripe states it in another one only.

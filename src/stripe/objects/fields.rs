@@ -48,6 +48,11 @@ impl<T> List<T> {
         Ok(List { rows, has_more: fields.flag("/has_more")?.unwrap_or(false), last_id })
     }
 
+    /// A list of all rows there are.
+    pub fn whole(rows: Vec<T>) -> List<T> {
+        List { rows, has_more: false, last_id: None }
+    }
+
     fn not_included() -> List<T> {
         List { rows: Vec::new(), has_more: true, last_id: None }
     }

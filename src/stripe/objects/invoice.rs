@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::checkout::CheckoutSession;
 use super::fields::{Fields, List, Unreadable};
 use crate::clock::Timestamp;
 
@@ -49,6 +50,9 @@ pub struct Invoice {
     pub paid_at: Option<Timestamp>,
     /// Live mode, or test mode; `None` when Stripe did not say.
     pub livemode: Option<bool>,
+    /// The checkout session that made it, for a pack sold with `invoice_creation`. Stripe's object does not say:
+    /// `prefetch` asks.
+    pub checkout: Option<Box<CheckoutSession>>,
 }
 
 impl Invoice {
@@ -80,6 +84,7 @@ impl Invoice {
             created: fields.time("/created")?,
             paid_at: fields.time("/status_transitions/paid_at")?,
             livemode: fields.flag("/livemode")?,
+            checkout: None,
         })
     }
 
@@ -159,6 +164,8 @@ pub struct InvoicePayment {
     pub status: String,
     /// The invoice that is paid.
     pub invoice: Option<String>,
+    /// That invoice itself. Stripe's object has its id alone: `prefetch` asks where the books do not have it.
+    pub paid_invoice: Option<Box<Invoice>>,
     /// The payment, where it is one of Stripe's.
     pub payment_intent: Option<String>,
     /// The charge, where there is no payment intent.
@@ -179,6 +186,7 @@ impl InvoicePayment {
             id: fields.id()?,
             status: fields.word("/status")?,
             invoice: fields.reference("/invoice")?,
+            paid_invoice: None,
             payment_intent: fields.reference("/payment/payment_intent")?,
             charge: fields.reference("/payment/charge")?,
             amount_paid: fields.whole("/amount_paid")?,

@@ -13,7 +13,6 @@
 
 mod checkout;
 mod credit_note;
-mod event;
 mod fields;
 mod invoice;
 mod payment;
@@ -22,7 +21,6 @@ mod subscription;
 
 pub use checkout::{CheckoutSession, Customer, LineItem, Price};
 pub use credit_note::CreditNote;
-pub use event::Event;
 pub use fields::{List, Unreadable};
 pub use invoice::{Invoice, InvoiceLine, InvoicePayment};
 pub use payment::{Charge, Dispute, FundsMove, Refund};

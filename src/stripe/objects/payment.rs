@@ -15,6 +15,8 @@ pub struct Charge {
     pub payment_intent: Option<String>,
     /// The refunds; only before 2022-11-15, or when asked for.
     pub refunds: Option<List<Refund>>,
+    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not say: `prefetch` asks.
+    pub paid_invoice: Option<String>,
 }
 
 impl Charge {
@@ -26,6 +28,7 @@ impl Charge {
             amount_refunded: fields.whole("/amount_refunded")?,
             payment_intent: fields.reference("/payment_intent")?,
             refunds: fields.included("/refunds", Refund::read)?,
+            paid_invoice: None,
         })
     }
 }
@@ -43,6 +46,8 @@ pub struct Refund {
     pub charge: Option<String>,
     /// The payment it gives back.
     pub payment_intent: Option<String>,
+    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not say: `prefetch` asks.
+    pub paid_invoice: Option<String>,
 }
 
 impl Refund {
@@ -55,6 +60,7 @@ impl Refund {
             amount: fields.whole("/amount")?,
             charge: fields.reference("/charge")?,
             payment_intent: fields.reference("/payment_intent")?,
+            paid_invoice: None,
         })
     }
 
@@ -82,6 +88,8 @@ pub struct Dispute {
     pub charge: Option<String>,
     /// The payment in dispute.
     pub payment_intent: Option<String>,
+    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not say: `prefetch` asks.
+    pub paid_invoice: Option<String>,
     /// The money that was moved over it so far: at most one withdrawal and one reinstatement.
     pub funds: Vec<FundsMove>,
 }
@@ -105,6 +113,7 @@ impl Dispute {
             amount: fields.whole("/amount")?,
             charge: fields.reference("/charge")?,
             payment_intent: fields.reference("/payment_intent")?,
+            paid_invoice: None,
             funds: moves.iter().map(FundsMove::read).collect::<Result<_, _>>()?,
         })
     }

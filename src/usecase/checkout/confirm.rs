@@ -1,4 +1,4 @@
-//! The buyer comes back: Stripe is asked at once how the session stands, and what it says is settled like any event.
+//! The buyer comes back: Stripe is asked at once how the session stands, and its answer is applied like any event.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::clock::Deadline;
 use crate::error::{Refused, Result};
 use crate::store::orders::{self, Order};
 use crate::store::{payments, users};
-use crate::stripe::CheckoutSession;
+use crate::stripe::{CheckoutSession, CheckoutStep};
 
-use crate::usecase::stripe_events::apply::{self, Context, Facts, Moment};
+use crate::usecase::stripe_events::apply::{self, ApplyContext};
 
-/// How long the buyer waits for Stripe's answer before the page says that it comes by itself.
+/// How long the buyer waits for Stripe's answer. After that the page says that the units will come.
 const WAIT: Duration = Duration::from_secs(8);
 
 /// How a purchase stands.
@@ -19,12 +19,11 @@ const WAIT: Duration = Duration::from_secs(8);
 pub enum Standing {
     /// Paid and in the books.
     Credited {
-        /// Units that it gave.
         added: i64,
         /// The balance now.
         remaining: i64,
     },
-    /// A plan is subscribed to; its units come with its invoice, or have come.
+    /// The plan's units come with its invoice, or have come.
     Subscribed {
         /// The plan's key.
         plan: String,
@@ -44,21 +43,20 @@ pub enum Standing {
     Open,
     /// Stripe says paid, and the books cannot tell what it bought: the operator decides.
     Unmatched,
-    /// Stripe could not be asked; the webhook will tell.
+    /// Stripe could not be asked; the webhook will come.
     StripeUnavailable,
 }
 
 /// A purchase as its buyer sees it.
 #[derive(Clone, Debug)]
 pub struct Purchase {
-    /// How it stands.
     pub standing: Standing,
-    /// Where the buyer wanted to go afterwards.
+    /// Where the buyer wants to go afterwards.
     pub return_url: Option<String>,
 }
 
-/// Confirms a session with Stripe for the user of `account`; nothing but what Stripe answers is believed, and only the
-/// session's owner is told.
+/// Confirms a session with Stripe for the user of `account`. Only Stripe's answer counts, and only the session's owner
+/// gets it.
 pub fn confirm(app: &App, account: i64, session: &str) -> Result<Purchase> {
     let not_found = || Refused::NotFound("There is no such purchase of yours.".to_owned());
     let plausible = session.starts_with("cs_")
@@ -75,7 +73,7 @@ pub fn confirm(app: &App, account: i64, session: &str) -> Result<Purchase> {
         return standing(app, account, session, None);
     }
     match app.stripe()?.checkout_session(session, Deadline::after(WAIT)) {
-        Ok(found) => settle_own(app, account, found, known.is_some()),
+        Ok(found) => apply_own(app, account, found, known.is_some()),
         Err(error) if error.is_missing() => Err(not_found().into()),
         Err(_) if known.is_some() => {
             let mut purchase = standing(app, account, session, None)?;
@@ -88,7 +86,7 @@ pub fn confirm(app: &App, account: i64, session: &str) -> Result<Purchase> {
     }
 }
 
-fn settle_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) -> Result<Purchase> {
+fn apply_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) -> Result<Purchase> {
     if !is_ours {
         let owner = app.store.read(|tx| users::by_account(tx, account))?;
         if found.metadata.get("user_id") != Some(&owner.id) {
@@ -96,12 +94,10 @@ fn settle_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) ->
         }
     }
     let (catalog, now, session) = (app.catalog.clone(), app.clock.now(), found.clone());
-    let settled = app.store.write(move |tx| {
-        let facts = Facts::default();
-        let context = Context { catalog: &catalog, facts: &facts, assigned: None, now };
-        apply::session(tx, &context, &session, Moment::Seen)
-    })?;
-    settled.told.iter().for_each(|event| event.log(app));
+    let outcome = app
+        .store
+        .write(move |tx| apply::checkout(tx, &ApplyContext::new(&catalog, now), &session, CheckoutStep::AsDescribed))?;
+    outcome.log_events.iter().for_each(|event| event.log(app));
     standing(app, account, &found.id, Some(&found))
 }
 
@@ -118,9 +114,11 @@ fn standing(app: &App, account: i64, session: &str, seen: Option<&CheckoutSessio
                 let remaining = users::balance_of(tx, account)?.remaining;
                 Standing::Subscribed { plan: order.offer.clone(), remaining }
             }
-            (None, Some(order)) if seen.is_some_and(apply::is_bought) || order.paid_at.is_some() => Standing::Unmatched,
+            (None, Some(order)) if seen.is_some_and(CheckoutSession::is_bought) || order.paid_at.is_some() => {
+                Standing::Unmatched
+            }
             (None, Some(order)) => of_order(order),
-            (None, None) if seen.is_some_and(apply::is_bought) => Standing::Unmatched,
+            (None, None) if seen.is_some_and(CheckoutSession::is_bought) => Standing::Unmatched,
             (None, None) => Standing::Open,
         };
         Ok(Purchase { standing, return_url: order.and_then(|order| order.return_url) })

@@ -1,9 +1,9 @@
-//! A button is pressed: the order is written with what is on sale now, then Stripe is asked for a checkout.
+//! A purchase starts: the order is stored with what is on sale now, then Stripe makes a Checkout Session.
 
 use crate::app::App;
 use crate::catalog::Offer;
 use crate::clock::{Deadline, Timestamp};
-use crate::error::{Fault, Refused, Result};
+use crate::error::{Error, Fault, Refused, Result};
 use crate::id;
 use crate::store::customers::{self, Customer};
 use crate::store::orders::{self, Order};
@@ -20,44 +20,63 @@ use crate::usecase::users::sign_in::allowed_url;
 /// Where the buyer goes to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
-    /// Stripe's page.
     pub checkout_url: String,
-    /// Stripe's id of it.
     pub session_id: String,
 }
 
 /// Makes a Stripe Checkout Session that sells `key` to `user`. The user waits at most 20 s in all.
-pub fn buy(app: &App, user: &User, key: &str, return_url: Option<&str>) -> Result<Checkout> {
+pub fn start_checkout(app: &App, user: &User, key: &str, return_url: Option<&str>) -> Result<Checkout> {
     let sale = on_sale(app, key)?;
     if sale.mode == CheckoutMode::Subscription {
         refuse_second(app, user)?;
     }
     let return_url = return_url.map(|url| allowed_url(app, "return_url", url)).transpose()?;
     let deadline = Deadline::after(LONGEST_WAIT);
-    let mut customer = customer_of(app, user, deadline)?;
-    for attempt in 0.. {
-        let order = store_order(app, user, &sale, &customer, return_url.clone())?;
-        match app.stripe()?.create_checkout_session(&order.request_body, &order.id, deadline) {
-            Ok(session) => return open(app, user, &order, &session),
-            Err(error) => {
-                let (id, now) = (order.id.clone(), app.clock.now());
-                let is_gone = error.is_missing_param("customer") && attempt == 0;
-                let gone = customer.clone();
-                app.store.write(move |tx| {
-                    if is_gone {
-                        customers::gone(tx, &gone, now)?;
-                    }
-                    orders::refused(tx, &id, now)
-                })?;
-                if !is_gone {
-                    return Err(told(error, &order.id));
-                }
-                tracing::info!(event = "customer_gone", user_id = user.id, customer);
-                customer = customer_of(app, user, deadline)?;
+    let customer = customer_of(app, user, deadline)?;
+    match attempt(app, user, &sale, &customer, return_url.clone(), deadline)? {
+        Attempt::Opened(checkout) => Ok(checkout),
+        Attempt::CustomerGone(_) => {
+            tracing::info!(event = "customer_gone", user_id = user.id, customer);
+            forget_customer(app, customer)?;
+            let customer = customer_of(app, user, deadline)?;
+            match attempt(app, user, &sale, &customer, return_url, deadline)? {
+                Attempt::Opened(checkout) => Ok(checkout),
+                Attempt::CustomerGone(error) => Err(error),
             }
         }
     }
-    Err(Fault::bare("the checkout was tried without an end").into())
+}
+
+enum Attempt {
+    Opened(Checkout),
+    /// The customer was deleted at Stripe: a new one may succeed.
+    CustomerGone(Error),
+}
+
+fn attempt(
+    app: &App,
+    user: &User,
+    sale: &Sale,
+    customer: &str,
+    return_url: Option<String>,
+    deadline: Deadline,
+) -> Result<Attempt> {
+    let order = store_order(app, user, sale, customer, return_url)?;
+    let error = match app.stripe()?.create_checkout_session(&order.request_body, &order.id, deadline) {
+        Ok(session) => return Ok(Attempt::Opened(open(app, user, &order, &session)?)),
+        Err(error) => error,
+    };
+    let id = order.id.clone();
+    let now = app.clock.now();
+    app.store.write(move |tx| orders::refused(tx, &id, now))?;
+    let is_gone = error.is_missing_param("customer");
+    let error = to_user_error(error, &order.id);
+    if is_gone { Ok(Attempt::CustomerGone(error)) } else { Err(error) }
+}
+
+fn forget_customer(app: &App, customer: String) -> Result<()> {
+    let now = app.clock.now();
+    app.store.write(move |tx| customers::gone(tx, &customer, now).map(drop))
 }
 
 /// What is sold, as it is on sale now.
@@ -97,7 +116,7 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
     })
 }
 
-/// One subscription for each user: whoever has one is shown the way to change it.
+/// One subscription for each user. A user who has one gets the way to change it.
 fn refuse_second(app: &App, user: &User) -> Result<()> {
     match app.store.read(|tx| subscriptions::live_of(tx, user.account))?.is_empty() {
         true => Ok(()),
@@ -124,7 +143,7 @@ fn customer_of(app: &App, user: &User, deadline: Deadline) -> Result<String> {
         return Ok(id);
     }
     let made = app.stripe()?.create_customer(&customer.request_body, &customer.request_key, deadline);
-    let made = made.map_err(|error| told(error, &customer.request_key))?;
+    let made = made.map_err(|error| to_user_error(error, &customer.request_key))?;
     link(app, customer, made.id, now)
 }
 
@@ -190,8 +209,8 @@ fn open(app: &App, user: &User, order: &Order, session: &CheckoutSession) -> Res
     Ok(Checkout { checkout_url: url, session_id: session.id.clone() })
 }
 
-/// Stripe's refusal for the user; our own mistakes with keys are said loudly in the log.
-fn told(error: StripeError, key: &str) -> crate::error::Error {
+/// Stripe's refusal for the user. A reused key is a mistake of ours, so the log gets an error.
+fn to_user_error(error: StripeError, key: &str) -> Error {
     if error.is_key_reused() {
         tracing::error!(
             event = "idempotency_key_misused",

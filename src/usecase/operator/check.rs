@@ -6,10 +6,9 @@ use crate::app::App;
 use crate::catalog::{Interval, Offer, price_id_variable};
 use crate::clock::Deadline;
 use crate::error::Result;
+use crate::stripe::event::TYPES;
 use crate::stripe::portal::PRODUCTS_LIMIT;
 use crate::stripe::{API_VERSION, Price, Stripe, StripeError, StripeErrorKind, probe};
-
-use crate::usecase::stripe_events::apply::HANDLED;
 
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How far our clock may be from Stripe's: half of what a webhook's signature tolerates.
@@ -30,7 +29,7 @@ pub struct Finding {
 pub fn check(app: &App) -> Vec<Finding> {
     let mut found = vec![finding("database", app.store.check_writable(&app.clock).map(|()| "takes writes".to_owned()))];
     let Ok(stripe) = app.stripe() else { return found };
-    match stripe.greet(Deadline::after(PATIENCE)) {
+    match stripe.ping(Deadline::after(PATIENCE)) {
         Ok(time) => {
             let mode = if stripe.is_live() { "live" } else { "test" };
             found.push(good("Stripe key", format!("is taken, in {mode} mode")));
@@ -130,7 +129,7 @@ fn endpoint(app: &App) -> Vec<Finding> {
         return vec![bad(what, format!("there is none for {url}: till stripe setup makes it"))];
     };
     let gets = |kind: &str| endpoint.enabled_events.iter().any(|event| event == kind || event == "*");
-    let missing: Vec<&str> = HANDLED.into_iter().filter(|kind| !gets(kind)).collect();
+    let missing: Vec<&str> = TYPES.into_iter().filter(|kind| !gets(kind)).collect();
     let enabled = match endpoint.is_enabled {
         true => good(what, format!("{} is enabled", endpoint.id)),
         false => bad(what, format!("{} is disabled at Stripe: enable it there", endpoint.id)),

@@ -7,11 +7,10 @@ use crate::catalog::{Interval, Offer, price_id_variable};
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::id;
+use crate::stripe::event::TYPES;
 use crate::stripe::portal::PRODUCTS_LIMIT;
 use crate::stripe::setup::NewPrice;
 use crate::stripe::{PortalPlan, Price};
-
-use crate::usecase::stripe_events::apply::HANDLED;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -115,12 +114,12 @@ fn endpoint(app: &App, dry_run: bool, setup: &mut Setup, deadline: Deadline) -> 
     match there {
         Some(endpoint) => {
             let gets = |kind: &&str| endpoint.enabled_events.iter().any(|event| event == kind || event == "*");
-            let is_whole = HANDLED.iter().all(gets);
+            let is_whole = TYPES.iter().all(gets);
             let step = match (is_whole, dry_run) {
                 (true, _) => format!("webhook endpoint: {} is there", endpoint.id),
                 (false, true) => format!("webhook endpoint: would add missing events to {}", endpoint.id),
                 (false, false) => {
-                    stripe.set_webhook_events(&endpoint.id, &HANDLED, &key, deadline)?;
+                    stripe.set_webhook_events(&endpoint.id, &TYPES, &key, deadline)?;
                     format!("webhook endpoint: added missing events to {}", endpoint.id)
                 }
             };
@@ -129,7 +128,7 @@ fn endpoint(app: &App, dry_run: bool, setup: &mut Setup, deadline: Deadline) -> 
         }
         None if dry_run => setup.steps.push(format!("webhook endpoint: would make one for {url}")),
         None => {
-            let made = stripe.create_webhook_endpoint(&url, &HANDLED, &key, deadline)?;
+            let made = stripe.create_webhook_endpoint(&url, &TYPES, &key, deadline)?;
             setup.steps.push(format!("webhook endpoint: made {} for {url}", made.id));
             setup.variables.extend(made.secret.map(|secret| ("SPRITE_STRIPE_WEBHOOK_SECRET".to_owned(), secret)));
         }

@@ -1,163 +1,197 @@
-//! What an event does not say itself is asked of Stripe, before the transaction begins. Where Stripe cannot answer, the
-//! event is stored all the same and waits for the timer.
+//! The read phase before the transaction: an event's object is completed with what Stripe leaves out of events, so that
+//! `apply` finds everything in the object. Where Stripe cannot answer, the event is stored all the same and waits.
+
+use std::time::Duration;
 
 use crate::app::App;
+use crate::catalog::Offer;
 use crate::clock::Deadline;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{orders, payments};
 use crate::stripe::{
-    Charge, CheckoutSession, CreditNote, Dispute, Event, Invoice, InvoicePayment, Refund, Stripe, StripeError,
+    Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoicePayment, List, Stripe, StripeError,
 };
 
-use crate::usecase::stripe_events::apply::{Facts, is_bought};
+/// How long Stripe may take to answer. Stripe itself waits for our answer to its webhook meanwhile.
+const PATIENCE: Duration = Duration::from_secs(4);
 
-/// The facts that settling `event` needs beside the event. Most need none, and Stripe is not asked.
-pub(crate) fn facts(app: &App, event: &Event, deadline: Deadline) -> Result<Facts> {
-    let answered = match needed(app, event)? {
-        Needed::Nothing => return Ok(Facts::default()),
-        needed => match app.stripe() {
-            Ok(stripe) => ask(stripe, needed, deadline),
-            Err(_) => return Ok(Facts { unanswered: true, ..Facts::default() }),
-        },
-    };
-    Ok(answered.unwrap_or_else(|error| {
-        if error.is_missing() {
-            // That is an answer: there is nothing of it at Stripe.
-            return Facts::default();
-        }
-        tracing::warn!(event = "stripe_not_answered", id = event.id, kind = event.kind, error = %error);
-        Facts { unanswered: true, ..Facts::default() }
-    }))
+/// An event that is ready to be applied.
+pub(super) struct PrefetchedEvent {
+    pub(super) event: Event,
+    /// False when Stripe was asked and could not answer: what cannot be decided without the answer waits.
+    pub(super) stripe_answered: bool,
 }
 
-/// What is to be asked.
-enum Needed {
-    Nothing,
-    /// All lines of an invoice; for a pack's, also whether a checkout made it.
-    Invoice(Box<Invoice>),
-    /// The invoice that a payment paid.
-    InvoiceById(String),
-    /// Which invoice a payment intent paid.
-    InvoiceOf(String),
-    /// All refunds of a payment intent.
-    Refunds(String),
-    /// All line items of a session.
-    LineItems(String),
-    /// How a credit note is divided, which older shapes do not say.
-    CreditNote(String),
-}
-
-/// Decides from the event and from what is known. An object that cannot be read needs nothing: settling it says so.
-fn needed(app: &App, event: &Event) -> Result<Needed> {
-    let object = &event.object;
-    match event.kind.as_str() {
-        "invoice.paid" | "invoice.payment_succeeded" => match Invoice::read(object) {
-            Ok(invoice) if invoice.is_paid() => of_invoice(app, invoice),
-            _ => Ok(Needed::Nothing),
-        },
-        "invoice_payment.paid" => match InvoicePayment::read(object).map(|payment| payment.invoice) {
-            Ok(Some(invoice)) if !is_known(app, &invoice)? => Ok(Needed::InvoiceById(invoice)),
-            _ => Ok(Needed::Nothing),
-        },
-        "charge.refunded" => match Charge::read(object) {
-            Ok(charge) => of_reversal(app, charge.payment_intent, &charge.id, charge.refunds.is_none()),
-            Err(_) => Ok(Needed::Nothing),
-        },
-        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => match Refund::read(object) {
-            Ok(refund) => of_reversal(app, refund.payment_intent, refund.charge.as_deref().unwrap_or("-"), false),
-            Err(_) => Ok(Needed::Nothing),
-        },
-        kind if kind.starts_with("charge.dispute.") => match Dispute::read(object) {
-            Ok(dispute) => of_reversal(app, dispute.payment_intent, dispute.charge.as_deref().unwrap_or("-"), false),
-            Err(_) => Ok(Needed::Nothing),
-        },
-        kind if kind.starts_with("credit_note.") => match CreditNote::read(object) {
-            Ok(note) if note.returned.is_none() => Ok(Needed::CreditNote(note.id)),
-            _ => Ok(Needed::Nothing),
-        },
-        kind if kind.starts_with("checkout.session.") => match CheckoutSession::read(object) {
-            Ok(session) if is_bought(&session) && session.is_payment() => of_session(app, session),
-            _ => Ok(Needed::Nothing),
-        },
-        _ => Ok(Needed::Nothing),
+impl PrefetchedEvent {
+    /// For use inside a transaction, where Stripe cannot be asked.
+    pub(super) fn as_sent(envelope: &EventEnvelope) -> PrefetchedEvent {
+        PrefetchedEvent { event: envelope.event(), stripe_answered: true }
     }
 }
 
-fn of_invoice(app: &App, invoice: Invoice) -> Result<Needed> {
-    let sells_pack = invoice.lines.rows.iter().any(|line| {
-        let offer = line.price.as_deref().and_then(|price| app.catalog.by_price(price));
-        matches!(offer, Some(crate::catalog::Offer::Pack(_)))
-    });
-    let is_said = !invoice.lines.has_more && !sells_pack;
-    Ok(if is_said || is_known(app, &invoice.id)? { Needed::Nothing } else { Needed::Invoice(Box::new(invoice)) })
+/// Reads the object of an event and completes it. Most are complete already, and Stripe is not asked. Fails only where
+/// the database does.
+pub(super) fn prefetch(app: &App, envelope: &EventEnvelope) -> Result<PrefetchedEvent> {
+    match complete(app, envelope.event(), Deadline::after(PATIENCE)) {
+        Ok(event) => Ok(PrefetchedEvent { event, stripe_answered: true }),
+        // That is an answer: Stripe has nothing of it.
+        Err(Gap::Stripe(error)) if error.is_missing() => Ok(PrefetchedEvent::as_sent(envelope)),
+        Err(Gap::Stripe(error)) => {
+            tracing::warn!(event = "stripe_not_answered", id = envelope.id, kind = envelope.kind, error = %error);
+            Ok(PrefetchedEvent { event: envelope.event(), stripe_answered: false })
+        }
+        Err(Gap::NoKey) => Ok(PrefetchedEvent { event: envelope.event(), stripe_answered: false }),
+        Err(Gap::Failed(error)) => Err(error),
+    }
 }
 
-fn of_reversal(app: &App, payment_intent: Option<String>, charge: &str, wants_refunds: bool) -> Result<Needed> {
-    let Some(intent) = payment_intent else { return Ok(Needed::Nothing) };
-    let (is_known, invoice) = app.store.read(|tx| {
-        let invoice = payments::invoice_of(tx, &intent)?;
-        let known = payments::find(tx, &intent)?.is_some() || payments::find(tx, charge)?.is_some();
-        Ok((known, invoice))
-    })?;
-    Ok(match (is_known || invoice.is_some(), wants_refunds) {
-        (true, true) => Needed::Refunds(intent),
-        (true, false) => Needed::Nothing,
-        (false, _) => Needed::InvoiceOf(intent),
+/// Why an object could not be completed.
+enum Gap {
+    NoKey,
+    Stripe(StripeError),
+    Failed(Error),
+}
+
+impl From<StripeError> for Gap {
+    fn from(error: StripeError) -> Gap {
+        Gap::Stripe(error)
+    }
+}
+
+impl From<Error> for Gap {
+    fn from(error: Error) -> Gap {
+        Gap::Failed(error)
+    }
+}
+
+type Completed<T> = std::result::Result<T, Gap>;
+
+fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
+    Ok(match event {
+        Event::Checkout(session, step) => Event::Checkout(with_line_items(app, session, deadline)?, step),
+        Event::Invoice(invoice) => Event::Invoice(with_lines_and_checkout(app, invoice, deadline)?),
+        Event::InvoicePayment(payment) => Event::InvoicePayment(with_invoice(app, payment, deadline)?),
+        Event::Charge(charge) => Event::Charge(with_invoice_or_refunds(app, charge, deadline)?),
+        Event::Refund(mut refund) => {
+            let ids = [refund.payment_intent.as_deref(), refund.charge.as_deref()];
+            refund.paid_invoice = paid_invoice(app, ids, deadline)?;
+            Event::Refund(refund)
+        }
+        Event::Dispute(mut dispute, step) => {
+            let ids = [dispute.payment_intent.as_deref(), dispute.charge.as_deref()];
+            dispute.paid_invoice = paid_invoice(app, ids, deadline)?;
+            Event::Dispute(dispute, step)
+        }
+        Event::CreditNote(note) => Event::CreditNote(with_division(app, note, deadline)?),
+        complete @ (Event::Subscription { .. }
+        | Event::CustomerDeleted(_)
+        | Event::Unhandled { .. }
+        | Event::Unreadable { .. }) => complete,
     })
 }
 
-fn of_session(app: &App, session: CheckoutSession) -> Result<Needed> {
+/// A pack's session that no order of ours made is known by its line items.
+fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) -> Completed<CheckoutSession> {
     let names_offer = session.metadata.contains_key("plan") || session.line_items.is_some();
+    if !session.is_payment() || !session.is_bought() || names_offer {
+        return Ok(session);
+    }
     let is_ours = app.store.read(|tx| {
         let by_id = session.metadata.get("order_id").map(|id| orders::by_id(tx, id)).transpose()?.flatten();
         Ok(by_id.is_some() || orders::by_session(tx, &session.id)?.is_some())
     })?;
-    Ok(if names_offer || is_ours { Needed::Nothing } else { Needed::LineItems(session.id) })
+    if !is_ours {
+        session.line_items = Some(List::whole(stripe(app)?.list_line_items(&session.id, deadline)?));
+    }
+    Ok(session)
+}
+
+/// Events include the first ten lines. A pack's invoice may have been made by a checkout, which alone tells who bought.
+fn with_lines_and_checkout(app: &App, invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {
+    let sells_pack = invoice.lines.rows.iter().any(|line| {
+        let offer = line.price.as_deref().and_then(|price| app.catalog.by_price(price));
+        matches!(offer, Some(Offer::Pack(_)))
+    });
+    let is_complete = !invoice.lines.has_more && !sells_pack;
+    if !invoice.is_paid() || is_complete || is_known(app, &invoice.id)? {
+        return Ok(invoice);
+    }
+    complete_invoice(stripe(app)?, invoice, deadline)
+}
+
+fn complete_invoice(stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {
+    if invoice.lines.has_more {
+        invoice.lines = List::whole(stripe.list_invoice_lines(&invoice.id, deadline)?);
+    }
+    if invoice.subscription.is_none() {
+        if invoice.payment_intent.is_none() {
+            invoice.payment_intent = stripe.invoice(&invoice.id, deadline)?.payment_intent;
+        }
+        if let Some(intent) = &invoice.payment_intent {
+            invoice.checkout = stripe.session_of_payment(intent, deadline)?.map(Box::new);
+        }
+    }
+    Ok(invoice)
+}
+
+/// An invoice payment may be the first word of its invoice.
+fn with_invoice(app: &App, mut payment: InvoicePayment, deadline: Deadline) -> Completed<InvoicePayment> {
+    let Some(id) = &payment.invoice else { return Ok(payment) };
+    if !is_known(app, id)? {
+        let stripe = stripe(app)?;
+        let invoice = complete_invoice(stripe, stripe.invoice(id, deadline)?, deadline)?;
+        payment.paid_invoice = Some(Box::new(invoice));
+    }
+    Ok(payment)
+}
+
+fn with_invoice_or_refunds(app: &App, mut charge: Charge, deadline: Deadline) -> Completed<Charge> {
+    let Some(intent) = charge.payment_intent.clone() else { return Ok(charge) };
+    if is_payment_known(app, &intent, Some(&charge.id))? {
+        if charge.refunds.is_none() {
+            charge.refunds = Some(List::whole(stripe(app)?.refunds_of(&intent, deadline)?));
+        }
+    } else {
+        charge.paid_invoice = paid_invoice(app, [Some(&intent), Some(&charge.id)], deadline)?;
+    }
+    Ok(charge)
+}
+
+/// Older shapes of a credit note do not say how it is divided.
+fn with_division(app: &App, note: CreditNote, deadline: Deadline) -> Completed<CreditNote> {
+    match note.returned {
+        Some(_) => Ok(note),
+        None => Ok(stripe(app)?.credit_note(&note.id, deadline)?),
+    }
+}
+
+/// Which invoice a payment intent paid; asked where neither the payment nor its invoice is known.
+fn paid_invoice(
+    app: &App,
+    [payment_intent, charge]: [Option<&str>; 2],
+    deadline: Deadline,
+) -> Completed<Option<String>> {
+    let Some(intent) = payment_intent else { return Ok(None) };
+    if is_payment_known(app, intent, charge)? {
+        return Ok(None);
+    }
+    let paid = stripe(app)?.invoice_payments_of(intent, deadline)?;
+    Ok(paid.into_iter().find_map(|payment| payment.invoice))
+}
+
+fn is_payment_known(app: &App, payment_intent: &str, charge: Option<&str>) -> Result<bool> {
+    app.store.read(|tx| {
+        if payments::invoice_of(tx, payment_intent)?.is_some() || payments::find(tx, payment_intent)?.is_some() {
+            return Ok(true);
+        }
+        Ok(charge.map(|charge| payments::find(tx, charge)).transpose()?.flatten().is_some())
+    })
 }
 
 fn is_known(app: &App, id: &str) -> Result<bool> {
     app.store.read(|tx| Ok(payments::find(tx, id)?.is_some()))
 }
 
-fn ask(stripe: &Stripe, needed: Needed, deadline: Deadline) -> std::result::Result<Facts, StripeError> {
-    let mut facts = Facts::default();
-    match needed {
-        Needed::Nothing => {}
-        Needed::Invoice(invoice) => about_invoice(stripe, &invoice, &mut facts, deadline)?,
-        Needed::InvoiceById(id) => {
-            let invoice = stripe.invoice(&id, deadline)?;
-            about_invoice(stripe, &invoice, &mut facts, deadline)?;
-            facts.invoice = Some(invoice);
-        }
-        Needed::InvoiceOf(intent) => {
-            let paid = stripe.invoice_payments_of(&intent, deadline)?;
-            facts.invoice_of_payment = paid.into_iter().find_map(|payment| payment.invoice);
-        }
-        Needed::Refunds(intent) => facts.refunds = Some(stripe.refunds_of(&intent, deadline)?),
-        Needed::CreditNote(id) => facts.credit_note = Some(stripe.credit_note(&id, deadline)?),
-        Needed::LineItems(session) => facts.line_items = Some(stripe.list_line_items(&session, deadline)?),
-    }
-    Ok(facts)
-}
-
-fn about_invoice(
-    stripe: &Stripe,
-    invoice: &Invoice,
-    facts: &mut Facts,
-    deadline: Deadline,
-) -> std::result::Result<(), StripeError> {
-    if invoice.lines.has_more {
-        facts.lines = Some(stripe.list_invoice_lines(&invoice.id, deadline)?);
-    }
-    if invoice.subscription.is_none() {
-        let intent = match &invoice.payment_intent {
-            Some(intent) => Some(intent.clone()),
-            None => stripe.invoice(&invoice.id, deadline)?.payment_intent,
-        };
-        if let Some(intent) = &intent {
-            facts.session = stripe.session_of_payment(intent, deadline)?;
-        }
-        facts.payment_intent = intent;
-    }
-    Ok(())
+fn stripe(app: &App) -> Completed<&Stripe> {
+    app.stripe().map_err(|_| Gap::NoKey)
 }

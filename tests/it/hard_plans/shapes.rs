@@ -8,7 +8,7 @@ use till::store::inbox::Status;
 use till::store::payments;
 use till::usecase::checkout::start;
 use till::usecase::operator::stripe_setup;
-use till::usecase::stripe_events::inbox;
+use till::usecase::stripe_events::{inbox, retry};
 use till::usecase::users;
 
 use super::subscriber::Subscriber;
@@ -144,7 +144,7 @@ fn a_plan_taken_off_sale_is_kept_by_those_who_have_it_and_sold_to_nobody() {
     }
     let alice = users::show(&life.app, "alice").unwrap();
     assert_eq!(alice.plan, "starter");
-    let refused = start::buy(&life.app, &alice.user, "starter", None).unwrap_err().to_string();
+    let refused = start::start_checkout(&life.app, &alice.user, "starter", None).unwrap_err().to_string();
     assert!(refused.contains("not on sale any more"), "{refused}");
     // Nor is it made at Stripe again, nor missed.
     assert_eq!(life.app.catalog.missing_price_ids(), []);
@@ -163,7 +163,7 @@ fn a_refund_of_what_is_not_in_the_books_is_shown_to_the_operator_and_still_count
     assert_eq!(status(), Status::Waiting);
     for _ in 0..13 {
         life.clock.set(life.clock.now().plus_seconds(6 * 3_600));
-        inbox::retry(&life.app).unwrap();
+        retry::retry_due(&life.app).unwrap();
     }
     assert_eq!(status(), Status::Unmatched);
     life.hear(&month("in_1", "price_starter", &json!({})));

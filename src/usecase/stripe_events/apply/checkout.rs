@@ -1,5 +1,5 @@
-//! A checkout session: what a buyer finished, paid, or let go. A paid one for a pack is credited once; one for a plan
-//! waits for its invoice.
+//! A checkout session: what a buyer finished, paid, or let go. A paid one for a pack is credited once (`docs/rules.md`,
+//! rule 5); one for a plan waits for its invoice.
 
 use crate::catalog::{Expiry, Offer};
 use crate::clock::Timestamp;
@@ -7,37 +7,29 @@ use crate::error::{Fault, Result};
 use crate::ledger::{self, Credit, Kind, Refusal, Units};
 use crate::store::orders::{self, Fact, Order};
 use crate::store::payments::{self, Payment};
-use crate::store::{Tx, customers, users};
-use crate::stripe::CheckoutSession;
+use crate::store::{Tx, users};
+use crate::stripe::{CheckoutSession, CheckoutStep};
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::reversal::{self, Cause};
-use crate::usecase::stripe_events::apply::{Context, EventOutcome, STRIPE};
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::owner::{Clues, buyer_of};
+use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
 use crate::usecase::units::posting;
 use crate::usecase::users::days_after;
 
-/// Why a session is looked at: its own fields do not tell a slow payment that failed from one that is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// The buyer finished the checkout, or Stripe was asked how it stands.
-    Seen,
-    /// The slow payment did not arrive.
-    AsyncFailed,
-}
-
-/// Applies what a checkout session says, whoever brings it. A paid one is credited once, under the payment intent's id
-/// or, where Stripe has none, under the session's ("Fulfill orders", contract section 5, rule 5).
-pub fn session(
+/// Applies a checkout session. A paid one is credited once, under the payment intent's id or, where Stripe has none, under
+/// the session's ("Fulfill orders").
+pub fn checkout(
     tx: &mut dyn Tx,
-    context: &Context<'_>,
+    context: &ApplyContext<'_>,
     session: &CheckoutSession,
-    moment: Moment,
+    step: CheckoutStep,
 ) -> Result<EventOutcome> {
     let now = context.now;
     if !session.is_payment() && !session.is_subscription() {
         return Ok(EventOutcome::ignored(format!("a checkout in {} mode sells nothing", session.mode)));
     }
     let order = order_of(tx, session, now)?;
-    if is_bought(session) {
+    if session.is_bought() {
         return match session.is_payment() {
             true => paid(tx, context, session, order),
             false => subscribed(tx, session, order, now),
@@ -46,22 +38,16 @@ pub fn session(
     let Some(order) = order else {
         return Ok(EventOutcome::ignored("an unpaid checkout that did not begin here"));
     };
-    let (fact, detail) = match moment {
-        Moment::AsyncFailed => (Fact::Failed, "the payment did not arrive"),
-        Moment::Seen if session.is_expired() => (Fact::Expired, "the checkout ended without a payment"),
-        Moment::Seen if session.is_open() => return Ok(EventOutcome::ignored("the checkout is still open")),
-        Moment::Seen => (Fact::Pending, "a slow payment is on its way"),
+    let (fact, detail) = match step {
+        CheckoutStep::AsyncPaymentFailed => (Fact::Failed, "the payment did not arrive"),
+        CheckoutStep::AsDescribed if session.is_expired() => (Fact::Expired, "the checkout ended without a payment"),
+        CheckoutStep::AsDescribed if session.is_open() => {
+            return Ok(EventOutcome::ignored("the checkout is still open"));
+        }
+        CheckoutStep::AsDescribed => (Fact::Pending, "a slow payment is on its way"),
     };
     orders::set(tx, &order.id, fact, now)?;
     Ok(EventOutcome::applied(detail))
-}
-
-/// Whether the money is there, or none was owed. Money counts however the session ended; owing nothing counts only once
-/// the buyer has finished it, for an open or abandoned session may owe nothing too.
-pub fn is_bought(session: &CheckoutSession) -> bool {
-    let is_finished = !session.is_open() && !session.is_expired();
-    (session.is_payment() || session.is_subscription())
-        && (session.payment_status == "paid" || (session.is_paid() && is_finished))
 }
 
 /// The order that a session belongs to: by the session's id, or, when the event overtakes Stripe's answer to our own
@@ -76,14 +62,6 @@ fn order_of(tx: &mut dyn Tx, session: &CheckoutSession, now: Timestamp) -> Resul
     Ok(Some(Order { session: Some(session.id.clone()), ..order }))
 }
 
-/// What a paid session bought, for whom.
-struct Bought {
-    account: i64,
-    offer: String,
-    units: i64,
-    expires_in_days: Option<i64>,
-}
-
 /// A plan's checkout is finished: its units come with its invoice.
 fn subscribed(
     tx: &mut dyn Tx,
@@ -95,54 +73,58 @@ fn subscribed(
         return Ok(EventOutcome::ignored("a subscription that did not begin here; its invoice tells"));
     };
     orders::set(tx, &order.id, Fact::Paid, now)?;
-    let known = session.subscription.iter().chain(&session.invoice).cloned().collect();
-    Ok(EventOutcome { known, ..EventOutcome::applied("subscribed; the invoice brings the units") })
+    let known_ids = session.subscription.iter().chain(&session.invoice).cloned().collect();
+    Ok(EventOutcome { known_ids, ..EventOutcome::applied("subscribed; the invoice brings the units") })
+}
+
+/// What a paid session bought, and for which account.
+struct Purchase {
+    account: i64,
+    offer: String,
+    units: i64,
+    expires_in_days: Option<i64>,
 }
 
 fn paid(
     tx: &mut dyn Tx,
-    context: &Context<'_>,
+    context: &ApplyContext<'_>,
     session: &CheckoutSession,
     order: Option<Order>,
 ) -> Result<EventOutcome> {
-    let (bought, order_id) = match &order {
-        Some(order) => {
-            let units = order.units.saturating_mul(quantity(session, order));
-            let (account, offer) = (order.account, order.offer.clone());
-            (Ok(Bought { account, offer, units, expires_in_days: order.expires_in_days }), Some(order.id.clone()))
-        }
-        None => (bought_elsewhere(tx, context, session)?, None),
+    let purchase = match &order {
+        Some(order) => Ok(Purchase {
+            account: order.account,
+            offer: order.offer.clone(),
+            units: order.units.saturating_mul(quantity(session, order)),
+            expires_in_days: order.expires_in_days,
+        }),
+        None => purchase_without_order(tx, context, session)?,
     };
-    let bought = match bought {
-        Ok(bought) => bought,
-        Err(why) if context.facts.unanswered => return Ok(EventOutcome::waiting(STRIPE, why)),
+    let purchase = match purchase {
+        Ok(purchase) => purchase,
+        Err(why) if !context.stripe_answered => return Ok(EventOutcome::waiting_for_stripe(why)),
         Err(why) => return Ok(EventOutcome::unmatched(&session.id, why)),
     };
-    let Some(units) = Units::new(bought.units) else {
-        return Ok(EventOutcome::unmatched(&session.id, format!("{} units cannot be credited at once", bought.units)));
-    };
-    if let Some(id) = &order_id {
-        orders::set(tx, id, Fact::Paid, context.now)?;
+    if Units::new(purchase.units).is_none() {
+        let why = format!("{} units cannot be credited at once", purchase.units);
+        return Ok(EventOutcome::unmatched(&session.id, why));
     }
-    credit(tx, context, session, &bought, units)
+    if let Some(order) = &order {
+        orders::set(tx, &order.id, Fact::Paid, context.now)?;
+    }
+    credit_pack(tx, context, &payment_of(context, session, &purchase), purchase.expires_in_days)
 }
 
-fn credit(
-    tx: &mut dyn Tx,
-    context: &Context<'_>,
-    session: &CheckoutSession,
-    bought: &Bought,
-    units: Units,
-) -> Result<EventOutcome> {
-    let payment = Payment {
+fn payment_of(context: &ApplyContext<'_>, session: &CheckoutSession, purchase: &Purchase) -> Payment {
+    Payment {
         reference: session.payment_intent.clone().unwrap_or_else(|| session.id.clone()),
-        account: bought.account,
+        account: purchase.account,
         kind: "pack".to_owned(),
-        gave: units.count(),
+        gave: purchase.units,
         taken: 0,
         amount: session.amount_total.unwrap_or(0).max(0),
         currency: session.currency.clone().unwrap_or_else(|| "-".to_owned()),
-        offer: bought.offer.clone(),
+        offer: purchase.offer.clone(),
         out_of_band: false,
         session: Some(session.id.clone()),
         payment_intent: session.payment_intent.clone(),
@@ -151,25 +133,24 @@ fn credit(
         refund_stated: 0,
         reversals: 0,
         paid_at: context.now,
-    };
-    credit_pack(tx, context, &payment, bought.expires_in_days)
+    }
 }
 
 /// Credits a pack's payment, once under its reference.
 pub(super) fn credit_pack(
     tx: &mut dyn Tx,
-    context: &Context<'_>,
+    context: &ApplyContext<'_>,
     payment: &Payment,
     expires_in_days: Option<i64>,
 ) -> Result<EventOutcome> {
-    let now = context.now;
-    let known = [&payment.session, &payment.payment_intent, &payment.invoice].into_iter().flatten().cloned().collect();
-    let account = posting::open(tx, context.rules(), payment.account, None)?;
+    let known_ids: Vec<String> =
+        [&payment.session, &payment.payment_intent, &payment.invoice].into_iter().flatten().cloned().collect();
+    let account = posting::open(tx, context.posting(), payment.account, None)?;
     let units = Units::new(payment.gave).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
     let reason = format!("topup_{}", payment.reference);
-    let expires_at = days_after(now, expires_in_days);
+    let expires_at = days_after(context.now, expires_in_days);
     let credit = Credit { kind: Kind::Topup, units, reason: reason.clone(), note: None, expires_at };
-    let posting = match ledger::credit(&account, credit, now) {
+    let posting = match ledger::credit(&account, credit, context.now) {
         Ok(posting) => posting,
         Err(Refusal::BalanceLimit) => {
             let why = "the balance would pass the most that an account may hold";
@@ -178,22 +159,22 @@ pub(super) fn credit_pack(
         Err(other) => return Err(posting::impossible(other).into()),
     };
     if !payments::add(tx, payment)? {
-        return Ok(EventOutcome { known, ..EventOutcome::applied("credited before") });
+        return Ok(EventOutcome { known_ids, ..EventOutcome::applied("credited before") });
     }
-    let entry = posting::post(tx, context.rules(), &account, &posting, Some(&payment.reference))?;
+    let entry = posting::post(tx, context.posting(), &account, &posting, Some(&payment.reference))?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger without its payment")))?;
-    let user = users::by_account(tx, payment.account)?;
-    let mut told = vec![LogEvent::ToppedUp {
-        user_id: user.id.clone(),
+    let user_id = users::by_account(tx, payment.account)?.id;
+    let detail = format!("{} units for {user_id}", units.count());
+    let mut log_events = vec![LogEvent::ToppedUp {
+        user_id,
         plan: payment.offer.clone(),
         units: units.count(),
         payment_intent: payment.payment_intent.clone(),
         reason,
         balance: entry.balance_after,
     }];
-    told.extend(reversal::reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
-    let detail = format!("{} units for {}", units.count(), user.id);
-    Ok(EventOutcome { known, told, ..EventOutcome::applied(detail) })
+    log_events.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
+    Ok(EventOutcome { known_ids, log_events, ..EventOutcome::applied(detail) })
 }
 
 /// How many of it were bought: the buyer may have changed the quantity in the checkout. Stripe said what one costs when
@@ -206,29 +187,26 @@ fn quantity(session: &CheckoutSession, order: &Order) -> i64 {
     }
 }
 
-/// A paid session that did not begin with an order of ours (or whose order is lost): told by our metadata, else by the
-/// customer and the price. Whatever cannot be told is kept for the operator. E-mail addresses decide nothing.
-fn bought_elsewhere(
+/// A paid session that did not begin with an order of ours, or whose order is lost. Our metadata says what it bought, else
+/// the price. `Err` says what cannot be told.
+fn purchase_without_order(
     tx: &mut dyn Tx,
-    context: &Context<'_>,
+    context: &ApplyContext<'_>,
     session: &CheckoutSession,
-) -> Result<std::result::Result<Bought, String>> {
+) -> Result<std::result::Result<Purchase, String>> {
     let assigned = context.assigned.as_ref();
-    let account = match (session.metadata.get("user_id"), &session.customer) {
-        _ if assigned.is_some() => assigned.map_or(0, |assigned| assigned.account),
-        (Some(id), _) => match users::find(tx, id)? {
-            Some(user) => user.account,
-            None => return Ok(Err(format!("its metadata names the user {id:?}, who is not known here"))),
-        },
-        (None, Some(customer)) => match customers::account_of(tx, customer)? {
-            Some(account) => account,
-            None => return Ok(Err(format!("the customer {customer} is not known here"))),
-        },
-        (None, None) => return Ok(Err("it names neither a user nor a customer of ours".to_owned())),
+    let clues = Clues {
+        assigned,
+        customer: session.customer.as_deref(),
+        user_id: session.metadata.get("user_id").map(String::as_str),
+        ..Clues::default()
+    };
+    let account = match buyer_of(tx, clues)? {
+        Ok(account) => account,
+        Err(why) => return Ok(Err(why)),
     };
     let catalog = context.catalog;
-    let included = session.line_items.as_ref().map(|list| list.rows.as_slice());
-    let items = included.or(context.facts.line_items.as_deref()).unwrap_or_default();
+    let items = session.line_items.as_ref().map(|list| list.rows.as_slice()).unwrap_or_default();
     let key = assigned.and_then(|assigned| assigned.offer.as_ref()).or(session.metadata.get("plan"));
     let (offer, count) = match (key, items) {
         (Some(key), [item]) => (catalog.offer(key), item.quantity.unwrap_or(1)),
@@ -237,7 +215,7 @@ fn bought_elsewhere(
         (None, _) => (None, 1),
     };
     Ok(match offer {
-        Some(Offer::Pack(pack)) => Ok(Bought {
+        Some(Offer::Pack(pack)) => Ok(Purchase {
             account,
             offer: pack.key.clone(),
             units: pack.units.saturating_mul(count.max(1)),

@@ -1,60 +1,60 @@
-//! The months of a yearly plan: parts of a payment that become due later.
+//! A plan's units are posted: at once, or for a yearly plan month by month.
 
-use crate::clock::Timestamp;
+use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Fault, Result};
 use crate::ledger::{self, Credit, Entry, Kind, Units};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::Context;
-use crate::usecase::stripe_events::apply::reversal::{Cause, reassess, to_take};
+use crate::usecase::stripe_events::apply::outcome::ApplyContext;
+use crate::usecase::stripe_events::apply::reassess::{Cause, reassess, units_reversed};
 use crate::usecase::units::posting;
 
 /// Posts units of a plan's payment: a credit, or what a downgrade takes back.
 pub(super) fn post(
     tx: &mut dyn Tx,
+    context: &ApplyContext<'_>,
     payment: &Payment,
     units: i64,
     reason: String,
     expires_at: Option<Timestamp>,
-    rules: posting::PostingContext,
 ) -> Result<Entry> {
-    let account = posting::open(tx, rules, payment.account, None)?;
-    let moved =
-        Units::new(units.saturating_abs()).ok_or_else(|| Fault::bare("an allotment's units were not checked"))?;
-    let (posting, bought) = if units > 0 {
-        let credit = Credit { kind: Kind::Subscription, units: moved, reason, note: None, expires_at };
-        (ledger::credit(&account, credit, rules.now), Some(payment.reference.as_str()))
+    let account = posting::open(tx, context.posting(), payment.account, None)?;
+    let count = Units::new(units.saturating_abs());
+    let count = count.ok_or_else(|| Fault::bare("an allotment's units were not checked"))?;
+    let (posting, bought_by) = if units > 0 {
+        let credit = Credit { kind: Kind::Subscription, units: count, reason, note: None, expires_at };
+        (ledger::credit(&account, credit, context.now), Some(payment.reference.as_str()))
     } else {
-        (ledger::correct(&account, Kind::Subscription, moved, reason, None, rules.now), None)
+        (ledger::correct(&account, Kind::Subscription, count, reason, None, context.now), None)
     };
     let posting = posting.map_err(posting::impossible)?;
-    let entry = posting::post(tx, rules, &account, &posting, bought)?;
+    let entry = posting::post(tx, context.posting(), &account, &posting, bought_by)?;
     Ok(entry.ok_or_else(|| Fault::bare(format!("{} is in the ledger already", posting.entry.reason)))?)
 }
 
-/// Posts one part that is due; `None` when it was posted before, or when the payment is reversed as a whole: then it is
-/// looked at again a day later, for a dispute may still be won.
+/// Posts one month that is due, unless it was posted before. A payment that is reversed as a whole gets nothing now; it is
+/// looked at again a day later, since a dispute may still be won.
 pub fn post_due(
     tx: &mut dyn Tx,
-    context: &Context<'_>,
+    context: &ApplyContext<'_>,
     reference: &str,
     month: i64,
     units: i64,
 ) -> Result<Vec<LogEvent>> {
     let payment = payments::find(tx, reference)?;
     let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
-    if payment.gave > 0 && to_take(tx, &payment)? == payment.gave {
-        payments::postpone(tx, reference, month, context.now.plus_seconds(86_400))?;
+    if payment.gave > 0 && units_reversed(tx, &payment)? == payment.gave {
+        payments::postpone(tx, reference, month, context.now.plus_seconds(DAY_SECONDS))?;
         return Ok(vec![]);
     }
     if !payments::allotted(tx, reference, month, context.now)? {
         return Ok(vec![]);
     }
     let reason = format!("sub_{reference}_{}", month + 1);
-    let entry = post(tx, &payment, units, reason, None, context.rules())?;
+    let entry = post(tx, context, &payment, units, reason, None)?;
     payments::moved(tx, reference, payment.gave + units.max(0), payment.taken, payment.reversals)?;
-    let mut told = vec![LogEvent::Allotted {
+    let mut log_events = vec![LogEvent::Allotted {
         user_id: users::by_account(tx, payment.account)?.id,
         plan: payment.offer.clone(),
         units,
@@ -62,6 +62,6 @@ pub fn post_due(
         reason: entry.reason,
         balance: entry.balance_after,
     }];
-    told.extend(reassess(tx, context, reference, &Cause::refund(reference))?);
-    Ok(told)
+    log_events.extend(reassess(tx, context, reference, &Cause::refund(reference))?);
+    Ok(log_events)
 }

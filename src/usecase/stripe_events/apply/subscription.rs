@@ -1,59 +1,76 @@
-//! A subscription is described. It never goes back in time: see `store::subscriptions`.
+//! A description of a subscription. An older one never overwrites a newer one: see `store::subscriptions`.
 
 use crate::catalog::{Catalog, Offer};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::subscriptions::{self, Upsert};
-use crate::store::{Tx, customers, users};
-use crate::stripe::{Event, Subscription};
+use crate::store::{Tx, users};
+use crate::stripe::{Subscription, SubscriptionStep};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
-use crate::usecase::stripe_events::apply::{Context, EventOutcome};
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
 
-/// Keeps what an event says of a subscription.
-pub(super) fn described(
+pub(super) fn subscription(
     tx: &mut dyn Tx,
-    context: &Context<'_>,
+    context: &ApplyContext<'_>,
     described: &Subscription,
-    event: &Event,
+    step: SubscriptionStep,
+    as_of: Timestamp,
 ) -> Result<EventOutcome> {
-    let Some(account) = account_of(tx, context, described)? else {
+    let clues = Clues {
+        assigned: context.assigned.as_ref(),
+        subscription: Some(&described.id),
+        customer: described.customer.as_deref(),
+        user_id: described.metadata.get("user_id").map(String::as_str),
+    };
+    let Some(account) = owner_of(tx, clues)? else {
         return Ok(EventOutcome::ignored("a subscription of nobody known here"));
     };
-    let mut new = describe(context.catalog, described, account, event.created);
-    if event.kind == "customer.subscription.deleted" && new.ended_at.is_none() {
-        new.ended_at = Some(event.created);
+    let mut new = describe(context.catalog, described, account, as_of);
+    if step == SubscriptionStep::Deleted && new.ended_at.is_none() {
+        new.ended_at = Some(as_of);
     }
     let before = subscriptions::find(tx, &new.id)?;
-    let kept = enqueue::plan_of(tx, context.catalog, account, context.now, |tx| {
+    let upsert = enqueue::plan_of(tx, context.catalog, account, context.now, |tx| {
         subscriptions::put(tx, &new, false, context.now)
     })?;
-    let known = vec![new.id.clone()];
-    Ok(match kept {
-        Upsert::Older => EventOutcome { known, ..EventOutcome::applied("a newer description is known") },
+    let known_ids = vec![new.id.clone()];
+    Ok(match upsert {
+        Upsert::Older => EventOutcome { known_ids, ..EventOutcome::applied("a newer description is known") },
         Upsert::Unsure => {
-            EventOutcome { known, ..EventOutcome::applied("another of the same second is known: Stripe is asked") }
+            EventOutcome { known_ids, ..EventOutcome::applied("another of the same second is known: Stripe is asked") }
         }
         Upsert::Newer => {
             let user_id = users::by_account(tx, account)?.id;
             let detail = format!("{} is {} for {user_id}", new.offer, new.status);
-            let mut told = vec![];
-            if before.is_none_or(|before| (before.status, before.offer) != (new.status.clone(), new.offer.clone())) {
-                let (plan, status) = (new.offer.clone(), new.status.clone());
-                told.push(LogEvent::PlanChanged {
-                    user_id: user_id.clone(),
-                    plan,
-                    status,
-                    subscription: new.id.clone(),
-                });
-            }
-            let others = subscriptions::live_of(tx, account)?.len();
-            if others > 1 && new.ended_at.is_none() {
-                told.push(LogEvent::SeveralSubscriptions { user_id, count: others });
-            }
-            EventOutcome { known, told, ..EventOutcome::applied(detail) }
+            let log_events = log_events(tx, account, user_id, before.as_ref(), &new)?;
+            EventOutcome { known_ids, log_events, ..EventOutcome::applied(detail) }
         }
     })
+}
+
+fn log_events(
+    tx: &mut dyn Tx,
+    account: i64,
+    user_id: String,
+    before: Option<&subscriptions::Subscription>,
+    new: &subscriptions::Subscription,
+) -> Result<Vec<LogEvent>> {
+    let mut log_events = vec![];
+    if before.is_none_or(|before| before.status != new.status || before.offer != new.offer) {
+        log_events.push(LogEvent::PlanChanged {
+            user_id: user_id.clone(),
+            plan: new.offer.clone(),
+            status: new.status.clone(),
+            subscription: new.id.clone(),
+        });
+    }
+    let count = subscriptions::live_of(tx, account)?.len();
+    if count > 1 && new.ended_at.is_none() {
+        log_events.push(LogEvent::SeveralSubscriptions { user_id, count });
+    }
+    Ok(log_events)
 }
 
 /// Our row for a description of Stripe's.
@@ -67,7 +84,6 @@ pub(crate) fn describe(
     let prices = described.items.rows.iter().filter_map(|item| item.price.as_deref());
     let offers = prices.filter_map(|price| catalog.by_price(price));
     let best = offers.filter(|offer| matches!(offer, Offer::Plan(_))).max_by_key(|offer| offer.amount());
-    let over = described.is_over();
     subscriptions::Subscription {
         id: described.id.clone(),
         account,
@@ -75,26 +91,8 @@ pub(crate) fn describe(
         offer: best.map_or("-", |offer| offer.key()).to_owned(),
         period_end: described.period_end(is_plan),
         ends_at: described.ends_at(is_plan),
-        ended_at: over.then(|| described.ended_at.unwrap_or(as_of)),
+        ended_at: described.is_over().then(|| described.ended_at.unwrap_or(as_of)),
         as_of,
         created_at: described.created.unwrap_or(as_of),
-    }
-}
-
-fn account_of(tx: &mut dyn Tx, context: &Context<'_>, described: &Subscription) -> Result<Option<i64>> {
-    if let Some(assigned) = &context.assigned {
-        return Ok(Some(assigned.account));
-    }
-    if let Some(known) = subscriptions::find(tx, &described.id)? {
-        return Ok(Some(known.account));
-    }
-    if let Some(customer) = &described.customer
-        && let Some(account) = customers::account_of(tx, customer)?
-    {
-        return Ok(Some(account));
-    }
-    match described.metadata.get("user_id") {
-        Some(id) => Ok(users::find(tx, id)?.map(|user| user.account)),
-        None => Ok(None),
     }
 }

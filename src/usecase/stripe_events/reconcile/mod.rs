@@ -1,6 +1,6 @@
 //! Stripe is compared with the books: its events since the last time, then its objects, for what is older than events are
 //! kept (30 days) or was never sent. What is missing is applied through the same door as a webhook, so this is safe
-//! beside live ones, and an interrupted run is simply run again: it goes on where that one had come to (`walk`).
+//! beside live ones, and an interrupted run is simply run again: it goes on where that one had come to (`scan`).
 
 mod scan;
 mod subscription;
@@ -13,14 +13,14 @@ use crate::clock::{Deadline, Timestamp, month_of};
 use crate::error::Result;
 use crate::store::inbox::Status;
 use crate::store::{cursors, inbox, payments};
-use crate::stripe::{Event, EventFilter, ListQuery, ListedKind, ListedObject};
+use crate::stripe::event::TYPES;
+use crate::stripe::{EventEnvelope, EventFilter, ListQuery, ListedKind, ListedObject};
 
-use crate::usecase::stripe_events::apply::HANDLED;
 use crate::usecase::stripe_events::receive;
 use crate::usecase::stripe_events::retry;
 
 pub use scan::Part;
-use scan::{OVERLAP_SECONDS, Seen, Walk};
+use scan::{OVERLAP_SECONDS, Scan, Seen};
 
 /// How far back the first run looks: as long as Stripe keeps events.
 const FIRST_DAYS: i64 = 30;
@@ -85,12 +85,12 @@ impl Report {
     }
 }
 
-/// Compares from `since`, or from where the last comparison ended. With `sweep` the objects are compared as well as the
-/// events: those of the last 30 days or since then, and every subscription. `progress` hears of each page.
+/// Compares from `since`, or from where the last comparison ended. With `with_objects` the objects are compared as well as
+/// the events: those of the last 30 days or since then, and every subscription. `progress` hears of each page.
 pub fn reconcile(
     app: &App,
     since: Option<Timestamp>,
-    sweep: bool,
+    with_objects: bool,
     mut progress: impl FnMut(Progress, &Report),
 ) -> Result<Report> {
     let started = app.clock.now();
@@ -105,15 +105,15 @@ pub fn reconcile(
         app.store.write(move |tx| cursors::advance(tx, CURSOR, newest, started))?;
     }
     let mut parts = vec![Part::Events];
-    if sweep {
-        for swept in ListedKind::ALL {
-            let from = if swept == ListedKind::Subscriptions { BEGINNING } else { since.unwrap_or(first) };
-            if let Err(error) = objects(app, swept, from, &mut report, &mut progress) {
+    if with_objects {
+        for kind in ListedKind::ALL {
+            let from = if kind == ListedKind::Subscriptions { BEGINNING } else { since.unwrap_or(first) };
+            if let Err(error) = objects(app, kind, from, &mut report, &mut progress) {
                 // One list that cannot be had is no reason not to look at the others.
-                tracing::warn!(event = "not_compared", what = swept.word(), error = %error);
-                report.unasked.push(format!("{}: {error}", swept.word()));
+                tracing::warn!(event = "not_compared", what = kind.word(), error = %error);
+                report.unasked.push(format!("{}: {error}", kind.word()));
             }
-            parts.push(Part::Objects(swept));
+            parts.push(Part::Objects(kind));
         }
     }
     if report.unasked.is_empty() {
@@ -135,15 +135,15 @@ pub fn reconcile(
 /// All objects of one kind.
 fn objects(
     app: &App,
-    swept: ListedKind,
+    kind: ListedKind,
     from: Timestamp,
     report: &mut Report,
     progress: &mut impl FnMut(Progress, &Report),
 ) -> Result<()> {
-    go_through(app, Part::Objects(swept), from, report, progress)?;
-    if swept == ListedKind::Subscriptions {
+    go_through(app, Part::Objects(kind), from, report, progress)?;
+    if kind == ListedKind::Subscriptions {
         for _ in 0..ROUNDS_LIMIT {
-            if retry::ask_unsure(app)? == 0 {
+            if retry::ask_about_ambiguous(app)? == 0 {
                 break;
             }
         }
@@ -159,40 +159,40 @@ fn go_through(
     report: &mut Report,
     progress: &mut impl FnMut(Progress, &Report),
 ) -> Result<Option<Timestamp>> {
-    let mut walk = Walk::begin(app, part, from)?;
-    report.is_resumed |= walk.is_resumed;
+    let mut scan = Scan::begin(app, part, from)?;
+    report.is_resumed |= scan.is_resumed;
     let mut rows = 0;
-    while let Some(sweep) = walk.next() {
+    while let Some(query) = scan.next() {
         let (seen, count) = match part {
-            Part::Events => events_page(app, sweep, report)?,
-            Part::Objects(swept) => objects_page(app, swept, sweep, report)?,
+            Part::Events => events_page(app, query, report)?,
+            Part::Objects(kind) => objects_page(app, kind, query, report)?,
         };
         rows += count;
-        walk.done(app, seen)?;
-        progress(Progress { part, rows, percent: walk.percent(), is_done: walk.next().is_none() }, report);
+        scan.done(app, seen)?;
+        progress(Progress { part, rows, percent: scan.percent(), is_done: scan.next().is_none() }, report);
     }
-    Ok(walk.top())
+    Ok(scan.top())
 }
 
 /// A page of events, and how many there were.
-fn events_page(app: &App, sweep: &ListQuery, report: &mut Report) -> Result<(Seen, u64)> {
-    let filter = EventFilter { sweep: sweep.clone(), ..EventFilter::default() };
+fn events_page(app: &App, query: &ListQuery, report: &mut Report) -> Result<(Seen, u64)> {
+    let filter = EventFilter { page: query.clone(), ..EventFilter::default() };
     let page = app.stripe()?.list_events(&filter, Deadline::after(PATIENCE))?;
     let (mut seen, mut count) = (Seen { after: page.last_id.filter(|_| page.has_more), ..Seen::default() }, 0);
     for listed in page.rows {
         count += 1;
         let Ok(event) = listed.event else { continue };
         seen.note(event.created);
-        if HANDLED.contains(&event.kind.as_str()) {
-            take(app, event, listed.body, report)?;
+        if TYPES.contains(&event.kind.as_str()) {
+            apply_if_missing(app, event, listed.body, report)?;
         }
     }
     Ok((seen, count))
 }
 
 /// A page of objects of one kind, and how many there were.
-fn objects_page(app: &App, swept: ListedKind, sweep: &ListQuery, report: &mut Report) -> Result<(Seen, u64)> {
-    let page = app.stripe()?.list_objects(swept, sweep, Deadline::after(PATIENCE))?;
+fn objects_page(app: &App, kind: ListedKind, query: &ListQuery, report: &mut Report) -> Result<(Seen, u64)> {
+    let page = app.stripe()?.list_objects(kind, query, Deadline::after(PATIENCE))?;
     let (mut seen, mut count) = (Seen { after: page.last_id.filter(|_| page.has_more), ..Seen::default() }, 0);
     for object in page.rows {
         count += 1;
@@ -200,11 +200,11 @@ fn objects_page(app: &App, swept: ListedKind, sweep: &ListQuery, report: &mut Re
         let now = app.clock.now();
         let as_of = match &object.subscription {
             Some(described) => subscription::as_of(app, described)?,
-            None => object.is_settled.then_some(now),
+            None => object.is_final.then_some(now),
         };
         if let Some(as_of) = as_of {
             let (event, body) = object.as_event(as_of, now);
-            take(app, event, body, report)?;
+            apply_if_missing(app, event, body, report)?;
         }
         compare(app, &object, report)?;
     }
@@ -212,7 +212,7 @@ fn objects_page(app: &App, swept: ListedKind, sweep: &ListQuery, report: &mut Re
 }
 
 /// Applies what the books do not have yet, and counts it.
-fn take(app: &App, event: Event, body: String, report: &mut Report) -> Result<()> {
+fn apply_if_missing(app: &App, event: EventEnvelope, body: String, report: &mut Report) -> Result<()> {
     report.found += 1;
     let object = event.object.get("id").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
     let is_paid_object = object.starts_with("cs_") || object.starts_with("in_");
@@ -224,7 +224,7 @@ fn take(app: &App, event: Event, body: String, report: &mut Report) -> Result<()
     if known {
         return Ok(());
     }
-    match receive::take(app, event, body, app.clock.now())? {
+    match receive::ingest(app, event, body, app.clock.now())? {
         Status::Applied => report.applied += 1,
         Status::Ignored => {}
         Status::Waiting => report.waiting += 1,
@@ -239,7 +239,7 @@ fn compare(app: &App, object: &ListedObject, report: &mut Report) -> Result<()> 
     let Some((amount, currency)) = object.paid.clone() else { return Ok(()) };
     let payment = app.store.read(|tx| payments::find(tx, &object.id))?;
     // A pack's invoice is its checkout's money once more.
-    if object.swept == ListedKind::Invoices && payment.as_ref().is_some_and(|payment| payment.session.is_some()) {
+    if object.kind == ListedKind::Invoices && payment.as_ref().is_some_and(|payment| payment.session.is_some()) {
         return Ok(());
     }
     let amounts = report.amounts.entry((month_of(object.created), currency)).or_default();

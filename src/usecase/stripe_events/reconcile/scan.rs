@@ -44,7 +44,7 @@ impl Part {
     pub fn word(self) -> &'static str {
         match self {
             Part::Events => "events",
-            Part::Objects(swept) => swept.word(),
+            Part::Objects(kind) => kind.word(),
         }
     }
 
@@ -73,14 +73,14 @@ impl Seen {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Claim {
+struct Checkpoint {
     top: Timestamp,
     down: Timestamp,
     began: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leg {
+enum Phase {
     /// What is newer than the claim.
     Above,
     /// What is older; everything where there is no claim.
@@ -89,42 +89,42 @@ enum Leg {
 }
 
 /// A list under way.
-pub(super) struct Walk {
+pub(super) struct Scan {
     part: Part,
     from: Timestamp,
     began: Timestamp,
-    claim: Option<Claim>,
+    claim: Option<Checkpoint>,
     newest: Option<Timestamp>,
-    leg: Leg,
-    sweep: ListQuery,
+    phase: Phase,
+    query: ListQuery,
     pages: usize,
     /// Whether it goes on where an interrupted run had come to.
     pub is_resumed: bool,
 }
 
-impl Walk {
+impl Scan {
     /// Begins, or goes on: everything made at `from` or later.
-    pub(super) fn begin(app: &App, part: Part, from: Timestamp) -> Result<Walk> {
+    pub(super) fn begin(app: &App, part: Part, from: Timestamp) -> Result<Scan> {
         let began = app.clock.now();
         let claim = app.store.read(|tx| {
             let (top, down) = part.ends();
             Ok(cursors::find(tx, &top)?.zip(cursors::find(tx, &down)?))
         })?;
-        let claim = claim.map(|((top, began), (down, _))| Claim { top, down, began });
-        let is_young = |claim: &Claim| claim.began <= began && began < claim.began.plus_seconds(CLAIM_SECONDS);
+        let claim = claim.map(|((top, began), (down, _))| Checkpoint { top, down, began });
+        let is_young = |claim: &Checkpoint| claim.began <= began && began < claim.began.plus_seconds(CLAIM_SECONDS);
         // One that ends before this run's time begins would leave a gap if it were extended: it is replaced.
         let claim = claim.filter(|claim| is_young(claim) && from <= claim.top);
-        let (leg, asked_from) = match claim {
-            Some(claim) => (Leg::Above, claim.top.plus_seconds(-OVERLAP_SECONDS)),
-            None => (Leg::Below, from),
+        let (phase, asked_from) = match claim {
+            Some(claim) => (Phase::Above, claim.top.plus_seconds(-OVERLAP_SECONDS)),
+            None => (Phase::Below, from),
         };
-        let sweep = ListQuery { created_from: Some(asked_from), ..ListQuery::default() };
-        Ok(Walk { part, from, began, claim, newest: None, leg, sweep, pages: 0, is_resumed: claim.is_some() })
+        let query = ListQuery { created_from: Some(asked_from), ..ListQuery::default() };
+        Ok(Scan { part, from, began, claim, newest: None, phase, query, pages: 0, is_resumed: claim.is_some() })
     }
 
     /// The page to ask for next; none when all is done.
     pub(super) fn next(&self) -> Option<&ListQuery> {
-        (self.leg != Leg::Over).then_some(&self.sweep)
+        (self.phase != Phase::Over).then_some(&self.query)
     }
 
     /// The page that was asked for is in the books.
@@ -132,27 +132,27 @@ impl Walk {
         self.newest = self.newest.max(seen.newest);
         self.pages += 1;
         let is_last = seen.after.is_none();
-        self.sweep.after = seen.after;
-        match self.leg {
-            Leg::Above if is_last => {
+        self.query.after = seen.after;
+        match self.phase {
+            Phase::Above if is_last => {
                 if let Some(claim) = &mut self.claim {
                     claim.top = claim.top.max(self.newest.unwrap_or(claim.top));
                     let rest = ListQuery { created_from: Some(self.from), created_to: Some(claim.down), after: None };
-                    self.leg = if self.from <= claim.down { Leg::Below } else { Leg::Over };
-                    self.sweep = rest;
+                    self.phase = if self.from <= claim.down { Phase::Below } else { Phase::Over };
+                    self.query = rest;
                 }
             }
-            Leg::Above | Leg::Over => {}
-            Leg::Below => {
+            Phase::Above | Phase::Over => {}
+            Phase::Below => {
                 let top = self.claim.map(|claim| claim.top).or(self.newest);
                 let down = if is_last { Some(self.from.plus_seconds(-1)) } else { seen.oldest };
                 let began = self.claim.map_or(self.began, |claim| claim.began);
-                self.claim = top.zip(down).map(|(top, down)| Claim { top, down, began }).or(self.claim);
-                self.leg = if is_last { Leg::Over } else { Leg::Below };
+                self.claim = top.zip(down).map(|(top, down)| Checkpoint { top, down, began }).or(self.claim);
+                self.phase = if is_last { Phase::Over } else { Phase::Below };
             }
         }
         self.keep(app)?;
-        match self.pages < PAGES_LIMIT || self.leg == Leg::Over {
+        match self.pages < PAGES_LIMIT || self.phase == Phase::Over {
             true => Ok(()),
             false => Err(Fault::bare("the list is longer than one run goes: run it again, and it goes on").into()),
         }
@@ -165,7 +165,7 @@ impl Walk {
 
     /// How much of the time that is gone through is done, in percent; none where nothing says when the list begins.
     pub(super) fn percent(&self) -> Option<i64> {
-        if self.leg == Leg::Over {
+        if self.phase == Phase::Over {
             return Some(100);
         }
         let claim = self.claim?;

@@ -1,0 +1,281 @@
+//! Stripe's events: the envelope as it arrives ([`EventEnvelope`]), and what till handles of it ([`Event`]).
+//!
+//! [`TYPES`] is the one list of event types that till handles. The webhook endpoint is set up with it, `till check`
+//! compares with it, and the documents repeat it. To handle a further type, add a row; where it needs a new variant of
+//! [`Event`], the compiler names every place that has to handle it.
+
+use serde_json::Value;
+
+use super::objects::{
+    Charge, CheckoutSession, CreditNote, Customer, Dispute, Fields, Invoice, InvoicePayment, Refund, Subscription,
+    Unreadable, parse_json,
+};
+use crate::clock::{self, Timestamp};
+
+/// What an event says, as an object that can be applied. `usecase::stripe_events::prefetch` completes the object with
+/// what Stripe leaves out of events.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Checkout(CheckoutSession, CheckoutStep),
+    Invoice(Invoice),
+    InvoicePayment(InvoicePayment),
+    Charge(Charge),
+    Refund(Refund),
+    Dispute(Dispute, DisputeStep),
+    CreditNote(CreditNote),
+    Subscription {
+        subscription: Subscription,
+        step: SubscriptionStep,
+        /// When the event happened: of two descriptions, the later one counts.
+        as_of: Timestamp,
+    },
+    CustomerDeleted(Customer),
+    /// Its type changes nothing here.
+    Unhandled {
+        kind: String,
+    },
+    /// Its type is handled, and its object cannot be read.
+    Unreadable {
+        kind: String,
+        cause: Unreadable,
+    },
+}
+
+/// What the type of a `checkout.session.…` event adds: the session's own fields do not tell a slow payment that failed
+/// from one that is still under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckoutStep {
+    /// The session is as its fields say.
+    AsDescribed,
+    /// The slow payment did not arrive (`checkout.session.async_payment_failed`).
+    AsyncPaymentFailed,
+}
+
+/// What the type of a `charge.dispute.…` event adds: the funds may have moved before the dispute lists the movement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisputeStep {
+    /// The dispute is as its fields say.
+    AsDescribed,
+    /// The funds came back (`charge.dispute.funds_reinstated`).
+    FundsReinstated,
+}
+
+/// What the type of a `customer.subscription.…` event adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionStep {
+    /// The subscription is as its fields say.
+    AsDescribed,
+    /// It ended (`customer.subscription.deleted`), whether or not its fields say when.
+    Deleted,
+}
+
+type Reader = fn(&EventEnvelope) -> Result<Event, Unreadable>;
+
+/// Every event type that till handles, with the way to read its object.
+const READERS: [(&str, Reader); 26] = [
+    ("checkout.session.completed", checkout),
+    ("checkout.session.async_payment_succeeded", checkout),
+    ("checkout.session.async_payment_failed", |envelope| {
+        Ok(Event::Checkout(CheckoutSession::read(&envelope.object)?, CheckoutStep::AsyncPaymentFailed))
+    }),
+    ("checkout.session.expired", checkout),
+    ("customer.deleted", |envelope| Ok(Event::CustomerDeleted(Customer::read(&envelope.object)?))),
+    ("customer.subscription.created", subscription),
+    ("customer.subscription.updated", subscription),
+    ("customer.subscription.deleted", |envelope| described(envelope, SubscriptionStep::Deleted)),
+    ("customer.subscription.paused", subscription),
+    ("customer.subscription.resumed", subscription),
+    ("invoice.paid", invoice),
+    ("invoice.payment_succeeded", invoice),
+    ("invoice_payment.paid", |envelope| Ok(Event::InvoicePayment(InvoicePayment::read(&envelope.object)?))),
+    ("charge.refunded", |envelope| Ok(Event::Charge(Charge::read(&envelope.object)?))),
+    ("charge.refund.updated", refund),
+    ("refund.created", refund),
+    ("refund.updated", refund),
+    ("refund.failed", refund),
+    ("charge.dispute.created", dispute),
+    ("charge.dispute.updated", dispute),
+    ("charge.dispute.closed", dispute),
+    ("charge.dispute.funds_withdrawn", dispute),
+    ("charge.dispute.funds_reinstated", |envelope| {
+        Ok(Event::Dispute(Dispute::read(&envelope.object)?, DisputeStep::FundsReinstated))
+    }),
+    ("credit_note.created", credit_note),
+    ("credit_note.updated", credit_note),
+    ("credit_note.voided", credit_note),
+];
+
+/// The event types that till handles, in the order in which they are shown to people.
+pub const TYPES: [&str; READERS.len()] = {
+    let mut types = [""; READERS.len()];
+    let mut at = 0;
+    while at < types.len() {
+        types[at] = READERS[at].0;
+        at += 1;
+    }
+    types
+};
+
+fn checkout(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
+    Ok(Event::Checkout(CheckoutSession::read(&envelope.object)?, CheckoutStep::AsDescribed))
+}
+
+fn subscription(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
+    described(envelope, SubscriptionStep::AsDescribed)
+}
+
+fn described(envelope: &EventEnvelope, step: SubscriptionStep) -> Result<Event, Unreadable> {
+    Ok(Event::Subscription { subscription: Subscription::read(&envelope.object)?, step, as_of: envelope.created })
+}
+
+fn invoice(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
+    Ok(Event::Invoice(Invoice::read(&envelope.object)?))
+}
+
+fn refund(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
+    Ok(Event::Refund(Refund::read(&envelope.object)?))
+}
+
+fn dispute(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
+    Ok(Event::Dispute(Dispute::read(&envelope.object)?, DisputeStep::AsDescribed))
+}
+
+fn credit_note(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
+    Ok(Event::CreditNote(CreditNote::read(&envelope.object)?))
+}
+
+/// One of Stripe's events as it was sent, in the shape of any API version. Its object is not read yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventEnvelope {
+    /// `evt_…`: the same in every delivery and in the list of events.
+    pub id: String,
+    /// Its type, such as `checkout.session.completed`. Stripe adds new ones at any time.
+    pub kind: String,
+    /// In whole seconds: two events of one second have no order.
+    pub created: Timestamp,
+    /// `None` when Stripe did not say.
+    pub livemode: Option<bool>,
+    /// The API version that rendered `object`.
+    pub api_version: Option<String>,
+    /// The connected account (Stripe Connect) that it belongs to; `None` for the account of our own key.
+    pub account: Option<String>,
+    /// `data.object` as it was at that time; null in a thin event.
+    pub object: Value,
+    /// Whether it is a thin event (`v2.core.event`), which encloses no object.
+    pub thin: bool,
+}
+
+impl EventEnvelope {
+    /// Reads a webhook's body, after its signature was verified.
+    pub fn parse(body: &[u8]) -> Result<EventEnvelope, Unreadable> {
+        EventEnvelope::read(&parse_json(body)?)
+    }
+
+    /// Reads an event from a list, or one from the inbox.
+    pub fn read(value: &Value) -> Result<EventEnvelope, Unreadable> {
+        let fields = Fields::of("event", value)?;
+        let thin = fields.text("/object")?.as_deref() == Some("v2.core.event");
+        Ok(EventEnvelope {
+            id: fields.id()?,
+            kind: fields.text("/type")?.ok_or_else(|| fields.missing("/type"))?,
+            created: created(&fields, thin)?,
+            livemode: fields.flag("/livemode")?,
+            api_version: fields.text("/api_version")?,
+            account: fields.reference("/account")?,
+            object: match fields.value("/data/object") {
+                Some(object @ Value::Object(_)) => object.clone(),
+                _ if thin => Value::Null,
+                _ => return Err(fields.missing("/data/object")),
+            },
+            thin,
+        })
+    }
+
+    /// Reads the object, by the event's type.
+    pub fn event(&self) -> Event {
+        let Some((_, read)) = READERS.iter().find(|(kind, _)| *kind == self.kind) else {
+            return Event::Unhandled { kind: self.kind.clone() };
+        };
+        read(self).unwrap_or_else(|cause| Event::Unreadable { kind: self.kind.clone(), cause })
+    }
+}
+
+fn created(fields: &Fields<'_>, thin: bool) -> Result<Timestamp, Unreadable> {
+    let created = match thin {
+        true => fields.text("/created")?.and_then(|text| clock::parse_rfc3339(&text)),
+        false => fields.time("/created")?,
+    };
+    created.ok_or_else(|| fields.missing("/created that can be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_event_is_read_whole_thin_or_without_a_mode() {
+        let event = EventEnvelope::parse(
+            br#"{"id":"evt_1","object":"event","type":"x.new","created":1790000000,"livemode":false,"account":"acct_2",
+                 "api_version":"2026-05-27.dahlia","data":{"object":{"id":"x_1"}},"more":[1.5,null]}"#,
+        )
+        .unwrap();
+        assert_eq!((event.id.as_str(), event.kind.as_str(), event.thin), ("evt_1", "x.new", false));
+        assert_eq!((event.created, event.livemode), (Timestamp::from_seconds(1_790_000_000), Some(false)));
+        assert_eq!(event.account.as_deref(), Some("acct_2"));
+        assert_eq!(event.api_version.as_deref(), Some("2026-05-27.dahlia"));
+        assert_eq!(event.object, json!({"id": "x_1"}));
+
+        let event = EventEnvelope::parse(br#"{"id":"evt_1","type":"x","created":1,"data":{"object":{}}}"#).unwrap();
+        assert_eq!((event.livemode, event.account, event.api_version), (None, None, None));
+
+        let thin =
+            br#"{"id":"evt_2","object":"v2.core.event","type":"v1.invoice.paid","created":"2026-10-01T12:00:00Z"}"#;
+        let event = EventEnvelope::parse(thin).unwrap();
+        assert_eq!((event.thin, event.object, event.created.seconds()), (true, Value::Null, 1_790_856_000));
+    }
+
+    #[test]
+    fn a_body_that_is_not_an_event_is_refused_with_its_reason() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        let with = |more: &str| format!(r#"{{"id":"evt_1","type":"x","created":1,"data":{{"object":{{{more}}}}}}}"#);
+        let rows = [
+            (b"\xff{}".to_vec(), "the body is not UTF-8"),
+            (b"{\"id\":\"a\0\"}".to_vec(), "the body holds a NUL byte"),
+            (with(r#""a":"b\u0000""#).into_bytes(), "the body holds a NUL character in a text"),
+            (with(r#""a\u0000":1"#).into_bytes(), "the body holds a NUL character in a text"),
+            (with(r#""n":18446744073709551616"#).into_bytes(), "the body holds a number beyond 64 bits"),
+            (with(r#""n":-9223372036854775809"#).into_bytes(), "the body holds a number beyond 64 bits"),
+            (with(r#""n":1e999"#).into_bytes(), "the body holds a number beyond 64 bits"),
+            (deep.into_bytes(), "the body's JSON is nested deeper than 128 levels"),
+            (b"".to_vec(), "the body is not JSON: EOF while parsing a value at line 1 column 0"),
+            (b"[]".to_vec(), "the event is not a JSON object"),
+            (b"{}".to_vec(), "the event has no id"),
+            (br#"{"id":7}"#.to_vec(), "the event's id is not text"),
+            (br#"{"id":"evt_1"}"#.to_vec(), "the event has no type"),
+            (br#"{"id":"evt_1","type":"x"}"#.to_vec(), "the event has no created that can be read"),
+            (br#"{"id":"evt_1","type":"x","created":1,"data":{}}"#.to_vec(), "the event has no data.object"),
+        ];
+        for (body, reason) in rows {
+            let outcome = EventEnvelope::parse(&body).map_err(|unreadable| unreadable.to_string());
+            assert_eq!(outcome, Err(reason.to_owned()), "{}", String::from_utf8_lossy(&body));
+        }
+        for fine in [r#""n":18446744073709551615"#, r#""n":-9223372036854775807,"f":0.25"#] {
+            assert!(EventEnvelope::parse(with(fine).as_bytes()).is_ok(), "{fine}");
+        }
+    }
+
+    #[test]
+    fn every_type_is_listed_once_and_read_as_its_own_object() {
+        for kind in TYPES {
+            assert_eq!(TYPES.iter().filter(|other| **other == kind).count(), 1, "{kind}");
+            let body = format!(r#"{{"id":"evt_1","type":"{kind}","created":1,"data":{{"object":{{"id":"x_1"}}}}}}"#);
+            let envelope = EventEnvelope::parse(body.as_bytes()).unwrap();
+            assert!(!matches!(envelope.event(), Event::Unhandled { .. } | Event::Unreadable { .. }), "{kind}");
+            let unreadable = EventEnvelope { object: json!({"id": 7}), ..envelope };
+            assert!(matches!(unreadable.event(), Event::Unreadable { .. }), "{kind}");
+        }
+        let other = EventEnvelope::parse(br#"{"id":"evt_1","type":"plan.created","created":1,"data":{"object":{}}}"#);
+        assert_eq!(other.unwrap().event(), Event::Unhandled { kind: "plan.created".to_owned() });
+    }
+}

@@ -1,0 +1,29 @@
+//! A credit note on an invoice ("Credit notes"). Of what it gave back after the payment, the part that went to the
+//! customer's balance or outside Stripe counts as a refund does. The part that a refund of Stripe's gave back comes with
+//! that refund's own event, and would count twice here. What it took off an open invoice gave nothing back: the invoice
+//! says so itself once it is paid, and buys so much less (`ledger::less_credited`).
+
+use crate::error::Result;
+use crate::store::{Tx, payments};
+use crate::stripe::CreditNote;
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::reassess::{Cause, reassess_for};
+
+pub(super) fn credit_note(tx: &mut dyn Tx, context: &ApplyContext<'_>, note: &CreditNote) -> Result<EventOutcome> {
+    let returned = match note.returned {
+        Some(0) => {
+            return Ok(EventOutcome::ignored("it gave back nothing but what refunds and the invoice tell of"));
+        }
+        Some(returned) => returned,
+        None => return Ok(EventOutcome::waiting_for_stripe("Stripe could not be asked how it is divided")),
+    };
+    let Some(invoice) = &note.invoice else {
+        return Ok(EventOutcome::unmatched(&note.id, "it names no invoice"));
+    };
+    let Some(payment) = payments::find(tx, invoice)? else {
+        return Ok(EventOutcome::waiting(invoice, format!("the invoice {invoice} is not in the books")));
+    };
+    payments::put_credit_note(tx, &note.id, &payment.reference, returned, note.is_void())?;
+    let what = format!("the credit note {} over {returned} is {}", note.id, note.status);
+    reassess_for(tx, context, &payment, &Cause::refund(&note.id), &what)
+}

@@ -1,0 +1,57 @@
+//! A dispute, at whatever stage (`docs/rules.md`, rule 7). The funds decide: what is listed as withdrawn and reinstated,
+//! else the state.
+
+use crate::error::Result;
+use crate::store::payments::{self, DisputeState, Payment};
+use crate::store::{Tx, users};
+use crate::stripe::{Dispute, DisputeStep};
+use crate::usecase::log_events::LogEvent;
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::reassess::{Cause, Lookup, find_payment, reassess_for};
+
+pub(super) fn dispute(
+    tx: &mut dyn Tx,
+    context: &ApplyContext<'_>,
+    dispute: &Dispute,
+    step: DisputeStep,
+) -> Result<EventOutcome> {
+    let ids = [dispute.payment_intent.as_deref(), dispute.charge.as_deref()];
+    let payment = match find_payment(tx, context, ids, dispute.paid_invoice.as_deref())? {
+        Lookup::Found(payment) => payment,
+        Lookup::Undecided(outcome) => return Ok(outcome),
+    };
+    let state = state_of(step, dispute, &payment);
+    let is_news = payments::put_dispute(tx, &payment.reference, &state, context.now)?;
+    let what = format!("the dispute {} is {}", dispute.id, dispute.status);
+    let mut outcome = reassess_for(tx, context, &payment, &Cause::dispute(&dispute.id), &what)?;
+    if is_news && !dispute.is_inquiry() {
+        outcome.log_events.push(LogEvent::Disputed {
+            user_id: users::by_account(tx, payment.account)?.id,
+            dispute: dispute.id.clone(),
+            status: dispute.status.clone(),
+            closed: state.state == 2,
+        });
+    }
+    Ok(outcome)
+}
+
+fn state_of<'a>(step: DisputeStep, dispute: &'a Dispute, payment: &Payment) -> DisputeState<'a> {
+    let withdrawn: i64 = dispute.funds.iter().map(|funds| funds.amount.min(0).saturating_neg()).sum();
+    let reinstated: i64 = dispute.funds.iter().map(|funds| funds.amount.max(0)).sum();
+    let amount = dispute.amount.unwrap_or(payment.amount).max(1);
+    let disputed = if withdrawn > 0 { withdrawn } else { amount };
+    let listed = i64::try_from(dispute.funds.len()).unwrap_or(2).min(2);
+    let is_reinstated = step == DisputeStep::FundsReinstated || dispute.is_won();
+    let is_harmless = dispute.is_inquiry() || dispute.status == "prevented";
+    // The event's type or the state may be ahead of the list: reinstated is the second movement, withdrawn the first.
+    let (moves, withheld) = match listed {
+        2 => (2, (withdrawn - reinstated).max(0)),
+        _ if is_reinstated => (2, 0),
+        _ if is_harmless => (listed, withdrawn),
+        1 => (1, withdrawn),
+        _ => (1, disputed),
+    };
+    let closed = matches!(dispute.status.as_str(), "won" | "lost" | "warning_closed" | "prevented");
+    let state = if closed { 2 } else { i64::from(!dispute.is_inquiry()) };
+    DisputeState { id: &dispute.id, disputed, withheld, state, moves }
+}

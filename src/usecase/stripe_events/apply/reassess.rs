@@ -1,0 +1,123 @@
+//! Money goes back, by refunds, credit notes and disputes, in whatever order Stripe tells of them (`docs/rules.md`, rules 4
+//! and 7). Each event adds facts that only go forward. What reversals take is then computed from all facts together.
+
+use crate::error::{Fault, Result};
+use crate::ledger::{self, Kind, Refunds, Reversal, units_to_take};
+use crate::store::payments::{self, Payment};
+use crate::store::{Tx, entries, users};
+use crate::usecase::log_events::LogEvent;
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::units::posting;
+
+/// Why a payment is reassessed: the kind and the reason of the entry, where one is needed.
+pub(super) struct Cause {
+    kind: Kind,
+    reason: String,
+}
+
+impl Cause {
+    /// A refund, or what counts as one, by Stripe's id.
+    pub(super) fn refund(id: &str) -> Cause {
+        Cause { kind: Kind::Refund, reason: format!("refund_{id}") }
+    }
+
+    pub(super) fn dispute(id: &str) -> Cause {
+        Cause { kind: Kind::Dispute, reason: format!("dispute_{id}") }
+    }
+}
+
+/// Where the look-up of a reversed payment ends.
+pub(super) enum Lookup {
+    Found(Payment),
+    /// The event cannot be applied without it.
+    Undecided(EventOutcome),
+}
+
+/// The payment that a reversal is of. Since 2025-03-31 an invoice's payment is found by the invoice that it paid, which
+/// prefetch asks for.
+pub(super) fn find_payment(
+    tx: &mut dyn Tx,
+    context: &ApplyContext<'_>,
+    [payment_intent, charge]: [Option<&str>; 2],
+    paid_invoice: Option<&str>,
+) -> Result<Lookup> {
+    if let Some((intent, invoice)) = payment_intent.zip(paid_invoice) {
+        payments::link_invoice(tx, intent, invoice)?;
+    }
+    let invoice = payment_intent.map(|intent| payments::invoice_of(tx, intent)).transpose()?.flatten();
+    for id in [payment_intent, charge, invoice.as_deref()].into_iter().flatten() {
+        if let Some(payment) = payments::find(tx, id)? {
+            payments::learn(tx, &payment.reference, payment_intent, charge)?;
+            return Ok(Lookup::Found(payment));
+        }
+    }
+    let awaited = invoice.as_deref().or(payment_intent).or(charge);
+    Ok(Lookup::Undecided(match awaited {
+        Some(id) if !context.stripe_answered => {
+            EventOutcome::waiting(id, format!("the payment {id} is not in the books, and Stripe could not be asked"))
+        }
+        Some(id) => EventOutcome::waiting(id, format!("the payment {id} is not in the books")),
+        None => EventOutcome::unmatched("-", "it names no payment"),
+    }))
+}
+
+/// Reassesses a payment, and puts the outcome into words: `what` says what Stripe said.
+pub(super) fn reassess_for(
+    tx: &mut dyn Tx,
+    context: &ApplyContext<'_>,
+    payment: &Payment,
+    cause: &Cause,
+    what: &str,
+) -> Result<EventOutcome> {
+    let log_events = reassess(tx, context, &payment.reference, cause)?;
+    let detail = match log_events.first() {
+        Some(LogEvent::Reversed { user_id, units, .. }) => format!("{what}: {units:+} units for {user_id}"),
+        _ => format!("{what}: the books agree already"),
+    };
+    Ok(EventOutcome { log_events, ..EventOutcome::applied(detail) })
+}
+
+/// Brings what reversals take of a payment to what all known facts say.
+pub(super) fn reassess(
+    tx: &mut dyn Tx,
+    context: &ApplyContext<'_>,
+    reference: &str,
+    cause: &Cause,
+) -> Result<Vec<LogEvent>> {
+    let payment = payments::find(tx, reference)?;
+    let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
+    let take = units_reversed(tx, &payment)?;
+    if take == payment.taken {
+        return Ok(vec![]);
+    }
+    let account = posting::open(tx, context.posting(), payment.account, Some(reference))?;
+    let of = ledger::Payment { lots: payments::lots_of(tx, reference)?, gave: payment.gave, taken: payment.taken };
+    let reversals = payment.reversals + 1;
+    let is_used = entries::by_reason(tx, payment.account, &cause.reason)?.is_some();
+    let reason = if is_used { format!("{}_{reversals}", cause.reason) } else { cause.reason.clone() };
+    let reversal = Reversal { kind: cause.kind, take, reason: reason.clone(), note: None };
+    let posting = ledger::reverse(&account, &of, reversal, context.now).map_err(posting::impossible)?;
+    let Some(posting) = posting else { return Ok(vec![]) };
+    let entry = posting::post(tx, context.posting(), &account, &posting, None)?;
+    let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger already")))?;
+    payments::moved(tx, reference, payment.gave, take, reversals)?;
+    Ok(vec![LogEvent::Reversed {
+        user_id: users::by_account(tx, payment.account)?.id,
+        kind: cause.kind,
+        payment: reference.to_owned(),
+        units: entry.delta,
+        reason,
+        balance: entry.balance_after,
+    }])
+}
+
+/// Units that all reversals of a payment take together, by everything that is known of them.
+pub(super) fn units_reversed(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
+    let refunds = Refunds {
+        charged: payment.amount,
+        cost: payments::cost(tx, &payment.reference)?,
+        refunded: payments::refunded(tx, payment)?,
+        credited_back: payments::noted(tx, &payment.reference)?,
+    };
+    Ok(units_to_take(payment.gave, refunds, payments::withheld(tx, &payment.reference)?))
+}

@@ -1,0 +1,45 @@
+//! Refunds: one by one, or as a charge states them in all (`docs/rules.md`, rule 7).
+
+use crate::error::Result;
+use crate::store::Tx;
+use crate::store::payments::{self, Payment};
+use crate::stripe::{Charge, Refund};
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::reassess::{Cause, Lookup, find_payment, reassess_for};
+
+/// One refund, at whatever stage.
+pub(super) fn refund(tx: &mut dyn Tx, context: &ApplyContext<'_>, refund: &Refund) -> Result<EventOutcome> {
+    let ids = [refund.payment_intent.as_deref(), refund.charge.as_deref()];
+    let payment = match find_payment(tx, context, ids, refund.paid_invoice.as_deref())? {
+        Lookup::Found(payment) => payment,
+        Lookup::Undecided(outcome) => return Ok(outcome),
+    };
+    put(tx, &payment, refund)?;
+    let what = format!("the refund {} is {}", refund.id, refund.status);
+    reassess_for(tx, context, &payment, &Cause::refund(&refund.id), &what)
+}
+
+/// A charge says how much of it is refunded in all, and perhaps by which refunds.
+pub(super) fn charge_refunded(tx: &mut dyn Tx, context: &ApplyContext<'_>, charge: &Charge) -> Result<EventOutcome> {
+    let ids = [charge.payment_intent.as_deref(), Some(charge.id.as_str())];
+    let payment = match find_payment(tx, context, ids, charge.paid_invoice.as_deref())? {
+        Lookup::Found(payment) => payment,
+        Lookup::Undecided(outcome) => return Ok(outcome),
+    };
+    for refund in charge.refunds.iter().flat_map(|list| &list.rows) {
+        put(tx, &payment, refund)?;
+    }
+    let stated = charge.amount_refunded.unwrap_or(0);
+    payments::state_refunded(tx, &payment.reference, stated)?;
+    let what = format!("{stated} of {} refunded in all", charge.id);
+    reassess_for(tx, context, &payment, &Cause::refund(&charge.id), &what)
+}
+
+fn put(tx: &mut dyn Tx, payment: &Payment, refund: &Refund) -> Result<()> {
+    let state = match refund {
+        refund if refund.is_undone() => 2,
+        refund if refund.is_succeeded() => 1,
+        _ => 0,
+    };
+    payments::put_refund(tx, &refund.id, &payment.reference, refund.amount.unwrap_or(0).max(0), state)
+}
