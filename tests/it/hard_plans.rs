@@ -33,7 +33,7 @@
 //! | 27 | e-mail decides nothing | `orders::the_order_decides_then_metadata_then_customer_and_price` |
 //! | 28 | metadata edited or gone | `orders::the_order_decides_then_metadata_then_customer_and_price` |
 //! | 29 | links and invoices by hand | `orders::the_order_decides_then_metadata_then_customer_and_price`, `inbox::a_replay_says_what_it_would_do_then_does_it_and_does_it_once` |
-//! | 30 | the answer is lost | `requests::a_connection_lost_after_stripe_made_the_session_makes_no_second_one`, `src/stripe/failure::an_answer_means_what_its_status_and_code_say` |
+//! | 30 | the answer is lost | `requests::a_connection_lost_after_stripe_made_the_session_makes_no_second_one`, `src/stripe/error::an_answer_means_what_its_status_and_code_say` |
 //! | 31 | pressed twice | `purchases::two_presses_are_two_payments_and_each_is_credited` |
 //! | 32 | the return address | `requests::our_facts_are_on_the_session_and_on_the_payment`, `orders::only_the_owner_is_told_of_a_purchase` |
 //! | 33 | yen and dinars | `src/money::amounts_are_written_as_prices_are` |

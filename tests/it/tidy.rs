@@ -88,12 +88,12 @@ fn each_rule_finds_what_it_is_for() {
             concat!("UPDATE ", "books")
         )
     };
-    check("src/store/a.rs", &change("claim = '='", " tx.touches(1);"), &[]);
-    check("src/store/a.rs", &change("claim = ''", " tx.touches(1);"), &["3: entries are never"]);
+    check("src/store/a.rs", &change("claim = '='", " tx.mark_changed(1);"), &[]);
+    check("src/store/a.rs", &change("claim = ''", " tx.mark_changed(1);"), &["3: entries are never"]);
     check("src/store/a.rs", &change("claim = '='", ""), &["3: an account is changed in silence"]);
     check(
         "src/usecase/a.rs",
-        &change("claim = '='", " tx.touches(1);"),
+        &change("claim = '='", " tx.mark_changed(1);"),
         &["3: accounts only in store/", "3: SQL outside store/"],
     );
     check("tests/it/a.rs", &change("claim = ''", ""), &[]);

@@ -39,8 +39,8 @@ fn check_books(file: &File, found: &mut Vec<Finding>) {
             let what = "entries are never changed or removed, and accounts only in store/";
             found.push(file.finding(file.line_at(at), what, "append a further entry"));
         }
-        if !rest.split("\n}\n").next().is_some_and(|function| function.contains(".touches(")) {
-            let instead = "say tx.touches(account) in the same function";
+        if !rest.split("\n}\n").next().is_some_and(|function| function.contains(".mark_changed(")) {
+            let instead = "say tx.mark_changed(account) in the same function";
             found.push(file.finding(file.line_at(at), "an account is changed in silence", instead));
         }
     }
