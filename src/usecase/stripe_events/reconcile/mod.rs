@@ -1,6 +1,6 @@
-//! Stripe is compared with the books: its events since the last time, then its objects, for what is older than events are
-//! kept (30 days) or was never sent. What is missing is applied through the same door as a webhook, so this is safe
-//! beside live ones, and an interrupted run is simply run again: it goes on where that one had come to (`scan`).
+//! Stripe is compared with the books: first its events since the last run, then its objects, since Stripe keeps events for
+//! 30 days and may never have sent some. What is missing is applied through the same door as a webhook, so a comparison is
+//! safe beside live webhooks. An interrupted run is simply run again and continues where it stopped (`scan`).
 
 mod scan;
 mod subscription;
@@ -9,44 +9,42 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::clock::{Deadline, Timestamp, month_of};
+use crate::clock::{DAY_SECONDS, Deadline, Timestamp, month_of};
 use crate::error::Result;
 use crate::store::inbox::Status;
 use crate::store::{cursors, inbox, payments};
 use crate::stripe::event::TYPES;
 use crate::stripe::{EventEnvelope, EventFilter, ListQuery, ListedKind, ListedObject};
-
-use crate::usecase::stripe_events::receive;
-use crate::usecase::stripe_events::retry;
+use crate::usecase::stripe_events::{receive, retry};
 
 pub use scan::Part;
-use scan::{OVERLAP_SECONDS, Scan, Seen};
+use scan::{OVERLAP_SECONDS, PageSpan, Scan};
 
 /// How far back the first run looks: as long as Stripe keeps events.
 const FIRST_DAYS: i64 = 30;
 const PATIENCE: Duration = Duration::from_secs(20);
 const CURSOR: &str = "stripe_events";
-/// From when on subscriptions are looked at: a plan of years ago may have changed at any time since.
+/// Subscriptions are compared from the beginning: a plan of years ago may have changed at any time since.
 const BEGINNING: Timestamp = Timestamp::from_millis(0);
-/// Rounds of questions about subscriptions that time could not tell apart.
+/// Rounds of questions about subscriptions whose order events could not tell.
 const ROUNDS_LIMIT: usize = 1_000;
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Events and objects of Stripe's that were looked at.
+    /// Stripe's events and objects that were compared.
     pub found: u64,
-    /// Of those, the ones that were missing and have been applied now.
+    /// Of those, the ones that were missing and are applied now.
     pub applied: u64,
-    /// Missing, and it cannot be told who or what for.
+    /// Missing, and it cannot be told who paid, or for what.
     pub unmatched: u64,
     /// Missing, and waiting for something else.
     pub waiting: u64,
     /// Missing, and applying failed.
     pub failed: u64,
-    /// Whether it went on where an interrupted comparison had come to: what that one looked at is not counted here.
+    /// Whether it continued an interrupted comparison. What that one compared is not counted here.
     pub is_resumed: bool,
-    /// Lists that Stripe did not give, and why: what they hold was not compared.
+    /// Lists that Stripe did not give, and why. They were not compared.
     pub unasked: Vec<String>,
     /// Amounts by month and currency, as Stripe has them and as the books have them.
     pub amounts: BTreeMap<(String, String), Amounts>,
@@ -55,22 +53,17 @@ pub struct Report {
 /// Minor units that were paid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amounts {
-    /// According to Stripe.
     pub stripe: i64,
-    /// According to the books.
     pub books: i64,
 }
 
 /// How far a comparison has come in one of its lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Which list.
     pub part: Part,
-    /// Its rows that were looked at.
     pub rows: u64,
-    /// How much of the time that it covers is done; none where it is not known when the list begins.
+    /// Of the time that the list covers; `None` where it is not known when the list begins.
     pub percent: Option<i64>,
-    /// Whether it is done.
     pub is_done: bool,
 }
 
@@ -86,7 +79,7 @@ impl Report {
 }
 
 /// Compares from `since`, or from where the last comparison ended. With `with_objects` the objects are compared as well as
-/// the events: those of the last 30 days or since then, and every subscription. `progress` hears of each page.
+/// the events: those since then or of the last 30 days, and every subscription. Calls `progress` after each page.
 pub fn reconcile(
     app: &App,
     since: Option<Timestamp>,
@@ -95,12 +88,12 @@ pub fn reconcile(
 ) -> Result<Report> {
     let started = app.clock.now();
     let cursor = app.store.read(|tx| cursors::find(tx, CURSOR))?;
-    let first = started.plus_seconds(-FIRST_DAYS * 86_400);
+    let first = started.plus_seconds(-FIRST_DAYS * DAY_SECONDS);
     let usual = cursor.map_or(first, |(at, _)| at.plus_seconds(-OVERLAP_SECONDS));
     let from = since.unwrap_or(usual);
     let mut report = Report::default();
-    let newest = go_through(app, Part::Events, from, &mut report, &mut progress)?;
-    // A run for later times only leaves what lies before them to the next.
+    let newest = compare_list(app, Part::Events, from, &mut report, &mut progress)?;
+    // A run that starts later than the last one ended leaves a gap for the next run to compare.
     if let Some(newest) = newest.filter(|_| from <= usual) {
         app.store.write(move |tx| cursors::advance(tx, CURSOR, newest, started))?;
     }
@@ -109,7 +102,7 @@ pub fn reconcile(
         for kind in ListedKind::ALL {
             let from = if kind == ListedKind::Subscriptions { BEGINNING } else { since.unwrap_or(first) };
             if let Err(error) = objects(app, kind, from, &mut report, &mut progress) {
-                // One list that cannot be had is no reason not to look at the others.
+                // The other lists are compared all the same.
                 tracing::warn!(event = "not_compared", what = kind.word(), error = %error);
                 report.unasked.push(format!("{}: {error}", kind.word()));
             }
@@ -140,7 +133,7 @@ fn objects(
     report: &mut Report,
     progress: &mut impl FnMut(Progress, &Report),
 ) -> Result<()> {
-    go_through(app, Part::Objects(kind), from, report, progress)?;
+    compare_list(app, Part::Objects(kind), from, report, progress)?;
     if kind == ListedKind::Subscriptions {
         for _ in 0..ROUNDS_LIMIT {
             if retry::ask_about_ambiguous(app)? == 0 {
@@ -151,8 +144,8 @@ fn objects(
     Ok(())
 }
 
-/// One list, page by page, newest first. Answers when its newest row was made.
-fn go_through(
+/// Compares one list, page by page, newest first. Returns the time of its newest row.
+fn compare_list(
     app: &App,
     part: Part,
     from: Timestamp,
@@ -163,40 +156,40 @@ fn go_through(
     report.is_resumed |= scan.is_resumed;
     let mut rows = 0;
     while let Some(query) = scan.next() {
-        let (seen, count) = match part {
+        let (span, count) = match part {
             Part::Events => events_page(app, query, report)?,
             Part::Objects(kind) => objects_page(app, kind, query, report)?,
         };
         rows += count;
-        scan.done(app, seen)?;
+        scan.page_done(app, span)?;
         progress(Progress { part, rows, percent: scan.percent(), is_done: scan.next().is_none() }, report);
     }
     Ok(scan.top())
 }
 
-/// A page of events, and how many there were.
-fn events_page(app: &App, query: &ListQuery, report: &mut Report) -> Result<(Seen, u64)> {
+/// One page of events, and how many rows it had.
+fn events_page(app: &App, query: &ListQuery, report: &mut Report) -> Result<(PageSpan, u64)> {
     let filter = EventFilter { page: query.clone(), ..EventFilter::default() };
     let page = app.stripe()?.list_events(&filter, Deadline::after(PATIENCE))?;
-    let (mut seen, mut count) = (Seen { after: page.last_id.filter(|_| page.has_more), ..Seen::default() }, 0);
+    let (mut span, mut rows) = (PageSpan::before(page.last_id.filter(|_| page.has_more)), 0);
     for listed in page.rows {
-        count += 1;
+        rows += 1;
         let Ok(event) = listed.event else { continue };
-        seen.note(event.created);
+        span.add(event.created);
         if TYPES.contains(&event.kind.as_str()) {
             apply_if_missing(app, event, listed.body, report)?;
         }
     }
-    Ok((seen, count))
+    Ok((span, rows))
 }
 
-/// A page of objects of one kind, and how many there were.
-fn objects_page(app: &App, kind: ListedKind, query: &ListQuery, report: &mut Report) -> Result<(Seen, u64)> {
+/// One page of objects, and how many rows it had.
+fn objects_page(app: &App, kind: ListedKind, query: &ListQuery, report: &mut Report) -> Result<(PageSpan, u64)> {
     let page = app.stripe()?.list_objects(kind, query, Deadline::after(PATIENCE))?;
-    let (mut seen, mut count) = (Seen { after: page.last_id.filter(|_| page.has_more), ..Seen::default() }, 0);
+    let (mut span, mut rows) = (PageSpan::before(page.last_id.filter(|_| page.has_more)), 0);
     for object in page.rows {
-        count += 1;
-        seen.note(object.created);
+        rows += 1;
+        span.add(object.created);
         let now = app.clock.now();
         let as_of = match &object.subscription {
             Some(described) => subscription::as_of(app, described)?,
@@ -206,12 +199,12 @@ fn objects_page(app: &App, kind: ListedKind, query: &ListQuery, report: &mut Rep
             let (event, body) = object.as_event(as_of, now);
             apply_if_missing(app, event, body, report)?;
         }
-        compare(app, &object, report)?;
+        compare_amounts(app, &object, report)?;
     }
-    Ok((seen, count))
+    Ok((span, rows))
 }
 
-/// Applies what the books do not have yet, and counts it.
+/// Applies an event that the inbox does not have yet, and counts it.
 fn apply_if_missing(app: &App, event: EventEnvelope, body: String, report: &mut Report) -> Result<()> {
     report.found += 1;
     let object = event.object.get("id").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
@@ -234,8 +227,8 @@ fn apply_if_missing(app: &App, event: EventEnvelope, body: String, report: &mut 
     Ok(())
 }
 
-/// What Stripe says was paid beside what the books say.
-fn compare(app: &App, object: &ListedObject, report: &mut Report) -> Result<()> {
+/// Adds what Stripe says was paid, and what the books say, to the month's amounts.
+fn compare_amounts(app: &App, object: &ListedObject, report: &mut Report) -> Result<()> {
     let Some((amount, currency)) = object.paid.clone() else { return Ok(()) };
     let payment = app.store.read(|tx| payments::find(tx, &object.id))?;
     // A pack's invoice is its checkout's money once more.
