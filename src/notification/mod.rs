@@ -1,8 +1,7 @@
 //! Outgoing webhooks, as they are on the wire: what a message says (`body`), how it is signed (`signature`), where it may
-//! go (`network`), how it is sent (`sender`), and when again (`backoff`). The form is that of the Standard Webhooks
+//! go (`network`), and how it is sent (`sender`). The form is that of the Standard Webhooks
 //! specification, so that its libraries verify what we send. Nothing here knows our tables, our books or our rules.
 
-pub mod backoff;
 pub mod body;
 pub mod network;
 pub mod sender;

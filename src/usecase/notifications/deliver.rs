@@ -3,11 +3,11 @@
 //! user. Reading, sending and recording are apart, because no network is in a transaction and the sender may be slow.
 
 use crate::app::App;
+use crate::backoff;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 use crate::id;
 use crate::metrics::DeliveryLabels;
-use crate::notification::backoff;
 use crate::notification::sender::{Notification, Reply, Sender};
 use crate::notification::{Topic, body};
 use crate::secret::Secret;
@@ -150,7 +150,7 @@ fn fate(due: &Due, answer: &Reply, now: Timestamp) -> std::result::Result<Delive
         return Ok(DeliveryOutcome::Parked);
     }
     let random = u64::from_le_bytes(id::random_bytes()?);
-    let wait = backoff::wait_millis(due.attempts.saturating_add(1), answer.retry_after, random);
+    let wait = backoff::notification_wait_millis(due.attempts.saturating_add(1), answer.retry_after, random);
     let next = Timestamp::from_millis(now.millis().saturating_add(wait));
     Ok(DeliveryOutcome::Again(next.min(due.give_up_at)))
 }

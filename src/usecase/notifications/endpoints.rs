@@ -1,10 +1,10 @@
 //! The operator says who is told of what: endpoints of outgoing webhooks, their secrets, and what became of messages.
 
 use crate::app::App;
+use crate::backoff::NOTIFICATION_PATIENCE_MILLIS;
 use crate::clock::Timestamp;
 use crate::error::{Error, Refused, Result};
 use crate::id;
-use crate::notification::backoff::PATIENCE_MILLIS;
 use crate::notification::network::Networks;
 use crate::notification::sender::{Notification, Reply, Sender};
 use crate::notification::{Topic, body, signature};
@@ -157,7 +157,7 @@ fn set_disabled(app: &App, id: &str, at: Option<Timestamp>) -> Result<()> {
 }
 
 fn give_up_at(now: Timestamp) -> Timestamp {
-    Timestamp::from_millis(now.millis().saturating_add(PATIENCE_MILLIS))
+    Timestamp::from_millis(now.millis().saturating_add(NOTIFICATION_PATIENCE_MILLIS))
 }
 
 fn unknown(id: &str) -> Error {

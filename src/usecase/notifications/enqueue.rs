@@ -4,12 +4,12 @@
 
 use serde::Serialize;
 
+use crate::backoff::NOTIFICATION_PATIENCE_MILLIS;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id;
 use crate::ledger::{self, Entry};
-use crate::notification::backoff::PATIENCE_MILLIS;
 use crate::notification::{Topic, body};
 use crate::store::outbox::{self, Message};
 use crate::store::{Tx, payments, users, webhook_endpoints};
@@ -116,7 +116,7 @@ fn write(
         body: &body::write(topic, now, data)?,
         untold: topic == Topic::LowBalance,
         now,
-        give_up_at: Timestamp::from_millis(now.millis().saturating_add(PATIENCE_MILLIS)),
+        give_up_at: Timestamp::from_millis(now.millis().saturating_add(NOTIFICATION_PATIENCE_MILLIS)),
     };
     outbox::write(tx, &message, endpoints)
 }
