@@ -1,9 +1,11 @@
-//! What is told after a commit: log lines with fixed names and fields, and counters. A write closure may run again, so
-//! it collects what is to be told, and the use case tells it once the work is durable.
+//! What is logged after a commit: lines with fixed names and fields, and counters. A write closure may run again, so it
+//! collects what is to be logged, and the use case logs it once the work is durable. A crash between the two loses the
+//! line, never the entry: the ledger is the record, the log is not.
 
 use crate::app::App;
 use crate::ledger::Kind;
 use crate::metrics::KindLabels;
+use crate::notification::body::LowBalance;
 
 /// Something worth a line in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,13 +84,15 @@ pub enum LogEvent {
         /// How many.
         count: usize,
     },
-    /// Somebody paid, and it cannot be told who or for what.
+    /// Somebody paid, and it is not clear who or for what.
     Unmatched {
         /// Stripe's id of what was paid.
         object: String,
-        /// Why it cannot be told.
+        /// Why it is not clear.
         why: String,
     },
+    /// A balance fell below its threshold.
+    LowBalance(LowBalance),
 }
 
 impl LogEvent {
@@ -123,8 +127,19 @@ impl LogEvent {
                 tracing::warn!(event = "several_subscriptions", user_id, count);
             }
             LogEvent::Unmatched { object, why } => tracing::warn!(event = "payment_unmatched", object, why),
+            LogEvent::LowBalance(low) => low_balance(low),
         }
     }
+}
+
+/// Writes the lines about balances that fell below their threshold, for movements that nothing else is logged of.
+pub fn low_balances(to_log: &[LowBalance]) {
+    to_log.iter().for_each(low_balance);
+}
+
+fn low_balance(low: &LowBalance) {
+    let LowBalance { user_id, remaining, threshold } = low;
+    tracing::warn!(event = "low_balance", user_id, remaining, threshold);
 }
 
 /// Counts units that came in.

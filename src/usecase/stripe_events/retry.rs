@@ -26,7 +26,8 @@ pub fn ask_unsure(app: &App) -> Result<usize> {
             // Stripe's answer has no time of Stripe's: it keeps the one that could not decide.
             let new = apply::describe(&catalog, &described, known.account, known.as_of);
             let account = known.account;
-            enqueue::plan_of(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now)).map(|_| ())
+            enqueue::notify_if_plan_changes(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now))
+                .map(|_| ())
         })?;
     }
     Ok(unsure.len())

@@ -11,7 +11,7 @@ use crate::store::{Tx, customers, users};
 use crate::stripe::CheckoutSession;
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::reversal::{self, Cause};
-use crate::usecase::stripe_events::apply::{Context, EventOutcome, STRIPE};
+use crate::usecase::stripe_events::apply::{Context, EventOutcome, STRIPE, low_balances};
 use crate::usecase::units::posting;
 use crate::usecase::users::days_after;
 
@@ -164,7 +164,8 @@ pub(super) fn credit_pack(
 ) -> Result<EventOutcome> {
     let now = context.now;
     let known = [&payment.session, &payment.payment_intent, &payment.invoice].into_iter().flatten().cloned().collect();
-    let account = posting::open(tx, context.rules(), payment.account, None)?;
+    let mut rules = context.rules();
+    let account = posting::open(tx, &mut rules, payment.account, None)?;
     let units = Units::new(payment.gave).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
     let reason = format!("topup_{}", payment.reference);
     let expires_at = days_after(now, expires_in_days);
@@ -173,14 +174,16 @@ pub(super) fn credit_pack(
         Ok(posting) => posting,
         Err(Refusal::BalanceLimit) => {
             let why = "the balance would pass the most that an account may hold";
-            return Ok(EventOutcome::unmatched(&payment.reference, why));
+            let mut outcome = EventOutcome::unmatched(&payment.reference, why);
+            outcome.told.extend(low_balances(rules));
+            return Ok(outcome);
         }
         Err(other) => return Err(posting::impossible(other).into()),
     };
     if !payments::add(tx, payment)? {
-        return Ok(EventOutcome { known, ..EventOutcome::applied("credited before") });
+        return Ok(EventOutcome { known, told: low_balances(rules), ..EventOutcome::applied("credited before") });
     }
-    let entry = posting::post(tx, context.rules(), &account, &posting, Some(&payment.reference))?;
+    let entry = posting::post(tx, &mut rules, &account, &posting, Some(&payment.reference))?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger without its payment")))?;
     let user = users::by_account(tx, payment.account)?;
     let mut told = vec![LogEvent::ToppedUp {
@@ -191,6 +194,7 @@ pub(super) fn credit_pack(
         reason,
         balance: entry.balance_after,
     }];
+    told.extend(low_balances(rules));
     told.extend(reversal::reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
     let detail = format!("{} units for {}", units.count(), user.id);
     Ok(EventOutcome { known, told, ..EventOutcome::applied(detail) })

@@ -6,8 +6,8 @@ use crate::ledger::{self, Credit, Entry, Kind, Units};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::Context;
 use crate::usecase::stripe_events::apply::reversal::{Cause, reassess, to_take};
+use crate::usecase::stripe_events::apply::{Context, low_balances};
 use crate::usecase::units::posting;
 
 /// Posts units of a plan's payment: a credit, or what a downgrade takes back.
@@ -17,7 +17,7 @@ pub(super) fn post(
     units: i64,
     reason: String,
     expires_at: Option<Timestamp>,
-    rules: posting::PostingContext,
+    rules: &mut posting::PostingContext,
 ) -> Result<Entry> {
     let account = posting::open(tx, rules, payment.account, None)?;
     let moved =
@@ -52,7 +52,8 @@ pub fn post_due(
         return Ok(vec![]);
     }
     let reason = format!("sub_{reference}_{}", month + 1);
-    let entry = post(tx, &payment, units, reason, None, context.rules())?;
+    let mut rules = context.rules();
+    let entry = post(tx, &payment, units, reason, None, &mut rules)?;
     payments::moved(tx, reference, payment.gave + units.max(0), payment.taken, payment.reversals)?;
     let mut told = vec![LogEvent::Allotted {
         user_id: users::by_account(tx, payment.account)?.id,
@@ -62,6 +63,7 @@ pub fn post_due(
         reason: entry.reason,
         balance: entry.balance_after,
     }];
+    told.extend(low_balances(rules));
     told.extend(reassess(tx, context, reference, &Cause::refund(reference))?);
     Ok(told)
 }

@@ -10,7 +10,7 @@ use crate::store::{Tx, customers, subscriptions, users};
 use crate::stripe::{Invoice, InvoiceLine, InvoicePayment};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::reversal::{Cause, reassess};
-use crate::usecase::stripe_events::apply::{Context, EventOutcome, STRIPE, checkout, installments};
+use crate::usecase::stripe_events::apply::{Context, EventOutcome, STRIPE, checkout, installments, low_balances};
 use crate::usecase::users::days_after;
 
 /// Months of a line that are planned at the most: ten years.
@@ -154,9 +154,11 @@ fn plan(
     let mut told = vec![];
     if units != 0 {
         let reason = format!("sub_{}", invoice.id);
-        let entry = installments::post(tx, &payment, units, reason.clone(), expiry(main, line, now), context.rules())?;
+        let mut rules = context.rules();
+        let entry = installments::post(tx, &payment, units, reason.clone(), expiry(main, line, now), &mut rules)?;
         let (plan, invoice, balance) = (main.key.clone(), invoice.id.clone(), entry.balance_after);
         told.push(LogEvent::Allotted { user_id: user_id.clone(), plan, units, invoice, reason, balance });
+        told.extend(low_balances(rules));
     }
     told.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
     let detail = format!("{units} units for {user_id}");

@@ -45,6 +45,11 @@ impl Context<'_> {
     }
 }
 
+/// What movements leave to be logged.
+fn low_balances(rules: posting::PostingContext) -> Vec<LogEvent> {
+    rules.to_log.into_iter().map(LogEvent::LowBalance).collect()
+}
+
 /// What the operator knows and Stripe does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {

@@ -7,7 +7,7 @@ use crate::store::payments::{self, DisputeState, Payment};
 use crate::store::{Tx, entries, users};
 use crate::stripe::{Charge, CreditNote, Dispute, Refund};
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::{Context, EventOutcome, STRIPE};
+use crate::usecase::stripe_events::apply::{Context, EventOutcome, STRIPE, low_balances};
 use crate::usecase::units::posting;
 
 /// Why a payment is looked at again.
@@ -198,23 +198,26 @@ pub(super) fn reassess(
     if take == payment.taken {
         return Ok(vec![]);
     }
-    let account = posting::open(tx, context.rules(), payment.account, Some(reference))?;
+    let mut rules = context.rules();
+    let account = posting::open(tx, &mut rules, payment.account, Some(reference))?;
     let of = ledger::Payment { lots: payments::lots_of(tx, reference)?, gave: payment.gave, taken: payment.taken };
     let reversals = payment.reversals + 1;
     let is_used = entries::by_reason(tx, payment.account, &cause.reason)?.is_some();
     let reason = if is_used { format!("{}_{reversals}", cause.reason) } else { cause.reason.clone() };
     let reversal = Reversal { kind: cause.kind, take, reason: reason.clone(), note: None };
     let posting = ledger::reverse(&account, &of, reversal, context.now).map_err(posting::impossible)?;
-    let Some(posting) = posting else { return Ok(vec![]) };
-    let entry = posting::post(tx, context.rules(), &account, &posting, None)?;
+    let Some(posting) = posting else { return Ok(low_balances(rules)) };
+    let entry = posting::post(tx, &mut rules, &account, &posting, None)?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger already")))?;
     payments::moved(tx, reference, payment.gave, take, reversals)?;
-    Ok(vec![LogEvent::Reversed {
+    let mut told = vec![LogEvent::Reversed {
         user_id: users::by_account(tx, payment.account)?.id,
         kind: cause.kind,
         payment: reference.to_owned(),
         units: entry.delta,
         reason,
         balance: entry.balance_after,
-    }])
+    }];
+    told.extend(low_balances(rules));
+    Ok(told)
 }

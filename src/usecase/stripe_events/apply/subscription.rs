@@ -25,7 +25,7 @@ pub(super) fn described(
         new.ended_at = Some(event.created);
     }
     let before = subscriptions::find(tx, &new.id)?;
-    let kept = enqueue::plan_of(tx, context.catalog, account, context.now, |tx| {
+    let kept = enqueue::notify_if_plan_changes(tx, context.catalog, account, context.now, |tx| {
         subscriptions::put(tx, &new, false, context.now)
     })?;
     let known = vec![new.id.clone()];
