@@ -4,7 +4,7 @@
 //! by those who call this; here it is only said what Stripe said.
 //!
 //! Reading order: [`signature`] (pure) proves that a body is Stripe's; [`objects`] reads it, whichever API version wrote
-//! it; [`requests`] writes the exact bodies that are sent; [`client`] sends them, with [`retry`] saying how often;
+//! it; [`requests`] writes the exact bodies that are sent; [`client`] sends them, and [`retry`] says whether again;
 //! [`error`] is what a call ends in when it does not succeed; [`calls`] are the calls that till makes; [`setup`] and
 //! [`portal`] are what an operator sets up.
 
