@@ -360,10 +360,8 @@ CREATE TABLE messages (
     account    INTEGER NOT NULL REFERENCES users (account),
     kind       TEXT    NOT NULL,
     body       TEXT    NOT NULL,            -- JSON; of a low balance without the address for buying more
-    created_at INTEGER NOT NULL,
-    told_at    INTEGER                      -- when the log had it; of a kind that the log has from elsewhere, at once
+    created_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX messages_untold ON messages (number) WHERE told_at IS NULL;
 
 -- One message to one hook. It is open until it is delivered or parked. Of the open ones for the same hook and account
 -- only the first has a next_attempt_at: the others wait for it, so that everyone's story is told in its order.

@@ -10,7 +10,7 @@
 //! hold goes from the HTTP thread to the writer's queue and comes back by a callback after the commit; a short read is
 //! done on the HTTP thread; everything else waits in a bounded pool. `ARCHITECTURE.md` has the threads and the tests.
 //!
-//! Who may use whom (lower never upper): `ledger, tls` → nothing; `error, clock, id, money, secret` → ledger;
+//! Who may use whom (lower never upper): `ledger, tls` → nothing; `error, clock, backoff, id, money, secret` → ledger;
 //! `config, catalog, stripe, notification, store` → those; `metrics, app` → those; `usecase` → app and all below;
 //! `http, worker` → usecase; `cli` → all; `sandbox` → only from `cli`, and knows nothing of till.
 //!
@@ -28,6 +28,7 @@
 
 pub mod ledger;
 
+pub mod backoff;
 pub mod clock;
 pub mod error;
 pub mod id;

@@ -201,7 +201,7 @@ fn state(hook: &Stored) -> String {
 }
 
 fn tested(id: &str, answer: &crate::notification::sender::Reply, json: bool) -> Done {
-    let (delivered, status, said) = (answer.is_delivered(), answer.status, answer.said.as_str());
+    let (delivered, status, said) = (answer.is_delivered(), answer.status, answer.detail.as_str());
     if json {
         print_json(&shapes::Tested { id, delivered, status, said })?;
     } else {

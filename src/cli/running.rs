@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::error::Fault;
 use crate::http::server::Server;
-use crate::worker::{Deliveries, Worker};
+use crate::worker::{DeliveryWorker, Worker};
 
 /// How long requests under way may take to finish.
 const SERVER_STOPS_WITHIN: Duration = Duration::from_secs(6);
@@ -22,7 +22,7 @@ pub(super) struct Running {
     app: Arc<App>,
     server: Server,
     worker: Worker,
-    hooks: Deliveries,
+    hooks: DeliveryWorker,
 }
 
 impl Running {
@@ -31,7 +31,7 @@ impl Running {
         let app = Arc::new(app);
         let server = Server::start(app.clone(), listener)?;
         let worker = Worker::start(app.clone())?;
-        let hooks = Deliveries::start(app.clone())?;
+        let hooks = DeliveryWorker::start(app.clone())?;
         Ok(Running { app, server, worker, hooks })
     }
 

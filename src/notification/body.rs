@@ -1,5 +1,5 @@
-//! What a message says: `{"type","timestamp","data"}`, as the Standard Webhooks specification advises. The only place
-//! that writes the JSON of outgoing webhooks. Times are RFC 3339 with milliseconds, units whole numbers.
+//! What a notification says: `{"type","timestamp","data"}`, as the Standard Webhooks specification advises. The only
+//! place that writes the JSON of outgoing webhooks. Times are RFC 3339 with milliseconds, units whole numbers.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,17 +10,17 @@ use crate::error::Fault;
 #[derive(Serialize, Deserialize)]
 struct Envelope<K, T> {
     #[serde(rename = "type")]
-    kind: K,
+    topic: K,
     timestamp: String,
     data: T,
 }
 
-/// Of `user.topped_up` and `user.allotted`.
+/// The data of `user.topped_up` and `user.allotted`.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Credited<'a> {
+pub struct Credit<'a> {
     /// Whose ledger.
     pub user_id: &'a str,
-    /// Units; negative when a downgrade took them back.
+    /// Negative when a downgrade took units back.
     pub units: i64,
     /// The balance after it.
     pub balance: i64,
@@ -32,12 +32,12 @@ pub struct Credited<'a> {
     pub plan: Option<&'a str>,
 }
 
-/// Of `user.reversed`.
+/// The data of `user.reversed`.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Reversed<'a> {
+pub struct Reversal<'a> {
     /// Whose ledger.
     pub user_id: &'a str,
-    /// Units; positive when given back.
+    /// Positive when units were given back.
     pub units: i64,
     /// The balance after it.
     pub balance: i64,
@@ -49,14 +49,14 @@ pub struct Reversed<'a> {
     pub cause: &'a str,
 }
 
-/// Of `user.plan_changed`.
+/// The data of `user.plan_changed`.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct PlanChanged<'a> {
+pub struct PlanChange<'a> {
     /// Whose plan.
     pub user_id: &'a str,
-    /// The plan's key from now on, as the API shows it.
+    /// The key of the plan from now on, as the API shows it.
     pub plan: &'a str,
-    /// The plan's key until now.
+    /// The key of the plan until now.
     pub previous_plan: &'a str,
     /// What the plan switches on.
     pub features: &'a [String],
@@ -64,49 +64,47 @@ pub struct PlanChanged<'a> {
     pub status: Option<&'a str>,
 }
 
-/// Of `user.low_balance`.
+/// The data of `user.low_balance` as it is written into the outbox, and of the log line `low_balance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LowBalance {
     /// Whose units.
     pub user_id: String,
-    /// What is left.
+    /// The balance now.
     pub remaining: i64,
     /// What it fell below.
     pub threshold: i64,
-    /// Where the user buys more: known to who sends it, not to who writes it into the outbox.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topup_url: Option<String>,
 }
 
-/// A message of this kind about something that happened at `at`.
-pub fn write(kind: Topic, at: Timestamp, data: &impl Serialize) -> Result<String, Fault> {
-    envelope(kind.as_str(), rfc3339(at), data)
+/// The data of `user.low_balance` as it is sent.
+#[derive(Serialize)]
+struct LowBalanceWithUrl<'a> {
+    #[serde(flatten)]
+    low_balance: LowBalance,
+    topup_url: &'a str,
+}
+
+/// The body of a notification about something that happened at `at`.
+pub fn write(topic: Topic, at: Timestamp, data: &impl Serialize) -> Result<String, Fault> {
+    envelope(topic.as_str(), rfc3339(at), data)
 }
 
 /// What `till hook test` sends.
-pub fn test(hook: &str, at: Timestamp) -> Result<String, Fault> {
-    envelope("till.test", rfc3339(at), &serde_json::json!({ "hook_id": hook }))
+pub fn test(endpoint: &str, at: Timestamp) -> Result<String, Fault> {
+    envelope("till.test", rfc3339(at), &serde_json::json!({ "hook_id": endpoint }))
 }
 
-/// What a low balance's message in the outbox says.
-pub fn read_low_balance(stored: &str) -> Result<LowBalance, Fault> {
-    Ok(parse(stored)?.data)
-}
-
-/// A low balance's message as it is sent: with the address where the user buys more.
+/// The body of a low balance as it is sent: with the address where the user buys more. The transaction that wrote it
+/// into the outbox does not know our base URL, which may also have changed since.
 pub fn low_balance_as_sent(stored: &str, topup_url: &str) -> Result<String, Fault> {
-    let message = parse(stored)?;
-    let data = LowBalance { topup_url: Some(topup_url.to_owned()), ..message.data };
-    envelope(&message.kind, message.timestamp, &data)
+    let stored: Envelope<String, LowBalance> = serde_json::from_str(stored)
+        .map_err(|cause| Fault::new("a notification in the outbox cannot be read", cause))?;
+    let data = LowBalanceWithUrl { low_balance: stored.data, topup_url };
+    envelope(&stored.topic, stored.timestamp, &data)
 }
 
-fn parse(stored: &str) -> Result<Envelope<String, LowBalance>, Fault> {
-    serde_json::from_str(stored).map_err(|cause| Fault::new("a message in the outbox cannot be read", cause))
-}
-
-fn envelope(kind: &str, timestamp: String, data: &impl Serialize) -> Result<String, Fault> {
-    let text = serde_json::to_string(&Envelope { kind, timestamp, data });
-    text.map_err(|cause| Fault::new("a message cannot be written as JSON", cause))
+fn envelope(topic: &str, timestamp: String, data: &impl Serialize) -> Result<String, Fault> {
+    let text = serde_json::to_string(&Envelope { topic, timestamp, data });
+    text.map_err(|cause| Fault::new("a notification cannot be written as JSON", cause))
 }
 
 #[cfg(test)]
@@ -115,14 +113,13 @@ mod tests {
 
     #[test]
     fn a_low_balance_gets_its_address_when_it_is_sent() {
-        let data = LowBalance { user_id: "alice".into(), remaining: 3, threshold: 10, topup_url: None };
+        let data = LowBalance { user_id: "alice".into(), remaining: 3, threshold: 10 };
         let stored = write(Topic::LowBalance, Timestamp::from_millis(1_790_000_000_007), &data).unwrap();
         let head = r#"{"type":"user.low_balance","timestamp":"2026-09-21T14:13:20.007Z","data":{"user_id":"alice","#;
         assert_eq!(stored, format!(r#"{head}"remaining":3,"threshold":10}}}}"#));
-        assert_eq!(read_low_balance(&stored).unwrap(), data);
         let sent = low_balance_as_sent(&stored, "https://pay.example.com/dashboard").unwrap();
         let tail = r#""remaining":3,"threshold":10,"topup_url":"https://pay.example.com/dashboard"}}"#;
         assert_eq!(sent, format!("{head}{tail}"));
-        assert!(read_low_balance("{}").is_err());
+        assert!(low_balance_as_sent("{}", "https://pay.example.com/dashboard").is_err());
     }
 }

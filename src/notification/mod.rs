@@ -1,23 +1,22 @@
-//! Outgoing webhooks, as they are on the wire: what a message says (`body`), how it is signed (`signature`), where it may
-//! go (`network`), how it is sent (`sender`), and when again (`backoff`). The form is that of the Standard Webhooks
-//! specification, so that its libraries verify what we send. Nothing here knows our tables, our books or our rules.
+//! Outgoing webhooks as they are on the wire: what a notification says (`body`), how it is signed (`signature`), which
+//! addresses it may go to (`network`), and how it is sent (`sender`). The form is that of the Standard Webhooks
+//! specification, so that its libraries verify what we send. Nothing here knows our tables or our rules.
 
-pub mod backoff;
 pub mod body;
 pub mod network;
 pub mod sender;
 pub mod signature;
 
-/// What a message tells of.
+/// What a notification is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// A pack was credited.
     ToppedUp,
     /// A plan's invoice was allotted, or a downgrade took units back.
     Allotted,
-    /// What is left fell below the threshold.
+    /// The balance fell below the user's threshold.
     LowBalance,
-    /// The user's plan is another one.
+    /// The user has another plan than before.
     PlanChanged,
     /// A refund or a dispute took units, or gave them back.
     Reversed,
@@ -41,6 +40,6 @@ impl Topic {
 
     /// Reads the word.
     pub fn parse(text: &str) -> Option<Topic> {
-        Topic::ALL.into_iter().find(|kind| kind.as_str() == text)
+        Topic::ALL.into_iter().find(|topic| topic.as_str() == text)
     }
 }

@@ -1,14 +1,14 @@
-//! Where a message may go. An endpoint's URL is the operator's, but what its name resolves to is not: so that nobody is
-//! led into our own network (the cloud's metadata, a database beside us), addresses that are not public are refused,
-//! unless the operator allows their network. The URL is judged when it is added, each address again when it is
-//! connected to.
+//! Where a notification may go. The operator chooses an endpoint's URL, but not what its name resolves to. It must not
+//! lead into our own network (the cloud's metadata service, a database next to us), so addresses that are not public are
+//! refused unless the operator allows their network. A URL is checked when it is added, and each address again when it
+//! is connected to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use url::{Host, Url};
 
-/// The longest URL of an endpoint, in characters.
+/// Of an endpoint's URL, in characters.
 pub const URL_LIMIT: usize = 2000;
 
 const fn v4(a: u8, b: u8, c: u8, prefix: u8) -> Ipv4Net {
@@ -38,16 +38,16 @@ const NOT_PUBLIC_V4: [Ipv4Net; 15] = [
     v4(240, 0, 0, 4),
 ];
 
-/// All of IPv6 that is given out for the whole net; everything else is of a link, a site, or nobody's.
+/// The only part of IPv6 that is assigned for the public internet; the rest is local to a link or a site, or unassigned.
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 0, 3);
-/// What of that is not: protocol assignments (Teredo among them), documentation.
+/// Parts of it that are not public: protocol assignments (Teredo among them), documentation.
 const NOT_PUBLIC_V6: [Ipv6Net; 3] = [v6(0x2001, 0, 0, 23), v6(0x2001, 0xdb8, 0, 32), v6(0x3fff, 0, 0, 20)];
 /// NAT64 (RFC 6052): the last four bytes are the IPv4 address that is reached.
 const NAT64: Ipv6Net = v6(0x64, 0xff9b, 0, 96);
 /// 6to4 (RFC 3056): bytes three to six are the IPv4 address that is reached.
 const SIX_TO_FOUR: Ipv6Net = v6(0x2002, 0, 0, 16);
 
-/// Whether an address is one of the public net. One that carries an IPv4 address inside is judged by that.
+/// Whether an address is on the public internet. An IPv6 address that carries an IPv4 address is judged by that one.
 pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => NOT_PUBLIC_V4.iter().all(|network| !network.contains(&address)),
@@ -65,17 +65,17 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Networks of the operator's own that messages may go to.
+/// Networks of the operator's own that notifications may go to.
 #[derive(Clone, Debug, Default)]
 pub struct Networks(Vec<IpNet>);
 
 impl Networks {
-    /// These, besides the public net.
+    /// These, besides the public internet.
     pub fn new(allowed: Vec<IpNet>) -> Networks {
         Networks(allowed)
     }
 
-    /// Whether a message may go to this address. Without TLS only a network that the operator named may be crossed.
+    /// Whether a notification may go to this address. Without TLS it may only cross a network that the operator named.
     pub fn may_reach(&self, address: IpAddr, secure: bool) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address)) || (secure && is_public(address))
@@ -114,7 +114,7 @@ impl Networks {
     }
 }
 
-/// Why none of these addresses is gone to.
+/// Why none of these addresses may be connected to.
 pub(super) fn refused(addresses: &[IpAddr], secure: bool) -> String {
     let found: Vec<String> = addresses.iter().take(4).map(ToString::to_string).collect();
     let found = found.join(", ");

@@ -1,5 +1,5 @@
-//! The signature of a message, by the Standard Webhooks specification: HMAC-SHA256 over `id.timestamp.body`, base64,
-//! after `v1,`; under each secret that counts, separated by spaces. Pure, but for the randomness of a new secret.
+//! The signature of a notification, by the Standard Webhooks specification: `v1,` and the base64 of HMAC-SHA256 over
+//! `id.timestamp.body`; one for each valid secret, separated by spaces. Pure, except for the randomness of a new secret.
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -17,19 +17,20 @@ pub fn new_secret() -> Result<Secret, Fault> {
     Ok(Secret::new(format!("{PREFIX}{}", BASE64.encode(&id::random_bytes::<32>()?))))
 }
 
-/// The header `webhook-signature` of a message that is sent at `at`. A secret that is none of ours is a fault.
+/// The header `webhook-signature` of a notification that is sent at `at`. A fault when a secret is not in the form that
+/// [`new_secret`] gives it.
 pub fn header(secrets: &[Secret], id: &str, at: Timestamp, body: &[u8]) -> Result<String, Fault> {
-    let signed: Result<Vec<String>, Fault> = secrets.iter().map(|secret| one(secret, id, at, body)).collect();
-    Ok(signed?.join(" "))
+    let signatures: Result<Vec<String>, Fault> = secrets.iter().map(|secret| sign(secret, id, at, body)).collect();
+    Ok(signatures?.join(" "))
 }
 
-fn one(secret: &Secret, id: &str, at: Timestamp, body: &[u8]) -> Result<String, Fault> {
+fn sign(secret: &Secret, id: &str, at: Timestamp, body: &[u8]) -> Result<String, Fault> {
     let key = secret.reveal().strip_prefix(PREFIX).and_then(|key| BASE64.decode(key.as_bytes()).ok());
     // An empty key would let anybody sign.
     let key = key.filter(|key| !key.is_empty());
-    let key = key.ok_or_else(|| Fault::bare("a hook's secret is not whsec_ and base64"))?;
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(&key).map_err(|cause| Fault::new("a hook's secret is no key", cause))?;
+    let key = key.ok_or_else(|| Fault::bare("a webhook endpoint's secret is not whsec_ and base64"))?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key)
+        .map_err(|cause| Fault::new("a webhook endpoint's secret cannot be a key", cause))?;
     mac.update(id.as_bytes());
     mac.update(format!(".{}.", at.seconds()).as_bytes());
     mac.update(body);

@@ -18,8 +18,6 @@ pub struct Message<'a> {
     pub kind: &'a str,
     /// JSON.
     pub body: &'a str,
-    /// Whether the log is still to hear of it.
-    pub untold: bool,
     /// When this is.
     pub now: Timestamp,
     /// From when on a failure parks a delivery of it.
@@ -115,14 +113,13 @@ impl Delivery {
 /// Writes a message and a delivery to each of these endpoints.
 pub fn write(tx: &mut dyn Tx, message: &Message<'_>, hooks: &[String]) -> Result<()> {
     const NEXT: &str = "SELECT COALESCE(MAX(number), 0) + 1 FROM messages";
-    const WRITE: &str = "INSERT INTO messages (number, id, account, kind, body, created_at, told_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    const WRITE: &str = "INSERT INTO messages (number, id, account, kind, body, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6)";
     const DELIVER: &str = "INSERT INTO deliveries (hook, message, account, give_up_at) VALUES ($1, $2, $3, $4)";
     let number = tx.query_one(NEXT, &[])?.map_or(Ok(1), |row| row.int(0))?;
     let (account, now) = (message.account, message.now);
-    let told_at = (!message.untold).then_some(now);
     let (id, kind, body) = (message.id.into(), message.kind.into(), message.body.into());
-    tx.execute(WRITE, &[number.into(), id, account.into(), kind, body, now.into(), told_at.into()])?;
+    tx.execute(WRITE, &[number.into(), id, account.into(), kind, body, now.into()])?;
     for hook in hooks {
         tx.execute(DELIVER, &[hook.into(), number.into(), account.into(), message.give_up_at.into()])?;
         line_up(tx, hook, account, now)?;
@@ -195,24 +192,6 @@ pub fn attempted(tx: &mut dyn Tx, due: &Due, attempt: &Attempt) -> Result<()> {
     line_up(tx, &due.hook, due.account, at)
 }
 
-/// Claims messages that the log is still to hear of: their bodies, oldest first.
-pub fn claim_untold(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<String>> {
-    const UNTOLD: &str = "SELECT number, body FROM messages WHERE told_at IS NULL ORDER BY number LIMIT $1";
-    const TOLD: &str = "UPDATE messages SET told_at = $2 WHERE number = $1";
-    let mut bodies = Vec::new();
-    for row in tx.query(UNTOLD, &[limit.into()])? {
-        tx.execute(TOLD, &[row.int(0)?.into(), now.into()])?;
-        bodies.push(row.text(1)?);
-    }
-    Ok(bodies)
-}
-
-/// Whether there are messages that the log is still to hear of.
-pub fn has_untold(tx: &mut dyn Tx) -> Result<bool> {
-    const UNTOLD: &str = "SELECT number FROM messages WHERE told_at IS NULL ORDER BY number LIMIT 1";
-    Ok(tx.query_one(UNTOLD, &[])?.is_some())
-}
-
 /// Deliveries, the newest message first; `parked`: only those that were given up.
 pub fn list(tx: &mut dyn Tx, parked: bool, limit: i64) -> Result<Vec<Delivery>> {
     const ALL: &str = "SELECT d.hook, m.id, m.kind, u.id, d.attempts, d.next_attempt_at, d.last_attempt_at,
@@ -265,7 +244,7 @@ pub fn remove_old(tx: &mut dyn Tx, delivered: Timestamp, parked: Timestamp, limi
     const PARKED: &str = "DELETE FROM deliveries WHERE (message, hook) IN (SELECT message, hook FROM deliveries
         WHERE parked_at IS NOT NULL AND parked_at < $1 ORDER BY parked_at, message, hook LIMIT $2)";
     const MESSAGES: &str = "DELETE FROM messages WHERE number IN (SELECT m.number FROM messages m
-        WHERE m.created_at < $1 AND m.told_at IS NOT NULL
+        WHERE m.created_at < $1
         AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.message = m.number) ORDER BY m.number LIMIT $2)";
     let removed = tx.execute(DELIVERED, &[delivered.into(), limit.into()])?;
     let given_up = tx.execute(PARKED, &[parked.into(), limit.into()])?;

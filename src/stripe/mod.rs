@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`signature`] (pure) proves that a body is Stripe's; [`event`] says which events till handles;
 //! [`objects`] reads their objects, whichever API version wrote them; [`listing`] reads the same objects from Stripe's
-//! lists; [`requests`] writes the exact bodies that are sent; [`client`] sends them, with [`retry`] saying how often;
+//! lists; [`requests`] writes the exact bodies that are sent; [`client`] sends them, and [`retry`] says whether again;
 //! [`error`] is a call's failure; [`calls`] are the calls that till makes; [`setup`] and [`portal`] are what an operator
 //! sets up.
 

@@ -1,47 +1,13 @@
-//! Whether a failed attempt is made again, and how long is waited before: pure functions of what came back. The sleeping
-//! is in `client`.
+//! Whether a call that failed is made again: pure functions of what came back. How long the waits are is in
+//! `crate::backoff`; the sleeping is in `client`.
 //!
 //! Stripe's pages "Advanced error handling" and "Rate limits": no answer, 409, 429 and 5xx may be tried again with the
-//! same idempotency key; the header `Stripe-Should-Retry` decides where it is present; `Retry-After` is the least that is
-//! waited. Waits grow and are drawn at random ("full jitter"), so that many who failed together do not come back together.
+//! same idempotency key; the header `Stripe-Should-Retry` decides where it is present; `Retry-After` is the shortest wait.
 
 use std::io;
 use std::time::Duration;
 
-/// How often and how patiently a call is tried.
-#[derive(Clone, Copy, Debug)]
-pub struct Backoff {
-    /// Attempts in all, the first included.
-    pub attempts: u32,
-    /// The longest first wait; it doubles with each attempt.
-    pub first_wait: Duration,
-    /// The longest wait of ours; Stripe may ask for more.
-    pub longest_wait: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Backoff {
-        Backoff { attempts: 6, first_wait: Duration::from_millis(500), longest_wait: Duration::from_secs(4) }
-    }
-}
-
-impl Backoff {
-    /// How long to wait after attempt number `attempt` (from 1) failed; `None` when it was the last.
-    ///
-    /// `left` is what is left of the deadline: where the wait would use it up, there is no further attempt. `random` is
-    /// any number, all being equally likely.
-    pub fn wait(&self, attempt: u32, advice: Advice, left: Duration, random: u64) -> Option<Duration> {
-        if !advice.again || attempt >= self.attempts {
-            return None;
-        }
-        let doublings = attempt.saturating_sub(1).min(16);
-        let ceiling = self.first_wait.saturating_mul(1 << doublings).min(self.longest_wait);
-        let millis = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
-        let drawn = Duration::from_millis(random % millis.saturating_add(1));
-        let wait = drawn.max(advice.at_least);
-        (wait < left).then_some(wait)
-    }
-}
+use crate::backoff::CallBackoff;
 
 /// What a failed attempt says about another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +51,11 @@ impl Advice {
             _ => Advice::STOP,
         }
     }
+
+    /// How long to wait after attempt number `attempt` (from 1) failed; `None` when there is to be no other.
+    pub fn wait(self, backoff: &CallBackoff, attempt: u32, left: Duration, random: u64) -> Option<Duration> {
+        if self.again { backoff.wait(attempt, self.at_least, left, random) } else { None }
+    }
 }
 
 #[cfg(test)]
@@ -117,28 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_are_drawn_and_never_pass_the_deadline() {
-        let backoff = Backoff::default();
-        let millis = Duration::from_millis;
-        let asked = |seconds| Advice { again: true, at_least: Duration::from_secs(seconds) };
-        let rows = [
-            (1, Advice::AGAIN, millis(20_000), 500, Some(millis(500))),
-            (1, Advice::AGAIN, millis(20_000), 501, Some(millis(0))),
-            (2, Advice::AGAIN, millis(20_000), 1000, Some(millis(1000))),
-            (5, Advice::AGAIN, millis(20_000), 4000, Some(millis(4000))),
-            (5, Advice::AGAIN, millis(20_000), 4001, Some(millis(0))),
-            (6, Advice::AGAIN, millis(20_000), 0, None),
-            (1, Advice::STOP, millis(20_000), 0, None),
-            (1, Advice::AGAIN, millis(300), 300, None),
-            (1, Advice::AGAIN, millis(0), 0, None),
-            (1, asked(3), millis(20_000), 7, Some(millis(3000))),
-            (1, asked(20), millis(20_000), 7, None),
-            (1, asked(u64::MAX), millis(20_000), 7, None),
-        ];
-        for (attempt, advice, left, random, expected) in rows {
-            assert_eq!(backoff.wait(attempt, advice, left, random), expected, "{attempt} {advice:?} {left:?} {random}");
+    fn advice_to_stop_ends_it_and_a_wait_that_was_asked_for_is_kept() {
+        let (backoff, left) = (CallBackoff::default(), Duration::from_secs(20));
+        let asked = Advice { again: true, at_least: Duration::from_secs(3) };
+        for (advice, expected) in
+            [(Advice::STOP, None), (Advice::AGAIN, Some(Duration::ZERO)), (asked, Some(Duration::from_secs(3)))]
+        {
+            assert_eq!(advice.wait(&backoff, 1, left, 0), expected, "{advice:?}");
         }
-        let endless = Backoff { attempts: u32::MAX, ..backoff };
-        assert!(endless.wait(u32::MAX - 1, Advice::AGAIN, millis(20_000), u64::MAX).is_some());
     }
 }

@@ -1,94 +1,64 @@
-//! What is told after a commit: log lines with fixed names and fields, and counters. A write closure may run again, so
-//! it collects what is to be told, and the use case tells it once the work is durable.
+//! What is logged after a commit: lines with fixed names and fields, and counters. A write closure may run again, so it
+//! collects what is to be logged, and the use case logs it once the work is durable. A crash between the two loses the
+//! line, never the entry: the ledger is the record, the log is not.
 
 use crate::app::App;
 use crate::ledger::Kind;
 use crate::metrics::KindLabels;
+use crate::notification::body::LowBalance;
 
-/// Something worth a line in the log.
+/// Something that is worth a line in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEvent {
     /// A pack was credited.
-    ToppedUp {
-        /// Whose.
-        user_id: String,
-        /// The pack's key.
-        plan: String,
-        /// Units credited.
-        units: i64,
-        /// Stripe's payment intent, if there is one.
-        payment_intent: Option<String>,
-        /// The ledger's reason.
-        reason: String,
-        /// The balance after it.
-        balance: i64,
-    },
+    ToppedUp { user_id: String, plan: String, units: i64, payment_intent: Option<String>, reason: String, balance: i64 },
     /// A plan's invoice was allotted, or a downgrade took units back.
     Allotted {
-        /// Whose.
         user_id: String,
-        /// The plan's key.
         plan: String,
-        /// Units; negative when taken back.
+        /// Negative when taken back.
         units: i64,
-        /// Stripe's invoice.
         invoice: String,
-        /// The ledger's reason.
         reason: String,
-        /// The balance after it.
         balance: i64,
     },
     /// A refund or a dispute moved units.
     Reversed {
-        /// Whose.
         user_id: String,
         /// `Refund` or `Dispute`.
         kind: Kind,
-        /// The payment that is reversed.
         payment: String,
-        /// Units; positive when given back.
+        /// Positive when given back.
         units: i64,
-        /// The ledger's reason.
         reason: String,
-        /// The balance after it.
         balance: i64,
     },
-    /// A dispute went a step further.
+    /// A dispute was opened, or went a step further.
     Disputed {
-        /// Whose payment.
         user_id: String,
-        /// Stripe's dispute.
         dispute: String,
-        /// Its state, in Stripe's word.
+        /// In Stripe's word.
         status: String,
-        /// Whether it is over.
         closed: bool,
     },
-    /// A subscription is another one than before, or in another state.
+    /// A subscription has another plan or state than before.
     PlanChanged {
-        /// Whose.
         user_id: String,
-        /// The plan's key.
         plan: String,
-        /// Its state, in Stripe's word.
+        /// In Stripe's word.
         status: String,
-        /// Stripe's subscription.
         subscription: String,
     },
-    /// A user has more than one subscription: both allot, and somebody should look.
-    SeveralSubscriptions {
-        /// Whose.
-        user_id: String,
-        /// How many.
-        count: usize,
-    },
-    /// Somebody paid, and it cannot be told who or for what.
+    /// A user has more than one subscription. Each allots units, so the operator should look.
+    SeveralSubscriptions { user_id: String, count: usize },
+    /// Somebody paid, and it is not clear who or for what.
     Unmatched {
         /// Stripe's id of what was paid.
         object: String,
-        /// Why it cannot be told.
         why: String,
     },
+    /// A balance fell below its threshold.
+    LowBalance(LowBalance),
 }
 
 impl LogEvent {
@@ -123,8 +93,20 @@ impl LogEvent {
                 tracing::warn!(event = "several_subscriptions", user_id, count);
             }
             LogEvent::Unmatched { object, why } => tracing::warn!(event = "payment_unmatched", object, why),
+            LogEvent::LowBalance(low) => low_balance(low),
         }
     }
+}
+
+/// Writes the lines about balances that fell below their threshold, where a use case logs no [`LogEvent`] of its own. For
+/// spends and holds this runs on the writer's thread, right after the commit: a line is rare, one for each crossing.
+pub fn low_balances(to_log: &[LowBalance]) {
+    to_log.iter().for_each(low_balance);
+}
+
+fn low_balance(low: &LowBalance) {
+    let LowBalance { user_id, remaining, threshold } = low;
+    tracing::warn!(event = "low_balance", user_id, remaining, threshold);
 }
 
 /// Counts units that came in.

@@ -1,6 +1,6 @@
-//! The thread that delivers: it looks at the outbox twice a second, tells the log of low balances, and gives each endpoint
-//! that has something due a thread of its own for as long as that takes, so that a slow one holds up nobody else. There
-//! are as many threads as endpoints at most.
+//! The thread that delivers notifications. Twice a second it looks for endpoints with something due, and gives each of
+//! them a thread of its own for as long as its deliveries take, so that a slow endpoint does not hold up the others.
+//! There are at most as many threads as endpoints.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,44 +17,47 @@ use crate::notification::sender::Sender;
 use crate::usecase::notifications::deliver;
 use crate::usecase::notifications::endpoints;
 
-/// Time between two looks at the outbox.
+/// Between two looks at the outbox.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long one endpoint is served before what is due is looked up again.
-const TURN: Duration = Duration::from_secs(20);
-
-/// The same after a failure of ours. How long an endpoint is left alone when what came of a delivery cannot be kept.
+/// The same after the database failed, so that one that is full or locked is not asked twice a second. Also how long an
+/// endpoint is left alone when the result of a delivery could not be recorded.
 const FAULT_PAUSE: Duration = Duration::from_secs(10);
+/// How long an endpoint's thread works before it ends; the next look at the outbox starts another one.
+const ENDPOINT_TIME: Duration = Duration::from_secs(20);
 
-/// The thread, and through it those of the endpoints.
-pub struct Deliveries {
+/// The thread that delivers, and through it those of the endpoints.
+pub struct DeliveryWorker {
     stop: SyncSender<()>,
     is_stopping: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
-impl Deliveries {
+impl DeliveryWorker {
     /// Starts to deliver.
-    pub fn start(app: Arc<App>) -> std::result::Result<Deliveries, Fault> {
+    pub fn start(app: Arc<App>) -> std::result::Result<DeliveryWorker, Fault> {
         let (stop, stopping) = sync_channel(1);
         let is_stopping = Arc::new(AtomicBool::new(false));
-        let shared = Arc::clone(&is_stopping);
+        let mut threads = EndpointThreads {
+            sender: endpoints::sender(&app),
+            is_stopping: Arc::clone(&is_stopping),
+            running: HashMap::new(),
+        };
         let thread = Builder::new()
             .name("till-hooks".to_owned())
             .spawn(move || {
-                let mut turns = Turns { sender: endpoints::sender(&app), is_stopping: shared, running: HashMap::new() };
                 let mut pause = PAUSE;
                 while stopping.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                    let done = deliver::tell_low_balances(&app).and_then(|_| turns.begin(&app));
-                    // A database that is full or held is not asked, and the log not told, twice a second.
-                    pause = if done.is_ok() { PAUSE } else { FAULT_PAUSE };
-                    report("deliver", done.map(|()| 0));
+                    let started = threads.start_due(&app);
+                    pause = if started.is_ok() { PAUSE } else { FAULT_PAUSE };
+                    report("deliver", started.map(|()| 0));
                 }
             })
             .map_err(|cause| Fault::new("cannot start the thread that delivers", cause))?;
-        Ok(Deliveries { stop, is_stopping, thread })
+        Ok(DeliveryWorker { stop, is_stopping, thread })
     }
 
-    /// Begins nothing more. A delivery under way is not waited for: unmarked, it is sent again after the next start.
+    /// Starts no more deliveries. It does not wait for one under way: that one is not recorded, so it is sent again after
+    /// the next start.
     pub fn stop(self) {
         self.is_stopping.store(true, Ordering::SeqCst);
         // The thread may have ended already.
@@ -63,60 +66,61 @@ impl Deliveries {
     }
 }
 
-/// The endpoints that are being served.
-struct Turns {
+/// The threads of the endpoints that are being delivered to, by the endpoint's id.
+struct EndpointThreads {
     sender: Sender,
     is_stopping: Arc<AtomicBool>,
     running: HashMap<String, JoinHandle<Result<()>>>,
 }
 
-impl Turns {
-    /// Gives each endpoint with something due its turn, unless it has one.
-    fn begin(&mut self, app: &Arc<App>) -> Result<()> {
-        for (hook, turn) in self.running.extract_if(|_, turn| turn.is_finished()) {
-            let ended = turn.join().unwrap_or_else(|_| Err(Fault::bare(format!("serving {hook} panicked")).into()));
-            report("deliver", ended.map(|()| 0));
+impl EndpointThreads {
+    /// Reports the threads that have ended, and starts one for each endpoint that has something due and none running.
+    fn start_due(&mut self, app: &Arc<App>) -> Result<()> {
+        for (endpoint, thread) in self.running.extract_if(|_, thread| thread.is_finished()) {
+            let panicked = |_| Err(Fault::bare(format!("delivering to {endpoint} panicked")).into());
+            report("deliver", thread.join().unwrap_or_else(panicked).map(|()| 0));
         }
-        for hook in deliver::hooks_due(app)? {
-            if self.running.contains_key(&hook) {
+        for endpoint in deliver::endpoints_due(app)? {
+            if self.running.contains_key(&endpoint) {
                 continue;
             }
             let (sender, is_stopping) = (self.sender.clone(), Arc::clone(&self.is_stopping));
-            let (app, id) = (Arc::downgrade(app), hook.clone());
-            let turn = Builder::new()
+            let (app, id) = (Arc::downgrade(app), endpoint.clone());
+            let thread = Builder::new()
                 .name("till-hooks".to_owned())
-                .spawn(move || serve(&app, &sender, &id, &is_stopping))
+                .spawn(move || deliver_to(&app, &sender, &id, &is_stopping))
                 .map_err(|cause| Fault::new("cannot start a thread that delivers", cause))?;
-            self.running.insert(hook, turn);
+            self.running.insert(endpoint, thread);
         }
         Ok(())
     }
 }
 
-/// Serves one endpoint. While it waits for the network it holds nothing of the till, which may so be closed.
-fn serve(app: &Weak<App>, sender: &Sender, hook: &str, is_stopping: &AtomicBool) -> Result<()> {
-    let turn = Deadline::after(TURN);
+/// Delivers to one endpoint. While it waits for the network it holds no reference to the app, so the till can be closed
+/// meanwhile.
+fn deliver_to(app: &Weak<App>, sender: &Sender, endpoint: &str, is_stopping: &AtomicBool) -> Result<()> {
+    let end = Deadline::after(ENDPOINT_TIME);
     loop {
         let Some(till) = app.upgrade() else { return Ok(()) };
-        let (due, clock) = (deliver::due(&till, hook)?, till.clock.clone());
+        let (due, clock) = (deliver::due(&till, endpoint)?, till.clock.clone());
         drop(till);
         if due.is_empty() {
             return Ok(());
         }
-        for outgoing in due {
-            if is_stopping.load(Ordering::SeqCst) || turn.left().is_zero() {
+        for delivery in due {
+            if is_stopping.load(Ordering::SeqCst) || end.left().is_zero() {
                 return Ok(());
             }
-            let answer = outgoing.send(sender, clock.now());
+            let reply = delivery.send(sender, clock.now());
             let Some(till) = app.upgrade() else { return Ok(()) };
-            if let Err(error) = deliver::record(&till, &outgoing, &answer) {
-                // What cannot be marked would be sent again and again.
+            if let Err(error) = deliver::record(&till, &delivery, &reply) {
+                // A delivery that cannot be recorded would be sent again and again.
                 drop(till);
                 std::thread::sleep(FAULT_PAUSE);
                 return Err(error);
             }
-            // Whoever does not answer at all is not asked for the next user's sake at once.
-            if answer.status.is_none() {
+            // An endpoint that does not answer at all is not tried for its other users at once.
+            if reply.status.is_none() {
                 return Ok(());
             }
         }

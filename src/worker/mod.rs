@@ -1,5 +1,5 @@
-//! What runs by itself, in bounded batches: events that wait are tried again, lots expire, what has ended is removed.
-//! It does nothing that a command or a request could not do; a round that fails is logged, and the next one comes.
+//! What runs by itself, in bounded batches: waiting events are tried again, holds and lots expire, old rows are removed.
+//! Nothing here decides anything: each task is one use case. A task that fails is logged and tried in the next round.
 
 mod delivery;
 
@@ -17,17 +17,17 @@ use crate::usecase::stripe_events::retry;
 use crate::usecase::units::expire;
 use crate::usecase::users::sign_in;
 
-pub use delivery::Deliveries;
+pub use delivery::DeliveryWorker;
 
-/// Time between rounds.
+/// Between rounds.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Rounds between two clean-ups: about an hour.
 const ROUNDS_TO_CLEAN_UP: u32 = 720;
 
-/// Comparisons with Stripe between two sweeps over its objects: about a day.
+/// Comparisons with Stripe between two sweeps over its objects: about a day, where they are a quarter of an hour apart.
 const COMPARISONS_TO_SWEEP: u32 = 96;
 
-/// The thread that does it.
+/// The thread of the rounds.
 pub struct Worker {
     stop: SyncSender<()>,
     thread: JoinHandle<()>,
@@ -41,17 +41,17 @@ impl Worker {
             .name("till-worker".to_owned())
             .spawn(move || {
                 let mut round = 0u32;
-                let mut comparison = app.config.reconcile_interval.map(Deadline::after);
+                let mut next_comparison = app.config.reconcile_interval.map(Deadline::after);
                 let mut comparisons = 0u32;
                 while stopping.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                    work(&app, round);
+                    run_tasks(&app, round);
                     round = (round + 1) % ROUNDS_TO_CLEAN_UP;
-                    if comparison.is_some_and(|due| due.left().is_zero()) {
-                        // Objects are swept once in many comparisons: events tell nearly everything.
+                    if next_comparison.is_some_and(|due| due.left().is_zero()) {
+                        // Objects are swept rarely, because the list of events contains nearly everything.
                         let sweep = comparisons.is_multiple_of(COMPARISONS_TO_SWEEP);
                         report("compare_with_stripe", compare(&app, sweep));
                         comparisons = comparisons.wrapping_add(1);
-                        comparison = app.config.reconcile_interval.map(Deadline::after);
+                        next_comparison = app.config.reconcile_interval.map(Deadline::after);
                     }
                 }
             })
@@ -59,7 +59,7 @@ impl Worker {
         Ok(Worker { stop, thread })
     }
 
-    /// Ends after the round under way.
+    /// Waits for the round under way, then ends the thread.
     pub fn stop(self) {
         // The thread may have ended already.
         let _ended = self.stop.try_send(());
@@ -67,7 +67,7 @@ impl Worker {
     }
 }
 
-fn work(app: &App, round: u32) {
+fn run_tasks(app: &App, round: u32) {
     report("retry_events", retry::retry_due(app));
     report("ask_about_subscriptions", retry::ask_about_ambiguous(app));
     report("allot_months", retry::allot_due(app));
@@ -83,8 +83,8 @@ fn compare(app: &App, sweep: bool) -> Result<usize> {
     Ok(usize::try_from(compared.applied).unwrap_or(usize::MAX))
 }
 
-fn report(task: &str, done: Result<usize>) {
-    match done {
+fn report(task: &str, result: Result<usize>) {
+    match result {
         Ok(0) => {}
         Ok(count) => tracing::info!(event = "worker_done", task, count),
         Err(error) => tracing::warn!(event = "worker_failed", task, error = %error),

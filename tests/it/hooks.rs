@@ -1,7 +1,8 @@
-//! Outgoing webhooks, from the outside: what happens is told once, signed, with what it was; where messages may not go
-//! they do not; and a crash loses none.
+//! Outgoing webhooks, from the outside: each notification arrives once, signed, with what happened; none goes to an
+//! address that is not allowed; and a crash loses none.
 
 mod line;
+mod low_balance;
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::harness::{Client, Receiver, Shop, eventually};
 
 const LOOPBACK: (&str, &str) = ("SPRITE_HOOK_PRIVATE_NETWORKS", "127.0.0.0/8,::1/128");
 
-/// A shop with one user whose program is told of everything; the hook's id and secret.
+/// A shop with one user and an endpoint for all topics; the endpoint's id and secret.
 fn shop(receiver: &Receiver) -> (Shop, String, String) {
     let shop = Shop::open_with(&[LOOPBACK, ("SPRITE_LOG", "trace")]);
     shop.user("alice");
@@ -25,9 +26,9 @@ fn spend(shop: &Shop, key: &str, units: i64) {
     shop.api.call_once("/v1/users/alice/spends", key, &json!({"units": units})).must(201);
 }
 
-/// What messages of this kind say.
-fn told(got: &[Got], kind: &str) -> Vec<Value> {
-    got.iter().map(Got::json).filter(|json| json["type"] == kind).map(|mut json| json["data"].take()).collect()
+/// The data of the notifications about this topic.
+fn data_of(got: &[Got], topic: &str) -> Vec<Value> {
+    got.iter().map(Got::json).filter(|json| json["type"] == topic).map(|mut json| json["data"].take()).collect()
 }
 
 /// The id of alice's entry with this reason.
@@ -51,7 +52,7 @@ fn deliveries(shop: &Shop, more: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn what_comes_in_goes_back_and_runs_low_is_told_once_and_signed() {
+fn top_ups_reversals_and_low_balances_are_notified_once_and_signed() {
     let receiver = Receiver::start();
     let (shop, _, secret) = shop(&receiver);
     let (_, checkout) = shop.checkout("alice", "topup_100");
@@ -72,7 +73,7 @@ fn what_comes_in_goes_back_and_runs_low_is_told_once_and_signed() {
     let words: Vec<String> = got.iter().map(|got| got.what().0).collect();
     assert_eq!(words, ["user.topped_up", "user.low_balance", "user.low_balance", "user.reversed"]);
     let entry_of = |reason: &Value| entry_of(&shop, reason);
-    let topped_up = &told(&got, "user.topped_up")[0];
+    let topped_up = &data_of(&got, "user.topped_up")[0];
     assert_eq!(
         *topped_up,
         json!({"user_id": "alice", "units": 100, "balance": 100, "reason": reason, "plan": "topup_100",
@@ -81,8 +82,8 @@ fn what_comes_in_goes_back_and_runs_low_is_told_once_and_signed() {
     let topup_url = format!("{}/dashboard", shop.till.url);
     let low =
         |remaining: i64| json!({"user_id": "alice", "remaining": remaining, "threshold": 10, "topup_url": topup_url});
-    assert_eq!(told(&got, "user.low_balance"), [low(5), low(4)]);
-    let reversed = told(&got, "user.reversed")[0].clone();
+    assert_eq!(data_of(&got, "user.low_balance"), [low(5), low(4)]);
+    let reversed = data_of(&got, "user.reversed")[0].clone();
     let refund = reversed["reason"].clone();
     assert!(refund.as_str().unwrap().starts_with("refund_"), "{reversed}");
     assert_eq!(
@@ -120,28 +121,28 @@ fn what_comes_in_goes_back_and_runs_low_is_told_once_and_signed() {
 }
 
 #[test]
-fn a_plan_is_told_when_it_begins_renews_and_ends() {
+fn a_plan_is_notified_when_it_begins_renews_and_ends() {
     let receiver = Receiver::start();
     let (shop, ..) = shop(&receiver);
     let (_, checkout) = shop.checkout("alice", "starter");
     shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
-    // The invoice and the subscription are told apart, in any order.
+    // The invoice and the subscription come in separate events, in any order.
     let got = receiver.wait_for(2);
-    let changed = told(&got, "user.plan_changed")[0].clone();
+    let changed = data_of(&got, "user.plan_changed")[0].clone();
     let began =
         json!({"user_id": "alice", "plan": "starter", "previous_plan": "free", "features": [], "status": "active"});
     assert_eq!(changed, began);
-    let allotted = &told(&got, "user.allotted")[0];
+    let allotted = &data_of(&got, "user.allotted")[0];
     assert_eq!((&allotted["units"], &allotted["plan"]), (&json!(100), &json!("starter")), "{allotted}");
 
     shop.stripe_control("clock/advance", &[("by", "month")]);
-    let renewed = told(&receiver.wait_for(3), "user.allotted")[1].clone();
+    let renewed = data_of(&receiver.wait_for(3), "user.allotted")[1].clone();
     assert_eq!((&renewed["units"], &renewed["balance"]), (&json!(100), &json!(200)), "{renewed}");
 
     let subscriptions = shop.ask_stripe("GET", "/v1/subscriptions?limit=1");
     let subscription = subscriptions["data"][0]["id"].as_str().unwrap();
     shop.ask_stripe("DELETE", &format!("/v1/subscriptions/{subscription}"));
-    let ended = told(&receiver.wait_for(4), "user.plan_changed")[1].clone();
+    let ended = data_of(&receiver.wait_for(4), "user.plan_changed")[1].clone();
     let free =
         json!({"user_id": "alice", "plan": "free", "previous_plan": "starter", "features": ["byok"], "status": null});
     assert_eq!(ended, free);
@@ -170,7 +171,7 @@ fn nothing_goes_where_it_may_not() {
     assert!(shop.till_prints(&["hook", "test", &hook]).contains("delivered, status 204"));
     assert_eq!(receiver.got()[0].json()["type"], "till.test");
 
-    // What was allowed when it was added is judged again when it is connected to.
+    // What was allowed when it was added is checked again when it is connected to.
     let shop = shop.crash_and_restart_with(&[("SPRITE_HOOK_PRIVATE_NETWORKS", "10.0.0.0/8")]);
     spend(&shop, "all", 100);
     let failed = eventually("a refused delivery", || {
@@ -243,7 +244,7 @@ fn a_crash_before_the_mark_sends_the_same_message_again() {
 }
 
 #[test]
-fn a_users_own_threshold_counts_and_without_a_hook_only_the_log_is_told() {
+fn a_users_own_threshold_counts_and_without_an_endpoint_there_is_only_the_log_line() {
     let shop = Shop::open_with(&[("SPRITE_LOW_BALANCE", "7")]);
     let put = |body: &Value| shop.api.call("PUT", "/v1/users/alice", body);
     put(&json!({"low_balance": 50})).must(201);

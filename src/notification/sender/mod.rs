@@ -1,6 +1,6 @@
-//! Sends one message to one endpoint, bounded in time and size: no redirect is followed, no proxy is asked (it would look
-//! names up itself), and only addresses that `network` lets through are connected to, whatever the name resolves to.
-//! Blocking: never on a thread of the asynchronous rim.
+//! Sends one notification to one endpoint, bounded in time and size. It follows no redirect, uses no proxy (which would
+//! look names up itself), and connects only to addresses that `network` allows, whatever the name resolves to.
+//! Blocking: never call it on an asynchronous thread.
 
 use std::io::Read;
 use std::net::IpAddr;
@@ -18,61 +18,60 @@ use crate::error::Fault;
 use crate::secret::Secret;
 use crate::tls;
 
-/// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a delivery may take in all.
+/// For the whole delivery.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// The most of an answer that is read, in bytes.
+/// Bytes of an answer that are read.
 const ANSWER_LIMIT: u64 = 64 * 1024;
-/// The most of an answer or an error that is kept, in characters.
-const SAID_LIMIT: usize = 200;
+/// Characters of an answer or an error that are kept.
+const DETAIL_LIMIT: usize = 200;
 
-/// A message on its way to one endpoint.
+/// A notification to one endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Notification<'a> {
-    /// Where to.
+    /// The endpoint's.
     pub url: &'a str,
-    /// The header `webhook-id`: the same each time that the message is sent.
+    /// The header `webhook-id`: the same each time that the notification is sent.
     pub id: &'a str,
-    /// What it says.
+    /// JSON.
     pub body: &'a str,
     /// The secrets that sign it.
     pub secrets: &'a [Secret],
-    /// When this is: the header `webhook-timestamp`.
+    /// The time of this attempt: the header `webhook-timestamp`.
     pub at: Timestamp,
 }
 
-/// What became of a letter.
+/// What came back from an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status; nothing when there was no answer.
     pub status: Option<u16>,
-    /// Why it is not delivered: the answer's beginning, or why there is none. Without control characters.
-    pub said: String,
-    /// What the receiver asked us to wait, in seconds.
+    /// Why it is not delivered: the beginning of the answer, or why there is none. Without control characters.
+    pub detail: String,
+    /// How long the endpoint asked us to wait, in seconds.
     pub retry_after: Option<i64>,
 }
 
 impl Reply {
-    /// Whether the receiver has it.
+    /// Whether the endpoint accepted it.
     pub fn is_delivered(&self) -> bool {
         self.status.is_some_and(|status| (200..300).contains(&status))
     }
 
-    /// Whether the receiver wants no more (the specification: 410 Gone).
+    /// Whether the endpoint wants no more (the specification: 410 Gone).
     pub fn is_gone(&self) -> bool {
         self.status == Some(410)
     }
 }
 
-/// The way out. Cheap to clone; clones share their connections.
+/// Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Sender {
     agent: Agent,
 }
 
 impl Sender {
-    /// One that goes to the public net and to these networks.
+    /// A sender that may reach the public internet and these networks.
     pub fn new(networks: Networks) -> Sender {
         Sender::with_timeout(networks, TIMEOUT)
     }
@@ -91,29 +90,30 @@ impl Sender {
             .max_idle_connections_per_host(1)
             .tls_config(tls::config())
             .build();
-        let resolver = Guarded { networks, names: DefaultResolver::default() };
+        let resolver = GuardedResolver { networks, names: DefaultResolver::default() };
         Sender { agent: Agent::with_parts(config, DefaultConnector::default(), resolver) }
     }
 
-    /// Sends a letter. Whatever goes wrong on the way is an answer too; a fault is ours.
-    pub fn send(&self, letter: &Notification<'_>) -> Result<Reply, Fault> {
-        let signature = signature::header(letter.secrets, letter.id, letter.at, letter.body.as_bytes())?;
+    /// Sends it. A failure on the network is a reply too; a fault means that the notification cannot be signed.
+    pub fn send(&self, notification: &Notification<'_>) -> Result<Reply, Fault> {
+        let Notification { url, id, body, secrets, at } = *notification;
+        let signature = signature::header(secrets, id, at, body.as_bytes())?;
         let sent = self
             .agent
-            .post(letter.url)
+            .post(url)
             .header("Content-Type", "application/json")
-            .header("webhook-id", letter.id)
-            .header("webhook-timestamp", letter.at.seconds().to_string())
+            .header("webhook-id", id)
+            .header("webhook-timestamp", at.seconds().to_string())
             .header("webhook-signature", signature)
-            .send(letter.body);
+            .send(body);
         Ok(match sent {
-            Ok(answer) => read(answer, letter.at),
+            Ok(answer) => read(answer, at),
             Err(error) => {
-                let said = match &error {
+                let detail = match &error {
                     ureq::Error::Other(refused) => refused.to_string(),
                     error => error.to_string(),
                 };
-                Reply { status: None, said: beginning(&said), retry_after: None }
+                Reply { status: None, detail: beginning(&detail), retry_after: None }
             }
         })
     }
@@ -124,10 +124,10 @@ fn read(mut answer: http::Response<Body>, now: Timestamp) -> Reply {
     let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|text| seconds_until(text, now));
     let mut body = Vec::new();
-    // The status says what became of it; a body that breaks off or goes on for ever takes nothing of that back.
+    // The status decides, even where the body breaks off or never ends.
     let _broken_off = answer.body_mut().as_reader().take(ANSWER_LIMIT).read_to_end(&mut body);
-    let said = if (200..300).contains(&status) { String::new() } else { beginning(&String::from_utf8_lossy(&body)) };
-    Reply { status: Some(status), said, retry_after }
+    let detail = if (200..300).contains(&status) { String::new() } else { beginning(&String::from_utf8_lossy(&body)) };
+    Reply { status: Some(status), detail, retry_after }
 }
 
 /// RFC 9110, section 10.2.3: seconds, or a date.
@@ -139,18 +139,18 @@ fn seconds_until(text: &str, now: Timestamp) -> Option<i64> {
 fn beginning(text: &str) -> String {
     let words =
         text.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ").chars().take(SAID_LIMIT).collect()
+    words.collect::<Vec<_>>().join(" ").chars().take(DETAIL_LIMIT).collect()
 }
 
-/// Looks a name up and passes on only what may be connected to. What is checked here is what is connected to: a name
-/// that resolves to something else a moment later gains nothing.
+/// Looks a name up and passes on only the addresses that may be connected to. The connection uses these very addresses,
+/// so a name that resolves to something else a moment later gains nothing.
 #[derive(Debug)]
-struct Guarded {
+struct GuardedResolver {
     networks: Networks,
     names: DefaultResolver,
 }
 
-impl Resolver for Guarded {
+impl Resolver for GuardedResolver {
     fn resolve(
         &self,
         uri: &http::Uri,
@@ -159,15 +159,15 @@ impl Resolver for Guarded {
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = self.names.resolve(uri, config, timeout)?;
         let secure = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
-        let mut kept = self.empty();
+        let mut allowed = self.empty();
         for address in found.iter().filter(|address| self.networks.may_reach(address.ip(), secure)) {
-            kept.push(*address);
+            allowed.push(*address);
         }
-        if kept.is_empty() {
+        if allowed.is_empty() {
             let addresses: Vec<IpAddr> = found.iter().map(|address| address.ip()).collect();
             return Err(ureq::Error::Other(refused(&addresses, secure).into()));
         }
-        Ok(kept)
+        Ok(allowed)
     }
 }
 

@@ -40,7 +40,7 @@ fn an_answer_is_what_the_receiver_says_and_no_redirect_is_followed() {
     let sender = Sender::new(loopback());
     let elsewhere = "HTTP/1.1 307 Temporary\r\nlocation: http://localhost:1/\r\ncontent-length: 0\r\n\r\n";
     let dated = "HTTP/1.1 429 Later\r\nretry-after: Mon, 21 Sep 2026 14:14:20 GMT\r\ncontent-length: 0\r\n\r\n";
-    for (text, status, said, retry_after, delivered) in [
+    for (text, status, detail, retry_after, delivered) in [
         ("HTTP/1.1 204 No Content\r\n\r\n", 204, "", None, true),
         ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 200, "", None, true),
         ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbreaks", 200, "", None, true),
@@ -56,11 +56,11 @@ fn an_answer_is_what_the_receiver_says_and_no_redirect_is_followed() {
         ),
     ] {
         let answer = send(&sender, &format!("http://{}", says(text)));
-        assert_eq!(answer, Reply { status: Some(status), said: said.to_owned(), retry_after }, "{text}");
+        assert_eq!(answer, Reply { status: Some(status), detail: detail.to_owned(), retry_after }, "{text}");
         assert_eq!((answer.is_delivered(), answer.is_gone()), (delivered, status == 410), "{text}");
     }
     let broken = send(&sender, &format!("http://{}", says("nonsense\r\n\r\n")));
-    assert!(broken.status.is_none() && !broken.said.is_empty() && !broken.is_delivered(), "{broken:?}");
+    assert!(broken.status.is_none() && !broken.detail.is_empty() && !broken.is_delivered(), "{broken:?}");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn what_a_name_resolves_to_decides() {
         (Networks::new(vec!["10.0.0.0/8".parse().unwrap()]), "http", "no public address"),
     ] {
         let answer = send(&Sender::new(networks), &format!("{scheme}://{url}"));
-        assert!(answer.status.is_none() && answer.said.contains(expected), "{answer:?}");
+        assert!(answer.status.is_none() && answer.detail.contains(expected), "{answer:?}");
     }
     assert!(send(&Sender::new(loopback()), &format!("http://{url}")).is_delivered());
 }
@@ -89,17 +89,17 @@ fn slow_and_endless_answers_are_bounded() {
         });
     });
     let answer = send(&sender, &format!("http://{silent}"));
-    assert!(answer.status.is_none() && answer.said.contains("timeout"), "{answer:?}");
+    assert!(answer.status.is_none() && answer.detail.contains("timeout"), "{answer:?}");
 
     let endless = receiver(|mut stream| {
-        let _told = stream.write_all(b"HTTP/1.1 500 No\r\n\r\n");
+        let _written = stream.write_all(b"HTTP/1.1 500 No\r\n\r\n");
         while stream.write_all(&[b'x'; 4096]).is_ok() {}
     });
     let answer = send(&Sender::new(loopback()), &format!("http://{endless}"));
-    assert_eq!((answer.status, answer.said.len()), (Some(500), SAID_LIMIT), "{answer:?}");
+    assert_eq!((answer.status, answer.detail.len()), (Some(500), DETAIL_LIMIT), "{answer:?}");
 
     let drop_by_drop = receiver(|mut stream| {
-        let _told = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        let _written = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         while stream.write_all(b"x").is_ok() {
             thread::sleep(Duration::from_millis(5));
         }

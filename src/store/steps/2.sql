@@ -96,10 +96,8 @@ CREATE TABLE messages (
     account    INTEGER NOT NULL REFERENCES accounts (account),
     kind       TEXT    NOT NULL,
     body       TEXT    NOT NULL,
-    created_at INTEGER NOT NULL,
-    told_at    INTEGER
+    created_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX messages_untold ON messages (number) WHERE told_at IS NULL;
 
 CREATE TABLE deliveries (
     message         INTEGER NOT NULL REFERENCES messages (number),

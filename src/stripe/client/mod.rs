@@ -15,7 +15,8 @@ use url::Url;
 use super::API_VERSION;
 use super::error::{StripeError, StripeErrorKind};
 use super::objects::{ErrorBody, parse_json};
-use super::retry::{Advice, Backoff};
+use super::retry::Advice;
+use crate::backoff::CallBackoff;
 use crate::clock::{Deadline, Timestamp, parse_http_date};
 use crate::error::Fault;
 use crate::id;
@@ -45,7 +46,7 @@ pub struct StripeOptions {
     /// How long one attempt may take in all.
     pub attempt_timeout: Duration,
     /// How often a call is tried.
-    pub backoff: Backoff,
+    pub backoff: CallBackoff,
 }
 
 impl StripeOptions {
@@ -56,7 +57,7 @@ impl StripeOptions {
             api_base: api_base.into(),
             connect_timeout: Duration::from_secs(5),
             attempt_timeout: Duration::from_secs(10),
-            backoff: Backoff::default(),
+            backoff: CallBackoff::default(),
         }
     }
 }
@@ -69,7 +70,7 @@ pub struct Stripe {
     authorization: Secret,
     live: bool,
     attempt_timeout: Duration,
-    backoff: Backoff,
+    backoff: CallBackoff,
 }
 
 impl fmt::Debug for Stripe {
@@ -148,7 +149,7 @@ impl Stripe {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            match self.backoff.wait(attempts, failure.advice, deadline.left(), random()) {
+            match failure.advice.wait(&self.backoff, attempts, deadline.left(), random()) {
                 Some(wait) => {
                     debug!(path = call.path, attempts, ?wait, "Stripe will be asked again: {}", failure.error);
                     thread::sleep(wait);

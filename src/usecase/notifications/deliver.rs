@@ -1,13 +1,13 @@
-//! Messages leave: the log hears of low balances, endpoints of everything they asked for. At least once: a message is
-//! marked after its answer, so that a crash in between sends it again under the same id. In order for each endpoint and
-//! user. Reading, sending and recording are apart, because no network is in a transaction and the sender may be slow.
+//! Notifications leave the outbox. At least once: a delivery is marked after its answer, so a crash in between sends it
+//! again under the same id. In order, for each endpoint and user. Reading, sending and recording are separate steps,
+//! because no transaction may wait for the network, and an endpoint may be slow.
 
 use crate::app::App;
-use crate::clock::Timestamp;
+use crate::backoff;
+use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Fault, Result};
 use crate::id;
 use crate::metrics::DeliveryLabels;
-use crate::notification::backoff;
 use crate::notification::sender::{Notification, Reply, Sender};
 use crate::notification::{Topic, body};
 use crate::secret::Secret;
@@ -16,39 +16,43 @@ use crate::store::{Tx, webhook_endpoints};
 
 use crate::usecase::units::spend::topup_url;
 
-/// Deliveries to one endpoint in one round.
+/// Deliveries to one endpoint that are read at once.
 const BATCH: i64 = 16;
-/// Low balances told, or old rows removed, in one transaction.
-const ROWS: i64 = 500;
-/// Transactions of a clean-up.
-const CLEAN_UPS: usize = 20;
-/// The most characters of an error that are kept; the table takes a few more.
+/// Old rows removed in one transaction.
+const REMOVE_BATCH: i64 = 500;
+/// Transactions of one clean-up.
+const REMOVE_BATCHES: usize = 20;
+/// Characters of an error that are kept; the table takes a few more.
 const ERROR_LIMIT: usize = 200;
-const DAY_SECONDS: i64 = 86_400;
-/// How long a delivery that arrived is kept, and one that was given up.
-const KEPT_DAYS: i64 = 30;
-const PARKED_KEPT_DAYS: i64 = 90;
+const DELIVERED_KEPT_SECONDS: i64 = 30 * DAY_SECONDS;
+const PARKED_KEPT_SECONDS: i64 = 90 * DAY_SECONDS;
 
-/// A delivery that is due, with all that sending it takes.
+/// A delivery that is due, with everything that is needed to send it.
 #[derive(Clone, Debug)]
-pub struct Outgoing {
+pub struct PreparedDelivery {
     due: Due,
     url: String,
     secrets: Vec<Secret>,
     topup_url: String,
 }
 
-impl Outgoing {
-    /// Sends it. What is wrong with the message itself is an answer too: it must not keep the others back.
+impl PreparedDelivery {
+    /// Sends it. A notification that cannot be written or signed counts as a failed attempt, so that it does not hold up
+    /// the others.
     pub fn send(&self, sender: &Sender, now: Timestamp) -> Reply {
-        let sent = self.text().and_then(|body| {
-            let (url, id, secrets) = (self.url.as_str(), self.due.message.as_str(), self.secrets.as_slice());
-            sender.send(&Notification { url, id, body: &body, secrets, at: now })
+        let reply = self.body().and_then(|body| {
+            sender.send(&Notification {
+                url: &self.url,
+                id: &self.due.message,
+                body: &body,
+                secrets: &self.secrets,
+                at: now,
+            })
         });
-        sent.unwrap_or_else(|fault| Reply { status: None, said: fault.to_string(), retry_after: None })
+        reply.unwrap_or_else(|fault| Reply { status: None, detail: fault.to_string(), retry_after: None })
     }
 
-    fn text(&self) -> std::result::Result<String, Fault> {
+    fn body(&self) -> std::result::Result<String, Fault> {
         if self.due.kind == Topic::LowBalance.as_str() {
             return body::low_balance_as_sent(&self.due.body, &self.topup_url);
         }
@@ -56,85 +60,60 @@ impl Outgoing {
     }
 }
 
-/// Writes the log's lines about balances that have become low, once each. Answers how many.
-pub fn tell_low_balances(app: &App) -> Result<usize> {
-    if !app.store.read(outbox::has_untold)? {
-        return Ok(0);
-    }
-    let now = app.clock.now();
-    let bodies = app.store.write(move |tx| outbox::claim_untold(tx, now, ROWS))?;
-    for stored in &bodies {
-        match body::read_low_balance(stored) {
-            Ok(low) => {
-                let (user_id, remaining, threshold) = (low.user_id, low.remaining, low.threshold);
-                tracing::warn!(event = "low_balance", user_id, remaining, threshold);
-            }
-            Err(fault) => tracing::error!(event = "fault", %fault),
-        }
-    }
-    Ok(bodies.len())
-}
-
-/// Endpoints to which something is due.
-pub fn hooks_due(app: &App) -> Result<Vec<String>> {
+/// The ids of the endpoints to which something is due.
+pub fn endpoints_due(app: &App) -> Result<Vec<String>> {
     let now = app.clock.now();
     app.store.read(|tx| outbox::hooks_due(tx, now))
 }
 
-/// What is due to an endpoint now, each user's first message only.
-pub fn due(app: &App, hook: &str) -> Result<Vec<Outgoing>> {
+/// What is due to an endpoint now: of each user only the first notification.
+pub fn due(app: &App, endpoint: &str) -> Result<Vec<PreparedDelivery>> {
     let now = app.clock.now();
-    let look = |tx: &mut dyn Tx| {
-        let hook = webhook_endpoints::find(tx, hook)?.filter(|hook| hook.disabled_at.is_none());
-        let Some(hook) = hook else { return Ok(vec![]) };
-        let due = outbox::due(tx, &hook.id, now, BATCH)?;
-        let outgoing =
-            |due| Outgoing { due, url: hook.url.clone(), secrets: hook.secrets(now), topup_url: topup_url(app) };
-        Ok(due.into_iter().map(outgoing).collect())
-    };
-    app.store.read(look)
+    app.store.read(|tx: &mut dyn Tx| {
+        let endpoint = webhook_endpoints::find(tx, endpoint)?.filter(|endpoint| endpoint.disabled_at.is_none());
+        let Some(endpoint) = endpoint else { return Ok(vec![]) };
+        let prepare = |due| PreparedDelivery {
+            due,
+            url: endpoint.url.clone(),
+            secrets: endpoint.secrets(now),
+            topup_url: topup_url(app),
+        };
+        Ok(outbox::due(tx, &endpoint.id, now, BATCH)?.into_iter().map(prepare).collect())
+    })
 }
 
-/// Keeps what a delivery came to: it has arrived, is tried again later, or is parked after three days. An endpoint that
-/// says that it is gone is disabled.
-pub fn record(app: &App, outgoing: &Outgoing, answer: &Reply) -> Result<DeliveryOutcome> {
-    let (due, now) = (outgoing.due.clone(), app.clock.now());
-    let fate = fate(&due, answer, now)?;
+/// Records the result of an attempt: delivered, to be tried again later, or parked after three days. An endpoint that
+/// answered 410 Gone is disabled.
+pub fn record(app: &App, delivery: &PreparedDelivery, reply: &Reply) -> Result<DeliveryOutcome> {
+    let (due, now) = (delivery.due.clone(), app.clock.now());
+    let outcome = outcome(&due, reply, now)?;
     let attempt = Attempt {
         at: now,
-        status: answer.status.map(i64::from),
-        error: (!answer.is_delivered()).then(|| answer.said.chars().take(ERROR_LIMIT).collect()),
-        fate,
+        status: reply.status.map(i64::from),
+        error: (!reply.is_delivered()).then(|| reply.detail.chars().take(ERROR_LIMIT).collect()),
+        fate: outcome,
     };
-    let gone = answer.is_gone();
-    let disabled = app.store.write(move |tx| {
+    let is_gone = reply.is_gone();
+    let is_disabled = app.store.write(move |tx| {
         outbox::attempted(tx, &due, &attempt)?;
-        Ok(gone && webhook_endpoints::set_disabled(tx, &due.hook, Some(now))?)
+        Ok(is_gone && webhook_endpoints::set_disabled(tx, &due.hook, Some(now))?)
     })?;
-    tell(app, outgoing, answer, fate, disabled);
-    Ok(fate)
-}
-
-/// Sends what is due, one after the other, and answers how many arrived: a round without threads.
-pub fn deliver(app: &App, sender: &Sender) -> Result<usize> {
-    let mut delivered = 0;
-    for hook in hooks_due(app)? {
-        for outgoing in due(app, &hook)? {
-            let answer = outgoing.send(sender, app.clock.now());
-            delivered += usize::from(record(app, &outgoing, &answer)? == DeliveryOutcome::Delivered);
-        }
+    log(app, &delivery.due, reply, outcome);
+    if is_disabled {
+        let hook = &delivery.due.hook;
+        tracing::error!(event = "hook_disabled", hook, "it answered 410 Gone; till hook enable turns it on again");
     }
-    Ok(delivered)
+    Ok(outcome)
 }
 
-/// Removes what has arrived and is a month old, and what was given up a quarter of a year ago. Answers how many rows.
+/// Removes what was delivered a month ago, or parked a quarter of a year ago. Returns the number of rows.
 pub fn remove_old(app: &App) -> Result<usize> {
     let now = app.clock.now();
-    let (delivered, parked) =
-        (now.plus_seconds(-KEPT_DAYS * DAY_SECONDS), now.plus_seconds(-PARKED_KEPT_DAYS * DAY_SECONDS));
+    let delivered_before = now.plus_seconds(-DELIVERED_KEPT_SECONDS);
+    let parked_before = now.plus_seconds(-PARKED_KEPT_SECONDS);
     let mut count = 0;
-    for _ in 0..CLEAN_UPS {
-        match app.store.write(move |tx| outbox::remove_old(tx, delivered, parked, ROWS))? {
+    for _ in 0..REMOVE_BATCHES {
+        match app.store.write(move |tx| outbox::remove_old(tx, delivered_before, parked_before, REMOVE_BATCH))? {
             0 => break,
             removed => count += removed,
         }
@@ -142,24 +121,24 @@ pub fn remove_old(app: &App) -> Result<usize> {
     Ok(count)
 }
 
-fn fate(due: &Due, answer: &Reply, now: Timestamp) -> std::result::Result<DeliveryOutcome, Fault> {
-    if answer.is_delivered() {
+fn outcome(due: &Due, reply: &Reply, now: Timestamp) -> std::result::Result<DeliveryOutcome, Fault> {
+    if reply.is_delivered() {
         return Ok(DeliveryOutcome::Delivered);
     }
     if now >= due.give_up_at {
         return Ok(DeliveryOutcome::Parked);
     }
     let random = u64::from_le_bytes(id::random_bytes()?);
-    let wait = backoff::wait_millis(due.attempts.saturating_add(1), answer.retry_after, random);
+    let wait = backoff::notification_wait_millis(due.attempts.saturating_add(1), reply.retry_after, random);
     let next = Timestamp::from_millis(now.millis().saturating_add(wait));
     Ok(DeliveryOutcome::Again(next.min(due.give_up_at)))
 }
 
-/// Neither a URL nor a body: both may hold what is nobody else's.
-fn tell(app: &App, outgoing: &Outgoing, answer: &Reply, fate: DeliveryOutcome, disabled: bool) {
-    let (hook, message, kind) = (&outgoing.due.hook, &outgoing.due.message, &outgoing.due.kind);
-    let (attempts, status, said) = (outgoing.due.attempts + 1, answer.status, &answer.said);
-    let word = match fate {
+/// Neither the URL nor the body: both may hold secrets.
+fn log(app: &App, due: &Due, reply: &Reply, outcome: DeliveryOutcome) {
+    let (hook, message, kind, attempts) = (&due.hook, &due.message, &due.kind, due.attempts + 1);
+    let (status, said) = (reply.status, &reply.detail);
+    let label = match outcome {
         DeliveryOutcome::Delivered => {
             tracing::debug!(event = "hook_delivered", hook, message, kind, attempts, status);
             "delivered"
@@ -173,8 +152,5 @@ fn tell(app: &App, outgoing: &Outgoing, answer: &Reply, fate: DeliveryOutcome, d
             "parked"
         }
     };
-    app.metrics.hook_deliveries.get_or_create(&DeliveryLabels { status: word }).inc();
-    if disabled {
-        tracing::error!(event = "hook_disabled", hook, "it answered 410 Gone; till hook enable turns it on again");
-    }
+    app.metrics.hook_deliveries.get_or_create(&DeliveryLabels { status: label }).inc();
 }

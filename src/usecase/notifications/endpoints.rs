@@ -1,10 +1,10 @@
-//! The operator says who is told of what: endpoints of outgoing webhooks, their secrets, and what became of messages.
+//! What the operator does with webhook endpoints: adds, changes and removes them, and looks after their deliveries.
 
 use crate::app::App;
-use crate::clock::Timestamp;
+use crate::backoff::NOTIFICATION_PATIENCE_MILLIS;
+use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Error, Refused, Result};
 use crate::id;
-use crate::notification::backoff::PATIENCE_MILLIS;
 use crate::notification::network::Networks;
 use crate::notification::sender::{Notification, Reply, Sender};
 use crate::notification::{Topic, body, signature};
@@ -12,27 +12,28 @@ use crate::secret::Secret;
 use crate::store::outbox::{self, Delivery};
 use crate::store::webhook_endpoints::{self, HOOKS_LIMIT, WebhookEndpoint};
 
-/// How long the older of two secrets signs as well, in seconds.
-const ROLL_SECONDS: i64 = 86_400;
+/// How long the older of two secrets signs as well.
+const ROLL_SECONDS: i64 = DAY_SECONDS;
 /// Deliveries changed or removed in one transaction.
 const BATCH: i64 = 500;
-/// Transactions of one retry of everything parked.
+/// Transactions of one [`retry_parked`].
 const BATCHES: usize = 200;
 
-/// The way out, as this appliance is configured.
+/// A sender for the networks that are configured.
 pub fn sender(app: &App) -> Sender {
     Sender::new(networks(app))
 }
 
-/// Adds an endpoint that is told of these kinds, or of all where none is named.
-pub fn add(app: &App, url: &str, kinds: &[Topic]) -> Result<WebhookEndpoint> {
+/// Adds an endpoint for these topics, or for all when none is named.
+pub fn add(app: &App, url: &str, topics: &[Topic]) -> Result<WebhookEndpoint> {
     let url = networks(app).check_url(url).map_err(|expected| {
         let shown: String = url.chars().take(200).collect();
         Refused::InvalidRequest(format!("The URL is {shown:?}: {expected}."))
     })?;
-    let words: Vec<&str> = Topic::ALL.iter().filter(|kind| kinds.contains(kind)).map(|kind| kind.as_str()).collect();
+    let words: Vec<&str> =
+        Topic::ALL.iter().filter(|topic| topics.contains(topic)).map(|topic| topic.as_str()).collect();
     let now = app.clock.now();
-    let hook = WebhookEndpoint {
+    let endpoint = WebhookEndpoint {
         id: id::ordered_id("hook", now)?,
         url,
         kinds: if words.is_empty() { "*".to_owned() } else { words.join(",") },
@@ -41,14 +42,14 @@ pub fn add(app: &App, url: &str, kinds: &[Topic]) -> Result<WebhookEndpoint> {
         created_at: now,
         disabled_at: None,
     };
-    let stored = hook.clone();
+    let stored = endpoint.clone();
     if !app.store.write(move |tx| webhook_endpoints::add(tx, &stored))? {
         let detail =
             format!("There are {HOOKS_LIMIT} endpoints already, which is the most. Remove one: till hook remove.");
         return Err(Refused::InvalidRequest(detail).into());
     }
-    tracing::info!(event = "hook_added", hook = hook.id, kinds = hook.kinds);
-    Ok(hook)
+    tracing::info!(event = "hook_added", hook = endpoint.id, kinds = endpoint.kinds);
+    Ok(endpoint)
 }
 
 /// All endpoints, oldest first.
@@ -56,24 +57,24 @@ pub fn list(app: &App) -> Result<Vec<WebhookEndpoint>> {
     app.store.read(webhook_endpoints::all)
 }
 
-/// An endpoint.
+/// The endpoint with this id.
 pub fn show(app: &App, id: &str) -> Result<WebhookEndpoint> {
     app.store.read(|tx| webhook_endpoints::find(tx, id))?.ok_or_else(|| unknown(id))
 }
 
-/// Turns an endpoint off: nothing more is written for it or sent to it, and what is open waits.
+/// Turns an endpoint off: nothing more is queued for it or sent to it, and what is queued already waits.
 pub fn disable(app: &App, id: &str) -> Result<()> {
     set_disabled(app, id, Some(app.clock.now()))
 }
 
-/// Turns an endpoint on again: what was open goes on.
+/// Turns an endpoint on again: what waited is sent.
 pub fn enable(app: &App, id: &str) -> Result<()> {
     set_disabled(app, id, None)
 }
 
 /// Removes an endpoint and its deliveries.
 pub fn remove(app: &App, id: &str) -> Result<()> {
-    // Turned off first, nothing is added while its deliveries go piece by piece.
+    // Turned off first, so that nothing is added while its deliveries are removed in batches.
     disable(app, id)?;
     loop {
         let id = id.to_owned();
@@ -85,31 +86,31 @@ pub fn remove(app: &App, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Gives an endpoint a new secret. For a day the old one signs as well.
+/// Gives an endpoint a new secret. For a day the old one signs as well, so that the receiver can change over.
 pub fn roll(app: &App, id: &str) -> Result<Secret> {
     let secret = signature::new_secret()?;
-    let (hook, new, until) = (id.to_owned(), secret.clone(), app.clock.now().plus_seconds(ROLL_SECONDS));
-    if !app.store.write(move |tx| webhook_endpoints::roll(tx, &hook, &new, until))? {
+    let (endpoint, new, until) = (id.to_owned(), secret.clone(), app.clock.now().plus_seconds(ROLL_SECONDS));
+    if !app.store.write(move |tx| webhook_endpoints::roll(tx, &endpoint, &new, until))? {
         return Err(unknown(id));
     }
     tracing::info!(event = "hook_secret_rolled", hook = id);
     Ok(secret)
 }
 
-/// Sends a message of no meaning to an endpoint now, and answers what it said. Nothing of it is stored.
+/// Sends a test notification to an endpoint now, and returns its reply. Nothing of it is stored.
 pub fn test(app: &App, sender: &Sender, id: &str) -> Result<Reply> {
-    let (hook, now) = (show(app, id)?, app.clock.now());
+    let (endpoint, now) = (show(app, id)?, app.clock.now());
     let (message, text) = (id::ordered_id("msg", now)?, body::test(id, now)?);
-    let secrets = hook.secrets(now);
-    Ok(sender.send(&Notification { url: &hook.url, id: &message, body: &text, secrets: &secrets, at: now })?)
+    let secrets = endpoint.secrets(now);
+    Ok(sender.send(&Notification { url: &endpoint.url, id: &message, body: &text, secrets: &secrets, at: now })?)
 }
 
-/// Deliveries, the newest message first; `parked`: only those that were given up.
+/// Deliveries, the newest notification first; with `parked` only those that were given up.
 pub fn deliveries(app: &App, parked: bool, limit: i64) -> Result<Vec<Delivery>> {
     app.store.read(|tx| outbox::list(tx, parked, limit))
 }
 
-/// Has a message's deliveries that have not arrived tried again from now on, for another three days. Answers how many.
+/// Queues the deliveries of a notification that did not arrive again, for another three days. Returns how many.
 pub fn retry(app: &App, message: &str) -> Result<usize> {
     let (id, now) = (message.to_owned(), app.clock.now());
     let found = app.store.write(move |tx| {
@@ -120,7 +121,7 @@ pub fn retry(app: &App, message: &str) -> Result<usize> {
     found.ok_or_else(|| Refused::NotFound(format!("There is no message {message:?}. See till hook deliveries.")).into())
 }
 
-/// Has every delivery that was given up tried again. Answers how many.
+/// Queues every delivery that was given up again. Returns how many.
 pub fn retry_parked(app: &App) -> Result<usize> {
     let (mut count, now) = (0, app.clock.now());
     for _ in 0..BATCHES {
@@ -142,9 +143,9 @@ fn networks(app: &App) -> Networks {
 }
 
 fn set_disabled(app: &App, id: &str, at: Option<Timestamp>) -> Result<()> {
-    let hook = id.to_owned();
-    let changed = app.store.write(move |tx| match webhook_endpoints::find(tx, &hook)? {
-        Some(_) => Ok(Some(webhook_endpoints::set_disabled(tx, &hook, at)?)),
+    let endpoint = id.to_owned();
+    let changed = app.store.write(move |tx| match webhook_endpoints::find(tx, &endpoint)? {
+        Some(_) => Ok(Some(webhook_endpoints::set_disabled(tx, &endpoint, at)?)),
         None => Ok(None),
     })?;
     match (changed, at) {
@@ -157,7 +158,7 @@ fn set_disabled(app: &App, id: &str, at: Option<Timestamp>) -> Result<()> {
 }
 
 fn give_up_at(now: Timestamp) -> Timestamp {
-    Timestamp::from_millis(now.millis().saturating_add(PATIENCE_MILLIS))
+    Timestamp::from_millis(now.millis().saturating_add(NOTIFICATION_PATIENCE_MILLIS))
 }
 
 fn unknown(id: &str) -> Error {

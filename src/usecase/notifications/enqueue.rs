@@ -1,122 +1,132 @@
-//! What is announced to the outside: messages into the outbox, in the transaction of what they tell of, so that one that
-//! is undone is not told of and one that is kept is. A spend that crosses no threshold costs nothing here; without an
-//! endpoint only a low balance leaves a message, for the log.
+//! Notifications are written into the outbox in the transaction that they report: one that is rolled back is never sent,
+//! and one that is committed is not lost. A spend that crosses no threshold runs no statement here.
 
 use serde::Serialize;
 
+use crate::backoff::NOTIFICATION_PATIENCE_MILLIS;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id;
-use crate::ledger::{self, Entry};
-use crate::notification::backoff::PATIENCE_MILLIS;
-use crate::notification::{Topic, body};
+use crate::ledger::{Entry, Kind};
+use crate::notification::Topic;
+use crate::notification::body::{self, Credit, LowBalance, PlanChange, Reversal};
 use crate::store::outbox::{self, Message};
 use crate::store::{Tx, payments, users, webhook_endpoints};
 
-use crate::usecase::units::posting::{Opened, PostingContext};
-
-/// Announces a movement that was just stored: what came in or was reversed, and a balance that fell below its threshold.
-/// `payment` is what bought the lot that it opened.
-pub(crate) fn moved(
+/// Enqueues what an entry that was just stored means to the endpoints: units that came in or were reversed, and a
+/// balance that fell below `threshold`. The low balance is returned too, whether or not an endpoint wants it: it is
+/// logged after the commit. `payment` is what bought the lot that the entry opened.
+pub(crate) fn enqueue_for_entry(
     tx: &mut dyn Tx,
-    rules: PostingContext,
-    before: &Opened,
+    now: Timestamp,
     entry: &Entry,
+    threshold: i64,
     payment: Option<&str>,
-) -> Result<()> {
-    let kind = match entry.kind {
-        ledger::Kind::Topup => Some(Topic::ToppedUp),
-        ledger::Kind::Subscription => Some(Topic::Allotted),
-        ledger::Kind::Refund | ledger::Kind::Dispute => Some(Topic::Reversed),
-        ledger::Kind::Spend | ledger::Kind::Grant | ledger::Kind::Expiry => None,
-    };
-    if let Some(kind) = kind {
-        announce_entry(tx, rules, kind, entry, payment)?;
+) -> Result<Option<LowBalance>> {
+    match entry.kind {
+        Kind::Topup => enqueue_credit(tx, now, Topic::ToppedUp, entry, payment)?,
+        Kind::Subscription => enqueue_credit(tx, now, Topic::Allotted, entry, payment)?,
+        Kind::Refund | Kind::Dispute => enqueue_reversal(tx, now, entry)?,
+        Kind::Spend | Kind::Grant | Kind::Expiry => {}
     }
-    if before.remaining >= before.low_balance && entry.balance_after < before.low_balance {
-        announce_low_balance(tx, rules, before, entry)?;
+    let balance_before = entry.balance_after.saturating_sub(entry.delta);
+    if balance_before < threshold || entry.balance_after >= threshold {
+        return Ok(None);
     }
-    Ok(())
+    let user_id = users::by_account(tx, entry.account)?.id;
+    let low = LowBalance { user_id, remaining: entry.balance_after, threshold };
+    let endpoints = endpoints_for(tx, Topic::LowBalance)?;
+    write(tx, now, Topic::LowBalance, entry.account, &low, &endpoints)?;
+    Ok(Some(low))
 }
 
-/// Does `change` to an account's subscriptions, and announces it where the user's plan is another one then.
-pub(crate) fn plan_of<T>(
+/// Runs `change`, which changes an account's subscriptions, and enqueues a notification if the user has another plan
+/// after it.
+pub(crate) fn notify_if_plan_changes<T>(
     tx: &mut dyn Tx,
     catalog: &Catalog,
     account: i64,
     now: Timestamp,
     change: impl FnOnce(&mut dyn Tx) -> Result<T>,
 ) -> Result<T> {
-    let endpoints = webhook_endpoints::wanting(tx, Topic::PlanChanged.as_str())?;
+    let endpoints = endpoints_for(tx, Topic::PlanChanged)?;
     if endpoints.is_empty() {
         return change(tx);
     }
     let user = users::by_account(tx, account)?;
     let before = crate::usecase::users::member(tx, catalog, user)?;
-    let done = change(tx)?;
+    let changed = change(tx)?;
     let after = crate::usecase::users::member(tx, catalog, before.user)?;
     if before.plan != after.plan {
-        let data = body::PlanChanged {
+        let data = PlanChange {
             user_id: &after.user.id,
             plan: &after.plan,
             previous_plan: &before.plan,
             features: &after.features,
             status: after.subscription.as_ref().map(|subscription| subscription.status.as_str()),
         };
-        write(tx, Topic::PlanChanged, account, now, &data, &endpoints)?;
+        write(tx, now, Topic::PlanChanged, account, &data, &endpoints)?;
     }
-    Ok(done)
+    Ok(changed)
 }
 
-fn announce_entry(
-    tx: &mut dyn Tx,
-    rules: PostingContext,
-    topic: Topic,
-    entry: &Entry,
-    payment: Option<&str>,
-) -> Result<()> {
-    let endpoints = webhook_endpoints::wanting(tx, topic.as_str())?;
+fn enqueue_credit(tx: &mut dyn Tx, now: Timestamp, topic: Topic, entry: &Entry, payment: Option<&str>) -> Result<()> {
+    let endpoints = endpoints_for(tx, topic)?;
     if endpoints.is_empty() {
         return Ok(());
     }
-    let user = users::by_account(tx, entry.account)?;
-    let (user_id, units, balance) = (user.id.as_str(), entry.delta, entry.balance_after);
-    let (reason, entry_id) = (entry.reason.as_str(), &entry.id());
-    if topic == Topic::Reversed {
-        let data = body::Reversed { user_id, units, balance, reason, entry_id, cause: entry.kind.as_str() };
-        return write(tx, topic, entry.account, rules.now, &data, &endpoints);
-    }
     let payment = payment.map(|reference| payments::find(tx, reference)).transpose()?.flatten();
-    let plan = payment.as_ref().map(|payment| payment.offer.as_str());
-    let data = body::Credited { user_id, units, balance, reason, entry_id, plan };
-    write(tx, topic, entry.account, rules.now, &data, &endpoints)
+    let data = Credit {
+        user_id: &users::by_account(tx, entry.account)?.id,
+        units: entry.delta,
+        balance: entry.balance_after,
+        reason: &entry.reason,
+        entry_id: &entry.id(),
+        plan: payment.as_ref().map(|payment| payment.offer.as_str()),
+    };
+    write(tx, now, topic, entry.account, &data, &endpoints)
 }
 
-fn announce_low_balance(tx: &mut dyn Tx, rules: PostingContext, before: &Opened, entry: &Entry) -> Result<()> {
-    let endpoints = webhook_endpoints::wanting(tx, Topic::LowBalance.as_str())?;
-    let user_id = users::by_account(tx, entry.account)?.id;
-    let (remaining, threshold) = (entry.balance_after, before.low_balance);
-    let data = body::LowBalance { user_id, remaining, threshold, topup_url: None };
-    write(tx, Topic::LowBalance, entry.account, rules.now, &data, &endpoints)
+fn enqueue_reversal(tx: &mut dyn Tx, now: Timestamp, entry: &Entry) -> Result<()> {
+    let endpoints = endpoints_for(tx, Topic::Reversed)?;
+    if endpoints.is_empty() {
+        return Ok(());
+    }
+    let data = Reversal {
+        user_id: &users::by_account(tx, entry.account)?.id,
+        units: entry.delta,
+        balance: entry.balance_after,
+        reason: &entry.reason,
+        entry_id: &entry.id(),
+        cause: entry.kind.as_str(),
+    };
+    write(tx, now, Topic::Reversed, entry.account, &data, &endpoints)
 }
 
+fn endpoints_for(tx: &mut dyn Tx, topic: Topic) -> Result<Vec<String>> {
+    webhook_endpoints::wanting(tx, topic.as_str())
+}
+
+/// Without endpoints there is nothing to write.
 fn write(
     tx: &mut dyn Tx,
+    now: Timestamp,
     topic: Topic,
     account: i64,
-    now: Timestamp,
     data: &impl Serialize,
     endpoints: &[String],
 ) -> Result<()> {
+    if endpoints.is_empty() {
+        return Ok(());
+    }
     let message = Message {
         id: &id::ordered_id("msg", now)?,
         account,
         kind: topic.as_str(),
         body: &body::write(topic, now, data)?,
-        untold: topic == Topic::LowBalance,
         now,
-        give_up_at: Timestamp::from_millis(now.millis().saturating_add(PATIENCE_MILLIS)),
+        give_up_at: Timestamp::from_millis(now.millis().saturating_add(NOTIFICATION_PATIENCE_MILLIS)),
     };
     outbox::write(tx, &message, endpoints)
 }
@@ -125,15 +135,14 @@ fn write(
 mod tests {
     use super::*;
     use crate::error::Fault;
-    use crate::ledger::Account;
     use crate::store::{Row, Value};
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-    /// A transaction in which nothing can be asked.
-    struct Closed;
+    /// A transaction in which every statement fails.
+    struct UnusableTx;
 
-    impl Tx for Closed {
+    impl Tx for UnusableTx {
         fn execute(&mut self, sql: &'static str, _: &[Value<'_>]) -> std::result::Result<usize, Fault> {
             Err(Fault::bare(sql))
         }
@@ -147,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_spend_that_crosses_no_threshold_runs_no_statement() {
-        use ledger::Kind::{Dispute, Expiry, Grant, Refund, Spend, Subscription, Topup};
+        use Kind::{Dispute, Expiry, Grant, Refund, Spend, Subscription, Topup};
         for (kind, before, after, silent) in [
             (Spend, 100, 10, true),
             (Spend, 9, 5, true),
@@ -162,7 +171,6 @@ mod tests {
             (Refund, -5, -10, false),
             (Dispute, -5, -10, false),
         ] {
-            let account = Account { remaining: before, ..Account::open(1) };
             let (reason, delta) = ("r".to_owned(), after - before);
             let entry = Entry {
                 account: 1,
@@ -177,9 +185,8 @@ mod tests {
                 created_at: NOW,
                 previous: [0; 32],
             };
-            let rules = PostingContext { now: NOW, low_balance: 10 };
-            let done = moved(&mut Closed, rules, &Opened { account, low_balance: 10, is_simple: false }, &entry, None);
-            assert_eq!(done.is_ok(), silent, "{kind:?} {before} {after}");
+            let enqueued = enqueue_for_entry(&mut UnusableTx, NOW, &entry, 10, None);
+            assert_eq!(enqueued.is_ok_and(|low| low.is_none()), silent, "{kind:?} {before} {after}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Outgoing webhooks: messages are queued in the transaction that they report (`enqueue`), then sent ([`deliver`]) to the
-//! endpoints that the operator added ([`endpoints`]). How a message looks on the wire is in `crate::notification`.
+//! Outgoing webhooks: notifications are queued in the transaction that they report (`enqueue`), then sent ([`deliver`])
+//! to the endpoints that the operator added ([`endpoints`]). Their form on the wire is in `crate::notification`.
 
 pub mod deliver;
 pub mod endpoints;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::app::App;
+use crate::backoff::next_event_attempt;
 use crate::catalog::Catalog;
 use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, Fault, Result};
@@ -34,7 +35,7 @@ pub(super) fn decision(outcome: &EventOutcome, attempts: i64, now: Timestamp) ->
         status: if is_late { Status::Unmatched } else { outcome.status },
         detail: outcome.detail.clone(),
         waits_for: outcome.waits_for.clone(),
-        next_attempt_at: if is_waiting { next_attempt(attempts, now) } else { None },
+        next_attempt_at: if is_waiting { next_event_attempt(attempts, now) } else { None },
     }
 }
 
@@ -44,15 +45,8 @@ pub(super) fn failed(fault: &Fault, attempts: i64, now: Timestamp) -> Decision {
         status: Status::Failed,
         detail: fault.to_string(),
         waits_for: None,
-        next_attempt_at: next_attempt(attempts, now),
+        next_attempt_at: next_event_attempt(attempts, now),
     }
-}
-
-/// One minute, then twice as long each time up to six hours, for about a month. After that only its referent or the
-/// operator brings it back.
-fn next_attempt(attempts: i64, now: Timestamp) -> Option<Timestamp> {
-    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(9);
-    (attempts < 130).then(|| now.plus_seconds((60i64 << doublings).min(6 * 3600)))
 }
 
 /// The envelope of a row of the inbox.
@@ -128,7 +122,8 @@ pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
             // Stripe's answer has no time of Stripe's: it keeps the one that could not decide.
             let new = apply::describe(&catalog, &described, known.account, known.as_of);
             let account = known.account;
-            enqueue::plan_of(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now)).map(|_| ())
+            enqueue::notify_if_plan_changes(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now))
+                .map(|_| ())
         })?;
     }
     Ok(ambiguous.len())

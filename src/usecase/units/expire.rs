@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::store::entries;
 
+use crate::usecase::log_events;
 use crate::usecase::units::posting::{self, PostingContext};
 
 /// Accounts in one transaction.
@@ -21,11 +22,7 @@ pub fn expire(app: &App) -> Result<usize> {
             break;
         }
         count += due.len();
-        let together = due.clone();
-        let closed = app.store.write(move |tx| {
-            together.iter().try_for_each(|account| posting::open(tx, rules, *account, None).map(drop))
-        });
-        if closed.is_err() {
+        if close(app, rules.clone(), due.clone()).is_err() {
             // One account that cannot be closed must not keep the others open.
             return apart(app, rules, due).map(|()| count);
         }
@@ -36,8 +33,18 @@ pub fn expire(app: &App) -> Result<usize> {
 fn apart(app: &App, rules: PostingContext, due: Vec<i64>) -> Result<()> {
     let mut last = Ok(());
     for account in due {
-        let closed = app.store.write(move |tx| posting::open(tx, rules, account, None).map(drop));
-        last = closed.and(last);
+        last = close(app, rules.clone(), vec![account]).and(last);
     }
     last
+}
+
+/// Closes what is over on these accounts in one transaction.
+fn close(app: &App, rules: PostingContext, accounts: Vec<i64>) -> Result<()> {
+    let to_log = app.store.write(move |tx| {
+        let mut rules = rules.clone();
+        accounts.iter().try_for_each(|account| posting::open(tx, &mut rules, *account, None).map(drop))?;
+        Ok(rules.to_log)
+    })?;
+    log_events::low_balances(&to_log);
+    Ok(())
 }

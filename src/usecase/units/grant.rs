@@ -54,13 +54,14 @@ pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
         return Err(Refused::InvalidRequest("expires_at goes with positive units only.".into()).into());
     }
     let (id, grant, rules) = (id.to_owned(), grant.clone(), posting::PostingContext::of(&app.catalog, now));
-    let receipt = app.store.write(move |tx| {
+    let (receipt, to_log) = app.store.write(move |tx| {
+        let mut rules = rules.clone();
         let user = users::by_id(tx, &id)?;
         let reason = format!("grant_{}", grant.key);
         if let Some(entry) = entries::by_reason(tx, user.account, &reason)? {
-            return replay(user, entry, &grant);
+            return Ok((replay(user, entry, &grant)?, vec![]));
         }
-        let account = posting::open(tx, rules, user.account, None)?;
+        let account = posting::open(tx, &mut rules, user.account, None)?;
         let note = Some(grant.note.clone());
         let posting = if grant.units > 0 {
             let credit = Credit { kind: Kind::Grant, units: moved, reason, note, expires_at: grant.expires_at };
@@ -69,15 +70,16 @@ pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
             ledger::correct(&account, Kind::Grant, moved, reason, note, now)
         };
         let posting = posting.map_err(posting::refused)?;
-        let entry = posting::post(tx, rules, &account, &posting, None)?
+        let entry = posting::post(tx, &mut rules, &account, &posting, None)?
             .ok_or_else(|| Fault::bare("a grant with this key appeared meanwhile").retryable())?;
-        Ok(Receipt { user, entry, replayed: false })
+        Ok((Receipt { user, entry, replayed: false }, rules.to_log))
     })?;
     if !receipt.replayed {
         let (user_id, units, entry) = (&receipt.user.id, receipt.entry.delta, receipt.entry.id());
         tracing::info!(event = "units_granted", user_id, units, entry, balance = receipt.entry.balance_after);
         log_events::credited(app, Kind::Grant, units);
     }
+    log_events::low_balances(&to_log);
     Ok(receipt)
 }
 

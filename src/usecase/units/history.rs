@@ -2,13 +2,13 @@
 //! by the rules like all others; only their time is chosen.
 
 use crate::app::App;
+use crate::clock::DAY_SECONDS;
 use crate::error::{Fault, Refused, Result};
 use crate::ledger::{self, Credit, Kind, Refusal, Spend, Units};
 use crate::store::users;
 
+use crate::usecase::log_events;
 use crate::usecase::units::posting;
-
-const DAY_SECONDS: i64 = 86_400;
 
 /// A movement of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +38,12 @@ pub fn write(app: &App, user: &str, past: &[Past]) -> Result<usize> {
     let (id, past, rules) = (user.to_owned(), past.to_vec(), posting::PostingContext::now(app));
     // Nobody is told now that something was low then.
     let rules = posting::PostingContext { low_balance: 0, ..rules };
-    app.store.write(move |tx| {
+    let (count, to_log) = app.store.write(move |tx| {
+        let mut rules = rules.clone();
         let user = users::by_id(tx, &id)?;
-        let mut account = posting::open(tx, rules, user.account, None)?;
+        let mut account = posting::open(tx, &mut rules, user.account, None)?;
         if account.entries > 0 {
-            return Ok(0);
+            return Ok((0, rules.to_log));
         }
         for (number, moved) in (1..).zip(&past) {
             let units = Units::new(moved.units)
@@ -60,12 +61,14 @@ pub fn write(app: &App, user: &str, past: &[Past]) -> Result<usize> {
                 }
             };
             let posting = posting.map_err(refused)?;
-            posting::post(tx, rules, &account, &posting, None)?
+            posting::post(tx, &mut rules, &account, &posting, None)?
                 .ok_or_else(|| Fault::bare("an empty ledger had this entry already"))?;
             account.account = posting.after;
         }
-        Ok(past.len())
-    })
+        Ok((past.len(), rules.to_log))
+    })?;
+    log_events::low_balances(&to_log);
+    Ok(count)
 }
 
 fn refused(refusal: Refusal) -> Refused {

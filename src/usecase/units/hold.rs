@@ -8,6 +8,7 @@ use crate::ledger::{self, Account, Capture, Units};
 use crate::store::holds::{self, Closed, Hold, parse_hold_id};
 use crate::store::{Tx, entries, users};
 
+use crate::usecase::log_events;
 use crate::usecase::units::grant::check_note;
 use crate::usecase::units::posting::{self, Opened, PostingContext};
 use crate::usecase::units::spend::{key_reused, refused, topup_url, units_of};
@@ -81,7 +82,19 @@ impl Closing {
 /// Sets units aside. `then` hears of it once it is durable.
 pub fn hold(app: &App, wanted: HoldRequest, then: impl FnOnce(Result<Receipt>) + Send + 'static) {
     let (rules, topup_url) = (PostingContext::now(app), topup_url(app));
-    app.store.write_then(move |tx| make(tx, rules, &wanted, &topup_url), then);
+    app.store.write_then(
+        move |tx| {
+            let mut rules = rules.clone();
+            let receipt = make(tx, &mut rules, &wanted, &topup_url)?;
+            Ok((receipt, rules.to_log))
+        },
+        move |committed| {
+            then(committed.map(|(receipt, to_log)| {
+                log_events::low_balances(&to_log);
+                receipt
+            }));
+        },
+    );
 }
 
 /// Captures or releases a hold. The same call again answers the same; a different one on a closed hold is refused.
@@ -92,12 +105,19 @@ pub fn close(app: &App, id: &str, closing: Closing, then: impl FnOnce(Result<Rec
     };
     let (rules, units_spent) = (PostingContext::now(app), app.metrics.units_spent.clone());
     app.store.write_then(
-        move |tx| end(tx, rules, place, closing),
-        move |receipt| {
-            if let Ok(Receipt { hold, replayed: false, .. }) = &receipt {
-                units_spent.inc_by(hold.captured.unsigned_abs());
-            }
-            then(receipt);
+        move |tx| {
+            let mut rules = rules.clone();
+            let receipt = end(tx, &mut rules, place, closing)?;
+            Ok((receipt, rules.to_log))
+        },
+        move |committed| {
+            then(committed.map(|(receipt, to_log)| {
+                if !receipt.replayed {
+                    units_spent.inc_by(receipt.hold.captured.unsigned_abs());
+                }
+                log_events::low_balances(&to_log);
+                receipt
+            }));
         },
     );
 }
@@ -112,7 +132,7 @@ pub fn show(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<Receipt> {
     Ok(Receipt { user_id: users::by_account(tx, account)?.id, hold, replayed: false })
 }
 
-fn make(tx: &mut dyn Tx, rules: PostingContext, wanted: &HoldRequest, topup_url: &str) -> Result<Receipt> {
+fn make(tx: &mut dyn Tx, rules: &mut PostingContext, wanted: &HoldRequest, topup_url: &str) -> Result<Receipt> {
     let Some(account) = posting::open_of_user(tx, rules, &wanted.user_id)? else {
         return Err(users::unknown(&wanted.user_id).into());
     };
@@ -133,7 +153,7 @@ fn make(tx: &mut dyn Tx, rules: PostingContext, wanted: &HoldRequest, topup_url:
     Ok(Receipt { user_id, hold, replayed: false })
 }
 
-fn end(tx: &mut dyn Tx, rules: PostingContext, (number, hold): (i64, i64), closing: Closing) -> Result<Receipt> {
+fn end(tx: &mut dyn Tx, rules: &mut PostingContext, (number, hold): (i64, i64), closing: Closing) -> Result<Receipt> {
     let id = holds::hold_id(number, hold);
     let Some(known) = holds::find(tx, number, hold)? else { return Err(no_such_hold(&id).into()) };
     let user_id = users::by_account(tx, number)?.id;
@@ -161,12 +181,12 @@ fn end(tx: &mut dyn Tx, rules: PostingContext, (number, hold): (i64, i64), closi
     let account = posting::open(tx, rules, number, None)?;
     let closed = match Units::new(units) {
         Some(units) => capture(tx, rules, &account, &known, units)?,
-        None => release(tx, rules, &account, &known)?,
+        None => release(tx, rules.now, &account, &known)?,
     };
     Ok(Receipt { user_id, hold: closed, replayed: false })
 }
 
-fn capture(tx: &mut dyn Tx, rules: PostingContext, account: &Opened, hold: &Hold, units: Units) -> Result<Hold> {
+fn capture(tx: &mut dyn Tx, rules: &mut PostingContext, account: &Opened, hold: &Hold, units: Units) -> Result<Hold> {
     let parts = holds::parts(tx, hold.account, hold.number)?;
     let wanted = Capture { units, reason: format!("hold_{}", hold.id()), note: hold.note.clone() };
     let posting = ledger::capture(account, &parts, wanted, rules.now).map_err(posting::impossible)?;
@@ -178,10 +198,10 @@ fn capture(tx: &mut dyn Tx, rules: PostingContext, account: &Opened, hold: &Hold
     Ok(Hold { captured: units.count(), closed: Some(Closed::Captured), ..hold.clone() })
 }
 
-fn release(tx: &mut dyn Tx, rules: PostingContext, account: &Account, hold: &Hold) -> Result<Hold> {
+fn release(tx: &mut dyn Tx, now: Timestamp, account: &Account, hold: &Hold) -> Result<Hold> {
     let parts = holds::parts(tx, hold.account, hold.number)?;
     let after = ledger::release(account, &parts).map_err(posting::impossible)?;
-    if !holds::claim_release(tx, hold, rules.now)? {
+    if !holds::claim_release(tx, hold, now)? {
         return Err(Fault::bare("a hold was closed meanwhile").retryable().into());
     }
     entries::store(tx, account, &after, None)?;

@@ -8,24 +8,28 @@ use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::ledger::{Account, Entry, Posting, Refusal, expire, release};
+use crate::notification::body::LowBalance;
 use crate::store::entries::Found;
 use crate::store::{Tx, entries, holds};
 
 use crate::usecase::notifications::enqueue;
 
-/// What holds for every movement in one transaction.
-#[derive(Clone, Copy, Debug)]
+/// What holds for every movement in one transaction, and what they leave to be logged. A write closure may run again, so
+/// each run works on a clone of its own, and hands over its `to_log` with its result.
+#[derive(Clone, Debug)]
 pub struct PostingContext {
     /// When this is.
     pub now: Timestamp,
     /// Units below which a balance is low, where the user has no threshold of their own.
     pub low_balance: i64,
+    /// Balances that fell below their threshold: the use case logs them after the commit.
+    pub(crate) to_log: Vec<LowBalance>,
 }
 
 impl PostingContext {
     /// As this catalogue says.
     pub fn of(catalog: &Catalog, now: Timestamp) -> PostingContext {
-        PostingContext { now, low_balance: catalog.low_balance }
+        PostingContext { now, low_balance: catalog.low_balance, to_log: vec![] }
     }
 
     /// As this appliance says, now.
@@ -54,20 +58,25 @@ impl Deref for Opened {
 
 /// The account as it is now: holds and lots whose time is over are closed before anything else happens. With `payment`
 /// the lots that it bought are loaded too, open or not: those that a reversal concerns.
-pub(crate) fn open(tx: &mut dyn Tx, rules: PostingContext, number: i64, payment: Option<&str>) -> Result<Opened> {
+pub(crate) fn open(tx: &mut dyn Tx, rules: &mut PostingContext, number: i64, payment: Option<&str>) -> Result<Opened> {
     let found = entries::load(tx, number, payment)?;
     close_due(tx, rules, found)
 }
 
 /// The account of a user as it is now; `None` when there is no such user.
-pub(crate) fn open_of_user(tx: &mut dyn Tx, rules: PostingContext, id: &str) -> Result<Option<Opened>> {
+pub(crate) fn open_of_user(tx: &mut dyn Tx, rules: &mut PostingContext, id: &str) -> Result<Option<Opened>> {
     let Some(mut found) = entries::load_of_user(tx, id)? else { return Ok(None) };
     entries::add_lots(tx, &mut found)?;
     close_due(tx, rules, found).map(Some)
 }
 
 /// The account of a user for one spend of so many units: mostly its row is enough.
-pub(crate) fn open_to_spend(tx: &mut dyn Tx, rules: PostingContext, id: &str, units: i64) -> Result<Option<Opened>> {
+pub(crate) fn open_to_spend(
+    tx: &mut dyn Tx,
+    rules: &mut PostingContext,
+    id: &str,
+    units: i64,
+) -> Result<Option<Opened>> {
     let Some(mut found) = entries::load_of_user(tx, id)? else { return Ok(None) };
     if found.is_simple(units, rules.now) {
         let low_balance = found.low_balance.unwrap_or(rules.low_balance);
@@ -77,11 +86,11 @@ pub(crate) fn open_to_spend(tx: &mut dyn Tx, rules: PostingContext, id: &str, un
     close_due(tx, rules, found).map(Some)
 }
 
-/// Stores a posting, and the messages that tell of it; `None` when its reason is in the books already. `payment` is what
+/// Stores a posting, and the notifications of it; `None` when its reason is in the books already. `payment` is what
 /// bought the lot that it opens.
 pub(crate) fn post(
     tx: &mut dyn Tx,
-    rules: PostingContext,
+    rules: &mut PostingContext,
     before: &Opened,
     posting: &Posting,
     payment: Option<&str>,
@@ -93,7 +102,8 @@ pub(crate) fn post(
     if !is_new {
         return Ok(None);
     }
-    enqueue::moved(tx, rules, before, &posting.entry, payment)?;
+    let low = enqueue::enqueue_for_entry(tx, rules.now, &posting.entry, before.low_balance, payment)?;
+    rules.to_log.extend(low);
     Ok(Some(posting.entry.clone()))
 }
 
@@ -113,7 +123,7 @@ pub(crate) fn impossible(refusal: Refusal) -> Fault {
 }
 
 /// Holds first: what they give back may belong to a lot whose time is over too.
-fn close_due(tx: &mut dyn Tx, rules: PostingContext, found: Found) -> Result<Opened> {
+fn close_due(tx: &mut dyn Tx, rules: &mut PostingContext, found: Found) -> Result<Opened> {
     let low_balance = found.low_balance.unwrap_or(rules.low_balance);
     let mut account = Opened { account: found.account, low_balance, is_simple: false };
     if found.next_due.is_none_or(|due| due > rules.now) {

@@ -7,6 +7,7 @@ use crate::error::{Error, Fault, Refused, Result};
 use crate::ledger::{self, Entry, Kind, Refusal, UNITS_LIMIT, Units};
 use crate::store::{Tx, entries, users};
 
+use crate::usecase::log_events;
 use crate::usecase::units::grant::check_note;
 use crate::usecase::units::posting::{self, PostingContext};
 
@@ -53,10 +54,17 @@ pub struct SpendResult {
 pub fn spend(app: &App, spend: Spend, then: impl FnOnce(Result<SpendResult>) + Send + 'static) {
     let (rules, topup_url, units_spent) = (PostingContext::now(app), topup_url(app), app.metrics.units_spent.clone());
     app.store.write_then(
-        move |tx| one(tx, rules, &spend, &topup_url),
-        move |spent| {
-            spent.iter().for_each(|spent| count(&units_spent, spent));
-            then(spent);
+        move |tx| {
+            let mut rules = rules.clone();
+            let spent = one(tx, &mut rules, &spend, &topup_url)?;
+            Ok((spent, rules.to_log))
+        },
+        move |committed| {
+            then(committed.map(|(spent, to_log)| {
+                count(&units_spent, &spent);
+                log_events::low_balances(&to_log);
+                spent
+            }));
         },
     );
 }
@@ -71,26 +79,30 @@ pub fn batch(
     let (rules, topup_url, units_spent) = (PostingContext::now(app), topup_url(app), app.metrics.units_spent.clone());
     app.store.write_then(
         move |tx| {
+            let mut rules = rules.clone();
             let mut results = Vec::with_capacity(spends.len());
             for spend in &spends {
                 let spent = spend.clone().map_err(Error::from);
-                results.push(match spent.and_then(|spend| one(tx, rules, &spend, &topup_url)) {
+                results.push(match spent.and_then(|spend| one(tx, &mut rules, &spend, &topup_url)) {
                     Ok(spent) => Ok(spent),
                     Err(Error::Refused(refused)) => Err(refused),
                     Err(fault) => return Err(fault),
                 });
             }
-            Ok(results)
+            Ok((results, rules.to_log))
         },
-        move |results| {
-            results.iter().flatten().flatten().for_each(|spent| count(&units_spent, spent));
-            then(results);
+        move |committed| {
+            then(committed.map(|(results, to_log)| {
+                results.iter().flatten().for_each(|spent| count(&units_spent, spent));
+                log_events::low_balances(&to_log);
+                results
+            }));
         },
     );
 }
 
 /// One spend. It refuses before its first write, so that nothing of a refused one has to be undone.
-fn one(tx: &mut dyn Tx, rules: PostingContext, spend: &Spend, topup_url: &str) -> Result<SpendResult> {
+fn one(tx: &mut dyn Tx, rules: &mut PostingContext, spend: &Spend, topup_url: &str) -> Result<SpendResult> {
     let Some(account) = posting::open_to_spend(tx, rules, &spend.user_id, spend.units.count())? else {
         return Err(users::unknown(&spend.user_id).into());
     };

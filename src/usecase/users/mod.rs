@@ -14,6 +14,7 @@ use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::{self, Balance, User};
 use crate::store::{Tx, entries};
 
+use crate::usecase::log_events;
 use crate::usecase::units::posting::{self, PostingContext};
 
 /// The most characters of an e-mail address (RFC 5321, section 4.5.3.1.3, less the brackets).
@@ -196,11 +197,14 @@ pub fn up_to_date(app: &App, member: UserSnapshot) -> Result<UserSnapshot> {
         return Ok(member);
     }
     let (catalog, account) = (app.catalog.clone(), member.user.account);
-    app.store.write(move |tx| {
-        posting::open(tx, PostingContext::of(&catalog, now), account, None)?;
+    let (member, to_log) = app.store.write(move |tx| {
+        let mut context = PostingContext::of(&catalog, now);
+        posting::open(tx, &mut context, account, None)?;
         let user = users::by_account(tx, account)?;
-        self::member(tx, &catalog, user)
-    })
+        Ok((self::member(tx, &catalog, user)?, context.to_log))
+    })?;
+    log_events::low_balances(&to_log);
+    Ok(member)
 }
 
 fn check_low_balance(units: i64) -> Result<()> {

@@ -1,15 +1,16 @@
-//! Deliveries in line, in time that stands still until it is moved: order, waits, parking, retry, and what ends with the
-//! transaction that it was part of. On the library.
+//! The order of deliveries, with a clock that moves only when it is set: waits, parking, retry, and what is rolled back
+//! with its transaction. On the library.
 
 use std::sync::Arc;
 
 use serde_json::json;
 use till::app::App;
-use till::clock::{Clock, Timestamp};
+use till::clock::{Clock, DAY_SECONDS, Timestamp};
 use till::config::{Need, Sources, load};
 use till::error::{Fault, Result};
 use till::notification::Topic;
 use till::notification::sender::Sender;
+use till::store::outbox::DeliveryOutcome;
 use till::store::webhook_endpoints::WebhookEndpoint;
 use till::usecase::notifications::deliver;
 use till::usecase::notifications::endpoints;
@@ -18,21 +19,21 @@ use till::usecase::stripe_events::receive;
 use till::usecase::units::grant::{self, Grant};
 use till::usecase::users;
 
+use super::low_balance::{capture_log, logged};
 use crate::harness::webhook::signature;
 use crate::harness::{Folder, Receiver};
 use crate::reversals::event;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
-const DAY: i64 = 86_400;
 const SECRET: &str = "whsec_lines";
 
-/// An appliance that delivers when it is told to.
+/// An appliance that delivers only when a test says so.
 struct Desk {
     app: Arc<App>,
     clock: Clock,
     sender: Sender,
     receiver: Receiver,
-    hook: WebhookEndpoint,
+    endpoint: WebhookEndpoint,
     _folder: Folder,
 }
 
@@ -51,11 +52,11 @@ impl Desk {
         let clock = Clock::manual(NOW);
         let app = Arc::new(App::open(loaded.config, clock.clone()).unwrap());
         let (receiver, sender) = (Receiver::start(), endpoints::sender(&app));
-        let hook = endpoints::add(&app, &receiver.url_by_name(), &[]).unwrap();
+        let endpoint = endpoints::add(&app, &receiver.url_by_name(), &[]).unwrap();
         for user in ["alice", "bob"] {
             users::put(&app, user, None, None).unwrap();
         }
-        Desk { app, clock, sender, receiver, hook, _folder: folder }
+        Desk { app, clock, sender, receiver, endpoint, _folder: folder }
     }
 
     /// Makes a user's balance low once more: `number` units are left, of which no two calls have as many.
@@ -68,40 +69,53 @@ impl Desk {
         }
     }
 
-    /// Delivers what is due; the users whose messages arrived, in order.
+    /// Delivers what is due, until nothing arrives any more; the users whose notifications were sent, in order.
     fn deliver(&self) -> Vec<String> {
         let before = self.receiver.got().len();
-        while deliver::deliver(&self.app, &self.sender).unwrap() > 0 {}
+        while self.deliver_once() > 0 {}
         self.receiver.got()[before..].iter().map(|got| got.what().1).collect()
+    }
+
+    /// Sends what is due now, one after the other; how many arrived.
+    fn deliver_once(&self) -> usize {
+        let mut delivered = 0;
+        for endpoint in deliver::endpoints_due(&self.app).unwrap() {
+            for delivery in deliver::due(&self.app, &endpoint).unwrap() {
+                let reply = delivery.send(&self.sender, self.clock.now());
+                let outcome = deliver::record(&self.app, &delivery, &reply).unwrap();
+                delivered += usize::from(outcome == DeliveryOutcome::Delivered);
+            }
+        }
+        delivered
     }
 
     fn at(&self, seconds: i64) {
         self.clock.set(NOW.plus_seconds(seconds));
     }
 
-    /// What the user's messages said is left, in the order in which they arrived.
+    /// The balances in the user's notifications, in the order in which they arrived.
     fn remaining(&self, user: &str) -> Vec<i64> {
         let got = self.receiver.got();
         let theirs = got.iter().filter(|got| got.what().1 == user);
         theirs.map(|got| got.json()["data"]["remaining"].as_i64().unwrap()).collect()
     }
 
-    /// Each message's user, status and attempts, the oldest first.
-    fn line(&self) -> Vec<String> {
+    /// The user, status and attempts of each delivery, the oldest notification first.
+    fn queue(&self) -> Vec<String> {
         let rows = endpoints::deliveries(&self.app, false, 100).unwrap();
         rows.iter().rev().map(|row| format!("{} {} {}", row.user_id, row.status(), row.attempts)).collect()
     }
 }
 
 #[test]
-fn a_users_messages_wait_for_each_other_and_nobody_elses() {
+fn a_users_notifications_wait_for_each_other_and_for_nobody_elses() {
     let desk = Desk::open();
     desk.receiver.answer(|got| Some((if got.what().1 == "alice" { 500 } else { 200 }, "")));
     for (user, number) in [("alice", 1), ("alice", 2), ("bob", 1), ("alice", 3)] {
         desk.low(user, number);
     }
     assert_eq!(desk.deliver(), ["alice", "bob"]);
-    assert_eq!(desk.line(), ["alice due 1", "alice waiting 0", "bob delivered 1", "alice waiting 0"]);
+    assert_eq!(desk.queue(), ["alice due 1", "alice waiting 0", "bob delivered 1", "alice waiting 0"]);
     desk.low("bob", 2);
     desk.at(3);
     assert_eq!(desk.deliver(), ["bob"], "alice's first wait is not over");
@@ -115,11 +129,11 @@ fn a_users_messages_wait_for_each_other_and_nobody_elses() {
     let got = desk.receiver.got();
     let ids: Vec<&str> = got.iter().filter(|got| got.what().1 == "alice").map(|got| got.header("webhook-id")).collect();
     assert!(ids[0] == ids[1] && ids[1] == ids[2] && ids[2] != ids[3], "{ids:?}");
-    assert!(desk.line().iter().all(|row| row.contains("delivered")), "{:?}", desk.line());
+    assert!(desk.queue().iter().all(|row| row.contains("delivered")), "{:?}", desk.queue());
 }
 
 #[test]
-fn after_three_days_a_message_is_parked_and_the_operator_has_it_sent_again() {
+fn after_three_days_a_notification_is_parked_and_the_operator_has_it_sent_again() {
     let desk = Desk::open();
     desk.receiver.answer(|_| Some((503, "retry-after: 3600\r\n")));
     desk.low("alice", 1);
@@ -127,11 +141,11 @@ fn after_three_days_a_message_is_parked_and_the_operator_has_it_sent_again() {
     desk.at(3599);
     assert_eq!(desk.deliver(), Vec::<String>::new(), "the receiver asked for an hour");
     let mut hours = 1;
-    while desk.line()[0].contains("due") {
+    while desk.queue()[0].contains("due") {
         desk.at(hours * 3600);
         desk.deliver();
         hours += 1;
-        assert!(hours <= 3 * 24 + 2, "{:?}", desk.line());
+        assert!(hours <= 3 * 24 + 2, "{:?}", desk.queue());
     }
     assert!(hours > 3 * 24, "{hours}");
     let parked = endpoints::deliveries(&desk.app, true, 10).unwrap();
@@ -149,10 +163,9 @@ fn after_three_days_a_message_is_parked_and_the_operator_has_it_sent_again() {
     assert_eq!(endpoints::retry_parked(&desk.app).unwrap(), 0);
 
     assert_eq!(deliver::remove_old(&desk.app).unwrap(), 0);
-    deliver::tell_low_balances(&desk.app).unwrap();
-    desk.at(40 * DAY);
+    desk.at(40 * DAY_SECONDS);
     assert_eq!(deliver::remove_old(&desk.app).unwrap(), 4, "two messages, each delivered once");
-    assert_eq!(desk.line(), Vec::<String>::new());
+    assert_eq!(desk.queue(), Vec::<String>::new());
 }
 
 #[test]
@@ -163,14 +176,14 @@ fn everything_parked_goes_again_in_its_order() {
         desk.low("alice", number);
     }
     desk.deliver();
-    desk.at(4 * DAY);
+    desk.at(4 * DAY_SECONDS);
     desk.deliver();
     desk.deliver();
     desk.deliver();
-    assert_eq!(desk.line(), ["alice parked 2", "alice parked 1", "alice parked 1"], "a redirect is no delivery");
+    assert_eq!(desk.queue(), ["alice parked 2", "alice parked 1", "alice parked 1"], "a redirect is no delivery");
     desk.low("alice", 4);
     assert_eq!(endpoints::retry_parked(&desk.app).unwrap(), 3);
-    assert_eq!(desk.line(), ["alice due 0", "alice waiting 0", "alice waiting 0", "alice waiting 0"]);
+    assert_eq!(desk.queue(), ["alice due 0", "alice waiting 0", "alice waiting 0", "alice waiting 0"]);
     desk.receiver.answer(|_| Some((200, "")));
     assert_eq!(desk.deliver().len(), 4);
     assert_eq!(desk.remaining("alice"), [1, 1, 2, 3, 1, 2, 3, 4]);
@@ -179,30 +192,32 @@ fn everything_parked_goes_again_in_its_order() {
 #[test]
 fn a_receiver_that_has_gone_is_turned_off_until_it_is_turned_on() {
     let desk = Desk::open();
+    // A name of its own in the log, which all tests share.
+    users::put(&desk.app, "low_gone", None, None).unwrap();
+    capture_log();
     desk.receiver.answer(|_| Some((410, "")));
-    desk.low("alice", 1);
+    desk.low("low_gone", 1);
     desk.deliver();
-    assert!(endpoints::show(&desk.app, &desk.hook.id).unwrap().disabled_at.is_some());
-    desk.low("alice", 2);
-    desk.at(DAY);
+    assert!(endpoints::show(&desk.app, &desk.endpoint.id).unwrap().disabled_at.is_some());
+    desk.low("low_gone", 2);
+    desk.at(DAY_SECONDS);
     assert_eq!(desk.deliver(), Vec::<String>::new());
-    assert_eq!(desk.line(), ["alice due 1"], "nothing is written for one that is off");
+    assert_eq!(desk.queue(), ["low_gone due 1"], "nothing is queued for one that is off");
     desk.receiver.answer(|_| Some((200, "")));
-    endpoints::enable(&desk.app, &desk.hook.id).unwrap();
-    assert_eq!(desk.deliver(), ["alice"]);
-    endpoints::remove(&desk.app, &desk.hook.id).unwrap();
-    desk.low("alice", 3);
-    assert!(endpoints::list(&desk.app).unwrap().is_empty() && desk.line().is_empty());
-    assert_eq!(deliver::tell_low_balances(&desk.app).unwrap(), 3);
-    assert_eq!(deliver::tell_low_balances(&desk.app).unwrap(), 0, "each is told once");
+    endpoints::enable(&desk.app, &desk.endpoint.id).unwrap();
+    assert_eq!(desk.deliver(), ["low_gone"]);
+    endpoints::remove(&desk.app, &desk.endpoint.id).unwrap();
+    desk.low("low_gone", 3);
+    assert!(endpoints::list(&desk.app).unwrap().is_empty() && desk.queue().is_empty());
+    assert_eq!(logged("low_gone"), [1, 2, 3], "each is logged once, with and without an endpoint");
 }
 
 #[test]
 fn for_a_day_after_a_roll_both_secrets_sign() {
     let desk = Desk::open();
-    let old = desk.hook.secret.reveal().to_owned();
-    let new = endpoints::roll(&desk.app, &desk.hook.id).unwrap().reveal().to_owned();
-    for (number, seconds, by_old) in [(1, 0, true), (2, DAY - 1, true), (3, DAY, false)] {
+    let old = desk.endpoint.secret.reveal().to_owned();
+    let new = endpoints::roll(&desk.app, &desk.endpoint.id).unwrap().reveal().to_owned();
+    for (number, seconds, by_old) in [(1, 0, true), (2, DAY_SECONDS - 1, true), (3, DAY_SECONDS, false)] {
         desk.at(seconds);
         desk.low("alice", number);
         desk.deliver();
@@ -213,22 +228,22 @@ fn for_a_day_after_a_roll_both_secrets_sign() {
 }
 
 #[test]
-fn a_hook_is_told_of_what_it_asked_for_and_there_are_sixteen_at_most() {
+fn an_endpoint_gets_the_topics_it_asked_for_and_there_are_sixteen_at_most() {
     let desk = Desk::open();
-    endpoints::disable(&desk.app, &desk.hook.id).unwrap();
+    endpoints::disable(&desk.app, &desk.endpoint.id).unwrap();
     endpoints::add(&desk.app, &desk.receiver.url_by_name(), &[Topic::ToppedUp, Topic::Reversed]).unwrap();
     desk.low("alice", 1);
-    assert_eq!(desk.line(), Vec::<String>::new());
+    assert_eq!(desk.queue(), Vec::<String>::new());
     for _ in 2..16 {
         endpoints::add(&desk.app, "https://app.example.com/", &[Topic::LowBalance]).unwrap();
     }
     assert!(endpoints::add(&desk.app, "https://app.example.com/", &[]).is_err());
     desk.low("alice", 2);
-    assert_eq!(desk.line().len(), 14);
+    assert_eq!(desk.queue().len(), 14);
 }
 
 #[test]
-fn what_is_undone_or_only_rehearsed_is_not_told() {
+fn what_is_rolled_back_or_a_dry_run_is_not_sent() {
     let desk = Desk::open();
     let app = &desk.app;
     let session = event(
@@ -244,24 +259,24 @@ fn what_is_undone_or_only_rehearsed_is_not_told() {
     receive::receive(app, Some(header.as_bytes()), body.as_bytes()).unwrap();
     users::put(app, "carol", None, None).unwrap();
     inbox::replay(app, "evt_1", true).unwrap();
-    assert_eq!(desk.line(), Vec::<String>::new());
+    assert_eq!(desk.queue(), Vec::<String>::new());
     inbox::replay(app, "evt_1", false).unwrap();
     inbox::replay(app, "evt_1", false).unwrap();
-    assert_eq!(desk.line(), ["carol due 0"]);
+    assert_eq!(desk.queue(), ["carol due 0"]);
 
-    let undone: Result<()> = app.store.write(|tx| {
+    let endpoint = desk.endpoint.id.clone();
+    let undone: Result<()> = app.store.write(move |tx| {
         let message = till::store::outbox::Message {
             id: "msg_undone",
             account: 1,
             kind: "user.low_balance",
             body: "{}",
-            untold: true,
             now: NOW,
             give_up_at: NOW,
         };
-        till::store::outbox::write(tx, &message, &[])?;
+        till::store::outbox::write(tx, &message, std::slice::from_ref(&endpoint))?;
         Err(Fault::bare("undone").into())
     });
     assert!(undone.is_err());
-    assert_eq!(deliver::tell_low_balances(app).unwrap(), 0);
+    assert_eq!(desk.queue(), ["carol due 0"]);
 }

@@ -160,7 +160,7 @@ pub fn hook() -> WebhookEndpoint {
 
 pub fn message() -> Message<'static> {
     let [now, give_up_at] = TIMES;
-    Message { id: "msg_1", account: 1, kind: "user.low_balance", body: "{}", untold: true, now, give_up_at }
+    Message { id: "msg_1", account: 1, kind: "user.low_balance", body: "{}", now, give_up_at }
 }
 
 pub fn due() -> Due {

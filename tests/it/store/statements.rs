@@ -191,8 +191,6 @@ const EACH: &[Row] = &[
     ("outbox::due", |tx| outbox::due(tx, "hook_1", NOW, 10).map(drop)),
     ("outbox::hooks_due", |tx| outbox::hooks_due(tx, NOW).map(drop)),
     ("outbox::attempted", |tx| outbox::attempted(tx, &due(), &attempt())),
-    ("outbox::claim_untold", |tx| outbox::claim_untold(tx, NOW, 10).map(drop)),
-    ("outbox::has_untold", |tx| outbox::has_untold(tx).map(drop)),
     ("outbox::list", |tx| outbox::list(tx, false, 10).map(drop)),
     ("outbox::list of the parked", |tx| outbox::list(tx, true, 10).map(drop)),
     ("outbox::parked", |tx| outbox::parked(tx, 10).map(drop)),

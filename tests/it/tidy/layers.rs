@@ -4,11 +4,12 @@
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-const BASE: &[&str] = &["clock", "error", "id", "money", "secret"];
+const BASE: &[&str] = &["backoff", "clock", "error", "id", "money", "secret"];
 
 /// Each module with what it may use besides itself; `base` stands for the modules above and `ledger`.
 const TABLE: &[(&str, &[&str])] = &[
     ("ledger", &[]),
+    ("backoff", &["base"]),
     ("clock", &["base"]),
     ("error", &["base"]),
     ("id", &["base"]),

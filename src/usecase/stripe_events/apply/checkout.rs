@@ -10,7 +10,7 @@ use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::stripe::{CheckoutSession, CheckoutStep};
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, buyer_of};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
 use crate::usecase::units::posting;
@@ -145,7 +145,8 @@ pub(super) fn credit_pack(
 ) -> Result<EventOutcome> {
     let known_ids: Vec<String> =
         [&payment.session, &payment.payment_intent, &payment.invoice].into_iter().flatten().cloned().collect();
-    let account = posting::open(tx, context.posting(), payment.account, None)?;
+    let mut posting_context = context.posting();
+    let account = posting::open(tx, &mut posting_context, payment.account, None)?;
     let units = Units::new(payment.gave).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
     let reason = format!("topup_{}", payment.reference);
     let expires_at = days_after(context.now, expires_in_days);
@@ -154,14 +155,17 @@ pub(super) fn credit_pack(
         Ok(posting) => posting,
         Err(Refusal::BalanceLimit) => {
             let why = "the balance would pass the most that an account may hold";
-            return Ok(EventOutcome::unmatched(&payment.reference, why));
+            let mut outcome = EventOutcome::unmatched(&payment.reference, why);
+            outcome.log_events.extend(low_balances(posting_context));
+            return Ok(outcome);
         }
         Err(other) => return Err(posting::impossible(other).into()),
     };
     if !payments::add(tx, payment)? {
-        return Ok(EventOutcome { known_ids, ..EventOutcome::applied("credited before") });
+        let log_events = low_balances(posting_context).collect();
+        return Ok(EventOutcome { known_ids, log_events, ..EventOutcome::applied("credited before") });
     }
-    let entry = posting::post(tx, context.posting(), &account, &posting, Some(&payment.reference))?;
+    let entry = posting::post(tx, &mut posting_context, &account, &posting, Some(&payment.reference))?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger without its payment")))?;
     let user_id = users::by_account(tx, payment.account)?.id;
     let detail = format!("{} units for {user_id}", units.count());
@@ -173,6 +177,7 @@ pub(super) fn credit_pack(
         reason,
         balance: entry.balance_after,
     }];
+    log_events.extend(low_balances(posting_context));
     log_events.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
     Ok(EventOutcome { known_ids, log_events, ..EventOutcome::applied(detail) })
 }

@@ -6,20 +6,20 @@ use crate::ledger::{self, Credit, Entry, Kind, Units};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::outcome::ApplyContext;
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, low_balances};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess, units_reversed};
-use crate::usecase::units::posting;
+use crate::usecase::units::posting::{self, PostingContext};
 
 /// Posts units of a plan's payment: a credit, or what a downgrade takes back.
 pub(super) fn post(
     tx: &mut dyn Tx,
-    context: &ApplyContext<'_>,
+    context: &mut PostingContext,
     payment: &Payment,
     units: i64,
     reason: String,
     expires_at: Option<Timestamp>,
 ) -> Result<Entry> {
-    let account = posting::open(tx, context.posting(), payment.account, None)?;
+    let account = posting::open(tx, context, payment.account, None)?;
     let count = Units::new(units.saturating_abs());
     let count = count.ok_or_else(|| Fault::bare("an allotment's units were not checked"))?;
     let (posting, bought_by) = if units > 0 {
@@ -29,7 +29,7 @@ pub(super) fn post(
         (ledger::correct(&account, Kind::Subscription, count, reason, None, context.now), None)
     };
     let posting = posting.map_err(posting::impossible)?;
-    let entry = posting::post(tx, context.posting(), &account, &posting, bought_by)?;
+    let entry = posting::post(tx, context, &account, &posting, bought_by)?;
     Ok(entry.ok_or_else(|| Fault::bare(format!("{} is in the ledger already", posting.entry.reason)))?)
 }
 
@@ -52,7 +52,8 @@ pub fn post_due(
         return Ok(vec![]);
     }
     let reason = format!("sub_{reference}_{}", month + 1);
-    let entry = post(tx, context, &payment, units, reason, None)?;
+    let mut posting_context = context.posting();
+    let entry = post(tx, &mut posting_context, &payment, units, reason, None)?;
     payments::moved(tx, reference, payment.gave + units.max(0), payment.taken, payment.reversals)?;
     let mut log_events = vec![LogEvent::Allotted {
         user_id: users::by_account(tx, payment.account)?.id,
@@ -62,6 +63,7 @@ pub fn post_due(
         reason: entry.reason,
         balance: entry.balance_after,
     }];
+    log_events.extend(low_balances(posting_context));
     log_events.extend(reassess(tx, context, reference, &Cause::refund(reference))?);
     Ok(log_events)
 }

@@ -11,7 +11,7 @@ use crate::stripe::{CheckoutStep, Invoice, InvoiceLine, InvoicePayment};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::checkout::{checkout, credit_pack, life_in_days};
 use crate::usecase::stripe_events::apply::installments;
-use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
 use crate::usecase::users::days_after;
@@ -151,7 +151,9 @@ fn plan(
     let mut log_events = vec![];
     if units != 0 {
         let reason = format!("sub_{}", invoice.id);
-        let entry = installments::post(tx, context, &payment, units, reason.clone(), expiry(main, line, now))?;
+        let expires_at = expiry(main, line, now);
+        let mut posting_context = context.posting();
+        let entry = installments::post(tx, &mut posting_context, &payment, units, reason.clone(), expires_at)?;
         log_events.push(LogEvent::Allotted {
             user_id: user_id.clone(),
             plan: main.key.clone(),
@@ -160,6 +162,7 @@ fn plan(
             reason,
             balance: entry.balance_after,
         });
+        log_events.extend(low_balances(posting_context));
     }
     log_events.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
     let detail = format!("{units} units for {user_id}");

@@ -26,6 +26,11 @@ impl<'a> ApplyContext<'a> {
     }
 }
 
+/// The log lines that the postings of one context leave.
+pub(super) fn low_balances(posting: PostingContext) -> impl Iterator<Item = LogEvent> {
+    posting.to_log.into_iter().map(LogEvent::LowBalance)
+}
+
 /// What the operator knows and Stripe does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {

@@ -6,7 +6,7 @@ use crate::ledger::{self, Kind, Refunds, Reversal, units_to_take};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, entries, users};
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::units::posting;
 
 /// Why a payment is reassessed: the kind and the reason of the entry, where one is needed.
@@ -90,25 +90,27 @@ pub(super) fn reassess(
     if take == payment.taken {
         return Ok(vec![]);
     }
-    let account = posting::open(tx, context.posting(), payment.account, Some(reference))?;
+    let mut posting_context = context.posting();
+    let account = posting::open(tx, &mut posting_context, payment.account, Some(reference))?;
     let of = ledger::Payment { lots: payments::lots_of(tx, reference)?, gave: payment.gave, taken: payment.taken };
     let reversals = payment.reversals + 1;
     let is_used = entries::by_reason(tx, payment.account, &cause.reason)?.is_some();
     let reason = if is_used { format!("{}_{reversals}", cause.reason) } else { cause.reason.clone() };
     let reversal = Reversal { kind: cause.kind, take, reason: reason.clone(), note: None };
     let posting = ledger::reverse(&account, &of, reversal, context.now).map_err(posting::impossible)?;
-    let Some(posting) = posting else { return Ok(vec![]) };
-    let entry = posting::post(tx, context.posting(), &account, &posting, None)?;
+    let Some(posting) = posting else { return Ok(low_balances(posting_context).collect()) };
+    let entry = posting::post(tx, &mut posting_context, &account, &posting, None)?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger already")))?;
     payments::moved(tx, reference, payment.gave, take, reversals)?;
-    Ok(vec![LogEvent::Reversed {
+    let reversed = LogEvent::Reversed {
         user_id: users::by_account(tx, payment.account)?.id,
         kind: cause.kind,
         payment: reference.to_owned(),
         units: entry.delta,
         reason,
         balance: entry.balance_after,
-    }])
+    };
+    Ok(std::iter::once(reversed).chain(low_balances(posting_context)).collect())
 }
 
 /// Units that all reversals of a payment take together, by everything that is known of them.

@@ -32,7 +32,7 @@ pub(super) fn subscription(
         new.ended_at = Some(as_of);
     }
     let before = subscriptions::find(tx, &new.id)?;
-    let upsert = enqueue::plan_of(tx, context.catalog, account, context.now, |tx| {
+    let upsert = enqueue::notify_if_plan_changes(tx, context.catalog, account, context.now, |tx| {
         subscriptions::put(tx, &new, false, context.now)
     })?;
     let known_ids = vec![new.id.clone()];
