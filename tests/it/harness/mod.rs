@@ -9,6 +9,7 @@ pub mod chromium;
 pub mod client;
 pub mod folder;
 pub mod left_out;
+pub mod openapi;
 pub mod process;
 pub mod python;
 pub mod receiver;
@@ -16,6 +17,7 @@ pub mod recorder;
 pub mod shop;
 pub mod wait;
 pub mod webhook;
+pub mod wire;
 
 pub use chromium::Chromium;
 pub use client::{Answer, Client};
