@@ -1,6 +1,5 @@
-//! The hard cases of subscriptions: stories in a shop with the stand-in where it can bring the situation about, else events
-//! as Stripe signs them. And a table of all the hard cases of payments through Stripe, with the test that keeps each, so
-//! that the next reader need not search (`src/…` is a test beside the code, the others are here in `tests/it`).
+//! All the hard cases of payments through Stripe, each with the test that covers it, so that the next reader need not search.
+//! A name that begins with `src/` is a test beside the code; the others are in `tests/it`.
 //!
 //! | case | what is hard | kept by |
 //! | --- | --- | --- |
@@ -18,7 +17,7 @@
 //! | 12 | another account | `billing/inbox::what_is_none_of_our_business_is_kept_as_ignored_even_when_replayed` |
 //! | 13 | bodies that break parsers | `billing/webhook::a_body_that_is_no_event_is_refused_and_nothing_breaks` |
 //! | 14 | any order as a plan begins | `billing/plan/shapes::a_plan_that_begins_ends_the_same_in_any_order_of_its_events` |
-//! | 15 | an ended plan is not revived | `billing/refund/reversal::a_plan_allots_once_for_each_invoice_and_its_state_never_goes_back` |
+//! | 15 | an ended plan is not revived | `billing/plan/allotment::a_plan_allots_once_for_each_invoice_and_its_state_never_goes_back` |
 //! | 16 | a reversal before its payment | `billing/refund/reversal::refunds_and_disputes_of_a_pack_end_the_same_in_any_order` |
 //! | 17 | won before it was opened | `billing/refund/reversal::refunds_and_disputes_of_a_pack_end_the_same_in_any_order` |
 //! | 18 | return page, webhook, comparison | `billing/pack/idempotency::the_same_fact_is_applied_once_from_everywhere_at_once` |

@@ -7,7 +7,7 @@ mod webhook;
 
 mod pack;
 mod plan;
-pub mod refund;
+mod refund;
 
 mod reconcile;
 mod simulation;

@@ -18,7 +18,7 @@ use till::usecase::stripe_events::receive;
 use till::usecase::units::grant::{self, Grant};
 use till::usecase::users;
 
-use crate::billing::refund::reversal::event;
+use crate::harness::life::event;
 use crate::harness::webhook::signature;
 use crate::harness::{Folder, Receiver};
 

@@ -5,21 +5,13 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::{COMPLETED, silent_shop};
 use crate::harness::shop::GOOD_CARD;
 use crate::harness::webhook::event;
 use crate::harness::{Client, Shop};
 
-const COMPLETED: &str = "checkout.session.completed";
 const SUCCEEDED: &str = "checkout.session.async_payment_succeeded";
 const FAILED: &str = "checkout.session.async_payment_failed";
-
-/// A shop to which Stripe itself sends nothing: the story does.
-fn silent_shop() -> Shop {
-    let shop = Shop::open();
-    shop.stripe_control("webhooks/hold", &[]);
-    shop.user("alice");
-    shop
-}
 
 fn session_at_stripe(shop: &Shop, id: &str) -> Value {
     shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{id}"))

@@ -3,19 +3,10 @@
 
 use serde_json::{Value, json};
 
+use super::{COMPLETED, silent_shop};
 use crate::harness::shop::GOOD_CARD;
 use crate::harness::webhook::event;
 use crate::harness::{Client, Shop};
-
-const COMPLETED: &str = "checkout.session.completed";
-
-/// A shop to which Stripe itself sends nothing: the story does.
-fn silent_shop() -> Shop {
-    let shop = Shop::open();
-    shop.stripe_control("webhooks/hold", &[]);
-    shop.user("alice");
-    shop
-}
 
 /// A session as Stripe shows it after a payment by card, with changes.
 fn paid(shop: &Shop, session: &str, changes: Value) -> Value {

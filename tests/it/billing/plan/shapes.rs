@@ -12,7 +12,7 @@ use till::usecase::stripe_events::inbox;
 use till::usecase::users;
 
 use super::subscriber::Subscriber;
-use crate::billing::refund::reversal::{Life, check, event, permutations, stripe};
+use crate::harness::life::{Life, check, event, permutations, stripe};
 use crate::harness::shop::GOOD_CARD;
 use crate::harness::{Shop, canned, eventually};
 

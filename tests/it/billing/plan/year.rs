@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use till::clock::parse_rfc3339;
 use till::usecase::stripe_events::retry;
 
-use crate::billing::refund::reversal::{Life, event, stripe};
+use crate::harness::life::{Life, event, stripe};
 
 const CATALOG: &str = r#"
 currency = "usd"

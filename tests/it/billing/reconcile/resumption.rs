@@ -8,8 +8,7 @@ use till::usecase::checkout::start;
 use till::usecase::stripe_events::reconcile::{self, Part};
 use till::usecase::users;
 
-use crate::billing::refund::reversal::Life;
-use crate::billing::simulation::loss::{events, stripe_at};
+use crate::harness::life::{Life, events, stripe_at};
 use crate::harness::recorder::Asked;
 use crate::harness::shop::GOOD_CARD;
 use crate::harness::{Client, Recorder};

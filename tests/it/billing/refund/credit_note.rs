@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::refund::reversal::{check, event, stripe};
+use crate::harness::life::{check, event, stripe};
 use crate::harness::shop::GOOD_CARD;
 use crate::harness::webhook;
 use crate::harness::{Client, Shop, eventually};

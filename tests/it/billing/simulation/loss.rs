@@ -2,57 +2,23 @@
 //! apart, and a second comparison finds nothing.
 
 use serde_json::Value;
-use till::sandbox::{self, Options, SeedPrice};
+use till::clock::Clock;
 use till::usecase::checkout::start;
 use till::usecase::stripe_events::reconcile;
 use till::usecase::users;
 
-use crate::billing::refund::reversal::Life;
-use crate::billing::simulation::shuffle::Chance;
+use super::Chance;
 use crate::harness::Client;
+use crate::harness::life::{Life, events, stripe_at};
 use crate::harness::shop::GOOD_CARD;
 
 const USERS: usize = 12;
 
-/// A stand-in that keeps this time.
-pub fn stripe_at(clock: till::clock::Clock) -> sandbox::Sandbox {
-    let price = |id: &str, unit_amount: i64, recurring| SeedPrice {
-        id: id.to_owned(),
-        product_name: id.to_owned(),
-        unit_amount,
-        currency: "usd".to_owned(),
-        recurring,
-    };
-    let prices = vec![
-        price("price_topup_100", 900, None),
-        price("price_starter", 900, Some("month")),
-        price("price_small", 9_000, Some("year")),
-        price("price_large", 29_000, Some("year")),
-    ];
-    let listen = "127.0.0.1:0".parse().unwrap();
-    sandbox::start(Options { listen, public_url: None, endpoint: None, prices, clock }).unwrap()
-}
-
-/// Everything that has happened at Stripe, newest first.
-pub fn events(api: &Client) -> Vec<Value> {
-    let (mut all, mut after) = (vec![], String::new());
-    loop {
-        let page = api.get(&format!("/v1/events?limit=100{after}")).must(200).json();
-        let rows = page["data"].as_array().unwrap().clone();
-        let Some(last) = rows.last() else { return all };
-        after = format!("&starting_after={}", last["id"].as_str().unwrap());
-        all.extend(rows);
-        if page["has_more"] != true {
-            return all;
-        }
-    }
-}
-
 #[test]
 fn what_is_lost_on_the_way_is_found_by_comparing() {
-    let stripe = stripe_at(till::clock::Clock::System);
+    let stripe = stripe_at(Clock::System);
     let life = Life::begin(&stripe.url());
-    life.clock.set(till::clock::Clock::System.now());
+    life.clock.set(Clock::System.now());
     let api = Client::new(&stripe.url(), &[("authorization", "Bearer sk_test_lives")]);
     let mut chance = Chance(7);
     let mut expected = vec![];

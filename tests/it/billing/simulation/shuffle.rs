@@ -4,21 +4,10 @@
 use serde_json::{Value, json};
 use till::usecase::users;
 
-use crate::billing::refund::reversal::{Life, event, stripe};
+use super::Chance;
+use crate::harness::life::{Life, event, stripe};
 
 const USERS: u64 = 200;
-
-/// A generator of numbers that begins with a seed (xorshift64*): the same lives each time.
-pub struct Chance(pub u64);
-
-impl Chance {
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % limit
-    }
-}
 
 /// One payment of $9 for 100 pictures and what becomes of it; answers what is left of it.
 fn payment(chance: &mut Chance, name: &str, events: &mut Vec<Value>) -> i64 {

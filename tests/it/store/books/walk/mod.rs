@@ -15,7 +15,7 @@ use till::usecase::units::hold::{self, Closing, HoldRequest};
 use till::usecase::units::spend::{self, Spend};
 use till::usecase::users;
 
-use crate::billing::refund::reversal::{Life, event};
+use crate::harness::life::{Life, event};
 use model::{Model, PAID};
 
 /// A pack whose units live for a day.
