@@ -1,6 +1,8 @@
-//! Who may use whom: the table of `src/lib.rs`, as rows. A module that is new needs a row here before anything compiles
-//! against it without a word.
+//! Who may use whom: the table of `src/lib.rs`, as rows. A new module needs a row here.
 
+use std::collections::BTreeMap;
+
+use super::paths::paths;
 use super::rust::Source;
 use super::tree::{File, Finding};
 
@@ -85,33 +87,8 @@ pub fn check_map(files: &[File], found: &mut Vec<Finding>) {
     }
 }
 
-/// Every `crate::module` and every head of `crate::{…}`, with its offset.
-fn used_modules(code: &str) -> Vec<(usize, &str)> {
-    let mut used = Vec::new();
-    for (at, prefix) in code.match_indices("crate::") {
-        let from = at + prefix.len();
-        let Some(group) = code[from..].strip_prefix('{') else {
-            used.push((from, identifier(&code[from..])));
-            continue;
-        };
-        let (mut depth, mut is_head) = (0_usize, true);
-        for (offset, letter) in group.char_indices() {
-            match letter {
-                '{' => depth += 1,
-                '}' if depth == 0 => break,
-                '}' => depth -= 1,
-                ',' if depth == 0 => is_head = true,
-                _ if is_head && depth == 0 && !letter.is_whitespace() => {
-                    used.push((from + 1 + offset, identifier(&group[offset..])));
-                    is_head = false;
-                }
-                _ => {}
-            }
-        }
-    }
-    used
-}
-
-fn identifier(text: &str) -> &str {
-    &text[..text.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(text.len())]
+/// Every module that is named from the root, once for each place, with its offset.
+fn used_modules(code: &str) -> BTreeMap<usize, &str> {
+    let from_root = paths(code).into_iter().filter(|path| path.parts[0].1 == "crate");
+    from_root.filter_map(|path| path.parts.get(1).copied()).collect()
 }

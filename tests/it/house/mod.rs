@@ -2,8 +2,10 @@
 //! file that its subject names, and each has a row below that trips it. A rule is never silenced in the file it finds
 //! fault with: either the file changes, or the rule does, here, where it is seen.
 
+mod circles;
 mod documents;
 mod layers;
+mod paths;
 mod rust;
 mod sizes;
 mod sql;
@@ -34,6 +36,7 @@ fn findings(files: &[File]) -> Vec<Finding> {
     }
     tree::check_named(files, &mut found);
     layers::check_map(files, &mut found);
+    circles::check(files, &mut found);
     templates::check_use(files, &mut found);
     variables::check(files, &mut found);
     documents::check(files, &mut found);
