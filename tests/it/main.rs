@@ -2,7 +2,6 @@
 //! the layout of the sources.
 //!
 //! They look at the program from outside: no test reads the database. Only `store` stands on the library, and does.
-#![allow(missing_docs, reason = "a test says in its name what it is for")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -107,7 +107,8 @@ impl<'a> Program<'a> {
             for path in paths(code) {
                 let mut more = Vec::new();
                 self.absolute(module, &path).iter().for_each(|path| self.homes(path, &mut more));
-                more.retain(|other| !module.starts_with(other) && !(path.is_public && other.starts_with(module)));
+                let is_shown = |other: &Module| path.is_public && other.starts_with(module);
+                more.retain(|other| !module.starts_with(other) && !is_shown(other));
                 homes.append(&mut more);
             }
             (module.clone(), homes.into_iter().collect())

@@ -64,14 +64,20 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Finds files of the integration tests that nothing names: the compiler would pass over them without a word.
+/// Finds files of the integration tests that no `mod` line names: the compiler would leave them out silently.
 pub fn check_named(files: &[File], found: &mut Vec<Finding>) {
-    let Some(main) = files.iter().find(|file| file.path == "tests/it/main.rs") else { return };
-    for file in files.iter().filter(|file| file.path != main.path) {
-        let name = file.path.strip_prefix("tests/it/").and_then(|name| name.strip_suffix(".rs"));
-        let Some(name) = name.filter(|name| !name.contains('/')) else { continue };
-        if !main.text.lines().any(|line| line.strip_prefix("mod ").is_some_and(|rest| rest == format!("{name};"))) {
-            found.push(file.finding(1, "these tests never run", "name the file in tests/it/main.rs"));
+    if files.iter().all(|file| file.path != "tests/it/main.rs") {
+        return;
+    }
+    for file in files.iter().filter(|file| file.path.starts_with("tests/it/") && file.is_rust()) {
+        let module = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let Some((folder, name)) = module.rsplit_once('/').filter(|(_, name)| *name != "main") else { continue };
+        let parents = [format!("{folder}/main.rs"), format!("{folder}/mod.rs"), format!("{folder}.rs")];
+        let parent = files.iter().find(|file| parents.contains(&file.path));
+        let names = |line: &str| line.trim_start_matches("pub ") == format!("mod {name};");
+        if !parent.is_some_and(|parent| parent.text.lines().any(names)) {
+            let parent = parent.map_or(&parents[1], |parent| &parent.path);
+            found.push(file.finding(1, "these tests never run", format!("name the file in {parent}")));
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-const CLOCK: &str = "src/clock.rs";
 /// The one file with the one block that cannot do without.
 const UNSAFE: &[&str] = &["src/cli/nss.rs"];
 /// In two halves each, because this file is read as well.
@@ -51,12 +50,6 @@ pub fn check_code(source: &Source<'_>, found: &mut Vec<Finding>) {
     let file = source.file;
     if !file.is_tests() {
         check_books(file, found);
-    }
-    if file.path.starts_with("src/") && file.path != CLOCK {
-        for at in ["SystemTime", "Instant"].into_iter().flat_map(|word| source.words(word)) {
-            let instead = "take a Clock, a Timestamp or a Deadline";
-            found.push(file.finding(file.line_at(at), "the time is asked only in src/clock.rs", instead));
-        }
     }
     if !UNSAFE.contains(&file.path.as_str()) {
         for at in source.words(concat!("un", "safe")) {
