@@ -4,13 +4,13 @@
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-const DOCUMENTS: &[&str] = &["ARCHITECTURE.md", "README.md"];
+const DEFINITIONS: &[&str] = &["fn", "struct", "enum", "trait", "const", "type", "mod", "static"];
 /// How the name of a file of ours ends.
 const ENDINGS: &[&str] = &[".rs", ".sql", ".html", ".md", ".example", ".service", ".socket", ".toml", "/"];
 
 /// Finds names of files and of the program's parts that are not there.
 pub fn check(files: &[File], found: &mut Vec<Finding>) {
-    let documents: Vec<&File> = files.iter().filter(|file| DOCUMENTS.contains(&file.path.as_str())).collect();
+    let documents: Vec<&File> = files.iter().filter(|file| file.is_document()).collect();
     if documents.is_empty() {
         return;
     }
@@ -58,12 +58,6 @@ fn is_part(sources: &[Source<'_>], name: &str) -> bool {
         let path = source.file.path.trim_end_matches(".rs");
         let is_home = path.split('/').any(|part| part == home) || source.words(home).next().is_some();
         let is_module = path.ends_with(&format!("/{last}")) || path.ends_with(&format!("/{last}/mod"));
-        is_home && (is_module || source.words(last).any(|at| is_definition(&source.code[..at])))
+        is_home && (is_module || source.defines(DEFINITIONS, last))
     })
-}
-
-/// Whether a word that comes after this code is being defined.
-fn is_definition(before: &str) -> bool {
-    let keyword = before.trim_end().rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
-    ["fn", "struct", "enum", "trait", "const", "type", "mod", "static"].contains(&keyword)
 }

@@ -1,11 +1,15 @@
-//! Keeps the house: reads the tree and fails with `path:line: what, do instead`. The rules are in `tidy/`, each in the
-//! file that its subject names, and each has a row below that trips it. A rule is never silenced in the file it finds
+//! Checks the layout of the sources: reads the tree and fails with `path:line: what, do instead`. Each rule is in the file
+//! that its subject names, and each has a row that trips it, there or below. A rule is never silenced in the file it finds
 //! fault with: either the file changes, or the rule does, here, where it is seen.
 
 mod circles;
+mod documented;
 mod documents;
+mod language;
 mod layers;
+mod names;
 mod paths;
+mod rules;
 mod rust;
 mod sizes;
 mod sql;
@@ -28,6 +32,8 @@ fn findings(files: &[File]) -> Vec<Finding> {
             words::check_code(&source, &mut found);
             layers::check(&source, &mut found);
             sql::check(&source, &mut found);
+            documented::check(&source, &mut found);
+            names::check(&source, &mut found);
         }
         if file.is_template() {
             templates::check(file, &mut found);
@@ -148,8 +154,10 @@ fn check_page(path: &str, expected: &[&str]) {
 
 #[test]
 fn what_a_document_names_is_there() {
-    let program =
-        File::new("src/http/pages/checkout.rs", "//! A.\npub struct Shelf;\nimpl Shelf {\n    fn open() {}\n}\n");
+    let program = File::new(
+        "src/http/pages/checkout.rs",
+        "//! A.\n/// A.\npub struct Shelf;\nimpl Shelf {\n    fn open() {}\n}\n",
+    );
     for (name, is_there) in [
         ("src/http/pages/checkout.rs", true),
         ("pages/checkout.rs", true),

@@ -11,6 +11,8 @@ pub struct Source<'a> {
     pub code: String,
     /// What stands between the quotes, with the offset at which it begins.
     pub strings: Vec<(usize, &'a str)>,
+    /// Each comment from its mark on, with the offset at which it begins.
+    pub comments: Vec<(usize, &'a str)>,
 }
 
 impl<'a> Source<'a> {
@@ -18,7 +20,7 @@ impl<'a> Source<'a> {
     pub fn read(file: &'a File) -> Source<'a> {
         let bytes = file.text.as_bytes();
         let mut code = bytes.to_vec();
-        let mut strings = Vec::new();
+        let (mut strings, mut comments) = (Vec::new(), Vec::new());
         let mut at = 0;
         while at < bytes.len() {
             let (end, string) = token(bytes, at);
@@ -27,10 +29,13 @@ impl<'a> Source<'a> {
                 blank(&mut code[from..to]);
             } else if end - at > 1 {
                 blank(&mut code[at..end]);
+                if bytes[at] == b'/' {
+                    comments.push((at, &file.text[at..end]));
+                }
             }
             at = end;
         }
-        Source { file, code: String::from_utf8(code).unwrap(), strings }
+        Source { file, code: String::from_utf8(code).unwrap(), strings, comments }
     }
 
     /// The offsets at which `word` stands by itself in the code.
@@ -54,6 +59,20 @@ impl<'a> Source<'a> {
             }
         }
         self.code.len()
+    }
+
+    /// Whether `name` is defined here by one of these keywords.
+    pub fn defines(&self, keywords: &[&str], name: &str) -> bool {
+        self.definitions(keywords, name).next().is_some()
+    }
+
+    /// The offsets at which `name` is defined by one of these keywords.
+    pub fn definitions<'s>(&'s self, keywords: &'s [&str], name: &'s str) -> impl Iterator<Item = usize> + 's {
+        self.words(name).filter(|at| {
+            let before = self.code[..*at].trim_end();
+            let keyword = before.rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+            before.len() < *at && keywords.contains(&keyword)
+        })
     }
 
     /// The stretches that are compiled for tests only: `#[cfg(test)]` and the block that follows.
@@ -147,6 +166,7 @@ fn comments_and_literals_are_no_code() {
         let file = File::new("a.rs", text);
         let source = Source::read(&file);
         assert_eq!(source.code, code, "{text}");
+        assert_eq!(!source.comments.is_empty(), text.contains("/*") || text.contains("//"), "{text}");
         assert_eq!(source.strings.iter().map(|(_, string)| *string).collect::<Vec<_>>(), strings, "{text}");
     }
 }

@@ -16,6 +16,8 @@ pub struct File {
     pub path: String,
     /// All of it.
     pub text: String,
+    /// Whether its parent module names it under `#[cfg(test)]`.
+    is_for_tests: bool,
 }
 
 /// A fault, and what to do instead.
@@ -29,7 +31,7 @@ pub struct Finding {
 impl File {
     /// A file by its path and text.
     pub fn new(path: &str, text: &str) -> File {
-        File { path: path.to_owned(), text: text.to_owned() }
+        File { path: path.to_owned(), text: text.to_owned(), is_for_tests: false }
     }
 
     /// Whether it is Rust.
@@ -42,9 +44,18 @@ impl File {
         self.path.starts_with("templates/")
     }
 
+    /// Whether it is a page for people who read about the program.
+    pub fn is_document(&self) -> bool {
+        let is_page = self.path.starts_with("docs/") && self.path.ends_with(".md");
+        is_page || ["README.md", "ARCHITECTURE.md"].contains(&self.path.as_str())
+    }
+
     /// Whether it is a file of tests only.
     pub fn is_tests(&self) -> bool {
-        self.path.starts_with("tests/") || self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
+        self.is_for_tests
+            || self.path.starts_with("tests/")
+            || self.path.ends_with("/tests.rs")
+            || self.path.contains("/tests/")
     }
 
     /// The line, counted from 1, that holds the byte at `offset`.
@@ -91,7 +102,17 @@ pub fn files() -> Vec<File> {
     }
     collect(root, root, false, &mut found);
     found.sort_by(|a, b| a.path.cmp(&b.path));
+    for path in found.iter().flat_map(test_modules).collect::<Vec<_>>() {
+        found.iter_mut().filter(|file| file.path == path).for_each(|file| file.is_for_tests = true);
+    }
     found
+}
+
+/// The files that a module names under `#[cfg(test)]`.
+fn test_modules(file: &File) -> Vec<String> {
+    let folder = file.path.trim_end_matches(".rs").trim_end_matches("/mod").to_owned();
+    let names = file.text.split("#[cfg(test)]\nmod ").skip(1).filter_map(|rest| rest.split_once(';'));
+    names.map(|(name, _)| format!("{folder}/{name}.rs")).collect()
 }
 
 fn collect(root: &Path, folder: &Path, deep: bool, found: &mut Vec<File>) {

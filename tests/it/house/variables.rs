@@ -1,17 +1,17 @@
-//! Every environment variable of ours is in the example that operators copy, and in the README.
+//! Every environment variable of ours is in the example that operators copy, and in a document.
 
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-const DOCUMENTS: [&str; 2] = ["systemd/till.env.example", "README.md"];
+const EXAMPLE: &str = "systemd/till.env.example";
 const PREFIX: &str = "SPRITE_";
 
 /// Finds names of variables that one of them lacks.
 pub fn check(files: &[File], found: &mut Vec<Finding>) {
-    let known = DOCUMENTS.map(|document| {
-        let text = files.iter().find(|file| file.path == document).map_or("", |file| file.text.as_str());
-        (document, names(text).map(|(_, name)| name).collect::<Vec<_>>())
-    });
+    let named = |is_wanted: &dyn Fn(&File) -> bool| -> Vec<&str> {
+        files.iter().filter(|file| is_wanted(file)).flat_map(|file| names(&file.text)).map(|(_, name)| name).collect()
+    };
+    let known = [(EXAMPLE, named(&|file| file.path == EXAMPLE)), ("a document", named(&File::is_document))];
     for file in files.iter().filter(|file| file.path.starts_with("src/") && file.is_rust() && !file.is_tests()) {
         let source = Source::read(file);
         let tests = source.test_blocks();
