@@ -1,4 +1,5 @@
 //! The time. This is the only file that asks for it; everything else is handed a [`Clock`] or a [`Timestamp`].
+#![expect(clippy::disallowed_types, reason = "the one place that asks for the time")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -8,6 +8,7 @@ mod plans;
 mod portal;
 mod prorations;
 mod reversals;
+mod stripe_library;
 mod world;
 
 use std::thread;
@@ -20,7 +21,7 @@ use till::sandbox::Endpoint;
 use till::secret::Secret;
 
 use self::world::{Letter, Receiver, SECRET, World};
-use super::harness::eventually;
+use crate::harness::eventually;
 
 #[test]
 fn a_card_pays_and_signed_webhooks_say_so() {

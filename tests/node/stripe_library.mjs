@@ -1,7 +1,7 @@
 // A year in the life of a subscriber, told with Stripe's own library for Node to the stand-in for Stripe.
 //
 // Usage: node stripe_library.mjs ORIGIN FOLDER, where FOLDER is where npm installed the library. Run by
-// tests/it/stripe_library.rs. Nothing here may know that it is a stand-in.
+// tests/it/sandbox/stripe_library.rs. Nothing here may know that it is a stand-in.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";

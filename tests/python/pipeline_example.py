@@ -1,6 +1,6 @@
 """The example of the README against a real till, through FastAPI's own test client.
 
-Usage: pipeline_example.py TILL_URL TOKEN ADMIN_TOKEN. Run by tests/it/pipeline_example.rs.
+Usage: pipeline_example.py TILL_URL TOKEN ADMIN_TOKEN. Run by tests/it/api/pipeline_example.rs.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What schemathesis may not send to the service API, because JSON Schema cannot say it. Run by tests/it/api_description.rs."""
+"""What schemathesis may not send to the service API, because JSON Schema cannot say it. Run by tests/it/api/description.rs."""
 
 import schemathesis
 

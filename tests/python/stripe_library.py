@@ -1,6 +1,6 @@
 """A year in the life of a subscriber, told with Stripe's own library to the stand-in for Stripe.
 
-Usage: stripe_library.py ORIGIN. Run by tests/it/stripe_library.rs. Nothing here may know that it is a stand-in.
+Usage: stripe_library.py ORIGIN. Run by tests/it/sandbox/stripe_library.rs. Nothing here may know that it is a stand-in.
 """
 
 import sys

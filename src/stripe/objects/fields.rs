@@ -73,6 +73,7 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The fault of an object without what it always has.
     pub fn missing(&self, path: &str) -> Unreadable {
         Unreadable(format!("the {} has no {}", self.name, dotted(path)))
     }
@@ -81,10 +82,12 @@ impl<'a> Fields<'a> {
         Unreadable(format!("the {}'s {} is not {expected}", self.name, dotted(path)))
     }
 
+    /// What is at `path`, a JSON pointer; `None` when it is absent or null. The readers below take the same paths.
     pub fn value(&self, path: &str) -> Option<&'a Value> {
         self.value.pointer(path).filter(|value| !value.is_null())
     }
 
+    /// A text; `None` when it is absent, null or empty.
     pub fn text(&self, path: &str) -> Result<Option<String>, Unreadable> {
         match self.value(path) {
             None => Ok(None),
@@ -98,6 +101,7 @@ impl<'a> Fields<'a> {
         Ok(self.text(path)?.unwrap_or_default())
     }
 
+    /// The object's own id, which every object of Stripe's has.
     pub fn id(&self) -> Result<String, Unreadable> {
         self.text("/id")?.ok_or_else(|| self.missing("/id"))
     }
@@ -124,6 +128,7 @@ impl<'a> Fields<'a> {
         Ok(None)
     }
 
+    /// A whole number, such as an amount in the smallest unit of its currency.
     pub fn whole(&self, path: &str) -> Result<Option<i64>, Unreadable> {
         match self.value(path) {
             None => Ok(None),
@@ -136,6 +141,7 @@ impl<'a> Fields<'a> {
         Ok(self.whole(path)?.map(Timestamp::from_seconds))
     }
 
+    /// True or false.
     pub fn flag(&self, path: &str) -> Result<Option<bool>, Unreadable> {
         match self.value(path) {
             None => Ok(None),
@@ -163,6 +169,7 @@ impl<'a> Fields<'a> {
         Ok(texts.collect())
     }
 
+    /// A list; `None` when it is absent, which differs from an empty one.
     pub fn array(&self, path: &str) -> Result<Option<&'a Vec<Value>>, Unreadable> {
         match self.value(path) {
             None => Ok(None),

@@ -9,8 +9,8 @@ use std::thread;
 
 use serde_json::json;
 
-use super::super::harness::shop::{GOOD_CARD, variables};
-use super::super::harness::{Answer, Client, Folder, Shop, eventually, left_out, process};
+use crate::harness::shop::{GOOD_CARD, variables};
+use crate::harness::{Answer, Client, Folder, Shop, eventually, left_out, process};
 
 /// A story in which the database fails between a payment and its webhook. What `fail` answers is undone by being dropped.
 fn a_purchase_while<T>(shop: &Shop, fail: impl FnOnce(&Shop) -> T) {
@@ -73,7 +73,7 @@ fn a_database_that_another_process_holds() {
     let shop = Shop::open();
     a_purchase_while(&shop, |shop| {
         let outside = rusqlite::Connection::open(shop.database()).unwrap();
-        outside.busy_timeout(super::super::harness::wait::PATIENCE).unwrap();
+        outside.busy_timeout(crate::harness::wait::PATIENCE).unwrap();
         outside.execute_batch("BEGIN EXCLUSIVE").unwrap();
         outside
     });

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-use super::super::harness::shop::variables;
-use super::super::harness::{Folder, Shop, process};
+use crate::harness::shop::variables;
+use crate::harness::{Folder, Shop, process};
 
 #[test]
 fn a_second_appliance_is_told_who_has_the_books_and_every_other_command_works_beside_it() {

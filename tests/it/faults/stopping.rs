@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::json;
 use till::clock::Deadline;
 
-use super::super::harness::{Client, Shop, Till, eventually};
+use crate::harness::{Client, Shop, Till, eventually};
 
 /// Ends it, and what its log says of the end.
 fn stop(till: &mut Till) -> String {

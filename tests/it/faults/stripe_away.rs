@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::harness::shop::{GOOD_CARD, token, variables};
-use super::super::harness::{Client, Folder, Shop, Till, eventually};
+use crate::harness::shop::{GOOD_CARD, token, variables};
+use crate::harness::{Client, Folder, Shop, Till, eventually};
 
 /// How long a user waits at most: 20 s, and what a loaded machine adds.
 const LONGEST: Duration = Duration::from_secs(25);

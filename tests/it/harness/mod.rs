@@ -1,14 +1,17 @@
-//! What the stories stand on: the real binary (`process`), the Stripe stand-in beside it (`shop`), a browser without a
-//! screen and one with a real engine (`client`, `chromium`), Stripe's signature (`webhook`), somebody who takes outgoing
-//! webhooks (`receiver`), somebody who answers in Stripe's place what the stand-in does not do (`canned`), and waiting for a
-//! condition instead of for a while (`wait`).
-//! Nothing here reads the database or calls into the appliance; the stand-in is the only part that runs in this process.
+//! What the tests stand on: the real binary (`process`) with the Stripe stand-in beside it (`shop`), a browser without a
+//! screen and one with a real engine (`client`, `chromium`), requests as bytes (`wire`), Stripe's signature (`webhook`), a
+//! receiver of outgoing webhooks (`receiver`), a recorder of what is asked of Stripe (`recorder`), fixed answers in
+//! Stripe's place (`canned`), Stripe's OpenAPI description as a judge (`openapi`), Python's libraries (`python`), and waiting
+//! for a condition instead of for a while (`wait`).
+//! Nothing here reads the database. Only `life` calls into the appliance; everything else meets it from outside.
 
 pub mod canned;
 pub mod chromium;
 pub mod client;
 pub mod folder;
 pub mod left_out;
+pub mod life;
+pub mod openapi;
 pub mod process;
 pub mod python;
 pub mod receiver;
@@ -16,6 +19,7 @@ pub mod recorder;
 pub mod shop;
 pub mod wait;
 pub mod webhook;
+pub mod wire;
 
 pub use chromium::Chromium;
 pub use client::{Answer, Client};

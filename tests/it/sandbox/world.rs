@@ -12,7 +12,7 @@ use till::clock::{Clock, Deadline, Timestamp};
 use till::sandbox::{Endpoint, Options, Sandbox, SeedPrice};
 use till::secret::Secret;
 
-use crate::openapi::{self, Api};
+use crate::harness::openapi::{self, Api};
 
 pub const SECRET: &str = "whsec_test_of_the_stand_in";
 pub const BUY: &str = "mode=payment&success_url=https://shop.test/done?s={CHECKOUT_SESSION_ID}%26a=1&cancel_url=https://shop.test/\

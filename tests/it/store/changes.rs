@@ -8,8 +8,8 @@ use till::id::UserId;
 use till::ledger::Part;
 use till::store::{CacheKey, ReadVersion, Store, Tx, access, cursors, holds, subscriptions, users};
 
-use super::super::harness::eventually;
 use super::{Books, NOW, add_user, rows};
+use crate::harness::eventually;
 
 const FIRST: CacheKey = CacheKey::User(1);
 const SECOND: CacheKey = CacheKey::User(2);

@@ -8,8 +8,8 @@ use std::thread;
 use till::clock::Clock;
 use till::store::{Lock, Store};
 
-use super::super::harness::Folder;
 use super::{Books, NOW, add_user, count_users, open};
+use crate::harness::Folder;
 
 #[test]
 fn files_with_peoples_addresses_are_their_owners_alone() {

@@ -9,8 +9,8 @@ use till::error::{Error, Fault, Refused, Result};
 use till::metrics::Metrics;
 use till::store::{Store, Tx};
 
-use super::super::harness::eventually;
 use super::{Books, add_user, count_users, words};
+use crate::harness::eventually;
 
 /// As many as may wait.
 const QUEUE: usize = 1024;

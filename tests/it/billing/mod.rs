@@ -1,0 +1,17 @@
+//! Money through Stripe: a checkout, the webhooks that report the payment, and what the payment changes in the books.
+//! `hard_cases` lists all hard cases of payments through Stripe, each with the test that covers it.
+
+pub mod checkout;
+mod inbox;
+mod webhook;
+
+mod pack;
+mod plan;
+mod refund;
+
+mod reconcile;
+mod simulation;
+
+mod hard_cases;
+mod stripe_requests;
+mod stripe_samples;

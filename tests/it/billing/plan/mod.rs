@@ -1,0 +1,11 @@
+//! Plans, which are paid again each period: the subscription, its states, the shapes of its invoices, changes between
+//! plans, yearly plans and failed renewals.
+
+mod allotment;
+mod changes;
+mod late_payment;
+mod shapes;
+mod states;
+mod subscriber;
+mod subscription;
+mod year;

@@ -1,6 +1,0 @@
-//! What goes wrong around an appliance at work: its disk, its file, its stop, and Stripe.
-
-mod database;
-mod opening;
-mod stopping;
-mod stripe_away;

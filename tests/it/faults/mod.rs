@@ -1,0 +1,8 @@
+//! What goes wrong around an appliance at work: its disk, its file, its stop, and Stripe.
+
+mod clock;
+mod crowds;
+mod database;
+mod opening;
+mod stopping;
+mod stripe_away;

@@ -1,0 +1,154 @@
+//! An appliance in this process, without a network of its own, at a time that is set by hand: for stories that need many of
+//! Stripe's events, or a date far away. The only helper that calls into the appliance.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use till::app::App;
+use till::clock::{Clock, Timestamp};
+use till::config::{Need, Sources, load};
+use till::sandbox::{self, Options, SeedPrice};
+use till::usecase::operator::verify;
+use till::usecase::stripe_events::receive;
+use till::usecase::users;
+
+use super::client::Client;
+use super::folder::Folder;
+use super::webhook::signature;
+
+const SECRET: &str = "whsec_lives";
+const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+/// An appliance without a network of its own, at a time that stands still.
+pub struct Life {
+    pub app: Arc<App>,
+    pub clock: Clock,
+    _folder: Folder,
+}
+
+impl Life {
+    /// With `alice`, whose customer is `cus_alice` by an earlier purchase's metadata.
+    pub fn begin(stripe: &str) -> Life {
+        Life::begin_with(stripe, None)
+    }
+
+    /// With another catalogue than the built-in one, whose prices are in it.
+    pub fn begin_with(stripe: &str, catalog: Option<&str>) -> Life {
+        let folder = Folder::new();
+        let database = folder.path("till.db");
+        let variables = [
+            ("SPRITE_DATABASE", database.to_str().unwrap()),
+            ("SPRITE_STRIPE_SECRET_KEY", "sk_test_lives"),
+            ("SPRITE_STRIPE_WEBHOOK_SECRET", SECRET),
+            ("SPRITE_STRIPE_API_BASE", stripe),
+            ("SPRITE_STRIPE_STARTER_PRICE_ID", "price_starter"),
+            ("SPRITE_STRIPE_PRO_PRICE_ID", "price_pro"),
+            ("SPRITE_STRIPE_TOPUP_100_PRICE_ID", "price_topup_100"),
+        ];
+        let path = folder.path("catalog.toml");
+        let mut variables = variables.to_vec();
+        if let Some(text) = catalog {
+            std::fs::write(&path, text).unwrap();
+            variables.retain(|(name, _)| !name.ends_with("_PRICE_ID"));
+            variables.push(("SPRITE_CATALOG", path.to_str().unwrap()));
+        }
+        let loaded = load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret).unwrap();
+        let clock = Clock::manual(NOW);
+        let app = Arc::new(App::open(loaded.config, clock.clone()).unwrap());
+        users::put(&app, "alice", None, None).unwrap();
+        Life { app, clock, _folder: folder }
+    }
+
+    pub fn hear(&self, event: &Value) {
+        let body = event.to_string();
+        let header = signature(SECRET, body.as_bytes(), self.clock.now());
+        receive::receive(&self.app, Some(header.as_bytes()), body.as_bytes()).unwrap();
+    }
+
+    pub fn remaining(&self) -> i64 {
+        users::show(&self.app, "alice").unwrap().balance.remaining
+    }
+
+    pub fn prove(&self) {
+        let proof = verify::verify(&self.app, |_| ()).unwrap();
+        assert_eq!(proof.breaks, [], "the books must be provable");
+    }
+}
+
+pub fn stripe() -> sandbox::Sandbox {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    sandbox::start(Options { listen, public_url: None, endpoint: None, prices: vec![], clock: Clock::System }).unwrap()
+}
+
+/// A stand-in that keeps this time.
+pub fn stripe_at(clock: Clock) -> sandbox::Sandbox {
+    let price = |id: &str, unit_amount: i64, recurring| SeedPrice {
+        id: id.to_owned(),
+        product_name: id.to_owned(),
+        unit_amount,
+        currency: "usd".to_owned(),
+        recurring,
+    };
+    let prices = vec![
+        price("price_topup_100", 900, None),
+        price("price_starter", 900, Some("month")),
+        price("price_small", 9_000, Some("year")),
+        price("price_large", 29_000, Some("year")),
+    ];
+    let listen = "127.0.0.1:0".parse().unwrap();
+    sandbox::start(Options { listen, public_url: None, endpoint: None, prices, clock }).unwrap()
+}
+
+/// Everything that has happened at Stripe, newest first.
+pub fn events(api: &Client) -> Vec<Value> {
+    let (mut all, mut after) = (vec![], String::new());
+    loop {
+        let page = api.get(&format!("/v1/events?limit=100{after}")).must(200).json();
+        let rows = page["data"].as_array().unwrap().clone();
+        let Some(last) = rows.last() else { return all };
+        after = format!("&starting_after={}", last["id"].as_str().unwrap());
+        all.extend(rows);
+        if page["has_more"] != true {
+            return all;
+        }
+    }
+}
+
+pub fn event(id: &str, kind: &str, created: i64, object: Value) -> Value {
+    json!({"id": format!("evt_{id}"), "object": "event", "type": kind, "created": 1_790_000_000 + created,
+        "livemode": false, "api_version": "2026-05-27.dahlia", "data": {"object": object}})
+}
+
+/// Every order of `events`.
+pub fn permutations(events: &[Value]) -> Vec<Vec<Value>> {
+    if events.is_empty() {
+        return vec![vec![]];
+    }
+    let rest = |at: usize| {
+        events.iter().enumerate().filter(move |(i, _)| *i != at).map(|(_, e)| e.clone()).collect::<Vec<_>>()
+    };
+    (0..events.len())
+        .flat_map(|at| {
+            permutations(&rest(at)).into_iter().map(move |mut order| {
+                order.insert(0, events[at].clone());
+                order
+            })
+        })
+        .collect()
+}
+
+/// All orders, with every second event heard twice, must end in `units`.
+pub fn check(stripe: &str, name: &str, events: &[Value], units: i64) {
+    for order in permutations(events) {
+        let life = Life::begin(stripe);
+        for (i, event) in order.iter().enumerate() {
+            life.hear(event);
+            if i % 2 == 0 {
+                life.hear(event);
+            }
+        }
+        let heard: Vec<&str> = order.iter().filter_map(|event| event["id"].as_str()).collect();
+        assert_eq!(life.remaining(), units, "{name}, heard as {heard:?}");
+        life.prove();
+    }
+}

@@ -1,0 +1,95 @@
+//! Who may use whom: the table of `src/lib.rs`, as rows. A new module needs a row here.
+
+use std::collections::BTreeMap;
+
+use super::paths::paths;
+use super::rust::Source;
+use super::tree::{File, Finding};
+
+const BASE: &[&str] = &["backoff", "clock", "error", "id", "money", "secret"];
+
+/// Each module with what it may use besides itself; `base` stands for the modules above and `ledger`.
+const TABLE: &[(&str, &[&str])] = &[
+    ("ledger", &[]),
+    ("backoff", &["base"]),
+    ("clock", &["base"]),
+    ("error", &["base"]),
+    ("id", &["base"]),
+    ("money", &["base"]),
+    ("secret", &["base"]),
+    ("catalog", &["base"]),
+    ("config", &["base", "catalog"]),
+    ("store", &["base"]),
+    ("tls", &[]),
+    ("stripe", &["base", "tls"]),
+    ("notification", &["base", "tls"]),
+    ("metrics", &["base", "catalog", "config", "store", "stripe"]),
+    ("app", &["base", "catalog", "config", "store", "stripe", "metrics"]),
+    ("usecase", &["base", "catalog", "config", "store", "stripe", "notification", "metrics", "app"]),
+    ("http", &["base", "catalog", "config", "store", "stripe", "notification", "metrics", "app", "usecase"]),
+    ("worker", &["base", "catalog", "config", "store", "stripe", "notification", "metrics", "app", "usecase"]),
+    (
+        "cli",
+        &[
+            "base",
+            "catalog",
+            "config",
+            "store",
+            "stripe",
+            "notification",
+            "metrics",
+            "app",
+            "usecase",
+            "http",
+            "worker",
+            "sandbox",
+        ],
+    ),
+    ("sandbox", &["clock", "error", "id", "money", "secret"]),
+];
+
+/// The module that a file of `src/` belongs to; none for `lib.rs`, which is the map, and `main.rs`, which is the door.
+fn module_of(path: &str) -> Option<&str> {
+    let path = path.strip_prefix("src/")?;
+    let name = path.split('/').next()?.trim_end_matches(".rs");
+    (name != "lib" && name != "main").then_some(name)
+}
+
+fn may_use(module: &str, used: &str) -> bool {
+    let row = TABLE.iter().find(|(name, _)| *name == module).map_or(&[][..], |(_, row)| row);
+    let is_base = used == "ledger" || BASE.contains(&used);
+    module == used || row.contains(&used) || (is_base && row.contains(&"base"))
+}
+
+/// Finds uses that the table forbids.
+pub fn check(source: &Source<'_>, found: &mut Vec<Finding>) {
+    let Some(module) = module_of(&source.file.path) else { return };
+    for (at, used) in used_modules(&source.code) {
+        if !may_use(module, used) && TABLE.iter().any(|(name, _)| *name == used) {
+            let what = format!("`{module}` may not use `{used}`");
+            let instead = "see who may use whom in src/lib.rs: move this up, or hand over what it needs";
+            found.push(source.file.finding(source.file.line_at(at), what, instead));
+        }
+    }
+}
+
+/// Finds modules that the table does not know.
+pub fn check_map(files: &[File], found: &mut Vec<Finding>) {
+    for file in files.iter().filter(|file| file.path == "src/lib.rs") {
+        for (at, line) in file.text.lines().enumerate() {
+            let module =
+                line.strip_prefix("pub mod ").or(line.strip_prefix("mod ")).map(|rest| rest.trim_end_matches(';'));
+            let Some(module) = module else { continue };
+            if TABLE.iter().all(|(name, _)| *name != module) {
+                let what = format!("`{module}` has no row that says what it may use");
+                found.push(file.finding(at + 1, what, "give it one in tests/it/house/layers.rs and in src/lib.rs"));
+            }
+        }
+    }
+}
+
+/// Every module that is named from the root, once for each place, with its offset.
+fn used_modules(code: &str) -> BTreeMap<usize, &str> {
+    let from_root = paths(code).into_iter().filter(|path| path.parts[0].1 == "crate");
+    from_root.filter_map(|path| path.parts.get(1).copied()).collect()
+}

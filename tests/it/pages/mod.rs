@@ -1,0 +1,5 @@
+//! Pages: what they say and how strict they are, which sites may send their forms, and a purchase in a real browser.
+
+mod browser;
+mod content;
+mod csrf;

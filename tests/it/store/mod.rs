@@ -1,0 +1,66 @@
+//! The store on a real file: what a statement's parameters mean, what the tables refuse, what is kept of many writes at
+//! once when some of them fail, and what the files on the disk are.
+
+mod books;
+mod changes;
+mod files;
+mod log;
+mod migration;
+mod queue;
+mod rows;
+mod statements;
+mod tables;
+
+use std::path::Path;
+
+use till::clock::{Clock, Timestamp};
+use till::error::{Error, Result};
+use till::id::UserId;
+use till::store::{Store, Tx, users};
+
+use crate::harness::Folder;
+
+/// When it is, in these tests.
+const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+/// A store of a test's own. Closed before its folder goes.
+struct Books {
+    store: Store,
+    folder: Folder,
+}
+
+impl Books {
+    fn open() -> Books {
+        let folder = Folder::new();
+        Books { store: open(&folder.path("till.db")), folder }
+    }
+
+    /// A connection past the store, as another program has one.
+    fn outside(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path("till.db")).unwrap()
+    }
+}
+
+fn open(path: &Path) -> Store {
+    Store::open(path, &Clock::manual(NOW)).unwrap()
+}
+
+/// Makes a user whose id is this number.
+fn add_user(tx: &mut dyn Tx, number: usize) -> Result<()> {
+    let id = UserId::new(&format!("user_{number}")).unwrap();
+    users::put(tx, &id, None, None, NOW).map(drop)
+}
+
+fn count_users(store: &Store) -> i64 {
+    let count = |tx: &mut dyn Tx| Ok(tx.query_one("SELECT COUNT(*) FROM users", &[])?.unwrap().int(0)?);
+    store.read(count).unwrap()
+}
+
+/// What an error says.
+#[track_caller]
+fn words<T: std::fmt::Debug>(result: Result<T>) -> String {
+    match result.expect_err("a failure was expected") {
+        Error::Refused(refused) => refused.code().to_owned(),
+        Error::Fault(fault) => fault.to_string(),
+    }
+}
