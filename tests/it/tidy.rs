@@ -78,7 +78,7 @@ fn each_rule_finds_what_it_is_for() {
     check("src/http/a.rs", "const A: &str = \"DELETE /v1/users\";\n", &[]);
     check("src/store/a.rs", "const A: &str = \"SELECT id FROM users\";\n", &[]);
     check("src/store/a.rs", "use rusqlite::Row;\n", &["2: a database driver outside"]);
-    check("src/store/sqlite.rs", "use rusqlite::Row;\n", &[]);
+    check("src/store/db/sqlite/mod.rs", "use rusqlite::Row;\n", &[]);
     check("src/store/a.rs", concat!("const A: &str = \"UPDATE ", "entries SET x = 1\";\n"), &["2: entries are never"]);
     check("schema.sql", concat!("DELETE  FROM ", "entries;\n"), &["1: entries are never"]);
     check("schema.sql", concat!("DELETE  FROM ", "books;\n"), &["1: entries are never"]);
@@ -88,15 +88,15 @@ fn each_rule_finds_what_it_is_for() {
             concat!("UPDATE ", "books")
         )
     };
-    check("src/store/a.rs", &change("claim = '='", " tx.touches(1);"), &[]);
-    check("src/store/a.rs", &change("claim = ''", " tx.touches(1);"), &["3: entries are never"]);
-    check("src/store/a.rs", &change("claim = '='", ""), &["3: an account is changed in silence"]);
+    check("src/store/a.rs", &change("part = 1", " tx.mark_changed(1);"), &[]);
+    check("src/store/a.rs", &change("part = 0", " tx.mark_changed(1);"), &["3: entries are never"]);
+    check("src/store/a.rs", &change("part = 1", ""), &["3: an account is changed in silence"]);
     check(
         "src/usecase/a.rs",
-        &change("claim = '='", " tx.touches(1);"),
+        &change("part = 1", " tx.mark_changed(1);"),
         &["3: accounts only in store/", "3: SQL outside store/"],
     );
-    check("tests/it/a.rs", &change("claim = ''", ""), &[]);
+    check("tests/it/a.rs", &change("part = 0", ""), &[]);
 
     check("src/worker.rs", "use std::time::SystemTime;\n", &["2: the time is asked only in src/clock.rs"]);
     check("src/worker.rs", "fn f() { std::time::Instant::now(); }\n", &["2: the time is asked only"]);

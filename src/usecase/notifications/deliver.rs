@@ -11,7 +11,7 @@ use crate::notification::backoff;
 use crate::notification::sender::{Notification, Reply, Sender};
 use crate::notification::{Topic, body};
 use crate::secret::Secret;
-use crate::store::outbox::{self, Attempt, DeliveryOutcome, Due};
+use crate::store::outbox::{self, Attempt, DeliveryOutcome, DueDelivery};
 use crate::store::{Tx, webhook_endpoints};
 
 use crate::usecase::units::spend::topup_url;
@@ -32,7 +32,7 @@ const PARKED_KEPT_DAYS: i64 = 90;
 /// A delivery that is due, with all that sending it takes.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    due: Due,
+    due: DueDelivery,
     url: String,
     secrets: Vec<Secret>,
     topup_url: String,
@@ -58,11 +58,11 @@ impl Outgoing {
 
 /// Writes the log's lines about balances that have become low, once each. Answers how many.
 pub fn tell_low_balances(app: &App) -> Result<usize> {
-    if !app.store.read(outbox::has_untold)? {
+    if !app.store.read(outbox::has_unlogged)? {
         return Ok(0);
     }
     let now = app.clock.now();
-    let bodies = app.store.write(move |tx| outbox::claim_untold(tx, now, ROWS))?;
+    let bodies = app.store.write(move |tx| outbox::take_unlogged(tx, now, ROWS))?;
     for stored in &bodies {
         match body::read_low_balance(stored) {
             Ok(low) => {
@@ -78,7 +78,7 @@ pub fn tell_low_balances(app: &App) -> Result<usize> {
 /// Endpoints to which something is due.
 pub fn hooks_due(app: &App) -> Result<Vec<String>> {
     let now = app.clock.now();
-    app.store.read(|tx| outbox::hooks_due(tx, now))
+    app.store.read(|tx| outbox::endpoints_due(tx, now))
 }
 
 /// What is due to an endpoint now, each user's first message only.
@@ -104,12 +104,12 @@ pub fn record(app: &App, outgoing: &Outgoing, answer: &Reply) -> Result<Delivery
         at: now,
         status: answer.status.map(i64::from),
         error: (!answer.is_delivered()).then(|| answer.said.chars().take(ERROR_LIMIT).collect()),
-        fate,
+        outcome: fate,
     };
     let gone = answer.is_gone();
     let disabled = app.store.write(move |tx| {
-        outbox::attempted(tx, &due, &attempt)?;
-        Ok(gone && webhook_endpoints::set_disabled(tx, &due.hook, Some(now))?)
+        outbox::record_attempt(tx, &due, &attempt)?;
+        Ok(gone && webhook_endpoints::set_disabled(tx, &due.endpoint, Some(now))?)
     })?;
     tell(app, outgoing, answer, fate, disabled);
     Ok(fate)
@@ -142,7 +142,7 @@ pub fn remove_old(app: &App) -> Result<usize> {
     Ok(count)
 }
 
-fn fate(due: &Due, answer: &Reply, now: Timestamp) -> std::result::Result<DeliveryOutcome, Fault> {
+fn fate(due: &DueDelivery, answer: &Reply, now: Timestamp) -> std::result::Result<DeliveryOutcome, Fault> {
     if answer.is_delivered() {
         return Ok(DeliveryOutcome::Delivered);
     }
@@ -157,7 +157,7 @@ fn fate(due: &Due, answer: &Reply, now: Timestamp) -> std::result::Result<Delive
 
 /// Neither a URL nor a body: both may hold what is nobody else's.
 fn tell(app: &App, outgoing: &Outgoing, answer: &Reply, fate: DeliveryOutcome, disabled: bool) {
-    let (hook, message, kind) = (&outgoing.due.hook, &outgoing.due.message, &outgoing.due.kind);
+    let (hook, message, kind) = (&outgoing.due.endpoint, &outgoing.due.message, &outgoing.due.kind);
     let (attempts, status, said) = (outgoing.due.attempts + 1, answer.status, &answer.said);
     let word = match fate {
         DeliveryOutcome::Delivered => {

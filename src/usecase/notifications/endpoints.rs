@@ -10,7 +10,7 @@ use crate::notification::sender::{Notification, Reply, Sender};
 use crate::notification::{Topic, body, signature};
 use crate::secret::Secret;
 use crate::store::outbox::{self, Delivery};
-use crate::store::webhook_endpoints::{self, HOOKS_LIMIT, WebhookEndpoint};
+use crate::store::webhook_endpoints::{self, ENDPOINTS_LIMIT, WebhookEndpoint};
 
 /// How long the older of two secrets signs as well, in seconds.
 const ROLL_SECONDS: i64 = 86_400;
@@ -44,7 +44,7 @@ pub fn add(app: &App, url: &str, kinds: &[Topic]) -> Result<WebhookEndpoint> {
     let stored = hook.clone();
     if !app.store.write(move |tx| webhook_endpoints::add(tx, &stored))? {
         let detail =
-            format!("There are {HOOKS_LIMIT} endpoints already, which is the most. Remove one: till hook remove.");
+            format!("There are {ENDPOINTS_LIMIT} endpoints already, which is the most. Remove one: till hook remove.");
         return Err(Refused::InvalidRequest(detail).into());
     }
     tracing::info!(event = "hook_added", hook = hook.id, kinds = hook.kinds);

@@ -11,17 +11,18 @@ use crate::id;
 use crate::ledger::{self, Entry};
 use crate::notification::backoff::PATIENCE_MILLIS;
 use crate::notification::{Topic, body};
+use crate::store::entries::LoadedAccount;
 use crate::store::outbox::{self, Message};
 use crate::store::{Tx, payments, users, webhook_endpoints};
 
-use crate::usecase::units::posting::{Opened, PostingContext};
+use crate::usecase::units::posting::PostingContext;
 
 /// Announces a movement that was just stored: what came in or was reversed, and a balance that fell below its threshold.
 /// `payment` is what bought the lot that it opened.
 pub(crate) fn moved(
     tx: &mut dyn Tx,
     rules: PostingContext,
-    before: &Opened,
+    before: &LoadedAccount,
     entry: &Entry,
     payment: Option<&str>,
 ) -> Result<()> {
@@ -34,8 +35,9 @@ pub(crate) fn moved(
     if let Some(kind) = kind {
         announce_entry(tx, rules, kind, entry, payment)?;
     }
-    if before.remaining >= before.low_balance && entry.balance_after < before.low_balance {
-        announce_low_balance(tx, rules, before, entry)?;
+    let threshold = before.low_balance.unwrap_or(rules.low_balance);
+    if before.account.remaining >= threshold && entry.balance_after < threshold {
+        announce_low_balance(tx, rules, threshold, entry)?;
     }
     Ok(())
 }
@@ -93,10 +95,10 @@ fn announce_entry(
     write(tx, topic, entry.account, rules.now, &data, &endpoints)
 }
 
-fn announce_low_balance(tx: &mut dyn Tx, rules: PostingContext, before: &Opened, entry: &Entry) -> Result<()> {
+fn announce_low_balance(tx: &mut dyn Tx, rules: PostingContext, threshold: i64, entry: &Entry) -> Result<()> {
     let endpoints = webhook_endpoints::wanting(tx, Topic::LowBalance.as_str())?;
     let user_id = users::by_account(tx, entry.account)?.id;
-    let (remaining, threshold) = (entry.balance_after, before.low_balance);
+    let remaining = entry.balance_after;
     let data = body::LowBalance { user_id, remaining, threshold, topup_url: None };
     write(tx, Topic::LowBalance, entry.account, rules.now, &data, &endpoints)
 }
@@ -114,7 +116,7 @@ fn write(
         account,
         kind: topic.as_str(),
         body: &body::write(topic, now, data)?,
-        untold: topic == Topic::LowBalance,
+        to_log: topic == Topic::LowBalance,
         now,
         give_up_at: Timestamp::from_millis(now.millis().saturating_add(PATIENCE_MILLIS)),
     };
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
     use crate::error::Fault;
     use crate::ledger::Account;
-    use crate::store::{Row, Value};
+    use crate::store::{DbResult, Param, Row};
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -134,11 +136,16 @@ mod tests {
     struct Closed;
 
     impl Tx for Closed {
-        fn execute(&mut self, sql: &'static str, _: &[Value<'_>]) -> std::result::Result<usize, Fault> {
+        fn execute(&mut self, sql: &'static str, _: &[&dyn Param]) -> DbResult<usize> {
             Err(Fault::bare(sql))
         }
 
-        fn query(&mut self, sql: &'static str, _: &[Value<'_>]) -> std::result::Result<Vec<Row>, Fault> {
+        fn query(
+            &mut self,
+            sql: &'static str,
+            _: &[&dyn Param],
+            _: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
+        ) -> DbResult<()> {
             Err(Fault::bare(sql))
         }
 
@@ -178,7 +185,8 @@ mod tests {
                 previous: [0; 32],
             };
             let rules = PostingContext { now: NOW, low_balance: 10 };
-            let done = moved(&mut Closed, rules, &Opened { account, low_balance: 10, is_simple: false }, &entry, None);
+            let loaded = LoadedAccount { account, ..LoadedAccount::open(1) };
+            let done = moved(&mut Closed, rules, &loaded, &entry, None);
             assert_eq!(done.is_ok(), silent, "{kind:?} {before} {after}");
         }
     }

@@ -37,12 +37,12 @@ pub fn allot_due(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let due = app.store.read(|tx| payments::due_allotments(tx, now, BATCH))?;
     let count = due.len();
-    for (reference, month, units, _) in due {
+    for part in due {
         let catalog = app.catalog.clone();
         let told = app.store.write(move |tx| {
             let facts = Facts::default();
             let context = Context { catalog: &catalog, facts: &facts, assigned: None, now };
-            apply::post_due(tx, &context, &reference, month, units)
+            apply::post_due(tx, &context, &part.reference, part.month, part.units)
         })?;
         told.iter().for_each(|event| event.log(app));
     }

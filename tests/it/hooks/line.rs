@@ -255,7 +255,7 @@ fn what_is_undone_or_only_rehearsed_is_not_told() {
             account: 1,
             kind: "user.low_balance",
             body: "{}",
-            untold: true,
+            to_log: true,
             now: NOW,
             give_up_at: NOW,
         };

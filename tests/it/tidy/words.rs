@@ -34,13 +34,13 @@ pub fn check_text(file: &File, found: &mut Vec<Finding>) {
 fn check_books(file: &File, found: &mut Vec<Finding>) {
     for (at, _) in file.text.match_indices(CHANGE_OF_BOOKS) {
         let rest = &file.text[at..];
-        let is_of_account = rest.split('"').next().is_some_and(|statement| statement.contains("claim = '='"));
+        let is_of_account = rest.split('"').next().is_some_and(|statement| statement.contains("part = 1"));
         if !is_of_account || !file.path.starts_with("src/store/") {
             let what = "entries are never changed or removed, and accounts only in store/";
             found.push(file.finding(file.line_at(at), what, "append a further entry"));
         }
-        if !rest.split("\n}\n").next().is_some_and(|function| function.contains(".touches(")) {
-            let instead = "say tx.touches(account) in the same function";
+        if !rest.split("\n}\n").next().is_some_and(|function| function.contains(".mark_changed(")) {
+            let instead = "say tx.mark_changed(account) in the same function";
             found.push(file.finding(file.line_at(at), "an account is changed in silence", instead));
         }
     }

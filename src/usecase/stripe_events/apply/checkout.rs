@@ -5,7 +5,7 @@ use crate::catalog::{Expiry, Offer};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 use crate::ledger::{self, Credit, Kind, Refusal, Units};
-use crate::store::orders::{self, Fact, Order};
+use crate::store::orders::{self, Fact, OfferKind, Order};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, customers, users};
 use crate::stripe::CheckoutSession;
@@ -134,13 +134,15 @@ fn credit(
     bought: &Bought,
     units: Units,
 ) -> Result<EventOutcome> {
+    let amount = session.amount_total.unwrap_or(0).max(0);
     let payment = Payment {
         reference: session.payment_intent.clone().unwrap_or_else(|| session.id.clone()),
         account: bought.account,
-        kind: "pack".to_owned(),
-        gave: units.count(),
-        taken: 0,
-        amount: session.amount_total.unwrap_or(0).max(0),
+        kind: OfferKind::Pack,
+        units_granted: units.count(),
+        units_reversed: 0,
+        amount,
+        cost: amount,
         currency: session.currency.clone().unwrap_or_else(|| "-".to_owned()),
         offer: bought.offer.clone(),
         out_of_band: false,
@@ -148,7 +150,7 @@ fn credit(
         payment_intent: session.payment_intent.clone(),
         charge: None,
         invoice: session.invoice.clone(),
-        refund_stated: 0,
+        refunded_total: 0,
         reversals: 0,
         paid_at: context.now,
     };
@@ -165,11 +167,11 @@ pub(super) fn credit_pack(
     let now = context.now;
     let known = [&payment.session, &payment.payment_intent, &payment.invoice].into_iter().flatten().cloned().collect();
     let account = posting::open(tx, context.rules(), payment.account, None)?;
-    let units = Units::new(payment.gave).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
+    let units = Units::new(payment.units_granted).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
     let reason = format!("topup_{}", payment.reference);
     let expires_at = days_after(now, expires_in_days);
     let credit = Credit { kind: Kind::Topup, units, reason: reason.clone(), note: None, expires_at };
-    let posting = match ledger::credit(&account, credit, now) {
+    let posting = match ledger::credit(&account.account, credit, now) {
         Ok(posting) => posting,
         Err(Refusal::BalanceLimit) => {
             let why = "the balance would pass the most that an account may hold";

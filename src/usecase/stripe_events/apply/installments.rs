@@ -24,9 +24,9 @@ pub(super) fn post(
         Units::new(units.saturating_abs()).ok_or_else(|| Fault::bare("an allotment's units were not checked"))?;
     let (posting, bought) = if units > 0 {
         let credit = Credit { kind: Kind::Subscription, units: moved, reason, note: None, expires_at };
-        (ledger::credit(&account, credit, rules.now), Some(payment.reference.as_str()))
+        (ledger::credit(&account.account, credit, rules.now), Some(payment.reference.as_str()))
     } else {
-        (ledger::correct(&account, Kind::Subscription, moved, reason, None, rules.now), None)
+        (ledger::correct(&account.account, Kind::Subscription, moved, reason, None, rules.now), None)
     };
     let posting = posting.map_err(posting::impossible)?;
     let entry = posting::post(tx, rules, &account, &posting, bought)?;
@@ -44,7 +44,7 @@ pub fn post_due(
 ) -> Result<Vec<LogEvent>> {
     let payment = payments::find(tx, reference)?;
     let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
-    if payment.gave > 0 && to_take(tx, &payment)? == payment.gave {
+    if payment.units_granted > 0 && to_take(tx, &payment)? == payment.units_granted {
         payments::postpone(tx, reference, month, context.now.plus_seconds(86_400))?;
         return Ok(vec![]);
     }
@@ -53,7 +53,13 @@ pub fn post_due(
     }
     let reason = format!("sub_{reference}_{}", month + 1);
     let entry = post(tx, &payment, units, reason, None, context.rules())?;
-    payments::moved(tx, reference, payment.gave + units.max(0), payment.taken, payment.reversals)?;
+    payments::set_totals(
+        tx,
+        reference,
+        payment.units_granted + units.max(0),
+        payment.units_reversed,
+        payment.reversals,
+    )?;
     let mut told = vec![LogEvent::Allotted {
         user_id: users::by_account(tx, payment.account)?.id,
         plan: payment.offer.clone(),

@@ -5,6 +5,7 @@ use crate::catalog::{Expiry, Interval, Offer, Plan};
 use crate::clock::{Timestamp, months_after};
 use crate::error::{Fault, Result};
 use crate::ledger::{Allotment, Line, Share, allot};
+use crate::store::orders::OfferKind;
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, customers, subscriptions, users};
 use crate::stripe::{Invoice, InvoiceLine, InvoicePayment};
@@ -23,7 +24,7 @@ pub(super) fn payment(tx: &mut dyn Tx, context: &Context<'_>, paid: &InvoicePaym
         payments::link_invoice(tx, intent, invoice_id)?;
     }
     if let Some(known) = payments::find(tx, invoice_id)? {
-        payments::learn(tx, &known.reference, paid.payment_intent.as_deref(), paid.charge.as_deref())?;
+        payments::add_stripe_ids(tx, &known.reference, paid.payment_intent.as_deref(), paid.charge.as_deref())?;
         let known = [paid.payment_intent.clone(), paid.charge.clone()].into_iter().flatten().collect();
         return Ok(EventOutcome { known, ..EventOutcome::applied("its invoice is in the books") });
     }
@@ -48,7 +49,7 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &Context<'_>, invoice: &Invoice)
         .map(str::to_owned)
         .collect();
     if let Some(before) = payments::find(tx, &invoice.id)? {
-        payments::learn(tx, &before.reference, intent, invoice.charge.as_deref())?;
+        payments::add_stripe_ids(tx, &before.reference, intent, invoice.charge.as_deref())?;
         return Ok(EventOutcome { known, ..EventOutcome::applied("allotted before") });
     }
     let lines = match (&context.facts.lines, invoice.lines.has_more) {
@@ -143,7 +144,6 @@ fn plan(
     if !payments::add(tx, &payment)? {
         return Ok(EventOutcome::applied("allotted before"));
     }
-    keep_cost(tx, invoice, &payment)?;
     if let Some(intent) = &payment.payment_intent {
         payments::link_invoice(tx, intent, &invoice.id)?;
     }
@@ -168,11 +168,9 @@ fn plan(
     Ok(EventOutcome { told, ..EventOutcome::applied(detail) })
 }
 
-/// What the invoice cost beyond what was charged for it: a credit balance paid that.
-fn keep_cost(tx: &mut dyn Tx, invoice: &Invoice, payment: &Payment) -> Result<()> {
-    let Some(total) = invoice.total else { return Ok(()) };
-    let cost = total.saturating_sub(invoice.credited_before);
-    payments::set_cost(tx, &payment.reference, cost.max(payment.amount))
+/// What the invoice cost: what was charged for it, and what a credit balance paid.
+fn cost_of(invoice: &Invoice, charged: i64) -> i64 {
+    invoice.total.map_or(charged, |total| total.saturating_sub(invoice.credited_before).max(charged))
 }
 
 /// What is left of the parts after credit notes that lowered the invoice while it was open. Stripe keeps the lines as they
@@ -223,13 +221,15 @@ fn expiry(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Option<Timestamp> 
 }
 
 fn payment_of(context: &Context<'_>, invoice: &Invoice, account: i64, offer: &str, gave: i64) -> Payment {
+    let amount = invoice.amount_paid.unwrap_or(0).max(0);
     Payment {
         reference: invoice.id.clone(),
         account,
-        kind: "plan".to_owned(),
-        gave,
-        taken: 0,
-        amount: invoice.amount_paid.unwrap_or(0).max(0),
+        kind: OfferKind::Plan,
+        units_granted: gave,
+        units_reversed: 0,
+        amount,
+        cost: cost_of(invoice, amount),
         currency: invoice.currency.clone().unwrap_or_else(|| "-".to_owned()),
         offer: offer.to_owned(),
         out_of_band: invoice.paid_out_of_band,
@@ -237,7 +237,7 @@ fn payment_of(context: &Context<'_>, invoice: &Invoice, account: i64, offer: &st
         payment_intent: invoice.payment_intent.clone().or(context.facts.payment_intent.clone()),
         charge: invoice.charge.clone(),
         invoice: Some(invoice.id.clone()),
-        refund_stated: 0,
+        refunded_total: 0,
         reversals: 0,
         paid_at: context.now,
     }
@@ -262,9 +262,7 @@ fn pack(
         return Ok(EventOutcome::unmatched(&invoice.id, format!("{units} units cannot be credited at once")));
     }
     let mut payment = payment_of(context, invoice, account, &pack.key, units);
-    payment.kind = "pack".to_owned();
+    payment.kind = OfferKind::Pack;
     payment.reference = payment.payment_intent.clone().unwrap_or_else(|| invoice.id.clone());
-    let settled = checkout::credit_pack(tx, context, &payment, checkout::life_in_days(pack.expiry))?;
-    keep_cost(tx, invoice, &payment)?;
-    Ok(settled)
+    checkout::credit_pack(tx, context, &payment, checkout::life_in_days(pack.expiry))
 }

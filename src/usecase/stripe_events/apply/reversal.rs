@@ -3,7 +3,7 @@
 
 use crate::error::{Fault, Result};
 use crate::ledger::{self, Kind, Reversal, units_to_take};
-use crate::store::payments::{self, DisputeState, Payment};
+use crate::store::payments::{self, DisputeStage, DisputeState, Payment, RefundState};
 use crate::store::{Tx, entries, users};
 use crate::stripe::{Charge, CreditNote, Dispute, Refund};
 use crate::usecase::log_events::LogEvent;
@@ -49,7 +49,7 @@ pub(super) fn charge_refunded(tx: &mut dyn Tx, context: &Context<'_>, charge: &C
         put(tx, &payment, refund)?;
     }
     let stated = charge.amount_refunded.unwrap_or(0);
-    payments::state_refunded(tx, &payment.reference, stated)?;
+    payments::raise_refunded_total(tx, &payment.reference, stated)?;
     apply(tx, context, &payment, &Cause::refund(&charge.id), &format!("{stated} of {} refunded in all", charge.id))
 }
 
@@ -86,7 +86,7 @@ pub(super) fn dispute(tx: &mut dyn Tx, context: &Context<'_>, kind: &str, disput
     let mut settled = apply(tx, context, &payment, &Cause::dispute(&dispute.id), &what)?;
     if is_new && !dispute.is_inquiry() {
         let (user_id, dispute_id) = (users::by_account(tx, payment.account)?.id, dispute.id.clone());
-        let (status, closed) = (dispute.status.clone(), state.state == 2);
+        let (status, closed) = (dispute.status.clone(), state.stage == DisputeStage::Closed);
         settled.told.push(LogEvent::Disputed { user_id, dispute: dispute_id, status, closed });
     }
     Ok(settled)
@@ -109,8 +109,12 @@ fn state_of<'a>(kind: &str, dispute: &'a Dispute, payment: &Payment) -> DisputeS
         _ => (1, disputed),
     };
     let closed = matches!(dispute.status.as_str(), "won" | "lost" | "warning_closed" | "prevented");
-    let state = if closed { 2 } else { i64::from(!dispute.is_inquiry()) };
-    DisputeState { id: &dispute.id, disputed, withheld, state, moves }
+    let stage = match dispute.is_inquiry() {
+        _ if closed => DisputeStage::Closed,
+        true => DisputeStage::Inquiry,
+        false => DisputeStage::Open,
+    };
+    DisputeState { id: &dispute.id, disputed, withheld, stage, moves }
 }
 
 /// The payment that a reversal is of, or what becomes of the event without it: since 2025-03-31 an invoice's payment is
@@ -126,7 +130,7 @@ fn find(
     let invoice = payment_intent.map(|intent| payments::invoice_of(tx, intent)).transpose()?.flatten();
     for id in [payment_intent, charge, invoice.as_deref()].into_iter().flatten() {
         if let Some(payment) = payments::find(tx, id)? {
-            payments::learn(tx, &payment.reference, payment_intent, charge)?;
+            payments::add_stripe_ids(tx, &payment.reference, payment_intent, charge)?;
             return Ok(Ok(payment));
         }
     }
@@ -142,9 +146,9 @@ fn find(
 
 fn put(tx: &mut dyn Tx, payment: &Payment, refund: &Refund) -> Result<()> {
     let state = match refund {
-        refund if refund.is_undone() => 2,
-        refund if refund.is_succeeded() => 1,
-        _ => 0,
+        refund if refund.is_undone() => RefundState::Failed,
+        refund if refund.is_succeeded() => RefundState::Succeeded,
+        _ => RefundState::Pending,
     };
     payments::put_refund(tx, &refund.id, &payment.reference, refund.amount.unwrap_or(0).max(0), state)
 }
@@ -163,7 +167,7 @@ fn apply(tx: &mut dyn Tx, context: &Context<'_>, payment: &Payment, cause: &Caus
 /// one whole; where a credit balance paid all, that is the cost, for nothing was charged that could be refunded.
 pub(super) fn to_take(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
     let (refunded, withheld) = (payments::refunded(tx, payment)?, payments::withheld(tx, &payment.reference)?);
-    let (noted, cost) = (payments::noted(tx, &payment.reference)?, payments::cost(tx, &payment.reference)?);
+    let (noted, cost) = (payments::credited_back(tx, &payment.reference)?, payment.cost);
     let charged = payment.amount;
     let (paid, back) = match noted {
         0 => (charged, refunded),
@@ -177,7 +181,7 @@ pub(super) fn to_take(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
             (charged.saturating_mul(per_charged), both)
         }
     };
-    Ok(units_to_take(payment.gave, paid, back, withheld))
+    Ok(units_to_take(payment.units_granted, paid, back, withheld))
 }
 
 /// The greatest number that divides both, from 1.
@@ -195,20 +199,24 @@ pub(super) fn reassess(
     let payment = payments::find(tx, reference)?;
     let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
     let take = to_take(tx, &payment)?;
-    if take == payment.taken {
+    if take == payment.units_reversed {
         return Ok(vec![]);
     }
     let account = posting::open(tx, context.rules(), payment.account, Some(reference))?;
-    let of = ledger::Payment { lots: payments::lots_of(tx, reference)?, gave: payment.gave, taken: payment.taken };
+    let of = ledger::Payment {
+        lots: payments::lots_of(tx, reference)?,
+        gave: payment.units_granted,
+        taken: payment.units_reversed,
+    };
     let reversals = payment.reversals + 1;
     let is_used = entries::by_reason(tx, payment.account, &cause.reason)?.is_some();
     let reason = if is_used { format!("{}_{reversals}", cause.reason) } else { cause.reason.clone() };
     let reversal = Reversal { kind: cause.kind, take, reason: reason.clone(), note: None };
-    let posting = ledger::reverse(&account, &of, reversal, context.now).map_err(posting::impossible)?;
+    let posting = ledger::reverse(&account.account, &of, reversal, context.now).map_err(posting::impossible)?;
     let Some(posting) = posting else { return Ok(vec![]) };
     let entry = posting::post(tx, context.rules(), &account, &posting, None)?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger already")))?;
-    payments::moved(tx, reference, payment.gave, take, reversals)?;
+    payments::set_totals(tx, reference, payment.units_granted, take, reversals)?;
     Ok(vec![LogEvent::Reversed {
         user_id: users::by_account(tx, payment.account)?.id,
         kind: cause.kind,
