@@ -1,16 +1,19 @@
--- The whole database of till, version 3. Read this first: everything the program knows is one of these rows.
+-- The whole database of till, version 1. Read this first: everything the program knows is one of these rows.
 --
 -- Times are whole milliseconds since 1970-01-01T00:00:00Z; amounts are in the currency's minor unit; units are what is
--- sold. A state is a fact with a time (revoked_at), not a flag. Statements stay in the subset that SQLite and PostgreSQL
--- both take; what they do not share is a word that the engine's own file replaces: STRICT, WITHOUT ROWID, INTEGER, BLOB,
--- and the section of triggers at the end.
+-- sold. A state is a fact with a time (revoked_at) or a word ('applied'). A column that is yes or no holds 1 or 0.
+-- Statements stay in the subset that SQLite and PostgreSQL share. What they do not share is a word that the other
+-- engine's file replaces (STRICT, WITHOUT ROWID, INTEGER, BLOB), and the triggers in the last section.
+--
+--   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
+--   What is paid                       orders, customers, payments, allotments, invoice_payments, subscriptions
+--   What is given back                 refunds, credit_notes, disputes
+--   What Stripe says                   events, cursors
+--   Who may come in                    tokens, login_links, sessions
+--   What is sent out                   webhook_endpoints, messages, deliveries
+--   How the books lie on disk          books (the table behind accounts, entries and reasons), triggers
 
--- Which schema this is. Opening an older one migrates it; a newer one is refused.
-CREATE TABLE schema_version (
-    version    INTEGER NOT NULL PRIMARY KEY,
-    applied_at INTEGER NOT NULL,
-    checked_at INTEGER NOT NULL             -- the readiness probe writes here: proof that the disk takes writes
-) STRICT;
+-- ================================================ The ledger ================================================
 
 -- People who buy. The id is the caller's own and may be long; everything else refers to the short number.
 CREATE TABLE users (
@@ -18,100 +21,65 @@ CREATE TABLE users (
     id         TEXT    NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 128),
     email      TEXT,                        -- for people to read; never used to tie a payment to a user
     name       TEXT,
-    admin_at   INTEGER,                     -- since when the user may see the operators' pages
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT NULL;
 
--- The books. What belongs to an account lies side by side in this one tree, so that a spend changes about one page of
--- the file; in tables of their own its three rows were three pages, and pages are what a durable write costs. Three kinds
--- of rows, told apart by `claim`, in the order in which they lie; the views below show the first two as what they are:
---
---   ''         entries: the ledger, by their number. Rows are only ever added: triggers below refuse everything else.
---   '='        the account: the sums of its entries, kept with them in one transaction.
---   a reason   claims: which entry was made for it. A reason is claimed once, which makes the entry happen once; a trigger
---              below wants the claim before the entry.
-CREATE TABLE books (
-    account       INTEGER NOT NULL CHECK (account > 0),
-    claim         TEXT    NOT NULL,
-    line          INTEGER NOT NULL,         -- of an entry: its number, 1 for the first, then without a gap; else 0
-    -- The account. remaining is below zero after a reversal of spent units.
-    owner         INTEGER REFERENCES users (account),   -- the same number: whose account it is
-    remaining     INTEGER CHECK (remaining BETWEEN -1000000000000000 AND 1000000000000000),
-    held          INTEGER CHECK (held BETWEEN 0 AND 1000000000000000),
-    credited      INTEGER CHECK (credited BETWEEN 0 AND 1000000000000000),
-    entries       INTEGER CHECK (entries >= 0),
-    head          BLOB    CHECK (length(head) = 32),   -- the hash of the last entry, so that a missing tail of the chain shows
-    next_due      INTEGER,                  -- when the next thing ends by itself: a lot of which something is not held, or a hold
-    front         INTEGER,                  -- the lot that the next spend takes from: the first in order with free units
-    front_free    INTEGER CHECK (front_free > 0),  -- those free units. They are kept here and not in the lot's own row, so
-                                            -- that a spend that does not use them up changes nothing else
-    holds         INTEGER CHECK (holds >= 0),       -- holds ever made: the last one's number
-    low_balance   INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000),   -- the user's own threshold of "low"; absent: the installation's
-    -- The entry. previous is the hash of the account's entry before this one (the form that is hashed is documented at
-    -- Entry::hash in src/ledger/entry.rs).
-    -- Said with OR: a list of more than two is made into a table anew for each row that is written.
-    kind          TEXT    CHECK (kind = 'spend' OR kind = 'topup' OR kind = 'subscription' OR kind = 'grant'
-                      OR kind = 'refund' OR kind = 'dispute' OR kind = 'expiry'),
-    delta         INTEGER CHECK (delta <> 0),
-    balance_after INTEGER CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
-    reason        TEXT,                     -- what makes it happen once
-    note          TEXT,
-    lot           INTEGER,                  -- the lot reversed or expired: the number of the entry that opened it
-    expires_at    INTEGER,                  -- of the lot that this entry opened
-    created_at    INTEGER,
-    previous      BLOB    CHECK (length(previous) = 32),
-    -- The claim.
-    entry         INTEGER CHECK (entry > 0),        -- the number of the entry that was made
-    PRIMARY KEY (account, claim, line),
-    -- Only a hold's capture may end below zero: its units were there when it was made, and were taken back since.
-    CHECK (kind <> 'spend' OR balance_after >= 0 OR substr(reason, 1, 5) = 'hold_'),
-    CHECK (kind <> 'spend' OR delta < 0),
-    CHECK (kind <> 'expiry' OR delta < 0),
-    -- Each kind of row has what belongs to it, and is in its place.
-    CHECK (CASE
-        WHEN claim = '' THEN line > 0 AND kind IS NOT NULL AND delta IS NOT NULL AND balance_after IS NOT NULL
-            AND reason IS NOT NULL AND reason > '=' AND created_at IS NOT NULL AND previous IS NOT NULL AND entry IS NULL AND head IS NULL
-            AND COALESCE(owner, remaining, held, credited, entries, next_due, front, front_free, holds, low_balance) IS NULL
-        WHEN claim = '=' THEN line = 0 AND owner IS NOT NULL AND owner = account AND remaining IS NOT NULL AND held IS NOT NULL
-            AND credited IS NOT NULL AND entries IS NOT NULL AND head IS NOT NULL AND holds IS NOT NULL
-            AND COALESCE(kind, reason, note) IS NULL AND previous IS NULL
-            AND COALESCE(delta, balance_after, lot, expires_at, created_at, entry) IS NULL
-        ELSE line = 0 AND claim > '=' AND entry IS NOT NULL AND head IS NULL
-            AND COALESCE(owner, remaining, held, credited, entries, next_due, front, front_free, holds, low_balance) IS NULL
-            AND COALESCE(kind, reason, note) IS NULL AND previous IS NULL
-            AND COALESCE(delta, balance_after, lot, expires_at, created_at) IS NULL
-    END)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX accounts_due ON books (next_due, account) WHERE next_due IS NOT NULL;
--- A Stripe id belongs to one user only.
-CREATE UNIQUE INDEX entries_of_stripe ON books (reason)
-    WHERE kind = 'topup' OR kind = 'subscription' OR kind = 'refund' OR kind = 'dispute';
+-- One account for each user, under the same number: the sums of its entries, changed in the same transaction.
+CREATE VIEW accounts AS SELECT
+    account,
+    remaining,      -- the sum of all deltas; below zero after a reversal of spent units
+    held,           -- units set aside by open holds
+    credited,       -- all units ever credited
+    entries,        -- how many there are: the seq of the last
+    head,           -- the hash of the last entry, so that a missing end of the chain is noticed
+    next_due,       -- when the next lot or hold ends by itself; a lot counts if something in it is not held
+    front,          -- the lot that the next spend takes from (its seq): the first in order with free units
+    front_free,     -- its free units. They are here and not in the lot's own row, so that most spends change no lot
+    holds,          -- how many holds were ever made: the number of the last
+    low_balance     -- the user's own threshold of a low balance; absent: the installation's
+    FROM books WHERE part = 1;
 
-CREATE VIEW accounts AS
-    SELECT account, remaining, held, credited, entries, head, next_due, front, front_free, holds, low_balance
-    FROM books WHERE claim = '=' AND line = 0;
-CREATE VIEW entries AS
-    SELECT account, line AS seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous
-    FROM books WHERE claim = '';
+-- The ledger. Each entry adds units to an account or takes units away. Entries are only ever added: triggers refuse
+-- everything else. Each has the hash of the one before it, so that a changed entry is noticed (Entry::hash in
+-- src/ledger/entry.rs says what is hashed).
+CREATE VIEW entries AS SELECT
+    account,
+    seq,            -- 1 for the account's first, then without a gap
+    kind,           -- spend, topup, subscription, grant, refund, dispute or expiry
+    delta,          -- units: above zero in, below zero out
+    balance_after,
+    reason,         -- what makes it happen once, as topup_<payment> or spend_<idempotency key>
+    note,
+    lot,            -- the lot that it reversed or expired (its seq)
+    expires_at,     -- of the lot that it opened
+    created_at,
+    previous        -- the hash of the account's entry before it; zeros for the first
+    FROM books WHERE part = 0;
 
--- Units credited together, with their expiry. Empty lots stay: a reversal may give units back to them.
+-- The reasons that an account has used up, each with the entry that was made for it. A reason is used once.
+CREATE VIEW reasons AS SELECT
+    account,
+    used_reason AS reason,
+    used_by     AS seq
+    FROM books WHERE part = 2 AND seq = 0;
+
+-- Units that were credited together, with their expiry. Empty lots stay: a reversal may give units back to them.
 CREATE TABLE lots (
     account    INTEGER NOT NULL REFERENCES users (account),
     seq        INTEGER NOT NULL,            -- of the entry that opened it
     units      INTEGER NOT NULL CHECK (units > 0),
-    remaining  INTEGER NOT NULL CHECK (remaining >= 0),  -- of the account's front lot, only what is held
+    remaining  INTEGER NOT NULL CHECK (remaining >= 0),  -- of the account's front lot only what is held
     held       INTEGER NOT NULL CHECK (held BETWEEN 0 AND remaining),
     expired    INTEGER NOT NULL CHECK (expired >= 0),
     expires_at INTEGER,
-    payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- that bought it, if one did
+    payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- the one that bought it
     PRIMARY KEY (account, seq)
 ) STRICT, WITHOUT ROWID;
-
 CREATE INDEX lots_by_payment ON lots (payment, seq) WHERE payment IS NOT NULL;
 
 -- Units set aside for work under way. A hold is open until it is captured, released or expired, and is then closed for
--- ever. Its row says what the first answer said, so that a repetition of the request is answered alike.
+-- ever. Its row keeps what the first answer said, so that a repeated request gets the same answer.
 CREATE TABLE holds (
     account     INTEGER NOT NULL REFERENCES users (account),
     number      INTEGER NOT NULL CHECK (number > 0),     -- 1 for the account's first, then without a gap
@@ -134,129 +102,21 @@ CREATE UNIQUE INDEX holds_happen_once ON holds (account, key);
 CREATE INDEX holds_open ON holds (account, expires_at, number)
     WHERE captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL;
 
--- Which lots a hold's units lie in.
+-- The lots that a hold's units lie in.
 CREATE TABLE hold_lots (
     account INTEGER NOT NULL,
     number  INTEGER NOT NULL,
-    lot     INTEGER NOT NULL,
+    lot     INTEGER NOT NULL,               -- its seq
     units   INTEGER NOT NULL CHECK (units > 0),
     PRIMARY KEY (account, number, lot),
     FOREIGN KEY (account, number) REFERENCES holds (account, number),
     FOREIGN KEY (account, lot) REFERENCES lots (account, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What Stripe was paid and what it bought: one row for each payment, under the id that makes its credit happen once (the
--- payment intent; the session where there is none; the invoice). The other ids are how a later refund or dispute finds
--- it. An invoice that bought no units is here as well, so that it is not looked at twice.
-CREATE TABLE payments (
-    reference      TEXT    NOT NULL PRIMARY KEY,
-    account        INTEGER NOT NULL REFERENCES users (account),
-    kind           TEXT    NOT NULL CHECK (kind IN ('pack', 'plan')),
-    gave           INTEGER NOT NULL CHECK (gave >= 0),     -- units credited so far
-    taken          INTEGER NOT NULL CHECK (taken BETWEEN 0 AND gave),
-    amount         INTEGER NOT NULL CHECK (amount >= 0),   -- as charged
-    currency       TEXT    NOT NULL,
-    offer          TEXT    NOT NULL,        -- the plan's or pack's key when it was sold
-    out_of_band    INTEGER NOT NULL CHECK (out_of_band IN (0, 1)), -- marked as paid; Stripe took no money
-    session        TEXT UNIQUE,
-    payment_intent TEXT UNIQUE,
-    charge         TEXT UNIQUE,
-    invoice        TEXT UNIQUE,
-    refund_stated  INTEGER NOT NULL CHECK (refund_stated >= 0),    -- the most that Stripe ever stated as refunded
-    reversals      INTEGER NOT NULL CHECK (reversals >= 0),        -- entries that reversed it, to and fro
-    paid_at        INTEGER NOT NULL,
-    cost           INTEGER CHECK (cost >= 0) -- of an invoice, where a credit balance paid a part: amount is what was charged
-) STRICT;
+-- ============================================== What is paid ================================================
 
--- Units of a payment that become due later: the months of a yearly plan.
-CREATE TABLE allotments (
-    reference  TEXT    NOT NULL REFERENCES payments (reference),
-    month      INTEGER NOT NULL CHECK (month > 0),
-    due_at     INTEGER NOT NULL,
-    units      INTEGER NOT NULL CHECK (units <> 0),
-    posted_at  INTEGER,
-    PRIMARY KEY (reference, month)
-) STRICT;
-CREATE INDEX allotments_due ON allotments (due_at, reference) WHERE posted_at IS NULL;
-
--- Which invoice a payment intent paid: since 2025-03-31 neither says so itself.
-CREATE TABLE invoice_payments (
-    payment_intent TEXT NOT NULL PRIMARY KEY,
-    invoice        TEXT NOT NULL
-) STRICT;
-
--- Refunds, each by its id. Its state only goes forward: 0 pending, 1 succeeded, 2 failed or cancelled.
-CREATE TABLE refunds (
-    id      TEXT    NOT NULL PRIMARY KEY,
-    payment TEXT    NOT NULL REFERENCES payments (reference),
-    amount  INTEGER NOT NULL CHECK (amount >= 0),
-    state   INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2)
-) STRICT;
-CREATE INDEX refunds_by_payment ON refunds (payment, id);
-
--- What credit notes give back of an invoice that was paid, each by its id, as far as no refund tells of it: to the
--- customer's credit balance, or outside Stripe. Once void, it stays so.
-CREATE TABLE credit_notes (
-    id       TEXT    NOT NULL PRIMARY KEY,
-    payment  TEXT    NOT NULL REFERENCES payments (reference),
-    returned INTEGER NOT NULL CHECK (returned >= 0),
-    void     INTEGER NOT NULL CHECK (void IN (0, 1))
-) STRICT;
-CREATE INDEX credit_notes_by_payment ON credit_notes (payment, id);
-
--- Disputes, each by its id. state only goes forward: 0 an inquiry, 1 open, 2 closed. moves counts the movements of funds
--- that Stripe has listed, and withheld is what they leave withheld: the longest list is the newest.
-CREATE TABLE disputes (
-    id         TEXT    NOT NULL PRIMARY KEY,
-    payment    TEXT    NOT NULL REFERENCES payments (reference),
-    disputed   INTEGER NOT NULL CHECK (disputed >= 0),
-    withheld   INTEGER NOT NULL CHECK (withheld >= 0),
-    state      INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
-    moves      INTEGER NOT NULL CHECK (moves >= 0),
-    opened_at  INTEGER NOT NULL
-) STRICT;
-CREATE INDEX disputes_by_payment ON disputes (payment, id);
-
--- Subscriptions as Stripe last said they are. as_of is Stripe's time of that; where it cannot tell which of two came
--- later, unsure_at is set and Stripe is asked. One that has ended stays ended.
-CREATE TABLE subscriptions (
-    id            TEXT    NOT NULL PRIMARY KEY,
-    account       INTEGER NOT NULL REFERENCES users (account),
-    status        TEXT    NOT NULL,         -- Stripe's word
-    offer         TEXT    NOT NULL,         -- the plan's key; '-' when its price is not in the catalogue
-    period_end    INTEGER,
-    ends_at       INTEGER,                  -- set to end then
-    ended_at      INTEGER,
-    as_of         INTEGER NOT NULL,
-    unsure_at     INTEGER,
-    created_at    INTEGER NOT NULL
-) STRICT;
-CREATE INDEX subscriptions_by_account ON subscriptions (account, created_at);
-CREATE INDEX subscriptions_unsure ON subscriptions (unsure_at, id) WHERE unsure_at IS NOT NULL;
-
--- How far the comparison with Stripe has come.
-CREATE TABLE cursors (
-    name       TEXT    NOT NULL PRIMARY KEY,
-    position   INTEGER NOT NULL,        -- a time of Stripe's
-    moved_at   INTEGER NOT NULL
-) STRICT;
-
--- A user's customers at Stripe: one at a time, another when the old one was deleted there. The request is stored before
--- it is sent, so that a repetition has the same key and the same body.
-CREATE TABLE customers (
-    account      INTEGER NOT NULL REFERENCES users (account),
-    generation   INTEGER NOT NULL CHECK (generation > 0),
-    request_key  TEXT    NOT NULL UNIQUE,
-    request_body TEXT    NOT NULL,
-    stripe_id    TEXT UNIQUE,
-    requested_at INTEGER NOT NULL,
-    linked_at    INTEGER,
-    gone_at      INTEGER,                   -- Stripe says that it does not exist any more
-    PRIMARY KEY (account, generation)
-) STRICT;
-
--- A press of a button: what was on sale at that moment. Written before Stripe is asked for the session; its id is the
--- idempotency key of that request.
+-- A press of a button to buy, with what was on sale at that moment. Written before Stripe is asked for the session; its
+-- id is the idempotency key of that request.
 CREATE TABLE orders (
     id           TEXT    NOT NULL PRIMARY KEY,
     account      INTEGER NOT NULL REFERENCES users (account),
@@ -282,8 +142,115 @@ CREATE TABLE orders (
 ) STRICT;
 CREATE INDEX orders_by_account ON orders (account, created_at);
 
--- The inbox: every event of Stripe that was verified, once by its id, with what became of it. Seen and applied are one
--- transaction, so an event in here as applied has done all that it means.
+-- A user's customers at Stripe: one at a time, and another when the old one was deleted there. The request is stored
+-- before it is sent, so that a repetition has the same key and the same body.
+CREATE TABLE customers (
+    account      INTEGER NOT NULL REFERENCES users (account),
+    generation   INTEGER NOT NULL CHECK (generation > 0),
+    request_key  TEXT    NOT NULL UNIQUE,
+    request_body TEXT    NOT NULL,
+    stripe_id    TEXT UNIQUE,
+    requested_at INTEGER NOT NULL,
+    linked_at    INTEGER,
+    gone_at      INTEGER,                   -- Stripe says that it does not exist any more
+    PRIMARY KEY (account, generation)
+) STRICT;
+
+-- What Stripe was paid and what it bought: one row for each payment, under the id that makes its credit happen once (the
+-- payment intent; the session if there is none; the invoice). A later refund or dispute finds it by the other ids. An
+-- invoice that bought no units is here as well, so that it is not processed twice.
+CREATE TABLE payments (
+    reference      TEXT    NOT NULL PRIMARY KEY,
+    account        INTEGER NOT NULL REFERENCES users (account),
+    kind           TEXT    NOT NULL CHECK (kind IN ('pack', 'plan')),
+    units_granted  INTEGER NOT NULL CHECK (units_granted >= 0),     -- so far
+    units_reversed INTEGER NOT NULL CHECK (units_reversed BETWEEN 0 AND units_granted),
+    amount         INTEGER NOT NULL CHECK (amount >= 0),   -- as charged
+    cost           INTEGER NOT NULL CHECK (cost >= 0),     -- what was charged, and what a credit balance paid
+    currency       TEXT    NOT NULL,
+    offer          TEXT    NOT NULL,        -- the plan's or pack's key when it was sold
+    out_of_band    INTEGER NOT NULL CHECK (out_of_band IN (0, 1)), -- marked as paid; Stripe took no money
+    session        TEXT UNIQUE,
+    payment_intent TEXT UNIQUE,
+    charge         TEXT UNIQUE,
+    invoice        TEXT UNIQUE,
+    refunded_total INTEGER NOT NULL CHECK (refunded_total >= 0),   -- the most that Stripe ever reported as refunded
+    reversals      INTEGER NOT NULL CHECK (reversals >= 0),        -- entries that took units back or gave them again
+    paid_at        INTEGER NOT NULL
+) STRICT;
+
+-- Units of a payment that become due later: the months of a yearly plan.
+CREATE TABLE allotments (
+    reference  TEXT    NOT NULL REFERENCES payments (reference),
+    month      INTEGER NOT NULL CHECK (month > 0),
+    due_at     INTEGER NOT NULL,
+    units      INTEGER NOT NULL CHECK (units <> 0),
+    posted_at  INTEGER,
+    PRIMARY KEY (reference, month)
+) STRICT;
+CREATE INDEX allotments_due ON allotments (due_at, reference) WHERE posted_at IS NULL;
+
+-- Which invoice a payment intent paid. Since Stripe's version 2025-03-31 neither of them says so.
+CREATE TABLE invoice_payments (
+    payment_intent TEXT NOT NULL PRIMARY KEY,
+    invoice        TEXT NOT NULL
+) STRICT;
+
+-- Subscriptions as Stripe last described them. as_of is Stripe's time of that description. If it cannot tell which of two
+-- came later, unsure_at is set and Stripe is asked. A subscription that has ended stays ended.
+CREATE TABLE subscriptions (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    account       INTEGER NOT NULL REFERENCES users (account),
+    status        TEXT    NOT NULL,         -- Stripe's word
+    offer         TEXT    NOT NULL,         -- the plan's key; '-' when its price is not in the catalogue
+    period_end    INTEGER,
+    ends_at       INTEGER,                  -- set to end then
+    ended_at      INTEGER,
+    as_of         INTEGER NOT NULL,
+    unsure_at     INTEGER,
+    created_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX subscriptions_by_account ON subscriptions (account, created_at);
+CREATE INDEX subscriptions_unsure ON subscriptions (unsure_at, id) WHERE unsure_at IS NOT NULL;
+
+-- ============================================ What is given back ============================================
+
+-- Refunds. The state only goes forward, in this order.
+CREATE TABLE refunds (
+    id      TEXT    NOT NULL PRIMARY KEY,
+    payment TEXT    NOT NULL REFERENCES payments (reference),
+    amount  INTEGER NOT NULL CHECK (amount >= 0),
+    state   TEXT    NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed'))  -- failed, or cancelled
+) STRICT;
+CREATE INDEX refunds_by_payment ON refunds (payment, id);
+
+-- What credit notes give back of a paid invoice without a refund of Stripe's: to the customer's credit balance, or
+-- outside Stripe. A void one stays void.
+CREATE TABLE credit_notes (
+    id       TEXT    NOT NULL PRIMARY KEY,
+    payment  TEXT    NOT NULL REFERENCES payments (reference),
+    returned INTEGER NOT NULL CHECK (returned >= 0),
+    status   TEXT    NOT NULL CHECK (status IN ('issued', 'void'))
+) STRICT;
+CREATE INDEX credit_notes_by_payment ON credit_notes (payment, id);
+
+-- Disputes. The stage only goes forward, in this order. moves counts the movements of funds that Stripe has listed, and
+-- withheld is what they leave withheld: the longest list is the newest.
+CREATE TABLE disputes (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    payment    TEXT    NOT NULL REFERENCES payments (reference),
+    disputed   INTEGER NOT NULL CHECK (disputed >= 0),
+    withheld   INTEGER NOT NULL CHECK (withheld >= 0),
+    stage      TEXT    NOT NULL CHECK (stage IN ('inquiry', 'open', 'closed')),
+    moves      INTEGER NOT NULL CHECK (moves >= 0),
+    opened_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX disputes_by_payment ON disputes (payment, id);
+
+-- ============================================= What Stripe says =============================================
+
+-- The inbox: every verified event of Stripe, once by its id, with what became of it. An event is recorded in the
+-- transaction that applies it, so one with the status 'applied' has had its whole effect.
 CREATE TABLE events (
     id              TEXT    NOT NULL PRIMARY KEY,
     kind            TEXT    NOT NULL,
@@ -306,7 +273,16 @@ CREATE INDEX events_to_retry ON events (next_attempt_at, id) WHERE next_attempt_
 CREATE INDEX events_waiting ON events (waits_for, id) WHERE waits_for IS NOT NULL;
 CREATE INDEX events_by_arrival ON events (received_at, id);
 
--- Service tokens. Only the hash is kept: 256 random bits need no slow hash.
+-- How far the comparison with Stripe has come.
+CREATE TABLE cursors (
+    name       TEXT    NOT NULL PRIMARY KEY,
+    position   INTEGER NOT NULL,            -- a time of Stripe's
+    moved_at   INTEGER NOT NULL
+) STRICT;
+
+-- ============================================= Who may come in ==============================================
+
+-- Service tokens. Only the hash is stored: 256 random bits need no slow hash.
 CREATE TABLE tokens (
     id           TEXT    NOT NULL PRIMARY KEY,
     name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
@@ -328,7 +304,7 @@ CREATE TABLE login_links (
 ) STRICT;
 CREATE INDEX login_links_by_end ON login_links (expires_at);
 
--- Browsers that are signed in. The cookie's hash.
+-- Browsers that are signed in, by the hash of their cookie.
 CREATE TABLE sessions (
     hash       BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
     account    INTEGER NOT NULL REFERENCES users (account),
@@ -338,9 +314,11 @@ CREATE TABLE sessions (
 ) STRICT;
 CREATE INDEX sessions_by_end ON sessions (expires_at);
 
--- Who is told of what happens here: outgoing webhooks. A secret signs, so it is kept as it is; the file is its owner's
--- alone. While a secret is rolled, the older one signs as well.
-CREATE TABLE hooks (
+-- ============================================= What is sent out =============================================
+
+-- Where webhooks are sent. A secret signs, so it is stored as it is; only the file's owner can read the file. While a
+-- secret is being rolled, the older one signs as well.
+CREATE TABLE webhook_endpoints (
     id           TEXT    NOT NULL PRIMARY KEY,
     url          TEXT    NOT NULL CHECK (length(url) BETWEEN 1 AND 2000),
     kinds        TEXT    NOT NULL CHECK (length(kinds) > 0),   -- words separated by commas; '*' for all
@@ -348,60 +326,140 @@ CREATE TABLE hooks (
     older_secret TEXT,
     older_until  INTEGER,
     created_at   INTEGER NOT NULL,
-    disabled_at  INTEGER,                   -- since when nothing is written for it or sent to it
+    disabled_at  INTEGER,                   -- since when no message is written for it or sent to it
     CHECK (older_secret IS NULL OR older_until IS NOT NULL)
 ) STRICT;
-CREATE INDEX hooks_live ON hooks (id) WHERE disabled_at IS NULL;
+CREATE INDEX webhook_endpoints_live ON webhook_endpoints (id) WHERE disabled_at IS NULL;
 
--- The outbox: what is told, written in the transaction of what it tells of. The number is the order.
+-- The outbox: each message is written in the transaction that it reports. The number is the order.
 CREATE TABLE messages (
     number     INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
-    id         TEXT    NOT NULL UNIQUE,     -- msg_…: by which a receiver knows one that comes twice
+    id         TEXT    NOT NULL UNIQUE,     -- msg_…: a receiver recognises by it a message that comes twice
     account    INTEGER NOT NULL REFERENCES users (account),
     kind       TEXT    NOT NULL,
-    body       TEXT    NOT NULL,            -- JSON; of a low balance without the address for buying more
+    body       TEXT    NOT NULL,            -- JSON; for a low balance without the address for buying more
     created_at INTEGER NOT NULL
 ) STRICT;
 
--- One message to one hook. It is open until it is delivered or parked. Of the open ones for the same hook and account
--- only the first has a next_attempt_at: the others wait for it, so that everyone's story is told in its order.
+-- One message to one endpoint. It is open until it is delivered or parked. Of the open ones for the same endpoint and
+-- account only the first has a next_attempt_at. The others wait for it, so that an endpoint gets a user's messages in
+-- order.
 CREATE TABLE deliveries (
     message         INTEGER NOT NULL REFERENCES messages (number),
-    hook            TEXT    NOT NULL REFERENCES hooks (id),
+    endpoint        TEXT    NOT NULL REFERENCES webhook_endpoints (id),
     account         INTEGER NOT NULL,
     attempts        INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     next_attempt_at INTEGER,
-    give_up_at      INTEGER NOT NULL,       -- from then on a failure parks it
+    give_up_at      INTEGER NOT NULL,       -- a failure from then on parks it
     last_attempt_at INTEGER,
     last_status     INTEGER,                -- the HTTP status of the last answer
     last_error      TEXT CHECK (length(last_error) <= 300),
     delivered_at    INTEGER,
     parked_at       INTEGER,                -- given up, until the operator tries again
-    PRIMARY KEY (message, hook),
+    PRIMARY KEY (message, endpoint),
     CHECK (delivered_at IS NULL OR parked_at IS NULL),
     CHECK (next_attempt_at IS NULL OR (delivered_at IS NULL AND parked_at IS NULL))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX deliveries_due ON deliveries (hook, next_attempt_at, message) WHERE next_attempt_at IS NOT NULL;
-CREATE INDEX deliveries_open ON deliveries (hook, account, message) WHERE delivered_at IS NULL AND parked_at IS NULL;
-CREATE INDEX deliveries_delivered ON deliveries (delivered_at, message, hook) WHERE delivered_at IS NOT NULL;
-CREATE INDEX deliveries_parked ON deliveries (parked_at, message, hook) WHERE parked_at IS NOT NULL;
+CREATE INDEX deliveries_due ON deliveries (endpoint, next_attempt_at, message) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_open ON deliveries (endpoint, account, message)
+    WHERE delivered_at IS NULL AND parked_at IS NULL;
+CREATE INDEX deliveries_delivered ON deliveries (delivered_at, message, endpoint) WHERE delivered_at IS NOT NULL;
+CREATE INDEX deliveries_parked ON deliveries (parked_at, message, endpoint) WHERE parked_at IS NOT NULL;
+
+-- ========================================= How the books lie on disk ========================================
+
+-- The table behind the views accounts, entries and reasons. A spend writes three rows: its entry, its reason, and the
+-- account. Here the rows of an account lie side by side in one tree, so a spend changes about one page of the file; in
+-- three tables it would change three, and a durable write costs as much as its pages. The part says what a row is:
+--
+--   part           key                   columns
+--   0  an entry    seq                   kind to previous
+--   1  the account (one row)             owner to low_balance
+--   2  a reason    used_reason           used_by
+--
+-- So the primary key keeps an entry's number and a reason unique within the account.
+CREATE TABLE books (
+    account       INTEGER NOT NULL CHECK (account > 0),
+    part          INTEGER NOT NULL CHECK (part BETWEEN 0 AND 2),
+    seq           INTEGER NOT NULL DEFAULT 0,           -- part 0: the entry's number
+    used_reason   TEXT    NOT NULL DEFAULT '',          -- part 2: the reason that is used up
+    used_by       INTEGER CHECK (used_by > 0),          -- part 2: the seq of the entry that was made for it
+    -- Part 1. For the meaning of the columns of parts 0 and 1 see the views.
+    owner         INTEGER REFERENCES users (account),   -- the same number, as a reference
+    remaining     INTEGER CHECK (remaining BETWEEN -1000000000000000 AND 1000000000000000),
+    held          INTEGER CHECK (held BETWEEN 0 AND 1000000000000000),
+    credited      INTEGER CHECK (credited BETWEEN 0 AND 1000000000000000),
+    entries       INTEGER CHECK (entries >= 0),
+    head          BLOB    CHECK (length(head) = 32),
+    next_due      INTEGER,
+    front         INTEGER,
+    front_free    INTEGER CHECK (front_free > 0),
+    holds         INTEGER CHECK (holds >= 0),
+    low_balance   INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000),
+    -- Part 0. The kinds are compared with OR, because SQLite builds a temporary table for each row that is checked
+    -- against a list of more than two.
+    kind          TEXT    CHECK (kind = 'spend' OR kind = 'topup' OR kind = 'subscription' OR kind = 'grant'
+                      OR kind = 'refund' OR kind = 'dispute' OR kind = 'expiry'),
+    delta         INTEGER CHECK (delta <> 0),
+    balance_after INTEGER CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
+    reason        TEXT    CHECK (reason <> ''),
+    note          TEXT,
+    lot           INTEGER,
+    expires_at    INTEGER,
+    created_at    INTEGER,
+    previous      BLOB    CHECK (length(previous) = 32),
+    PRIMARY KEY (account, part, seq, used_reason),
+    -- Only the capture of a hold may end below zero: its units existed when it was made, and were reversed since.
+    CHECK (kind <> 'spend' OR balance_after >= 0 OR substr(reason, 1, 5) = 'hold_'),
+    CHECK (kind <> 'spend' OR delta < 0),
+    CHECK (kind <> 'expiry' OR delta < 0),
+    -- Each part has its own columns, all that it must have, and none of another part.
+    CHECK (CASE part
+        WHEN 0 THEN seq > 0 AND kind IS NOT NULL AND delta IS NOT NULL AND balance_after IS NOT NULL
+            AND reason IS NOT NULL AND created_at IS NOT NULL AND previous IS NOT NULL
+        ELSE seq = 0 AND COALESCE(kind, reason, note) IS NULL AND previous IS NULL
+            AND COALESCE(delta, balance_after, lot, expires_at, created_at) IS NULL
+    END),
+    CHECK (CASE part
+        WHEN 1 THEN owner IS NOT NULL AND owner = account AND remaining IS NOT NULL AND held IS NOT NULL
+            AND credited IS NOT NULL AND entries IS NOT NULL AND head IS NOT NULL AND holds IS NOT NULL
+        ELSE head IS NULL AND COALESCE(owner, remaining, held, credited, entries, next_due, front, front_free, holds,
+            low_balance) IS NULL
+    END),
+    CHECK (CASE part
+        WHEN 2 THEN used_reason <> '' AND used_by IS NOT NULL
+        ELSE used_reason = '' AND used_by IS NULL
+    END)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX accounts_due ON books (next_due, account) WHERE next_due IS NOT NULL;
+-- A Stripe id belongs to one user only.
+CREATE UNIQUE INDEX entries_of_stripe ON books (reason)
+    WHERE kind = 'topup' OR kind = 'subscription' OR kind = 'refund' OR kind = 'dispute';
+
+-- Which schema this is. Opening an older one migrates it; a newer one is refused.
+CREATE TABLE schema_version (
+    version    INTEGER NOT NULL PRIMARY KEY,
+    applied_at INTEGER NOT NULL,
+    checked_at INTEGER NOT NULL             -- the readiness probe writes here, to prove that the disk takes writes
+) STRICT;
 
 -- engine: sqlite
 -- Rule 10 of the books: the database itself refuses to change or remove what is written. An account's sums change with
--- each entry, and are kept as long. (Recursive triggers are compiled in, so that INSERT OR REPLACE does not walk past
+-- each entry, but its row is not removed. (Recursive triggers are compiled in, so that INSERT OR REPLACE cannot bypass
 -- these.)
 CREATE TRIGGER entries_are_not_changed
-    BEFORE UPDATE OF account, claim, line, owner, kind, delta, balance_after, reason, note, lot, expires_at, created_at,
-        previous, entry ON books
+    BEFORE UPDATE OF account, part, seq, used_reason, used_by, owner, kind, delta, balance_after, reason, note, lot,
+        expires_at, created_at, previous ON books
 BEGIN SELECT RAISE(ABORT, 'ledger entries are never changed'); END;
 CREATE TRIGGER entries_are_not_removed BEFORE DELETE ON books
 BEGIN SELECT RAISE(ABORT, 'ledger entries are never removed'); END;
-CREATE TRIGGER entries_are_claimed_first BEFORE INSERT ON books WHEN NEW.claim = ''
+-- An entry's reason is used up before the entry is added, so that no entry happens twice.
+CREATE TRIGGER entries_use_a_reason BEFORE INSERT ON books WHEN NEW.part = 0
 BEGIN
-    SELECT RAISE(ABORT, 'a ledger entry has no claim') WHERE NOT EXISTS (SELECT entry FROM books
-        WHERE account = NEW.account AND claim = NEW.reason AND line = 0 AND entry = NEW.line);
+    SELECT RAISE(ABORT, 'a ledger entry has not used up its reason') WHERE NOT EXISTS (SELECT used_by FROM books
+        WHERE account = NEW.account AND part = 2 AND seq = 0 AND used_reason = NEW.reason AND used_by = NEW.seq);
     SELECT RAISE(ABORT, 'a ledger entry has no account') WHERE NOT EXISTS (SELECT owner FROM books
-        WHERE account = NEW.account AND claim = '=' AND line = 0);
+        WHERE account = NEW.account AND part = 1 AND seq = 0 AND used_reason = '');
 END;
 CREATE TRIGGER lots_are_opened_by_an_entry BEFORE INSERT ON lots
 BEGIN

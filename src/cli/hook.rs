@@ -222,7 +222,17 @@ fn deliveries_as_text(found: &[Delivery]) -> String {
             (None, error) => or_dash(error.as_ref()),
         };
         let (tried, next) = (row.attempts.to_string(), or_dash(row.next_attempt_at.map(rfc3339)));
-        [when, status, row.message.clone(), row.kind.clone(), row.user_id.clone(), row.hook.clone(), tried, next, last]
+        [
+            when,
+            status,
+            row.message.clone(),
+            row.kind.clone(),
+            row.user_id.clone(),
+            row.endpoint.clone(),
+            tried,
+            next,
+            last,
+        ]
     };
     let headings = ["WRITTEN", "STATUS", "MESSAGE", "TYPE", "USER", "HOOK", "TRIED", "NEXT", "LAST ANSWER"];
     table(headings, &found.iter().map(row).collect::<Vec<_>>())

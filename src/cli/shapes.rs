@@ -163,7 +163,7 @@ pub(super) struct Delivery<'a> {
 impl<'a> From<&'a outbox::Delivery> for Delivery<'a> {
     fn from(row: &'a outbox::Delivery) -> Delivery<'a> {
         Delivery {
-            hook_id: &row.hook,
+            hook_id: &row.endpoint,
             message_id: &row.message,
             kind: &row.kind,
             user_id: &row.user_id,

@@ -51,7 +51,7 @@ impl FromRequestParts<Rim> for Bearer {
             )
         })?;
         let (hash, store) = (id::secret_hash(secret), &rim.app.store);
-        let stamp = store.stamp();
+        let stamp = store.read_version();
         let known = match rim.callers.get(&hash, |(read_at, _)| store.is_current(CacheKey::Tokens, *read_at)) {
             Some((_, known)) => known,
             None => {

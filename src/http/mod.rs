@@ -96,7 +96,7 @@ impl Rim {
         work: impl FnOnce(&mut dyn Tx, &App) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let app = Arc::clone(&self.app);
-        match self.app.store.look(move |tx| work(tx, &app)) {
+        match self.app.store.read_one(move |tx| work(tx, &app)) {
             Ok(found) => found,
             Err(work) => self.books(move |app| app.store.read(work)).await,
         }

@@ -1,14 +1,20 @@
 //! A user's customers at Stripe: one at a time. The request is stored before it is sent, so that a repetition carries
 //! the same key and the same body ("Idempotent requests" in Stripe's API reference).
 
-use super::{Row, Tx};
+use super::db::{DbResult, Row, Tx};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
+
+/// The columns of a customer.
+macro_rules! columns {
+    () => {
+        "account, generation, request_key, request_body, stripe_id"
+    };
+}
 
 /// A user's current customer, or the request that is to make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
-    /// The user's account.
     pub account: i64,
     /// 1, and one more for each that Stripe deleted.
     pub generation: i64,
@@ -20,53 +26,60 @@ pub struct Customer {
     pub stripe_id: Option<String>,
 }
 
-/// The current customer; where there is none, the request given is stored as the one that makes it.
+/// The current customer. If there is none, the given request is stored as the one that makes it.
 pub fn current(tx: &mut dyn Tx, account: i64, key: &str, body: &str, now: Timestamp) -> Result<Customer> {
-    const FIND: &str = "SELECT account, generation, request_key, request_body, stripe_id FROM customers
-        WHERE account = $1 AND gone_at IS NULL ORDER BY generation DESC LIMIT 1";
-    const ADD: &str = "INSERT INTO customers (account, generation, request_key, request_body, requested_at)
+    const FIND: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM customers
+        WHERE account = $1 AND gone_at IS NULL ORDER BY generation DESC LIMIT 1"
+    );
+    const ADD: &str = concat!(
+        "INSERT INTO customers (account, generation, request_key, request_body, requested_at)
         SELECT $1, COALESCE(MAX(generation), 0) + 1, $2, $3, $4 FROM customers WHERE account = $1
-        RETURNING account, generation, request_key, request_body, stripe_id";
-    if let Some(row) = tx.query_one(FIND, &[account.into()])? {
-        return Ok(customer(&row)?);
+        RETURNING ",
+        columns!()
+    );
+    if let Some(known) = tx.one(FIND, &[&account], customer)? {
+        return Ok(known);
     }
-    let added = tx.query_one(ADD, &[account.into(), key.into(), body.into(), now.into()])?;
-    Ok(customer(&added.ok_or_else(|| Fault::bare("a customer request was not stored"))?)?)
+    let added = tx.one(ADD, &[&account, &key, &body, &now], customer)?;
+    added.ok_or_else(|| Fault::bare("a customer request was not stored").into())
 }
 
 /// Remembers Stripe's answer. A customer id that belongs to another user is refused by its uniqueness.
 pub fn link(tx: &mut dyn Tx, customer: &Customer, stripe_id: &str, now: Timestamp) -> Result<()> {
     const LINK: &str = "UPDATE customers SET stripe_id = $3, linked_at = $4
         WHERE account = $1 AND generation = $2 AND stripe_id IS NULL";
-    tx.execute(LINK, &[customer.account.into(), customer.generation.into(), stripe_id.into(), now.into()])?;
+    tx.execute(LINK, &[&customer.account, &customer.generation, &stripe_id, &now])?;
     Ok(())
 }
 
 /// Stripe says that the customer does not exist any more: the next purchase makes another.
 pub fn gone(tx: &mut dyn Tx, stripe_id: &str, now: Timestamp) -> Result<bool> {
     const GONE: &str = "UPDATE customers SET gone_at = $2 WHERE stripe_id = $1 AND gone_at IS NULL";
-    Ok(tx.execute(GONE, &[stripe_id.into(), now.into()])? == 1)
+    Ok(tx.execute(GONE, &[&stripe_id, &now])? == 1)
 }
 
-/// The user's current customer, once Stripe has said its id.
+/// Stripe's id of the user's current customer, once known.
 pub fn linked(tx: &mut dyn Tx, account: i64) -> Result<Option<String>> {
     const FIND: &str = "SELECT stripe_id FROM customers
         WHERE account = $1 AND gone_at IS NULL AND stripe_id IS NOT NULL ORDER BY generation DESC LIMIT 1";
-    Ok(tx.query_one(FIND, &[account.into()])?.map(|row| row.text(0)).transpose()?)
+    tx.one(FIND, &[&account], |row| row.text("stripe_id"))
 }
 
-/// Whose customer this is or was.
+/// The account whose customer this is or was.
 pub fn account_of(tx: &mut dyn Tx, stripe_id: &str) -> Result<Option<i64>> {
     const FIND: &str = "SELECT account FROM customers WHERE stripe_id = $1";
-    Ok(tx.query_one(FIND, &[stripe_id.into()])?.map(|row| row.int(0)).transpose()?)
+    tx.one(FIND, &[&stripe_id], |row| row.int("account"))
 }
 
-fn customer(row: &Row) -> std::result::Result<Customer, Fault> {
+fn customer(row: &Row<'_>) -> DbResult<Customer> {
     Ok(Customer {
-        account: row.int(0)?,
-        generation: row.int(1)?,
-        request_key: row.text(2)?,
-        request_body: row.text(3)?,
-        stripe_id: row.text_or_null(4)?,
+        account: row.int("account")?,
+        generation: row.int("generation")?,
+        request_key: row.text("request_key")?,
+        request_body: row.text("request_body")?,
+        stripe_id: row.text_or_null("stripe_id")?,
     })
 }

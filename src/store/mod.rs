@@ -1,92 +1,65 @@
 //! All SQL. A [`Store`] runs closures over a small [`Tx`]: `read` on pooled read-only connections, `write` on one writer
-//! thread that commits what waits together. `sqlite.rs` is the only file that names the driver; every other file here
-//! holds one family of tables, written once for any engine behind [`Tx`].
+//! thread that commits what waits together. `db/` is the database itself; every other file here holds one family of
+//! tables, written once for any engine behind [`Tx`]. `schema.sql` says what the tables are.
+
+#![allow(missing_docs, reason = "a field or variant whose name says everything has no comment; functions have one")]
 
 pub mod access;
-mod checkpoint;
+pub mod audit;
 pub mod cursors;
 pub mod customers;
+mod db;
 pub mod entries;
 pub mod holds;
 pub mod inbox;
-mod lock;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
-mod schema;
-mod sqlite;
 pub mod subscriptions;
-mod value;
-mod watch;
-pub mod webhook_endpoints;
-mod writer;
-
 pub mod users;
+pub mod webhook_endpoints;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::error::{Error, Fault, Refused, Result};
+use crate::error::{Error, Fault, Result};
 
-pub use lock::Lock;
-pub use value::{Row, Value};
-pub use watch::{CacheKey, ReadVersion};
-pub use writer::WriterFigures;
+use db::{ChangeLog, Checkpoints, Connection, Freshness, Readers, Writer, unavailable};
 
-/// One transaction, as the rest of the store sees it. Statements are constants, so that none is put together at run
-/// time; `$n` is the n-th parameter, and a parameter too many or too few is refused.
-pub trait Tx {
-    /// Runs a statement and answers how many rows it changed.
-    fn execute(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<usize, Fault>;
+pub use db::{CacheKey, Columns, DbResult, Lock, Param, ReadVersion, Row, Tx, Value, WriterFigures};
 
-    /// All rows of a statement, which carries its own LIMIT.
-    fn query(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<Vec<Row>, Fault>;
-
-    /// The first row, if there is one.
-    fn query_one(&mut self, sql: &'static str, params: &[Value<'_>]) -> std::result::Result<Option<Row>, Fault> {
-        Ok(self.query(sql, params)?.into_iter().next())
-    }
-
-    /// Said by whoever changes an account's row: what was answered of its user is true no longer. Of a table without row
-    /// numbers SQLite tells nothing itself; of a new account, the row of its user does.
-    fn mark_changed(&mut self, account: i64);
-}
-
-/// The database, open. Cheap to share behind an `Arc`; when the last one goes, what is queued is written and the file
-/// is left tidy.
+/// The open database. Cheap to share behind an `Arc`. When the last one is dropped, what is queued is written and the
+/// write-ahead log is moved into the file.
 pub struct Store {
-    // Closed in this order: only a connection that may write can put the log away, so it goes last.
-    readers: sqlite::Readers,
-    watch: watch::Freshness,
-    writer: writer::Writer,
+    // Closed in this order: only a connection that may write can remove the log, so it goes last.
+    readers: Readers,
+    freshness: Freshness,
+    writer: Writer,
     path: PathBuf,
 }
 
 impl Store {
     /// Opens (or makes) the database at `path` and brings its schema up to date in one transaction. A schema newer
     /// than this program's is refused.
-    pub fn open(path: &Path, clock: &Clock) -> std::result::Result<Store, Fault> {
-        let cannot = |fault: Fault| {
-            let (heals, what) = (fault.is_retryable(), format!("the database {} cannot be used", path.display()));
-            let told = Fault::new(what, fault);
-            if heals { told.retryable() } else { told }
+    pub fn open(path: &Path, clock: &Clock) -> DbResult<Store> {
+        let cannot = |cause: Fault| {
+            let (heals, what) = (cause.is_retryable(), format!("the database {} cannot be used", path.display()));
+            let fault = Fault::new(what, cause);
+            if heals { fault.retryable() } else { fault }
         };
-        let mut connection = sqlite::Connection::open(path).map_err(cannot)?;
-        schema::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
-        let readers = sqlite::Readers::open(path).map_err(cannot)?;
-        let changes = Arc::new(watch::ChangeLog::new());
-        let watch = watch::Freshness::start(connection.report_to(&changes).map_err(cannot)?, changes);
-        Ok(Store {
-            readers,
-            watch,
-            writer: writer::Writer::start(connection, checkpoint::Checkpoints::start(path)?)?,
-            path: path.to_owned(),
-        })
+        let mut connection = Connection::open(path).map_err(cannot)?;
+        db::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
+        let readers = Readers::open(path).map_err(cannot)?;
+        let changes = Arc::new(ChangeLog::new());
+        let freshness = Freshness::start(connection.report_to(&changes).map_err(cannot)?, changes);
+        let writer = Writer::start(connection, Checkpoints::start(path)?)?;
+        Ok(Store { readers, freshness, writer, path: path.to_owned() })
     }
 
-    /// Runs `work` in a write transaction and answers once it is durable. `work` may run more than once, alone or in
-    /// one transaction with its neighbours, so it talks to nobody. When it answers an error, nothing of it stays.
+    /// Runs `work` in a write transaction and returns once it is durable. `work` may run more than once, alone or in
+    /// one transaction with others, so it must not call anything outside the database. When it fails, nothing of it is
+    /// kept.
     pub fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -95,8 +68,8 @@ impl Store {
         self.writer.write(work)
     }
 
-    /// Runs `work` like [`Store::write`], without waiting: `then` hears once how it ended, on the writer thread after the
-    /// commit. Everybody else's commit waits for it, so it only passes the outcome on.
+    /// Runs `work` like [`Store::write`], without waiting: `then` gets the result once, on the writer thread after the
+    /// commit. All other commits wait for `then`, so it should only pass the result on.
     pub fn write_then<T, F, A>(&self, work: F, then: A)
     where
         T: Send + 'static,
@@ -106,22 +79,22 @@ impl Store {
         self.writer.submit(work, then);
     }
 
-    /// Runs `work` like [`Store::write`] and keeps nothing of it: the answer says what it would do.
+    /// Runs `work` like [`Store::write`] and keeps nothing of it: the result says what it would do.
     pub fn dry_run<T, F>(&self, mut work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
     {
-        let (seen, answer) = std::sync::mpsc::channel();
+        let (results, result) = std::sync::mpsc::channel();
         // An error is the way to undo everything that was done.
         let undone: Result<()> = self.writer.write(move |tx| {
-            let _gone = seen.send(work(tx)?);
-            Err(Fault::bare("a rehearsal keeps nothing").into())
+            let _gone = results.send(work(tx)?);
+            Err(Fault::bare("a dry run keeps nothing").into())
         });
-        match (answer.try_iter().last(), undone) {
+        match (result.try_iter().last(), undone) {
             (Some(result), _) => Ok(result),
             (None, Err(error)) => Err(error),
-            (None, Ok(())) => Err(Fault::bare("a rehearsal was kept").into()),
+            (None, Ok(())) => Err(Fault::bare("a dry run was kept").into()),
         }
     }
 
@@ -131,33 +104,33 @@ impl Store {
         connection.snapshot(work)
     }
 
-    /// Runs `work` at once, where a connection is free: for single statements found by an index, each of which sees a
-    /// snapshot of its own. Where none is free, `work` comes back.
-    pub fn look<T, F>(&self, work: F) -> std::result::Result<Result<T>, F>
+    /// Runs one indexed statement on this thread, if a connection is free: there is no transaction around it, so each
+    /// statement sees a snapshot of its own. If no connection is free, `work` is handed back.
+    pub fn read_one<T, F>(&self, work: F) -> std::result::Result<Result<T>, F>
     where
         F: FnOnce(&mut dyn Tx) -> Result<T>,
     {
         match self.readers.free_connection() {
-            Some(mut connection) => Ok(connection.look(work)),
+            Some(mut connection) => Ok(connection.read_one(work)),
             None => Err(work),
         }
     }
 
-    /// The stamp of what is read from now on, by which [`Store::is_current`] tells how long it is true.
-    pub fn stamp(&self) -> ReadVersion {
-        self.watch.stamp()
+    /// The version of what is read from now on. Give it to [`Store::is_current`] to learn whether the answer still holds.
+    pub fn read_version(&self) -> ReadVersion {
+        self.freshness.read_version()
     }
 
-    /// Whether what was read of `subject` at `stamp` is still so. What we have committed is known at once; what another
-    /// process has, about a millisecond after it, to whoever has just asked for a stamp.
-    pub fn is_current(&self, subject: CacheKey, stamp: ReadVersion) -> bool {
-        self.watch.is_current(subject, stamp)
+    /// Whether what was read of `key` at `version` still holds. Our own commits are known at once; those of another
+    /// process about a millisecond later, provided that the caller has just asked for a [`Store::read_version`].
+    pub fn is_current(&self, key: CacheKey, version: ReadVersion) -> bool {
+        self.freshness.is_current(key, version)
     }
 
     /// Proves that the database takes writes and that its schema is this program's: for the readiness probe.
     pub fn check_writable(&self, clock: &Clock) -> Result<()> {
         let now = clock.now();
-        self.write(move |tx| schema::touch(tx, now))
+        self.write(move |tx| db::record_check(tx, now))
     }
 
     /// What the writer has done so far, for the metrics.
@@ -171,18 +144,7 @@ impl Store {
     }
 }
 
-/// A fault that may heal is told as "unavailable", so that the caller tries again; any other stays a fault.
-fn unavailable(fault: Fault) -> Error {
-    if fault.is_retryable() {
-        tracing::warn!(event = "store_unavailable", fault = %fault);
-        let detail = "The database cannot be used right now; nothing was changed. Try again shortly.".to_owned();
-        Refused::Unavailable { retry_after: 1, detail }.into()
-    } else {
-        fault.into()
-    }
-}
-
-/// A row that cannot be: what is stored does not read back as what was written.
-fn corrupt(what: &str) -> Fault {
-    Fault::bare(format!("the database holds a value that till did not write: {what}"))
+/// The fault of an account that should be there.
+fn no_account(account: i64) -> Error {
+    Fault::bare(format!("account {account} is missing")).into()
 }

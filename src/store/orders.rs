@@ -1,20 +1,48 @@
 //! Orders: what was on sale when a button was pressed, and what became of it. Facts are set once and stay.
 
-use super::{Row, Tx};
+use super::db::{DbResult, Row, Tx};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 
-/// What was on sale, and to whom it leads.
+/// The columns of an order.
+macro_rules! columns {
+    () => {
+        "id, account, offer, kind, units, amount, currency, price, expires_in_days, return_url, request_body, session,
+        subtotal, created_at, pending_at, paid_at, failed_at, expired_at"
+    };
+}
+
+/// What is sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferKind {
+    Pack,
+    Plan,
+}
+
+impl OfferKind {
+    /// The word that is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OfferKind::Pack => "pack",
+            OfferKind::Plan => "plan",
+        }
+    }
+
+    /// Reads the stored word.
+    pub fn parse(text: &str) -> Option<OfferKind> {
+        [OfferKind::Pack, OfferKind::Plan].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// What was on sale, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// `ord_…`: also the idempotency key of the request that makes the session.
     pub id: String,
-    /// Who buys.
     pub account: i64,
     /// The pack's or plan's key.
     pub offer: String,
-    /// `pack` or `plan`.
-    pub kind: String,
+    pub kind: OfferKind,
     /// Units for one of it.
     pub units: i64,
     /// Its price in the catalogue, in the currency's minor unit.
@@ -33,11 +61,9 @@ pub struct Order {
     pub session: Option<String>,
     /// What Stripe says one of it costs, before discounts and taxes.
     pub subtotal: Option<i64>,
-    /// When the button was pressed.
     pub created_at: Timestamp,
-    /// A slow payment is on its way since.
+    /// Since when a slow payment is on its way.
     pub pending_at: Option<Timestamp>,
-    /// Stripe said it is paid.
     pub paid_at: Option<Timestamp>,
     /// A slow payment did not arrive.
     pub failed_at: Option<Timestamp>,
@@ -45,31 +71,31 @@ pub struct Order {
     pub expired_at: Option<Timestamp>,
 }
 
-/// Stores a new order, before Stripe hears of it.
+/// Stores a new order, before the request to Stripe.
 pub fn add(tx: &mut dyn Tx, order: &Order) -> Result<()> {
     const ADD: &str = "INSERT INTO orders (id, account, offer, kind, units, amount, currency, price, expires_in_days,
         return_url, request_body, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     tx.execute(
         ADD,
         &[
-            (&order.id).into(),
-            order.account.into(),
-            (&order.offer).into(),
-            (&order.kind).into(),
-            order.units.into(),
-            order.amount.into(),
-            (&order.currency).into(),
-            (&order.price).into(),
-            order.expires_in_days.into(),
-            order.return_url.as_deref().into(),
-            (&order.request_body).into(),
-            order.created_at.into(),
+            &order.id,
+            &order.account,
+            &order.offer,
+            &order.kind.as_str(),
+            &order.units,
+            &order.amount,
+            &order.currency,
+            &order.price,
+            &order.expires_in_days,
+            &order.return_url,
+            &order.request_body,
+            &order.created_at,
         ],
     )?;
     Ok(())
 }
 
-/// Stripe made the session. The webhook may have said so before Stripe's own answer came.
+/// Records the session that Stripe made. The webhook may have reported it before Stripe's own answer came.
 pub fn opened(
     tx: &mut dyn Tx,
     id: &str,
@@ -81,25 +107,24 @@ pub fn opened(
     const OPENED: &str = "UPDATE orders SET session = $2, checkout_url = COALESCE($3, checkout_url),
         subtotal = COALESCE(subtotal, $4), opened_at = COALESCE(opened_at, $5)
         WHERE id = $1 AND (session IS NULL OR session = $2)";
-    match tx.execute(OPENED, &[id.into(), session.into(), url.into(), subtotal.into(), now.into()])? {
+    match tx.execute(OPENED, &[&id, &session, &url, &subtotal, &now])? {
         1 => Ok(()),
         _ => Err(Fault::bare(format!("order {id} has another session than {session}")).into()),
     }
 }
 
-/// Stripe did not make the session.
+/// Records that Stripe did not make the session.
 pub fn refused(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<()> {
     const REFUSED: &str = "UPDATE orders SET refused_at = COALESCE(refused_at, $2) WHERE id = $1";
-    tx.execute(REFUSED, &[id.into(), now.into()])?;
+    tx.execute(REFUSED, &[&id, &now])?;
     Ok(())
 }
 
-/// A fact about an order that Stripe tells.
+/// What Stripe reports about an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A slow payment is on its way.
     Pending,
-    /// It is paid.
     Paid,
     /// The slow payment did not arrive.
     Failed,
@@ -107,7 +132,7 @@ pub enum Fact {
     Expired,
 }
 
-/// Sets a fact; one that is set already stays as it is. Answers whether it is new.
+/// Sets a fact; one that is set already stays as it is. Returns whether it is new.
 pub fn set(tx: &mut dyn Tx, id: &str, fact: Fact, now: Timestamp) -> Result<bool> {
     const PENDING: &str = "UPDATE orders SET pending_at = $2 WHERE id = $1 AND pending_at IS NULL";
     const PAID: &str = "UPDATE orders SET paid_at = $2 WHERE id = $1 AND paid_at IS NULL";
@@ -119,55 +144,52 @@ pub fn set(tx: &mut dyn Tx, id: &str, fact: Fact, now: Timestamp) -> Result<bool
         Fact::Failed => FAILED,
         Fact::Expired => EXPIRED,
     };
-    Ok(tx.execute(sql, &[id.into(), now.into()])? == 1)
+    Ok(tx.execute(sql, &[&id, &now])? == 1)
 }
 
 /// The order that a session belongs to.
 pub fn by_session(tx: &mut dyn Tx, session: &str) -> Result<Option<Order>> {
-    const FIND: &str = "SELECT id, account, offer, kind, units, amount, currency, price, expires_in_days, return_url,
-        request_body, session, subtotal, created_at, pending_at, paid_at, failed_at, expired_at
-        FROM orders WHERE session = $1";
-    Ok(tx.query_one(FIND, &[session.into()])?.as_ref().map(order).transpose()?)
+    const FIND: &str = concat!("SELECT ", columns!(), " FROM orders WHERE session = $1");
+    tx.one(FIND, &[&session], order)
 }
 
 /// The order with this id.
 pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Order>> {
-    const FIND: &str = "SELECT id, account, offer, kind, units, amount, currency, price, expires_in_days, return_url,
-        request_body, session, subtotal, created_at, pending_at, paid_at, failed_at, expired_at
-        FROM orders WHERE id = $1";
-    Ok(tx.query_one(FIND, &[id.into()])?.as_ref().map(order).transpose()?)
+    const FIND: &str = concat!("SELECT ", columns!(), " FROM orders WHERE id = $1");
+    tx.one(FIND, &[&id], order)
 }
 
 /// Orders of an account whose money is on its way, newest first.
 pub fn pending(tx: &mut dyn Tx, account: i64) -> Result<Vec<Order>> {
-    const PENDING: &str =
-        "SELECT id, account, offer, kind, units, amount, currency, price, expires_in_days, return_url,
-        request_body, session, subtotal, created_at, pending_at, paid_at, failed_at, expired_at
-        FROM orders WHERE account = $1 AND pending_at IS NOT NULL AND paid_at IS NULL AND failed_at IS NULL
-        ORDER BY created_at DESC, id LIMIT 20";
-    let rows = tx.query(PENDING, &[account.into()])?;
-    Ok(rows.iter().map(order).collect::<std::result::Result<_, Fault>>()?)
+    const PENDING: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM orders
+        WHERE account = $1 AND pending_at IS NOT NULL AND paid_at IS NULL AND failed_at IS NULL
+        ORDER BY created_at DESC, id LIMIT 20"
+    );
+    tx.all(PENDING, &[&account], order)
 }
 
-fn order(row: &Row) -> std::result::Result<Order, Fault> {
+fn order(row: &Row<'_>) -> DbResult<Order> {
     Ok(Order {
-        id: row.text(0)?,
-        account: row.int(1)?,
-        offer: row.text(2)?,
-        kind: row.text(3)?,
-        units: row.int(4)?,
-        amount: row.int(5)?,
-        currency: row.text(6)?,
-        price: row.text(7)?,
-        expires_in_days: row.int_or_null(8)?,
-        return_url: row.text_or_null(9)?,
-        request_body: row.text(10)?,
-        session: row.text_or_null(11)?,
-        subtotal: row.int_or_null(12)?,
-        created_at: row.time(13)?,
-        pending_at: row.time_or_null(14)?,
-        paid_at: row.time_or_null(15)?,
-        failed_at: row.time_or_null(16)?,
-        expired_at: row.time_or_null(17)?,
+        id: row.text("id")?,
+        account: row.int("account")?,
+        offer: row.text("offer")?,
+        kind: row.word("kind", OfferKind::parse)?,
+        units: row.int("units")?,
+        amount: row.int("amount")?,
+        currency: row.text("currency")?,
+        price: row.text("price")?,
+        expires_in_days: row.int_or_null("expires_in_days")?,
+        return_url: row.text_or_null("return_url")?,
+        request_body: row.text("request_body")?,
+        session: row.text_or_null("session")?,
+        subtotal: row.int_or_null("subtotal")?,
+        created_at: row.time("created_at")?,
+        pending_at: row.time_or_null("pending_at")?,
+        paid_at: row.time_or_null("paid_at")?,
+        failed_at: row.time_or_null("failed_at")?,
+        expired_at: row.time_or_null("expired_at")?,
     })
 }

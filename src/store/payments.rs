@@ -1,70 +1,69 @@
-//! What Stripe was paid and what it bought, found again by any of Stripe's ids; and what refunds and disputes have said
-//! of it. Facts about refunds and disputes only go forward, so that the order in which they arrive decides nothing.
+//! What Stripe was paid and what it bought, found again by any of Stripe's ids; and what refunds, credit notes and disputes
+//! have said about it. Facts about reversals only go forward, so that the order in which they arrive decides nothing.
 
-use super::{Row, Tx};
+use super::db::{DbResult, Row, Tx};
+use super::orders::OfferKind;
 use crate::clock::Timestamp;
-use crate::error::{Fault, Result};
+use crate::error::Result;
 use crate::ledger::Withheld;
 
 /// A payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// What makes the credit happen once: the payment intent, the session where there is none, or the invoice.
+    /// What makes the credit happen once: the payment intent, the session if there is none, or the invoice.
     pub reference: String,
-    /// Who bought.
     pub account: i64,
-    /// `pack` or `plan`.
-    pub kind: String,
+    pub kind: OfferKind,
     /// Units credited so far.
-    pub gave: i64,
+    pub units_granted: i64,
     /// Units that reversals have taken of them.
-    pub taken: i64,
+    pub units_reversed: i64,
     /// As charged, in the currency's minor unit.
     pub amount: i64,
+    /// What was bought cost so much: what was charged, and what a credit balance paid. Credit notes give back a part of
+    /// this, refunds a part of `amount`.
+    pub cost: i64,
     /// ISO code in lower case.
     pub currency: String,
     /// The plan's or pack's key when it was sold.
     pub offer: String,
-    /// Whether it was marked as paid without Stripe having taken the money.
+    /// Whether it was marked as paid and Stripe took no money.
     pub out_of_band: bool,
-    /// The checkout session.
     pub session: Option<String>,
-    /// The payment intent.
     pub payment_intent: Option<String>,
-    /// The charge.
     pub charge: Option<String>,
-    /// The invoice.
     pub invoice: Option<String>,
-    /// The most that Stripe ever stated as refunded.
-    pub refund_stated: i64,
+    /// The most that Stripe ever reported as refunded in all.
+    pub refunded_total: i64,
     /// Entries that reversed it so far.
     pub reversals: i64,
-    /// When we learned of it.
+    /// When till learned of it.
     pub paid_at: Timestamp,
 }
 
 /// Records the payment before its entry is made; `false` when it, or another under one of its ids, was recorded before.
 pub fn add(tx: &mut dyn Tx, new: &Payment) -> Result<bool> {
     const ADD: &str = "INSERT INTO payments
-        (reference, account, kind, gave, taken, amount, currency, offer, out_of_band, session, payment_intent, charge,
-        invoice, refund_stated, reversals, paid_at)
-        VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13) ON CONFLICT DO NOTHING";
+        (reference, account, kind, units_granted, units_reversed, amount, cost, currency, offer, out_of_band, session,
+        payment_intent, charge, invoice, refunded_total, reversals, paid_at)
+        VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14) ON CONFLICT DO NOTHING";
     let added = tx.execute(
         ADD,
         &[
-            (&new.reference).into(),
-            new.account.into(),
-            (&new.kind).into(),
-            new.gave.into(),
-            new.amount.into(),
-            (&new.currency).into(),
-            (&new.offer).into(),
-            new.out_of_band.into(),
-            new.session.as_deref().into(),
-            new.payment_intent.as_deref().into(),
-            new.charge.as_deref().into(),
-            new.invoice.as_deref().into(),
-            new.paid_at.into(),
+            &new.reference,
+            &new.account,
+            &new.kind.as_str(),
+            &new.units_granted,
+            &new.amount,
+            &new.cost,
+            &new.currency,
+            &new.offer,
+            &new.out_of_band,
+            &new.session,
+            &new.payment_intent,
+            &new.charge,
+            &new.invoice,
+            &new.paid_at,
         ],
     )?;
     Ok(added == 1)
@@ -72,171 +71,202 @@ pub fn add(tx: &mut dyn Tx, new: &Payment) -> Result<bool> {
 
 /// The payment that any of these ids names: its own reference, a payment intent, a charge, an invoice, a session.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Payment>> {
-    const FIND: &str = "SELECT reference, account, kind, gave, taken, amount, currency, offer, out_of_band, session,
-        payment_intent, charge, invoice, refund_stated, reversals, paid_at FROM payments
+    const FIND: &str = "SELECT reference, account, kind, units_granted, units_reversed, amount, cost, currency, offer,
+        out_of_band, session, payment_intent, charge, invoice, refunded_total, reversals, paid_at FROM payments
         WHERE reference = $1 OR payment_intent = $1 OR charge = $1 OR invoice = $1 OR session = $1
         ORDER BY reference LIMIT 1";
-    Ok(tx.query_one(FIND, &[id.into()])?.as_ref().map(payment).transpose()?)
+    tx.one(FIND, &[&id], payment)
 }
 
-/// Learns further ids of a payment; those that are known stay.
-pub fn learn(tx: &mut dyn Tx, reference: &str, payment_intent: Option<&str>, charge: Option<&str>) -> Result<()> {
-    const LEARN: &str =
-        "UPDATE payments SET payment_intent = COALESCE(payment_intent, $2), charge = COALESCE(charge, $3)
+/// Adds further ids of a payment; those that are known stay.
+pub fn add_stripe_ids(
+    tx: &mut dyn Tx,
+    reference: &str,
+    payment_intent: Option<&str>,
+    charge: Option<&str>,
+) -> Result<()> {
+    const ADD: &str = "UPDATE payments SET payment_intent = COALESCE(payment_intent, $2), charge = COALESCE(charge, $3)
         WHERE reference = $1 AND (payment_intent IS NULL OR charge IS NULL)";
-    tx.execute(LEARN, &[reference.into(), payment_intent.into(), charge.into()])?;
+    tx.execute(ADD, &[&reference, &payment_intent, &charge])?;
     Ok(())
 }
 
-/// A later part was credited, or taken again: what the payment gave and what reversals take of it by now.
-pub fn moved(tx: &mut dyn Tx, reference: &str, gave: i64, taken: i64, reversals: i64) -> Result<()> {
-    const MOVED: &str = "UPDATE payments SET gave = $2, taken = $3, reversals = $4 WHERE reference = $1";
-    tx.execute(MOVED, &[reference.into(), gave.into(), taken.into(), reversals.into()])?;
+/// Sets the units that were granted and reversed so far, and the number of reversing entries.
+pub fn set_totals(tx: &mut dyn Tx, reference: &str, granted: i64, reversed: i64, reversals: i64) -> Result<()> {
+    const SET: &str =
+        "UPDATE payments SET units_granted = $2, units_reversed = $3, reversals = $4 WHERE reference = $1";
+    tx.execute(SET, &[&reference, &granted, &reversed, &reversals])?;
     Ok(())
 }
 
 /// The lots that a payment bought, oldest first.
 pub fn lots_of(tx: &mut dyn Tx, reference: &str) -> Result<Vec<i64>> {
     const LOTS: &str = "SELECT seq FROM lots WHERE payment = $1 ORDER BY seq LIMIT 1000";
-    let rows = tx.query(LOTS, &[reference.into()])?;
-    Ok(rows.iter().map(|row| row.int(0)).collect::<std::result::Result<_, Fault>>()?)
+    tx.all(LOTS, &[&reference], |row| row.int("seq"))
 }
 
 /// Remembers which invoice a payment intent paid.
 pub fn link_invoice(tx: &mut dyn Tx, payment_intent: &str, invoice: &str) -> Result<()> {
     const LINK: &str = "INSERT INTO invoice_payments (payment_intent, invoice) VALUES ($1, $2)
         ON CONFLICT (payment_intent) DO NOTHING";
-    tx.execute(LINK, &[payment_intent.into(), invoice.into()])?;
+    tx.execute(LINK, &[&payment_intent, &invoice])?;
     Ok(())
 }
 
-/// The invoice that a payment intent paid, as far as we know.
+/// The invoice that a payment intent paid, as far as it is known.
 pub fn invoice_of(tx: &mut dyn Tx, payment_intent: &str) -> Result<Option<String>> {
     const FIND: &str = "SELECT invoice FROM invoice_payments WHERE payment_intent = $1";
-    Ok(tx.query_one(FIND, &[payment_intent.into()])?.map(|row| row.text(0)).transpose()?)
+    tx.one(FIND, &[&payment_intent], |row| row.text("invoice"))
 }
 
-/// Stripe states how much of a payment is refunded in all; the most that it ever stated is kept.
-pub fn state_refunded(tx: &mut dyn Tx, reference: &str, amount: i64) -> Result<()> {
-    const STATE: &str = "UPDATE payments SET refund_stated = $2 WHERE reference = $1 AND refund_stated < $2";
-    tx.execute(STATE, &[reference.into(), amount.into()])?;
+/// Stripe reports how much of a payment is refunded in all; the most that it ever reported is kept.
+pub fn raise_refunded_total(tx: &mut dyn Tx, reference: &str, amount: i64) -> Result<()> {
+    const RAISE: &str = "UPDATE payments SET refunded_total = $2 WHERE reference = $1 AND refunded_total < $2";
+    tx.execute(RAISE, &[&reference, &amount])?;
     Ok(())
 }
 
-/// What one refund's state says: 0 pending, 1 succeeded, 2 failed or cancelled. It only goes forward.
-pub fn put_refund(tx: &mut dyn Tx, id: &str, payment: &str, amount: i64, state: i64) -> Result<()> {
+/// The state of a refund, in the order in which it can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefundState {
+    Pending,
+    Succeeded,
+    /// Or cancelled.
+    Failed,
+}
+
+impl RefundState {
+    fn as_str(self) -> &'static str {
+        match self {
+            RefundState::Pending => "pending",
+            RefundState::Succeeded => "succeeded",
+            RefundState::Failed => "failed",
+        }
+    }
+}
+
+/// Records a refund and its state, which only goes forward.
+pub fn put_refund(tx: &mut dyn Tx, id: &str, payment: &str, amount: i64, state: RefundState) -> Result<()> {
     const PUT: &str = "INSERT INTO refunds (id, payment, amount, state) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (id) DO UPDATE SET state = $4 WHERE refunds.state < $4";
-    tx.execute(PUT, &[id.into(), payment.into(), amount.into(), state.into()])?;
+        ON CONFLICT (id) DO UPDATE SET state = $4 WHERE refunds.state = 'pending' OR $4 = 'failed'";
+    tx.execute(PUT, &[&id, &payment, &amount, &state.as_str()])?;
     Ok(())
 }
 
-/// How much of a payment is refunded: what Stripe stated at its most, or all refunds that we know together, less those
-/// that are pending, failed or cancelled. The order in which they became known does not matter.
+/// How much of a payment is refunded: the most that Stripe reported in all, or the sum of all known refunds if that is
+/// more, less those that are pending, failed or cancelled. The order in which they became known does not matter.
 pub fn refunded(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
-    const SUMS: &str = "SELECT CAST(COALESCE(SUM(amount), 0) AS INTEGER),
-        CAST(COALESCE(SUM(CASE WHEN state = 1 THEN 0 ELSE amount END), 0) AS INTEGER)
+    const SUMS: &str = "SELECT CAST(COALESCE(SUM(amount), 0) AS INTEGER) AS known,
+        CAST(COALESCE(SUM(CASE WHEN state = 'succeeded' THEN 0 ELSE amount END), 0) AS INTEGER) AS not_succeeded
         FROM refunds WHERE payment = $1";
-    const STATED: &str = "SELECT refund_stated FROM payments WHERE reference = $1";
-    let sums = tx.query_one(SUMS, &[(&payment.reference).into()])?;
-    let (all, without) = sums.map_or(Ok((0, 0)), |row| Ok::<_, Fault>((row.int(0)?, row.int(1)?)))?;
-    let stated = tx.query_one(STATED, &[(&payment.reference).into()])?.map_or(Ok(0), |row| row.int(0))?;
-    Ok((stated.max(all) - without).max(0))
+    let sums = tx.one(SUMS, &[&payment.reference], |row| Ok((row.int("known")?, row.int("not_succeeded")?)))?;
+    let (known, not_succeeded) = sums.unwrap_or_default();
+    Ok((payment.refunded_total.max(known) - not_succeeded).max(0))
 }
 
-/// What one credit note gives back without a refund of Stripe's. Once void, it stays so.
+/// Records what a credit note gives back without a refund of Stripe's. A void one stays void.
 pub fn put_credit_note(tx: &mut dyn Tx, id: &str, payment: &str, returned: i64, is_void: bool) -> Result<()> {
-    const PUT: &str = "INSERT INTO credit_notes (id, payment, returned, void) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (id) DO UPDATE SET void = $4 WHERE credit_notes.void < $4";
-    tx.execute(PUT, &[id.into(), payment.into(), returned.into(), is_void.into()])?;
+    const PUT: &str = "INSERT INTO credit_notes (id, payment, returned, status) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (id) DO UPDATE SET status = $4 WHERE $4 = 'void'";
+    let status = if is_void { "void" } else { "issued" };
+    tx.execute(PUT, &[&id, &payment, &returned, &status])?;
     Ok(())
 }
 
 /// What all credit notes of a payment together give back without a refund of Stripe's.
-pub fn noted(tx: &mut dyn Tx, payment: &str) -> Result<i64> {
-    const SUM: &str = "SELECT CAST(COALESCE(SUM(returned), 0) AS INTEGER) FROM credit_notes
-        WHERE payment = $1 AND void = 0";
-    Ok(tx.query_one(SUM, &[payment.into()])?.map_or(Ok(0), |row| row.int(0))?)
+pub fn credited_back(tx: &mut dyn Tx, payment: &str) -> Result<i64> {
+    const SUM: &str = "SELECT CAST(COALESCE(SUM(returned), 0) AS INTEGER) AS returned FROM credit_notes
+        WHERE payment = $1 AND status = 'issued'";
+    Ok(tx.one(SUM, &[&payment], |row| row.int("returned"))?.unwrap_or(0))
 }
 
-/// Keeps what an invoice cost, where that is not what was charged for it.
-pub fn set_cost(tx: &mut dyn Tx, reference: &str, cost: i64) -> Result<()> {
-    const SET: &str = "UPDATE payments SET cost = $2 WHERE reference = $1 AND amount <> $2";
-    tx.execute(SET, &[reference.into(), cost.into()])?;
-    Ok(())
+/// The stage of a dispute, in the order in which it can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisputeStage {
+    Inquiry,
+    Open,
+    Closed,
 }
 
-/// What was bought cost so much: what was charged for it, and what a credit balance paid. Credit notes give back a part
-/// of this, refunds a part of what was charged.
-pub fn cost(tx: &mut dyn Tx, reference: &str) -> Result<i64> {
-    const COST: &str = "SELECT COALESCE(cost, amount) FROM payments WHERE reference = $1";
-    Ok(tx.query_one(COST, &[reference.into()])?.map_or(Ok(0), |row| row.int(0))?)
+impl DisputeStage {
+    fn as_str(self) -> &'static str {
+        match self {
+            DisputeStage::Inquiry => "inquiry",
+            DisputeStage::Open => "open",
+            DisputeStage::Closed => "closed",
+        }
+    }
 }
 
-/// A dispute as Stripe describes it at one moment.
+/// A dispute as Stripe describes it at one moment. Amounts are in the currency's minor unit.
 #[derive(Clone, Debug)]
 pub struct DisputeState<'a> {
     /// `du_…` or `dp_…`
     pub id: &'a str,
-    /// Minor units that were withdrawn, or are in dispute.
+    /// What was withdrawn, or is in dispute.
     pub disputed: i64,
-    /// Minor units that are withheld.
+    /// What is withheld.
     pub withheld: i64,
-    /// 0 an inquiry, 1 open, 2 closed.
-    pub state: i64,
+    pub stage: DisputeStage,
     /// How many movements of funds it lists.
     pub moves: i64,
 }
 
-/// What one description of a dispute says; a description that is not further than what is known changes nothing.
+/// Records a description of a dispute. Returns `false`, and changes nothing, unless it is further than what is known: it
+/// lists more movements, or as many at a later stage.
 pub fn put_dispute(tx: &mut dyn Tx, payment: &str, dispute: &DisputeState<'_>, now: Timestamp) -> Result<bool> {
-    const PUT: &str = "INSERT INTO disputes (id, payment, disputed, withheld, state, moves, opened_at)
+    const PUT: &str = "INSERT INTO disputes (id, payment, disputed, withheld, stage, moves, opened_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (id) DO UPDATE SET disputed = $3, withheld = $4, state = $5, moves = $6
-        WHERE (disputes.moves, disputes.state) < ($6, $5)";
-    let changed = tx.execute(
-        PUT,
-        &[
-            dispute.id.into(),
-            payment.into(),
-            dispute.disputed.into(),
-            dispute.withheld.into(),
-            dispute.state.into(),
-            dispute.moves.into(),
-            now.into(),
-        ],
-    )?;
-    Ok(changed == 1)
+        ON CONFLICT (id) DO UPDATE SET disputed = $3, withheld = $4, stage = $5, moves = $6
+        WHERE disputes.moves < $6 OR (disputes.moves = $6 AND (
+            (disputes.stage = 'inquiry' AND $5 <> 'inquiry') OR (disputes.stage = 'open' AND $5 = 'closed')))";
+    let DisputeState { id, disputed, withheld, stage, moves } = dispute;
+    Ok(tx.execute(PUT, &[id, &payment, disputed, withheld, &stage.as_str(), moves, &now])? == 1)
 }
 
-/// What disputes withhold of a payment: the worst of them, where there are several.
+/// What disputes withhold of a payment: the worst of them, if there are several.
 pub fn withheld(tx: &mut dyn Tx, payment: &str) -> Result<Option<Withheld>> {
     const WORST: &str = "SELECT withheld, disputed FROM disputes WHERE payment = $1 AND withheld > 0
         ORDER BY withheld DESC, id LIMIT 1";
-    let row = tx.query_one(WORST, &[payment.into()])?;
-    Ok(row.map(|row| Ok::<_, Fault>(Withheld { withheld: row.int(0)?, disputed: row.int(1)? })).transpose()?)
+    tx.one(WORST, &[&payment], |row| Ok(Withheld { withheld: row.int("withheld")?, disputed: row.int("disputed")? }))
+}
+
+/// Units of a payment that are due, and not credited yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueAllotment {
+    /// The payment's.
+    pub reference: String,
+    /// 1 for the second month that was paid for, which is the first that is credited later.
+    pub month: i64,
+    pub units: i64,
+    pub due_at: Timestamp,
 }
 
 /// Plans a later part of a payment; `false` when it is planned already.
 pub fn plan_allotment(tx: &mut dyn Tx, reference: &str, month: i64, due: Timestamp, units: i64) -> Result<bool> {
     const PLAN: &str = "INSERT INTO allotments (reference, month, due_at, units) VALUES ($1, $2, $3, $4)
         ON CONFLICT (reference, month) DO NOTHING";
-    Ok(tx.execute(PLAN, &[reference.into(), month.into(), due.into(), units.into()])? == 1)
+    Ok(tx.execute(PLAN, &[&reference, &month, &due, &units])? == 1)
 }
 
-/// Parts that are due: payment, month, units, and when they were due.
-pub fn due_allotments(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<(String, i64, i64, Timestamp)>> {
+/// Parts of payments that are due, the earliest first.
+pub fn due_allotments(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<DueAllotment>> {
     const DUE: &str = "SELECT reference, month, units, due_at FROM allotments
         WHERE posted_at IS NULL AND due_at <= $1 ORDER BY due_at, reference, month LIMIT $2";
-    let rows = tx.query(DUE, &[now.into(), limit.into()])?;
-    let read = |row: &Row| Ok((row.text(0)?, row.int(1)?, row.int(2)?, row.time(3)?));
-    Ok(rows.iter().map(read).collect::<std::result::Result<_, Fault>>()?)
+    tx.all(DUE, &[&now, &limit], |row| {
+        Ok(DueAllotment {
+            reference: row.text("reference")?,
+            month: row.int("month")?,
+            units: row.int("units")?,
+            due_at: row.time("due_at")?,
+        })
+    })
 }
 
-/// Looks at a part again later.
+/// Postpones a part.
 pub fn postpone(tx: &mut dyn Tx, reference: &str, month: i64, until: Timestamp) -> Result<()> {
     const POSTPONE: &str = "UPDATE allotments SET due_at = $3 WHERE reference = $1 AND month = $2";
-    tx.execute(POSTPONE, &[reference.into(), month.into(), until.into()])?;
+    tx.execute(POSTPONE, &[&reference, &month, &until])?;
     Ok(())
 }
 
@@ -244,26 +274,27 @@ pub fn postpone(tx: &mut dyn Tx, reference: &str, month: i64, until: Timestamp) 
 pub fn allotted(tx: &mut dyn Tx, reference: &str, month: i64, now: Timestamp) -> Result<bool> {
     const POSTED: &str =
         "UPDATE allotments SET posted_at = $3 WHERE reference = $1 AND month = $2 AND posted_at IS NULL";
-    Ok(tx.execute(POSTED, &[reference.into(), month.into(), now.into()])? == 1)
+    Ok(tx.execute(POSTED, &[&reference, &month, &now])? == 1)
 }
 
-fn payment(row: &Row) -> std::result::Result<Payment, Fault> {
+fn payment(row: &Row<'_>) -> DbResult<Payment> {
     Ok(Payment {
-        reference: row.text(0)?,
-        account: row.int(1)?,
-        kind: row.text(2)?,
-        gave: row.int(3)?,
-        taken: row.int(4)?,
-        amount: row.int(5)?,
-        currency: row.text(6)?,
-        offer: row.text(7)?,
-        out_of_band: row.int(8)? == 1,
-        session: row.text_or_null(9)?,
-        payment_intent: row.text_or_null(10)?,
-        charge: row.text_or_null(11)?,
-        invoice: row.text_or_null(12)?,
-        refund_stated: row.int(13)?,
-        reversals: row.int(14)?,
-        paid_at: row.time(15)?,
+        reference: row.text("reference")?,
+        account: row.int("account")?,
+        kind: row.word("kind", OfferKind::parse)?,
+        units_granted: row.int("units_granted")?,
+        units_reversed: row.int("units_reversed")?,
+        amount: row.int("amount")?,
+        cost: row.int("cost")?,
+        currency: row.text("currency")?,
+        offer: row.text("offer")?,
+        out_of_band: row.flag("out_of_band")?,
+        session: row.text_or_null("session")?,
+        payment_intent: row.text_or_null("payment_intent")?,
+        charge: row.text_or_null("charge")?,
+        invoice: row.text_or_null("invoice")?,
+        refunded_total: row.int("refunded_total")?,
+        reversals: row.int("reversals")?,
+        paid_at: row.time("paid_at")?,
     })
 }

@@ -1,10 +1,18 @@
 //! Users and their accounts: who buys, and the row that their balance lives in.
 
+use super::db::{DbResult, Row, Tx};
+use super::no_account;
 use super::subscriptions::{self, Subscription};
-use super::{Row, Tx};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Refused, Result};
 use crate::id::UserId;
+
+/// The columns of a user and of their balance, of `users u` and the view `accounts a`.
+macro_rules! member_columns {
+    () => {
+        "u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_due"
+    };
+}
 
 /// A person who buys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,13 +23,12 @@ pub struct User {
     pub id: String,
     /// For people to read; never used to tie a payment to a user.
     pub email: Option<String>,
-    /// For people to read.
     pub name: Option<String>,
     /// When the user became known here.
     pub created_at: Timestamp,
 }
 
-/// A user's balance, as one indexed read.
+/// A user's balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance {
     /// All units ever credited.
@@ -30,7 +37,7 @@ pub struct Balance {
     pub remaining: i64,
     /// Units set aside by open holds.
     pub held: i64,
-    /// When the next thing ends by itself: a lot of which something is not held, or a hold.
+    /// When the next lot or hold ends by itself; a lot counts if something in it is not held.
     pub next_due: Option<Timestamp>,
 }
 
@@ -41,7 +48,7 @@ impl Balance {
     }
 }
 
-/// Makes the user, or changes what is given of `email` and `name`. Answers the user and whether it is new.
+/// Makes the user, or changes what is given of `email` and `name`. Returns the user and whether it is new.
 pub fn put(
     tx: &mut dyn Tx,
     id: &UserId,
@@ -51,20 +58,19 @@ pub fn put(
 ) -> Result<(User, bool)> {
     const CHANGE: &str = "UPDATE users SET email = COALESCE($2, email), name = COALESCE($3, name) WHERE id = $1
         RETURNING account, id, email, name, created_at";
-    const NEXT: &str = "SELECT COALESCE(MAX(account), 0) + 1 FROM users";
+    const NEXT: &str = "SELECT COALESCE(MAX(account), 0) + 1 AS next FROM users";
     const ADD: &str = "INSERT INTO users (account, id, email, name, created_at) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (id) DO NOTHING RETURNING account, id, email, name, created_at";
-    const OPEN: &str =
-        "INSERT INTO books (account, claim, line, owner, remaining, held, credited, entries, head, holds)
-        VALUES ($1, '=', 0, $1, 0, 0, 0, 0, $2, 0)";
-    if let Some(row) = tx.query_one(CHANGE, &[id.as_str().into(), email.into(), name.into()])? {
-        return Ok((user(&row)?, false));
+    const OPEN: &str = "INSERT INTO books (account, part, owner, remaining, held, credited, entries, head, holds)
+        VALUES ($1, 1, $1, 0, 0, 0, 0, $2, 0)";
+    if let Some(changed) = tx.one(CHANGE, &[&id.as_str(), &email, &name], user)? {
+        return Ok((changed, false));
     }
-    let account = tx.query_one(NEXT, &[])?.map_or(Ok(1), |row| row.int(0))?;
-    let added = tx.query_one(ADD, &[account.into(), id.as_str().into(), email.into(), name.into(), now.into()])?;
+    let account = tx.one(NEXT, &[], |row| row.int("next"))?.unwrap_or(1);
+    let added = tx.one(ADD, &[&account, &id.as_str(), &email, &name, &now], user)?;
     let added = added.ok_or_else(|| Fault::bare("a user appeared while it was being made").retryable())?;
-    tx.execute(OPEN, &[account.into(), (&[0u8; 32]).into()])?;
-    Ok((user(&added)?, true))
+    tx.execute(OPEN, &[&account, &[0u8; 32]])?;
+    Ok((added, true))
 }
 
 /// The user with this id, or `unknown_user`.
@@ -72,97 +78,116 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<User> {
     find(tx, id)?.ok_or_else(|| unknown(id).into())
 }
 
-/// What is said of an id that no user has.
+/// The refusal of an id that no user has.
 pub fn unknown(id: &str) -> Refused {
     let shown: String = id.chars().take(140).collect();
     Refused::UnknownUser(format!("There is no user {shown:?}. Make it first: PUT /v1/users/{{id}}, or till user add."))
 }
 
-/// The user with this id, what they have, and their subscriptions that have not ended, newest first: all of it in one
-/// indexed read.
+/// The user with this id, their balance, and their subscriptions that have not ended, newest first: all in one indexed
+/// read.
 pub fn with_all(tx: &mut dyn Tx, id: &str) -> Result<(User, Balance, Vec<Subscription>)> {
-    const FIND: &str =
-        "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_due,
-        s.id, s.account, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at
+    const FIND: &str = concat!(
+        "SELECT ",
+        member_columns!(),
+        ", s.id AS subscription, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at AS subscribed_at
         FROM users u JOIN accounts a ON a.account = u.account
         LEFT JOIN subscriptions s ON s.account = u.account AND s.ended_at IS NULL
-        WHERE u.id = $1 LIMIT 20";
-    let rows = tx.query(FIND, &[id.into()])?;
-    let first = rows.first().ok_or_else(|| unknown(id))?;
-    let live = rows.iter().filter(|row| !matches!(row.int_or_null(10), Ok(None)));
-    let mut live = live.map(|row| subscriptions::read(row, 9)).collect::<std::result::Result<Vec<_>, Fault>>()?;
-    // Sorted here: to SQLite it would be worth a table of its own, for the one row that there nearly always is.
+        WHERE u.id = $1 LIMIT 20"
+    );
+    let read = |row: &Row<'_>| {
+        let (user, balance) = (user(row)?, balance(row)?);
+        let subscription = subscription_if_any(row, user.account)?;
+        Ok((user, balance, subscription))
+    };
+    let rows = tx.all(FIND, &[&id], read)?;
+    let mut rows = rows.into_iter();
+    let (user, balance, first) = rows.next().ok_or_else(|| unknown(id))?;
+    let mut live: Vec<_> = first.into_iter().chain(rows.filter_map(|(_, _, subscription)| subscription)).collect();
+    // Sorted here: SQLite would build a table of its own for it, and there is nearly always at most one.
     live.sort_by(|one, other| other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id)));
-    Ok((user(first)?, balance(first, 5)?, live))
+    Ok((user, balance, live))
 }
 
 /// The user with this id, if there is one.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<User>> {
     const FIND: &str = "SELECT account, id, email, name, created_at FROM users WHERE id = $1";
-    Ok(tx.query_one(FIND, &[id.into()])?.as_ref().map(user).transpose()?)
+    tx.one(FIND, &[&id], user)
 }
 
 /// The user of an account.
 pub fn by_account(tx: &mut dyn Tx, account: i64) -> Result<User> {
     const FIND: &str = "SELECT account, id, email, name, created_at FROM users WHERE account = $1";
-    let row = tx.query_one(FIND, &[account.into()])?;
-    Ok(user(&row.ok_or_else(|| Fault::bare(format!("account {account} has no user")))?)?)
+    let user = tx.one(FIND, &[&account], user)?;
+    user.ok_or_else(|| Fault::bare(format!("account {account} has no user")).into())
 }
 
-/// Users in the order in which they became known, after the one with id `after`; with `email`, only those who have it
-/// (upper and lower case alike).
+/// Users in the order in which they became known, after the one with account `after`; with `email`, only those who have
+/// it (upper and lower case alike).
 pub fn list(tx: &mut dyn Tx, email: Option<&str>, after: i64, limit: i64) -> Result<Vec<(User, Balance)>> {
-    const ALL: &str =
-        "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_due
-        FROM users u JOIN accounts a ON a.account = u.account WHERE u.account > $1 ORDER BY u.account LIMIT $2";
-    const BY_EMAIL: &str =
-        "SELECT u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_due
-        FROM users u JOIN accounts a ON a.account = u.account
-        WHERE u.email IS NOT NULL AND lower(u.email) = lower($3) AND u.account > $1 ORDER BY u.account LIMIT $2";
-    let rows = match email {
-        None => tx.query(ALL, &[after.into(), limit.into()])?,
-        Some(email) => tx.query(BY_EMAIL, &[after.into(), limit.into(), email.into()])?,
-    };
-    Ok(rows.iter().map(|row| Ok((user(row)?, balance(row, 5)?))).collect::<std::result::Result<_, Fault>>()?)
+    const ALL: &str = concat!(
+        "SELECT ",
+        member_columns!(),
+        " FROM users u JOIN accounts a ON a.account = u.account
+        WHERE u.account > $1 ORDER BY u.account LIMIT $2"
+    );
+    const BY_EMAIL: &str = concat!(
+        "SELECT ",
+        member_columns!(),
+        " FROM users u JOIN accounts a ON a.account = u.account
+        WHERE u.email IS NOT NULL AND lower(u.email) = lower($3) AND u.account > $1 ORDER BY u.account LIMIT $2"
+    );
+    let member = |row: &Row<'_>| Ok((user(row)?, balance(row)?));
+    match email {
+        None => tx.all(ALL, &[&after, &limit], member),
+        Some(email) => tx.all(BY_EMAIL, &[&after, &limit, &email], member),
+    }
 }
 
 /// A user's balance.
 pub fn balance_of(tx: &mut dyn Tx, account: i64) -> Result<Balance> {
     const BALANCE: &str = "SELECT credited, remaining, held, next_due FROM accounts WHERE account = $1";
-    let row = tx.query_one(BALANCE, &[account.into()])?;
-    Ok(balance(&row.ok_or_else(|| Fault::bare(format!("account {account} is missing")))?, 0)?)
+    tx.one(BALANCE, &[&account], balance)?.ok_or_else(|| no_account(account))
 }
 
-/// Units below which the user's balance is low, where they have a threshold of their own.
+/// The user's own threshold of a low balance, if they have one.
 pub fn low_balance_of(tx: &mut dyn Tx, account: i64) -> Result<Option<i64>> {
     const THRESHOLD: &str = "SELECT low_balance FROM accounts WHERE account = $1";
-    let row = tx.query_one(THRESHOLD, &[account.into()])?;
-    Ok(row.ok_or_else(|| Fault::bare(format!("account {account} is missing")))?.int_or_null(0)?)
+    tx.one(THRESHOLD, &[&account], |row| row.int_or_null("low_balance"))?.ok_or_else(|| no_account(account))
 }
 
-/// Gives the user a threshold of their own, or the installation's again.
+/// Gives the user a threshold of their own; `None`: the installation's applies again.
 pub fn set_low_balance(tx: &mut dyn Tx, account: i64, units: Option<i64>) -> Result<()> {
-    const SET: &str = "UPDATE books SET low_balance = $2 WHERE account = $1 AND claim = '=' AND line = 0";
+    const SET: &str =
+        "UPDATE books SET low_balance = $2 WHERE account = $1 AND part = 1 AND seq = 0 AND used_reason = ''";
     tx.mark_changed(account);
-    tx.execute(SET, &[account.into(), units.into()])?;
+    tx.execute(SET, &[&account, &units])?;
     Ok(())
 }
 
-fn user(row: &Row) -> std::result::Result<User, Fault> {
+fn user(row: &Row<'_>) -> DbResult<User> {
     Ok(User {
-        account: row.int(0)?,
-        id: row.text(1)?,
-        email: row.text_or_null(2)?,
-        name: row.text_or_null(3)?,
-        created_at: row.time(4)?,
+        account: row.int("account")?,
+        id: row.text("id")?,
+        email: row.text_or_null("email")?,
+        name: row.text_or_null("name")?,
+        created_at: row.time("created_at")?,
     })
 }
 
-fn balance(row: &Row, from: usize) -> std::result::Result<Balance, Fault> {
+fn balance(row: &Row<'_>) -> DbResult<Balance> {
     Ok(Balance {
-        total: row.int(from)?,
-        remaining: row.int(from + 1)?,
-        held: row.int(from + 2)?,
-        next_due: row.time_or_null(from + 3)?,
+        total: row.int("credited")?,
+        remaining: row.int("remaining")?,
+        held: row.int("held")?,
+        next_due: row.time_or_null("next_due")?,
     })
+}
+
+/// The subscription that a row has beside the user, if it has one.
+fn subscription_if_any(row: &Row<'_>, account: i64) -> DbResult<Option<Subscription>> {
+    match row.text_or_null("subscription")? {
+        None => Ok(None),
+        Some(id) => subscriptions::described(row, id, account, "subscribed_at").map(Some),
+    }
 }

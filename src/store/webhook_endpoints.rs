@@ -1,29 +1,33 @@
-//! The endpoints of outgoing webhooks, with the secrets that sign. What is sent to them is in `outbox`.
+//! The endpoints of outgoing webhooks, with the secrets that sign. `outbox` has what is sent to them.
 
-use super::{Row, Tx};
+use super::db::{DbResult, Row, Tx};
 use crate::clock::Timestamp;
-use crate::error::{Fault, Result};
+use crate::error::Result;
 use crate::secret::Secret;
 
-/// The most endpoints that may be.
-pub const HOOKS_LIMIT: i64 = 16;
+/// The most endpoints that may exist.
+pub const ENDPOINTS_LIMIT: i64 = 16;
+
+/// The columns of an endpoint.
+macro_rules! columns {
+    () => {
+        "id, url, kinds, secret, older_secret, older_until, created_at, disabled_at"
+    };
+}
 
 /// An endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookEndpoint {
     /// `hook_…`
     pub id: String,
-    /// Where messages go.
     pub url: String,
     /// Words separated by commas, or `*` for all.
     pub kinds: String,
-    /// What signs.
     pub secret: Secret,
-    /// What signs too, until then.
+    /// A rolled secret signs as well until this time.
     pub older_secret: Option<(Secret, Timestamp)>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// Since when nothing is written for it or sent to it.
+    /// Since when no message is written for it or sent to it.
     pub disabled_at: Option<Timestamp>,
 }
 
@@ -35,87 +39,77 @@ impl WebhookEndpoint {
     }
 }
 
-/// Stores a new endpoint; `false` when there are [`HOOKS_LIMIT`] already.
-pub fn add(tx: &mut dyn Tx, hook: &WebhookEndpoint) -> Result<bool> {
-    const COUNT: &str = "SELECT COUNT(*) FROM hooks";
-    const ADD: &str = "INSERT INTO hooks (id, url, kinds, secret, created_at) VALUES ($1, $2, $3, $4, $5)";
-    if tx.query_one(COUNT, &[])?.map_or(Ok(0), |row| row.int(0))? >= HOOKS_LIMIT {
+/// Stores a new endpoint; `false` when there are [`ENDPOINTS_LIMIT`] already.
+pub fn add(tx: &mut dyn Tx, endpoint: &WebhookEndpoint) -> Result<bool> {
+    const COUNT: &str = "SELECT COUNT(*) AS endpoints FROM webhook_endpoints";
+    const ADD: &str = "INSERT INTO webhook_endpoints (id, url, kinds, secret, created_at) VALUES ($1, $2, $3, $4, $5)";
+    if tx.one(COUNT, &[], |row| row.int("endpoints"))?.unwrap_or(0) >= ENDPOINTS_LIMIT {
         return Ok(false);
     }
-    let (id, url, kinds) = ((&hook.id).into(), (&hook.url).into(), (&hook.kinds).into());
-    tx.execute(ADD, &[id, url, kinds, hook.secret.reveal().into(), hook.created_at.into()])?;
+    let WebhookEndpoint { id, url, kinds, secret, created_at, .. } = endpoint;
+    tx.execute(ADD, &[id, url, kinds, &secret.reveal(), created_at])?;
     Ok(true)
 }
 
 /// All endpoints, oldest first.
 pub fn all(tx: &mut dyn Tx) -> Result<Vec<WebhookEndpoint>> {
-    const ALL: &str = "SELECT id, url, kinds, secret, older_secret, older_until, created_at, disabled_at FROM hooks
-        ORDER BY created_at, id LIMIT 100";
-    Ok(tx.query(ALL, &[])?.iter().map(hook).collect::<std::result::Result<_, Fault>>()?)
+    const ALL: &str = concat!("SELECT ", columns!(), " FROM webhook_endpoints ORDER BY created_at, id LIMIT 100");
+    tx.all(ALL, &[], endpoint)
 }
 
 /// The endpoint with this id.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<WebhookEndpoint>> {
-    const FIND: &str = "SELECT id, url, kinds, secret, older_secret, older_until, created_at, disabled_at FROM hooks
-        WHERE id = $1";
-    Ok(tx.query_one(FIND, &[id.into()])?.as_ref().map(hook).transpose()?)
+    const FIND: &str = concat!("SELECT ", columns!(), " FROM webhook_endpoints WHERE id = $1");
+    tx.one(FIND, &[&id], endpoint)
 }
 
-/// Endpoints that are told of this kind now.
+/// The ids of the enabled endpoints that want messages of this kind.
 pub fn wanting(tx: &mut dyn Tx, kind: &str) -> Result<Vec<String>> {
-    const LIVE: &str = "SELECT id, kinds FROM hooks WHERE disabled_at IS NULL ORDER BY id LIMIT 100";
-    let mut wanting = Vec::new();
-    for row in tx.query(LIVE, &[])? {
-        let kinds = row.text(1)?;
-        if kinds == "*" || kinds.split(',').any(|word| word == kind) {
-            wanting.push(row.text(0)?);
-        }
-    }
-    Ok(wanting)
+    const LIVE: &str = "SELECT id, kinds FROM webhook_endpoints WHERE disabled_at IS NULL ORDER BY id LIMIT 100";
+    let live = tx.all(LIVE, &[], |row| Ok((row.text("id")?, row.text("kinds")?)))?;
+    let wants = |kinds: &str| kinds == "*" || kinds.split(',').any(|word| word == kind);
+    Ok(live.into_iter().filter(|(_, kinds)| wants(kinds)).map(|(id, _)| id).collect())
 }
 
-/// Sets an endpoint off (or on, without a time). `false` when there is none, or it is so already.
+/// Disables an endpoint, or enables it when no time is given. `false` when there is none, or it is so already.
 pub fn set_disabled(tx: &mut dyn Tx, id: &str, at: Option<Timestamp>) -> Result<bool> {
-    const OFF: &str = "UPDATE hooks SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
-    const ON: &str = "UPDATE hooks SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL";
+    const OFF: &str = "UPDATE webhook_endpoints SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL";
+    const ON: &str = "UPDATE webhook_endpoints SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL";
     let changed = match at {
-        Some(at) => tx.execute(OFF, &[id.into(), at.into()])?,
-        None => tx.execute(ON, &[id.into()])?,
+        Some(at) => tx.execute(OFF, &[&id, &at])?,
+        None => tx.execute(ON, &[&id])?,
     };
     Ok(changed == 1)
 }
 
-/// Gives an endpoint a new secret; the old one signs as well until then. `false` when there is none.
+/// Gives an endpoint a new secret; the old one signs as well until `older_until`. `false` when there is none.
 pub fn roll(tx: &mut dyn Tx, id: &str, secret: &Secret, older_until: Timestamp) -> Result<bool> {
-    const ROLL: &str = "UPDATE hooks SET older_secret = secret, older_until = $3, secret = $2 WHERE id = $1";
-    Ok(tx.execute(ROLL, &[id.into(), secret.reveal().into(), older_until.into()])? == 1)
+    const ROLL: &str =
+        "UPDATE webhook_endpoints SET older_secret = secret, older_until = $3, secret = $2 WHERE id = $1";
+    Ok(tx.execute(ROLL, &[&id, &secret.reveal(), &older_until])? == 1)
 }
 
-/// Removes up to `limit` deliveries to an endpoint, and the endpoint once there are none. Answers whether it is gone.
+/// Removes up to `limit` deliveries to an endpoint, and the endpoint once there are none. Returns whether it is removed.
 pub fn remove(tx: &mut dyn Tx, id: &str, limit: i64) -> Result<bool> {
-    const DELIVERIES: &str = "DELETE FROM deliveries WHERE (message, hook) IN
-        (SELECT message, hook FROM deliveries WHERE hook = $1 ORDER BY message LIMIT $2)";
-    const HOOK: &str = "DELETE FROM hooks WHERE id = $1";
-    let removed = tx.execute(DELIVERIES, &[id.into(), limit.into()])?;
+    const DELIVERIES: &str = "DELETE FROM deliveries WHERE (message, endpoint) IN
+        (SELECT message, endpoint FROM deliveries WHERE endpoint = $1 ORDER BY message LIMIT $2)";
+    const ENDPOINT: &str = "DELETE FROM webhook_endpoints WHERE id = $1";
+    let removed = tx.execute(DELIVERIES, &[&id, &limit])?;
     if i64::try_from(removed).unwrap_or(i64::MAX) >= limit {
         return Ok(false);
     }
-    tx.execute(HOOK, &[id.into()])?;
+    tx.execute(ENDPOINT, &[&id])?;
     Ok(true)
 }
 
-fn hook(row: &Row) -> std::result::Result<WebhookEndpoint, Fault> {
-    let older = (row.text_or_null(4)?.map(Secret::new), row.time_or_null(5)?);
+fn endpoint(row: &Row<'_>) -> DbResult<WebhookEndpoint> {
     Ok(WebhookEndpoint {
-        id: row.text(0)?,
-        url: row.text(1)?,
-        kinds: row.text(2)?,
-        secret: Secret::new(row.text(3)?),
-        older_secret: match older {
-            (Some(secret), Some(until)) => Some((secret, until)),
-            _ => None,
-        },
-        created_at: row.time(6)?,
-        disabled_at: row.time_or_null(7)?,
+        id: row.text("id")?,
+        url: row.text("url")?,
+        kinds: row.text("kinds")?,
+        secret: Secret::new(row.text("secret")?),
+        older_secret: row.text_or_null("older_secret")?.map(Secret::new).zip(row.time_or_null("older_until")?),
+        created_at: row.time("created_at")?,
+        disabled_at: row.time_or_null("disabled_at")?,
     })
 }

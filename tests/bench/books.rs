@@ -76,21 +76,22 @@ impl Copy {
 fn add_user(tx: &mut dyn Tx, number: u32, now: Timestamp) -> Result<()> {
     let id = UserId::new(&user_id(number)).ok_or_else(|| Fault::bare("a user id that is none"))?;
     let (user, _) = users::put(tx, &id, None, None, now)?;
-    let account = entries::load(tx, user.account, None)?.account;
+    let loaded = entries::load(tx, user.account, None)?;
     let units = Units::new(LOT).ok_or_else(|| Fault::bare("a lot out of bounds"))?;
     let note = Some("for the benchmark".to_owned());
     let credit = Credit { kind: Kind::Grant, units, reason: "grant_bench".into(), note, expires_at: None };
-    let posting = ledger::credit(&account, credit, now).map_err(|refusal| Fault::bare(format!("{refusal:?}")))?;
-    stored(entries::post(tx, &account, &posting, None)?)
+    let posting =
+        ledger::credit(&loaded.account, credit, now).map_err(|refusal| Fault::bare(format!("{refusal:?}")))?;
+    stored(entries::post(tx, &loaded, &posting, None)?)
 }
 
 fn spend_one(tx: &mut dyn Tx, user: &str, key: &str, now: Timestamp) -> Result<()> {
-    let found = entries::load_of_user(tx, user)?.ok_or_else(|| Fault::bare("a user is missing"))?;
+    let row = entries::find_of_user(tx, user)?.ok_or_else(|| Fault::bare("a user is missing"))?;
     let units = Units::new(1).ok_or_else(|| Fault::bare("one is no number of units"))?;
     let spend = Spend { units, reason: format!("spend_{key}"), note: None };
-    let account = found.simplified();
-    let posting = ledger::spend(&account, spend, now).map_err(|refusal| Fault::bare(format!("{refusal:?}")))?;
-    stored(entries::post_simple(tx, &account, &posting)?)
+    let loaded = row.with_front_only();
+    let posting = ledger::spend(&loaded.account, spend, now).map_err(|refusal| Fault::bare(format!("{refusal:?}")))?;
+    stored(entries::post(tx, &loaded, &posting, None)?)
 }
 
 fn stored(is_new: bool) -> Result<()> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::clock::rfc3339;
 use crate::ledger::{Entry, Kind};
-use crate::store::holds::{Closed, Hold};
+use crate::store::holds::{Hold, HoldEnd};
 use crate::usecase::users::UserSnapshot;
 
 /// A user, as the description shows one.
@@ -163,9 +163,9 @@ impl HoldShape {
     pub(crate) fn of(hold: Hold, user_id: String) -> HoldShape {
         let status = match hold.closed {
             None => "open",
-            Some(Closed::Captured) => "captured",
-            Some(Closed::Released) => "released",
-            Some(Closed::Expired) => "expired",
+            Some(HoldEnd::Captured) => "captured",
+            Some(HoldEnd::Released) => "released",
+            Some(HoldEnd::Expired) => "expired",
         };
         HoldShape {
             id: hold.id(),

@@ -169,7 +169,7 @@ pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Se
     bearer.must(Scope::Read)?;
     let headers = request.headers();
     let (store, now) = (&rim.app.store, rim.app.clock.now());
-    let read_at = store.stamp();
+    let read_at = store.read_version();
     if let Some(shown) = rim.users.get(id.as_str(), |shown| shown.is_true(store, now)) {
         return Ok(etag::answer(headers, &shown.answer));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Refused, Result};
-use crate::store::orders::{self, Order};
+use crate::store::orders::{self, OfferKind, Order};
 use crate::store::{payments, users};
 use crate::stripe::{CheckoutSession, CheckoutStep};
 
@@ -107,10 +107,11 @@ fn standing(app: &App, account: i64, session: &str, seen: Option<&CheckoutSessio
         let order = orders::by_session(tx, session)?;
         let gave = payments::find(tx, session)?.filter(|payment| payment.account == account);
         let standing = match (gave, &order) {
-            (Some(payment), _) => {
-                Standing::Credited { added: payment.gave, remaining: users::balance_of(tx, account)?.remaining }
-            }
-            (None, Some(order)) if order.kind == "plan" && order.paid_at.is_some() => {
+            (Some(payment), _) => Standing::Credited {
+                added: payment.units_granted,
+                remaining: users::balance_of(tx, account)?.remaining,
+            },
+            (None, Some(order)) if order.kind == OfferKind::Plan && order.paid_at.is_some() => {
                 let remaining = users::balance_of(tx, account)?.remaining;
                 Standing::Subscribed { plan: order.offer.clone(), remaining }
             }

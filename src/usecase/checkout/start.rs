@@ -6,7 +6,7 @@ use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, Fault, Refused, Result};
 use crate::id;
 use crate::store::customers::{self, Customer};
-use crate::store::orders::{self, Order};
+use crate::store::orders::{self, OfferKind, Order};
 use crate::store::subscriptions;
 use crate::store::users::User;
 use crate::stripe::client::LONGEST_WAIT;
@@ -173,7 +173,7 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
         id,
         account: user.account,
         offer: sale.offer.clone(),
-        kind: if sale.mode == CheckoutMode::Subscription { "plan" } else { "pack" }.to_owned(),
+        kind: if sale.mode == CheckoutMode::Subscription { OfferKind::Plan } else { OfferKind::Pack },
         units: sale.units,
         amount: sale.amount,
         currency: app.catalog.currency.clone(),

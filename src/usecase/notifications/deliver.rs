@@ -11,7 +11,7 @@ use crate::metrics::DeliveryLabels;
 use crate::notification::sender::{Notification, Reply, Sender};
 use crate::notification::{Topic, body};
 use crate::secret::Secret;
-use crate::store::outbox::{self, Attempt, DeliveryOutcome, Due};
+use crate::store::outbox::{self, Attempt, DeliveryOutcome, DueDelivery};
 use crate::store::{Tx, webhook_endpoints};
 
 use crate::usecase::units::spend::topup_url;
@@ -30,7 +30,7 @@ const PARKED_KEPT_SECONDS: i64 = 90 * DAY_SECONDS;
 /// A delivery that is due, with everything that is needed to send it.
 #[derive(Clone, Debug)]
 pub struct PreparedDelivery {
-    due: Due,
+    due: DueDelivery,
     url: String,
     secrets: Vec<Secret>,
     topup_url: String,
@@ -63,7 +63,7 @@ impl PreparedDelivery {
 /// The ids of the endpoints to which something is due.
 pub fn endpoints_due(app: &App) -> Result<Vec<String>> {
     let now = app.clock.now();
-    app.store.read(|tx| outbox::hooks_due(tx, now))
+    app.store.read(|tx| outbox::endpoints_due(tx, now))
 }
 
 /// What is due to an endpoint now: of each user only the first notification.
@@ -91,16 +91,16 @@ pub fn record(app: &App, delivery: &PreparedDelivery, reply: &Reply) -> Result<D
         at: now,
         status: reply.status.map(i64::from),
         error: (!reply.is_delivered()).then(|| reply.detail.chars().take(ERROR_LIMIT).collect()),
-        fate: outcome,
+        outcome,
     };
     let is_gone = reply.is_gone();
     let is_disabled = app.store.write(move |tx| {
-        outbox::attempted(tx, &due, &attempt)?;
-        Ok(is_gone && webhook_endpoints::set_disabled(tx, &due.hook, Some(now))?)
+        outbox::record_attempt(tx, &due, &attempt)?;
+        Ok(is_gone && webhook_endpoints::set_disabled(tx, &due.endpoint, Some(now))?)
     })?;
     log(app, &delivery.due, reply, outcome);
     if is_disabled {
-        let hook = &delivery.due.hook;
+        let hook = &delivery.due.endpoint;
         tracing::error!(event = "hook_disabled", hook, "it answered 410 Gone; till hook enable turns it on again");
     }
     Ok(outcome)
@@ -121,7 +121,7 @@ pub fn remove_old(app: &App) -> Result<usize> {
     Ok(count)
 }
 
-fn outcome(due: &Due, reply: &Reply, now: Timestamp) -> std::result::Result<DeliveryOutcome, Fault> {
+fn outcome(due: &DueDelivery, reply: &Reply, now: Timestamp) -> std::result::Result<DeliveryOutcome, Fault> {
     if reply.is_delivered() {
         return Ok(DeliveryOutcome::Delivered);
     }
@@ -135,8 +135,8 @@ fn outcome(due: &Due, reply: &Reply, now: Timestamp) -> std::result::Result<Deli
 }
 
 /// Neither the URL nor the body: both may hold secrets.
-fn log(app: &App, due: &Due, reply: &Reply, outcome: DeliveryOutcome) {
-    let (hook, message, kind, attempts) = (&due.hook, &due.message, &due.kind, due.attempts + 1);
+fn log(app: &App, due: &DueDelivery, reply: &Reply, outcome: DeliveryOutcome) {
+    let (hook, message, kind, attempts) = (&due.endpoint, &due.message, &due.kind, due.attempts + 1);
     let (status, said) = (reply.status, &reply.detail);
     let label = match outcome {
         DeliveryOutcome::Delivered => {

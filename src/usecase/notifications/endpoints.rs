@@ -10,7 +10,7 @@ use crate::notification::sender::{Notification, Reply, Sender};
 use crate::notification::{Topic, body, signature};
 use crate::secret::Secret;
 use crate::store::outbox::{self, Delivery};
-use crate::store::webhook_endpoints::{self, HOOKS_LIMIT, WebhookEndpoint};
+use crate::store::webhook_endpoints::{self, ENDPOINTS_LIMIT, WebhookEndpoint};
 
 /// How long the older of two secrets signs as well.
 const ROLL_SECONDS: i64 = DAY_SECONDS;
@@ -45,7 +45,7 @@ pub fn add(app: &App, url: &str, topics: &[Topic]) -> Result<WebhookEndpoint> {
     let stored = endpoint.clone();
     if !app.store.write(move |tx| webhook_endpoints::add(tx, &stored))? {
         let detail =
-            format!("There are {HOOKS_LIMIT} endpoints already, which is the most. Remove one: till hook remove.");
+            format!("There are {ENDPOINTS_LIMIT} endpoints already, which is the most. Remove one: till hook remove.");
         return Err(Refused::InvalidRequest(detail).into());
     }
     tracing::info!(event = "hook_added", hook = endpoint.id, kinds = endpoint.kinds);

@@ -135,7 +135,7 @@ fn write(
 mod tests {
     use super::*;
     use crate::error::Fault;
-    use crate::store::{Row, Value};
+    use crate::store::{DbResult, Param, Row};
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -143,11 +143,16 @@ mod tests {
     struct UnusableTx;
 
     impl Tx for UnusableTx {
-        fn execute(&mut self, sql: &'static str, _: &[Value<'_>]) -> std::result::Result<usize, Fault> {
+        fn execute(&mut self, sql: &'static str, _: &[&dyn Param]) -> DbResult<usize> {
             Err(Fault::bare(sql))
         }
 
-        fn query(&mut self, sql: &'static str, _: &[Value<'_>]) -> std::result::Result<Vec<Row>, Fault> {
+        fn query(
+            &mut self,
+            sql: &'static str,
+            _: &[&dyn Param],
+            _: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
+        ) -> DbResult<()> {
             Err(Fault::bare(sql))
         }
 

@@ -1,4 +1,4 @@
-//! The ledger as CSV: every entry with its hash, so that whoever has the file can prove it without the program.
+//! The ledger as CSV: every entry with its hash, so that the file can be checked without the program.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use crate::clock::rfc3339;
 use crate::error::{Error, Fault, Result};
 use crate::id::hex;
 use crate::ledger::Entry;
-use crate::store::{entries, users};
+use crate::store::{audit, entries, users};
 
 const PAGE: i64 = 1000;
 const COLUMNS: [&str; 14] = [
@@ -27,10 +27,10 @@ const COLUMNS: [&str; 14] = [
     "hash",
 ];
 
-/// Writes all entries, or those of one user, and answers how many. Times are RFC 3339; the hashed form has milliseconds.
+/// Writes all entries, or those of one user, and returns how many. Times are RFC 3339; the hashed form has milliseconds.
 pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {
     let mut csv = csv::Writer::from_writer(to);
-    csv.write_record(COLUMNS).map_err(unwritten)?;
+    csv.write_record(COLUMNS).map_err(write_failed)?;
     app.store.read(|tx| {
         let only = user.map(|id| users::by_id(tx, id)).transpose()?;
         let (mut account, mut seq) = (only.as_ref().map_or(0, |user| user.account), 0);
@@ -38,7 +38,7 @@ pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {
         loop {
             let page = match &only {
                 Some(user) => entries::of_account_after(tx, user.account, seq, PAGE)?,
-                None => entries::after(tx, account, seq, PAGE)?,
+                None => audit::entries_after(tx, account, seq, PAGE)?,
             };
             let Some(end) = page.last().map(|entry| (entry.account, entry.seq)) else { break };
             for entry in &page {
@@ -46,7 +46,7 @@ pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {
                     owner = Some(users::by_account(tx, entry.account)?);
                 }
                 let id = owner.as_ref().map_or("", |user| &user.id);
-                csv.write_record(record(entry, id)).map_err(unwritten)?;
+                csv.write_record(record(entry, id)).map_err(write_failed)?;
                 count += 1;
             }
             (account, seq) = end;
@@ -76,6 +76,6 @@ fn record(entry: &Entry, user_id: &str) -> [String; 14] {
     ]
 }
 
-fn unwritten(cause: csv::Error) -> Error {
+fn write_failed(cause: csv::Error) -> Error {
     Fault::new("cannot write the export", cause).into()
 }

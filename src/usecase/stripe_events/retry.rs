@@ -134,11 +134,11 @@ pub fn allot_due(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let due = app.store.read(|tx| payments::due_allotments(tx, now, BATCH))?;
     let count = due.len();
-    for (reference, month, units, _) in due {
+    for part in due {
         let catalog = app.catalog.clone();
         let log_events = app.store.write(move |tx| {
             let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered: true, now };
-            apply::post_due(tx, &context, &reference, month, units)
+            apply::post_due(tx, &context, &part.reference, part.month, part.units)
         })?;
         log_events.iter().for_each(|event| event.log(app));
     }

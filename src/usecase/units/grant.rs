@@ -65,9 +65,9 @@ pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
         let note = Some(grant.note.clone());
         let posting = if grant.units > 0 {
             let credit = Credit { kind: Kind::Grant, units: moved, reason, note, expires_at: grant.expires_at };
-            ledger::credit(&account, credit, now)
+            ledger::credit(&account.account, credit, now)
         } else {
-            ledger::correct(&account, Kind::Grant, moved, reason, note, now)
+            ledger::correct(&account.account, Kind::Grant, moved, reason, note, now)
         };
         let posting = posting.map_err(posting::refused)?;
         let entry = posting::post(tx, &mut rules, &account, &posting, None)?

@@ -42,7 +42,7 @@ pub fn write(app: &App, user: &str, past: &[Past]) -> Result<usize> {
         let mut rules = rules.clone();
         let user = users::by_id(tx, &id)?;
         let mut account = posting::open(tx, &mut rules, user.account, None)?;
-        if account.entries > 0 {
+        if account.account.entries > 0 {
             return Ok((0, rules.to_log));
         }
         for (number, moved) in (1..).zip(&past) {
@@ -53,11 +53,15 @@ pub fn write(app: &App, user: &str, past: &[Past]) -> Result<usize> {
             let posting = match moved.happened {
                 Happened::Granted => {
                     let reason = format!("grant_demo_{number}");
-                    ledger::credit(&account, Credit { kind: Kind::Grant, units, reason, note, expires_at: None }, at)
+                    ledger::credit(
+                        &account.account,
+                        Credit { kind: Kind::Grant, units, reason, note, expires_at: None },
+                        at,
+                    )
                 }
                 Happened::Spent => {
                     let reason = format!("spend_demo_{number}");
-                    ledger::spend(&account, Spend { units, reason, note }, at)
+                    ledger::spend(&account.account, Spend { units, reason, note }, at)
                 }
             };
             let posting = posting.map_err(refused)?;

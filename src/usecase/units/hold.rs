@@ -4,13 +4,14 @@
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Refused, Result};
-use crate::ledger::{self, Account, Capture, Units};
-use crate::store::holds::{self, Closed, Hold, parse_hold_id};
-use crate::store::{Tx, entries, users};
+use crate::ledger::{self, Capture, Units};
+use crate::store::entries::{self, LoadedAccount};
+use crate::store::holds::{self, Hold, HoldEnd, parse_hold_id};
+use crate::store::{Tx, users};
 
 use crate::usecase::log_events;
 use crate::usecase::units::grant::check_note;
-use crate::usecase::units::posting::{self, Opened, PostingContext};
+use crate::usecase::units::posting::{self, PostingContext};
 use crate::usecase::units::spend::{key_reused, refused, topup_url, units_of};
 
 /// How long a hold lasts where nothing is said, in seconds (contract, section 4).
@@ -127,7 +128,7 @@ pub fn show(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<Receipt> {
     let (account, number) = place(id)?;
     let mut hold = holds::find(tx, account, number)?.ok_or_else(|| no_such_hold(id))?;
     if hold.closed.is_none() && hold.expires_at <= now {
-        hold.closed = Some(Closed::Expired);
+        hold.closed = Some(HoldEnd::Expired);
     }
     Ok(Receipt { user_id: users::by_account(tx, account)?.id, hold, replayed: false })
 }
@@ -137,7 +138,7 @@ fn make(tx: &mut dyn Tx, rules: &mut PostingContext, wanted: &HoldRequest, topup
         return Err(users::unknown(&wanted.user_id).into());
     };
     let user_id = wanted.user_id.clone();
-    if let Some(hold) = holds::by_key(tx, account.number, &wanted.key)? {
+    if let Some(hold) = holds::by_key(tx, account.account.number, &wanted.key)? {
         let seconds = (hold.expires_at.millis() - hold.created_at.millis()) / 1000;
         if (hold.units, seconds, &hold.note) != (wanted.units.count(), wanted.seconds, &wanted.note) {
             return Err(key_reused(&wanted.key, "hold").into());
@@ -145,10 +146,11 @@ fn make(tx: &mut dyn Tx, rules: &mut PostingContext, wanted: &HoldRequest, topup
         // The first answer again: what became of the hold since is asked for by its id.
         return Ok(Receipt { user_id, hold: Hold { captured: 0, closed: None, ..hold }, replayed: true });
     }
-    let held = ledger::hold(&account, wanted.units, rules.now).map_err(|refusal| refused(refusal, topup_url))?;
+    let held =
+        ledger::hold(&account.account, wanted.units, rules.now).map_err(|refusal| refused(refusal, topup_url))?;
 
     let times = [rules.now, rules.now.plus_seconds(wanted.seconds)];
-    let hold = holds::add(tx, account.number, &wanted.key, &held.parts, wanted.note.as_deref(), times)?;
+    let hold = holds::add(tx, account.account.number, &wanted.key, &held.parts, wanted.note.as_deref(), times)?;
     entries::store(tx, &account, &held.after, None)?;
     Ok(Receipt { user_id, hold, replayed: false })
 }
@@ -160,9 +162,9 @@ fn end(tx: &mut dyn Tx, rules: &mut PostingContext, (number, hold): (i64, i64), 
     if let Some(ended) = known.closed {
         let same = match closing {
             Closing::Capture(units) => {
-                ended == Closed::Captured && known.captured == units.map_or(known.units, Units::count)
+                ended == HoldEnd::Captured && known.captured == units.map_or(known.units, Units::count)
             }
-            Closing::Release => ended == Closed::Released,
+            Closing::Release => ended == HoldEnd::Released,
         };
         return if same { Ok(Receipt { user_id, hold: known, replayed: true }) } else { Err(not_open(&known).into()) };
     }
@@ -175,7 +177,7 @@ fn end(tx: &mut dyn Tx, rules: &mut PostingContext, (number, hold): (i64, i64), 
         return Err(Refused::InvalidRequest(detail).into());
     }
     if known.expires_at <= rules.now {
-        return Err(not_open(&Hold { closed: Some(Closed::Expired), ..known }).into());
+        return Err(not_open(&Hold { closed: Some(HoldEnd::Expired), ..known }).into());
     }
 
     let account = posting::open(tx, rules, number, None)?;
@@ -186,26 +188,32 @@ fn end(tx: &mut dyn Tx, rules: &mut PostingContext, (number, hold): (i64, i64), 
     Ok(Receipt { user_id, hold: closed, replayed: false })
 }
 
-fn capture(tx: &mut dyn Tx, rules: &mut PostingContext, account: &Opened, hold: &Hold, units: Units) -> Result<Hold> {
+fn capture(
+    tx: &mut dyn Tx,
+    rules: &mut PostingContext,
+    account: &LoadedAccount,
+    hold: &Hold,
+    units: Units,
+) -> Result<Hold> {
     let parts = holds::parts(tx, hold.account, hold.number)?;
     let wanted = Capture { units, reason: format!("hold_{}", hold.id()), note: hold.note.clone() };
-    let posting = ledger::capture(account, &parts, wanted, rules.now).map_err(posting::impossible)?;
+    let posting = ledger::capture(&account.account, &parts, wanted, rules.now).map_err(posting::impossible)?;
     if !holds::claim_capture(tx, hold, units.count(), rules.now)? {
         return Err(Fault::bare("a hold was closed meanwhile").retryable().into());
     }
     posting::post(tx, rules, account, &posting, None)?
         .ok_or_else(|| Fault::bare(format!("{} was captured before it was closed", hold.id())))?;
-    Ok(Hold { captured: units.count(), closed: Some(Closed::Captured), ..hold.clone() })
+    Ok(Hold { captured: units.count(), closed: Some(HoldEnd::Captured), ..hold.clone() })
 }
 
-fn release(tx: &mut dyn Tx, now: Timestamp, account: &Account, hold: &Hold) -> Result<Hold> {
+fn release(tx: &mut dyn Tx, now: Timestamp, account: &LoadedAccount, hold: &Hold) -> Result<Hold> {
     let parts = holds::parts(tx, hold.account, hold.number)?;
-    let after = ledger::release(account, &parts).map_err(posting::impossible)?;
+    let after = ledger::release(&account.account, &parts).map_err(posting::impossible)?;
     if !holds::claim_release(tx, hold, now)? {
         return Err(Fault::bare("a hold was closed meanwhile").retryable().into());
     }
     entries::store(tx, account, &after, None)?;
-    Ok(Hold { closed: Some(Closed::Released), ..hold.clone() })
+    Ok(Hold { closed: Some(HoldEnd::Released), ..hold.clone() })
 }
 
 fn place(id: &str) -> Result<(i64, i64)> {
@@ -219,9 +227,9 @@ fn no_such_hold(id: &str) -> Refused {
 
 fn not_open(hold: &Hold) -> Refused {
     let how = match hold.closed {
-        Some(Closed::Captured) => format!("was captured with {} units", hold.captured),
-        Some(Closed::Released) => "was released".to_owned(),
-        Some(Closed::Expired) | None => "has expired, and its units went back".to_owned(),
+        Some(HoldEnd::Captured) => format!("was captured with {} units", hold.captured),
+        Some(HoldEnd::Released) => "was released".to_owned(),
+        Some(HoldEnd::Expired) | None => "has expired, and its units went back".to_owned(),
     };
     Refused::HoldNotOpen(format!("The hold {} {how}.", hold.id()))
 }

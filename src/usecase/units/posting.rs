@@ -1,113 +1,92 @@
-//! The way into the books for every use case that moves units: the account with whatever is over closed first, and the
-//! posting stored whole.
-
-use std::ops::Deref;
+//! The way into the books for every use case that moves units: first whatever has ended on the account is closed, then the
+//! posting is stored whole.
 
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Refused, Result};
-use crate::ledger::{Account, Entry, Posting, Refusal, expire, release};
+use crate::ledger::{Entry, Posting, Refusal, expire, release};
 use crate::notification::body::LowBalance;
-use crate::store::entries::Found;
+use crate::store::entries::{AccountRow, LoadedAccount};
 use crate::store::{Tx, entries, holds};
 
 use crate::usecase::notifications::enqueue;
 
-/// What holds for every movement in one transaction, and what they leave to be logged. A write closure may run again, so
-/// each run works on a clone of its own, and hands over its `to_log` with its result.
+/// What every movement in one transaction has in common, and what they leave to be logged. A write closure may run again,
+/// so each run works on a clone of its own, and returns its `to_log` with its result.
 #[derive(Clone, Debug)]
 pub struct PostingContext {
-    /// When this is.
+    /// The time of all of them.
     pub now: Timestamp,
-    /// Units below which a balance is low, where the user has no threshold of their own.
+    /// The installation's threshold of a low balance, for users without one of their own.
     pub low_balance: i64,
     /// Balances that fell below their threshold: the use case logs them after the commit.
     pub(crate) to_log: Vec<LowBalance>,
 }
 
 impl PostingContext {
-    /// As this catalogue says.
+    /// With this catalogue's threshold.
     pub fn of(catalog: &Catalog, now: Timestamp) -> PostingContext {
         PostingContext { now, low_balance: catalog.low_balance, to_log: vec![] }
     }
 
-    /// As this appliance says, now.
+    /// With this appliance's threshold and time.
     pub fn now(app: &App) -> PostingContext {
         PostingContext::of(&app.catalog, app.clock.now())
     }
 }
 
-/// An account with nothing left on it that is over, and what else a movement of it needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Opened {
-    pub(crate) account: Account,
-    /// Units below which this user's balance is low.
-    pub(crate) low_balance: i64,
-    /// Whether it is simplified for one spend, which then changes its row alone.
-    pub(crate) is_simple: bool,
+/// The account as it is now: holds and lots that have ended are closed before anything else happens. With `payment` the
+/// lots that it bought are loaded too, open or not: a reversal concerns them.
+pub(crate) fn open(
+    tx: &mut dyn Tx,
+    context: &mut PostingContext,
+    number: i64,
+    payment: Option<&str>,
+) -> Result<LoadedAccount> {
+    let row = entries::find(tx, number)?.ok_or_else(|| Fault::bare(format!("account {number} is missing")))?;
+    load_and_close_due(tx, context, row, payment)
 }
 
-impl Deref for Opened {
-    type Target = Account;
-
-    fn deref(&self) -> &Account {
-        &self.account
-    }
+/// The same of a user's account. `None` when there is no such user.
+pub(crate) fn open_of_user(tx: &mut dyn Tx, context: &mut PostingContext, id: &str) -> Result<Option<LoadedAccount>> {
+    let Some(row) = entries::find_of_user(tx, id)? else { return Ok(None) };
+    load_and_close_due(tx, context, row, None).map(Some)
 }
 
-/// The account as it is now: holds and lots whose time is over are closed before anything else happens. With `payment`
-/// the lots that it bought are loaded too, open or not: those that a reversal concerns.
-pub(crate) fn open(tx: &mut dyn Tx, rules: &mut PostingContext, number: i64, payment: Option<&str>) -> Result<Opened> {
-    let found = entries::load(tx, number, payment)?;
-    close_due(tx, rules, found)
-}
-
-/// The account of a user as it is now; `None` when there is no such user.
-pub(crate) fn open_of_user(tx: &mut dyn Tx, rules: &mut PostingContext, id: &str) -> Result<Option<Opened>> {
-    let Some(mut found) = entries::load_of_user(tx, id)? else { return Ok(None) };
-    entries::add_lots(tx, &mut found)?;
-    close_due(tx, rules, found).map(Some)
-}
-
-/// The account of a user for one spend of so many units: mostly its row is enough.
+/// The account of a user for one spend of so many units: its row alone is mostly enough.
 pub(crate) fn open_to_spend(
     tx: &mut dyn Tx,
-    rules: &mut PostingContext,
+    context: &mut PostingContext,
     id: &str,
     units: i64,
-) -> Result<Option<Opened>> {
-    let Some(mut found) = entries::load_of_user(tx, id)? else { return Ok(None) };
-    if found.is_simple(units, rules.now) {
-        let low_balance = found.low_balance.unwrap_or(rules.low_balance);
-        return Ok(Some(Opened { account: found.simplified(), low_balance, is_simple: true }));
+) -> Result<Option<LoadedAccount>> {
+    let Some(row) = entries::find_of_user(tx, id)? else { return Ok(None) };
+    if row.front_covers(units, context.now) {
+        return Ok(Some(row.with_front_only()));
     }
-    entries::add_lots(tx, &mut found)?;
-    close_due(tx, rules, found).map(Some)
+    load_and_close_due(tx, context, row, None).map(Some)
 }
 
-/// Stores a posting, and the notifications of it; `None` when its reason is in the books already. `payment` is what
-/// bought the lot that it opens.
+/// Stores a posting, and the messages that report it; `None` when its reason was used before. `payment` is what bought
+/// the lot that the posting opens.
 pub(crate) fn post(
     tx: &mut dyn Tx,
-    rules: &mut PostingContext,
-    before: &Opened,
+    context: &mut PostingContext,
+    before: &LoadedAccount,
     posting: &Posting,
     payment: Option<&str>,
 ) -> Result<Option<Entry>> {
-    let is_new = match before.is_simple {
-        true => entries::post_simple(tx, before, posting)?,
-        false => entries::post(tx, before, posting, payment)?,
-    };
-    if !is_new {
+    if !entries::post(tx, before, posting, payment)? {
         return Ok(None);
     }
-    let low = enqueue::enqueue_for_entry(tx, rules.now, &posting.entry, before.low_balance, payment)?;
-    rules.to_log.extend(low);
+    let threshold = before.low_balance.unwrap_or(context.low_balance);
+    let low = enqueue::enqueue_for_entry(tx, context.now, &posting.entry, threshold, payment)?;
+    context.to_log.extend(low);
     Ok(Some(posting.entry.clone()))
 }
 
-/// A refusal of a movement that a request asked for: the balance has an end, and no other can be caused.
+/// The refusal of a movement that a request asked for. Only the limit of the balance can be the request's doing.
 pub(crate) fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::BalanceLimit => {
@@ -122,23 +101,28 @@ pub(crate) fn impossible(refusal: Refusal) -> Fault {
     Fault::bare(format!("the ledger refused a movement that must succeed: {refusal:?}"))
 }
 
-/// Holds first: what they give back may belong to a lot whose time is over too.
-fn close_due(tx: &mut dyn Tx, rules: &mut PostingContext, found: Found) -> Result<Opened> {
-    let low_balance = found.low_balance.unwrap_or(rules.low_balance);
-    let mut account = Opened { account: found.account, low_balance, is_simple: false };
-    if found.next_due.is_none_or(|due| due > rules.now) {
-        return Ok(account);
+/// Closes holds first, because the units that they give back may belong to a lot that has ended too.
+fn load_and_close_due(
+    tx: &mut dyn Tx,
+    context: &mut PostingContext,
+    row: AccountRow,
+    payment: Option<&str>,
+) -> Result<LoadedAccount> {
+    let is_due = row.next_due.is_some_and(|due| due <= context.now);
+    let mut loaded = row.with_lots(tx, payment)?;
+    if !is_due {
+        return Ok(loaded);
     }
-    while let Some(number) = holds::claim_over(tx, account.number, rules.now)? {
-        let parts = holds::parts(tx, account.number, number)?;
-        let after = release(&account, &parts).map_err(impossible)?;
-        entries::store(tx, &account, &after, None)?;
-        account.account = after;
+    while let Some(hold) = holds::claim_over(tx, loaded.account.number, context.now)? {
+        let parts = holds::parts(tx, loaded.account.number, hold)?;
+        let after = release(&loaded.account, &parts).map_err(impossible)?;
+        entries::store(tx, &loaded, &after, None)?;
+        loaded.account = after;
     }
-    while let Some(posting) = expire(&account, rules.now) {
+    while let Some(posting) = expire(&loaded.account, context.now) {
         let posting = posting.map_err(impossible)?;
-        post(tx, rules, &account, &posting, None)?.ok_or_else(|| Fault::bare("a lot expired twice"))?;
-        account.account = posting.after;
+        post(tx, context, &loaded, &posting, None)?.ok_or_else(|| Fault::bare("a lot expired twice"))?;
+        loaded.account = posting.after;
     }
-    Ok(account)
+    Ok(loaded)
 }

@@ -108,14 +108,14 @@ fn one(tx: &mut dyn Tx, rules: &mut PostingContext, spend: &Spend, topup_url: &s
     };
     let reason = format!("spend_{}", spend.key);
     let wanted = ledger::Spend { units: spend.units, reason, note: spend.note.clone() };
-    let posting = match ledger::spend(&account, wanted, rules.now) {
+    let posting = match ledger::spend(&account.account, wanted, rules.now) {
         Ok(posting) => posting,
-        Err(refusal) => return replay(tx, account.number, spend)?.ok_or_else(|| refused(refusal, topup_url)),
+        Err(refusal) => return replay(tx, account.account.number, spend)?.ok_or_else(|| refused(refusal, topup_url)),
     };
     match posting::post(tx, rules, &account, &posting, None)? {
         Some(entry) => Ok(SpendResult { user_id: spend.user_id.clone(), entry, replayed: false }),
-        None => replay(tx, account.number, spend)?
-            .ok_or_else(|| Fault::bare("a spend's reason was taken by nothing").into()),
+        None => replay(tx, account.account.number, spend)?
+            .ok_or_else(|| Fault::bare("the spend's reason is used up, but its entry is missing").into()),
     }
 }
 

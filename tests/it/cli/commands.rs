@@ -147,7 +147,7 @@ fn the_books_prove_themselves_and_tell_where_they_were_changed() {
     assert_eq!(std::fs::read_to_string(till.0.join("books.csv")).unwrap(), csv);
     assert_eq!(proven_by_itself(&csv), 3);
 
-    till.sql("DROP TRIGGER entries_are_not_changed; UPDATE books SET note = 'another' WHERE line = 2");
+    till.sql("DROP TRIGGER entries_are_not_changed; UPDATE books SET note = 'another' WHERE seq = 2");
     till.check(&["ledger", "verify"], 1, "account 1, ent_1_3: ");
     let output = till.run(&["ledger", "verify", "--json"]);
     let proof: Value = serde_json::from_slice(&output.stdout).unwrap();

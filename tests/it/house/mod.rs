@@ -86,7 +86,7 @@ fn each_rule_finds_what_it_is_for() {
     check("src/http/a.rs", "const A: &str = \"DELETE /v1/users\";\n", &[]);
     check("src/store/a.rs", "const A: &str = \"SELECT id FROM users\";\n", &[]);
     check("src/store/a.rs", "use rusqlite::Row;\n", &["2: a database driver outside"]);
-    check("src/store/sqlite.rs", "use rusqlite::Row;\n", &[]);
+    check("src/store/db/sqlite/mod.rs", "use rusqlite::Row;\n", &[]);
     check("src/store/a.rs", concat!("const A: &str = \"UPDATE ", "entries SET x = 1\";\n"), &["2: entries are never"]);
     check("schema.sql", concat!("DELETE  FROM ", "entries;\n"), &["1: entries are never"]);
     check("schema.sql", concat!("DELETE  FROM ", "books;\n"), &["1: entries are never"]);
@@ -96,15 +96,15 @@ fn each_rule_finds_what_it_is_for() {
             concat!("UPDATE ", "books")
         )
     };
-    check("src/store/a.rs", &change("claim = '='", " tx.mark_changed(1);"), &[]);
-    check("src/store/a.rs", &change("claim = ''", " tx.mark_changed(1);"), &["3: entries are never"]);
-    check("src/store/a.rs", &change("claim = '='", ""), &["3: an account is changed in silence"]);
+    check("src/store/a.rs", &change("part = 1", " tx.mark_changed(1);"), &[]);
+    check("src/store/a.rs", &change("part = 0", " tx.mark_changed(1);"), &["3: entries are never"]);
+    check("src/store/a.rs", &change("part = 1", ""), &["3: an account is changed in silence"]);
     check(
         "src/usecase/a.rs",
-        &change("claim = '='", " tx.mark_changed(1);"),
+        &change("part = 1", " tx.mark_changed(1);"),
         &["3: accounts only in store/", "3: SQL outside store/"],
     );
-    check("tests/it/a.rs", &change("claim = ''", ""), &[]);
+    check("tests/it/a.rs", &change("part = 0", ""), &[]);
 
     check("src/worker.rs", concat!("fn f() { un", "safe { g() } }\n"), &["2: `unsafe`"]);
     check("src/worker.rs", concat!("// TO", "DO: more\n"), &["2: left unfinished"]);

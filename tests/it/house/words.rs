@@ -33,7 +33,7 @@ pub fn check_text(file: &File, found: &mut Vec<Finding>) {
 fn check_books(file: &File, found: &mut Vec<Finding>) {
     for (at, _) in file.text.match_indices(CHANGE_OF_BOOKS) {
         let rest = &file.text[at..];
-        let is_of_account = rest.split('"').next().is_some_and(|statement| statement.contains("claim = '='"));
+        let is_of_account = rest.split('"').next().is_some_and(|statement| statement.contains("part = 1"));
         if !is_of_account || !file.path.starts_with("src/store/") {
             let what = "entries are never changed or removed, and accounts only in store/";
             found.push(file.finding(file.line_at(at), what, "append a further entry"));

@@ -24,8 +24,8 @@ fn books() -> Books {
 
 /// What is no longer true.
 fn untrue(store: &Store, read_at: ReadVersion) -> Vec<CacheKey> {
-    // Whoever asks has looked.
-    store.stamp();
+    // As a caller does, which notices what others did.
+    store.read_version();
     ALL.into_iter().filter(|subject| !store.is_current(*subject, read_at)).collect()
 }
 
@@ -46,14 +46,14 @@ fn end_subscription(tx: &mut dyn Tx) -> Result<()> {
 fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
     let books = books();
     let store = &books.store;
-    let from_the_start = store.stamp();
+    let from_the_start = store.read_version();
     type Change = fn(&mut dyn Tx) -> Result<()>;
     let changes: [(&str, Change, &[CacheKey]); 13] = [
         ("nothing", |_| Ok(()), &[]),
         ("a name", |tx| users::put(tx, &UserId::new("user_1").unwrap(), None, Some("A"), NOW).map(drop), &[FIRST]),
         ("a threshold", |tx| give_threshold(tx, 1), &[FIRST]),
         ("units", |tx| rows::give(tx, 1, None), &[FIRST]),
-        ("a spend", rows::post_simple, &[FIRST]),
+        ("a spend", rows::post_from_front, &[FIRST]),
         ("a hold", hold, &[FIRST]),
         ("another user", |tx| add_user(tx, 3), &[]),
         ("a cursor", |tx| cursors::put(tx, "events", NOW, NOW), &[]),
@@ -64,16 +64,16 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
         ("the end of one", end_subscription, &[FIRST, SECOND]),
     ];
     for (what, change, expected) in changes {
-        let before = store.stamp();
+        let before = store.read_version();
         store.write(change).unwrap();
         assert_eq!(untrue(store, before), expected, "{what}");
-        assert_eq!(untrue(store, store.stamp()), [], "after {what}");
+        assert_eq!(untrue(store, store.read_version()), [], "after {what}");
     }
     // What is undone, by whoever asked or by a fault, costs at most one more reading.
     store.dry_run(|tx| give_threshold(tx, 1)).unwrap();
     store.write(|tx| give_threshold(tx, 1).and(Err::<(), _>(Fault::bare("a fault").into()))).unwrap_err();
     store.write(|tx| Ok(tx.execute("ROLLBACK", &[])?)).unwrap_err();
-    assert_eq!(untrue(store, store.stamp()), []);
+    assert_eq!(untrue(store, store.read_version()), []);
     assert_eq!(untrue(store, from_the_start), ALL);
 }
 
@@ -81,7 +81,7 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
 fn our_own_writing_is_never_taken_for_another_s() {
     let books = books();
     let store = &books.store;
-    let read_at = store.stamp();
+    let read_at = store.read_version();
     for round in 0..200 {
         store.write(|tx| give_threshold(tx, 1)).unwrap();
         if round % 50 == 0 {
@@ -101,21 +101,21 @@ fn what_others_write_is_noticed_whatever_we_do_meanwhile() {
     let write = |sql: &str| outside.execute_batch(sql).unwrap();
     let noticed = |what: &str, read_at: ReadVersion| {
         eventually(what, || (untrue(&store, read_at) == ALL).then_some(()));
-        assert_eq!(untrue(&store, store.stamp()), [], "after {what}");
+        assert_eq!(untrue(&store, store.read_version()), [], "after {what}");
     };
     // Another name each time: what stays the same is not written, so there is nothing to notice.
     const CHANGE: &str = "UPDATE users SET name = hex(randomblob(8)) WHERE account = 2";
 
-    let read_at = store.stamp();
+    let read_at = store.read_version();
     write(CHANGE);
     noticed("a change while nothing is written", read_at);
 
     for _ in 0..50 {
-        let read_at = store.stamp();
+        let read_at = store.read_version();
         store.write(|tx| give_threshold(tx, 1)).unwrap();
         write(CHANGE);
         noticed("a change right after a write", read_at);
-        let read_at = store.stamp();
+        let read_at = store.read_version();
         write(CHANGE);
         store.write(|tx| give_threshold(tx, 1)).unwrap();
         // The write has looked itself: nobody needs to wait.
@@ -123,7 +123,7 @@ fn what_others_write_is_noticed_whatever_we_do_meanwhile() {
     }
 
     // While our write waits for the other one, and after it.
-    let read_at = store.stamp();
+    let read_at = store.read_version();
     write("BEGIN IMMEDIATE");
     let ours = Arc::clone(&store);
     let waiting = thread::spawn(move || ours.write(|tx| give_threshold(tx, 1)).unwrap());

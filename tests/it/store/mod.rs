@@ -5,7 +5,6 @@ mod books;
 mod changes;
 mod files;
 mod log;
-mod migration;
 mod queue;
 mod rows;
 mod statements;
@@ -52,8 +51,8 @@ fn add_user(tx: &mut dyn Tx, number: usize) -> Result<()> {
 }
 
 fn count_users(store: &Store) -> i64 {
-    let count = |tx: &mut dyn Tx| Ok(tx.query_one("SELECT COUNT(*) FROM users", &[])?.unwrap().int(0)?);
-    store.read(count).unwrap()
+    let count = |tx: &mut dyn Tx| tx.one("SELECT COUNT(*) AS users FROM users", &[], |row| row.int("users"));
+    store.read(count).unwrap().unwrap()
 }
 
 /// What an error says.

@@ -136,12 +136,12 @@ fn writes_share_commits_each_stands_alone_and_too_many_are_told_so_at_once() {
 fn a_write_that_breaks_the_commit_of_all_answers_for_itself() {
     // Found only when the transaction ends: a lot whose payment there is not.
     fn break_it(tx: &mut dyn Tx) -> Result<()> {
-        let claim = "INSERT INTO books (account, claim, line, entry) VALUES (1, 'topup_pi_lost', 0, 1)";
-        let entry = "INSERT INTO books (account, claim, line, kind, delta, balance_after, reason, created_at, previous)
-            VALUES (1, '', 1, 'topup', 5, 5, 'topup_pi_lost', 0, zeroblob(32))";
+        let reason = "INSERT INTO books (account, part, used_reason, used_by) VALUES (1, 2, 'topup_pi_lost', 1)";
+        let entry = "INSERT INTO books (account, part, seq, kind, delta, balance_after, reason, created_at, previous)
+            VALUES (1, 0, 1, 'topup', 5, 5, 'topup_pi_lost', 0, zeroblob(32))";
         let lot = "INSERT INTO lots (account, seq, units, remaining, held, expired, payment)
             VALUES (1, 1, 5, 5, 0, 0, 'pi_lost')";
-        [claim, entry, lot].into_iter().try_for_each(|sql| tx.execute(sql, &[]).map(drop).map_err(Error::from))
+        [reason, entry, lot].into_iter().try_for_each(|sql| tx.execute(sql, &[]).map(drop).map_err(Error::from))
     }
     // Until they have met in one transaction: then the commit fails twice, of all and of the one alone.
     eventually("writes that meet", || {
@@ -237,13 +237,13 @@ fn the_store_may_end_with_the_last_answer() {
 }
 
 #[test]
-fn a_rehearsal_says_what_would_be_and_keeps_nothing() {
+fn a_dry_run_says_what_would_be_and_keeps_nothing() {
     let books = Books::open();
     let seen = books.store.dry_run(|tx| {
         add_user(tx, 1)?;
-        Ok(tx.query_one("SELECT COUNT(*) FROM users", &[])?.unwrap().int(0)?)
+        tx.one("SELECT COUNT(*) AS users FROM users", &[], |row| row.int("users"))
     });
-    assert_eq!(seen.unwrap(), 1);
+    assert_eq!(seen.unwrap(), Some(1));
     let refused = books.store.dry_run(|tx| {
         add_user(tx, 2)?;
         Err::<(), _>(Refused::NotFound(String::new()).into())

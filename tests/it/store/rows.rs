@@ -2,14 +2,15 @@
 
 use till::clock::Timestamp;
 use till::error::Result;
-use till::ledger::{Account, Credit, Kind, Spend, Units, credit, spend};
+use till::ledger::{Credit, Kind, Spend, Units, credit, spend};
 use till::secret::Secret;
 use till::store::customers::Customer;
+use till::store::entries::LoadedAccount;
 use till::store::holds::Hold;
 use till::store::inbox::{Decision, IncomingEvent, Status};
-use till::store::orders::Order;
-use till::store::outbox::{Attempt, DeliveryOutcome, Due, Message};
-use till::store::payments::{DisputeState, Payment};
+use till::store::orders::{OfferKind, Order};
+use till::store::outbox::{Attempt, DeliveryKey, DeliveryOutcome, DueDelivery, Message};
+use till::store::payments::{DisputeStage, DisputeState, Payment};
 use till::store::subscriptions::Subscription;
 use till::store::webhook_endpoints::WebhookEndpoint;
 use till::store::{Tx, access, entries};
@@ -21,7 +22,7 @@ pub const TIMES: [Timestamp; 2] = [NOW, Timestamp::from_millis(1_790_000_900_000
 
 /// The account's first units, bought by `payment` or given.
 pub fn give(tx: &mut dyn Tx, account: i64, payment: Option<&str>) -> Result<()> {
-    let before = Account::open(account);
+    let before = LoadedAccount::open(account);
     let gift = Credit {
         kind: Kind::Grant,
         units: Units::new(100).unwrap(),
@@ -29,7 +30,7 @@ pub fn give(tx: &mut dyn Tx, account: i64, payment: Option<&str>) -> Result<()> 
         note: Some("a gift".into()),
         expires_at: Some(NOW),
     };
-    assert!(entries::post(tx, &before, &credit(&before, gift, NOW).unwrap(), payment)?);
+    assert!(entries::post(tx, &before, &credit(&before.account, gift, NOW).unwrap(), payment)?);
     Ok(())
 }
 
@@ -37,20 +38,20 @@ pub fn post(tx: &mut dyn Tx) -> Result<()> {
     give(tx, 1, Some("pi_1"))
 }
 
-pub fn add_lots(tx: &mut dyn Tx) -> Result<()> {
-    let mut found = entries::load(tx, 1, None)?;
-    entries::add_lots(tx, &mut found)
+pub fn with_lots(tx: &mut dyn Tx, payment: Option<&str>) -> Result<()> {
+    let row = entries::find_of_user(tx, "user_1")?.unwrap();
+    row.with_lots(tx, payment).map(drop)
 }
 
-/// A spend that changes the account's row alone.
+/// A spend for which the front lot is enough.
 pub fn spend_one(tx: &mut dyn Tx, account: i64, key: &str) -> Result<()> {
-    let before = entries::load(tx, account, None)?.simplified();
+    let before = entries::find(tx, account)?.unwrap().with_front_only();
     let wanted = Spend { units: Units::new(1).unwrap(), reason: format!("spend_{key}"), note: None };
-    assert!(entries::post_simple(tx, &before, &spend(&before, wanted, NOW).unwrap())?);
+    assert!(entries::post(tx, &before, &spend(&before.account, wanted, NOW).unwrap(), None)?);
     Ok(())
 }
 
-pub fn post_simple(tx: &mut dyn Tx) -> Result<()> {
+pub fn post_from_front(tx: &mut dyn Tx) -> Result<()> {
     spend_one(tx, 1, "1")
 }
 
@@ -70,7 +71,7 @@ pub fn order() -> Order {
         id: "ord_1".into(),
         account: 1,
         offer: "topup_100".into(),
-        kind: "pack".into(),
+        kind: OfferKind::Pack,
         units: 100,
         amount: 900,
         currency: "usd".into(),
@@ -93,10 +94,11 @@ pub fn payment() -> Payment {
     Payment {
         reference: "pi_1".into(),
         account: 1,
-        kind: "pack".into(),
-        gave: 100,
-        taken: 0,
+        kind: OfferKind::Pack,
+        units_granted: 100,
+        units_reversed: 0,
         amount: 900,
+        cost: 901,
         currency: "usd".into(),
         offer: "topup_100".into(),
         out_of_band: false,
@@ -104,14 +106,14 @@ pub fn payment() -> Payment {
         payment_intent: Some("pi_1".into()),
         charge: None,
         invoice: None,
-        refund_stated: 0,
+        refunded_total: 0,
         reversals: 0,
         paid_at: NOW,
     }
 }
 
 pub fn dispute() -> DisputeState<'static> {
-    DisputeState { id: "dp_1", disputed: 900, withheld: 900, state: 1, moves: 1 }
+    DisputeState { id: "dp_1", disputed: 900, withheld: 900, stage: DisputeStage::Open, moves: 1 }
 }
 
 pub fn subscription() -> Subscription {
@@ -146,7 +148,7 @@ pub fn waiting() -> Decision {
     Decision { status: Status::Waiting, detail, waits_for, next_attempt_at: Some(NOW) }
 }
 
-pub fn hook() -> WebhookEndpoint {
+pub fn endpoint() -> WebhookEndpoint {
     WebhookEndpoint {
         id: "hook_1".into(),
         url: "https://a.example/".into(),
@@ -163,13 +165,17 @@ pub fn message() -> Message<'static> {
     Message { id: "msg_1", account: 1, kind: "user.low_balance", body: "{}", now, give_up_at }
 }
 
-pub fn due() -> Due {
-    let (hook, message, kind, body) = ("hook_1".into(), "msg_1".into(), "user.low_balance".into(), "{}".into());
-    Due { hook, number: 1, message, account: 1, kind, body, attempts: 0, give_up_at: NOW }
+pub fn due() -> DueDelivery {
+    let (endpoint, message, kind, body) = ("hook_1".into(), "msg_1".into(), "user.low_balance".into(), "{}".into());
+    DueDelivery { endpoint, number: 1, message, account: 1, kind, body, attempts: 0, give_up_at: NOW }
+}
+
+pub fn delivery_key() -> DeliveryKey {
+    DeliveryKey { endpoint: "hook_1".into(), message: 1, account: 1 }
 }
 
 pub fn attempt() -> Attempt {
-    Attempt { at: NOW, status: Some(500), error: Some("no".into()), fate: DeliveryOutcome::Again(NOW) }
+    Attempt { at: NOW, status: Some(500), error: Some("no".into()), outcome: DeliveryOutcome::Again(NOW) }
 }
 
 pub fn token() -> access::Token {

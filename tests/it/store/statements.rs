@@ -1,13 +1,14 @@
 //! Statements and their parameters, and that every statement of the store is one.
 
-use till::error::{Error, Fault, Result};
+use till::error::{Error, Result};
 use till::ledger::Part;
 use till::secret::Secret;
 use till::store::inbox::Status;
 use till::store::orders::Fact;
+use till::store::payments::RefundState;
 use till::store::{
-    Tx, Value, access, cursors, customers, entries, holds, inbox, orders, outbox, payments, subscriptions, users,
-    webhook_endpoints,
+    Param, Tx, access, audit, cursors, customers, entries, holds, inbox, orders, outbox, payments, subscriptions,
+    users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -16,8 +17,8 @@ use super::{Books, NOW, add_user, count_users, words};
 #[test]
 fn a_parameter_is_bound_by_the_number_in_its_name() {
     let books = Books::open();
-    let check = |sql: &'static str, given: &'static [Value<'static>], expected: &str| {
-        let found = books.store.read(|tx| Ok(tx.query_one(sql, given)?.unwrap().text(0)?));
+    let check = |sql: &'static str, given: &[&dyn Param], expected: &str| {
+        let found = books.store.read(|tx| Ok(tx.one(sql, given, |row| row.text("said"))?.unwrap()));
         match expected.strip_prefix("refused: ") {
             Some(expected) => {
                 let words = words(found);
@@ -26,29 +27,29 @@ fn a_parameter_is_bound_by_the_number_in_its_name() {
             None => assert_eq!(found.unwrap(), expected, "{sql}"),
         }
     };
-    const ONE: Value<'static> = Value::Text("one");
-    const TWO: Value<'static> = Value::Text("two");
-    check("SELECT $2 || ' ' || $1", &[ONE, TWO], "two one");
-    check("SELECT $2 || ' ' || $1 || ' ' || $2", &[ONE, TWO], "two one two");
-    check("SELECT $1 || '$2'", &[ONE], "one$2");
-    check("SELECT $1", &[ONE, TWO], "refused: 2 values for 1 parameters");
-    check("SELECT 'x'", &[ONE], "refused: 1 values for 0 parameters");
-    check("SELECT $1 || $3", &[ONE, TWO], "refused: parameter 2 has no value");
-    check("SELECT $1 || $2", &[ONE], "refused: parameter 2 has no value");
-    check("SELECT $0", &[ONE], "refused: parameter 1 has no value");
-    check("SELECT $one", &[ONE], "refused: parameter 1 has no value");
-    check("SELECT ?1", &[ONE], "refused: parameter 1 has no value");
-    check("SELECT ?", &[ONE], "refused: parameter 1 has no value");
+    const ONE: &dyn Param = &"one";
+    const TWO: &dyn Param = &"two";
+    check("SELECT $2 || ' ' || $1 AS said", &[ONE, TWO], "two one");
+    check("SELECT $2 || ' ' || $1 || ' ' || $2 AS said", &[ONE, TWO], "two one two");
+    check("SELECT $1 || '$2' AS said", &[ONE], "one$2");
+    check("SELECT $1 AS said", &[ONE, TWO], "refused: 2 values for 1 parameters");
+    check("SELECT 'x' AS said", &[ONE], "refused: 1 values for 0 parameters");
+    check("SELECT $1 || $3 AS said", &[ONE, TWO], "refused: parameter 2 has no value");
+    check("SELECT $1 || $2 AS said", &[ONE], "refused: parameter 2 has no value");
+    check("SELECT $0 AS said", &[ONE], "refused: parameter 1 has no value");
+    check("SELECT $one AS said", &[ONE], "refused: parameter 1 has no value");
+    check("SELECT ?1 AS said", &[ONE], "refused: parameter 1 has no value");
+    check("SELECT ? AS said", &[ONE], "refused: parameter 1 has no value");
 
     // The trap: bound by position, these two are swapped without an error.
     let taken = books.store.write(|tx| {
-        let version = tx.query_one("SELECT MAX(version) FROM schema_version", &[])?.unwrap().int(0)?;
+        let version = tx.one("SELECT MAX(version) AS newest FROM schema_version", &[], |row| row.int("newest"))?;
         let take = "UPDATE schema_version SET checked_at = checked_at - $2 WHERE version = $1";
-        let changed = tx.execute(take, &[version.into(), 1000.into()])?;
-        let left = tx.query_one("SELECT checked_at FROM schema_version", &[])?.unwrap().int(0)?;
+        let changed = tx.execute(take, &[&version, &1000])?;
+        let left = tx.one("SELECT checked_at FROM schema_version", &[], |row| row.int("checked_at"))?;
         Ok((changed, left))
     });
-    assert_eq!(taken.unwrap(), (1, NOW.millis() - 1000));
+    assert_eq!(taken.unwrap(), (1, Some(NOW.millis() - 1000)));
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn a_reader_writes_nothing_whatever_it_is_asked() {
     let add = "INSERT INTO users (account, id, created_at) VALUES (1, 'a', 0) RETURNING account";
     let refused = words(books.store.read(|tx| Ok(tx.execute(add, &[])?)));
     assert!(refused.contains("read-only connection"), "{refused}");
-    let refused = words(books.store.read(|tx| Ok(tx.query(add, &[])?)));
+    let refused = words(books.store.read(|tx| tx.all(add, &[], |row| row.int("account"))));
     assert!(refused.contains("readonly"), "{refused}");
     assert_eq!(count_users(&books.store), 0);
 }
@@ -70,7 +71,8 @@ fn a_reader_sees_one_moment_and_gives_its_connection_back_however_it_ends() {
     for number in 0..10 {
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             books.store.read(|tx| -> Result<()> {
-                let count = |tx: &mut dyn Tx| tx.query_one("SELECT COUNT(*) FROM users", &[]).unwrap().unwrap().int(0);
+                let count =
+                    |tx: &mut dyn Tx| tx.one("SELECT COUNT(*) AS users FROM users", &[], |row| row.int("users"));
                 let before = count(tx).unwrap();
                 add(number);
                 assert_eq!(count(tx).unwrap(), before, "the snapshot moved");
@@ -113,22 +115,20 @@ const EACH: &[Row] = &[
     ("payments::add", |tx| payments::add(tx, &payment()).map(drop)),
     ("entries::post", post),
     ("payments::find", |tx| payments::find(tx, "cs_1").map(drop)),
-    ("payments::learn", |tx| payments::learn(tx, "pi_1", None, Some("ch_1"))),
+    ("payments::add_stripe_ids", |tx| payments::add_stripe_ids(tx, "pi_1", None, Some("ch_1"))),
     ("payments::lots_of", |tx| payments::lots_of(tx, "pi_1").map(drop)),
     ("payments::link_invoice", |tx| payments::link_invoice(tx, "pi_1", "in_1")),
     ("payments::invoice_of", |tx| payments::invoice_of(tx, "pi_1").map(drop)),
-    ("payments::state_refunded", |tx| payments::state_refunded(tx, "pi_1", 1)),
-    ("payments::put_refund", |tx| payments::put_refund(tx, "re_1", "pi_1", 1, 1)),
-    ("payments::put_refund again", |tx| payments::put_refund(tx, "re_1", "pi_1", 1, 2)),
+    ("payments::raise_refunded_total", |tx| payments::raise_refunded_total(tx, "pi_1", 1)),
+    ("payments::put_refund", |tx| payments::put_refund(tx, "re_1", "pi_1", 1, RefundState::Succeeded)),
+    ("payments::put_refund again", |tx| payments::put_refund(tx, "re_1", "pi_1", 1, RefundState::Failed)),
     ("payments::refunded", |tx| payments::refunded(tx, &payment()).map(drop)),
     ("payments::put_credit_note", |tx| payments::put_credit_note(tx, "cn_1", "pi_1", 1, false)),
     ("payments::put_credit_note again", |tx| payments::put_credit_note(tx, "cn_1", "pi_1", 1, true)),
-    ("payments::noted", |tx| payments::noted(tx, "pi_1").map(drop)),
-    ("payments::set_cost", |tx| payments::set_cost(tx, "pi_1", 901)),
-    ("payments::cost", |tx| payments::cost(tx, "pi_1").map(drop)),
+    ("payments::credited_back", |tx| payments::credited_back(tx, "pi_1").map(drop)),
     ("payments::put_dispute", |tx| payments::put_dispute(tx, "pi_1", &dispute(), NOW).map(drop)),
     ("payments::withheld", |tx| payments::withheld(tx, "pi_1").map(drop)),
-    ("payments::moved", |tx| payments::moved(tx, "pi_1", 100, 1, 1)),
+    ("payments::set_totals", |tx| payments::set_totals(tx, "pi_1", 100, 1, 1)),
     ("payments::plan_allotment", |tx| payments::plan_allotment(tx, "pi_1", 1, NOW, 5).map(drop)),
     ("payments::due_allotments", |tx| payments::due_allotments(tx, NOW, 10).map(drop)),
     ("payments::postpone", |tx| payments::postpone(tx, "pi_1", 1, NOW)),
@@ -144,33 +144,36 @@ const EACH: &[Row] = &[
     ("cursors::forget", |tx| cursors::forget(tx, "a")),
     ("entries::by_reason", |tx| entries::by_reason(tx, 1, "grant_1").map(drop)),
     ("entries::newest", |tx| entries::newest(tx, 1, 10, 10).map(drop)),
-    ("entries::after", |tx| entries::after(tx, 0, 0, 10).map(drop)),
+    ("audit::entries_after", |tx| audit::entries_after(tx, 0, 0, 10).map(drop)),
     ("entries::of_account_after", |tx| entries::of_account_after(tx, 1, 0, 10).map(drop)),
     ("entries::spent_by_day", |tx| entries::spent_by_day(tx, 1, NOW).map(drop)),
     ("entries::accounts_due", |tx| entries::accounts_due(tx, NOW, 10).map(drop)),
     ("entries::load", |tx| entries::load(tx, 1, None).map(drop)),
     ("entries::load of a payment", |tx| entries::load(tx, 1, Some("pi_1")).map(drop)),
-    ("entries::load_of_user", |tx| entries::load_of_user(tx, "user_1").map(drop)),
-    ("entries::add_lots", add_lots),
-    ("entries::post_simple", post_simple),
+    ("entries::find_of_user", |tx| entries::find_of_user(tx, "user_1").map(drop)),
+    ("AccountRow::with_lots", |tx| with_lots(tx, None)),
+    ("AccountRow::with_lots of a payment", |tx| with_lots(tx, Some("pi_1"))),
+    ("entries::post from the front lot", post_from_front),
     ("users::with_all", |tx| users::with_all(tx, "user_1").map(drop)),
     ("holds::add", |tx| holds::add(tx, 1, "k", &[Part { lot: 1, units: 5 }], None, TIMES).map(drop)),
     ("holds::find", |tx| holds::find(tx, 1, 1).map(drop)),
     ("holds::by_key", |tx| holds::by_key(tx, 1, "k").map(drop)),
-    ("holds::after", |tx| holds::after(tx, 1, 0, 10).map(drop)),
+    ("audit::holds_after", |tx| audit::holds_after(tx, 1, 0, 10).map(drop)),
     ("holds::parts", |tx| holds::parts(tx, 1, 1).map(drop)),
-    ("holds::held_by_lot", |tx| holds::held_by_lot(tx, 1).map(drop)),
+    ("audit::held_by_lot", |tx| audit::held_by_lot(tx, 1).map(drop)),
+    ("audit::holds_made", |tx| audit::holds_made(tx, 1).map(drop)),
+    ("audit::hold_mismatches", |tx| audit::hold_mismatches(tx, 1).map(drop)),
     ("holds::next_end", |tx| holds::next_end(tx, 1).map(drop)),
     ("holds::claim_over", |tx| holds::claim_over(tx, 1, NOW).map(drop)),
     ("holds::claim_capture", |tx| holds::claim_capture(tx, &hold(), 1, NOW).map(drop)),
     ("holds::claim_release", |tx| holds::claim_release(tx, &hold(), NOW).map(drop)),
-    ("entries::accounts_after", |tx| entries::accounts_after(tx, 0, 10).map(drop)),
-    ("entries::users_without_account", |tx| entries::users_without_account(tx, 10).map(drop)),
-    ("entries::lots_after", |tx| entries::lots_after(tx, 1, 0, 10).map(drop)),
-    ("entries::payments_without_entries", |tx| entries::payments_without_entries(tx).map(drop)),
-    ("entries::claims_astray", |tx| entries::claims_astray(tx, 1).map(drop)),
-    ("entries::find", |tx| entries::find(tx, 1, None).map(drop)),
-    ("entries::is_owned", |tx| entries::is_owned(tx, 1).map(drop)),
+    ("audit::accounts_after", |tx| audit::accounts_after(tx, 0, 10).map(drop)),
+    ("audit::users_without_account", |tx| audit::users_without_account(tx, 10).map(drop)),
+    ("audit::lots_after", |tx| audit::lots_after(tx, 1, 0, 10).map(drop)),
+    ("audit::payment_mismatches", |tx| audit::payment_mismatches(tx).map(drop)),
+    ("audit::reason_mismatches", |tx| audit::reason_mismatches(tx, 1).map(drop)),
+    ("entries::find", |tx| entries::find(tx, 1).map(drop)),
+    ("audit::is_owned", |tx| audit::is_owned(tx, 1).map(drop)),
     ("inbox::add", |tx| inbox::add(tx, &event(), &waiting()).map(drop)),
     ("inbox::decide", |tx| inbox::decide(tx, "evt_1", &waiting(), NOW)),
     ("inbox::assign", |tx| inbox::assign(tx, "evt_1", 1, Some("starter"))),
@@ -182,24 +185,24 @@ const EACH: &[Row] = &[
     ("inbox::count", |tx| inbox::count(tx).map(drop)),
     ("users::low_balance_of", |tx| users::low_balance_of(tx, 1).map(drop)),
     ("users::set_low_balance", |tx| users::set_low_balance(tx, 1, Some(5))),
-    ("hooks::add", |tx| webhook_endpoints::add(tx, &hook()).map(drop)),
-    ("hooks::all", |tx| webhook_endpoints::all(tx).map(drop)),
-    ("hooks::find", |tx| webhook_endpoints::find(tx, "hook_1").map(drop)),
-    ("hooks::wanting", |tx| webhook_endpoints::wanting(tx, "user.reversed").map(drop)),
-    ("hooks::roll", |tx| webhook_endpoints::roll(tx, "hook_1", &Secret::new("whsec_2"), NOW).map(drop)),
+    ("webhook_endpoints::add", |tx| webhook_endpoints::add(tx, &endpoint()).map(drop)),
+    ("webhook_endpoints::all", |tx| webhook_endpoints::all(tx).map(drop)),
+    ("webhook_endpoints::find", |tx| webhook_endpoints::find(tx, "hook_1").map(drop)),
+    ("webhook_endpoints::wanting", |tx| webhook_endpoints::wanting(tx, "user.reversed").map(drop)),
+    ("webhook_endpoints::roll", |tx| webhook_endpoints::roll(tx, "hook_1", &Secret::new("whsec_2"), NOW).map(drop)),
     ("outbox::write", |tx| outbox::write(tx, &message(), &["hook_1".to_owned()])),
     ("outbox::due", |tx| outbox::due(tx, "hook_1", NOW, 10).map(drop)),
-    ("outbox::hooks_due", |tx| outbox::hooks_due(tx, NOW).map(drop)),
-    ("outbox::attempted", |tx| outbox::attempted(tx, &due(), &attempt())),
+    ("outbox::endpoints_due", |tx| outbox::endpoints_due(tx, NOW).map(drop)),
+    ("outbox::record_attempt", |tx| outbox::record_attempt(tx, &due(), &attempt())),
     ("outbox::list", |tx| outbox::list(tx, false, 10).map(drop)),
     ("outbox::list of the parked", |tx| outbox::list(tx, true, 10).map(drop)),
     ("outbox::parked", |tx| outbox::parked(tx, 10).map(drop)),
     ("outbox::not_delivered", |tx| outbox::not_delivered(tx, "msg_1").map(drop)),
-    ("outbox::reopen", |tx| outbox::reopen(tx, &("hook_1".to_owned(), 1, 1), NOW, NOW)),
+    ("outbox::reopen", |tx| outbox::reopen(tx, &delivery_key(), NOW, NOW)),
     ("outbox::remove_old", |tx| outbox::remove_old(tx, NOW, NOW, 10).map(drop)),
-    ("hooks::set_disabled", |tx| webhook_endpoints::set_disabled(tx, "hook_1", Some(NOW)).map(drop)),
-    ("hooks::set_disabled off", |tx| webhook_endpoints::set_disabled(tx, "hook_1", None).map(drop)),
-    ("hooks::remove", |tx| webhook_endpoints::remove(tx, "hook_1", 10).map(drop)),
+    ("webhook_endpoints::set_disabled", |tx| webhook_endpoints::set_disabled(tx, "hook_1", Some(NOW)).map(drop)),
+    ("webhook_endpoints::set_disabled off", |tx| webhook_endpoints::set_disabled(tx, "hook_1", None).map(drop)),
+    ("webhook_endpoints::remove", |tx| webhook_endpoints::remove(tx, "hook_1", 10).map(drop)),
     ("access::add_token", |tx| access::add_token(tx, &token(), &[1; 32])),
     ("access::token_by_hash", |tx| access::token_by_hash(tx, &[1; 32]).map(drop)),
     ("access::tokens", |tx| access::tokens(tx).map(drop)),
@@ -232,18 +235,36 @@ fn every_statement_is_one_and_runs() {
 fn a_row_of_another_type_is_a_fault_and_not_a_guess() {
     let books = Books::open();
     for (sql, reads) in [
-        ("SELECT 'a'", "not a number"),
-        ("SELECT NULL", "not a number"),
-        ("SELECT 1.5", "not whole"),
-        ("SELECT 9223372036854775807 + 1", "not whole"),
-        ("SELECT CAST(x'ff' AS TEXT)", "not UTF-8"),
-        ("SELECT absent", "no such column"),
+        ("SELECT 'a' AS a", "not a number"),
+        ("SELECT NULL AS a", "not a number"),
+        ("SELECT 1.5 AS a", "not whole"),
+        ("SELECT 9223372036854775807 + 1 AS a", "not whole"),
+        ("SELECT CAST(x'ff' AS TEXT) AS a", "not UTF-8"),
+        ("SELECT absent AS a", "no such column"),
+        ("SELECT 1 AS b", "no column a"),
     ] {
-        let fault = words(books.store.read(|tx| Ok::<i64, Error>(tx.query_one(sql, &[])?.unwrap().int(0)?)));
+        let fault = words(books.store.read(|tx| tx.one(sql, &[], |row| row.int("a"))));
         assert!(fault.contains(reads), "{sql}: {fault}");
     }
-    let outside: Result<i64> = books.store.read(|tx| Ok(tx.query_one("SELECT 1", &[])?.unwrap().int(1)?));
-    assert!(words(outside).contains("column 1"));
-    let none: std::result::Result<_, Fault> = books.store.read(|tx| Ok(tx.query_one("SELECT 1 WHERE 0", &[]))).unwrap();
-    assert!(none.unwrap().is_none());
+    let word = |text: &str| (text == "yes").then_some(());
+    let fault = words(books.store.read(|tx| tx.one("SELECT 'no' AS a", &[], |row| row.word("a", word))));
+    assert!(fault.contains("did not write: no"), "{fault}");
+    let none = books.store.read(|tx| tx.one("SELECT 1 AS a WHERE 0", &[], |row| row.int("a"))).unwrap();
+    assert_eq!(none, None);
+}
+
+#[test]
+fn columns_are_read_by_name_in_any_order() {
+    let books = Books::open();
+    let sql = "SELECT 1 AS a, 2 AS b, 'x' AS c UNION ALL SELECT 3, 4, 'y' ORDER BY 1";
+    let rows = |read: fn(&till::store::Row<'_>) -> till::store::DbResult<(i64, i64, String)>| {
+        books.store.read(|tx| tx.all(sql, &[], read)).unwrap()
+    };
+    let expected = [(1, 2, "x".to_owned()), (3, 4, "y".to_owned())];
+    assert_eq!(rows(|row| Ok((row.int("a")?, row.int("b")?, row.text("c")?))), expected);
+    let backwards = rows(|row| {
+        let (c, b, a) = (row.text("c")?, row.int("b")?, row.int("a")?);
+        Ok((a, b, c))
+    });
+    assert_eq!(backwards, expected);
 }

@@ -5,13 +5,14 @@ use super::{Books, add_user};
 
 /// Two users; the first has an account, an entry and a lot.
 const STORY: &str = "
-    INSERT INTO books (account, claim, line, entry) VALUES (1, 'grant_1', 0, 1);
-    INSERT INTO books (account, claim, line, kind, delta, balance_after, reason, created_at, previous)
-        VALUES (1, '', 1, 'grant', 100, 100, 'grant_1', 0, zeroblob(32));
-    INSERT INTO payments (reference, account, kind, gave, taken, amount, currency, offer, out_of_band, refund_stated,
-            reversals, paid_at) VALUES ('pi_1', 1, 'pack', 100, 0, 900, 'usd', 'topup_100', 0, 0, 0, 0);
+    INSERT INTO books (account, part, used_reason, used_by) VALUES (1, 2, 'grant_1', 1);
+    INSERT INTO books (account, part, seq, kind, delta, balance_after, reason, created_at, previous)
+        VALUES (1, 0, 1, 'grant', 100, 100, 'grant_1', 0, zeroblob(32));
+    INSERT INTO payments (reference, account, kind, units_granted, units_reversed, amount, cost, currency, offer,
+            out_of_band, refunded_total, reversals, paid_at)
+        VALUES ('pi_1', 1, 'pack', 100, 0, 900, 900, 'usd', 'topup_100', 0, 0, 0, 0);
     INSERT INTO lots (account, seq, units, remaining, held, expired, payment) VALUES (1, 1, 100, 100, 0, 0, 'pi_1');
-    UPDATE books SET remaining = 100, credited = 100, entries = 1 WHERE account = 1 AND claim = '=';";
+    UPDATE books SET remaining = 100, credited = 100, entries = 1 WHERE account = 1 AND part = 1;";
 
 fn books() -> (Books, rusqlite::Connection) {
     let books = Books::open();
@@ -33,7 +34,7 @@ fn dump(outside: &rusqlite::Connection) -> Vec<String> {
     let rows = "SELECT account || ' ' || seq || ' ' || kind || ' ' || delta || ' ' || reason || ' ' || hex(previous)
             FROM entries
         UNION ALL SELECT account || ' ' || remaining || ' ' || held || ' ' || credited || ' ' || entries FROM accounts
-        UNION ALL SELECT account || ' ' || claim || ' ' || line || ' ' || COALESCE(entry, '') || ' ' || COALESCE(note, '')
+        UNION ALL SELECT account || ' ' || part || ' ' || seq || ' ' || used_reason || ' ' || COALESCE(used_by, '') || ' ' || COALESCE(note, '')
             FROM books
         UNION ALL SELECT account || ' ' || seq || ' ' || units || ' ' || remaining FROM lots
         UNION ALL SELECT account || ' ' || id FROM users UNION ALL SELECT id || ' ' || status FROM events ORDER BY 1";
@@ -42,13 +43,13 @@ fn dump(outside: &rusqlite::Connection) -> Vec<String> {
 }
 
 #[test]
-fn entries_are_never_changed_or_removed_nor_are_their_claims_and_accounts() {
+fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
     let (_books, outside) = books();
-    const ENTRY: &str = "(account, claim, line, kind, delta, balance_after, reason, created_at, previous)
-        VALUES (1, '', 1, 'grant', 200, 200, 'grant_1', 0, zeroblob(32))";
-    const CLAIM: &str = "(account, claim, line, entry) VALUES (1, 'grant_1', 0, 1)";
-    const ACCOUNT: &str = "(account, claim, line, owner, remaining, held, credited, entries, head, holds)
-        VALUES (1, '=', 0, 1, 0, 0, 0, 0, zeroblob(32), 0)";
+    const ENTRY: &str = "(account, part, seq, kind, delta, balance_after, reason, created_at, previous)
+        VALUES (1, 0, 1, 'grant', 200, 200, 'grant_1', 0, zeroblob(32))";
+    const REASON: &str = "(account, part, used_reason, used_by) VALUES (1, 2, 'grant_1', 1)";
+    const ACCOUNT: &str = "(account, part, owner, remaining, held, credited, entries, head, holds)
+        VALUES (1, 1, 1, 0, 0, 0, 0, zeroblob(32), 0)";
     let sums =
         ["remaining", "held", "credited", "entries", "head", "next_due", "front", "front_free", "holds", "low_balance"];
     let columns = "SELECT name FROM pragma_table_info('books')";
@@ -58,23 +59,23 @@ fn entries_are_never_changed_or_removed_nor_are_their_claims_and_accounts() {
         check(&outside, &format!("UPDATE books SET {column} = {column}"), "ledger entries are never changed");
     }
     for sql in [
-        "UPDATE books SET delta = 200 WHERE claim = ''",
-        "UPDATE books SET note = 'other' WHERE line = 1",
-        "UPDATE books SET entry = 2 WHERE claim = 'grant_1'",
+        "UPDATE books SET delta = 200 WHERE part = 0",
+        "UPDATE books SET note = 'other' WHERE seq = 1",
+        "UPDATE books SET used_by = 2 WHERE used_reason = 'grant_1'",
         "UPDATE OR IGNORE books SET note = 'other'",
-        "UPDATE OR REPLACE books SET line = 2",
-        &format!("INSERT INTO books {ENTRY} ON CONFLICT (account, claim, line) DO UPDATE SET delta = 200"),
-        &format!("INSERT INTO books {CLAIM} ON CONFLICT (account, claim, line) DO UPDATE SET entry = 2"),
+        "UPDATE OR REPLACE books SET seq = 2",
+        &format!("INSERT INTO books {ENTRY} ON CONFLICT (account, part, seq, used_reason) DO UPDATE SET delta = 200"),
+        &format!("INSERT INTO books {REASON} ON CONFLICT (account, part, seq, used_reason) DO UPDATE SET used_by = 2"),
     ] {
         check(&outside, sql, "ledger entries are never changed");
     }
     for sql in [
         "DELETE FROM books",
-        "DELETE FROM books WHERE line = 1",
-        "DELETE FROM books WHERE claim = '='",
-        "DELETE FROM books WHERE claim = 'grant_1'",
+        "DELETE FROM books WHERE seq = 1",
+        "DELETE FROM books WHERE part = 1",
+        "DELETE FROM books WHERE used_reason = 'grant_1'",
         &format!("INSERT OR REPLACE INTO books {ENTRY}"),
-        &format!("INSERT OR REPLACE INTO books {CLAIM}"),
+        &format!("INSERT OR REPLACE INTO books {REASON}"),
         &format!("REPLACE INTO books {ACCOUNT}"),
         "INSERT OR REPLACE INTO books SELECT * FROM books",
     ] {
@@ -90,29 +91,29 @@ fn entries_are_never_changed_or_removed_nor_are_their_claims_and_accounts() {
     }
 }
 
-fn claim(account: i64, reason: &str, line: i64) -> String {
-    format!("INSERT INTO books (account, claim, line, entry) VALUES ({account}, '{reason}', 0, {line})")
+fn reason(account: i64, reason: &str, seq: i64) -> String {
+    format!("INSERT INTO books (account, part, used_reason, used_by) VALUES ({account}, 2, '{reason}', {seq})")
 }
 
 fn entry(values: &str) -> String {
-    const COLUMNS: &str = "(account, claim, line, kind, delta, balance_after, reason, created_at, previous)";
+    const COLUMNS: &str = "(account, part, seq, kind, delta, balance_after, reason, created_at, previous)";
     let (account, rest) = values.split_once(", ").unwrap();
-    format!("INSERT INTO books {COLUMNS} VALUES ({account}, '', {rest})")
+    format!("INSERT INTO books {COLUMNS} VALUES ({account}, 0, {rest})")
 }
 
 #[test]
 fn no_entry_breaks_a_rule_of_its_table() {
     let (_books, outside) = books();
-    outside.execute_batch(&[claim(1, "x", 2), claim(1, "y", 1), claim(9, "x", 1)].join(";")).unwrap();
+    outside.execute_batch(&[reason(1, "x", 2), reason(1, "y", 1), reason(9, "x", 1)].join(";")).unwrap();
     let taken = "UNIQUE constraint failed";
     let check_failed = "CHECK constraint failed";
-    let no_claim = "a ledger entry has no claim";
+    let not_used = "a ledger entry has not used up its reason";
     for (values, expected) in [
-        ("1, 2, 'grant', 5, 105, 'grant_1', 0, zeroblob(32)", no_claim),
-        ("1, 2, 'grant', 5, 105, 'y', 0, zeroblob(32)", no_claim),
-        ("1, 2, 'grant', 5, 105, 'z', 0, zeroblob(32)", no_claim),
-        ("1, 0, 'grant', 5, 105, 'x', 0, zeroblob(32)", no_claim),
-        ("1, 2, 'grant', 5, 105, NULL, 0, zeroblob(32)", no_claim),
+        ("1, 2, 'grant', 5, 105, 'grant_1', 0, zeroblob(32)", not_used),
+        ("1, 2, 'grant', 5, 105, 'y', 0, zeroblob(32)", not_used),
+        ("1, 2, 'grant', 5, 105, 'z', 0, zeroblob(32)", not_used),
+        ("1, 0, 'grant', 5, 105, 'x', 0, zeroblob(32)", not_used),
+        ("1, 2, 'grant', 5, 105, NULL, 0, zeroblob(32)", not_used),
         ("9, 1, 'grant', 5, 5, 'x', 0, zeroblob(32)", "a ledger entry has no account"),
         ("1, 1, 'grant', 5, 105, 'y', 0, zeroblob(32)", taken),
         ("1, 2, 'gift', 5, 105, 'x', 0, zeroblob(32)", check_failed),
@@ -136,8 +137,8 @@ fn no_entry_breaks_a_rule_of_its_table() {
     }
     // Displacing the entry that has the reason, as one in a place of its own.
     let again = entry("1, 2, 'grant', 200, 200, 'grant_1', 0, zeroblob(32)").replace("INSERT", "REPLACE");
-    check(&outside, &again, no_claim);
-    // What belongs to an account or a claim.
+    check(&outside, &again, not_used);
+    // What belongs to an account or a reason.
     for column in [
         "owner",
         "remaining",
@@ -149,7 +150,8 @@ fn no_entry_breaks_a_rule_of_its_table() {
         "front_free",
         "holds",
         "low_balance",
-        "entry",
+        "used_by",
+        "used_reason",
     ] {
         let with = entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)");
         let with = with.replace("previous)", &format!("previous, {column})")).replace("(32))", "(32), 1)");
@@ -159,46 +161,55 @@ fn no_entry_breaks_a_rule_of_its_table() {
 }
 
 #[test]
-fn a_reason_is_claimed_once_and_every_row_of_the_books_is_in_its_place() {
+fn a_reason_is_used_once_and_every_row_of_the_books_is_in_its_place() {
     let (_books, outside) = books();
     let taken = "UNIQUE constraint failed";
     let check_failed = "CHECK constraint failed";
-    let account = |claim: &str, line: i64, owner: i64, head: &str| {
+    let account = |part: i64, seq: i64, owner: i64, head: &str| {
         format!(
-            "INSERT INTO books (account, claim, line, owner, remaining, held, credited, entries, head, holds)
-                VALUES (3, '{claim}', {line}, {owner}, 0, 0, 0, 0, {head}, 0)"
+            "INSERT INTO books (account, part, seq, owner, remaining, held, credited, entries, head, holds)
+                VALUES (3, {part}, {seq}, {owner}, 0, 0, 0, 0, {head}, 0)"
         )
     };
     outside.execute_batch("INSERT INTO users (account, id, created_at) VALUES (3, 'user_3', 0)").unwrap();
     for (sql, expected) in [
-        (claim(1, "grant_1", 1), taken),
-        (claim(1, "grant_1", 2), taken),
-        (claim(1, "=", 2), check_failed),
-        (claim(1, "", 2), "a ledger entry has no claim"),
-        (claim(1, "!", 2), check_failed),
-        (claim(1, "x", 0), check_failed),
-        (claim(1, "x", 2).replace(", 0, ", ", 1, "), check_failed),
-        (claim(1, "x", 2).replace(", 2)", ", NULL)"), check_failed),
-        (account("=", 1, 3, "zeroblob(32)"), check_failed),
-        (account("x", 0, 3, "zeroblob(32)"), check_failed),
-        (account("=", 0, 1, "zeroblob(32)"), check_failed),
-        (account("=", 0, 1, "zeroblob(32)").replace(" 0, 1,", " 0, NULL,"), check_failed),
-        (claim(-5, "x", 1), check_failed),
-        (account("=", 0, 3, "NULL"), check_failed),
-        (claim(1, "x", 2).replace("entry)", "entry, note)").replace(", 2)", ", 2, 'x')"), check_failed),
-        (claim(1, "x", 2).replace("entry)", "entry, held)").replace(", 2)", ", 2, 0)"), check_failed),
+        (reason(1, "grant_1", 1), taken),
+        (reason(1, "grant_1", 2), taken),
+        (reason(1, "", 2), check_failed),
+        (reason(1, "x", 2).replace(" 2, 'x'", " 0, 'x'"), "a ledger entry has not used up its reason"),
+        (reason(1, "x", 2).replace(" 2, 'x'", " 1, 'x'"), check_failed),
+        (reason(1, "x", 2).replace(" 2, 'x'", " 3, 'x'"), check_failed),
+        (reason(1, "x", 2).replace(" 2, 'x'", " -1, 'x'"), check_failed),
+        (reason(1, "x", 2).replace(" 2, 'x'", " NULL, 'x'"), "NOT NULL constraint failed"),
+        (reason(1, "x", 0), check_failed),
+        (reason(1, "x", 2).replace("part,", "part, seq,").replace(" 2, 'x'", " 2, 1, 'x'"), check_failed),
+        (reason(1, "x", 2).replace(", 2)", ", NULL)"), check_failed),
+        (account(1, 1, 3, "zeroblob(32)"), check_failed),
+        (account(2, 0, 3, "zeroblob(32)"), check_failed),
+        (account(0, 0, 3, "zeroblob(32)"), "a ledger entry has not used up its reason"),
+        (account(1, 0, 1, "zeroblob(32)"), check_failed),
+        (account(1, 0, 1, "zeroblob(32)").replace(" 0, 1,", " 0, NULL,"), check_failed),
         (
-            account("=", 0, 3, "zeroblob(32)").replace("holds)", "holds, delta)").replace(", 0)", ", 0, 1)"),
+            account(1, 0, 3, "zeroblob(32)").replace("holds)", "holds, used_reason)").replace(", 0)", ", 0, 'x')"),
             check_failed,
         ),
-        (account("=", 0, 3, "zeroblob(32)").replace("(3,", "(4,").replace(" 3, 0", " 4, 0"), "FOREIGN KEY"),
+        (
+            account(1, 0, 3, "zeroblob(32)").replace("holds)", "holds, used_by)").replace(", 0)", ", 0, 1)"),
+            check_failed,
+        ),
+        (reason(-5, "x", 1), check_failed),
+        (account(1, 0, 3, "NULL"), check_failed),
+        (reason(1, "x", 2).replace("used_by)", "used_by, note)").replace(", 2)", ", 2, 'x')"), check_failed),
+        (reason(1, "x", 2).replace("used_by)", "used_by, held)").replace(", 2)", ", 2, 0)"), check_failed),
+        (account(1, 0, 3, "zeroblob(32)").replace("holds)", "holds, delta)").replace(", 0)", ", 0, 1)"), check_failed),
+        (account(1, 0, 3, "zeroblob(32)").replace("(3,", "(4,").replace(" 3, 0", " 4, 0"), "FOREIGN KEY"),
     ] {
         check(&outside, &sql, expected);
     }
     let whole = [
         "account 3",
-        "claim '='",
-        "line 0",
+        "part 1",
+        "seq 0",
         "owner 3",
         "remaining 0",
         "held 0",
@@ -213,15 +224,15 @@ fn a_reason_is_claimed_once_and_every_row_of_the_books_is_in_its_place() {
         let sql = format!("INSERT INTO books ({}) VALUES ({})", columns.join(", "), values.join(", "));
         check(&outside, &sql, check_failed);
     }
-    outside.execute_batch(&account("=", 0, 3, "zeroblob(32)")).unwrap();
+    outside.execute_batch(&account(1, 0, 3, "zeroblob(32)")).unwrap();
 }
 
 #[test]
 fn a_stripe_id_belongs_to_one_user_and_a_callers_key_to_each() {
     let (_books, outside) = books();
     let taken = "UNIQUE constraint failed";
-    let claims = [claim(1, "topup_pi_1", 2), claim(2, "topup_pi_1", 1), claim(2, "grant_1", 1)];
-    outside.execute_batch(&claims.join(";")).unwrap();
+    let reasons = [reason(1, "topup_pi_1", 2), reason(2, "topup_pi_1", 1), reason(2, "grant_1", 1)];
+    outside.execute_batch(&reasons.join(";")).unwrap();
     outside.execute_batch(&entry("1, 2, 'topup', 5, 105, 'topup_pi_1', 0, zeroblob(32)")).unwrap();
     let stolen = entry("2, 1, 'topup', 5, 5, 'topup_pi_1', 0, zeroblob(32)");
     check(&outside, &stolen, taken);
@@ -248,27 +259,29 @@ fn no_other_row_breaks_a_rule_of_its_table() {
         ("INSERT INTO users (account, id, created_at) VALUES (3, 'user_0', 0)", taken),
         ("DELETE FROM users WHERE account = 1", "FOREIGN KEY"),
         ("UPDATE books SET entries = -1", check_failed),
-        ("UPDATE books SET held = 0 WHERE claim = ''", check_failed),
-        ("UPDATE books SET next_due = 0 WHERE claim = 'grant_1'", check_failed),
-        ("UPDATE books SET holds = NULL WHERE claim = '='", check_failed),
-        ("UPDATE payments SET taken = 101", check_failed),
-        ("UPDATE payments SET gave = -1", check_failed),
+        ("UPDATE books SET held = 0 WHERE part = 0", check_failed),
+        ("UPDATE books SET next_due = 0 WHERE used_reason = 'grant_1'", check_failed),
+        ("UPDATE books SET holds = NULL WHERE part = 1", check_failed),
+        ("UPDATE payments SET units_reversed = 101", check_failed),
+        ("UPDATE payments SET units_granted = -1", check_failed),
         ("UPDATE payments SET kind = 'gift'", check_failed),
         ("UPDATE lots SET payment = 'pi_9'", "FOREIGN KEY"),
         ("INSERT INTO allotments (reference, month, due_at, units) VALUES ('pi_9', 1, 0, 5)", "FOREIGN KEY"),
         ("INSERT INTO allotments (reference, month, due_at, units) VALUES ('pi_1', 1, 0, 0)", check_failed),
-        ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_9', 1, 0)", "FOREIGN KEY"),
-        ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_1', 1, 3)", check_failed),
-        ("INSERT INTO hooks (id, url, kinds, secret, created_at) VALUES ('hook_1', '', '*', 'x', 0)", check_failed),
+        ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_9', 1, 'pending')", "FOREIGN KEY"),
+        ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_1', 1, 'gone')", check_failed),
+        ("INSERT INTO credit_notes (id, payment, returned, status) VALUES ('cn_1', 'pi_1', 1, 'gone')", check_failed),
+        ("INSERT INTO disputes (id, payment, disputed, withheld, stage, moves, opened_at) VALUES ('dp_1', 'pi_1', 1, 1, 'gone', 1, 0)", check_failed),
+        ("INSERT INTO webhook_endpoints (id, url, kinds, secret, created_at) VALUES ('hook_1', '', '*', 'x', 0)", check_failed),
         ("INSERT INTO messages (number, id, account, kind, body, created_at) VALUES (1, 'm', 9, 'x', '', 0)", "FOREIGN KEY"),
-        ("INSERT INTO deliveries (hook, message, account, give_up_at) VALUES ('hook_9', 1, 1, 0)", "FOREIGN KEY"),
+        ("INSERT INTO deliveries (endpoint, message, account, give_up_at) VALUES ('hook_9', 1, 1, 0)", "FOREIGN KEY"),
         (
-            "INSERT INTO deliveries (hook, message, account, give_up_at, delivered_at, parked_at)
+            "INSERT INTO deliveries (endpoint, message, account, give_up_at, delivered_at, parked_at)
                 VALUES ('hook_9', 1, 1, 0, 0, 0)",
             check_failed,
         ),
         (
-            "INSERT INTO deliveries (hook, message, account, give_up_at, delivered_at, next_attempt_at)
+            "INSERT INTO deliveries (endpoint, message, account, give_up_at, delivered_at, next_attempt_at)
                 VALUES ('hook_9', 1, 1, 0, 0, 0)",
             check_failed,
         ),

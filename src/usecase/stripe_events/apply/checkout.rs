@@ -5,7 +5,7 @@ use crate::catalog::{Expiry, Offer};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 use crate::ledger::{self, Credit, Kind, Refusal, Units};
-use crate::store::orders::{self, Fact, Order};
+use crate::store::orders::{self, Fact, OfferKind, Order};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::stripe::{CheckoutSession, CheckoutStep};
@@ -116,13 +116,15 @@ fn paid(
 }
 
 fn payment_of(context: &ApplyContext<'_>, session: &CheckoutSession, purchase: &Purchase) -> Payment {
+    let amount = session.amount_total.unwrap_or(0).max(0);
     Payment {
         reference: session.payment_intent.clone().unwrap_or_else(|| session.id.clone()),
         account: purchase.account,
-        kind: "pack".to_owned(),
-        gave: purchase.units,
-        taken: 0,
-        amount: session.amount_total.unwrap_or(0).max(0),
+        kind: OfferKind::Pack,
+        units_granted: purchase.units,
+        units_reversed: 0,
+        amount,
+        cost: amount,
         currency: session.currency.clone().unwrap_or_else(|| "-".to_owned()),
         offer: purchase.offer.clone(),
         out_of_band: false,
@@ -130,7 +132,7 @@ fn payment_of(context: &ApplyContext<'_>, session: &CheckoutSession, purchase: &
         payment_intent: session.payment_intent.clone(),
         charge: None,
         invoice: session.invoice.clone(),
-        refund_stated: 0,
+        refunded_total: 0,
         reversals: 0,
         paid_at: context.now,
     }
@@ -147,11 +149,11 @@ pub(super) fn credit_pack(
         [&payment.session, &payment.payment_intent, &payment.invoice].into_iter().flatten().cloned().collect();
     let mut posting_context = context.posting();
     let account = posting::open(tx, &mut posting_context, payment.account, None)?;
-    let units = Units::new(payment.gave).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
+    let units = Units::new(payment.units_granted).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
     let reason = format!("topup_{}", payment.reference);
     let expires_at = days_after(context.now, expires_in_days);
     let credit = Credit { kind: Kind::Topup, units, reason: reason.clone(), note: None, expires_at };
-    let posting = match ledger::credit(&account, credit, context.now) {
+    let posting = match ledger::credit(&account.account, credit, context.now) {
         Ok(posting) => posting,
         Err(Refusal::BalanceLimit) => {
             let why = "the balance would pass the most that an account may hold";

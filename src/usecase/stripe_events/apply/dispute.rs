@@ -2,7 +2,7 @@
 //! else the state.
 
 use crate::error::Result;
-use crate::store::payments::{self, DisputeState, Payment};
+use crate::store::payments::{self, DisputeStage, DisputeState, Payment};
 use crate::store::{Tx, users};
 use crate::stripe::{Dispute, DisputeStep};
 use crate::usecase::log_events::LogEvent;
@@ -29,7 +29,7 @@ pub(super) fn dispute(
             user_id: users::by_account(tx, payment.account)?.id,
             dispute: dispute.id.clone(),
             status: dispute.status.clone(),
-            closed: state.state == 2,
+            closed: state.stage == DisputeStage::Closed,
         });
     }
     Ok(outcome)
@@ -52,6 +52,10 @@ fn state_of<'a>(step: DisputeStep, dispute: &'a Dispute, payment: &Payment) -> D
         _ => (1, disputed),
     };
     let closed = matches!(dispute.status.as_str(), "won" | "lost" | "warning_closed" | "prevented");
-    let state = if closed { 2 } else { i64::from(!dispute.is_inquiry()) };
-    DisputeState { id: &dispute.id, disputed, withheld, state, moves }
+    let stage = match dispute.is_inquiry() {
+        _ if closed => DisputeStage::Closed,
+        true => DisputeStage::Inquiry,
+        false => DisputeStage::Open,
+    };
+    DisputeState { id: &dispute.id, disputed, withheld, stage, moves }
 }

@@ -24,9 +24,9 @@ pub(super) fn post(
     let count = count.ok_or_else(|| Fault::bare("an allotment's units were not checked"))?;
     let (posting, bought_by) = if units > 0 {
         let credit = Credit { kind: Kind::Subscription, units: count, reason, note: None, expires_at };
-        (ledger::credit(&account, credit, context.now), Some(payment.reference.as_str()))
+        (ledger::credit(&account.account, credit, context.now), Some(payment.reference.as_str()))
     } else {
-        (ledger::correct(&account, Kind::Subscription, count, reason, None, context.now), None)
+        (ledger::correct(&account.account, Kind::Subscription, count, reason, None, context.now), None)
     };
     let posting = posting.map_err(posting::impossible)?;
     let entry = posting::post(tx, context, &account, &posting, bought_by)?;
@@ -44,7 +44,7 @@ pub fn post_due(
 ) -> Result<Vec<LogEvent>> {
     let payment = payments::find(tx, reference)?;
     let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
-    if payment.gave > 0 && units_reversed(tx, &payment)? == payment.gave {
+    if payment.units_granted > 0 && units_reversed(tx, &payment)? == payment.units_granted {
         payments::postpone(tx, reference, month, context.now.plus_seconds(DAY_SECONDS))?;
         return Ok(vec![]);
     }
@@ -54,7 +54,8 @@ pub fn post_due(
     let reason = format!("sub_{reference}_{}", month + 1);
     let mut posting_context = context.posting();
     let entry = post(tx, &mut posting_context, &payment, units, reason, None)?;
-    payments::moved(tx, reference, payment.gave + units.max(0), payment.taken, payment.reversals)?;
+    let granted = payment.units_granted + units.max(0);
+    payments::set_totals(tx, reference, granted, payment.units_reversed, payment.reversals)?;
     let mut log_events = vec![LogEvent::Allotted {
         user_id: users::by_account(tx, payment.account)?.id,
         plan: payment.offer.clone(),

@@ -5,6 +5,7 @@ use crate::catalog::{Expiry, Interval, Offer, Pack, Plan};
 use crate::clock::{Timestamp, months_after};
 use crate::error::{Fault, Result};
 use crate::ledger::{Allotment, Line, Share, Units, allot, less_credited};
+use crate::store::orders::OfferKind;
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::stripe::{CheckoutStep, Invoice, InvoiceLine, InvoicePayment};
@@ -31,7 +32,7 @@ pub(super) fn invoice_payment(
         payments::link_invoice(tx, intent, invoice_id)?;
     }
     if let Some(known) = payments::find(tx, invoice_id)? {
-        payments::learn(tx, &known.reference, paid.payment_intent.as_deref(), paid.charge.as_deref())?;
+        payments::add_stripe_ids(tx, &known.reference, paid.payment_intent.as_deref(), paid.charge.as_deref())?;
         let known_ids = [paid.payment_intent.clone(), paid.charge.clone()].into_iter().flatten().collect();
         return Ok(EventOutcome { known_ids, ..EventOutcome::applied("its invoice is in the books") });
     }
@@ -53,7 +54,7 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
     let known_ids: Vec<String> =
         [Some(invoice.id.as_str()), intent, charge].into_iter().flatten().map(str::to_owned).collect();
     if let Some(before) = payments::find(tx, &invoice.id)? {
-        payments::learn(tx, &before.reference, intent, charge)?;
+        payments::add_stripe_ids(tx, &before.reference, intent, charge)?;
         return Ok(EventOutcome { known_ids, ..EventOutcome::applied("allotted before") });
     }
     if invoice.lines.has_more {
@@ -140,7 +141,6 @@ fn plan(
     if !payments::add(tx, &payment)? {
         return Ok(EventOutcome::applied("allotted before"));
     }
-    keep_cost(tx, invoice, &payment)?;
     if let Some(intent) = &payment.payment_intent {
         payments::link_invoice(tx, intent, &invoice.id)?;
     }
@@ -174,11 +174,9 @@ fn plan(
     Ok(EventOutcome { log_events, ..outcome })
 }
 
-/// What the invoice cost beyond what was charged for it: a credit balance paid that.
-fn keep_cost(tx: &mut dyn Tx, invoice: &Invoice, payment: &Payment) -> Result<()> {
-    let Some(total) = invoice.total else { return Ok(()) };
-    let cost = total.saturating_sub(invoice.credited_before);
-    payments::set_cost(tx, &payment.reference, cost.max(payment.amount))
+/// What the invoice cost: what was charged for it, and what a credit balance paid.
+fn cost_of(invoice: &Invoice, charged: i64) -> i64 {
+    invoice.total.map_or(charged, |total| total.saturating_sub(invoice.credited_before).max(charged))
 }
 
 /// A line's units and the times at which they are due: a yearly plan's line by the month, from the day it begins.
@@ -211,14 +209,16 @@ fn expiry(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Option<Timestamp> 
     }
 }
 
-fn payment_of(context: &ApplyContext<'_>, invoice: &Invoice, account: i64, offer: &str, gave: i64) -> Payment {
+fn payment_of(context: &ApplyContext<'_>, invoice: &Invoice, account: i64, offer: &str, units: i64) -> Payment {
+    let amount = invoice.amount_paid.unwrap_or(0).max(0);
     Payment {
         reference: invoice.id.clone(),
         account,
-        kind: "plan".to_owned(),
-        gave,
-        taken: 0,
-        amount: invoice.amount_paid.unwrap_or(0).max(0),
+        kind: OfferKind::Plan,
+        units_granted: units,
+        units_reversed: 0,
+        amount,
+        cost: cost_of(invoice, amount),
         currency: invoice.currency.clone().unwrap_or_else(|| "-".to_owned()),
         offer: offer.to_owned(),
         out_of_band: invoice.paid_out_of_band,
@@ -226,7 +226,7 @@ fn payment_of(context: &ApplyContext<'_>, invoice: &Invoice, account: i64, offer
         payment_intent: invoice.payment_intent.clone(),
         charge: invoice.charge.clone(),
         invoice: Some(invoice.id.clone()),
-        refund_stated: 0,
+        refunded_total: 0,
         reversals: 0,
         paid_at: context.now,
     }
@@ -251,8 +251,6 @@ fn pack_without_checkout(
     }
     let reference = invoice.payment_intent.clone().unwrap_or_else(|| invoice.id.clone());
     let payment = payment_of(context, invoice, account, &pack.key, units);
-    let payment = Payment { kind: "pack".to_owned(), reference, ..payment };
-    let outcome = credit_pack(tx, context, &payment, life_in_days(pack.expiry))?;
-    keep_cost(tx, invoice, &payment)?;
-    Ok(outcome)
+    let payment = Payment { kind: OfferKind::Pack, reference, ..payment };
+    credit_pack(tx, context, &payment, life_in_days(pack.expiry))
 }

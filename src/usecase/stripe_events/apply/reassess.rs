@@ -47,7 +47,7 @@ pub(super) fn find_payment(
     let invoice = payment_intent.map(|intent| payments::invoice_of(tx, intent)).transpose()?.flatten();
     for id in [payment_intent, charge, invoice.as_deref()].into_iter().flatten() {
         if let Some(payment) = payments::find(tx, id)? {
-            payments::learn(tx, &payment.reference, payment_intent, charge)?;
+            payments::add_stripe_ids(tx, &payment.reference, payment_intent, charge)?;
             return Ok(Lookup::Found(payment));
         }
     }
@@ -87,21 +87,25 @@ pub(super) fn reassess(
     let payment = payments::find(tx, reference)?;
     let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
     let take = units_reversed(tx, &payment)?;
-    if take == payment.taken {
+    if take == payment.units_reversed {
         return Ok(vec![]);
     }
     let mut posting_context = context.posting();
     let account = posting::open(tx, &mut posting_context, payment.account, Some(reference))?;
-    let of = ledger::Payment { lots: payments::lots_of(tx, reference)?, gave: payment.gave, taken: payment.taken };
+    let of = ledger::Payment {
+        lots: payments::lots_of(tx, reference)?,
+        gave: payment.units_granted,
+        taken: payment.units_reversed,
+    };
     let reversals = payment.reversals + 1;
     let is_used = entries::by_reason(tx, payment.account, &cause.reason)?.is_some();
     let reason = if is_used { format!("{}_{reversals}", cause.reason) } else { cause.reason.clone() };
     let reversal = Reversal { kind: cause.kind, take, reason: reason.clone(), note: None };
-    let posting = ledger::reverse(&account, &of, reversal, context.now).map_err(posting::impossible)?;
+    let posting = ledger::reverse(&account.account, &of, reversal, context.now).map_err(posting::impossible)?;
     let Some(posting) = posting else { return Ok(low_balances(posting_context).collect()) };
     let entry = posting::post(tx, &mut posting_context, &account, &posting, None)?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger already")))?;
-    payments::moved(tx, reference, payment.gave, take, reversals)?;
+    payments::set_totals(tx, reference, payment.units_granted, take, reversals)?;
     let reversed = LogEvent::Reversed {
         user_id: users::by_account(tx, payment.account)?.id,
         kind: cause.kind,
@@ -117,9 +121,9 @@ pub(super) fn reassess(
 pub(super) fn units_reversed(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
     let refunds = Refunds {
         charged: payment.amount,
-        cost: payments::cost(tx, &payment.reference)?,
+        cost: payment.cost,
         refunded: payments::refunded(tx, payment)?,
-        credited_back: payments::noted(tx, &payment.reference)?,
+        credited_back: payments::credited_back(tx, &payment.reference)?,
     };
-    Ok(units_to_take(payment.gave, refunds, payments::withheld(tx, &payment.reference)?))
+    Ok(units_to_take(payment.units_granted, refunds, payments::withheld(tx, &payment.reference)?))
 }

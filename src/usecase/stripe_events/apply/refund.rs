@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::store::Tx;
-use crate::store::payments::{self, Payment};
+use crate::store::payments::{self, Payment, RefundState};
 use crate::stripe::{Charge, Refund};
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::apply::reassess::{Cause, Lookup, find_payment, reassess_for};
@@ -30,16 +30,16 @@ pub(super) fn charge_refunded(tx: &mut dyn Tx, context: &ApplyContext<'_>, charg
         put(tx, &payment, refund)?;
     }
     let stated = charge.amount_refunded.unwrap_or(0);
-    payments::state_refunded(tx, &payment.reference, stated)?;
+    payments::raise_refunded_total(tx, &payment.reference, stated)?;
     let what = format!("{stated} of {} refunded in all", charge.id);
     reassess_for(tx, context, &payment, &Cause::refund(&charge.id), &what)
 }
 
 fn put(tx: &mut dyn Tx, payment: &Payment, refund: &Refund) -> Result<()> {
     let state = match refund {
-        refund if refund.is_undone() => 2,
-        refund if refund.is_succeeded() => 1,
-        _ => 0,
+        refund if refund.is_undone() => RefundState::Failed,
+        refund if refund.is_succeeded() => RefundState::Succeeded,
+        _ => RefundState::Pending,
     };
     payments::put_refund(tx, &refund.id, &payment.reference, refund.amount.unwrap_or(0).max(0), state)
 }

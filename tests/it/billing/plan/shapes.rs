@@ -87,7 +87,7 @@ fn what_was_paid_past_stripe_is_paid_and_kept_as_such() {
         let id = format!("in_{number}");
         life.hear(&month(&id, "price_starter", more));
         let payment = life.app.store.read(|tx| payments::find(tx, &id)).unwrap().unwrap();
-        assert_eq!((payment.gave, payment.out_of_band), (100, number < past.len()), "{more}");
+        assert_eq!((payment.units_granted, payment.out_of_band), (100, number < past.len()), "{more}");
     }
     assert_eq!(life.remaining(), 300);
     life.prove();

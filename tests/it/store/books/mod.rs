@@ -2,7 +2,6 @@
 //! whatever somebody changes in the file, the proof breaks.
 
 mod at_once;
-mod older;
 mod simple;
 mod tampering;
 mod walk;
@@ -16,6 +15,7 @@ use till::config::{Need, Sources};
 use till::error::Result;
 use till::id::UserId;
 use till::ledger::{self, Account, Kind, Posting, Refusal, Reversal, Spend, Units};
+use till::store::orders::OfferKind;
 use till::store::payments::{self, Payment};
 use till::store::{Tx, entries, users};
 use till::usecase::operator::verify::{Proof, verify};
@@ -152,21 +152,21 @@ impl Books {
         let store = move |tx: &mut dyn Tx| -> Result<std::result::Result<Posting, Refusal>> {
             let number = users::by_id(tx, &user(whose))?.account;
             let reference = bought.as_ref().map(|bought| bought.reference.as_str());
-            let mut account = entries::load(tx, number, reference)?.account;
-            while let Some(posting) = ledger::expire(&account, now) {
+            let mut loaded = entries::load(tx, number, reference)?;
+            while let Some(posting) = ledger::expire(&loaded.account, now) {
                 let posting = posting.unwrap();
-                assert!(entries::post(tx, &account, &posting, None)?);
-                account = posting.after;
+                assert!(entries::post(tx, &loaded, &posting, None)?);
+                loaded.account = posting.after;
             }
-            let posting = match decide(&account, now) {
+            let posting = match decide(&loaded.account, now) {
                 Ok(posting) => posting,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             if let Some(bought) = &bought {
                 keep(tx, number, bought)?;
             }
-            assert!(entries::post(tx, &account, &posting, reference)?);
-            assert!(!entries::post(tx, &account, &posting, reference)?, "the same reason twice");
+            assert!(entries::post(tx, &loaded, &posting, reference)?);
+            assert!(!entries::post(tx, &loaded, &posting, reference)?, "the same reason twice");
             Ok(Ok(posting))
         };
         self.app.store.write(store).unwrap()
@@ -207,10 +207,11 @@ fn keep(tx: &mut dyn Tx, account: i64, bought: &Bought) -> Result<()> {
     let new = Payment {
         reference: bought.reference.clone(),
         account,
-        kind: "pack".into(),
-        gave: bought.payment.gave,
-        taken: 0,
+        kind: OfferKind::Pack,
+        units_granted: bought.payment.gave,
+        units_reversed: 0,
         amount: 900,
+        cost: 900,
         currency: "usd".into(),
         offer: "topup_100".into(),
         out_of_band: false,
@@ -218,12 +219,12 @@ fn keep(tx: &mut dyn Tx, account: i64, bought: &Bought) -> Result<()> {
         payment_intent: Some(bought.reference.clone()),
         charge: None,
         invoice: None,
-        refund_stated: 0,
+        refunded_total: 0,
         reversals: 0,
         paid_at: START,
     };
     if !payments::add(tx, &new)? {
-        payments::moved(tx, &bought.reference, bought.payment.gave, bought.payment.taken, 1)?;
+        payments::set_totals(tx, &bought.reference, bought.payment.gave, bought.payment.taken, 1)?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! A spend that changes the account's row alone is the spend that the whole account would have made.
+//! A spend of an account with its front lot alone is the spend that the whole account would have made.
 
 use proptest::prelude::*;
 use till::clock::Timestamp;
 use till::ledger::{Account, Lot, Spend, Units, spend};
-use till::store::entries::Found;
+use till::store::entries::{AccountRow, FrontLot, Lots};
 
 const NOW: Timestamp = Timestamp::from_millis(1000);
 
@@ -24,22 +24,24 @@ fn account(lots: Vec<(i64, i64, Option<i64>)>) -> Account {
 
 proptest! {
     #[test]
-    fn a_simple_spend_is_the_same_spend(lots in proptest::collection::vec(any_lot(), 0..6), units in 1i64..60) {
+    fn a_spend_from_the_front_lot_alone_is_the_same_spend(lots in proptest::collection::vec(any_lot(), 0..6), units in 1i64..60) {
         let whole = account(lots);
-        let front = whole.front().map(|lot| (lot.seq, lot.free()));
-        let row = Account { lots: vec![], ..whole.clone() };
-        let found = Found { account: row, next_due: whole.next_expiry(), low_balance: None, front };
-        prop_assume!(found.is_simple(units, NOW));
+        let front = whole.front().map(|lot| FrontLot { seq: lot.seq, free: lot.free() });
+        let account = Account { lots: vec![], ..whole.clone() };
+        let row = AccountRow { account, next_due: whole.next_expiry(), low_balance: None, front };
+        prop_assume!(row.front_covers(units, NOW));
+        let loaded = row.with_front_only();
+        prop_assert_eq!(loaded.lots, Lots::FrontOnly);
 
         let wanted = || Spend { units: Units::new(units).unwrap(), reason: "spend_k".into(), note: None };
-        let (simple, full) = (spend(&found.simplified(), wanted(), NOW).unwrap(), spend(&whole, wanted(), NOW).unwrap());
-        prop_assert_eq!(&simple.entry, &full.entry);
-        let (simple, full) = (simple.after, full.after);
+        let [from_front, full] = [&loaded.account, &whole].map(|account| spend(account, wanted(), NOW).unwrap());
+        prop_assert_eq!(&from_front.entry, &full.entry);
+        let (from_front, full) = (from_front.after, full.after);
         let sums = |account: &Account| (account.remaining, account.held, account.credited, account.entries, account.head);
-        prop_assert_eq!(sums(&simple), sums(&full));
-        prop_assert_eq!(full.front().map(|lot| (lot.seq, lot.free())), Some((simple.lots[0].seq, simple.lots[0].free())));
+        prop_assert_eq!(sums(&from_front), sums(&full));
+        prop_assert_eq!(full.front().map(|lot| (lot.seq, lot.free())), Some((from_front.lots[0].seq, from_front.lots[0].free())));
         // No other lot is touched.
-        for lot in whole.lots.iter().filter(|lot| Some(lot.seq) != front.map(|(seq, _)| seq)) {
+        for lot in whole.lots.iter().filter(|lot| Some(lot.seq) != front.map(|front| front.seq)) {
             prop_assert!(full.lots.contains(lot));
         }
     }

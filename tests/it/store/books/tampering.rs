@@ -45,7 +45,7 @@ impl Tampered {
         let hand = rusqlite::Connection::open(hand).unwrap();
         let loosen = "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;
             DROP TRIGGER entries_are_not_changed; DROP TRIGGER entries_are_not_removed;
-            DROP TRIGGER entries_are_claimed_first; DROP TRIGGER lots_are_opened_by_an_entry;";
+            DROP TRIGGER entries_use_a_reason; DROP TRIGGER lots_are_opened_by_an_entry;";
         hand.execute_batch(loosen).unwrap();
         for table in TABLES {
             hand.execute_batch(&format!("CREATE TEMP TABLE honest_{table} AS SELECT * FROM {table}")).unwrap();
@@ -103,27 +103,32 @@ pub(super) fn held(books: &mut Books) {
 }
 
 #[test]
-fn no_column_of_any_entry_or_claim_can_be_changed_unseen() {
+fn no_column_of_any_entry_or_reason_can_be_changed_unseen() {
     let tampered = Tampered::open();
     for (account, seq) in tampered.keys("entries", "account, seq") {
-        let its_claim = format!("account = {account} AND claim > '=' AND entry = {seq}");
+        let its_reason = format!("account = {account} AND part = 2 AND used_by = {seq}");
         for change in [
             "account = account + 10",
             "account = account % 2 + 1",
-            "claim = claim || 'x'",
-            "claim = '!'",
-            "line = 1",
-            "entry = entry + 1",
-            "entry = entry + 100",
-            "entry = NULL",
+            "used_reason = used_reason || 'x'",
+            "used_reason = '!'",
+            "seq = 1",
+            "part = 0",
+            "part = 1",
+            "part = 3",
+            "used_by = used_by + 1",
+            "used_by = used_by + 100",
+            "used_by = NULL",
         ] {
-            tampered.check(&format!("UPDATE books SET {change} WHERE {its_claim}"));
+            tampered.check(&format!("UPDATE books SET {change} WHERE {its_reason}"));
         }
-        tampered.check(&format!("DELETE FROM books WHERE {its_claim}"));
+        tampered.check(&format!("DELETE FROM books WHERE {its_reason}"));
         for change in [
             "account = account + 10",
-            "account = account % 2 + 1, line = line + 100",
-            "line = line + 100",
+            "account = account % 2 + 1, seq = seq + 100",
+            "seq = seq + 100",
+            "part = 2",
+            "used_reason = 'x'",
             "kind = CASE kind WHEN 'dispute' THEN 'refund' ELSE 'dispute' END",
             "delta = delta + 1",
             "delta = delta + 1, balance_after = balance_after + 1",
@@ -137,11 +142,11 @@ fn no_column_of_any_entry_or_claim_can_be_changed_unseen() {
             "previous = randomblob(32)",
         ] {
             tampered
-                .check(&format!("UPDATE books SET {change} WHERE account = {account} AND claim = '' AND line = {seq}"));
+                .check(&format!("UPDATE books SET {change} WHERE account = {account} AND part = 0 AND seq = {seq}"));
         }
-        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND claim = '' AND line = {seq}"));
-        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND claim = '' AND line >= {seq}"));
-        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND claim = '' AND line <= {seq}"));
+        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND part = 0 AND seq = {seq}"));
+        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND part = 0 AND seq >= {seq}"));
+        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND part = 0 AND seq <= {seq}"));
     }
     tampered.books.check();
 }
@@ -151,29 +156,29 @@ fn entries_cannot_change_places_be_added_or_cut_off_unseen() {
     let tampered = Tampered::open();
     for change in [
         // Two change places.
-        "UPDATE books SET line = 100 WHERE account = 1 AND claim = '' AND line = 2;
-            UPDATE books SET line = 2 WHERE account = 1 AND claim = '' AND line = 3;
-            UPDATE books SET line = 3 WHERE account = 1 AND claim = '' AND line = 100",
-        // So do two claims; one is made up.
-        "UPDATE books SET entry = 5 - entry WHERE account = 1 AND claim > '=' AND entry IN (2, 3)",
-        "INSERT INTO books (account, claim, line, entry) VALUES (1, 'grant_x', 0, 1)",
-        "INSERT INTO books (account, claim, line, entry) VALUES (1, 'grant_x', 0, 100)",
-        "INSERT INTO books (account, claim, line, entry) VALUES (9, 'grant_x', 0, 1)",
+        "UPDATE books SET seq = 100 WHERE account = 1 AND part = 0 AND seq = 2;
+            UPDATE books SET seq = 2 WHERE account = 1 AND part = 0 AND seq = 3;
+            UPDATE books SET seq = 3 WHERE account = 1 AND part = 0 AND seq = 100",
+        // So do two reasons; one is made up.
+        "UPDATE books SET used_by = 5 - used_by WHERE account = 1 AND part = 2 AND used_by IN (2, 3)",
+        "INSERT INTO books (account, part, used_reason, used_by) VALUES (1, 2, 'grant_x', 1)",
+        "INSERT INTO books (account, part, used_reason, used_by) VALUES (1, 2, 'grant_x', 100)",
+        "INSERT INTO books (account, part, used_reason, used_by) VALUES (9, 2, 'grant_x', 1)",
         // One more at the end, with a balance and a hash made up, and the account made to fit.
-        "INSERT INTO books (account, claim, line, entry)
-                SELECT account, 'grant_x', 0, entries + 1 FROM accounts WHERE account = 1;
-            INSERT INTO books (account, claim, line, kind, delta, balance_after, reason, created_at, previous)
-                SELECT account, '', seq + 1, 'grant', 1000, balance_after + 1000, 'grant_x', created_at, zeroblob(32)
+        "INSERT INTO books (account, part, used_reason, used_by)
+                SELECT account, 2, 'grant_x', entries + 1 FROM accounts WHERE account = 1;
+            INSERT INTO books (account, part, seq, kind, delta, balance_after, reason, created_at, previous)
+                SELECT account, 0, seq + 1, 'grant', 1000, balance_after + 1000, 'grant_x', created_at, zeroblob(32)
                 FROM entries WHERE account = 1 ORDER BY seq DESC LIMIT 1;
-            UPDATE books SET entries = entries + 1, remaining = remaining + 1000 WHERE account = 1 AND claim = '='",
+            UPDATE books SET entries = entries + 1, remaining = remaining + 1000 WHERE account = 1 AND part = 1",
         // The last one cut off, and the account made to fit.
-        "DELETE FROM books WHERE account = 1 AND claim > '=' AND entry = (SELECT entries FROM accounts WHERE account = 1);
-            DELETE FROM books WHERE account = 1 AND claim = '' AND line = (SELECT entries FROM accounts WHERE account = 1);
-            UPDATE books SET entries = entries - 1, remaining = remaining + 1 WHERE account = 1 AND claim = '=';
+        "DELETE FROM books WHERE account = 1 AND part = 2 AND used_by = (SELECT entries FROM accounts WHERE account = 1);
+            DELETE FROM books WHERE account = 1 AND part = 0 AND seq = (SELECT entries FROM accounts WHERE account = 1);
+            UPDATE books SET entries = entries - 1, remaining = remaining + 1 WHERE account = 1 AND part = 1;
             UPDATE lots SET remaining = remaining + 1 WHERE account = 1 AND remaining > 0 AND expires_at IS NOT NULL",
-        "DELETE FROM books WHERE claim = ''",
-        "DELETE FROM books WHERE claim <> '='",
-        "DELETE FROM books WHERE claim <> '='; DELETE FROM lots; DELETE FROM payments",
+        "DELETE FROM books WHERE part = 0",
+        "DELETE FROM books WHERE part <> 1",
+        "DELETE FROM books WHERE part <> 1; DELETE FROM lots; DELETE FROM payments",
         "DELETE FROM books; DELETE FROM lots; DELETE FROM payments",
     ] {
         tampered.check(change);
@@ -187,8 +192,10 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
     for (account, _) in tampered.keys("accounts", "account, account") {
         for change in [
             "account = account + 10",
-            "line = 1",
-            "claim = 'x'",
+            "seq = 1",
+            "used_reason = 'x'",
+            "part = 0",
+            "part = 2",
             "owner = owner + 1",
             "owner = NULL",
             "remaining = remaining + 1",
@@ -200,9 +207,9 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
             "front_free = COALESCE(front_free, 0) + 1",
             "front = COALESCE(front, 0) + 100",
         ] {
-            tampered.check(&format!("UPDATE books SET {change} WHERE account = {account} AND claim = '='"));
+            tampered.check(&format!("UPDATE books SET {change} WHERE account = {account} AND part = 1"));
         }
-        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND claim = '='"));
+        tampered.check(&format!("DELETE FROM books WHERE account = {account} AND part = 1"));
     }
     for (account, seq) in tampered.keys("lots", "account, seq") {
         for change in [
@@ -221,8 +228,8 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
     tampered.check("UPDATE lots SET remaining = 0");
     tampered.check("UPDATE lots SET payment = NULL");
     tampered.check("UPDATE lots SET payment = 'pi_x' WHERE account = 2");
-    tampered.check("UPDATE payments SET gave = gave + 1");
-    tampered.check("UPDATE payments SET taken = gave - taken");
+    tampered.check("UPDATE payments SET units_granted = units_granted + 1");
+    tampered.check("UPDATE payments SET units_reversed = units_granted - units_reversed");
     tampered.check("INSERT INTO users (account, id, created_at) VALUES (9, 'x', 0)");
     tampered.check("DELETE FROM users WHERE account = 1");
     tampered.check("UPDATE users SET account = 9 WHERE account = 1");
@@ -257,8 +264,8 @@ fn holds_cannot_be_changed_unseen() {
         "UPDATE holds SET expires_at = expires_at - 1 WHERE number = 4",
         "UPDATE hold_lots SET lot = lot + 100 WHERE number = 5",
         "UPDATE hold_lots SET number = 9 WHERE number = 2",
-        "UPDATE books SET holds = holds + 1 WHERE account = 1 AND claim = '='",
-        "UPDATE books SET holds = holds - 1 WHERE account = 1 AND claim = '='",
+        "UPDATE books SET holds = holds + 1 WHERE account = 1 AND part = 1",
+        "UPDATE books SET holds = holds - 1 WHERE account = 1 AND part = 1",
         "INSERT INTO holds (account, number, key, units, created_at, expires_at, released_at) VALUES (1, 6, 'x', 1, 0, 1, 1)",
     ] {
         tampered.check(change);

@@ -3,15 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use r2d2::ManageConnection;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::OpenFlags;
 
-use super::{BUSY, Outcome, READER_CACHE_KIB, READER_WAIT, READERS, Snapshot, fault};
+use super::statement::{BUSY, Snapshot, fault};
 use crate::error::{Fault, Result};
-use crate::store::{Tx, unavailable};
+use crate::store::db::fault::{DbResult, unavailable};
+use crate::store::db::tx::Tx;
 
+/// How long a reader waits for a free connection.
+const WAIT: Duration = Duration::from_secs(2);
+const READERS: u32 = 4;
+/// How much of the file each reader may cache, in KiB (to SQLite a negative number means KiB).
+const CACHE_KIB: i64 = -16_384;
 const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// Read-only connections.
@@ -20,7 +27,7 @@ pub(in crate::store) struct Readers {
     closing: Arc<AtomicBool>,
 }
 
-/// Makes connections until the pool is closing; from then on what comes back to the pool is closed.
+/// Makes connections until the pool is closing; from then on each connection that comes back is closed.
 struct Manager {
     files: SqliteConnectionManager,
     closing: Arc<AtomicBool>,
@@ -47,7 +54,7 @@ impl ManageConnection for Manager {
 }
 
 impl Readers {
-    pub(in crate::store) fn open(path: &Path) -> Outcome<Readers> {
+    pub(in crate::store) fn open(path: &Path) -> DbResult<Readers> {
         let closing = Arc::<AtomicBool>::default();
         let build = r2d2::Pool::builder()
             .max_size(READERS)
@@ -56,28 +63,28 @@ impl Readers {
             .max_lifetime(None)
             .idle_timeout(None)
             .test_on_check_out(false)
-            .connection_timeout(READER_WAIT)
+            .connection_timeout(WAIT)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build(Manager { files: manager(path), closing: Arc::clone(&closing) });
         let pool = build.map_err(|cause| Fault::new("no connection to read with", cause))?;
         Ok(Readers { pool, closing })
     }
 
-    pub(in crate::store) fn connection(&self) -> Outcome<Reader> {
+    pub(in crate::store) fn connection(&self) -> DbResult<Reader> {
         let connection =
             self.pool.get().map_err(|cause| Fault::new("no connection to read with", cause).retryable())?;
         Ok(Reader(connection))
     }
 
-    /// A connection, if there is one that nobody uses.
+    /// A connection, if one is free.
     pub(in crate::store) fn free_connection(&self) -> Option<Reader> {
         self.pool.try_get().map(Reader)
     }
 }
 
 impl Drop for Readers {
-    /// Closes every connection here and now. A thread of the pool may hold the pool a little longer, and with it what it
-    /// has; the writer would then not be the last to leave the file, and could not put the log away.
+    /// Closes every connection now. A thread of the pool may hold the pool a little longer, with its connections; the
+    /// writer would then not be the last to close the file, and could not remove the log.
     fn drop(&mut self) {
         self.closing.store(true, Ordering::SeqCst);
         while self.pool.try_get().is_some() {}
@@ -91,7 +98,7 @@ fn manager(path: &Path) -> SqliteConnectionManager {
 fn set_up_to_read(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.pragma_update(None, "query_only", true)
 }
 
@@ -100,12 +107,12 @@ pub(in crate::store) struct Reader(r2d2::PooledConnection<Manager>);
 
 impl Reader {
     /// Runs `work` without a transaction around it.
-    pub(in crate::store) fn look<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+    pub(in crate::store) fn read_one<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
         work(&mut Snapshot(&self.0))
     }
 
-    /// Runs `work` inside one deferred transaction, and ends it whatever happens: the pool does not look at what it
-    /// gets back.
+    /// Runs `work` inside one deferred transaction, and ends it whatever happens: the pool does not inspect the
+    /// connections that it gets back.
     pub(in crate::store) fn snapshot<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
         let begun = self.0.unchecked_transaction().map_err(|cause| unavailable(fault("BEGIN", cause)))?;
         let result = work(&mut Snapshot(&begun));

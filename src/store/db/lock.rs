@@ -6,20 +6,21 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::fault::DbResult;
 use crate::clock::{Clock, rfc3339};
 use crate::error::Fault;
 
-/// Held while the appliance runs; the operating system lets go of it when the process ends, however it ends.
+/// Held while the appliance runs. The operating system releases it when the process ends, however it ends.
 pub struct Lock(#[allow(dead_code, reason = "kept open: closing it releases the lock")] File);
 
 impl Lock {
     /// Takes the lock of the database at `path`, or says which process holds it.
-    pub fn take(path: &Path, clock: &Clock) -> Result<Lock, Fault> {
+    pub fn take(path: &Path, clock: &Clock) -> DbResult<Lock> {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
         let cannot = |what: &str| format!("cannot {what} the lock file {}", Path::new(&name).display());
-        let opened = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&name);
-        let mut file = opened.map_err(|cause| Fault::new(cannot("open"), cause))?;
+        let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&name);
+        let mut file = file.map_err(|cause| Fault::new(cannot("open"), cause))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

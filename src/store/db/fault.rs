@@ -1,0 +1,17 @@
+//! How failures of the database are passed on: it refuses nothing, so each is a fault, and some of them heal.
+
+use crate::error::{Error, Fault, Refused};
+
+/// What comes of a statement.
+pub type DbResult<T> = std::result::Result<T, Fault>;
+
+/// A fault that may heal is reported as "unavailable", so that the caller tries again; any other stays a fault.
+pub(in crate::store) fn unavailable(fault: Fault) -> Error {
+    if fault.is_retryable() {
+        tracing::warn!(event = "store_unavailable", fault = %fault);
+        let detail = "The database cannot be used right now; nothing was changed. Try again shortly.".to_owned();
+        Refused::Unavailable { retry_after: 1, detail }.into()
+    } else {
+        fault.into()
+    }
+}

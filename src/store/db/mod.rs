@@ -1,0 +1,29 @@
+//! The database itself: the engine, its one writing and its reading connections, the schema, and what tells whether
+//! something that was read is still true. No table of ours is named here but `schema_version`, and those whose changes
+//! make a cached answer untrue (`changes`).
+
+mod changes;
+mod checkpoint;
+mod fault;
+mod freshness;
+mod lock;
+mod schema;
+mod sqlite;
+mod tx;
+mod value;
+mod writer;
+
+pub use changes::{CacheKey, ReadVersion};
+pub use fault::DbResult;
+pub use lock::Lock;
+pub use tx::Tx;
+pub use value::{Columns, Param, Row, Value};
+pub use writer::WriterFigures;
+
+pub(super) use changes::ChangeLog;
+pub(super) use checkpoint::Checkpoints;
+pub(super) use fault::unavailable;
+pub(super) use freshness::Freshness;
+pub(super) use schema::{bring_up_to_date, record_check};
+pub(super) use sqlite::{Connection, Readers};
+pub(super) use writer::Writer;

@@ -1,0 +1,59 @@
+//! One transaction, as the tables see it: statements in, rows out, whatever engine is below.
+
+use super::fault::DbResult;
+use super::value::{Param, Row};
+use crate::error::Result;
+
+/// A transaction under way. Statements are constants, so that none is put together at run time; `$n` is the n-th
+/// parameter, and a parameter too many or too few is refused.
+pub trait Tx {
+    /// Runs a statement and returns how many rows it changed.
+    fn execute(&mut self, sql: &'static str, params: &[&dyn Param]) -> DbResult<usize>;
+
+    /// Shows each row of a statement to `visit`. The statement carries its own LIMIT.
+    fn query(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+        visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
+    ) -> DbResult<()>;
+
+    /// Invalidates cached answers about this account. Call it wherever an account's row is changed: the engine reports
+    /// changed rows only of tables that have row numbers, and the books have none. A new account needs no call, because
+    /// its user's row is reported.
+    fn mark_changed(&mut self, account: i64);
+}
+
+impl dyn Tx + '_ {
+    /// All rows of a statement.
+    pub fn all<T>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+        read: impl Fn(&Row<'_>) -> DbResult<T>,
+    ) -> Result<Vec<T>> {
+        let mut rows = Vec::new();
+        self.query(sql, params, &mut |row| {
+            rows.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// The first row of a statement, if there is one.
+    pub fn one<T>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+        read: impl Fn(&Row<'_>) -> DbResult<T>,
+    ) -> Result<Option<T>> {
+        let mut first = None;
+        self.query(sql, params, &mut |row| {
+            if first.is_none() {
+                first = Some(read(row)?);
+            }
+            Ok(())
+        })?;
+        Ok(first)
+    }
+}

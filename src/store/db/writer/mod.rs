@@ -1,0 +1,255 @@
+//! The one thread that writes. It puts all waiting jobs into one transaction (group commit): one flush of the disk serves
+//! many. Each job stands alone: its refusal, fault or panic undoes only itself, and no caller is answered before the
+//! commit that holds its work is durable.
+
+mod batch_queue;
+mod job;
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::histogram::Histogram;
+
+use super::checkpoint::Checkpoints;
+use super::fault::DbResult;
+use super::sqlite::Connection;
+use super::tx::Tx;
+use super::value::{Param, Row};
+use crate::clock::Deadline;
+use crate::error::{Error, Fault, Refused, Result};
+
+use batch_queue::{Batch, BatchQueue, CommitTimes};
+use job::{Job, PendingJob};
+
+/// Jobs that may wait; more are refused at once.
+const QUEUE: usize = 1024;
+
+/// What the writer has done since it started, for the metrics.
+#[derive(Clone)]
+pub struct WriterFigures {
+    /// How long it took from a batch's begin to its durable end.
+    pub commit_seconds: Histogram,
+    /// How many jobs one commit held.
+    pub commit_writes: Histogram,
+    /// Commits that failed.
+    pub commit_failures: Counter,
+}
+
+impl WriterFigures {
+    fn new() -> WriterFigures {
+        WriterFigures {
+            commit_seconds: Histogram::new([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
+            commit_writes: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
+            commit_failures: Counter::default(),
+        }
+    }
+}
+
+/// The handle to the writer thread.
+pub(in crate::store) struct Writer {
+    queue: Option<SyncSender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+    figures: WriterFigures,
+}
+
+impl Writer {
+    pub(in crate::store) fn start(connection: Connection, checkpoints: Checkpoints) -> DbResult<Writer> {
+        let (queue, jobs) = sync_channel(QUEUE);
+        let figures = WriterFigures::new();
+        let own_figures = figures.clone();
+        let thread = std::thread::Builder::new()
+            .name("till-writer".into())
+            .spawn(move || run(connection, checkpoints, &jobs, &own_figures))
+            .map_err(|cause| Fault::new("cannot start the writer thread", cause))?;
+        Ok(Writer { queue: Some(queue), thread: Some(thread), figures })
+    }
+
+    /// Runs `work` and waits for its result.
+    pub(in crate::store) fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        // The caller may have left; the work is done all the same.
+        self.submit(work, move |result| drop(reply.send(result)));
+        answer.recv().map_err(|_| Fault::bare("the writer ended before it answered"))?
+    }
+
+    /// Queues `work`. `then` gets the result exactly once: on the writer thread after the commit, or here when the queue is
+    /// full.
+    pub(in crate::store) fn submit<T, F, A>(&self, work: F, then: A)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+        A: FnOnce(Result<T>) + Send + 'static,
+    {
+        let job: Box<dyn Job> = Box::new(PendingJob { work, result: None, then });
+        let refused = match &self.queue {
+            Some(queue) => queue.try_send(job).err(),
+            None => Some(TrySendError::Disconnected(job)),
+        };
+        match refused {
+            None => {}
+            Some(TrySendError::Full(job)) => job.answer(Some(Error::from(Refused::Unavailable {
+                retry_after: 1,
+                detail: format!("{QUEUE} writes are waiting already. Nothing was changed; try again shortly."),
+            }))),
+            Some(TrySendError::Disconnected(job)) => job.answer(Some(Fault::bare("the writer has stopped").into())),
+        }
+    }
+
+    pub(in crate::store) fn figures(&self) -> &WriterFigures {
+        &self.figures
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until the thread has finished what is queued. The last owner of the store may have been a job's callback; this
+    /// is then the writer's own thread, which ends by itself and cannot be waited for here.
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        let thread = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id());
+        if let Some(thread) = thread {
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn run(
+    mut connection: Connection,
+    mut checkpoints: Checkpoints,
+    jobs: &Receiver<Box<dyn Job>>,
+    figures: &WriterFigures,
+) {
+    let mut queue = BatchQueue::of(jobs);
+    while let Some(batch) = queue.next_batch() {
+        if let Some(times) = commit(&mut connection, batch, figures) {
+            queue.last = times;
+            checkpoints.after(connection.rows_changed());
+        }
+    }
+    drop(checkpoints);
+    connection.truncate_wal();
+}
+
+/// Writes the batch in one transaction; returns how long it took. If the transaction fails as a whole, each job is tried
+/// alone, so that only the one that broke it fails.
+fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures) -> Option<CommitTimes> {
+    let started = Deadline::after(Duration::ZERO);
+    // A rollback that failed must not fail every batch after it.
+    connection.rollback();
+    if let Err(fault) = connection.begin() {
+        batch.into_iter().for_each(|job| job.answer(Some(copy_of(&fault).into())));
+        return None;
+    }
+    let ran = match batch.as_mut_slice() {
+        [job] => {
+            let kept = job.run(&mut OpenTx(connection));
+            if connection.is_open() { Ok(kept) } else { Err(lost()) }
+        }
+        jobs => run_together(connection, jobs).map(|()| true),
+    };
+    let flushing = Deadline::after(Duration::ZERO);
+    let ended = match ran {
+        Ok(true) => connection.commit(),
+        Ok(false) => {
+            connection.rollback();
+            Ok(())
+        }
+        Err(fault) => Err(fault),
+    };
+    match ended {
+        Ok(()) => {
+            figures.commit_seconds.observe(started.elapsed().as_secs_f64());
+            figures.commit_writes.observe(u32::try_from(batch.len()).unwrap_or(u32::MAX).into());
+            let (whole, flush) = (started.elapsed(), flushing.elapsed());
+            batch.into_iter().for_each(|job| job.answer(None));
+            Some(CommitTimes { work: whole.saturating_sub(flush), flush })
+        }
+        Err(fault) => {
+            connection.rollback();
+            figures.commit_failures.inc();
+            if batch.len() == 1 {
+                batch.into_iter().for_each(|job| job.answer(Some(copy_of(&fault).into())));
+            } else {
+                for job in batch {
+                    commit(connection, vec![job], figures);
+                }
+            }
+            None
+        }
+    }
+}
+
+/// The transaction under way. SQLite ends it by itself on a full disk or an I/O error; each further statement of the job
+/// would then be committed on its own.
+struct OpenTx<'a>(&'a mut Connection);
+
+impl OpenTx<'_> {
+    fn connection(&mut self) -> DbResult<&mut Connection> {
+        if self.0.is_open() { Ok(self.0) } else { Err(lost()) }
+    }
+}
+
+impl Tx for OpenTx<'_> {
+    fn execute(&mut self, sql: &'static str, params: &[&dyn Param]) -> DbResult<usize> {
+        self.connection()?.execute(sql, params)
+    }
+
+    fn query(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+        visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
+    ) -> DbResult<()> {
+        self.connection()?.query(sql, params, visit)
+    }
+
+    fn mark_changed(&mut self, account: i64) {
+        self.0.mark_changed(account);
+    }
+}
+
+fn lost() -> Fault {
+    Fault::bare("the transaction was lost").retryable()
+}
+
+/// Runs the jobs one after the other, without savepoints: a refusal nearly always comes before the first write, so there
+/// is nothing to undo. If a job wrote and then failed, all are run again, each behind a savepoint.
+fn run_together(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
+    for job in jobs.iter_mut() {
+        let before = connection.rows_changed();
+        let kept = job.run(&mut OpenTx(connection));
+        if !connection.is_open() {
+            return Err(lost());
+        }
+        if !kept && connection.rows_changed() != before {
+            connection.rollback();
+            connection.begin()?;
+            return run_apart(connection, jobs);
+        }
+    }
+    Ok(())
+}
+
+/// Runs each job behind its own savepoint. An error means that the whole transaction is lost.
+fn run_apart(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
+    for job in jobs {
+        connection.savepoint()?;
+        let kept = job.run(&mut OpenTx(connection));
+        if !connection.is_open() {
+            return Err(lost());
+        }
+        if kept { connection.keep()? } else { connection.undo()? }
+    }
+    Ok(())
+}
+
+/// The same fault for one more caller.
+fn copy_of(fault: &Fault) -> Fault {
+    let copy = Fault::bare(fault.to_string());
+    if fault.is_retryable() { copy.retryable() } else { copy }
+}
