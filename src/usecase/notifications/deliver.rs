@@ -14,8 +14,6 @@ use crate::secret::Secret;
 use crate::store::outbox::{self, Attempt, DeliveryOutcome, Due};
 use crate::store::{Tx, webhook_endpoints};
 
-use crate::usecase::units::spend::topup_url;
-
 /// Deliveries to one endpoint in one round.
 const BATCH: i64 = 16;
 /// Low balances told, or old rows removed, in one transaction.
@@ -89,7 +87,7 @@ pub fn due(app: &App, hook: &str) -> Result<Vec<Outgoing>> {
         let Some(hook) = hook else { return Ok(vec![]) };
         let due = outbox::due(tx, &hook.id, now, BATCH)?;
         let outgoing =
-            |due| Outgoing { due, url: hook.url.clone(), secrets: hook.secrets(now), topup_url: topup_url(app) };
+            |due| Outgoing { due, url: hook.url.clone(), secrets: hook.secrets(now), topup_url: app.topup_url() };
         Ok(due.into_iter().map(outgoing).collect())
     };
     app.store.read(look)

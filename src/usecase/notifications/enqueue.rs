@@ -15,6 +15,7 @@ use crate::store::outbox::{self, Message};
 use crate::store::{Tx, payments, users, webhook_endpoints};
 
 use crate::usecase::units::posting::{Opened, PostingContext};
+use crate::usecase::users::entitlement;
 
 /// Announces a movement that was just stored: what came in or was reversed, and a balance that fell below its threshold.
 /// `payment` is what bought the lot that it opened.
@@ -53,9 +54,9 @@ pub(crate) fn plan_of<T>(
         return change(tx);
     }
     let user = users::by_account(tx, account)?;
-    let before = crate::usecase::users::member(tx, catalog, user)?;
+    let before = entitlement::of_user(tx, catalog, user)?;
     let done = change(tx)?;
-    let after = crate::usecase::users::member(tx, catalog, before.user)?;
+    let after = entitlement::of_user(tx, catalog, before.user)?;
     if before.plan != after.plan {
         let data = body::PlanChanged {
             user_id: &after.user.id,

@@ -1,4 +1,4 @@
-//! What is over closes by itself: holds give their units back, lots leave the balance.
+//! Closes holds and lots whose time has passed, on accounts that nothing else touches.
 
 use crate::app::App;
 use crate::error::Result;
@@ -11,33 +11,33 @@ const BATCH: i64 = 100;
 /// Transactions in one round.
 const BATCHES: usize = 100;
 
-/// Closes what is over, for up to ten thousand accounts. Answers for how many.
+/// Closes what has expired on up to ten thousand accounts, and returns how many accounts those were.
 pub fn expire(app: &App) -> Result<usize> {
     let mut count = 0;
     for _ in 0..BATCHES {
-        let rules = PostingContext::now(app);
-        let due = app.store.read(|tx| entries::accounts_due(tx, rules.now, BATCH))?;
-        if due.is_empty() {
+        let context = PostingContext::now(app);
+        let accounts = app.store.read(|tx| entries::accounts_due(tx, context.now, BATCH))?;
+        if accounts.is_empty() {
             break;
         }
-        count += due.len();
-        let together = due.clone();
-        let closed = app.store.write(move |tx| {
-            together.iter().try_for_each(|account| posting::open(tx, rules, *account, None).map(drop))
-        });
-        if closed.is_err() {
+        count += accounts.len();
+        let batch = accounts.clone();
+        let result = app
+            .store
+            .write(move |tx| batch.iter().try_for_each(|account| posting::open(tx, context, *account, None).map(drop)));
+        if result.is_err() {
             // One account that cannot be closed must not keep the others open.
-            return apart(app, rules, due).map(|()| count);
+            return expire_one_by_one(app, context, accounts).map(|()| count);
         }
     }
     Ok(count)
 }
 
-fn apart(app: &App, rules: PostingContext, due: Vec<i64>) -> Result<()> {
+fn expire_one_by_one(app: &App, context: PostingContext, accounts: Vec<i64>) -> Result<()> {
     let mut last = Ok(());
-    for account in due {
-        let closed = app.store.write(move |tx| posting::open(tx, rules, account, None).map(drop));
-        last = closed.and(last);
+    for account in accounts {
+        let result = app.store.write(move |tx| posting::open(tx, context, account, None).map(drop));
+        last = result.and(last);
     }
     last
 }

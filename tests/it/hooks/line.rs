@@ -15,8 +15,9 @@ use till::usecase::notifications::deliver;
 use till::usecase::notifications::endpoints;
 use till::usecase::stripe_events::inbox;
 use till::usecase::stripe_events::receive;
-use till::usecase::units::grant::{self, Grant};
-use till::usecase::users;
+use till::usecase::units::grant::{self, GrantRequest};
+use till::usecase::units::request::IdempotencyKey;
+use till::usecase::users::{self, UserPatch};
 
 use crate::harness::webhook::signature;
 use crate::harness::{Folder, Receiver};
@@ -53,7 +54,7 @@ impl Desk {
         let (receiver, sender) = (Receiver::start(), endpoints::sender(&app));
         let hook = endpoints::add(&app, &receiver.url_by_name(), &[]).unwrap();
         for user in ["alice", "bob"] {
-            users::put(&app, user, None, None).unwrap();
+            users::put(&app, user, UserPatch::default()).unwrap();
         }
         Desk { app, clock, sender, receiver, hook, _folder: folder }
     }
@@ -63,7 +64,8 @@ impl Desk {
         for (units, key) in [(100 + number, format!("up_{number}")), (-100, format!("down_{number}"))] {
             let now = users::show(&self.app, user).unwrap().balance.remaining;
             let units = if units > 0 { units - now } else { units };
-            let wanted = Grant { units, note: "a test".into(), expires_at: None, key };
+            let key = IdempotencyKey::parse(&key).unwrap();
+            let wanted = GrantRequest::new(units, "a test".into(), None, key).unwrap();
             grant::grant(&self.app, user, &wanted).unwrap();
         }
     }
@@ -242,7 +244,7 @@ fn what_is_undone_or_only_rehearsed_is_not_told() {
     let body = session.to_string();
     let header = signature(SECRET, body.as_bytes(), desk.clock.now());
     receive::receive(app, Some(header.as_bytes()), body.as_bytes()).unwrap();
-    users::put(app, "carol", None, None).unwrap();
+    users::put(app, "carol", UserPatch::default()).unwrap();
     inbox::replay(app, "evt_1", true).unwrap();
     assert_eq!(desk.line(), Vec::<String>::new());
     inbox::replay(app, "evt_1", false).unwrap();

@@ -4,8 +4,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use super::super::{KEY_LIMIT, page};
+use super::super::page;
 use crate::error::Refused;
+use crate::usecase::units::request::KEY_LIMIT;
 use crate::usecase::users::tokens::Scope;
 
 /// One call.

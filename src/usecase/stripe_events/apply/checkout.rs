@@ -13,7 +13,6 @@ use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::reversal::{self, Cause};
 use crate::usecase::stripe_events::apply::{Context, EventOutcome, STRIPE};
 use crate::usecase::units::posting;
-use crate::usecase::users::days_after;
 
 /// Why a session is looked at: its own fields do not tell a slow payment that failed from one that is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +166,7 @@ pub(super) fn credit_pack(
     let account = posting::open(tx, context.rules(), payment.account, None)?;
     let units = Units::new(payment.gave).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
     let reason = format!("topup_{}", payment.reference);
-    let expires_at = days_after(now, expires_in_days);
+    let expires_at = Expiry::of_days(expires_in_days).end(now);
     let credit = Credit { kind: Kind::Topup, units, reason: reason.clone(), note: None, expires_at };
     let posting = match ledger::credit(&account, credit, now) {
         Ok(posting) => posting,
@@ -241,16 +240,8 @@ fn bought_elsewhere(
             account,
             offer: pack.key.clone(),
             units: pack.units.saturating_mul(count.max(1)),
-            expires_in_days: life_in_days(pack.expiry),
+            expires_in_days: pack.expiry.days(),
         }),
         _ => Err("it names no pack of the catalogue".to_owned()),
     })
-}
-
-/// How long a pack's lot lives: packs have no period to end with.
-pub(crate) fn life_in_days(expiry: Expiry) -> Option<i64> {
-    match expiry {
-        Expiry::Days(days) => Some(i64::from(days)),
-        Expiry::Never | Expiry::PeriodEnd => None,
-    }
 }

@@ -11,7 +11,6 @@ use crate::stripe::{Invoice, InvoiceLine, InvoicePayment};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::reversal::{Cause, reassess};
 use crate::usecase::stripe_events::apply::{Context, EventOutcome, STRIPE, checkout, installments};
-use crate::usecase::users::days_after;
 
 /// Months of a line that are planned at the most: ten years.
 const MONTHS_LIMIT: i64 = 120;
@@ -213,8 +212,7 @@ fn share(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Share {
 /// When the lot of a plan's units ends, by the catalogue's policy.
 fn expiry(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Option<Timestamp> {
     match plan.expiry {
-        Expiry::Never => None,
-        Expiry::Days(days) => days_after(now, Some(i64::from(days))),
+        Expiry::Never | Expiry::Days(_) => plan.expiry.end(now),
         Expiry::PeriodEnd if plan.interval == Interval::Year => line
             .period_start
             .and_then(|start| (1..=MONTHS_LIMIT).filter_map(|month| months_after(start, month)).find(|end| *end > now)),
@@ -264,7 +262,7 @@ fn pack(
     let mut payment = payment_of(context, invoice, account, &pack.key, units);
     payment.kind = "pack".to_owned();
     payment.reference = payment.payment_intent.clone().unwrap_or_else(|| invoice.id.clone());
-    let settled = checkout::credit_pack(tx, context, &payment, checkout::life_in_days(pack.expiry))?;
+    let settled = checkout::credit_pack(tx, context, &payment, pack.expiry.days())?;
     keep_cost(tx, invoice, &payment)?;
     Ok(settled)
 }

@@ -21,7 +21,6 @@ use crate::stripe::{
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::units::posting;
 
-pub(crate) use checkout::life_in_days;
 pub use checkout::{Moment, is_bought, session};
 pub use installments::post_due;
 pub(crate) use subscription::describe;
