@@ -8,7 +8,10 @@ use sha2::{Digest, Sha256};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 
-/// A user's id: the caller's own, 1–128 of `A–Z a–z 0–9 . _ : @ -`.
+/// The most characters of a user's id.
+pub const USER_ID_LIMIT: usize = 128;
+
+/// A user's id, which the calling program chooses: 1 to [`USER_ID_LIMIT`] of `A–Z a–z 0–9 . _ : @ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
@@ -16,7 +19,7 @@ impl UserId {
     /// `None` unless the text is a user id.
     pub fn new(text: &str) -> Option<UserId> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@-".contains(&byte);
-        ((1..=128).contains(&text.len()) && text.bytes().all(allowed)).then(|| UserId(text.to_owned()))
+        ((1..=USER_ID_LIMIT).contains(&text.len()) && text.bytes().all(allowed)).then(|| UserId(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {

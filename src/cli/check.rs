@@ -25,17 +25,17 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(&self) -> CommandResult {
         let app = self.database.open(Need::StripeKeyAndWebhookSecret, IfMissing::Create)?;
-        let found = check::check(&app);
+        let findings = check::check(&app);
         if self.json {
             let row = |finding: &check::Finding| json!({ "what": finding.what, "is_good": finding.is_good, "detail": finding.detail });
-            print_json(&json!({ "data": found.iter().map(row).collect::<Vec<_>>() }))?;
+            print_json(&json!({ "data": findings.iter().map(row).collect::<Vec<_>>() }))?;
         } else {
             let line = |finding: &check::Finding| {
                 let mark = if finding.is_good { "ok  " } else { "FAIL" };
                 format!("{mark}  {:<20} {}\n", finding.what, finding.detail)
             };
-            print(&found.iter().map(line).collect::<String>())?;
+            print(&findings.iter().map(line).collect::<String>())?;
         }
-        if found.iter().all(|finding| finding.is_good) { Ok(()) } else { Err(CommandError::Unsatisfied) }
+        if findings.iter().all(|finding| finding.is_good) { Ok(()) } else { Err(CommandError::Unsatisfied) }
     }
 }

@@ -42,9 +42,9 @@ impl Reconcile {
         let mut screen = Screen::open(self.json);
         let report = reconcile::reconcile(&app, self.since, true, |progress, report| {
             if progress.is_done {
-                screen.show_done(&done(progress));
+                screen.show_done(&done_line(progress));
             } else {
-                screen.show(&under_way(progress, report));
+                screen.show(&progress_line(progress, report));
             }
         })?;
         drop(screen);
@@ -58,14 +58,14 @@ impl Reconcile {
 }
 
 /// The line while a list is read. Lists are read newest first, so the bar shows the part of the time that is done.
-fn under_way(progress: Progress, report: &Report) -> String {
+fn progress_line(progress: Progress, report: &Report) -> String {
     let Progress { part, rows, percent, .. } = progress;
     let applied = report.applied;
     format!("{:<13} {} {rows} looked at, {applied} applied in all", part.word(), bar(percent, rows / 100))
 }
 
 /// The line once a list is done.
-fn done(progress: Progress) -> String {
+fn done_line(progress: Progress) -> String {
     format!("{:<13} {} looked at", progress.part.word(), progress.rows)
 }
 
@@ -95,7 +95,8 @@ fn as_text(report: &Report) -> String {
     let different: BTreeMap<_, _> =
         report.amounts.iter().filter(|(_, amounts)| amounts.stripe != amounts.books).collect();
     for ((month, currency), amounts) in different {
-        let (stripe, books) = (amounts.stripe, amounts.books);
+        let stripe = amounts.stripe;
+        let books = amounts.books;
         text += &format!("{month} {currency}: Stripe has {stripe}, the books have {books} (minor units)\n");
     }
     for what in &report.unasked {

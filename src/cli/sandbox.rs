@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::output::print;
-use super::running::reachable;
+use super::service::reachable;
 use super::settings::{self, flags};
 use super::signals::Signals;
 use super::{CommandError, CommandResult, eprint_lines};

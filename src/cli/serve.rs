@@ -6,7 +6,7 @@ use clap::Args;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
-use super::running::{self, Running};
+use super::service::{self, Service};
 use super::settings::{self, DatabaseArgs};
 use super::signals::Signals;
 use super::{CommandResult, logging};
@@ -54,16 +54,16 @@ impl Serve {
         let lock = Lock::take(&path, &Clock::System)?;
         let listener = match socket {
             Some(listener) => listener,
-            None => running::bind(config.listen)?,
+            None => service::bind(config.listen)?,
         };
-        let loaded = with_address(&mut sources, config, running::address_of(&listener)?)?;
+        let loaded = with_address(&mut sources, config, service::address_of(&listener)?)?;
         logging::start(&loaded.config)?;
         let app = App::open(loaded.config, Clock::System)?;
         warn(&app, &loaded.warnings);
-        let running = Running::start(app, listener)?;
+        let service = Service::start(app, listener)?;
 
-        let url = running.app().config.base_url.as_str();
-        let listen = running.address();
+        let url = service.app().config.base_url.as_str();
+        let listen = service.address();
         let database = path.display();
         let version = env!("CARGO_PKG_VERSION");
         tracing::info!(event = "ready", url, %listen, %database, version);
@@ -71,7 +71,7 @@ impl Serve {
         let signal = signals.wait();
         tracing::info!(event = "stopping", signal);
         notify(NotifyState::Stopping);
-        running.stop();
+        service.stop();
         drop(lock);
         tracing::info!(event = "stopped");
         Ok(())

@@ -16,7 +16,7 @@ use history::PastEntry;
 use crate::app::App;
 use crate::catalog::{Catalog, price_id_variable};
 use crate::cli::output::print;
-use crate::cli::running::{self, Running, reachable};
+use crate::cli::service::{self, Service, reachable};
 use crate::cli::signals::Signals;
 use crate::cli::{CommandError, CommandResult, eprint_lines, logging, sandbox, settings};
 use crate::clock::Clock;
@@ -63,7 +63,7 @@ impl Demo {
         let database = folder.path.join(DATABASE);
         let lock = Lock::take(&database, &Clock::System)?;
         let listener = self.listener()?;
-        let base_url = format!("http://{}", reachable(running::address_of(&listener)?));
+        let base_url = format!("http://{}", reachable(service::address_of(&listener)?));
 
         let secret = id::secret("whsec_")?;
         let endpoint = Endpoint { url: format!("{base_url}/billing/webhook"), secret: Secret::new(secret.clone()) };
@@ -74,9 +74,9 @@ impl Demo {
 
         let app = App::open(config, Clock::System)?;
         let token = seed(&app)?;
-        let running = Running::start(app, listener)?;
-        let link = sign_in::make_link(running.app(), USER, None)?.url;
-        logging::start(&running.app().config)?;
+        let service = Service::start(app, listener)?;
+        let link = sign_in::make_link(service.app(), USER, None)?.url;
+        logging::start(&service.app().config)?;
         let fate = if folder.is_temporary { "removed at the end" } else { "kept" };
         let database = format!("{} ({fate})", database.display());
         let printed = print(&welcome(&base_url, &link, &stripe.url(), &token, &database));
@@ -84,7 +84,7 @@ impl Demo {
         if matches!(printed, Ok(()) | Err(CommandError::OutputClosed)) {
             signals.wait();
         }
-        running.stop();
+        service.stop();
         stripe.stop();
         drop(lock);
         folder.remove()?;
@@ -94,20 +94,20 @@ impl Demo {
     /// The dashboard's socket, on the address of --listen if there is one; otherwise on the default or a free port.
     fn listener(&self) -> Result<TcpListener, CommandError> {
         if let Some(address) = self.listen {
-            return Ok(running::bind(address)?);
+            return Ok(service::bind(address)?);
         }
         match TcpListener::bind(LISTEN) {
             Ok(listener) => Ok(listener),
             Err(cause) if cause.kind() == ErrorKind::AddrInUse => {
-                let listener = running::bind(ANY_PORT)?;
-                let actual = running::address_of(&listener)?;
+                let listener = service::bind(ANY_PORT)?;
+                let actual = service::address_of(&listener)?;
                 eprint_lines(
                     "note",
                     &[format!("{LISTEN} is taken by another program, so the dashboard is on {actual}")],
                 );
                 Ok(listener)
             }
-            Err(_) => Ok(running::bind(LISTEN)?),
+            Err(_) => Ok(service::bind(LISTEN)?),
         }
     }
 }

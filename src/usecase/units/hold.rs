@@ -46,8 +46,8 @@ impl HoldRequest {
         Ok(HoldRequest { user_id, units, seconds, note, key })
     }
 
-    /// Whether an earlier request made this hold.
-    fn made(&self, hold: &Hold) -> bool {
+    /// Whether the hold is what this request asks for.
+    fn matches(&self, hold: &Hold) -> bool {
         let seconds = (hold.expires_at.millis() - hold.created_at.millis()) / 1000;
         hold.units == self.units.count()
             && seconds == self.seconds
@@ -80,7 +80,7 @@ impl Closing {
     }
 
     /// Whether the hold was closed in just this way.
-    fn closed(self, hold: &Hold) -> bool {
+    fn matches(self, hold: &Hold) -> bool {
         match self {
             Closing::Capture(units) => {
                 hold.closed == Some(Closed::Captured) && hold.captured == units.map_or(hold.units, Units::count)
@@ -133,7 +133,7 @@ fn create(tx: &mut dyn Tx, context: PostingContext, request: &HoldRequest, topup
     };
     let user_id = request.user_id.clone();
     if let Some(hold) = holds::by_key(tx, account.number, request.key.as_str())? {
-        if !request.made(&hold) {
+        if !request.matches(&hold) {
             return Err(request.key.reused("hold").into());
         }
         // The first answer again: what became of the hold since is asked for by its id.
@@ -159,7 +159,7 @@ fn close_in(
     let Some(hold) = holds::find(tx, account, number)? else { return Err(no_such_hold(&id).into()) };
     let user_id = users::by_account(tx, account)?.id;
     if hold.closed.is_some() {
-        if !closing.closed(&hold) {
+        if !closing.matches(&hold) {
             return Err(not_open(&hold).into());
         }
         return Ok(HoldResult { user_id, hold, replayed: true });

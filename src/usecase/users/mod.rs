@@ -10,7 +10,7 @@ pub use entitlement::{UserSnapshot, fetch};
 use crate::app::App;
 use crate::catalog::LOW_BALANCE_LIMIT;
 use crate::error::{Refused, Result};
-use crate::id::UserId;
+use crate::id::{USER_ID_LIMIT, UserId};
 use crate::store::users;
 
 use crate::usecase::units::posting::{self, PostingContext};
@@ -128,8 +128,8 @@ pub fn list(app: &App, email: Option<&str>, after: Option<&str>, limit: i64) -> 
 pub fn user_id(text: &str) -> Result<UserId> {
     UserId::new(text).ok_or_else(|| {
         let shown: String = text.chars().take(140).collect();
-        Refused::InvalidRequest(format!("{shown:?} is no user id: 1 to 128 of A-Z a-z 0-9 . _ : @ - were expected."))
-            .into()
+        let expected = format!("1 to {USER_ID_LIMIT} of A-Z a-z 0-9 . _ : @ - were expected");
+        Refused::InvalidRequest(format!("{shown:?} is no user id: {expected}.")).into()
     })
 }
 

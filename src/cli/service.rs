@@ -18,21 +18,21 @@ const SERVER_STOPS_WITHIN: Duration = Duration::from_secs(6);
 const WORKER_STOPS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Server, worker and webhook deliveries of one till.
-pub(super) struct Running {
+pub(super) struct Service {
     app: Arc<App>,
     server: Server,
     worker: Worker,
     deliveries: Deliveries,
 }
 
-impl Running {
+impl Service {
     /// Starts the server on `listener`, the worker and the deliveries.
-    pub(super) fn start(app: App, listener: TcpListener) -> Result<Running, Fault> {
+    pub(super) fn start(app: App, listener: TcpListener) -> Result<Service, Fault> {
         let app = Arc::new(app);
         let server = Server::start(app.clone(), listener)?;
         let worker = Worker::start(app.clone())?;
         let deliveries = Deliveries::start(app.clone())?;
-        Ok(Running { app, server, worker, deliveries })
+        Ok(Service { app, server, worker, deliveries })
     }
 
     pub(super) fn app(&self) -> &App {
@@ -45,7 +45,7 @@ impl Running {
 
     /// Accepts nothing more, lets requests under way finish, stops the worker, and closes the database.
     pub(super) fn stop(self) {
-        let Running { app, server, worker, deliveries } = self;
+        let Service { app, server, worker, deliveries } = self;
         let (done, worker_is_done) = mpsc::channel();
         std::thread::spawn(move || {
             deliveries.stop();
