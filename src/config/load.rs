@@ -11,8 +11,7 @@ use ipnet::IpNet;
 
 use super::fault::ConfigFault;
 use super::sources::{Reader, Sources, read_catalog};
-use super::unused::{self, NOT_USED_YET};
-use super::{Config, LoadedConfig, LogFormat, Mode, Need, Origin, STRIPE_API_BASE, StripeConfig, values};
+use super::{Config, LoadedConfig, LogFormat, Mode, Need, Origin, STRIPE_API_BASE, StripeConfig, unused, values};
 use crate::catalog::{Breach, Catalog, Field, Place, breaches, price_id_variable, units_variable};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -158,11 +157,6 @@ fn loopback_networks() -> Vec<IpNet> {
 }
 
 fn warn(reader: &mut Reader<'_>, config: &Config) {
-    for name in NOT_USED_YET {
-        if reader.is_set(name) {
-            reader.warnings.push(format!("{name} is set, but this version does not use it yet"));
-        }
-    }
     let base_url = &config.base_url;
     if !reader.is_set("SPRITE_BASE_URL") && config.listen.ip().is_unspecified() {
         let text = format!("SPRITE_BASE_URL is not set, and links to {base_url} reach nobody; set the public origin");

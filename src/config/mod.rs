@@ -24,7 +24,7 @@ pub use fault::ConfigFault;
 pub use load::load;
 pub use origin::{Origin, in_ascii, origin_of};
 pub use sources::Sources;
-pub use unused::NOT_USED_YET;
+pub use unused::not_used_yet;
 pub use variables::{VARIABLES, Variable};
 
 use crate::catalog::Catalog;

@@ -6,39 +6,43 @@ use url::Url;
 use super::sources::Reader;
 use super::{ConfigFault, origin_of};
 
-const OIDC: [&str; 4] =
-    ["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID", "SPRITE_OIDC_CLIENT_SECRET", "SPRITE_OIDC_NAME"];
-const MAIL: [&str; 2] = ["SPRITE_SMTP_URL", "SPRITE_MAIL_FROM"];
+/// The variables of one feature, and those of them that must be set when any other is.
+struct Feature {
+    variables: &'static [&'static str],
+    required: &'static [&'static str],
+}
 
-/// Each variable that is set earns a warning.
-pub const NOT_USED_YET: &[&str] = &[
-    "SPRITE_SIGNUP",
-    "SPRITE_PROXY_AUTH_HEADER",
-    "SPRITE_OIDC_ISSUER",
-    "SPRITE_OIDC_CLIENT_ID",
-    "SPRITE_OIDC_CLIENT_SECRET",
-    "SPRITE_OIDC_NAME",
-    "SPRITE_SMTP_URL",
-    "SPRITE_MAIL_FROM",
+const FEATURES: [Feature; 4] = [
+    Feature { variables: &["SPRITE_SIGNUP"], required: &[] },
+    Feature { variables: &["SPRITE_PROXY_AUTH_HEADER"], required: &[] },
+    Feature {
+        variables: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID", "SPRITE_OIDC_CLIENT_SECRET", "SPRITE_OIDC_NAME"],
+        required: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID"],
+    },
+    Feature { variables: &["SPRITE_SMTP_URL", "SPRITE_MAIL_FROM"], required: &["SPRITE_SMTP_URL", "SPRITE_MAIL_FROM"] },
 ];
 
-/// Checks the variables of [`NOT_USED_YET`], in that order.
+/// The variables that are checked and not used yet.
+pub fn not_used_yet() -> impl Iterator<Item = &'static str> {
+    FEATURES.iter().flat_map(|feature| feature.variables).copied()
+}
+
+/// Checks these variables, and warns of each that is set.
 pub(super) fn check(reader: &mut Reader<'_>) {
-    for name in NOT_USED_YET {
-        reader.value(name, |text| check_value(name, text));
-        // What must be set together is checked after the last of its variables.
-        if *name == OIDC[3] {
-            for needed in &OIDC[..2] {
-                let other = OIDC.into_iter().find(|name| reader.is_set(name));
-                require_both(reader, needed, other);
+    for feature in &FEATURES {
+        for name in feature.variables {
+            reader.value(name, |text| check_value(name, text));
+        }
+        let set = feature.variables.iter().find(|name| reader.is_set(name));
+        for needed in feature.required {
+            if let Some(other) = set.filter(|_| !reader.is_set(needed)) {
+                let problem = format!("it is not set, but {other} is; expected both or neither");
+                reader.faults.push(ConfigFault::missing(*needed, problem));
             }
         }
-        if *name == MAIL[1] {
-            for (needed, other) in [(MAIL[0], MAIL[1]), (MAIL[1], MAIL[0])] {
-                let other = Some(other).filter(|name| reader.is_set(name));
-                require_both(reader, needed, other);
-            }
-        }
+    }
+    for name in not_used_yet().filter(|name| reader.is_set(name)).collect::<Vec<_>>() {
+        reader.warnings.push(format!("{name} is set, but this version does not use it yet"));
     }
 }
 
@@ -57,13 +61,6 @@ fn check_value(name: &str, text: &str) -> Result<(), String> {
         _ => (text.chars().count() <= 200, "expected at most 200 characters"),
     };
     if is_sound { Ok(()) } else { Err(expected.to_owned()) }
-}
-
-fn require_both(reader: &mut Reader<'_>, needed: &str, other: Option<&str>) {
-    if let Some(other) = other.filter(|_| !reader.is_set(needed)) {
-        let problem = format!("it is not set, but {other} is; expected both or neither");
-        reader.faults.push(ConfigFault::missing(needed, problem));
-    }
 }
 
 /// A field name (RFC 9110, section 5.1).
