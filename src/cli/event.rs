@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::output::{one_line, or_dash, print, print_json, table};
+use super::output::{facts, one_line, or_dash, print, print_json, table};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::{EventShape, ReplayShape, WholeList};
 use super::{CommandError, CommandResult};
@@ -136,7 +136,7 @@ fn list_as_text(rows: &[InboxRow]) -> String {
 
 fn as_text(row: &InboxRow) -> String {
     let InboxRow { event, decision, .. } = row;
-    let facts = [
+    let mut text = facts(&[
         ("id", event.id.clone()),
         ("type", event.kind.clone()),
         ("about", or_dash(event.object.as_ref())),
@@ -149,8 +149,7 @@ fn as_text(row: &InboxRow) -> String {
         ("waits for", or_dash(decision.waits_for.as_ref())),
         ("tried", format!("{} times, the last at {}", row.attempts, rfc3339(row.decided_at))),
         ("tried again", or_dash(decision.next_attempt_at.map(rfc3339))),
-    ];
-    let mut text: String = facts.iter().map(|(name, value)| format!("{name:<12} {}\n", one_line(value))).collect();
+    ]);
     text.push('\n');
     text.extend(event.body.lines().flat_map(|line| [one_line(line), "\n".to_owned()]));
     text

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::output::{one_line, or_dash, print, print_json, table};
+use super::output::{facts, one_line, or_dash, print, print_json, table};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::{DeliveryShape, EndpointShape, TestShape, WholeList};
 use super::{CommandError, CommandResult, eprint_lines};
@@ -186,15 +186,14 @@ fn print_one(hook: &WebhookEndpoint, json: bool) -> CommandResult {
     if json {
         return print_json(&EndpointShape::from(hook));
     }
-    let facts = [
+    print(&facts(&[
         ("id", hook.id.clone()),
         ("url", hook.url.clone()),
         ("events", hook.kinds.clone()),
         ("state", state(hook)),
         ("added", rfc3339(hook.created_at)),
         ("two secrets", or_dash(hook.older_secret.as_ref().map(|(_, until)| format!("until {}", rfc3339(*until))))),
-    ];
-    print(&facts.iter().map(|(name, value)| format!("{name:<12} {}\n", one_line(value))).collect::<String>())
+    ]))
 }
 
 fn state(hook: &WebhookEndpoint) -> String {

@@ -45,6 +45,11 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     text
 }
 
+/// One fact per line, behind its name.
+pub(super) fn facts(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(name, value)| format!("{name:<12} {}\n", one_line(value))).collect()
+}
+
 pub(super) fn or_dash(text: Option<impl ToString>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| text.to_string())
 }

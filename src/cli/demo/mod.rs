@@ -5,7 +5,7 @@ mod history;
 
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -30,8 +30,8 @@ use crate::store::Lock;
 use crate::usecase::users::tokens::{self, Scope};
 use crate::usecase::users::{self, UserPatch, sign_in};
 
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Not `till.db`: a demonstration in the wrong folder must not write into a real database.
 const DATABASE: &str = "demo.db";
 const USER: &str = "demo";
@@ -92,7 +92,7 @@ impl Demo {
     }
 
     /// The dashboard's socket, on the address of --listen if there is one; otherwise on the default or a free port.
-    fn listener(&self) -> Result<TcpListener, CommandError> {
+    fn listener(&self) -> CommandResult<TcpListener> {
         if let Some(address) = self.listen {
             return Ok(service::bind(address)?);
         }
@@ -101,10 +101,8 @@ impl Demo {
             Err(cause) if cause.kind() == ErrorKind::AddrInUse => {
                 let listener = service::bind(ANY_PORT)?;
                 let actual = service::address_of(&listener)?;
-                eprint_lines(
-                    "note",
-                    &[format!("{LISTEN} is taken by another program, so the dashboard is on {actual}")],
-                );
+                let note = format!("{LISTEN} is taken by another program, so the dashboard is on {actual}");
+                eprint_lines("note", &[note]);
                 Ok(listener)
             }
             Err(_) => Ok(service::bind(LISTEN)?),
@@ -113,7 +111,7 @@ impl Demo {
 }
 
 /// The configuration of a till that uses the stand-in, loaded and checked like any other.
-fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> Result<Config, CommandError> {
+fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> CommandResult<Config> {
     let database = database.to_string_lossy();
     let catalog = Catalog::built_in();
     let paid = catalog.offers().filter(|offer| offer.amount() > 0);
@@ -132,7 +130,7 @@ fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> Res
 }
 
 /// Creates a user with a history, and a new service token, which is returned. Tokens of earlier runs are revoked.
-fn seed(app: &App) -> Result<String, CommandError> {
+fn seed(app: &App) -> CommandResult<String> {
     let user = UserPatch { email: Some("ada@example.org"), name: Some("Ada Example"), ..UserPatch::default() };
     users::put(app, USER, user)?;
     let entry = |days_ago, kind, units, note| PastEntry { days_ago, kind, units, note };
@@ -160,7 +158,7 @@ struct Folder {
 }
 
 impl Folder {
-    fn create(wanted: Option<&Path>) -> Result<Folder, CommandError> {
+    fn create(wanted: Option<&Path>) -> CommandResult<Folder> {
         let is_temporary = wanted.is_none();
         let path = match wanted {
             Some(path) => path.to_owned(),
