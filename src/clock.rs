@@ -1,4 +1,4 @@
-//! The time. This is the only file that asks for it; everything else is handed a [`Clock`] or a [`Timestamp`].
+//! The time. No other file asks the system for it; everything else takes a [`Clock`], a [`Timestamp`] or a [`Deadline`].
 #![expect(clippy::disallowed_types, reason = "the one place that asks for the time")]
 
 use std::sync::Arc;
@@ -7,34 +7,30 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use crate::ledger::Timestamp;
 
-/// A day of 24 hours, in seconds. Days of a calendar are counted in UTC, so every day has these.
+/// Calendar days are counted in UTC, so every day has 24 hours.
 pub const DAY_SECONDS: i64 = 86_400;
-/// The same in milliseconds.
 pub const DAY_MILLIS: i64 = 1_000 * DAY_SECONDS;
 
-/// Where the time comes from: the system, or a test's hand.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The system's wall clock.
     System,
-    /// A clock that moves only when it is set: for tests.
+    /// Moves only when it is set: for tests.
     Manual(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock that stands at `at` until [`Clock::set`] moves it.
+    /// A clock that stays at `at` until [`Clock::set`] moves it.
     pub fn manual(at: Timestamp) -> Clock {
         Clock::Manual(Arc::new(AtomicI64::new(at.millis())))
     }
 
-    /// Moves a manual clock; the system's clock is not ours to set, and stays.
+    /// Moves a manual clock. The system's clock stays as it is.
     pub fn set(&self, at: Timestamp) {
         if let Clock::Manual(millis) = self {
             millis.store(at.millis(), Ordering::SeqCst);
         }
     }
 
-    /// The instant now, in milliseconds.
     pub fn now(&self) -> Timestamp {
         match self {
             Clock::System => {
@@ -46,7 +42,7 @@ impl Clock {
     }
 }
 
-/// A point on the monotonic clock by which something must have ended, however the wall clock is set meanwhile.
+/// A point on the monotonic clock by which something must have ended, even if the wall clock is changed meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     started: Instant,
@@ -54,23 +50,22 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// So long from now.
     pub fn after(allowed: Duration) -> Deadline {
         Deadline { started: Instant::now(), allowed }
     }
 
-    /// What is left; zero when it has passed.
+    /// The time left; zero after the deadline.
     pub fn left(&self) -> Duration {
         self.allowed.saturating_sub(self.started.elapsed())
     }
 
-    /// What has gone by since it was made.
+    /// The time since the deadline was set.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 }
 
-/// RFC 3339 in UTC with milliseconds, as every time that leaves `till` is written: `2026-11-24T05:23:00.000Z`.
+/// RFC 3339 in UTC with milliseconds, the form of every time in an answer: `2026-11-24T05:23:00.000Z`.
 pub fn rfc3339(at: Timestamp) -> String {
     match jiff::Timestamp::from_millisecond(at.millis()) {
         Ok(instant) => format!("{instant:.3}"),
@@ -78,7 +73,7 @@ pub fn rfc3339(at: Timestamp) -> String {
     }
 }
 
-/// Reads an RFC 3339 time, any offset. `None` when it is not one.
+/// Reads an RFC 3339 time with any offset.
 pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     text.parse::<jiff::Timestamp>().ok().map(|instant| Timestamp::from_millis(instant.as_millisecond()))
 }
@@ -94,8 +89,8 @@ pub fn month_of(at: Timestamp) -> String {
     rfc3339(at).chars().take(7).collect()
 }
 
-/// The same moment of the day so many calendar months later, in UTC: on the month's last day where it has no such day.
-/// `None` beyond the calendar's end.
+/// The same day and time, UTC, so many calendar months later; the month's last day where it has no such day. `None` beyond
+/// the calendar's end.
 pub fn months_after(at: Timestamp, months: i64) -> Option<Timestamp> {
     let instant = jiff::Timestamp::from_millisecond(at.millis()).ok()?;
     let date = jiff::tz::TimeZone::UTC.to_datetime(instant);

@@ -1,37 +1,32 @@
-//! The two kinds of failure: [`Refused`] is an answer to the caller, [`Fault`] is ours. There is no third kind, and
-//! nothing is swallowed. Which HTTP status each becomes is decided in `http::error` alone.
+//! The two kinds of failure: [`Refused`] is an answer to the caller, [`Fault`] is ours. There is no third kind, and no
+//! failure is ignored in silence. `http` alone decides which status each becomes.
 
 use std::fmt;
 
-/// What a use case ends in when it does not succeed.
 #[derive(Debug)]
 pub enum Error {
-    /// The request cannot be granted; the caller is told why.
     Refused(Refused),
-    /// Something of ours failed; logged once at the rim.
     Fault(Fault),
 }
 
-/// A use case's outcome.
-pub type Result<T> = std::result::Result<T, Error>;
+/// The result of a use case. A function that fails in one of the two ways only names it: `Result<T, Fault>`.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An answer that says no. Each has a stable code (contract, section 3) and a sentence for the caller that says what
 /// was wrong, what was expected, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// No credentials, or none that are valid.
+    /// No valid credentials.
     Unauthenticated(String),
-    /// The credentials do not reach this far.
+    /// The credentials are valid, and not enough for this.
     Forbidden(String),
-    /// No such user.
     UnknownUser(String),
     /// No such plan or pack in the catalogue.
     UnknownPlan(String),
-    /// No such thing.
     NotFound(String),
     /// A `return_url` outside the allowed origins.
     ReturnUrlNotAllowed(String),
-    /// The request itself is wrong.
+    /// The request itself is malformed or out of bounds.
     InvalidRequest(String),
     /// One subscription per user; the portal changes it.
     AlreadySubscribed {
@@ -40,9 +35,8 @@ pub enum Refused {
     },
     /// A spend or hold of more units than are available.
     InsufficientUnits {
-        /// Units asked for.
         required: i64,
-        /// Units available now; negative after a reversal of spent units.
+        /// Negative after a reversal of spent units.
         available: i64,
         /// Where the user can buy more.
         topup_url: String,
@@ -51,22 +45,16 @@ pub enum Refused {
     IdempotencyKeyReused(String),
     /// The hold was captured, released or has expired.
     HoldNotOpen(String),
-    /// Too many requests.
-    RateLimited {
-        /// Seconds to wait.
-        retry_after: u64,
-    },
     /// Stripe could not be reached or did not answer in time.
     StripeUnavailable(String),
     /// Stripe answered, and refused.
     StripeRejected(String),
-    /// The request body is over its limit, in bytes.
+    /// The request body is over this limit, in bytes.
     TooLarge(u64),
     /// `till` cannot take this now; nothing was changed.
     Unavailable {
-        /// Seconds to wait.
+        /// In seconds.
         retry_after: u64,
-        /// Why.
         detail: String,
     },
 }
@@ -86,7 +74,6 @@ impl Refused {
             Refused::InsufficientUnits { .. } => "insufficient_units",
             Refused::IdempotencyKeyReused(_) => "idempotency_key_reused",
             Refused::HoldNotOpen(_) => "hold_not_open",
-            Refused::RateLimited { .. } => "rate_limited",
             Refused::StripeUnavailable(_) => "stripe_unavailable",
             Refused::StripeRejected(_) => "stripe_rejected",
             Refused::Unavailable { .. } => "unavailable",
@@ -113,17 +100,14 @@ impl Refused {
             Refused::InsufficientUnits { required, available, .. } => {
                 format!("{required} units are needed and {available} are available. Top up, then try again.")
             }
-            Refused::RateLimited { retry_after } => {
-                format!("Too many requests. Try again in {retry_after} s.")
-            }
             Refused::TooLarge(limit) => format!("The body is larger than the {limit} bytes that are read here."),
             Refused::Unavailable { detail, .. } => detail.clone(),
         }
     }
 }
 
-/// Something of ours that failed: disk, database, a broken invariant. Logged once; the caller sees "internal error",
-/// or "unavailable" when trying again may help.
+/// A failure of ours: disk, database, a broken invariant. Logged once, where it leaves the program; the caller sees
+/// "internal error", or "unavailable" when a retry may help.
 #[derive(Debug)]
 pub struct Fault {
     what: String,
@@ -132,7 +116,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault with its cause; trying again is not expected to help.
+    /// A fault with its cause. A retry is not expected to help; see [`Fault::retryable`].
     pub fn new(what: impl Into<String>, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
         Fault { what: what.into(), retryable: false, cause: Some(cause.into()) }
     }
@@ -142,12 +126,12 @@ impl Fault {
         Fault { what: what.into(), retryable: false, cause: None }
     }
 
-    /// The same fault, marked as one that may heal by itself: a locked database, a full disk.
+    /// The same fault, marked as one that may pass: a locked database, a full disk.
     pub fn retryable(self) -> Fault {
         Fault { retryable: true, ..self }
     }
 
-    /// Whether trying again may help.
+    /// Whether a retry may help.
     pub fn is_retryable(&self) -> bool {
         self.retryable
     }

@@ -1,4 +1,4 @@
-//! Identifiers, and secrets that are random numbers. Randomness comes from the operating system only.
+//! Identifiers and random secrets. Randomness comes from the operating system only.
 
 use std::fmt;
 
@@ -6,20 +6,22 @@ use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
-use crate::error::Fault;
+use crate::error::{Fault, Result};
 
-/// A user's id: the caller's own, 1–128 of `A–Z a–z 0–9 . _ : @ -`.
+/// The most characters of a user's id.
+pub const USER_ID_LIMIT: usize = 128;
+
+/// A user's id, which the calling program chooses: 1 to [`USER_ID_LIMIT`] of `A–Z a–z 0–9 . _ : @ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
 impl UserId {
-    /// `None` when the text is not a user id.
+    /// `None` unless the text is a user id.
     pub fn new(text: &str) -> Option<UserId> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@-".contains(&byte);
-        ((1..=128).contains(&text.len()) && text.bytes().all(allowed)).then(|| UserId(text.to_owned()))
+        ((1..=USER_ID_LIMIT).contains(&text.len()) && text.bytes().all(allowed)).then(|| UserId(text.to_owned()))
     }
 
-    /// The id as the caller wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -31,14 +33,14 @@ impl fmt::Display for UserId {
     }
 }
 
-/// `N` random bytes from the operating system.
+/// `N` random bytes.
 pub fn random_bytes<const N: usize>() -> Result<[u8; N], Fault> {
     let mut bytes = [0u8; N];
     getrandom::fill(&mut bytes).map_err(|cause| Fault::new("the operating system gave no random bytes", cause))?;
     Ok(bytes)
 }
 
-/// An id that sorts by the time it was made: `prefix_` and 26 letters (48 bits of milliseconds, 80 random ones).
+/// An id that sorts by the time of its creation: `prefix_` and 26 letters (48 bits of milliseconds, 80 random bits).
 pub fn ordered_id(prefix: &str, at: Timestamp) -> Result<String, Fault> {
     let mut bytes = [0u8; 16];
     bytes[..6].copy_from_slice(&at.millis().to_be_bytes()[2..]);
@@ -51,17 +53,17 @@ pub fn secret(prefix: &str) -> Result<String, Fault> {
     Ok(format!("{prefix}{}", BASE32_NOPAD.encode(&random_bytes::<32>()?).to_ascii_lowercase()))
 }
 
-/// What is stored in a secret's place. Secrets of 256 random bits need no slow hash.
+/// What is stored instead of a secret. Secrets of 256 random bits need no slow hash.
 pub fn secret_hash(secret: &str) -> [u8; 32] {
     digest(secret.as_bytes())
 }
 
-/// The SHA-256 digest of some bytes.
+/// SHA-256.
 pub fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Bytes in lower-case hexadecimal.
+/// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     HEXLOWER.encode(bytes)
 }

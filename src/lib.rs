@@ -1,30 +1,10 @@
-//! `till`: a cash register for prepaid units of work. This page is the map.
+//! `till`: a cash register for prepaid units of work.
 //!
-//! Money moves one way:
-//! ```text
-//!  network ──► http ──► usecase ──► ledger (pure) ──► store/entries
-//!  Stripe  ──► http/webhook ──► usecase/receive ──► store/inbox, usecase/settle ──► ledger ──► store/entries   (one transaction)
-//!  timer   ──► worker ──► usecase           operator ──► cli ──► usecase
-//! ```
-//! Only `http` (and the stand-in, `sandbox`) is asynchronous; everything below is ordinary blocking Rust. A spend or a
-//! hold goes from the HTTP thread to the writer's queue and comes back by a callback after the commit; a short read is
-//! done on the HTTP thread; everything else waits in a bounded pool. `ARCHITECTURE.md` has the threads and the tests.
-//!
-//! Who may use whom (lower never upper): `ledger, tls` → nothing; `error, clock, backoff, id, money, secret` → ledger;
-//! `config, catalog, stripe, notification, store` → those; `metrics, app` → those; `usecase` → app and all below;
-//! `http, worker` → usecase; `cli` → all; `sandbox` → only from `cli`, and knows nothing of till.
-//!
-//! Invariants, kept by tests:
-//! 1. A balance changes only by what `ledger` decided, and is stored only by `store::entries`;
-//!    nothing updates or deletes an entry. What is over is closed before anything else happens on an account.
-//! 2. SQL only in `store/`; Stripe's JSON only in `stripe/`; the JSON of outgoing webhooks only in `notification/`; our other
-//!    JSON and HTML only in `http/`; the time is asked only in `clock.rs`.
-//! 3. No network inside a transaction: a use case is `transaction; network; transaction`.
-//!    Write closures may run again, so they talk to nobody.
-//! 4. The webhook handler decides nothing; what is paid is decided in `usecase::settle`, which webhook,
-//!    return page and replay all enter by the same door.
-//! 5. Everything is bounded: bodies, batches, pages, attempts, pools, names.
-//! 6. Nobody is answered before the commit, and what is kept in memory is kept only until it may have changed.
+//! A request comes in through `http`, a timer through `worker`, an operator through `cli`. Each calls a function in `usecase`,
+//! which reads and writes in transactions of `store`, moves units by the pure rules of `ledger`, and calls Stripe through
+//! `stripe`, never inside a transaction. `notification` is outgoing webhooks on the wire; `sandbox` is a stand-in for Stripe,
+//! which knows nothing of till. The modules below stand in reading order: each uses only those above it.
+//! `ARCHITECTURE.md` has the exact table, the invariants, and the test that keeps each.
 
 pub mod ledger;
 
@@ -42,12 +22,15 @@ pub mod notification;
 pub mod store;
 pub mod stripe;
 
-pub mod app;
 pub mod metrics;
+
+pub mod app;
+
 pub mod usecase;
 
 pub mod http;
 pub mod worker;
 
-pub mod cli;
 pub mod sandbox;
+
+pub mod cli;

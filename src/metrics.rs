@@ -1,4 +1,4 @@
-//! What is counted, for `GET /metrics` in Prometheus' text format. Names begin with `till_` and carry their unit.
+//! The counters of `GET /metrics`, in Prometheus' text format. Names begin with `till_` and end in their unit.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -8,19 +8,18 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::error::Fault;
+use crate::error::{Fault, Result};
 use crate::store::WriterFigures;
 
-/// An event of Stripe's, as it was received.
+/// An event that Stripe sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct EventLabels {
     /// Stripe's type; `other` for one that till does nothing with.
     pub kind: String,
-    /// What became of it.
+    /// The inbox's status.
     pub status: &'static str,
 }
 
-/// A movement of units.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct KindLabels {
     /// The ledger's kind, or the inbox's status.
@@ -37,37 +36,29 @@ pub struct DeliveryLabels {
 /// A request that was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
-    /// `GET`.
     pub method: &'static str,
     /// The route's pattern, never the path: paths hold ids.
     pub route: String,
-    /// The status.
     pub status: u16,
 }
 
-/// All counters of one appliance.
 pub struct Metrics {
     registry: Registry,
-    /// Events received.
     pub webhook_events: Family<EventLabels, Counter>,
     /// Webhooks refused for their signature or their form.
     pub webhook_rejected: Counter,
-    /// Units that came in, by kind.
     pub units_credited: Family<KindLabels, Counter>,
-    /// Units that went out by use.
+    /// By spends and captures.
     pub units_spent: Counter,
-    /// Events in the inbox, by status; read when asked.
+    /// By status; counted when `/metrics` is asked for.
     pub inbox_events: Family<KindLabels, Gauge>,
-    /// Attempts to deliver outgoing webhooks.
     pub hook_deliveries: Family<DeliveryLabels, Counter>,
-    /// Users read to be shown to a program; the other answers came from memory.
+    /// Users read from the database for the service API; other answers came from the cache.
     pub users_read: Counter,
-    /// Requests answered and how long it took.
     pub requests: Family<RequestLabels, Histogram>,
 }
 
 impl Metrics {
-    /// All at zero.
     pub fn new(writer: &WriterFigures) -> Metrics {
         let mut registry = Registry::with_prefix("till");
         let requests: Family<RequestLabels, Histogram> = Family::new_with_constructor(request_buckets);
@@ -89,8 +80,8 @@ impl Metrics {
         registry.register("inbox_events", "Events in the inbox", metrics.inbox_events.clone());
         let deliveries = metrics.hook_deliveries.clone();
         registry.register("hook_deliveries", "Attempts to deliver outgoing webhooks", deliveries);
-        let read = metrics.users_read.clone();
-        registry.register("users_read", "Users read to be shown to a program; others came from memory", read);
+        let users_read = metrics.users_read.clone();
+        registry.register("users_read", "Users read to be shown to a program; others came from memory", users_read);
         registry.register("http_request_seconds", "Requests answered", metrics.requests.clone());
         registry.register("commit_seconds", "Durable commits", writer.commit_seconds.clone());
         registry.register("commit_writes", "Writes in one commit", writer.commit_writes.clone());
@@ -98,7 +89,7 @@ impl Metrics {
         Metrics { registry, ..metrics }
     }
 
-    /// Prometheus' text.
+    /// The body of `GET /metrics`.
     pub fn text(&self) -> Result<String, Fault> {
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(|cause| Fault::new("cannot write the metrics", cause))?;

@@ -13,8 +13,8 @@ const ZERO_DECIMALS: [&str; 16] =
 /// Currencies with a thousandth.
 const THREE_DECIMALS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
-/// Signs that are read without doubt. A dollar that is not the United States' names its country; every other
-/// currency is written with its code.
+/// Unambiguous symbols. Dollars other than the United States' name their country; a currency that is not listed is
+/// written with its code.
 const SYMBOLS: [(&str, &str); 22] = [
     ("usd", "$"),
     ("eur", "€"),
@@ -45,7 +45,7 @@ const SYMBOLS: [(&str, &str); 22] = [
 pub struct Currency([u8; 3]);
 
 impl Currency {
-    /// From a code in either case; `None` unless it is three ASCII letters.
+    /// From a code in upper or lower case; `None` unless it is three ASCII letters.
     pub fn new(code: &str) -> Option<Currency> {
         let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
         letters.iter().all(u8::is_ascii_alphabetic).then(|| Currency(letters.map(|letter| letter.to_ascii_lowercase())))
@@ -87,25 +87,23 @@ impl fmt::Debug for Currency {
 pub struct Money {
     /// In the currency's minor unit: cents for `usd`, yen for `jpy`, thousandths for `kwd`.
     pub amount: i64,
-    /// What the amount is of.
     pub currency: Currency,
 }
 
 impl Money {
-    /// So many minor units of a currency.
     pub fn new(amount: i64, currency: Currency) -> Money {
         Money { amount, currency }
     }
 
-    /// What one of `units` costs, for people: `9¢`, `5.8¢`, `$1.50`, `¥9`; with `about` before it where it had to be
-    /// rounded. `None` when there is nothing to divide: no units, or no price.
+    /// The price of one of `units`, for people: `9¢`, `5.8¢`, `$1.50`, `¥9`; with `about` before it when it is rounded.
+    /// `None` when there are no units or no price.
     pub fn per_unit(self, units: i64) -> Option<String> {
         if units <= 0 || self.amount <= 0 {
             return None;
         }
         let (mut scaled, divisor) = (i128::from(self.amount), i128::from(units));
         // One digit beyond the minor unit is enough for a price of at least one minor unit; a smaller price gets
-        // digits until two of them say something, eight at most.
+        // digits until two of them are significant, eight at most.
         let mut extra = 0;
         while scaled % divisor != 0 && (extra == 0 || (scaled < 10 * divisor && extra < 8)) {
             scaled *= 10;
@@ -127,7 +125,7 @@ impl Currency {
         let shortened = extra == 0 && digits % 10_i128.pow(self.decimals()) == 0;
         let number = decimal(digits, self.decimals() + extra, shortened);
         let least = number.len().saturating_sub(usize::try_from(extra).unwrap_or(0));
-        // Zeros beyond the minor unit say nothing.
+        // Drop zeros beyond the minor unit.
         let kept = number.trim_end_matches('0').len().max(least);
         format!("{}{}", self.prefix(), number[..kept].trim_end_matches('.'))
     }
@@ -161,7 +159,7 @@ fn is_cheaper(a: (Money, i64), b: (Money, i64)) -> bool {
         && i128::from(a.0.amount) * i128::from(b.1) < i128::from(b.0.amount) * i128::from(a.1)
 }
 
-/// A count with commas: `1,000`, `-20`.
+/// A count with commas: `1,000`, `-20`. Every page groups digits by this.
 pub fn grouped(count: i64) -> String {
     let sign = if count < 0 { "-" } else { "" };
     format!("{sign}{}", decimal(i128::from(count).abs(), 0, true))

@@ -9,12 +9,11 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over.
     pub fn new(text: impl Into<String>) -> Secret {
         Secret(Zeroizing::new(text.into()))
     }
 
-    /// The secret itself: for a header or a signature, never for a message.
+    /// The secret itself: for a header or a signature, never for a log or an error.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,5 @@
-//! TLS as a client: which certificates are believed and which library does the work. Both who call out, to Stripe and to
-//! the operator's own endpoints, take it from here.
+//! TLS as a client: which certificates are trusted, and which library does the cryptography. Calls to Stripe and outgoing
+//! webhooks share it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::RootCertStore;
 use tracing::warn;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-/// ring is named here because ureq, built without a provider of its own, would panic at the first request.
+/// `ring` is named here because ureq, built without a provider of its own, would panic at the first request.
 pub fn config() -> TlsConfig {
     TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -23,7 +23,7 @@ fn root_certificates() -> RootCerts {
     }
     let (usable, _) = RootCertStore::empty().add_parsable_certificates(found.certs.iter().cloned());
     if usable == 0 {
-        warn!("the system has no root certificates that can be read; Mozilla's, which are built in, are used instead");
+        warn!("the system has no readable root certificates; Mozilla's, which are built in, are used instead");
         return RootCerts::WebPki;
     }
     let certificates: Vec<_> =

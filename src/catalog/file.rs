@@ -1,4 +1,4 @@
-//! The operator's catalogue in TOML. Only its shape is read here; what it says is judged by `rules`. Every fault names
+//! Reads the operator's catalogue from TOML. Only the shape is checked here; `rules` checks the values. Every fault names
 //! its line and what was expected there.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use super::{Catalog, Expiry, Interval, Pack, Place, Plan, UnitWords, breaches, p
 /// What is wrong with a catalogue file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogFault {
-    /// The line, counted from 1; `None` where the whole file is meant.
+    /// Counted from 1; `None` where the whole file is meant.
     pub line: Option<usize>,
     /// What was found and what was expected.
     pub text: String,
@@ -28,7 +28,7 @@ impl fmt::Display for CatalogFault {
 }
 
 /// Reads a catalogue. What the file leaves out of `[unit]`, `currency` and `low_balance` is as in the built-in catalogue;
-/// its plans and packs are all there are. A fault in the TOML itself is reported alone, faults in what it says all at once.
+/// its plans and packs are the only ones. A fault in the TOML itself is reported alone, faults in its values all at once.
 pub fn parse(text: &str) -> Result<Catalog, Vec<CatalogFault>> {
     let rows: CatalogRows = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));

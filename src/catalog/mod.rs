@@ -1,6 +1,6 @@
-//! What is on sale: plans, packs and the words for a unit. Contract, section 2. Here live the catalogue's types, the
-//! built-in one, and looking things up in it; reading the operator's file is in `file`, what every catalogue must
-//! satisfy is in `rules`. No environment (that is `config`), no Stripe calls, no money arithmetic.
+//! What is on sale: plans, packs and the words for a unit (contract, section 2). Here are the catalogue's types, the
+//! built-in catalogue, look-ups, and how long units live. `file` reads the operator's file, `rules` says what every
+//! catalogue must satisfy. No environment (that is `config`), no Stripe calls, no money arithmetic.
 
 mod file;
 mod rules;
@@ -8,13 +8,14 @@ mod rules;
 pub use file::{CatalogFault, parse};
 pub use rules::{Breach, Field, LOW_BALANCE_LIMIT, Place, breaches, price_id_fault};
 
-/// Units below which a balance is low, where nothing else is said.
+use crate::clock::{DAY_SECONDS, Timestamp};
+
+/// The threshold of the built-in catalogue.
 const LOW_BALANCE: i64 = 10;
 
 /// Everything that is on sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
-    /// What one unit is called.
     pub unit: UnitWords,
     /// The three-letter currency of every amount, lower case as Stripe writes it.
     pub currency: String,
@@ -29,9 +30,7 @@ pub struct Catalog {
 /// The words for what is sold: `picture`, `pictures`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitWords {
-    /// For one.
     pub singular: String,
-    /// For none and for many.
     pub plural: String,
 }
 
@@ -40,23 +39,20 @@ pub struct UnitWords {
 pub struct Plan {
     /// What callers write, `[a-z0-9_]{1,40}`.
     pub key: String,
-    /// What people read.
     pub name: String,
     /// The price of one interval in the currency's minor unit; 0 for the free plan.
     pub amount: i64,
     /// Units allotted each month, also when the interval is a year.
     pub units: i64,
-    /// How often Stripe charges.
     pub interval: Interval,
     /// Stripe's price, once it is known.
     pub price_id: Option<String>,
     /// Earlier prices at Stripe whose subscriptions still run.
     pub older_price_ids: Vec<String>,
-    /// Words for what the plan switches on at the caller, such as `byok`.
+    /// What the plan switches on in the calling program, such as `byok`.
     pub features: Vec<String>,
     /// Other keys by which callers may ask for it.
     pub aliases: Vec<String>,
-    /// How long its units last.
     pub expiry: Expiry,
 }
 
@@ -65,7 +61,6 @@ pub struct Plan {
 pub struct Pack {
     /// What callers write, `[a-z0-9_]{1,40}`.
     pub key: String,
-    /// What people read.
     pub name: String,
     /// The price in the currency's minor unit.
     pub amount: i64,
@@ -75,11 +70,10 @@ pub struct Pack {
     pub price_id: Option<String>,
     /// Earlier prices at Stripe that old payments may still name.
     pub older_price_ids: Vec<String>,
-    /// Words for what the pack switches on at the caller.
+    /// What the pack switches on in the calling program.
     pub features: Vec<String>,
     /// Other keys by which callers may ask for it.
     pub aliases: Vec<String>,
-    /// How long its units last.
     pub expiry: Expiry,
 }
 
@@ -87,36 +81,51 @@ pub struct Pack {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Interval {
-    /// Every month.
     #[default]
     Month,
-    /// Every year; its units still come month by month.
+    /// Its units still come month by month.
     Year,
 }
 
-/// How long the units of one lot last.
+/// How long units live after they were credited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expiry {
-    /// For ever.
     #[default]
     Never,
     /// Until the paid period ends; plans only.
     PeriodEnd,
-    /// So many days after they were credited.
     Days(u32),
+}
+
+impl Expiry {
+    /// The expiry that an order kept as a number of days.
+    pub fn of_days(days: Option<i64>) -> Expiry {
+        days.and_then(|days| u32::try_from(days).ok()).map_or(Expiry::Never, Expiry::Days)
+    }
+
+    /// How many days units live; `None` where they live for ever, or where the paid period decides.
+    pub fn days(self) -> Option<i64> {
+        match self {
+            Expiry::Days(days) => Some(i64::from(days)),
+            Expiry::Never | Expiry::PeriodEnd => None,
+        }
+    }
+
+    /// When units that are credited at `from` expire; `None` where they never do, or where the paid period decides.
+    pub fn end(self, from: Timestamp) -> Option<Timestamp> {
+        self.days().map(|days| from.plus_seconds(days.saturating_mul(DAY_SECONDS)))
+    }
 }
 
 /// Something that a buyer can ask for by key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer<'a> {
-    /// A subscription.
     Plan(&'a Plan),
-    /// A one-time top-up.
     Pack(&'a Pack),
 }
 
 impl Catalog {
-    /// The catalogue that is sold without a file, exactly as the contract states it.
+    /// The catalogue where the operator gives no file, exactly as the contract states it.
     pub fn built_in() -> Catalog {
         let unit = UnitWords { singular: "picture".to_owned(), plural: "pictures".to_owned() };
         let plan = |key: &str, amount, units, features: &[&str], aliases: &[&str]| Plan {
@@ -166,24 +175,28 @@ impl Catalog {
         self.offers().find(|offer| offer.price_ids().any(|id| id == price_id))
     }
 
+    /// The plan with this key; an alias is not enough.
+    pub fn plan(&self, key: &str) -> Option<&Plan> {
+        self.plans.iter().find(|plan| plan.key == key)
+    }
+
     /// The plan of everyone who does not pay for one.
     pub fn free_plan(&self) -> Option<&Plan> {
         self.plans.iter().find(|plan| plan.amount == 0)
     }
 
-    /// What can be bought, or could if Stripe's price were known: what costs something and was not taken off sale.
+    /// What costs something and was not taken off sale, whether or not its Stripe price is known.
     pub fn for_sale(&self) -> impl Iterator<Item = Offer<'_>> {
         self.offers().filter(|offer| offer.amount() > 0 && !offer.is_retired())
     }
 
-    /// What costs money and has no Stripe price yet, so cannot be sold: its key, and the variable that would name the
-    /// price.
+    /// What cannot be sold yet because its Stripe price is not known: its key, and the variable that would name the price.
     pub fn missing_price_ids(&self) -> Vec<(String, String)> {
         let missing = self.for_sale().filter(|offer| offer.price_id().is_none());
         missing.map(|offer| (offer.key().to_owned(), price_id_variable(offer.key()))).collect()
     }
 
-    /// Sets the Stripe price of one entry; the operator's environment goes before the file.
+    /// Sets the Stripe price of one entry.
     pub fn set_price_id(&mut self, place: Place, price_id: String) {
         let slot = match place {
             Place::Plan(index) => self.plans.get_mut(index).map(|plan| &mut plan.price_id),
@@ -217,7 +230,6 @@ impl Catalog {
 }
 
 impl<'a> Offer<'a> {
-    /// What callers write.
     pub fn key(self) -> &'a str {
         match self {
             Offer::Plan(plan) => &plan.key,
@@ -225,7 +237,6 @@ impl<'a> Offer<'a> {
         }
     }
 
-    /// What people read.
     pub fn name(self) -> &'a str {
         match self {
             Offer::Plan(plan) => &plan.name,
@@ -266,12 +277,12 @@ impl<'a> Offer<'a> {
         self.price_id().into_iter().chain(older.iter().map(String::as_str))
     }
 
-    /// Whether it was taken off sale: only earlier prices name it. Whoever has it keeps it, and is still allotted.
+    /// Whether it was taken off sale: it has only earlier prices. Users who have it keep it, with its units.
     pub fn is_retired(self) -> bool {
         self.price_id().is_none() && self.price_ids().next().is_some()
     }
 
-    /// Words for what it switches on at the caller.
+    /// What it switches on in the calling program.
     pub fn features(self) -> &'a [String] {
         match self {
             Offer::Plan(plan) => &plan.features,
@@ -279,7 +290,6 @@ impl<'a> Offer<'a> {
         }
     }
 
-    /// Other keys for the same thing.
     pub fn aliases(self) -> &'a [String] {
         match self {
             Offer::Plan(plan) => &plan.aliases,
@@ -287,7 +297,6 @@ impl<'a> Offer<'a> {
         }
     }
 
-    /// How long its units last.
     pub fn expiry(self) -> Expiry {
         match self {
             Offer::Plan(plan) => plan.expiry,

@@ -1,5 +1,5 @@
-//! What every catalogue must satisfy, wherever its parts came from. Checked when the file is read, and again once the
-//! environment has had its say. Judges only; it changes nothing and knows neither files nor variables.
+//! What every catalogue must satisfy, wherever its parts came from. Checked when the file is read, and again after the
+//! environment changed prices and units. Nothing here changes a catalogue or knows of files and variables.
 
 use std::collections::HashMap;
 
@@ -24,33 +24,26 @@ const PRICE_ID_LIMIT: usize = 255;
 /// Where in the catalogue something is: the number counts from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// The n-th plan.
     Plan(usize),
-    /// The n-th pack.
     Pack(usize),
     /// The catalogue itself.
     Whole,
 }
 
-/// Which part of an entry is at fault.
+/// Which part of an entry is at fault. The environment may set units and prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// Units, which the environment may set.
     Units,
-    /// The Stripe price, which the environment may set.
     PriceId,
-    /// Anything else.
     Other,
 }
 
 /// A rule that a catalogue breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
-    /// Whose.
     pub place: Place,
     /// The other entry, where two of them collide.
     pub other: Option<Place>,
-    /// In which part.
     pub field: Field,
     /// What was found and what was expected.
     pub text: String,
@@ -68,7 +61,6 @@ pub fn breaches(catalog: &Catalog) -> Vec<Breach> {
     found
 }
 
-/// Each entry with its place.
 pub(super) fn placed(catalog: &Catalog) -> impl Iterator<Item = (Place, Offer<'_>)> {
     let plans = catalog.plans.iter().enumerate().map(|(index, plan)| (Place::Plan(index), Offer::Plan(plan)));
     plans.chain(catalog.packs.iter().enumerate().map(|(index, pack)| (Place::Pack(index), Offer::Pack(pack))))
@@ -84,7 +76,7 @@ fn units_limits(offer: Offer<'_>) -> (i64, i64) {
 }
 
 /// What is wrong with a Stripe price id, or `None`. Prices made from old plans may have any id, so only what cannot be
-/// one is refused. The answer does not repeat the text: it may be a key in the wrong place.
+/// one is refused. The message does not repeat the text: it may be a secret key in the wrong place.
 pub fn price_id_fault(text: &str) -> Option<String> {
     if text.starts_with("prod_") {
         return Some("expected a price id such as price_1ABC; prod_… is a product, which has its prices".to_owned());
@@ -197,7 +189,7 @@ fn unique_keys(catalog: &Catalog, found: &mut Vec<Breach>) {
 fn unique_prices(catalog: &Catalog, found: &mut Vec<Breach>) {
     let mut owners: HashMap<&str, (Place, String)> = HashMap::new();
     for (place, offer) in placed(catalog) {
-        // What is no price id was named above, and is not to be repeated: it may be a key.
+        // A text that is no price id was reported above, and is not repeated here: it may be a secret key.
         for price_id in offer.price_ids().filter(|id| price_id_fault(id).is_none()) {
             if let Some((other, owner)) = owners.insert(price_id, (place, title(offer))) {
                 let text = format!("{}: the price id {price_id:?} already belongs to {owner}", title(offer));

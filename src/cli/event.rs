@@ -1,10 +1,11 @@
-//! `till event`: the inbox of Stripe's webhooks, and trying one again.
+//! `till event`: Stripe's events in the inbox, and applying one again.
 
 use clap::{Args, Subcommand};
 
-use super::output::{one_line, or_dash, print, print_json, table};
-use super::settings::{Books, IfMissing};
-use super::{Done, Failure, shapes};
+use super::output::{facts, one_line, or_dash, print, print_json, table};
+use super::settings::{DatabaseArgs, IfMissing};
+use super::shapes::{EventShape, ReplayShape, WholeList};
+use super::{CommandError, CommandResult};
 use crate::clock::rfc3339;
 use crate::config::Need;
 use crate::store::inbox::{InboxRow, Status};
@@ -15,14 +16,14 @@ use crate::usecase::stripe_events::inbox;
 #[derive(Args)]
 pub(super) struct Event {
     #[command(flatten)]
-    books: Books,
+    database: DatabaseArgs,
     #[command(subcommand)]
-    verb: Verb,
+    command: EventCommand,
 }
 
 #[derive(Subcommand)]
-enum Verb {
-    /// List events, the newest arrival first
+enum EventCommand {
+    /// List events, the latest arrival first
     #[command(after_help = "Example:\n  till event list --status unmatched")]
     List {
         /// Only those that are applied, ignored, waiting, unmatched or failed
@@ -35,34 +36,34 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Show what became of an event, and what Stripe sent
+    /// Show an event: its status, and what Stripe sent
     #[command(after_help = "Example:\n  till event show evt_1Qabc…")]
     Show {
         /// The event's id, evt_…
         id: String,
-        /// Print one object, Stripe's event in its body
+        /// Print one object, with Stripe's event as its body
         #[arg(long)]
         json: bool,
     },
-    /// Apply an event once more; what it has done already is not done twice
+    /// Apply an event again; what it did before is not done twice
     ///
-    /// Needs SPRITE_STRIPE_SECRET_KEY, whose mode (live or test) decides which events count. Exits with 1 when the
-    /// event still cannot be applied.
+    /// Requires SPRITE_STRIPE_SECRET_KEY, whose mode (live or test) decides which events count. Exits with 1 if the event
+    /// still cannot be applied.
     #[command(after_help = "Example:\n  till event replay evt_1Qabc… --dry-run")]
     Replay {
         /// The event's id, evt_…
         id: String,
-        /// Say what it would do, and change nothing
+        /// Print what would happen, and change nothing
         #[arg(long)]
         dry_run: bool,
         /// Print {"id","dry_run","status","detail","waits_for"}
         #[arg(long)]
         json: bool,
     },
-    /// Say whose an unmatched payment is; it is then credited, once
+    /// Assign an unmatched payment to a user; it is then credited, once
     ///
-    /// Needs SPRITE_STRIPE_SECRET_KEY. Exits with 1 when it still cannot be applied: name the pack with --plan when
-    /// Stripe does not say which one was bought.
+    /// Requires SPRITE_STRIPE_SECRET_KEY. Exits with 1 if it still cannot be applied: name the pack with --plan if Stripe
+    /// does not say which one was bought.
     #[command(after_help = "Example:\n  till event assign evt_1Qabc… alice --plan topup_100")]
     Assign {
         /// The event's id, evt_…
@@ -79,62 +80,63 @@ enum Verb {
 }
 
 impl Event {
-    pub(super) fn run(&self) -> Done {
-        match &self.verb {
-            Verb::List { status, limit, json } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
-                let found = inbox::list(&app, *status, *limit)?;
+    pub(super) fn run(&self) -> CommandResult {
+        match &self.command {
+            EventCommand::List { status, limit, json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+                let rows = inbox::list(&app, *status, *limit)?;
                 if *json {
-                    return print_json(&shapes::Listed::whole(found.iter().map(shapes::Event::from).collect()));
+                    return print_json(&WholeList::<EventShape>::of(&rows));
                 }
-                print(&list_as_text(&found))
+                print(&list_as_text(&rows))
             }
-            Verb::Show { id, json } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
+            EventCommand::Show { id, json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
                 let row = inbox::show(&app, id)?;
-                if *json { print_json(&shapes::Event::with_body(&row)) } else { print(&in_words(&row)) }
+                if *json { print_json(&EventShape::with_body(&row)) } else { print(&as_text(&row)) }
             }
-            Verb::Replay { id, dry_run, json } => {
-                let app = self.books.open(Need::StripeKey, IfMissing::Refuse)?;
-                let settled = inbox::replay(&app, id, *dry_run)?;
-                told(id, *dry_run, *json, &settled)
+            EventCommand::Replay { id, dry_run, json } => {
+                let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
+                print_outcome(id, *dry_run, *json, &inbox::replay(&app, id, *dry_run)?)
             }
-            Verb::Assign { id, user, plan, json } => {
-                let app = self.books.open(Need::StripeKey, IfMissing::Refuse)?;
-                told(id, false, *json, &inbox::assign(&app, id, user, plan.as_deref())?)
+            EventCommand::Assign { id, user, plan, json } => {
+                let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
+                print_outcome(id, false, *json, &inbox::assign(&app, id, user, plan.as_deref())?)
             }
         }
     }
 }
 
-/// Says what an event came to; it falls short when it is still not settled.
-fn told(id: &str, dry_run: bool, json: bool, settled: &EventOutcome) -> Done {
-    let (status, detail) = (settled.status.as_str(), settled.detail.as_str());
+/// Prints what an event did. The command fails if the event is still not applied.
+fn print_outcome(id: &str, dry_run: bool, json: bool, outcome: &EventOutcome) -> CommandResult {
+    let status = outcome.status.as_str();
+    let detail = outcome.detail.as_str();
     if json {
-        print_json(&shapes::Replay { id, dry_run, status, detail, waits_for: settled.waits_for.as_deref() })?;
+        print_json(&ReplayShape { id, dry_run, status, detail, waits_for: outcome.waits_for.as_deref() })?;
     } else {
         let would = if dry_run { " would be" } else { ":" };
         print(&format!("{id}{would} {status} ({})\n", one_line(detail)))?;
     }
-    if is_settled(settled) { Ok(()) } else { Err(Failure::FallsShort) }
+    let is_done = matches!(outcome.status, Status::Applied | Status::Ignored);
+    if is_done { Ok(()) } else { Err(CommandError::Unsatisfied) }
 }
 
-fn is_settled(settled: &EventOutcome) -> bool {
-    matches!(settled.status, Status::Applied | Status::Ignored)
-}
-
-fn list_as_text(found: &[InboxRow]) -> String {
-    let row = |row: &InboxRow| {
-        let (event, decision) = (&row.event, &row.decision);
-        let (arrived, status) = (rfc3339(event.received_at), decision.status.as_str().to_owned());
-        [arrived, status, event.id.clone(), event.kind.clone(), decision.detail.clone()]
+fn list_as_text(rows: &[InboxRow]) -> String {
+    let row = |InboxRow { event, decision, .. }: &InboxRow| {
+        [
+            rfc3339(event.received_at),
+            decision.status.as_str().to_owned(),
+            event.id.clone(),
+            event.kind.clone(),
+            decision.detail.clone(),
+        ]
     };
-    table(["ARRIVED", "STATUS", "ID", "TYPE", "DETAIL"], &found.iter().map(row).collect::<Vec<_>>())
+    table(["ARRIVED", "STATUS", "ID", "TYPE", "DETAIL"], &rows.iter().map(row).collect::<Vec<_>>())
 }
 
-fn in_words(row: &InboxRow) -> String {
-    let (event, decision) = (&row.event, &row.decision);
-    let facts = [
+fn as_text(row: &InboxRow) -> String {
+    let InboxRow { event, decision, .. } = row;
+    let mut text = facts(&[
         ("id", event.id.clone()),
         ("type", event.kind.clone()),
         ("about", or_dash(event.object.as_ref())),
@@ -147,8 +149,7 @@ fn in_words(row: &InboxRow) -> String {
         ("waits for", or_dash(decision.waits_for.as_ref())),
         ("tried", format!("{} times, the last at {}", row.attempts, rfc3339(row.decided_at))),
         ("tried again", or_dash(decision.next_attempt_at.map(rfc3339))),
-    ];
-    let mut text: String = facts.iter().map(|(name, value)| format!("{name:<12} {}\n", one_line(value))).collect();
+    ]);
     text.push('\n');
     text.extend(event.body.lines().flat_map(|line| [one_line(line), "\n".to_owned()]));
     text

@@ -1,42 +1,42 @@
-//! `till hook`: who is told of what by outgoing webhooks, and what became of the messages.
+//! `till hook`: the endpoints of outgoing webhooks, and the state of messages to them.
 
 use clap::{Args, Subcommand};
 
-use super::output::{one_line, or_dash, print, print_json, table};
-use super::settings::{Books, IfMissing};
-use super::{Done, Failure, complain, shapes};
+use super::output::{facts, one_line, or_dash, print, print_json, table};
+use super::settings::{DatabaseArgs, IfMissing};
+use super::shapes::{DeliveryShape, EndpointShape, TestShape, WholeList};
+use super::{CommandError, CommandResult, eprint_lines};
 use crate::clock::rfc3339;
 use crate::config::Need;
 use crate::notification::Topic;
+use crate::notification::sender::Reply;
 use crate::store::outbox::Delivery;
-use crate::store::webhook_endpoints::WebhookEndpoint as Stored;
+use crate::store::webhook_endpoints::WebhookEndpoint;
 use crate::usecase::notifications::endpoints;
 
-const TESTED: &str = "Try it: till hook test";
-
-/// Add, list and test outgoing webhooks; see what became of messages
+/// Add, list and test outgoing webhooks; list and retry messages
 ///
-/// Messages are signed by the Standard Webhooks specification and delivered by till serve, at least once and in order
-/// for each user. What is not taken is sent again for three days, and then parked until it is retried here.
+/// till serve signs messages by the Standard Webhooks specification and delivers them, at least once and in order for each
+/// user. What an endpoint does not accept is sent again for three days, and then parked until it is retried here.
 #[derive(Args)]
 pub(super) struct Hook {
     #[command(flatten)]
-    books: Books,
+    database: DatabaseArgs,
     #[command(subcommand)]
-    verb: Verb,
+    command: HookCommand,
 }
 
 #[derive(Subcommand)]
-enum Verb {
+enum HookCommand {
     /// Add an endpoint; its signing secret is shown now and never again
     #[command(
         after_help = "Example:\n  till hook add https://app.example.com/till --events user.topped_up,user.low_balance"
     )]
     Add {
-        /// Where messages are sent: https, or http in a network of SPRITE_HOOK_PRIVATE_NETWORKS
+        /// Where to send messages: https, or http in a network of SPRITE_HOOK_PRIVATE_NETWORKS
         url: String,
-        /// What it is told of; everything when left out
-        #[arg(long, value_delimiter = ',', value_parser = kind, value_name = "EVENT,…")]
+        /// The events to send; all if left out
+        #[arg(long, value_delimiter = ',', value_parser = topic, value_name = "EVENT,…")]
         events: Vec<Topic>,
         /// Print the endpoint with its "secret"
         #[arg(long)]
@@ -56,17 +56,17 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Turn an endpoint off: nothing new is written for it, and what is open waits
+    /// Turn an endpoint off: no new messages are written for it, and open ones wait
     Disable {
         /// The endpoint's id, hook_…
         id: String,
     },
-    /// Turn an endpoint on again: what was open goes on
+    /// Turn an endpoint on again: open messages are sent
     Enable {
         /// The endpoint's id, hook_…
         id: String,
     },
-    /// Remove an endpoint, and with it what was still to be delivered to it
+    /// Remove an endpoint, with all its undelivered messages
     Remove {
         /// The endpoint's id, hook_…
         id: String,
@@ -79,9 +79,9 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Send a message of type till.test to an endpoint now, and say how it went
+    /// Send a message of type till.test to an endpoint now, and print the result
     ///
-    /// Exits with 1 when the endpoint did not take it.
+    /// Exits with 1 if the endpoint does not accept it.
     Test {
         /// The endpoint's id, hook_…
         id: String,
@@ -89,10 +89,10 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// List messages and where they stand, the newest first
+    /// List messages with their status, the newest first
     #[command(after_help = "Example:\n  till hook deliveries --parked")]
     Deliveries {
-        /// Only those that were given up
+        /// Only those that are parked
         #[arg(long)]
         parked: bool,
         /// At most so many, up to 1000
@@ -102,55 +102,58 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Send what has not arrived again, for another three days
+    /// Retry undelivered messages for another three days
     #[command(after_help = "Examples:\n  till hook retry msg_…\n  till hook retry --parked")]
     Retry {
         /// The message's id, msg_…
         #[arg(required_unless_present = "parked", conflicts_with = "parked")]
         message: Option<String>,
-        /// Everything that was given up
+        /// All that are parked
         #[arg(long)]
         parked: bool,
     },
 }
 
 impl Hook {
-    pub(super) fn run(&self) -> Done {
-        let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
-        match &self.verb {
-            Verb::Add { url, events, json } => added(&endpoints::add(&app, url, events)?, *json),
-            Verb::List { json } => listed(&endpoints::list(&app)?, *json),
-            Verb::Show { id, json } => shown(&endpoints::show(&app, id)?, *json),
-            Verb::Disable { id } => {
+    pub(super) fn run(&self) -> CommandResult {
+        let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+        match &self.command {
+            HookCommand::Add { url, events, json } => print_new(&endpoints::add(&app, url, events)?, *json),
+            HookCommand::List { json } => print_list(&endpoints::list(&app)?, *json),
+            HookCommand::Show { id, json } => print_one(&endpoints::show(&app, id)?, *json),
+            HookCommand::Disable { id } => {
                 endpoints::disable(&app, id)?;
                 print(&format!("{} is off\n", one_line(id)))
             }
-            Verb::Enable { id } => {
+            HookCommand::Enable { id } => {
                 endpoints::enable(&app, id)?;
                 print(&format!("{} is on\n", one_line(id)))
             }
-            Verb::Remove { id } => {
+            HookCommand::Remove { id } => {
                 endpoints::remove(&app, id)?;
                 print(&format!("{} is removed\n", one_line(id)))
             }
-            Verb::Roll { id, json } => {
+            HookCommand::Roll { id, json } => {
                 let secret = endpoints::roll(&app, id)?;
                 if *json {
                     return print_json(&serde_json::json!({ "id": id, "secret": secret.reveal() }));
                 }
                 print(&format!("{}\n", secret.reveal()))?;
-                complain("note", &["the secret is not shown again; for 24 hours the old one signs as well".to_owned()]);
+                let note = "the secret is not shown again; for 24 hours the old one signs as well";
+                eprint_lines("note", &[note.to_owned()]);
                 Ok(())
             }
-            Verb::Test { id, json } => tested(id, &endpoints::test(&app, &endpoints::sender(&app), id)?, *json),
-            Verb::Deliveries { parked, limit, json } => {
-                let found = endpoints::deliveries(&app, *parked, *limit)?;
-                if *json {
-                    return print_json(&shapes::Listed::whole(found.iter().map(shapes::Delivery::from).collect()));
-                }
-                print(&deliveries_as_text(&found))
+            HookCommand::Test { id, json } => {
+                print_reply(id, &endpoints::test(&app, &endpoints::sender(&app), id)?, *json)
             }
-            Verb::Retry { message, .. } => {
+            HookCommand::Deliveries { parked, limit, json } => {
+                let deliveries = endpoints::deliveries(&app, *parked, *limit)?;
+                if *json {
+                    return print_json(&WholeList::<DeliveryShape>::of(&deliveries));
+                }
+                print(&deliveries_as_text(&deliveries))
+            }
+            HookCommand::Retry { message, .. } => {
                 let count = match message {
                     Some(message) => endpoints::retry(&app, message)?,
                     None => endpoints::retry_parked(&app)?,
@@ -161,84 +164,81 @@ impl Hook {
     }
 }
 
-fn added(hook: &Stored, json: bool) -> Done {
+fn print_new(hook: &WebhookEndpoint, json: bool) -> CommandResult {
     if json {
-        return print_json(&shapes::Hook::with_secret(hook));
+        return print_json(&EndpointShape::with_secret(hook));
     }
     print(&format!("{}\n{}\n", hook.id, hook.secret.reveal()))?;
-    complain(
-        "note",
-        &[format!("the second line is the signing secret, which is not shown again. {TESTED} {}", hook.id)],
-    );
+    let note = "the second line is the signing secret, which is not shown again. Try it: till hook test";
+    eprint_lines("note", &[format!("{note} {}", hook.id)]);
     Ok(())
 }
 
-fn listed(found: &[Stored], json: bool) -> Done {
+fn print_list(hooks: &[WebhookEndpoint], json: bool) -> CommandResult {
     if json {
-        return print_json(&shapes::Listed::whole(found.iter().map(shapes::Hook::from).collect()));
+        return print_json(&WholeList::<EndpointShape>::of(hooks));
     }
-    let row = |hook: &Stored| [hook.id.clone(), state(hook), hook.kinds.clone(), hook.url.clone()];
-    print(&table(["ID", "STATE", "EVENTS", "URL"], &found.iter().map(row).collect::<Vec<_>>()))
+    let row = |hook: &WebhookEndpoint| [hook.id.clone(), state(hook), hook.kinds.clone(), hook.url.clone()];
+    print(&table(["ID", "STATE", "EVENTS", "URL"], &hooks.iter().map(row).collect::<Vec<_>>()))
 }
 
-fn shown(hook: &Stored, json: bool) -> Done {
+fn print_one(hook: &WebhookEndpoint, json: bool) -> CommandResult {
     if json {
-        return print_json(&shapes::Hook::from(hook));
+        return print_json(&EndpointShape::from(hook));
     }
-    let facts = [
+    print(&facts(&[
         ("id", hook.id.clone()),
         ("url", hook.url.clone()),
         ("events", hook.kinds.clone()),
         ("state", state(hook)),
         ("added", rfc3339(hook.created_at)),
         ("two secrets", or_dash(hook.older_secret.as_ref().map(|(_, until)| format!("until {}", rfc3339(*until))))),
-    ];
-    print(&facts.iter().map(|(name, value)| format!("{name:<12} {}\n", one_line(value))).collect::<String>())
+    ]))
 }
 
-fn state(hook: &Stored) -> String {
+fn state(hook: &WebhookEndpoint) -> String {
     hook.disabled_at.map_or_else(|| "on".to_owned(), |at| format!("off since {}", rfc3339(at)))
 }
 
-fn tested(id: &str, answer: &crate::notification::sender::Reply, json: bool) -> Done {
-    let (delivered, status, said) = (answer.is_delivered(), answer.status, answer.detail.as_str());
+fn print_reply(id: &str, reply: &Reply, json: bool) -> CommandResult {
+    let delivered = reply.is_delivered();
+    let status = reply.status;
+    let said = reply.detail.as_str();
     if json {
-        print_json(&shapes::Tested { id, delivered, status, said })?;
+        print_json(&TestShape { id, delivered, status, said })?;
     } else {
-        let answered = status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
+        let answer = status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
         let word = if delivered { "delivered" } else { "not delivered" };
         let said = if said.is_empty() { String::new() } else { format!(": {}", one_line(said)) };
-        print(&format!("{word}, {answered}{said}\n"))?;
+        print(&format!("{word}, {answer}{said}\n"))?;
     }
-    if delivered { Ok(()) } else { Err(Failure::FallsShort) }
+    if delivered { Ok(()) } else { Err(CommandError::Unsatisfied) }
 }
 
-fn deliveries_as_text(found: &[Delivery]) -> String {
+fn deliveries_as_text(deliveries: &[Delivery]) -> String {
     let row = |row: &Delivery| {
-        let (when, status) = (rfc3339(row.created_at), row.status().to_owned());
-        let last = match (row.last_status, &row.last_error) {
+        let last_answer = match (row.last_status, &row.last_error) {
             (Some(status), Some(error)) if !error.is_empty() => format!("{status}: {error}"),
             (Some(status), _) => status.to_string(),
             (None, error) => or_dash(error.as_ref()),
         };
-        let (tried, next) = (row.attempts.to_string(), or_dash(row.next_attempt_at.map(rfc3339)));
         [
-            when,
-            status,
+            rfc3339(row.created_at),
+            row.status().to_owned(),
             row.message.clone(),
             row.kind.clone(),
             row.user_id.clone(),
             row.endpoint.clone(),
-            tried,
-            next,
-            last,
+            row.attempts.to_string(),
+            or_dash(row.next_attempt_at.map(rfc3339)),
+            last_answer,
         ]
     };
     let headings = ["WRITTEN", "STATUS", "MESSAGE", "TYPE", "USER", "HOOK", "TRIED", "NEXT", "LAST ANSWER"];
-    table(headings, &found.iter().map(row).collect::<Vec<_>>())
+    table(headings, &deliveries.iter().map(row).collect::<Vec<_>>())
 }
 
-fn kind(text: &str) -> Result<Topic, String> {
+fn topic(text: &str) -> Result<Topic, String> {
     Topic::parse(text).ok_or_else(|| {
         let words: Vec<&str> = Topic::ALL.iter().map(|kind| kind.as_str()).collect();
         format!("one or more of {} were expected", words.join(", "))

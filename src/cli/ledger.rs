@@ -1,14 +1,16 @@
-//! `till ledger`: the books proven, and the books as CSV.
+//! `till ledger`: the proof of the ledger, and its export as CSV.
 
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write, stderr};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::output::{Stream, print, print_json};
-use super::settings::{Books, IfMissing};
-use super::{Done, Failure, shapes};
+use super::screen::Screen;
+use super::settings::{DatabaseArgs, IfMissing};
+use super::shapes::{DiscrepancyShape, ProofShape};
+use super::{CommandError, CommandResult};
 use crate::app::App;
 use crate::config::Need;
 use crate::error::Fault;
@@ -23,77 +25,67 @@ const PROGRESS_STEP: u64 = 1000;
 #[derive(Args)]
 pub(super) struct Ledger {
     #[command(flatten)]
-    books: Books,
+    database: DatabaseArgs,
     #[command(subcommand)]
-    verb: Verb,
+    command: LedgerCommand,
 }
 
 #[derive(Subcommand)]
-enum Verb {
+enum LedgerCommand {
     /// Prove that no entry was changed, removed or inserted, and that every balance follows from its entries
     ///
-    /// Exits with 1 and names each break on a line of its own when the books do not hold.
+    /// If the books do not hold, names each break on a line of its own and exits with 1.
     #[command(after_help = "Example:\n  till ledger verify")]
     Verify {
         /// Print {"holds","accounts","entries","breaks":[{"account","entry","what"}]}
         #[arg(long)]
         json: bool,
     },
-    /// Write all entries as CSV, each with its hash and the one before, so that the file proves itself
+    /// Write all entries as CSV, each with its hash and the previous one, so that the file can be verified alone
     #[command(after_help = "Examples:\n  till ledger export --output books.csv\n  till ledger export --user alice")]
     Export {
         /// Only this user's entries
         #[arg(long, value_name = "ID")]
         user: Option<String>,
-        /// Write to this file instead of standard output; it is replaced only when the export is complete
+        /// Write to this file instead of standard output; an existing file is replaced when the export is complete
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
 }
 
 impl Ledger {
-    pub(super) fn run(&self) -> Done {
-        let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
-        match &self.verb {
-            Verb::Verify { json } => prove(&app, *json),
-            Verb::Export { user, output: None } => {
+    pub(super) fn run(&self) -> CommandResult {
+        let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+        match &self.command {
+            LedgerCommand::Verify { json } => prove(&app, *json),
+            LedgerCommand::Export { user, output: None } => {
                 let mut stream = Stream::open();
-                let written = export(&app, user.as_deref(), &mut stream);
-                written.map(|_| ()).map_err(|error| stream.judge(error.into()))
+                let result = export(&app, user.as_deref(), &mut stream);
+                result.map(|_| ()).map_err(|error| stream.error(error.into()))
             }
-            Verb::Export { user, output: Some(path) } => export_to(&app, user.as_deref(), path),
+            LedgerCommand::Export { user, output: Some(path) } => export_to(&app, user.as_deref(), path),
         }
     }
 }
 
-fn prove(app: &App, json: bool) -> Done {
-    let mut shown = false;
-    let on_terminal = stderr().is_terminal();
+fn prove(app: &App, json: bool) -> CommandResult {
+    let mut screen = Screen::open(false);
     let proof = verify(app, |proof| {
-        if on_terminal && proof.accounts % PROGRESS_STEP == 0 {
-            shown = true;
-            progress(&format!("accounts {}, entries {}", proof.accounts, proof.entries));
+        if proof.accounts % PROGRESS_STEP == 0 {
+            screen.show(&format!("accounts {}, entries {}", proof.accounts, proof.entries));
         }
     })?;
-    if shown {
-        progress("");
-    }
+    drop(screen);
     let holds = proof.breaks.is_empty();
     if json {
         print_json(&as_json(&proof))?;
     } else {
-        print(&in_words(&proof))?;
+        print(&as_text(&proof))?;
     }
-    if holds { Ok(()) } else { Err(Failure::FallsShort) }
+    if holds { Ok(()) } else { Err(CommandError::Unsatisfied) }
 }
 
-/// One line on the terminal, over the one before.
-fn progress(text: &str) {
-    let mut stderr = stderr().lock();
-    let _unseen = write!(stderr, "\r\u{1b}[K{text}").and_then(|()| stderr.flush());
-}
-
-fn in_words(proof: &Proof) -> String {
+fn as_text(proof: &Proof) -> String {
     let mut text = String::new();
     for Discrepancy { account, seq, what } in &proof.breaks {
         match seq {
@@ -110,30 +102,31 @@ fn in_words(proof: &Proof) -> String {
     text
 }
 
-fn as_json(proof: &Proof) -> shapes::Proof {
-    let broken = |found: &Discrepancy| shapes::Discrepancy {
+fn as_json(proof: &Proof) -> ProofShape {
+    let discrepancy = |found: &Discrepancy| DiscrepancyShape {
         account: found.account,
         entry: (found.seq > 0).then(|| entry_id(found.account, found.seq)),
         what: found.what.clone(),
     };
-    let breaks: Vec<_> = proof.breaks.iter().map(broken).collect();
-    shapes::Proof { holds: breaks.is_empty(), accounts: proof.accounts, entries: proof.entries, breaks }
+    let breaks: Vec<_> = proof.breaks.iter().map(discrepancy).collect();
+    ProofShape { holds: breaks.is_empty(), accounts: proof.accounts, entries: proof.entries, breaks }
 }
 
-/// Writes beside the file and moves it there in the end, so that no half export is ever taken for a whole one.
-fn export_to(app: &App, user: Option<&str>, path: &Path) -> Done {
+/// Writes to a file beside this one and renames it in the end, so that an incomplete export is never taken for a complete
+/// one.
+fn export_to(app: &App, user: Option<&str>, path: &Path) -> CommandResult {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let cannot = |cause| Fault::new(format!("cannot write {}", path.display()), cause);
-    let mut file = BufWriter::new(File::create(&partial).map_err(cannot)?);
-    let written = export(app, user, &mut file).map_err(Failure::from).and_then(|count| {
-        let file = file.into_inner().map_err(|cause| cannot(cause.into_error()))?;
-        file.sync_all().and_then(|()| std::fs::rename(&partial, path)).map_err(cannot)?;
+    let fault = |cause| Fault::new(format!("cannot write {}", path.display()), cause);
+    let mut file = BufWriter::new(File::create(&partial).map_err(fault)?);
+    let result = export(app, user, &mut file).map_err(CommandError::from).and_then(|count| {
+        let file = file.into_inner().map_err(|cause| fault(cause.into_error()))?;
+        file.sync_all().and_then(|()| std::fs::rename(&partial, path)).map_err(fault)?;
         Ok(count)
     });
-    if written.is_err() {
-        let _nothing_there = std::fs::remove_file(&partial);
+    if result.is_err() {
+        let _not_removed = std::fs::remove_file(&partial);
     }
-    print(&format!("{} entries in {}\n", written?, path.display()))
+    print(&format!("{} entries in {}\n", result?, path.display()))
 }

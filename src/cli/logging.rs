@@ -1,5 +1,5 @@
-//! The log: lines to standard error, filtered by `SPRITE_LOG`, as text for people or JSON for machines. In JSON the
-//! fields are at the top of each line, the fixed name of what happened among them as `event`.
+//! The log: lines to standard error, filtered by `SPRITE_LOG`, as text for people or JSON for machines. In JSON all fields
+//! are at the top level of the line; `event` is the fixed name of what happened.
 
 use std::fmt;
 use std::io::{IsTerminal, stderr};
@@ -14,7 +14,7 @@ use crate::clock::{Clock, rfc3339};
 use crate::config::{Config, LogFormat};
 use crate::error::Fault;
 
-/// Starts to log, and to log panics too. Once per process.
+/// Starts to log, panics included. To be called once per process.
 pub(super) fn start(config: &Config) -> Result<(), Fault> {
     let on_terminal = stderr().is_terminal();
     let is_text = match config.log_format {

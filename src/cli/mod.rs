@@ -1,7 +1,7 @@
-//! The command line: one file a command, which parses, calls one use case and prints. Nothing here decides anything
-//! about units or money. Results go to standard output, everything else to standard error.
+//! The command line: one file per command, which parses, calls a use case and prints. Nothing here decides anything about
+//! units or money. Results go to standard output, everything else to standard error.
 //!
-//! Exit status (contract, section 6): 0 done; 1 the thing asked failed or falls short; 2 wrong usage or configuration.
+//! Exit status (contract, section 6): 0 success; 1 the command failed, or its check did; 2 wrong usage or configuration.
 
 mod check;
 mod demo;
@@ -12,10 +12,10 @@ mod logging;
 pub mod nss;
 mod output;
 mod reconcile;
-mod running;
 mod sandbox;
 mod screen;
 mod serve;
+mod service;
 mod settings;
 mod shapes;
 mod signals;
@@ -34,7 +34,7 @@ use crate::error::{Error, Fault, Refused};
 #[derive(Parser)]
 #[command(name = "till", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "Try it, with no account and no configuration:\n  till demo\n\nRun it:\n  till serve\n\n\
-    Exit status: 0 done, 1 it failed or something falls short, 2 wrong usage or configuration.")]
+    Exit status: 0 success, 1 failure or a check that failed, 2 wrong usage or configuration.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -55,32 +55,29 @@ enum Command {
     Stripe(stripe::Stripe),
 }
 
-/// Why a command did not end well.
-enum Failure {
-    /// What was asked failed.
+enum CommandError {
     Failed(String),
-    /// The command line or the configuration is wrong; every fault of it.
+    /// Every fault of the command line or the configuration.
     Usage(Vec<String>),
-    /// Something falls short, and the output says what.
-    FallsShort,
-    /// Whoever read the output has seen enough.
-    ReaderLeft,
+    /// The command ran, and what it checked is not in order: its output says what.
+    Unsatisfied,
+    /// The reader closed the pipe early (`till … | head`), which is no error.
+    OutputClosed,
 }
 
-/// How a command ends.
-type Done = Result<(), Failure>;
+type CommandResult<T = ()> = Result<T, CommandError>;
 
-/// Does what the command line says.
+/// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
-        Err(said) => {
-            // Help and version are such "errors" too; a reader that has left does not need them.
-            let _unread = said.print();
-            return if said.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        Err(error) => {
+            // Help and version are such "errors" too. If nobody reads them, there is nothing left to do.
+            let _unread = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    let done = match command {
+    let result = match command {
         Command::Demo(demo) => demo.run(),
         Command::Serve(serve) => serve.run(),
         Command::Sandbox(sandbox) => sandbox.run(),
@@ -93,40 +90,48 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Stripe(stripe) => stripe.run(),
     };
-    match done {
-        Ok(()) | Err(Failure::ReaderLeft) => ExitCode::SUCCESS,
-        Err(Failure::FallsShort) => ExitCode::FAILURE,
-        Err(Failure::Failed(what)) => {
-            complain("error", &[what]);
+    match result {
+        Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,
+        Err(CommandError::Unsatisfied) => ExitCode::FAILURE,
+        Err(CommandError::Failed(message)) => {
+            eprint_lines("error", &[message]);
             ExitCode::FAILURE
         }
-        Err(Failure::Usage(faults)) => {
-            complain("error", &faults);
+        Err(CommandError::Usage(faults)) => {
+            eprint_lines("error", &faults);
             ExitCode::from(2)
         }
     }
 }
 
-/// Writes to standard error, a line each. Where nobody can hear it, nothing can be done about that.
-fn complain(label: &str, lines: &[String]) {
+/// Writes each line to standard error, behind a label. A failure to write there has nowhere else to go.
+fn eprint_lines(label: &str, lines: &[String]) {
     let mut stderr = std::io::stderr().lock();
     for line in lines {
-        let _unheard = writeln!(stderr, "{label}: {line}");
+        let _unwritten = writeln!(stderr, "{label}: {line}");
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Failure {
-        Failure::Failed(fault.to_string())
+impl From<Fault> for CommandError {
+    fn from(fault: Fault) -> CommandError {
+        CommandError::Failed(fault.to_string())
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
+impl From<Refused> for CommandError {
+    fn from(refused: Refused) -> CommandError {
+        match refused {
+            // The request came from the command line.
+            Refused::InvalidRequest(detail) => CommandError::Usage(vec![detail]),
+            other => CommandError::Failed(other.detail()),
+        }
+    }
+}
+
+impl From<Error> for CommandError {
+    fn from(error: Error) -> CommandError {
         match error {
-            // The request was written on the command line.
-            Error::Refused(Refused::InvalidRequest(detail)) => Failure::Usage(vec![detail]),
-            Error::Refused(refused) => Failure::Failed(refused.detail()),
+            Error::Refused(refused) => refused.into(),
             Error::Fault(fault) => fault.into(),
         }
     }

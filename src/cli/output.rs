@@ -1,22 +1,22 @@
-//! Standard output: one JSON document or text that lines up. A reader that leaves early (`till … | head`) ends the
-//! command quietly; any other failure to write is told. Nothing else in `till` writes there.
+//! Standard output: one JSON document, or text in columns. A reader that closes the pipe early (`till … | head`) ends the
+//! command quietly; any other failure to write is reported. Nothing else in `till` writes there.
 
 use std::io::{self, ErrorKind, Write};
 
 use serde::Serialize;
 
-use super::{Done, Failure};
+use super::{CommandError, CommandResult};
 
 /// Prints text as it is.
-pub(super) fn print(text: &str) -> Done {
+pub(super) fn print(text: &str) -> CommandResult {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(unwritten)
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(write_error)
 }
 
 /// Prints one JSON document on a line.
-pub(super) fn print_json(document: &impl Serialize) -> Done {
+pub(super) fn print_json(document: &impl Serialize) -> CommandResult {
     let text = serde_json::to_string(document)
-        .map_err(|cause| Failure::Failed(format!("the answer cannot be written as JSON: {cause}")))?;
+        .map_err(|cause| CommandError::Failed(format!("the answer cannot be written as JSON: {cause}")))?;
     print(&format!("{text}\n"))
 }
 
@@ -45,55 +45,59 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     text
 }
 
-/// What a cell shows where there is nothing.
+/// One fact per line, behind its name.
+pub(super) fn facts(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(name, value)| format!("{name:<12} {}\n", one_line(value))).collect()
+}
+
 pub(super) fn or_dash(text: Option<impl ToString>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| text.to_string())
 }
 
-/// Text from outside as a terminal may see it: no control characters, so no line breaks and no escape sequences.
+/// Text from outside, safe for a terminal: no control characters, so no line breaks and no escape sequences.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Standard output for what is written piece by piece; remembers whether the reader has left.
+/// Standard output for long texts; remembers whether the reader closed it.
 pub(super) struct Stream {
     stdout: io::StdoutLock<'static>,
-    reader_left: bool,
+    is_closed: bool,
 }
 
 impl Stream {
     pub(super) fn open() -> Stream {
-        Stream { stdout: io::stdout().lock(), reader_left: false }
+        Stream { stdout: io::stdout().lock(), is_closed: false }
     }
 
-    /// How a command ends whose writing ended in `failure`.
-    pub(super) fn judge(&self, failure: Failure) -> Failure {
-        if self.reader_left { Failure::ReaderLeft } else { failure }
+    /// The command's error after writing here failed with `error`.
+    pub(super) fn error(&self, error: CommandError) -> CommandError {
+        if self.is_closed { CommandError::OutputClosed } else { error }
     }
 
-    fn note<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
-        self.reader_left |= outcome.as_ref().is_err_and(|cause| cause.kind() == ErrorKind::BrokenPipe);
-        outcome
+    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.is_closed |= result.as_ref().is_err_and(|cause| cause.kind() == ErrorKind::BrokenPipe);
+        result
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let outcome = self.stdout.write(bytes);
-        self.note(outcome)
+        let result = self.stdout.write(bytes);
+        self.note(result)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let outcome = self.stdout.flush();
-        self.note(outcome)
+        let result = self.stdout.flush();
+        self.note(result)
     }
 }
 
-fn unwritten(cause: io::Error) -> Failure {
+fn write_error(cause: io::Error) -> CommandError {
     if cause.kind() == ErrorKind::BrokenPipe {
-        Failure::ReaderLeft
+        CommandError::OutputClosed
     } else {
-        Failure::Failed(format!("cannot write to standard output: {cause}"))
+        CommandError::Failed(format!("cannot write to standard output: {cause}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `till reconcile`: compares Stripe with the books, and applies what is missing.
+//! `till reconcile`: compares Stripe with the ledger, and applies what is missing.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,24 @@ use serde_json::json;
 
 use super::output::{print, print_json};
 use super::screen::{Screen, bar};
-use super::settings::{Books, IfMissing};
-use super::{Done, Failure};
+use super::settings::{DatabaseArgs, IfMissing};
+use super::{CommandError, CommandResult};
 use crate::clock::{Timestamp, parse_rfc3339};
 use crate::config::Need;
 use crate::usecase::stripe_events::reconcile::{self, Progress, Report};
 
 /// Compare Stripe with the books and apply what is missing
 ///
-/// Looks through Stripe's events since the last comparison, through paid checkouts, paid invoices, refunds, disputes and
-/// credit notes of the last 30 days, or all of them since the time given, and through every subscription. Safe beside a
-/// running appliance. After an interruption run it again within a day: it goes on where it had come to. Standard error
-/// tells how far it is, unless --json is given. Exits with 1 when something is unmatched, waits, failed, or when amounts
-/// differ.
+/// Reads Stripe's events since the last comparison, paid checkouts, paid invoices, refunds, disputes and credit notes of
+/// the last 30 days, or all of them since the given time, and every subscription. Safe while till serve runs. If it is
+/// interrupted, run it again within a day to continue. Progress is printed to standard error, unless --json is given.
+/// Exits with 1 if anything is unmatched, waiting or failed, or if amounts differ.
 #[derive(Args)]
 #[command(after_help = "Example:\n  till reconcile --since 2026-11-01T00:00:00Z")]
 pub(super) struct Reconcile {
     #[command(flatten)]
-    books: Books,
-    /// From when on, as an RFC 3339 time
+    database: DatabaseArgs,
+    /// Start of the comparison, as an RFC 3339 time
     #[arg(long, value_parser = time)]
     since: Option<Timestamp>,
     /// Print one object
@@ -38,35 +37,35 @@ fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 impl Reconcile {
-    pub(super) fn run(&self) -> Done {
-        let app = self.books.open(Need::StripeKey, IfMissing::Refuse)?;
+    pub(super) fn run(&self) -> CommandResult {
+        let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
         let mut screen = Screen::open(self.json);
         let report = reconcile::reconcile(&app, self.since, true, |progress, report| {
             if progress.is_done {
-                screen.settle(&done(progress));
+                screen.show_done(&done_line(progress));
             } else {
-                screen.show(&under_way(progress, report));
+                screen.show(&progress_line(progress, report));
             }
         })?;
         drop(screen);
         if self.json {
             print_json(&as_json(&report))?
         } else {
-            print(&in_words(&report))?
+            print(&as_text(&report))?
         }
-        if report.is_clean() { Ok(()) } else { Err(Failure::FallsShort) }
+        if report.is_clean() { Ok(()) } else { Err(CommandError::Unsatisfied) }
     }
 }
 
-/// The line while a list is gone through. Events and objects are listed newest first, so the bar is the time that is done.
-fn under_way(progress: Progress, report: &Report) -> String {
+/// The line while a list is read. Lists are read newest first, so the bar shows the part of the time that is done.
+fn progress_line(progress: Progress, report: &Report) -> String {
     let Progress { part, rows, percent, .. } = progress;
     let applied = report.applied;
     format!("{:<13} {} {rows} looked at, {applied} applied in all", part.word(), bar(percent, rows / 100))
 }
 
 /// The line once a list is done.
-fn done(progress: Progress) -> String {
+fn done_line(progress: Progress) -> String {
     format!("{:<13} {} looked at", progress.part.word(), progress.rows)
 }
 
@@ -88,7 +87,7 @@ fn as_json(report: &Report) -> serde_json::Value {
     })
 }
 
-fn in_words(report: &Report) -> String {
+fn as_text(report: &Report) -> String {
     let Report { found, applied, unmatched, waiting, failed, .. } = report;
     let mut text = format!(
         "looked at  {found}\napplied    {applied}\nunmatched  {unmatched}\nwaiting    {waiting}\nfailed     {failed}\n"
@@ -96,14 +95,15 @@ fn in_words(report: &Report) -> String {
     let different: BTreeMap<_, _> =
         report.amounts.iter().filter(|(_, amounts)| amounts.stripe != amounts.books).collect();
     for ((month, currency), amounts) in different {
-        let (stripe, books) = (amounts.stripe, amounts.books);
+        let stripe = amounts.stripe;
+        let books = amounts.books;
         text += &format!("{month} {currency}: Stripe has {stripe}, the books have {books} (minor units)\n");
     }
     for what in &report.unasked {
         text += &format!("not compared: {what}\n");
     }
     if report.is_resumed {
-        text += "This run went on after an interrupted one; what that one had looked at is not counted here.\n";
+        text += "This run continued an interrupted one; the counts do not include what that one looked at.\n";
     }
     text += if report.is_clean() {
         "The books agree with Stripe.\n"

@@ -1,25 +1,25 @@
-//! `till sandbox`: the Stripe stand-in alone, for trying a till or another program against it.
+//! `till sandbox`: the Stripe stand-in alone, for trying till or another program against it.
 
 use std::net::SocketAddr;
 
 use clap::Args;
 
 use super::output::print;
-use super::running::reachable;
+use super::service::reachable;
 use super::settings::{self, flags};
 use super::signals::Signals;
-use super::{Done, Failure, complain};
+use super::{CommandError, CommandResult, eprint_lines};
 use crate::catalog::{Catalog, Interval, Offer, price_id_variable};
 use crate::clock::Clock;
-use crate::config::{Loaded, Mode, Need, Sources, origin_of};
+use crate::config::{LoadedConfig, Mode, Need, Sources, origin_of};
 use crate::id;
 use crate::sandbox::{self, Endpoint, Options, SeedPrice};
 use crate::secret::Secret;
 
 /// Run the Stripe stand-in alone; no money moves
 ///
-/// It speaks the part of Stripe's API that till needs, has a checkout page and a control page, and sends signed
-/// webhooks. Everything is kept in memory. On sale is what the catalogue says, under its configured price ids, or
+/// It offers the part of Stripe's API that till needs, has a checkout page and a control page, and sends signed
+/// webhooks. Everything is kept in memory. It sells what the catalogue lists, under the configured price ids, or
 /// price_test_KEY where none is configured. It does not start while SPRITE_STRIPE_SECRET_KEY is a live key.
 #[derive(Args)]
 #[command(after_help = "Example:\n  till sandbox --webhook-url http://127.0.0.1:8080/billing/webhook")]
@@ -27,11 +27,11 @@ pub(super) struct Sandbox {
     /// Address to bind
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:12111")]
     listen: SocketAddr,
-    /// Where webhooks go, such as http://127.0.0.1:8080/billing/webhook; without it they are only kept
+    /// Where to send webhooks, such as http://127.0.0.1:8080/billing/webhook; without it they are only kept
     #[arg(long, value_name = "URL", value_parser = web_url)]
     webhook_url: Option<String>,
-    /// What webhooks are signed with, instead of SPRITE_STRIPE_WEBHOOK_SECRET; a random one is made and shown when
-    /// neither is given
+    /// The signing secret of webhooks, instead of SPRITE_STRIPE_WEBHOOK_SECRET; without either, a random one is created
+    /// and printed
     #[arg(long, value_name = "whsec_…")]
     webhook_secret: Option<String>,
     /// Path of a TOML catalogue of plans and packs, instead of SPRITE_CATALOG (else the built-in one)
@@ -40,30 +40,31 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(super) fn run(&self) -> Done {
+    pub(super) fn run(&self) -> CommandResult {
         let signals = Signals::listen()?;
         let given = [("SPRITE_STRIPE_WEBHOOK_SECRET", &self.webhook_secret), ("SPRITE_CATALOG", &self.catalog)];
-        let Loaded { config, warnings } = settings::load(&Sources::from_process(flags(given)), Need::Nothing)?;
-        complain("warning", &warnings);
+        let LoadedConfig { config, warnings } = settings::load(&Sources::from_process(flags(given)), Need::Nothing)?;
+        eprint_lines("warning", &warnings);
         if config.stripe.mode() == Some(Mode::Live) {
             let fault =
-                "SPRITE_STRIPE_SECRET_KEY is a live key, and this is no place for it: unset it, or use a test key";
-            return Err(Failure::Usage(vec![fault.to_owned()]));
+                "SPRITE_STRIPE_SECRET_KEY is a live key, which does not belong here: unset it, or use a test key";
+            return Err(CommandError::Usage(vec![fault.to_owned()]));
         }
 
         let configured = config.stripe.webhook_secrets.first().cloned();
-        let (secret, made) = match configured {
+        let (secret, new_secret) = match configured {
             Some(secret) => (secret, None),
             None => {
-                let made = id::secret("whsec_")?;
-                (Secret::new(made.clone()), Some(made))
+                let secret = id::secret("whsec_")?;
+                (Secret::new(secret.clone()), Some(secret))
             }
         };
         let endpoint = self.webhook_url.clone().map(|url| Endpoint { url, secret });
         let running = sandbox::start(options(self.listen, endpoint, prices(&config.catalog)))?;
-        let made = made.filter(|_| self.webhook_url.is_some());
-        let printed = print(&in_words(&running.url(), self.webhook_url.as_deref(), made.as_deref(), &config.catalog));
-        if !matches!(printed, Ok(()) | Err(Failure::ReaderLeft)) {
+        let new_secret = new_secret.filter(|_| self.webhook_url.is_some());
+        let text = as_text(&running.url(), self.webhook_url.as_deref(), new_secret.as_deref(), &config.catalog);
+        let printed = print(&text);
+        if !matches!(printed, Ok(()) | Err(CommandError::OutputClosed)) {
             return printed;
         }
         signals.wait();
@@ -72,14 +73,14 @@ impl Sandbox {
     }
 }
 
-/// How the stand-in is started, here and in the demonstration.
+/// How to start the stand-in, here and in the demonstration.
 pub(super) fn options(listen: SocketAddr, endpoint: Option<Endpoint>, prices: Vec<SeedPrice>) -> Options {
-    // The port that comes of port 0 is known to the stand-in only.
+    // With port 0 only the stand-in knows the actual port.
     let public = (listen.port() != 0).then(|| format!("http://{}", reachable(listen)));
     Options { listen, public_url: public, endpoint, prices, clock: Clock::System }
 }
 
-/// What is on sale, as Stripe has it.
+/// What is on sale, in Stripe's terms.
 pub(super) fn prices(catalog: &Catalog) -> Vec<SeedPrice> {
     let paid = catalog.offers().filter(|offer| offer.amount() > 0);
     let price = |offer: Offer<'_>| SeedPrice {
@@ -98,20 +99,20 @@ pub(super) fn prices(catalog: &Catalog) -> Vec<SeedPrice> {
     paid.map(price).collect()
 }
 
-/// The price's id: as configured, or one that says what it is.
+/// The configured price id, or one made from the key.
 pub(super) fn price_id(offer: Offer<'_>) -> String {
     offer.price_id().map_or_else(|| format!("price_test_{}", offer.key()), str::to_owned)
 }
 
-fn in_words(url: &str, webhook_url: Option<&str>, made_secret: Option<&str>, catalog: &Catalog) -> String {
+fn as_text(url: &str, webhook_url: Option<&str>, new_secret: Option<&str>, catalog: &Catalog) -> String {
     let mut text = format!("The Stripe stand-in is at {url} (its control page, in a browser).\n");
     match webhook_url {
         Some(to) => text.push_str(&format!("Webhooks go to {to}\n")),
-        None => text.push_str("Webhooks go nowhere: give --webhook-url, or register an endpoint through its API.\n"),
+        None => text.push_str("Webhooks are not sent: give --webhook-url, or create an endpoint through its API.\n"),
     }
-    text.push_str("\nA till that uses it has in its environment:\n");
+    text.push_str("\nThe environment of a till that uses it:\n");
     text.push_str(&format!("  SPRITE_STRIPE_API_BASE={url}\n  SPRITE_STRIPE_SECRET_KEY=sk_test_sandbox\n"));
-    if let Some(secret) = made_secret {
+    if let Some(secret) = new_secret {
         text.push_str(&format!("  SPRITE_STRIPE_WEBHOOK_SECRET={secret}\n"));
     }
     for offer in catalog.offers().filter(|offer| offer.amount() > 0) {

@@ -1,12 +1,12 @@
-//! How far a long command has come, on standard error: one line that is written over on a terminal, and elsewhere a line
-//! for each thing that is done. A screen that cannot be written to is no reason to stop.
+//! Progress of a long command, on standard error: on a terminal one line that is overwritten, elsewhere a line for each part
+//! that is done. A failure to write there does not stop the command.
 
 use std::io::{IsTerminal, Stderr, Write, stderr};
 
 /// The bar's width in characters.
 const WIDTH: i64 = 20;
 
-/// Standard error, while a command is under way.
+/// Standard error while a command runs.
 pub(super) struct Screen {
     out: Option<Stderr>,
     is_terminal: bool,
@@ -14,45 +14,45 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// The screen; a quiet one shows nothing.
+    /// A quiet screen shows nothing.
     pub(super) fn open(is_quiet: bool) -> Screen {
         let out = stderr();
         let is_terminal = out.is_terminal();
         Screen { out: Some(out).filter(|_| !is_quiet), is_terminal, is_written_on: false }
     }
 
-    /// Says how far it is; on a terminal only.
+    /// Shows progress, on a terminal only.
     pub(super) fn show(&mut self, line: &str) {
         if let Some(out) = self.out.as_mut().filter(|_| self.is_terminal) {
             self.is_written_on = true;
-            let _unseen = write!(out, "\r\u{1b}[K{line}").and_then(|()| out.flush());
+            let _unwritten = write!(out, "\r\u{1b}[K{line}").and_then(|()| out.flush());
         }
     }
 
-    /// Says that something is done; this line stays.
-    pub(super) fn settle(&mut self, line: &str) {
-        self.wipe();
+    /// Writes a line that stays.
+    pub(super) fn show_done(&mut self, line: &str) {
+        self.clear();
         if let Some(out) = &mut self.out {
-            let _unseen = writeln!(out, "{line}");
+            let _unwritten = writeln!(out, "{line}");
         }
     }
 
-    /// Takes away what was shown last, before the command prints or fails.
-    fn wipe(&mut self) {
+    /// Removes the progress line, before the command prints or fails.
+    fn clear(&mut self) {
         if let Some(out) = self.out.as_mut().filter(|_| self.is_written_on) {
             self.is_written_on = false;
-            let _unseen = write!(out, "\r\u{1b}[K").and_then(|()| out.flush());
+            let _unwritten = write!(out, "\r\u{1b}[K").and_then(|()| out.flush());
         }
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.wipe();
+        self.clear();
     }
 }
 
-/// A bar that is so full, in percent; where that is not known, one that moves with each step.
+/// A progress bar; one that moves with each step where the percentage is not known.
 pub(super) fn bar(percent: Option<i64>, step: u64) -> String {
     let Some(percent) = percent else {
         let place = i64::try_from(step).unwrap_or(0).rem_euclid(WIDTH);

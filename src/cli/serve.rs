@@ -1,4 +1,4 @@
-//! `till serve`: the appliance, until it is told to stop.
+//! `till serve`: runs until a signal stops it.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -6,22 +6,22 @@ use clap::Args;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
-use super::running::{self, Running};
-use super::settings::{self, Books};
+use super::service::{self, Service};
+use super::settings::{self, DatabaseArgs};
 use super::signals::Signals;
-use super::{Done, Failure, logging};
+use super::{CommandResult, logging};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Config, Loaded, Need, Sources};
-use crate::error::Fault;
+use crate::config::{Config, LoadedConfig, Need, Sources};
+use crate::error::{Fault, Result};
 use crate::store::Lock;
 
-/// Run the appliance: pages, API, webhooks
+/// Run till: pages, API, webhooks
 ///
-/// Configured by SPRITE_* variables; SPRITE_STRIPE_SECRET_KEY and SPRITE_STRIPE_WEBHOOK_SECRET are needed. A flag
-/// goes before its variable. All faults of the configuration are listed at once. A socket that systemd hands over is
-/// used instead of the listen address. SIGTERM or Ctrl-C ends it within ten seconds, finishing what is under way. One
-/// appliance at a time on one database; the other commands work beside it.
+/// Configured by SPRITE_* variables, of which SPRITE_STRIPE_SECRET_KEY and SPRITE_STRIPE_WEBHOOK_SECRET are required. A
+/// flag overrides its variable. All faults of the configuration are listed at once. A socket passed by systemd is used
+/// instead of the listen address. SIGTERM or Ctrl-C stops it within ten seconds; requests under way are finished. Only
+/// one till serve runs on a database at a time; all other commands may run beside it.
 #[derive(Args)]
 #[command(after_help = "Example:\n  SPRITE_STRIPE_SECRET_KEY=sk_test_… SPRITE_STRIPE_WEBHOOK_SECRET=whsec_… \\\n    \
     till serve --database /var/lib/till/till.db --base-url https://pay.example.com")]
@@ -33,7 +33,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ORIGIN")]
     base_url: Option<String>,
     #[command(flatten)]
-    books: Books,
+    database: DatabaseArgs,
     /// Log level or filter, instead of SPRITE_LOG (else info)
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -43,40 +43,42 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) fn run(&self) -> Done {
-        // Before there is a second thread, because it takes its variables out of the environment.
-        let handed_over = socket_from_systemd()?;
+    pub(super) fn run(&self) -> CommandResult {
+        // Before there is a second thread, because it removes variables from the environment.
+        let socket = socket_from_systemd()?;
         let signals = Signals::listen()?;
         let mut sources = Sources::from_process(self.flags());
-        let Loaded { config, .. } = settings::load(&sources, Need::StripeKeyAndWebhookSecret)?;
+        let LoadedConfig { config, .. } = settings::load(&sources, Need::StripeKeyAndWebhookSecret)?;
 
-        let path = settings::database_path(&config)?;
+        let path = config.database.clone();
         let lock = Lock::take(&path, &Clock::System)?;
-        let listener = match handed_over {
+        let listener = match socket {
             Some(listener) => listener,
-            None => running::bind(config.listen)?,
+            None => service::bind(config.listen)?,
         };
-        let loaded = with_address(&mut sources, config, running::address_of(&listener)?)?;
+        let loaded = with_address(&mut sources, config, service::address_of(&listener)?)?;
         logging::start(&loaded.config)?;
         let app = App::open(loaded.config, Clock::System)?;
         warn(&app, &loaded.warnings);
-        let running = Running::start(app, listener)?;
+        let service = Service::start(app, listener)?;
 
-        let (url, listen) = (running.app().config.base_url.as_str(), running.address());
-        let (database, version) = (path.display(), env!("CARGO_PKG_VERSION"));
+        let url = service.app().config.base_url.as_str();
+        let listen = service.address();
+        let database = path.display();
+        let version = env!("CARGO_PKG_VERSION");
         tracing::info!(event = "ready", url, %listen, %database, version);
         notify(NotifyState::Ready);
         let signal = signals.wait();
         tracing::info!(event = "stopping", signal);
         notify(NotifyState::Stopping);
-        running.stop();
+        service.stop();
         drop(lock);
         tracing::info!(event = "stopped");
         Ok(())
     }
 
     fn flags(&self) -> std::collections::BTreeMap<String, String> {
-        let mut flags = self.books.flags();
+        let mut flags = self.database.flags();
         flags.extend(settings::flags([
             ("SPRITE_LISTEN", &self.listen),
             ("SPRITE_BASE_URL", &self.base_url),
@@ -87,25 +89,25 @@ impl Serve {
     }
 }
 
-/// The configuration for the address that was got in the end: from port 0, or from systemd, it is another than the one
-/// configured, and the base URL may follow from it.
-fn with_address(sources: &mut Sources, config: Config, address: SocketAddr) -> Result<Loaded, Failure> {
+/// The configuration for the actual address. With port 0 or a socket from systemd it differs from the configured one, and
+/// the base URL may follow from it.
+fn with_address(sources: &mut Sources, config: Config, address: SocketAddr) -> CommandResult<LoadedConfig> {
     if address != config.listen {
         sources.flags.insert("SPRITE_LISTEN".to_owned(), address.to_string());
     }
     settings::load(sources, Need::StripeKeyAndWebhookSecret)
 }
 
-/// The one socket that systemd handed over, if it did.
+/// The socket that systemd passed, if it did.
 fn socket_from_systemd() -> Result<Option<TcpListener>, Fault> {
-    let mut handed_over = ListenFd::from_env();
-    if handed_over.len() > 1 {
-        let count = handed_over.len();
-        return Err(Fault::bare(format!("systemd handed {count} sockets over: one ListenStream= was expected")));
+    let mut sockets = ListenFd::from_env();
+    if sockets.len() > 1 {
+        let count = sockets.len();
+        return Err(Fault::bare(format!("systemd passed {count} sockets: one ListenStream= was expected")));
     }
-    handed_over
+    sockets
         .take_tcp_listener(0)
-        .map_err(|cause| Fault::new("systemd handed over something else than a listening TCP socket", cause))
+        .map_err(|cause| Fault::new("systemd passed something other than a listening TCP socket", cause))
 }
 
 fn warn(app: &App, warnings: &[String]) {
@@ -117,7 +119,7 @@ fn warn(app: &App, warnings: &[String]) {
     }
 }
 
-/// Tells the service manager, where there is one.
+/// Tells the service manager, if there is one.
 fn notify(state: NotifyState<'_>) {
     if let Err(cause) = sd_notify::notify(&[state]) {
         tracing::warn!(event = "service_manager_not_told", %cause);

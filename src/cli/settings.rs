@@ -1,19 +1,18 @@
-//! From flags to an open till: flags go over the environment, all faults come out at once, and a command that only
-//! looks does not make a database where there is none.
+//! From flags to an open [`App`]: flags override the environment, all faults are reported at once, and a command that only
+//! reads does not create a database.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, complain};
+use super::{CommandError, CommandResult, eprint_lines};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{self, Config, Database, Loaded, Need, Sources};
+use crate::config::{self, LoadedConfig, Need, Sources};
 
-/// The flags of every command that opens the books.
+/// The flags of every command that opens the database.
 #[derive(Args)]
-pub(super) struct Books {
+pub(super) struct DatabaseArgs {
     /// Path of the SQLite file, instead of SPRITE_DATABASE (else $STATE_DIRECTORY/till.db, else ./till.db)
     #[arg(long, value_name = "FILE", global = true, display_order = 100)]
     database: Option<String>,
@@ -25,27 +24,26 @@ pub(super) struct Books {
 /// What a command does when there is no database yet.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum IfMissing {
-    /// Makes one.
-    Make,
-    /// Says so: an empty answer would look like lost books.
+    Create,
+    /// Fails: an empty answer would look like lost data.
     Refuse,
 }
 
-impl Books {
-    /// Each flag that was given, by the variable that it stands for.
+impl DatabaseArgs {
+    /// The flags that were given, by the variable that each stands for.
     pub(super) fn flags(&self) -> BTreeMap<String, String> {
         flags([("SPRITE_DATABASE", &self.database), ("SPRITE_CATALOG", &self.catalog)])
     }
 
-    /// Opens the books, beside a running appliance or without one.
-    pub(super) fn open(&self, need: Need, if_missing: IfMissing) -> Result<App, Failure> {
+    /// Opens the database. `till serve` may run on it at the same time.
+    pub(super) fn open(&self, need: Need, if_missing: IfMissing) -> CommandResult<App> {
         let loaded = load(&Sources::from_process(self.flags()), need)?;
-        complain("warning", &loaded.warnings);
-        let path = database_path(&loaded.config)?;
+        eprint_lines("warning", &loaded.warnings);
+        let path = &loaded.config.database;
         if if_missing == IfMissing::Refuse && !path.exists() {
-            return Err(Failure::Failed(format!(
+            return Err(CommandError::Failed(format!(
                 "there is no database at {}: name the right one with --database or SPRITE_DATABASE \
-                 (till serve, till user add and till token create make a new one)",
+                 (till serve, till user add and till token create create a new one)",
                 path.display()
             )));
         }
@@ -59,16 +57,6 @@ pub(super) fn flags<const N: usize>(given: [(&str, &Option<String>); N]) -> BTre
 }
 
 /// The configuration, or everything that is wrong with it.
-pub(super) fn load(sources: &Sources, need: Need) -> Result<Loaded, Failure> {
-    config::load(sources, need).map_err(|faults| Failure::Usage(faults.iter().map(ToString::to_string).collect()))
-}
-
-/// Where the books lie.
-pub(super) fn database_path(config: &Config) -> Result<PathBuf, Failure> {
-    match &config.database {
-        Database::File(path) => Ok(path.clone()),
-        Database::Postgres(_) => {
-            Err(Failure::Usage(vec!["this till keeps its books in SQLite only: give a file path".to_owned()]))
-        }
-    }
+pub(super) fn load(sources: &Sources, need: Need) -> CommandResult<LoadedConfig> {
+    config::load(sources, need).map_err(|faults| CommandError::Usage(faults.iter().map(ToString::to_string).collect()))
 }

@@ -1,4 +1,4 @@
-//! What `--json` prints of things that the service API does not show, in its manner. Users, entries and holds are those of
+//! What `--json` prints of things that the service API does not have, in the API's style. Users and entries are printed by
 //! `http::api::shapes`.
 
 use serde::Serialize;
@@ -8,32 +8,34 @@ use crate::clock::{Timestamp, rfc3339};
 use crate::store::access;
 use crate::store::inbox::InboxRow;
 use crate::store::outbox;
-use crate::store::webhook_endpoints;
+use crate::store::webhook_endpoints::WebhookEndpoint;
 
-/// A listing of all there is.
+/// A list without further pages.
 #[derive(Serialize)]
-pub(super) struct Listed<T> {
-    pub data: Vec<T>,
+pub(super) struct WholeList<T> {
+    data: Vec<T>,
 }
 
-impl<T> Listed<T> {
-    pub(super) fn whole(data: Vec<T>) -> Listed<T> {
-        Listed { data }
+impl<T> WholeList<T> {
+    pub(super) fn of<'a, R>(rows: &'a [R]) -> WholeList<T>
+    where
+        T: From<&'a R>,
+    {
+        WholeList { data: rows.iter().map(T::from).collect() }
     }
 }
 
-/// A token that was just made, with its secret.
+/// A new token, with its secret.
 #[derive(Serialize)]
-pub(super) struct NewToken<'a> {
+pub(super) struct NewTokenShape<'a> {
     pub id: &'a str,
     pub name: &'a str,
     pub scopes: Vec<&'a str>,
     pub token: &'a str,
 }
 
-/// A token as it is listed.
 #[derive(Serialize)]
-pub(super) struct Token<'a> {
+pub(super) struct TokenShape<'a> {
     id: &'a str,
     name: &'a str,
     scopes: Vec<&'a str>,
@@ -42,9 +44,9 @@ pub(super) struct Token<'a> {
     revoked_at: Option<String>,
 }
 
-impl<'a> From<&'a access::Token> for Token<'a> {
-    fn from(token: &'a access::Token) -> Token<'a> {
-        Token {
+impl<'a> From<&'a access::Token> for TokenShape<'a> {
+    fn from(token: &'a access::Token) -> TokenShape<'a> {
+        TokenShape {
             id: &token.id,
             name: &token.name,
             scopes: token.scopes.split(',').collect(),
@@ -55,9 +57,8 @@ impl<'a> From<&'a access::Token> for Token<'a> {
     }
 }
 
-/// A row of the inbox.
 #[derive(Serialize)]
-pub(super) struct Event<'a> {
+pub(super) struct EventShape<'a> {
     id: &'a str,
     #[serde(rename = "type")]
     kind: &'a str,
@@ -72,21 +73,21 @@ pub(super) struct Event<'a> {
     received_at: String,
     decided_at: String,
     next_attempt_at: Option<String>,
-    /// What Stripe sent; in a listing left out.
+    /// What Stripe sent; left out of lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
 }
 
-impl<'a> Event<'a> {
-    pub(super) fn with_body(row: &'a InboxRow) -> Event<'a> {
+impl<'a> EventShape<'a> {
+    pub(super) fn with_body(row: &'a InboxRow) -> EventShape<'a> {
         let text = &row.event.body;
-        Event { body: Some(serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())), ..row.into() }
+        EventShape { body: Some(serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())), ..row.into() }
     }
 }
 
-impl<'a> From<&'a InboxRow> for Event<'a> {
-    fn from(row: &'a InboxRow) -> Event<'a> {
-        Event {
+impl<'a> From<&'a InboxRow> for EventShape<'a> {
+    fn from(row: &'a InboxRow) -> EventShape<'a> {
+        EventShape {
             id: &row.event.id,
             kind: &row.event.kind,
             api_version: row.event.api_version.as_deref(),
@@ -105,31 +106,31 @@ impl<'a> From<&'a InboxRow> for Event<'a> {
     }
 }
 
-/// An endpoint of outgoing webhooks, without its secret.
+/// An endpoint of outgoing webhooks.
 #[derive(Serialize)]
-pub(super) struct Hook<'a> {
+pub(super) struct EndpointShape<'a> {
     id: &'a str,
     url: &'a str,
-    /// All kinds as the one word `*`.
+    /// `*` alone for all.
     events: Vec<&'a str>,
     created_at: String,
     disabled_at: Option<String>,
-    /// Until when the secret before this one signs as well.
+    /// Until when the previous secret signs as well.
     older_secret_until: Option<String>,
-    /// In the answer that makes it only.
+    /// Shown only when the endpoint is added.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<&'a str>,
 }
 
-impl<'a> Hook<'a> {
-    pub(super) fn with_secret(hook: &'a webhook_endpoints::WebhookEndpoint) -> Hook<'a> {
-        Hook { secret: Some(hook.secret.reveal()), ..hook.into() }
+impl<'a> EndpointShape<'a> {
+    pub(super) fn with_secret(hook: &'a WebhookEndpoint) -> EndpointShape<'a> {
+        EndpointShape { secret: Some(hook.secret.reveal()), ..hook.into() }
     }
 }
 
-impl<'a> From<&'a webhook_endpoints::WebhookEndpoint> for Hook<'a> {
-    fn from(hook: &'a webhook_endpoints::WebhookEndpoint) -> Hook<'a> {
-        Hook {
+impl<'a> From<&'a WebhookEndpoint> for EndpointShape<'a> {
+    fn from(hook: &'a WebhookEndpoint) -> EndpointShape<'a> {
+        EndpointShape {
             id: &hook.id,
             url: &hook.url,
             events: hook.kinds.split(',').collect(),
@@ -141,9 +142,9 @@ impl<'a> From<&'a webhook_endpoints::WebhookEndpoint> for Hook<'a> {
     }
 }
 
-/// A message on its way to an endpoint.
+/// One message to one endpoint.
 #[derive(Serialize)]
-pub(super) struct Delivery<'a> {
+pub(super) struct DeliveryShape<'a> {
     hook_id: &'a str,
     message_id: &'a str,
     #[serde(rename = "type")]
@@ -160,9 +161,9 @@ pub(super) struct Delivery<'a> {
     parked_at: Option<String>,
 }
 
-impl<'a> From<&'a outbox::Delivery> for Delivery<'a> {
-    fn from(row: &'a outbox::Delivery) -> Delivery<'a> {
-        Delivery {
+impl<'a> From<&'a outbox::Delivery> for DeliveryShape<'a> {
+    fn from(row: &'a outbox::Delivery) -> DeliveryShape<'a> {
+        DeliveryShape {
             hook_id: &row.endpoint,
             message_id: &row.message,
             kind: &row.kind,
@@ -180,37 +181,35 @@ impl<'a> From<&'a outbox::Delivery> for Delivery<'a> {
     }
 }
 
-/// What a test message came to.
+/// How an endpoint answered a test message.
 #[derive(Serialize)]
-pub(super) struct Tested<'a> {
+pub(super) struct TestShape<'a> {
     pub id: &'a str,
     pub delivered: bool,
     pub status: Option<u16>,
     pub said: &'a str,
 }
 
-/// What the proof found.
+/// The result of `till ledger verify`.
 #[derive(Serialize)]
-pub(super) struct Proof {
-    /// Whether the books hold.
+pub(super) struct ProofShape {
     pub holds: bool,
     pub accounts: u64,
     pub entries: u64,
-    pub breaks: Vec<Discrepancy>,
+    pub breaks: Vec<DiscrepancyShape>,
 }
 
-/// Where the books do not hold.
 #[derive(Serialize)]
-pub(super) struct Discrepancy {
+pub(super) struct DiscrepancyShape {
     pub account: i64,
     /// The entry's id; null for the account as a whole.
     pub entry: Option<String>,
     pub what: String,
 }
 
-/// What a replay did, or would do.
+/// What applying an event did, or would do.
 #[derive(Serialize)]
-pub(super) struct Replay<'a> {
+pub(super) struct ReplayShape<'a> {
     pub id: &'a str,
     pub dry_run: bool,
     pub status: &'static str,

@@ -1,11 +1,11 @@
-//! The request to stop: SIGTERM from a service manager, SIGINT from Ctrl-C.
+//! Signals to stop: SIGTERM from a service manager, SIGINT from Ctrl-C.
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::error::Fault;
+use crate::error::{Fault, Result};
 
-/// Listens from the moment it is made, so that a signal during the start is not lost, nor kills what must be tidied.
+/// Listens from its creation on, so that a signal during the start is not lost and does not skip the clean-up.
 pub(super) struct Signals {
     runtime: Runtime,
     terminate: Signal,
@@ -13,18 +13,17 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Begins to listen.
     pub(super) fn listen() -> Result<Signals, Fault> {
-        let deaf = |cause| Fault::new("cannot listen for signals", cause);
-        let runtime = Builder::new_current_thread().enable_io().build().map_err(deaf)?;
+        let fault = |cause| Fault::new("cannot listen for signals", cause);
+        let runtime = Builder::new_current_thread().enable_io().build().map_err(fault)?;
         let inside = runtime.enter();
-        let terminate = signal(SignalKind::terminate()).map_err(deaf)?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
+        let terminate = signal(SignalKind::terminate()).map_err(fault)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
         drop(inside);
         Ok(Signals { runtime, terminate, interrupt })
     }
 
-    /// Waits for the first signal and answers its name.
+    /// Waits for the first signal and returns its name.
     pub(super) fn wait(mut self) -> &'static str {
         self.runtime.block_on(async {
             tokio::select! {

@@ -1,26 +1,28 @@
-//! `till token`: what lets another program call the service API.
+//! `till token`: tokens of the service API.
 
 use clap::{Args, Subcommand};
 
 use super::output::{or_dash, print, print_json, table};
-use super::settings::{Books, IfMissing};
-use super::{Done, complain, shapes};
+use super::settings::{DatabaseArgs, IfMissing};
+use super::shapes::{NewTokenShape, TokenShape, WholeList};
+use super::{CommandResult, eprint_lines};
 use crate::clock::rfc3339;
 use crate::config::Need;
+use crate::store::access;
 use crate::usecase::users::tokens::{self, Scope};
 
-/// Make, list and revoke tokens of the service API
+/// Create, list and revoke tokens of the service API
 #[derive(Args)]
 pub(super) struct Token {
     #[command(flatten)]
-    books: Books,
+    database: DatabaseArgs,
     #[command(subcommand)]
-    verb: Verb,
+    command: TokenCommand,
 }
 
 #[derive(Subcommand)]
-enum Verb {
-    /// Make a token; its secret is shown now and never again
+enum TokenCommand {
+    /// Create a token; its secret is shown now and never again
     #[command(after_help = "Example:\n  till token create pipeline --scopes read,spend")]
     Create {
         /// What it is for, for people to read
@@ -38,7 +40,7 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Revoke a token: from then on it opens nothing
+    /// Revoke a token: calls with it are refused from then on
     #[command(after_help = "Example:\n  till token revoke tok_…   (the id as in till token list)")]
     Revoke {
         /// The token's id, tok_…
@@ -47,43 +49,51 @@ enum Verb {
 }
 
 impl Token {
-    pub(super) fn run(&self) -> Done {
-        match &self.verb {
-            Verb::Create { name, scopes, json } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Make)?;
+    pub(super) fn run(&self) -> CommandResult {
+        match &self.command {
+            TokenCommand::Create { name, scopes, json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Create)?;
                 let (token, secret) = tokens::create(&app, name, scopes)?;
                 if *json {
                     let scopes = token.scopes.split(',').collect();
-                    let made = shapes::NewToken { id: &token.id, name: &token.name, scopes, token: &secret };
-                    return print_json(&made);
+                    let shape = NewTokenShape { id: &token.id, name: &token.name, scopes, token: &secret };
+                    return print_json(&shape);
                 }
                 print(&format!("{secret}\n"))?;
-                // Beside the secret, not under it: TOKEN=$(till token create …) holds the secret alone.
-                let advice = "keep it now: it is not shown again";
-                complain("note", &[format!("{advice}. Its id is {}, for till token revoke", token.id)]);
+                // To standard error, so that TOKEN=$(till token create …) is the secret alone.
+                let advice = "store it now: it is not shown again";
+                eprint_lines("note", &[format!("{advice}. Its id is {}, for till token revoke", token.id)]);
                 Ok(())
             }
-            Verb::List { json } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
-                let found = tokens::list(&app)?;
+            TokenCommand::List { json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+                let tokens = tokens::list(&app)?;
                 if *json {
-                    return print_json(&shapes::Listed::whole(found.iter().map(shapes::Token::from).collect()));
+                    return print_json(&WholeList::<TokenShape>::of(&tokens));
                 }
-                let row = |token: &crate::store::access::Token| {
-                    let (used, revoked) = (token.last_used_at.map(rfc3339), token.revoked_at.map(rfc3339));
-                    let (id, made) = (token.id.clone(), rfc3339(token.created_at));
-                    [id, token.scopes.clone(), made, or_dash(used), or_dash(revoked), token.name.clone()]
-                };
-                let rows: Vec<_> = found.iter().map(row).collect();
-                print(&table(["ID", "SCOPES", "MADE", "LAST USED", "REVOKED", "NAME"], &rows))
+                print(&list_as_text(&tokens))
             }
-            Verb::Revoke { id } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
+            TokenCommand::Revoke { id } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
                 tokens::revoke(&app, id)?;
                 print(&format!("revoked {id}\n"))
             }
         }
     }
+}
+
+fn list_as_text(tokens: &[access::Token]) -> String {
+    let row = |token: &access::Token| {
+        [
+            token.id.clone(),
+            token.scopes.clone(),
+            rfc3339(token.created_at),
+            or_dash(token.last_used_at.map(rfc3339)),
+            or_dash(token.revoked_at.map(rfc3339)),
+            token.name.clone(),
+        ]
+    };
+    table(["ID", "SCOPES", "MADE", "LAST USED", "REVOKED", "NAME"], &tokens.iter().map(row).collect::<Vec<_>>())
 }
 
 fn scope(text: &str) -> Result<Scope, String> {

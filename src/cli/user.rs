@@ -1,34 +1,33 @@
-//! `till user`: people, as the operator sees them.
+//! `till user`: the operator adds, lists and shows users, and gives them units.
 
 use clap::{Args, Subcommand};
 
+use super::CommandResult;
 use super::output::{one_line, or_dash, print, print_json, table};
-use super::settings::{Books, IfMissing};
-use super::{Done, Failure};
+use super::settings::{DatabaseArgs, IfMissing};
 use crate::app::App;
 use crate::clock::{Timestamp, parse_rfc3339, rfc3339};
 use crate::config::Need;
 use crate::http::api::shapes::{EntryShape, ListShape, UserShape};
-use crate::id;
-use crate::usecase::units::grant::{self, Grant};
-use crate::usecase::users::{self, UserSnapshot};
+use crate::ledger::Entry;
+use crate::usecase::units::grant::{self, GrantRequest};
+use crate::usecase::units::request::{IdempotencyKey, KEY_LIMIT};
+use crate::usecase::users::{self, Listing, UserPatch, UserSnapshot, statement};
 
 /// Entries that `user show` lists.
 const RECENT: i64 = 10;
-/// The most characters of a key, as of the API's `Idempotency-Key`.
-const KEY_LIMIT: usize = 255;
 
-/// Add, list and show users; give them units, set when their balance is low
+/// Add, list and show users; give them units; set when a balance is low
 #[derive(Args)]
 pub(super) struct User {
     #[command(flatten)]
-    books: Books,
+    database: DatabaseArgs,
     #[command(subcommand)]
-    verb: Verb,
+    command: UserCommand,
 }
 
 #[derive(Subcommand)]
-enum Verb {
+enum UserCommand {
     /// Add a user, or change the e-mail address or name of one
     #[command(after_help = "Example:\n  till user add alice --email alice@example.org --name 'Alice Example'")]
     Add {
@@ -41,10 +40,10 @@ enum Verb {
         #[arg(long)]
         name: Option<String>,
     },
-    /// List users with what they have, in the order in which they became known
+    /// List users with their units, in the order in which they were added
     #[command(after_help = "Example:\n  till user list --email alice@example.org --json")]
     List {
-        /// Only those with this address, upper and lower case alike
+        /// Only those with this address; upper and lower case are the same
         #[arg(long)]
         email: Option<String>,
         /// At most so many, up to 1000
@@ -57,7 +56,7 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Show a user, what they have, and their last entries
+    /// Show a user, with their units and last entries
     #[command(after_help = "Example:\n  till user show alice")]
     Show {
         /// The user's id
@@ -66,9 +65,9 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Give units to a user, or take some with a negative number
+    /// Give units to a user, or take some back with a negative number
     ///
-    /// Each key works once for each user: the same command with the same key changes nothing more.
+    /// Each key works once per user: the same command with the same key changes nothing more.
     #[command(after_help = "Examples:\n  till user grant alice 20 --note 'sorry for the outage'\n  \
         till user grant alice -5 --note 'counted twice on 2 May' --key correction-17")]
     Grant {
@@ -83,14 +82,14 @@ enum Verb {
         /// When what is left of them expires: RFC 3339, such as 2027-01-31T00:00:00Z
         #[arg(long, value_name = "TIME", value_parser = time)]
         expires_at: Option<Timestamp>,
-        /// What makes it happen once; a random one when left out
+        /// Makes the grant happen only once; random if left out
         #[arg(long, value_parser = key)]
-        key: Option<String>,
+        key: Option<IdempotencyKey>,
         /// Print the entry as in the API
         #[arg(long)]
         json: bool,
     },
-    /// Set below how many units a user's balance is low: the log and outgoing webhooks tell of it
+    /// Set below how many units a user's balance is low, which the log and outgoing webhooks report
     #[command(after_help = "Examples:\n  till user low-balance alice 25\n  till user low-balance alice default")]
     LowBalance {
         /// The user's id
@@ -101,7 +100,6 @@ enum Verb {
     },
 }
 
-/// A threshold as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Threshold {
     Own(i64),
@@ -109,93 +107,98 @@ enum Threshold {
 }
 
 impl User {
-    pub(super) fn run(&self) -> Done {
-        match &self.verb {
-            Verb::Add { id, email, name } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Make)?;
-                let (member, is_new) = users::put(&app, id, email.as_deref(), name.as_deref())?;
-                print(&format!("{} {}\n", if is_new { "added" } else { "known before, now" }, in_words(&member)))
+    pub(super) fn run(&self) -> CommandResult {
+        match &self.command {
+            UserCommand::Add { id, email, name } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Create)?;
+                let patch = UserPatch { email: email.as_deref(), name: name.as_deref(), low_balance: None };
+                let (member, is_new) = users::put(&app, id, patch)?;
+                print(&format!("{} {}\n", if is_new { "added" } else { "known before, now" }, summary(&member)))
             }
-            Verb::List { email, limit, after, json } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
-                let (found, next) = users::list(&app, email.as_deref(), after.as_deref(), *limit)?;
+            UserCommand::List { email, limit, after, json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+                let listing = users::list(&app, email.as_deref(), after.as_deref(), *limit)?;
                 if *json {
-                    let data = found.into_iter().map(UserShape::of).collect();
-                    return print_json(&ListShape { data, next });
+                    let data = listing.rows.into_iter().map(UserShape::of).collect();
+                    return print_json(&ListShape { data, next: listing.next });
                 }
-                print(&list_as_text(&found, next.as_deref()))
+                print(&list_as_text(&listing))
             }
-            Verb::Show { id, json } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
+            UserCommand::Show { id, json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
                 let member = users::show(&app, id)?;
                 if *json {
                     return print_json(&UserShape::of(member));
                 }
-                print(&shown_as_text(&app, &member)?)
+                print(&as_text(&app, &member)?)
             }
-            Verb::Grant { id, units, note, expires_at, key, json } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
-                let key = key.clone().map_or_else(|| id::ordered_id("cli", app.clock.now()), Ok)?;
-                let wanted = Grant { units: *units, note: note.clone(), expires_at: *expires_at, key };
-                let receipt = grant::grant(&app, id, &wanted)?;
+            UserCommand::Grant { id, units, note, expires_at, key, json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+                let key = key.clone().map_or_else(|| IdempotencyKey::generate(app.clock.now()), Ok)?;
+                let request = GrantRequest::new(*units, note.clone(), *expires_at, key.clone())?;
+                let grant = grant::grant(&app, id, &request)?;
                 if *json {
-                    return print_json(&EntryShape::of(receipt.entry, &receipt.user.id));
+                    return print_json(&EntryShape::of(grant.entry, &grant.user.id));
                 }
-                let (entry, key) = (&receipt.entry, &wanted.key);
+                let entry = &grant.entry;
                 print(&format!(
                     "{} {:+} for {}, balance {} ({}, key {key})\n",
-                    if receipt.replayed { "done before:" } else { "granted" },
+                    if grant.replayed { "done before:" } else { "granted" },
                     entry.delta,
-                    receipt.user.id,
+                    grant.user.id,
                     entry.balance_after,
                     entry.id(),
                 ))
             }
-            Verb::LowBalance { id, units } => {
-                let app = self.books.open(Need::Nothing, IfMissing::Refuse)?;
+            UserCommand::LowBalance { id, units } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
                 match units {
                     Threshold::Own(units) => users::set_low_balance(&app, id, Some(*units))?,
                     Threshold::Default => users::set_low_balance(&app, id, None)?,
                 }
                 let member = users::show(&app, id)?;
-                print(&format!("{}: {}\n", one_line(id), low_in_words(&app, &member)?))
+                print(&format!("{}: {}\n", one_line(id), low_balance_as_text(&app, &member)?))
             }
         }
     }
 }
 
-fn low_in_words(app: &App, member: &UserSnapshot) -> Result<String, Failure> {
+fn low_balance_as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
     let (units, is_own) = users::low_balance(app, member.user.account)?;
     let whose = if is_own { "set for this user" } else { "the default" };
     Ok(format!("low below {units} {} ({whose})", app.catalog.unit.plural))
 }
 
-fn in_words(member: &UserSnapshot) -> String {
+/// The user's id, name and address.
+fn summary(member: &UserSnapshot) -> String {
     let user = &member.user;
     let also = |text: &Option<String>| text.as_ref().map(|text| format!(", {}", one_line(text))).unwrap_or_default();
     format!("{}{}{}", user.id, also(&user.name), also(&user.email))
 }
 
-fn list_as_text(found: &[UserSnapshot], next: Option<&str>) -> String {
-    let rows: Vec<_> = found
-        .iter()
-        .map(|member| {
-            let (user, balance) = (&member.user, &member.balance);
-            let (email, name) = (or_dash(user.email.as_ref()), or_dash(user.name.as_ref()));
-            let available = balance.available().to_string();
-            [user.id.clone(), member.plan.clone(), available, balance.total.to_string(), email, name]
-        })
-        .collect();
+fn list_as_text(listing: &Listing<UserSnapshot>) -> String {
+    let row = |member: &UserSnapshot| {
+        [
+            member.user.id.clone(),
+            member.plan.clone(),
+            member.balance.available().to_string(),
+            member.balance.total.to_string(),
+            or_dash(member.user.email.as_ref()),
+            or_dash(member.user.name.as_ref()),
+        ]
+    };
+    let rows: Vec<_> = listing.rows.iter().map(row).collect();
     let mut text = table(["USER", "PLAN", "AVAILABLE", "TOTAL", "EMAIL", "NAME"], &rows);
-    if let Some(next) = next {
+    if let Some(next) = &listing.next {
         text.push_str(&format!("There are more: till user list --after {next}\n"));
     }
     text
 }
 
-fn shown_as_text(app: &App, member: &UserSnapshot) -> Result<String, Failure> {
-    let (balance, words) = (&member.balance, &app.catalog.unit);
-    let mut text = format!("{}, since {}\n", in_words(member), rfc3339(member.user.created_at));
+fn as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
+    let balance = &member.balance;
+    let words = &app.catalog.unit;
+    let mut text = format!("{}, since {}\n", summary(member), rfc3339(member.user.created_at));
     text.push_str(&format!("plan {}\n", member.plan));
     text.push_str(&format!(
         "{} {} available, {} held, {} ever credited\n",
@@ -204,21 +207,26 @@ fn shown_as_text(app: &App, member: &UserSnapshot) -> Result<String, Failure> {
         balance.held,
         balance.total
     ));
-    text.push_str(&low_in_words(app, member)?);
+    text.push_str(&low_balance_as_text(app, member)?);
     text.push('\n');
-    let (_, entries, more) = users::ledger_page(app, &member.user.id, None, RECENT)?;
-    if entries.is_empty() {
+    let (_, recent) = statement::ledger_page(app, &member.user.id, None, RECENT)?;
+    if recent.rows.is_empty() {
         return Ok(text);
     }
-    let row = |entry: &crate::ledger::Entry| {
-        let (delta, balance) = (format!("{:+}", entry.delta), entry.balance_after.to_string());
-        let note = or_dash(entry.note.as_ref());
-        [rfc3339(entry.created_at), entry.kind.as_str().to_owned(), delta, balance, entry.reason.clone(), note]
+    let row = |entry: &Entry| {
+        [
+            rfc3339(entry.created_at),
+            entry.kind.as_str().to_owned(),
+            format!("{:+}", entry.delta),
+            entry.balance_after.to_string(),
+            entry.reason.clone(),
+            or_dash(entry.note.as_ref()),
+        ]
     };
     text.push('\n');
-    let rows: Vec<_> = entries.iter().map(row).collect();
+    let rows: Vec<_> = recent.rows.iter().map(row).collect();
     text.push_str(&table(["TIME", "KIND", "DELTA", "BALANCE", "REASON", "NOTE"], &rows));
-    if more.is_some() {
+    if recent.next.is_some() {
         text.push_str(&format!("There are older ones: till ledger export --user {}\n", member.user.id));
     }
     Ok(text)
@@ -236,7 +244,6 @@ fn threshold(text: &str) -> Result<Threshold, String> {
     text.parse().map(Threshold::Own).map_err(|_| expected())
 }
 
-fn key(text: &str) -> Result<String, String> {
-    let sound = (1..=KEY_LIMIT).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if sound { Ok(text.to_owned()) } else { Err(format!("1 to {KEY_LIMIT} printable ASCII characters were expected")) }
+fn key(text: &str) -> Result<IdempotencyKey, String> {
+    IdempotencyKey::parse(text).map_err(|_| format!("1 to {KEY_LIMIT} printable ASCII characters were expected"))
 }

@@ -1,16 +1,15 @@
-//! What a person reads when the configuration is wrong. Here secrets are masked: a value reaches a message only
-//! through [`shown`], so that no other file has to remember it.
+//! What a person reads when the configuration is wrong. Secrets are masked here: a value gets into a message only through
+//! [`display`], so that no other file has to think of it.
 
 use std::fmt;
 
 /// A variable that keeps `till` from starting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigFault {
-    /// The variable.
     pub variable: String,
-    /// Its value with secrets masked; `None` where there is none, or it says nothing.
+    /// With secrets masked; `None` where no value explains the fault.
     pub value: Option<String>,
-    /// What was wrong and what was expected.
+    /// What is wrong and what was expected.
     pub problem: String,
     /// Whether the fault is that the variable is not set.
     pub is_missing: bool,
@@ -27,14 +26,13 @@ impl ConfigFault {
         ConfigFault { variable: variable.into(), value: None, problem: problem.into(), is_missing: false }
     }
 
-    /// A fault of this value.
     pub(super) fn of_value(
         variable: impl Into<String>,
         value: &str,
         secret: bool,
         problem: impl Into<String>,
     ) -> ConfigFault {
-        ConfigFault { value: Some(shown(value, secret)), ..ConfigFault::bare(variable, problem) }
+        ConfigFault { value: Some(display(value, secret)), ..ConfigFault::bare(variable, problem) }
     }
 }
 
@@ -49,32 +47,32 @@ impl fmt::Display for ConfigFault {
 
 impl std::error::Error for ConfigFault {}
 
-/// Beginnings that say what a secret is without giving it away.
-const TELLING_PREFIXES: [&str; 4] = ["sk_", "rk_", "pk_", "whsec_"];
-const SHOWN_LIMIT: usize = 120;
+/// Prefixes that say what kind of secret follows; a masked value keeps them.
+const SECRET_PREFIXES: [&str; 4] = ["sk_", "rk_", "pk_", "whsec_"];
+const DISPLAYED_LIMIT: usize = 120;
 
-/// A value as a message may hold it. Secrets become their kind and length, `sk_…(32 characters)`; so does whatever
+/// A value as a message may contain it. A secret becomes its kind and length, `sk_…(32 characters)`; so does anything that
 /// looks like one in a variable that is not for secrets, and a URL with a password.
-pub(super) fn shown(value: &str, secret: bool) -> String {
+pub(super) fn display(value: &str, secret: bool) -> String {
     if secret || looks_secret(value) {
         let parts: Vec<String> = value.split(',').map(|part| masked(part.trim())).collect();
         return format!("`{}`", parts.join(","));
     }
-    let mut text: String = value.chars().take(SHOWN_LIMIT).flat_map(char::escape_debug).collect();
-    if value.chars().count() > SHOWN_LIMIT {
+    let mut text: String = value.chars().take(DISPLAYED_LIMIT).flat_map(char::escape_debug).collect();
+    if value.chars().count() > DISPLAYED_LIMIT {
         text.push('…');
     }
     format!("`{text}`")
 }
 
 fn looks_secret(value: &str) -> bool {
-    let key = value.split(',').any(|part| TELLING_PREFIXES.iter().any(|prefix| part.trim().starts_with(prefix)));
+    let key = value.split(',').any(|part| SECRET_PREFIXES.iter().any(|prefix| part.trim().starts_with(prefix)));
     let inner_key = ["k_live_", "k_test_", "whsec_"].iter().any(|sign| value.contains(sign));
     let url_with_password = value.contains("://") && value.contains('@');
     key || inner_key || url_with_password
 }
 
 fn masked(part: &str) -> String {
-    let prefix = TELLING_PREFIXES.iter().find(|prefix| part.starts_with(*prefix)).copied().unwrap_or_default();
+    let prefix = SECRET_PREFIXES.iter().find(|prefix| part.starts_with(*prefix)).copied().unwrap_or_default();
     format!("{prefix}…({} characters)", part.chars().count())
 }

@@ -1,27 +1,24 @@
-//! Puts the configuration together: asks for each variable once, fills in defaults, and judges what only two values
-//! together show. It reads files through `sources` and does nothing else to the world.
+//! Puts the configuration together: reads each variable once, fills in defaults, and checks what depends on two values.
+//! Apart from reading files through `sources` it has no effects.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::fault::ConfigFault;
 use super::sources::{Reader, Sources, read_catalog};
-use super::variables::NOT_USED_YET;
-use super::{
-    Config, Database, Loaded, LogFormat, Mail, Mode, Need, Oidc, Origin, STRIPE_API_BASE, Signup, StripeConfig, values,
-};
+use super::{Config, LoadedConfig, LogFormat, Mode, Need, Origin, STRIPE_API_BASE, StripeConfig, unused, values};
 use crate::catalog::{Breach, Catalog, Field, Place, breaches, price_id_variable, units_variable};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_RECONCILE_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
-/// Reads and checks everything. On failure it answers every fault at once, in the order of the variables.
-pub fn load(sources: &Sources, need: Need) -> Result<Loaded, Vec<ConfigFault>> {
+/// Reads and checks everything. The error has every fault, in the order of the variables.
+pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, Vec<ConfigFault>> {
     let mut reader = Reader::new(sources);
     let listen = reader.value("SPRITE_LISTEN", values::listen).unwrap_or(DEFAULT_LISTEN);
     let base_url = reader.value("SPRITE_BASE_URL", Origin::parse).unwrap_or_else(|| Origin::of_address(listen));
@@ -35,14 +32,13 @@ pub fn load(sources: &Sources, need: Need) -> Result<Loaded, Vec<ConfigFault>> {
     }
 
     let return_origins = reader.value("SPRITE_RETURN_ORIGINS", values::origins);
+    let trusted_proxies = reader.value("SPRITE_TRUSTED_PROXIES", values::networks);
+    let hook_private_networks = reader.value("SPRITE_HOOK_PRIVATE_NETWORKS", values::networks);
+    unused::check(&mut reader);
     let config = Config {
         return_origins: return_origins.unwrap_or_else(|| vec![base_url.clone()]),
-        trusted_proxies: reader.value("SPRITE_TRUSTED_PROXIES", values::networks).unwrap_or_else(loopback_networks),
-        hook_private_networks: reader.value("SPRITE_HOOK_PRIVATE_NETWORKS", values::networks).unwrap_or_default(),
-        signup: reader.value("SPRITE_SIGNUP", values::signup).unwrap_or(Signup::Open),
-        proxy_auth_header: reader.value("SPRITE_PROXY_AUTH_HEADER", values::header_name),
-        oidc: oidc(&mut reader),
-        mail: mail(&mut reader),
+        trusted_proxies: trusted_proxies.unwrap_or_else(loopback_networks),
+        hook_private_networks: hook_private_networks.unwrap_or_default(),
         reconcile_interval: reader
             .value("SPRITE_RECONCILE_INTERVAL", values::interval)
             .unwrap_or(Some(DEFAULT_RECONCILE_INTERVAL)),
@@ -57,19 +53,13 @@ pub fn load(sources: &Sources, need: Need) -> Result<Loaded, Vec<ConfigFault>> {
 
     warn(&mut reader, &config);
     reader.warn_of_unknown_names(catalog_is_read);
-    if reader.faults.is_empty() { Ok(Loaded { config, warnings: reader.warnings }) } else { Err(reader.faults) }
+    if reader.faults.is_empty() { Ok(LoadedConfig { config, warnings: reader.warnings }) } else { Err(reader.faults) }
 }
 
-fn database(reader: &mut Reader<'_>, sources: &Sources) -> Database {
-    let given = reader.value("SPRITE_DATABASE", |text| match values::database(text)? {
-        Database::Postgres(_) => Err("this version of till keeps its books in SQLite only; expected the path of a \
-                                      file, such as /var/lib/till/till.db"
-            .to_owned()),
-        file => Ok(file),
-    });
-    given.unwrap_or_else(|| {
+fn database(reader: &mut Reader<'_>, sources: &Sources) -> PathBuf {
+    reader.value("SPRITE_DATABASE", values::database).unwrap_or_else(|| {
         let directory = sources.state_directory.as_deref().and_then(first_directory);
-        Database::File(directory.unwrap_or(Path::new(".")).join("till.db"))
+        directory.unwrap_or(Path::new(".")).join("till.db")
     })
 }
 
@@ -103,33 +93,32 @@ fn stripe(reader: &mut Reader<'_>, need: Need) -> StripeConfig {
     stripe
 }
 
-/// The catalogue before the environment has its say. `None` when the operator's cannot be read.
+/// The catalogue before the environment changes it. `None` when the operator's file cannot be read.
 fn catalog(reader: &mut Reader<'_>) -> Option<Catalog> {
     const NAME: &str = "SPRITE_CATALOG";
     let Some(path) = reader.value(NAME, values::path) else {
         return (!reader.is_set(NAME)).then(Catalog::built_in);
     };
-    let shown = path.display().to_string();
+    let file = path.display().to_string();
     let text = match read_catalog(&path) {
         Ok(text) => text,
         Err(problem) => {
-            reader.faults.push(ConfigFault::of_value(NAME, &shown, false, format!("the file {problem}")));
+            reader.faults.push(ConfigFault::of_value(NAME, &file, false, format!("the file {problem}")));
             return None;
         }
     };
     match crate::catalog::parse(&text) {
         Ok(catalog) => Some(catalog),
         Err(found) => {
-            let fault =
-                |fault: crate::catalog::CatalogFault| ConfigFault::of_value(NAME, &shown, false, fault.to_string());
-            reader.faults.extend(found.into_iter().map(fault));
+            let faults = found.iter().map(|fault| ConfigFault::of_value(NAME, &file, false, fault.to_string()));
+            reader.faults.extend(faults);
             None
         }
     }
 }
 
-/// The catalogue with the environment's prices and units. A key's aliases name the same variables. When the
-/// operator's file could not be read, the variables are still read, and what they do to another catalogue says nothing.
+/// The catalogue with the environment's prices and units. An alias names the same variables as its key. When the operator's
+/// file could not be read, the variables are still read, but their effect on the built-in catalogue is not checked.
 fn overridden(reader: &mut Reader<'_>, catalog: Catalog, catalog_is_read: bool) -> Catalog {
     let mut result = catalog.clone();
     let mut setters: HashMap<(Place, bool), (String, String)> = HashMap::new();
@@ -154,7 +143,7 @@ fn overridden(reader: &mut Reader<'_>, catalog: Catalog, catalog_is_read: bool) 
     result
 }
 
-/// The catalogue was sound before, so what it breaks now is a variable's doing.
+/// The catalogue was sound before, so a variable is at fault.
 fn override_fault(breach: &Breach, setters: &HashMap<(Place, bool), (String, String)>) -> ConfigFault {
     let setter = |place| setters.get(&(place, breach.field == Field::Units));
     match setter(breach.place).or_else(|| setter(breach.other?)) {
@@ -163,53 +152,11 @@ fn override_fault(breach: &Breach, setters: &HashMap<(Place, bool), (String, Str
     }
 }
 
-fn oidc(reader: &mut Reader<'_>) -> Option<Oidc> {
-    const ISSUER: &str = "SPRITE_OIDC_ISSUER";
-    const CLIENT_ID: &str = "SPRITE_OIDC_CLIENT_ID";
-    const CLIENT_SECRET: &str = "SPRITE_OIDC_CLIENT_SECRET";
-    const NAME: &str = "SPRITE_OIDC_NAME";
-    let issuer = reader.value(ISSUER, values::issuer);
-    let client_id = reader.value(CLIENT_ID, values::line);
-    let client_secret = reader.value(CLIENT_SECRET, values::secret);
-    let name = reader.value(NAME, values::line);
-    for wanted in [ISSUER, CLIENT_ID] {
-        let other = [ISSUER, CLIENT_ID, CLIENT_SECRET, NAME].into_iter().find(|name| reader.is_set(name));
-        together(reader, wanted, other);
-    }
-    let issuer = issuer?;
-    let host = || super::origin_of(&issuer).map(|origin| origin.host()).unwrap_or_default();
-    Some(Oidc { name: name.unwrap_or_else(host), client_id: client_id?, client_secret, issuer })
-}
-
-fn mail(reader: &mut Reader<'_>) -> Option<Mail> {
-    const URL: &str = "SPRITE_SMTP_URL";
-    const FROM: &str = "SPRITE_MAIL_FROM";
-    let smtp_url = reader.value(URL, values::smtp_url);
-    let from = reader.value(FROM, values::mail_from);
-    for (wanted, other) in [(URL, FROM), (FROM, URL)] {
-        let other = Some(other).filter(|name| reader.is_set(name));
-        together(reader, wanted, other);
-    }
-    Some(Mail { smtp_url: smtp_url?, from: from? })
-}
-
-fn together(reader: &mut Reader<'_>, wanted: &str, other: Option<&str>) {
-    if let Some(other) = other.filter(|_| !reader.is_set(wanted)) {
-        let problem = format!("it is not set, but {other} is; expected both or neither");
-        reader.faults.push(ConfigFault::missing(wanted, problem));
-    }
-}
-
 fn loopback_networks() -> Vec<IpNet> {
     vec![IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST)), IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))]
 }
 
 fn warn(reader: &mut Reader<'_>, config: &Config) {
-    for name in NOT_USED_YET {
-        if reader.is_set(name) {
-            reader.warnings.push(format!("{name} is set, but this version does not use it yet"));
-        }
-    }
     let base_url = &config.base_url;
     if !reader.is_set("SPRITE_BASE_URL") && config.listen.ip().is_unspecified() {
         let text = format!("SPRITE_BASE_URL is not set, and links to {base_url} reach nobody; set the public origin");

@@ -1,15 +1,16 @@
-//! The configuration: what the operator says, checked once, before anything starts. Contract, section 1. Here live the
-//! types that the rest of `till` reads. `sources` finds values, `values` reads each kind, `load` puts them together,
-//! `fault` says what is wrong. Nothing else in `till` reads the environment.
+//! The configuration, checked once, before anything starts (contract, section 1). Here are the types that the rest of
+//! `till` reads. `sources` finds values, `values` parses each kind, `load` puts them together, `fault` says what is wrong.
+//! Nothing else in `till` reads the environment.
 //!
-//! A flag goes before the environment, that before the catalogue file, that before the default. Any variable `X` may
-//! be given as `X_FILE`, or as a systemd credential named `x`; two of these at once are an error. White space around
-//! a value is dropped, and a variable that is then empty counts as unset.
+//! A flag overrides the environment, which overrides the catalogue file, which overrides the default. Any variable `X` may
+//! be given as `X_FILE`, or as a systemd credential named `x`; two of these at once are an error. White space around a
+//! value is dropped, and a variable that is then empty counts as unset.
 
 mod fault;
 mod load;
 mod origin;
 mod sources;
+mod unused;
 mod values;
 mod variables;
 
@@ -23,7 +24,8 @@ pub use fault::ConfigFault;
 pub use load::load;
 pub use origin::{Origin, in_ascii, origin_of};
 pub use sources::Sources;
-pub use variables::{NOT_USED_YET, VARIABLES, Variable};
+pub use unused::not_used_yet;
+pub use variables::{VARIABLES, Variable};
 
 use crate::catalog::Catalog;
 use crate::secret::Secret;
@@ -31,38 +33,33 @@ use crate::secret::Secret;
 /// Stripe's own API.
 pub const STRIPE_API_BASE: &str = "https://api.stripe.com";
 
-/// What [`load`] answers: a sound configuration, and what the operator should still hear.
+/// A sound configuration, with warnings for the operator.
 #[derive(Debug)]
-pub struct Loaded {
-    /// The configuration.
+pub struct LoadedConfig {
     pub config: Config,
-    /// Sentences for the log: unknown names, variables that this version does not use, risky choices.
+    /// Unknown names, variables that this version does not use, risky choices.
     pub warnings: Vec<String>,
 }
 
-/// What a command cannot do without, so that its absence is listed beside all other faults.
+/// What a command requires; a missing variable is then listed with all other faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Works on the books alone.
+    /// For commands that only use the database.
     Nothing,
-    /// Talks to Stripe.
     StripeKey,
-    /// Talks to Stripe and hears from it: `serve`.
     StripeKeyAndWebhookSecret,
 }
 
-/// Everything that can be configured.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The public origin that browsers and Stripe see.
     pub base_url: Origin,
     /// The address to bind, unless systemd hands a socket over.
     pub listen: SocketAddr,
-    /// Where the books are.
-    pub database: Database,
-    /// What is on sale, the environment's prices and units included.
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// With the environment's prices and units.
     pub catalog: Catalog,
-    /// How to reach Stripe and to know it.
     pub stripe: StripeConfig,
     /// Origins that a `return_url` may have, and that may call `/billing/*` and `/v1/me` from a browser.
     pub return_origins: Vec<Origin>,
@@ -70,32 +67,14 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Networks that are not public and that outgoing webhooks may go to, also without TLS.
     pub hook_private_networks: Vec<IpNet>,
-    /// Who may make an account.
-    pub signup: Signup,
-    /// The header, lower case, in which a trusted proxy names the user.
-    pub proxy_auth_header: Option<String>,
-    /// Sign-in by OpenID Connect.
-    pub oidc: Option<Oidc>,
-    /// How mail is sent; without it none is.
-    pub mail: Option<Mail>,
     /// How often Stripe is compared with the books; `None` is never.
     pub reconcile_interval: Option<Duration>,
     /// A level or a filter in the syntax of tracing-subscriber's `Targets`.
     pub log: String,
-    /// How a log line is written.
     pub log_format: LogFormat,
 }
 
-/// Where the books are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Database {
-    /// An SQLite file.
-    File(PathBuf),
-    /// A PostgreSQL URL. Recognised, but [`load`] refuses it: this version has only SQLite.
-    Postgres(Secret),
-}
-
-/// How to reach Stripe, and to know its events for its own.
+/// How to call Stripe, and how to check that an event is Stripe's.
 #[derive(Clone, Debug)]
 pub struct StripeConfig {
     /// The secret or restricted API key; there when [`Need`] says so.
@@ -115,56 +94,19 @@ impl StripeConfig {
     }
 }
 
-/// Stripe's two worlds, which never mix.
+/// Stripe keeps live and test objects apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Real money.
     Live,
-    /// Stripe's test money.
     Test,
 }
 
-/// Who may make an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signup {
-    /// Anyone.
-    Open,
-    /// Nobody; the operator makes accounts.
-    Closed,
-    /// Whoever was invited.
-    Invite,
-}
-
-/// Sign-in by OpenID Connect.
-#[derive(Clone, Debug)]
-pub struct Oidc {
-    /// The issuer's URL, exactly as its tokens write it.
-    pub issuer: String,
-    /// Our name there.
-    pub client_id: String,
-    /// Our password there; a public client has none.
-    pub client_secret: Option<Secret>,
-    /// What the sign-in button calls it.
-    pub name: String,
-}
-
-/// How mail is sent.
-#[derive(Clone, Debug)]
-pub struct Mail {
-    /// The server with user name and password.
-    pub smtp_url: Secret,
-    /// The sender.
-    pub from: String,
-}
-
-/// How a log line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text on a terminal, JSON otherwise.
     Auto,
-    /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

@@ -1,5 +1,5 @@
-//! Origins: scheme, host and port, compared as the URL standard compares them. This is the only judge of whether two
-//! URLs belong together, so that a `return_url` cannot be read one way here and another way by a browser.
+//! Origins: scheme, host and port, compared as the URL standard compares them. Only this file decides whether two URLs have
+//! the same origin, so that a `return_url` cannot mean one thing here and another in a browser.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads a configured origin, which may end in `/` and hold nothing more. The error says what was expected.
+    /// Parses a configured origin, which may end in `/` and have no further path. The error says what was expected.
     pub fn parse(text: &str) -> Result<Origin, String> {
         const EXPECTED: &str = "expected an origin such as https://pay.example.com";
         let url = Url::parse(text).map_err(|cause| format!("{EXPECTED} ({cause})"))?;
@@ -68,7 +68,7 @@ impl Origin {
     }
 
     fn of_url(url: &Url) -> Option<Origin> {
-        // Other schemes have origins of their own making: a blob: URL borrows one from inside its path.
+        // Other schemes define origins differently: a blob: URL takes one from inside its path.
         if !matches!(url.scheme(), "http" | "https") {
             return None;
         }
@@ -77,8 +77,8 @@ impl Origin {
     }
 }
 
-/// The origin of an absolute `http` or `https` URL. `None` for any other text, and for URLs that readers could
-/// understand differently: with a user name or password, white space, control characters or a backslash.
+/// The origin of an absolute `http` or `https` URL. `None` for any other text, and for URLs that parsers could read
+/// differently: with a user name or password, white space, control characters or a backslash.
 pub fn origin_of(url: &str) -> Option<Origin> {
     if url.chars().any(|letter| letter.is_control() || letter.is_whitespace() || letter == '\\') {
         return None;
@@ -90,8 +90,8 @@ pub fn origin_of(url: &str) -> Option<Origin> {
     Origin::of_url(&url)
 }
 
-/// The same URL in ASCII, as headers and Stripe take it: the host in punycode, the rest percent-encoded. One that is in
-/// ASCII already stays as it was written; `None` when it is no URL.
+/// The same URL in ASCII, as headers and Stripe take it: the host in punycode, the rest percent-encoded. A URL that is
+/// ASCII already stays as it was written; `None` when the text is no URL.
 pub fn in_ascii(url: &str) -> Option<String> {
     if url.is_ascii() { Some(url.to_owned()) } else { Url::parse(url).ok().map(String::from) }
 }

@@ -1,5 +1,5 @@
-//! Where values come from: flags, the environment, files that it names, systemd's credentials. Finds the one value of
-//! a variable or says why there is none; what the value means is not judged here.
+//! Where values come from: flags, the environment, files that it names, systemd's credentials. Finds the one value of a
+//! variable, or says why there is none; `values` checks what it means.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -37,7 +37,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// This process's environment, beneath these flags.
+    /// This process's environment, and these flags.
     pub fn from_process(flags: BTreeMap<String, String>) -> Sources {
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
         let env = std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with(PREFIX)).collect();
@@ -50,16 +50,16 @@ impl Sources {
         }
     }
 
-    /// These environment variables and nothing else.
+    /// Only these environment variables.
     pub fn from_variables<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Sources {
         let env = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         Sources { env, ..Sources::default() }
     }
 }
 
-/// Where one value was found.
+/// Where a value was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Source {
     Flag(String),
     Environment(String),
     /// The variable that names the file, and the file.
@@ -67,18 +67,18 @@ pub(super) enum Place {
     Credential(PathBuf),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Flag(name) => write!(f, "the flag for {name}"),
-            Place::Environment(name) => write!(f, "the environment variable {name}"),
-            Place::File(name, path) => write!(f, "{name} (the file {})", path.display()),
-            Place::Credential(path) => write!(f, "the credential {}", path.display()),
+            Source::Flag(name) => write!(f, "the flag for {name}"),
+            Source::Environment(name) => write!(f, "the environment variable {name}"),
+            Source::File(name, path) => write!(f, "{name} (the file {})", path.display()),
+            Source::Credential(path) => write!(f, "the credential {}", path.display()),
         }
     }
 }
 
-/// Reads variables one after the other and keeps what was wrong with them.
+/// Reads variables one after the other and collects their faults.
 pub(super) struct Reader<'a> {
     sources: &'a Sources,
     credentials: BTreeMap<String, PathBuf>,
@@ -103,25 +103,24 @@ impl<'a> Reader<'a> {
         Reader { sources, credentials, known, set: BTreeSet::new(), faults, warnings: Vec::new() }
     }
 
-    /// The value of `variable`, read by `parse`, whose error says what was expected. `None` when it is not set or at
-    /// fault.
+    /// The value of `variable`, read by `parse`, whose error says what was expected. `None` when it is not set or faulty.
     pub(super) fn value<T>(&mut self, variable: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         self.value_of_any(&[variable.to_owned()], parse).map(|(_, value)| value)
     }
 
-    /// As [`Reader::value`], for a variable that has several names; also answers the name that was used.
+    /// As [`Reader::value`], for a variable with several names; also returns the name that was used.
     pub(super) fn value_of_any<T>(
         &mut self,
         names: &[String],
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<(String, T)> {
-        let (name, place, text) = self.text(names)?;
+        let (name, source, text) = self.text(names)?;
         match parse(&text) {
             Ok(value) => Some((name, value)),
             Err(problem) => {
-                let problem = match place {
-                    Place::Flag(_) | Place::Environment(_) => problem,
-                    Place::File(..) | Place::Credential(_) => format!("{problem}; it comes from {place}"),
+                let problem = match source {
+                    Source::Flag(_) | Source::Environment(_) => problem,
+                    Source::File(..) | Source::Credential(_) => format!("{problem}; it comes from {source}"),
                 };
                 self.faults.push(ConfigFault::of_value(&name, &text, is_secret(&name), problem));
                 None
@@ -129,13 +128,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether any source gives this variable, well or badly.
+    /// Whether any source sets this variable, even to a faulty value.
     pub(super) fn is_set(&self, variable: &str) -> bool {
         self.set.contains(variable)
     }
 
-    /// Warns of every `SPRITE_` name that nothing has asked for. With the catalogue unread, names of the form
-    /// `SPRITE_<KEY>_UNITS` cannot be judged.
+    /// Warns of every `SPRITE_` name that was not read. Without the catalogue, names of the form `SPRITE_<KEY>_UNITS` cannot
+    /// be judged.
     pub(super) fn warn_of_unknown_names(&mut self, catalog_is_read: bool) {
         let sources = self.sources;
         let given = sources.env.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name);
@@ -156,7 +155,7 @@ impl<'a> Reader<'a> {
             } else {
                 nearest(stem, self.known.iter().map(String::as_str))
             };
-            // A misspelt name is most of why another is missing.
+            // A missing variable is mostly a misspelt one.
             for fault in self.faults.iter_mut().filter(|fault| fault.is_missing && near == Some(&fault.variable)) {
                 fault.problem.push_str(&format!("; {name} is set, which till does not know"));
             }
@@ -166,29 +165,29 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The one text that the sources give under these names, white space around it removed. Empty is unset, except
-    /// that a file or credential must hold something: whoever names a file means what is in it.
-    fn text(&mut self, names: &[String]) -> Option<(String, Place, Zeroizing<String>)> {
+    /// The one text that the sources give under these names, without white space around it. Empty means unset, but a file or
+    /// a credential must not be empty.
+    fn text(&mut self, names: &[String]) -> Option<(String, Source, Zeroizing<String>)> {
         let mut flags = Vec::new();
-        let mut places = Vec::new();
+        let mut others = Vec::new();
         for name in names {
             self.known.insert(name.clone());
             if self.sources.flags.get(name).is_some_and(|value| !value.trim().is_empty()) {
-                flags.push((name, Place::Flag(name.clone())));
+                flags.push((name, Source::Flag(name.clone())));
             }
-            places.extend(self.places(name).into_iter().map(|place| (name, place)));
+            others.extend(self.sources_of(name).into_iter().map(|source| (name, source)));
         }
-        self.set.extend(flags.iter().chain(&places).map(|(name, _)| (*name).clone()));
-        for found in [&flags, &places] {
+        self.set.extend(flags.iter().chain(&others).map(|(name, _)| (*name).clone()));
+        for found in [&flags, &others] {
             if let [(name, first), (_, second), ..] = found.as_slice() {
                 let problem = format!("it is set twice, by {first} and by {second}; keep one of them");
                 self.faults.push(ConfigFault::bare(*name, problem));
                 return None;
             }
         }
-        let (name, place) = flags.pop().or_else(|| places.pop())?;
-        match self.read(name, &place) {
-            Ok(text) => Some((name.clone(), place, text)),
+        let (name, source) = flags.pop().or_else(|| others.pop())?;
+        match self.read(name, &source) {
+            Ok(text) => Some((name.clone(), source, text)),
             Err(fault) => {
                 self.faults.push(fault);
                 None
@@ -196,47 +195,47 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Every source beneath the flags that gives this name.
-    fn places(&self, name: &str) -> Vec<Place> {
-        let mut places = Vec::new();
+    /// Every source of this name except the flags.
+    fn sources_of(&self, name: &str) -> Vec<Source> {
+        let mut found = Vec::new();
         if self.sources.env.get(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty()) {
-            places.push(Place::Environment(name.to_owned()));
+            found.push(Source::Environment(name.to_owned()));
         }
         let file_name = format!("{name}_FILE");
         if let Some(path) = self.sources.env.get(&file_name).filter(|path| !path.is_empty()) {
-            places.push(Place::File(file_name, PathBuf::from(path)));
+            found.push(Source::File(file_name, PathBuf::from(path)));
         }
         if let Some(path) = self.credentials.get(name) {
-            places.push(Place::Credential(path.clone()));
+            found.push(Source::Credential(path.clone()));
         }
-        places
+        found
     }
 
-    fn read(&self, name: &str, place: &Place) -> Result<Zeroizing<String>, ConfigFault> {
-        let text = match place {
-            Place::Flag(_) => Zeroizing::new(self.sources.flags.get(name).cloned().unwrap_or_default()),
-            Place::Environment(_) => {
+    fn read(&self, name: &str, source: &Source) -> Result<Zeroizing<String>, ConfigFault> {
+        let text = match source {
+            Source::Flag(_) => Zeroizing::new(self.sources.flags.get(name).cloned().unwrap_or_default()),
+            Source::Environment(_) => {
                 let value = self.sources.env.get(name).cloned().unwrap_or_default();
                 Zeroizing::new(value.into_string().map_err(|_| ConfigFault::bare(name, "expected UTF-8 text"))?)
             }
-            Place::File(_, path) | Place::Credential(path) => Zeroizing::new(
+            Source::File(_, path) | Source::Credential(path) => Zeroizing::new(
                 read_text(path, VALUE_BYTES_LIMIT)
-                    .map_err(|problem| ConfigFault::bare(name, format!("{place} {problem}")))?,
+                    .map_err(|problem| ConfigFault::bare(name, format!("{source} {problem}")))?,
             ),
         };
         let trimmed = Zeroizing::new(text.trim().to_owned());
         if trimmed.is_empty() {
-            return Err(ConfigFault::bare(name, format!("{place} is empty; write the value into it, or unset it")));
+            return Err(ConfigFault::bare(name, format!("{source} is empty; write the value into it, or unset it")));
         }
         if trimmed.chars().any(char::is_control) {
-            let problem = format!("{place} holds a line break or another control character; expected one line");
+            let problem = format!("{source} holds a line break or another control character; expected one line");
             return Err(ConfigFault::bare(name, problem));
         }
         Ok(trimmed)
     }
 }
 
-/// A catalogue file's text; the error says what is wrong with the file.
+/// The text of a catalogue file; the error says what is wrong with the file.
 pub(super) fn read_catalog(path: &Path) -> Result<String, String> {
     read_text(path, CATALOG_BYTES_LIMIT)
 }
@@ -252,7 +251,7 @@ fn read_text(path: &Path, bytes_limit: u64) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The credentials that are ours, by the variable each stands for: `sprite_listen` is `SPRITE_LISTEN`.
+/// Our credentials, by the variable that each stands for: `sprite_listen` is `SPRITE_LISTEN`.
 fn credentials_in(directory: &Path) -> Result<BTreeMap<String, PathBuf>, ConfigFault> {
     let entries = std::fs::read_dir(directory).map_err(|cause| {
         let problem = format!("the directory {} cannot be read: {cause}", directory.display());

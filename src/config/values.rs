@@ -1,14 +1,13 @@
-//! What each variable's text means: one pure function per kind of value. The error of each says what was expected,
-//! never what was found: the value is shown, masked where need be, by whoever asked.
+//! What each variable's text means: one pure function per kind of value. An error says what was expected, never what was
+//! found: the caller adds the value, masked where it must be.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use url::Url;
 
-use super::{Database, LogFormat, Origin, Signup};
+use super::{LogFormat, Origin};
 use crate::catalog::LOW_BALANCE_LIMIT;
 use crate::secret::Secret;
 
@@ -17,17 +16,18 @@ const ITEMS_LIMIT: usize = 64;
 const KEY_LENGTH_LIMIT: usize = 255;
 const SECRET_KEY_EXPECTED: &str = "expected a secret key (sk_test_… or sk_live_…) or a restricted key (rk_test_… or rk_live_…) from Stripe's dashboard under API keys";
 const INTERVAL_EXPECTED: &str = "expected a duration from 1s to 7d such as 30s, 15m or 1h, or off";
-const WEEK_SECONDS: u64 = 7 * 24 * 3600;
+const DAY_SECONDS: u64 = crate::clock::DAY_SECONDS.unsigned_abs();
+const WEEK_SECONDS: u64 = 7 * DAY_SECONDS;
 
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let expected = "expected an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
     text.parse().map_err(|_| expected.to_owned())
 }
 
-pub(super) fn database(text: &str) -> Result<Database, String> {
+pub(super) fn database(text: &str) -> Result<PathBuf, String> {
     let expected = "expected the path of a file, such as /var/lib/till/till.db";
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(Database::Postgres(Secret::new(text)));
+        return Err(format!("this version of till keeps its books in SQLite only; {expected}"));
     }
     if text == ":memory:" {
         return Err(format!("{expected}; the books must outlive the process"));
@@ -35,7 +35,7 @@ pub(super) fn database(text: &str) -> Result<Database, String> {
     if text.contains("://") || text.starts_with("sqlite:") || text.ends_with('/') {
         return Err(expected.to_owned());
     }
-    Ok(Database::File(PathBuf::from(text)))
+    Ok(PathBuf::from(text))
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
@@ -113,81 +113,6 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     })
 }
 
-pub(super) fn signup(text: &str) -> Result<Signup, String> {
-    match text {
-        "open" => Ok(Signup::Open),
-        "closed" => Ok(Signup::Closed),
-        "invite" => Ok(Signup::Invite),
-        _ => Err("expected open, closed or invite".to_owned()),
-    }
-}
-
-/// A field name as RFC 9110 (section 5.1) has it, in lower case: names are compared without case.
-pub(super) fn header_name(text: &str) -> Result<String, String> {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if text.is_empty() || text.len() > 100 || !text.bytes().all(token) {
-        return Err("expected the name of an HTTP header, such as Remote-Email".to_owned());
-    }
-    Ok(text.to_ascii_lowercase())
-}
-
-/// OpenID Connect Discovery 1.0, section 3: an https URL without query and fragment.
-pub(super) fn issuer(text: &str) -> Result<String, String> {
-    let expected = "expected the issuer's URL, such as https://id.example.com";
-    let url = Url::parse(text).map_err(|cause| format!("{expected} ({cause})"))?;
-    let origin = super::origin_of(text).ok_or_else(|| expected.to_owned())?;
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("{expected}, without query and fragment"));
-    }
-    if !origin.is_https() && !origin.is_loopback() {
-        return Err(format!("{expected}; plain http is taken for this machine's own addresses only"));
-    }
-    Ok(text.to_owned())
-}
-
-pub(super) fn line(text: &str) -> Result<String, String> {
-    match text.chars().count() {
-        0..=200 => Ok(text.to_owned()),
-        _ => Err("expected at most 200 characters".to_owned()),
-    }
-}
-
-pub(super) fn secret(text: &str) -> Result<Secret, String> {
-    match text.chars().count() {
-        0..=1000 => Ok(Secret::new(text)),
-        _ => Err("expected at most 1000 characters".to_owned()),
-    }
-}
-
-/// RFC 8314: submission over TLS from the first byte; without TLS a password would cross the network in clear.
-pub(super) fn smtp_url(text: &str) -> Result<Secret, String> {
-    let expected = "expected smtps://user:password@host, the user name and password percent-encoded";
-    let url = Url::parse(text).map_err(|cause| format!("{expected} ({cause})"))?;
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| expected.to_owned())?;
-    let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    match url.scheme() {
-        "smtps" => Ok(Secret::new(text)),
-        "smtp" if loopback => Ok(Secret::new(text)),
-        "smtp" => Err(format!("{expected}; plain smtp:// is taken for this machine's own addresses only")),
-        _ => Err(expected.to_owned()),
-    }
-}
-
-pub(super) fn mail_from(text: &str) -> Result<String, String> {
-    let bare = match text.split_once('<') {
-        Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
-        None => text,
-    };
-    let well_formed = |(local, domain): (&str, &str)| {
-        let plain = |part: &str| !part.is_empty() && !part.contains(['@', '<', '>', ',', ' ']);
-        plain(local) && plain(domain)
-    };
-    if text.len() > 320 || !bare.split_once('@').is_some_and(well_formed) {
-        return Err("expected a sender, such as billing@example.com or Pictures <billing@example.com>".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
 /// `off` is `None`.
 pub(super) fn interval(text: &str) -> Result<Option<Duration>, String> {
     if text == "off" {
@@ -225,7 +150,7 @@ fn duration_seconds(text: &str) -> Option<u64> {
         's' => 1,
         'm' => 60,
         'h' => 3600,
-        'd' => 24 * 3600,
+        'd' => DAY_SECONDS,
         _ => return None,
     };
     let count = &text[..text.len() - 1];
@@ -233,7 +158,7 @@ fn duration_seconds(text: &str) -> Option<u64> {
     if digits { count.parse::<u64>().ok()?.checked_mul(seconds_each) } else { None }
 }
 
-/// The items of a comma-separated list, empty ones passed over.
+/// The items of a comma-separated list, without empty ones.
 fn items<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
     let parts: Vec<&str> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
     if parts.is_empty() {

@@ -1,16 +1,14 @@
-//! The names of everything that can be configured, as the CLI's help and the documentation print them. The table is
-//! the contract's, section 1; `systemd/till.env.example` lists the same names, and a test holds the two together.
+//! The names of everything that can be configured (contract, section 1). `systemd/till.env.example` lists the same names,
+//! and a test compares the two.
 
 use super::STRIPE_API_BASE;
 
-/// One variable.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
-    /// Its name; `<KEY>` stands for a catalogue key or alias in upper case.
+    /// `<KEY>` stands for a catalogue key or alias in upper case.
     pub name: &'static str,
-    /// What holds when it is not set.
     pub default: &'static str,
-    /// What it is for, and what it takes.
+    /// What it is for, and what values it takes.
     pub meaning: &'static str,
     /// Whether its value must never be shown.
     pub secret: bool,
@@ -72,19 +70,6 @@ pub const VARIABLES: &[Variable] = &[
     plain("SPRITE_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, JSON lines otherwise"),
 ];
 
-/// Variables that are read and checked, but change nothing in this version. Each one that is set earns a warning.
-/// A feature that begins to use its variable takes it off this list.
-pub const NOT_USED_YET: &[&str] = &[
-    "SPRITE_SIGNUP",
-    "SPRITE_PROXY_AUTH_HEADER",
-    "SPRITE_OIDC_ISSUER",
-    "SPRITE_OIDC_CLIENT_ID",
-    "SPRITE_OIDC_CLIENT_SECRET",
-    "SPRITE_OIDC_NAME",
-    "SPRITE_SMTP_URL",
-    "SPRITE_MAIL_FROM",
-];
-
 /// Whether this variable's value must never be shown.
 pub(super) fn is_secret(name: &str) -> bool {
     VARIABLES.iter().any(|variable| variable.secret && variable.name == name)
@@ -95,32 +80,14 @@ pub(super) fn fixed_names() -> impl Iterator<Item = &'static str> {
     VARIABLES.iter().map(|variable| variable.name).filter(|name| !name.contains('<'))
 }
 
-/// The catalogue key, in lower case, that a name of the form `SPRITE_STRIPE_<KEY>_PRICE_ID` or `SPRITE_<KEY>_UNITS`
-/// speaks of.
+/// The catalogue key, in lower case, in a name of the form `SPRITE_STRIPE_<KEY>_PRICE_ID` or `SPRITE_<KEY>_UNITS`.
 pub(super) fn key_in(name: &str) -> Option<String> {
     let price = name.strip_prefix("SPRITE_STRIPE_").and_then(|rest| rest.strip_suffix("_PRICE_ID"));
     let key = price.or_else(|| name.strip_prefix("SPRITE_").and_then(|rest| rest.strip_suffix("_UNITS")))?;
     (!key.is_empty()).then(|| key.to_ascii_lowercase())
 }
 
-/// The name nearest to this one, by insertions, deletions and replacements; the first of equals.
+/// The known name with the fewest insertions, deletions and replacements from this one; the first of equals.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known.min_by_key(|candidate| edit_distance(name.as_bytes(), candidate.as_bytes()))
-}
-
-/// Levenshtein's distance, one row at a time.
-fn edit_distance(left: &[u8], right: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut diagonal = i;
-        let mut previous = i + 1;
-        row[0] = previous;
-        for (j, b) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            previous = replaced.min(diagonal + 1).min(previous + 1);
-            row[j + 1] = previous;
-        }
-    }
-    row[right.len()]
+    known.min_by_key(|candidate| strsim::levenshtein(name, candidate))
 }

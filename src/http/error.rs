@@ -79,7 +79,7 @@ impl Problem {
                     portal_url: None,
                 };
             }
-            Refused::RateLimited { retry_after } | Refused::Unavailable { retry_after, .. } => {
+            Refused::Unavailable { retry_after, .. } => {
                 problem.retry_after = Some(*retry_after);
             }
             _ => {}
@@ -119,7 +119,6 @@ fn status_and_title(refused: &Refused) -> (StatusCode, &'static str) {
         Refused::InsufficientUnits { .. } => (StatusCode::PAYMENT_REQUIRED, "Not enough units"),
         Refused::IdempotencyKeyReused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "The key was used before"),
         Refused::HoldNotOpen(_) => (StatusCode::CONFLICT, "The hold is closed"),
-        Refused::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
         Refused::StripeUnavailable(_) => (StatusCode::BAD_GATEWAY, "Stripe cannot be reached"),
         Refused::StripeRejected(_) => (StatusCode::BAD_GATEWAY, "Stripe refused"),
         Refused::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),

@@ -18,7 +18,8 @@ use super::{created, keyed};
 use crate::clock::parse_rfc3339;
 use crate::error::Refused;
 use crate::ledger::UNITS_LIMIT;
-use crate::usecase::units::grant::{self, Grant, NOTE_LIMIT};
+use crate::usecase::units::grant::{self, GrantRequest};
+use crate::usecase::units::request::NOTE_LIMIT;
 use crate::usecase::users::tokens::Scope;
 
 /// Units to give, or to take back.
@@ -76,7 +77,7 @@ pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): 
             )
         })
     });
-    let grant = Grant { units: create.units, note: create.note, expires_at: expires_at.transpose()?, key };
+    let grant = GrantRequest::new(create.units, create.note, expires_at.transpose()?, key)?;
     let receipt = rim.books(move |app| grant::grant(app, &id, &grant)).await?;
     Ok(created(EntryShape::of(receipt.entry, &receipt.user.id), receipt.replayed))
 }

@@ -19,8 +19,8 @@ use super::description::{HOLD_CLOSED, INSUFFICIENT, KEY_REUSED, NO_HOLD, NOTE, U
 use super::shapes::HoldShape;
 use super::{answered, created, keyed};
 use crate::ledger::UNITS_LIMIT;
-use crate::usecase::units::grant::NOTE_LIMIT;
 use crate::usecase::units::hold::{self, Closing, DEFAULT_SECONDS, HoldRequest, SECONDS_LIMIT};
+use crate::usecase::units::request::NOTE_LIMIT;
 use crate::usecase::users::tokens::Scope;
 
 /// Units to set aside.

@@ -13,7 +13,7 @@ use super::description::UNKNOWN_USER;
 use super::description::operation::{Access, Group, LIMIT, Method, Operation, Parameter, Success, USER_ID, shape};
 use super::page;
 use super::shapes::{EntryShape, ListShape};
-use crate::usecase::users;
+use crate::usecase::users::statement;
 use crate::usecase::users::tokens::Scope;
 
 pub(super) const LIST: Operation = Operation {
@@ -60,8 +60,8 @@ pub(crate) async fn list(
 ) -> Answer {
     bearer.must(Scope::Read)?;
     let page = page::read(query.as_deref(), None)?;
-    let (user, entries, next) =
-        rim.books(move |app| users::ledger_page(app, &id, page.after.as_deref(), page.limit)).await?;
-    let data = entries.into_iter().map(|entry| EntryShape::of(entry, &user.id)).collect();
-    Ok(Json(ListShape { data, next }).into_response())
+    let (user, listing) =
+        rim.books(move |app| statement::ledger_page(app, &id, page.after.as_deref(), page.limit)).await?;
+    let data = listing.rows.into_iter().map(|entry| EntryShape::of(entry, &user.id)).collect();
+    Ok(Json(ListShape { data, next: listing.next }).into_response())
 }

@@ -22,42 +22,26 @@ use serde::de::DeserializeOwned;
 
 use super::body;
 use crate::error::{Refused, Result};
-
-/// The most characters of an idempotency key.
-const KEY_LIMIT: usize = 255;
+use crate::usecase::units::request::IdempotencyKey;
 
 /// What a call that moves units brings: its `Idempotency-Key`, and then its body.
-async fn keyed<T: DeserializeOwned>(request: Request) -> Result<(String, T)> {
+async fn keyed<T: DeserializeOwned>(request: Request) -> Result<(IdempotencyKey, T)> {
     let (head, body) = request.into_parts();
     let key = idempotency_key(&head.headers)?;
     Ok((key, body::json(&head.headers, body).await?))
 }
 
 /// The `Idempotency-Key` of a call that moves units.
-fn idempotency_key(headers: &HeaderMap) -> Result<String> {
+fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey> {
     let mut values = headers.get_all("idempotency-key").iter();
     let (first, second) = (values.next(), values.next());
-    let refused = |what: &str| Refused::InvalidRequest(format!("{what}: {}.", expected_key()));
+    let refused = |what: &str| Refused::InvalidRequest(format!("{what}: {}.", IdempotencyKey::expected()));
     let value = first.ok_or_else(|| refused("The Idempotency-Key header is missing"))?;
     if second.is_some() {
         return Err(refused("There are two Idempotency-Key headers").into());
     }
     let key = value.to_str().map_err(|_| refused("The Idempotency-Key is not ASCII"))?;
-    check_key(key)?;
-    Ok(key.to_owned())
-}
-
-/// A key's rule, wherever it stands.
-fn check_key(key: &str) -> std::result::Result<(), Refused> {
-    if (1..=KEY_LIMIT).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        return Ok(());
-    }
-    let (count, expected) = (key.chars().count(), expected_key());
-    Err(Refused::InvalidRequest(format!("The Idempotency-Key has {count} characters: {expected}.")))
-}
-
-fn expected_key() -> String {
-    format!("1 to {KEY_LIMIT} printable ASCII characters were expected, new for each movement")
+    Ok(IdempotencyKey::parse(key)?)
 }
 
 /// The answer of a call that moves units: the same bytes again for the same key and body.

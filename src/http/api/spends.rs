@@ -18,11 +18,11 @@ use super::description::operation::{
 };
 use super::description::{INSUFFICIENT, KEY_REUSED, NOTE, UNKNOWN_USER};
 use super::shapes::{ENTRY, EntryShape};
-use super::{check_key, created, keyed};
-use crate::error::{Error, Refused, Result};
+use super::{created, keyed};
+use crate::error::{Refused, Result};
 use crate::ledger::UNITS_LIMIT;
-use crate::usecase::units::grant::NOTE_LIMIT;
-use crate::usecase::units::spend::{self, BATCH_LIMIT, Outcome, Spend, SpendResult};
+use crate::usecase::units::request::{IdempotencyKey, NOTE_LIMIT};
+use crate::usecase::units::spend::{self, BATCH_LIMIT, SpendRequest, SpendResult};
 use crate::usecase::users::tokens::Scope;
 
 /// The most that a batch may have: a thousand spends, each with a long key and note.
@@ -153,7 +153,7 @@ pub(super) const CREATE_BATCH: Operation = Operation {
 pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
     bearer.must(Scope::Spend)?;
     let (key, create) = keyed::<Create>(request).await?;
-    let wanted = Spend::new(id, create.units, create.note, key)?;
+    let wanted = SpendRequest::new(id, create.units, create.note, key)?;
     let spent = rim.durable(move |app, then| spend::spend(app, wanted, then)).await?;
     Ok(created(EntryShape::of(spent.entry, &spent.user_id), spent.replayed))
 }
@@ -166,24 +166,18 @@ pub(crate) async fn create_batch(State(rim): State<Rim>, bearer: Bearer, headers
         let detail = format!("spends has {} rows: 1 to {BATCH_LIMIT} were expected.", spends.len());
         return Err(Refused::InvalidRequest(detail).into());
     }
-    let wanted = spends.into_iter().map(read_one).collect::<Result<Vec<_>>>()?;
+    let wanted = spends.into_iter().map(read_one).collect();
     let results = rim.durable(move |app, then| spend::batch(app, wanted, then)).await?;
     Ok(Json(ResultsShape { results: results.into_iter().map(result_of).collect() }).into_response())
 }
 
 /// A row of a batch; what is wrong with it is its own result.
-fn read_one(body::Object(row): body::Object<CreateOne>) -> Result<Outcome<Spend>> {
-    let read = check_key(&row.idempotency_key)
-        .map_err(Error::from)
-        .and_then(|()| Spend::new(row.user_id, row.units, row.note, row.idempotency_key));
-    match read {
-        Ok(spend) => Ok(Ok(spend)),
-        Err(Error::Refused(refused)) => Ok(Err(refused)),
-        Err(fault) => Err(fault),
-    }
+fn read_one(body::Object(row): body::Object<CreateOne>) -> Result<SpendRequest, Refused> {
+    let key = IdempotencyKey::parse(&row.idempotency_key)?;
+    SpendRequest::new(row.user_id, row.units, row.note, key)
 }
 
-fn result_of(result: Outcome<SpendResult>) -> ResultShape {
+fn result_of(result: Result<SpendResult, Refused>) -> ResultShape {
     match result {
         Ok(spent) => ResultShape {
             status: StatusCode::CREATED.as_u16(),

@@ -157,7 +157,7 @@ pub(crate) async fn put(State(rim): State<Rim>, bearer: Bearer, Segment(id): Seg
     let put: Put = body::json_or_default(request).await?;
     let put = move |app: &App| {
         let (email, name, low_balance) = (put.email.as_deref(), put.name.as_deref(), put.low_balance);
-        users::put_given(app, &id, UserPatch { email, name, low_balance })
+        users::put(app, &id, UserPatch { email, name, low_balance })
     };
     let (member, is_new) = rim.books(put).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -175,8 +175,8 @@ pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Se
     }
     rim.app.metrics.users_read.inc();
     let wanted = id.clone();
-    let member = rim.look(move |tx, app| users::look(tx, &app.catalog, &wanted)).await?;
-    if users::is_due(&member, now) {
+    let member = rim.look(move |tx, app| users::fetch(tx, &app.catalog, &wanted)).await?;
+    if member.is_due(now) {
         let member = rim.books(move |app| users::up_to_date(app, member)).await?;
         return Ok(etag::answer(headers, &Tagged::of(&UserShape::of(member))?));
     }
@@ -207,7 +207,8 @@ impl Shown {
 pub(crate) async fn list(State(rim): State<Rim>, bearer: Bearer, RawQuery(query): RawQuery) -> Answer {
     bearer.must(Scope::Read)?;
     let page = page::read(query.as_deref(), Some("email"))?;
-    let (members, next) =
+    let listing =
         rim.books(move |app| users::list(app, page.filter.as_deref(), page.after.as_deref(), page.limit)).await?;
-    Ok(Json(ListShape { data: members.into_iter().map(UserShape::of).collect(), next }).into_response())
+    let data = listing.rows.into_iter().map(UserShape::of).collect();
+    Ok(Json(ListShape { data, next: listing.next }).into_response())
 }

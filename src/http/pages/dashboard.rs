@@ -11,8 +11,8 @@ use super::view::{DashboardPage, EntryView, Notice, PlanView, SubscriptionView, 
 use super::{html, offers, see_other, shell};
 use crate::app::App;
 use crate::error::Result;
+use crate::usecase::users::UserSnapshot;
 use crate::usecase::users::statement::{self, Overview};
-use crate::usecase::users::{UserSnapshot, plan_of};
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -62,7 +62,7 @@ fn page(app: &App, overview: Overview, cookie: &str) -> Result<DashboardPage> {
 }
 
 fn plan(app: &App, member: &UserSnapshot, words: &UnitWords) -> PlanView {
-    let plan = plan_of(&app.catalog, &member.plan);
+    let plan = app.catalog.plan(&member.plan);
     PlanView {
         name: plan.map_or_else(|| "None".to_owned(), |plan| plan.name.clone()),
         allotment: allotment(plan.map_or(0, |plan| plan.units), words),

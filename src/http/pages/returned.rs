@@ -14,7 +14,6 @@ use super::{html, offers, shell};
 use crate::catalog::Catalog;
 use crate::error::Refused;
 use crate::usecase::checkout::confirm::{self, Purchase, Standing};
-use crate::usecase::users::plan_of;
 
 /// Confirms with Stripe and says how the purchase stands.
 pub(crate) async fn show(
@@ -47,7 +46,7 @@ pub(crate) async fn show(
 }
 
 fn plan_name(catalog: &Catalog, key: &str) -> String {
-    plan_of(catalog, key).map_or_else(|| key.to_owned(), |plan| plan.name.clone())
+    catalog.plan(key).map_or_else(|| key.to_owned(), |plan| plan.name.clone())
 }
 
 fn outcome(purchase: &Purchase, catalog: &Catalog) -> Outcome {

@@ -14,7 +14,6 @@ use crate::stripe::requests::with_session_id;
 use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession, CustomerRequest, StripeError};
 
 use crate::usecase::checkout::portal;
-use crate::usecase::stripe_events::apply::life_in_days;
 use crate::usecase::users::sign_in::allowed_url;
 
 /// Where the buyer goes to pay.
@@ -112,7 +111,7 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
         units: offer.units(),
         amount: offer.amount(),
         price: price.to_owned(),
-        expires_in_days: life_in_days(offer.expiry()),
+        expires_in_days: offer.expiry().days(),
     })
 }
 

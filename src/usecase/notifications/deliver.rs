@@ -14,8 +14,6 @@ use crate::secret::Secret;
 use crate::store::outbox::{self, Attempt, DeliveryOutcome, DueDelivery};
 use crate::store::{Tx, webhook_endpoints};
 
-use crate::usecase::units::spend::topup_url;
-
 /// Deliveries to one endpoint that are read at once.
 const BATCH: i64 = 16;
 /// Old rows removed in one transaction.
@@ -76,7 +74,7 @@ pub fn due(app: &App, endpoint: &str) -> Result<Vec<PreparedDelivery>> {
             due,
             url: endpoint.url.clone(),
             secrets: endpoint.secrets(now),
-            topup_url: topup_url(app),
+            topup_url: app.topup_url(),
         };
         Ok(outbox::due(tx, &endpoint.id, now, BATCH)?.into_iter().map(prepare).collect())
     })

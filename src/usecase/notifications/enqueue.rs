@@ -14,6 +14,8 @@ use crate::notification::body::{self, Credit, LowBalance, PlanChange, Reversal};
 use crate::store::outbox::{self, Message};
 use crate::store::{Tx, payments, users, webhook_endpoints};
 
+use crate::usecase::users::entitlement;
+
 /// Enqueues what an entry that was just stored means to the endpoints: units that came in or were reversed, and a
 /// balance that fell below `threshold`. The low balance is returned too, whether or not an endpoint wants it: it is
 /// logged after the commit. `payment` is what bought the lot that the entry opened.
@@ -55,9 +57,9 @@ pub(crate) fn notify_if_plan_changes<T>(
         return change(tx);
     }
     let user = users::by_account(tx, account)?;
-    let before = crate::usecase::users::member(tx, catalog, user)?;
+    let before = entitlement::of_user(tx, catalog, user)?;
     let changed = change(tx)?;
-    let after = crate::usecase::users::member(tx, catalog, before.user)?;
+    let after = entitlement::of_user(tx, catalog, before.user)?;
     if before.plan != after.plan {
         let data = PlanChange {
             user_id: &after.user.id,

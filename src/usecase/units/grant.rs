@@ -8,110 +8,119 @@ use crate::store::users::User;
 use crate::store::{entries, users};
 
 use crate::usecase::log_events;
-use crate::usecase::units::posting;
+use crate::usecase::units::posting::{self, PostingContext};
+use crate::usecase::units::request::{IdempotencyKey, Note};
 
-/// The most characters of a note.
-pub const NOTE_LIMIT: usize = 500;
-
-/// A grant as it was asked for.
 #[derive(Clone, Debug)]
-pub struct Grant {
-    /// Positive: a gift. Negative: a correction, which may end in a debt.
-    pub units: i64,
-    /// Why, for people.
-    pub note: String,
-    /// When the lot expires.
-    pub expires_at: Option<Timestamp>,
-    /// 1 to 255 characters: the same key makes it happen once.
-    pub key: String,
+pub struct GrantRequest {
+    /// Positive: a gift. Negative: a correction, which may leave a debt.
+    delta: i64,
+    /// The size of `delta`.
+    units: Units,
+    note: Note,
+    /// When the lot expires; for gifts only.
+    expires_at: Option<Timestamp>,
+    key: IdempotencyKey,
 }
 
-/// What an idempotent call answers.
+impl GrantRequest {
+    /// Checks units and note; the refusal says what is wrong with them.
+    pub fn new(
+        units: i64,
+        note: String,
+        expires_at: Option<Timestamp>,
+        key: IdempotencyKey,
+    ) -> Result<GrantRequest, Refused> {
+        let size = Units::new(units.saturating_abs()).ok_or_else(|| {
+            let expected = format!("a whole number from 1 to {UNITS_LIMIT}, or its negative, was expected");
+            Refused::InvalidRequest(format!("units is {units}: {expected}."))
+        })?;
+        let note = Note::parse(note)?;
+        Ok(GrantRequest { delta: units, units: size, note, expires_at, key })
+    }
+
+    fn is_gift(&self) -> bool {
+        self.delta > 0
+    }
+
+    fn reason(&self) -> String {
+        format!("grant_{}", self.key)
+    }
+}
+
 #[derive(Clone, Debug)]
-pub struct Receipt {
-    /// Whose ledger.
+pub struct GrantResult {
     pub user: User,
-    /// The entry.
     pub entry: Entry,
-    /// Whether it was made by an earlier call with the same key and body.
+    /// Whether an earlier call with the same key and body made the entry.
     pub replayed: bool,
 }
 
 /// Grants units to a user. The same key and grant again answers the first entry; the same key with another grant is
 /// refused.
-pub fn grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
-    let moved = Units::new(grant.units.saturating_abs()).ok_or_else(|| {
-        let detail =
-            format!("units is {}: a whole number from 1 to {UNITS_LIMIT}, or its negative, was expected.", grant.units);
-        Refused::InvalidRequest(detail)
-    })?;
-    check_note(&grant.note)?;
+pub fn grant(app: &App, user_id: &str, request: &GrantRequest) -> Result<GrantResult> {
     let now = app.clock.now();
-    if grant.expires_at.is_some_and(|at| at <= now && grant.units > 0) {
-        return expired_grant(app, id, grant);
+    if request.is_gift() && request.expires_at.is_some_and(|at| at <= now) {
+        return expired_grant(app, user_id, request);
     }
-    if grant.expires_at.is_some() && grant.units < 0 {
+    if !request.is_gift() && request.expires_at.is_some() {
         return Err(Refused::InvalidRequest("expires_at goes with positive units only.".into()).into());
     }
-    let (id, grant, rules) = (id.to_owned(), grant.clone(), posting::PostingContext::of(&app.catalog, now));
-    let (receipt, to_log) = app.store.write(move |tx| {
-        let mut rules = rules.clone();
-        let user = users::by_id(tx, &id)?;
-        let reason = format!("grant_{}", grant.key);
-        if let Some(entry) = entries::by_reason(tx, user.account, &reason)? {
-            return Ok((replay(user, entry, &grant)?, vec![]));
+    let user_id = user_id.to_owned();
+    let request = request.clone();
+    let context = PostingContext::of(&app.catalog, now);
+    let result = posting::write(app, context, move |tx, context| {
+        let user = users::by_id(tx, &user_id)?;
+        if let Some(entry) = entries::by_reason(tx, user.account, &request.reason())? {
+            return replay(user, entry, &request);
         }
-        let account = posting::open(tx, &mut rules, user.account, None)?;
-        let note = Some(grant.note.clone());
-        let posting = if grant.units > 0 {
-            let credit = Credit { kind: Kind::Grant, units: moved, reason, note, expires_at: grant.expires_at };
+        let account = posting::open(tx, context, user.account, None)?;
+        let units = request.units;
+        let reason = request.reason();
+        let note = Some(request.note.to_text());
+        let posting = if request.is_gift() {
+            let credit = Credit { kind: Kind::Grant, units, reason, note, expires_at: request.expires_at };
             ledger::credit(&account.account, credit, now)
         } else {
-            ledger::correct(&account.account, Kind::Grant, moved, reason, note, now)
+            ledger::correct(&account.account, Kind::Grant, units, reason, note, now)
         };
         let posting = posting.map_err(posting::refused)?;
-        let entry = posting::post(tx, &mut rules, &account, &posting, None)?
+        let entry = posting::post(tx, context, &account, &posting, None)?
             .ok_or_else(|| Fault::bare("a grant with this key appeared meanwhile").retryable())?;
-        Ok((Receipt { user, entry, replayed: false }, rules.to_log))
+        Ok(GrantResult { user, entry, replayed: false })
     })?;
-    if !receipt.replayed {
-        let (user_id, units, entry) = (&receipt.user.id, receipt.entry.delta, receipt.entry.id());
-        tracing::info!(event = "units_granted", user_id, units, entry, balance = receipt.entry.balance_after);
-        log_events::credited(app, Kind::Grant, units);
+    if !result.replayed {
+        let entry = &result.entry;
+        tracing::info!(
+            event = "units_granted",
+            user_id = result.user.id,
+            units = entry.delta,
+            entry = entry.id(),
+            balance = entry.balance_after
+        );
+        log_events::credited(app, Kind::Grant, entry.delta);
     }
-    log_events::low_balances(&to_log);
-    Ok(receipt)
+    Ok(result)
 }
 
-/// A grant whose expiry has passed: a repetition of an earlier call is still answered, a new one is refused.
-fn expired_grant(app: &App, id: &str, grant: &Grant) -> Result<Receipt> {
-    let found = app.store.read(|tx| {
-        let user = users::by_id(tx, id)?;
-        Ok(entries::by_reason(tx, user.account, &format!("grant_{}", grant.key))?.map(|entry| (user, entry)))
+/// A gift whose expiry has passed: a repetition of an earlier call is still answered, a new one is refused.
+fn expired_grant(app: &App, user_id: &str, request: &GrantRequest) -> Result<GrantResult> {
+    let earlier = app.store.read(|tx| {
+        let user = users::by_id(tx, user_id)?;
+        Ok(entries::by_reason(tx, user.account, &request.reason())?.map(|entry| (user, entry)))
     })?;
-    match found {
-        Some((user, entry)) => replay(user, entry, grant),
+    match earlier {
+        Some((user, entry)) => replay(user, entry, request),
         None => Err(Refused::InvalidRequest("expires_at has passed: a time to come was expected.".into()).into()),
     }
 }
 
-fn replay(user: User, entry: Entry, grant: &Grant) -> Result<Receipt> {
-    let same = entry.delta == grant.units
-        && entry.note.as_deref() == Some(grant.note.as_str())
-        && entry.expires_at == grant.expires_at;
-    if !same {
-        let detail = format!("The key {:?} was used for another grant of this user. Use a new key.", grant.key);
-        return Err(Refused::IdempotencyKeyReused(detail).into());
+fn replay(user: User, entry: Entry, request: &GrantRequest) -> Result<GrantResult> {
+    let is_same = entry.delta == request.delta
+        && entry.note.as_deref() == Some(request.note.as_str())
+        && entry.expires_at == request.expires_at;
+    if !is_same {
+        return Err(request.key.reused("grant").into());
     }
-    Ok(Receipt { user, entry, replayed: true })
-}
-
-/// A note's rule: 1 to [`NOTE_LIMIT`] characters that people can read.
-pub fn check_note(note: &str) -> Result<()> {
-    let length = note.chars().count();
-    if note.trim().is_empty() || length > NOTE_LIMIT || note.chars().any(|c| c.is_control() && c != '\n') {
-        let expected = format!("1 to {NOTE_LIMIT} characters without control characters were expected");
-        return Err(Refused::InvalidRequest(format!("note has {length} characters: {expected}.")).into());
-    }
-    Ok(())
+    Ok(GrantResult { user, entry, replayed: true })
 }

@@ -1,8 +1,8 @@
-//! Units move: spends, holds, grants and expiry, each once. All of them enter the books through `posting`.
+//! Units move: spends, holds, grants and expiry, each once. All of them enter the ledger through `posting`.
 
 pub mod expire;
 pub mod grant;
-pub mod history;
 pub mod hold;
 pub(crate) mod posting;
+pub mod request;
 pub mod spend;

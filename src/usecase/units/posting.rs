@@ -10,10 +10,10 @@ use crate::notification::body::LowBalance;
 use crate::store::entries::{AccountRow, LoadedAccount};
 use crate::store::{Tx, entries, holds};
 
+use crate::usecase::log_events;
 use crate::usecase::notifications::enqueue;
 
-/// What every movement in one transaction has in common, and what they leave to be logged. A write closure may run again,
-/// so each run works on a clone of its own, and returns its `to_log` with its result.
+/// What every movement in one transaction has in common, and what they leave to be logged: see [`write`].
 #[derive(Clone, Debug)]
 pub struct PostingContext {
     /// The time of all of them.
@@ -33,6 +33,44 @@ impl PostingContext {
     /// With this appliance's threshold and time.
     pub fn now(app: &App) -> PostingContext {
         PostingContext::of(&app.catalog, app.clock.now())
+    }
+}
+
+/// Runs `work` in a write transaction, and logs after the commit what its postings leave to be logged.
+pub(crate) fn write<T, F>(app: &App, context: PostingContext, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnMut(&mut dyn Tx, &mut PostingContext) -> Result<T> + Send + 'static,
+{
+    let (value, to_log) = app.store.write(in_context(context, work))?;
+    log_events::low_balances(&to_log);
+    Ok(value)
+}
+
+/// The same without waiting: `then` gets the result after the commit, on the writer's thread.
+pub(crate) fn write_then<T, F, A>(app: &App, context: PostingContext, work: F, then: A)
+where
+    T: Send + 'static,
+    F: FnMut(&mut dyn Tx, &mut PostingContext) -> Result<T> + Send + 'static,
+    A: FnOnce(Result<T>) + Send + 'static,
+{
+    app.store.write_then(in_context(context, work), |committed| {
+        then(committed.map(|(value, to_log)| {
+            log_events::low_balances(&to_log);
+            value
+        }));
+    });
+}
+
+/// A write closure may run again, so each run gets a context of its own.
+fn in_context<T>(
+    context: PostingContext,
+    mut work: impl FnMut(&mut dyn Tx, &mut PostingContext) -> Result<T>,
+) -> impl FnMut(&mut dyn Tx) -> Result<(T, Vec<LowBalance>)> {
+    move |tx| {
+        let mut context = context.clone();
+        let value = work(tx, &mut context)?;
+        Ok((value, context.to_log))
     }
 }
 

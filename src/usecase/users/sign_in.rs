@@ -1,37 +1,35 @@
-//! Signing in: a link that works once leads to a session in a browser's cookie.
+//! Signing in: a link that works once opens a session, which a browser's cookie carries.
 
 use crate::app::App;
-use crate::clock::Timestamp;
+use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::config::{in_ascii, origin_of};
 use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::{access, users};
 
-/// How long a sign-in link works.
 const LINK_SECONDS: i64 = 300;
 /// How long a browser stays signed in.
-pub const SESSION_SECONDS: i64 = 30 * 86_400;
-/// The longest URL that is taken.
+pub const SESSION_SECONDS: i64 = 30 * DAY_SECONDS;
+/// The longest URL that is accepted, in bytes.
 pub const URL_LIMIT: usize = 2000;
 
-/// A sign-in link.
 #[derive(Clone, Debug)]
 pub struct LoginLink {
-    /// Works once.
+    /// It works once.
     pub url: String,
-    /// Until then.
     pub expires_at: Timestamp,
 }
 
-/// Makes a link that signs the user in to the dashboard, or leads on to `return_to`.
+/// Creates a link that signs the user in and leads on to `return_to`, or to the dashboard.
 pub fn make_link(app: &App, id: &str, return_to: Option<&str>) -> Result<LoginLink> {
     let return_to = return_to.map(|url| allowed_url(app, "return_to", url)).transpose()?;
     let secret = id::secret("")?;
     let hash = id::secret_hash(&secret);
     let now = app.clock.now();
-    let (id, expires_at) = (id.to_owned(), now.plus_seconds(LINK_SECONDS));
+    let user_id = id.to_owned();
+    let expires_at = now.plus_seconds(LINK_SECONDS);
     app.store.write(move |tx| {
-        let user = users::by_id(tx, &id)?;
+        let user = users::by_id(tx, &user_id)?;
         access::add_login_link(tx, &hash, user.account, return_to.as_deref(), now, expires_at)
     })?;
     Ok(LoginLink { url: app.url(&format!("/login?token={secret}")), expires_at })
@@ -42,14 +40,16 @@ pub fn make_link(app: &App, id: &str, return_to: Option<&str>) -> Result<LoginLi
 pub struct NewSession {
     /// The cookie's value.
     pub cookie: String,
-    /// Where to go on.
+    /// Where the browser goes on to.
     pub return_to: Option<String>,
 }
 
-/// Uses a link up and opens a session; `None` when the link is unknown, used or too old.
+/// Uses up a link and opens a session; `None` when the link is unknown, used or too old.
 pub fn redeem(app: &App, link: &str) -> Result<Option<NewSession>> {
     let cookie = id::secret("")?;
-    let (link, session, now) = (id::secret_hash(link), id::secret_hash(&cookie), app.clock.now());
+    let link = id::secret_hash(link);
+    let session = id::secret_hash(&cookie);
+    let now = app.clock.now();
     let used = app.store.write(move |tx| {
         let Some((account, return_to)) = access::use_login_link(tx, &link, now)? else { return Ok(None) };
         access::add_session(tx, &session, account, now, now.plus_seconds(SESSION_SECONDS))?;
@@ -63,23 +63,25 @@ pub fn redeem(app: &App, link: &str) -> Result<Option<NewSession>> {
 
 /// The account that a browser's cookie is signed in to.
 pub fn session_account(app: &App, cookie: &str) -> Result<Option<i64>> {
-    let (hash, now) = (id::secret_hash(cookie), app.clock.now());
+    let hash = id::secret_hash(cookie);
+    let now = app.clock.now();
     app.store.read(|tx| access::session_account(tx, &hash, now))
 }
 
 /// Signs a browser out.
 pub fn sign_out(app: &App, cookie: &str) -> Result<()> {
-    let (hash, now) = (id::secret_hash(cookie), app.clock.now());
+    let hash = id::secret_hash(cookie);
+    let now = app.clock.now();
     app.store.write(move |tx| access::end_session(tx, &hash, now))
 }
 
 /// Removes links and sessions that ended more than a day ago.
 pub fn remove_ended(app: &App) -> Result<usize> {
-    let before = app.clock.now().plus_seconds(-86_400);
+    let before = app.clock.now().plus_seconds(-DAY_SECONDS);
     app.store.write(move |tx| access::remove_ended(tx, before))
 }
 
-/// An absolute URL in ASCII on one of the allowed origins: as given, or our own origin before a path.
+/// The URL, absolute and in ASCII, if it is on one of the allowed origins. A path is taken to be on our own.
 pub fn allowed_url(app: &App, field: &str, url: &str) -> Result<String> {
     let own_path = url.starts_with('/') && !url.starts_with("//") && !url.contains('\\');
     let absolute = if own_path { app.url(url) } else { url.to_owned() };

@@ -1,33 +1,32 @@
-//! What the dashboard shows, as one snapshot.
+//! A user's statement: pages of the ledger, and what the dashboard shows, as one snapshot.
 
 use crate::app::App;
-use crate::clock::Timestamp;
-use crate::error::Result;
-use crate::ledger::Entry;
+use crate::clock::{DAY_MILLIS, Timestamp};
+use crate::error::{Refused, Result};
+use crate::ledger::{Entry, parse_entry_id};
 use crate::store::entries;
 use crate::store::orders::{self, Order};
+use crate::store::users::User;
 
-use crate::usecase::users::{self, UserSnapshot};
+use crate::usecase::users::{self, Listing, UserSnapshot};
 
 /// Days in the usage chart.
 pub const CHART_DAYS: i64 = 30;
-const DAY_MILLIS: i64 = 86_400_000;
+/// Entries on the dashboard.
 const RECENT: i64 = 12;
 
-/// A user's affairs.
 #[derive(Clone, Debug)]
 pub struct Overview {
-    /// Who, and what is left.
     pub member: UserSnapshot,
     /// The newest entries, newest first.
     pub recent: Vec<Entry>,
-    /// Units spent on each of the last thirty days (UTC), oldest first; the day's first instant with each.
+    /// Units spent on each of the last [`CHART_DAYS`] days (UTC), oldest first; the day's first instant with each.
     pub usage: Vec<(Timestamp, i64)>,
-    /// Purchases whose money is on its way.
+    /// Purchases that are not paid yet.
     pub pending: Vec<Order>,
 }
 
-/// The affairs of the user of `account`.
+/// What the dashboard shows of an account.
 pub fn overview(app: &App, account: i64) -> Result<Overview> {
     let member = users::show_account(app, account)?;
     let today = app.clock.now().millis().div_euclid(DAY_MILLIS);
@@ -39,4 +38,19 @@ pub fn overview(app: &App, account: i64) -> Result<Overview> {
         let usage = (first..=today).map(|day| (Timestamp::from_millis(day * DAY_MILLIS), on(day))).collect();
         Ok(Overview { member, recent, usage, pending: orders::pending(tx, account)? })
     })
+}
+
+/// A user's entries, newest first, before the one with id `after`.
+pub fn ledger_page(app: &App, user_id: &str, after: Option<&str>, limit: i64) -> Result<(User, Listing<Entry>)> {
+    let user = users::show(app, user_id)?.user;
+    let before = match after.map(|text| (text, parse_entry_id(text))) {
+        None => i64::MAX,
+        Some((_, Some((account, seq)))) if account == user.account => seq,
+        Some((text, _)) => {
+            let detail = format!("after={text:?} is not an entry of this user's ledger.");
+            return Err(Refused::InvalidRequest(detail).into());
+        }
+    };
+    let found = app.store.read(|tx| entries::newest(tx, user.account, before, limit + 1))?;
+    Ok((user, Listing::cut(found, limit, Entry::id)))
 }

@@ -14,12 +14,11 @@ pub enum Scope {
     Read,
     /// Spend and hold units.
     Spend,
-    /// Grants, users, links; both others with it.
+    /// Grants, users, links; includes both others.
     Admin,
 }
 
 impl Scope {
-    /// The word that people write.
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Read => "read",
@@ -28,7 +27,6 @@ impl Scope {
         }
     }
 
-    /// Reads the word.
     pub fn parse(text: &str) -> Option<Scope> {
         [Scope::Read, Scope::Spend, Scope::Admin].into_iter().find(|scope| scope.as_str() == text)
     }
@@ -43,13 +41,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether the token reaches this far. `admin` includes both others.
+    /// Whether the token has this scope, or `admin`.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
     }
 }
 
-/// Makes a token. The second value is its secret: it is shown now and never again.
+/// Creates a token. The second value is its secret, which is not stored: show it now.
 pub fn create(app: &App, name: &str, scopes: &[Scope]) -> Result<(Token, String)> {
     let length = name.chars().count();
     if !(1..=100).contains(&length) || name.chars().any(char::is_control) {
@@ -74,7 +72,8 @@ pub fn create(app: &App, name: &str, scopes: &[Scope]) -> Result<(Token, String)
         revoked_at: None,
     };
     let secret = id::secret("till_")?;
-    let (stored, hash) = (token.clone(), id::secret_hash(&secret));
+    let stored = token.clone();
+    let hash = id::secret_hash(&secret);
     app.store.write(move |tx| access::add_token(tx, &stored, &hash))?;
     tracing::info!(event = "token_created", token = token.id, name = token.name, scopes = token.scopes);
     Ok((token, secret))
@@ -87,7 +86,8 @@ pub fn list(app: &App) -> Result<Vec<Token>> {
 
 /// Revokes a token: from now on it opens nothing.
 pub fn revoke(app: &App, token: &str) -> Result<()> {
-    let (id, now) = (token.to_owned(), app.clock.now());
+    let id = token.to_owned();
+    let now = app.clock.now();
     if !app.store.write(move |tx| access::revoke_token(tx, &id, now))? {
         return Err(Refused::NotFound(format!("There is no token {token:?}. See till token list.")).into());
     }
@@ -95,22 +95,21 @@ pub fn revoke(app: &App, token: &str) -> Result<()> {
     Ok(())
 }
 
-/// A token that was found.
+/// What a bearer token proves.
 #[derive(Clone, Debug)]
 pub struct Authentication {
-    /// Who calls with it.
     pub caller: Caller,
     last_used_at: Option<Timestamp>,
 }
 
 impl Authentication {
-    /// Whether its use now is to be remembered: it is, to the minute ([`remember_use`]).
+    /// Whether to call [`remember_use`]: once a minute is enough.
     pub fn is_to_be_remembered(&self, now: Timestamp) -> bool {
         self.last_used_at.is_none_or(|last| last.plus_seconds(60) <= now)
     }
 }
 
-/// Who a bearer token is.
+/// Looks up a bearer token by its secret.
 pub fn authenticate(tx: &mut dyn Tx, secret: &str) -> Result<Authentication> {
     let unknown = || Refused::Unauthenticated("This token is unknown or revoked. Make one: till token create.".into());
     if !secret.starts_with("till_") {
@@ -123,14 +122,15 @@ pub fn authenticate(tx: &mut dyn Tx, secret: &str) -> Result<Authentication> {
     Ok(Authentication { caller: Caller { scopes, token: token.id }, last_used_at: token.last_used_at })
 }
 
-/// Remembers to the minute when a token was last used. Not worth refusing a call for: a read-only or busy database still
-/// answers reads.
+/// Stores when a token was last used. A failure does not refuse the call: a read-only or busy database still answers
+/// reads.
 pub fn remember_use(app: &App, caller: &Caller) {
-    let (id, now) = (caller.token.clone(), app.clock.now());
+    let id = caller.token.clone();
+    let now = app.clock.now();
     app.store.write_then(
         move |tx| access::token_used(tx, &id, now),
-        |remembered| {
-            if let Err(error) = remembered {
+        |result| {
+            if let Err(error) = result {
                 tracing::debug!(event = "token_use_not_recorded", error = %error);
             }
         },

@@ -11,12 +11,14 @@ use till::error::{Error, Result};
 use till::store::users::Balance;
 use till::usecase::operator::verify;
 use till::usecase::units::expire;
-use till::usecase::units::grant::{Grant, grant};
+use till::usecase::units::grant::{GrantRequest, grant};
 use till::usecase::units::hold::{self, Closing, HoldRequest};
-use till::usecase::units::spend::{self, Spend};
-use till::usecase::users;
+use till::usecase::units::request::IdempotencyKey;
+use till::usecase::units::spend::{self, SpendRequest};
 use till::usecase::users::sign_in;
+use till::usecase::users::statement::ledger_page;
 use till::usecase::users::tokens::{self, Scope};
+use till::usecase::users::{self, UserPatch};
 
 use crate::harness::Folder;
 
@@ -37,7 +39,7 @@ impl Life {
         let config = load(&Sources::from_variables(variables), Need::Nothing).unwrap().config;
         let clock = Clock::manual(NOON);
         let app = Arc::new(App::open(config, clock.clone()).unwrap());
-        users::put(&app, "alice", None, None).unwrap();
+        users::put(&app, "alice", UserPatch::default()).unwrap();
         Life { app, clock, _folder: folder }
     }
 
@@ -47,25 +49,25 @@ impl Life {
 
     fn give(&self, key: &str, units: i64, expires: Option<i64>) -> Result<i64> {
         let expires_at = expires.map(|seconds| NOON.plus_seconds(seconds));
-        let wanted = Grant { units, note: "a gift".to_owned(), expires_at, key: key.to_owned() };
+        let wanted = GrantRequest::new(units, "a gift".to_owned(), expires_at, IdempotencyKey::parse(key)?)?;
         grant(&self.app, "alice", &wanted).map(|receipt| receipt.entry.seq)
     }
 
-    fn hold(&self, key: &str, units: i64, seconds: i64) -> Result<hold::Receipt> {
-        let wanted = HoldRequest::new("alice".to_owned(), units, Some(seconds), None, key.to_owned())?;
+    fn hold(&self, key: &str, units: i64, seconds: i64) -> Result<hold::HoldResult> {
+        let wanted = HoldRequest::new("alice".to_owned(), units, Some(seconds), None, IdempotencyKey::parse(key)?)?;
         let (then, told) = channel();
         hold::hold(&self.app, wanted, move |receipt| then.send(receipt).unwrap());
         told.recv().unwrap()
     }
 
-    fn close(&self, id: &str, closing: Closing) -> Result<hold::Receipt> {
+    fn close(&self, id: &str, closing: Closing) -> Result<hold::HoldResult> {
         let (then, told) = channel();
         hold::close(&self.app, id, closing, move |receipt| then.send(receipt).unwrap());
         told.recv().unwrap()
     }
 
     fn spend(&self, key: &str, units: i64) -> Result<i64> {
-        let wanted = Spend::new("alice".to_owned(), units, None, key.to_owned())?;
+        let wanted = SpendRequest::new("alice".to_owned(), units, None, IdempotencyKey::parse(key)?)?;
         let (then, told) = channel();
         spend::spend(&self.app, wanted, move |spent| then.send(spent).unwrap());
         told.recv().unwrap().map(|spent| spent.entry.seq)
@@ -81,7 +83,7 @@ impl Life {
 
     /// How many entries there are of expiry, and that all of them follow each other without a gap.
     fn expiries(&self) -> usize {
-        let (_, entries, _) = users::ledger_page(&self.app, "alice", None, 200).unwrap();
+        let entries = ledger_page(&self.app, "alice", None, 200).unwrap().1.rows;
         let mut seqs: Vec<i64> = entries.iter().map(|entry| entry.seq).collect();
         seqs.reverse();
         assert_eq!(seqs, (1..=i64::try_from(seqs.len()).unwrap()).collect::<Vec<i64>>());

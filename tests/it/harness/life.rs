@@ -10,7 +10,7 @@ use till::config::{Need, Sources, load};
 use till::sandbox::{self, Options, SeedPrice};
 use till::usecase::operator::verify;
 use till::usecase::stripe_events::receive;
-use till::usecase::users;
+use till::usecase::users::{self, UserPatch};
 
 use super::client::Client;
 use super::folder::Folder;
@@ -55,7 +55,7 @@ impl Life {
         let loaded = load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret).unwrap();
         let clock = Clock::manual(NOW);
         let app = Arc::new(App::open(loaded.config, clock.clone()).unwrap());
-        users::put(&app, "alice", None, None).unwrap();
+        users::put(&app, "alice", UserPatch::default()).unwrap();
         Life { app, clock, _folder: folder }
     }
 

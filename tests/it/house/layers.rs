@@ -1,4 +1,4 @@
-//! Who may use whom: the table of `src/lib.rs`, as rows. A new module needs a row here.
+//! Who may use whom: the table of `ARCHITECTURE.md`, as rows. A new module needs a row here.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ pub fn check(source: &Source<'_>, found: &mut Vec<Finding>) {
     for (at, used) in used_modules(&source.code) {
         if !may_use(module, used) && TABLE.iter().any(|(name, _)| *name == used) {
             let what = format!("`{module}` may not use `{used}`");
-            let instead = "see who may use whom in src/lib.rs: move this up, or hand over what it needs";
+            let instead = "see who may use whom in ARCHITECTURE.md: move this up, or hand over what it needs";
             found.push(source.file.finding(source.file.line_at(at), what, instead));
         }
     }
@@ -82,7 +82,11 @@ pub fn check_map(files: &[File], found: &mut Vec<Finding>) {
             let Some(module) = module else { continue };
             if TABLE.iter().all(|(name, _)| *name != module) {
                 let what = format!("`{module}` has no row that says what it may use");
-                found.push(file.finding(at + 1, what, "give it one in tests/it/house/layers.rs and in src/lib.rs"));
+                found.push(file.finding(
+                    at + 1,
+                    what,
+                    "give it one in tests/it/house/layers.rs and in ARCHITECTURE.md",
+                ));
             }
         }
     }

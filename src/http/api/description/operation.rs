@@ -4,8 +4,10 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use super::super::{KEY_LIMIT, page};
+use super::super::page;
 use crate::error::Refused;
+use crate::id::USER_ID_LIMIT;
+use crate::usecase::units::request::KEY_LIMIT;
 use crate::usecase::users::tokens::Scope;
 
 /// One call.
@@ -160,7 +162,7 @@ pub(crate) const USER_ID: Parameter = Parameter {
     place: "path",
     is_required: true,
     text: "Your own id for the user: 1 to 128 of A–Z a–z 0–9 . _ : @ -",
-    schema: || json!({ "type": "string", "pattern": "^[A-Za-z0-9._:@-]{1,128}$" }),
+    schema: || json!({ "type": "string", "pattern": format!("^[A-Za-z0-9._:@-]{{1,{USER_ID_LIMIT}}}$") }),
     example: "alice",
 };
 

@@ -69,7 +69,7 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// From Stripe's status word. What it says of the plan is what `usecase::users::keeps_plan` decides.
+    /// From Stripe's status word. What it says of the plan is what `usecase::users::entitlement::keeps_plan` decides.
     fn of(status: &str) -> Option<Trouble> {
         let (title, sentence, button) = match status {
             "past_due" => (

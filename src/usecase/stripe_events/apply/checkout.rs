@@ -14,7 +14,6 @@ use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, 
 use crate::usecase::stripe_events::apply::owner::{Clues, buyer_of};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
 use crate::usecase::units::posting;
-use crate::usecase::users::days_after;
 
 /// Applies a checkout session. A paid one is credited once, under the payment intent's id or, where Stripe has none, under
 /// the session's ("Fulfill orders").
@@ -151,7 +150,7 @@ pub(super) fn credit_pack(
     let account = posting::open(tx, &mut posting_context, payment.account, None)?;
     let units = Units::new(payment.units_granted).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
     let reason = format!("topup_{}", payment.reference);
-    let expires_at = days_after(context.now, expires_in_days);
+    let expires_at = Expiry::of_days(expires_in_days).end(context.now);
     let credit = Credit { kind: Kind::Topup, units, reason: reason.clone(), note: None, expires_at };
     let posting = match ledger::credit(&account.account, credit, context.now) {
         Ok(posting) => posting,
@@ -226,16 +225,8 @@ fn purchase_without_order(
             account,
             offer: pack.key.clone(),
             units: pack.units.saturating_mul(count.max(1)),
-            expires_in_days: life_in_days(pack.expiry),
+            expires_in_days: pack.expiry.days(),
         }),
         _ => Err("it names no pack of the catalogue".to_owned()),
     })
-}
-
-/// How long a pack's lot lives: packs have no period to end with.
-pub(crate) fn life_in_days(expiry: Expiry) -> Option<i64> {
-    match expiry {
-        Expiry::Days(days) => Some(i64::from(days)),
-        Expiry::Never | Expiry::PeriodEnd => None,
-    }
 }

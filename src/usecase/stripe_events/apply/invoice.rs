@@ -10,12 +10,11 @@ use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::stripe::{CheckoutStep, Invoice, InvoiceLine, InvoicePayment};
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::checkout::{checkout, credit_pack, life_in_days};
+use crate::usecase::stripe_events::apply::checkout::{checkout, credit_pack};
 use crate::usecase::stripe_events::apply::installments;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
-use crate::usecase::users::days_after;
 
 /// Months of a line that are planned at the most: ten years.
 const MONTHS_LIMIT: i64 = 120;
@@ -200,8 +199,7 @@ fn share(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Share {
 /// When the lot of a plan's units ends, by the catalogue's policy.
 fn expiry(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Option<Timestamp> {
     match plan.expiry {
-        Expiry::Never => None,
-        Expiry::Days(days) => days_after(now, Some(i64::from(days))),
+        Expiry::Never | Expiry::Days(_) => plan.expiry.end(now),
         Expiry::PeriodEnd if plan.interval == Interval::Year => line
             .period_start
             .and_then(|start| (1..=MONTHS_LIMIT).filter_map(|month| months_after(start, month)).find(|end| *end > now)),
@@ -252,5 +250,5 @@ fn pack_without_checkout(
     let reference = invoice.payment_intent.clone().unwrap_or_else(|| invoice.id.clone());
     let payment = payment_of(context, invoice, account, &pack.key, units);
     let payment = Payment { kind: OfferKind::Pack, reference, ..payment };
-    credit_pack(tx, context, &payment, life_in_days(pack.expiry))
+    credit_pack(tx, context, &payment, pack.expiry.days())
 }

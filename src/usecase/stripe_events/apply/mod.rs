@@ -21,7 +21,6 @@ use crate::store::{Tx, customers};
 use crate::stripe::{Customer, Event};
 
 pub use checkout::checkout;
-pub(crate) use checkout::life_in_days;
 pub use installments::post_due;
 pub use outcome::{ApplyContext, Assignment, EventOutcome};
 pub(crate) use owner::{Clues, owner_of};

@@ -16,8 +16,9 @@ use till::usecase::notifications::deliver;
 use till::usecase::notifications::endpoints;
 use till::usecase::stripe_events::inbox;
 use till::usecase::stripe_events::receive;
-use till::usecase::units::grant::{self, Grant};
-use till::usecase::users;
+use till::usecase::units::grant::{self, GrantRequest};
+use till::usecase::units::request::IdempotencyKey;
+use till::usecase::users::{self, UserPatch};
 
 use crate::api::notification::low_balance::{capture_log, logged};
 use crate::harness::life::event;
@@ -54,7 +55,7 @@ impl Desk {
         let (receiver, sender) = (Receiver::start(), endpoints::sender(&app));
         let endpoint = endpoints::add(&app, &receiver.url_by_name(), &[]).unwrap();
         for user in ["alice", "bob"] {
-            users::put(&app, user, None, None).unwrap();
+            users::put(&app, user, UserPatch::default()).unwrap();
         }
         Desk { app, clock, sender, receiver, endpoint, _folder: folder }
     }
@@ -64,7 +65,8 @@ impl Desk {
         for (units, key) in [(100 + number, format!("up_{number}")), (-100, format!("down_{number}"))] {
             let now = users::show(&self.app, user).unwrap().balance.remaining;
             let units = if units > 0 { units - now } else { units };
-            let wanted = Grant { units, note: "a test".into(), expires_at: None, key };
+            let key = IdempotencyKey::parse(&key).unwrap();
+            let wanted = GrantRequest::new(units, "a test".into(), None, key).unwrap();
             grant::grant(&self.app, user, &wanted).unwrap();
         }
     }
@@ -193,7 +195,7 @@ fn everything_parked_goes_again_in_its_order() {
 fn a_receiver_that_has_gone_is_turned_off_until_it_is_turned_on() {
     let desk = Desk::open();
     // A name of its own in the log, which all tests share.
-    users::put(&desk.app, "low_gone", None, None).unwrap();
+    users::put(&desk.app, "low_gone", UserPatch::default()).unwrap();
     capture_log();
     desk.receiver.answer(|_| Some((410, "")));
     desk.low("low_gone", 1);
@@ -257,7 +259,7 @@ fn what_is_rolled_back_or_a_dry_run_is_not_sent() {
     let body = session.to_string();
     let header = signature(SECRET, body.as_bytes(), desk.clock.now());
     receive::receive(app, Some(header.as_bytes()), body.as_bytes()).unwrap();
-    users::put(app, "carol", None, None).unwrap();
+    users::put(app, "carol", UserPatch::default()).unwrap();
     inbox::replay(app, "evt_1", true).unwrap();
     assert_eq!(desk.queue(), Vec::<String>::new());
     inbox::replay(app, "evt_1", false).unwrap();

@@ -14,10 +14,11 @@ use till::error::Result;
 use till::store::{entries, users as accounts};
 use till::usecase::stripe_events::inbox;
 use till::usecase::units::expire::expire;
-use till::usecase::units::grant::{self, Grant};
+use till::usecase::units::grant::{self, GrantRequest};
 use till::usecase::units::hold::{self, Closing, HoldRequest};
-use till::usecase::units::spend::{self, Spend};
-use till::usecase::users;
+use till::usecase::units::request::IdempotencyKey;
+use till::usecase::units::spend::{self, SpendRequest};
+use till::usecase::users::{self, UserPatch};
 
 use crate::harness::life::{Life, event, stripe};
 
@@ -82,16 +83,21 @@ fn crossings(app: &App, user: &str) -> Vec<i64> {
 }
 
 fn user(life: &Life, id: &'static str) -> &'static str {
-    users::put(&life.app, id, None, None).unwrap();
+    users::put(&life.app, id, UserPatch::default()).unwrap();
     id
 }
 
 fn give(life: &Life, user: &str, key: &str, units: i64, expires_at: Option<Timestamp>) {
-    grant::grant(&life.app, user, &Grant { units, note: "a test".into(), expires_at, key: key.into() }).unwrap();
+    let request = GrantRequest::new(units, "a test".into(), expires_at, parse(key)).unwrap();
+    grant::grant(&life.app, user, &request).unwrap();
 }
 
-fn spend_of(user: &str, key: &str, units: i64) -> Spend {
-    Spend::new(user.into(), units, None, key.into()).unwrap()
+fn spend_of(user: &str, key: &str, units: i64) -> SpendRequest {
+    SpendRequest::new(user.into(), units, None, parse(key)).unwrap()
+}
+
+fn parse(key: &str) -> IdempotencyKey {
+    IdempotencyKey::parse(key).unwrap()
 }
 
 /// The answer to a call that answers after its commit.
@@ -178,7 +184,7 @@ fn a_hold_is_logged_when_it_is_captured() {
     let life = begin();
     let user = user(&life, "low_hold");
     give(&life, user, "1", 20, None);
-    let wanted = HoldRequest::new(user.into(), 15, None, None, "1".into()).unwrap();
+    let wanted = HoldRequest::new(user.into(), 15, None, None, parse("1")).unwrap();
     let held = answer(|then| hold::hold(&life.app, wanted, then)).unwrap();
     assert_eq!(logged(user), NOTHING);
     for _ in 0..2 {
@@ -188,7 +194,7 @@ fn a_hold_is_logged_when_it_is_captured() {
     // What expires when a hold is made or released is logged as well.
     give(&life, user, "2", 20, in_a_minute(&life));
     wait_a_minute(&life);
-    let wanted = HoldRequest::new(user.into(), 1, None, None, "2".into()).unwrap();
+    let wanted = HoldRequest::new(user.into(), 1, None, None, parse("2")).unwrap();
     let held = answer(|then| hold::hold(&life.app, wanted, then)).unwrap();
     assert_eq!(logged(user), [5, 5]);
     give(&life, user, "3", 20, in_a_minute(&life));

@@ -6,7 +6,7 @@ use till::clock::{Clock, Timestamp};
 use till::sandbox::Sandbox;
 use till::usecase::checkout::start;
 use till::usecase::stripe_events::reconcile::{self, Part};
-use till::usecase::users;
+use till::usecase::users::{self, UserPatch};
 
 use crate::harness::life::{Life, events, stripe_at};
 use crate::harness::recorder::Asked;
@@ -46,7 +46,7 @@ impl Silence {
 
     /// Somebody buys, and Stripe tells nobody.
     fn buys(&self, user: &str, offer: &str) {
-        let (member, _) = users::put(&self.life.app, user, None, None).unwrap();
+        let (member, _) = users::put(&self.life.app, user, UserPatch::default()).unwrap();
         let checkout = start::start_checkout(&self.life.app, &member.user, offer, None).unwrap().checkout_url;
         let path = checkout.trim_start_matches(&self.stripe.url()).to_owned();
         self.api.post_form(&path, &[("card", GOOD_CARD)]).must(303);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use till::clock::Clock;
 use till::usecase::checkout::start;
 use till::usecase::stripe_events::reconcile;
-use till::usecase::users;
+use till::usecase::users::{self, UserPatch};
 
 use super::Chance;
 use crate::harness::Client;
@@ -23,7 +23,7 @@ fn what_is_lost_on_the_way_is_found_by_comparing() {
     let mut chance = Chance(7);
     let mut expected = vec![];
     for number in 0..USERS {
-        let (member, _) = users::put(&life.app, &format!("u{number}"), None, None).unwrap();
+        let (member, _) = users::put(&life.app, &format!("u{number}"), UserPatch::default()).unwrap();
         let offer = if chance.below(2) == 0 { "topup_100" } else { "starter" };
         let checkout = start::start_checkout(&life.app, &member.user, offer, None).unwrap();
         let path = checkout.checkout_url.trim_start_matches(&stripe.url()).to_owned();

@@ -2,7 +2,7 @@
 //! that this file computes by itself.
 
 use serde_json::{Value, json};
-use till::usecase::users;
+use till::usecase::users::{self, UserPatch};
 
 use super::Chance;
 use crate::harness::life::{Life, event, stripe};
@@ -98,7 +98,7 @@ fn shuffled_lives_end_in_the_books_computed_apart() {
     let (mut expected, mut events) = (vec![], vec![]);
     for number in 0..USERS {
         let user = format!("u{number}");
-        users::put(&life.app, &user, None, None).unwrap();
+        users::put(&life.app, &user, UserPatch::default()).unwrap();
         let mut units = 0;
         for which in 0..1 + chance.below(3) {
             units += match chance.below(2) {

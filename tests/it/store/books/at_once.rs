@@ -11,9 +11,10 @@ use till::error::{Error, Refused, Result};
 use till::ledger::{Entry, Kind};
 use till::store::entries;
 use till::usecase::units::expire::expire;
-use till::usecase::units::grant::{Grant, grant};
+use till::usecase::units::grant::{GrantRequest, grant};
 use till::usecase::units::hold::{self, Closing, HoldRequest};
-use till::usecase::units::spend::{self, Spend};
+use till::usecase::units::request::IdempotencyKey;
+use till::usecase::units::spend::{self, SpendRequest};
 
 use super::{Books, START, user};
 
@@ -23,7 +24,7 @@ const TURNS: usize = 120;
 /// What callers were told: entries of spends, and what was captured, by hold.
 #[derive(Default)]
 struct LogEvent {
-    spent: Vec<(Spend, Entry)>,
+    spent: Vec<(SpendRequest, Entry)>,
     captured: Vec<(String, i64)>,
     granted: i64,
 }
@@ -44,13 +45,14 @@ fn call(books: &Books, time: &AtomicI64, caller: usize) -> LogEvent {
     let (app, mut told) = (&books.app, LogEvent::default());
     let mut ids: Vec<String> = vec![];
     for turn in 0..TURNS {
-        let (key, units) = (format!("{caller} {turn}"), i64::try_from((turn * 7 + caller) % 13 + 1).unwrap());
+        let key = IdempotencyKey::parse(&format!("{caller} {turn}")).unwrap();
+        let units = i64::try_from((turn * 7 + caller) % 13 + 1).unwrap();
         let now = time.load(Ordering::SeqCst);
         match (turn + caller) % 6 {
             0 => {
                 // Some end with the next turns of the clock.
                 let expires_at = (turn % 4 != 0).then(|| Timestamp::from_millis(now + 3000));
-                let given = Grant { units: 9 * units, note: "n".into(), expires_at, key };
+                let given = GrantRequest::new(9 * units, "n".into(), expires_at, key).unwrap();
                 match grant(app, &user(0), &given) {
                     Ok(receipt) => told.granted += receipt.entry.delta,
                     // It may be over already: the clock is everybody's.
@@ -59,7 +61,7 @@ fn call(books: &Books, time: &AtomicI64, caller: usize) -> LogEvent {
                 }
             }
             1 | 2 => {
-                let wanted = Spend::new(user(0), units, None, key).unwrap();
+                let wanted = SpendRequest::new(user(0), units, None, key).unwrap();
                 let spent = answered(|then| spend::spend(app, wanted.clone(), then));
                 told.spent.extend(spent.map(|spent| (wanted, spent.entry)));
             }

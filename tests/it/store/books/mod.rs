@@ -20,7 +20,8 @@ use till::store::payments::{self, Payment};
 use till::store::{Tx, entries, users};
 use till::usecase::operator::verify::{Proof, verify};
 use till::usecase::units::expire::expire;
-use till::usecase::units::grant::{Grant, grant};
+use till::usecase::units::grant::{GrantRequest, grant};
+use till::usecase::units::request::IdempotencyKey;
 
 use crate::harness::Folder;
 
@@ -100,7 +101,8 @@ impl Books {
     }
 
     fn grant(&mut self, whose: usize, units: i64, expires_at: Option<Timestamp>, key: String) {
-        let given = Grant { units, note: "by hand".into(), expires_at, key };
+        let key = IdempotencyKey::parse(&key).unwrap();
+        let given = GrantRequest::new(units, "by hand".into(), expires_at, key).unwrap();
         // The second time says the same and does nothing.
         let [first, second] = [false, true].map(|_| grant(&self.app, &user(whose), &given).unwrap());
         assert_eq!((first.replayed, second.replayed, &first.entry), (false, true, &second.entry));

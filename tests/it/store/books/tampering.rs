@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 
 use till::error::Error;
 use till::usecase::units::hold::{self, Closing, HoldRequest};
+use till::usecase::units::request::IdempotencyKey;
 
 use super::{Books, Move};
 
@@ -88,8 +89,8 @@ pub(super) fn held(books: &mut Books) {
     .enumerate()
     {
         let (answer, answered) = channel();
-        let wanted =
-            HoldRequest::new(super::user(0), units, Some(seconds), Some("n".into()), number.to_string()).unwrap();
+        let key = IdempotencyKey::parse(&number.to_string()).unwrap();
+        let wanted = HoldRequest::new(super::user(0), units, Some(seconds), Some("n".into()), key).unwrap();
         hold::hold(&books.app, wanted, move |made| answer.send(made).unwrap());
         let id = answered.recv().unwrap().unwrap().hold.id();
         let (answer, answered) = channel();

@@ -10,9 +10,10 @@ use serde_json::json;
 use till::clock::Timestamp;
 use till::error::{Error, Refused, Result};
 use till::usecase::units::expire::expire;
-use till::usecase::units::grant::{Grant, grant};
+use till::usecase::units::grant::{GrantRequest, grant};
 use till::usecase::units::hold::{self, Closing, HoldRequest};
-use till::usecase::units::spend::{self, Spend};
+use till::usecase::units::request::{IdempotencyKey, Note};
+use till::usecase::units::spend::{self, SpendRequest};
 use till::usecase::users;
 
 use crate::harness::life::{Life, event};
@@ -54,7 +55,7 @@ struct Walk {
     dice: Dice,
     now: i64,
     step: usize,
-    spends: Vec<(Spend, String)>,
+    spends: Vec<(SpendRequest, String)>,
     wanted: Vec<(HoldRequest, String)>,
     closings: Vec<(usize, Closing, String)>,
 }
@@ -91,8 +92,8 @@ impl Walk {
         }
     }
 
-    fn key(&self) -> String {
-        format!("k{} %_'~\"", self.step)
+    fn key(&self) -> IdempotencyKey {
+        IdempotencyKey::parse(&format!("k{} %_'~\"", self.step)).unwrap()
     }
 
     fn units(&mut self) -> i64 {
@@ -105,7 +106,7 @@ impl Walk {
         if exact > 0 { exact } else { 1 + self.dice.below(60) }
     }
 
-    fn check_spent(&mut self, wanted: &Spend, spent: Result<spend::SpendResult>) {
+    fn check_spent(&mut self, wanted: &SpendRequest, spent: Result<spend::SpendResult>) {
         self.model.close_due(self.now);
         let units = wanted.units.count();
         match spent {
@@ -125,15 +126,18 @@ impl Walk {
     }
 
     fn spend(&mut self) {
-        let wanted = Spend::new("alice".into(), self.units(), None, self.key()).unwrap();
+        let wanted = SpendRequest::new("alice".into(), self.units(), None, self.key()).unwrap();
         let spent = wait(|then| spend::spend(&self.life.app, wanted.clone(), then));
         self.check_spent(&wanted, spent);
     }
 
     fn batch(&mut self) {
         let rows = 1 + self.dice.below(5);
-        let mut one = |n| Spend::new("alice".into(), self.units(), None, format!("{}/{n}", self.key())).unwrap();
-        let spends: Vec<Spend> = (0..rows).map(&mut one).collect();
+        let mut one = |n| {
+            let key = IdempotencyKey::parse(&format!("{}/{n}", self.key())).unwrap();
+            SpendRequest::new("alice".into(), self.units(), None, key).unwrap()
+        };
+        let spends: Vec<SpendRequest> = (0..rows).map(&mut one).collect();
         let results = wait(|then| spend::batch(&self.life.app, spends.iter().cloned().map(Ok).collect(), then));
         for (wanted, result) in spends.iter().zip(results.unwrap()) {
             self.check_spent(wanted, result.map_err(Error::from));
@@ -192,7 +196,7 @@ impl Walk {
 
     fn give(&mut self, units: i64, expires: Option<i64>) {
         let expires_at = expires.map(Timestamp::from_millis);
-        let given = Grant { units, note: "n".into(), expires_at, key: self.key() };
+        let given = GrantRequest::new(units, "n".into(), expires_at, self.key()).unwrap();
         self.model.close_due(self.now);
         let first = grant(&self.life.app, "alice", &given).unwrap();
         let again = grant(&self.life.app, "alice", &given).unwrap();
@@ -275,7 +279,7 @@ impl Walk {
         if let Some((wanted, first)) = self.spends.get(pick % self.spends.len().max(1)) {
             let again = wait(|then| spend::spend(app, wanted.clone(), then)).unwrap();
             assert_eq!((again.replayed, &format!("{:?}", again.entry)), (true, first));
-            let other = Spend { note: Some("other".into()), ..wanted.clone() };
+            let other = SpendRequest { note: Note::parse("other".into()).ok(), ..wanted.clone() };
             let refused = wait(|then| spend::spend(app, other, then));
             assert!(matches!(refused, Err(Error::Refused(Refused::IdempotencyKeyReused(_)))), "{refused:?}");
         }

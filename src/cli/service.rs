@@ -1,5 +1,5 @@
-//! An appliance at work in this process, for `serve` and `demo`: what it listens on, how it starts, and how it stops
-//! in the order in which nothing is lost, within ten seconds.
+//! A till that serves from this process, for `serve` and `demo`: its socket, its start, and its stop within ten seconds, in an
+//! order that loses nothing.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -8,74 +8,71 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::error::Fault;
+use crate::error::{Fault, Result};
 use crate::http::server::Server;
 use crate::worker::{DeliveryWorker, Worker};
 
-/// How long requests under way may take to finish.
+/// How long requests under way may take to finish after a signal.
 const SERVER_STOPS_WITHIN: Duration = Duration::from_secs(6);
-/// How long the worker's round under way may then still take. Both together leave time for the last commit.
+/// How long the worker's current round may then still take. Both together leave time for the last commit.
 const WORKER_STOPS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Server, worker and deliverer on one till.
-pub(super) struct Running {
+/// Server, worker and webhook deliveries of one till.
+pub(super) struct Service {
     app: Arc<App>,
     server: Server,
     worker: Worker,
-    hooks: DeliveryWorker,
+    deliveries: DeliveryWorker,
 }
 
-impl Running {
-    /// Starts to serve on `listener`, and the work that is done by itself.
-    pub(super) fn start(app: App, listener: TcpListener) -> Result<Running, Fault> {
+impl Service {
+    /// Starts the server on `listener`, the worker and the deliveries.
+    pub(super) fn start(app: App, listener: TcpListener) -> Result<Service, Fault> {
         let app = Arc::new(app);
         let server = Server::start(app.clone(), listener)?;
         let worker = Worker::start(app.clone())?;
-        let hooks = DeliveryWorker::start(app.clone())?;
-        Ok(Running { app, server, worker, hooks })
+        let deliveries = DeliveryWorker::start(app.clone())?;
+        Ok(Service { app, server, worker, deliveries })
     }
 
-    /// The till that is served.
     pub(super) fn app(&self) -> &App {
         &self.app
     }
 
-    /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Accepts nothing more, lets what is under way finish, ends the worker, and closes the books.
+    /// Accepts nothing more, lets requests under way finish, stops the worker, and closes the database.
     pub(super) fn stop(self) {
+        let Service { app, server, worker, deliveries } = self;
         let (done, worker_is_done) = mpsc::channel();
-        let (worker, hooks) = (self.worker, self.hooks);
         std::thread::spawn(move || {
-            hooks.stop();
+            deliveries.stop();
             worker.stop();
-            // Nobody listens any more when it took too long.
+            // The receiver is gone if this took too long.
             let _late = done.send(());
         });
-        self.server.stop(SERVER_STOPS_WITHIN);
+        server.stop(SERVER_STOPS_WITHIN);
         if worker_is_done.recv_timeout(WORKER_STOPS_WITHIN).is_err() {
             tracing::warn!(event = "worker_not_finished");
         }
-        match Arc::into_inner(self.app) {
+        match Arc::into_inner(app) {
             Some(app) => drop(app),
-            // Each write is answered once it is durable, so nothing that was promised is lost.
+            // Every write was durable before it was answered, so nothing is lost.
             None => tracing::warn!(event = "books_still_in_use"),
         }
     }
 }
 
-/// Binds an address, or says in plain words why it cannot be.
+/// Binds an address. The fault says what to do.
 pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
     TcpListener::bind(address).map_err(|cause| match cause.kind() {
         ErrorKind::AddrInUse => Fault::bare(format!(
             "cannot listen on {address}: another program does already. Stop that one, or choose another port with --listen"
         )),
         ErrorKind::PermissionDenied => Fault::bare(format!(
-            "cannot listen on {address}: ports below 1024 are for root. Choose another port, or let systemd hand the \
-             socket over"
+            "cannot listen on {address}: ports below 1024 are for root. Choose another port, or let systemd pass the socket"
         )),
         ErrorKind::AddrNotAvailable => Fault::bare(format!(
             "cannot listen on {address}: this machine does not have that address. Give one of its own, or 0.0.0.0 for all"
@@ -84,12 +81,12 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
     })
 }
 
-/// The address that a listener got.
+/// The address that a listener is bound to.
 pub(super) fn address_of(listener: &TcpListener) -> Result<SocketAddr, Fault> {
-    listener.local_addr().map_err(|cause| Fault::new("the address that is listened on is unknown", cause))
+    listener.local_addr().map_err(|cause| Fault::new("the address of the listener is unknown", cause))
 }
 
-/// The address under which a browser on this machine reaches a listener: "all addresses" is none to go to.
+/// The address at which a browser on this machine reaches a listener: 0.0.0.0 becomes 127.0.0.1.
 pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

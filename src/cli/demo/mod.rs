@@ -1,51 +1,54 @@
-//! `till demo`: everything in one process, with no account and no configuration. What it shows is the real appliance
-//! against the Stripe stand-in; nothing of the surroundings counts, so that it starts the same everywhere.
+//! `till demo`: everything in one process, with no account and no configuration. It runs the real program against the Stripe
+//! stand-in, and ignores the environment, so that it starts the same everywhere.
+
+mod history;
 
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::output::print;
-use super::running::{self, Running, reachable};
-use super::signals::Signals;
-use super::{Done, Failure, complain, logging, sandbox, settings};
+use history::PastEntry;
+
 use crate::app::App;
 use crate::catalog::{Catalog, price_id_variable};
+use crate::cli::output::print;
+use crate::cli::service::{self, Service, reachable};
+use crate::cli::signals::Signals;
+use crate::cli::{CommandError, CommandResult, eprint_lines, logging, sandbox, settings};
 use crate::clock::Clock;
 use crate::config::{Config, Need, Sources};
 use crate::error::Fault;
 use crate::id;
+use crate::ledger::Kind;
 use crate::sandbox::{Endpoint, FREE_CODE};
 use crate::secret::Secret;
 use crate::store::Lock;
-use crate::usecase::units::history::{self, Happened, Past};
-use crate::usecase::users;
-use crate::usecase::users::sign_in;
 use crate::usecase::users::tokens::{self, Scope};
+use crate::usecase::users::{self, UserPatch, sign_in};
 
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-/// Not the name of a till's own books: a demonstration in the wrong folder must not write into them.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Not `till.db`: a demonstration in the wrong folder must not write into a real database.
 const DATABASE: &str = "demo.db";
 const USER: &str = "demo";
 const TOKEN_NAME: &str = "demo";
 
 /// Try everything on this machine, with no account and no configuration
 ///
-/// Starts the appliance, the Stripe stand-in and a user with a little history, and prints where to click and what to
-/// call. No money moves, and no SPRITE_* variable counts. The books are in a temporary folder, which is removed at
-/// the end, or in --dir, which is kept and continued next time.
+/// Starts till, the Stripe stand-in and a user with a little history, and prints where to click and what to call. No
+/// money moves, and SPRITE_* variables are ignored. The database is in a temporary folder, which is removed at the end,
+/// or in --dir, which is kept and used again next time.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  till demo\n  till demo --dir ~/till-demo --listen 127.0.0.1:9000")]
 pub(super) struct Demo {
-    /// Keep the books in this folder; it is made when it does not exist
+    /// Keep the database in this folder, which is created if it does not exist
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Address of the dashboard and the API [default: 127.0.0.1:8080, or a free port when that is taken]
+    /// Address of the dashboard and the API [default: 127.0.0.1:8080, or a free port if that is taken]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     /// Address of the Stripe stand-in [default: a free port]
@@ -54,13 +57,13 @@ pub(super) struct Demo {
 }
 
 impl Demo {
-    pub(super) fn run(&self) -> Done {
+    pub(super) fn run(&self) -> CommandResult {
         let signals = Signals::listen()?;
-        let folder = Folder::make(self.dir.as_deref())?;
+        let folder = Folder::create(self.dir.as_deref())?;
         let database = folder.path.join(DATABASE);
         let lock = Lock::take(&database, &Clock::System)?;
         let listener = self.listener()?;
-        let base_url = format!("http://{}", reachable(running::address_of(&listener)?));
+        let base_url = format!("http://{}", reachable(service::address_of(&listener)?));
 
         let secret = id::secret("whsec_")?;
         let endpoint = Endpoint { url: format!("{base_url}/billing/webhook"), secret: Secret::new(secret.clone()) };
@@ -70,45 +73,45 @@ impl Demo {
         let config = configure(&database, &base_url, &stripe.url(), &secret)?;
 
         let app = App::open(config, Clock::System)?;
-        let token = furnish(&app)?;
-        let running = Running::start(app, listener)?;
-        let link = sign_in::make_link(running.app(), USER, None)?.url;
-        logging::start(&running.app().config)?;
-        let books = if folder.is_temporary { "removed at the end".to_owned() } else { "kept".to_owned() };
-        let shown =
-            Shown { base_url, link, stripe: stripe.url(), token, books: format!("{} ({books})", database.display()) };
-        let printed = print(&shown.in_words());
+        let token = seed(&app)?;
+        let service = Service::start(app, listener)?;
+        let link = sign_in::make_link(service.app(), USER, None)?.url;
+        logging::start(&service.app().config)?;
+        let fate = if folder.is_temporary { "removed at the end" } else { "kept" };
+        let database = format!("{} ({fate})", database.display());
+        let printed = print(&welcome(&base_url, &link, &stripe.url(), &token, &database));
 
-        if matches!(printed, Ok(()) | Err(Failure::ReaderLeft)) {
+        if matches!(printed, Ok(()) | Err(CommandError::OutputClosed)) {
             signals.wait();
         }
-        running.stop();
+        service.stop();
         stripe.stop();
         drop(lock);
-        folder.leave()?;
+        folder.remove()?;
         printed
     }
 
-    /// The dashboard's socket. Whoever named an address gets that one or none.
-    fn listener(&self) -> Result<TcpListener, Failure> {
+    /// The dashboard's socket, on the address of --listen if there is one; otherwise on the default or a free port.
+    fn listener(&self) -> CommandResult<TcpListener> {
         if let Some(address) = self.listen {
-            return Ok(running::bind(address)?);
+            return Ok(service::bind(address)?);
         }
         match TcpListener::bind(LISTEN) {
             Ok(listener) => Ok(listener),
             Err(cause) if cause.kind() == ErrorKind::AddrInUse => {
-                let listener = running::bind(ANY_PORT)?;
-                let got = running::address_of(&listener)?;
-                complain("note", &[format!("{LISTEN} is taken by another program, so the dashboard is on {got}")]);
+                let listener = service::bind(ANY_PORT)?;
+                let actual = service::address_of(&listener)?;
+                let note = format!("{LISTEN} is taken by another program, so the dashboard is on {actual}");
+                eprint_lines("note", &[note]);
                 Ok(listener)
             }
-            Err(_) => Ok(running::bind(LISTEN)?),
+            Err(_) => Ok(service::bind(LISTEN)?),
         }
     }
 }
 
-/// The configuration of a till that uses the stand-in, made as any other is.
-fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> Result<Config, Failure> {
+/// The configuration of a till that uses the stand-in, loaded and checked like any other.
+fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> CommandResult<Config> {
     let database = database.to_string_lossy();
     let catalog = Catalog::built_in();
     let paid = catalog.offers().filter(|offer| offer.amount() > 0);
@@ -119,30 +122,28 @@ fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> Res
         ("SPRITE_STRIPE_API_BASE", stripe),
         ("SPRITE_STRIPE_SECRET_KEY", "sk_test_sandbox"),
         ("SPRITE_STRIPE_WEBHOOK_SECRET", secret),
-        // Whoever tries outgoing webhooks takes them on this machine.
+        // Outgoing webhooks are tried on this machine.
         ("SPRITE_HOOK_PRIVATE_NETWORKS", "127.0.0.0/8,::1/128"),
     ];
     variables.extend(prices.iter().map(|(name, id)| (name.as_str(), id.as_str())));
     Ok(settings::load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret)?.config)
 }
 
-/// A user with a past, and a fresh service token. The token of an earlier run opens nothing any more.
-fn furnish(app: &App) -> Result<String, Failure> {
-    let past = |days_ago, happened, units, note| Past { days_ago, happened, units, note };
-    users::put(app, USER, Some("ada@example.org"), Some("Ada Example"))?;
-    history::write(
-        app,
-        USER,
-        &[
-            past(29, Happened::Granted, 12, "welcome gift"),
-            past(27, Happened::Spent, 1, "a fox in the snow"),
-            past(22, Happened::Spent, 2, "two lighthouses"),
-            past(15, Happened::Spent, 1, "a chess-playing octopus"),
-            past(9, Happened::Spent, 1, "a paper boat"),
-            past(6, Happened::Spent, 2, "two versions of a logo"),
-            past(2, Happened::Spent, 1, "a map of an island"),
-        ],
-    )?;
+/// Creates a user with a history, and a new service token, which is returned. Tokens of earlier runs are revoked.
+fn seed(app: &App) -> CommandResult<String> {
+    let user = UserPatch { email: Some("ada@example.org"), name: Some("Ada Example"), ..UserPatch::default() };
+    users::put(app, USER, user)?;
+    let entry = |days_ago, kind, units, note| PastEntry { days_ago, kind, units, note };
+    let past = vec![
+        entry(29, Kind::Grant, 12, "welcome gift"),
+        entry(27, Kind::Spend, 1, "a fox in the snow"),
+        entry(22, Kind::Spend, 2, "two lighthouses"),
+        entry(15, Kind::Spend, 1, "a chess-playing octopus"),
+        entry(9, Kind::Spend, 1, "a paper boat"),
+        entry(6, Kind::Spend, 2, "two versions of a logo"),
+        entry(2, Kind::Spend, 1, "a map of an island"),
+    ];
+    history::write(app, USER, past)?;
     for old in tokens::list(app)?.iter().filter(|old| old.name == TOKEN_NAME && old.revoked_at.is_none()) {
         tokens::revoke(app, &old.id)?;
     }
@@ -150,26 +151,26 @@ fn furnish(app: &App) -> Result<String, Failure> {
     Ok(secret)
 }
 
-/// Where the books are; a folder of its own is removed however the demonstration ends.
+/// Where the database is. A temporary folder is removed however the demonstration ends.
 struct Folder {
     path: PathBuf,
     is_temporary: bool,
 }
 
 impl Folder {
-    fn make(wanted: Option<&Path>) -> Result<Folder, Failure> {
+    fn create(wanted: Option<&Path>) -> CommandResult<Folder> {
         let is_temporary = wanted.is_none();
         let path = match wanted {
             Some(path) => path.to_owned(),
             None => std::env::temp_dir().join(id::ordered_id("till-demo", Clock::System.now())?),
         };
-        let made = DirBuilder::new().recursive(!is_temporary).mode(0o700).create(&path);
-        made.map_err(|cause| Fault::new(format!("cannot make the folder {}", path.display()), cause))?;
+        let created = DirBuilder::new().recursive(!is_temporary).mode(0o700).create(&path);
+        created.map_err(|cause| Fault::new(format!("cannot create the folder {}", path.display()), cause))?;
         Ok(Folder { path, is_temporary })
     }
 
-    /// Removes a temporary folder, and says so when it cannot.
-    fn leave(mut self) -> Result<(), Fault> {
+    /// Removes a temporary folder; leaves a folder of the user's alone.
+    fn remove(mut self) -> Result<(), Fault> {
         if !std::mem::take(&mut self.is_temporary) {
             return Ok(());
         }
@@ -181,26 +182,15 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if self.is_temporary {
-            // The command is failing already; what is left behind is a temporary file.
+            // The command is failing already, and at worst leaves a temporary folder behind.
             let _left_behind = std::fs::remove_dir_all(&self.path);
         }
     }
 }
 
-/// What the demonstration prints.
-struct Shown {
-    base_url: String,
-    link: String,
-    stripe: String,
-    token: String,
-    books: String,
-}
-
-impl Shown {
-    fn in_words(&self) -> String {
-        let Shown { base_url, link, stripe, token, books } = self;
-        format!(
-            "\
+fn welcome(base_url: &str, link: &str, stripe: &str, token: &str, database: &str) -> String {
+    format!(
+        "\
 till demo: everything on this machine, no account, no money.
 
   Sign in as Ada   {link}
@@ -211,7 +201,7 @@ till demo: everything on this machine, no account, no money.
 
   Test cards       4242 4242 4242 4242  pays
                    4000 0000 0000 0002  is declined
-                   any date to come, any CVC; the promotion code {FREE_CODE} makes it free
+                   any future date, any CVC; the promotion code {FREE_CODE} makes it free
 
   Service API      {base_url}/docs
                    TOKEN={token}
@@ -221,11 +211,10 @@ till demo: everything on this machine, no account, no money.
     curl -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{{}}' \\
       {base_url}/v1/users/{USER}/login-links        (another sign-in link)
 
-  Books            {books}
+  Database         {database}
 
 Ctrl-C stops all of it.
 
 "
-        )
-    }
+    )
 }

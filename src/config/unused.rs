@@ -1,0 +1,108 @@
+//! Variables of features that this version does not have. They are checked, so that a mistake in one shows before a version
+//! that uses it is installed, and their values go nowhere. A feature that begins to use its variable moves it out of here.
+
+use url::Url;
+
+use super::sources::Reader;
+use super::{ConfigFault, origin_of};
+
+/// The variables of one feature, and those of them that must be set when any other is.
+struct Feature {
+    variables: &'static [&'static str],
+    required: &'static [&'static str],
+}
+
+const FEATURES: [Feature; 4] = [
+    Feature { variables: &["SPRITE_SIGNUP"], required: &[] },
+    Feature { variables: &["SPRITE_PROXY_AUTH_HEADER"], required: &[] },
+    Feature {
+        variables: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID", "SPRITE_OIDC_CLIENT_SECRET", "SPRITE_OIDC_NAME"],
+        required: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID"],
+    },
+    Feature { variables: &["SPRITE_SMTP_URL", "SPRITE_MAIL_FROM"], required: &["SPRITE_SMTP_URL", "SPRITE_MAIL_FROM"] },
+];
+
+/// The variables that are checked and not used yet.
+pub fn not_used_yet() -> impl Iterator<Item = &'static str> {
+    FEATURES.iter().flat_map(|feature| feature.variables).copied()
+}
+
+/// Checks these variables, and warns of each that is set.
+pub(super) fn check(reader: &mut Reader<'_>) {
+    for feature in &FEATURES {
+        for name in feature.variables {
+            reader.value(name, |text| check_value(name, text));
+        }
+        let set = feature.variables.iter().find(|name| reader.is_set(name));
+        for needed in feature.required {
+            if let Some(other) = set.filter(|_| !reader.is_set(needed)) {
+                let problem = format!("it is not set, but {other} is; expected both or neither");
+                reader.faults.push(ConfigFault::missing(*needed, problem));
+            }
+        }
+    }
+    for name in not_used_yet().filter(|name| reader.is_set(name)).collect::<Vec<_>>() {
+        reader.warnings.push(format!("{name} is set, but this version does not use it yet"));
+    }
+}
+
+fn check_value(name: &str, text: &str) -> Result<(), String> {
+    let (is_sound, expected) = match name {
+        "SPRITE_SIGNUP" => (["open", "closed", "invite"].contains(&text), "expected open, closed or invite"),
+        "SPRITE_PROXY_AUTH_HEADER" => {
+            (is_header_name(text), "expected the name of an HTTP header, such as Remote-Email")
+        }
+        "SPRITE_OIDC_ISSUER" => return check_issuer(text),
+        "SPRITE_OIDC_CLIENT_SECRET" => (text.chars().count() <= 1000, "expected at most 1000 characters"),
+        "SPRITE_SMTP_URL" => return check_smtp_url(text),
+        "SPRITE_MAIL_FROM" => {
+            (is_sender(text), "expected a sender, such as billing@example.com or Pictures <billing@example.com>")
+        }
+        _ => (text.chars().count() <= 200, "expected at most 200 characters"),
+    };
+    if is_sound { Ok(()) } else { Err(expected.to_owned()) }
+}
+
+/// A field name (RFC 9110, section 5.1).
+fn is_header_name(text: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    (1..=100).contains(&text.len()) && text.bytes().all(is_token)
+}
+
+/// OpenID Connect Discovery 1.0, section 3: an https URL without query and fragment.
+fn check_issuer(text: &str) -> Result<(), String> {
+    let expected = "expected the issuer's URL, such as https://id.example.com";
+    let url = Url::parse(text).map_err(|cause| format!("{expected} ({cause})"))?;
+    let origin = origin_of(text).ok_or_else(|| expected.to_owned())?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("{expected}, without query and fragment"));
+    }
+    if !origin.is_https() && !origin.is_loopback() {
+        return Err(format!("{expected}; plain http is taken for this machine's own addresses only"));
+    }
+    Ok(())
+}
+
+/// RFC 8314: submission over TLS from the first byte; without TLS a password would cross the network in clear.
+fn check_smtp_url(text: &str) -> Result<(), String> {
+    let expected = "expected smtps://user:password@host, the user name and password percent-encoded";
+    let url = Url::parse(text).map_err(|cause| format!("{expected} ({cause})"))?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| expected.to_owned())?;
+    let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    match url.scheme() {
+        "smtps" => Ok(()),
+        "smtp" if is_loopback => Ok(()),
+        "smtp" => Err(format!("{expected}; plain smtp:// is taken for this machine's own addresses only")),
+        _ => Err(expected.to_owned()),
+    }
+}
+
+/// An address, or a name and an address in angle brackets.
+fn is_sender(text: &str) -> bool {
+    let address = match text.split_once('<') {
+        Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
+        None => text,
+    };
+    let is_plain = |part: &str| !part.is_empty() && !part.contains(['@', '<', '>', ',', ' ']);
+    text.len() <= 320 && address.split_once('@').is_some_and(|(local, domain)| is_plain(local) && is_plain(domain))
+}
