@@ -1,5 +1,5 @@
 //! The two kinds of failure: [`Refused`] is an answer to the caller, [`Fault`] is ours. There is no third kind, and
-//! nothing is swallowed. Which HTTP status each becomes is decided in `http::error` alone.
+//! nothing is swallowed. Which HTTP status each becomes is decided in `http::problem` alone.
 
 use std::fmt;
 

@@ -4,19 +4,20 @@ use axum::extract::{Request, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::Rim;
-use super::super::body;
-use super::super::error::Answer;
-use super::super::guard::Bearer;
-use super::super::request::Segment;
 use super::description::operation::{
-    Access, Body as Sent, Group, Header, IDEMPOTENCY_KEY, Method, Operation, Success, USER_ID, shape,
+    Access, Chapter, Header, IDEMPOTENCY_KEY, Operation, RequestBody, Success, USER_ID, schema_of,
 };
-use super::description::{KEY_REUSED, NOTE, UNKNOWN_USER};
+use super::description::patterns::NOTE;
+use super::description::problems::{KEY_REUSED, UNKNOWN_USER};
 use super::shapes::EntryShape;
 use super::{created, keyed};
 use crate::clock::parse_rfc3339;
 use crate::error::Refused;
+use crate::http::body;
+use crate::http::guard::Bearer;
+use crate::http::problem::HandlerResult;
+use crate::http::request::PathSegment;
+use crate::http::state::{AppState, Pool};
 use crate::ledger::UNITS_LIMIT;
 use crate::usecase::units::grant::{self, Grant, NOTE_LIMIT};
 use crate::usecase::users::tokens::Scope;
@@ -37,17 +38,15 @@ struct Create {
     expires_at: Option<String>,
 }
 
-pub(super) const CREATE: Operation = Operation {
-    method: Method::Post,
-    path: "/v1/users/{id}/grants",
+pub(crate) const CREATE: Operation = Operation {
     name: "createGrant",
-    group: Group::Books,
+    chapter: Chapter::Books,
     summary: "Grant units, or take some back",
     text: "",
     access: Access::Token(Scope::Admin),
     parameters: &[USER_ID, IDEMPOTENCY_KEY],
-    body: Some(Sent {
-        schema: shape::<Create>,
+    body: Some(RequestBody {
+        schema: schema_of::<Create>,
         is_required: true,
         limit: body::JSON_LIMIT,
         example: r#"{"units":5,"note":"sorry for the outage"}"#,
@@ -56,18 +55,23 @@ pub(super) const CREATE: Operation = Operation {
         status: 201,
         text: "The entry of the ledger.",
         content: Some((
-            shape::<EntryShape>,
+            schema_of::<EntryShape>,
             r#"{"id":"ent_1_6","user_id":"alice","kind":"grant","delta":5,"balance_after":102,"reason":"grant_sorry-1",
             "note":"sorry for the outage","created_at":"2027-01-31T09:30:00.000Z"}"#,
         )),
         headers: &[Header::Replayed],
     }],
-    refusals: &[UNKNOWN_USER, KEY_REUSED],
+    problems: &[UNKNOWN_USER, KEY_REUSED],
 };
 
 /// Grants `units`, negative for a correction, once for each `Idempotency-Key`.
-pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
-    bearer.must(Scope::Admin)?;
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    PathSegment(id): PathSegment,
+    request: Request,
+) -> HandlerResult {
+    bearer.require(Scope::Admin)?;
     let (key, create) = keyed::<Create>(request).await?;
     let expires_at = create.expires_at.as_deref().map(|text| {
         parse_rfc3339(text).ok_or_else(|| {
@@ -77,6 +81,6 @@ pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): 
         })
     });
     let grant = Grant { units: create.units, note: create.note, expires_at: expires_at.transpose()?, key };
-    let receipt = rim.books(move |app| grant::grant(app, &id, &grant)).await?;
+    let receipt = state.run(Pool::Db, move |app| grant::grant(app, &id, &grant)).await?;
     Ok(created(EntryShape::of(receipt.entry, &receipt.user.id), receipt.replayed))
 }

@@ -1,14 +1,15 @@
 //! The service API under `/v1`: JSON in, JSON out, one file for each thing that is called.
 
 pub(super) mod checkout;
-pub(super) mod description;
-mod etag;
+pub(crate) mod description;
 pub(super) mod grants;
 pub(super) mod holds;
 pub(super) mod ledger;
 pub(super) mod login_links;
 pub(super) mod me;
+pub(super) mod openapi;
 mod page;
+pub(super) mod router;
 pub(crate) mod shapes;
 pub(super) mod spends;
 pub(super) mod users;

@@ -1,180 +1,142 @@
-//! The operations as one OpenAPI document (OpenAPI Specification 3.1.1). What follows from access, path and body, such as
-//! that a token may be missing, is said here once for all operations.
+//! The endpoints as one OpenAPI document (OpenAPI Specification 3.1.1).
 
-use std::collections::BTreeMap;
-
-use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::generate::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
-use super::super::super::error::{Problem, ProblemShape};
-use super::operation::{Access, Group, Header, Operation, Parameter, Refusal, Success, shape};
+use super::operation::{Access, Chapter, Endpoint, Header, Operation, Parameter, Success, schema_of};
 use super::problems;
+use super::schemas::Schemas;
 use crate::error::Fault;
-use crate::usecase::users::tokens::Scope;
+use crate::http::problem::{Problem, ProblemShape};
 
 const TITLE: &str = "till service API";
 const PROBLEM_JSON: &str = "application/problem+json";
+const SUMMARY: &str = "Who has how many units, and what becomes of them.";
 
-/// Collects the schemas that have a name: what is read, and what is written, where a field that may be null is always there.
-struct Schemas {
-    requests: SchemaGenerator,
-    answers: SchemaGenerator,
-}
+pub(crate) const INTRODUCTION: &str = "\
+JSON over HTTP, for the programs that use units up and for the server in front of the people who buy them.
 
-/// The document. `base_url` is where it is served, `cookie` the name of the cookie of those who are signed in.
-pub(super) fn document(operations: &[&Operation], base_url: &str, cookie: &str) -> Result<Value, Fault> {
-    let settings = || {
-        let mut settings = SchemaSettings::draft2020_12();
-        settings.definitions_path = "/components/schemas".into();
-        settings.meta_schema = None;
-        settings
-    };
-    let mut schemas =
-        Schemas { requests: settings().into_generator(), answers: settings().for_serialize().into_generator() };
+**Tokens.** `Authorization: Bearer till_…`, made with `till token create NAME --scopes read,spend,admin`. The scope `admin` \
+includes the others.
+
+**Once, and only once.** A call that moves units has an `Idempotency-Key`. The same key and body again gives the first answer \
+again, with `Idempotent-Replayed: true`; the same key with another body is 422. Keys are per user and kind of call, and never expire. So after a \
+time-out, a lost connection or a 503, send the same request with the same key until there is an answer. Capture and release need \
+no key: a hold is closed once.
+
+**What was answered is on the disk.** A `200` or `201` is sent after the commit.
+
+**Problems.** Anything but success is `application/problem+json` (RFC 9457). Match on `code`; `detail` is for people. A 404 \
+with the code `not_found` and a 405 also answer paths and methods that are not described here.
+
+**Times and numbers.** Times are RFC 3339 in UTC with milliseconds. Units are whole numbers, written without a fraction or \
+an exponent. A request with a field that is not known, or twice the same field, is refused.";
+
+const TOKEN: &str = "A service token: `till token create NAME --scopes read,spend,admin`.";
+const SESSION: &str = "The cookie that a sign-in link sets.";
+
+/// The document. `base_url` is where the API is served, `cookie` the name of the session cookie.
+pub(crate) fn document(endpoints: &[Endpoint], base_url: &str, cookie: &str) -> Result<Value, Fault> {
+    let mut schemas = Schemas::new();
     let mut paths = Map::new();
-    for operation in operations {
-        let described = schemas.operation(operation)?;
-        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        if let Value::Object(methods) = path {
-            methods.insert(operation.method.as_str().to_owned(), described);
-        }
+    for endpoint in endpoints {
+        let described = operation(&mut schemas, endpoint.operation)?;
+        let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+        path[endpoint.method.as_str().to_ascii_lowercase()] = described;
     }
     let mut named = schemas.requests.take_definitions(true);
     named.extend(schemas.answers.take_definitions(true));
-    let tags = Group::ALL.map(|group| json!({ "name": group.name(), "description": group.text() }));
+    let tags = Chapter::ALL.map(|chapter| json!({ "name": chapter.name(), "description": chapter.text() }));
     Ok(json!({
         "openapi": "3.1.1",
-        "info": { "title": TITLE, "version": env!("CARGO_PKG_VERSION"), "summary": problems::SUMMARY, "description": problems::INTRODUCTION },
+        "info": { "title": TITLE, "version": env!("CARGO_PKG_VERSION"), "summary": SUMMARY, "description": INTRODUCTION },
         "servers": [{ "url": base_url }],
         "tags": tags,
         "paths": paths,
         "components": {
             "schemas": named,
             "securitySchemes": {
-                "token": { "type": "http", "scheme": "bearer", "description": problems::TOKEN },
-                "session": { "type": "apiKey", "in": "cookie", "name": cookie, "description": problems::SESSION },
+                "token": { "type": "http", "scheme": "bearer", "description": TOKEN },
+                "session": { "type": "apiKey", "in": "cookie", "name": cookie, "description": SESSION },
             },
         },
     }))
 }
 
-impl Schemas {
-    fn operation(&mut self, operation: &Operation) -> Result<Value, Fault> {
-        let mut responses = Map::new();
-        for answer in operation.answers {
-            responses.insert(answer.status.to_string(), self.success(answer)?);
-        }
-        for (status, refusals) in by_status(operation) {
-            responses.insert(status.to_string(), self.refusals(&refusals)?);
-        }
-        let mut described = json!({
-            "operationId": operation.name,
-            "tags": [operation.group.name()],
-            "summary": operation.summary,
-            "description": description(operation),
-            "security": security(operation.access),
-            "responses": responses,
+fn operation(schemas: &mut Schemas, operation: &Operation) -> Result<Value, Fault> {
+    let mut responses = Map::new();
+    for answer in operation.answers {
+        responses.insert(answer.status.to_string(), success(&mut schemas.answers, answer)?);
+    }
+    for (status, problems) in problems::all(operation) {
+        responses.insert(status.to_string(), problem_response(&mut schemas.answers, &problems)?);
+    }
+    let mut described = json!({
+        "operationId": operation.name,
+        "tags": [operation.chapter.name()],
+        "summary": operation.summary,
+        "description": operation.description(),
+        "security": security(operation.access),
+        "responses": responses,
+    });
+    if let Access::Token(scope) = operation.access {
+        described["x-scope"] = scope.as_str().into();
+    }
+    if !operation.parameters.is_empty() {
+        described["parameters"] = operation.parameters.iter().map(parameter).collect();
+    }
+    if let Some(body) = &operation.body {
+        let schema = (body.schema)(&mut schemas.requests);
+        described["requestBody"] = json!({
+            "required": body.is_required,
+            "description": format!("At most {} bytes.", body.limit),
+            "content": { "application/json": { "schema": schema, "example": read(body.example)? } },
         });
-        if let Access::Token(scope) = operation.access {
-            described["x-scope"] = scope.as_str().into();
-        }
-        if !operation.parameters.is_empty() {
-            described["parameters"] = operation.parameters.iter().map(parameter).collect();
-        }
-        if let Some(body) = &operation.body {
-            let schema = (body.schema)(&mut self.requests);
-            described["requestBody"] = json!({
-                "required": body.is_required,
-                "description": format!("At most {} bytes.", body.limit),
-                "content": { "application/json": { "schema": schema, "example": read(body.example)? } },
-            });
-        }
-        Ok(described)
     }
-
-    fn success(&mut self, answer: &Success) -> Result<Value, Fault> {
-        let mut described = json!({ "description": answer.text });
-        if let Some((schema, example)) = answer.content {
-            let schema = schema(&mut self.answers);
-            described["content"] = json!({ "application/json": { "schema": schema, "example": read(example)? } });
-        }
-        let headers: Map<String, Value> = answer.headers.iter().map(|header| header_of(*header)).collect();
-        if !headers.is_empty() {
-            described["headers"] = headers.into();
-        }
-        Ok(described)
-    }
-
-    /// The refusals of one status, each an example under its code.
-    fn refusals(&mut self, refusals: &[(Problem, &str)]) -> Result<Value, Fault> {
-        let mut schema = shape::<ProblemShape>(&mut self.answers).to_value();
-        let mut codes: Vec<&str> = refusals.iter().map(|(problem, _)| problem.code).collect();
-        codes.dedup();
-        schema["properties"] = json!({ "code": { "enum": codes } });
-        let mut examples = Map::new();
-        for (problem, when) in refusals {
-            let value =
-                serde_json::to_value(problem.shape()).map_err(|cause| Fault::new("cannot write JSON", cause))?;
-            let name = match examples.contains_key(problem.code) {
-                true => format!("{}_{}", problem.code, examples.len() + 1),
-                false => problem.code.to_owned(),
-            };
-            examples.insert(name, json!({ "summary": when, "value": value }));
-        }
-        let words: Vec<String> = refusals.iter().map(|(problem, when)| format!("`{}`: {when}", problem.code)).collect();
-        let mut described = json!({
-            "description": words.join(" "),
-            "content": { PROBLEM_JSON: { "schema": schema, "examples": examples } },
-        });
-        if refusals.iter().any(|(problem, _)| problem.retry_after.is_some()) {
-            described["headers"]["Retry-After"] = json!({ "description": "Seconds to wait.", "required": true, "schema": { "type": "integer", "minimum": 0 } });
-        }
-        if refusals.iter().any(|(problem, _)| problem.code == "unauthenticated") {
-            described["headers"]["WWW-Authenticate"] =
-                json!({ "description": "`Bearer`", "required": true, "schema": { "type": "string" } });
-        }
-        Ok(described)
-    }
+    Ok(described)
 }
 
-/// All that an operation refuses, by status.
-fn by_status(operation: &Operation) -> BTreeMap<u16, Vec<(Problem, &'static str)>> {
-    let mut refusals: Vec<Refusal> = operation.refusals.to_vec();
-    match operation.access {
-        Access::Token(_) => refusals.extend([problems::NO_TOKEN, problems::NO_SCOPE]),
-        Access::Session => refusals.push(problems::NO_SESSION),
-        Access::Open => {}
+fn success(answers: &mut SchemaGenerator, answer: &Success) -> Result<Value, Fault> {
+    let mut described = json!({ "description": answer.text });
+    if let Some((schema, example)) = answer.content {
+        let schema = schema(answers);
+        described["content"] = json!({ "application/json": { "schema": schema, "example": read(example)? } });
     }
-    if operation.body.is_some() {
-        refusals.push(problems::TOO_LARGE);
+    let headers: Map<String, Value> = answer.headers.iter().map(|header| header_of(*header)).collect();
+    if !headers.is_empty() {
+        described["headers"] = headers.into();
     }
-    if operation.body.is_some() || !operation.parameters.is_empty() {
-        refusals.push(problems::INVALID);
-    }
-    let mut all: Vec<(Problem, &str)> =
-        refusals.iter().map(|refusal| (Problem::from((refusal.refused)()), refusal.when)).collect();
-    if !matches!(operation.access, Access::Open) {
-        all.push((Problem::from((problems::UNAVAILABLE.refused)()), problems::UNAVAILABLE.when));
-        all.push((Problem::internal(), problems::INTERNAL_WHEN));
-    }
-    let mut found: BTreeMap<u16, Vec<_>> = BTreeMap::new();
-    for (problem, when) in all {
-        found.entry(problem.status.as_u16()).or_default().push((problem, when));
-    }
-    found
+    Ok(described)
 }
 
-fn description(operation: &Operation) -> String {
-    let access = match operation.access {
-        Access::Token(Scope::Admin) => "Needs a token with the scope `admin`.".to_owned(),
-        Access::Token(scope) => format!("Needs a token with the scope `{}` or `admin`.", scope.as_str()),
-        Access::Session => "Needs the cookie of a browser that is signed in; no token.".to_owned(),
-        Access::Open => "Needs no token.".to_owned(),
-    };
-    match operation.text {
-        "" => access,
-        text => format!("{text}\n\n{access}"),
+/// The problems of one status, each as an example under its code.
+fn problem_response(answers: &mut SchemaGenerator, problems: &[(Problem, &str)]) -> Result<Value, Fault> {
+    let mut schema = schema_of::<ProblemShape>(answers).to_value();
+    let mut codes: Vec<&str> = problems.iter().map(|(problem, _)| problem.code).collect();
+    codes.dedup();
+    schema["properties"] = json!({ "code": { "enum": codes } });
+    let mut examples = Map::new();
+    for (problem, when) in problems {
+        let value = serde_json::to_value(problem.shape()).map_err(|cause| Fault::new("cannot write JSON", cause))?;
+        let name = match examples.contains_key(problem.code) {
+            true => format!("{}_{}", problem.code, examples.len() + 1),
+            false => problem.code.to_owned(),
+        };
+        examples.insert(name, json!({ "summary": when, "value": value }));
     }
+    let words: Vec<String> = problems.iter().map(|(problem, when)| format!("`{}`: {when}", problem.code)).collect();
+    let mut described = json!({
+        "description": words.join(" "),
+        "content": { PROBLEM_JSON: { "schema": schema, "examples": examples } },
+    });
+    if problems.iter().any(|(problem, _)| problem.retry_after.is_some()) {
+        described["headers"]["Retry-After"] = json!({ "description": "Seconds to wait.", "required": true, "schema": { "type": "integer", "minimum": 0 } });
+    }
+    if problems.iter().any(|(problem, _)| problem.code == "unauthenticated") {
+        described["headers"]["WWW-Authenticate"] =
+            json!({ "description": "`Bearer`", "required": true, "schema": { "type": "string" } });
+    }
+    Ok(described)
 }
 
 fn security(access: Access) -> Value {
@@ -193,7 +155,7 @@ fn parameter(parameter: &Parameter) -> Value {
     };
     json!({
         "name": parameter.name,
-        "in": parameter.place,
+        "in": parameter.place.as_str(),
         "required": parameter.is_required,
         "description": parameter.text,
         "schema": schema,

@@ -1,54 +1,57 @@
-//! What is said of one call of the service API, in constants that stand beside its handler. What can be told from the
-//! types is not said again here; how it becomes OpenAPI is `document`'s business.
+//! What a call of the service API needs to be described: constants that stand beside its handler. What follows from the
+//! types is not repeated here. How it becomes OpenAPI is in `document`, how it becomes a page in `pages/reference`.
 
+use axum::http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use super::super::{KEY_LIMIT, page};
 use crate::error::Refused;
+use crate::http::api::{KEY_LIMIT, page};
 use crate::usecase::users::tokens::Scope;
 
-/// One call.
-pub(crate) struct Operation {
+/// A route of the service API with its description. The router makes it, so no route goes without.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
     pub method: Method,
-    /// As the router has it.
+    /// As the router writes it: `/v1/users/{id}`.
     pub path: &'static str,
-    /// The name that generated clients give it.
+    pub operation: &'static Operation,
+}
+
+pub(crate) struct Operation {
+    /// The name that generated clients give the call.
     pub name: &'static str,
-    pub group: Group,
-    /// A few words.
+    pub chapter: Chapter,
     pub summary: &'static str,
-    /// What a caller has to know besides; Markdown without links.
+    /// What a caller must know besides, in Markdown without links.
     pub text: &'static str,
     pub access: Access,
     pub parameters: &'static [Parameter],
-    pub body: Option<Body>,
+    pub body: Option<RequestBody>,
     pub answers: &'static [Success],
-    /// What it refuses besides what follows from access, path and body: see `document`.
-    pub refusals: &'static [Refusal],
+    /// Problems besides those that follow from access, path and body: see `problems::all`.
+    pub problems: &'static [DocumentedProblem],
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    Get,
-    Post,
-    Put,
-}
-
-impl Method {
-    /// As OpenAPI and the router write it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Method::Get => "get",
-            Method::Post => "post",
-            Method::Put => "put",
+impl Operation {
+    /// The text, and the sentence that says who may call.
+    pub(crate) fn description(&self) -> String {
+        let access = match self.access {
+            Access::Token(Scope::Admin) => "Needs a token with the scope `admin`.".to_owned(),
+            Access::Token(scope) => format!("Needs a token with the scope `{}` or `admin`.", scope.as_str()),
+            Access::Session => "Needs the cookie of a browser that is signed in; no token.".to_owned(),
+            Access::Open => "Needs no token.".to_owned(),
+        };
+        match self.text {
+            "" => access,
+            text => format!("{text}\n\n{access}"),
         }
     }
 }
 
-/// The chapters of the reference.
+/// A chapter of the reference, and a tag of the OpenAPI document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
+pub(crate) enum Chapter {
     Users,
     Spends,
     Holds,
@@ -57,32 +60,32 @@ pub(crate) enum Group {
     Description,
 }
 
-impl Group {
-    pub(crate) const ALL: [Group; 6] =
-        [Group::Users, Group::Spends, Group::Holds, Group::Books, Group::People, Group::Description];
+impl Chapter {
+    pub(crate) const ALL: [Chapter; 6] =
+        [Chapter::Users, Chapter::Spends, Chapter::Holds, Chapter::Books, Chapter::People, Chapter::Description];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Group::Users => "Users",
-            Group::Spends => "Spends",
-            Group::Holds => "Holds",
-            Group::Books => "Grants and ledger",
-            Group::People => "Sign-in and checkout",
-            Group::Description => "This description",
+            Chapter::Users => "Users",
+            Chapter::Spends => "Spends",
+            Chapter::Holds => "Holds",
+            Chapter::Books => "Grants and ledger",
+            Chapter::People => "Sign-in and checkout",
+            Chapter::Description => "This description",
         }
     }
 
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Group::Users => "Who has units. A user has an id of your own choice.",
-            Group::Spends => "Units are used, at once and for good.",
-            Group::Holds => {
+            Chapter::Users => "Who has units. A user has an id of your own choice.",
+            Chapter::Spends => "Units are used, at once and for good.",
+            Chapter::Holds => {
                 "Units are set aside before work begins, and then used (capture) or given back (release). A hold that is \
                  forgotten gives its units back by itself."
             }
-            Group::Books => "What an operator gives or corrects, and everything that has moved.",
-            Group::People => "What a server does for the person in front of it.",
-            Group::Description => "The API, described for programs.",
+            Chapter::Books => "What an operator gives or corrects, and everything that has moved.",
+            Chapter::People => "What a server does for the person in front of it.",
+            Chapter::Description => "The API, described for programs.",
         }
     }
 }
@@ -98,35 +101,51 @@ pub(crate) enum Access {
     Open,
 }
 
-/// A variable part of the path, a query field, a header.
 #[derive(Clone, Copy)]
 pub(crate) struct Parameter {
     pub name: &'static str,
-    pub place: &'static str,
+    pub place: Place,
     pub is_required: bool,
     pub text: &'static str,
     pub schema: fn() -> Value,
     pub example: &'static str,
 }
 
-/// What is sent.
+/// Where a parameter stands in the request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Path,
+    Query,
+    Header,
+}
+
+impl Place {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Place::Path => "path",
+            Place::Query => "query",
+            Place::Header => "header",
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
-pub(crate) struct Body {
-    pub schema: Shape,
+pub(crate) struct RequestBody {
+    pub schema: SchemaOf,
     pub is_required: bool,
     /// In bytes.
     pub limit: usize,
-    /// JSON.
+    /// JSON, with its fields in the order in which the reference shows them.
     pub example: &'static str,
 }
 
-/// What is answered when it is granted.
+/// An answer to a request that was granted.
 #[derive(Clone, Copy)]
 pub(crate) struct Success {
     pub status: u16,
     pub text: &'static str,
-    /// With an example; nothing for an answer without a body.
-    pub content: Option<(Shape, &'static str)>,
+    /// The schema of the body and an example in JSON. `None` for an answer without a body.
+    pub content: Option<(SchemaOf, &'static str)>,
     pub headers: &'static [Header],
 }
 
@@ -136,28 +155,28 @@ pub(crate) enum Header {
     ETag,
 }
 
-/// What may be answered when it is not granted: one that the call really makes, with its own words as the example.
+/// A problem that a call may answer. It is made by the type that makes the real ones, so the example is real too.
 #[derive(Clone, Copy)]
-pub(crate) struct Refusal {
+pub(crate) struct DocumentedProblem {
     pub refused: fn() -> Refused,
     pub when: &'static str,
 }
 
-/// A type's schema, by way of the generator that collects the parts that have a name.
-pub(crate) type Shape = fn(&mut SchemaGenerator) -> Schema;
+/// Makes the schema of a type. The generator collects the parts that have a name.
+pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-pub(crate) fn shape<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+pub(crate) fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-/// Any object.
-pub(crate) fn object(_: &mut SchemaGenerator) -> Schema {
+/// The schema of any object.
+pub(crate) fn any_object(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({ "type": "object" })
 }
 
 pub(crate) const USER_ID: Parameter = Parameter {
     name: "id",
-    place: "path",
+    place: Place::Path,
     is_required: true,
     text: "Your own id for the user: 1 to 128 of A–Z a–z 0–9 . _ : @ -",
     schema: || json!({ "type": "string", "pattern": "^[A-Za-z0-9._:@-]{1,128}$" }),
@@ -166,7 +185,7 @@ pub(crate) const USER_ID: Parameter = Parameter {
 
 pub(crate) const HOLD_ID: Parameter = Parameter {
     name: "id",
-    place: "path",
+    place: Place::Path,
     is_required: true,
     text: "The hold's id.",
     schema: || json!({ "type": "string", "pattern": "^hld_[1-9][0-9]{0,17}_[1-9][0-9]{0,17}$" }),
@@ -175,7 +194,7 @@ pub(crate) const HOLD_ID: Parameter = Parameter {
 
 pub(crate) const IDEMPOTENCY_KEY: Parameter = Parameter {
     name: "Idempotency-Key",
-    place: "header",
+    place: Place::Header,
     is_required: true,
     text: "What makes it happen once: 1 to 255 printable ASCII characters, new for each movement and the same when the \
            movement is asked for again. A job's id is a good one. Keys are per user and kind of call, and never expire.",
@@ -188,7 +207,7 @@ pub(crate) const IDEMPOTENCY_KEY: Parameter = Parameter {
 
 pub(crate) const IF_NONE_MATCH: Parameter = Parameter {
     name: "If-None-Match",
-    place: "header",
+    place: Place::Header,
     is_required: false,
     text: "The `ETag` of the answer that you have: `304` without a body where it is still the answer.",
     schema: || json!({ "type": "string" }),
@@ -197,7 +216,7 @@ pub(crate) const IF_NONE_MATCH: Parameter = Parameter {
 
 pub(crate) const LIMIT: Parameter = Parameter {
     name: "limit",
-    place: "query",
+    place: Place::Query,
     is_required: false,
     text: "How many rows at most.",
     schema: || json!({ "type": "integer", "minimum": 1, "maximum": page::MOST, "default": page::DEFAULT }),

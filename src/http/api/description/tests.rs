@@ -1,43 +1,36 @@
 //! The description and the program are the same: each route is described, each example is what a type reads or writes.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::operation::Method;
-use super::{Description, OPERATIONS};
-use crate::config::{Need, Sources, load};
+use super::document;
+use crate::http::endpoints;
 
 fn document() -> Value {
-    let loaded = load(&Sources::from_variables([("SPRITE_BASE_URL", "https://till.example.org")]), Need::Nothing);
-    Description::of(&loaded.unwrap().config).unwrap().document
+    document::document(&endpoints(), "https://till.example.org", "__Host-till").unwrap()
 }
 
-/// What the router has under `/v1`, read from its page: method and path.
-fn routes() -> Vec<String> {
-    let page = include_str!("../../mod.rs");
-    let mut found = vec![];
-    for route in page.split(".route(\"").skip(1).filter(|route| route.starts_with("/v1")) {
-        let (path, rest) = route.split_once('"').unwrap();
-        let handlers = rest.split(['\n', ';']).next().unwrap();
-        for method in ["get", "post", "put", "patch", "delete"] {
-            if handlers.contains(&format!(" {method}(")) || handlers.contains(&format!(".{method}(")) {
-                found.push(format!("{method} {path}"));
-            }
-        }
-    }
-    found.sort();
-    found
+/// As OpenAPI writes a method.
+fn lower_case(method: &Method) -> String {
+    method.as_str().to_ascii_lowercase()
 }
 
+/// The page of URLs makes every route under `/v1` together with its description, and each is in the document.
 #[test]
 fn every_route_is_described_and_every_description_has_its_route() {
-    let mut described: Vec<String> =
-        OPERATIONS.iter().map(|operation| format!("{} {}", operation.method.as_str(), operation.path)).collect();
-    described.sort();
-    assert_eq!(described, routes());
+    let page = include_str!("../../mod.rs");
+    assert!(!page.contains(".route(\"/v1"), "a route under /v1 without its description");
     let document = document();
-    let paths = document["paths"].as_object().unwrap();
-    let in_document: usize = paths.values().map(|methods| methods.as_object().unwrap().len()).sum();
-    assert_eq!(in_document, OPERATIONS.len());
+    let mut described = vec![];
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        described.extend(methods.as_object().unwrap().keys().map(|method| format!("{method} {path}")));
+    }
+    let mut routes: Vec<String> =
+        endpoints().iter().map(|endpoint| format!("{} {}", lower_case(&endpoint.method), endpoint.path)).collect();
+    routes.sort();
+    described.sort();
+    assert_eq!(described, routes);
+    assert_eq!(page.matches("(\"/v1/").count(), routes.len());
 }
 
 /// Fails unless `example` is what `schema` describes; one of ours leaves nothing out and adds nothing.
@@ -53,9 +46,10 @@ fn check(document: &Value, schema: &Value, example: &Value, what: &str) {
 #[test]
 fn every_example_is_as_described() {
     let document = document();
-    for operation in OPERATIONS {
-        let (name, method) = (operation.name, operation.method.as_str());
-        let described = &document["paths"][operation.path][method];
+    for endpoint in endpoints() {
+        let operation = endpoint.operation;
+        let (name, method) = (operation.name, lower_case(&endpoint.method));
+        let described = &document["paths"][endpoint.path][&method];
         if operation.body.is_some() {
             let content = &described["requestBody"]["content"]["application/json"];
             check(&document, &content["schema"], &content["example"], name);
@@ -81,9 +75,10 @@ fn every_example_is_as_described() {
 #[test]
 fn every_request_refuses_what_it_does_not_know() {
     let document = document();
-    for (path, method) in OPERATIONS.iter().filter(|one| one.body.is_some()).map(|one| (one.path, one.method)) {
-        assert_ne!(method, Method::Get, "{path}");
-        let body = &document["paths"][path][method.as_str()]["requestBody"]["content"]["application/json"];
+    for endpoint in endpoints().iter().filter(|endpoint| endpoint.operation.body.is_some()) {
+        let (path, method) = (endpoint.path, &endpoint.method);
+        assert_ne!(*method, Method::GET, "{path}");
+        let body = &document["paths"][path][lower_case(method)]["requestBody"]["content"]["application/json"];
         let name = body["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
         assert_eq!(document["components"]["schemas"][name]["additionalProperties"], json!(false), "{name}");
     }
@@ -92,7 +87,7 @@ fn every_request_refuses_what_it_does_not_know() {
 #[test]
 fn names_are_unique_and_every_named_schema_is_used() {
     let document = document();
-    let mut names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    let mut names: Vec<&str> = endpoints().iter().map(|endpoint| endpoint.operation.name).collect();
     names.sort_unstable();
     let count = names.len();
     names.dedup();

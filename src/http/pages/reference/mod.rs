@@ -1,22 +1,31 @@
-//! `GET /docs`: the service API for people, read from the document that programs get.
+//! `GET /docs`: the service API for people. Its content is made once at the start, from the same constants and types as
+//! the OpenAPI document.
 
-mod json;
-mod read;
+pub(crate) mod calls;
+mod example;
+mod fields;
+mod text;
 
+use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::super::Rim;
-use super::super::error::Answer;
-use super::super::guard::Visitor;
-use super::view::ReferencePage;
-use super::{html, shell};
+use super::html;
+use super::shell::Shell;
+use crate::http::guard::Visitor;
+use crate::http::problem::HandlerResult;
+use crate::http::state::AppState;
+use calls::Reference;
+use text::Piece;
 
-pub(crate) use read::reference;
+#[derive(Debug, Template)]
+#[template(path = "reference.html")]
+pub(super) struct ReferencePage<'a> {
+    pub shell: Shell,
+    pub reference: &'a Reference,
+}
 
-/// The reference, for a visitor as for whoever is signed in.
-pub(crate) async fn show(State(rim): State<Rim>, visitor: Visitor) -> Answer {
-    let user = visitor.user.as_ref().map(|(member, cookie)| (member, cookie.as_str()));
-    let page = ReferencePage { shell: shell("Service API", user)?, reference: &rim.reference };
+pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> HandlerResult {
+    let page = ReferencePage { shell: Shell::for_visitor("Service API", &visitor)?, reference: state.reference() };
     Ok(html(StatusCode::OK, &page)?)
 }

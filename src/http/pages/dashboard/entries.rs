@@ -1,29 +1,27 @@
-//! A ledger row in plain words.
+//! Entries of the ledger in plain words.
 
-use super::{Moment, UnitWords};
+use crate::catalog::UnitWords;
 use crate::clock::Timestamp;
+use crate::http::pages::words::Moment;
 use crate::money::grouped;
 
-/// One movement of the user's balance.
 #[derive(Clone, Debug)]
-pub struct EntryView {
+pub(crate) struct EntryView {
     /// What happened: `Top-up: 100 pictures`.
     pub words: String,
-    /// What the caller noted with it.
     pub note: Option<String>,
     /// `+100`, `-3`.
     pub delta: String,
-    /// Whether it added units; for the colour, which says nothing that the sign does not.
+    /// For the colour, which says nothing that the sign does not say.
     pub is_credit: bool,
-    /// The balance after it, with commas.
+    /// With commas.
     pub balance_after: String,
-    /// When.
     pub at: Moment,
 }
 
 impl EntryView {
-    /// From a row: `kind` is the contract's word for it (`topup`, `spend` …).
-    pub fn of(
+    /// `kind` is the word that the API writes, such as `topup` or `spend`.
+    pub(crate) fn of(
         kind: &str,
         delta: i64,
         note: Option<&str>,
@@ -66,10 +64,11 @@ fn sentence(kind: &str, delta: i64, words: &UnitWords) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
 
     #[test]
     fn each_kind_of_row_has_its_words() {
-        let words = UnitWords::new("picture", "pictures");
+        let words = Catalog::built_in().unit;
         for (kind, delta, expected) in [
             ("topup", 100, "Top-up: 100 pictures"),
             ("subscription", 500, "Subscription: 500 pictures"),

@@ -1,41 +1,48 @@
 //! The rules that every page keeps, and what each page says.
 
+mod samples;
+
 use std::io::Write as _;
 
 use askama::Template;
 use flate2::{Compression, write::GzEncoder};
 
-use super::samples::{self, HOSTILE};
-use super::*;
-use crate::http::assets;
+use super::dashboard::units::UnitsView;
+use super::login::LoginState;
+use super::offers::PackCard;
+use super::reference::ReferencePage;
+use super::reference::calls::Reference;
+use super::shell::{Link, Shell};
+use crate::catalog::Catalog;
+use crate::http::{assets, endpoints};
+use samples::HOSTILE;
 
 /// Every page by a name, as HTML.
 fn pages() -> Vec<(String, String)> {
+    let catalog = Catalog::built_in();
     let mut pages = vec![
         ("dashboard".to_owned(), html(&samples::dashboard())),
         ("dashboard-fresh".to_owned(), html(&samples::fresh_dashboard())),
         ("dashboard-debt".to_owned(), html(&samples::debt_dashboard())),
         ("dashboard-full".to_owned(), html(&samples::full_dashboard())),
-        ("pricing-visitor".to_owned(), html(&samples::pricing(Shell::visitor("Pricing")))),
-        ("pricing-user".to_owned(), html(&samples::pricing(samples::shell("Pricing")))),
+        ("pricing-visitor".to_owned(), html(&samples::pricing(&catalog, Shell::anonymous("Pricing")))),
+        ("pricing-user".to_owned(), html(&samples::pricing(&catalog, samples::shell("Pricing")))),
         ("login".to_owned(), html(&samples::login(LoginState::Ask))),
         ("login-spent".to_owned(), html(&samples::login(LoginState::LinkSpent))),
         ("login-signed-out".to_owned(), html(&samples::login(LoginState::SignedOut))),
         ("error".to_owned(), html(&samples::error())),
         ("reference".to_owned(), reference()),
     ];
-    for (name, outcome) in samples::outcomes() {
-        pages.push((format!("returned-{name}"), html(&samples::returned(outcome))));
+    for (name, standing) in samples::standings() {
+        pages.push((format!("returned-{name}"), html(&samples::returned(&catalog, standing))));
     }
     pages
 }
 
-/// The reference, which is read from the description of a till with nothing set.
+/// The reference of a till with the default configuration.
 fn reference() -> String {
-    let loaded = crate::config::load(&crate::config::Sources::from_variables([]), crate::config::Need::Nothing);
-    let description = crate::http::api::description::Description::of(&loaded.unwrap().config).unwrap();
-    let reference = crate::http::pages::reference::reference(&description.document, &description.names());
-    html(&ReferencePage { shell: Shell::visitor("Service API"), reference: &reference })
+    let reference = Reference::of(&endpoints(), "http://127.0.0.1:8080", "till").unwrap();
+    html(&ReferencePage { shell: Shell::anonymous("Service API"), reference: &reference })
 }
 
 fn html(page: &impl Template) -> String {
@@ -107,8 +114,9 @@ fn every_page_keeps_the_rules_of_the_house() {
 
 #[test]
 fn pages_say_what_is_so() {
-    let user = samples::pricing(samples::shell("Pricing"));
-    let visitor = samples::pricing(Shell::visitor("Pricing"));
+    let catalog = Catalog::built_in();
+    let user = samples::pricing(&catalog, samples::shell("Pricing"));
+    let visitor = samples::pricing(&catalog, Shell::anonymous("Pricing"));
     for (page, present, absent) in [
         (
             html(&samples::dashboard()),
@@ -188,7 +196,8 @@ fn check_words(page: &str, present: &[&str], absent: &[&str]) {
 
 #[test]
 fn the_return_page_promises_what_the_books_keep() {
-    for ((name, outcome), (state, title, sentence)) in samples::outcomes().into_iter().zip([
+    let catalog = Catalog::built_in();
+    for ((name, standing), (state, title, sentence)) in samples::standings().into_iter().zip([
         ("credited", "100 pictures added", "You now have 112 pictures."),
         ("credited", "You are subscribed to Starter", "You now have 100 pictures."),
         ("confirming", "Confirming your payment", "No need to pay again."),
@@ -198,7 +207,7 @@ fn the_return_page_promises_what_the_books_keep() {
         ("failed", "The payment was not completed", "Nothing was charged"),
         ("confirming", "Your payment is safe", "added automatically as soon as Stripe tells us. No need to pay again."),
     ]) {
-        let page = samples::returned(outcome);
+        let page = samples::returned(&catalog, standing);
         let status = page.status();
         assert_eq!((status.state, status.title.as_str()), (state, title), "{name}");
         assert!(status.sentence.contains(sentence), "{name}: {}", status.sentence);
@@ -223,15 +232,9 @@ fn a_link_back_is_never_a_script() {
 
 #[test]
 fn only_the_strictly_better_pack_is_marked() {
-    let marks = |rows: &[(i64, i64, bool)]| {
-        let offer = |(units, amount, is_for_sale): &(i64, i64, bool)| PackOffer {
-            key: format!("p{units}"),
-            units: *units,
-            price: samples::usd(*amount),
-            is_for_sale: *is_for_sale,
-        };
-        let offers: Vec<PackOffer> = rows.iter().map(offer).collect();
-        PackCard::shelf(&offers, &samples::words()).into_iter().map(|pack| pack.mark.unwrap_or("")).collect::<Vec<_>>()
+    let marks = |packs: &[(i64, i64, bool)]| {
+        let cards = PackCard::all(&samples::catalog(packs)).unwrap();
+        cards.into_iter().map(|pack| pack.mark.unwrap_or("")).collect::<Vec<_>>()
     };
     assert_eq!(marks(&[(100, 900, true), (250, 2000, true)]), ["", "Better value"]);
     assert_eq!(marks(&[(100, 800, true), (250, 2000, true)]), ["", ""]);

@@ -1,77 +1,68 @@
-//! Thirty days of use as a chart, drawn on the server. Bars and lines are SVG that may stretch to any width; every
-//! label is text outside it, so that letters keep their size on a phone. The same numbers stand in a table beside it.
+//! Thirty days of use as a chart, drawn on the server. Bars and lines are SVG that stretches to any width. Labels are text
+//! outside it, so that letters keep their size on a phone. A table below shows the same numbers.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::clock::Timestamp;
-use crate::http::pages::view::UnitWords;
+use crate::catalog::UnitWords;
+use crate::clock::{DAY_MILLIS, Timestamp};
 use crate::money::grouped;
+use crate::usecase::users::statement::CHART_DAYS;
 
-/// How many days are shown, today included.
-pub const DAYS: i64 = 30;
-
-const MILLIS_A_DAY: i64 = 86_400_000;
-
-/// No axis is higher; a bar beyond it is cut off.
+/// No axis is higher. A longer bar is cut off.
 const AXIS_LIMIT: i64 = 1_000_000_000_000_000;
 
-/// The drawing's own measures; the page stretches it.
+/// In the units of the drawing, which the page stretches.
 const SLOT: i64 = 20;
 const BAR: i64 = 12;
 const HEIGHT: i64 = 100;
 
 /// Units used on one day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DayUse {
-    /// Whole days since 1970-01-01 UTC: milliseconds divided by 86,400,000.
-    pub day: i64,
-    /// Units used on it, as a positive count.
-    pub used: i64,
+#[derive(Clone, Copy)]
+struct DayUse {
+    /// Whole days since 1970-01-01 UTC.
+    day: i64,
+    used: i64,
 }
 
-/// One bar and its row in the table.
+/// One day: a bar and its row in the table.
 #[derive(Clone, Debug)]
-pub struct Bar {
+pub(crate) struct Bar {
     /// `2026-11-24`.
     pub date: String,
     /// `24 Nov`.
     pub day: String,
     /// `3 pictures`.
     pub used: String,
-    /// Whether nothing was used; such a day has no bar and no row.
+    /// A day without use has no bar and no row.
     pub is_empty: bool,
-    /// Left edge, width, top and height in the drawing's measures.
     pub x: i64,
-    /// See `x`.
     pub y: i64,
-    /// See `x`.
     pub height: i64,
 }
 
-/// What the template draws.
 #[derive(Clone, Debug)]
-pub struct Chart {
-    /// One per day, oldest first.
+pub(crate) struct Chart {
+    /// Oldest first.
     pub bars: Vec<Bar>,
     /// The whole chart in a sentence.
     pub summary: String,
-    /// Labels of the vertical axis from the top down, evenly spaced; the last is 0.
+    /// Labels of the vertical axis from the top down, evenly spaced. The last is 0.
     pub scale: Vec<String>,
-    /// Where the grid's lines lie, from the top down, without the base line.
+    /// The heights of the grid's lines from the top down, without the base line.
     pub grid: Vec<i64>,
-    /// Dates under the first, a middle and the last bar.
+    /// Under the first, a middle and the last bar.
     pub dates: Vec<String>,
-    /// Whether anything was used at all.
     pub is_empty: bool,
 }
 
 impl Chart {
-    /// The thirty days that end with the day of `today` (UTC). Days that are missing in `uses` had no use; several
-    /// rows of one day are added; days outside are left out.
-    pub fn of(today: Timestamp, uses: &[DayUse], words: &UnitWords) -> Chart {
-        let last = today.millis().div_euclid(MILLIS_A_DAY);
-        let days: Vec<DayUse> = (last - DAYS + 1..=last).map(|day| DayUse { day, used: used_on(day, uses) }).collect();
+    /// The thirty days that end with the day of `today` (UTC). Each row of `usage` is an instant and the units used. Rows
+    /// of one day are added, rows of other days are left out.
+    pub(crate) fn of(today: Timestamp, usage: &[(Timestamp, i64)], words: &UnitWords) -> Chart {
+        let last = day_of(today);
+        let days: Vec<DayUse> =
+            (last - CHART_DAYS + 1..=last).map(|day| DayUse { day, used: used_on(day, usage) }).collect();
         let total = days.iter().fold(0_i64, |sum, day| sum.saturating_add(day.used));
         let most = days.iter().map(|day| day.used).max().unwrap_or(0);
         let (top, steps) = axis(most);
@@ -80,33 +71,36 @@ impl Chart {
             summary: summary(total, &days, words),
             scale: (0..=steps).rev().map(|step| grouped(top / steps * step)).collect(),
             grid: (0..steps).map(|step| step * HEIGHT / steps).collect(),
-            dates: [0, DAYS / 2, DAYS - 1].map(|index| short_date(last - DAYS + 1 + index)).to_vec(),
+            dates: [0, CHART_DAYS / 2, CHART_DAYS - 1].map(|index| short_date(last - CHART_DAYS + 1 + index)).to_vec(),
             is_empty: total == 0,
         }
     }
 
-    /// The drawing's width.
-    pub fn width(&self) -> i64 {
-        DAYS * SLOT
+    pub(crate) fn width(&self) -> i64 {
+        CHART_DAYS * SLOT
     }
 
-    /// The drawing's height.
-    pub fn height(&self) -> i64 {
+    pub(crate) fn height(&self) -> i64 {
         HEIGHT
     }
 
-    /// A bar's width.
-    pub fn bar_width(&self) -> i64 {
+    pub(crate) fn bar_width(&self) -> i64 {
         BAR
     }
 }
 
-fn used_on(day: i64, uses: &[DayUse]) -> i64 {
-    uses.iter().filter(|row| row.day == day).fold(0_i64, |sum, row| sum.saturating_add(row.used.max(0)))
+/// Whole days since 1970-01-01 UTC.
+fn day_of(at: Timestamp) -> i64 {
+    at.millis().div_euclid(DAY_MILLIS)
 }
 
-/// The axis' top and its number of steps: the least of 1, 2, 4, 6, 8, 10, 20, 40 … that holds the highest bar. Steps
-/// are whole numbers of units.
+fn used_on(day: i64, usage: &[(Timestamp, i64)]) -> i64 {
+    let rows = usage.iter().filter(|(at, _)| day_of(*at) == day);
+    rows.fold(0_i64, |sum, (_, used)| sum.saturating_add((*used).max(0)))
+}
+
+/// The top of the axis and its number of steps: the least of 1, 2, 4, 6, 8, 10, 20, 40 … that holds the highest bar. A
+/// step is a whole number of units.
 fn axis(most: i64) -> (i64, i64) {
     if most <= 1 {
         return (1, 1);
@@ -121,7 +115,7 @@ fn axis(most: i64) -> (i64, i64) {
 
 fn bar(index: i64, day: DayUse, top: i64, words: &UnitWords) -> Bar {
     let share = i128::from(day.used) * i128::from(HEIGHT) / i128::from(top.max(1));
-    // A little use is drawn as a little, not as none.
+    // Even one unit gets a visible bar.
     let least = if day.used > 0 { 2 } else { 0 };
     let height = i64::try_from(share).unwrap_or(HEIGHT).clamp(least, HEIGHT);
     Bar {
@@ -139,17 +133,17 @@ fn summary(total: i64, days: &[DayUse], words: &UnitWords) -> String {
     // The latest of the busiest days.
     match days.iter().max_by_key(|day| day.used) {
         Some(busiest) if total > 0 => format!(
-            "{} used in the last {DAYS} days; most on {}, with {}.",
+            "{} used in the last {CHART_DAYS} days; most on {}, with {}.",
             words.count(total),
             short_date(busiest.day),
             grouped(busiest.used)
         ),
-        _ => format!("No {} used in the last {DAYS} days.", words.many),
+        _ => format!("No {} used in the last {CHART_DAYS} days.", words.plural),
     }
 }
 
 fn date(day: i64) -> Date {
-    let instant = jiff::Timestamp::from_millisecond(day.saturating_mul(MILLIS_A_DAY)).unwrap_or_default();
+    let instant = jiff::Timestamp::from_millisecond(day.saturating_mul(DAY_MILLIS)).unwrap_or_default();
     TimeZone::UTC.to_datetime(instant).date()
 }
 
@@ -160,14 +154,15 @@ fn short_date(day: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
 
     /// 24 November 2026, 05:23 UTC.
     const TODAY: i64 = 1_795_497_780_000;
 
     fn chart(uses: &[(i64, i64)]) -> Chart {
-        let last = TODAY / MILLIS_A_DAY;
-        let uses: Vec<DayUse> = uses.iter().map(|(ago, used)| DayUse { day: last - ago, used: *used }).collect();
-        Chart::of(Timestamp::from_millis(TODAY), &uses, &UnitWords::new("picture", "pictures"))
+        let usage: Vec<(Timestamp, i64)> =
+            uses.iter().map(|(ago, used)| (Timestamp::from_millis(TODAY - ago * DAY_MILLIS), *used)).collect();
+        Chart::of(Timestamp::from_millis(TODAY), &usage, &Catalog::built_in().unit)
     }
 
     #[test]

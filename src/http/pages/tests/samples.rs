@@ -1,9 +1,20 @@
 //! Every page in its variants, for the tests beside this file.
 
-use super::*;
-use crate::clock::Timestamp;
-use crate::http::chart::{Chart, DayUse};
-use crate::money::{Currency, Money};
+use crate::catalog::{Catalog, Pack, UnitWords};
+use crate::clock::{DAY_MILLIS, DAY_SECONDS, Timestamp};
+use crate::http::pages::dashboard::chart::Chart;
+use crate::http::pages::dashboard::entries::EntryView;
+use crate::http::pages::dashboard::plan::{PlanView, SubscriptionView};
+use crate::http::pages::dashboard::units::UnitsView;
+use crate::http::pages::dashboard::{DashboardPage, pending_sentence};
+use crate::http::pages::error::ErrorPage;
+use crate::http::pages::login::{LoginPage, LoginState};
+use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
+use crate::http::pages::pricing::PricingPage;
+use crate::http::pages::returned::ReturnedPage;
+use crate::http::pages::shell::{Link, Person, Shell};
+use crate::money::Currency;
+use crate::usecase::checkout::confirm::Standing;
 
 /// 24 November 2026, 05:23 UTC.
 pub fn now() -> Timestamp {
@@ -14,45 +25,36 @@ pub fn now() -> Timestamp {
 pub const HOSTILE: &str = "<script>alert(1)</script>\"'&";
 
 pub fn words() -> UnitWords {
-    UnitWords::new("picture", "pictures")
+    Catalog::built_in().unit
 }
 
-pub fn usd(amount: i64) -> Money {
-    Money::new(amount, Currency::new("usd").unwrap())
-}
-
-fn pack(key: &str, units: i64, amount: i64, is_for_sale: bool) -> PackOffer {
-    PackOffer { key: key.to_owned(), units, price: usd(amount), is_for_sale }
+/// The built-in catalogue with these packs: units, price in cents, and whether it has a price at Stripe.
+pub fn catalog(packs: &[(i64, i64, bool)]) -> Catalog {
+    let pack = |(units, amount, is_for_sale): &(i64, i64, bool)| Pack {
+        key: format!("topup_{units}"),
+        units: *units,
+        amount: *amount,
+        price_id: is_for_sale.then(|| format!("price_{units}")),
+        ..Catalog::built_in().packs.remove(0)
+    };
+    Catalog { packs: packs.iter().map(pack).collect(), ..Catalog::built_in() }
 }
 
 pub fn packs() -> Vec<PackCard> {
-    PackCard::shelf(&[pack("topup_100", 100, 900, true), pack("topup_250", 250, 2000, true)], &words())
-}
-
-fn plan(key: &str, amount: i64, units: i64, feature: Option<&str>, state: PlanState) -> PlanCard {
-    let offer = PlanOffer {
-        key: key.to_owned(),
-        name: super::words::capitalised(key),
-        price: usd(amount),
-        interval: Interval::Month,
-        units,
-        features: feature.map(str::to_owned).into_iter().collect(),
-        state,
-    };
-    PlanCard::of(&offer, &words())
+    PackCard::all(&catalog(&[(100, 900, true), (250, 2000, true)])).unwrap()
 }
 
 pub fn plans(free: PlanState, starter: PlanState, pro: PlanState) -> Vec<PlanCard> {
-    vec![
-        plan("free", 0, 0, Some("byok"), free),
-        plan("starter", 900, 100, None, starter),
-        plan("pro", 2900, 500, Some("priority_queue"), pro),
-    ]
+    let (mut catalog, usd) = (Catalog::built_in(), Currency::new("usd").unwrap());
+    catalog.plans[2].features = vec!["priority_queue".to_owned()];
+    let states = [free, starter, pro];
+    catalog.plans.iter().zip(states).map(|(plan, state)| PlanCard::of(plan, state, usd, &catalog.unit)).collect()
 }
 
 pub fn shell(title: &str) -> Shell {
     let email = Some("ada@example.org".to_owned());
-    Shell::signed_in(title, "csrf-token", Person { id: "u_1".to_owned(), name: Some("Ada Lovelace".to_owned()), email })
+    let person = Person { id: "u_1".to_owned(), name: Some("Ada Lovelace".to_owned()), email };
+    Shell { title: title.to_owned(), csrf: "csrf-token".to_owned(), person: Some(person) }
 }
 
 fn units(remaining: i64, held: i64, total: i64) -> UnitsView {
@@ -76,29 +78,26 @@ fn entries() -> Vec<EntryView> {
     .to_vec()
 }
 
-fn uses(days: i64) -> Vec<DayUse> {
-    let today = now().millis() / 86_400_000;
-    (0..days)
-        .map(|ago| DayUse { day: today - ago, used: if ago % 6 == 5 { 0 } else { (ago * 37 + 11) % 29 } })
-        .collect()
+fn usage(days: i64) -> Vec<(Timestamp, i64)> {
+    let used = |ago: i64| if ago % 6 == 5 { 0 } else { (ago * 37 + 11) % 29 };
+    (0..days).map(|ago| (Timestamp::from_millis(now().millis() - ago * DAY_MILLIS), used(ago))).collect()
 }
 
 /// The usual case: something left, a subscription, much use.
 pub fn dashboard() -> DashboardPage {
     DashboardPage {
         shell: shell("Dashboard"),
-        notice: None,
+        pending: None,
         units: units(412, 0, 1060),
         plan: PlanView {
             name: "Pro".to_owned(),
             allotment: allotment(500, &words()),
-            subscription: Some(SubscriptionView::of("active", Some(now().plus_seconds(86_400 * 9)), false, true)),
+            subscription: Some(SubscriptionView::of("active", Some(now().plus_seconds(DAY_SECONDS * 9)), false)),
         },
         packs: packs(),
         plans: plans(PlanState::Free, PlanState::InPortal, PlanState::Current),
         entries: entries(),
-        chart: Chart::of(now(), &uses(30), &words()),
-        status_url: None,
+        chart: Chart::of(now(), &usage(30), &words()),
     }
 }
 
@@ -107,7 +106,7 @@ pub fn fresh_dashboard() -> DashboardPage {
     DashboardPage {
         units: units(0, 0, 0),
         plan: free_plan(),
-        packs: PackCard::shelf(&[pack("topup_100", 100, 900, true), pack("topup_250", 250, 2000, false)], &words()),
+        packs: PackCard::all(&catalog(&[(100, 900, true), (250, 2000, false)])).unwrap(),
         plans: plans(PlanState::Current, PlanState::ForSale, PlanState::NotAvailable),
         entries: vec![],
         chart: Chart::of(now(), &[], &words()),
@@ -118,29 +117,27 @@ pub fn fresh_dashboard() -> DashboardPage {
 /// A debt, and a slow payment on its way that will repay it.
 pub fn debt_dashboard() -> DashboardPage {
     DashboardPage {
-        notice: Some(Notice::pending("100 pictures")),
+        pending: Some(pending_sentence("100 pictures")),
         units: units(-20, 0, 100),
         plan: free_plan(),
-        status_url: Some("/v1/me".to_owned()),
         plans: plans(PlanState::Current, PlanState::ForSale, PlanState::ForSale),
-        chart: Chart::of(now(), &uses(1), &words()),
+        chart: Chart::of(now(), &usage(1), &words()),
         ..dashboard()
     }
 }
 
-/// All of it there, some of it held, just bought, payment overdue, and a user who tries to break the page.
+/// All of it there, some of it held, payment overdue, and a user who tries to break the page.
 pub fn full_dashboard() -> DashboardPage {
     let note = EntryView::of("spend", -1, Some(HOSTILE), 9, now(), &words());
     DashboardPage {
-        shell: Shell::signed_in(
-            "Dashboard",
-            "t",
-            Person { id: "x".to_owned(), name: Some(HOSTILE.to_owned()), email: None },
-        ),
-        notice: Some(Notice::added("1,000 pictures")),
+        shell: Shell {
+            person: Some(Person { id: "x".to_owned(), name: Some(HOSTILE.to_owned()), email: None }),
+            csrf: "t".to_owned(),
+            ..shell("Dashboard")
+        },
         units: units(1000, 250, 1000),
         plan: PlanView {
-            subscription: Some(SubscriptionView::of("past_due", Some(now()), false, true)),
+            subscription: Some(SubscriptionView::of("past_due", Some(now()), false)),
             name: HOSTILE.to_owned(),
             ..free_plan()
         },
@@ -153,21 +150,21 @@ fn free_plan() -> PlanView {
     PlanView { name: "Free".to_owned(), allotment: allotment(0, &words()), subscription: None }
 }
 
-pub fn pricing(shell: Shell) -> PricingPage {
+pub fn pricing(catalog: &Catalog, shell: Shell) -> PricingPage<'_> {
     PricingPage {
         shell,
-        words: words(),
+        words: &catalog.unit,
         plans: plans(PlanState::Free, PlanState::ForSale, PlanState::ForSale),
         packs: packs(),
     }
 }
 
-pub fn returned(outcome: Outcome) -> ReturnedPage {
+pub fn returned(catalog: &Catalog, standing: Standing) -> ReturnedPage<'_> {
     let links = [Link::back_to("https://studio.example.com/albums?x=1&y=2"), Some(Link::dashboard())];
     let mut page = ReturnedPage {
         shell: shell(""),
-        words: words(),
-        outcome,
+        catalog,
+        standing,
         status_url: "/billing/return?session_id=cs_test_1".to_owned(),
         links: links.into_iter().flatten().collect(),
     };
@@ -175,26 +172,26 @@ pub fn returned(outcome: Outcome) -> ReturnedPage {
     page
 }
 
-pub fn outcomes() -> [(&'static str, Outcome); 8] {
+pub fn standings() -> [(&'static str, Standing); 8] {
     [
-        ("credited", Outcome::Credited { added: 100, remaining: 112 }),
-        ("subscribed", Outcome::Subscribed { plan: "Starter".to_owned(), remaining: 100 }),
-        ("confirming", Outcome::Confirming),
-        ("pending", Outcome::Pending { units: 100 }),
-        ("failed", Outcome::Failed),
-        ("expired", Outcome::Expired),
-        ("not-completed", Outcome::NotCompleted),
-        ("stripe-unavailable", Outcome::StripeUnavailable),
+        ("credited", Standing::Credited { added: 100, remaining: 112 }),
+        ("subscribed", Standing::Subscribed { plan: "starter".to_owned(), remaining: 100 }),
+        ("confirming", Standing::Unmatched),
+        ("pending", Standing::Pending { units: 100 }),
+        ("failed", Standing::Failed),
+        ("expired", Standing::Expired),
+        ("not-completed", Standing::Open),
+        ("stripe-unavailable", Standing::StripeUnavailable),
     ]
 }
 
 pub fn login(state: LoginState) -> LoginPage {
-    LoginPage { shell: Shell::visitor("Sign in"), state }
+    LoginPage { shell: Shell::anonymous("Sign in"), state }
 }
 
 pub fn error() -> ErrorPage {
     ErrorPage {
-        shell: Shell::visitor("Not found"),
+        shell: Shell::anonymous("Not found"),
         status: 404,
         title: "This page does not exist".to_owned(),
         sentence: format!("There is nothing at {HOSTILE}."),

@@ -1,5 +1,5 @@
-//! The one door from the asynchronous rim to blocking work: a fixed number of threads and a bounded queue. When the
-//! queue is full the caller is told at once to come back.
+//! The one door from asynchronous handlers to blocking work: a fixed number of threads and a bounded queue. When the
+//! queue is full, the call is refused at once and the client is asked to try again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -11,18 +11,19 @@ use crate::error::{Error, Fault, Refused, Result};
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// The stack of a worker: no use case is deep.
+/// The stack of one thread in bytes. No use case recurses deeply.
 const STACK: usize = 1024 * 1024;
 
-/// A handle to the threads; they end when the last handle is gone and the queue is empty.
+/// A handle to the threads. They end when the last handle is dropped and the queue is empty.
 #[derive(Clone)]
-pub(super) struct Pool {
+pub(super) struct ThreadPool {
     name: &'static str,
     queue: SyncSender<Work>,
 }
 
-impl Pool {
-    pub(super) fn start(name: &'static str, threads: usize, waiting: usize) -> std::result::Result<Pool, Fault> {
+impl ThreadPool {
+    /// Starts `threads` threads and a queue with room for `waiting` calls.
+    pub(super) fn start(name: &'static str, threads: usize, waiting: usize) -> std::result::Result<ThreadPool, Fault> {
         let (queue, work) = sync_channel::<Work>(waiting);
         let work = Arc::new(Mutex::new(work));
         for _ in 0..threads {
@@ -37,7 +38,7 @@ impl Pool {
                 })
                 .map_err(|cause| Fault::new("cannot start a worker thread", cause))?;
         }
-        Ok(Pool { name, queue })
+        Ok(ThreadPool { name, queue })
     }
 
     /// Runs `work` on one of the threads. A panic in it is a fault of that call alone.
@@ -46,7 +47,7 @@ impl Pool {
         let job: Work = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(work));
             let result = result.unwrap_or_else(|_| Err(Fault::bare("a request's work panicked").into()));
-            // The caller may have hung up; what was done is done.
+            // The client may have closed the connection. What was done stays done.
             let _gone = reply.send(result);
         });
         self.queue.try_send(job).map_err(|refused| match refused {

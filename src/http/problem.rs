@@ -1,24 +1,21 @@
-//! The only place where a failure becomes a status: `application/problem+json` (RFC 9457) for programs, a page with the
-//! same words for browsers. A fault is logged here, once.
+//! The only place where a failure gets an HTTP status. A fault is logged here, once. How a problem is written, as
+//! `application/problem+json` (RFC 9457) or as a page, is decided in `render`.
 
-use axum::Json;
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::pages;
-use super::request::Asker;
 use crate::error::{Error, Fault, Refused};
 
-/// A failure on its way out. It carries no body yet: [`render`] knows who asked.
+/// A failed request. As a response it has no body: `render` writes it once it is known who asked.
 #[derive(Clone, Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     pub status: StatusCode,
     pub code: &'static str,
     pub title: &'static str,
     pub detail: String,
-    pub more: Box<More>,
+    pub members: Box<ExtensionMembers>,
     pub retry_after: Option<u64>,
 }
 
@@ -39,12 +36,12 @@ pub(crate) struct ProblemShape {
     /// For programs: the code stays what it is.
     code: &'static str,
     #[serde(flatten)]
-    more: Box<More>,
+    members: Box<ExtensionMembers>,
 }
 
-/// The fields that some problems have besides.
+/// Fields that only some problems have: RFC 9457, section 3.2.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-pub(super) struct More {
+pub(crate) struct ExtensionMembers {
     /// With `insufficient_units`: how many were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<i64>,
@@ -63,16 +60,16 @@ pub(super) struct More {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, title, detail: detail.into(), more: Box::default(), retry_after: None }
+        Problem { status, code, title, detail: detail.into(), members: Box::default(), retry_after: None }
     }
 
     fn of(refused: &Refused) -> Problem {
         let (status, title) = status_and_title(refused);
         let mut problem = Problem::new(status, refused.code(), title, refused.detail());
         match refused {
-            Refused::AlreadySubscribed { portal_url } => problem.more.portal_url = Some(portal_url.clone()),
+            Refused::AlreadySubscribed { portal_url } => problem.members.portal_url = Some(portal_url.clone()),
             Refused::InsufficientUnits { required, available, topup_url } => {
-                *problem.more = More {
+                *problem.members = ExtensionMembers {
                     required: Some(*required),
                     available: Some(*available),
                     topup_url: Some(topup_url.clone()),
@@ -87,13 +84,13 @@ impl Problem {
         problem
     }
 
-    /// A fault of ours that trying again will not heal; the caller is not told which.
+    /// A fault of ours that a retry will not heal. The log has the cause, the client does not get it.
     pub fn internal() -> Problem {
         let detail = "Something failed on our side and was logged. Nothing was lost; trying again is safe.";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error", detail)
     }
 
-    /// The problem as a program reads it.
+    /// The body of `application/problem+json`.
     pub fn shape(&self) -> ProblemShape {
         ProblemShape {
             kind: format!("urn:till:problem:{}", self.code),
@@ -101,7 +98,7 @@ impl Problem {
             status: self.status.as_u16(),
             detail: self.detail.clone(),
             code: self.code,
-            more: self.more.clone(),
+            members: self.members.clone(),
         }
     }
 }
@@ -165,40 +162,16 @@ impl IntoResponse for Problem {
     }
 }
 
-/// What a handler answers.
-pub(super) type Answer = std::result::Result<Response, Problem>;
+/// The result of a handler.
+pub(super) type HandlerResult = std::result::Result<Response, Problem>;
 
-/// Writes the body of a problem for whoever asked; any other answer stays as it is.
-pub(super) fn rendered(mut response: Response, asker: Asker) -> Response {
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    let mut rendered = if asker.json { as_json(&problem) } else { pages::error::page(&problem) };
-    if let Some(seconds) = problem.retry_after {
-        rendered.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if problem.status == StatusCode::UNAUTHORIZED && asker.service {
-        rendered.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    // What other layers have said of the response stays: `Allow`, say.
-    for (name, value) in response.headers() {
-        if name != header::CONTENT_LENGTH && !rendered.headers().contains_key(name) {
-            rendered.headers_mut().insert(name.clone(), value.clone());
-        }
-    }
-    rendered
-}
-
-fn as_json(problem: &Problem) -> Response {
-    let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
-    (problem.status, content_type, Json(problem.shape()).into_response().into_body()).into_response()
-}
-
-/// Any path that is not one of ours.
-pub(super) async fn no_such_page(uri: Uri) -> Problem {
+/// The fallback for an unknown path.
+pub(super) async fn no_such_path(uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     Refused::NotFound(format!("There is nothing at {path}.")).into()
 }
 
-/// A path of ours, with another method.
+/// The fallback for a known path with another method.
 pub(super) async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     let detail = format!("{path} does not take {method}. The Allow header names what it takes.");
