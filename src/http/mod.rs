@@ -12,6 +12,7 @@ mod cache;
 mod cookie;
 mod cors;
 mod csrf;
+mod description;
 mod drain;
 mod etag;
 mod guard;
@@ -37,14 +38,14 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 use crate::error::Fault;
-use api::description::document::document;
-use api::description::operation::Endpoint;
 use api::router::ApiRouter;
 use api::{checkout, grants, holds, ledger, login_links, me, openapi, spends, users};
 use audience::Audience;
+use description::document::document;
+use description::operation::Endpoint;
+use description::reference::Reference;
 use etag::TaggedBody;
 use observe::Group;
-use pages::reference::calls::Reference;
 use state::AppState;
 
 /// People with a browser.

@@ -129,7 +129,7 @@ fn connection(
         Future: Send,
     > + Send,
 > {
-    let _not_worth_failing = stream.set_nodelay(true);
+    let _without_is_slower = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (parts, body) = request.into_parts();
         let (body, drain) = drain::drainable(&parts.headers, body);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::cache::Cache;
+use super::description::reference::Reference;
 use super::etag::TaggedBody;
-use super::pages::reference::calls::Reference;
 use super::thread_pool::ThreadPool;
 use crate::app::App;
 use crate::catalog::Catalog;

@@ -1,4 +1,4 @@
-//! `POST /v1/users/{id}/checkout`: a checkout for a user, asked for by a server.
+//! `POST /v1/users/{id}/checkout`: a server makes a checkout for a user.
 
 use axum::Json;
 use axum::body::Body;
@@ -8,12 +8,12 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::description::operation::{Access, Chapter, Operation, RequestBody, Success, USER_ID, schema_of};
-use super::description::patterns::URL;
-use super::description::problems::{
+use crate::http::body;
+use crate::http::description::operation::{Access, Chapter, Operation, RequestBody, Success, USER_ID, schema_of};
+use crate::http::description::patterns::URL;
+use crate::http::description::problems::{
     ALREADY_SUBSCRIBED, ORIGIN_NOT_ALLOWED, STRIPE_REJECTED, STRIPE_UNAVAILABLE, UNKNOWN_PLAN, UNKNOWN_USER,
 };
-use crate::http::body;
 use crate::http::guard::Bearer;
 use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
@@ -85,7 +85,6 @@ pub(crate) const CREATE: Operation = Operation {
     ],
 };
 
-/// Makes a Stripe Checkout Session; the caller sends the user to `checkout_url`.
 pub(crate) async fn create(
     State(state): State<AppState>,
     bearer: Bearer,

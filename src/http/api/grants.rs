@@ -1,19 +1,19 @@
-//! `POST /v1/users/{id}/grants`: an operator's gift or correction.
+//! `POST /v1/users/{id}/grants`: an operator gives units or corrects a balance.
 
 use axum::extract::{Request, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::description::operation::{
-    Access, Chapter, Header, IDEMPOTENCY_KEY, Operation, RequestBody, Success, USER_ID, schema_of,
-};
-use super::description::patterns::NOTE;
-use super::description::problems::{KEY_REUSED, UNKNOWN_USER};
 use super::shapes::EntryShape;
-use super::{created, keyed};
+use super::{IDEMPOTENCY_KEY, created, keyed};
 use crate::clock::parse_rfc3339;
 use crate::error::Refused;
 use crate::http::body;
+use crate::http::description::operation::{
+    Access, Chapter, Header, Operation, RequestBody, Success, USER_ID, schema_of,
+};
+use crate::http::description::patterns::NOTE;
+use crate::http::description::problems::{KEY_REUSED, UNKNOWN_USER};
 use crate::http::guard::Bearer;
 use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
@@ -64,7 +64,6 @@ pub(crate) const CREATE: Operation = Operation {
     problems: &[UNKNOWN_USER, KEY_REUSED],
 };
 
-/// Grants `units`, negative for a correction, once for each `Idempotency-Key`.
 pub(crate) async fn create(
     State(state): State<AppState>,
     bearer: Bearer,

@@ -1,4 +1,4 @@
-//! `/v1/users/{id}/holds` and `/v1/holds/{id}`: the pipeline sets units aside, then uses them or gives them back.
+//! `/v1/users/{id}/holds` and `/v1/holds/{id}`: units are set aside, then used or given back.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -7,14 +7,14 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::description::operation::{
-    Access, Chapter, HOLD_ID, Header, IDEMPOTENCY_KEY, Operation, RequestBody, Success, USER_ID, schema_of,
-};
-use super::description::patterns::NOTE;
-use super::description::problems::{HOLD_CLOSED, INSUFFICIENT, KEY_REUSED, NO_HOLD, UNKNOWN_USER};
 use super::shapes::HoldShape;
-use super::{answered, created, keyed};
+use super::{IDEMPOTENCY_KEY, answered, created, keyed};
 use crate::http::body;
+use crate::http::description::operation::{
+    Access, Chapter, HOLD_ID, Header, Operation, RequestBody, Success, USER_ID, schema_of,
+};
+use crate::http::description::patterns::NOTE;
+use crate::http::description::problems::{HOLD_CLOSED, INSUFFICIENT, KEY_REUSED, NO_HOLD, UNKNOWN_USER};
 use crate::http::guard::Bearer;
 use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
@@ -145,7 +145,6 @@ const CAPTURED: &str = r#"{"id":"hld_1_1","user_id":"alice","units":4,"captured"
 const RELEASED: &str = r#"{"id":"hld_1_1","user_id":"alice","units":4,"captured":0,"status":"released",
     "expires_at":"2027-01-31T09:40:00.000Z","created_at":"2027-01-31T09:30:00.000Z"}"#;
 
-/// Sets `units` aside for `expires_in` seconds, once for each `Idempotency-Key`.
 pub(crate) async fn create(
     State(state): State<AppState>,
     bearer: Bearer,
@@ -159,14 +158,12 @@ pub(crate) async fn create(
     Ok(created(HoldShape::of(receipt.hold, receipt.user_id), receipt.replayed))
 }
 
-/// A hold as it is now.
 pub(crate) async fn show(State(state): State<AppState>, bearer: Bearer, PathSegment(id): PathSegment) -> HandlerResult {
     bearer.require(Scope::Read)?;
     let receipt = state.read_one(move |tx, app| hold::show(tx, &id, app.clock.now())).await?;
     Ok(Json(HoldShape::of(receipt.hold, receipt.user_id)).into_response())
 }
 
-/// Uses up to all of a hold; the rest goes back.
 pub(crate) async fn capture(
     State(state): State<AppState>,
     bearer: Bearer,
@@ -178,7 +175,6 @@ pub(crate) async fn capture(
     close(&state, id, Closing::capture(capture.units)?).await
 }
 
-/// Gives all of a hold back.
 pub(crate) async fn release(
     State(state): State<AppState>,
     bearer: Bearer,

@@ -1,14 +1,14 @@
-//! `GET /v1/users/{id}/ledger`: a user's movements, newest first.
+//! `GET /v1/users/{id}/ledger`: the entries of a user, newest first.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use serde_json::json;
 
-use super::description::operation::{Access, Chapter, LIMIT, Operation, Parameter, Place, Success, USER_ID, schema_of};
-use super::description::problems::UNKNOWN_USER;
-use super::page;
+use super::page::{self, LIMIT};
 use super::shapes::{EntryShape, ListShape};
+use crate::http::description::operation::{Access, Chapter, Operation, Parameter, Place, Success, USER_ID, schema_of};
+use crate::http::description::problems::UNKNOWN_USER;
 use crate::http::guard::Bearer;
 use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
@@ -49,7 +49,6 @@ pub(crate) const LIST: Operation = Operation {
     problems: &[UNKNOWN_USER],
 };
 
-/// A page of the ledger.
 pub(crate) async fn list(
     State(state): State<AppState>,
     bearer: Bearer,

@@ -7,11 +7,11 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::description::operation::{Access, Chapter, Operation, RequestBody, Success, USER_ID, schema_of};
-use super::description::patterns::URL;
-use super::description::problems::{ORIGIN_NOT_ALLOWED, UNKNOWN_USER};
 use crate::clock::rfc3339;
 use crate::http::body;
+use crate::http::description::operation::{Access, Chapter, Operation, RequestBody, Success, USER_ID, schema_of};
+use crate::http::description::patterns::URL;
+use crate::http::description::problems::{ORIGIN_NOT_ALLOWED, UNKNOWN_USER};
 use crate::http::guard::Bearer;
 use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
@@ -66,7 +66,6 @@ pub(crate) const CREATE: Operation = Operation {
     problems: &[ORIGIN_NOT_ALLOWED, UNKNOWN_USER],
 };
 
-/// Makes the link.
 pub(crate) async fn create(
     State(state): State<AppState>,
     bearer: Bearer,

@@ -1,10 +1,10 @@
-//! `GET /v1/me`: the user of the session cookie, for a front end on another origin and for our own pages' script.
+//! `GET /v1/me`: the user who is signed in, for a front end on another origin and for the script of our own pages.
 
 use axum::Json;
 use axum::response::IntoResponse;
 
-use super::description::operation::{Access, Chapter, Operation, Success, schema_of};
 use super::shapes::{USER, UserShape};
+use crate::http::description::operation::{Access, Chapter, Operation, Success, schema_of};
 use crate::http::guard::SignedIn;
 use crate::http::problem::HandlerResult;
 
@@ -20,7 +20,6 @@ pub(crate) const SHOW: Operation = Operation {
     problems: &[],
 };
 
-/// The user who is signed in.
 pub(crate) async fn show(signed_in: SignedIn) -> HandlerResult {
     Ok(Json(UserShape::of(signed_in.member)).into_response())
 }

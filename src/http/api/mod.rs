@@ -1,7 +1,6 @@
-//! The service API under `/v1`: JSON in, JSON out, one file for each thing that is called.
+//! The service API under `/v1`: JSON in, JSON out, one file for each resource. Here is what calls that move units share.
 
 pub(super) mod checkout;
-pub(crate) mod description;
 pub(super) mod grants;
 pub(super) mod holds;
 pub(super) mod ledger;
@@ -20,21 +19,35 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::body;
+use super::description::operation::{Parameter, Place};
 use crate::error::{Refused, Result};
 
 /// The most characters of an idempotency key.
 const KEY_LIMIT: usize = 255;
 
-/// What a call that moves units brings: its `Idempotency-Key`, and then its body.
+const IDEMPOTENCY_KEY: Parameter = Parameter {
+    name: "Idempotency-Key",
+    place: Place::Header,
+    is_required: true,
+    text: "What makes it happen once: 1 to 255 printable ASCII characters, new for each movement and the same when the \
+           movement is asked for again. A job's id is a good one. Keys are per user and kind of call, and never expire.",
+    schema: || {
+        let inner = KEY_LIMIT - 2;
+        json!({ "type": "string", "pattern": format!("^[!-~]([ -~]{{0,{inner}}}[!-~])?$") })
+    },
+    example: "job-7f3a",
+};
+
+/// Reads a call that moves units: its `Idempotency-Key` first, then its body.
 async fn keyed<T: DeserializeOwned>(request: Request) -> Result<(String, T)> {
     let (head, body) = request.into_parts();
     let key = idempotency_key(&head.headers)?;
     Ok((key, body::json(&head.headers, body).await?))
 }
 
-/// The `Idempotency-Key` of a call that moves units.
 fn idempotency_key(headers: &HeaderMap) -> Result<String> {
     let mut values = headers.get_all("idempotency-key").iter();
     let (first, second) = (values.next(), values.next());
@@ -48,7 +61,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String> {
     Ok(key.to_owned())
 }
 
-/// A key's rule, wherever it stands.
 fn check_key(key: &str) -> std::result::Result<(), Refused> {
     if (1..=KEY_LIMIT).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(());
@@ -61,7 +73,7 @@ fn expected_key() -> String {
     format!("1 to {KEY_LIMIT} printable ASCII characters were expected, new for each movement")
 }
 
-/// The answer of a call that moves units: the same bytes again for the same key and body.
+/// The answer of a call that moves units. The same key and body get the same bytes again.
 fn created(body: impl Serialize, replayed: bool) -> Response {
     answered(StatusCode::CREATED, body, replayed)
 }

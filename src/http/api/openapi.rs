@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 
-use super::description::operation::{Access, Chapter, Header, IF_NONE_MATCH, Operation, Success, any_object};
+use crate::http::description::operation::{Access, Chapter, Header, IF_NONE_MATCH, Operation, Success, any_object};
 use crate::http::problem::HandlerResult;
 use crate::http::state::AppState;
 

@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{self, MethodRouter};
 
-use super::description::operation::{Endpoint, Operation};
+use crate::http::description::operation::{Endpoint, Operation};
 use crate::http::state::AppState;
 
 /// Routes, and the same routes as a list for the description.

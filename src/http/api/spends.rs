@@ -1,4 +1,4 @@
-//! `POST /v1/users/{id}/spends` and `POST /v1/spends`: the pipeline uses units, one user's or many users' at once.
+//! `POST /v1/users/{id}/spends` and `POST /v1/spends`: units are used, by one user or by many users at once.
 
 use axum::Json;
 use axum::body::Body;
@@ -8,15 +8,15 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::description::operation::{
-    Access, Chapter, Header, IDEMPOTENCY_KEY, Operation, RequestBody, Success, USER_ID, schema_of,
-};
-use super::description::patterns::NOTE;
-use super::description::problems::{INSUFFICIENT, KEY_REUSED, UNKNOWN_USER};
 use super::shapes::{ENTRY, EntryShape};
-use super::{check_key, created, keyed};
+use super::{IDEMPOTENCY_KEY, check_key, created, keyed};
 use crate::error::{Error, Refused, Result};
 use crate::http::body;
+use crate::http::description::operation::{
+    Access, Chapter, Header, Operation, RequestBody, Success, USER_ID, schema_of,
+};
+use crate::http::description::patterns::NOTE;
+use crate::http::description::problems::{INSUFFICIENT, KEY_REUSED, UNKNOWN_USER};
 use crate::http::guard::Bearer;
 use crate::http::problem::{HandlerResult, Problem, ProblemShape};
 use crate::http::request::PathSegment;
@@ -26,7 +26,7 @@ use crate::usecase::units::grant::NOTE_LIMIT;
 use crate::usecase::units::spend::{self, BATCH_LIMIT, Outcome, Spend, SpendResult};
 use crate::usecase::users::tokens::Scope;
 
-/// The most that a batch may have: a thousand spends, each with a long key and note.
+/// Of the body of a batch, in bytes: room for a thousand spends, each with a long key and note.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Units to use up.
@@ -146,7 +146,6 @@ pub(crate) const CREATE_BATCH: Operation = Operation {
     problems: &[],
 };
 
-/// Spends `units`, once for each `Idempotency-Key`.
 pub(crate) async fn create(
     State(state): State<AppState>,
     bearer: Bearer,
@@ -160,7 +159,6 @@ pub(crate) async fn create(
     Ok(created(EntryShape::of(spent.entry, &spent.user_id), spent.replayed))
 }
 
-/// Up to a thousand spends, each with its own key and its own result, in order. The batch itself needs no key.
 pub(crate) async fn create_batch(
     State(state): State<AppState>,
     bearer: Bearer,
@@ -173,13 +171,13 @@ pub(crate) async fn create_batch(
         let detail = format!("spends has {} rows: 1 to {BATCH_LIMIT} were expected.", spends.len());
         return Err(Refused::InvalidRequest(detail).into());
     }
-    let wanted = spends.into_iter().map(read_one).collect::<Result<Vec<_>>>()?;
+    let wanted = spends.into_iter().map(spend_of).collect::<Result<Vec<_>>>()?;
     let results = state.write(move |app, then| spend::batch(app, wanted, then)).await?;
     Ok(Json(ResultsShape { results: results.into_iter().map(result_of).collect() }).into_response())
 }
 
-/// A row of a batch; what is wrong with it is its own result.
-fn read_one(body::Object(row): body::Object<CreateOne>) -> Result<Outcome<Spend>> {
+/// One spend of a batch. An invalid one does not fail the batch: its refusal becomes its result.
+fn spend_of(body::Object(row): body::Object<CreateOne>) -> Result<Outcome<Spend>> {
     let read = check_key(&row.idempotency_key)
         .map_err(Error::from)
         .and_then(|()| Spend::new(row.user_id, row.units, row.note, row.idempotency_key));

@@ -1,4 +1,4 @@
-//! `/v1/users`: made, read and listed by the pipeline.
+//! `/v1/users`: users are made, changed, read and listed.
 
 use axum::Json;
 use axum::extract::{RawQuery, Request, State};
@@ -8,16 +8,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::description::operation::{
-    Access, Chapter, Header, IF_NONE_MATCH, LIMIT, Operation, Parameter, Place, RequestBody, Success, USER_ID,
-    schema_of,
-};
-use super::description::patterns::{EMAIL, TEXT};
-use super::description::problems::{UNKNOWN_AFTER, UNKNOWN_USER};
-use super::page;
+use super::page::{self, LIMIT};
 use super::shapes::{ListShape, USER, UserShape};
 use crate::app::App;
 use crate::http::body;
+use crate::http::description::operation::{
+    Access, Chapter, Header, IF_NONE_MATCH, Operation, Parameter, Place, RequestBody, Success, USER_ID, schema_of,
+};
+use crate::http::description::patterns::{EMAIL, TEXT};
+use crate::http::description::problems::{UNKNOWN_AFTER, UNKNOWN_USER};
 use crate::http::etag::TaggedBody;
 use crate::http::guard::Bearer;
 use crate::http::problem::HandlerResult;
@@ -39,13 +38,13 @@ struct Put {
     #[schemars(length(min = 1, max = NAME_LIMIT), pattern(TEXT))]
     name: Option<String>,
     /// Below how many units their balance is low; `null` is the installation's threshold again.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<i64>", range(min = 0, max = UNITS_LIMIT))]
     low_balance: Option<Option<i64>>,
 }
 
-/// A field that is there, be it `null`.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+/// Tells `null` from a field that is left out.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -145,7 +144,7 @@ pub(crate) const LIST: Operation = Operation {
     problems: &[UNKNOWN_AFTER],
 };
 
-/// `PUT /v1/users/{id}`: `201` when the user is new. What is left out stays as it is.
+/// `PUT /v1/users/{id}`: `201` when the user is new.
 pub(crate) async fn put(
     State(state): State<AppState>,
     bearer: Bearer,

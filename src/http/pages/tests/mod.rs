@@ -11,9 +11,9 @@ use super::dashboard::units::UnitsView;
 use super::login::LoginState;
 use super::offers::PackCard;
 use super::reference::ReferencePage;
-use super::reference::calls::Reference;
 use super::shell::{Link, Shell};
 use crate::catalog::Catalog;
+use crate::http::description::reference::Reference;
 use crate::http::{assets, endpoints};
 use samples::HOSTILE;
 

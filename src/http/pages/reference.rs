@@ -1,22 +1,17 @@
 //! `GET /docs`: the service API for people. Its content is made once at the start, from the same constants and types as
 //! the OpenAPI document.
 
-pub(crate) mod calls;
-mod example;
-mod fields;
-mod text;
-
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::html;
 use super::shell::Shell;
+use crate::http::description::reference::Reference;
+use crate::http::description::reference::text::Piece;
 use crate::http::guard::Visitor;
 use crate::http::problem::HandlerResult;
 use crate::http::state::AppState;
-use calls::Reference;
-use text::Piece;
 
 #[derive(Debug, Template)]
 #[template(path = "reference.html")]

@@ -1,12 +1,11 @@
 //! What a call of the service API needs to be described: constants that stand beside its handler. What follows from the
-//! types is not repeated here. How it becomes OpenAPI is in `document`, how it becomes a page in `pages/reference`.
+//! types is not repeated here. How it becomes OpenAPI is in `document`, how it becomes a page in `reference`.
 
 use axum::http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::error::Refused;
-use crate::http::api::{KEY_LIMIT, page};
 use crate::usecase::users::tokens::Scope;
 
 /// A route of the service API with its description. The router makes it, so no route goes without.
@@ -192,19 +191,6 @@ pub(crate) const HOLD_ID: Parameter = Parameter {
     example: "hld_1_1",
 };
 
-pub(crate) const IDEMPOTENCY_KEY: Parameter = Parameter {
-    name: "Idempotency-Key",
-    place: Place::Header,
-    is_required: true,
-    text: "What makes it happen once: 1 to 255 printable ASCII characters, new for each movement and the same when the \
-           movement is asked for again. A job's id is a good one. Keys are per user and kind of call, and never expire.",
-    schema: || {
-        let inner = KEY_LIMIT - 2;
-        json!({ "type": "string", "pattern": format!("^[!-~]([ -~]{{0,{inner}}}[!-~])?$") })
-    },
-    example: "job-7f3a",
-};
-
 pub(crate) const IF_NONE_MATCH: Parameter = Parameter {
     name: "If-None-Match",
     place: Place::Header,
@@ -212,13 +198,4 @@ pub(crate) const IF_NONE_MATCH: Parameter = Parameter {
     text: "The `ETag` of the answer that you have: `304` without a body where it is still the answer.",
     schema: || json!({ "type": "string" }),
     example: "W/\"5f2b9c04d1e8a736\"",
-};
-
-pub(crate) const LIMIT: Parameter = Parameter {
-    name: "limit",
-    place: Place::Query,
-    is_required: false,
-    text: "How many rows at most.",
-    schema: || json!({ "type": "integer", "minimum": 1, "maximum": page::MOST, "default": page::DEFAULT }),
-    example: "50",
 };

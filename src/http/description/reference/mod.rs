@@ -1,18 +1,21 @@
-//! The content of the reference: chapters, the calls in each, and the types of answers.
+//! The content of the reference for people: chapters, the calls in each, and the types of answers. It is made from the
+//! same constants and types as the OpenAPI document. `pages/reference` shows it.
+
+mod example;
+mod fields;
+pub(crate) mod text;
 
 use axum::http::Method;
 
-use super::example::{on_lines, on_one_line};
-use super::fields::{Definitions, FieldView, JsonSchema, needed};
-use super::text::Text;
+use super::document::INTRODUCTION;
+use super::operation::{Access, Chapter, Endpoint, Operation, Parameter, Place, RequestBody, Success, schema_of};
+use super::problems;
+use super::schemas::Schemas;
 use crate::error::Fault;
-use crate::http::api::description::document::INTRODUCTION;
-use crate::http::api::description::operation::{
-    Access, Chapter, Endpoint, Operation, Parameter, Place, RequestBody, Success, schema_of,
-};
-use crate::http::api::description::problems;
-use crate::http::api::description::schemas::Schemas;
 use crate::http::problem::ProblemShape;
+use example::{on_lines, on_one_line};
+use fields::{Definitions, FieldView, JsonSchema, needed};
+use text::Text;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Reference {
