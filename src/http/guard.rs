@@ -45,21 +45,23 @@ impl FromRequestParts<AppState> for Bearer {
                 "A token is needed: Authorization: Bearer till_… Make one: till token create.".into(),
             )
         })?;
-        let (hash, store) = (id::secret_hash(secret), &state.app().store);
-        let stamp = store.stamp();
-        let known = match state.tokens().get(&hash, |(read_at, _)| store.is_current(CacheKey::Tokens, *read_at)) {
-            Some((_, known)) => known,
+        let hash = id::secret_hash(secret);
+        let store = &state.app().store;
+        let read_at = store.stamp();
+        let cached = state.tokens().get(&hash, |(read_at, _)| store.is_current(CacheKey::Tokens, *read_at));
+        let token = match cached {
+            Some((_, token)) => token,
             None => {
                 let secret = secret.to_owned();
-                let known = Arc::new(state.read_one(move |tx, _| tokens::authenticate(tx, &secret)).await?);
-                state.tokens().put(hash, (stamp, Arc::clone(&known)));
-                known
+                let token = Arc::new(state.read_one(move |tx, _| tokens::authenticate(tx, &secret)).await?);
+                state.tokens().put(hash, (read_at, Arc::clone(&token)));
+                token
             }
         };
-        if known.is_to_be_remembered(state.app().clock.now()) {
-            tokens::remember_use(state.app(), &known.caller);
+        if token.is_to_be_remembered(state.app().clock.now()) {
+            tokens::remember_use(state.app(), &token.caller);
         }
-        Ok(Bearer(known))
+        Ok(Bearer(token))
     }
 }
 

@@ -116,7 +116,8 @@ fn endpoints() -> Vec<Endpoint> {
 
 fn state(app: Arc<App>) -> Result<AppState, Fault> {
     let endpoints = endpoints();
-    let (origin, cookie) = (app.config.base_url.as_str(), cookie::name(&app.config));
+    let origin = app.config.base_url.as_str();
+    let cookie = cookie::name(&app.config);
     let description = TaggedBody::of(&document(&endpoints, origin, cookie)?)?;
     let reference = Reference::of(&endpoints, origin, cookie)?;
     AppState::new(app, description, reference)

@@ -69,12 +69,9 @@ impl Problem {
         match refused {
             Refused::AlreadySubscribed { portal_url } => problem.members.portal_url = Some(portal_url.clone()),
             Refused::InsufficientUnits { required, available, topup_url } => {
-                *problem.members = ExtensionMembers {
-                    required: Some(*required),
-                    available: Some(*available),
-                    topup_url: Some(topup_url.clone()),
-                    portal_url: None,
-                };
+                problem.members.required = Some(*required);
+                problem.members.available = Some(*available);
+                problem.members.topup_url = Some(topup_url.clone());
             }
             Refused::RateLimited { retry_after } | Refused::Unavailable { retry_after, .. } => {
                 problem.retry_after = Some(*retry_after);

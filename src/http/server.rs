@@ -138,7 +138,8 @@ fn connection(
         if let Some(normalized) = normalize_path(request.uri()) {
             *request.uri_mut() = normalized;
         }
-        let (router, requests) = (router.clone(), Arc::clone(&requests));
+        let router = router.clone();
+        let requests = Arc::clone(&requests);
         async move {
             let _under_way = requests.acquire().await;
             let response = router.oneshot(request).await;

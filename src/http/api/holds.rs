@@ -154,7 +154,7 @@ pub(crate) async fn create(
     bearer.require(Scope::Spend)?;
     let (key, create) = keyed::<Create>(request).await?;
     let wanted = HoldRequest::new(id, create.units, create.expires_in, create.note, key)?;
-    let receipt = state.write(move |app, then| hold::hold(app, wanted, then)).await?;
+    let receipt = state.write(move |app, on_commit| hold::hold(app, wanted, on_commit)).await?;
     Ok(created(HoldShape::of(receipt.hold, receipt.user_id), receipt.replayed))
 }
 
@@ -187,6 +187,6 @@ pub(crate) async fn release(
 }
 
 async fn close(state: &AppState, id: String, closing: Closing) -> HandlerResult {
-    let receipt = state.write(move |app, then| hold::close(app, &id, closing, then)).await?;
+    let receipt = state.write(move |app, on_commit| hold::close(app, &id, closing, on_commit)).await?;
     Ok(answered(StatusCode::OK, HoldShape::of(receipt.hold, receipt.user_id), receipt.replayed))
 }

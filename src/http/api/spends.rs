@@ -155,7 +155,7 @@ pub(crate) async fn create(
     bearer.require(Scope::Spend)?;
     let (key, create) = keyed::<Create>(request).await?;
     let wanted = Spend::new(id, create.units, create.note, key)?;
-    let spent = state.write(move |app, then| spend::spend(app, wanted, then)).await?;
+    let spent = state.write(move |app, on_commit| spend::spend(app, wanted, on_commit)).await?;
     Ok(created(EntryShape::of(spent.entry, &spent.user_id), spent.replayed))
 }
 
@@ -172,7 +172,7 @@ pub(crate) async fn create_batch(
         return Err(Refused::InvalidRequest(detail).into());
     }
     let wanted = spends.into_iter().map(spend_of).collect::<Result<Vec<_>>>()?;
-    let results = state.write(move |app, then| spend::batch(app, wanted, then)).await?;
+    let results = state.write(move |app, on_commit| spend::batch(app, wanted, on_commit)).await?;
     Ok(Json(ResultsShape { results: results.into_iter().map(result_of).collect() }).into_response())
 }
 

@@ -154,8 +154,8 @@ pub(crate) async fn put(
     bearer.require(Scope::Admin)?;
     let put: Put = body::json_or_default(request).await?;
     let put = move |app: &App| {
-        let (email, name, low_balance) = (put.email.as_deref(), put.name.as_deref(), put.low_balance);
-        users::put_given(app, &id, UserPatch { email, name, low_balance })
+        let patch = UserPatch { email: put.email.as_deref(), name: put.name.as_deref(), low_balance: put.low_balance };
+        users::put_given(app, &id, patch)
     };
     let (member, is_new) = state.run(Pool::Db, put).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -171,7 +171,8 @@ pub(crate) async fn show(
 ) -> HandlerResult {
     bearer.require(Scope::Read)?;
     let headers = request.headers();
-    let (store, now) = (&state.app().store, state.app().clock.now());
+    let store = &state.app().store;
+    let now = state.app().clock.now();
     let read_at = store.stamp();
     if let Some(cached) = state.users().get(id.as_str(), |cached| cached.is_current(store, now)) {
         return Ok(cached.answer.private_answer(headers));
@@ -183,10 +184,14 @@ pub(crate) async fn show(
         let member = state.run(Pool::Db, move |app| users::up_to_date(app, member)).await?;
         return Ok(TaggedBody::of(&UserShape::of(member))?.private_answer(headers));
     }
-    let (account, next_due) = (member.user.account, member.balance.next_due);
-    let user = CachedUser { answer: TaggedBody::of(&UserShape::of(member))?, read_at, account, next_due };
-    let response = user.answer.private_answer(headers);
-    state.users().put(id, user);
+    let cached = CachedUser {
+        read_at,
+        account: member.user.account,
+        next_due: member.balance.next_due,
+        answer: TaggedBody::of(&UserShape::of(member))?,
+    };
+    let response = cached.answer.private_answer(headers);
+    state.users().put(id, cached);
     Ok(response)
 }
 

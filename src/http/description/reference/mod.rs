@@ -138,7 +138,8 @@ fn request_body(schemas: &mut Schemas, body: &RequestBody) -> Result<(String, Ve
 }
 
 fn answer(schemas: &mut Schemas, success: &Success) -> Result<AnswerView, Fault> {
-    let (mut shape, mut example) = (None, String::new());
+    let mut shape = None;
+    let mut example = String::new();
     if let Some((schema, json)) = success.content {
         let schema = schema(&mut schemas.answers);
         shape = JsonSchema::read(schema.as_value())?.name().map(str::to_owned);
@@ -163,10 +164,10 @@ fn problem_views(operation: &Operation) -> Vec<ProblemView> {
 
 fn parameter(parameter: &Parameter) -> Result<FieldView, Fault> {
     let schema = JsonSchema::read(&(parameter.schema)())?;
-    let (place, needed) = (parameter.place.as_str(), needed(parameter.is_required));
+    let place = parameter.place.as_str();
     Ok(FieldView {
         name: parameter.name.to_owned(),
-        kind: format!("{place}, {}, {needed}", schema.in_words(|name| name)),
+        kind: format!("{place}, {}, {}", schema.in_words(|name| name), needed(parameter.is_required)),
         text: Text::parse(parameter.text),
     })
 }
@@ -174,7 +175,9 @@ fn parameter(parameter: &Parameter) -> Result<FieldView, Fault> {
 /// The call as a command, with the examples of its parameters and its body.
 fn curl(endpoint: &Endpoint, origin: &str, cookie: &str) -> String {
     let operation = endpoint.operation;
-    let (mut path, mut query, mut parts) = (endpoint.path.to_owned(), String::new(), vec![]);
+    let mut path = endpoint.path.to_owned();
+    let mut query = String::new();
+    let mut parts = vec![];
     match operation.access {
         Access::Token(_) => parts.push("-H \"Authorization: Bearer $TOKEN\"".to_owned()),
         Access::Session => parts.push(format!("-b \"{cookie}=$SESSION\"")),
