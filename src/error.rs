@@ -1,5 +1,5 @@
 //! The two kinds of failure: [`Refused`] is an answer to the caller, [`Fault`] is ours. There is no third kind, and no
-//! failure is ignored in silence. `http` alone decides which status each becomes.
+//! failure is ignored in silence. `http::problem` alone decides which status each becomes.
 
 use std::fmt;
 

@@ -4,9 +4,11 @@
 
 mod file;
 mod rules;
+mod unit_words;
 
 pub use file::{CatalogFault, parse};
 pub use rules::{Breach, Field, LOW_BALANCE_LIMIT, Place, breaches, price_id_fault};
+pub use unit_words::UnitWords;
 
 use crate::clock::{DAY_SECONDS, Timestamp};
 
@@ -25,13 +27,6 @@ pub struct Catalog {
     pub plans: Vec<Plan>,
     /// One-time top-ups, in the order in which pages show them.
     pub packs: Vec<Pack>,
-}
-
-/// The words for what is sold: `picture`, `pictures`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnitWords {
-    pub singular: String,
-    pub plural: String,
 }
 
 /// A monthly or yearly subscription.

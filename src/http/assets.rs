@@ -1,6 +1,6 @@
-//! Stylesheet, script and icon: embedded in the binary, each under a path that carries the hash of its content, so
-//! that a browser may keep it for ever and never has a stale one. Nothing is read from disk. Compression is the
-//! compression layer's work, here as for pages.
+//! Stylesheet, script and icon: embedded in the binary, each under a path with the hash of its content, so that a
+//! browser may keep it for ever and never has a stale one. Nothing is read from disk. The compression layer compresses
+//! them, as it does pages.
 
 use std::sync::LazyLock;
 
@@ -8,21 +8,21 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use rust_embed::RustEmbed;
 
-use super::error::Answer;
-use super::request::Segment;
+use super::etag;
+use super::problem::HandlerResult;
+use super::request::PathSegment;
 use crate::error::Refused;
 use crate::id;
 
-/// For a path that names its content, RFC 8246 lets a browser skip even the question whether it changed.
+/// With a hash in the path, a browser need not even ask whether the file has changed (RFC 8246).
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 #[derive(RustEmbed)]
 #[folder = "assets/"]
 struct Embedded;
 
-/// One file as it is served.
 struct Asset {
-    /// Its name in `assets/`: `till.css`.
+    /// In `assets/`: `till.css`.
     name: String,
     /// `/assets/till.3f2a9c0d1b2e.css`.
     url: String,
@@ -36,31 +36,23 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     Embedded::iter().filter_map(|name| Embedded::get(&name).and_then(|file| asset(&name, file))).collect()
 });
 
-/// The path of an embedded file by its plain name, for templates. An unknown name gets a path that answers 404; a
-/// test renders every page and looks for it.
-pub fn url(name: &str) -> &'static str {
+/// The path of an embedded file by its plain name, for templates. An unknown name gets a path that answers 404. A test
+/// renders every page and looks for that path.
+pub(super) fn url(name: &str) -> &'static str {
     ASSETS.iter().find(|asset| asset.name == name).map_or("/assets/none", |asset| asset.url.as_str())
 }
 
 /// `GET /assets/{file}`: the file, `304` when the browser has it, `404` for any other name or hash.
-pub(super) async fn get(Segment(file): Segment, headers: HeaderMap) -> Answer {
+pub(super) async fn get(PathSegment(file): PathSegment, headers: HeaderMap) -> HandlerResult {
     let Some(asset) = ASSETS.iter().find(|asset| asset.url.strip_prefix("/assets/") == Some(file.as_str())) else {
         return Err(Refused::NotFound("There is no such file here. Load the page again.".into()).into());
     };
     let known = [(header::CACHE_CONTROL, FOR_EVER), (header::ETAG, asset.etag.clone())];
-    if has_it(&headers, &asset.etag) {
+    if etag::is_current(&headers, &asset.etag) {
         return Ok((StatusCode::NOT_MODIFIED, known).into_response());
     }
     let content_type = HeaderValue::from_static(asset.content_type);
     Ok((known, [(header::CONTENT_TYPE, content_type)], asset.bytes.as_slice()).into_response())
-}
-
-/// Whether `If-None-Match` names this file (RFC 9110, section 13.1.2; compared weakly).
-fn has_it(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let ours = etag.to_str().map(weak).unwrap_or_default();
-    let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    named.flat_map(|value| value.split(',')).any(|tag| tag.trim() == "*" || weak(tag) == ours)
 }
 
 fn asset(name: &str, file: rust_embed::EmbeddedFile) -> Option<Asset> {
@@ -92,7 +84,7 @@ mod tests {
         if let Some(tag) = if_none_match {
             headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(tag));
         }
-        get(Segment(path.trim_start_matches("/assets/").to_owned()), headers).await.into_response()
+        get(PathSegment(path.trim_start_matches("/assets/").to_owned()), headers).await.into_response()
     }
 
     #[tokio::test]

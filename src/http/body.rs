@@ -1,5 +1,5 @@
-//! Bodies, read with a bound in size and in time, and told apart: JSON of the shape that was asked for, or a clear word
-//! on what is wrong with it.
+//! Reads request bodies, with a bound in size and in time: JSON of the expected type, or a refusal that says what is
+//! wrong with it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,25 +14,25 @@ use serde_json::{Map, Value};
 
 use crate::error::{Refused, Result};
 
-/// The most that a JSON body of the API may have.
+/// Of a JSON body, in bytes.
 pub(super) const JSON_LIMIT: usize = 64 * 1024;
-/// The most that a form may have.
+/// Of a form, in bytes.
 pub(super) const FORM_LIMIT: usize = 16 * 1024;
-/// Of a name that is quoted back.
+/// Characters of a name that are quoted in a refusal.
 const SHOWN_CHARACTERS: usize = 50;
-/// Unknown fields that are named at once.
+/// Unknown fields that one refusal names.
 const SHOWN_NAMES: usize = 10;
-/// How long a body may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a body may take to arrive.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The whole body, up to `limit` bytes.
+/// Reads the whole body, up to `limit` bytes.
 pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes> {
-    match tokio::time::timeout(PATIENCE, to_bytes(body, limit)).await {
+    match tokio::time::timeout(TIMEOUT, to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(cause)) if is_too_long(&cause) => Err(Refused::TooLarge(limit as u64).into()),
         Ok(Err(_)) => Err(Refused::InvalidRequest("The body ended before it was complete.".into()).into()),
         Err(_) => {
-            let detail = format!("The body did not arrive within {} s.", PATIENCE.as_secs());
+            let detail = format!("The body did not arrive within {} s.", TIMEOUT.as_secs());
             Err(Refused::InvalidRequest(detail).into())
         }
     }
@@ -49,7 +49,8 @@ fn is_too_long(cause: &axum::Error) -> bool {
     false
 }
 
-/// A JSON object that is read as a `T`. By itself serde also takes an array, with the fields in the order of the struct.
+/// A `T` that is read only from a JSON object. On its own, serde would also read it from an array, with the fields in the
+/// order of the struct.
 pub(super) struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -72,12 +73,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A JSON body. Unknown and repeated fields are refused by the type's own rules.
+/// Reads a JSON body. Unknown and repeated fields are refused by the serde attributes of the type.
 pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T> {
     json_up_to(JSON_LIMIT, headers, body).await
 }
 
-/// A JSON body of up to `limit` bytes.
+/// Reads a JSON body of up to `limit` bytes.
 pub(super) async fn json_up_to<T: DeserializeOwned>(limit: usize, headers: &HeaderMap, body: Body) -> Result<T> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = kind.split(';').next().unwrap_or_default().trim();
@@ -87,38 +88,39 @@ pub(super) async fn json_up_to<T: DeserializeOwned>(limit: usize, headers: &Head
     }
     let bytes = read(body, limit).await?;
     let read: std::result::Result<Object<T>, serde_json::Error> = serde_json::from_slice(&bytes);
-    read.map(|Object(body)| body).map_err(|cause| Refused::InvalidRequest(what_is_wrong::<T>(&bytes, &cause)).into())
+    read.map(|Object(body)| body).map_err(|cause| Refused::InvalidRequest(explain::<T>(&bytes, &cause)).into())
 }
 
-/// Names every field that is not known; without one, the field that the reader stumbled over, or the place.
-fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -> String {
+/// Says why a body could not be read: names all unknown fields, or else the first field with a wrong value, or else the
+/// place of the error.
+fn explain<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -> String {
     let fields = serde_json::from_slice::<Map<String, Value>>(bytes).unwrap_or_default();
     let mut names: Vec<String> = vec![];
     let mut known = String::new();
-    let mut stumbled = None;
+    let mut wrong_value = None;
     for (name, value) in fields {
         let alone = serde_json::from_value::<T>(Value::Object(Map::from_iter([(name.clone(), value)])));
-        let said = alone.err().map(|error| error.to_string()).unwrap_or_default();
+        let message = alone.err().map(|error| error.to_string()).unwrap_or_default();
         let shown = |name: &str| format!("{:?}", name.chars().take(SHOWN_CHARACTERS).collect::<String>());
-        if said.starts_with("invalid ") && stumbled.is_none() {
-            stumbled = Some(format!("The field {} is not as expected here: {}.", shown(&name), in_words(&said)));
+        if message.starts_with("invalid ") && wrong_value.is_none() {
+            wrong_value = Some(format!("The field {} is not as expected here: {}.", shown(&name), in_words(&message)));
         }
-        // serde's own words for a field that `deny_unknown_fields` refuses.
-        if !said.starts_with("unknown field") {
+        // This is how serde words a field that `deny_unknown_fields` refuses.
+        if !message.starts_with("unknown field") {
             continue;
         }
-        known = said
+        known = message
             .rsplit_once(", expected ")
             .map_or_else(|| "none was expected".to_owned(), |(_, known)| format!("expected were {known}"));
-        names.push(shown(unknown_in(&said, &name)));
+        names.push(shown(unknown_in(&message, &name)));
         if names.len() == SHOWN_NAMES {
             break;
         }
     }
-    // A field that is there twice is told before what is in it.
-    let stumbled = stumbled.filter(|_| !cause.to_string().starts_with("duplicate field"));
+    // A repeated field is reported before its value.
+    let wrong_value = wrong_value.filter(|_| !cause.to_string().starts_with("duplicate field"));
     match names.len() {
-        0 => stumbled.unwrap_or_else(|| {
+        0 => wrong_value.unwrap_or_else(|| {
             format!("The body is not the JSON object that is expected here: {}.", in_words(&cause.to_string()))
         }),
         1 => format!("The field {} is not known here: {known}.", names.concat()),
@@ -126,24 +128,25 @@ fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], cause: &serde_json::Error) -
     }
 }
 
-/// What a reader says, in words that those understand who do not know its language.
-fn in_words(said: &str) -> String {
+/// serde's message in words that do not assume knowledge of Rust.
+fn in_words(message: &str) -> String {
     let half = "a \\u escape that is half of a surrogate pair and no character";
-    let said = said.replace("expected i64", "expected a whole number, written without a fraction or an exponent");
-    let said = said.replace("unexpected end of hex escape", half).replace("lone leading surrogate in hex escape", half);
-    shortened(&said)
+    let message = message.replace("expected i64", "expected a whole number, written without a fraction or an exponent");
+    let message =
+        message.replace("unexpected end of hex escape", half).replace("lone leading surrogate in hex escape", half);
+    shortened(&message)
 }
 
-/// Which field serde does not know: the one that was tried, or one inside of it.
-fn unknown_in<'a>(said: &'a str, tried: &'a str) -> &'a str {
-    let named = said.strip_prefix("unknown field `").unwrap_or_default();
+/// Which field serde does not know: `tried`, or one inside it.
+fn unknown_in<'a>(message: &'a str, tried: &'a str) -> &'a str {
+    let named = message.strip_prefix("unknown field `").unwrap_or_default();
     if named.strip_prefix(tried).is_some_and(|rest| rest.starts_with("`, ")) {
         return tried;
     }
     named.split_once("`, ").map_or(tried, |(inside, _)| inside)
 }
 
-/// The beginning and the end of a text that may quote a whole body.
+/// The beginning and the end of a long text. A message may quote a whole body.
 fn shortened(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     if letters.len() <= 4 * SHOWN_CHARACTERS {
@@ -153,7 +156,7 @@ fn shortened(text: &str) -> String {
     start.iter().chain(&['…']).chain(end).collect()
 }
 
-/// A JSON body that may be left out altogether.
+/// Reads a JSON body that may be left out.
 pub(super) async fn json_or_default<T: DeserializeOwned + Default>(request: Request) -> Result<T> {
     let (head, body) = request.into_parts();
     if head.headers.get(header::CONTENT_TYPE).is_none() {
@@ -169,7 +172,7 @@ pub(super) async fn json_or_default<T: DeserializeOwned + Default>(request: Requ
     json(&head.headers, body).await
 }
 
-/// A form's fields.
+/// Reads the fields of a form.
 pub(super) async fn form(body: Body) -> Result<Vec<(String, String)>> {
     let bytes = read(body, FORM_LIMIT).await?;
     Ok(form_urlencoded::parse(&bytes).into_owned().collect())

@@ -1,27 +1,23 @@
-//! Front ends on other origins: those that the operator names may call `/billing/*` and `/v1/me` with the user's cookie
-//! (the Fetch standard, "HTTP extensions"). Nobody else's script gets to read an answer.
+//! Front ends on other origins: those that the operator allows may call `/billing/*` and `/v1/me` with the user's cookie
+//! (the Fetch standard, "HTTP extensions"). A script from any other origin cannot read an answer.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Rim;
+use super::state::AppState;
 use crate::config::{Config, Origin};
 
-/// The origin that a browser says a request comes from, when it is our own or one of the operator's.
+/// The origin that the browser names, if it is our own or one that the operator allows.
 pub(super) fn allowed_origin(config: &Config, headers: &HeaderMap) -> Option<Origin> {
     let origin = Origin::parse(headers.get(header::ORIGIN)?.to_str().ok()?).ok()?;
     (origin == config.base_url || config.return_origins.contains(&origin)).then_some(origin)
 }
 
-/// Answers preflights and marks answers as readable.
-pub(super) async fn allow_origins(State(rim): State<Rim>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if !path.starts_with("/billing/") && path != "/v1/me" {
-        return next.run(request).await;
-    }
-    let origin = allowed_origin(&rim.app.config, request.headers());
+/// The layer of the routes that other origins may call: answers preflights and marks answers as readable.
+pub(super) async fn allow_origins(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let origin = allowed_origin(state.config(), request.headers());
     let is_preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match (is_preflight, &origin) {

@@ -1,4 +1,4 @@
-//! For the machine: is it alive, is it ready, what has it counted.
+//! For the machine's operator: liveness, readiness and metrics.
 
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -6,9 +6,9 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::json;
 
-use super::Rim;
-use super::error::Answer;
+use super::problem::HandlerResult;
 use super::request::ClientAddress;
+use super::state::{AppState, Pool};
 use crate::error::Refused;
 use crate::metrics::KindLabels;
 use crate::usecase::stripe_events::inbox;
@@ -19,19 +19,23 @@ pub(super) async fn alive() -> &'static str {
 }
 
 /// `GET /readyz`: the database takes writes and has this program's schema.
-pub(super) async fn ready(State(rim): State<Rim>) -> Answer {
-    rim.books(|app| app.store.check_writable(&app.clock)).await?;
+pub(super) async fn ready(State(state): State<AppState>) -> HandlerResult {
+    state.run(Pool::Db, |app| app.store.check_writable(&app.clock)).await?;
     Ok(Json(json!({ "status": "ready" })).into_response())
 }
 
-/// `GET /metrics`: Prometheus' text, for this machine and the trusted networks only; it tells of the trade.
-pub(super) async fn metrics(State(rim): State<Rim>, Extension(client): Extension<ClientAddress>) -> Answer {
-    let trusted = rim.app.config.trusted_proxies.iter().any(|network| network.contains(&client.0));
+/// `GET /metrics`: Prometheus' text. Only this machine and the trusted proxies may read it, because it shows how business
+/// is going.
+pub(super) async fn metrics(
+    State(state): State<AppState>,
+    Extension(client): Extension<ClientAddress>,
+) -> HandlerResult {
+    let trusted = state.config().trusted_proxies.iter().any(|network| network.contains(&client.0));
     if !client.0.is_loopback() && !trusted {
         return Err(Refused::NotFound("There is nothing at /metrics.".into()).into());
     }
-    let text = rim
-        .books(|app| {
+    let text = state
+        .run(Pool::Db, |app| {
             for (status, count) in inbox::count(app)? {
                 app.metrics.inbox_events.get_or_create(&KindLabels { kind: status.as_str() }).set(count);
             }

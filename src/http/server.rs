@@ -1,5 +1,6 @@
-//! The listener: accepts a bounded number of connections, gives each a bounded time to send its headers, and on a stop
-//! finishes what is under way.
+//! The listener: accepts a bounded number of connections, gives each a bounded time to send its headers, and finishes
+//! the requests under way when it is stopped. The accept loop is our own, because `axum::serve` has no time-out for
+//! headers and no bound on connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,19 +20,19 @@ use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 
 use super::request::Peer;
-use super::{Rim, leftover, router};
+use super::{drain, router};
 use crate::app::App;
 use crate::error::Fault;
 
-/// Connections open at once; further ones wait to be accepted.
+/// Connections open at once. Further ones wait to be accepted.
 const CONNECTIONS: usize = CONNECTIONS_U32 as usize;
 const CONNECTIONS_U32: u32 = 4096;
-/// On a stop, how long answers that are written already may take to leave.
-const LAST_BYTES: Duration = Duration::from_millis(500);
-/// How long a client may take to send a request's headers, which is also how long an idle connection is kept.
-const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+/// On a stop: how long answers that are already written may take to be sent.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long a client may take to send a request's headers. Idle connections are closed after it, too.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The appliance's door, open.
+/// The running server.
 pub struct Server {
     runtime: Runtime,
     address: SocketAddr,
@@ -40,7 +41,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `app` on `listener` from threads of its own.
+    /// Serves `app` on `listener`, on its own threads.
     pub fn start(app: Arc<App>, listener: std::net::TcpListener) -> Result<Server, Fault> {
         let cannot = |cause: std::io::Error| Fault::new("cannot serve", cause);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -52,7 +53,7 @@ impl Server {
             .map_err(cannot)?;
         listener.set_nonblocking(true).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let router = router(Rim::new(app)?);
+        let router = router(app)?;
         let (stop, stopping) = oneshot::channel();
         let (done, stopped) = std::sync::mpsc::channel();
         let listener = {
@@ -66,12 +67,12 @@ impl Server {
         Ok(Server { runtime, address, stop, stopped })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops accepting, waits up to `within` for what is under way, and ends.
+    /// Stops accepting connections, waits up to `within` for the requests under way, and ends.
     pub fn stop(self, within: Duration) {
         if self.stop.send(within).is_ok() {
             let _late = self.stopped.recv_timeout(within + Duration::from_secs(1));
@@ -83,7 +84,7 @@ impl Server {
 async fn accept(listener: TcpListener, router: axum::Router, mut stopping: oneshot::Receiver<Duration>) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    // A permit for each request under way: a connection has one at a time, so nobody waits for it.
+    // One permit for each request under way. A connection has one request at a time, so no request waits for a permit.
     let requests = Arc::new(Semaphore::new(CONNECTIONS));
     let within = loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -92,12 +93,12 @@ async fn accept(listener: TcpListener, router: axum::Router, mut stopping: onesh
                 Ok((stream, peer)) => {
                     let connection = graceful.watch(connection(stream, peer, router.clone(), Arc::clone(&requests)));
                     tokio::spawn(async move {
-                        // A client that breaks off is no fault of ours.
+                        // A client that breaks the connection is not an error of ours.
                         let _ended = connection.await;
                         drop(place);
                     });
                 }
-                // Out of file descriptors, or the client is gone: the next one may do better.
+                // Out of file descriptors, or the client has gone: the next connection may succeed.
                 Err(cause) => {
                     tracing::warn!(event = "accept_failed", cause = %cause);
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -110,8 +111,8 @@ async fn accept(listener: TcpListener, router: axum::Router, mut stopping: onesh
     if tokio::time::timeout(within, requests.acquire_many(CONNECTIONS_U32)).await.is_err() {
         tracing::warn!(event = "stopped_with_requests_under_way");
     }
-    // What has been answered gets its last bytes; a connection that asks nothing is not waited for.
-    let _idle = tokio::time::timeout(LAST_BYTES, graceful.shutdown()).await;
+    // Answers already written are sent. Idle connections are not waited for.
+    let _idle = tokio::time::timeout(FLUSH_TIMEOUT, graceful.shutdown()).await;
 }
 
 fn connection(
@@ -128,44 +129,45 @@ fn connection(
         Future: Send,
     > + Send,
 > {
-    let _not_worth_failing = stream.set_nodelay(true);
+    let _without_is_slower = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (parts, body) = request.into_parts();
-        let (lent, leftover) = leftover::lend(&parts.headers, body);
-        let mut request = Request::from_parts(parts, Body::new(lent));
+        let (body, drain) = drain::drainable(&parts.headers, body);
+        let mut request = Request::from_parts(parts, Body::new(body));
         request.extensions_mut().insert(Peer(peer));
-        if let Some(tidied) = tidy_path(request.uri()) {
-            *request.uri_mut() = tidied;
+        if let Some(normalized) = normalize_path(request.uri()) {
+            *request.uri_mut() = normalized;
         }
-        let (router, requests) = (router.clone(), Arc::clone(&requests));
+        let router = router.clone();
+        let requests = Arc::clone(&requests);
         async move {
             let _under_way = requests.acquire().await;
             let response = router.oneshot(request).await;
-            leftover.read().await;
+            drain.run().await;
             response
         }
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE)
+        .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(64 * 1024)
-        // Answers are small: one write of one piece costs the system less than one of two pieces.
+        // Answers are small, and one write of one buffer costs less than a vectored write of two.
         .writev(false)
         .serve_connection(TokioIo::new(stream), service)
 }
 
-/// The same path with doubled and trailing slashes gone, when it has any: Stripe counts a redirect as a failure, so
-/// there is none.
-fn tidy_path(uri: &Uri) -> Option<Uri> {
+/// The path without doubled and trailing slashes, if it has any. There is no redirect, because Stripe counts a redirect
+/// as a failed delivery.
+fn normalize_path(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     if !path.contains("//") && (path == "/" || !path.ends_with('/')) {
         return None;
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let tidied = format!("/{}{query}", parts.join("/"));
+    let normalized = format!("/{}{query}", parts.join("/"));
     let mut whole = uri.clone().into_parts();
-    whole.path_and_query = Some(tidied.parse::<PathAndQuery>().ok()?);
+    whole.path_and_query = Some(normalized.parse::<PathAndQuery>().ok()?);
     Uri::from_parts(whole).ok()
 }
 
@@ -175,7 +177,7 @@ mod tests {
 
     #[test]
     fn slashes_too_many_are_taken_away_without_a_redirect() {
-        for (given, tidied) in [
+        for (given, normalized) in [
             ("/billing/webhook/", Some("/billing/webhook")),
             ("//billing//webhook", Some("/billing/webhook")),
             ("/billing/return/?session_id=a//b", Some("/billing/return?session_id=a//b")),
@@ -184,7 +186,7 @@ mod tests {
             ("/v1/users/a", None),
         ] {
             let uri: Uri = given.parse::<PathAndQuery>().map(Uri::from).unwrap();
-            assert_eq!(tidy_path(&uri).map(|uri| uri.to_string()), tidied.map(str::to_owned), "{given}");
+            assert_eq!(normalize_path(&uri).map(|uri| uri.to_string()), normalized.map(str::to_owned), "{given}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Stripe's events arrive. The handler decides nothing: bytes in, one use case, and a status that tells Stripe whether
-//! to send it again ("Receive Stripe events in your webhook endpoint").
+//! Receives Stripe's events. The handler decides nothing: it hands the bytes to one use case, and its status tells Stripe
+//! whether to send the event again ("Receive Stripe events in your webhook endpoint").
 
 use axum::Json;
 use axum::body::Body;
@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use serde_json::json;
 
-use super::Rim;
 use super::body;
-use super::error::{Answer, Problem};
+use super::problem::{HandlerResult, Problem};
+use super::state::{AppState, Pool};
 use crate::error::{Error, Refused};
 use crate::usecase::stripe_events::receive;
 
@@ -18,7 +18,7 @@ use crate::usecase::stripe_events::receive;
 const LIMIT: usize = 1024 * 1024;
 
 /// `POST /billing/webhook`.
-pub(super) async fn receive(State(rim): State<Rim>, headers: HeaderMap, body: Body) -> Answer {
+pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, body: Body) -> HandlerResult {
     let bytes = body::read(body, LIMIT - 1).await.map_err(|error| match error {
         Error::Refused(Refused::TooLarge(_)) => Error::from(Refused::TooLarge(LIMIT as u64)),
         other => other,
@@ -28,10 +28,10 @@ pub(super) async fn receive(State(rim): State<Rim>, headers: HeaderMap, body: Bo
     if signatures.next().is_some() {
         return Err(Refused::InvalidRequest("There are two Stripe-Signature headers: one was expected.".into()).into());
     }
-    let received = rim.events(move |app| receive::receive(app, signature.as_deref(), &bytes)).await;
+    let received = state.run(Pool::Webhooks, move |app| receive::receive(app, signature.as_deref(), &bytes)).await;
     match received {
         Ok(_) => Ok(Json(json!({ "received": true })).into_response()),
-        // The database failed: Stripe sends it again.
+        // The database failed, so Stripe must send the event again.
         Err(Error::Refused(refused @ Refused::Unavailable { .. })) => {
             Err(Problem { status: StatusCode::INTERNAL_SERVER_ERROR, ..Problem::from(refused) })
         }

@@ -1,4 +1,4 @@
-//! `POST /v1/users/{id}/checkout`: a checkout for a user, asked for by a server.
+//! `POST /v1/users/{id}/checkout`: a server makes a checkout for a user.
 
 use axum::Json;
 use axum::body::Body;
@@ -8,15 +8,16 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::Rim;
-use super::super::body;
-use super::super::error::Answer;
-use super::super::guard::Bearer;
-use super::super::request::Segment;
-use super::description::operation::{Access, Body as Sent, Group, Method, Operation, Success, USER_ID, shape};
-use super::description::{
-    ALREADY_SUBSCRIBED, ORIGIN_NOT_ALLOWED, STRIPE_REJECTED, STRIPE_UNAVAILABLE, UNKNOWN_PLAN, UNKNOWN_USER, URL,
+use crate::http::body;
+use crate::http::description::operation::{Access, Chapter, Operation, RequestBody, Success, USER_ID, schema_of};
+use crate::http::description::patterns::URL;
+use crate::http::description::problems::{
+    ALREADY_SUBSCRIBED, ORIGIN_NOT_ALLOWED, STRIPE_REJECTED, STRIPE_UNAVAILABLE, UNKNOWN_PLAN, UNKNOWN_USER,
 };
+use crate::http::guard::Bearer;
+use crate::http::problem::HandlerResult;
+use crate::http::request::PathSegment;
+use crate::http::state::{AppState, Pool};
 use crate::usecase::checkout::start;
 use crate::usecase::users;
 use crate::usecase::users::sign_in::URL_LIMIT;
@@ -51,18 +52,16 @@ impl CheckoutShape {
     }
 }
 
-pub(super) const CREATE: Operation = Operation {
-    method: Method::Post,
-    path: "/v1/users/{id}/checkout",
+pub(crate) const CREATE: Operation = Operation {
     name: "createCheckout",
-    group: Group::People,
+    chapter: Chapter::People,
     summary: "Make a checkout",
     text: "Makes a page of Stripe's on which the user pays for a plan or a pack. Units are credited once the payment is made. \
            Waits for Stripe, up to 20 seconds.",
     access: Access::Token(Scope::Admin),
     parameters: &[USER_ID],
-    body: Some(Sent {
-        schema: shape::<Create>,
+    body: Some(RequestBody {
+        schema: schema_of::<Create>,
         is_required: true,
         limit: body::JSON_LIMIT,
         example: r#"{"plan":"topup_100"}"#,
@@ -71,12 +70,12 @@ pub(super) const CREATE: Operation = Operation {
         status: 200,
         text: "The checkout.",
         content: Some((
-            shape::<CheckoutShape>,
+            schema_of::<CheckoutShape>,
             r#"{"checkout_url":"https://checkout.stripe.com/c/pay/cs_test_a1","session_id":"cs_test_a1"}"#,
         )),
         headers: &[],
     }],
-    refusals: &[
+    problems: &[
         ORIGIN_NOT_ALLOWED,
         UNKNOWN_USER,
         UNKNOWN_PLAN,
@@ -86,18 +85,17 @@ pub(super) const CREATE: Operation = Operation {
     ],
 };
 
-/// Makes a Stripe Checkout Session; the caller sends the user to `checkout_url`.
 pub(crate) async fn create(
-    State(rim): State<Rim>,
+    State(state): State<AppState>,
     bearer: Bearer,
-    Segment(id): Segment,
+    PathSegment(id): PathSegment,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
-    bearer.must(Scope::Admin)?;
+) -> HandlerResult {
+    bearer.require(Scope::Admin)?;
     let create: Create = body::json(&headers, body).await?;
-    let checkout = rim
-        .stripe(move |app| {
+    let checkout = state
+        .run(Pool::Stripe, move |app| {
             let member = users::show(app, &id)?;
             start::start_checkout(app, &member.user, &create.plan, create.return_url.as_deref())
         })

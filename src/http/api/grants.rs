@@ -1,22 +1,23 @@
-//! `POST /v1/users/{id}/grants`: an operator's gift or correction.
+//! `POST /v1/users/{id}/grants`: an operator gives units or corrects a balance.
 
 use axum::extract::{Request, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::Rim;
-use super::super::body;
-use super::super::error::Answer;
-use super::super::guard::Bearer;
-use super::super::request::Segment;
-use super::description::operation::{
-    Access, Body as Sent, Group, Header, IDEMPOTENCY_KEY, Method, Operation, Success, USER_ID, shape,
-};
-use super::description::{KEY_REUSED, NOTE, UNKNOWN_USER};
 use super::shapes::EntryShape;
-use super::{created, keyed};
+use super::{IDEMPOTENCY_KEY, created, keyed};
 use crate::clock::parse_rfc3339;
 use crate::error::Refused;
+use crate::http::body;
+use crate::http::description::operation::{
+    Access, Chapter, Header, Operation, RequestBody, Success, USER_ID, schema_of,
+};
+use crate::http::description::patterns::NOTE;
+use crate::http::description::problems::{KEY_REUSED, UNKNOWN_USER};
+use crate::http::guard::Bearer;
+use crate::http::problem::HandlerResult;
+use crate::http::request::PathSegment;
+use crate::http::state::{AppState, Pool};
 use crate::ledger::UNITS_LIMIT;
 use crate::usecase::units::grant::{self, GrantRequest};
 use crate::usecase::units::request::NOTE_LIMIT;
@@ -38,17 +39,15 @@ struct Create {
     expires_at: Option<String>,
 }
 
-pub(super) const CREATE: Operation = Operation {
-    method: Method::Post,
-    path: "/v1/users/{id}/grants",
+pub(crate) const CREATE: Operation = Operation {
     name: "createGrant",
-    group: Group::Books,
+    chapter: Chapter::Books,
     summary: "Grant units, or take some back",
     text: "",
     access: Access::Token(Scope::Admin),
     parameters: &[USER_ID, IDEMPOTENCY_KEY],
-    body: Some(Sent {
-        schema: shape::<Create>,
+    body: Some(RequestBody {
+        schema: schema_of::<Create>,
         is_required: true,
         limit: body::JSON_LIMIT,
         example: r#"{"units":5,"note":"sorry for the outage"}"#,
@@ -57,18 +56,22 @@ pub(super) const CREATE: Operation = Operation {
         status: 201,
         text: "The entry of the ledger.",
         content: Some((
-            shape::<EntryShape>,
+            schema_of::<EntryShape>,
             r#"{"id":"ent_1_6","user_id":"alice","kind":"grant","delta":5,"balance_after":102,"reason":"grant_sorry-1",
             "note":"sorry for the outage","created_at":"2027-01-31T09:30:00.000Z"}"#,
         )),
         headers: &[Header::Replayed],
     }],
-    refusals: &[UNKNOWN_USER, KEY_REUSED],
+    problems: &[UNKNOWN_USER, KEY_REUSED],
 };
 
-/// Grants `units`, negative for a correction, once for each `Idempotency-Key`.
-pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
-    bearer.must(Scope::Admin)?;
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    PathSegment(id): PathSegment,
+    request: Request,
+) -> HandlerResult {
+    bearer.require(Scope::Admin)?;
     let (key, create) = keyed::<Create>(request).await?;
     let expires_at = create.expires_at.as_deref().map(|text| {
         parse_rfc3339(text).ok_or_else(|| {
@@ -77,7 +80,7 @@ pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): 
             )
         })
     });
-    let grant = GrantRequest::new(create.units, create.note, expires_at.transpose()?, key)?;
-    let receipt = rim.books(move |app| grant::grant(app, &id, &grant)).await?;
+    let request = GrantRequest::new(create.units, create.note, expires_at.transpose()?, key)?;
+    let receipt = state.run(Pool::Db, move |app| grant::grant(app, &id, &request)).await?;
     Ok(created(EntryShape::of(receipt.entry, &receipt.user.id), receipt.replayed))
 }

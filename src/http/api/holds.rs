@@ -1,4 +1,4 @@
-//! `/v1/users/{id}/holds` and `/v1/holds/{id}`: the pipeline sets units aside, then uses them or gives them back.
+//! `/v1/users/{id}/holds` and `/v1/holds/{id}`: units are set aside, then used or given back.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -7,17 +7,18 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::Rim;
-use super::super::body;
-use super::super::error::Answer;
-use super::super::guard::Bearer;
-use super::super::request::Segment;
-use super::description::operation::{
-    Access, Body as Sent, Group, HOLD_ID, Header, IDEMPOTENCY_KEY, Method, Operation, Success, USER_ID, shape,
-};
-use super::description::{HOLD_CLOSED, INSUFFICIENT, KEY_REUSED, NO_HOLD, NOTE, UNKNOWN_USER};
 use super::shapes::HoldShape;
-use super::{answered, created, keyed};
+use super::{IDEMPOTENCY_KEY, answered, created, keyed};
+use crate::http::body;
+use crate::http::description::operation::{
+    Access, Chapter, HOLD_ID, Header, Operation, RequestBody, Success, USER_ID, schema_of,
+};
+use crate::http::description::patterns::NOTE;
+use crate::http::description::problems::{HOLD_CLOSED, INSUFFICIENT, KEY_REUSED, NO_HOLD, UNKNOWN_USER};
+use crate::http::guard::Bearer;
+use crate::http::problem::HandlerResult;
+use crate::http::request::PathSegment;
+use crate::http::state::AppState;
 use crate::ledger::UNITS_LIMIT;
 use crate::usecase::units::hold::{self, Closing, DEFAULT_SECONDS, HoldRequest, SECONDS_LIMIT};
 use crate::usecase::units::request::NOTE_LIMIT;
@@ -53,18 +54,16 @@ struct Capture {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-pub(super) const CREATE: Operation = Operation {
-    method: Method::Post,
-    path: "/v1/users/{id}/holds",
+pub(crate) const CREATE: Operation = Operation {
     name: "createHold",
-    group: Group::Holds,
+    chapter: Chapter::Holds,
     summary: "Hold units",
     text: "Sets units aside for work under way: nothing else can spend them. Close the hold with capture or release before it \
            expires; after that its units are free again.",
     access: Access::Token(Scope::Spend),
     parameters: &[USER_ID, IDEMPOTENCY_KEY],
-    body: Some(Sent {
-        schema: shape::<Create>,
+    body: Some(RequestBody {
+        schema: schema_of::<Create>,
         is_required: true,
         limit: body::JSON_LIMIT,
         example: r#"{"units":4,"expires_in":600,"note":"four lighthouses"}"#,
@@ -72,17 +71,15 @@ pub(super) const CREATE: Operation = Operation {
     answers: &[Success {
         status: 201,
         text: "The hold, open.",
-        content: Some((shape::<HoldShape>, OPEN)),
+        content: Some((schema_of::<HoldShape>, OPEN)),
         headers: &[Header::Replayed],
     }],
-    refusals: &[INSUFFICIENT, UNKNOWN_USER, KEY_REUSED],
+    problems: &[INSUFFICIENT, UNKNOWN_USER, KEY_REUSED],
 };
 
-pub(super) const SHOW: Operation = Operation {
-    method: Method::Get,
-    path: "/v1/holds/{id}",
+pub(crate) const SHOW: Operation = Operation {
     name: "getHold",
-    group: Group::Holds,
+    chapter: Chapter::Holds,
     summary: "Show a hold",
     text: "",
     access: Access::Token(Scope::Read),
@@ -91,23 +88,21 @@ pub(super) const SHOW: Operation = Operation {
     answers: &[Success {
         status: 200,
         text: "The hold as it is now.",
-        content: Some((shape::<HoldShape>, OPEN)),
+        content: Some((schema_of::<HoldShape>, OPEN)),
         headers: &[],
     }],
-    refusals: &[NO_HOLD],
+    problems: &[NO_HOLD],
 };
 
-pub(super) const CAPTURE: Operation = Operation {
-    method: Method::Post,
-    path: "/v1/holds/{id}/capture",
+pub(crate) const CAPTURE: Operation = Operation {
     name: "captureHold",
-    group: Group::Holds,
+    chapter: Chapter::Holds,
     summary: "Capture a hold",
     text: "Uses up to all of what is held; the rest goes back. The same call again answers the same. The body may be left out.",
     access: Access::Token(Scope::Spend),
     parameters: &[HOLD_ID],
-    body: Some(Sent {
-        schema: shape::<Capture>,
+    body: Some(RequestBody {
+        schema: schema_of::<Capture>,
         is_required: false,
         limit: body::JSON_LIMIT,
         example: r#"{"units":3}"#,
@@ -115,29 +110,32 @@ pub(super) const CAPTURE: Operation = Operation {
     answers: &[Success {
         status: 200,
         text: "The hold, captured.",
-        content: Some((shape::<HoldShape>, CAPTURED)),
+        content: Some((schema_of::<HoldShape>, CAPTURED)),
         headers: &[Header::Replayed],
     }],
-    refusals: &[NO_HOLD, HOLD_CLOSED],
+    problems: &[NO_HOLD, HOLD_CLOSED],
 };
 
-pub(super) const RELEASE: Operation = Operation {
-    method: Method::Post,
-    path: "/v1/holds/{id}/release",
+pub(crate) const RELEASE: Operation = Operation {
     name: "releaseHold",
-    group: Group::Holds,
+    chapter: Chapter::Holds,
     summary: "Release a hold",
     text: "Gives all of it back. The same call again answers the same. The body may be left out.",
     access: Access::Token(Scope::Spend),
     parameters: &[HOLD_ID],
-    body: Some(Sent { schema: shape::<Nothing>, is_required: false, limit: body::JSON_LIMIT, example: "{}" }),
+    body: Some(RequestBody {
+        schema: schema_of::<Nothing>,
+        is_required: false,
+        limit: body::JSON_LIMIT,
+        example: "{}",
+    }),
     answers: &[Success {
         status: 200,
         text: "The hold, released.",
-        content: Some((shape::<HoldShape>, RELEASED)),
+        content: Some((schema_of::<HoldShape>, RELEASED)),
         headers: &[Header::Replayed],
     }],
-    refusals: &[NO_HOLD, HOLD_CLOSED],
+    problems: &[NO_HOLD, HOLD_CLOSED],
 };
 
 const OPEN: &str = r#"{"id":"hld_1_1","user_id":"alice","units":4,"captured":0,"status":"open",
@@ -147,37 +145,48 @@ const CAPTURED: &str = r#"{"id":"hld_1_1","user_id":"alice","units":4,"captured"
 const RELEASED: &str = r#"{"id":"hld_1_1","user_id":"alice","units":4,"captured":0,"status":"released",
     "expires_at":"2027-01-31T09:40:00.000Z","created_at":"2027-01-31T09:30:00.000Z"}"#;
 
-/// Sets `units` aside for `expires_in` seconds, once for each `Idempotency-Key`.
-pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
-    bearer.must(Scope::Spend)?;
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    PathSegment(id): PathSegment,
+    request: Request,
+) -> HandlerResult {
+    bearer.require(Scope::Spend)?;
     let (key, create) = keyed::<Create>(request).await?;
     let wanted = HoldRequest::new(id, create.units, create.expires_in, create.note, key)?;
-    let receipt = rim.durable(move |app, then| hold::hold(app, wanted, then)).await?;
+    let receipt = state.write(move |app, on_commit| hold::hold(app, wanted, on_commit)).await?;
     Ok(created(HoldShape::of(receipt.hold, receipt.user_id), receipt.replayed))
 }
 
-/// A hold as it is now.
-pub(crate) async fn show(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment) -> Answer {
-    bearer.must(Scope::Read)?;
-    let receipt = rim.look(move |tx, app| hold::show(tx, &id, app.clock.now())).await?;
+pub(crate) async fn show(State(state): State<AppState>, bearer: Bearer, PathSegment(id): PathSegment) -> HandlerResult {
+    bearer.require(Scope::Read)?;
+    let receipt = state.read_one(move |tx, app| hold::show(tx, &id, app.clock.now())).await?;
     Ok(Json(HoldShape::of(receipt.hold, receipt.user_id)).into_response())
 }
 
-/// Uses up to all of a hold; the rest goes back.
-pub(crate) async fn capture(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
-    bearer.must(Scope::Spend)?;
+pub(crate) async fn capture(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    PathSegment(id): PathSegment,
+    request: Request,
+) -> HandlerResult {
+    bearer.require(Scope::Spend)?;
     let capture: Capture = body::json_or_default(request).await?;
-    close(&rim, id, Closing::capture(capture.units)?).await
+    close(&state, id, Closing::capture(capture.units)?).await
 }
 
-/// Gives all of a hold back.
-pub(crate) async fn release(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
-    bearer.must(Scope::Spend)?;
+pub(crate) async fn release(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    PathSegment(id): PathSegment,
+    request: Request,
+) -> HandlerResult {
+    bearer.require(Scope::Spend)?;
     let Nothing {} = body::json_or_default(request).await?;
-    close(&rim, id, Closing::Release).await
+    close(&state, id, Closing::Release).await
 }
 
-async fn close(rim: &Rim, id: String, closing: Closing) -> Answer {
-    let receipt = rim.durable(move |app, then| hold::close(app, &id, closing, then)).await?;
+async fn close(state: &AppState, id: String, closing: Closing) -> HandlerResult {
+    let receipt = state.write(move |app, on_commit| hold::close(app, &id, closing, on_commit)).await?;
     Ok(answered(StatusCode::OK, HoldShape::of(receipt.hold, receipt.user_id), receipt.replayed))
 }

@@ -7,14 +7,15 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::Rim;
-use super::super::body;
-use super::super::error::Answer;
-use super::super::guard::Bearer;
-use super::super::request::Segment;
-use super::description::operation::{Access, Body as Sent, Group, Method, Operation, Success, USER_ID, shape};
-use super::description::{ORIGIN_NOT_ALLOWED, UNKNOWN_USER, URL};
 use crate::clock::rfc3339;
+use crate::http::body;
+use crate::http::description::operation::{Access, Chapter, Operation, RequestBody, Success, USER_ID, schema_of};
+use crate::http::description::patterns::URL;
+use crate::http::description::problems::{ORIGIN_NOT_ALLOWED, UNKNOWN_USER};
+use crate::http::guard::Bearer;
+use crate::http::problem::HandlerResult;
+use crate::http::request::PathSegment;
+use crate::http::state::{AppState, Pool};
 use crate::usecase::users::sign_in::{self, URL_LIMIT};
 use crate::usecase::users::tokens::Scope;
 
@@ -40,17 +41,15 @@ struct LinkShape {
     expires_at: String,
 }
 
-pub(super) const CREATE: Operation = Operation {
-    method: Method::Post,
-    path: "/v1/users/{id}/login-links",
+pub(crate) const CREATE: Operation = Operation {
     name: "createLoginLink",
-    group: Group::People,
+    chapter: Chapter::People,
     summary: "Make a sign-in link",
     text: "Redirect the user to it, and they are signed in on the dashboard. The body may be left out.",
     access: Access::Token(Scope::Admin),
     parameters: &[USER_ID],
-    body: Some(Sent {
-        schema: shape::<Create>,
+    body: Some(RequestBody {
+        schema: schema_of::<Create>,
         is_required: false,
         limit: body::JSON_LIMIT,
         example: r#"{"return_to":"/dashboard"}"#,
@@ -59,19 +58,23 @@ pub(super) const CREATE: Operation = Operation {
         status: 201,
         text: "The link.",
         content: Some((
-            shape::<LinkShape>,
+            schema_of::<LinkShape>,
             r#"{"url":"https://till.example.org/login?token=t2c7k4m9x1","expires_at":"2027-01-31T09:35:00.000Z"}"#,
         )),
         headers: &[],
     }],
-    refusals: &[ORIGIN_NOT_ALLOWED, UNKNOWN_USER],
+    problems: &[ORIGIN_NOT_ALLOWED, UNKNOWN_USER],
 };
 
-/// Makes the link.
-pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
-    bearer.must(Scope::Admin)?;
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    PathSegment(id): PathSegment,
+    request: Request,
+) -> HandlerResult {
+    bearer.require(Scope::Admin)?;
     let create: Create = body::json_or_default(request).await?;
-    let link = rim.books(move |app| sign_in::make_link(app, &id, create.return_to.as_deref())).await?;
+    let link = state.run(Pool::Db, move |app| sign_in::make_link(app, &id, create.return_to.as_deref())).await?;
     let shape = LinkShape { url: link.url, expires_at: rfc3339(link.expires_at) };
     Ok((StatusCode::CREATED, Json(shape)).into_response())
 }

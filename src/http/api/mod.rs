@@ -1,14 +1,14 @@
-//! The service API under `/v1`: JSON in, JSON out, one file for each thing that is called.
+//! The service API under `/v1`: JSON in, JSON out, one file for each resource. Here is what calls that move units share.
 
 pub(super) mod checkout;
-pub(super) mod description;
-mod etag;
 pub(super) mod grants;
 pub(super) mod holds;
 pub(super) mod ledger;
 pub(super) mod login_links;
 pub(super) mod me;
+pub(super) mod openapi;
 mod page;
+pub(super) mod router;
 pub(crate) mod shapes;
 pub(super) mod spends;
 pub(super) mod users;
@@ -19,19 +19,33 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::body;
+use super::description::operation::{Parameter, Place};
 use crate::error::{Refused, Result};
-use crate::usecase::units::request::IdempotencyKey;
+use crate::usecase::units::request::{IdempotencyKey, KEY_LIMIT};
 
-/// What a call that moves units brings: its `Idempotency-Key`, and then its body.
+const IDEMPOTENCY_KEY: Parameter = Parameter {
+    name: "Idempotency-Key",
+    place: Place::Header,
+    is_required: true,
+    text: "What makes it happen once: 1 to 255 printable ASCII characters, new for each movement and the same when the \
+           movement is asked for again. A job's id is a good one. Keys are per user and kind of call, and never expire.",
+    schema: || {
+        let inner = KEY_LIMIT - 2;
+        json!({ "type": "string", "pattern": format!("^[!-~]([ -~]{{0,{inner}}}[!-~])?$") })
+    },
+    example: "job-7f3a",
+};
+
+/// Reads a call that moves units: its `Idempotency-Key` first, then its body.
 async fn keyed<T: DeserializeOwned>(request: Request) -> Result<(IdempotencyKey, T)> {
     let (head, body) = request.into_parts();
     let key = idempotency_key(&head.headers)?;
     Ok((key, body::json(&head.headers, body).await?))
 }
 
-/// The `Idempotency-Key` of a call that moves units.
 fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey> {
     let mut values = headers.get_all("idempotency-key").iter();
     let (first, second) = (values.next(), values.next());
@@ -44,7 +58,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey> {
     Ok(IdempotencyKey::parse(key)?)
 }
 
-/// The answer of a call that moves units: the same bytes again for the same key and body.
+/// The answer of a call that moves units. The same key and body get the same bytes again.
 fn created(body: impl Serialize, replayed: bool) -> Response {
     answered(StatusCode::CREATED, body, replayed)
 }

@@ -1,28 +1,38 @@
-//! The query of a listing: `limit` and `after`, and nothing that it does not know.
+//! The query of a listing: `limit`, `after` and at most one further field. Any other field is refused.
+
+use serde_json::json;
 
 use crate::error::{Refused, Result};
+use crate::http::description::operation::{Parameter, Place};
 
-pub(super) const DEFAULT: i64 = 50;
-pub(super) const MOST: i64 = 200;
+const DEFAULT_LIMIT: i64 = 50;
+const MAX_LIMIT: i64 = 200;
 
-/// A listing's query, read.
+pub(super) const LIMIT: Parameter = Parameter {
+    name: "limit",
+    place: Place::Query,
+    is_required: false,
+    text: "How many rows at most.",
+    schema: || json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT }),
+    example: "50",
+};
+
 pub(super) struct Page {
-    /// 1 to 200, 50 where nothing is said.
     pub limit: i64,
-    /// The last row of the page before.
+    /// The id of the last row of the page before.
     pub after: Option<String>,
-    /// The further field that this listing knows.
+    /// The value of the one further field that the listing has.
     pub filter: Option<String>,
 }
 
-/// Reads `limit`, `after` and the one further field `filter`.
+/// `filter` is the name of the further field.
 pub(super) fn read(query: Option<&str>, filter: Option<&str>) -> Result<Page> {
-    let mut page = Page { limit: DEFAULT, after: None, filter: None };
+    let mut page = Page { limit: DEFAULT_LIMIT, after: None, filter: None };
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match name.as_ref() {
             "limit" => {
-                page.limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| {
-                    Refused::InvalidRequest(format!("limit={value:?}: a number from 1 to {MOST} was expected."))
+                page.limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
+                    Refused::InvalidRequest(format!("limit={value:?}: a number from 1 to {MAX_LIMIT} was expected."))
                 })?;
             }
             "after" => page.after = Some(value.into_owned()),

@@ -1,5 +1,5 @@
-//! The JSON of users, entries and holds, as the contract fixes it (section 4): what the API answers, what `--json` prints,
-//! and what the description describes. A comment here is read by whoever reads that description.
+//! The JSON of users, entries and holds: what the API answers, what `--json` prints, and what the description describes.
+//! The doc comments of the types are published in that description.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -9,12 +9,12 @@ use crate::ledger::{Entry, Kind};
 use crate::store::holds::{Hold, HoldEnd};
 use crate::usecase::users::UserSnapshot;
 
-/// A user, as the description shows one.
+/// The example of a user in the description.
 pub(super) const USER: &str = r#"{"id":"alice","email":"alice@example.org","name":"Alice Example","plan":"starter",
     "features":[],"units":{"total":200,"remaining":97,"held":1,"available":96},"subscription":{"plan":"starter",
     "status":"active","current_period_end":"2027-02-14T08:00:00.000Z","cancel_at_period_end":false},
     "created_at":"2026-11-14T08:00:00.000Z"}"#;
-/// An entry.
+/// The example of an entry in the description.
 pub(super) const ENTRY: &str = r#"{"id":"ent_1_5","user_id":"alice","kind":"spend","delta":-1,"balance_after":97,
     "reason":"spend_job-7f3a","note":"a fox in the snow","created_at":"2027-01-31T09:30:00.000Z"}"#;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/users/{id}/spends` and `POST /v1/spends`: the pipeline uses units, one user's or many users' at once.
+//! `POST /v1/users/{id}/spends` and `POST /v1/spends`: units are used, by one user or by many users at once.
 
 use axum::Json;
 use axum::body::Body;
@@ -8,24 +8,25 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::Rim;
-use super::super::body;
-use super::super::error::{Answer, Problem, ProblemShape};
-use super::super::guard::Bearer;
-use super::super::request::Segment;
-use super::description::operation::{
-    Access, Body as Sent, Group, Header, IDEMPOTENCY_KEY, Method, Operation, Success, USER_ID, shape,
-};
-use super::description::{INSUFFICIENT, KEY_REUSED, NOTE, UNKNOWN_USER};
 use super::shapes::{ENTRY, EntryShape};
-use super::{created, keyed};
+use super::{IDEMPOTENCY_KEY, created, keyed};
 use crate::error::{Refused, Result};
+use crate::http::body;
+use crate::http::description::operation::{
+    Access, Chapter, Header, Operation, RequestBody, Success, USER_ID, schema_of,
+};
+use crate::http::description::patterns::NOTE;
+use crate::http::description::problems::{INSUFFICIENT, KEY_REUSED, UNKNOWN_USER};
+use crate::http::guard::Bearer;
+use crate::http::problem::{HandlerResult, Problem, ProblemShape};
+use crate::http::request::PathSegment;
+use crate::http::state::AppState;
 use crate::ledger::UNITS_LIMIT;
 use crate::usecase::units::request::{IdempotencyKey, NOTE_LIMIT};
 use crate::usecase::units::spend::{self, BATCH_LIMIT, SpendRequest, SpendResult};
 use crate::usecase::users::tokens::Scope;
 
-/// The most that a batch may have: a thousand spends, each with a long key and note.
+/// Of the body of a batch, in bytes: room for a thousand spends, each with a long key and note.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Units to use up.
@@ -92,17 +93,15 @@ struct ResultsShape {
     results: Vec<ResultShape>,
 }
 
-pub(super) const CREATE: Operation = Operation {
-    method: Method::Post,
-    path: "/v1/users/{id}/spends",
+pub(crate) const CREATE: Operation = Operation {
     name: "createSpend",
-    group: Group::Spends,
+    chapter: Chapter::Spends,
     summary: "Spend units",
     text: "Takes units from what is available, all of them or none. The lots that expire soonest are used first.",
     access: Access::Token(Scope::Spend),
     parameters: &[USER_ID, IDEMPOTENCY_KEY],
-    body: Some(Sent {
-        schema: shape::<Create>,
+    body: Some(RequestBody {
+        schema: schema_of::<Create>,
         is_required: true,
         limit: body::JSON_LIMIT,
         example: r#"{"units":1,"note":"a fox in the snow"}"#,
@@ -110,34 +109,32 @@ pub(super) const CREATE: Operation = Operation {
     answers: &[Success {
         status: 201,
         text: "The entry of the ledger.",
-        content: Some((shape::<EntryShape>, ENTRY)),
+        content: Some((schema_of::<EntryShape>, ENTRY)),
         headers: &[Header::Replayed],
     }],
-    refusals: &[INSUFFICIENT, UNKNOWN_USER, KEY_REUSED],
+    problems: &[INSUFFICIENT, UNKNOWN_USER, KEY_REUSED],
 };
 
-pub(super) const CREATE_BATCH: Operation = Operation {
-    method: Method::Post,
-    path: "/v1/spends",
+pub(crate) const CREATE_BATCH: Operation = Operation {
     name: "createSpends",
-    group: Group::Spends,
+    chapter: Chapter::Spends,
     summary: "Spend units of many users",
     text: "Up to 1000 spends in one request, at the price of one transaction. Each has its own key and its own result, and a \
            refused one does not hold up the others. The batch itself needs no key: sent again, it answers the same.",
     access: Access::Token(Scope::Spend),
     parameters: &[],
-    body: Some(Sent {
-        schema: shape::<CreateBatch>,
+    body: Some(RequestBody {
+        schema: schema_of::<CreateBatch>,
         is_required: true,
         limit: BATCH_BYTES,
         example: r#"{"spends":[{"user_id":"alice","units":1,"idempotency_key":"job-7f3b"},
-            {"user_id":"nobody","units":2,"note":"two lighthouses","idempotency_key":"job-7f3c"}]}"#,
+            {"user_id":"nobody","units":2,"idempotency_key":"job-7f3c","note":"two lighthouses"}]}"#,
     }),
     answers: &[Success {
         status: 200,
         text: "A result for each spend, in the same order; also where all were refused.",
         content: Some((
-            shape::<ResultsShape>,
+            schema_of::<ResultsShape>,
             r#"{"results":[{"status":201,"replayed":false,"entry":{"id":"ent_1_6","user_id":"alice","kind":"spend",
             "delta":-1,"balance_after":96,"reason":"spend_job-7f3b","note":null,"created_at":"2027-01-31T09:30:00.125Z"}},
             {"status":404,"replayed":false,"problem":{"type":"urn:till:problem:unknown_user","title":"No such user",
@@ -146,33 +143,41 @@ pub(super) const CREATE_BATCH: Operation = Operation {
         )),
         headers: &[],
     }],
-    refusals: &[],
+    problems: &[],
 };
 
-/// Spends `units`, once for each `Idempotency-Key`.
-pub(crate) async fn create(State(rim): State<Rim>, bearer: Bearer, Segment(id): Segment, request: Request) -> Answer {
-    bearer.must(Scope::Spend)?;
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    PathSegment(id): PathSegment,
+    request: Request,
+) -> HandlerResult {
+    bearer.require(Scope::Spend)?;
     let (key, create) = keyed::<Create>(request).await?;
-    let wanted = SpendRequest::new(id, create.units, create.note, key)?;
-    let spent = rim.durable(move |app, then| spend::spend(app, wanted, then)).await?;
+    let request = SpendRequest::new(id, create.units, create.note, key)?;
+    let spent = state.write(move |app, on_commit| spend::spend(app, request, on_commit)).await?;
     Ok(created(EntryShape::of(spent.entry, &spent.user_id), spent.replayed))
 }
 
-/// Up to a thousand spends, each with its own key and its own result, in order. The batch itself needs no key.
-pub(crate) async fn create_batch(State(rim): State<Rim>, bearer: Bearer, headers: HeaderMap, body: Body) -> Answer {
-    bearer.must(Scope::Spend)?;
+pub(crate) async fn create_batch(
+    State(state): State<AppState>,
+    bearer: Bearer,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
+    bearer.require(Scope::Spend)?;
     let CreateBatch { spends } = body::json_up_to(BATCH_BYTES, &headers, body).await?;
     if !(1..=BATCH_LIMIT).contains(&spends.len()) {
         let detail = format!("spends has {} rows: 1 to {BATCH_LIMIT} were expected.", spends.len());
         return Err(Refused::InvalidRequest(detail).into());
     }
-    let wanted = spends.into_iter().map(read_one).collect();
-    let results = rim.durable(move |app, then| spend::batch(app, wanted, then)).await?;
+    let wanted = spends.into_iter().map(spend_of).collect();
+    let results = state.write(move |app, on_commit| spend::batch(app, wanted, on_commit)).await?;
     Ok(Json(ResultsShape { results: results.into_iter().map(result_of).collect() }).into_response())
 }
 
-/// A row of a batch; what is wrong with it is its own result.
-fn read_one(body::Object(row): body::Object<CreateOne>) -> Result<SpendRequest, Refused> {
+/// One spend of a batch. An invalid one does not fail the batch: its refusal becomes its result.
+fn spend_of(body::Object(row): body::Object<CreateOne>) -> Result<SpendRequest, Refused> {
     let key = IdempotencyKey::parse(&row.idempotency_key)?;
     SpendRequest::new(row.user_id, row.units, row.note, key)
 }

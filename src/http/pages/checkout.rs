@@ -1,5 +1,5 @@
-//! `POST /billing/checkout?plan=KEY`: a button is pressed. A browser's form is sent on to Stripe, a program gets the
-//! address as JSON.
+//! `POST /billing/checkout?plan=KEY`: the user buys a plan or a pack. A browser is redirected to Stripe, a program gets
+//! the address as JSON.
 
 use axum::Json;
 use axum::body::Body;
@@ -7,28 +7,26 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 
-use super::super::Rim;
-use super::super::api::checkout::CheckoutShape;
-use super::super::body;
-use super::super::error::Answer;
-use super::super::guard::{SignedIn, check_press};
-use super::super::request::wants_json;
 use super::see_other;
 use crate::error::Refused;
+use crate::http::api::checkout::CheckoutShape;
+use crate::http::audience::prefers_json;
+use crate::http::body;
+use crate::http::csrf::check_csrf;
+use crate::http::guard::SignedIn;
+use crate::http::problem::HandlerResult;
+use crate::http::state::{AppState, Pool};
 use crate::usecase::checkout::start;
 
-const PATH: &str = "/billing/checkout";
-
-/// Opens a checkout for whoever is signed in.
 pub(crate) async fn open(
-    State(rim): State<Rim>,
+    State(state): State<AppState>,
     signed_in: SignedIn,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
+) -> HandlerResult {
     let form = body::form(body).await?;
-    check_press(&rim.app.config, PATH, &headers, &signed_in.cookie, &form)?;
+    check_csrf(state.config(), &headers, &signed_in.cookie, &form)?;
     let query: Vec<(String, String)> =
         form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     let field = |name: &str| query.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
@@ -37,8 +35,9 @@ pub(crate) async fn open(
     })?;
     let return_url = field("return_url");
     let user = signed_in.member.user;
-    let checkout = rim.stripe(move |app| start::start_checkout(app, &user, &plan, return_url.as_deref())).await?;
-    if wants_json(PATH, &headers) {
+    let checkout =
+        state.run(Pool::Stripe, move |app| start::start_checkout(app, &user, &plan, return_url.as_deref())).await?;
+    if prefers_json(&headers) {
         return Ok(Json(CheckoutShape::of(checkout)).into_response());
     }
     Ok(see_other(&checkout.checkout_url)?)

@@ -1,58 +1,142 @@
-//! The catalogue as the pages show it.
+//! What is for sale, as cards: packs and plans with price, price per unit, and the button or the reason why there is
+//! none.
 
-use super::view::{Interval, PackCard, PackOffer, PlanCard, PlanOffer, PlanState, UnitWords};
-use crate::catalog::{self, Catalog, Offer};
+use super::words::capitalised;
+use crate::catalog::{Catalog, Interval, Offer, Pack, Plan, UnitWords};
 use crate::error::{Fault, Result};
-use crate::money::{Currency, Money};
+use crate::money::{Currency, Money, best_value};
 use crate::usecase::users::UserSnapshot;
 
-/// What units are called.
-pub(super) fn words(catalog: &Catalog) -> UnitWords {
-    UnitWords::new(&catalog.unit.singular, &catalog.unit.plural)
+#[derive(Clone, Debug)]
+pub(super) struct PackCard {
+    pub key: String,
+    /// `100 pictures`.
+    pub units: String,
+    /// `$9`.
+    pub price: String,
+    /// `9¢ per picture`.
+    pub per_unit: Option<String>,
+    /// `Better value` of two, `Best value` of more. At most one pack has it, and only if it is strictly cheaper per unit.
+    pub mark: Option<&'static str>,
+    /// Whether it has a price at Stripe. Without one it is shown, but cannot be bought.
+    pub is_for_sale: bool,
 }
 
-/// The packs, the better value marked.
-pub(super) fn packs(catalog: &Catalog) -> Result<Vec<PackCard>> {
-    let currency = currency(catalog)?;
-    let offers: Vec<PackOffer> = catalog
-        .packs
-        .iter()
-        .filter(|pack| !Offer::Pack(pack).is_retired())
-        .map(|pack| PackOffer {
-            key: pack.key.clone(),
-            units: pack.units,
-            price: Money::new(pack.amount, currency),
-            is_for_sale: pack.price_id.is_some(),
-        })
-        .collect();
-    Ok(PackCard::shelf(&offers, &words(catalog)))
+impl PackCard {
+    /// All packs on sale, in the catalogue's order.
+    pub(super) fn all(catalog: &Catalog) -> Result<Vec<PackCard>> {
+        let currency = currency(catalog)?;
+        let packs: Vec<&Pack> = catalog.packs.iter().filter(|pack| !Offer::Pack(pack).is_retired()).collect();
+        let best = best_pack(&packs, currency);
+        let card = |pack: &&Pack| {
+            let price = Money::new(pack.amount, currency);
+            PackCard {
+                key: pack.key.clone(),
+                units: catalog.unit.count(pack.units),
+                price: price.to_string(),
+                per_unit: per_unit(price, pack.units, &catalog.unit),
+                mark: best.filter(|(key, _)| *key == pack.key).map(|(_, mark)| mark),
+                is_for_sale: pack.price_id.is_some(),
+            }
+        };
+        Ok(packs.iter().map(card).collect())
+    }
 }
 
-/// The plans, the user's own one marked.
-pub(super) fn plans(catalog: &Catalog, member: Option<&UserSnapshot>) -> Result<Vec<PlanCard>> {
-    let currency = currency(catalog)?;
-    let has = |plan: &catalog::Plan| member.is_some_and(|member| member.plan == plan.key);
-    let offer = |plan: &catalog::Plan| PlanOffer {
-        key: plan.key.clone(),
-        name: plan.name.clone(),
-        price: Money::new(plan.amount, currency),
-        interval: match plan.interval {
-            catalog::Interval::Month => Interval::Month,
-            catalog::Interval::Year => Interval::Year,
-        },
-        units: plan.units,
-        features: plan.features.clone(),
-        state: match plan {
+/// The key of the pack that gives most for the money, and how it is marked. Only packs that can be bought are compared.
+fn best_pack<'a>(packs: &[&'a Pack], currency: Currency) -> Option<(&'a str, &'static str)> {
+    let sold: Vec<&Pack> = packs.iter().copied().filter(|pack| pack.price_id.is_some()).collect();
+    let prices: Vec<(Money, i64)> = sold.iter().map(|pack| (Money::new(pack.amount, currency), pack.units)).collect();
+    let mark = if sold.len() > 2 { "Best value" } else { "Better value" };
+    best_value(&prices).map(|index| (sold[index].key.as_str(), mark))
+}
+
+/// What a user can do about a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlanState {
+    /// It can be bought: a form to the checkout, or for visitors the hint to sign in.
+    ForSale,
+    /// It is the user's plan.
+    Current,
+    /// The user has another subscription, so the plan is changed in the customer portal.
+    InPortal,
+    /// It costs nothing and needs no button.
+    Free,
+    /// It has no price at Stripe.
+    NotAvailable,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct PlanCard {
+    pub key: String,
+    pub name: String,
+    /// `$9`, `$0`.
+    pub price: String,
+    /// `a month`, `a year`. Empty for a plan that costs nothing.
+    pub every: &'static str,
+    /// `100 pictures every month`.
+    pub allotment: String,
+    /// `9¢ per picture`.
+    pub per_unit: Option<String>,
+    /// In sentences.
+    pub features: Vec<String>,
+    pub state: PlanState,
+}
+
+impl PlanCard {
+    /// The plans on sale, and the user's own one even when it is no longer on sale.
+    pub(super) fn all(catalog: &Catalog, member: Option<&UserSnapshot>) -> Result<Vec<PlanCard>> {
+        let currency = currency(catalog)?;
+        let has = |plan: &Plan| member.is_some_and(|member| member.plan == plan.key);
+        let has_subscription = member.is_some_and(|member| member.subscription.is_some());
+        let state = |plan: &Plan| match plan {
             plan if has(plan) => PlanState::Current,
             plan if plan.amount == 0 => PlanState::Free,
-            _ if member.is_some_and(|member| member.subscription.is_some()) => PlanState::InPortal,
+            _ if has_subscription => PlanState::InPortal,
             plan if plan.price_id.is_some() => PlanState::ForSale,
             _ => PlanState::NotAvailable,
-        },
-    };
-    // One that was taken off sale is shown to those who have it.
-    let shown = catalog.plans.iter().filter(|plan| !Offer::Plan(plan).is_retired() || has(plan));
-    Ok(shown.map(|plan| PlanCard::of(&offer(plan), &words(catalog))).collect())
+        };
+        let plans = catalog.plans.iter().filter(|plan| !Offer::Plan(plan).is_retired() || has(plan));
+        Ok(plans.map(|plan| PlanCard::of(plan, state(plan), currency, &catalog.unit)).collect())
+    }
+
+    pub(super) fn of(plan: &Plan, state: PlanState, currency: Currency, words: &UnitWords) -> PlanCard {
+        let price = Money::new(plan.amount, currency);
+        let (every, months) = match plan.interval {
+            Interval::Month => ("a month", 1),
+            Interval::Year => ("a year", 12),
+        };
+        PlanCard {
+            key: plan.key.clone(),
+            name: plan.name.clone(),
+            price: price.to_string(),
+            every: if plan.amount == 0 { "" } else { every },
+            allotment: allotment(plan.units, words),
+            per_unit: per_unit(price, plan.units.saturating_mul(months), words),
+            features: plan.features.iter().map(|feature| feature_words(feature)).collect(),
+            state,
+        }
+    }
+}
+
+/// What a plan brings each month: `100 pictures every month`.
+pub(super) fn allotment(units: i64, words: &UnitWords) -> String {
+    match units {
+        0 => format!("No {} included", words.plural),
+        _ => format!("{} every month", words.count(units)),
+    }
+}
+
+fn per_unit(price: Money, units: i64, words: &UnitWords) -> Option<String> {
+    price.per_unit(units).map(|amount| format!("{amount} per {}", words.singular))
+}
+
+/// The built-in catalogue's feature has a sentence. Others are shown as they are written.
+fn feature_words(feature: &str) -> String {
+    match feature {
+        "byok" => "Bring your own key".to_owned(),
+        _ => capitalised(&feature.replace('_', " ")),
+    }
 }
 
 fn currency(catalog: &Catalog) -> Result<Currency> {

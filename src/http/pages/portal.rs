@@ -1,4 +1,4 @@
-//! `POST /billing/portal`: on to Stripe's customer portal.
+//! `POST /billing/portal`: redirects to Stripe's customer portal, or answers its address as JSON.
 
 use axum::Json;
 use axum::body::Body;
@@ -7,23 +7,26 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use serde_json::json;
 
-use super::super::Rim;
-use super::super::body;
-use super::super::error::Answer;
-use super::super::guard::{SignedIn, check_press};
-use super::super::request::wants_json;
 use super::see_other;
+use crate::http::audience::prefers_json;
+use crate::http::body;
+use crate::http::csrf::check_csrf;
+use crate::http::guard::SignedIn;
+use crate::http::problem::HandlerResult;
+use crate::http::state::{AppState, Pool};
 use crate::usecase::checkout::portal;
 
-const PATH: &str = "/billing/portal";
-
-/// Opens the portal for whoever is signed in.
-pub(crate) async fn open(State(rim): State<Rim>, signed_in: SignedIn, headers: HeaderMap, body: Body) -> Answer {
+pub(crate) async fn open(
+    State(state): State<AppState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
     let form = body::form(body).await?;
-    check_press(&rim.app.config, PATH, &headers, &signed_in.cookie, &form)?;
+    check_csrf(state.config(), &headers, &signed_in.cookie, &form)?;
     let user = signed_in.member.user;
-    let url = rim.stripe(move |app| portal::open(app, &user)).await?;
-    if wants_json(PATH, &headers) {
+    let url = state.run(Pool::Stripe, move |app| portal::open(app, &user)).await?;
+    if prefers_json(&headers) {
         return Ok(Json(json!({ "portal_url": url })).into_response());
     }
     Ok(see_other(&url)?)

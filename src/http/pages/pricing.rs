@@ -1,23 +1,41 @@
 //! `GET /`: what everything costs.
 
+use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::super::Rim;
-use super::super::error::Answer;
-use super::super::guard::Visitor;
-use super::view::PricingPage;
-use super::{html, offers, shell};
+use super::html;
+use super::offers::{PackCard, PlanCard, PlanState};
+use super::shell::Shell;
+use super::words::capitalised;
+use crate::catalog::UnitWords;
+use crate::http::guard::Visitor;
+use crate::http::problem::HandlerResult;
+use crate::http::state::AppState;
 
-/// The pricing page, with buttons for whoever is signed in.
-pub(crate) async fn show(State(rim): State<Rim>, visitor: Visitor) -> Answer {
-    let catalog = &rim.app.catalog;
-    let user = visitor.user.as_ref().map(|(member, cookie)| (member, cookie.as_str()));
+#[derive(Debug, Template)]
+#[template(path = "pricing.html")]
+pub(super) struct PricingPage<'a> {
+    pub shell: Shell,
+    pub words: &'a UnitWords,
+    pub plans: Vec<PlanCard>,
+    pub packs: Vec<PackCard>,
+}
+
+/// Users get buttons to buy, visitors a link to sign in.
+pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> HandlerResult {
+    let catalog = state.catalog();
     let page = PricingPage {
-        shell: shell("Pricing", user)?,
-        words: offers::words(catalog),
-        plans: offers::plans(catalog, user.map(|(member, _)| member))?,
-        packs: offers::packs(catalog)?,
+        shell: Shell::for_visitor("Pricing", &visitor)?,
+        words: &catalog.unit,
+        plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member))?,
+        packs: PackCard::all(catalog)?,
     };
     Ok(html(StatusCode::OK, &page)?)
+}
+
+impl PricingPage<'_> {
+    pub(super) fn unit_heading(&self) -> String {
+        capitalised(&self.words.plural)
+    }
 }

@@ -1,27 +1,51 @@
-//! `GET /billing/return`: the buyer comes back from Stripe. The same address answers JSON to the page's script.
+//! `GET /billing/return`: the buyer comes back from Stripe's checkout. The page says what is known, promises only what
+//! the books keep, and never suggests to pay a second time. The same address answers JSON to the page's script.
 
+use askama::Template;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use serde::Serialize;
 
-use super::super::Rim;
-use super::super::error::Answer;
-use super::super::guard::SignedIn;
-use super::super::request::wants_json;
-use super::view::{Link, Outcome, ReturnedPage};
-use super::{html, offers, shell};
+use super::html;
+use super::shell::{Link, Shell};
 use crate::catalog::Catalog;
 use crate::error::Refused;
+use crate::http::audience::prefers_json;
+use crate::http::guard::SignedIn;
+use crate::http::problem::HandlerResult;
+use crate::http::state::{AppState, Pool};
 use crate::usecase::checkout::confirm::{self, Purchase, Standing};
 
-/// Confirms with Stripe and says how the purchase stands.
+#[derive(Debug, Template)]
+#[template(path = "returned.html")]
+pub(super) struct ReturnedPage<'a> {
+    pub shell: Shell,
+    pub catalog: &'a Catalog,
+    pub standing: Standing,
+    /// A path that answers [`ReturnStatus`] as JSON. The script asks it while the purchase is undecided.
+    pub status_url: String,
+    /// The most likely one first.
+    pub links: Vec<Link>,
+}
+
+/// The same words as the page's, for its script.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct ReturnStatus {
+    /// `credited`, `confirming`, `pending` or `failed`.
+    pub state: &'static str,
+    pub title: String,
+    pub sentence: String,
+}
+
+/// Confirms the purchase with Stripe and says how it stands.
 pub(crate) async fn show(
-    State(rim): State<Rim>,
+    State(state): State<AppState>,
     signed_in: SignedIn,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer {
+) -> HandlerResult {
     let query = query.unwrap_or_default();
     let mut fields = form_urlencoded::parse(query.as_bytes());
     let session = fields.find(|(name, _)| name == "session_id").map(|(_, value)| value.into_owned());
@@ -29,39 +53,19 @@ pub(crate) async fn show(
         Refused::InvalidRequest("The query field session_id is missing: open this page from Stripe's checkout.".into())
     })?;
     let account = signed_in.member.user.account;
-    let asked = session.clone();
-    let purchase = rim.stripe(move |app| confirm::confirm(app, account, &asked)).await?;
     let escaped: String = form_urlencoded::byte_serialize(session.as_bytes()).collect();
+    let purchase = state.run(Pool::Stripe, move |app| confirm::confirm(app, account, &session)).await?;
     let page = ReturnedPage {
-        shell: shell("Your purchase", Some((&signed_in.member, &signed_in.cookie)))?,
-        words: offers::words(&rim.app.catalog),
-        outcome: outcome(&purchase, &rim.app.catalog),
-        status_url: format!("/billing/return?session_id={escaped}"),
+        shell: Shell::signed_in("Your purchase", &signed_in)?,
+        catalog: state.catalog(),
         links: links(&purchase),
+        standing: purchase.standing,
+        status_url: format!("/billing/return?session_id={escaped}"),
     };
-    if wants_json("/billing/return", &headers) {
+    if prefers_json(&headers) {
         return Ok(Json(page.status()).into_response());
     }
     Ok(html(StatusCode::OK, &page)?)
-}
-
-fn plan_name(catalog: &Catalog, key: &str) -> String {
-    catalog.plan(key).map_or_else(|| key.to_owned(), |plan| plan.name.clone())
-}
-
-fn outcome(purchase: &Purchase, catalog: &Catalog) -> Outcome {
-    match purchase.standing {
-        Standing::Credited { added, remaining } => Outcome::Credited { added, remaining },
-        Standing::Subscribed { ref plan, remaining } => {
-            Outcome::Subscribed { plan: plan_name(catalog, plan), remaining }
-        }
-        Standing::Pending { units } => Outcome::Pending { units },
-        Standing::Failed => Outcome::Failed,
-        Standing::Expired => Outcome::Expired,
-        Standing::Open => Outcome::NotCompleted,
-        Standing::Unmatched => Outcome::Confirming,
-        Standing::StripeUnavailable => Outcome::StripeUnavailable,
-    }
 }
 
 fn links(purchase: &Purchase) -> Vec<Link> {
@@ -72,5 +76,77 @@ fn links(purchase: &Purchase) -> Vec<Link> {
             [Some(dashboard), back].into_iter().flatten().collect()
         }
         _ => [back, Some(dashboard)].into_iter().flatten().collect(),
+    }
+}
+
+impl ReturnedPage<'_> {
+    /// One word for script and stylesheet.
+    pub(super) fn state(&self) -> &'static str {
+        match self.standing {
+            Standing::Credited { .. } | Standing::Subscribed { .. } => "credited",
+            Standing::Unmatched | Standing::StripeUnavailable => "confirming",
+            Standing::Pending { .. } => "pending",
+            Standing::Failed | Standing::Expired | Standing::Open => "failed",
+        }
+    }
+
+    /// Whether the answer may change while the buyer waits.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.state() == "confirming"
+    }
+
+    pub(super) fn status(&self) -> ReturnStatus {
+        ReturnStatus { state: self.state(), title: self.title(), sentence: self.sentence() }
+    }
+
+    pub(super) fn title(&self) -> String {
+        match &self.standing {
+            Standing::Credited { added, .. } => format!("{} added", self.catalog.unit.count(*added)),
+            Standing::Subscribed { plan, .. } => format!("You are subscribed to {}", self.plan_name(plan)),
+            Standing::Unmatched => "Confirming your payment".to_owned(),
+            Standing::Pending { .. } => "Payment pending".to_owned(),
+            Standing::Failed => "The payment did not go through".to_owned(),
+            Standing::Expired => "The checkout has expired".to_owned(),
+            Standing::Open => "The payment was not completed".to_owned(),
+            Standing::StripeUnavailable => "Your payment is safe".to_owned(),
+        }
+    }
+
+    fn plan_name<'p>(&'p self, key: &'p str) -> &'p str {
+        self.catalog.plan(key).map_or(key, |plan| plan.name.as_str())
+    }
+
+    pub(super) fn sentence(&self) -> String {
+        let words = &self.catalog.unit;
+        let many = &words.plural;
+        match &self.standing {
+            Standing::Credited { remaining, .. } => format!("You now have {}.", words.count(*remaining)),
+            Standing::Subscribed { remaining, .. } => format!(
+                "You now have {}. The plan's {many} are added each time an invoice is paid.",
+                words.count(*remaining)
+            ),
+            Standing::Unmatched => format!(
+                "This takes a few seconds. You can also close this page: your {many} are added as soon as Stripe \
+                 confirms the payment. No need to pay again."
+            ),
+            Standing::Pending { units } => format!(
+                "Your bank payment is on its way, which can take a few working days. {} will be added by \
+                 themselves when it arrives. No need to pay again.",
+                words.count(*units)
+            ),
+            Standing::Failed => {
+                format!("Nothing was charged and no {many} were added. You can try again, or pay another way.")
+            }
+            Standing::Expired => format!(
+                "It was not paid in time, so nothing was charged and no {many} were added. You can choose again."
+            ),
+            Standing::Open => {
+                format!("Nothing was charged and no {many} were added. You can choose again at any time.")
+            }
+            Standing::StripeUnavailable => format!(
+                "Stripe cannot be reached at the moment. If you have paid, your {many} are added automatically as soon \
+                 as Stripe tells us. No need to pay again."
+            ),
+        }
     }
 }

@@ -1,0 +1,74 @@
+//! A bounded cache for answers, so that a question asked again costs no read. The cache does not know when an entry
+//! becomes stale: the caller checks that on each lookup, against the versions that the store counts.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{PoisonError, RwLock};
+
+/// Each shard has its own lock, so that a write seldom delays a lookup. Lookups share a lock and never wait for each
+/// other: on a machine with few processors the system may suspend a lock's holder for milliseconds.
+const SHARDS: usize = 64;
+
+pub(super) struct Cache<K, V> {
+    shards: Vec<RwLock<HashMap<K, V>>>,
+    hasher: RandomState,
+    shard_capacity: usize,
+}
+
+impl<K: Hash + Eq, V: Clone> Cache<K, V> {
+    /// A cache for about `capacity` entries.
+    pub(super) fn with_capacity(capacity: usize) -> Cache<K, V> {
+        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        Cache { shards, hasher: RandomState::new(), shard_capacity: capacity.div_ceil(SHARDS) }
+    }
+
+    /// The entry, if there is one and `is_current` says that it still holds.
+    pub(super) fn get<Q>(&self, key: &Q, is_current: impl FnOnce(&V) -> bool) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let shard = self.shard(key).read().unwrap_or_else(PoisonError::into_inner);
+        shard.get(key).filter(|value| is_current(value)).cloned()
+    }
+
+    /// Adds or replaces an entry. A full shard is emptied first: tracking which entry is used least would cost every
+    /// lookup more than the few extra reads cost.
+    pub(super) fn put(&self, key: K, value: V) {
+        let mut shard = self.shard(&key).write().unwrap_or_else(PoisonError::into_inner);
+        let is_full = shard.len() >= self.shard_capacity && !shard.contains_key(&key);
+        let evicted = if is_full { std::mem::take(&mut *shard) } else { HashMap::new() };
+        shard.insert(key, value);
+        // Dropping many entries takes time, so the lock is released first.
+        drop(shard);
+        drop(evicted);
+    }
+
+    fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V>> {
+        let place = usize::try_from(self.hasher.hash_one(key)).unwrap_or(0) % SHARDS;
+        &self.shards[place]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cache;
+
+    #[test]
+    fn only_current_entries_are_returned_and_their_number_is_bounded() {
+        let cache: Cache<String, u32> = Cache::with_capacity(1600);
+        cache.put("a".into(), 10);
+        let get = |key: &str, least: u32| cache.get(key, |value| *value >= least);
+        assert_eq!((get("a", 10), get("a", 11), get("b", 0)), (Some(10), None, None));
+        // A stale entry is replaced by a current one.
+        cache.put("a".into(), 20);
+        assert_eq!((get("a", 10), get("a", 20)), (Some(20), Some(20)));
+        for number in 0..10_000 {
+            cache.put(number.to_string(), number);
+        }
+        let held = (0..10_000).filter(|number: &u32| get(&number.to_string(), 0).is_some()).count();
+        assert!((1..=1600).contains(&held), "{held}");
+        assert_eq!(get("9999", 0), Some(9999));
+    }
+}

@@ -1,0 +1,59 @@
+//! Protection against forms that another site's page sends with our user's cookie (cross-site request forgery).
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::audience::prefers_json;
+use super::cors::allowed_origin;
+use crate::config::Config;
+use crate::error::{Refused, Result};
+use crate::id;
+
+/// The token that our own forms carry: an authentication code keyed with the cookie, masked with random bytes that differ
+/// each time. Without the mask, the compressed size of a page could reveal it (the BREACH attack).
+pub(super) fn form_token(cookie: &str) -> Result<String> {
+    let pad = id::random_bytes::<16>()?;
+    let hidden: Vec<u8> = form_code(cookie).iter().zip(pad).map(|(code, pad)| code ^ pad).collect();
+    Ok(format!("{}{}", id::hex(&pad), id::hex(&hidden)))
+}
+
+fn is_form_token(cookie: &str, token: &str) -> bool {
+    let bytes = data_encoding::HEXLOWER.decode(token.as_bytes()).unwrap_or_default();
+    let Some((pad, hidden)) = bytes.split_at_checked(16).filter(|(_, hidden)| hidden.len() == 16) else { return false };
+    let code: Vec<u8> = hidden.iter().zip(pad).map(|(hidden, pad)| hidden ^ pad).collect();
+    subtle::ConstantTimeEq::ct_eq(code.as_slice(), form_code(cookie).as_slice()).into()
+}
+
+fn form_code(cookie: &str) -> [u8; 16] {
+    let mut code = [0u8; 16];
+    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(cookie.as_bytes()) {
+        mac.update(b"till form");
+        code.copy_from_slice(&mac.finalize().into_bytes()[..16]);
+    }
+    code
+}
+
+/// Refuses a form that another site's page has sent. The origin that the browser names must be ours or one that the
+/// operator allows, and the form must carry its token. A program that reads JSON sends no form and needs no token.
+pub(super) fn check_csrf(
+    config: &Config,
+    headers: &HeaderMap,
+    cookie: &str,
+    fields: &[(String, String)],
+) -> Result<()> {
+    let is_cross_site = match headers.get(header::ORIGIN).map(HeaderValue::as_bytes) {
+        // A browser hides the origin after some redirects. Then the form's token decides alone.
+        None | Some(b"null") => {
+            headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
+        }
+        Some(_) => allowed_origin(config, headers).is_none(),
+    };
+    let token = fields.iter().find(|(name, _)| name == "csrf").map(|(_, value)| value.as_str());
+    let is_our_form = token.is_some_and(|token| is_form_token(cookie, token));
+    let is_program = prefers_json(headers) && headers.get(header::ORIGIN).is_none_or(|origin| origin != "null");
+    if !is_cross_site && (is_our_form || is_program) {
+        return Ok(());
+    }
+    Err(Refused::Forbidden("This form did not come from this site, or is too old. Load the page again.".into()).into())
+}

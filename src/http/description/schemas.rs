@@ -1,0 +1,19 @@
+//! Generates JSON Schema from the types of the API. Types of requests and of answers are apart: in an answer, a field that
+//! may be null is always there.
+
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+
+/// Collects the schemas that have a name.
+pub(crate) struct Schemas {
+    pub requests: SchemaGenerator,
+    pub answers: SchemaGenerator,
+}
+
+impl Schemas {
+    pub(crate) fn new() -> Schemas {
+        let mut settings = SchemaSettings::draft2020_12();
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+        Schemas { requests: settings.clone().into_generator(), answers: settings.for_serialize().into_generator() }
+    }
+}

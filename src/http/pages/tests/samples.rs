@@ -1,0 +1,201 @@
+//! Every page in its variants, for the tests beside this file.
+
+use crate::catalog::{Catalog, Pack, UnitWords};
+use crate::clock::{DAY_MILLIS, DAY_SECONDS, Timestamp};
+use crate::http::pages::dashboard::chart::Chart;
+use crate::http::pages::dashboard::entries::EntryView;
+use crate::http::pages::dashboard::plan::{PlanView, SubscriptionView};
+use crate::http::pages::dashboard::units::UnitsView;
+use crate::http::pages::dashboard::{DashboardPage, pending_sentence};
+use crate::http::pages::error::ErrorPage;
+use crate::http::pages::login::{LoginPage, LoginState};
+use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
+use crate::http::pages::pricing::PricingPage;
+use crate::http::pages::returned::ReturnedPage;
+use crate::http::pages::shell::{Link, Person, Shell};
+use crate::money::Currency;
+use crate::usecase::checkout::confirm::Standing;
+
+/// 24 November 2026, 05:23 UTC.
+pub fn now() -> Timestamp {
+    Timestamp::from_seconds(1_795_497_780)
+}
+
+/// Text that would be a script, were it not escaped.
+pub const HOSTILE: &str = "<script>alert(1)</script>\"'&";
+
+pub fn words() -> UnitWords {
+    Catalog::built_in().unit
+}
+
+/// The built-in catalogue with these packs: units, price in cents, and whether it has a price at Stripe.
+pub fn catalog(packs: &[(i64, i64, bool)]) -> Catalog {
+    let pack = |(units, amount, is_for_sale): &(i64, i64, bool)| Pack {
+        key: format!("topup_{units}"),
+        units: *units,
+        amount: *amount,
+        price_id: is_for_sale.then(|| format!("price_{units}")),
+        ..Catalog::built_in().packs.remove(0)
+    };
+    Catalog { packs: packs.iter().map(pack).collect(), ..Catalog::built_in() }
+}
+
+pub fn packs() -> Vec<PackCard> {
+    PackCard::all(&catalog(&[(100, 900, true), (250, 2000, true)])).unwrap()
+}
+
+pub fn plans(free: PlanState, starter: PlanState, pro: PlanState) -> Vec<PlanCard> {
+    let (mut catalog, usd) = (Catalog::built_in(), Currency::new("usd").unwrap());
+    catalog.plans[2].features = vec!["priority_queue".to_owned()];
+    let states = [free, starter, pro];
+    catalog.plans.iter().zip(states).map(|(plan, state)| PlanCard::of(plan, state, usd, &catalog.unit)).collect()
+}
+
+pub fn shell(title: &str) -> Shell {
+    let email = Some("ada@example.org".to_owned());
+    let person = Person { id: "u_1".to_owned(), name: Some("Ada Lovelace".to_owned()), email };
+    Shell { title: title.to_owned(), csrf: "csrf-token".to_owned(), person: Some(person) }
+}
+
+fn units(remaining: i64, held: i64, total: i64) -> UnitsView {
+    UnitsView { words: words(), remaining, held, total }
+}
+
+fn entries() -> Vec<EntryView> {
+    let row = |(kind, delta, note, balance, ago): (&str, i64, Option<&str>, i64, i64)| {
+        EntryView::of(kind, delta, note, balance, now().plus_seconds(-3600 * ago), &words())
+    };
+    [
+        ("spend", -3, Some("Spring catalogue, cover"), 412, 1),
+        ("topup", 250, None, 415, 5),
+        ("spend", -1, None, 165, 30),
+        ("refund", -100, None, 166, 50),
+        ("grant", 10, Some("Sorry for the wait"), 266, 100),
+        ("expiry", -20, None, 256, 200),
+        ("subscription", 500, None, 276, 400),
+    ]
+    .map(row)
+    .to_vec()
+}
+
+fn usage(days: i64) -> Vec<(Timestamp, i64)> {
+    let used = |ago: i64| if ago % 6 == 5 { 0 } else { (ago * 37 + 11) % 29 };
+    (0..days).map(|ago| (Timestamp::from_millis(now().millis() - ago * DAY_MILLIS), used(ago))).collect()
+}
+
+/// The usual case: something left, a subscription, much use.
+pub fn dashboard() -> DashboardPage {
+    DashboardPage {
+        shell: shell("Dashboard"),
+        pending: None,
+        units: units(412, 0, 1060),
+        plan: PlanView {
+            name: "Pro".to_owned(),
+            allotment: allotment(500, &words()),
+            subscription: Some(SubscriptionView::of("active", Some(now().plus_seconds(DAY_SECONDS * 9)), false)),
+        },
+        packs: packs(),
+        plans: plans(PlanState::Free, PlanState::InPortal, PlanState::Current),
+        entries: entries(),
+        chart: Chart::of(now(), &usage(30), &words()),
+    }
+}
+
+/// Nothing bought yet, nothing used, one pack without a price at Stripe.
+pub fn fresh_dashboard() -> DashboardPage {
+    DashboardPage {
+        units: units(0, 0, 0),
+        plan: free_plan(),
+        packs: PackCard::all(&catalog(&[(100, 900, true), (250, 2000, false)])).unwrap(),
+        plans: plans(PlanState::Current, PlanState::ForSale, PlanState::NotAvailable),
+        entries: vec![],
+        chart: Chart::of(now(), &[], &words()),
+        ..dashboard()
+    }
+}
+
+/// A debt, and a slow payment on its way that will repay it.
+pub fn debt_dashboard() -> DashboardPage {
+    DashboardPage {
+        pending: Some(pending_sentence("100 pictures")),
+        units: units(-20, 0, 100),
+        plan: free_plan(),
+        plans: plans(PlanState::Current, PlanState::ForSale, PlanState::ForSale),
+        chart: Chart::of(now(), &usage(1), &words()),
+        ..dashboard()
+    }
+}
+
+/// All of it there, some of it held, payment overdue, and a user who tries to break the page.
+pub fn full_dashboard() -> DashboardPage {
+    let note = EntryView::of("spend", -1, Some(HOSTILE), 9, now(), &words());
+    DashboardPage {
+        shell: Shell {
+            person: Some(Person { id: "x".to_owned(), name: Some(HOSTILE.to_owned()), email: None }),
+            csrf: "t".to_owned(),
+            ..shell("Dashboard")
+        },
+        units: units(1000, 250, 1000),
+        plan: PlanView {
+            subscription: Some(SubscriptionView::of("past_due", Some(now()), false)),
+            name: HOSTILE.to_owned(),
+            ..free_plan()
+        },
+        entries: vec![note],
+        ..dashboard()
+    }
+}
+
+fn free_plan() -> PlanView {
+    PlanView { name: "Free".to_owned(), allotment: allotment(0, &words()), subscription: None }
+}
+
+pub fn pricing(catalog: &Catalog, shell: Shell) -> PricingPage<'_> {
+    PricingPage {
+        shell,
+        words: &catalog.unit,
+        plans: plans(PlanState::Free, PlanState::ForSale, PlanState::ForSale),
+        packs: packs(),
+    }
+}
+
+pub fn returned(catalog: &Catalog, standing: Standing) -> ReturnedPage<'_> {
+    let links = [Link::back_to("https://studio.example.com/albums?x=1&y=2"), Some(Link::dashboard())];
+    let mut page = ReturnedPage {
+        shell: shell(""),
+        catalog,
+        standing,
+        status_url: "/billing/return?session_id=cs_test_1".to_owned(),
+        links: links.into_iter().flatten().collect(),
+    };
+    page.shell.title = page.title();
+    page
+}
+
+pub fn standings() -> [(&'static str, Standing); 8] {
+    [
+        ("credited", Standing::Credited { added: 100, remaining: 112 }),
+        ("subscribed", Standing::Subscribed { plan: "starter".to_owned(), remaining: 100 }),
+        ("confirming", Standing::Unmatched),
+        ("pending", Standing::Pending { units: 100 }),
+        ("failed", Standing::Failed),
+        ("expired", Standing::Expired),
+        ("not-completed", Standing::Open),
+        ("stripe-unavailable", Standing::StripeUnavailable),
+    ]
+}
+
+pub fn login(state: LoginState) -> LoginPage {
+    LoginPage { shell: Shell::anonymous("Sign in"), state }
+}
+
+pub fn error() -> ErrorPage {
+    ErrorPage {
+        shell: Shell::anonymous("Not found"),
+        status: 404,
+        title: "This page does not exist".to_owned(),
+        sentence: format!("There is nothing at {HOSTILE}."),
+        advice: "Check the address, or start from your dashboard.".to_owned(),
+        links: vec![Link::dashboard(), Link::to("/", "See the prices")],
+    }
+}
