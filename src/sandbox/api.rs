@@ -1,15 +1,17 @@
 //! One API call from its bytes to its answer: key, route, parameters, idempotency key, fault on order, work, expansion.
 //! Nothing here is about one resource, and nothing about HTTP connections.
 
-use super::expand::expand;
-use super::faults::Kind;
-use super::form::Form;
-use super::idempotency::{Answer, Turn};
-use super::params;
-use super::refusal::Refusal;
-use super::resource;
-use super::state::{Cause, Shared, State};
-use super::wire;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{Call, Route};
+use crate::sandbox::expand::expand;
+use crate::sandbox::faults::Kind;
+use crate::sandbox::form::Form;
+use crate::sandbox::idempotency::{Answer, Turn};
+use crate::sandbox::params;
+use crate::sandbox::resource;
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::Cause;
+use crate::sandbox::wire;
 
 /// A call as it came in.
 #[derive(Clone, Debug)]
@@ -41,56 +43,20 @@ pub struct Reply {
     pub is_lost: bool,
 }
 
-/// What a resource's handler works with.
-pub struct Call<'a> {
-    /// All tables.
-    pub state: &'a mut State,
-    /// The names in the path, in order.
-    pub names: Vec<String>,
-    /// The parameters, checked.
-    pub form: Form,
-    /// The time, in whole seconds.
-    pub at: i64,
-}
-
-impl Call<'_> {
-    /// The first name in the path.
-    pub fn id(&self) -> &str {
-        self.names.first().map(String::as_str).unwrap_or_default()
-    }
-}
-
-/// A call of a resource.
-pub type Handler = fn(&mut Call<'_>) -> Result<serde_json::Value, Refusal>;
-
-/// A row of a resource's table of calls.
-pub struct Route {
-    /// `GET`, `POST` or `DELETE`.
-    pub method: &'static str,
-    /// The path, with `{}` where a name goes.
-    pub path: &'static str,
-    /// What it takes.
-    pub rules: &'static [&'static [params::Rule]],
-    /// What Stripe takes as well, and the stand-in does not act on: paths, with all that is under them.
-    pub not_built: &'static [&'static str],
-    /// What it does.
-    pub handler: Handler,
-}
-
 /// Answers a call. Pauses only where a fault on order says so.
 pub async fn answer(shared: &Shared, request: &Request) -> Reply {
     match prepared(request) {
         Ok((route, names, form)) => perform(shared, request, route, names, form).await,
-        Err(refusal) => reply(refused(&refusal)),
+        Err(error) => reply(refused(&error)),
     }
 }
 
 type Prepared = (&'static Route, Vec<String>, Form);
 
-fn prepared(request: &Request) -> Result<Prepared, Refusal> {
+fn prepared(request: &Request) -> Result<Prepared, ApiError> {
     authenticate(request.authorization.as_deref())?;
     let (route, names) = resource::find(&request.method, &request.path)
-        .ok_or_else(|| Refusal::unknown_url(&request.method, &request.path))?;
+        .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
     let form = Form::decode(if request.method == "POST" { &request.body } else { &request.query })?;
     params::check(&form, route.rules, route.not_built)?;
     Ok((route, names, form))
@@ -105,7 +71,7 @@ async fn perform(shared: &Shared, request: &Request, route: &Route, names: Vec<S
     match begun {
         Ok(Turn::Work) => {}
         Ok(Turn::Again(answer)) => return Reply { answer, is_replay: true, is_lost: false },
-        Err(refusal) => return reply(refused(&refusal)),
+        Err(error) => return reply(refused(&error)),
     }
 
     let fault = shared.with(|state| state.faults.take(&request.method, &request.path));
@@ -113,10 +79,10 @@ async fn perform(shared: &Shared, request: &Request, route: &Route, names: Vec<S
         tokio::time::sleep(pause).await;
     }
     let answer = match fault {
-        Some(Kind::Status(status)) => refused(&Refusal::injected(status)),
+        Some(Kind::Status(status)) => refused(&ApiError::injected(status)),
         Some(Kind::After(status)) => {
             work(shared, request, route, names, form);
-            refused(&Refusal::injected(status))
+            refused(&ApiError::injected(status))
         }
         _ => work(shared, request, route, names, form),
     };
@@ -138,12 +104,12 @@ fn work(shared: &Shared, request: &Request, route: &Route, names: Vec<String>, f
     });
     match outcome {
         Ok(object) => Answer { status: 200, body: wire::render(&object) },
-        Err(refusal) => refused(&refusal),
+        Err(error) => refused(&error),
     }
 }
 
-fn refused(refusal: &Refusal) -> Answer {
-    Answer { status: refusal.status, body: wire::render(&refusal.body()) }
+fn refused(error: &ApiError) -> Answer {
+    Answer { status: error.status, body: wire::render(&error.body()) }
 }
 
 fn reply(answer: Answer) -> Reply {
@@ -151,7 +117,7 @@ fn reply(answer: Answer) -> Reply {
 }
 
 /// Any test key will do; a live key will not, so that a real one is never left here.
-fn authenticate(header: Option<&str>) -> Result<(), Refusal> {
+fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
     let key = header.and_then(|header| {
         let (scheme, rest) = header.split_once(' ')?;
         match scheme.to_ascii_lowercase().as_str() {
@@ -164,19 +130,19 @@ fn authenticate(header: Option<&str>) -> Result<(), Refusal> {
         }
     });
     let Some(key) = key.filter(|key| !key.is_empty()) else {
-        return Err(Refusal::unauthenticated(
+        return Err(ApiError::unauthenticated(
             "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer \
              auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
         ));
     };
     if key.starts_with("sk_live_") || key.starts_with("rk_live_") {
-        return Err(Refusal::unauthenticated(
+        return Err(ApiError::unauthenticated(
             "This is a stand-in for Stripe, and the key is for live mode. Live keys are refused here, so that none is \
              left where it does not belong. Use any key that begins with sk_test_.",
         ));
     }
     if !(key.starts_with("sk_test_") || key.starts_with("rk_test_")) {
-        return Err(Refusal::unauthenticated(
+        return Err(ApiError::unauthenticated(
             "Invalid API Key provided. This stand-in for Stripe takes any key that begins with sk_test_ or rk_test_.",
         ));
     }
@@ -200,7 +166,7 @@ mod tests {
             (Some("Basic c2tfbGl2ZV8xOg=="), "This is a stand-in for Stripe, and the key is for live mode"),
             (Some("Bearer pk_test_1"), "Invalid API Key provided"),
         ] {
-            let message = authenticate(header).err().map(|refusal| refusal.message().to_owned()).unwrap_or_default();
+            let message = authenticate(header).err().map(|error| error.message().to_owned()).unwrap_or_default();
             assert!(
                 message.starts_with(expected) && message.is_empty() == expected.is_empty(),
                 "{header:?}: {message}"

@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::refusal::Refusal;
 use crate::clock::{self, Timestamp};
+use crate::sandbox::api_error::ApiError;
 
 /// What a card does when it is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,18 +61,18 @@ pub struct Card {
 
 impl Card {
     /// Reads number (`4242 4242 4242 4242`), expiry (`MM/YY`) and security code. Expiry and code may be left out.
-    pub fn read(number: &str, expiry: &str, code: &str, at: Timestamp) -> Result<Card, Refusal> {
+    pub fn read(number: &str, expiry: &str, code: &str, at: Timestamp) -> Result<Card, ApiError> {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         if digits.is_empty() {
-            return Err(Refusal::invalid("Enter the card number.").code("incomplete_number").param("card"));
+            return Err(ApiError::invalid("Enter the card number.").code("incomplete_number").param("card"));
         }
         let Some((number, ..)) = CARDS.iter().find(|(number, ..)| *number == digits) else {
-            return Err(Refusal::invalid(ACCEPTED).code("incorrect_number").param("card"));
+            return Err(ApiError::invalid(ACCEPTED).code("incorrect_number").param("card"));
         };
         let (month, year) = if expiry.trim().is_empty() { (12, 2099) } else { read_expiry(expiry, at)? };
         if !(matches!(code.len(), 0 | 3 | 4) && code.bytes().all(|byte| byte.is_ascii_digit())) {
             let message = "The security code has three digits. Any three will do here.";
-            return Err(Refusal::invalid(message).code("invalid_cvc").param("cvc"));
+            return Err(ApiError::invalid(message).code("invalid_cvc").param("cvc"));
         }
         Ok(Card { last4: &number[12..], month, year })
     }
@@ -122,8 +122,8 @@ pub fn details(method: &Value, authorized: Option<i64>) -> Value {
     } })
 }
 
-fn read_expiry(text: &str, at: Timestamp) -> Result<(i64, i64), Refusal> {
-    let wrong = |message: &str| Refusal::invalid(message).code("invalid_expiry_month").param("exp");
+fn read_expiry(text: &str, at: Timestamp) -> Result<(i64, i64), ApiError> {
+    let wrong = |message: &str| ApiError::invalid(message).code("invalid_expiry_month").param("exp");
     let expected = "The expiry date is two digits for the month and two for the year, such as 12/34.";
     let (month, year) = text.split_once('/').ok_or_else(|| wrong(expected))?;
     let month: i64 = month.trim().parse().map_err(|_| wrong(expected))?;
@@ -159,7 +159,7 @@ mod tests {
             ("", "12/34", "123", Err("incomplete_number")),
         ] {
             let read = Card::read(number, expiry, code, at).map(|card| behaviour(&json!({ "card": card.object() })));
-            let read = read.map_err(|refusal| refusal.body()["error"]["code"].as_str().unwrap_or("").to_owned());
+            let read = read.map_err(|error| error.body()["error"]["code"].as_str().unwrap_or("").to_owned());
             assert_eq!(read, expected.map_err(str::to_owned), "{number} {expiry} {code}");
         }
         assert!(Card::named("pm_card_threeDSecure2Required").is_some() && Card::named("pm_card_none").is_none());

@@ -8,9 +8,10 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-use super::agenda;
-use super::state::{Letter, Shared};
 use crate::error::Fault;
+use crate::sandbox::due;
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::Letter;
 
 const THREADS: usize = 4;
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -51,7 +52,7 @@ fn agent() -> Agent {
 fn run(shared: &Shared, agent: &Agent) {
     while !shared.is_stopping() {
         let mut state = shared.lock();
-        agenda::run_due(&mut state);
+        due::run(&mut state);
         match state.outbox.take_due() {
             Some((id, event, endpoint)) => {
                 let letter = state.letter(&event, &endpoint);

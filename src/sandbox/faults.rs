@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::refusal::Refusal;
+use crate::sandbox::api_error::ApiError;
 
 const FAULTS_LIMIT: usize = 100;
 const TIMES_LIMIT: u32 = 1_000;
@@ -42,7 +42,7 @@ pub struct Faults {
 
 impl Kind {
     /// Reads `status:500`, `after:500`, `slow:1500` or `close`.
-    pub fn parse(text: &str) -> Result<Kind, Refusal> {
+    pub fn parse(text: &str) -> Result<Kind, ApiError> {
         let status = |digits: &str| digits.parse().ok().filter(|status| (400..=599).contains(status));
         let kind = match text.split_once(':') {
             Some(("status", digits)) => status(digits).map(Kind::Status),
@@ -57,17 +57,17 @@ impl Kind {
         kind.ok_or_else(|| {
             let message =
                 "A fault's kind is `status:N` or `after:N` (N from 400 to 599), `slow:MS` (at most 60000), or `close`.";
-            Refusal::invalid(message).param("kind")
+            ApiError::invalid(message).param("kind")
         })
     }
 }
 
 impl Faults {
     /// Sets a fault. At most 100 wait at once, each for at most 1,000 calls.
-    pub fn set(&mut self, fault: Fault) -> Result<(), Refusal> {
+    pub fn set(&mut self, fault: Fault) -> Result<(), ApiError> {
         if self.rows.len() >= FAULTS_LIMIT || fault.times == 0 || fault.times > TIMES_LIMIT {
             let message = format!("At most {FAULTS_LIMIT} faults can wait, each for 1 to {TIMES_LIMIT} calls.");
-            return Err(Refusal::invalid(message).param("times"));
+            return Err(ApiError::invalid(message).param("times"));
         }
         self.rows.push(fault);
         Ok(())

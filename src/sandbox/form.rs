@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::refusal::Refusal;
+use crate::sandbox::api_error::ApiError;
 
+/// Bytes of a request body.
+pub const BODY_LIMIT: usize = 1024 * 1024;
 const LEAVES_LIMIT: usize = 1_000;
 const DEPTH_LIMIT: usize = 8;
 
@@ -44,12 +46,12 @@ pub fn bracketed<S: AsRef<str>>(names: &[S]) -> String {
 
 impl Form {
     /// Reads `application/x-www-form-urlencoded` text. Refused: over 1,000 values, or names nested over 8 deep.
-    pub fn decode(text: &str) -> Result<Form, Refusal> {
+    pub fn decode(text: &str) -> Result<Form, ApiError> {
         let mut form = Form::default();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             let mut names = split(&name);
             if form.leaves.len() >= LEAVES_LIMIT || names.len() > DEPTH_LIMIT {
-                return Err(Refusal::invalid("The request has too many parameters, or nests them too deep."));
+                return Err(ApiError::invalid("The request has too many parameters, or nests them too deep."));
             }
             if let Some(at) = names.iter().position(String::is_empty).filter(|at| *at > 0) {
                 names[at] = form.next_index(&names[..at]).to_string();

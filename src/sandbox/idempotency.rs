@@ -2,8 +2,8 @@
 //! other parameters, or a call still under way, are refused; refused calls (4xx) are not kept. Source: Stripe,
 //! "Idempotent requests".
 
-use super::refusal::Refusal;
-use super::table::Table;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::table::Table;
 
 const LIMIT: usize = 10_000;
 const KEY_LIMIT: usize = 255;
@@ -47,10 +47,10 @@ impl Default for Keys {
 
 impl Keys {
     /// Claims a key for a call, or says why not.
-    pub fn begin(&mut self, key: &str, path: &str, parameters: &str) -> Result<Turn, Refusal> {
+    pub fn begin(&mut self, key: &str, path: &str, parameters: &str) -> Result<Turn, ApiError> {
         if key.is_empty() || key.len() > KEY_LIMIT {
             let message = format!("Idempotency keys must be 1 to {KEY_LIMIT} characters long.");
-            return Err(Refusal::idempotency(message));
+            return Err(ApiError::idempotency(message));
         }
         let Some(row) = self.rows.get(key) else {
             let (path, parameters) = (path.to_owned(), parameters.to_owned());
@@ -58,21 +58,21 @@ impl Keys {
             return Ok(Turn::Work);
         };
         if row.path != path {
-            return Err(Refusal::idempotency(format!(
+            return Err(ApiError::idempotency(format!(
                 "Keys for idempotent requests can only be used for the same endpoint they were first used for ('{path}' \
                  vs '{}'). Try using a key other than '{key}' if you meant to execute a different request.",
                 row.path
             )));
         }
         if row.parameters != parameters {
-            return Err(Refusal::idempotency(format!(
+            return Err(ApiError::idempotency(format!(
                 "Keys for idempotent requests can only be used with the same parameters they were first used with. Try \
                  using a key other than '{key}' if you meant to execute a different request."
             )));
         }
         match &row.answer {
             Some(answer) => Ok(Turn::Again(answer.clone())),
-            None => Err(Refusal::idempotency(format!(
+            None => Err(ApiError::idempotency(format!(
                 "There is currently another in-progress request using this Stripe Idempotent Key (that probably means \
                  you submitted twice, and the other request is still going through): {key}. Please try again in a \
                  little bit."
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_key_gives_its_first_answer_again_and_refuses_anything_else() {
         let answer = |status| Answer { status, body: "{}".to_owned() };
-        let refused = |outcome: Result<Turn, Refusal>| outcome.map_err(|refusal| refusal.status);
+        let refused = |outcome: Result<Turn, ApiError>| outcome.map_err(|error| error.status);
         let mut keys = Keys::default();
         assert_eq!(keys.begin("k", "/v1/a", "x=1"), Ok(Turn::Work));
         assert_eq!(refused(keys.begin("k", "/v1/a", "x=1")), Err(409));

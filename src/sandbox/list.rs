@@ -2,23 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::form::Form;
-use super::refusal::Refusal;
-use super::shape::{integer, text};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::form::Form;
+use crate::sandbox::shape::{integer, text};
 
 /// The page that the request asks for out of all rows that match, newest first.
-pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -> Result<Value, Refusal> {
+pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -> Result<Value, ApiError> {
     let limit = form.integer("limit").unwrap_or(10);
     if !(1..=100).contains(&limit) {
         let message = format!("Invalid limit: {limit} is not between 1 and 100");
-        return Err(Refusal::invalid(message).code("parameter_invalid_integer").param("limit"));
+        return Err(ApiError::invalid(message).code("parameter_invalid_integer").param("limit"));
     }
     let limit = usize::try_from(limit).unwrap_or(10);
     let rows: Vec<&Value> = rows.filter(|row| is_in_time(form, made_at(row))).collect();
     let place = |param: &str| match form.text(param) {
         Some(id) => match rows.iter().position(|row| text(row, "id") == id) {
             Some(place) => Ok(Some(place)),
-            None => Err(Refusal::no_such("object", id, param)),
+            None => Err(ApiError::no_such("object", id, param)),
         },
         None => Ok(None),
     };
@@ -26,7 +26,7 @@ pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -
     let (found, has_more) = match (place("starting_after")?, place("ending_before")?) {
         (Some(_), Some(_)) => {
             let message = "You may only specify one of these parameters: starting_after, ending_before.";
-            return Err(Refusal::invalid(message).param("ending_before"));
+            return Err(ApiError::invalid(message).param("ending_before"));
         }
         (Some(place), None) => first(&rows[place + 1..], limit),
         (None, Some(place)) => {

@@ -19,26 +19,30 @@
 //! `resource::find`.
 
 mod agenda;
+mod amount;
 mod api;
+mod api_error;
 mod billing;
+mod call;
 mod card;
+mod checkout;
 mod collect;
 mod deliver;
-mod dispute;
+mod due;
 mod expand;
 mod faults;
+mod fields;
 mod form;
 mod idempotency;
 mod list;
+mod model;
 mod outbox;
 mod page;
 mod params;
-mod payment;
-mod refund;
-mod refusal;
 mod resource;
 mod server;
 mod shape;
+mod shared;
 mod state;
 mod table;
 mod wire;
@@ -51,8 +55,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use self::model::webhook_endpoint;
 use self::resource::{coupons, portal_configurations, prices, products, promotion_codes, webhook_endpoints};
-use self::state::{API_VERSION, Shared, State};
+use self::shared::Shared;
+use self::state::{API_VERSION, State};
 use crate::clock::Clock;
 use crate::error::Fault;
 use crate::secret::Secret;
@@ -151,7 +157,7 @@ impl Sandbox {
     /// Makes this the only webhook endpoint. Answers its id.
     pub fn set_endpoint(&self, endpoint: &Endpoint) -> String {
         self.shared.with(|state| {
-            let former: Vec<String> = state.webhook_endpoints.oldest().map(webhook_endpoints::Endpoint::id).collect();
+            let former: Vec<String> = state.webhook_endpoints.oldest().map(webhook_endpoint::Endpoint::id).collect();
             for id in former {
                 state.webhook_endpoints.remove(&id);
             }

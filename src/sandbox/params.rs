@@ -2,8 +2,8 @@
 //! refuses it (`parameter_unknown`), and so is a value of the wrong kind. Parameters that Stripe takes and the stand-in
 //! does not act on are refused by name, never silently ignored. Source: Stripe's OpenAPI description.
 
-use super::form::{Form, Leaf, bracketed};
-use super::refusal::Refusal;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::form::{Form, Leaf, bracketed};
 
 const TEXT_LIMIT: usize = 5_000;
 const METADATA_ENTRIES: usize = 50;
@@ -96,14 +96,14 @@ pub const LIST: &[Rule] = &[
 const EXPAND: &[Rule] = &[text("expand.#")];
 
 /// Refuses what the call does not take, what has the wrong kind, and what is missing, in this order.
-pub fn check(form: &Form, rules: &[&[Rule]], not_built: &[&str]) -> Result<(), Refusal> {
+pub fn check(form: &Form, rules: &[&[Rule]], not_built: &[&str]) -> Result<(), ApiError> {
     let rows = || rules.iter().copied().chain([EXPAND]).flatten();
     for leaf in form.leaves() {
         match rows().find(|rule| rule.matches(leaf)) {
             Some(rule) => rule.check(leaf)?,
             None if not_built.iter().any(|path| leads_to(path, leaf)) => {
                 let name = leaf.bracketed();
-                return Err(Refusal::not_built(&format!("the parameter `{name}`")).param(name));
+                return Err(ApiError::not_built(&format!("the parameter `{name}`")).param(name));
             }
             None => return Err(unknown(leaf)),
         }
@@ -111,18 +111,18 @@ pub fn check(form: &Form, rules: &[&[Rule]], not_built: &[&str]) -> Result<(), R
     for rule in rows() {
         if matches!(rule.kind, Kind::Map) && form.map(rule.path).len() > METADATA_ENTRIES {
             let message = format!("You can have at most {METADATA_ENTRIES} metadata keys.");
-            return Err(Refusal::invalid(message).param(rule.path));
+            return Err(ApiError::invalid(message).param(rule.path));
         }
         if rule.required && !form.has(rule.path) {
-            return Err(Refusal::missing(rule.path));
+            return Err(ApiError::missing(rule.path));
         }
     }
     Ok(())
 }
 
-fn unknown(leaf: &Leaf) -> Refusal {
+fn unknown(leaf: &Leaf) -> ApiError {
     let name = leaf.bracketed();
-    Refusal::invalid(format!("Received unknown parameter: {name}")).code("parameter_unknown").param(name)
+    ApiError::invalid(format!("Received unknown parameter: {name}")).code("parameter_unknown").param(name)
 }
 
 impl Rule {
@@ -136,14 +136,14 @@ impl Rule {
             }
     }
 
-    fn check(&self, leaf: &Leaf) -> Result<(), Refusal> {
+    fn check(&self, leaf: &Leaf) -> Result<(), ApiError> {
         let (name, value) = (leaf.bracketed(), leaf.value.as_str());
         if value.is_empty() {
             return if matches!(self.kind, Kind::Clearable | Kind::Map) { Ok(()) } else { Err(empty(&name)) };
         }
         if value.chars().count() > TEXT_LIMIT {
             let message = format!("Invalid string: {name} must be at most {TEXT_LIMIT} characters.");
-            return Err(Refusal::invalid(message).param(name));
+            return Err(ApiError::invalid(message).param(name));
         }
         match self.kind {
             Kind::Text | Kind::Clearable => Ok(()),
@@ -154,12 +154,12 @@ impl Rule {
             Kind::Decimal if hundredths(value).is_some() => Ok(()),
             Kind::Decimal => Err(wrong("decimal", value, name)),
             Kind::Url if is_web_url(value) => Ok(()),
-            Kind::Url => Err(Refusal::invalid("Not a valid URL").code("url_invalid").param(name)),
+            Kind::Url => Err(ApiError::invalid("Not a valid URL").code("url_invalid").param(name)),
             Kind::Map => check_metadata(leaf, name),
             Kind::OneOf(words) if words.contains(&value) => Ok(()),
             Kind::OneOf(words) => {
                 let message = format!("Invalid {name}: must be one of {}", words.join(", "));
-                Err(Refusal::invalid(message).param(name))
+                Err(ApiError::invalid(message).param(name))
             }
         }
     }
@@ -176,28 +176,28 @@ fn leads_to(path: &str, leaf: &Leaf) -> bool {
     })
 }
 
-fn empty(name: &str) -> Refusal {
+fn empty(name: &str) -> ApiError {
     let message = format!(
         "You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter; however \
          '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty value."
     );
-    Refusal::invalid(message).code("parameter_invalid_empty").param(name)
+    ApiError::invalid(message).code("parameter_invalid_empty").param(name)
 }
 
-fn wrong(kind: &str, value: &str, name: String) -> Refusal {
+fn wrong(kind: &str, value: &str, name: String) -> ApiError {
     let shown: String = value.chars().take(80).collect();
-    Refusal::invalid(format!("Invalid {kind}: {shown}")).param(name)
+    ApiError::invalid(format!("Invalid {kind}: {shown}")).param(name)
 }
 
-fn check_metadata(leaf: &Leaf, name: String) -> Result<(), Refusal> {
+fn check_metadata(leaf: &Leaf, name: String) -> Result<(), ApiError> {
     let key = leaf.names.last().map(|key| key.chars().count()).unwrap_or_default();
     if key == 0 || key > METADATA_KEY {
         let message = format!("Metadata keys must be 1 to {METADATA_KEY} characters long.");
-        return Err(Refusal::invalid(message).param(name));
+        return Err(ApiError::invalid(message).param(name));
     }
     if leaf.value.chars().count() > METADATA_VALUE {
         let message = format!("Metadata values can be at most {METADATA_VALUE} characters long.");
-        return Err(Refusal::invalid(message).param(name));
+        return Err(ApiError::invalid(message).param(name));
     }
     Ok(())
 }
@@ -256,7 +256,7 @@ mod tests {
             (long.as_str(), "Metadata keys must be 1 to 40 characters long."),
         ] {
             let outcome = check(&Form::decode(form).unwrap(), &[RULES], &["tax"]);
-            let message = outcome.err().map(|refusal| refusal.message().to_owned()).unwrap_or_default();
+            let message = outcome.err().map(|error| error.message().to_owned()).unwrap_or_default();
             assert!(message.starts_with(expected) && message.is_empty() == expected.is_empty(), "{form}: {message}");
         }
     }

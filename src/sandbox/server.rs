@@ -25,11 +25,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt;
 
-use super::api::{self, Reply};
-use super::page::{checkout, control, portal, steps, stylesheet};
-use super::state::{API_VERSION, Shared};
+use crate::sandbox::api::{self, Reply};
+use crate::sandbox::form::BODY_LIMIT;
+use crate::sandbox::page::{checkout, control, portal, steps, stylesheet};
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::API_VERSION;
 
-const BODY_LIMIT: usize = 1024 * 1024;
 const CONNECTIONS_LIMIT: usize = 512;
 const HEADERS_TIME: Duration = Duration::from_secs(30);
 
@@ -153,10 +154,4 @@ fn status(status: StatusCode) -> Response {
 
 fn named(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-/// A page's form, read within the same limits as the API's.
-pub async fn form(body: Body) -> super::form::Form {
-    let bytes = to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
-    super::form::Form::decode(&String::from_utf8_lossy(&bytes)).unwrap_or_default()
 }

@@ -55,6 +55,25 @@ pub fn integer(object: &Value, field: &str) -> i64 {
     object.get(field).and_then(Value::as_i64).unwrap_or_default()
 }
 
+/// Lays `fields` over `object`; answers the former values of those that changed.
+pub fn change(object: &mut Value, fields: Value) -> Value {
+    let mut previous = serde_json::Map::new();
+    if let Value::Object(fields) = fields {
+        for (name, value) in fields {
+            if object[&name] != value {
+                previous.insert(name.clone(), object[&name].take());
+                object[name] = value;
+            }
+        }
+    }
+    Value::Object(previous)
+}
+
+/// Whether anything changed, by the former values that [`change`] returned.
+pub fn has_changes(previous: &Value) -> bool {
+    previous.as_object().is_some_and(|fields| !fields.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

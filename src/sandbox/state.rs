@@ -1,26 +1,23 @@
 //! Everything the stand-in knows, in memory, behind one lock. The API, the pages and the webhook threads change it only
 //! through [`Shared::with`], which wakes the webhook threads afterwards.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::agenda::{self, Agenda};
-use super::billing::invoice::Invoice;
-use super::billing::subscription::Subscription;
-use super::faults::Faults;
-use super::idempotency::Keys;
-use super::outbox::Outbox;
-use super::resource::checkout_sessions::Session;
-use super::resource::webhook_endpoints::Endpoint;
-use super::shape::text;
-use super::table::Table;
-use super::wire;
 use crate::clock::{Clock, Timestamp};
 use crate::error::Fault;
 use crate::id;
+use crate::sandbox::agenda::Agenda;
+use crate::sandbox::faults::Faults;
+use crate::sandbox::idempotency::Keys;
+use crate::sandbox::model::invoice::Invoice;
+use crate::sandbox::model::session::Session;
+use crate::sandbox::model::subscription::Subscription;
+use crate::sandbox::model::webhook_endpoint::Endpoint;
+use crate::sandbox::outbox::Outbox;
+use crate::sandbox::shape::text;
+use crate::sandbox::table::Table;
+use crate::sandbox::wire;
 
 /// The API version that answers and events have when nobody asks for another: the one of the shapes.
 pub const API_VERSION: &str = "2026-05-27.dahlia";
@@ -28,50 +25,6 @@ pub const API_VERSION: &str = "2026-05-27.dahlia";
 const OBJECTS_LIMIT: usize = 20_000;
 const BILLING_LIMIT: usize = 5_000;
 const EVENTS_LIMIT: usize = 5_000;
-
-/// The state, shared by the server and the webhook threads.
-pub struct Shared {
-    state: Mutex<State>,
-    /// Rung when there may be a webhook to send.
-    pub bell: Condvar,
-    stopping: AtomicBool,
-}
-
-impl Shared {
-    /// Takes the state over.
-    pub fn new(state: State) -> Shared {
-        Shared { state: Mutex::new(state), bell: Condvar::new(), stopping: AtomicBool::new(false) }
-    }
-
-    /// Does `work` on the state, alone, with everything done first whose time has come.
-    pub fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.lock();
-        agenda::run_due(&mut state);
-        let outcome = work(&mut state);
-        state.cause = Cause::default();
-        state.leave_clock();
-        drop(state);
-        self.bell.notify_all();
-        outcome
-    }
-
-    /// The state itself, for the webhook threads, which wait on it.
-    pub fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock leaves no half-written money here: a stand-in goes on with what it has.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells the webhook threads to end.
-    pub fn stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-        self.bell.notify_all();
-    }
-
-    /// Whether the end has been asked for.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
-    }
-}
 
 /// What caused an event: the API request, or nothing for what happens on a page.
 #[derive(Clone, Debug, Default)]

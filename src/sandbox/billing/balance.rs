@@ -3,12 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::resource::change;
-use crate::sandbox::shape::integer;
+use crate::sandbox::shape::{change, integer};
 use crate::sandbox::state::State;
 
 /// The least that Stripe collects, in the minor unit.
-const LEAST: i64 = 50;
+const MINIMUM_CHARGE: i64 = 50;
 
 /// A customer's balance.
 pub fn of(state: &State, customer: &str) -> i64 {
@@ -16,9 +15,9 @@ pub fn of(state: &State, customer: &str) -> i64 {
 }
 
 /// What is due of a total, and the balance afterwards.
-pub fn settle(total: i64, balance: i64) -> (i64, i64) {
+pub fn due_after_credit(total: i64, balance: i64) -> (i64, i64) {
     match total.saturating_add(balance) {
-        due if due < LEAST => (0, due),
+        due if due < MINIMUM_CHARGE => (0, due),
         due => (due, 0),
     }
 }
@@ -56,7 +55,7 @@ mod tests {
             (2900, 30, (2930, 0)),
             (0, -500, (0, -500)),
         ] {
-            assert_eq!(settle(total, balance), expected, "{total} {balance}");
+            assert_eq!(due_after_credit(total, balance), expected, "{total} {balance}");
         }
     }
 }

@@ -4,14 +4,14 @@
 use serde_json::{Value, json};
 
 use super::calendar::day_in_words;
-use super::subscription::Subscription;
-use crate::sandbox::page::money;
+use crate::sandbox::amount::money;
+use crate::sandbox::model::subscription::Subscription;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::state::State;
 
 /// What waits for the next invoice.
 #[derive(Clone, Debug)]
-pub struct Pending {
+pub struct PendingItem {
     /// In the minor unit; below zero it is credit.
     pub amount: i64,
     /// Three letters.
@@ -79,13 +79,13 @@ pub fn of_invoice_item(state: &mut State, item: &Value) -> Value {
 }
 
 /// The line of something that was never an invoice item: a one-time purchase, or a proration that is only planned.
-pub fn of_pending(state: &mut State, pending: &Pending) -> Value {
+pub fn of_pending(state: &mut State, pending: &PendingItem) -> Value {
     let item = invoice_item(state, "", pending);
     of_invoice_item(state, &item)
 }
 
 /// Makes an `invoiceitem`, and keeps it unless the customer's name is empty.
-pub fn invoice_item(state: &mut State, customer: &str, pending: &Pending) -> Value {
+pub fn invoice_item(state: &mut State, customer: &str, pending: &PendingItem) -> Value {
     let id = state.new_id("ii_1", 24);
     let parent = pending.item.as_ref().map(|(subscription, item)| {
         let details = json!({ "subscription": subscription, "subscription_item": item });
@@ -119,10 +119,10 @@ pub fn waiting(state: &State, customer: &str, subscription: Option<&str>) -> Vec
 }
 
 /// Notes that what waited is on an invoice now.
-pub fn mark_taken(state: &mut State, items: &[Value], invoice: &str) {
+pub fn mark_invoiced(state: &mut State, items: &[Value], invoice: &str) {
     for item in items {
-        if let Some(kept) = state.invoice_items.get_mut(text(item, "id")) {
-            kept["invoice"] = json!(invoice);
+        if let Some(row) = state.invoice_items.get_mut(text(item, "id")) {
+            row["invoice"] = json!(invoice);
         }
     }
 }

@@ -20,14 +20,16 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::{OwnForm, money, page, refused, see_other};
+use super::{OwnForm, page, refused, see_other};
+use crate::sandbox::amount::money;
+use crate::sandbox::api_error::ApiError;
 use crate::sandbox::card::Card;
+use crate::sandbox::checkout::{self, Method, Payer};
 use crate::sandbox::form::Form;
-use crate::sandbox::payment::{self, Method, Payer};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::resource::checkout_sessions::Session;
+use crate::sandbox::model::session::Session;
 use crate::sandbox::shape::{integer, text};
-use crate::sandbox::state::{self, Shared};
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state;
 
 #[derive(Template)]
 #[template(path = "sandbox/checkout.html")]
@@ -69,42 +71,42 @@ pub async fn submit(State(shared): State<Arc<Shared>>, Path(id): Path<String>, O
     match shared.with(|state| act(state, &id, &form)) {
         Ok(Some(url)) => see_other(&url),
         Ok(None) => render(&shared, &id, &form, None),
-        Err(refusal) => render(&shared, &id, &form, Some(&refusal)),
+        Err(error) => render(&shared, &id, &form, Some(&error)),
     }
 }
 
 /// Does what the form says; answers where to go next, or nothing to show the page again.
-fn act(state: &mut state::State, id: &str, form: &Form) -> Result<Option<String>, Refusal> {
+fn act(state: &mut state::State, id: &str, form: &Form) -> Result<Option<String>, ApiError> {
     if let Some(code) = form.filled("promotion_code") {
-        payment::apply_promotion(state, id, code.trim())?;
+        checkout::apply_promotion(state, id, code.trim())?;
     }
     match form.text("action").unwrap_or("pay") {
         "apply" => return Ok(None),
         "pay" => {}
-        other => return Err(Refusal::invalid(format!("`{other}` is not an action: use `pay` or `apply`."))),
+        other => return Err(ApiError::invalid(format!("`{other}` is not an action: use `pay` or `apply`."))),
     }
-    let session = state.sessions.get(id).ok_or_else(|| Refusal::not_found("checkout.session", id, "session"))?;
+    let session = state.sessions.get(id).ok_or_else(|| ApiError::not_found("checkout.session", id, "session"))?;
     let (is_free, success_url) = (is_free(session), landing(session));
     let method = match form.filled("method").unwrap_or("card") {
         "bank_debit" if takes_debit(session) => Method::BankDebit,
-        "bank_debit" => return Err(Refusal::invalid("This session does not take bank debits. Pay by card.")),
+        "bank_debit" => return Err(ApiError::invalid("This session does not take bank debits. Pay by card.")),
         // Nothing is to be paid, so no card is asked for; the method does not matter.
         "card" if is_free => Method::BankDebit,
         "card" => {
             let field = |name| form.text(name).unwrap_or_default();
             Method::Card(Card::read(field("card"), field("exp"), field("cvc"), state.own_time())?)
         }
-        other => return Err(Refusal::invalid(format!("`{other}` is not a method: use `card` or `bank_debit`."))),
+        other => return Err(ApiError::invalid(format!("`{other}` is not a method: use `card` or `bank_debit`."))),
     };
     let typed = |name| form.filled(name).map(|value: &str| value.trim().to_owned());
     let has_authenticated = form.flag("authenticated") == Some(true);
     let payer = Payer { email: typed("email"), name: typed("name"), has_authenticated };
-    payment::pay(state, id, &payer, &method)?;
+    checkout::pay(state, id, &payer, &method)?;
     Ok(Some(success_url))
 }
 
 fn is_free(session: &Session) -> bool {
-    !payment::needs_card(session)
+    !checkout::needs_card(session)
 }
 
 fn takes_debit(session: &Session) -> bool {
@@ -118,17 +120,17 @@ fn landing(session: &Session) -> String {
     url::Url::parse(&url).map(String::from).unwrap_or_default()
 }
 
-fn render(shared: &Shared, id: &str, form: &Form, refusal: Option<&Refusal>) -> Response {
+fn render(shared: &Shared, id: &str, form: &Form, error: Option<&ApiError>) -> Response {
     let Some(session) = shared.with(|state| state.sessions.get(id).cloned()) else {
-        return refused(&Refusal::invalid("There is no such checkout page. Start again from the shop.").status(404));
+        return refused(&ApiError::invalid("There is no such checkout page. Start again from the shop.").status(404));
     };
-    let status = refusal.map_or(200, |refusal| refusal.status);
+    let status = error.map_or(200, |error| error.status);
     // Chromium holds the redirect after a form against `form-action` too, so the shop's origin must be in it.
     let shop = url::Url::parse(&landing(&session)).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-    page(status, &described(&session, form, refusal), &format!("'self' {shop}"))
+    page(status, &described(&session, form, error), &format!("'self' {shop}"))
 }
 
-fn described(session: &Session, form: &Form, refusal: Option<&Refusal>) -> Page {
+fn described(session: &Session, form: &Form, error: Option<&ApiError>) -> Page {
     let object = &session.object;
     let currency = text(object, "currency");
     let off = integer(&object["total_details"], "amount_discount");
@@ -152,7 +154,7 @@ fn described(session: &Session, form: &Form, refusal: Option<&Refusal>) -> Page 
         code: code.unwrap_or_default().to_owned(),
         cancel_url: text(object, "cancel_url").to_owned(),
         success_url: landing(session),
-        problem: refusal.filter(|_| session.is_open()).map(|refusal| refusal.message().to_owned()),
+        problem: error.filter(|_| session.is_open()).map(|error| error.message().to_owned()),
     }
 }
 

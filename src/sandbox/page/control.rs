@@ -23,15 +23,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::{OwnForm, money, page, refused, respond, see_other};
+use super::{OwnForm, page, refused, respond, see_other};
 use crate::clock::{Timestamp, rfc3339};
+use crate::sandbox::amount::money;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::checkout;
 use crate::sandbox::faults::{Fault, Kind};
 use crate::sandbox::form::Form;
+use crate::sandbox::model::session::Session;
 use crate::sandbox::outbox::{Delivery, Order};
-use crate::sandbox::payment;
-use crate::sandbox::refusal::Refusal;
 use crate::sandbox::shape::{integer, text};
-use crate::sandbox::state::{Shared, State as Store};
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::State as Store;
 use crate::sandbox::wire;
 
 const SHOWN: usize = 50;
@@ -108,7 +111,7 @@ pub async fn resend(shared: State<Arc<Shared>>, Path(event): Path<String>, form:
     act(shared, form, |state, form| {
         for _ in 0..times(form, 1..=TIMES_LIMIT)? {
             if !state.send_again(&event) {
-                return Err(Refusal::not_found("event", &event, "id"));
+                return Err(ApiError::not_found("event", &event, "id"));
             }
         }
         Ok(())
@@ -119,7 +122,7 @@ pub async fn resend(shared: State<Arc<Shared>>, Path(event): Path<String>, form:
 pub async fn send(shared: State<Arc<Shared>>, Path(id): Path<u64>, form: OwnForm) -> Response {
     act(shared, form, |state, _| match state.outbox.send_now(id) {
         true => Ok(()),
-        false => Err(Refusal::not_found("delivery that can be sent now", &id.to_string(), "id")),
+        false => Err(ApiError::not_found("delivery that can be sent now", &id.to_string(), "id")),
     })
 }
 
@@ -132,9 +135,9 @@ pub async fn switch(shared: State<Arc<Shared>>, Path(switch): Path<String>, form
             ("release", "reverse") => state.outbox.release(Order::Reverse),
             ("drop", _) => state.outbox.drop_next(u32::try_from(times(form, 0..=DROP_LIMIT)?).unwrap_or(0)),
             ("release", other) => {
-                return Err(Refusal::invalid(format!("`{other}` is not an order: use `made` or `reverse`.")));
+                return Err(ApiError::invalid(format!("`{other}` is not an order: use `made` or `reverse`.")));
             }
-            (other, _) => return Err(Refusal::invalid(format!("There is no switch `{other}`.")).status(404)),
+            (other, _) => return Err(ApiError::invalid(format!("There is no switch `{other}`.")).status(404)),
         }
         Ok(())
     })
@@ -147,10 +150,10 @@ pub async fn step(
     form: OwnForm,
 ) -> Response {
     act(shared, form, |state, _| match step.as_str() {
-        "settle" => payment::settle(state, &session),
-        "fail" => payment::fail(state, &session),
-        "expire" => payment::expire(state, &session),
-        other => Err(Refusal::invalid(format!("There is no step `{other}`.")).status(404)),
+        "settle" => checkout::settle(state, &session),
+        "fail" => checkout::fail(state, &session),
+        "expire" => checkout::expire(state, &session),
+        other => Err(ApiError::invalid(format!("There is no step `{other}`.")).status(404)),
     })
 }
 
@@ -178,11 +181,11 @@ pub async fn clear_faults(shared: State<Arc<Shared>>, form: OwnForm) -> Response
 pub fn act(
     State(shared): State<Arc<Shared>>,
     OwnForm(form): OwnForm,
-    work: impl FnOnce(&mut Store, &Form) -> Result<(), Refusal>,
+    work: impl FnOnce(&mut Store, &Form) -> Result<(), ApiError>,
 ) -> Response {
     match shared.with(|state| work(state, &form)) {
         Ok(()) => see_other("/"),
-        Err(refusal) => refused(&refusal),
+        Err(error) => refused(&error),
     }
 }
 
@@ -199,11 +202,11 @@ fn pending_refunds(state: &Store) -> Vec<&str> {
     ids(state.refunds.newest().filter(|row| matches!(text(row, "status"), "pending" | "requires_action")))
 }
 
-fn times(form: &Form, allowed: std::ops::RangeInclusive<i64>) -> Result<i64, Refusal> {
+fn times(form: &Form, allowed: std::ops::RangeInclusive<i64>) -> Result<i64, ApiError> {
     let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
     times.filter(|times| allowed.contains(times)).ok_or_else(|| {
         let message = format!("`times` is a whole number from {} to {}.", allowed.start(), allowed.end());
-        Refusal::invalid(message).param("times")
+        ApiError::invalid(message).param("times")
     })
 }
 
@@ -277,7 +280,7 @@ fn moment(at: Timestamp) -> String {
     rfc3339(at).get(..19).unwrap_or_default().replace('T', " ")
 }
 
-fn session(session: &crate::sandbox::resource::checkout_sessions::Session) -> SessionRow {
+fn session(session: &Session) -> SessionRow {
     let object = &session.object;
     SessionRow {
         id: text(object, "id").to_owned(),

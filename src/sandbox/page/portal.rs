@@ -17,18 +17,20 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::{OwnForm, money, page, refused, see_other};
+use super::{OwnForm, page, refused, see_other};
+use crate::sandbox::amount::money;
+use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::calendar::day_in_words;
-use crate::sandbox::billing::modify::{self, Change, ItemChange, Proration};
-use crate::sandbox::billing::subscription::Subscription;
-use crate::sandbox::billing::{collection, outcome, subscription};
+use crate::sandbox::billing::change::{self, ItemChange, Proration, SubscriptionChange};
+use crate::sandbox::billing::{customer, cycle, subscription};
 use crate::sandbox::card::Card;
-use crate::sandbox::collect::Presence;
+use crate::sandbox::collect::attempt::Presence;
+use crate::sandbox::collect::payment_method;
 use crate::sandbox::form::Form;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::resource::{customers, payment_methods};
+use crate::sandbox::model::subscription::Subscription;
 use crate::sandbox::shape::{integer, text};
-use crate::sandbox::state::{Shared, State as Store};
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::State as Store;
 
 const SHOWN: usize = 20;
 
@@ -80,15 +82,15 @@ pub async fn show(State(shared): State<Arc<Shared>>, Path(secret): Path<String>)
 pub async fn submit(State(shared): State<Arc<Shared>>, Path(secret): Path<String>, OwnForm(form): OwnForm) -> Response {
     match shared.with(|state| act(state, &secret, &form)) {
         Ok(()) => see_other(&format!("/p/session/{secret}")),
-        Err(refusal) => render(&shared, &secret, Some(&refusal)),
+        Err(error) => render(&shared, &secret, Some(&error)),
     }
 }
 
-fn nobody() -> Refusal {
-    Refusal::invalid("There is no such portal page. Open it from the shop again.").status(404)
+fn nobody() -> ApiError {
+    ApiError::invalid("There is no such portal page. Open it from the shop again.").status(404)
 }
 
-fn act(state: &mut Store, secret: &str, form: &Form) -> Result<(), Refusal> {
+fn act(state: &mut Store, secret: &str, form: &Form) -> Result<(), ApiError> {
     let session = state.portal_sessions.get(secret).cloned().ok_or_else(nobody)?;
     let customer = text(&session, "customer").to_owned();
     let features = state
@@ -121,31 +123,31 @@ fn act(state: &mut Store, secret: &str, form: &Form) -> Result<(), Refusal> {
         "pay" => {
             let invoice = form.text("invoice").unwrap_or_default();
             if state.invoices.get(invoice).is_none_or(|row| row.object["customer"] != customer.as_str()) {
-                return Err(Refusal::no_such("invoice", invoice, "invoice"));
+                return Err(ApiError::no_such("invoice", invoice, "invoice"));
             }
-            collection::pay(state, invoice, None, Presence::Authenticated)
+            cycle::pay(state, invoice, None, Presence::Authenticated)
         }
-        other => Err(Refusal::invalid(format!("`{other}` is not an action that this page allows."))),
+        other => Err(ApiError::invalid(format!("`{other}` is not an action that this page allows."))),
     }
 }
 
 /// The subscription that the form names, if it is the customer's and the feature is allowed.
-fn own(state: &Store, customer: &str, form: &Form, feature: &Value) -> Result<Subscription, Refusal> {
+fn own(state: &Store, customer: &str, form: &Form, feature: &Value) -> Result<Subscription, ApiError> {
     let id = form.text("subscription").unwrap_or_default();
     if feature["enabled"] != true {
-        return Err(Refusal::invalid("The shop does not allow this here. Ask the shop."));
+        return Err(ApiError::invalid("The shop does not allow this here. Ask the shop."));
     }
     let row = state.subscriptions.get(id).filter(|row| row.customer() == customer && !row.has_ended()).cloned();
-    row.ok_or_else(|| Refusal::no_such("subscription", id, "subscription"))
+    row.ok_or_else(|| ApiError::no_such("subscription", id, "subscription"))
 }
 
-fn change_plan(state: &mut Store, row: &Subscription, form: &Form, features: &Value) -> Result<(), Refusal> {
+fn change_plan(state: &mut Store, row: &Subscription, form: &Form, features: &Value) -> Result<(), ApiError> {
     let wanted = form.text("price").unwrap_or_default();
     let Some(price) = choices(state, row, features).into_iter().find(|price| price["id"] == wanted) else {
-        return Err(Refusal::invalid("This plan cannot be chosen here. Choose one of those shown.").param("price"));
+        return Err(ApiError::invalid("This plan cannot be chosen here. Choose one of those shown.").param("price"));
     };
-    let Some(item) = row.items().first() else { return Err(Refusal::invalid("This subscription has no plan.")) };
-    let wish = Change {
+    let Some(item) = row.items().first() else { return Err(ApiError::invalid("This subscription has no plan.")) };
+    let wanted = SubscriptionChange {
         items: vec![ItemChange { id: Some(text(item, "id").to_owned()), price: Some(price), ..ItemChange::default() }],
         proration: Proration::read(features["subscription_update"]["proration_behavior"].as_str()),
         at: None,
@@ -153,19 +155,19 @@ fn change_plan(state: &mut Store, row: &Subscription, form: &Form, features: &Va
         from_now: false,
         fields: json!({}),
     };
-    modify::apply(state, text(&row.object, "id"), wish)
+    change::apply(state, text(&row.object, "id"), wanted)
 }
 
 fn cancel(state: &mut Store, row: &Subscription, feature: &Value) {
     let id = text(&row.object, "id");
     if feature["mode"] == "immediately" {
         if Proration::read(feature["proration_behavior"].as_str()) != Proration::None {
-            modify::credit_rest(state, id);
+            change::credit_rest(state, id);
         }
         if feature["proration_behavior"] == "always_invoice" {
-            modify::invoice_waiting(state, id);
+            change::invoice_waiting(state, id);
         }
-        return outcome::cancel(state, id, "cancellation_requested");
+        return subscription::cancel(state, id, "cancellation_requested");
     }
     // In flexible billing mode the portal sets the time, and leaves `cancel_at_period_end` as it is.
     let mut details = row.object["cancellation_details"].clone();
@@ -174,12 +176,12 @@ fn cancel(state: &mut Store, row: &Subscription, feature: &Value) {
     subscription::update(state, id, fields);
 }
 
-fn change_card(state: &mut Store, customer: &str, form: &Form) -> Result<(), Refusal> {
+fn change_card(state: &mut Store, customer: &str, form: &Form) -> Result<(), ApiError> {
     let field = |name| form.text(name).unwrap_or_default();
     let card = Card::read(field("card"), field("exp"), field("cvc"), state.own_time())?;
-    let method = payment_methods::add_card(state, &card);
-    let method = payment_methods::attach(state, &method, customer)?;
-    customers::prefer_method(state, customer, &method);
+    let method = payment_method::add_card(state, &card);
+    let method = payment_method::attach(state, &method, customer)?;
+    customer::prefer_method(state, customer, &method);
     let ids: Vec<String> = subscriptions_of(state, customer).map(|row| text(&row.object, "id").to_owned()).collect();
     for id in ids {
         subscription::update(state, &id, json!({ "default_payment_method": method["id"] }));
@@ -211,12 +213,12 @@ fn choices(state: &Store, row: &Subscription, features: &Value) -> Vec<Value> {
     state.prices.oldest().filter(is_choice).take(SHOWN).cloned().collect()
 }
 
-fn render(shared: &Shared, secret: &str, refusal: Option<&Refusal>) -> Response {
-    let Some(described) = shared.with(|state| described(state, secret, refusal)) else { return refused(&nobody()) };
-    page(refusal.map_or(200, |refusal| refusal.status), &described, "'self'")
+fn render(shared: &Shared, secret: &str, error: Option<&ApiError>) -> Response {
+    let Some(described) = shared.with(|state| described(state, secret, error)) else { return refused(&nobody()) };
+    page(error.map_or(200, |error| error.status), &described, "'self'")
 }
 
-fn described(state: &mut Store, secret: &str, refusal: Option<&Refusal>) -> Option<Page> {
+fn described(state: &mut Store, secret: &str, error: Option<&ApiError>) -> Option<Page> {
     let session = state.portal_sessions.get(secret)?.clone();
     let id = text(&session, "customer");
     let customer = state.customers.get(id)?.clone();
@@ -238,7 +240,7 @@ fn described(state: &mut Store, secret: &str, refusal: Option<&Refusal>) -> Opti
         can_change_card: features["payment_method_update"]["enabled"] == true,
         plans: rows.iter().map(|row| plan(state, row, &features)).collect(),
         invoices: invoices.map(bill).collect(),
-        problem: refusal.map(|refusal| refusal.message().to_owned()),
+        problem: error.map(|error| error.message().to_owned()),
     })
 }
 

@@ -21,32 +21,33 @@ use serde_json::json;
 use super::OwnForm;
 use super::control::act;
 use crate::clock::Timestamp;
-use crate::sandbox::agenda;
+use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::calendar::months_after;
-use crate::sandbox::dispute::{self, Ending, Kind};
+use crate::sandbox::collect::dispute::{self, DisputeEnding, DisputeKind};
+use crate::sandbox::collect::refund::{self, RefundRequest};
+use crate::sandbox::due;
 use crate::sandbox::form::Form;
-use crate::sandbox::refund::{self, Wish};
-use crate::sandbox::refusal::Refusal;
 use crate::sandbox::resource::payment_intents;
 use crate::sandbox::shape::text;
-use crate::sandbox::state::{AfterRetries, Shared, State as Store};
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::{AfterRetries, State as Store};
 
 const HOUR: i64 = 60 * 60;
-const FARTHEST: i64 = 3 * 366 * 24 * HOUR;
+const ADVANCE_LIMIT: i64 = 3 * 366 * 24 * HOUR;
 
 /// `POST /control/charges/{charge}/{step}`.
 pub async fn charge(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, String)>, form: OwnForm) -> Response {
     act(shared, form, |state, form| {
         let id = charge_of(state, &id);
         match (step.as_str(), form.filled("kind").unwrap_or("chargeback")) {
-            ("dispute", "chargeback") => dispute::open(state, &id, Kind::Chargeback).map(drop),
-            ("dispute", "inquiry") => dispute::open(state, &id, Kind::Inquiry).map(drop),
+            ("dispute", "chargeback") => dispute::open(state, &id, DisputeKind::Chargeback).map(drop),
+            ("dispute", "inquiry") => dispute::open(state, &id, DisputeKind::Inquiry).map(drop),
             ("dispute", other) => {
-                Err(Refusal::invalid(format!("`{other}` is not a kind: use `chargeback` or `inquiry`.")))
+                Err(ApiError::invalid(format!("`{other}` is not a kind: use `chargeback` or `inquiry`.")))
             }
             ("refund", _) => {
                 let fields = json!({ "reason": "requested_by_customer" });
-                refund::make(state, &id, Wish { amount: amount(form)?, fields }).map(drop)
+                refund::make(state, &id, RefundRequest { amount: amount(form)?, fields }).map(drop)
             }
             (other, _) => Err(unknown(other)),
         }
@@ -56,8 +57,8 @@ pub async fn charge(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, 
 /// `POST /control/disputes/{dispute}/{step}`.
 pub async fn dispute(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, String)>, form: OwnForm) -> Response {
     act(shared, form, |state, form| match step.as_str() {
-        "won" => dispute::close(state, &id, Ending::Won(amount(form)?)),
-        "lost" | "close" => dispute::close(state, &id, Ending::Lost),
+        "won" => dispute::close(state, &id, DisputeEnding::Won(amount(form)?)),
+        "lost" | "close" => dispute::close(state, &id, DisputeEnding::Lost),
         "escalate" => dispute::escalate(state, &id),
         other => Err(unknown(other)),
     })
@@ -85,10 +86,10 @@ pub async fn advance(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
         let now = state.own_time().seconds();
         let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
         let Some(times) = times.filter(|times| (1..=36_i64).contains(times)) else {
-            return Err(Refusal::invalid("`times` is a whole number from 1 to 36.").param("times"));
+            return Err(ApiError::invalid("`times` is a whole number from 1 to 36.").param("times"));
         };
         let to = match (form.filled("by"), form.integer("to")) {
-            (None, Some(to)) if (now..=now.saturating_add(FARTHEST)).contains(&to) => to,
+            (None, Some(to)) if (now..=now.saturating_add(ADVANCE_LIMIT)).contains(&to) => to,
             (Some("hour"), _) => now + times * HOUR,
             (Some("day"), _) => now + times * 24 * HOUR,
             (Some("week"), _) => now + times * 7 * 24 * HOUR,
@@ -97,10 +98,10 @@ pub async fn advance(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
             _ => {
                 let message = "Say by how much: `by` is hour, day, week, month or year; or say until when: `to` is a time \
                                in whole seconds, at most three years ahead.";
-                return Err(Refusal::invalid(message).param("by"));
+                return Err(ApiError::invalid(message).param("by"));
             }
         };
-        agenda::put_ahead(state, Timestamp::from_seconds(to));
+        due::put_ahead(state, Timestamp::from_seconds(to));
         Ok(())
     })
 }
@@ -134,12 +135,12 @@ fn charge_of(state: &Store, id: &str) -> String {
     }
 }
 
-fn amount(form: &Form) -> Result<Option<i64>, Refusal> {
+fn amount(form: &Form) -> Result<Option<i64>, ApiError> {
     let Some(text) = form.filled("amount") else { return Ok(None) };
     let message = "`amount` is a whole number in the currency's minor unit, such as 500 for $5.00.";
-    text.parse().map(Some).map_err(|_| Refusal::invalid(message).param("amount"))
+    text.parse().map(Some).map_err(|_| ApiError::invalid(message).param("amount"))
 }
 
-fn unknown(step: &str) -> Refusal {
-    Refusal::invalid(format!("There is no step `{step}`.")).status(404)
+fn unknown(step: &str) -> ApiError {
+    ApiError::invalid(format!("There is no step `{step}`.")).status(404)
 }

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{change, metadata, texts};
-use crate::sandbox::api::{Call, Route};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{Call, Route};
+use crate::sandbox::fields::{merged_metadata, texts};
 use crate::sandbox::form::Form;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, one_of, text, url};
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::shape::change;
 use crate::sandbox::state::State;
 
 const LIMIT: usize = 100;
@@ -34,36 +35,13 @@ const FIELDS: &[Rule] = &[
 ];
 const NOT_BUILT: &[&str] = &["features", "login_page"];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: "POST",
-        path: "/v1/billing_portal/configurations",
-        rules: &[FIELDS],
-        not_built: NOT_BUILT,
-        handler: create,
-    },
-    Route {
-        method: "GET",
-        path: "/v1/billing_portal/configurations",
-        rules: &[LIST, &[boolean("active"), boolean("is_default")]],
-        not_built: &[],
-        handler: list,
-    },
-    Route {
-        method: "GET",
-        path: "/v1/billing_portal/configurations/{}",
-        rules: &[],
-        not_built: &[],
-        handler: retrieve,
-    },
-    Route {
-        method: "POST",
-        path: "/v1/billing_portal/configurations/{}",
-        rules: &[FIELDS, &[boolean("active")]],
-        not_built: NOT_BUILT,
-        handler: update,
-    },
+    Route::post("/v1/billing_portal/configurations", create).takes(&[FIELDS]).not_built(NOT_BUILT),
+    Route::get("/v1/billing_portal/configurations", list).takes(&[LIST, &[boolean("active"), boolean("is_default")]]),
+    Route::get("/v1/billing_portal/configurations/{}", retrieve),
+    Route::post("/v1/billing_portal/configurations/{}", update)
+        .takes(&[FIELDS, &[boolean("active")]])
+        .not_built(NOT_BUILT),
 ];
 
 /// Makes a configuration from fields of its object; everything is allowed that the page can do.
@@ -101,12 +79,12 @@ pub fn default(state: &State) -> Option<&Value> {
     state.portal_configurations.oldest().find(|row| row["is_default"] == true)
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if !call.form.has("features") {
-        return Err(Refusal::missing("features"));
+        return Err(ApiError::missing("features"));
     }
     if call.state.portal_configurations.oldest().count() >= LIMIT {
-        return Err(Refusal::invalid(format!("You have reached the maximum of {LIMIT} portal configurations.")));
+        return Err(ApiError::invalid(format!("You have reached the maximum of {LIMIT} portal configurations.")));
     }
     check_products(call)?;
     let mut object = add(call.state, false, json!({}));
@@ -115,17 +93,17 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     Ok(object)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| matches(&call.form, row, "active") && matches(&call.form, row, "is_default");
     page(&call.form, "/v1/billing_portal/configurations", call.state.portal_configurations.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let found = call.state.portal_configurations.get(call.id()).cloned();
-    found.ok_or_else(|| Refusal::not_found("configuration", call.id(), "configuration"))
+    found.ok_or_else(|| ApiError::not_found("configuration", call.id(), "configuration"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let mut object = retrieve(call)?;
     check_products(call)?;
     apply(&mut object, &call.form);
@@ -144,11 +122,11 @@ fn keep(state: &mut State, object: &Value) {
     }
 }
 
-fn check_products(call: &Call<'_>) -> Result<(), Refusal> {
+fn check_products(call: &Call<'_>) -> Result<(), ApiError> {
     for path in call.form.items("features.subscription_update.products") {
         for price in call.form.list(&format!("{path}.prices")) {
             if call.state.prices.get(&price).is_none_or(|price| price["recurring"].is_null()) {
-                return Err(Refusal::no_such("recurring price", &price, "features[subscription_update][products]"));
+                return Err(ApiError::no_such("recurring price", &price, "features[subscription_update][products]"));
             }
         }
     }
@@ -157,7 +135,7 @@ fn check_products(call: &Call<'_>) -> Result<(), Refusal> {
 
 fn apply(object: &mut Value, form: &Form) {
     change(object, texts(form, &["default_return_url", "name"]));
-    object["metadata"] = metadata(&object["metadata"], form, "metadata");
+    object["metadata"] = merged_metadata(&object["metadata"], form);
     for field in ["headline", "privacy_policy_url", "terms_of_service_url"] {
         if form.has(&format!("business_profile.{field}")) {
             object["business_profile"][field] = json!(form.filled(&format!("business_profile.{field}")));

@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::subscriptions::{found, method, price_at, quantity_at};
-use super::{change, metadata, texts};
-use crate::sandbox::api::Call;
-use crate::sandbox::billing::lifecycle;
-use crate::sandbox::billing::modify::{self, Change, ItemChange, Proration};
-use crate::sandbox::billing::subscription::Subscription;
+use super::discounts;
+use super::subscription_params::{found, method, price_at, quantity_at};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::change::{self as billing_change, ItemChange, Proration, SubscriptionChange};
+use crate::sandbox::billing::{discount, start};
+use crate::sandbox::call::Call;
+use crate::sandbox::fields::{merged_metadata, metadata, texts};
+use crate::sandbox::model::subscription::Subscription;
 use crate::sandbox::params::{Rule, boolean, clearable, integer, one_of, text};
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::shape::change;
 
 /// What the call takes beside what starting one takes.
 pub const MORE: &[Rule] = &[
@@ -27,11 +29,11 @@ pub const MORE: &[Rule] = &[
 ];
 
 /// `POST /v1/subscriptions/{id}`.
-pub fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let row = found(call, call.id())?;
     if row.has_ended() {
         let message = "A canceled subscription can only update its cancellation_details and metadata.";
-        return Err(Refusal::invalid(message));
+        return Err(ApiError::invalid(message));
     }
     let id = call.id().to_owned();
     call.state.live_by(row.customer());
@@ -41,9 +43,9 @@ pub fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
         fields["default_payment_method"] = method["id"].clone();
     }
     if call.form.has("discounts") {
-        discount(call, &id)?;
+        change_discount(call, &id)?;
     }
-    let wish = Change {
+    let wanted = SubscriptionChange {
         items,
         proration: Proration::read(call.form.text("proration_behavior")),
         at: call.form.integer("proration_date"),
@@ -51,22 +53,22 @@ pub fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
         from_now: call.form.text("billing_cycle_anchor") == Some("now"),
         fields,
     };
-    modify::apply(call.state, &id, wish)?;
+    billing_change::apply(call.state, &id, wanted)?;
     if call.form.text("trial_end") == Some("now") && row.status() == "trialing" {
-        lifecycle::end_trial(call.state, &id);
+        start::end_trial(call.state, &id);
     }
     found(call, &id).map(|row| row.object)
 }
 
 /// The changes of items that the request has at `path`.
-pub fn item_changes(call: &Call<'_>, path: &str) -> Result<Vec<ItemChange>, Refusal> {
+pub fn item_changes(call: &Call<'_>, path: &str) -> Result<Vec<ItemChange>, ApiError> {
     let change = |path: &String| {
         let has_metadata = call.form.has(&format!("{path}.metadata"));
         Ok(ItemChange {
             id: call.form.text(&format!("{path}.id")).map(str::to_owned),
             price: price_at(call, &format!("{path}.price"))?,
             quantity: quantity_at(call, path)?,
-            metadata: has_metadata.then(|| metadata(&json!({}), &call.form, &format!("{path}.metadata"))),
+            metadata: has_metadata.then(|| metadata(&call.form, &format!("{path}.metadata"))),
             is_deleted: call.form.flag(&format!("{path}.deleted")) == Some(true),
         })
     };
@@ -90,10 +92,10 @@ fn set(fields: &mut Value, more: Value) {
     }
 }
 
-fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
+fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, ApiError> {
     let (form, now) = (&call.form, call.state.now());
     let mut fields = texts(form, &["description"]);
-    fields["metadata"] = metadata(&row.object["metadata"], form, "metadata");
+    fields["metadata"] = merged_metadata(&row.object["metadata"], form);
     if let Some(at_end) = form.flag("cancel_at_period_end") {
         set(&mut fields, ending(row, at_end, now));
     }
@@ -103,10 +105,10 @@ fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
         Some(text) => {
             let at: i64 = match text {
                 "max_period_end" | "min_period_end" => row.period().1,
-                text => text.parse().map_err(|_| Refusal::invalid("Invalid timestamp").param("cancel_at"))?,
+                text => text.parse().map_err(|_| ApiError::invalid("Invalid timestamp").param("cancel_at"))?,
             };
             if at <= now {
-                return Err(Refusal::invalid("Invalid timestamp: must be an integer Unix timestamp in the future")
+                return Err(ApiError::invalid("Invalid timestamp: must be an integer Unix timestamp in the future")
                     .param("cancel_at"));
             }
             set(&mut fields, ending(row, true, now));
@@ -121,7 +123,7 @@ fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
     }
     if let Some(at) = form.text("trial_end").and_then(|text| text.parse::<i64>().ok()) {
         if at <= now {
-            return Err(Refusal::invalid("Invalid timestamp: a trial ends in the future.").param("trial_end"));
+            return Err(ApiError::invalid("Invalid timestamp: a trial ends in the future.").param("trial_end"));
         }
         let start = row.object["trial_start"].as_i64().unwrap_or(now);
         let more = json!({
@@ -133,8 +135,8 @@ fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
     Ok(fields)
 }
 
-fn discount(call: &mut Call<'_>, id: &str) -> Result<(), Refusal> {
-    let coupon = super::subscriptions::coupon(call)?;
-    lifecycle::set_discount(call.state, id, coupon.as_ref());
+fn change_discount(call: &mut Call<'_>, id: &str) -> Result<(), ApiError> {
+    let coupon = discounts::coupon(call)?;
+    discount::set(call.state, id, coupon.as_ref());
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// A refused call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ApiError {
     /// HTTP status.
     pub status: u16,
     kind: &'static str,
@@ -16,10 +16,10 @@ pub struct Refusal {
     more: Value,
 }
 
-impl Refusal {
+impl ApiError {
     /// A `400 invalid_request_error` without a code.
-    pub fn invalid(message: impl Into<String>) -> Refusal {
-        Refusal {
+    pub fn invalid(message: impl Into<String>) -> ApiError {
+        ApiError {
             status: 400,
             kind: "invalid_request_error",
             code: None,
@@ -30,77 +30,77 @@ impl Refusal {
     }
 
     /// The same refusal with Stripe's code.
-    pub fn code(self, code: &'static str) -> Refusal {
-        Refusal { code: Some(code), ..self }
+    pub fn code(self, code: &'static str) -> ApiError {
+        ApiError { code: Some(code), ..self }
     }
 
     /// The same refusal, naming the parameter in Stripe's bracket notation.
-    pub fn param(self, name: impl Into<String>) -> Refusal {
-        Refusal { param: Some(name.into()), ..self }
+    pub fn param(self, name: impl Into<String>) -> ApiError {
+        ApiError { param: Some(name.into()), ..self }
     }
 
     /// The same refusal under another HTTP status.
-    pub fn status(self, status: u16) -> Refusal {
-        Refusal { status, ..self }
+    pub fn status(self, status: u16) -> ApiError {
+        ApiError { status, ..self }
     }
 
     /// A required parameter that was not sent.
-    pub fn missing(name: &str) -> Refusal {
-        Refusal::invalid(format!("Missing required param: {name}.")).code("parameter_missing").param(name)
+    pub fn missing(name: &str) -> ApiError {
+        ApiError::invalid(format!("Missing required param: {name}.")).code("parameter_missing").param(name)
     }
 
     /// An id in a parameter that names nothing: `400`.
-    pub fn no_such(noun: &str, id: &str, param: impl Into<String>) -> Refusal {
-        Refusal::invalid(format!("No such {noun}: '{id}'")).code("resource_missing").param(param)
+    pub fn no_such(noun: &str, id: &str, param: impl Into<String>) -> ApiError {
+        ApiError::invalid(format!("No such {noun}: '{id}'")).code("resource_missing").param(param)
     }
 
     /// An id in the path that names nothing: `404`.
-    pub fn not_found(noun: &str, id: &str, param: &str) -> Refusal {
-        Refusal::no_such(noun, id, param).status(404)
+    pub fn not_found(noun: &str, id: &str, param: &str) -> ApiError {
+        ApiError::no_such(noun, id, param).status(404)
     }
 
     /// A method and path that Stripe's API does not have, or that the stand-in has not built.
-    pub fn unknown_url(method: &str, path: &str) -> Refusal {
+    pub fn unknown_url(method: &str, path: &str) -> ApiError {
         let message = format!(
             "Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at \
              https://support.stripe.com/. (This is a stand-in for Stripe: it has only the calls that it names.)"
         );
-        Refusal::invalid(message).status(404)
+        ApiError::invalid(message).status(404)
     }
 
     /// Something that Stripe does and the stand-in does not. The code is the stand-in's own.
-    pub fn not_built(what: &str) -> Refusal {
-        Refusal::invalid(format!("This stand-in for Stripe does not do {what}. Use a sandbox at Stripe to try it."))
+    pub fn not_built(what: &str) -> ApiError {
+        ApiError::invalid(format!("This stand-in for Stripe does not do {what}. Use a sandbox at Stripe to try it."))
             .code("stand_in_not_built")
     }
 
     /// No key, a wrong key, or a live key: `401`.
-    pub fn unauthenticated(message: impl Into<String>) -> Refusal {
-        Refusal::invalid(message).status(401)
+    pub fn unauthenticated(message: impl Into<String>) -> ApiError {
+        ApiError::invalid(message).status(401)
     }
 
     /// A card that was declined: `402 card_error`.
-    pub fn card(code: &'static str, message: &str) -> Refusal {
-        Refusal { kind: "card_error", code: Some(code), ..Refusal::invalid(message).status(402) }
+    pub fn card(code: &'static str, message: &str) -> ApiError {
+        ApiError { kind: "card_error", code: Some(code), ..ApiError::invalid(message).status(402) }
     }
 
     /// The same refusal with further fields of the error.
-    pub fn with(self, more: Value) -> Refusal {
-        Refusal { more, ..self }
+    pub fn with_fields(self, more: Value) -> ApiError {
+        ApiError { more, ..self }
     }
 
     /// The same refusal in other words, for a page.
-    pub fn saying(self, message: impl Into<String>) -> Refusal {
-        Refusal { message: message.into(), ..self }
+    pub fn with_message(self, message: impl Into<String>) -> ApiError {
+        ApiError { message: message.into(), ..self }
     }
 
     /// An idempotency key used again for something else.
-    pub fn idempotency(message: impl Into<String>) -> Refusal {
-        Refusal { kind: "idempotency_error", ..Refusal::invalid(message) }
+    pub fn idempotency(message: impl Into<String>) -> ApiError {
+        ApiError { kind: "idempotency_error", ..ApiError::invalid(message) }
     }
 
     /// An answer of Stripe's own failing, as fault injection asks for it.
-    pub fn injected(status: u16) -> Refusal {
+    pub fn injected(status: u16) -> ApiError {
         let (kind, code, message) = match status {
             429 => ("invalid_request_error", Some("rate_limit"), "Request rate limit exceeded."),
             409 => (
@@ -110,7 +110,7 @@ impl Refusal {
             ),
             _ => ("api_error", None, "An unknown error occurred."),
         };
-        Refusal {
+        ApiError {
             status,
             kind,
             code,

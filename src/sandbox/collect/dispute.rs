@@ -3,18 +3,17 @@
 
 use serde_json::{Value, json};
 
-use super::collect::change_charge;
-use super::refusal::Refusal;
-use super::resource::change;
-use super::shape::{DISPUTE, filled, integer, text};
-use super::state::State;
+use super::charge;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::shape::{DISPUTE, change, filled, integer, text};
+use crate::sandbox::state::State;
 
 const FEE: i64 = 1_500;
 const TIME_TO_RESPOND: i64 = 9 * 24 * 60 * 60;
 
 /// How a dispute begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DisputeKind {
     /// The bank takes the money back.
     Chargeback,
     /// The bank asks, and takes nothing.
@@ -23,7 +22,7 @@ pub enum Kind {
 
 /// How a chargeback ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum DisputeEnding {
     /// The money comes back: all of it when `None`, else so much.
     Won(Option<i64>),
     /// It stays away.
@@ -31,14 +30,14 @@ pub enum Ending {
 }
 
 /// Opens a dispute about all of a charge that has not been refunded. Answers its id.
-pub fn open(state: &mut State, charge: &str, kind: Kind) -> Result<String, Refusal> {
-    let charge = state.charges.get(charge).cloned().ok_or_else(|| Refusal::not_found("charge", charge, "charge"))?;
+pub fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<String, ApiError> {
+    let charge = state.charges.get(charge).cloned().ok_or_else(|| ApiError::not_found("charge", charge, "charge"))?;
     let amount = integer(&charge, "amount") - integer(&charge, "amount_refunded");
     if charge["status"] != "succeeded" || charge["disputed"] == true || amount <= 0 {
         let message = "Only a charge that has succeeded, is not disputed and not refunded can be disputed.";
-        return Err(Refusal::invalid(message).status(409));
+        return Err(ApiError::invalid(message).status(409));
     }
-    let is_inquiry = kind == Kind::Inquiry;
+    let is_inquiry = kind == DisputeKind::Inquiry;
     let (id, now) = (state.new_id("du_1", 24), state.now());
     let card = json!({
         "brand": "visa", "case_type": if is_inquiry { "inquiry" } else { "chargeback" }, "network_reason_code": "10.4",
@@ -58,7 +57,7 @@ pub fn open(state: &mut State, charge: &str, kind: Kind) -> Result<String, Refus
     }
     state.disputes.put(&id, dispute.clone());
     state.emit("charge.dispute.created", dispute.clone());
-    change_charge(state, text(&charge, "id"), "charge.updated", json!({ "disputed": true, "dispute": id }));
+    charge::change(state, text(&charge, "id"), "charge.updated", json!({ "disputed": true, "dispute": id }));
     if !is_inquiry {
         state.emit("charge.dispute.funds_withdrawn", dispute);
     }
@@ -66,10 +65,12 @@ pub fn open(state: &mut State, charge: &str, kind: Kind) -> Result<String, Refus
 }
 
 /// The bank turns an inquiry into a chargeback.
-pub fn escalate(state: &mut State, id: &str) -> Result<(), Refusal> {
+pub fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
     let mut dispute = under_way(state, id)?;
     if !is_inquiry(&dispute) {
-        return Err(Refusal::invalid("Only an inquiry can be escalated, and this is a chargeback already.").status(409));
+        return Err(
+            ApiError::invalid("Only an inquiry can be escalated, and this is a chargeback already.").status(409)
+        );
     }
     let amount = integer(&dispute, "amount");
     let previous = change(&mut dispute, json!({ "status": "needs_response", "is_charge_refundable": false }));
@@ -82,19 +83,19 @@ pub fn escalate(state: &mut State, id: &str) -> Result<(), Refusal> {
 }
 
 /// Ends a dispute: a chargeback in this way, an inquiry without anything happening.
-pub fn close(state: &mut State, id: &str, ending: Ending) -> Result<(), Refusal> {
+pub fn close(state: &mut State, id: &str, ending: DisputeEnding) -> Result<(), ApiError> {
     let mut dispute = under_way(state, id)?;
     let status = match ending {
         _ if is_inquiry(&dispute) => "warning_closed",
-        Ending::Won(_) => "won",
-        Ending::Lost => "lost",
+        DisputeEnding::Won(_) => "won",
+        DisputeEnding::Lost => "lost",
     };
     let previous = change(&mut dispute, json!({ "status": status }));
-    if let (Ending::Won(part), "won") = (ending, status) {
+    if let (DisputeEnding::Won(part), "won") = (ending, status) {
         let amount = part.unwrap_or_else(|| integer(&dispute, "amount"));
         if !(1..=integer(&dispute, "amount")).contains(&amount) {
             let message = "The amount that comes back is from 1 to the disputed amount, in the minor unit.";
-            return Err(Refusal::invalid(message).param("amount"));
+            return Err(ApiError::invalid(message).param("amount"));
         }
         move_funds(state, &mut dispute, amount, 0);
         state.emit("charge.dispute.funds_reinstated", dispute.clone());
@@ -106,7 +107,7 @@ pub fn close(state: &mut State, id: &str, ending: Ending) -> Result<(), Refusal>
 
 /// Sends the seller's evidence to the bank. Stripe's words for tests decide at once: `winning_evidence` and
 /// `losing_evidence`.
-pub fn submit(state: &mut State, id: &str) -> Result<(), Refusal> {
+pub fn submit(state: &mut State, id: &str) -> Result<(), ApiError> {
     let mut dispute = under_way(state, id)?;
     let status = if is_inquiry(&dispute) { "warning_under_review" } else { "under_review" };
     let previous = change(&mut dispute, json!({ "status": status }));
@@ -116,8 +117,8 @@ pub fn submit(state: &mut State, id: &str) -> Result<(), Refusal> {
     state.disputes.put(id, dispute.clone());
     state.emit_change("charge.dispute.updated", dispute, previous);
     match word.as_str() {
-        "winning_evidence" => close(state, id, Ending::Won(None)),
-        "losing_evidence" => close(state, id, Ending::Lost),
+        "winning_evidence" => close(state, id, DisputeEnding::Won(None)),
+        "losing_evidence" => close(state, id, DisputeEnding::Lost),
         _ => Ok(()),
     }
 }
@@ -126,11 +127,11 @@ fn is_inquiry(dispute: &Value) -> bool {
     text(dispute, "status").starts_with("warning_")
 }
 
-fn under_way(state: &State, id: &str) -> Result<Value, Refusal> {
-    let dispute = state.disputes.get(id).cloned().ok_or_else(|| Refusal::not_found("dispute", id, "dispute"))?;
+fn under_way(state: &State, id: &str) -> Result<Value, ApiError> {
+    let dispute = state.disputes.get(id).cloned().ok_or_else(|| ApiError::not_found("dispute", id, "dispute"))?;
     match text(&dispute, "status") {
         "won" | "lost" | "warning_closed" => {
-            Err(Refusal::invalid("This dispute is already closed.").code("dispute_already_closed"))
+            Err(ApiError::invalid("This dispute is already closed.").code("dispute_already_closed"))
         }
         _ => Ok(dispute),
     }

@@ -4,14 +4,15 @@
 use serde_json::{Value, json};
 
 use super::calendar::{next_after, share};
-use super::invoice::{self, Invoice, Order};
-use super::line::{self, Pending};
-use super::subscription::{self, Subscription, update};
-use super::{collection, lifecycle};
-use crate::sandbox::collect::Presence;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::resource::change;
-use crate::sandbox::shape::{integer, text};
+use super::invoice::{self, InvoiceParts};
+use super::line::{self, PendingItem};
+use super::subscription::{self, update};
+use super::{cycle, invoice_payment, start};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::collect::attempt::Presence;
+use crate::sandbox::model::invoice::Invoice;
+use crate::sandbox::model::subscription::Subscription;
+use crate::sandbox::shape::{change, integer, text};
 use crate::sandbox::state::State;
 
 /// What becomes of the difference for the time that is left.
@@ -53,7 +54,7 @@ pub struct ItemChange {
 
 /// A change of a subscription.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct SubscriptionChange {
     /// What changes among the items.
     pub items: Vec<ItemChange>,
     /// What becomes of the difference.
@@ -62,31 +63,31 @@ pub struct Change {
     pub at: Option<i64>,
     /// Whether nothing changes unless what is due at once is paid.
     pub or_nothing: bool,
-    /// Whether the period begins anew now, also with an unchanged rhythm.
+    /// Whether the period begins anew now, also with an unchanged recurring.
     pub from_now: bool,
     /// Further fields of the object.
     pub fields: Value,
 }
 
 /// Changes a subscription.
-pub fn apply(state: &mut State, id: &str, wish: Change) -> Result<(), Refusal> {
+pub fn apply(state: &mut State, id: &str, wanted: SubscriptionChange) -> Result<(), ApiError> {
     let row = state.subscriptions.get(id).cloned();
-    let row = row.ok_or_else(|| Refusal::not_found("subscription", id, "id"))?;
-    let plan = planned(state, &row, &wish)?;
-    let pays_at_once = plan.restarts || wish.proration == Proration::AtOnce && !plan.pending.is_empty();
-    let intent = match pays_at_once && wish.or_nothing {
+    let row = row.ok_or_else(|| ApiError::not_found("subscription", id, "id"))?;
+    let plan = plan_change(state, &row, &wanted)?;
+    let pays_at_once = plan.restarts || wanted.proration == Proration::AtOnce && !plan.pending.is_empty();
+    let intent = match pays_at_once && wanted.or_nothing {
         true => {
-            let order = order_of(state, &row, &plan);
+            let parts = parts_of(state, &row, &plan);
             let method = subscription::payment_method(state, &row.object);
-            lifecycle::collect_first(state, &order, method.as_deref(), Presence::Away)?
+            start::collect_first(state, &parts, method.as_deref(), Presence::Away)?
         }
         false => None,
     };
     for pending in &plan.pending {
         line::invoice_item(state, row.customer(), pending);
     }
-    let mut fields = wish.fields;
-    if !wish.items.is_empty() || plan.restarts {
+    let mut fields = wanted.fields;
+    if !wanted.items.is_empty() || plan.restarts {
         change(&mut fields, json!({ "items": Subscription::item_list(id, &plan.items) }));
     }
     if plan.restarts {
@@ -94,35 +95,35 @@ pub fn apply(state: &mut State, id: &str, wish: Change) -> Result<(), Refusal> {
     }
     if !pays_at_once {
         update(state, id, fields);
-        lifecycle::wake(state, id);
+        cycle::wake_subscription(state, id);
         return Ok(());
     }
-    let order = Order { lines: plan.full_lines(state, &row), waiting: waiting(state, &row, id), ..blank(&row) };
-    let invoice = invoice::draft(state, order);
+    let parts = InvoiceParts { lines: plan.full_lines(state, &row), waiting: waiting(state, &row, id), ..blank(&row) };
+    let invoice = invoice::draft(state, parts);
     change(&mut fields, json!({ "latest_invoice": invoice }));
     update(state, id, fields);
     if let Some(intent) = &intent {
-        collection::attach(state, &invoice, intent);
+        invoice_payment::attach(state, &invoice, intent);
     }
-    invoice::finalize(state, &invoice)?;
+    cycle::finalize(state, &invoice)?;
     match intent {
-        Some(intent) => collection::intent_paid(state, &intent),
-        None if state.invoices.get(&invoice).is_some_and(|row| row.object["status"] == "open") => {
-            collection::try_to_pay(state, &invoice);
+        Some(intent) => cycle::intent_paid(state, &intent),
+        None if invoice::is_open(state, &invoice) => {
+            cycle::collect(state, &invoice);
         }
         None => {}
     }
-    lifecycle::wake(state, id);
+    cycle::wake_subscription(state, id);
     Ok(())
 }
 
 /// The invoice that would come next: with this change, or as things stand.
-pub fn preview(state: &mut State, id: &str, wish: Option<&Change>) -> Result<Invoice, Refusal> {
+pub fn preview(state: &mut State, id: &str, wanted: Option<&SubscriptionChange>) -> Result<Invoice, ApiError> {
     let row = state.subscriptions.get(id).cloned();
-    let row = row.ok_or_else(|| Refusal::no_such("subscription", id, "subscription"))?;
+    let row = row.ok_or_else(|| ApiError::no_such("subscription", id, "subscription"))?;
     let waiting = waiting(state, &row, id);
-    let mut order = Order { reason: "upcoming", waiting, ..blank(&row) };
-    let plan = wish.map(|wish| planned(state, &row, wish)).transpose()?;
+    let mut parts = InvoiceParts { reason: "upcoming", waiting, ..blank(&row) };
+    let plan = wanted.map(|wanted| plan_change(state, &row, wanted)).transpose()?;
     let after = match &plan {
         Some(plan) => {
             let list = Subscription::item_list(id, &plan.items);
@@ -132,24 +133,24 @@ pub fn preview(state: &mut State, id: &str, wish: Option<&Change>) -> Result<Inv
         }
         None => row.clone(),
     };
-    let is_at_once = wish.is_some_and(|wish| wish.proration == Proration::AtOnce);
+    let is_at_once = wanted.is_some_and(|wanted| wanted.proration == Proration::AtOnce);
     if let Some(plan) = &plan {
-        order.lines = plan.pending.iter().map(|pending| line::of_pending(state, pending)).collect();
-        order.lines.extend(plan.full_lines(state, &row));
+        parts.lines = plan.pending.iter().map(|pending| line::of_pending(state, pending)).collect();
+        parts.lines.extend(plan.full_lines(state, &row));
     }
     if !is_at_once && !plan.is_some_and(|plan| plan.restarts) {
         let start = row.period().1;
-        let end = next_after(integer(&row.object, "billing_cycle_anchor"), row.rhythm(), start);
-        order.lines.extend(line::of_period(state, &after, (start, end), false));
+        let end = next_after(integer(&row.object, "billing_cycle_anchor"), row.recurring(), start);
+        parts.lines.extend(line::of_period(state, &after, (start, end), false));
     }
-    Ok(invoice::preview(state, order))
+    Ok(invoice::preview(state, parts))
 }
 
 /// Credit for the time that is left, which waits for the next invoice.
 pub fn credit_rest(state: &mut State, id: &str) {
     let Some(row) = state.subscriptions.get(id).cloned() else { return };
     let now = state.now();
-    let credits: Vec<Pending> = row.items().iter().map(|item| pending(state, &row, item, true, now)).collect();
+    let credits: Vec<PendingItem> = row.items().iter().map(|item| pending(state, &row, item, true, now)).collect();
     for credit in credits.iter().filter(|credit| credit.amount != 0) {
         line::invoice_item(state, row.customer(), credit);
     }
@@ -160,20 +161,20 @@ pub fn invoice_waiting(state: &mut State, id: &str) {
     let Some(row) = state.subscriptions.get(id).cloned() else { return };
     let waiting = waiting(state, &row, id);
     if !waiting.is_empty() {
-        let invoice = invoice::draft(state, Order { waiting, ..blank(&row) });
+        let invoice = invoice::draft(state, InvoiceParts { waiting, ..blank(&row) });
         update(state, id, json!({ "latest_invoice": invoice }));
-        invoice::advance(state, &invoice);
+        cycle::finalize_and_collect(state, &invoice);
     }
 }
 
-struct Plan {
+struct ChangePlan {
     items: Vec<Value>,
-    pending: Vec<Pending>,
+    pending: Vec<PendingItem>,
     restarts: bool,
     period: (i64, i64),
 }
 
-impl Plan {
+impl ChangePlan {
     /// The lines of a period that begins now.
     fn full_lines(&self, state: &mut State, row: &Subscription) -> Vec<Value> {
         if !self.restarts {
@@ -183,21 +184,21 @@ impl Plan {
     }
 }
 
-fn planned(state: &mut State, row: &Subscription, wish: &Change) -> Result<Plan, Refusal> {
+fn plan_change(state: &mut State, row: &Subscription, wanted: &SubscriptionChange) -> Result<ChangePlan, ApiError> {
     let (now, is_trial) = (state.now(), row.status() == "trialing");
-    let at = wish.at.unwrap_or(now);
+    let at = wanted.at.unwrap_or(now);
     if !(row.period().0..=row.period().1).contains(&at) {
         let message = "The proration date must be within the current period.";
-        return Err(Refusal::invalid(message).param("proration_date"));
+        return Err(ApiError::invalid(message).param("proration_date"));
     }
-    let mut items = changed_items(state, row, &wish.items)?;
-    let rhythm = items.first().map(|item| item["price"]["recurring"].clone()).unwrap_or_default();
-    if items.iter().any(|item| item["price"]["recurring"] != rhythm) {
-        return Err(Refusal::not_built("subscriptions whose items have different intervals"));
+    let mut items = changed_items(state, row, &wanted.items)?;
+    let recurring = items.first().map(|item| item["price"]["recurring"].clone()).unwrap_or_default();
+    if items.iter().any(|item| item["price"]["recurring"] != recurring) {
+        return Err(ApiError::not_built("subscriptions whose items have different intervals"));
     }
-    let restarts = !is_trial && (rhythm != *row.rhythm() || wish.from_now);
+    let restarts = !is_trial && (recurring != *row.recurring() || wanted.from_now);
     let mut pending = Vec::new();
-    if !is_trial && wish.proration != Proration::None {
+    if !is_trial && wanted.proration != Proration::None {
         let differs = |item: &&Value, others: &[Value]| {
             restarts || !others.iter().any(|other| other["id"] == item["id"] && is_same(other, item))
         };
@@ -209,42 +210,42 @@ fn planned(state: &mut State, row: &Subscription, wish: &Change) -> Result<Plan,
         }
         pending.retain(|pending| pending.amount != 0);
     }
-    let period = if restarts { (now, next_after(now, &rhythm, now)) } else { row.period() };
+    let period = if restarts { (now, next_after(now, &recurring, now)) } else { row.period() };
     for item in &mut items {
         change(item, json!({ "current_period_start": period.0, "current_period_end": period.1 }));
     }
-    Ok(Plan { items, pending, restarts, period })
+    Ok(ChangePlan { items, pending, restarts, period })
 }
 
 fn is_same(one: &Value, other: &Value) -> bool {
     one["price"]["id"] == other["price"]["id"] && one["quantity"] == other["quantity"]
 }
 
-fn changed_items(state: &mut State, row: &Subscription, changes: &[ItemChange]) -> Result<Vec<Value>, Refusal> {
+fn changed_items(state: &mut State, row: &Subscription, changes: &[ItemChange]) -> Result<Vec<Value>, ApiError> {
     let (mut items, id) = (row.items().to_vec(), text(&row.object, "id").to_owned());
-    for wish in changes {
-        let Some(item) = &wish.id else {
-            let price = wish.price.as_ref().ok_or_else(|| Refusal::missing("items[0][price]"))?;
+    for wanted in changes {
+        let Some(item) = &wanted.id else {
+            let price = wanted.price.as_ref().ok_or_else(|| ApiError::missing("items[0][price]"))?;
             if items.iter().any(|item| item["price"]["id"] == price["id"]) {
                 let message = "Cannot add multiple subscription items with the same plan/price.";
-                return Err(Refusal::invalid(message).param("items"));
+                return Err(ApiError::invalid(message).param("items"));
             }
-            let metadata = wish.metadata.clone().unwrap_or_else(|| json!({}));
-            let quantity = wish.quantity.unwrap_or(1);
-            items.push(lifecycle::new_item(state, &id, price, quantity, &metadata, row.period()));
+            let metadata = wanted.metadata.clone().unwrap_or_else(|| json!({}));
+            let quantity = wanted.quantity.unwrap_or(1);
+            items.push(subscription::new_item(state, &id, price, quantity, &metadata, row.period()));
             continue;
         };
         let Some(place) = items.iter().position(|row| row["id"] == item.as_str()) else {
-            return Err(Refusal::no_such("subscription item", item, "items[0][id]"));
+            return Err(ApiError::no_such("subscription item", item, "items[0][id]"));
         };
-        if wish.is_deleted {
+        if wanted.is_deleted {
             items.remove(place);
             continue;
         }
         for (field, value) in [
-            ("price", wish.price.clone()),
-            ("quantity", wish.quantity.map(|quantity| json!(quantity))),
-            ("metadata", wish.metadata.clone()),
+            ("price", wanted.price.clone()),
+            ("quantity", wanted.quantity.map(|quantity| json!(quantity))),
+            ("metadata", wanted.metadata.clone()),
         ] {
             if let Some(value) = value {
                 items[place][field] = value;
@@ -252,7 +253,7 @@ fn changed_items(state: &mut State, row: &Subscription, changes: &[ItemChange]) 
         }
     }
     match items.is_empty() {
-        true => Err(Refusal::invalid(
+        true => Err(ApiError::invalid(
             "A subscription must have at least one active plan. To cancel a subscription, \
                                       please use the cancel API endpoint on /v1/subscriptions.",
         )),
@@ -260,11 +261,11 @@ fn changed_items(state: &mut State, row: &Subscription, changes: &[ItemChange]) 
     }
 }
 
-fn pending(state: &State, row: &Subscription, item: &Value, is_credit: bool, at: i64) -> Pending {
+fn pending(state: &State, row: &Subscription, item: &Value, is_credit: bool, at: i64) -> PendingItem {
     let ((start, end), price) = (row.period(), &item["price"]);
     let whole = integer(price, "unit_amount").saturating_mul(integer(item, "quantity"));
     let amount = share(whole, end - at, end - start);
-    Pending {
+    PendingItem {
         amount: if is_credit { -amount } else { amount },
         currency: text(price, "currency").to_owned(),
         description: line::proration_words(state, item, is_credit, at),
@@ -276,8 +277,11 @@ fn pending(state: &State, row: &Subscription, item: &Value, is_credit: bool, at:
     }
 }
 
-fn blank(row: &Subscription) -> Order {
-    Order { reason: "subscription_update", ..lifecycle::order(row, json!({ "auto_advance": false })) }
+fn blank(row: &Subscription) -> InvoiceParts {
+    InvoiceParts {
+        reason: "subscription_update",
+        ..InvoiceParts::of_subscription(row, json!({ "auto_advance": false }))
+    }
 }
 
 fn waiting(state: &State, row: &Subscription, id: &str) -> Vec<Value> {
@@ -285,9 +289,9 @@ fn waiting(state: &State, row: &Subscription, id: &str) -> Vec<Value> {
 }
 
 /// The invoice that a plan would make at once.
-fn order_of(state: &mut State, row: &Subscription, plan: &Plan) -> Order {
+fn parts_of(state: &mut State, row: &Subscription, plan: &ChangePlan) -> InvoiceParts {
     let mut lines: Vec<Value> = plan.pending.iter().map(|pending| line::of_pending(state, pending)).collect();
     lines.extend(plan.full_lines(state, row));
     let waiting = waiting(state, row, text(&row.object, "id"));
-    Order { lines, waiting, ..blank(row) }
+    InvoiceParts { lines, waiting, ..blank(row) }
 }

@@ -4,17 +4,16 @@
 
 use serde_json::{Value, json};
 
-use super::card::{Behaviour, behaviour};
-use super::collect::change_charge;
-use super::page::money;
-use super::refusal::Refusal;
-use super::resource::change;
-use super::shape::{REFUND, filled, integer, text};
-use super::state::State;
+use super::charge;
+use crate::sandbox::amount::money;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::card::{Behaviour, behaviour};
+use crate::sandbox::shape::{REFUND, change, filled, integer, text};
+use crate::sandbox::state::State;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
+pub struct RefundRequest {
     /// In the minor unit; everything that is left when `None`.
     pub amount: Option<i64>,
     /// Fields of the refund's object.
@@ -22,9 +21,9 @@ pub struct Wish {
 }
 
 /// Refunds a charge in whole or in part. Answers the refund as it is at first.
-pub fn make(state: &mut State, charge: &str, wish: Wish) -> Result<Value, Refusal> {
-    let charge = state.charges.get(charge).cloned().ok_or_else(|| Refusal::no_such("charge", charge, "charge"))?;
-    let amount = allowed(state, &charge, wish.amount)?;
+pub fn make(state: &mut State, charge: &str, request: RefundRequest) -> Result<Value, ApiError> {
+    let charge = state.charges.get(charge).cloned().ok_or_else(|| ApiError::no_such("charge", charge, "charge"))?;
+    let amount = allowed(state, &charge, request.amount)?;
     let method = &charge["payment_method_details"];
     let (is_card, behaviour) = (method["type"] == "card", behaviour(method));
     let is_pending = !is_card || behaviour == Behaviour::RefundPends;
@@ -38,7 +37,7 @@ pub fn make(state: &mut State, charge: &str, wish: Wish) -> Result<Value, Refusa
     };
 
     let id = state.new_id("re_3", 24);
-    let mut refund = filled(REFUND, wish.fields);
+    let mut refund = filled(REFUND, request.fields);
     let fields = json!({
         "id": id, "amount": amount, "charge": charge["id"], "created": state.now(), "currency": charge["currency"],
         "payment_intent": charge["payment_intent"], "destination_details": destination,
@@ -61,7 +60,7 @@ pub fn make(state: &mut State, charge: &str, wish: Wish) -> Result<Value, Refusa
 }
 
 /// The bank has made a pending refund.
-pub fn settle(state: &mut State, id: &str) -> Result<(), Refusal> {
+pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
     expect(state, id, &["pending", "requires_action"], "settled")?;
     let charge = step(state, id, "succeeded", Value::Null, &["refund.updated", "charge.refund.updated"]);
     count(state, &charge);
@@ -69,7 +68,7 @@ pub fn settle(state: &mut State, id: &str) -> Result<(), Refusal> {
 }
 
 /// The bank could not make a refund, perhaps after saying that it had: the charge is refunded by so much less.
-pub fn fail(state: &mut State, id: &str) -> Result<(), Refusal> {
+pub fn fail(state: &mut State, id: &str) -> Result<(), ApiError> {
     expect(state, id, &["pending", "requires_action", "succeeded"], "failed")?;
     let transaction = state.new_id("txn_3", 24);
     let fields = json!({ "failure_reason": "expired_or_canceled_card", "failure_balance_transaction": transaction });
@@ -80,24 +79,24 @@ pub fn fail(state: &mut State, id: &str) -> Result<(), Refusal> {
 }
 
 /// The bank needs something of the customer before it makes a pending refund.
-pub fn require_action(state: &mut State, id: &str) -> Result<(), Refusal> {
+pub fn require_action(state: &mut State, id: &str) -> Result<(), ApiError> {
     expect(state, id, &["pending"], "made to require an action")?;
     step(state, id, "requires_action", Value::Null, &["refund.updated"]);
     Ok(())
 }
 
 /// Takes a refund back that requires an action.
-pub fn cancel(state: &mut State, id: &str) -> Result<(), Refusal> {
+pub fn cancel(state: &mut State, id: &str) -> Result<(), ApiError> {
     expect(state, id, &["requires_action"], "canceled")?;
     step(state, id, "canceled", Value::Null, &["refund.updated"]);
     Ok(())
 }
 
-fn expect(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), Refusal> {
-    let refund = state.refunds.get(id).ok_or_else(|| Refusal::not_found("refund", id, "refund"))?;
+fn expect(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), ApiError> {
+    let refund = state.refunds.get(id).ok_or_else(|| ApiError::not_found("refund", id, "refund"))?;
     match statuses.contains(&text(refund, "status")) {
         true => Ok(()),
-        false => Err(Refusal::invalid(format!(
+        false => Err(ApiError::invalid(format!(
             "Only refunds with status {} can be {done}. This refund has status {}.",
             statuses.join(" or "),
             text(refund, "status")
@@ -128,14 +127,14 @@ fn sum(state: &State, charge: &str, statuses: &[&str]) -> i64 {
 
 fn count(state: &mut State, charge: &str) {
     let fields = counted(state, charge);
-    change_charge(state, charge, "charge.refunded", fields);
+    charge::change(state, charge, "charge.refunded", fields);
 }
 
 fn uncount(state: &mut State, charge: &str) {
     let fields = counted(state, charge);
     let changes = |object: &Value| object["amount_refunded"] != fields["amount_refunded"];
     if state.charges.get(charge).is_some_and(changes) {
-        change_charge(state, charge, "charge.updated", fields);
+        charge::change(state, charge, "charge.updated", fields);
     }
 }
 
@@ -145,32 +144,32 @@ fn counted(state: &State, charge: &str) -> Value {
     json!({ "amount_refunded": refunded, "refunded": refunded == amount })
 }
 
-fn allowed(state: &State, charge: &Value, amount: Option<i64>) -> Result<i64, Refusal> {
+fn allowed(state: &State, charge: &Value, amount: Option<i64>) -> Result<i64, ApiError> {
     let (id, currency, paid) = (text(charge, "id"), text(charge, "currency"), integer(charge, "amount"));
     if charge["status"] != "succeeded" {
         let message = format!("The charge {id} has not succeeded, so there is nothing to refund.");
-        return Err(Refusal::invalid(message).param("charge"));
+        return Err(ApiError::invalid(message).param("charge"));
     }
     let disputed = |row: &&Value| row["charge"] == id && row["is_charge_refundable"] == false && row["status"] != "won";
     if state.disputes.oldest().any(|row| disputed(&row)) {
         let message = format!("Charge {id} has been charged back; cannot issue a refund.");
-        return Err(Refusal::invalid(message).code("charge_disputed"));
+        return Err(ApiError::invalid(message).code("charge_disputed"));
     }
     let left = paid - sum(state, id, &["succeeded", "pending", "requires_action"]);
     if left <= 0 {
         let message = format!("Charge {id} has already been refunded.");
-        return Err(Refusal::invalid(message).code("charge_already_refunded"));
+        return Err(ApiError::invalid(message).code("charge_already_refunded"));
     }
     match amount.unwrap_or(left) {
         amount if amount < 1 => {
             let message = "Invalid positive integer";
-            Err(Refusal::invalid(message).code("parameter_invalid_integer").param("amount"))
+            Err(ApiError::invalid(message).code("parameter_invalid_integer").param("amount"))
         }
         amount if amount > left => {
             let what = if left == paid { "charge amount" } else { "unrefunded amount on charge" };
             let (amount, left) = (money(amount, currency), money(left, currency));
             let message = format!("Refund amount ({amount}) is greater than {what} ({left})");
-            Err(Refusal::invalid(message).param("amount"))
+            Err(ApiError::invalid(message).param("amount"))
         }
         amount => Ok(amount),
     }

@@ -1,0 +1,56 @@
+//! A customer: made, changed, deleted. A deleted one stays as Stripe's deleted object.
+
+use serde_json::{Value, json};
+
+use super::subscription;
+use crate::sandbox::shape::{CUSTOMER, change, filled, has_changes};
+use crate::sandbox::state::State;
+
+/// Makes a customer from fields of its object; also what a checkout does that is to leave one.
+pub fn add(state: &mut State, fields: Value) -> Value {
+    let id = state.new_id("cus_", 14);
+    let prefix = state.new_id("", 8).to_ascii_uppercase();
+    let mut customer = filled(CUSTOMER, fields);
+    customer["id"] = json!(id);
+    customer["created"] = json!(state.now());
+    customer["invoice_prefix"] = json!(prefix);
+    state.customers.put(&id, customer.clone());
+    state.emit("customer.created", customer.clone());
+    customer
+}
+
+/// Whether there is such a customer who has not been deleted.
+pub fn is_live(state: &State, id: &str) -> bool {
+    state.customers.get(id).is_some_and(|customer| customer["deleted"] != true)
+}
+
+/// Lets a customer forget a payment method that is no longer theirs.
+pub fn forget_method(state: &mut State, id: &str, method: &Value) {
+    if let Some(customer) = state.customers.get_mut(id)
+        && customer["invoice_settings"]["default_payment_method"] == *method
+    {
+        customer["invoice_settings"]["default_payment_method"] = Value::Null;
+    }
+}
+
+/// Makes a payment method the one that invoices are paid with.
+pub fn prefer_method(state: &mut State, id: &str, method: &Value) {
+    let Some(customer) = state.customers.get_mut(id) else { return };
+    let mut settings = customer["invoice_settings"].clone();
+    settings["default_payment_method"] = method["id"].clone();
+    let previous = change(customer, json!({ "invoice_settings": settings }));
+    let customer = customer.clone();
+    if has_changes(&previous) {
+        state.emit_change("customer.updated", customer, previous);
+    }
+}
+
+/// Deletes a customer; what they subscribed to ends at once.
+pub fn remove(state: &mut State, id: &str) {
+    subscription::cancel_all(state, id);
+    let deleted = json!({ "id": id, "object": "customer", "deleted": true });
+    if let Some(customer) = state.customers.get_mut(id) {
+        let last = std::mem::replace(customer, deleted);
+        state.emit("customer.deleted", last);
+    }
+}

@@ -1,0 +1,64 @@
+//! An invoice as it is stored.
+
+use serde_json::{Value, json};
+
+use super::coupon::{self, Discount};
+use crate::sandbox::shape::{change, integer, text};
+
+/// Lines shown in the object itself.
+const SHOWN: usize = 10;
+
+/// `invoice`, with all its lines.
+#[derive(Clone, Debug)]
+pub struct Invoice {
+    /// The object, with its first lines.
+    pub object: Value,
+    /// All lines.
+    pub lines: Vec<Value>,
+    /// Its discount's id and coupon.
+    pub discount: Option<Discount>,
+}
+
+impl Invoice {
+    /// `in_…`.
+    pub fn id(&self) -> &str {
+        text(&self.object, "id")
+    }
+
+    /// The subscription that it is for.
+    pub fn subscription(&self) -> Option<&str> {
+        self.object["parent"]["subscription_details"]["subscription"].as_str()
+    }
+
+    /// Puts the first lines into the object and sums all of them up, with the discount taken off.
+    pub fn total(&mut self) {
+        let id = self.id().to_owned();
+        let amounts: Vec<i64> = self.lines.iter().map(|line| integer(line, "amount")).collect();
+        let open = |line: &Value| if line["discountable"] == true { integer(line, "amount").max(0) } else { 0 };
+        let discountable: Vec<i64> = self.lines.iter().map(open).collect();
+        let off = match &self.discount {
+            Some(discount) => coupon::discounts(&discount.coupon, &discountable, text(&self.object, "currency")),
+            None => vec![0; amounts.len()],
+        };
+        let discount = self.discount.as_ref().map(|discount| discount.id.clone());
+        for (line, off) in self.lines.iter_mut().zip(&off) {
+            line["invoice"] = json!(id);
+            let amounts = discount.as_ref().filter(|_| *off > 0).map(|id| json!({ "amount": off, "discount": id }));
+            line["discount_amounts"] = json!(amounts.into_iter().collect::<Vec<_>>());
+        }
+        let (subtotal, off): (i64, i64) = (amounts.iter().sum(), off.iter().sum());
+        let total = subtotal - off;
+        let discounts: Vec<&String> = discount.iter().collect();
+        let taken: Vec<Value> = discounts.iter().map(|id| json!({ "amount": off, "discount": id })).collect();
+        let shown = &self.lines[..self.lines.len().min(SHOWN)];
+        let fields = json!({
+            "subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total,
+            "discounts": discounts, "total_discount_amounts": taken,
+            "lines": {
+                "object": "list", "data": shown, "has_more": self.lines.len() > SHOWN, "total_count": self.lines.len(),
+                "url": format!("/v1/invoices/{id}/lines"),
+            },
+        });
+        change(&mut self.object, fields);
+    }
+}
