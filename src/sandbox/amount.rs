@@ -2,10 +2,10 @@
 
 use crate::sandbox::api_error::ApiError;
 
-/// Stripe's limit on an amount, in the currency's minor unit.
+/// Stripe's limit on an amount.
 pub const AMOUNT_LIMIT: i64 = 99_999_999;
 
-/// An amount that a price may have, or why not; `param` is what to name in the refusal.
+/// Checks an amount that a request asks for. `param` is what the error names.
 pub fn checked_amount(amount: Option<i64>, param: &str) -> Result<i64, ApiError> {
     let amount = amount.ok_or_else(|| ApiError::missing(param))?;
     if amount < 0 {
@@ -17,7 +17,7 @@ pub fn checked_amount(amount: Option<i64>, param: &str) -> Result<i64, ApiError>
     Ok(amount)
 }
 
-/// A currency in lower case, or why it is none.
+/// Checks a currency. Returns it in lower case.
 pub fn checked_currency(currency: &str, param: &str) -> Result<String, ApiError> {
     let lower = currency.to_ascii_lowercase();
     match lower.len() == 3 && lower.bytes().all(|byte| byte.is_ascii_lowercase()) {

@@ -1,59 +1,50 @@
-//! One API call from its bytes to its answer: key, route, parameters, idempotency key, fault on order, work, expansion.
-//! Nothing here is about one resource, and nothing about HTTP connections.
+//! One API call from its bytes to its answer: API key, route, parameters, idempotency key, injected fault, work,
+//! expansion. Nothing here is about one resource, and nothing about HTTP connections.
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::expand::expand;
-use crate::sandbox::faults::Kind;
+use crate::sandbox::faults::FaultKind;
 use crate::sandbox::form::Form;
-use crate::sandbox::idempotency::{Answer, Turn};
+use crate::sandbox::idempotency::{ApiAnswer, KeyUse};
 use crate::sandbox::params;
 use crate::sandbox::resource;
 use crate::sandbox::shared::Shared;
-use crate::sandbox::state::Cause;
+use crate::sandbox::state::EventCause;
 use crate::sandbox::wire;
 
-/// A call as it came in.
 #[derive(Clone, Debug)]
-pub struct Request {
-    /// `GET`, `POST` or `DELETE`.
+pub struct ApiRequest {
     pub method: String,
-    /// The path, without the query.
     pub path: String,
-    /// The query, undecoded.
     pub query: String,
-    /// The body, undecoded.
     pub body: String,
-    /// The `Authorization` header.
     pub authorization: Option<String>,
-    /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
-    /// The id that this call was given.
+    /// The `Request-Id` that the answer carries.
     pub id: String,
 }
 
-/// What goes back, and how.
 #[derive(Debug)]
-pub struct Reply {
-    /// Status and body.
-    pub answer: Answer,
-    /// Whether it is the first answer to this idempotency key, given again.
+pub struct ApiReply {
+    pub answer: ApiAnswer,
+    /// The first answer to this idempotency key, given again.
     pub is_replay: bool,
-    /// Whether the connection is to be closed in its place.
+    /// The connection is closed instead of an answer.
     pub is_lost: bool,
 }
 
-/// Answers a call. Pauses only where a fault on order says so.
-pub async fn answer(shared: &Shared, request: &Request) -> Reply {
+/// Answers a call. Waits only for an injected slow fault.
+pub async fn answer(shared: &Shared, request: &ApiRequest) -> ApiReply {
     match prepared(request) {
         Ok((route, names, form)) => perform(shared, request, route, names, form).await,
-        Err(error) => reply(refused(&error)),
+        Err(error) => reply(error_answer(&error)),
     }
 }
 
-type Prepared = (&'static Route, Vec<String>, Form);
+type PreparedCall = (&'static Route, Vec<String>, Form);
 
-fn prepared(request: &Request) -> Result<Prepared, ApiError> {
+fn prepared(request: &ApiRequest) -> Result<PreparedCall, ApiError> {
     authenticate(request.authorization.as_deref())?;
     let (route, names) = resource::find(&request.method, &request.path)
         .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
@@ -62,61 +53,61 @@ fn prepared(request: &Request) -> Result<Prepared, ApiError> {
     Ok((route, names, form))
 }
 
-async fn perform(shared: &Shared, request: &Request, route: &Route, names: Vec<String>, form: Form) -> Reply {
+async fn perform(shared: &Shared, request: &ApiRequest, route: &Route, names: Vec<String>, form: Form) -> ApiReply {
     let key = request.idempotency_key.as_deref().filter(|_| request.method == "POST");
     let begun = shared.with(|state| match key {
         Some(key) => state.keys.begin(key, &request.path, &form.canonical()),
-        None => Ok(Turn::Work),
+        None => Ok(KeyUse::First),
     });
     match begun {
-        Ok(Turn::Work) => {}
-        Ok(Turn::Again(answer)) => return Reply { answer, is_replay: true, is_lost: false },
-        Err(error) => return reply(refused(&error)),
+        Ok(KeyUse::First) => {}
+        Ok(KeyUse::Repeat(answer)) => return ApiReply { answer, is_replay: true, is_lost: false },
+        Err(error) => return reply(error_answer(&error)),
     }
 
     let fault = shared.with(|state| state.faults.take(&request.method, &request.path));
-    if let Some(Kind::Slow(pause)) = fault {
+    if let Some(FaultKind::Slow(pause)) = fault {
         tokio::time::sleep(pause).await;
     }
     let answer = match fault {
-        Some(Kind::Status(status)) => refused(&ApiError::injected(status)),
-        Some(Kind::After(status)) => {
+        Some(FaultKind::Status(status)) => error_answer(&ApiError::injected(status)),
+        Some(FaultKind::After(status)) => {
             work(shared, request, route, names, form);
-            refused(&ApiError::injected(status))
+            error_answer(&ApiError::injected(status))
         }
         _ => work(shared, request, route, names, form),
     };
     if let Some(key) = key {
         shared.with(|state| state.keys.finish(key, &answer));
     }
-    Reply { answer, is_replay: false, is_lost: fault == Some(Kind::Close) }
+    ApiReply { answer, is_replay: false, is_lost: fault == Some(FaultKind::Close) }
 }
 
-fn work(shared: &Shared, request: &Request, route: &Route, names: Vec<String>, form: Form) -> Answer {
-    let cause = Cause { request: Some(request.id.clone()), idempotency_key: request.idempotency_key.clone() };
+fn work(shared: &Shared, request: &ApiRequest, route: &Route, names: Vec<String>, form: Form) -> ApiAnswer {
+    let cause = EventCause { request: Some(request.id.clone()), idempotency_key: request.idempotency_key.clone() };
     let outcome = shared.with(|state| {
         let at = state.now();
         let paths = form.list("expand");
         state.cause = cause;
-        let mut object = (route.handler)(&mut Call { state, names, form, at })?;
+        let mut object = (route.handler)(&mut ApiCall { state, names, form, at })?;
         expand(state, &mut object, &paths)?;
         Ok(object)
     });
     match outcome {
-        Ok(object) => Answer { status: 200, body: wire::render(&object) },
-        Err(error) => refused(&error),
+        Ok(object) => ApiAnswer { status: 200, body: wire::render(&object) },
+        Err(error) => error_answer(&error),
     }
 }
 
-fn refused(error: &ApiError) -> Answer {
-    Answer { status: error.status, body: wire::render(&error.body()) }
+fn error_answer(error: &ApiError) -> ApiAnswer {
+    ApiAnswer { status: error.status, body: wire::render(&error.body()) }
 }
 
-fn reply(answer: Answer) -> Reply {
-    Reply { answer, is_replay: false, is_lost: false }
+fn reply(answer: ApiAnswer) -> ApiReply {
+    ApiReply { answer, is_replay: false, is_lost: false }
 }
 
-/// Any test key will do; a live key will not, so that a real one is never left here.
+/// Accepts any test key. A live key is refused, so that a real one is never left here.
 fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
     let key = header.and_then(|header| {
         let (scheme, rest) = header.split_once(' ')?;

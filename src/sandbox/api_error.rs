@@ -1,13 +1,11 @@
-//! Stripe's error body: `{"error": {"type", "code", "message", "param", …}}` with its HTTP status. Every refusal of the
-//! stand-in's API is made here, in Stripe's own words where they are known, so that a client under test meets the same
-//! sentences and codes. Source: Stripe, "Errors" and "Error codes".
+//! Stripe's error body: `{"error": {"type", "code", "message", "param", …}}` with its HTTP status. Every error of the
+//! stand-in's API is made here, in Stripe's own words where they are known, so that a client under test sees the same
+//! messages and codes. Source: Stripe, "Errors" and "Error codes".
 
 use serde_json::{Value, json};
 
-/// A refused call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
-    /// HTTP status.
     pub status: u16,
     kind: &'static str,
     code: Option<&'static str>,
@@ -29,37 +27,34 @@ impl ApiError {
         }
     }
 
-    /// The same refusal with Stripe's code.
     pub fn code(self, code: &'static str) -> ApiError {
         ApiError { code: Some(code), ..self }
     }
 
-    /// The same refusal, naming the parameter in Stripe's bracket notation.
+    /// Names the parameter, in Stripe's bracket notation.
     pub fn param(self, name: impl Into<String>) -> ApiError {
         ApiError { param: Some(name.into()), ..self }
     }
 
-    /// The same refusal under another HTTP status.
     pub fn status(self, status: u16) -> ApiError {
         ApiError { status, ..self }
     }
 
-    /// A required parameter that was not sent.
     pub fn missing(name: &str) -> ApiError {
         ApiError::invalid(format!("Missing required param: {name}.")).code("parameter_missing").param(name)
     }
 
-    /// An id in a parameter that names nothing: `400`.
+    /// `400`: a parameter has an id that does not exist.
     pub fn no_such(noun: &str, id: &str, param: impl Into<String>) -> ApiError {
         ApiError::invalid(format!("No such {noun}: '{id}'")).code("resource_missing").param(param)
     }
 
-    /// An id in the path that names nothing: `404`.
+    /// `404`: the path has an id that does not exist.
     pub fn not_found(noun: &str, id: &str, param: &str) -> ApiError {
         ApiError::no_such(noun, id, param).status(404)
     }
 
-    /// A method and path that Stripe's API does not have, or that the stand-in has not built.
+    /// `404`: a call that Stripe does not have, or that the stand-in has not built.
     pub fn unknown_url(method: &str, path: &str) -> ApiError {
         let message = format!(
             "Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at \
@@ -74,32 +69,32 @@ impl ApiError {
             .code("stand_in_not_built")
     }
 
-    /// No key, a wrong key, or a live key: `401`.
+    /// `401`: no key, a wrong key, or a live key.
     pub fn unauthenticated(message: impl Into<String>) -> ApiError {
         ApiError::invalid(message).status(401)
     }
 
-    /// A card that was declined: `402 card_error`.
+    /// `402 card_error`: the card was declined.
     pub fn card(code: &'static str, message: &str) -> ApiError {
         ApiError { kind: "card_error", code: Some(code), ..ApiError::invalid(message).status(402) }
     }
 
-    /// The same refusal with further fields of the error.
+    /// Adds further fields to the error.
     pub fn with_fields(self, more: Value) -> ApiError {
         ApiError { more, ..self }
     }
 
-    /// The same refusal in other words, for a page.
+    /// Replaces the message, for a page.
     pub fn with_message(self, message: impl Into<String>) -> ApiError {
         ApiError { message: message.into(), ..self }
     }
 
-    /// An idempotency key used again for something else.
+    /// An idempotency key that was used before for something else.
     pub fn idempotency(message: impl Into<String>) -> ApiError {
         ApiError { kind: "idempotency_error", ..ApiError::invalid(message) }
     }
 
-    /// An answer of Stripe's own failing, as fault injection asks for it.
+    /// An error that fault injection asked for.
     pub fn injected(status: u16) -> ApiError {
         let (kind, code, message) = match status {
             429 => ("invalid_request_error", Some("rate_limit"), "Request rate limit exceeded."),
@@ -120,7 +115,6 @@ impl ApiError {
         }
     }
 
-    /// The body as Stripe writes it.
     pub fn body(&self) -> Value {
         let mut error = json!({ "type": self.kind, "message": self.message });
         if let Some(code) = self.code {
@@ -136,7 +130,6 @@ impl ApiError {
         json!({ "error": error })
     }
 
-    /// The sentence alone, for the stand-in's pages.
     pub fn message(&self) -> &str {
         &self.message
     }

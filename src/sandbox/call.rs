@@ -1,4 +1,4 @@
-//! What a resource's handler works with, and the row that leads to it.
+//! What connects the API to its resources: the call that a handler works with, and the route that leads to the handler.
 
 use serde_json::Value;
 
@@ -7,37 +7,33 @@ use crate::sandbox::form::Form;
 use crate::sandbox::params::Rule;
 use crate::sandbox::state::State;
 
-/// What a resource's handler works with.
-pub struct Call<'a> {
-    /// All tables.
+pub struct ApiCall<'a> {
     pub state: &'a mut State,
-    /// The names in the path, in order.
+    /// The values of `{}` in the path, in order.
     pub names: Vec<String>,
-    /// The parameters, checked.
+    /// Checked against the route's rules.
     pub form: Form,
-    /// The time, in whole seconds.
+    /// When the call came in, in whole seconds.
     pub at: i64,
 }
 
-impl Call<'_> {
-    /// The first name in the path.
+impl ApiCall<'_> {
+    /// The first value in the path.
     pub fn id(&self) -> &str {
         self.names.first().map(String::as_str).unwrap_or_default()
     }
 }
 
-/// What a call does.
-pub type Handler = fn(&mut Call<'_>) -> Result<Value, ApiError>;
+pub type Handler = fn(&mut ApiCall<'_>) -> Result<Value, ApiError>;
 
 /// One call of the API: a row of its resource's `ROUTES`.
 #[derive(Clone, Copy)]
 pub struct Route {
     pub method: &'static str,
-    /// The path, with `{}` where a name goes.
+    /// `{}` stands for a value.
     pub path: &'static str,
-    /// The parameters that the call takes.
     pub rules: &'static [&'static [Rule]],
-    /// Parameters that Stripe takes and the stand-in refuses by name: paths, with everything under them.
+    /// Parameters that Stripe takes and the stand-in refuses by name. A path includes everything under it.
     pub not_built: &'static [&'static str],
     pub handler: Handler,
 }

@@ -1,6 +1,6 @@
-//! What becomes of a checkout session: paid by card, declined, paid by bank debit now and settled later, free of charge,
-//! expired. Each step changes the objects as Stripe does and emits Stripe's events. Source: Stripe, "Fulfill orders" and
-//! the event types' descriptions.
+//! A checkout session after it was made: paid by card, declined, paid by a bank debit that settles later, completed
+//! without payment, expired. Each step changes the objects as Stripe does and emits Stripe's events. Source: Stripe,
+//! "Fulfill orders" and the descriptions of the event types.
 
 use serde_json::{Value, json};
 
@@ -11,31 +11,26 @@ use crate::sandbox::billing::{customer, discount};
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
 use crate::sandbox::collect::{intent, payment_method};
-use crate::sandbox::model::session::{Session, Trial, customer_details};
+use crate::sandbox::model::session::{StoredSession, Trial, customer_details};
 use crate::sandbox::shape::{change, integer, text};
 use crate::sandbox::state::State;
 
-/// Who pays, as typed on the page.
 #[derive(Clone, Debug, Default)]
 pub struct Payer {
-    /// The e-mail address; the session's own when `None`.
+    /// The session's own address when `None`.
     pub email: Option<String>,
-    /// The name on the card.
     pub name: Option<String>,
-    /// Whether the payer has authenticated, where the card asks for it.
     pub has_authenticated: bool,
 }
 
-/// How the payer pays.
 #[derive(Clone, Debug)]
-pub enum Method {
-    /// At once.
+pub enum PaymentChoice {
     Card(Card),
-    /// By a debit that settles later.
+    /// Settles later.
     BankDebit,
 }
 
-/// Gives an open session the discount of a promotion code.
+/// Applies a promotion code to an open session.
 pub fn apply_promotion(state: &mut State, id: &str, code: &str) -> Result<(), ApiError> {
     let mut session = open(state, id)?;
     if session.object["allow_promotion_codes"] != true {
@@ -51,8 +46,8 @@ pub fn apply_promotion(state: &mut State, id: &str, code: &str) -> Result<(), Ap
     Ok(())
 }
 
-/// Pays an open session. A session with nothing to pay is completed whatever the method.
-pub fn pay(state: &mut State, id: &str, payer: &Payer, method: &Method) -> Result<(), ApiError> {
+/// Pays an open session. With nothing due, the session completes whatever the payer chose.
+pub fn pay(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice) -> Result<(), ApiError> {
     let session = open(state, id)?;
     if session.object["mode"] == "subscription" {
         return subscribe(state, id, payer, method);
@@ -64,34 +59,34 @@ pub fn pay(state: &mut State, id: &str, payer: &Payer, method: &Method) -> Resul
     }
     let intent = session_intent(state, id)?;
     let object = match method {
-        Method::Card(card) => payment_method::add_card(state, card),
-        Method::BankDebit => payment_method::add_bank_account(state),
+        PaymentChoice::Card(card) => payment_method::add_card(state, card),
+        PaymentChoice::BankDebit => payment_method::add_bank_account(state),
     };
     let details = state.sessions.get(id).map(|session| session.object["customer_details"].clone()).unwrap_or_default();
     match attempt::make(state, &intent, &object, &details, presence(payer)) {
         Ok(AttemptOutcome::Paid) => complete(state, id, "paid"),
         Ok(AttemptOutcome::Pending) => complete(state, id, "unpaid"),
-        Ok(AttemptOutcome::NeedsAuthentication) => return Err(unauthenticated()),
+        Ok(AttemptOutcome::NeedsAuthentication) => return Err(needs_authentication()),
         Err(error) => return Err(error.with_message("Your card was declined. Try another card.")),
     }
     Ok(())
 }
 
-/// Pays a session that is for a subscription. Subscription and invoice are made only once the card has paid; a trial
-/// needs no payment, and no card either where the session says so.
-fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &Method) -> Result<(), ApiError> {
+/// Pays a session in `subscription` mode. Subscription and invoice are made only after the card has paid. A trial needs
+/// no payment, and no card if the session says so.
+fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice) -> Result<(), ApiError> {
     let session = open(state, id)?;
     let card = match method {
-        Method::Card(card) => Some(card),
-        Method::BankDebit if needs_card(&session) => {
+        PaymentChoice::Card(card) => Some(card),
+        PaymentChoice::BankDebit if needs_card(&session) => {
             return Err(ApiError::invalid("A subscription is paid by card here. Pay by card.").param("method"));
         }
-        Method::BankDebit => None,
+        PaymentChoice::BankDebit => None,
     };
     record_payer(state, id, payer, &session);
     let customer =
         state.sessions.get(id).map(|session| text(&session.object, "customer").to_owned()).unwrap_or_default();
-    state.live_by(&customer);
+    state.follow_clock_of(&customer);
     let mut fields = session.plan.clone();
     if let Some(card) = card {
         let method = payment_method::add_card(state, card);
@@ -101,10 +96,10 @@ fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &Method) -> Res
     }
     let request = order(state, &session, customer, payer, fields);
     let subscription = start::start(state, request).map_err(|error| match error.status {
-        402 if error.message().contains("authenticate") => unauthenticated(),
+        402 if error.message().contains("authenticate") => needs_authentication(),
         _ => error.with_message("Your card was declined. Try another card."),
     });
-    state.leave_clock();
+    state.follow_own_clock();
     let subscription = subscription?;
     let invoice = state.subscriptions.get(&subscription).map(|row| row.object["latest_invoice"].clone());
     let fields = json!({ "subscription": subscription, "invoice": invoice });
@@ -116,13 +111,19 @@ fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &Method) -> Res
     Ok(())
 }
 
-/// Whether a card must be given: always, unless nothing is due and the session asks for one only if needed.
-pub fn needs_card(session: &Session) -> bool {
+/// Whether the payer must give a card: always, unless nothing is due and the session asks for one only if needed.
+pub fn needs_card(session: &StoredSession) -> bool {
     let is_lenient = session.object["payment_method_collection"] == "if_required";
     integer(&session.object, "amount_total") > 0 || session.object["mode"] == "subscription" && !is_lenient
 }
 
-fn order(state: &State, session: &Session, customer: String, payer: &Payer, fields: Value) -> SubscriptionRequest {
+fn order(
+    state: &State,
+    session: &StoredSession,
+    customer: String,
+    payer: &Payer,
+    fields: Value,
+) -> SubscriptionRequest {
     let now = state.now();
     let is_plan = |item: &&Value| !item["price"]["recurring"].is_null();
     let (plans, once): (Vec<&Value>, Vec<&Value>) = session.items.iter().partition(is_plan);
@@ -157,12 +158,12 @@ fn presence(payer: &Payer) -> Presence {
     if payer.has_authenticated { Presence::Authenticated } else { Presence::Present }
 }
 
-fn unauthenticated() -> ApiError {
+fn needs_authentication() -> ApiError {
     let message = "Your bank asks whether it is you who pays. Tick “I am the owner of this card” and pay again.";
     ApiError::card("authentication_required", message)
 }
 
-/// The bank has paid: the session becomes paid.
+/// The bank has paid a debit.
 pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
     let (intent, charge) = pending(state, id)?;
     attempt::settle_debit(state, &intent, &charge);
@@ -170,7 +171,7 @@ pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The bank has refused: the session stays complete and unpaid.
+/// The bank has refused a debit. The session stays complete and unpaid.
 pub fn fail(state: &mut State, id: &str) -> Result<(), ApiError> {
     let (intent, charge) = pending(state, id)?;
     attempt::fail_debit(state, &intent, &charge);
@@ -182,7 +183,6 @@ pub fn fail(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Ends an open session unpaid.
 pub fn expire(state: &mut State, id: &str) -> Result<(), ApiError> {
     let Some(session) = state.sessions.get_mut(id) else {
         return Err(ApiError::not_found("checkout.session", id, "session"));
@@ -200,14 +200,14 @@ pub fn expire(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Expires a session whose time is over, unless it has ended before.
+/// Expires a session that is overdue and still open.
 pub fn expire_overdue(state: &mut State, id: &str) {
-    if state.sessions.get(id).is_some_and(Session::is_open) {
+    if state.sessions.get(id).is_some_and(StoredSession::is_open) {
         let _ = expire(state, id);
     }
 }
 
-fn open(state: &State, id: &str) -> Result<Session, ApiError> {
+fn open(state: &State, id: &str) -> Result<StoredSession, ApiError> {
     let session = state.sessions.get(id).ok_or_else(|| ApiError::not_found("checkout.session", id, "session"))?;
     match text(&session.object, "status") {
         "open" => Ok(session.clone()),
@@ -216,7 +216,7 @@ fn open(state: &State, id: &str) -> Result<Session, ApiError> {
     }
 }
 
-/// The intent and the charge of a bank debit under way.
+/// The intent and the charge of a bank debit that is pending.
 fn pending(state: &State, id: &str) -> Result<(String, String), ApiError> {
     let session = state.sessions.get(id).ok_or_else(|| ApiError::not_found("checkout.session", id, "session"))?;
     let intent = state.payment_intents.get(text(&session.object, "payment_intent"));
@@ -226,8 +226,8 @@ fn pending(state: &State, id: &str) -> Result<(String, String), ApiError> {
     }
 }
 
-/// Writes down who pays, and makes a customer where the session asks for one.
-fn record_payer(state: &mut State, id: &str, payer: &Payer, session: &Session) {
+/// Records the payer, and makes a customer if the session asks for one.
+fn record_payer(state: &mut State, id: &str, payer: &Payer, session: &StoredSession) {
     let known = &session.object["customer_details"];
     let email = payer.email.as_ref().map_or_else(|| known["email"].clone(), |email| json!(email));
     let name = payer.name.as_ref().map_or_else(|| known["name"].clone(), |name| json!(name));
@@ -243,7 +243,7 @@ fn record_payer(state: &mut State, id: &str, payer: &Payer, session: &Session) {
     }
 }
 
-/// The session's payment intent, made at the first attempt to pay.
+/// The session's payment intent. The first attempt to pay makes it.
 fn session_intent(state: &mut State, id: &str) -> Result<String, ApiError> {
     let session = open(state, id)?;
     if let Some(intent) = session.object["payment_intent"].as_str() {

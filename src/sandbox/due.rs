@@ -1,5 +1,5 @@
-//! Does what is due: takes entries from the agenda and wakes their objects, each with the time standing at its own
-//! instant. The objects decide what is due then, so that a stale entry does nothing.
+//! Does what is due: takes entries from the agenda and wakes their objects. During each step the time is held at the
+//! entry's time. The object decides what is due then, so a stale entry does nothing.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::sandbox::billing::cycle;
 use crate::sandbox::checkout;
 use crate::sandbox::state::State;
 
-/// Steps done at once. The next call does what is left.
+/// Steps in one call. The next call does the rest.
 const STEPS_LIMIT: usize = 10_000;
 
 /// Does everything that is due by the stand-in's own clock.
@@ -21,7 +21,7 @@ pub fn run(state: &mut State) {
     }
 }
 
-/// Puts the stand-in's own clock ahead to `to`, doing on the way what is due.
+/// Moves the stand-in's own clock ahead to `to`, and does in order what is due until then.
 pub fn put_ahead(state: &mut State, to: Timestamp) {
     for _ in 0..STEPS_LIMIT {
         let Some((at, id)) = state.agenda.take(OWN_CLOCK, to.seconds()) else { break };
@@ -31,7 +31,7 @@ pub fn put_ahead(state: &mut State, to: Timestamp) {
     state.put_ahead(to);
 }
 
-/// Advances a test clock to `to`, doing on the way what is due. The clock is `ready` afterwards.
+/// Advances a test clock to `to`, and does in order what is due until then.
 pub fn advance(state: &mut State, clock: &str, to: i64) {
     for _ in 0..STEPS_LIMIT {
         let Some((at, id)) = state.agenda.take(clock, to) else { break };
@@ -46,12 +46,12 @@ pub fn advance(state: &mut State, clock: &str, to: i64) {
 }
 
 fn step(state: &mut State, at: i64, id: &str) {
-    state.stand_at(at);
+    state.hold_time_at(at);
     match id.split('_').next() {
         Some("cs") => checkout::expire_overdue(state, id),
         Some("sub") => cycle::wake_subscription(state, id),
         Some("in") => cycle::wake_invoice(state, id),
         _ => {}
     }
-    state.leave_clock();
+    state.follow_own_clock();
 }

@@ -1,4 +1,4 @@
-//! `expand[]`: ids replaced by the objects they name, along a path of at most four names. Source: Stripe, "Expanding
+//! `expand[]`: replaces ids by the objects they name, along a path of at most four names. Source: Stripe, "Expanding
 //! responses".
 
 use serde_json::{Value, json};
@@ -10,7 +10,6 @@ use crate::sandbox::state::State;
 
 const DEPTH_LIMIT: usize = 4;
 
-/// Expands each of the paths in `object`.
 pub fn expand(state: &State, object: &mut Value, paths: &[String]) -> Result<(), ApiError> {
     for path in paths {
         let names: Vec<&str> = path.split('.').collect();
@@ -57,7 +56,7 @@ fn walk(state: &State, value: &mut Value, names: &[&str]) -> Result<(), String> 
     }
 }
 
-/// Adds what Stripe leaves out of an object unless somebody expands it.
+/// Adds a field that Stripe has in an object only when it is expanded.
 fn include(state: &State, value: &mut Value, name: &str) {
     if value["object"] == "charge" && name == "refunds" && value.get("refunds").is_none() {
         value["refunds"] = refunds(state, text(value, "id"));
@@ -109,7 +108,7 @@ fn refunds(state: &State, charge: &str) -> Value {
     json!({ "object": "list", "data": shown, "has_more": rows.len() > shown.len(), "url": url })
 }
 
-/// What a browser confirms the payment of an invoice with.
+/// What a browser needs to confirm the payment of an invoice.
 fn confirmation_secret(state: &State, invoice: &str) -> Value {
     let payment = state.invoice_payments.newest().find(|row| row["invoice"] == invoice);
     let intent = payment.and_then(|row| state.payment_intents.get(invoice_payment::intent_of(row)));

@@ -1,5 +1,5 @@
-//! What a request writes into an object: texts that are set or unset, and metadata. Rules for what a request may send
-//! are in `params`; laying the result over an object is `shape::change`.
+//! What a request writes into an object: texts, which it sets or unsets, and metadata. What a request may send is
+//! decided in `params`; `shape::change` applies the result to an object.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::form::Form;
 
-/// The named fields as texts, as far as the form has them. An empty value becomes null.
+/// The named fields, as far as the form has them. An empty value becomes null.
 pub fn texts(form: &Form, names: &[&str]) -> Value {
     let sent = names.iter().filter_map(|name| {
         let value = Some(form.text(name)?).filter(|value| !value.is_empty());

@@ -6,7 +6,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::form::Form;
 use crate::sandbox::shape::{integer, text};
 
-/// The page that the request asks for out of all rows that match, newest first.
+/// The page that a request asks for. `rows` are all rows that match, newest first.
 pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -> Result<Value, ApiError> {
     let limit = form.integer("limit").unwrap_or(10);
     if !(1..=100).contains(&limit) {
@@ -42,7 +42,7 @@ fn first<'r, 'a>(rows: &'r [&'a Value], limit: usize) -> (&'r [&'a Value], bool)
     (&rows[..rows.len().min(limit)], rows.len() > limit)
 }
 
-/// When a row was made; an `invoiceitem` says it under another name.
+/// An `invoiceitem` has its creation time under another name.
 fn made_at(row: &Value) -> i64 {
     row["created"].as_i64().unwrap_or_else(|| integer(row, "date"))
 }
@@ -56,7 +56,7 @@ fn is_in_time(form: &Form, created: i64) -> bool {
         && holds("created.lte", |a, b| a <= b)
 }
 
-/// Whether the object's field holds what the filter of that name asks for; a filter not sent asks for nothing.
+/// Whether a row has the value that the filter of this name asks for. Without the filter every row matches.
 pub fn matches(form: &Form, object: &Value, field: &str) -> bool {
     form.filled(field).is_none_or(|wanted| match &object[field] {
         Value::Bool(flag) => form.flag(field) == Some(*flag),

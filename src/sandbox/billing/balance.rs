@@ -1,4 +1,4 @@
-//! A customer's balance: below zero it is credit, which the next invoices use. Each move leaves a
+//! A customer's balance. Below zero it is credit, which the next invoices use. Each change leaves a
 //! `customer_balance_transaction`. Source: Stripe, "Customer credit balance".
 
 use serde_json::{Value, json};
@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 use crate::sandbox::shape::{change, integer};
 use crate::sandbox::state::State;
 
-/// The least that Stripe collects, in the minor unit.
+/// The least amount that Stripe collects, in the minor unit.
 const MINIMUM_CHARGE: i64 = 50;
 
-/// A customer's balance.
 pub fn of(state: &State, customer: &str) -> i64 {
     state.customers.get(customer).map(|customer| integer(customer, "balance")).unwrap_or_default()
 }
 
-/// What is due of a total, and the balance afterwards.
+/// The amount due of a total, and the balance afterwards.
 pub fn due_after_credit(total: i64, balance: i64) -> (i64, i64) {
     match total.saturating_add(balance) {
         due if due < MINIMUM_CHARGE => (0, due),
@@ -22,7 +21,7 @@ pub fn due_after_credit(total: i64, balance: i64) -> (i64, i64) {
     }
 }
 
-/// Moves a customer's balance by `amount` and records it. Answers the transaction.
+/// Changes a customer's balance by `amount`. Returns the transaction.
 pub fn move_by(state: &mut State, customer: &str, amount: i64, kind: &str, fields: Value) -> Value {
     let (id, now) = (state.new_id("cbtxn_1", 24), state.now());
     let Some(object) = state.customers.get_mut(customer) else { return Value::Null };

@@ -1,5 +1,5 @@
-//! Other prices and quantities for a subscription that runs: what is changed, what that costs or gives back for the time
-//! that is left, and when it is billed. Source: Stripe, "Prorations" and "Modify subscriptions".
+//! Changing the prices and quantities of a subscription: what changes, what the rest of the period costs or gives back,
+//! and when that is billed. Source: Stripe, "Prorations" and "Modify subscriptions".
 
 use serde_json::{Value, json};
 
@@ -10,24 +10,24 @@ use super::subscription::{self, update};
 use super::{cycle, invoice_payment, start};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::collect::attempt::Presence;
-use crate::sandbox::model::invoice::Invoice;
-use crate::sandbox::model::subscription::Subscription;
+use crate::sandbox::model::invoice::StoredInvoice;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{change, integer, text};
 use crate::sandbox::state::State;
 
-/// What becomes of the difference for the time that is left.
+/// What happens to the difference for the rest of the period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proration {
     /// It waits for the next invoice.
     Waits,
     /// It is invoiced at once.
     AtOnce,
-    /// There is none.
+    /// There is no difference.
     None,
 }
 
 impl Proration {
-    /// Stripe's word for it; `create_prorations` when there is none.
+    /// Reads Stripe's word. The default is `create_prorations`.
     pub fn read(word: Option<&str>) -> Proration {
         match word {
             Some("always_invoice") => Proration::AtOnce,
@@ -37,33 +37,25 @@ impl Proration {
     }
 }
 
-/// One item of a change: with an id it changes that item, without one it adds another.
+/// A change of one item. Without an id it adds an item.
 #[derive(Clone, Debug, Default)]
 pub struct ItemChange {
-    /// `si_…`.
     pub id: Option<String>,
-    /// The new price.
     pub price: Option<Value>,
-    /// The new quantity.
     pub quantity: Option<i64>,
-    /// The new metadata.
     pub metadata: Option<Value>,
-    /// Whether the item goes.
     pub is_deleted: bool,
 }
 
-/// A change of a subscription.
 #[derive(Clone, Debug)]
 pub struct SubscriptionChange {
-    /// What changes among the items.
     pub items: Vec<ItemChange>,
-    /// What becomes of the difference.
     pub proration: Proration,
-    /// From when on the difference counts; now when `None`.
+    /// When the difference starts to count. Now when `None`.
     pub at: Option<i64>,
-    /// Whether nothing changes unless what is due at once is paid.
+    /// Nothing changes unless what is due at once is paid.
     pub or_nothing: bool,
-    /// Whether the period begins anew now, also with an unchanged recurring.
+    /// A new period begins now, even if the interval stays the same.
     pub from_now: bool,
     /// Further fields of the object.
     pub fields: Value,
@@ -88,7 +80,7 @@ pub fn apply(state: &mut State, id: &str, wanted: SubscriptionChange) -> Result<
     }
     let mut fields = wanted.fields;
     if !wanted.items.is_empty() || plan.restarts {
-        change(&mut fields, json!({ "items": Subscription::item_list(id, &plan.items) }));
+        change(&mut fields, json!({ "items": StoredSubscription::item_list(id, &plan.items) }));
     }
     if plan.restarts {
         change(&mut fields, json!({ "billing_cycle_anchor": state.now() }));
@@ -117,8 +109,8 @@ pub fn apply(state: &mut State, id: &str, wanted: SubscriptionChange) -> Result<
     Ok(())
 }
 
-/// The invoice that would come next: with this change, or as things stand.
-pub fn preview(state: &mut State, id: &str, wanted: Option<&SubscriptionChange>) -> Result<Invoice, ApiError> {
+/// The next invoice, with this change or without one.
+pub fn preview(state: &mut State, id: &str, wanted: Option<&SubscriptionChange>) -> Result<StoredInvoice, ApiError> {
     let row = state.subscriptions.get(id).cloned();
     let row = row.ok_or_else(|| ApiError::no_such("subscription", id, "subscription"))?;
     let waiting = waiting(state, &row, id);
@@ -126,7 +118,7 @@ pub fn preview(state: &mut State, id: &str, wanted: Option<&SubscriptionChange>)
     let plan = wanted.map(|wanted| plan_change(state, &row, wanted)).transpose()?;
     let after = match &plan {
         Some(plan) => {
-            let list = Subscription::item_list(id, &plan.items);
+            let list = StoredSubscription::item_list(id, &plan.items);
             let mut changed = row.clone();
             changed.object["items"] = list;
             changed
@@ -146,7 +138,7 @@ pub fn preview(state: &mut State, id: &str, wanted: Option<&SubscriptionChange>)
     Ok(invoice::preview(state, parts))
 }
 
-/// Credit for the time that is left, which waits for the next invoice.
+/// Credits the rest of the period. The credit waits for the next invoice.
 pub fn credit_rest(state: &mut State, id: &str) {
     let Some(row) = state.subscriptions.get(id).cloned() else { return };
     let now = state.now();
@@ -156,7 +148,7 @@ pub fn credit_rest(state: &mut State, id: &str) {
     }
 }
 
-/// Invoices at once what waits for a subscription, if anything does.
+/// Invoices at once what waits for a subscription.
 pub fn invoice_waiting(state: &mut State, id: &str) {
     let Some(row) = state.subscriptions.get(id).cloned() else { return };
     let waiting = waiting(state, &row, id);
@@ -175,8 +167,8 @@ struct ChangePlan {
 }
 
 impl ChangePlan {
-    /// The lines of a period that begins now.
-    fn full_lines(&self, state: &mut State, row: &Subscription) -> Vec<Value> {
+    /// The lines of the period that begins now.
+    fn full_lines(&self, state: &mut State, row: &StoredSubscription) -> Vec<Value> {
         if !self.restarts {
             return Vec::new();
         }
@@ -184,7 +176,11 @@ impl ChangePlan {
     }
 }
 
-fn plan_change(state: &mut State, row: &Subscription, wanted: &SubscriptionChange) -> Result<ChangePlan, ApiError> {
+fn plan_change(
+    state: &mut State,
+    row: &StoredSubscription,
+    wanted: &SubscriptionChange,
+) -> Result<ChangePlan, ApiError> {
     let (now, is_trial) = (state.now(), row.status() == "trialing");
     let at = wanted.at.unwrap_or(now);
     if !(row.period().0..=row.period().1).contains(&at) {
@@ -221,7 +217,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
     one["price"]["id"] == other["price"]["id"] && one["quantity"] == other["quantity"]
 }
 
-fn changed_items(state: &mut State, row: &Subscription, changes: &[ItemChange]) -> Result<Vec<Value>, ApiError> {
+fn changed_items(state: &mut State, row: &StoredSubscription, changes: &[ItemChange]) -> Result<Vec<Value>, ApiError> {
     let (mut items, id) = (row.items().to_vec(), text(&row.object, "id").to_owned());
     for wanted in changes {
         let Some(item) = &wanted.id else {
@@ -261,7 +257,7 @@ fn changed_items(state: &mut State, row: &Subscription, changes: &[ItemChange]) 
     }
 }
 
-fn pending(state: &State, row: &Subscription, item: &Value, is_credit: bool, at: i64) -> PendingItem {
+fn pending(state: &State, row: &StoredSubscription, item: &Value, is_credit: bool, at: i64) -> PendingItem {
     let ((start, end), price) = (row.period(), &item["price"]);
     let whole = integer(price, "unit_amount").saturating_mul(integer(item, "quantity"));
     let amount = share(whole, end - at, end - start);
@@ -277,19 +273,19 @@ fn pending(state: &State, row: &Subscription, item: &Value, is_credit: bool, at:
     }
 }
 
-fn blank(row: &Subscription) -> InvoiceParts {
+fn blank(row: &StoredSubscription) -> InvoiceParts {
     InvoiceParts {
         reason: "subscription_update",
         ..InvoiceParts::of_subscription(row, json!({ "auto_advance": false }))
     }
 }
 
-fn waiting(state: &State, row: &Subscription, id: &str) -> Vec<Value> {
+fn waiting(state: &State, row: &StoredSubscription, id: &str) -> Vec<Value> {
     line::waiting(state, row.customer(), Some(id))
 }
 
-/// The invoice that a plan would make at once.
-fn parts_of(state: &mut State, row: &Subscription, plan: &ChangePlan) -> InvoiceParts {
+/// The invoice that a change makes at once.
+fn parts_of(state: &mut State, row: &StoredSubscription, plan: &ChangePlan) -> InvoiceParts {
     let mut lines: Vec<Value> = plan.pending.iter().map(|pending| line::of_pending(state, pending)).collect();
     lines.extend(plan.full_lines(state, row));
     let waiting = waiting(state, row, text(&row.object, "id"));

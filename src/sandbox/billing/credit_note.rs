@@ -1,5 +1,5 @@
-//! Credit notes: a final invoice is lowered. On an open one so much less is due; on a paid one the money goes back, by a
-//! refund, to the customer's balance, or outside Stripe. Source: Stripe, "Credit notes".
+//! Credit notes lower a final invoice. On an open invoice less is due; on a paid one the money goes back, as a refund,
+//! to the customer's balance, or outside Stripe. Source: Stripe, "Credit notes".
 
 use serde_json::{Value, json};
 
@@ -8,28 +8,27 @@ use super::{balance, cycle, invoice_payment};
 use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::collect::refund::{self, RefundRequest};
-use crate::sandbox::model::invoice::Invoice;
+use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::shape::{CREDIT_NOTE, change, filled, integer, text};
 use crate::sandbox::state::State;
 
-/// What is asked for, in the minor unit.
+/// Amounts in the minor unit.
 #[derive(Clone, Debug, Default)]
 pub struct CreditNoteRequest {
-    /// `in_…`.
     pub invoice: String,
-    /// All in all.
+    /// The total.
     pub amount: i64,
-    /// What is refunded of it.
+    /// The part that is refunded.
     pub refund: i64,
-    /// What goes to the customer's balance.
+    /// The part that goes to the customer's balance.
     pub credit: i64,
-    /// What goes back outside Stripe.
+    /// The part that goes back outside Stripe.
     pub outside: i64,
     /// Further fields of the object.
     pub fields: Value,
 }
 
-/// Issues a credit note. What is still due is lowered first; only what is beyond that goes back. Answers its object.
+/// Issues a credit note. It lowers what is still due first; only the rest goes back. Returns its object.
 pub fn issue(state: &mut State, request: CreditNoteRequest) -> Result<Value, ApiError> {
     let invoice = in_status(state, &request.invoice, &["open", "paid"], "credited")?;
     let before = request.amount.min(integer(&invoice.object, "amount_remaining"));
@@ -73,7 +72,7 @@ pub fn issue(state: &mut State, request: CreditNoteRequest) -> Result<Value, Api
     Ok(note)
 }
 
-/// Takes a credit note back, which Stripe allows while its invoice is open. Answers its object.
+/// Voids a credit note, which Stripe allows while its invoice is open. Returns its object.
 pub fn void(state: &mut State, id: &str) -> Result<Value, ApiError> {
     let note = state.credit_notes.get(id).ok_or_else(|| ApiError::not_found("credit note", id, "id"))?;
     let (invoice, before) = (text(note, "invoice").to_owned(), integer(note, "pre_payment_amount"));
@@ -93,8 +92,8 @@ pub fn void(state: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(note)
 }
 
-/// Whether so much can be credited, and is divided as it must be.
-fn allow(invoice: &Invoice, request: &CreditNoteRequest, after: i64) -> Result<(), ApiError> {
+/// Checks the amount and how it is divided.
+fn allow(invoice: &StoredInvoice, request: &CreditNoteRequest, after: i64) -> Result<(), ApiError> {
     let currency = text(&invoice.object, "currency");
     let credited = integer(&invoice.object, "pre_payment_credit_notes_amount")
         + integer(&invoice.object, "post_payment_credit_notes_amount");
@@ -127,8 +126,8 @@ fn charge_of(state: &State, invoice: &str) -> Result<String, ApiError> {
     charge.ok_or_else(|| ApiError::invalid(message).param("refund_amount"))
 }
 
-/// The first lines of the invoice, as far as the amount goes.
-fn lines(state: &mut State, note: &str, invoice: &Invoice, amount: i64) -> Value {
+/// Lines of the invoice, until the amount is reached.
+fn lines(state: &mut State, note: &str, invoice: &StoredInvoice, amount: i64) -> Value {
     let (mut left, mut rows) = (amount, Vec::new());
     for line in &invoice.lines {
         let part = left.min(integer(line, "amount"));
@@ -148,7 +147,7 @@ fn lines(state: &mut State, note: &str, invoice: &Invoice, amount: i64) -> Value
     json!({ "object": "list", "data": rows, "has_more": has_more, "url": format!("/v1/credit_notes/{note}/lines") })
 }
 
-/// Changes what is due of an invoice and what was credited. With nothing left to pay, it is paid.
+/// Changes what is due of an invoice and what was credited. If nothing is left to pay, the invoice is paid.
 fn lower(state: &mut State, id: &str, before: i64, after: i64) {
     let Some(object) = state.invoices.get(id).map(|invoice| invoice.object.clone()) else { return };
     let is_open = object["status"] == "open";

@@ -1,4 +1,4 @@
-//! A customer: made, changed, deleted. A deleted one stays as Stripe's deleted object.
+//! Making, changing and deleting a customer. A deleted customer stays as Stripe's deleted object.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,6 @@ use super::subscription;
 use crate::sandbox::shape::{CUSTOMER, change, filled, has_changes};
 use crate::sandbox::state::State;
 
-/// Makes a customer from fields of its object; also what a checkout does that is to leave one.
 pub fn add(state: &mut State, fields: Value) -> Value {
     let id = state.new_id("cus_", 14);
     let prefix = state.new_id("", 8).to_ascii_uppercase();
@@ -19,12 +18,12 @@ pub fn add(state: &mut State, fields: Value) -> Value {
     customer
 }
 
-/// Whether there is such a customer who has not been deleted.
+/// Whether this customer exists and is not deleted.
 pub fn is_live(state: &State, id: &str) -> bool {
     state.customers.get(id).is_some_and(|customer| customer["deleted"] != true)
 }
 
-/// Lets a customer forget a payment method that is no longer theirs.
+/// Removes a default payment method that is no longer attached.
 pub fn forget_method(state: &mut State, id: &str, method: &Value) {
     if let Some(customer) = state.customers.get_mut(id)
         && customer["invoice_settings"]["default_payment_method"] == *method
@@ -33,7 +32,7 @@ pub fn forget_method(state: &mut State, id: &str, method: &Value) {
     }
 }
 
-/// Makes a payment method the one that invoices are paid with.
+/// Sets the payment method that invoices are paid with.
 pub fn prefer_method(state: &mut State, id: &str, method: &Value) {
     let Some(customer) = state.customers.get_mut(id) else { return };
     let mut settings = customer["invoice_settings"].clone();
@@ -45,7 +44,7 @@ pub fn prefer_method(state: &mut State, id: &str, method: &Value) {
     }
 }
 
-/// Deletes a customer; what they subscribed to ends at once.
+/// Deletes a customer and cancels their subscriptions.
 pub fn remove(state: &mut State, id: &str) {
     subscription::cancel_all(state, id);
     let deleted = json!({ "id": id, "object": "customer", "deleted": true });

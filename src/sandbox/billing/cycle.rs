@@ -1,6 +1,6 @@
-//! What invoices and subscriptions do to each other: an invoice that is paid, fails or ends moves its subscription; a
-//! subscription that renews makes an invoice, which is collected. These steps call one another all the way round, so they
-//! are one file. What changes an invoice or a subscription alone is in `invoice` and `subscription`.
+//! What invoices and subscriptions do to each other. An invoice that is paid, fails or ends changes its subscription. A
+//! subscription that renews makes an invoice, which is collected. These steps call one another in a circle, so they are
+//! in one file. What changes only an invoice or only a subscription is in `invoice` and `subscription`.
 //!
 //! Source: Stripe, "How subscriptions work" and "Automatic collection".
 
@@ -13,17 +13,17 @@ use super::{discount, invoice_payment, line};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
 use crate::sandbox::collect::payment_method;
-use crate::sandbox::model::invoice::Invoice;
+use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::state::{AfterRetries, State};
 
 const HOUR: i64 = 60 * 60;
 /// How long a first invoice can be paid.
 const FIRST_PAYMENT_TIME: i64 = 23 * HOUR;
-/// How long before its end a trial's end is announced.
+/// How long before the end of a trial it is announced.
 const TRIAL_WARNING_TIME: i64 = 3 * 24 * HOUR;
 
-/// Does what is due for an invoice: a draft becomes final and is paid, a failed payment is tried again.
+/// Does what is due for an invoice: finalizes and collects a draft, or tries a failed payment again.
 pub fn wake_invoice(state: &mut State, id: &str) {
     let (now, Some(invoice)) = (state.now(), state.invoices.get(id)) else { return };
     let is_due = |field: &str| invoice.object[field].as_i64().is_some_and(|at| at <= now);
@@ -36,7 +36,7 @@ pub fn wake_invoice(state: &mut State, id: &str) {
     }
 }
 
-/// Makes a draft final. With nothing due it is paid at once; otherwise it waits for its payment.
+/// Makes a draft final. With nothing due it is paid at once. Otherwise it gets a payment intent.
 pub fn finalize(state: &mut State, id: &str) -> Result<(), ApiError> {
     match invoice::open(state, id)? {
         0 => mark_paid(state, id, PaymentSource::Nothing),
@@ -52,7 +52,7 @@ pub fn finalize_and_collect(state: &mut State, id: &str) {
     }
 }
 
-/// Tries to collect an invoice while the payer is away. The events show how that went.
+/// Tries to collect an invoice while the payer is away. Its events show the result.
 pub fn collect(state: &mut State, id: &str) {
     let _ = pay(state, id, None, Presence::Away);
 }
@@ -98,7 +98,7 @@ pub fn pay_out_of_band(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A payment intent has been paid: if it is for an invoice, that is paid too.
+/// A payment intent has been paid, and with it the invoice that it is for, if any.
 pub fn intent_paid(state: &mut State, intent: &str) {
     let Some(payment) = invoice_payment::mark_paid(state, intent) else { return };
     let id = text(&payment, "invoice");
@@ -109,7 +109,7 @@ pub fn intent_paid(state: &mut State, intent: &str) {
     state.emit("invoice_payment.paid", payment);
 }
 
-/// An attempt to collect a payment intent has failed: if it is for an invoice, that has failed too.
+/// An attempt to collect a payment intent has failed, and with it the invoice that it is for, if any.
 pub fn intent_failed(state: &mut State, intent: &str) {
     if let Some(payment) = invoice_payment::of_intent(state, intent) {
         fail(state, text(&payment, "invoice"));
@@ -127,8 +127,8 @@ pub fn mark_paid(state: &mut State, id: &str, source: PaymentSource) {
     }
 }
 
-/// An attempt to collect an invoice has failed. Its subscription is past due; after the last attempt the account's
-/// setting decides.
+/// An attempt to collect an invoice has failed, so its subscription is past due. After the last attempt a setting of
+/// the account decides.
 fn fail(state: &mut State, id: &str) {
     let is_last = invoice::mark_failed(state, id);
     let Some(subscription) = subscription_of(state, id) else { return };
@@ -159,7 +159,7 @@ pub fn mark_uncollectible(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// An invoice has ended unpaid: a subscription that was past due goes on, one that never began expires.
+/// An invoice has ended unpaid. A subscription that was past due goes on; an incomplete one expires.
 fn close_subscription(state: &mut State, invoice: &str) {
     let Some(id) = subscription_of(state, invoice) else { return };
     let Some(row) = state.subscriptions.get(&id) else { return };
@@ -172,7 +172,7 @@ fn close_subscription(state: &mut State, invoice: &str) {
 }
 
 fn subscription_of(state: &State, invoice: &str) -> Option<String> {
-    state.invoices.get(invoice).and_then(Invoice::subscription).map(str::to_owned)
+    state.invoices.get(invoice).and_then(StoredInvoice::subscription).map(str::to_owned)
 }
 
 /// Ends a subscription whose first invoice was not paid in time.
@@ -185,7 +185,7 @@ fn expire(state: &mut State, id: &str) {
     }
 }
 
-/// Does what is due for a subscription, and asks to be woken for what comes next.
+/// Does what is due for a subscription, and schedules what comes next.
 pub fn wake_subscription(state: &mut State, id: &str) {
     let (now, Some(row)) = (state.now(), state.subscriptions.get(id)) else { return };
     if row.has_ended() {
@@ -217,7 +217,7 @@ pub fn wake_subscription(state: &mut State, id: &str) {
     wake_subscription(state, id);
 }
 
-/// Asks to be woken for what comes next.
+/// Schedules when the subscription is woken next.
 fn schedule(state: &mut State, id: &str) {
     let Some(row) = state.subscriptions.get(id) else { return };
     let (object, customer, now) = (&row.object, row.customer().to_owned(), state.now());
@@ -231,7 +231,7 @@ fn schedule(state: &mut State, id: &str) {
         times.push(object["trial_end"].as_i64().map(|end| end - TRIAL_WARNING_TIME));
     }
     for at in times.into_iter().flatten().filter(|at| *at > now) {
-        state.wake(&customer, at, id);
+        state.wake_at(&customer, at, id);
     }
 }
 
@@ -253,7 +253,7 @@ fn renew(state: &mut State, id: &str) {
     begin_period(state, id, (start, next_after(anchor, row.recurring(), start)), false);
 }
 
-/// Begins a period now and bills it, with everything that waits. `at_once`: the invoice does not stay a draft.
+/// Begins a period now and bills it, with everything that waits. With `at_once` the invoice does not stay a draft.
 pub fn begin_period(state: &mut State, id: &str, period: (i64, i64), at_once: bool) {
     let Some(row) = state.subscriptions.get(id).cloned() else { return };
     let pause = text(&row.object["pause_collection"], "behavior").to_owned();

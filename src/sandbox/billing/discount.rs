@@ -1,14 +1,14 @@
-//! A subscription's discount: given by a coupon, directly or by a promotion code, and used up by invoices.
+//! A subscription's discount. A coupon gives it, directly or by a promotion code, and invoices use it up.
 
 use serde_json::{Value, json};
 
 use super::calendar::months_after;
 use super::subscription::update;
 use crate::sandbox::model::coupon::Discount;
-use crate::sandbox::model::subscription::Subscription;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::state::State;
 
-/// The active promotion code of these letters, in whatever case, as Stripe compares them.
+/// The active promotion code with these letters, ignoring case, as at Stripe.
 pub fn find_promotion<'s>(state: &'s State, code: &str) -> Option<&'s Value> {
     let is_it =
         |row: &&Value| row["active"] == true && row["code"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(code));
@@ -29,7 +29,7 @@ pub fn add(state: &mut State, id: &str, customer: &str, coupon: &(Value, Value))
     Discount { id: discount, coupon: coupon.clone() }
 }
 
-/// Gives a subscription a coupon's discount, or takes its discount away.
+/// Sets a subscription's discount, or removes it.
 pub fn set(state: &mut State, id: &str, coupon: Option<&(Value, Value)>) {
     let Some(customer) = state.subscriptions.get(id).map(|row| row.customer().to_owned()) else { return };
     let discount = coupon.map(|coupon| add(state, id, &customer, coupon));
@@ -40,13 +40,13 @@ pub fn set(state: &mut State, id: &str, coupon: Option<&(Value, Value)>) {
     update(state, id, json!({ "discounts": shown }));
 }
 
-pub fn usable(state: &State, row: &Subscription, at: i64) -> Option<Discount> {
+pub fn usable(state: &State, row: &StoredSubscription, at: i64) -> Option<Discount> {
     let discount = row.discount.clone()?;
     let end = state.discounts.get(&discount.id).and_then(|row| row["end"].as_i64());
     end.is_none_or(|end| end > at).then_some(discount)
 }
 
-/// A discount that is given once is gone after an invoice.
+/// Removes a discount that counts only once, after an invoice.
 pub fn use_up(state: &mut State, id: &str) {
     if let Some(row) = state.subscriptions.get_mut(id)
         && row.discount.as_ref().is_some_and(|discount| discount.coupon["duration"] == "once")

@@ -1,18 +1,18 @@
-//! One invoice from its draft to its end, as far as it changes nothing else. What its subscription does in answer is in
-//! `cycle`. Source: Stripe, "How invoicing works" and "Status transitions and finalization".
+//! One invoice from its draft to its end. These steps change no subscription; how a subscription reacts is in `cycle`.
+//! Source: Stripe, "How invoicing works" and "Status transitions and finalization".
 
 use serde_json::{Value, json};
 
 use super::{balance, invoice_payment, line};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::model::coupon::Discount;
-use crate::sandbox::model::invoice::Invoice;
-use crate::sandbox::model::subscription::Subscription;
+use crate::sandbox::model::invoice::StoredInvoice;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{INVOICE, change, filled, integer, text};
 use crate::sandbox::state::State;
 
 const DAY: i64 = 24 * 60 * 60;
-/// How long a draft can be changed before it becomes final by itself, as at Stripe.
+/// How long a draft can be changed before it becomes final, as at Stripe.
 const DRAFT_TIME: i64 = 60 * 60;
 /// The pauses before the second, third and fourth attempt to collect. Source: Stripe, "Automatic collection".
 const RETRY_PAUSES: [i64; 3] = [3 * DAY, 5 * DAY, 7 * DAY];
@@ -38,7 +38,7 @@ pub struct InvoiceParts {
 
 impl InvoiceParts {
     /// The parts that a subscription decides.
-    pub fn of_subscription(subscription: &Subscription, fields: Value) -> InvoiceParts {
+    pub fn of_subscription(subscription: &StoredSubscription, fields: Value) -> InvoiceParts {
         let object = &subscription.object;
         InvoiceParts {
             customer: subscription.customer().to_owned(),
@@ -62,7 +62,7 @@ pub enum PaymentSource {
 }
 
 /// The invoice that these parts would make. It is not stored and has no events.
-pub fn preview(state: &mut State, parts: InvoiceParts) -> Invoice {
+pub fn preview(state: &mut State, parts: InvoiceParts) -> StoredInvoice {
     let (id, now) = (state.new_id("in_1", 24), state.now());
     let customer = state.customers.get(&parts.customer).cloned().unwrap_or_default();
     let parent = parts.subscription.as_ref().map(|(subscription, metadata)| {
@@ -79,7 +79,7 @@ pub fn preview(state: &mut State, parts: InvoiceParts) -> Invoice {
     change(&mut object, fields);
     let mut lines = parts.lines;
     lines.extend(parts.waiting.iter().map(|item| line::of_invoice_item(state, item)));
-    let mut invoice = Invoice { object, lines, discount: parts.discount };
+    let mut invoice = StoredInvoice { object, lines, discount: parts.discount };
     invoice.total();
     project(&mut invoice, integer(&customer, "balance"));
     invoice
@@ -94,7 +94,7 @@ pub fn draft(state: &mut State, parts: InvoiceParts) -> String {
         let at = integer(&invoice.object, "created") + DRAFT_TIME;
         invoice.object["automatically_finalizes_at"] = json!(at);
         let (customer, id) = (text(&invoice.object, "customer").to_owned(), invoice.id().to_owned());
-        state.wake(&customer, at, &id);
+        state.wake_at(&customer, at, &id);
     }
     let (id, object) = (invoice.id().to_owned(), invoice.object.clone());
     state.invoices.put(&id, invoice);
@@ -114,7 +114,7 @@ pub fn add_lines(state: &mut State, id: &str, lines: Vec<Value>) {
 }
 
 /// Writes what would be due if the invoice became final now.
-fn project(invoice: &mut Invoice, balance: i64) {
+fn project(invoice: &mut StoredInvoice, balance: i64) {
     let (due, _) = balance::due_after_credit(integer(&invoice.object, "total"), balance);
     let fields = json!({ "amount_due": due, "amount_remaining": due, "starting_balance": balance });
     change(&mut invoice.object, fields);
@@ -176,7 +176,7 @@ pub fn mark_failed(state: &mut State, id: &str) -> bool {
     let pause = usize::try_from(count - 1).ok().and_then(|tried| RETRY_PAUSES.get(tried));
     let next = pause.filter(|_| is_alive && !is_first).map(|pause| state.now() + pause);
     if let Some(at) = next {
-        state.wake(&customer, at, id);
+        state.wake_at(&customer, at, id);
     }
     let fields = json!({
         "attempt_count": count, "attempted": true, "next_payment_attempt": next, "auto_advance": next.is_some(),
@@ -230,8 +230,8 @@ pub fn update(state: &mut State, id: &str, events: &[&str], fields: Value) {
     }
 }
 
-/// An invoice that has one of these statuses. The error names what cannot be done with it.
-pub fn in_status(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<Invoice, ApiError> {
+/// An invoice in one of these statuses. The error says that it cannot be `done`.
+pub fn in_status(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<StoredInvoice, ApiError> {
     let invoice = state.invoices.get(id).ok_or_else(|| ApiError::not_found("invoice", id, "invoice"))?;
     let status = text(&invoice.object, "status");
     match statuses.contains(&status) {
@@ -248,7 +248,7 @@ pub fn in_status(state: &State, id: &str, statuses: &[&str], done: &str) -> Resu
     }
 }
 
-/// Whether there is such an invoice, final and unpaid.
+/// Whether the invoice is final and unpaid.
 pub fn is_open(state: &State, id: &str) -> bool {
     state.invoices.get(id).is_some_and(|invoice| invoice.object["status"] == "open")
 }

@@ -1,4 +1,4 @@
-//! Which payment intent pays an invoice: the `invoice_payment`, from its making to its end.
+//! `invoice_payment`: which payment intent pays which invoice.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::sandbox::collect::intent;
 use crate::sandbox::shape::{change, text};
 use crate::sandbox::state::State;
 
-/// Makes the payment intent of an invoice that has just become final.
+/// Makes an invoice's payment intent, unless it waits for one already.
 pub fn prepare(state: &mut State, id: &str) {
     let Some(invoice) = state.invoices.get(id).map(|invoice| invoice.object.clone()) else { return };
     if open_of(state, id).is_some() {
@@ -25,7 +25,7 @@ pub fn prepare(state: &mut State, id: &str) {
     attach(state, id, &intent_id);
 }
 
-/// Records that a payment intent is to pay an invoice.
+/// Records that a payment intent pays an invoice.
 pub fn attach(state: &mut State, id: &str, intent_id: &str) {
     let (payment, now) = (state.new_id("inpay_1", 24), state.now());
     let invoice = state.invoices.get(id).map(|invoice| invoice.object.clone()).unwrap_or_default();

@@ -1,5 +1,5 @@
 //! What Stripe bills for: subscriptions, their invoices, and the calendar that they follow. Prices are licensed and per
-//! unit, all items of a subscription renew together, and prorations are to the second.
+//! unit, all items of a subscription renew together, and prorations are exact to the second.
 //!
 //! Each file uses only those above it.
 //!

@@ -1,5 +1,5 @@
-//! A subscription's beginnings: it starts, its trial ends early, it resumes after a pause. Source: Stripe, "How
-//! subscriptions work".
+//! Starting a subscription, ending its trial early, and resuming it after a pause. Source: Stripe, "How subscriptions
+//! work".
 
 use serde_json::{Value, json};
 
@@ -11,43 +11,38 @@ use super::{cycle, discount, invoice_payment};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
 use crate::sandbox::collect::intent;
-use crate::sandbox::model::subscription::Subscription;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{SUBSCRIPTION, change, filled, integer};
 use crate::sandbox::state::State;
 
 /// When the first invoice is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstPayment {
-    /// At once; if that fails, the subscription is `incomplete`.
+    /// At once. If that fails, the subscription is `incomplete`.
     Allowed,
-    /// By the client, later.
+    /// Later, by the client.
     Later,
-    /// At once; if that fails, there is no subscription.
+    /// At once. If that fails, there is no subscription.
     OrNothing,
 }
 
-/// What a subscription is to be made of.
 #[derive(Clone, Debug)]
 pub struct SubscriptionRequest {
-    /// `cus_…`.
     pub customer: String,
-    /// Prices, how many of each, and the items' metadata.
+    /// Price, quantity and metadata of each item.
     pub items: Vec<(Value, i64, Value)>,
-    /// What is bought once with it.
+    /// One-time purchases on the first invoice.
     pub purchases: Vec<PendingItem>,
-    /// When its trial ends.
     pub trial_end: Option<i64>,
     /// A coupon, and the promotion code that gave it.
     pub coupon: Option<(Value, Value)>,
-    /// When it is paid first.
     pub payment: FirstPayment,
-    /// Whether the payer is there.
     pub presence: Presence,
     /// Further fields of the object.
     pub fields: Value,
 }
 
-/// Starts a subscription. Answers its id.
+/// Starts a subscription. Returns its id.
 pub fn start(state: &mut State, request: SubscriptionRequest) -> Result<String, ApiError> {
     let id = state.new_id("sub_1", 24);
     let subscription = build(state, &id, &request);
@@ -92,7 +87,7 @@ pub fn start(state: &mut State, request: SubscriptionRequest) -> Result<String, 
     Ok(id)
 }
 
-fn build(state: &mut State, id: &str, request: &SubscriptionRequest) -> Subscription {
+fn build(state: &mut State, id: &str, request: &SubscriptionRequest) -> StoredSubscription {
     let now = state.now();
     let recurring = request.items.first().map(|(price, ..)| price["recurring"].clone()).unwrap_or_default();
     let anchor = request.trial_end.unwrap_or(now);
@@ -107,7 +102,7 @@ fn build(state: &mut State, id: &str, request: &SubscriptionRequest) -> Subscrip
     let currency = request.items.first().map(|(price, ..)| price["currency"].clone());
     let fields = json!({
         "id": id, "created": now, "start_date": now, "billing_cycle_anchor": anchor, "customer": request.customer,
-        "currency": currency, "items": Subscription::item_list(id, &items), "status": status, "latest_invoice": null,
+        "currency": currency, "items": StoredSubscription::item_list(id, &items), "status": status, "latest_invoice": null,
         "test_clock": state.test_clock_of(&request.customer), "trial_end": request.trial_end,
         "trial_start": request.trial_end.map(|_| now),
     });
@@ -119,10 +114,10 @@ fn build(state: &mut State, id: &str, request: &SubscriptionRequest) -> Subscrip
     if let Some(discount) = &discount {
         object["discounts"] = json!([discount.id]);
     }
-    Subscription { object, is_new: true, is_trial_end_announced: false, discount }
+    StoredSubscription { object, is_new: true, is_trial_end_announced: false, discount }
 }
 
-/// Collects what an invoice would come to, before there is one. `None`: nothing is due.
+/// Collects the amount of an invoice before it is made. Returns the payment intent; `None`: nothing is due.
 pub fn collect_first(
     state: &mut State,
     parts: &InvoiceParts,
@@ -153,7 +148,7 @@ pub fn collect_first(
     }
 }
 
-/// Ends a trial now: the first paid period begins, and is billed at once.
+/// Ends a trial now. The first paid period begins and is billed at once.
 pub fn end_trial(state: &mut State, id: &str) {
     let (now, Some(row)) = (state.now(), state.subscriptions.get(id)) else { return };
     let period = (now, next_after(now, row.recurring(), now));
@@ -162,7 +157,7 @@ pub fn end_trial(state: &mut State, id: &str) {
     cycle::wake_subscription(state, id);
 }
 
-/// Lets a paused subscription go on: a period begins now, and is billed at once.
+/// Resumes a paused subscription. A period begins now and is billed at once.
 pub fn resume(state: &mut State, id: &str) {
     let (now, Some(row)) = (state.now(), state.subscriptions.get(id)) else { return };
     let period = (now, next_after(now, row.recurring(), now));

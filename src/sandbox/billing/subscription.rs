@@ -1,17 +1,16 @@
-//! The steps in which a subscription changes, each with its event, and the parts that others are built of.
+//! Changes of a subscription, each with its event, and the parts that the other files build on.
 
 use serde_json::{Value, json};
 
-use crate::sandbox::model::invoice::Invoice;
+use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::shape::{change, has_changes, text};
 use crate::sandbox::state::State;
 
-/// Changes a subscription's object and tells of it, when anything changed and it is not new.
+/// Changes a subscription. Emits an event if anything changed and the subscription is not new.
 pub fn update(state: &mut State, id: &str, fields: Value) {
     update_as(state, id, "customer.subscription.updated", fields);
 }
 
-/// The same under another event's name.
 pub fn update_as(state: &mut State, id: &str, event: &str, fields: Value) {
     let Some(subscription) = state.subscriptions.get_mut(id) else { return };
     let previous = change(&mut subscription.object, fields);
@@ -24,7 +23,7 @@ pub fn update_as(state: &mut State, id: &str, event: &str, fields: Value) {
     }
 }
 
-/// The payment method that a subscription's invoices are paid with: its own, else its customer's.
+/// The payment method of a subscription's invoices: its own, or its customer's default.
 pub fn payment_method(state: &State, object: &Value) -> Option<String> {
     let own = object["default_payment_method"].as_str();
     let customer = state.customers.get(text(object, "customer"));
@@ -32,14 +31,12 @@ pub fn payment_method(state: &State, object: &Value) -> Option<String> {
     own.or(preferred).map(str::to_owned)
 }
 
-/// Emits an event about a subscription as it is.
 pub fn emit(state: &mut State, id: &str, event: &str) {
     if let Some(object) = state.subscriptions.get(id).map(|row| row.object.clone()) {
         state.emit(event, object);
     }
 }
 
-/// An item of a subscription.
 pub fn new_item(
     state: &mut State,
     id: &str,
@@ -55,7 +52,7 @@ pub fn new_item(
     })
 }
 
-/// Ends a subscription now. `reason` is Stripe's word in `cancellation_details`.
+/// Cancels a subscription now. `reason` is Stripe's word in `cancellation_details`.
 pub fn cancel(state: &mut State, id: &str, reason: &str) {
     let (now, Some(row)) = (state.now(), state.subscriptions.get(id)) else { return };
     if row.has_ended() {
@@ -69,8 +66,8 @@ pub fn cancel(state: &mut State, id: &str, reason: &str) {
         "pause_collection": null,
     });
     update_as(state, id, "customer.subscription.deleted", fields);
-    // What was not collected yet is not collected any more.
-    let is_its = |invoice: &&mut Invoice| invoice.subscription() == Some(id);
+    // Its unpaid invoices are not collected any more.
+    let is_its = |invoice: &&mut StoredInvoice| invoice.subscription() == Some(id);
     for invoice in state.invoices.all_mut().filter(is_its) {
         if matches!(text(&invoice.object, "status"), "draft" | "open") {
             change(&mut invoice.object, json!({ "auto_advance": false, "next_payment_attempt": null }));
@@ -78,7 +75,7 @@ pub fn cancel(state: &mut State, id: &str, reason: &str) {
     }
 }
 
-/// Ends everything that a customer subscribed to.
+/// Cancels all subscriptions of a customer.
 pub fn cancel_all(state: &mut State, customer: &str) {
     let ids: Vec<String> = state
         .subscriptions

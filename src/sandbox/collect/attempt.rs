@@ -6,34 +6,32 @@ use serde_json::{Value, json};
 use super::dispute::{self, DisputeKind};
 use super::{charge, intent};
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::card::{self, Behaviour};
+use crate::sandbox::card::{self, CardBehaviour};
 use crate::sandbox::shape::change;
 use crate::sandbox::state::State;
 
-/// Whether the payer can be asked to authenticate.
+/// Whether the payer can authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// At a page, and willing.
+    /// At a page, and has authenticated.
     Authenticated,
     /// At a page, not asked yet.
     Present,
-    /// Away: a renewal.
+    /// Away, as for a renewal.
     Away,
 }
 
-/// How a granted attempt ended.
+/// How an attempt ended that was not declined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// The money is here.
     Paid,
-    /// The bank has been asked.
+    /// A bank debit that settles later.
     Pending,
-    /// The payer must authenticate first.
     NeedsAuthentication,
 }
 
-/// Tries to collect an intent's amount with a payment method. A refusal is Stripe's `402 card_error`, with what the
-/// declined attempt left behind recorded and told.
+/// Tries to collect an intent's amount. The error is Stripe's `402 card_error`. A declined attempt leaves its charge
+/// and its events.
 pub fn make(
     state: &mut State,
     intent_id: &str,
@@ -50,18 +48,18 @@ pub fn make(
         return Ok(AttemptOutcome::Pending);
     }
     match (card::behaviour(method), presence) {
-        (Behaviour::IsDeclined | Behaviour::FailsWhenCharged, _) => {
+        (CardBehaviour::IsDeclined | CardBehaviour::FailsWhenCharged, _) => {
             Err(decline(state, intent_id, method, payer, "card_declined", "generic_decline", "Your card was declined."))
         }
-        (Behaviour::LacksFunds, _) => {
+        (CardBehaviour::LacksFunds, _) => {
             let message = "Your card has insufficient funds.";
             Err(decline(state, intent_id, method, payer, "card_declined", "insufficient_funds", message))
         }
-        (Behaviour::NeedsAuthentication, Presence::Away) => {
+        (CardBehaviour::NeedsAuthentication, Presence::Away) => {
             let message = "Your card was declined. This transaction requires authentication.";
             Err(decline(state, intent_id, method, payer, "authentication_required", "authentication_required", message))
         }
-        (Behaviour::NeedsAuthentication, Presence::Present) => {
+        (CardBehaviour::NeedsAuthentication, Presence::Present) => {
             let page = format!("{}/", state.base_url);
             let next = json!({ "type": "redirect_to_url", "redirect_to_url": { "url": page, "return_url": null } });
             let fields = json!({ "status": "requires_action", "next_action": next });
@@ -72,8 +70,8 @@ pub fn make(
             let charge = charge::record(state, intent_id, method, payer, charge::succeeded());
             finish(state, intent_id);
             match behaviour {
-                Behaviour::IsDisputed => dispute::open(state, &charge, DisputeKind::Chargeback).map(drop)?,
-                Behaviour::IsInquired => dispute::open(state, &charge, DisputeKind::Inquiry).map(drop)?,
+                CardBehaviour::IsDisputed => dispute::open(state, &charge, DisputeKind::Chargeback).map(drop)?,
+                CardBehaviour::IsInquired => dispute::open(state, &charge, DisputeKind::Inquiry).map(drop)?,
                 _ => {}
             }
             Ok(AttemptOutcome::Paid)
@@ -81,13 +79,13 @@ pub fn make(
     }
 }
 
-/// The bank has paid a pending charge.
+/// The bank has paid a debit.
 pub fn settle_debit(state: &mut State, intent_id: &str, charge_id: &str) {
     charge::change(state, charge_id, "charge.succeeded", charge::succeeded());
     finish(state, intent_id);
 }
 
-/// The bank has refused a pending charge.
+/// The bank has refused a debit.
 pub fn fail_debit(state: &mut State, intent_id: &str, charge_id: &str) {
     let message = "The customer's bank account has insufficient funds to cover this payment.";
     let failure = json!({ "status": "failed", "failure_code": "insufficient_funds", "failure_message": message });

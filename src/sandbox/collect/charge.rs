@@ -1,4 +1,4 @@
-//! Charges: each attempt to collect an intent's amount records one. Refunds and disputes change it later.
+//! Charges. Each attempt to collect an intent's amount records one. Refunds and disputes change it later.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::sandbox::card;
 use crate::sandbox::shape::{CHARGE, change as lay_over, filled, integer, text};
 use crate::sandbox::state::State;
 
-/// Records an attempt to collect an intent's amount.
+/// Records an attempt to collect an intent's amount. Returns the charge's id.
 pub fn record(state: &mut State, intent: &str, method: &Value, payer: &Value, fields: Value) -> String {
     let id = state.new_id("ch_3", 24);
     let intent_object = state.payment_intents.get(intent).cloned().unwrap_or_default();
@@ -35,7 +35,7 @@ pub fn record(state: &mut State, intent: &str, method: &Value, payer: &Value, fi
     id
 }
 
-/// Changes a charge and tells of it, with what changed.
+/// Changes a charge and emits an event with the former values.
 pub fn change(state: &mut State, id: &str, event: &str, fields: Value) {
     let transaction = state.new_id("txn_3", 24);
     if let Some(object) = state.charges.get_mut(id) {

@@ -1,5 +1,5 @@
-//! What becomes of disputes: opened as a chargeback or an inquiry, answered, escalated, closed. A chargeback withdraws
-//! the funds, a won one brings them back; an inquiry moves none. Source: Stripe, "How disputes work".
+//! Disputes: opened as a chargeback or an inquiry, answered, escalated, closed. A chargeback withdraws the funds, and
+//! winning brings them back. An inquiry moves no funds. Source: Stripe, "How disputes work".
 
 use serde_json::{Value, json};
 
@@ -11,25 +11,20 @@ use crate::sandbox::state::State;
 const FEE: i64 = 1_500;
 const TIME_TO_RESPOND: i64 = 9 * 24 * 60 * 60;
 
-/// How a dispute begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisputeKind {
-    /// The bank takes the money back.
     Chargeback,
-    /// The bank asks, and takes nothing.
     Inquiry,
 }
 
-/// How a chargeback ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisputeEnding {
-    /// The money comes back: all of it when `None`, else so much.
+    /// This amount comes back; all of it when `None`.
     Won(Option<i64>),
-    /// It stays away.
     Lost,
 }
 
-/// Opens a dispute about all of a charge that has not been refunded. Answers its id.
+/// Opens a dispute about what has not been refunded of a charge.
 pub fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<String, ApiError> {
     let charge = state.charges.get(charge).cloned().ok_or_else(|| ApiError::not_found("charge", charge, "charge"))?;
     let amount = integer(&charge, "amount") - integer(&charge, "amount_refunded");
@@ -82,7 +77,7 @@ pub fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Ends a dispute: a chargeback in this way, an inquiry without anything happening.
+/// Closes a dispute. An inquiry closes without effect, whatever `ending` says.
 pub fn close(state: &mut State, id: &str, ending: DisputeEnding) -> Result<(), ApiError> {
     let mut dispute = under_way(state, id)?;
     let status = match ending {
@@ -105,8 +100,8 @@ pub fn close(state: &mut State, id: &str, ending: DisputeEnding) -> Result<(), A
     Ok(())
 }
 
-/// Sends the seller's evidence to the bank. Stripe's words for tests decide at once: `winning_evidence` and
-/// `losing_evidence`.
+/// Sends the seller's evidence to the bank. Stripe's words for tests, `winning_evidence` and `losing_evidence`, decide
+/// the dispute at once.
 pub fn submit(state: &mut State, id: &str) -> Result<(), ApiError> {
     let mut dispute = under_way(state, id)?;
     let status = if is_inquiry(&dispute) { "warning_under_review" } else { "under_review" };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::sandbox::shape::{PAYMENT_INTENT, change as lay_over, filled};
 use crate::sandbox::state::State;
 
-/// Makes a payment intent from fields of its object: at least amount and currency.
+/// Makes a payment intent. `fields` has at least amount and currency. Returns its id.
 pub fn add(state: &mut State, fields: Value) -> String {
     let id = state.new_id("pi_3", 24);
     let mut object = filled(PAYMENT_INTENT, fields);
@@ -17,7 +17,7 @@ pub fn add(state: &mut State, fields: Value) -> String {
     id
 }
 
-/// Changes an intent and tells of it.
+/// Changes an intent and emits an event.
 pub fn change(state: &mut State, id: &str, event: &str, fields: Value) {
     if let Some(object) = state.payment_intents.get_mut(id) {
         lay_over(object, fields);

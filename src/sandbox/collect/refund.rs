@@ -1,32 +1,31 @@
-//! What becomes of refunds: made, settled, failed after all, in need of the customer, cancelled. A charge's
-//! `amount_refunded` counts what has succeeded; what is pending is set aside and cannot be refunded again. Source:
-//! Stripe, "Refund and cancel payments".
+//! Refunds: made, settled, failed later, waiting for the customer, canceled. A charge's `amount_refunded` counts
+//! refunds that have succeeded. A pending refund is reserved and cannot be refunded again. Source: Stripe, "Refund and
+//! cancel payments".
 
 use serde_json::{Value, json};
 
 use super::charge;
 use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::card::{Behaviour, behaviour};
+use crate::sandbox::card::{CardBehaviour, behaviour};
 use crate::sandbox::shape::{REFUND, change, filled, integer, text};
 use crate::sandbox::state::State;
 
-/// What is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct RefundRequest {
-    /// In the minor unit; everything that is left when `None`.
+    /// Everything that is left when `None`.
     pub amount: Option<i64>,
-    /// Fields of the refund's object.
+    /// Further fields of the object.
     pub fields: Value,
 }
 
-/// Refunds a charge in whole or in part. Answers the refund as it is at first.
+/// Refunds a charge in whole or in part. Returns the refund as it is at first.
 pub fn make(state: &mut State, charge: &str, request: RefundRequest) -> Result<Value, ApiError> {
     let charge = state.charges.get(charge).cloned().ok_or_else(|| ApiError::no_such("charge", charge, "charge"))?;
     let amount = allowed(state, &charge, request.amount)?;
     let method = &charge["payment_method_details"];
     let (is_card, behaviour) = (method["type"] == "card", behaviour(method));
-    let is_pending = !is_card || behaviour == Behaviour::RefundPends;
+    let is_pending = !is_card || behaviour == CardBehaviour::RefundPends;
     let destination = if is_card {
         let card = json!({
             "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund",
@@ -52,14 +51,13 @@ pub fn make(state: &mut State, charge: &str, request: RefundRequest) -> Result<V
     state.emit("refund.created", refund.clone());
     if !is_pending {
         count(state, text(&charge, "id"));
-        if behaviour == Behaviour::RefundFails {
+        if behaviour == CardBehaviour::RefundFails {
             fail(state, &id)?;
         }
     }
     Ok(refund)
 }
 
-/// The bank has made a pending refund.
 pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
     expect(state, id, &["pending", "requires_action"], "settled")?;
     let charge = step(state, id, "succeeded", Value::Null, &["refund.updated", "charge.refund.updated"]);
@@ -67,7 +65,7 @@ pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The bank could not make a refund, perhaps after saying that it had: the charge is refunded by so much less.
+/// The bank could not make a refund, perhaps after reporting success. The charge counts it no longer.
 pub fn fail(state: &mut State, id: &str) -> Result<(), ApiError> {
     expect(state, id, &["pending", "requires_action", "succeeded"], "failed")?;
     let transaction = state.new_id("txn_3", 24);
@@ -78,14 +76,14 @@ pub fn fail(state: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The bank needs something of the customer before it makes a pending refund.
+/// The bank needs something from the customer before it makes a pending refund.
 pub fn require_action(state: &mut State, id: &str) -> Result<(), ApiError> {
     expect(state, id, &["pending"], "made to require an action")?;
     step(state, id, "requires_action", Value::Null, &["refund.updated"]);
     Ok(())
 }
 
-/// Takes a refund back that requires an action.
+/// Cancels a refund that requires an action.
 pub fn cancel(state: &mut State, id: &str) -> Result<(), ApiError> {
     expect(state, id, &["requires_action"], "canceled")?;
     step(state, id, "canceled", Value::Null, &["refund.updated"]);

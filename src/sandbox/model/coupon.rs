@@ -1,4 +1,4 @@
-//! What a coupon takes off. Percentages are kept as Stripe sends them and computed in hundredths of a percent.
+//! What a coupon takes off. Percentages are stored as Stripe sends them and computed in hundredths of a percent.
 
 use serde_json::Value;
 
@@ -12,8 +12,8 @@ pub struct Discount {
     pub coupon: Value,
 }
 
-/// What the coupon takes off these amounts, one for each, in the minor unit of `currency`. A percentage is rounded half
-/// up on each amount; a fixed sum is shared out in proportion, the last amount taking the rest.
+/// What the coupon takes off each of these amounts, in the minor unit of `currency`. A percentage is rounded half up on
+/// each amount. A fixed sum is split in proportion, and the last amount takes the rest.
 pub fn discounts(coupon: &Value, amounts: &[i64], currency: &str) -> Vec<i64> {
     let sum: i64 = amounts.iter().sum();
     if let Some(percent) = hundredths(&coupon["percent_off"].to_string()) {

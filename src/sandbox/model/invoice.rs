@@ -5,32 +5,27 @@ use serde_json::{Value, json};
 use super::coupon::{self, Discount};
 use crate::sandbox::shape::{change, integer, text};
 
-/// Lines shown in the object itself.
+/// Lines in the object itself.
 const SHOWN: usize = 10;
 
-/// `invoice`, with all its lines.
 #[derive(Clone, Debug)]
-pub struct Invoice {
-    /// The object, with its first lines.
+pub struct StoredInvoice {
+    /// With the first lines.
     pub object: Value,
-    /// All lines.
     pub lines: Vec<Value>,
-    /// Its discount's id and coupon.
     pub discount: Option<Discount>,
 }
 
-impl Invoice {
-    /// `in_…`.
+impl StoredInvoice {
     pub fn id(&self) -> &str {
         text(&self.object, "id")
     }
 
-    /// The subscription that it is for.
     pub fn subscription(&self) -> Option<&str> {
         self.object["parent"]["subscription_details"]["subscription"].as_str()
     }
 
-    /// Puts the first lines into the object and sums all of them up, with the discount taken off.
+    /// Writes the first lines and the sums of all lines into the object, with the discount taken off.
     pub fn total(&mut self) {
         let id = self.id().to_owned();
         let amounts: Vec<i64> = self.lines.iter().map(|line| integer(line, "amount")).collect();

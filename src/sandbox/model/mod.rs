@@ -1,5 +1,5 @@
-//! The rows of `State` that are more than one of Stripe's objects: the object, and what Stripe knows about it without
-//! showing it. Rows know what they hold; they change no other row and emit no events.
+//! Rows of `State` that are more than one of Stripe's objects: the object, and what Stripe knows about it without
+//! showing it. A row changes no other row and emits no events.
 
 pub mod coupon;
 pub mod invoice;

@@ -1,4 +1,4 @@
-//! The stand-in's own pages: plain forms, no scripts, strict headers. Here is what they share.
+//! What the pages of the stand-in share: plain forms, no scripts, strict headers.
 
 pub mod checkout;
 pub mod control;
@@ -24,16 +24,16 @@ pub async fn stylesheet() -> Response {
 
 #[derive(Template)]
 #[template(path = "sandbox/message.html")]
-struct Message<'a> {
+struct MessagePage<'a> {
     message: &'a str,
 }
 
 /// A page that says why something was not done.
-fn refused(error: &ApiError) -> Response {
-    page(error.status, &Message { message: error.message() }, "'self'")
+fn error_page(error: &ApiError) -> Response {
+    page(error.status, &MessagePage { message: error.message() }, "'self'")
 }
 
-/// A page. `form_targets` is where its forms may lead, in the words of a content security policy.
+/// A page. `form_targets` is where its forms may lead, as in a content security policy.
 fn page(status: u16, template: &impl Template, form_targets: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match template.render() {
@@ -69,23 +69,23 @@ fn see_other(url: &str) -> Response {
     response
 }
 
-/// A form that was sent from one of these pages, or by a script: what a browser sends for another site is refused.
-pub struct OwnForm(Form);
+/// A form sent from one of these pages, or by a program. A form that a browser sends from another site is refused.
+pub struct SameSiteForm(Form);
 
-impl<S: Send + Sync> FromRequest<S> for OwnForm {
+impl<S: Send + Sync> FromRequest<S> for SameSiteForm {
     type Rejection = Response;
 
-    async fn from_request(request: Request, _: &S) -> Result<OwnForm, Response> {
+    async fn from_request(request: Request, _: &S) -> Result<SameSiteForm, Response> {
         if is_foreign(request.headers()) {
             let message = "This form came from another site, so nothing was done. Open this page and use its buttons.";
-            return Err(refused(&ApiError::invalid(message).status(403)));
+            return Err(error_page(&ApiError::invalid(message).status(403)));
         }
         let bytes = to_bytes(request.into_body(), BODY_LIMIT).await.unwrap_or_default();
-        Ok(OwnForm(Form::decode(&String::from_utf8_lossy(&bytes)).unwrap_or_default()))
+        Ok(SameSiteForm(Form::decode(&String::from_utf8_lossy(&bytes)).unwrap_or_default()))
     }
 }
 
-/// Whether a browser says that another site sent this.
+/// Whether a browser says that the form comes from another site.
 fn is_foreign(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
 }

@@ -1,16 +1,16 @@
-//! Steps that people and banks take at Stripe, as forms on the control page. Done, each answers `303` to `/`.
+//! What people and banks do at Stripe, as forms of the control page. Each answers `303` to `/`.
 //!
 //! | route | fields | what it does |
 //! | --- | --- | --- |
 //! | `POST /control/charges/{ch_… or pi_…}/dispute` | `kind`: `chargeback` (default) or `inquiry` | the payer disputes it |
 //! | `POST /control/charges/{ch_… or pi_…}/refund` | `amount` (all that is left) | the seller refunds it on Stripe's dashboard |
-//! | `POST /control/disputes/{du_…}/won` | `amount` (all) | the seller wins; so much comes back |
-//! | `POST /control/disputes/{du_…}/lost`, `…/close`, `…/escalate` | | lost; an inquiry closed; an inquiry becomes a chargeback |
-//! | `POST /control/refunds/{re_…}/fail`, `…/settle`, `…/require-action`, `…/cancel` | | what becomes of a refund |
+//! | `POST /control/disputes/{du_…}/won` | `amount` (all) | the seller wins, and this amount comes back |
+//! | `POST /control/disputes/{du_…}/lost`, `…/close`, `…/escalate` | | the seller loses; an inquiry is closed; an inquiry becomes a chargeback |
+//! | `POST /control/refunds/{re_…}/fail`, `…/settle`, `…/require-action`, `…/cancel` | | what the bank or the seller does with a refund |
 //! | `POST /control/payment_intents/{pi_…}/authenticate` | | the payer authenticates |
-//! | `POST /control/clock/advance` | `by`: `hour`, `day`, `week`, `month`, `year`; `times` (1, at most 36); or `to`, in whole seconds | puts the stand-in's own clock ahead; what is due on the way is done in its order. A month or a year lands two hours later, when the drafts of that day's renewals have become final |
-//! | `POST /control/events/forget` | | lists no event any more that has been made so far, as Stripe does after thirty days |
-//! | `POST /control/retries/{cancel, unpaid or past_due}` | | what becomes of a subscription whose last retry fails |
+//! | `POST /control/clock/advance` | `by`: `hour`, `day`, `week`, `month`, `year`; `times` (1, at most 36); or `to`, in whole seconds | moves the stand-in's own clock ahead and does in order what is due until then. A month or a year ends two hours later, when the drafts of that day's renewals have become final |
+//! | `POST /control/events/forget` | | removes all events from the list, as Stripe does after thirty days |
+//! | `POST /control/retries/{cancel, unpaid or past_due}` | | sets what happens to a subscription after its last failed retry |
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::json;
 
-use super::OwnForm;
+use super::SameSiteForm;
 use super::control::act;
 use crate::clock::Timestamp;
 use crate::sandbox::api_error::ApiError;
@@ -36,7 +36,11 @@ const HOUR: i64 = 60 * 60;
 const ADVANCE_LIMIT: i64 = 3 * 366 * 24 * HOUR;
 
 /// `POST /control/charges/{charge}/{step}`.
-pub async fn charge(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, String)>, form: OwnForm) -> Response {
+pub async fn charge(
+    shared: State<Arc<Shared>>,
+    Path((id, step)): Path<(String, String)>,
+    form: SameSiteForm,
+) -> Response {
     act(shared, form, |state, form| {
         let id = charge_of(state, &id);
         match (step.as_str(), form.filled("kind").unwrap_or("chargeback")) {
@@ -55,7 +59,11 @@ pub async fn charge(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, 
 }
 
 /// `POST /control/disputes/{dispute}/{step}`.
-pub async fn dispute(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, String)>, form: OwnForm) -> Response {
+pub async fn dispute(
+    shared: State<Arc<Shared>>,
+    Path((id, step)): Path<(String, String)>,
+    form: SameSiteForm,
+) -> Response {
     act(shared, form, |state, form| match step.as_str() {
         "won" => dispute::close(state, &id, DisputeEnding::Won(amount(form)?)),
         "lost" | "close" => dispute::close(state, &id, DisputeEnding::Lost),
@@ -65,7 +73,11 @@ pub async fn dispute(shared: State<Arc<Shared>>, Path((id, step)): Path<(String,
 }
 
 /// `POST /control/refunds/{refund}/{step}`.
-pub async fn refund(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, String)>, form: OwnForm) -> Response {
+pub async fn refund(
+    shared: State<Arc<Shared>>,
+    Path((id, step)): Path<(String, String)>,
+    form: SameSiteForm,
+) -> Response {
     act(shared, form, |state, _| match step.as_str() {
         "fail" => refund::fail(state, &id),
         "settle" => refund::settle(state, &id),
@@ -76,12 +88,12 @@ pub async fn refund(shared: State<Arc<Shared>>, Path((id, step)): Path<(String, 
 }
 
 /// `POST /control/payment_intents/{intent}/authenticate`.
-pub async fn authenticate(shared: State<Arc<Shared>>, Path(id): Path<String>, form: OwnForm) -> Response {
+pub async fn authenticate(shared: State<Arc<Shared>>, Path(id): Path<String>, form: SameSiteForm) -> Response {
     act(shared, form, |state, _| payment_intents::authenticate(state, &id))
 }
 
 /// `POST /control/clock/advance`.
-pub async fn advance(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
+pub async fn advance(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response {
     act(shared, form, |state, form| {
         let now = state.own_time().seconds();
         let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
@@ -107,7 +119,7 @@ pub async fn advance(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
 }
 
 /// `POST /control/events/forget`.
-pub async fn forget(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
+pub async fn forget(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response {
     act(shared, form, |state, _| {
         state.events.clear();
         Ok(())
@@ -115,7 +127,7 @@ pub async fn forget(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
 }
 
 /// `POST /control/retries/{ending}`.
-pub async fn retries(shared: State<Arc<Shared>>, Path(ending): Path<String>, form: OwnForm) -> Response {
+pub async fn retries(shared: State<Arc<Shared>>, Path(ending): Path<String>, form: SameSiteForm) -> Response {
     act(shared, form, |state, _| {
         state.after_retries = match ending.as_str() {
             "cancel" => AfterRetries::Cancel,
@@ -127,7 +139,7 @@ pub async fn retries(shared: State<Arc<Shared>>, Path(ending): Path<String>, for
     })
 }
 
-/// The charge itself, or the last one of a payment intent.
+/// This charge, or the last charge of this payment intent.
 fn charge_of(state: &Store, id: &str) -> String {
     match state.payment_intents.get(id) {
         Some(intent) => text(intent, "latest_charge").to_owned(),

@@ -1,4 +1,4 @@
-//! `customer_balance_transaction`: the moves of a customer's balance, and one made by hand.
+//! `customer_balance_transaction`: the changes of a customer's balance, and adjusting it by hand.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::sandbox::amount::checked_currency;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::balance;
 use crate::sandbox::billing::customer;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{metadata, texts};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, integer, map, text};
@@ -18,7 +18,7 @@ pub const ROUTES: &[Route] = &[
     Route::get("/v1/customers/{}/balance_transactions", list).takes(&[LIST, &[text("invoice")]]),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     if !customer::is_live(call.state, &id) {
         return Err(ApiError::not_found("customer", &id, "customer"));
@@ -27,11 +27,11 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     fields["currency"] = json!(checked_currency(call.form.text("currency").unwrap_or_default(), "currency")?);
     fields["metadata"] = metadata(&call.form, "metadata");
     let amount = call.form.integer("amount").unwrap_or_default();
-    call.state.live_by(&id);
+    call.state.follow_clock_of(&id);
     Ok(balance::move_by(call.state, &id, amount, "adjustment", fields))
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id();
     let wanted = |row: &&Value| row["customer"] == id && matches(&call.form, row, "invoice");
     let rows = call.state.balance_transactions.newest().filter(wanted);

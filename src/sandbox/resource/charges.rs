@@ -1,9 +1,9 @@
-//! `charge`: asked about, and annotated. Each attempt to pay leaves one (`collect`).
+//! `charge`: reading and annotating. `collect` makes one for each attempt to pay.
 
 use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, texts};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, map, text};
@@ -19,16 +19,16 @@ pub const ROUTES: &[Route] = &[
         .not_built(&["customer", "fraud_details", "shipping", "transfer_group"]),
 ];
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| matches(&call.form, row, "customer") && matches(&call.form, row, "payment_intent");
     page(&call.form, "/v1/charges", call.state.charges.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     call.state.charges.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("charge", call.id(), "id"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut charge = retrieve(call)?;
     let mut fields = texts(&call.form, &["description", "receipt_email"]);
     fields["metadata"] = merged_metadata(&charge["metadata"], &call.form);

@@ -1,4 +1,4 @@
-//! Making a `checkout.session`: what Stripe checks before there is one. Source: Stripe, "Create a Checkout Session".
+//! Making a `checkout.session`, and what Stripe checks first. Source: Stripe, "Create a Checkout Session".
 
 use serde_json::{Value, json};
 
@@ -9,10 +9,10 @@ use super::products;
 use crate::sandbox::amount::{checked_amount, checked_currency};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
-use crate::sandbox::call::Call;
+use crate::sandbox::call::ApiCall;
 use crate::sandbox::fields::{metadata, texts};
 use crate::sandbox::form::Form;
-use crate::sandbox::model::session::{Session, customer_details};
+use crate::sandbox::model::session::{StoredSession, customer_details};
 use crate::sandbox::params::{Rule, boolean, integer, map, name_of, one_of, text, url};
 use crate::sandbox::shape::{CHECKOUT_SESSION, PRICE, change, filled, integer as number, text as word};
 
@@ -21,10 +21,9 @@ const DAY: i64 = 24 * 60 * 60;
 const ITEMS_LIMIT: usize = 100;
 const QUANTITY_LIMIT: i64 = 999_999;
 
-/// Payment methods of the stand-in: cards, and a debit that settles later. `link` is taken and shows nothing.
+/// Cards, and a debit that settles later. `link` is accepted and shows nothing.
 const METHODS: &[&str] = &["card", "link", "us_bank_account"];
 
-/// What the call takes.
 pub const RULES: &[&[Rule]] = &[&[
     one_of("mode", &["payment", "subscription", "setup"]).required(),
     url("success_url"),
@@ -67,7 +66,6 @@ pub const RULES: &[&[Rule]] = &[&[
     text("locale"),
 ]];
 
-/// What Stripe takes as well.
 pub const NOT_BUILT: &[&str] = &[
     "adaptive_pricing",
     "after_expiration",
@@ -129,7 +127,7 @@ pub const NOT_BUILT: &[&str] = &[
 ];
 
 /// `POST /v1/checkout/sessions`.
-pub fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+pub fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mode = call.form.text("mode").unwrap_or_default().to_owned();
     check_words(call, &mode)?;
     let expires_at = expires_at(call)?;
@@ -141,7 +139,7 @@ pub fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let fields = fields(call, &id, &mode, &items, customer, expires_at);
     let mut intent = intent_fields(&call.form);
     intent["metadata"] = metadata(&call.form, "payment_intent_data.metadata");
-    let mut session = Session {
+    let mut session = StoredSession {
         object: filled(CHECKOUT_SESSION, fields),
         items,
         coupon,
@@ -164,7 +162,7 @@ pub fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(object)
 }
 
-fn check_words(call: &Call<'_>, mode: &str) -> Result<(), ApiError> {
+fn check_words(call: &ApiCall<'_>, mode: &str) -> Result<(), ApiError> {
     let form = &call.form;
     if mode == "setup" {
         return Err(ApiError::not_built("`setup` mode").param("mode"));
@@ -196,9 +194,9 @@ fn check_words(call: &Call<'_>, mode: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn expires_at(call: &Call<'_>) -> Result<i64, ApiError> {
+fn expires_at(call: &ApiCall<'_>) -> Result<i64, ApiError> {
     let Some(at) = call.form.integer("expires_at") else { return Ok(call.at + DAY) };
-    // A caller's clock and this one may differ by the request's way: Stripe is not exact to the second either.
+    // Allows for clocks that differ and for the time on the way. Stripe is not exact to the second either.
     let (least, most) = (call.at + HALF_HOUR - 60, call.at + DAY + 60);
     let message = match at {
         _ if at < least => "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.",
@@ -208,7 +206,7 @@ fn expires_at(call: &Call<'_>) -> Result<i64, ApiError> {
     Err(ApiError::invalid(message).param("expires_at"))
 }
 
-fn customer(call: &Call<'_>) -> Result<Option<Value>, ApiError> {
+fn customer(call: &ApiCall<'_>) -> Result<Option<Value>, ApiError> {
     let Some(id) = call.form.text("customer") else { return Ok(None) };
     if !customer::is_live(call.state, id) {
         return Err(ApiError::no_such("customer", id, "customer"));
@@ -216,7 +214,7 @@ fn customer(call: &Call<'_>) -> Result<Option<Value>, ApiError> {
     Ok(call.state.customers.get(id).cloned())
 }
 
-fn items(call: &mut Call<'_>, mode: &str) -> Result<Vec<Value>, ApiError> {
+fn items(call: &mut ApiCall<'_>, mode: &str) -> Result<Vec<Value>, ApiError> {
     let paths = call.form.items("line_items");
     if paths.is_empty() {
         return Err(ApiError::missing("line_items"));
@@ -238,7 +236,7 @@ fn items(call: &mut Call<'_>, mode: &str) -> Result<Vec<Value>, ApiError> {
     Ok(items)
 }
 
-fn item(call: &mut Call<'_>, path: &str, mode: &str) -> Result<Value, ApiError> {
+fn item(call: &mut ApiCall<'_>, path: &str, mode: &str) -> Result<Value, ApiError> {
     let price = price(call, path)?;
     if mode == "payment" && !price["recurring"].is_null() {
         let message = "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or \
@@ -263,7 +261,7 @@ fn item(call: &mut Call<'_>, path: &str, mode: &str) -> Result<Value, ApiError> 
     }))
 }
 
-fn price(call: &mut Call<'_>, path: &str) -> Result<Value, ApiError> {
+fn price(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError> {
     let param = format!("{path}.price");
     let Some(id) = call.form.text(&param) else { return price_made_here(call, path) };
     let price = call.state.prices.get(id).ok_or_else(|| ApiError::no_such("price", id, name_of(&param)))?;
@@ -274,7 +272,7 @@ fn price(call: &mut Call<'_>, path: &str) -> Result<Value, ApiError> {
     Ok(price.clone())
 }
 
-fn price_made_here(call: &mut Call<'_>, path: &str) -> Result<Value, ApiError> {
+fn price_made_here(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError> {
     let at = |name: &str| format!("{path}.price_data.{name}");
     let missing = |name: &str| ApiError::missing(&name_of(&format!("{path}.{name}")));
     let currency = call.form.text(&at("currency")).ok_or_else(|| missing("price"))?;
@@ -294,7 +292,7 @@ fn price_made_here(call: &mut Call<'_>, path: &str) -> Result<Value, ApiError> {
     let count = call.form.integer(&at("recurring.interval_count")).unwrap_or(1);
     let rhythm = call.form.text(&at("recurring.interval")).map(|interval| recurring(interval, count));
     let id = call.state.new_id("price_1", 24);
-    // Such a price is not for sale elsewhere: Stripe keeps it inactive.
+    // Stripe keeps such a price inactive, because it is for sale only here.
     Ok(filled(
         PRICE,
         json!({
@@ -314,7 +312,14 @@ fn intent_fields(form: &Form) -> Value {
     Value::Object(sent.collect())
 }
 
-fn fields(call: &Call<'_>, id: &str, mode: &str, items: &[Value], customer: Option<Value>, expires_at: i64) -> Value {
+fn fields(
+    call: &ApiCall<'_>,
+    id: &str,
+    mode: &str,
+    items: &[Value],
+    customer: Option<Value>,
+    expires_at: i64,
+) -> Value {
     let form = &call.form;
     let optional = [
         "cancel_url",

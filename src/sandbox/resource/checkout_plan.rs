@@ -1,16 +1,15 @@
-//! What a checkout in subscription mode says of the subscription that it will make.
+//! What a checkout in `subscription` mode says about the subscription that it will make.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::Call;
+use crate::sandbox::call::ApiCall;
 use crate::sandbox::fields::metadata;
 use crate::sandbox::form::Form;
 use crate::sandbox::model::session::Trial;
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// The subscription's own fields.
 pub fn plan_fields(form: &Form) -> Value {
     let mut fields = json!({ "metadata": metadata(form, "subscription_data.metadata") });
     if let Some(text) = form.text("subscription_data.description") {
@@ -22,8 +21,7 @@ pub fn plan_fields(form: &Form) -> Value {
     fields
 }
 
-/// The trial that it begins with, if any.
-pub fn trial(call: &Call<'_>) -> Result<Option<Trial>, ApiError> {
+pub fn trial(call: &ApiCall<'_>) -> Result<Option<Trial>, ApiError> {
     let days = call.form.integer("subscription_data.trial_period_days");
     let end = call.form.integer("subscription_data.trial_end");
     match (days, end) {

@@ -1,15 +1,14 @@
-//! `checkout.session`: what can be asked and done about one that exists. Making one is `checkout_create`; paying one is
-//! `payment`.
+//! `checkout.session`: reading, changing and expiring one. `checkout_create` makes one; `checkout` pays one.
 
 use serde_json::Value;
 
 use super::checkout_create;
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::checkout;
 use crate::sandbox::fields::merged_metadata;
 use crate::sandbox::list::{matches, page};
-use crate::sandbox::model::session::Session;
+use crate::sandbox::model::session::StoredSession;
 use crate::sandbox::params::{LIST, Rule, map, one_of, text};
 
 const FILTERS: &[Rule] = &[
@@ -35,7 +34,7 @@ pub const ROUTES: &[Route] = &[
     Route::post("/v1/checkout/sessions/{}/expire", expire),
 ];
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let wanted = |row: &&Value| {
         ["customer", "payment_intent", "subscription", "status"].iter().all(|field| matches(form, row, field))
@@ -45,16 +44,16 @@ fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(form, "/v1/checkout/sessions", rows)
 }
 
-fn found(call: &Call<'_>) -> Result<Session, ApiError> {
+fn found(call: &ApiCall<'_>) -> Result<StoredSession, ApiError> {
     let session = call.state.sessions.get(call.id()).cloned();
     session.ok_or_else(|| ApiError::not_found("checkout.session", call.id(), "session"))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     found(call).map(|session| session.object)
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut session = found(call)?;
     session.object["metadata"] = merged_metadata(&session.object["metadata"], &call.form);
     let (id, object) = (call.id().to_owned(), session.object.clone());
@@ -62,12 +61,12 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(object)
 }
 
-fn line_items(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn line_items(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let session = found(call)?;
     page(&call.form, &format!("/v1/checkout/sessions/{}/line_items", call.id()), session.items.iter())
 }
 
-fn expire(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn expire(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     found(call)?;
     let id = call.id().to_owned();
     checkout::expire(call.state, &id)?;

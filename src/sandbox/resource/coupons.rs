@@ -1,10 +1,10 @@
-//! `coupon`, and what it takes off. Percentages are kept as Stripe sends them and computed in hundredths of a percent.
+//! `coupon`. What one takes off is in `model::coupon`.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::amount::{checked_amount, checked_currency};
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{metadata, texts};
 use crate::sandbox::list::page;
 use crate::sandbox::params::{LIST, Rule, decimal, hundredths, integer, map, one_of, text};
@@ -30,7 +30,6 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/v1/coupons/{}", delete),
 ];
 
-/// Makes a coupon from fields of its object.
 pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     let id = id.map_or_else(|| state.new_id("", 8), str::to_owned);
     let mut coupon = filled(COUPON, fields);
@@ -41,7 +40,7 @@ pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     coupon
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let duration = form.text("duration").unwrap_or("once").to_owned();
     let percent = form.text("percent_off").filter(|text| (1..=10_000).contains(&hundredths(text).unwrap_or_default()));
@@ -68,15 +67,15 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(add(call.state, id.as_deref(), fields))
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     page(&call.form, "/v1/coupons", call.state.coupons.newest())
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     call.state.coupons.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("coupon", call.id(), "coupon"))
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let coupon = retrieve(call)?;
     let id = call.id().to_owned();
     call.state.coupons.remove(&id);

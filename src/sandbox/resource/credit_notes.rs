@@ -1,10 +1,10 @@
-//! `credit_note`: issuing one over an amount, taking it back, and asking. What it does is `billing::credit`.
+//! `credit_note`: issuing, voiding, reading. What that does is in `billing::credit_note`.
 
 use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::credit_note::{self, CreditNoteRequest};
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, integer, map, one_of, text};
@@ -32,7 +32,7 @@ pub const ROUTES: &[Route] = &[
     Route::post("/v1/credit_notes/{}/void", void),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let invoice = form.text("invoice").unwrap_or_default().to_owned();
     let found = call.state.invoices.get(&invoice).map(|invoice| shape::text(&invoice.object, "customer").to_owned());
@@ -48,21 +48,21 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         outside: part("out_of_band_amount"),
         fields,
     };
-    call.state.live_by(&customer);
+    call.state.follow_clock_of(&customer);
     credit_note::issue(call.state, request)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| ["customer", "invoice"].iter().all(|field| matches(&call.form, row, field));
     page(&call.form, "/v1/credit_notes", call.state.credit_notes.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let found = call.state.credit_notes.get(call.id()).cloned();
     found.ok_or_else(|| ApiError::not_found("credit note", call.id(), "id"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut note = retrieve(call)?;
     let mut fields = texts(&call.form, &["memo"]);
     fields["metadata"] = merged_metadata(&note["metadata"], &call.form);
@@ -73,9 +73,9 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(note)
 }
 
-fn void(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn void(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let note = retrieve(call)?;
-    call.state.live_by(shape::text(&note, "customer"));
+    call.state.follow_clock_of(shape::text(&note, "customer"));
     let id = call.id().to_owned();
     credit_note::void(call.state, &id)
 }

@@ -1,10 +1,10 @@
-//! `customer`. A deleted customer stays as Stripe's deleted object: it can be retrieved, and nothing else.
+//! `customer`. A deleted customer stays as Stripe's deleted object, which can only be retrieved.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::payment_method;
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::form::Form;
@@ -47,7 +47,7 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/v1/customers/{}", delete),
 ];
 
-/// Customers of a test clock are listed only when asked for by it.
+/// Customers of a test clock are listed only if the filter names that clock.
 fn in_list(form: &Form, row: &Value) -> bool {
     match form.filled("test_clock") {
         Some(clock) => row["test_clock"] == clock,
@@ -55,7 +55,7 @@ fn in_list(form: &Form, row: &Value) -> bool {
     }
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut fields = fields(call)?;
     fields["metadata"] = metadata(&call.form, "metadata");
     if let Some(clock) = call.form.text("test_clock") {
@@ -63,7 +63,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
             call.state.test_clocks.get(clock).ok_or_else(|| ApiError::no_such("test_clock", clock, "test_clock"))?;
         fields["test_clock"] = object["id"].clone();
         if let Some(at) = object["frozen_time"].as_i64() {
-            call.state.stand_at(at);
+            call.state.hold_time_at(at);
         }
     }
     if let Some(method) = call.form.text("payment_method").map(str::to_owned) {
@@ -77,8 +77,8 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     default_method(call, text_of(&customer, "id"))
 }
 
-/// The customer, with the payment method that the request names as the default one.
-fn default_method(call: &mut Call<'_>, id: &str) -> Result<Value, ApiError> {
+/// Sets the default payment method that the request names. Returns the customer.
+fn default_method(call: &mut ApiCall<'_>, id: &str) -> Result<Value, ApiError> {
     const PARAM: &str = "invoice_settings.default_payment_method";
     if let Some(method) = call.form.text(PARAM).map(str::to_owned) {
         let found = call.state.payment_methods.get(&method).filter(|method| method["customer"] == id).cloned();
@@ -99,17 +99,17 @@ fn default_method(call: &mut Call<'_>, id: &str) -> Result<Value, ApiError> {
     call.state.customers.get(id).cloned().ok_or_else(|| ApiError::not_found("customer", id, "id"))
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| row["deleted"] != true && matches(&call.form, row, "email") && in_list(&call.form, row);
     page(&call.form, "/v1/customers", call.state.customers.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let found = call.state.customers.get(call.id()).cloned();
     found.ok_or_else(|| ApiError::not_found("customer", call.id(), "id"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = live(call)?;
     let mut fields = fields(call)?;
     let Some(customer) = call.state.customers.get_mut(&id) else {
@@ -124,18 +124,18 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     default_method(call, &id)
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = live(call)?;
     customer::remove(call.state, &id);
     Ok(json!({ "id": id, "object": "customer", "deleted": true }))
 }
 
-fn live(call: &Call<'_>) -> Result<String, ApiError> {
+fn live(call: &ApiCall<'_>) -> Result<String, ApiError> {
     let id = call.id();
     customer::is_live(call.state, id).then(|| id.to_owned()).ok_or_else(|| ApiError::not_found("customer", id, "id"))
 }
 
-fn fields(call: &Call<'_>) -> Result<Value, ApiError> {
+fn fields(call: &ApiCall<'_>) -> Result<Value, ApiError> {
     if let Some(email) = call.form.filled("email")
         && !email
             .split_once('@')

@@ -1,14 +1,14 @@
-//! `discounts[…]` of a request: the coupon that it names, directly or by a promotion code.
+//! `discounts` of a request: the coupon that it names, directly or by a promotion code.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::Call;
+use crate::sandbox::call::ApiCall;
 use crate::sandbox::params::name_of;
 use crate::sandbox::shape::text;
 
 /// The coupon of `discounts[0]`, and the session's `discounts`.
-pub fn read(call: &Call<'_>) -> Result<(Option<Value>, Value), ApiError> {
+pub fn read(call: &ApiCall<'_>) -> Result<(Option<Value>, Value), ApiError> {
     let paths = call.form.items("discounts");
     let Some(path) = paths.first() else { return Ok((None, json!([]))) };
     if paths.len() > 1 {
@@ -30,7 +30,7 @@ pub fn read(call: &Call<'_>) -> Result<(Option<Value>, Value), ApiError> {
 }
 
 /// The coupon of `discounts[0]`, and the promotion code that gave it.
-pub fn coupon(call: &Call<'_>) -> Result<Option<(Value, Value)>, ApiError> {
+pub fn coupon(call: &ApiCall<'_>) -> Result<Option<(Value, Value)>, ApiError> {
     let (coupon, discounts) = read(call)?;
     Ok(coupon.map(|coupon| (coupon, discounts[0]["promotion_code"].clone())))
 }

@@ -1,9 +1,9 @@
-//! `dispute`: asking about them, and answering one. How one begins and ends is `dispute`.
+//! `dispute`: reading, answering, closing. What that does is in `collect::dispute`.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::dispute::{self, DisputeEnding};
 use crate::sandbox::fields::merged_metadata;
 use crate::sandbox::list::{matches, page};
@@ -23,16 +23,16 @@ pub const ROUTES: &[Route] = &[
     Route::post("/v1/disputes/{}/close", close),
 ];
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| matches(&call.form, row, "payment_intent") && matches(&call.form, row, "charge");
     page(&call.form, "/v1/disputes", call.state.disputes.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     call.state.disputes.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("dispute", call.id(), "dispute"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut object = retrieve(call)?;
     let id = call.id().to_owned();
     for field in ["product_description", "uncategorized_text"] {
@@ -48,7 +48,7 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     retrieve(call)
 }
 
-fn close(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn close(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     dispute::close(call.state, &id, DisputeEnding::Lost)?;
     retrieve(call)

@@ -1,9 +1,9 @@
-//! `event`: read only. They are made by `State::emit`.
+//! `event`: reading. `State::emit` makes them.
 
 use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, boolean, text};
 
@@ -14,7 +14,7 @@ pub const ROUTES: &[Route] = &[
     Route::get("/v1/events/{}", retrieve),
 ];
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let types = form.list("types");
     if types.len() > TYPES_LIMIT {
@@ -32,6 +32,6 @@ fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(form, "/v1/events", call.state.events.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     call.state.events.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("event", call.id(), "id"))
 }

@@ -1,4 +1,4 @@
-//! `invoiceitem`: what waits for a customer's next invoice. Prorations are among them.
+//! `invoiceitem`: what waits for a customer's next invoice, prorations included.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
 use crate::sandbox::billing::invoice;
 use crate::sandbox::billing::line::{self, PendingItem};
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::metadata;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, integer, map, text};
@@ -33,7 +33,7 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/v1/invoiceitems/{}", delete),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let customer = form.text("customer").unwrap_or_default().to_owned();
     if !customer::is_live(call.state, &customer) {
@@ -65,7 +65,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if let Some(invoice) = &invoice {
         invoice::in_status(call.state, invoice, &["draft"], "added to")?;
     }
-    call.state.live_by(&customer);
+    call.state.follow_clock_of(&customer);
     let mut item = line::invoice_item(call.state, &customer, &pending);
     if let Some(invoice) = invoice {
         line::mark_invoiced(call.state, std::slice::from_ref(&item), &invoice);
@@ -76,7 +76,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(item)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let wanted = |row: &&Value| {
         matches(form, row, "customer")
@@ -86,12 +86,12 @@ fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(form, "/v1/invoiceitems", call.state.invoice_items.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let found = call.state.invoice_items.get(call.id()).cloned();
     found.ok_or_else(|| ApiError::not_found("invoiceitem", call.id(), "invoiceitem"))
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let item = retrieve(call)?;
     if !item["invoice"].is_null() {
         let message = format!("This invoice item is on invoice {} already.", shape::text(&item, "invoice"));

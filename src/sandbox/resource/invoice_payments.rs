@@ -1,9 +1,9 @@
-//! `invoice_payment`: which payment intent pays which invoice. Read only.
+//! `invoice_payment`: reading which payment intent pays which invoice.
 
 use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, one_of, text};
 
@@ -19,7 +19,7 @@ pub const ROUTES: &[Route] = &[
     Route::get("/v1/invoice_payments/{}", retrieve),
 ];
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let intent = form.filled("payment.payment_intent");
     if intent.is_some() && !form.has("payment.type") {
@@ -33,7 +33,7 @@ fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(form, "/v1/invoice_payments", call.state.invoice_payments.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let found = call.state.invoice_payments.get(call.id()).cloned();
     found.ok_or_else(|| ApiError::not_found("invoice_payment", call.id(), "invoice_payment"))
 }

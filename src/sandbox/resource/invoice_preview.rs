@@ -1,16 +1,15 @@
-//! `POST /v1/invoices/create_preview`: what a subscription's next invoice would be, as things stand or with other prices
-//! and quantities.
+//! `POST /v1/invoices/create_preview`: the next invoice of a subscription, as it is or with other prices and
+//! quantities.
 
 use serde_json::{Value, json};
 
 use super::subscription_update::item_changes;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::change::{self, Proration, SubscriptionChange};
-use crate::sandbox::call::Call;
+use crate::sandbox::call::ApiCall;
 use crate::sandbox::params::{Rule, boolean, integer, one_of, text};
 use crate::sandbox::shape;
 
-/// What the call takes.
 pub const RULES: &[&[Rule]] = &[&[
     text("customer"),
     text("subscription").required(),
@@ -22,7 +21,6 @@ pub const RULES: &[&[Rule]] = &[&[
     integer("subscription_details.proration_date"),
 ]];
 
-/// What Stripe takes as well.
 pub const NOT_BUILT: &[&str] = &[
     "automatic_tax",
     "currency",
@@ -38,11 +36,11 @@ pub const NOT_BUILT: &[&str] = &[
     "subscription_details",
 ];
 
-/// Answers the preview. It is kept nowhere.
-pub fn preview(call: &mut Call<'_>) -> Result<Value, ApiError> {
+/// The preview is not stored.
+pub fn preview(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.form.text("subscription").unwrap_or_default().to_owned();
     let customer = call.state.subscriptions.get(&id).map(|row| row.customer().to_owned());
-    call.state.live_by(&customer.unwrap_or_default());
+    call.state.follow_clock_of(&customer.unwrap_or_default());
     let items = item_changes(call, "subscription_details.items")?;
     let wanted = SubscriptionChange {
         items,

@@ -1,5 +1,4 @@
-//! `invoice`: those that subscriptions make, and those made by hand. What becomes of one is `billing::invoice` and
-//! `billing::collection`.
+//! `invoice`: those of subscriptions, and those made by hand. What the calls do is in `billing`.
 
 use serde_json::{Value, json};
 
@@ -8,11 +7,11 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
 use crate::sandbox::billing::invoice::{self, InvoiceParts};
 use crate::sandbox::billing::{cycle, line};
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::attempt::Presence;
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::{matches, page};
-use crate::sandbox::model::invoice::Invoice;
+use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, one_of, text};
 use crate::sandbox::shape::{self, change};
 
@@ -79,7 +78,7 @@ pub const ROUTES: &[Route] = &[
     Route::post("/v1/invoices/{}/mark_uncollectible", mark_uncollectible),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let customer = form.text("customer").unwrap_or_default().to_owned();
     if !customer::is_live(call.state, &customer) {
@@ -98,7 +97,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         "auto_advance": form.flag("auto_advance").unwrap_or(false), "metadata": metadata(form, "metadata"),
     });
     change(&mut fields, more);
-    call.state.live_by(&customer);
+    call.state.follow_clock_of(&customer);
     let of = subscription.as_ref().map(|(id, _)| id.as_str());
     let takes = subscription.is_some() || form.text("pending_invoice_items_behavior") == Some("include");
     let waiting = if takes { line::waiting(call.state, &customer, of) } else { Vec::new() };
@@ -117,25 +116,25 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     object(call, &id)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
-    let wanted = |row: &&Invoice| {
+    let wanted = |row: &&StoredInvoice| {
         ["customer", "status", "collection_method"].iter().all(|field| matches(form, &row.object, field))
             && form.filled("subscription").is_none_or(|id| row.subscription() == Some(id))
     };
     page(form, "/v1/invoices", call.state.invoices.newest().filter(wanted).map(|row| &row.object))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     object(call, call.id())
 }
 
-fn object(call: &Call<'_>, id: &str) -> Result<Value, ApiError> {
+fn object(call: &ApiCall<'_>, id: &str) -> Result<Value, ApiError> {
     let found = call.state.invoices.get(id).map(|invoice| invoice.object.clone());
     found.ok_or_else(|| ApiError::not_found("invoice", id, "invoice"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let before = on_customers_time(call)?;
     let mut fields = texts(&call.form, &["description", "footer", "default_payment_method"]);
     fields["metadata"] = merged_metadata(&before["metadata"], &call.form);
@@ -147,7 +146,7 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     object(call, &id)
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     on_customers_time(call)?;
     let id = call.id().to_owned();
     invoice::in_status(call.state, &id, &["draft"], "deleted")?;
@@ -157,20 +156,20 @@ fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(json!({ "id": id, "object": "invoice", "deleted": true }))
 }
 
-fn lines(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn lines(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id();
     let invoice = call.state.invoices.get(id).ok_or_else(|| ApiError::not_found("invoice", id, "invoice"))?;
     page(&call.form, &format!("/v1/invoices/{id}/lines"), invoice.lines.iter())
 }
 
-fn finalize(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn finalize(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     on_customers_time(call)?;
     let id = call.id().to_owned();
     cycle::finalize(call.state, &id)?;
     object(call, &id)
 }
 
-fn pay(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn pay(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let before = on_customers_time(call)?;
     let id = call.id().to_owned();
     if before["status"] == "draft" {
@@ -188,23 +187,23 @@ fn pay(call: &mut Call<'_>) -> Result<Value, ApiError> {
     object(call, &id)
 }
 
-fn void(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn void(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     on_customers_time(call)?;
     let id = call.id().to_owned();
     cycle::void(call.state, &id)?;
     object(call, &id)
 }
 
-fn mark_uncollectible(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn mark_uncollectible(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     on_customers_time(call)?;
     let id = call.id().to_owned();
     cycle::mark_uncollectible(call.state, &id)?;
     object(call, &id)
 }
 
-/// The invoice as it is, and from now on the time of its customer.
-fn on_customers_time(call: &mut Call<'_>) -> Result<Value, ApiError> {
+/// The invoice. From now on its customer's clock counts.
+fn on_customers_time(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let before = retrieve(call)?;
-    call.state.live_by(shape::text(&before, "customer"));
+    call.state.follow_clock_of(shape::text(&before, "customer"));
     Ok(before)
 }

@@ -1,5 +1,5 @@
-//! Stripe's resources, one file each: the calls it has, what they take, and what they do. A further resource is a
-//! further file, its table in `State`, and a line here.
+//! Stripe's resources, one file each: its calls, their parameters, and what they do. A new resource is a new file, its
+//! table in `State`, and its `ROUTES` in the list here.
 
 pub mod account;
 pub mod balance_transactions;
@@ -59,7 +59,7 @@ const ALL: &[&[Route]] = &[
     webhook_endpoints::ROUTES,
 ];
 
-/// The call of this method and path, and the names in the path.
+/// Finds the call of this method and path, and the values in the path.
 pub fn find(method: &str, path: &str) -> Option<(&'static Route, Vec<String>)> {
     let rows = ALL.iter().copied().flatten().filter(|route| route.method == method);
     rows.filter_map(|route| Some((route, names(route.path, path)?))).next()

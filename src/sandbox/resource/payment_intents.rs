@@ -1,5 +1,5 @@
-//! `payment_intent`: made and confirmed through the API, or by paying a checkout session or an invoice. What an attempt
-//! does is `collect`.
+//! `payment_intent`: made and confirmed here, or by paying a checkout session or an invoice. What an attempt does is in
+//! `collect`.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::sandbox::amount::{checked_amount, checked_currency};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
 use crate::sandbox::billing::cycle;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
 use crate::sandbox::collect::intent;
 use crate::sandbox::collect::payment_method;
@@ -69,7 +69,7 @@ pub const ROUTES: &[Route] = &[
         .takes(&[&[one_of("cancellation_reason", &["abandoned", "duplicate", "fraudulent", "requested_by_customer"])]]),
 ];
 
-/// The payer has authenticated an intent that asked for it: it is paid, and so is the invoice that it is for.
+/// The payer has authenticated an intent that asked for it. It is paid, and so is its invoice, if any.
 pub fn authenticate(state: &mut State, id: &str) -> Result<(), ApiError> {
     let intent = state.payment_intents.get(id).cloned();
     let intent = intent.ok_or_else(|| ApiError::not_found("payment_intent", id, "intent"))?;
@@ -93,7 +93,7 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
     Ok(())
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let amount = checked_amount(form.integer("amount"), "amount")?;
     if amount < 50 {
@@ -113,7 +113,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     change(&mut fields, json!({ "amount": amount, "currency": currency, "metadata": metadata(form, "metadata") }));
     let (method, wants_confirmation) = (form.text("payment_method").map(str::to_owned), form.flag("confirm"));
     if let Some(customer) = customer {
-        call.state.live_by(&customer);
+        call.state.follow_clock_of(&customer);
     }
     if let Some(method) = method {
         let method = payment_method::named(call.state, &method, "payment_method")?;
@@ -126,14 +126,14 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     found(call.state, &id)
 }
 
-fn confirm(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn confirm(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     found(call.state, &id)?;
     confirm_one(call, &id)?;
     found(call.state, &id)
 }
 
-fn confirm_one(call: &mut Call<'_>, id: &str) -> Result<(), ApiError> {
+fn confirm_one(call: &mut ApiCall<'_>, id: &str) -> Result<(), ApiError> {
     let intent = found(call.state, id)?;
     if !matches!(
         intent["status"].as_str(),
@@ -146,7 +146,7 @@ fn confirm_one(call: &mut Call<'_>, id: &str) -> Result<(), ApiError> {
         return Err(ApiError::invalid(message).code("payment_intent_unexpected_state"));
     }
     let customer = intent["customer"].as_str().unwrap_or_default().to_owned();
-    call.state.live_by(&customer);
+    call.state.follow_clock_of(&customer);
     let method = call.form.text("payment_method").or(intent["payment_method"].as_str()).map(str::to_owned);
     let Some(method) = method else {
         let message = "You cannot confirm this PaymentIntent because it's missing a payment method.";
@@ -156,7 +156,7 @@ fn confirm_one(call: &mut Call<'_>, id: &str) -> Result<(), ApiError> {
     attempt(call.state, id, &method, presence)
 }
 
-fn cancel(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     let intent = found(call.state, &id)?;
     if matches!(intent["status"].as_str(), Some("succeeded" | "canceled" | "processing")) {
@@ -172,7 +172,7 @@ fn cancel(call: &mut Call<'_>) -> Result<Value, ApiError> {
     found(call.state, &id)
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     let mut intent = found(call.state, &id)?;
     let mut fields = texts(&call.form, &["description", "receipt_email"]);
@@ -185,12 +185,12 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(intent)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| matches(&call.form, row, "customer");
     page(&call.form, "/v1/payment_intents", call.state.payment_intents.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     found(call.state, call.id())
 }
 

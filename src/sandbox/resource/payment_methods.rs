@@ -1,11 +1,10 @@
-//! `payment_method`: cards known by Stripe's test names and numbers, and the bank account of a debit. Attached to a
-//! customer, one can be charged again; detached, it cannot.
+//! `payment_method`. One that is attached to a customer can be charged again; one that is detached cannot.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::payment_method;
 use crate::sandbox::fields::{merged_metadata, metadata};
@@ -43,7 +42,7 @@ pub const ROUTES: &[Route] = &[
         .not_built(&["allow_redisplay"]),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let card = match (form.text("card.token"), form.text("card.number")) {
         (Some("tok_visa"), _) => Card::read("4242424242424242", "", "", call.state.own_time())?,
@@ -66,12 +65,12 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(method)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| matches(&call.form, row, "customer") && matches(&call.form, row, "type");
     page(&call.form, "/v1/payment_methods", call.state.payment_methods.newest().filter(wanted))
 }
 
-fn of_customer(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn of_customer(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id();
     if !customer::is_live(call.state, id) {
         return Err(ApiError::not_found("customer", id, "customer"));
@@ -81,12 +80,12 @@ fn of_customer(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(&call.form, &format!("/v1/customers/{id}/payment_methods"), rows)
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let found = call.state.payment_methods.get(call.id()).cloned();
     found.ok_or_else(|| ApiError::not_found("PaymentMethod", call.id(), "payment_method"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut method = retrieve(call)?;
     let fields = json!({ "metadata": merged_metadata(&method["metadata"], &call.form) });
     let previous = change(&mut method, fields);
@@ -95,18 +94,18 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(method)
 }
 
-fn attach_by_call(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn attach_by_call(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let customer = call.form.text("customer").unwrap_or_default().to_owned();
     if !customer::is_live(call.state, &customer) {
         return Err(ApiError::no_such("customer", &customer, "customer"));
     }
-    call.state.live_by(&customer);
+    call.state.follow_clock_of(&customer);
     let id = call.id().to_owned();
     let method = payment_method::named(call.state, &id, "payment_method").map_err(|error| error.status(404))?;
     payment_method::attach(call.state, &method, &customer)
 }
 
-fn detach(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn detach(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut method = retrieve(call)?;
     let Some(customer) = method["customer"].as_str().map(str::to_owned) else {
         let message = "The payment method you provided is not attached to a customer so detachment is impossible.";

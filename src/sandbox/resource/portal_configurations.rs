@@ -1,9 +1,9 @@
-//! `billing_portal.configuration`: what customers may do on the portal page. One is there from the start, the default.
+//! `billing_portal.configuration`: what customers may do on the portal page. The default one exists from the start.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, texts};
 use crate::sandbox::form::Form;
 use crate::sandbox::list::{matches, page};
@@ -44,7 +44,7 @@ pub const ROUTES: &[Route] = &[
         .not_built(NOT_BUILT),
 ];
 
-/// Makes a configuration from fields of its object; everything is allowed that the page can do.
+/// Makes a configuration. The default one allows everything that the page can do.
 pub fn add(state: &mut State, is_default: bool, fields: Value) -> Value {
     let id = state.new_id("bpc_1", 24);
     let now = state.now();
@@ -74,12 +74,12 @@ pub fn add(state: &mut State, is_default: bool, fields: Value) -> Value {
     object
 }
 
-/// The configuration that sessions have which name none.
+/// The configuration of sessions that name none.
 pub fn default(state: &State) -> Option<&Value> {
     state.portal_configurations.oldest().find(|row| row["is_default"] == true)
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if !call.form.has("features") {
         return Err(ApiError::missing("features"));
     }
@@ -93,17 +93,17 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(object)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| matches(&call.form, row, "active") && matches(&call.form, row, "is_default");
     page(&call.form, "/v1/billing_portal/configurations", call.state.portal_configurations.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let found = call.state.portal_configurations.get(call.id()).cloned();
     found.ok_or_else(|| ApiError::not_found("configuration", call.id(), "configuration"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut object = retrieve(call)?;
     check_products(call)?;
     apply(&mut object, &call.form);
@@ -122,7 +122,7 @@ fn keep(state: &mut State, object: &Value) {
     }
 }
 
-fn check_products(call: &Call<'_>) -> Result<(), ApiError> {
+fn check_products(call: &ApiCall<'_>) -> Result<(), ApiError> {
     for path in call.form.items("features.subscription_update.products") {
         for price in call.form.list(&format!("{path}.prices")) {
             if call.state.prices.get(&price).is_none_or(|price| price["recurring"].is_null()) {

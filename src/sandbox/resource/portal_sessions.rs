@@ -1,11 +1,11 @@
-//! `billing_portal.session`: the way of one customer to the portal page (`page::portal`).
+//! `billing_portal.session`: gives one customer access to the portal page (`page::portal`).
 
 use serde_json::{Value, json};
 
 use super::portal_configurations;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::params::{Rule, text, url};
 
 const NEW: &[Rule] = &[text("customer").required(), text("configuration"), url("return_url"), text("locale")];
@@ -16,7 +16,7 @@ pub const ROUTES: &[Route] = &[Route::post("/v1/billing_portal/sessions", create
     "on_behalf_of",
 ])];
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let customer = form.text("customer").unwrap_or_default();
     if !customer::is_live(call.state, customer) {
@@ -44,7 +44,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         "on_behalf_of": null, "return_url": return_url,
         "url": format!("{}/p/session/{secret}", call.state.base_url),
     });
-    // It is found by the secret in its URL, as its customer comes by that.
+    // Stored by the secret in its URL, because the page has only that.
     call.state.portal_sessions.put(&secret, session.clone());
     call.state.emit("billing_portal.session.created", session.clone());
     Ok(session)

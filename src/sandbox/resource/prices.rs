@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::products;
 use crate::sandbox::amount::{checked_amount, checked_currency};
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text};
@@ -62,7 +62,7 @@ pub const ROUTES: &[Route] = &[
     Route::post("/v1/prices/{}", update).takes(&[FIELDS]).not_built(NOT_BUILT),
 ];
 
-/// Makes a price from fields of its object: at least product, currency and `unit_amount`.
+/// Makes a price. `fields` has at least product, currency and `unit_amount`.
 pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     let id = id.map_or_else(|| state.new_id("price_1", 24), str::to_owned);
     let mut price = filled(PRICE, fields);
@@ -75,12 +75,11 @@ pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     price
 }
 
-/// `recurring` as Stripe writes it.
 pub fn recurring(interval: &str, count: i64) -> Value {
     json!({ "interval": interval, "interval_count": count, "meter": null, "trial_period_days": null, "usage_type": "licensed" })
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let amount = checked_amount(call.form.integer("unit_amount"), "unit_amount")?;
     let currency = checked_currency(call.form.text("currency").unwrap_or_default(), "currency")?;
     let rhythm = match (call.form.text("recurring.interval"), call.form.has("recurring")) {
@@ -97,7 +96,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(add(call.state, None, fields))
 }
 
-fn product(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn product(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if let Some(id) = call.form.text("product") {
         let found = call.state.products.get(id).map(|product| product["id"].clone());
         return found.ok_or_else(|| ApiError::no_such("product", id, "product"));
@@ -111,7 +110,7 @@ fn product(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(products::add(call.state, None, fields)["id"].take())
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let keys = call.form.list("lookup_keys");
     let wanted = |row: &&Value| {
         ["active", "currency", "product", "type"].iter().all(|field| matches(&call.form, row, field))
@@ -121,11 +120,11 @@ fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(&call.form, "/v1/prices", call.state.prices.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     call.state.prices.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("price", call.id(), "price"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut price = retrieve(call)?;
     let id = call.id().to_owned();
     claim_lookup_key(call, &id)?;
@@ -136,8 +135,8 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(price)
 }
 
-/// A lookup key belongs to one price; it moves only when the request says so.
-fn claim_lookup_key(call: &mut Call<'_>, own: &str) -> Result<(), ApiError> {
+/// A lookup key belongs to one price. It moves only if the request says so.
+fn claim_lookup_key(call: &mut ApiCall<'_>, own: &str) -> Result<(), ApiError> {
     let Some(key) = call.form.filled("lookup_key") else { return Ok(()) };
     let holder = call.state.prices.newest().find(|price| price["lookup_key"] == key && price["id"] != own);
     let Some(holder) = holder.and_then(|price| price["id"].as_str()).map(str::to_owned) else { return Ok(()) };
@@ -153,7 +152,7 @@ fn claim_lookup_key(call: &mut Call<'_>, own: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn fields(call: &Call<'_>, metadata_before: &Value) -> Value {
+fn fields(call: &ApiCall<'_>, metadata_before: &Value) -> Value {
     let mut fields = texts(&call.form, &["nickname", "lookup_key"]);
     if let Some(active) = call.form.flag("active") {
         fields["active"] = json!(active);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, texts};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, text};
@@ -32,7 +32,6 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/v1/products/{}", delete),
 ];
 
-/// Makes a product from fields of its object.
 pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     let id = id.map_or_else(|| state.new_id("prod_", 14), str::to_owned);
     let mut product = filled(PRODUCT, fields);
@@ -44,7 +43,7 @@ pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     product
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.form.text("id").map(str::to_owned);
     if let Some(id) = id.as_deref().filter(|id| call.state.products.get(id).is_some()) {
         return Err(ApiError::invalid(format!("Product already exists: {id}."))
@@ -55,7 +54,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(add(call.state, id.as_deref(), fields))
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let ids = call.form.list("ids");
     let wanted = |row: &&Value| {
         matches(&call.form, row, "active") && (ids.is_empty() || ids.iter().any(|id| row["id"] == id.as_str()))
@@ -63,11 +62,11 @@ fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(&call.form, "/v1/products", call.state.products.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     call.state.products.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("product", call.id(), "id"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let before = retrieve(call)?;
     if let Some(price) = call.form.text("default_price").filter(|price| call.state.prices.get(price).is_none()) {
         return Err(ApiError::no_such("price", price, "default_price"));
@@ -81,7 +80,7 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(product)
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let product = retrieve(call)?;
     let id = call.id().to_owned();
     if call.state.prices.newest().any(|price| price["product"] == id.as_str()) {
@@ -93,7 +92,7 @@ fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(json!({ "id": id, "object": "product", "deleted": true }))
 }
 
-fn fields(call: &Call<'_>, metadata_before: &Value) -> Value {
+fn fields(call: &ApiCall<'_>, metadata_before: &Value) -> Value {
     let mut fields = texts(&call.form, &["name", "description", "unit_label", "default_price"]);
     if let Some(active) = call.form.flag("active") {
         fields["active"] = json!(active);

@@ -1,10 +1,10 @@
-//! `promotion_code`: the word a buyer types to have a coupon's discount.
+//! `promotion_code`: the word that a buyer types to get a coupon's discount.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::discount::find_promotion;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, metadata};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, map, one_of, text};
@@ -28,7 +28,6 @@ pub const ROUTES: &[Route] = &[
     Route::post("/v1/promotion_codes/{}", update).takes(&[&[boolean("active"), map("metadata")]]).not_built(NOT_BUILT),
 ];
 
-/// Makes a promotion code for a coupon.
 pub fn add(state: &mut State, code: &str, coupon: &str, fields: Value) -> Value {
     let id = state.new_id("promo_1", 24);
     let mut promotion = filled(PROMOTION_CODE, fields);
@@ -41,7 +40,7 @@ pub fn add(state: &mut State, code: &str, coupon: &str, fields: Value) -> Value 
     promotion
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let coupon = call.form.text("promotion.coupon").ok_or_else(|| ApiError::missing("promotion[coupon]"))?.to_owned();
     if call.state.coupons.get(&coupon).is_none() {
         return Err(ApiError::no_such("coupon", &coupon, "promotion[coupon]"));
@@ -61,7 +60,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(add(call.state, &code, &coupon, fields))
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| {
         matches(&call.form, row, "active")
             && matches(&call.form, row, "code")
@@ -70,12 +69,12 @@ fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(&call.form, "/v1/promotion_codes", call.state.promotion_codes.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let found = call.state.promotion_codes.get(call.id()).cloned();
     found.ok_or_else(|| ApiError::not_found("promotion code", call.id(), "promotion_code"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut promotion = retrieve(call)?;
     let id = call.id().to_owned();
     if let Some(active) = call.form.flag("active") {

@@ -1,9 +1,9 @@
-//! `refund`: making one and asking about them. What becomes of one is `refund`.
+//! `refund`: making, reading, canceling. What that does is in `collect::refund`.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::refund::{self, RefundRequest};
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::{matches, page};
@@ -29,7 +29,7 @@ pub const ROUTES: &[Route] = &[
     Route::get("/v1/charges/{}/refunds", of_charge).takes(&[LIST]),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let charge = match (call.form.text("charge"), call.form.text("payment_intent")) {
         (Some(charge), _) if call.state.charges.get(charge).is_some() => charge.to_owned(),
         (Some(charge), _) => return Err(ApiError::no_such("charge", charge, "charge").status(404)),
@@ -52,16 +52,16 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let mut fields = texts(&call.form, &["reason"]);
     fields["metadata"] = metadata(&call.form, "metadata");
     let customer = call.state.charges.get(&charge).map(|charge| shape::text(charge, "customer").to_owned());
-    call.state.live_by(&customer.unwrap_or_default());
+    call.state.follow_clock_of(&customer.unwrap_or_default());
     refund::make(call.state, &charge, RefundRequest { amount: call.form.integer("amount"), fields })
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let wanted = |row: &&Value| matches(&call.form, row, "payment_intent") && matches(&call.form, row, "charge");
     page(&call.form, "/v1/refunds", call.state.refunds.newest().filter(wanted))
 }
 
-fn of_charge(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn of_charge(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id();
     if call.state.charges.get(id).is_none() {
         return Err(ApiError::not_found("charge", id, "charge"));
@@ -70,11 +70,11 @@ fn of_charge(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(&call.form, &format!("/v1/charges/{id}/refunds"), rows)
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     call.state.refunds.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("refund", call.id(), "refund"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut refund = retrieve(call)?;
     let previous = json!({ "metadata": refund["metadata"] });
     refund["metadata"] = merged_metadata(&refund["metadata"], &call.form);
@@ -84,7 +84,7 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(refund)
 }
 
-fn cancel(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     refund::cancel(call.state, &id)?;
     retrieve(call)

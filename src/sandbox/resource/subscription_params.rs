@@ -1,15 +1,14 @@
-//! What the calls that start, change and preview a subscription have in common.
+//! What the calls that start, change and preview a subscription share.
 
 use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::Call;
+use crate::sandbox::call::ApiCall;
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::payment_method;
-use crate::sandbox::model::subscription::Subscription;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::params::{Rule, boolean, integer, map, name_of, one_of, text};
 
-/// What starting and changing a subscription both take.
 pub const FIELDS: &[Rule] = &[
     text("items.#.price"),
     integer("items.#.quantity"),
@@ -28,8 +27,8 @@ pub const FIELDS: &[Rule] = &[
     one_of("trial_settings.end_behavior.missing_payment_method", &["cancel", "create_invoice", "pause"]),
 ];
 
-/// The price that a parameter names, which must be recurring and for sale.
-pub fn price_at(call: &Call<'_>, param: &str) -> Result<Option<Value>, ApiError> {
+/// The price that a parameter names. It must be recurring and active.
+pub fn price_at(call: &ApiCall<'_>, param: &str) -> Result<Option<Value>, ApiError> {
     let Some(id) = call.form.text(param) else { return Ok(None) };
     let price = call.state.prices.get(id).ok_or_else(|| ApiError::no_such("price", id, name_of(param)))?;
     if price["recurring"].is_null() {
@@ -45,8 +44,7 @@ pub fn price_at(call: &Call<'_>, param: &str) -> Result<Option<Value>, ApiError>
     Ok(Some(price.clone()))
 }
 
-/// The quantity of an item in the request.
-pub fn quantity_at(call: &Call<'_>, path: &str) -> Result<Option<i64>, ApiError> {
+pub fn quantity_at(call: &ApiCall<'_>, path: &str) -> Result<Option<i64>, ApiError> {
     let param = format!("{path}.quantity");
     match call.form.integer(&param) {
         Some(quantity) if !(0..=999_999).contains(&quantity) => {
@@ -57,8 +55,9 @@ pub fn quantity_at(call: &Call<'_>, path: &str) -> Result<Option<i64>, ApiError>
     }
 }
 
-/// The payment method that the request names, attached to the customer.
-pub fn method(call: &mut Call<'_>, customer: &str) -> Result<Option<Value>, ApiError> {
+/// The payment method that the request names. It must belong to the customer; a test name such as `pm_card_visa` is
+/// attached.
+pub fn method(call: &mut ApiCall<'_>, customer: &str) -> Result<Option<Value>, ApiError> {
     const PARAM: &str = "default_payment_method";
     let Some(id) = call.form.filled(PARAM).map(str::to_owned) else { return Ok(None) };
     let method = payment_method::named(call.state, &id, PARAM)?;
@@ -72,12 +71,10 @@ pub fn method(call: &mut Call<'_>, customer: &str) -> Result<Option<Value>, ApiE
     Ok(Some(method))
 }
 
-/// A subscription by its id.
-pub fn found(call: &Call<'_>, id: &str) -> Result<Subscription, ApiError> {
+pub fn found(call: &ApiCall<'_>, id: &str) -> Result<StoredSubscription, ApiError> {
     call.state.subscriptions.get(id).cloned().ok_or_else(|| ApiError::not_found("subscription", id, "id"))
 }
 
-/// What Stripe takes as well.
 pub const NOT_BUILT: &[&str] = &[
     "add_invoice_items",
     "application_fee_percent",

@@ -7,13 +7,13 @@ use super::subscription_params::{found, method, price_at, quantity_at};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::change::{self as billing_change, ItemChange, Proration, SubscriptionChange};
 use crate::sandbox::billing::{discount, start};
-use crate::sandbox::call::Call;
+use crate::sandbox::call::ApiCall;
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
-use crate::sandbox::model::subscription::Subscription;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::params::{Rule, boolean, clearable, integer, one_of, text};
 use crate::sandbox::shape::change;
 
-/// What the call takes beside what starting one takes.
+/// Parameters in addition to those of `subscription_params`.
 pub const MORE: &[Rule] = &[
     text("items.#.id"),
     boolean("items.#.deleted"),
@@ -29,14 +29,14 @@ pub const MORE: &[Rule] = &[
 ];
 
 /// `POST /v1/subscriptions/{id}`.
-pub fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
+pub fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let row = found(call, call.id())?;
     if row.has_ended() {
         let message = "A canceled subscription can only update its cancellation_details and metadata.";
         return Err(ApiError::invalid(message));
     }
     let id = call.id().to_owned();
-    call.state.live_by(row.customer());
+    call.state.follow_clock_of(row.customer());
     let items = item_changes(call, "items")?;
     let mut fields = fields(call, &row)?;
     if let Some(method) = method(call, row.customer())? {
@@ -60,8 +60,8 @@ pub fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     found(call, &id).map(|row| row.object)
 }
 
-/// The changes of items that the request has at `path`.
-pub fn item_changes(call: &Call<'_>, path: &str) -> Result<Vec<ItemChange>, ApiError> {
+/// The item changes that the request has at `path`.
+pub fn item_changes(call: &ApiCall<'_>, path: &str) -> Result<Vec<ItemChange>, ApiError> {
     let change = |path: &String| {
         let has_metadata = call.form.has(&format!("{path}.metadata"));
         Ok(ItemChange {
@@ -75,8 +75,8 @@ pub fn item_changes(call: &Call<'_>, path: &str) -> Result<Vec<ItemChange>, ApiE
     call.form.items(path).iter().map(change).collect()
 }
 
-/// The fields with which a subscription ends at its period's end, or goes on.
-pub fn ending(row: &Subscription, at_end: bool, now: i64) -> Value {
+/// Fields that end a subscription at the end of its period, or let it go on.
+pub fn ending(row: &StoredSubscription, at_end: bool, now: i64) -> Value {
     let mut details = row.object["cancellation_details"].clone();
     details["reason"] = if at_end { json!("cancellation_requested") } else { Value::Null };
     json!({
@@ -85,14 +85,14 @@ pub fn ending(row: &Subscription, at_end: bool, now: i64) -> Value {
     })
 }
 
-/// Adds fields to be changed, also those that become null.
+/// Sets fields, even to null.
 fn set(fields: &mut Value, more: Value) {
     if let (Value::Object(fields), Value::Object(more)) = (fields, more) {
         fields.extend(more);
     }
 }
 
-fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, ApiError> {
+fn fields(call: &ApiCall<'_>, row: &StoredSubscription) -> Result<Value, ApiError> {
     let (form, now) = (&call.form, call.state.now());
     let mut fields = texts(form, &["description"]);
     fields["metadata"] = merged_metadata(&row.object["metadata"], form);
@@ -135,7 +135,7 @@ fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, ApiError> {
     Ok(fields)
 }
 
-fn change_discount(call: &mut Call<'_>, id: &str) -> Result<(), ApiError> {
+fn change_discount(call: &mut ApiCall<'_>, id: &str) -> Result<(), ApiError> {
     let coupon = discounts::coupon(call)?;
     discount::set(call.state, id, coupon.as_ref());
     Ok(())

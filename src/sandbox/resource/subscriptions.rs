@@ -1,5 +1,5 @@
-//! `subscription`: starting one through the API, asking about them, ending one. Changing one is `subscription_update`;
-//! what happens in its life is `billing`.
+//! `subscription`: starting, reading, canceling, resuming. Changing one is in `subscription_update`; what happens later
+//! is in `billing`.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
 use crate::sandbox::billing::start::{self, FirstPayment, SubscriptionRequest};
 use crate::sandbox::billing::{change, subscription};
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::attempt::Presence;
 use crate::sandbox::fields::{metadata, texts};
 use crate::sandbox::list::{matches, page};
@@ -71,12 +71,12 @@ pub const ROUTES: &[Route] = &[
     Route::get("/v1/customers/{}/subscriptions", of_customer).takes(&[LIST]),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let customer = call.form.text("customer").unwrap_or_default().to_owned();
     if !customer::is_live(call.state, &customer) {
         return Err(ApiError::no_such("customer", &customer, "customer"));
     }
-    call.state.live_by(&customer);
+    call.state.follow_clock_of(&customer);
     let items = items(call)?;
     let coupon = discounts::coupon(call)?;
     let trial_end = trial_end(call)?;
@@ -113,7 +113,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     found(call, &id).map(|row| row.object)
 }
 
-fn check_method(call: &Call<'_>, request: &SubscriptionRequest) -> Result<(), ApiError> {
+fn check_method(call: &ApiCall<'_>, request: &SubscriptionRequest) -> Result<(), ApiError> {
     let object = json!({
         "customer": request.customer, "default_payment_method": request.fields["default_payment_method"],
     });
@@ -127,7 +127,7 @@ fn check_method(call: &Call<'_>, request: &SubscriptionRequest) -> Result<(), Ap
     Ok(())
 }
 
-fn items(call: &Call<'_>) -> Result<Vec<(Value, i64, Value)>, ApiError> {
+fn items(call: &ApiCall<'_>) -> Result<Vec<(Value, i64, Value)>, ApiError> {
     let paths = call.form.items("items");
     if paths.is_empty() {
         return Err(ApiError::missing("items"));
@@ -154,7 +154,7 @@ fn items(call: &Call<'_>) -> Result<Vec<(Value, i64, Value)>, ApiError> {
     Ok(items)
 }
 
-fn trial_end(call: &Call<'_>) -> Result<Option<i64>, ApiError> {
+fn trial_end(call: &ApiCall<'_>) -> Result<Option<i64>, ApiError> {
     let now = call.state.now();
     if let Some(days) = call.form.integer("trial_period_days") {
         if !(0..=730).contains(&days) {
@@ -175,7 +175,7 @@ fn trial_end(call: &Call<'_>) -> Result<Option<i64>, ApiError> {
     }
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let wanted = |row: &&Value| {
         let status = shape::text(row, "status");
@@ -195,23 +195,23 @@ fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     page(form, "/v1/subscriptions", call.state.subscriptions.newest().map(|row| &row.object).filter(wanted))
 }
 
-fn of_customer(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn of_customer(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id();
     let rows = call.state.subscriptions.newest().filter(|row| row.customer() == id && row.status() != "canceled");
     page(&call.form, &format!("/v1/customers/{id}/subscriptions"), rows.map(|row| &row.object))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     found(call, call.id()).map(|row| row.object)
 }
 
-fn cancel(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let row = found(call, call.id())?;
     if row.has_ended() {
         return Err(ApiError::not_found("subscription", call.id(), "id"));
     }
     let id = call.id().to_owned();
-    call.state.live_by(row.customer());
+    call.state.follow_clock_of(row.customer());
     if let Some(row) = call.state.subscriptions.get_mut(&id) {
         for field in ["comment", "feedback"] {
             if let Some(words) = call.form.text(&format!("cancellation_details.{field}")) {
@@ -229,14 +229,14 @@ fn cancel(call: &mut Call<'_>) -> Result<Value, ApiError> {
     found(call, &id).map(|row| row.object)
 }
 
-fn resume(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn resume(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let row = found(call, call.id())?;
     if row.status() != "paused" {
         let message = format!("You can only resume subscriptions with status `paused`, not `{}`.", row.status());
         return Err(ApiError::invalid(message));
     }
     let id = call.id().to_owned();
-    call.state.live_by(row.customer());
+    call.state.follow_clock_of(row.customer());
     start::resume(call.state, &id);
     found(call, &id).map(|row| row.object)
 }

@@ -1,11 +1,12 @@
-//! `test_helpers.test_clock`: a clock that stands until it is advanced. Customers made on one live by it, with all that
-//! is theirs. What is due on the way is done by `agenda`. Source: Stripe, "Test your integration with test clocks".
+//! `test_helpers.test_clock`: a clock that stands still until it is advanced. Customers made on it follow it, with
+//! everything that belongs to them. `due` does what is due on the way. Source: Stripe, "Test your integration with test
+//! clocks".
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::due;
 use crate::sandbox::fields::texts;
 use crate::sandbox::list::page;
@@ -14,7 +15,7 @@ use crate::sandbox::shape::{self, change};
 
 const CLOCKS_LIMIT: usize = 100;
 const LIFETIME: i64 = 30 * 24 * 60 * 60;
-/// How far one advance may go: two yearly periods.
+/// How far one advance can go: two yearly periods.
 const ADVANCE_LIMIT: i64 = 2 * 366 * 24 * 60 * 60;
 
 pub const ROUTES: &[Route] = &[
@@ -27,7 +28,7 @@ pub const ROUTES: &[Route] = &[
     Route::post("/v1/test_helpers/test_clocks/{}/advance", advance).takes(&[&[integer("frozen_time").required()]]),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if call.state.test_clocks.oldest().count() >= CLOCKS_LIMIT {
         return Err(ApiError::invalid(format!("You have reached the maximum of {CLOCKS_LIMIT} test clocks.")));
     }
@@ -44,16 +45,16 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(clock)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     page(&call.form, "/v1/test_helpers/test_clocks", call.state.test_clocks.newest())
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let found = call.state.test_clocks.get(call.id()).cloned();
     found.ok_or_else(|| ApiError::not_found("test_clock", call.id(), "test_clock"))
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let clock = retrieve(call)?;
     let id = call.id().to_owned();
     let on_clock = |row: &&Value| row["test_clock"] == id.as_str();
@@ -68,8 +69,8 @@ fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(json!({ "id": id, "object": "test_helpers.test_clock", "deleted": true }))
 }
 
-/// All that is due is done at once; the answer says `advancing`, as Stripe's does, and the next one `ready`.
-fn advance(call: &mut Call<'_>) -> Result<Value, ApiError> {
+/// Everything that is due is done at once. As at Stripe, this answer says `advancing` and the next one `ready`.
+fn advance(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut clock = retrieve(call)?;
     let (id, to) = (call.id().to_owned(), call.form.integer("frozen_time").unwrap_or_default());
     let from = shape::integer(&clock, "frozen_time");

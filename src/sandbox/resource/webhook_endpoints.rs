@@ -1,18 +1,18 @@
-//! `webhook_endpoint`: where events are posted to. Its secret is shown once, when it is made.
+//! `webhook_endpoint`: where webhooks go. The secret is shown once, when the endpoint is made.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::call::{Call, Route};
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::page;
-use crate::sandbox::model::webhook_endpoint::Endpoint;
+use crate::sandbox::model::webhook_endpoint::StoredEndpoint;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, text, url};
 use crate::sandbox::shape::{WEBHOOK_ENDPOINT, change, filled};
 use crate::sandbox::state::State;
 use crate::secret::Secret;
 
-/// Every event type of the API version, one a line, from Stripe's OpenAPI description.
+/// Every event type of the API version, one per line, from Stripe's OpenAPI description.
 const EVENT_TYPES: &str = include_str!("../shapes/event_types.txt");
 const ENDPOINTS_LIMIT: usize = 16;
 const FIELDS: &[Rule] = &[clearable("description"), map("metadata")];
@@ -28,17 +28,16 @@ pub const ROUTES: &[Route] = &[
     Route::delete("/v1/webhook_endpoints/{}", delete),
 ];
 
-/// Adds an endpoint with these fields and this secret.
 pub fn add(state: &mut State, fields: Value, secret: Secret) -> Value {
     let id = state.new_id("we_1", 24);
     let mut object = filled(WEBHOOK_ENDPOINT, fields);
     object["id"] = json!(id);
     object["created"] = json!(state.now());
-    state.webhook_endpoints.put(&id, Endpoint { object: object.clone(), secret });
+    state.webhook_endpoints.put(&id, StoredEndpoint { object: object.clone(), secret });
     object
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if call.state.webhook_endpoints.oldest().count() >= ENDPOINTS_LIMIT {
         return Err(ApiError::invalid(format!(
             "You have reached the maximum of {ENDPOINTS_LIMIT} test webhook endpoints."
@@ -54,16 +53,16 @@ fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(shown)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     page(&call.form, "/v1/webhook_endpoints", call.state.webhook_endpoints.newest().map(|endpoint| &endpoint.object))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     found(call).map(|endpoint| endpoint.object)
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let Endpoint { mut object, secret } = found(call)?;
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    let StoredEndpoint { mut object, secret } = found(call)?;
     let id = call.id().to_owned();
     change(&mut object, texts(&call.form, &["url", "description"]));
     if let Some(events) = enabled_events(call)? {
@@ -73,22 +72,22 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
         object["status"] = json!(if disabled { "disabled" } else { "enabled" });
     }
     object["metadata"] = merged_metadata(&object["metadata"], &call.form);
-    call.state.webhook_endpoints.put(&id, Endpoint { object: object.clone(), secret });
+    call.state.webhook_endpoints.put(&id, StoredEndpoint { object: object.clone(), secret });
     Ok(object)
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = found(call)?.id();
     call.state.webhook_endpoints.remove(&id);
     Ok(json!({ "id": id, "object": "webhook_endpoint", "deleted": true }))
 }
 
-fn found(call: &Call<'_>) -> Result<Endpoint, ApiError> {
+fn found(call: &ApiCall<'_>) -> Result<StoredEndpoint, ApiError> {
     let endpoint = call.state.webhook_endpoints.get(call.id()).cloned();
     endpoint.ok_or_else(|| ApiError::not_found("webhook endpoint", call.id(), "webhook_endpoint"))
 }
 
-fn enabled_events(call: &Call<'_>) -> Result<Option<Value>, ApiError> {
+fn enabled_events(call: &ApiCall<'_>) -> Result<Option<Value>, ApiError> {
     if !call.form.has("enabled_events") {
         return Ok(None);
     }
