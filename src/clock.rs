@@ -6,6 +6,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use crate::ledger::Timestamp;
 
+/// A day of 24 hours, in seconds. Days of a calendar are counted in UTC, so every day has these.
+pub const DAY_SECONDS: i64 = 86_400;
+/// The same in milliseconds.
+pub const DAY_MILLIS: i64 = 1_000 * DAY_SECONDS;
+
 /// Where the time comes from: the system, or a test's hand.
 #[derive(Clone, Debug)]
 pub enum Clock {
