@@ -67,7 +67,7 @@ pub fn pay(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice) -
         Ok(AttemptOutcome::Paid) => complete(state, id, "paid"),
         Ok(AttemptOutcome::Pending) => complete(state, id, "unpaid"),
         Ok(AttemptOutcome::NeedsAuthentication) => return Err(needs_authentication()),
-        Err(error) => return Err(error.with_message("Your card was declined. Try another card.")),
+        Err(error) => return Err(declined(error)),
     }
     Ok(())
 }
@@ -90,14 +90,13 @@ fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice)
     let mut fields = session.plan.clone();
     if let Some(card) = card {
         let method = payment_method::add_card(state, card);
-        let method = payment_method::attach(state, &method, &customer)
-            .map_err(|error| error.with_message("Your card was declined. Try another card."))?;
+        let method = payment_method::attach(state, &method, &customer).map_err(declined)?;
         change(&mut fields, json!({ "default_payment_method": method["id"] }));
     }
     let request = order(state, &session, customer, payer, fields);
     let subscription = start::start(state, request).map_err(|error| match error.status {
         402 if error.message().contains("authenticate") => needs_authentication(),
-        _ => error.with_message("Your card was declined. Try another card."),
+        _ => declined(error),
     });
     state.follow_own_clock();
     let subscription = subscription?;
@@ -158,6 +157,10 @@ fn presence(payer: &Payer) -> Presence {
     if payer.has_authenticated { Presence::Authenticated } else { Presence::Present }
 }
 
+fn declined(error: ApiError) -> ApiError {
+    error.with_message("Your card was declined. Try another card.")
+}
+
 fn needs_authentication() -> ApiError {
     let message = "Your bank asks whether it is you who pays. Tick “I am the owner of this card” and pay again.";
     ApiError::card("authentication_required", message)
@@ -208,7 +211,7 @@ pub fn expire_overdue(state: &mut State, id: &str) {
 }
 
 fn open(state: &State, id: &str) -> Result<StoredSession, ApiError> {
-    let session = state.sessions.get(id).ok_or_else(|| ApiError::not_found("checkout.session", id, "session"))?;
+    let session = state.sessions.required("checkout.session", id, "session")?;
     match text(&session.object, "status") {
         "open" => Ok(session.clone()),
         "expired" => Err(ApiError::invalid("This checkout page has expired. Nothing was charged.").status(409)),
@@ -218,7 +221,7 @@ fn open(state: &State, id: &str) -> Result<StoredSession, ApiError> {
 
 /// The intent and the charge of a bank debit that is pending.
 fn pending(state: &State, id: &str) -> Result<(String, String), ApiError> {
-    let session = state.sessions.get(id).ok_or_else(|| ApiError::not_found("checkout.session", id, "session"))?;
+    let session = state.sessions.required("checkout.session", id, "session")?;
     let intent = state.payment_intents.get(text(&session.object, "payment_intent"));
     match intent.filter(|_| session.is_pending()) {
         Some(intent) => Ok((text(intent, "id").to_owned(), text(intent, "latest_charge").to_owned())),

@@ -1,10 +1,10 @@
 //! Stripe's lists: newest first, paged by ids. Source: Stripe, "Pagination".
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::form::Form;
-use crate::sandbox::shape::{integer, text};
+use crate::sandbox::shape::{integer, list, text};
 
 /// The page that a request asks for. `rows` are all rows that match, newest first.
 pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -> Result<Value, ApiError> {
@@ -35,7 +35,17 @@ pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -
         }
         (None, None) => first(&rows, limit),
     };
-    Ok(json!({ "object": "list", "data": found, "has_more": has_more, "url": url }))
+    Ok(list(found, has_more, url))
+}
+
+/// The page of those rows whose fields have the values that the filters of the same names ask for.
+pub fn filtered_page<'a>(
+    form: &Form,
+    url: &str,
+    rows: impl Iterator<Item = &'a Value>,
+    filters: &[&str],
+) -> Result<Value, ApiError> {
+    page(form, url, rows.filter(|row| filters.iter().all(|field| matches(form, row, field))))
 }
 
 fn first<'r, 'a>(rows: &'r [&'a Value], limit: usize) -> (&'r [&'a Value], bool) {
@@ -66,6 +76,8 @@ pub fn matches(form: &Form, object: &Value, field: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

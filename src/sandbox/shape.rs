@@ -1,7 +1,8 @@
 //! What Stripe's objects look like: every field of each kind with its default value, and how fields are read and
 //! changed. The texts in `shapes/` follow API version 2026-05-27 (dahlia).
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 pub const ACCOUNT: &str = include_str!("shapes/account.json");
 pub const CHARGE: &str = include_str!("shapes/charge.json");
@@ -51,6 +52,16 @@ pub fn change(object: &mut Value, fields: Value) -> Value {
         }
     }
     Value::Object(previous)
+}
+
+/// One page of a list.
+pub fn list(rows: impl Serialize, has_more: bool, url: &str) -> Value {
+    json!({ "object": "list", "data": rows, "has_more": has_more, "url": url })
+}
+
+/// What Stripe shows of a deleted object.
+pub fn deleted(kind: &str, id: &str) -> Value {
+    json!({ "id": id, "object": kind, "deleted": true })
 }
 
 /// Whether the former values that [`change`] returned are any.

@@ -205,8 +205,7 @@ impl State {
     /// Like [`State::emit`], for a change. `previous` has the former values of the changed fields.
     pub fn emit_change(&mut self, kind: &str, object: Value, previous: Value) {
         let id = self.new_id("evt_1", 24);
-        let endpoints: Vec<String> =
-            self.webhook_endpoints.oldest().filter(|endpoint| endpoint.wants(kind)).map(StoredEndpoint::id).collect();
+        let endpoints = self.endpoints_for(kind);
         let mut data = json!({ "object": object });
         if !previous.is_null() {
             data["previous_attributes"] = previous;
@@ -225,12 +224,14 @@ impl State {
     /// Queues an event again for every endpoint that wants its type. `false`: there is no such event.
     pub fn resend(&mut self, event: &str) -> bool {
         let Some(kind) = self.events.get(event).map(|event| text(event, "type").to_owned()) else { return false };
-        let endpoints: Vec<String> =
-            self.webhook_endpoints.oldest().filter(|endpoint| endpoint.wants(&kind)).map(StoredEndpoint::id).collect();
-        for endpoint in endpoints {
+        for endpoint in self.endpoints_for(&kind) {
             self.outbox.queue(event, &kind, &endpoint);
         }
         true
+    }
+
+    fn endpoints_for(&self, kind: &str) -> Vec<String> {
+        self.webhook_endpoints.oldest().filter(|endpoint| endpoint.wants(kind)).map(StoredEndpoint::id).collect()
     }
 
     /// Counts an endpoint's confirmation of an event.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::sandbox::api_error::ApiError;
+
 #[derive(Debug)]
 pub struct Table<T> {
     rows: BTreeMap<u64, (String, T)>,
@@ -33,6 +35,11 @@ impl<T> Table<T> {
 
     pub fn get(&self, id: &str) -> Option<&T> {
         self.places.get(id).and_then(|place| self.rows.get(place)).map(|(_, row)| row)
+    }
+
+    /// The row with this id, or Stripe's `404`, which names the kind of object and the parameter.
+    pub fn required(&self, noun: &str, id: &str, param: &str) -> Result<&T, ApiError> {
+        self.get(id).ok_or_else(|| ApiError::not_found(noun, id, param))
     }
 
     pub fn get_mut(&mut self, id: &str) -> Option<&mut T> {

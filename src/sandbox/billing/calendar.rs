@@ -5,16 +5,15 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::Value;
 
+use crate::clock::DAY_SECONDS;
 use crate::sandbox::shape::{integer, text};
-
-const DAY: i64 = 24 * 60 * 60;
 
 /// The `number`-th boundary after the anchor, in whole seconds. `recurring` is a price's.
 pub fn boundary(anchor: i64, recurring: &Value, number: i64) -> i64 {
     let count = integer(recurring, "interval_count").max(1).saturating_mul(number);
     match text(recurring, "interval") {
-        "day" => anchor.saturating_add(count.saturating_mul(DAY)),
-        "week" => anchor.saturating_add(count.saturating_mul(7 * DAY)),
+        "day" => anchor.saturating_add(count.saturating_mul(DAY_SECONDS)),
+        "week" => anchor.saturating_add(count.saturating_mul(7 * DAY_SECONDS)),
         "year" => months_after(anchor, count.saturating_mul(12)),
         _ => months_after(anchor, count),
     }
@@ -23,10 +22,10 @@ pub fn boundary(anchor: i64, recurring: &Value, number: i64) -> i64 {
 /// The first boundary after `after`, and not before the anchor.
 pub fn next_after(anchor: i64, recurring: &Value, after: i64) -> i64 {
     let longest = match text(recurring, "interval") {
-        "day" => DAY,
-        "week" => 7 * DAY,
-        "year" => 366 * DAY,
-        _ => 31 * DAY,
+        "day" => DAY_SECONDS,
+        "week" => 7 * DAY_SECONDS,
+        "year" => 366 * DAY_SECONDS,
+        _ => 31 * DAY_SECONDS,
     };
     let longest = longest.saturating_mul(integer(recurring, "interval_count").max(1));
     let mut number = (after.saturating_sub(anchor) / longest).max(0);

@@ -63,8 +63,7 @@ pub struct SubscriptionChange {
 
 /// Changes a subscription.
 pub fn apply(state: &mut State, id: &str, wanted: SubscriptionChange) -> Result<(), ApiError> {
-    let row = state.subscriptions.get(id).cloned();
-    let row = row.ok_or_else(|| ApiError::not_found("subscription", id, "id"))?;
+    let row = state.subscriptions.required("subscription", id, "id").cloned()?;
     let plan = plan_change(state, &row, &wanted)?;
     let pays_at_once = plan.restarts || wanted.proration == Proration::AtOnce && !plan.pending.is_empty();
     let intent = match pays_at_once && wanted.or_nothing {

@@ -9,7 +9,7 @@ use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::collect::refund::{self, RefundRequest};
 use crate::sandbox::model::invoice::StoredInvoice;
-use crate::sandbox::shape::{CREDIT_NOTE, change, filled, integer, text};
+use crate::sandbox::shape::{CREDIT_NOTE, change, filled, integer, list, text};
 use crate::sandbox::state::State;
 
 /// Amounts in the minor unit.
@@ -74,7 +74,7 @@ pub fn issue(state: &mut State, request: CreditNoteRequest) -> Result<Value, Api
 
 /// Voids a credit note, which Stripe allows while its invoice is open. Returns its object.
 pub fn void(state: &mut State, id: &str) -> Result<Value, ApiError> {
-    let note = state.credit_notes.get(id).ok_or_else(|| ApiError::not_found("credit note", id, "id"))?;
+    let note = state.credit_notes.required("credit note", id, "id")?;
     let (invoice, before) = (text(note, "invoice").to_owned(), integer(note, "pre_payment_amount"));
     if note["status"] == "void" {
         return Err(ApiError::invalid("This credit note is void already."));
@@ -144,7 +144,7 @@ fn lines(state: &mut State, note: &str, invoice: &StoredInvoice, amount: i64) ->
     }
     let has_more = rows.len() > 10;
     rows.truncate(10);
-    json!({ "object": "list", "data": rows, "has_more": has_more, "url": format!("/v1/credit_notes/{note}/lines") })
+    list(rows, has_more, &format!("/v1/credit_notes/{note}/lines"))
 }
 
 /// Changes what is due of an invoice and what was credited. If nothing is left to pay, the invoice is paid.

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::subscription;
-use crate::sandbox::shape::{CUSTOMER, change, filled, has_changes};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::shape::{CUSTOMER, change, deleted, filled, has_changes};
 use crate::sandbox::state::State;
 
 pub fn add(state: &mut State, fields: Value) -> Value {
@@ -21,6 +22,11 @@ pub fn add(state: &mut State, fields: Value) -> Value {
 /// Whether this customer exists and is not deleted.
 pub fn is_live(state: &State, id: &str) -> bool {
     state.customers.get(id).is_some_and(|customer| customer["deleted"] != true)
+}
+
+/// Refuses a customer who does not exist or is deleted.
+pub fn check_live(state: &State, id: &str) -> Result<(), ApiError> {
+    is_live(state, id).then_some(()).ok_or_else(|| ApiError::no_such("customer", id, "customer"))
 }
 
 /// Removes a default payment method that is no longer attached.
@@ -47,9 +53,8 @@ pub fn prefer_method(state: &mut State, id: &str, method: &Value) {
 /// Deletes a customer and cancels their subscriptions.
 pub fn remove(state: &mut State, id: &str) {
     subscription::cancel_all(state, id);
-    let deleted = json!({ "id": id, "object": "customer", "deleted": true });
     if let Some(customer) = state.customers.get_mut(id) {
-        let last = std::mem::replace(customer, deleted);
+        let last = std::mem::replace(customer, deleted("customer", id));
         state.emit("customer.deleted", last);
     }
 }

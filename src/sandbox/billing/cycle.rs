@@ -10,6 +10,7 @@ use super::calendar::next_after;
 use super::invoice::{self, InvoiceParts, PaymentSource};
 use super::subscription::{self, update};
 use super::{discount, invoice_payment, line};
+use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
 use crate::sandbox::collect::payment_method;
@@ -21,7 +22,7 @@ const HOUR: i64 = 60 * 60;
 /// How long a first invoice can be paid.
 const FIRST_PAYMENT_TIME: i64 = 23 * HOUR;
 /// How long before the end of a trial it is announced.
-const TRIAL_WARNING_TIME: i64 = 3 * 24 * HOUR;
+const TRIAL_WARNING_TIME: i64 = 3 * DAY_SECONDS;
 
 /// Does what is due for an invoice: finalizes and collects a draft, or tries a failed payment again.
 pub fn wake_invoice(state: &mut State, id: &str) {

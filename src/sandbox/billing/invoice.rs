@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{balance, invoice_payment, line};
+use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::model::coupon::Discount;
 use crate::sandbox::model::invoice::StoredInvoice;
@@ -11,11 +12,10 @@ use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{INVOICE, change, filled, integer, text};
 use crate::sandbox::state::State;
 
-const DAY: i64 = 24 * 60 * 60;
 /// How long a draft can be changed before it becomes final, as at Stripe.
 const DRAFT_TIME: i64 = 60 * 60;
 /// The pauses before the second, third and fourth attempt to collect. Source: Stripe, "Automatic collection".
-const RETRY_PAUSES: [i64; 3] = [3 * DAY, 5 * DAY, 7 * DAY];
+const RETRY_PAUSES: [i64; 3] = [3 * DAY_SECONDS, 5 * DAY_SECONDS, 7 * DAY_SECONDS];
 
 /// What an invoice is made of.
 #[derive(Clone, Debug, Default)]
@@ -232,7 +232,7 @@ pub fn update(state: &mut State, id: &str, events: &[&str], fields: Value) {
 
 /// An invoice in one of these statuses. The error says that it cannot be `done`.
 pub fn in_status(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<StoredInvoice, ApiError> {
-    let invoice = state.invoices.get(id).ok_or_else(|| ApiError::not_found("invoice", id, "invoice"))?;
+    let invoice = state.invoices.required("invoice", id, "invoice")?;
     let status = text(&invoice.object, "status");
     match statuses.contains(&status) {
         true => Ok(invoice.clone()),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::collect::intent;
-use crate::sandbox::shape::{change, text};
+use crate::sandbox::shape::{self, change, text};
 use crate::sandbox::state::State;
 
 /// Makes an invoice's payment intent, unless it waits for one already.
@@ -94,5 +94,5 @@ pub fn intent_of(payment: &Value) -> &str {
 pub fn list(state: &State, invoice: &str) -> Value {
     let rows: Vec<&Value> = state.invoice_payments.newest().filter(|row| row["invoice"] == invoice).take(10).collect();
     let url = format!("/v1/invoice_payments?invoice={invoice}");
-    json!({ "object": "list", "data": rows, "has_more": false, "url": url })
+    shape::list(rows, false, &url)
 }

@@ -70,8 +70,8 @@ pub fn make(
             let charge = charge::record(state, intent_id, method, payer, charge::succeeded());
             finish(state, intent_id);
             match behaviour {
-                CardBehaviour::IsDisputed => dispute::open(state, &charge, DisputeKind::Chargeback).map(drop)?,
-                CardBehaviour::IsInquired => dispute::open(state, &charge, DisputeKind::Inquiry).map(drop)?,
+                CardBehaviour::IsDisputed => dispute::open(state, &charge, DisputeKind::Chargeback)?,
+                CardBehaviour::IsInquired => dispute::open(state, &charge, DisputeKind::Inquiry)?,
                 _ => {}
             }
             Ok(AttemptOutcome::Paid)

@@ -4,12 +4,13 @@
 use serde_json::{Value, json};
 
 use super::charge;
+use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::shape::{DISPUTE, change, filled, integer, text};
 use crate::sandbox::state::State;
 
 const FEE: i64 = 1_500;
-const TIME_TO_RESPOND: i64 = 9 * 24 * 60 * 60;
+const TIME_TO_RESPOND: i64 = 9 * DAY_SECONDS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisputeKind {
@@ -25,8 +26,8 @@ pub enum DisputeEnding {
 }
 
 /// Opens a dispute about what has not been refunded of a charge.
-pub fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<String, ApiError> {
-    let charge = state.charges.get(charge).cloned().ok_or_else(|| ApiError::not_found("charge", charge, "charge"))?;
+pub fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<(), ApiError> {
+    let charge = state.charges.required("charge", charge, "charge").cloned()?;
     let amount = integer(&charge, "amount") - integer(&charge, "amount_refunded");
     if charge["status"] != "succeeded" || charge["disputed"] == true || amount <= 0 {
         let message = "Only a charge that has succeeded, is not disputed and not refunded can be disputed.";
@@ -56,12 +57,12 @@ pub fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<String
     if !is_inquiry {
         state.emit("charge.dispute.funds_withdrawn", dispute);
     }
-    Ok(id)
+    Ok(())
 }
 
 /// The bank turns an inquiry into a chargeback.
 pub fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
-    let mut dispute = under_way(state, id)?;
+    let mut dispute = open_one(state, id)?;
     if !is_inquiry(&dispute) {
         return Err(
             ApiError::invalid("Only an inquiry can be escalated, and this is a chargeback already.").status(409)
@@ -79,7 +80,7 @@ pub fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
 
 /// Closes a dispute. An inquiry closes without effect, whatever `ending` says.
 pub fn close(state: &mut State, id: &str, ending: DisputeEnding) -> Result<(), ApiError> {
-    let mut dispute = under_way(state, id)?;
+    let mut dispute = open_one(state, id)?;
     let status = match ending {
         _ if is_inquiry(&dispute) => "warning_closed",
         DisputeEnding::Won(_) => "won",
@@ -103,7 +104,7 @@ pub fn close(state: &mut State, id: &str, ending: DisputeEnding) -> Result<(), A
 /// Sends the seller's evidence to the bank. Stripe's words for tests, `winning_evidence` and `losing_evidence`, decide
 /// the dispute at once.
 pub fn submit(state: &mut State, id: &str) -> Result<(), ApiError> {
-    let mut dispute = under_way(state, id)?;
+    let mut dispute = open_one(state, id)?;
     let status = if is_inquiry(&dispute) { "warning_under_review" } else { "under_review" };
     let previous = change(&mut dispute, json!({ "status": status }));
     dispute["evidence_details"]["has_evidence"] = json!(true);
@@ -118,17 +119,19 @@ pub fn submit(state: &mut State, id: &str) -> Result<(), ApiError> {
     }
 }
 
-fn is_inquiry(dispute: &Value) -> bool {
+pub fn is_closed(dispute: &Value) -> bool {
+    matches!(text(dispute, "status"), "won" | "lost" | "warning_closed")
+}
+
+pub fn is_inquiry(dispute: &Value) -> bool {
     text(dispute, "status").starts_with("warning_")
 }
 
-fn under_way(state: &State, id: &str) -> Result<Value, ApiError> {
-    let dispute = state.disputes.get(id).cloned().ok_or_else(|| ApiError::not_found("dispute", id, "dispute"))?;
-    match text(&dispute, "status") {
-        "won" | "lost" | "warning_closed" => {
-            Err(ApiError::invalid("This dispute is already closed.").code("dispute_already_closed"))
-        }
-        _ => Ok(dispute),
+fn open_one(state: &State, id: &str) -> Result<Value, ApiError> {
+    let dispute = state.disputes.required("dispute", id, "dispute").cloned()?;
+    match is_closed(&dispute) {
+        true => Err(ApiError::invalid("This dispute is already closed.").code("dispute_already_closed")),
+        false => Ok(dispute),
     }
 }
 

@@ -91,7 +91,7 @@ pub fn cancel(state: &mut State, id: &str) -> Result<(), ApiError> {
 }
 
 fn expect(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), ApiError> {
-    let refund = state.refunds.get(id).ok_or_else(|| ApiError::not_found("refund", id, "refund"))?;
+    let refund = state.refunds.required("refund", id, "refund")?;
     match statuses.contains(&text(refund, "status")) {
         true => Ok(()),
         false => Err(ApiError::invalid(format!(

@@ -89,7 +89,7 @@ fn act(state: &mut state::State, id: &str, form: &Form) -> Result<Option<String>
         "pay" => {}
         other => return Err(ApiError::invalid(format!("`{other}` is not an action: use `pay` or `apply`."))),
     }
-    let session = state.sessions.get(id).ok_or_else(|| ApiError::not_found("checkout.session", id, "session"))?;
+    let session = state.sessions.required("checkout.session", id, "session")?;
     let (is_free, success_url) = (is_free(session), success_url(session));
     let method = match form.filled("method").unwrap_or("card") {
         "bank_debit" if takes_debit(session) => PaymentChoice::BankDebit,

@@ -28,6 +28,7 @@ use crate::clock::{Timestamp, rfc3339};
 use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::checkout;
+use crate::sandbox::collect::dispute;
 use crate::sandbox::faults::{FaultKind, InjectedFault};
 use crate::sandbox::form::Form;
 use crate::sandbox::model::session::StoredSession;
@@ -194,8 +195,7 @@ fn ids<'a>(rows: impl Iterator<Item = &'a Value>) -> Vec<&'a str> {
 }
 
 fn open_disputes(state: &Store) -> Vec<&str> {
-    let is_open = |row: &&Value| !matches!(text(row, "status"), "won" | "lost" | "warning_closed");
-    ids(state.disputes.newest().filter(is_open))
+    ids(state.disputes.newest().filter(|row| !dispute::is_closed(row)))
 }
 
 fn pending_refunds(state: &Store) -> Vec<&str> {
@@ -269,9 +269,9 @@ fn refund_steps(refund: &Value) -> &'static [&'static str] {
 }
 
 fn dispute_steps(dispute: &Value) -> &'static [&'static str] {
-    match text(dispute, "status") {
-        "won" | "lost" | "warning_closed" => &[],
-        status if status.starts_with("warning_") => &["close", "escalate"],
+    match dispute {
+        _ if dispute::is_closed(dispute) => &[],
+        _ if dispute::is_inquiry(dispute) => &["close", "escalate"],
         _ => &["won", "lost"],
     }
 }

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::SameSiteForm;
 use super::control::act;
-use crate::clock::Timestamp;
+use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::calendar::months_after;
 use crate::sandbox::collect::dispute::{self, DisputeEnding, DisputeKind};
@@ -33,7 +33,7 @@ use crate::sandbox::shared::Shared;
 use crate::sandbox::state::{AfterRetries, State as Store};
 
 const HOUR: i64 = 60 * 60;
-const ADVANCE_LIMIT: i64 = 3 * 366 * 24 * HOUR;
+const ADVANCE_LIMIT: i64 = 3 * 366 * DAY_SECONDS;
 
 /// `POST /control/charges/{charge}/{step}`.
 pub async fn charge(
@@ -44,8 +44,8 @@ pub async fn charge(
     act(shared, form, |state, form| {
         let id = charge_of(state, &id);
         match (step.as_str(), form.filled("kind").unwrap_or("chargeback")) {
-            ("dispute", "chargeback") => dispute::open(state, &id, DisputeKind::Chargeback).map(drop),
-            ("dispute", "inquiry") => dispute::open(state, &id, DisputeKind::Inquiry).map(drop),
+            ("dispute", "chargeback") => dispute::open(state, &id, DisputeKind::Chargeback),
+            ("dispute", "inquiry") => dispute::open(state, &id, DisputeKind::Inquiry),
             ("dispute", other) => {
                 Err(ApiError::invalid(format!("`{other}` is not a kind: use `chargeback` or `inquiry`.")))
             }
@@ -103,8 +103,8 @@ pub async fn advance(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response
         let to = match (form.filled("by"), form.integer("to")) {
             (None, Some(to)) if (now..=now.saturating_add(ADVANCE_LIMIT)).contains(&to) => to,
             (Some("hour"), _) => now + times * HOUR,
-            (Some("day"), _) => now + times * 24 * HOUR,
-            (Some("week"), _) => now + times * 7 * 24 * HOUR,
+            (Some("day"), _) => now + times * DAY_SECONDS,
+            (Some("week"), _) => now + times * 7 * DAY_SECONDS,
             (Some("month"), _) => months_after(now, times) + 2 * HOUR,
             (Some("year"), _) => months_after(now, times.min(3) * 12) + 2 * HOUR,
             _ => {

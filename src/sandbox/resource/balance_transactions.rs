@@ -20,9 +20,7 @@ pub const ROUTES: &[Route] = &[
 
 fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
-    if !customer::is_live(call.state, &id) {
-        return Err(ApiError::not_found("customer", &id, "customer"));
-    }
+    customer::check_live(call.state, &id).map_err(|error| error.status(404))?;
     let mut fields = texts(&call.form, &["description"]);
     fields["currency"] = json!(checked_currency(call.form.text("currency").unwrap_or_default(), "currency")?);
     fields["metadata"] = metadata(&call.form, "metadata");

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, texts};
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, map, text};
 use crate::sandbox::shape::change;
 
@@ -20,12 +20,11 @@ pub const ROUTES: &[Route] = &[
 ];
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let wanted = |row: &&Value| matches(&call.form, row, "customer") && matches(&call.form, row, "payment_intent");
-    page(&call.form, "/v1/charges", call.state.charges.newest().filter(wanted))
+    filtered_page(&call.form, "/v1/charges", call.state.charges.newest(), &["customer", "payment_intent"])
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    call.state.charges.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("charge", call.id(), "id"))
+    call.state.charges.required("charge", call.id(), "id").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::checkout_plan::{plan_fields, trial};
 use super::discounts;
-use super::prices::recurring;
+use super::prices::{check_active, recurring};
 use super::products;
+use crate::clock::DAY_SECONDS;
 use crate::sandbox::amount::{checked_amount, checked_currency};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
@@ -17,7 +18,6 @@ use crate::sandbox::params::{Rule, boolean, integer, map, name_of, one_of, text,
 use crate::sandbox::shape::{CHECKOUT_SESSION, PRICE, change, filled, integer as number, text as word};
 
 const HALF_HOUR: i64 = 30 * 60;
-const DAY: i64 = 24 * 60 * 60;
 const ITEMS_LIMIT: usize = 100;
 const QUANTITY_LIMIT: i64 = 999_999;
 
@@ -195,9 +195,9 @@ fn check_words(call: &ApiCall<'_>, mode: &str) -> Result<(), ApiError> {
 }
 
 fn expires_at(call: &ApiCall<'_>) -> Result<i64, ApiError> {
-    let Some(at) = call.form.integer("expires_at") else { return Ok(call.at + DAY) };
+    let Some(at) = call.form.integer("expires_at") else { return Ok(call.at + DAY_SECONDS) };
     // Allows for clocks that differ and for the time on the way. Stripe is not exact to the second either.
-    let (least, most) = (call.at + HALF_HOUR - 60, call.at + DAY + 60);
+    let (least, most) = (call.at + HALF_HOUR - 60, call.at + DAY_SECONDS + 60);
     let message = match at {
         _ if at < least => "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.",
         _ if at > most => "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.",
@@ -208,9 +208,7 @@ fn expires_at(call: &ApiCall<'_>) -> Result<i64, ApiError> {
 
 fn customer(call: &ApiCall<'_>) -> Result<Option<Value>, ApiError> {
     let Some(id) = call.form.text("customer") else { return Ok(None) };
-    if !customer::is_live(call.state, id) {
-        return Err(ApiError::no_such("customer", id, "customer"));
-    }
+    customer::check_live(call.state, id)?;
     Ok(call.state.customers.get(id).cloned())
 }
 
@@ -265,10 +263,7 @@ fn price(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError> {
     let param = format!("{path}.price");
     let Some(id) = call.form.text(&param) else { return price_made_here(call, path) };
     let price = call.state.prices.get(id).ok_or_else(|| ApiError::no_such("price", id, name_of(&param)))?;
-    if price["active"] != true {
-        let message = format!("The price specified is inactive. This field only accepts active prices. ({id})");
-        return Err(ApiError::invalid(message).param(name_of(&param)));
-    }
+    check_active(price, &param)?;
     Ok(price.clone())
 }
 

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::ApiCall;
 use crate::sandbox::fields::metadata;
 use crate::sandbox::form::Form;
 use crate::sandbox::model::session::Trial;
-
-const DAY: i64 = 24 * 60 * 60;
 
 pub fn plan_fields(form: &Form) -> Value {
     let mut fields = json!({ "metadata": metadata(form, "subscription_data.metadata") });
@@ -29,12 +28,12 @@ pub fn trial(call: &ApiCall<'_>) -> Result<Option<Trial>, ApiError> {
             let message = "You may only specify one of these parameters: trial_end, trial_period_days.";
             Err(ApiError::invalid(message).param("subscription_data[trial_end]"))
         }
-        (Some(days), None) if (1..=730).contains(&days) => Ok(Some(Trial::Lasts(days * DAY))),
+        (Some(days), None) if (1..=730).contains(&days) => Ok(Some(Trial::Lasts(days * DAY_SECONDS))),
         (Some(_), None) => {
             let message = "The minimum number of trial period days is 1, and the maximum is 730.";
             Err(ApiError::invalid(message).param("subscription_data[trial_period_days]"))
         }
-        (None, Some(end)) if end >= call.at + 2 * DAY => Ok(Some(Trial::Until(end))),
+        (None, Some(end)) if end >= call.at + 2 * DAY_SECONDS => Ok(Some(Trial::Until(end))),
         (None, Some(_)) => {
             let message = "The `trial_end` date has to be at least 2 days in the future.";
             Err(ApiError::invalid(message).param("subscription_data[trial_end]"))

@@ -45,8 +45,7 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn found(call: &ApiCall<'_>) -> Result<StoredSession, ApiError> {
-    let session = call.state.sessions.get(call.id()).cloned();
-    session.ok_or_else(|| ApiError::not_found("checkout.session", call.id(), "session"))
+    call.state.sessions.required("checkout.session", call.id(), "session").cloned()
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

@@ -8,7 +8,7 @@ use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{metadata, texts};
 use crate::sandbox::list::page;
 use crate::sandbox::params::{LIST, Rule, decimal, hundredths, integer, map, one_of, text};
-use crate::sandbox::shape::{COUPON, filled};
+use crate::sandbox::shape::{COUPON, deleted, filled};
 use crate::sandbox::state::State;
 
 const NEW: &[Rule] = &[
@@ -72,7 +72,7 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    call.state.coupons.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("coupon", call.id(), "coupon"))
+    call.state.coupons.required("coupon", call.id(), "coupon").cloned()
 }
 
 fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -80,5 +80,5 @@ fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     call.state.coupons.remove(&id);
     call.state.emit("coupon.deleted", coupon);
-    Ok(json!({ "id": id, "object": "coupon", "deleted": true }))
+    Ok(deleted("coupon", &id))
 }

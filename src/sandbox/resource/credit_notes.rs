@@ -6,7 +6,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::credit_note::{self, CreditNoteRequest};
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, Rule, integer, map, one_of, text};
 use crate::sandbox::shape::{self, change};
 
@@ -53,13 +53,11 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let wanted = |row: &&Value| ["customer", "invoice"].iter().all(|field| matches(&call.form, row, field));
-    page(&call.form, "/v1/credit_notes", call.state.credit_notes.newest().filter(wanted))
+    filtered_page(&call.form, "/v1/credit_notes", call.state.credit_notes.newest(), &["customer", "invoice"])
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let found = call.state.credit_notes.get(call.id()).cloned();
-    found.ok_or_else(|| ApiError::not_found("credit note", call.id(), "id"))
+    call.state.credit_notes.required("credit note", call.id(), "id").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

@@ -10,7 +10,7 @@ use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::form::Form;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, clearable, integer, map, text};
-use crate::sandbox::shape::{change, has_changes, text as text_of};
+use crate::sandbox::shape::{change, deleted, has_changes, text as text_of};
 
 const FIELDS: &[Rule] = &[
     clearable("name"),
@@ -96,7 +96,7 @@ fn default_method(call: &mut ApiCall<'_>, id: &str) -> Result<Value, ApiError> {
         };
         customer::prefer_method(call.state, id, &found);
     }
-    call.state.customers.get(id).cloned().ok_or_else(|| ApiError::not_found("customer", id, "id"))
+    call.state.customers.required("customer", id, "id").cloned()
 }
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -105,8 +105,7 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let found = call.state.customers.get(call.id()).cloned();
-    found.ok_or_else(|| ApiError::not_found("customer", call.id(), "id"))
+    call.state.customers.required("customer", call.id(), "id").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -127,7 +126,7 @@ fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = live(call)?;
     customer::remove(call.state, &id);
-    Ok(json!({ "id": id, "object": "customer", "deleted": true }))
+    Ok(deleted("customer", &id))
 }
 
 fn live(call: &ApiCall<'_>) -> Result<String, ApiError> {

@@ -6,7 +6,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::dispute::{self, DisputeEnding};
 use crate::sandbox::fields::merged_metadata;
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, boolean, map, text};
 
 pub const ROUTES: &[Route] = &[
@@ -24,12 +24,11 @@ pub const ROUTES: &[Route] = &[
 ];
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let wanted = |row: &&Value| matches(&call.form, row, "payment_intent") && matches(&call.form, row, "charge");
-    page(&call.form, "/v1/disputes", call.state.disputes.newest().filter(wanted))
+    filtered_page(&call.form, "/v1/disputes", call.state.disputes.newest(), &["payment_intent", "charge"])
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    call.state.disputes.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("dispute", call.id(), "dispute"))
+    call.state.disputes.required("dispute", call.id(), "dispute").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

@@ -33,5 +33,5 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    call.state.events.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("event", call.id(), "id"))
+    call.state.events.required("event", call.id(), "id").cloned()
 }

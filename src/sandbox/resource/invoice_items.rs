@@ -11,7 +11,7 @@ use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::metadata;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, integer, map, text};
-use crate::sandbox::shape;
+use crate::sandbox::shape::{self, deleted};
 
 const NEW: &[Rule] = &[
     text("customer").required(),
@@ -36,9 +36,7 @@ pub const ROUTES: &[Route] = &[
 fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let customer = form.text("customer").unwrap_or_default().to_owned();
-    if !customer::is_live(call.state, &customer) {
-        return Err(ApiError::no_such("customer", &customer, "customer"));
-    }
+    customer::check_live(call.state, &customer)?;
     let quantity = form.integer("quantity").unwrap_or(1);
     let price = match form.text("pricing.price") {
         Some(id) => {
@@ -87,8 +85,7 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let found = call.state.invoice_items.get(call.id()).cloned();
-    found.ok_or_else(|| ApiError::not_found("invoiceitem", call.id(), "invoiceitem"))
+    call.state.invoice_items.required("invoiceitem", call.id(), "invoiceitem").cloned()
 }
 
 fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -100,5 +97,5 @@ fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     call.state.invoice_items.remove(&id);
     call.state.emit("invoiceitem.deleted", item);
-    Ok(json!({ "id": id, "object": "invoiceitem", "deleted": true }))
+    Ok(deleted("invoiceitem", &id))
 }

@@ -34,6 +34,5 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let found = call.state.invoice_payments.get(call.id()).cloned();
-    found.ok_or_else(|| ApiError::not_found("invoice_payment", call.id(), "invoice_payment"))
+    call.state.invoice_payments.required("invoice_payment", call.id(), "invoice_payment").cloned()
 }

@@ -13,7 +13,7 @@ use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, one_of, text};
-use crate::sandbox::shape::{self, change};
+use crate::sandbox::shape::{self, change, deleted};
 
 const FIELDS: &[Rule] = &[
     clearable("description"),
@@ -81,9 +81,7 @@ pub const ROUTES: &[Route] = &[
 fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let customer = form.text("customer").unwrap_or_default().to_owned();
-    if !customer::is_live(call.state, &customer) {
-        return Err(ApiError::no_such("customer", &customer, "customer"));
-    }
+    customer::check_live(call.state, &customer)?;
     let subscription = match form.text("subscription") {
         Some(id) => {
             let row = call.state.subscriptions.get(id).filter(|row| row.customer() == customer);
@@ -153,12 +151,12 @@ fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if let Some(invoice) = call.state.invoices.remove(&id) {
         call.state.emit("invoice.deleted", invoice.object);
     }
-    Ok(json!({ "id": id, "object": "invoice", "deleted": true }))
+    Ok(deleted("invoice", &id))
 }
 
 fn lines(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id();
-    let invoice = call.state.invoices.get(id).ok_or_else(|| ApiError::not_found("invoice", id, "invoice"))?;
+    let invoice = call.state.invoices.required("invoice", id, "invoice")?;
     page(&call.form, &format!("/v1/invoices/{id}/lines"), invoice.lines.iter())
 }
 

@@ -12,7 +12,7 @@ use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
 use crate::sandbox::collect::intent;
 use crate::sandbox::collect::payment_method;
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text, url};
 use crate::sandbox::shape::change;
 use crate::sandbox::state::State;
@@ -71,8 +71,7 @@ pub const ROUTES: &[Route] = &[
 
 /// The payer has authenticated an intent that asked for it. It is paid, and so is its invoice, if any.
 pub fn authenticate(state: &mut State, id: &str) -> Result<(), ApiError> {
-    let intent = state.payment_intents.get(id).cloned();
-    let intent = intent.ok_or_else(|| ApiError::not_found("payment_intent", id, "intent"))?;
+    let intent = state.payment_intents.required("payment_intent", id, "intent").cloned()?;
     if intent["status"] != "requires_action" {
         return Err(ApiError::invalid("This payment does not wait for an authentication.").status(409));
     }
@@ -102,8 +101,8 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     }
     let currency = checked_currency(form.text("currency").unwrap_or_default(), "currency")?;
     let customer = form.text("customer").map(str::to_owned);
-    if let Some(id) = customer.as_deref().filter(|id| !customer::is_live(call.state, id)) {
-        return Err(ApiError::no_such("customer", id, "customer"));
+    if let Some(id) = &customer {
+        customer::check_live(call.state, id)?;
     }
     let mut fields = texts(form, &["customer", "description", "receipt_email", "setup_future_usage"]);
     let types = form.list("payment_method_types");
@@ -186,8 +185,7 @@ fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let wanted = |row: &&Value| matches(&call.form, row, "customer");
-    page(&call.form, "/v1/payment_intents", call.state.payment_intents.newest().filter(wanted))
+    filtered_page(&call.form, "/v1/payment_intents", call.state.payment_intents.newest(), &["customer"])
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -195,5 +193,5 @@ fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn found(state: &State, id: &str) -> Result<Value, ApiError> {
-    state.payment_intents.get(id).cloned().ok_or_else(|| ApiError::not_found("payment_intent", id, "intent"))
+    state.payment_intents.required("payment_intent", id, "intent").cloned()
 }

@@ -8,7 +8,7 @@ use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::payment_method;
 use crate::sandbox::fields::{merged_metadata, metadata};
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::list::{filtered_page, matches, page};
 use crate::sandbox::params::{LIST, Rule, clearable, integer, map, one_of, text};
 use crate::sandbox::shape::change;
 
@@ -66,23 +66,19 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let wanted = |row: &&Value| matches(&call.form, row, "customer") && matches(&call.form, row, "type");
-    page(&call.form, "/v1/payment_methods", call.state.payment_methods.newest().filter(wanted))
+    filtered_page(&call.form, "/v1/payment_methods", call.state.payment_methods.newest(), &["customer", "type"])
 }
 
 fn of_customer(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id();
-    if !customer::is_live(call.state, id) {
-        return Err(ApiError::not_found("customer", id, "customer"));
-    }
+    customer::check_live(call.state, id).map_err(|error| error.status(404))?;
     let wanted = |row: &&Value| row["customer"] == id && matches(&call.form, row, "type");
     let rows = call.state.payment_methods.newest().filter(wanted);
     page(&call.form, &format!("/v1/customers/{id}/payment_methods"), rows)
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let found = call.state.payment_methods.get(call.id()).cloned();
-    found.ok_or_else(|| ApiError::not_found("PaymentMethod", call.id(), "payment_method"))
+    call.state.payment_methods.required("PaymentMethod", call.id(), "payment_method").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -96,9 +92,7 @@ fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 
 fn attach_by_call(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let customer = call.form.text("customer").unwrap_or_default().to_owned();
-    if !customer::is_live(call.state, &customer) {
-        return Err(ApiError::no_such("customer", &customer, "customer"));
-    }
+    customer::check_live(call.state, &customer)?;
     call.state.follow_clock_of(&customer);
     let id = call.id().to_owned();
     let method = payment_method::named(call.state, &id, "payment_method").map_err(|error| error.status(404))?;

@@ -6,7 +6,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, texts};
 use crate::sandbox::form::Form;
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, one_of, text, url};
 use crate::sandbox::shape::change;
 use crate::sandbox::state::State;
@@ -94,13 +94,16 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let wanted = |row: &&Value| matches(&call.form, row, "active") && matches(&call.form, row, "is_default");
-    page(&call.form, "/v1/billing_portal/configurations", call.state.portal_configurations.newest().filter(wanted))
+    filtered_page(
+        &call.form,
+        "/v1/billing_portal/configurations",
+        call.state.portal_configurations.newest(),
+        &["active", "is_default"],
+    )
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let found = call.state.portal_configurations.get(call.id()).cloned();
-    found.ok_or_else(|| ApiError::not_found("configuration", call.id(), "configuration"))
+    call.state.portal_configurations.required("configuration", call.id(), "configuration").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

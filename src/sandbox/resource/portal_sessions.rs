@@ -19,9 +19,7 @@ pub const ROUTES: &[Route] = &[Route::post("/v1/billing_portal/sessions", create
 fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let customer = form.text("customer").unwrap_or_default();
-    if !customer::is_live(call.state, customer) {
-        return Err(ApiError::no_such("customer", customer, "customer"));
-    }
+    customer::check_live(call.state, customer)?;
     let configuration = match form.text("configuration") {
         Some(id) => {
             let found = call.state.portal_configurations.get(id).filter(|row| row["active"] == true);

@@ -8,8 +8,8 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::{matches, page};
-use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text};
-use crate::sandbox::shape::{PRICE, change, filled};
+use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, name_of, one_of, text};
+use crate::sandbox::shape::{PRICE, change, filled, text as text_of};
 use crate::sandbox::state::State;
 
 const INTERVALS: &[&str] = &["day", "week", "month", "year"];
@@ -79,6 +79,16 @@ pub fn recurring(interval: &str, count: i64) -> Value {
     json!({ "interval": interval, "interval_count": count, "meter": null, "trial_period_days": null, "usage_type": "licensed" })
 }
 
+/// Refuses an inactive price. `param` is the dotted path of the parameter that names it.
+pub fn check_active(price: &Value, param: &str) -> Result<(), ApiError> {
+    if price["active"] == true {
+        return Ok(());
+    }
+    let id = text_of(price, "id");
+    let message = format!("The price specified is inactive. This field only accepts active prices. ({id})");
+    Err(ApiError::invalid(message).param(name_of(param)))
+}
+
 fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let amount = checked_amount(call.form.integer("unit_amount"), "unit_amount")?;
     let currency = checked_currency(call.form.text("currency").unwrap_or_default(), "currency")?;
@@ -121,7 +131,7 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    call.state.prices.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("price", call.id(), "price"))
+    call.state.prices.required("price", call.id(), "price").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

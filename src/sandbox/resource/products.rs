@@ -7,7 +7,7 @@ use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, texts};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, text};
-use crate::sandbox::shape::{PRODUCT, change, filled};
+use crate::sandbox::shape::{PRODUCT, change, deleted, filled};
 use crate::sandbox::state::State;
 
 const FIELDS: &[Rule] = &[boolean("active"), clearable("description"), clearable("unit_label"), map("metadata")];
@@ -63,7 +63,7 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    call.state.products.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("product", call.id(), "id"))
+    call.state.products.required("product", call.id(), "id").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -89,7 +89,7 @@ fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     }
     call.state.products.remove(&id);
     call.state.emit("product.deleted", product);
-    Ok(json!({ "id": id, "object": "product", "deleted": true }))
+    Ok(deleted("product", &id))
 }
 
 fn fields(call: &ApiCall<'_>, metadata_before: &Value) -> Value {

@@ -70,8 +70,7 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let found = call.state.promotion_codes.get(call.id()).cloned();
-    found.ok_or_else(|| ApiError::not_found("promotion code", call.id(), "promotion_code"))
+    call.state.promotion_codes.required("promotion code", call.id(), "promotion_code").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

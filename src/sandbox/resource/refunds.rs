@@ -6,7 +6,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::refund::{self, RefundRequest};
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::list::{filtered_page, page};
 use crate::sandbox::params::{LIST, Rule, integer, map, one_of, text};
 use crate::sandbox::shape;
 
@@ -57,8 +57,7 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let wanted = |row: &&Value| matches(&call.form, row, "payment_intent") && matches(&call.form, row, "charge");
-    page(&call.form, "/v1/refunds", call.state.refunds.newest().filter(wanted))
+    filtered_page(&call.form, "/v1/refunds", call.state.refunds.newest(), &["payment_intent", "charge"])
 }
 
 fn of_charge(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -71,7 +70,7 @@ fn of_charge(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    call.state.refunds.get(call.id()).cloned().ok_or_else(|| ApiError::not_found("refund", call.id(), "refund"))
+    call.state.refunds.required("refund", call.id(), "refund").cloned()
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::prices::check_active;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::ApiCall;
 use crate::sandbox::card::Card;
@@ -37,10 +38,7 @@ pub fn price_at(call: &ApiCall<'_>, param: &str) -> Result<Option<Value>, ApiErr
         );
         return Err(ApiError::invalid(message).param(name_of(param)));
     }
-    if price["active"] != true {
-        let message = format!("The price specified is inactive. This field only accepts active prices. ({id})");
-        return Err(ApiError::invalid(message).param(name_of(param)));
-    }
+    check_active(price, param)?;
     Ok(Some(price.clone()))
 }
 
@@ -72,7 +70,7 @@ pub fn method(call: &mut ApiCall<'_>, customer: &str) -> Result<Option<Value>, A
 }
 
 pub fn found(call: &ApiCall<'_>, id: &str) -> Result<StoredSubscription, ApiError> {
-    call.state.subscriptions.get(id).cloned().ok_or_else(|| ApiError::not_found("subscription", id, "id"))
+    call.state.subscriptions.required("subscription", id, "id").cloned()
 }
 
 pub const NOT_BUILT: &[&str] = &[

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::subscription_params::{FIELDS, NOT_BUILT, found, method, price_at, quantity_at};
 use super::{discounts, subscription_update};
+use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
 use crate::sandbox::billing::start::{self, FirstPayment, SubscriptionRequest};
@@ -16,7 +17,6 @@ use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, integer, name_of, one_of, text};
 use crate::sandbox::shape::{self, change, integer as number};
 
-const DAY: i64 = 24 * 60 * 60;
 const ITEMS_LIMIT: usize = 20;
 
 const NEW: &[Rule] = &[
@@ -73,9 +73,7 @@ pub const ROUTES: &[Route] = &[
 
 fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let customer = call.form.text("customer").unwrap_or_default().to_owned();
-    if !customer::is_live(call.state, &customer) {
-        return Err(ApiError::no_such("customer", &customer, "customer"));
-    }
+    customer::check_live(call.state, &customer)?;
     call.state.follow_clock_of(&customer);
     let items = items(call)?;
     let coupon = discounts::coupon(call)?;
@@ -161,12 +159,12 @@ fn trial_end(call: &ApiCall<'_>) -> Result<Option<i64>, ApiError> {
             let message = "Invalid trial_period_days: a trial has at most 730 days.";
             return Err(ApiError::invalid(message).param("trial_period_days"));
         }
-        return Ok((days > 0).then_some(now + days * DAY));
+        return Ok((days > 0).then_some(now + days * DAY_SECONDS));
     }
     match call.form.filled("trial_end") {
         None | Some("now") => Ok(None),
         Some(text) => match text.parse::<i64>() {
-            Ok(at) if (now..=now + 2 * 366 * DAY).contains(&at) => Ok(Some(at).filter(|at| *at > now)),
+            Ok(at) if (now..=now + 2 * 366 * DAY_SECONDS).contains(&at) => Ok(Some(at).filter(|at| *at > now)),
             _ => {
                 let message = "Invalid timestamp: a trial's end is in the future, and at most two years away.";
                 Err(ApiError::invalid(message).param("trial_end"))

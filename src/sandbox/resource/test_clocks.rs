@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
 use crate::sandbox::call::{ApiCall, Route};
@@ -11,12 +12,12 @@ use crate::sandbox::due;
 use crate::sandbox::fields::texts;
 use crate::sandbox::list::page;
 use crate::sandbox::params::{LIST, integer, text};
-use crate::sandbox::shape::{self, change};
+use crate::sandbox::shape::{self, change, deleted};
 
 const CLOCKS_LIMIT: usize = 100;
-const LIFETIME: i64 = 30 * 24 * 60 * 60;
+const LIFETIME: i64 = 30 * DAY_SECONDS;
 /// How far one advance can go: two yearly periods.
-const ADVANCE_LIMIT: i64 = 2 * 366 * 24 * 60 * 60;
+const ADVANCE_LIMIT: i64 = 2 * 366 * DAY_SECONDS;
 
 pub const ROUTES: &[Route] = &[
     Route::post("/v1/test_helpers/test_clocks", create)
@@ -50,8 +51,7 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let found = call.state.test_clocks.get(call.id()).cloned();
-    found.ok_or_else(|| ApiError::not_found("test_clock", call.id(), "test_clock"))
+    call.state.test_clocks.required("test_clock", call.id(), "test_clock").cloned()
 }
 
 fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -66,7 +66,7 @@ fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     call.state.agenda.remove_clock(&id);
     call.state.test_clocks.remove(&id);
     call.state.emit("test_helpers.test_clock.deleted", clock);
-    Ok(json!({ "id": id, "object": "test_helpers.test_clock", "deleted": true }))
+    Ok(deleted("test_helpers.test_clock", &id))
 }
 
 /// Everything that is due is done at once. As at Stripe, this answer says `advancing` and the next one `ready`.

@@ -8,7 +8,7 @@ use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::page;
 use crate::sandbox::model::webhook_endpoint::StoredEndpoint;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, text, url};
-use crate::sandbox::shape::{WEBHOOK_ENDPOINT, change, filled};
+use crate::sandbox::shape::{WEBHOOK_ENDPOINT, change, deleted, filled};
 use crate::sandbox::state::State;
 use crate::secret::Secret;
 
@@ -79,12 +79,11 @@ fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = found(call)?.id();
     call.state.webhook_endpoints.remove(&id);
-    Ok(json!({ "id": id, "object": "webhook_endpoint", "deleted": true }))
+    Ok(deleted("webhook_endpoint", &id))
 }
 
 fn found(call: &ApiCall<'_>) -> Result<StoredEndpoint, ApiError> {
-    let endpoint = call.state.webhook_endpoints.get(call.id()).cloned();
-    endpoint.ok_or_else(|| ApiError::not_found("webhook endpoint", call.id(), "webhook_endpoint"))
+    call.state.webhook_endpoints.required("webhook endpoint", call.id(), "webhook_endpoint").cloned()
 }
 
 fn enabled_events(call: &ApiCall<'_>) -> Result<Option<Value>, ApiError> {
