@@ -128,8 +128,8 @@ fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
     };
     if key.starts_with("sk_live_") || key.starts_with("rk_live_") {
         return Err(ApiError::unauthenticated(
-            "This is a stand-in for Stripe, and the key is for live mode. Live keys are refused here, so that none is \
-             left where it does not belong. Use any key that begins with sk_test_.",
+            "This is a stand-in for Stripe, and the key is for live mode. Live keys are refused, so that none is left \
+             here by mistake. Use any key that begins with sk_test_.",
         ));
     }
     if !(key.starts_with("sk_test_") || key.starts_with("rk_test_")) {

@@ -130,6 +130,10 @@ impl ApiError {
         json!({ "error": error })
     }
 
+    pub fn has_code(&self, code: &str) -> bool {
+        self.code == Some(code)
+    }
+
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -46,7 +46,7 @@ const CARDS: &[(&str, &[&str], CardBehaviour)] = &[
 ];
 
 /// The message for any other card number.
-pub const ACCEPTED: &str = "This is a test: only Stripe's test cards are taken here. 4242 4242 4242 4242 pays; \
+pub const ACCEPTED: &str = "This is a test: only Stripe's test cards are accepted here. 4242 4242 4242 4242 pays; \
                             4000 0000 0000 0002 is declined; 4000 0000 0000 0259 pays and is disputed.";
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,9 +32,11 @@ pub enum PaymentChoice {
 
 /// Applies a promotion code to an open session.
 pub fn apply_promotion(state: &mut State, id: &str, code: &str) -> Result<(), ApiError> {
-    let mut session = open(state, id)?;
+    let mut session = find_open(state, id)?;
     if session.object["allow_promotion_codes"] != true {
-        return Err(ApiError::invalid("This page takes no promotion codes: its session was made without them."));
+        return Err(ApiError::invalid(
+            "This page does not accept promotion codes, because its session does not allow them.",
+        ));
     }
     let Some(promotion) = discount::find_promotion(state, code) else {
         return Err(ApiError::invalid(format!("The code {code} is not valid here.")));
@@ -48,7 +50,7 @@ pub fn apply_promotion(state: &mut State, id: &str, code: &str) -> Result<(), Ap
 
 /// Pays an open session. With nothing due, the session completes whatever the payer chose.
 pub fn pay(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice) -> Result<(), ApiError> {
-    let session = open(state, id)?;
+    let session = find_open(state, id)?;
     if session.object["mode"] == "subscription" {
         return subscribe(state, id, payer, method);
     }
@@ -75,7 +77,7 @@ pub fn pay(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice) -
 /// Pays a session in `subscription` mode. Subscription and invoice are made only after the card has paid. A trial needs
 /// no payment, and no card if the session says so.
 fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice) -> Result<(), ApiError> {
-    let session = open(state, id)?;
+    let session = find_open(state, id)?;
     let card = match method {
         PaymentChoice::Card(card) => Some(card),
         PaymentChoice::BankDebit if needs_card(&session) => {
@@ -93,9 +95,9 @@ fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice)
         let method = payment_method::attach(state, &method, &customer).map_err(declined)?;
         change(&mut fields, json!({ "default_payment_method": method["id"] }));
     }
-    let request = order(state, &session, customer, payer, fields);
+    let request = subscription_request(state, &session, customer, payer, fields);
     let subscription = start::start(state, request).map_err(|error| match error.status {
-        402 if error.message().contains("authenticate") => needs_authentication(),
+        402 if error.has_code(start::AUTHENTICATION_REQUIRED) => needs_authentication(),
         _ => declined(error),
     });
     state.follow_own_clock();
@@ -116,7 +118,7 @@ pub fn needs_card(session: &StoredSession) -> bool {
     integer(&session.object, "amount_total") > 0 || session.object["mode"] == "subscription" && !is_lenient
 }
 
-fn order(
+fn subscription_request(
     state: &State,
     session: &StoredSession,
     customer: String,
@@ -168,7 +170,7 @@ fn needs_authentication() -> ApiError {
 
 /// The bank has paid a debit.
 pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
-    let (intent, charge) = pending(state, id)?;
+    let (intent, charge) = pending_debit(state, id)?;
     attempt::settle_debit(state, &intent, &charge);
     change_session(state, id, "checkout.session.async_payment_succeeded", json!({ "payment_status": "paid" }));
     Ok(())
@@ -176,7 +178,7 @@ pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
 
 /// The bank has refused a debit. The session stays complete and unpaid.
 pub fn fail(state: &mut State, id: &str) -> Result<(), ApiError> {
-    let (intent, charge) = pending(state, id)?;
+    let (intent, charge) = pending_debit(state, id)?;
     attempt::fail_debit(state, &intent, &charge);
     let now = state.now();
     if let Some(session) = state.sessions.get_mut(id) {
@@ -210,7 +212,7 @@ pub fn expire_overdue(state: &mut State, id: &str) {
     }
 }
 
-fn open(state: &State, id: &str) -> Result<StoredSession, ApiError> {
+fn find_open(state: &State, id: &str) -> Result<StoredSession, ApiError> {
     let session = state.sessions.required("checkout.session", id, "session")?;
     match text(&session.object, "status") {
         "open" => Ok(session.clone()),
@@ -220,12 +222,12 @@ fn open(state: &State, id: &str) -> Result<StoredSession, ApiError> {
 }
 
 /// The intent and the charge of a bank debit that is pending.
-fn pending(state: &State, id: &str) -> Result<(String, String), ApiError> {
+fn pending_debit(state: &State, id: &str) -> Result<(String, String), ApiError> {
     let session = state.sessions.required("checkout.session", id, "session")?;
     let intent = state.payment_intents.get(text(&session.object, "payment_intent"));
     match intent.filter(|_| session.is_pending()) {
         Some(intent) => Ok((text(intent, "id").to_owned(), text(intent, "latest_charge").to_owned())),
-        None => Err(ApiError::invalid("This session has no bank debit under way.").status(409)),
+        None => Err(ApiError::invalid("This session has no pending bank debit.").status(409)),
     }
 }
 
@@ -248,7 +250,7 @@ fn record_payer(state: &mut State, id: &str, payer: &Payer, session: &StoredSess
 
 /// The session's payment intent. The first attempt to pay makes it.
 fn session_intent(state: &mut State, id: &str) -> Result<String, ApiError> {
-    let session = open(state, id)?;
+    let session = find_open(state, id)?;
     if let Some(intent) = session.object["payment_intent"].as_str() {
         let mut fields = json!({ "amount": session.object["amount_total"] });
         fields["customer"] = session.object["customer"].clone();

@@ -55,7 +55,7 @@ impl FaultKind {
         };
         kind.ok_or_else(|| {
             let message =
-                "A fault's kind is `status:N` or `after:N` (N from 400 to 599), `slow:MS` (at most 60000), or `close`.";
+                "`kind` must be `status:N` or `after:N` (N from 400 to 599), `slow:MS` (at most 60000), or `close`.";
             ApiError::invalid(message).param("kind")
         })
     }
@@ -65,7 +65,7 @@ impl Faults {
     /// Adds a fault. There can be 100, each for at most 1,000 calls.
     pub fn set(&mut self, fault: InjectedFault) -> Result<(), ApiError> {
         if self.rows.len() >= FAULTS_LIMIT || fault.times == 0 || fault.times > TIMES_LIMIT {
-            let message = format!("At most {FAULTS_LIMIT} faults can wait, each for 1 to {TIMES_LIMIT} calls.");
+            let message = format!("There can be at most {FAULTS_LIMIT} faults, each for 1 to {TIMES_LIMIT} calls.");
             return Err(ApiError::invalid(message).param("times"));
         }
         self.rows.push(fault);

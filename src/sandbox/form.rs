@@ -48,7 +48,7 @@ impl Form {
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             let mut names = split(&name);
             if form.leaves.len() >= LEAVES_LIMIT || names.len() > DEPTH_LIMIT {
-                return Err(ApiError::invalid("The request has too many parameters, or nests them too deep."));
+                return Err(ApiError::invalid("The request has too many parameters, or nests them too deeply."));
             }
             if let Some(at) = names.iter().position(String::is_empty).filter(|at| *at > 0) {
                 names[at] = form.next_index(&names[..at]).to_string();

@@ -54,9 +54,9 @@ pub struct SubscriptionChange {
     /// When the difference starts to count. Now when `None`.
     pub at: Option<i64>,
     /// Nothing changes unless what is due at once is paid.
-    pub or_nothing: bool,
+    pub requires_payment: bool,
     /// A new period begins now, even if the interval stays the same.
-    pub from_now: bool,
+    pub restarts_period: bool,
     /// Further fields of the object.
     pub fields: Value,
 }
@@ -66,7 +66,7 @@ pub fn apply(state: &mut State, id: &str, wanted: SubscriptionChange) -> Result<
     let row = state.subscriptions.required("subscription", id, "id").cloned()?;
     let plan = plan_change(state, &row, &wanted)?;
     let pays_at_once = plan.restarts || wanted.proration == Proration::AtOnce && !plan.pending.is_empty();
-    let intent = match pays_at_once && wanted.or_nothing {
+    let intent = match pays_at_once && wanted.requires_payment {
         true => {
             let parts = parts_of(state, &row, &plan);
             let method = subscription::payment_method(state, &row.object);
@@ -89,7 +89,8 @@ pub fn apply(state: &mut State, id: &str, wanted: SubscriptionChange) -> Result<
         cycle::wake_subscription(state, id);
         return Ok(());
     }
-    let parts = InvoiceParts { lines: plan.full_lines(state, &row), waiting: waiting(state, &row, id), ..blank(&row) };
+    let parts =
+        InvoiceParts { lines: plan.full_lines(state, &row), waiting: waiting(state, &row, id), ..base_parts(&row) };
     let invoice = invoice::draft(state, parts);
     change(&mut fields, json!({ "latest_invoice": invoice }));
     update(state, id, fields);
@@ -113,7 +114,7 @@ pub fn preview(state: &mut State, id: &str, wanted: Option<&SubscriptionChange>)
     let row = state.subscriptions.get(id).cloned();
     let row = row.ok_or_else(|| ApiError::no_such("subscription", id, "subscription"))?;
     let waiting = waiting(state, &row, id);
-    let mut parts = InvoiceParts { reason: "upcoming", waiting, ..blank(&row) };
+    let mut parts = InvoiceParts { reason: "upcoming", waiting, ..base_parts(&row) };
     let plan = wanted.map(|wanted| plan_change(state, &row, wanted)).transpose()?;
     let after = match &plan {
         Some(plan) => {
@@ -138,10 +139,10 @@ pub fn preview(state: &mut State, id: &str, wanted: Option<&SubscriptionChange>)
 }
 
 /// Credits the rest of the period. The credit waits for the next invoice.
-pub fn credit_rest(state: &mut State, id: &str) {
+pub fn credit_remaining_time(state: &mut State, id: &str) {
     let Some(row) = state.subscriptions.get(id).cloned() else { return };
     let now = state.now();
-    let credits: Vec<PendingItem> = row.items().iter().map(|item| pending(state, &row, item, true, now)).collect();
+    let credits: Vec<PendingItem> = row.items().iter().map(|item| proration(state, &row, item, true, now)).collect();
     for credit in credits.iter().filter(|credit| credit.amount != 0) {
         line::invoice_item(state, row.customer(), credit);
     }
@@ -152,7 +153,7 @@ pub fn invoice_waiting(state: &mut State, id: &str) {
     let Some(row) = state.subscriptions.get(id).cloned() else { return };
     let waiting = waiting(state, &row, id);
     if !waiting.is_empty() {
-        let invoice = invoice::draft(state, InvoiceParts { waiting, ..blank(&row) });
+        let invoice = invoice::draft(state, InvoiceParts { waiting, ..base_parts(&row) });
         update(state, id, json!({ "latest_invoice": invoice }));
         cycle::finalize_and_collect(state, &invoice);
     }
@@ -191,17 +192,17 @@ fn plan_change(
     if items.iter().any(|item| item["price"]["recurring"] != recurring) {
         return Err(ApiError::not_built("subscriptions whose items have different intervals"));
     }
-    let restarts = !is_trial && (recurring != *row.recurring() || wanted.from_now);
+    let restarts = !is_trial && (recurring != *row.recurring() || wanted.restarts_period);
     let mut pending = Vec::new();
     if !is_trial && wanted.proration != Proration::None {
         let differs = |item: &&Value, others: &[Value]| {
             restarts || !others.iter().any(|other| other["id"] == item["id"] && is_same(other, item))
         };
         let gone: Vec<&Value> = row.items().iter().filter(|item| differs(item, &items)).collect();
-        pending.extend(gone.into_iter().map(|item| self::pending(state, row, item, true, at)));
+        pending.extend(gone.into_iter().map(|item| proration(state, row, item, true, at)));
         if !restarts {
             let new = items.iter().filter(|item| differs(item, row.items()));
-            pending.extend(new.map(|item| self::pending(state, row, item, false, at)));
+            pending.extend(new.map(|item| proration(state, row, item, false, at)));
         }
         pending.retain(|pending| pending.amount != 0);
     }
@@ -256,7 +257,7 @@ fn changed_items(state: &mut State, row: &StoredSubscription, changes: &[ItemCha
     }
 }
 
-fn pending(state: &State, row: &StoredSubscription, item: &Value, is_credit: bool, at: i64) -> PendingItem {
+fn proration(state: &State, row: &StoredSubscription, item: &Value, is_credit: bool, at: i64) -> PendingItem {
     let ((start, end), price) = (row.period(), &item["price"]);
     let whole = integer(price, "unit_amount").saturating_mul(integer(item, "quantity"));
     let amount = share(whole, end - at, end - start);
@@ -272,7 +273,7 @@ fn pending(state: &State, row: &StoredSubscription, item: &Value, is_credit: boo
     }
 }
 
-fn blank(row: &StoredSubscription) -> InvoiceParts {
+fn base_parts(row: &StoredSubscription) -> InvoiceParts {
     InvoiceParts {
         reason: "subscription_update",
         ..InvoiceParts::of_subscription(row, json!({ "auto_advance": false }))
@@ -288,5 +289,5 @@ fn parts_of(state: &mut State, row: &StoredSubscription, plan: &ChangePlan) -> I
     let mut lines: Vec<Value> = plan.pending.iter().map(|pending| line::of_pending(state, pending)).collect();
     lines.extend(plan.full_lines(state, row));
     let waiting = waiting(state, row, text(&row.object, "id"));
-    InvoiceParts { lines, waiting, ..blank(row) }
+    InvoiceParts { lines, waiting, ..base_parts(row) }
 }

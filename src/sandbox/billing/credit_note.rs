@@ -33,7 +33,7 @@ pub fn issue(state: &mut State, request: CreditNoteRequest) -> Result<Value, Api
     let invoice = in_status(state, &request.invoice, &["open", "paid"], "credited")?;
     let before = request.amount.min(integer(&invoice.object, "amount_remaining"));
     let after = request.amount - before;
-    allow(&invoice, &request, after)?;
+    check(&invoice, &request, after)?;
     let (id, now) = (state.new_id("cn_1", 24), state.now());
     let refund = match request.refund {
         0 => None,
@@ -67,7 +67,7 @@ pub fn issue(state: &mut State, request: CreditNoteRequest) -> Result<Value, Api
     });
     change(&mut note, fields);
     state.credit_notes.put(&id, note.clone());
-    lower(state, invoice.id(), before, after);
+    lower_invoice(state, invoice.id(), before, after);
     state.emit("credit_note.created", note.clone());
     Ok(note)
 }
@@ -77,14 +77,14 @@ pub fn void(state: &mut State, id: &str) -> Result<Value, ApiError> {
     let note = state.credit_notes.required("credit note", id, "id")?;
     let (invoice, before) = (text(note, "invoice").to_owned(), integer(note, "pre_payment_amount"));
     if note["status"] == "void" {
-        return Err(ApiError::invalid("This credit note is void already."));
+        return Err(ApiError::invalid("This credit note is already void."));
     }
     if state.invoices.get(&invoice).is_none_or(|invoice| invoice.object["status"] != "open") {
         let message = "You can only void a credit note if the associated invoice is open.";
         return Err(ApiError::invalid(message));
     }
     let now = state.now();
-    lower(state, &invoice, -before, 0);
+    lower_invoice(state, &invoice, -before, 0);
     let Some(note) = state.credit_notes.get_mut(id) else { return Ok(Value::Null) };
     change(note, json!({ "status": "void", "voided_at": now }));
     let note = note.clone();
@@ -93,7 +93,7 @@ pub fn void(state: &mut State, id: &str) -> Result<Value, ApiError> {
 }
 
 /// Checks the amount and how it is divided.
-fn allow(invoice: &StoredInvoice, request: &CreditNoteRequest, after: i64) -> Result<(), ApiError> {
+fn check(invoice: &StoredInvoice, request: &CreditNoteRequest, after: i64) -> Result<(), ApiError> {
     let currency = text(&invoice.object, "currency");
     let credited = integer(&invoice.object, "pre_payment_credit_notes_amount")
         + integer(&invoice.object, "post_payment_credit_notes_amount");
@@ -101,7 +101,7 @@ fn allow(invoice: &StoredInvoice, request: &CreditNoteRequest, after: i64) -> Re
     if request.amount < 1 || request.amount > left {
         let (amount, left) = (money(request.amount, currency), money(left.max(0), currency));
         let message = format!(
-            "The credit note's amount ({amount}) must be positive and at most what is left of the invoice ({left})."
+            "The credit note's amount ({amount}) must be positive, and at most the rest of the invoice ({left})."
         );
         return Err(ApiError::invalid(message).param("amount"));
     }
@@ -110,7 +110,7 @@ fn allow(invoice: &StoredInvoice, request: &CreditNoteRequest, after: i64) -> Re
         let (divided, after) = (money(divided, currency), money(after, currency));
         let message = format!(
             "The sum of `refund_amount`, `credit_amount` and `out_of_band_amount` ({divided}) must be the part of the \
-             credit note that was paid already ({after})."
+             credit note that is already paid ({after})."
         );
         return Err(ApiError::invalid(message));
     }
@@ -148,7 +148,7 @@ fn lines(state: &mut State, note: &str, invoice: &StoredInvoice, amount: i64) ->
 }
 
 /// Changes what is due of an invoice and what was credited. If nothing is left to pay, the invoice is paid.
-fn lower(state: &mut State, id: &str, before: i64, after: i64) {
+fn lower_invoice(state: &mut State, id: &str, before: i64, after: i64) {
     let Some(object) = state.invoices.get(id).map(|invoice| invoice.object.clone()) else { return };
     let is_open = object["status"] == "open";
     let number = |field: &str| integer(&object, field);

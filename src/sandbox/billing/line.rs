@@ -45,7 +45,7 @@ pub fn of_item(state: &mut State, object: &Value, item: &Value, period: (i64, i6
             "subscription": object["id"], "subscription_item": item["id"],
         },
     });
-    let mut line = blank(state, amount, text(price, "currency"), &description, period, quantity);
+    let mut line = new_line(state, amount, text(price, "currency"), &description, period, quantity);
     line["parent"] = parent;
     line["pricing"] = pricing(price, unit);
     line["subscription"] = object["id"].clone();
@@ -56,7 +56,7 @@ pub fn of_invoice_item(state: &mut State, item: &Value) -> Value {
     let period = (integer(&item["period"], "start"), integer(&item["period"], "end"));
     let quantity = integer(item, "quantity");
     let description = text(item, "description").to_owned();
-    let mut line = blank(state, integer(item, "amount"), text(item, "currency"), &description, period, quantity);
+    let mut line = new_line(state, integer(item, "amount"), text(item, "currency"), &description, period, quantity);
     let subscription = item["parent"]["subscription_details"]["subscription"].clone();
     line["discountable"] = item["discountable"].clone();
     line["metadata"] = item["metadata"].clone();
@@ -152,7 +152,7 @@ fn pricing(price: &Value, unit: i64) -> Value {
     })
 }
 
-fn blank(state: &mut State, amount: i64, currency: &str, words: &str, period: (i64, i64), quantity: i64) -> Value {
+fn new_line(state: &mut State, amount: i64, currency: &str, words: &str, period: (i64, i64), quantity: i64) -> Value {
     json!({
         "id": state.new_id("il_1", 24), "object": "line_item", "amount": amount, "currency": currency,
         "description": words, "discount_amounts": [], "discountable": true, "discounts": [], "invoice": null,

@@ -15,6 +15,9 @@ use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{SUBSCRIPTION, change, filled, integer};
 use crate::sandbox::state::State;
 
+/// The code of the error when the payer must authenticate first.
+pub const AUTHENTICATION_REQUIRED: &str = "subscription_payment_intent_requires_action";
+
 /// When the first invoice is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstPayment {
@@ -142,8 +145,8 @@ pub fn collect_first(
     match attempt::make(state, &intent, &method, &customer, presence)? {
         AttemptOutcome::Paid => Ok(Some(intent)),
         AttemptOutcome::Pending | AttemptOutcome::NeedsAuthentication => {
-            let message = "This card asks for its owner to authenticate, so nothing was paid.";
-            Err(ApiError::card("subscription_payment_intent_requires_action", message))
+            let message = "This card requires its owner to authenticate, so nothing was paid.";
+            Err(ApiError::card(AUTHENTICATION_REQUIRED, message))
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<(), Ap
     let charge = state.charges.required("charge", charge, "charge").cloned()?;
     let amount = integer(&charge, "amount") - integer(&charge, "amount_refunded");
     if charge["status"] != "succeeded" || charge["disputed"] == true || amount <= 0 {
-        let message = "Only a charge that has succeeded, is not disputed and not refunded can be disputed.";
+        let message = "Only a charge that has succeeded and is neither disputed nor fully refunded can be disputed.";
         return Err(ApiError::invalid(message).status(409));
     }
     let is_inquiry = kind == DisputeKind::Inquiry;
@@ -64,9 +64,7 @@ pub fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<(), Ap
 pub fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
     let mut dispute = open_one(state, id)?;
     if !is_inquiry(&dispute) {
-        return Err(
-            ApiError::invalid("Only an inquiry can be escalated, and this is a chargeback already.").status(409)
-        );
+        return Err(ApiError::invalid("Only an inquiry can be escalated. This is already a chargeback.").status(409));
     }
     let amount = integer(&dispute, "amount");
     let previous = change(&mut dispute, json!({ "status": "needs_response", "is_charge_refundable": false }));
@@ -90,7 +88,7 @@ pub fn close(state: &mut State, id: &str, ending: DisputeEnding) -> Result<(), A
     if let (DisputeEnding::Won(part), "won") = (ending, status) {
         let amount = part.unwrap_or_else(|| integer(&dispute, "amount"));
         if !(1..=integer(&dispute, "amount")).contains(&amount) {
-            let message = "The amount that comes back is from 1 to the disputed amount, in the minor unit.";
+            let message = "`amount` must be from 1 to the disputed amount, in the minor unit.";
             return Err(ApiError::invalid(message).param("amount"));
         }
         move_funds(state, &mut dispute, amount, 0);

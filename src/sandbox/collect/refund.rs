@@ -22,7 +22,7 @@ pub struct RefundRequest {
 /// Refunds a charge in whole or in part. Returns the refund as it is at first.
 pub fn make(state: &mut State, charge: &str, request: RefundRequest) -> Result<Value, ApiError> {
     let charge = state.charges.get(charge).cloned().ok_or_else(|| ApiError::no_such("charge", charge, "charge"))?;
-    let amount = allowed(state, &charge, request.amount)?;
+    let amount = allowed_amount(state, &charge, request.amount)?;
     let method = &charge["payment_method_details"];
     let (is_card, behaviour) = (method["type"] == "card", behaviour(method));
     let is_pending = !is_card || behaviour == CardBehaviour::RefundPends;
@@ -50,7 +50,7 @@ pub fn make(state: &mut State, charge: &str, request: RefundRequest) -> Result<V
     state.refunds.put(&id, refund.clone());
     state.emit("refund.created", refund.clone());
     if !is_pending {
-        count(state, text(&charge, "id"));
+        count_on_charge(state, text(&charge, "id"));
         if behaviour == CardBehaviour::RefundFails {
             fail(state, &id)?;
         }
@@ -59,38 +59,38 @@ pub fn make(state: &mut State, charge: &str, request: RefundRequest) -> Result<V
 }
 
 pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
-    expect(state, id, &["pending", "requires_action"], "settled")?;
-    let charge = step(state, id, "succeeded", Value::Null, &["refund.updated", "charge.refund.updated"]);
-    count(state, &charge);
+    require_status(state, id, &["pending", "requires_action"], "settled")?;
+    let charge = set_status(state, id, "succeeded", Value::Null, &["refund.updated", "charge.refund.updated"]);
+    count_on_charge(state, &charge);
     Ok(())
 }
 
 /// The bank could not make a refund, perhaps after reporting success. The charge counts it no longer.
 pub fn fail(state: &mut State, id: &str) -> Result<(), ApiError> {
-    expect(state, id, &["pending", "requires_action", "succeeded"], "failed")?;
+    require_status(state, id, &["pending", "requires_action", "succeeded"], "failed")?;
     let transaction = state.new_id("txn_3", 24);
     let fields = json!({ "failure_reason": "expired_or_canceled_card", "failure_balance_transaction": transaction });
     let events = ["refund.failed", "refund.updated", "charge.refund.updated"];
-    let charge = step(state, id, "failed", fields, &events);
-    uncount(state, &charge);
+    let charge = set_status(state, id, "failed", fields, &events);
+    recount_on_charge(state, &charge);
     Ok(())
 }
 
 /// The bank needs something from the customer before it makes a pending refund.
 pub fn require_action(state: &mut State, id: &str) -> Result<(), ApiError> {
-    expect(state, id, &["pending"], "made to require an action")?;
-    step(state, id, "requires_action", Value::Null, &["refund.updated"]);
+    require_status(state, id, &["pending"], "made to require an action")?;
+    set_status(state, id, "requires_action", Value::Null, &["refund.updated"]);
     Ok(())
 }
 
 /// Cancels a refund that requires an action.
 pub fn cancel(state: &mut State, id: &str) -> Result<(), ApiError> {
-    expect(state, id, &["requires_action"], "canceled")?;
-    step(state, id, "canceled", Value::Null, &["refund.updated"]);
+    require_status(state, id, &["requires_action"], "canceled")?;
+    set_status(state, id, "canceled", Value::Null, &["refund.updated"]);
     Ok(())
 }
 
-fn expect(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), ApiError> {
+fn require_status(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), ApiError> {
     let refund = state.refunds.required("refund", id, "refund")?;
     match statuses.contains(&text(refund, "status")) {
         true => Ok(()),
@@ -102,7 +102,7 @@ fn expect(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), 
     }
 }
 
-fn step(state: &mut State, id: &str, status: &str, fields: Value, events: &[&str]) -> String {
+fn set_status(state: &mut State, id: &str, status: &str, fields: Value, events: &[&str]) -> String {
     let Some(refund) = state.refunds.get_mut(id) else { return String::new() };
     let previous = change(refund, json!({ "status": status }));
     change(refund, fields);
@@ -118,31 +118,31 @@ fn step(state: &mut State, id: &str, status: &str, fields: Value, events: &[&str
     text(&refund, "charge").to_owned()
 }
 
-fn sum(state: &State, charge: &str, statuses: &[&str]) -> i64 {
+fn refund_sum(state: &State, charge: &str, statuses: &[&str]) -> i64 {
     let of_charge = |row: &&Value| row["charge"] == charge && statuses.contains(&text(row, "status"));
     state.refunds.oldest().filter(of_charge).map(|row| integer(row, "amount")).sum()
 }
 
-fn count(state: &mut State, charge: &str) {
-    let fields = counted(state, charge);
+fn count_on_charge(state: &mut State, charge: &str) {
+    let fields = refund_totals(state, charge);
     charge::change(state, charge, "charge.refunded", fields);
 }
 
-fn uncount(state: &mut State, charge: &str) {
-    let fields = counted(state, charge);
+fn recount_on_charge(state: &mut State, charge: &str) {
+    let fields = refund_totals(state, charge);
     let changes = |object: &Value| object["amount_refunded"] != fields["amount_refunded"];
     if state.charges.get(charge).is_some_and(changes) {
         charge::change(state, charge, "charge.updated", fields);
     }
 }
 
-fn counted(state: &State, charge: &str) -> Value {
-    let refunded = sum(state, charge, &["succeeded"]);
+fn refund_totals(state: &State, charge: &str) -> Value {
+    let refunded = refund_sum(state, charge, &["succeeded"]);
     let amount = state.charges.get(charge).map(|charge| integer(charge, "amount")).unwrap_or_default();
     json!({ "amount_refunded": refunded, "refunded": refunded == amount })
 }
 
-fn allowed(state: &State, charge: &Value, amount: Option<i64>) -> Result<i64, ApiError> {
+fn allowed_amount(state: &State, charge: &Value, amount: Option<i64>) -> Result<i64, ApiError> {
     let (id, currency, paid) = (text(charge, "id"), text(charge, "currency"), integer(charge, "amount"));
     if charge["status"] != "succeeded" {
         let message = format!("The charge {id} has not succeeded, so there is nothing to refund.");
@@ -153,7 +153,7 @@ fn allowed(state: &State, charge: &Value, amount: Option<i64>) -> Result<i64, Ap
         let message = format!("Charge {id} has been charged back; cannot issue a refund.");
         return Err(ApiError::invalid(message).code("charge_disputed"));
     }
-    let left = paid - sum(state, id, &["succeeded", "pending", "requires_action"]);
+    let left = paid - refund_sum(state, id, &["succeeded", "pending", "requires_action"]);
     if left <= 0 {
         let message = format!("Charge {id} has already been refunded.");
         return Err(ApiError::invalid(message).code("charge_already_refunded"));

@@ -205,7 +205,7 @@ fn pending_refunds(state: &Store) -> Vec<&str> {
 fn times(form: &Form, allowed: std::ops::RangeInclusive<i64>) -> Result<i64, ApiError> {
     let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
     times.filter(|times| allowed.contains(times)).ok_or_else(|| {
-        let message = format!("`times` is a whole number from {} to {}.", allowed.start(), allowed.end());
+        let message = format!("`times` must be a whole number from {} to {}.", allowed.start(), allowed.end());
         ApiError::invalid(message).param("times")
     })
 }
@@ -234,7 +234,7 @@ fn build(state: &Store) -> ControlPage {
         dropping: state.outbox.dropping(),
         faults: state.faults.waiting().iter().map(fault_in_words).collect(),
         endpoints: state.webhook_endpoints.oldest().map(|row| text(&row.object, "url").to_owned()).collect(),
-        time: moment(state.own_time()),
+        time: time_in_words(state.own_time()),
         after_retries: state.after_retries.in_words(),
         charges: rows(state.charges.newest(), charge_steps),
         refunds: rows(state.refunds.newest(), refund_steps),
@@ -276,7 +276,7 @@ fn dispute_steps(dispute: &Value) -> &'static [&'static str] {
     }
 }
 
-fn moment(at: Timestamp) -> String {
+fn time_in_words(at: Timestamp) -> String {
     rfc3339(at).get(..19).unwrap_or_default().replace('T', " ")
 }
 
@@ -284,7 +284,7 @@ fn session(session: &StoredSession) -> SessionRow {
     let object = &session.object;
     SessionRow {
         id: text(object, "id").to_owned(),
-        at: moment(Timestamp::from_seconds(integer(object, "created"))),
+        at: time_in_words(Timestamp::from_seconds(integer(object, "created"))),
         amount: money(integer(object, "amount_total"), text(object, "currency")),
         status: text(object, "status").to_owned(),
         payment_status: text(object, "payment_status").replace('_', " "),

@@ -144,7 +144,7 @@ fn own_subscription(
 ) -> Result<StoredSubscription, ApiError> {
     let id = form.text("subscription").unwrap_or_default();
     if feature["enabled"] != true {
-        return Err(ApiError::invalid("The shop does not allow this here. Ask the shop."));
+        return Err(ApiError::invalid("The shop does not allow this here. Ask the shop to do it."));
     }
     let row = state.subscriptions.get(id).filter(|row| row.customer() == customer && !row.has_ended()).cloned();
     row.ok_or_else(|| ApiError::no_such("subscription", id, "subscription"))
@@ -153,15 +153,15 @@ fn own_subscription(
 fn change_plan(state: &mut Store, row: &StoredSubscription, form: &Form, features: &Value) -> Result<(), ApiError> {
     let wanted = form.text("price").unwrap_or_default();
     let Some(price) = choices(state, row, features).into_iter().find(|price| price["id"] == wanted) else {
-        return Err(ApiError::invalid("This plan cannot be chosen here. Choose one of those shown.").param("price"));
+        return Err(ApiError::invalid("This plan is not offered here. Choose one that the page shows.").param("price"));
     };
     let Some(item) = row.items().first() else { return Err(ApiError::invalid("This subscription has no plan.")) };
     let wanted = SubscriptionChange {
         items: vec![ItemChange { id: Some(text(item, "id").to_owned()), price: Some(price), ..ItemChange::default() }],
         proration: Proration::read(features["subscription_update"]["proration_behavior"].as_str()),
         at: None,
-        or_nothing: true,
-        from_now: false,
+        requires_payment: true,
+        restarts_period: false,
         fields: json!({}),
     };
     change::apply(state, text(&row.object, "id"), wanted)
@@ -171,7 +171,7 @@ fn cancel(state: &mut Store, row: &StoredSubscription, feature: &Value) {
     let id = text(&row.object, "id");
     if feature["mode"] == "immediately" {
         if Proration::read(feature["proration_behavior"].as_str()) != Proration::None {
-            change::credit_rest(state, id);
+            change::credit_remaining_time(state, id);
         }
         if feature["proration_behavior"] == "always_invoice" {
             change::invoice_waiting(state, id);

@@ -98,7 +98,7 @@ pub async fn advance(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response
         let now = state.own_time().seconds();
         let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
         let Some(times) = times.filter(|times| (1..=36_i64).contains(times)) else {
-            return Err(ApiError::invalid("`times` is a whole number from 1 to 36.").param("times"));
+            return Err(ApiError::invalid("`times` must be a whole number from 1 to 36.").param("times"));
         };
         let to = match (form.filled("by"), form.integer("to")) {
             (None, Some(to)) if (now..=now.saturating_add(ADVANCE_LIMIT)).contains(&to) => to,
@@ -108,8 +108,8 @@ pub async fn advance(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response
             (Some("month"), _) => months_after(now, times) + 2 * HOUR,
             (Some("year"), _) => months_after(now, times.min(3) * 12) + 2 * HOUR,
             _ => {
-                let message = "Say by how much: `by` is hour, day, week, month or year; or say until when: `to` is a time \
-                               in whole seconds, at most three years ahead.";
+                let message = "Give `by` (hour, day, week, month or year), or give `to`: a time in whole seconds, at most \
+                               three years ahead.";
                 return Err(ApiError::invalid(message).param("by"));
             }
         };
@@ -149,7 +149,7 @@ fn charge_of(state: &Store, id: &str) -> String {
 
 fn amount(form: &Form) -> Result<Option<i64>, ApiError> {
     let Some(text) = form.filled("amount") else { return Ok(None) };
-    let message = "`amount` is a whole number in the currency's minor unit, such as 500 for $5.00.";
+    let message = "`amount` must be a whole number in the currency's minor unit, such as 500 for $5.00.";
     text.parse().map(Some).map_err(|_| ApiError::invalid(message).param("amount"))
 }
 

@@ -44,16 +44,16 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     page(form, "/v1/checkout/sessions", rows)
 }
 
-fn found(call: &ApiCall<'_>) -> Result<StoredSession, ApiError> {
+fn find(call: &ApiCall<'_>) -> Result<StoredSession, ApiError> {
     call.state.sessions.required("checkout.session", call.id(), "session").cloned()
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    found(call).map(|session| session.object)
+    find(call).map(|session| session.object)
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let mut session = found(call)?;
+    let mut session = find(call)?;
     session.object["metadata"] = merged_metadata(&session.object["metadata"], &call.form);
     let (id, object) = (call.id().to_owned(), session.object.clone());
     call.state.sessions.put(&id, session);
@@ -61,13 +61,13 @@ fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn line_items(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let session = found(call)?;
+    let session = find(call)?;
     page(&call.form, &format!("/v1/checkout/sessions/{}/line_items", call.id()), session.items.iter())
 }
 
 fn expire(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    found(call)?;
+    find(call)?;
     let id = call.id().to_owned();
     checkout::expire(call.state, &id)?;
-    found(call).map(|session| session.object)
+    find(call).map(|session| session.object)
 }

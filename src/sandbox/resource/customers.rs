@@ -48,7 +48,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Customers of a test clock are listed only if the filter names that clock.
-fn in_list(form: &Form, row: &Value) -> bool {
+fn is_listed(form: &Form, row: &Value) -> bool {
     match form.filled("test_clock") {
         Some(clock) => row["test_clock"] == clock,
         None => row["test_clock"].is_null(),
@@ -100,7 +100,8 @@ fn default_method(call: &mut ApiCall<'_>, id: &str) -> Result<Value, ApiError> {
 }
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let wanted = |row: &&Value| row["deleted"] != true && matches(&call.form, row, "email") && in_list(&call.form, row);
+    let wanted =
+        |row: &&Value| row["deleted"] != true && matches(&call.form, row, "email") && is_listed(&call.form, row);
     page(&call.form, "/v1/customers", call.state.customers.newest().filter(wanted))
 }
 
@@ -109,7 +110,7 @@ fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let id = live(call)?;
+    let id = live_id(call)?;
     let mut fields = fields(call)?;
     let Some(customer) = call.state.customers.get_mut(&id) else {
         return Err(ApiError::not_found("customer", &id, "id"));
@@ -124,12 +125,12 @@ fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let id = live(call)?;
+    let id = live_id(call)?;
     customer::remove(call.state, &id);
     Ok(deleted("customer", &id))
 }
 
-fn live(call: &ApiCall<'_>) -> Result<String, ApiError> {
+fn live_id(call: &ApiCall<'_>) -> Result<String, ApiError> {
     let id = call.id();
     customer::is_live(call.state, id).then(|| id.to_owned()).ok_or_else(|| ApiError::not_found("customer", id, "id"))
 }

@@ -91,7 +91,7 @@ fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let item = retrieve(call)?;
     if !item["invoice"].is_null() {
-        let message = format!("This invoice item is on invoice {} already.", shape::text(&item, "invoice"));
+        let message = format!("This invoice item is already on invoice {}.", shape::text(&item, "invoice"));
         return Err(ApiError::invalid(message));
     }
     let id = call.id().to_owned();

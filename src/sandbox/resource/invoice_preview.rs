@@ -46,8 +46,8 @@ pub fn preview(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         items,
         proration: Proration::read(call.form.text("subscription_details.proration_behavior")),
         at: call.form.integer("subscription_details.proration_date"),
-        or_nothing: false,
-        from_now: false,
+        requires_payment: false,
+        restarts_period: false,
         fields: json!({}),
     };
     let wanted = Some(wanted).filter(|wanted| !wanted.items.is_empty());

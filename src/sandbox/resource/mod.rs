@@ -62,10 +62,10 @@ const ALL: &[&[Route]] = &[
 /// Finds the call of this method and path, and the values in the path.
 pub fn find(method: &str, path: &str) -> Option<(&'static Route, Vec<String>)> {
     let rows = ALL.iter().copied().flatten().filter(|route| route.method == method);
-    rows.filter_map(|route| Some((route, names(route.path, path)?))).next()
+    rows.filter_map(|route| Some((route, match_path(route.path, path)?))).next()
 }
 
-fn names(pattern: &str, path: &str) -> Option<Vec<String>> {
+fn match_path(pattern: &str, path: &str) -> Option<Vec<String>> {
     let (mut found, mut parts) = (Vec::new(), path.split('/'));
     for part in pattern.split('/') {
         let name = parts.next()?;

@@ -73,7 +73,7 @@ pub const ROUTES: &[Route] = &[
 pub fn authenticate(state: &mut State, id: &str) -> Result<(), ApiError> {
     let intent = state.payment_intents.required("payment_intent", id, "intent").cloned()?;
     if intent["status"] != "requires_action" {
-        return Err(ApiError::invalid("This payment does not wait for an authentication.").status(409));
+        return Err(ApiError::invalid("This payment is not waiting for authentication.").status(409));
     }
     attempt(state, id, intent["payment_method"].as_str().unwrap_or_default(), Presence::Authenticated)
 }
@@ -122,18 +122,18 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if wants_confirmation == Some(true) {
         confirm_one(call, &id)?;
     }
-    found(call.state, &id)
+    find(call.state, &id)
 }
 
 fn confirm(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
-    found(call.state, &id)?;
+    find(call.state, &id)?;
     confirm_one(call, &id)?;
-    found(call.state, &id)
+    find(call.state, &id)
 }
 
 fn confirm_one(call: &mut ApiCall<'_>, id: &str) -> Result<(), ApiError> {
-    let intent = found(call.state, id)?;
+    let intent = find(call.state, id)?;
     if !matches!(
         intent["status"].as_str(),
         Some("requires_payment_method" | "requires_confirmation" | "requires_action")
@@ -157,7 +157,7 @@ fn confirm_one(call: &mut ApiCall<'_>, id: &str) -> Result<(), ApiError> {
 
 fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
-    let intent = found(call.state, &id)?;
+    let intent = find(call.state, &id)?;
     if matches!(intent["status"].as_str(), Some("succeeded" | "canceled" | "processing")) {
         let message = format!(
             "You cannot cancel this PaymentIntent because it has a status of {}.",
@@ -168,12 +168,12 @@ fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let reason = call.form.text("cancellation_reason").map(str::to_owned);
     let fields = json!({ "status": "canceled", "canceled_at": call.at, "cancellation_reason": reason });
     intent::change(call.state, &id, "payment_intent.canceled", fields);
-    found(call.state, &id)
+    find(call.state, &id)
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
-    let mut intent = found(call.state, &id)?;
+    let mut intent = find(call.state, &id)?;
     let mut fields = texts(&call.form, &["description", "receipt_email"]);
     fields["metadata"] = merged_metadata(&intent["metadata"], &call.form);
     if let Some(method) = call.form.text("payment_method").map(str::to_owned) {
@@ -189,9 +189,9 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    found(call.state, call.id())
+    find(call.state, call.id())
 }
 
-fn found(state: &State, id: &str) -> Result<Value, ApiError> {
+fn find(state: &State, id: &str) -> Result<Value, ApiError> {
     state.payment_intents.required("payment_intent", id, "intent").cloned()
 }

@@ -88,8 +88,8 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     }
     check_products(call)?;
     let mut object = add(call.state, false, json!({}));
-    apply(&mut object, &call.form);
-    keep(call.state, &object);
+    apply_form(&mut object, &call.form);
+    store(call.state, &object);
     Ok(object)
 }
 
@@ -109,17 +109,17 @@ fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut object = retrieve(call)?;
     check_products(call)?;
-    apply(&mut object, &call.form);
+    apply_form(&mut object, &call.form);
     if let Some(active) = call.form.flag("active") {
         object["active"] = json!(active);
     }
     object["updated"] = json!(call.at);
-    keep(call.state, &object);
+    store(call.state, &object);
     call.state.emit("billing_portal.configuration.updated", object.clone());
     Ok(object)
 }
 
-fn keep(state: &mut State, object: &Value) {
+fn store(state: &mut State, object: &Value) {
     if let Some(id) = object["id"].as_str() {
         state.portal_configurations.put(id, object.clone());
     }
@@ -136,7 +136,7 @@ fn check_products(call: &ApiCall<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn apply(object: &mut Value, form: &Form) {
+fn apply_form(object: &mut Value, form: &Form) {
     change(object, texts(form, &["default_return_url", "name"]));
     object["metadata"] = merged_metadata(&object["metadata"], form);
     for field in ["headline", "privacy_policy_url", "terms_of_service_url"] {

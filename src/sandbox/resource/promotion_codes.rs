@@ -50,7 +50,7 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         None => call.state.new_id("", 8).to_ascii_uppercase(),
     };
     if find_promotion(call.state, &code).is_some() {
-        let message = "There is an active promotion code of these letters. Deactivate it, or use another code.";
+        let message = "There is already an active promotion code with this text. Deactivate it, or use another code.";
         return Err(ApiError::invalid(message).param("code"));
     }
     let fields = json!({

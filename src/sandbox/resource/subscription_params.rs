@@ -55,7 +55,7 @@ pub fn quantity_at(call: &ApiCall<'_>, path: &str) -> Result<Option<i64>, ApiErr
 
 /// The payment method that the request names. It must belong to the customer; a test name such as `pm_card_visa` is
 /// attached.
-pub fn method(call: &mut ApiCall<'_>, customer: &str) -> Result<Option<Value>, ApiError> {
+pub fn default_method(call: &mut ApiCall<'_>, customer: &str) -> Result<Option<Value>, ApiError> {
     const PARAM: &str = "default_payment_method";
     let Some(id) = call.form.filled(PARAM).map(str::to_owned) else { return Ok(None) };
     let method = payment_method::named(call.state, &id, PARAM)?;
@@ -69,7 +69,7 @@ pub fn method(call: &mut ApiCall<'_>, customer: &str) -> Result<Option<Value>, A
     Ok(Some(method))
 }
 
-pub fn found(call: &ApiCall<'_>, id: &str) -> Result<StoredSubscription, ApiError> {
+pub fn find(call: &ApiCall<'_>, id: &str) -> Result<StoredSubscription, ApiError> {
     call.state.subscriptions.required("subscription", id, "id").cloned()
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::discounts;
-use super::subscription_params::{found, method, price_at, quantity_at};
+use super::subscription_params::{default_method, find, price_at, quantity_at};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::change::{self as billing_change, ItemChange, Proration, SubscriptionChange};
 use crate::sandbox::billing::{discount, start};
@@ -30,7 +30,7 @@ pub const MORE: &[Rule] = &[
 
 /// `POST /v1/subscriptions/{id}`.
 pub fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let row = found(call, call.id())?;
+    let row = find(call, call.id())?;
     if row.has_ended() {
         let message = "A canceled subscription can only update its cancellation_details and metadata.";
         return Err(ApiError::invalid(message));
@@ -39,7 +39,7 @@ pub fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     call.state.follow_clock_of(row.customer());
     let items = item_changes(call, "items")?;
     let mut fields = fields(call, &row)?;
-    if let Some(method) = method(call, row.customer())? {
+    if let Some(method) = default_method(call, row.customer())? {
         fields["default_payment_method"] = method["id"].clone();
     }
     if call.form.has("discounts") {
@@ -49,15 +49,15 @@ pub fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         items,
         proration: Proration::read(call.form.text("proration_behavior")),
         at: call.form.integer("proration_date"),
-        or_nothing: call.form.text("payment_behavior") == Some("error_if_incomplete"),
-        from_now: call.form.text("billing_cycle_anchor") == Some("now"),
+        requires_payment: call.form.text("payment_behavior") == Some("error_if_incomplete"),
+        restarts_period: call.form.text("billing_cycle_anchor") == Some("now"),
         fields,
     };
     billing_change::apply(call.state, &id, wanted)?;
     if call.form.text("trial_end") == Some("now") && row.status() == "trialing" {
         start::end_trial(call.state, &id);
     }
-    found(call, &id).map(|row| row.object)
+    find(call, &id).map(|row| row.object)
 }
 
 /// The item changes that the request has at `path`.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::subscription_params::{FIELDS, NOT_BUILT, found, method, price_at, quantity_at};
+use super::subscription_params::{FIELDS, NOT_BUILT, default_method, find, price_at, quantity_at};
 use super::{discounts, subscription_update};
 use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
@@ -78,7 +78,7 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let items = items(call)?;
     let coupon = discounts::coupon(call)?;
     let trial_end = trial_end(call)?;
-    let method = method(call, &customer)?;
+    let method = default_method(call, &customer)?;
     let form = &call.form;
     let payment = match form.text("payment_behavior") {
         Some("default_incomplete") => FirstPayment::Later,
@@ -108,7 +108,7 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         check_method(call, &request)?;
     }
     let id = start::start(call.state, request)?;
-    found(call, &id).map(|row| row.object)
+    find(call, &id).map(|row| row.object)
 }
 
 fn check_method(call: &ApiCall<'_>, request: &SubscriptionRequest) -> Result<(), ApiError> {
@@ -200,11 +200,11 @@ fn of_customer(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    found(call, call.id()).map(|row| row.object)
+    find(call, call.id()).map(|row| row.object)
 }
 
 fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let row = found(call, call.id())?;
+    let row = find(call, call.id())?;
     if row.has_ended() {
         return Err(ApiError::not_found("subscription", call.id(), "id"));
     }
@@ -218,17 +218,17 @@ fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         }
     }
     if call.form.flag("prorate") == Some(true) && row.status() != "trialing" {
-        change::credit_rest(call.state, &id);
+        change::credit_remaining_time(call.state, &id);
     }
     if call.form.flag("invoice_now") == Some(true) {
         change::invoice_waiting(call.state, &id);
     }
     subscription::cancel(call.state, &id, "cancellation_requested");
-    found(call, &id).map(|row| row.object)
+    find(call, &id).map(|row| row.object)
 }
 
 fn resume(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let row = found(call, call.id())?;
+    let row = find(call, call.id())?;
     if row.status() != "paused" {
         let message = format!("You can only resume subscriptions with status `paused`, not `{}`.", row.status());
         return Err(ApiError::invalid(message));
@@ -236,5 +236,5 @@ fn resume(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     call.state.follow_clock_of(row.customer());
     start::resume(call.state, &id);
-    found(call, &id).map(|row| row.object)
+    find(call, &id).map(|row| row.object)
 }

@@ -58,11 +58,11 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    found(call).map(|endpoint| endpoint.object)
+    find(call).map(|endpoint| endpoint.object)
 }
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let StoredEndpoint { mut object, secret } = found(call)?;
+    let StoredEndpoint { mut object, secret } = find(call)?;
     let id = call.id().to_owned();
     change(&mut object, texts(&call.form, &["url", "description"]));
     if let Some(events) = enabled_events(call)? {
@@ -77,12 +77,12 @@ fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 }
 
 fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let id = found(call)?.id();
+    let id = find(call)?.id();
     call.state.webhook_endpoints.remove(&id);
     Ok(deleted("webhook_endpoint", &id))
 }
 
-fn found(call: &ApiCall<'_>) -> Result<StoredEndpoint, ApiError> {
+fn find(call: &ApiCall<'_>) -> Result<StoredEndpoint, ApiError> {
     call.state.webhook_endpoints.required("webhook endpoint", call.id(), "webhook_endpoint").cloned()
 }
 
