@@ -5,7 +5,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::expand::expand;
 use crate::sandbox::faults::FaultKind;
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::idempotency::{ApiAnswer, KeyUse};
 use crate::sandbox::params;
 use crate::sandbox::resource;
@@ -42,18 +42,24 @@ pub async fn answer(shared: &Shared, request: &ApiRequest) -> ApiReply {
     }
 }
 
-type PreparedCall = (&'static Route, Vec<String>, Form);
+type PreparedCall = (&'static Route, Vec<String>, RequestForm);
 
 fn prepared(request: &ApiRequest) -> Result<PreparedCall, ApiError> {
     authenticate(request.authorization.as_deref())?;
     let (route, names) = resource::find(&request.method, &request.path)
         .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
-    let form = Form::decode(if request.method == "POST" { &request.body } else { &request.query })?;
+    let form = RequestForm::decode(if request.method == "POST" { &request.body } else { &request.query })?;
     params::check(&form, route.rules, route.not_built)?;
     Ok((route, names, form))
 }
 
-async fn perform(shared: &Shared, request: &ApiRequest, route: &Route, names: Vec<String>, form: Form) -> ApiReply {
+async fn perform(
+    shared: &Shared,
+    request: &ApiRequest,
+    route: &Route,
+    names: Vec<String>,
+    form: RequestForm,
+) -> ApiReply {
     let key = request.idempotency_key.as_deref().filter(|_| request.method == "POST");
     let begun = shared.with(|state| match key {
         Some(key) => state.keys.begin(key, &request.path, &form.canonical()),
@@ -83,7 +89,7 @@ async fn perform(shared: &Shared, request: &ApiRequest, route: &Route, names: Ve
     ApiReply { answer, is_replay: false, is_lost: fault == Some(FaultKind::Close) }
 }
 
-fn work(shared: &Shared, request: &ApiRequest, route: &Route, names: Vec<String>, form: Form) -> ApiAnswer {
+fn work(shared: &Shared, request: &ApiRequest, route: &Route, names: Vec<String>, form: RequestForm) -> ApiAnswer {
     let cause = EventCause { request: Some(request.id.clone()), idempotency_key: request.idempotency_key.clone() };
     let outcome = shared.with(|state| {
         let at = state.now();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::params::Rule;
 use crate::sandbox::state::State;
 
@@ -12,7 +12,7 @@ pub struct ApiCall<'a> {
     /// The values of `{}` in the path, in order.
     pub names: Vec<String>,
     /// Checked against the route's rules.
-    pub form: Form,
+    pub form: RequestForm,
     /// When the call came in, in whole seconds.
     pub at: i64,
 }

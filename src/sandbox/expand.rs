@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::invoice_payment;
-use crate::sandbox::shape::{list, text};
+use crate::sandbox::shape::{first_page, text};
 use crate::sandbox::state::State;
 
 const DEPTH_LIMIT: usize = 4;
@@ -96,16 +96,12 @@ fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
 
 fn line_items(state: &State, session: &str) -> Value {
     let items = state.sessions.get(session).map(|session| session.items.as_slice()).unwrap_or_default();
-    let shown = &items[..items.len().min(10)];
-    let url = format!("/v1/checkout/sessions/{session}/line_items");
-    list(shown, items.len() > shown.len(), &url)
+    first_page(items, &format!("/v1/checkout/sessions/{session}/line_items"))
 }
 
 fn refunds(state: &State, charge: &str) -> Value {
     let rows: Vec<&Value> = state.refunds.newest().filter(|row| row["charge"] == charge).collect();
-    let shown = &rows[..rows.len().min(10)];
-    let url = format!("/v1/charges/{charge}/refunds");
-    list(shown, rows.len() > shown.len(), &url)
+    first_page(&rows, &format!("/v1/charges/{charge}/refunds"))
 }
 
 /// What a browser needs to confirm the payment of an invoice.

@@ -11,7 +11,7 @@ const LEAVES_LIMIT: usize = 1_000;
 const DEPTH_LIMIT: usize = 8;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Form {
+pub struct RequestForm {
     leaves: Vec<Leaf>,
 }
 
@@ -41,10 +41,10 @@ pub fn bracketed<S: AsRef<str>>(names: &[S]) -> String {
     text
 }
 
-impl Form {
+impl RequestForm {
     /// Decodes `application/x-www-form-urlencoded`. Refuses more than 1,000 values, and names nested more than 8 deep.
-    pub fn decode(text: &str) -> Result<Form, ApiError> {
-        let mut form = Form::default();
+    pub fn decode(text: &str) -> Result<RequestForm, ApiError> {
+        let mut form = RequestForm::default();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             let mut names = split(&name);
             if form.leaves.len() >= LEAVES_LIMIT || names.len() > DEPTH_LIMIT {
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn deep_names_are_read_as_stripe_reads_them() {
-        let form = Form::decode(
+        let form = RequestForm::decode(
             "mode=payment&line_items[1][price]=b&line_items[0][price]=a&line_items[0][quantity]=2\
              &metadata[user.id]=x%20y&metadata[0]=z&expand[]=line_items&expand[]=customer&email=",
         )
@@ -173,14 +173,14 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_refused() {
-        assert!(Form::decode(&"a=1&".repeat(1_001)).is_err());
-        assert!(Form::decode(&format!("a{}=1", "[b]".repeat(8))).is_err());
-        assert!(Form::decode("a[=1&]=2&[]=3&=4&%ff=%fe").is_ok());
+        assert!(RequestForm::decode(&"a=1&".repeat(1_001)).is_err());
+        assert!(RequestForm::decode(&format!("a{}=1", "[b]".repeat(8))).is_err());
+        assert!(RequestForm::decode("a[=1&]=2&[]=3&=4&%ff=%fe").is_ok());
     }
 
     #[test]
     fn the_canonical_text_forgets_the_order_and_nothing_else() {
-        let text = |form: &str| Form::decode(form).unwrap().canonical();
+        let text = |form: &str| RequestForm::decode(form).unwrap().canonical();
         assert_eq!(text("a=1&b[c]=2"), text("b[c]=2&a=1"));
         assert_ne!(text("a=1&b=2"), text("a=2&b=1"));
         assert_ne!(text("a=1"), text("a=1&b="));

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::shape::{integer, list, text};
 
 /// The page that a request asks for. `rows` are all rows that match, newest first.
-pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -> Result<Value, ApiError> {
+pub fn page<'a>(form: &RequestForm, url: &str, rows: impl Iterator<Item = &'a Value>) -> Result<Value, ApiError> {
     let limit = form.integer("limit").unwrap_or(10);
     if !(1..=100).contains(&limit) {
         let message = format!("Invalid limit: {limit} is not between 1 and 100");
@@ -40,7 +40,7 @@ pub fn page<'a>(form: &Form, url: &str, rows: impl Iterator<Item = &'a Value>) -
 
 /// The page of those rows whose fields have the values that the filters of the same names ask for.
 pub fn filtered_page<'a>(
-    form: &Form,
+    form: &RequestForm,
     url: &str,
     rows: impl Iterator<Item = &'a Value>,
     filters: &[&str],
@@ -57,7 +57,7 @@ fn made_at(row: &Value) -> i64 {
     row["created"].as_i64().unwrap_or_else(|| integer(row, "date"))
 }
 
-fn is_in_time(form: &Form, created: i64) -> bool {
+fn is_in_time(form: &RequestForm, created: i64) -> bool {
     let holds = |name: &str, test: fn(i64, i64) -> bool| form.integer(name).is_none_or(|bound| test(created, bound));
     holds("created", |a, b| a == b)
         && holds("created.gt", |a, b| a > b)
@@ -67,7 +67,7 @@ fn is_in_time(form: &Form, created: i64) -> bool {
 }
 
 /// Whether a row has the value that the filter of this name asks for. Without the filter every row matches.
-pub fn matches(form: &Form, object: &Value, field: &str) -> bool {
+pub fn matches(form: &RequestForm, object: &Value, field: &str) -> bool {
     form.filled(field).is_none_or(|wanted| match &object[field] {
         Value::Bool(flag) => form.flag(field) == Some(*flag),
         value => value.as_str() == Some(wanted),
@@ -93,12 +93,12 @@ mod tests {
             ("created=3", "o3", false),
             ("starting_after=o1", "", false),
         ] {
-            let page = page(&Form::decode(form).unwrap(), "/v1/x", rows.iter()).unwrap();
+            let page = page(&RequestForm::decode(form).unwrap(), "/v1/x", rows.iter()).unwrap();
             let ids: Vec<&str> = page["data"].as_array().unwrap().iter().map(|row| text(row, "id")).collect();
             assert_eq!((ids.join(" ").as_str(), &page["has_more"]), (expected, &json!(more)), "{form}");
         }
         for bad in ["limit=0", "limit=101", "starting_after=o9", "starting_after=o1&ending_before=o2"] {
-            assert!(page(&Form::decode(bad).unwrap(), "/v1/x", rows.iter()).is_err(), "{bad}");
+            assert!(page(&RequestForm::decode(bad).unwrap(), "/v1/x", rows.iter()).is_err(), "{bad}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! built are refused by name, never ignored. Source: Stripe's OpenAPI description.
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::form::{Form, Leaf, bracketed};
+use crate::sandbox::form::{Leaf, RequestForm, bracketed};
 
 const TEXT_LIMIT: usize = 5_000;
 const METADATA_ENTRIES: usize = 50;
@@ -92,7 +92,7 @@ pub const LIST: &[Rule] = &[
 const EXPAND: &[Rule] = &[text("expand.#")];
 
 /// Refuses, in this order, parameters that the call does not take, values of the wrong kind, and missing parameters.
-pub fn check(form: &Form, rules: &[&[Rule]], not_built: &[&str]) -> Result<(), ApiError> {
+pub fn check(form: &RequestForm, rules: &[&[Rule]], not_built: &[&str]) -> Result<(), ApiError> {
     let rows = || rules.iter().copied().chain([EXPAND]).flatten();
     for leaf in form.leaves() {
         match rows().find(|rule| rule.matches(leaf)) {
@@ -251,7 +251,7 @@ mod tests {
             ("currency=usd&tax=1", "This stand-in for Stripe does not do the parameter `tax`"),
             (long.as_str(), "Metadata keys must be 1 to 40 characters long."),
         ] {
-            let outcome = check(&Form::decode(form).unwrap(), &[RULES], &["tax"]);
+            let outcome = check(&RequestForm::decode(form).unwrap(), &[RULES], &["tax"]);
             let message = outcome.err().map(|error| error.message().to_owned()).unwrap_or_default();
             assert!(message.starts_with(expected) && message.is_empty() == expected.is_empty(), "{form}: {message}");
         }

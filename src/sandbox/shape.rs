@@ -21,6 +21,9 @@ pub const PRODUCT: &str = include_str!("shapes/product.json");
 pub const PROMOTION_CODE: &str = include_str!("shapes/promotion_code.json");
 pub const WEBHOOK_ENDPOINT: &str = include_str!("shapes/webhook_endpoint.json");
 
+/// Rows of a list inside an object.
+pub const PAGE_ROWS: usize = 10;
+
 /// An object of this kind, with these fields over its defaults.
 pub fn filled(shape: &str, fields: Value) -> Value {
     let mut object: Map<String, Value> = serde_json::from_str(shape).unwrap_or_default();
@@ -57,6 +60,12 @@ pub fn change(object: &mut Value, fields: Value) -> Value {
 /// One page of a list.
 pub fn list(rows: impl Serialize, has_more: bool, url: &str) -> Value {
     json!({ "object": "list", "data": rows, "has_more": has_more, "url": url })
+}
+
+/// The first page of a list inside an object.
+pub fn first_page(rows: &[impl Serialize], url: &str) -> Value {
+    let page = &rows[..rows.len().min(PAGE_ROWS)];
+    list(page, rows.len() > page.len(), url)
 }
 
 /// What Stripe shows of a deleted object.

@@ -138,8 +138,20 @@ pub fn preview(state: &mut State, id: &str, wanted: Option<&SubscriptionChange>)
     Ok(invoice::preview(state, parts))
 }
 
+/// Cancels a subscription now. With `credits_rest` the rest of the period is credited first; with `invoices_now`
+/// everything that waits is invoiced first.
+pub fn cancel(state: &mut State, id: &str, credits_rest: bool, invoices_now: bool) {
+    if credits_rest {
+        credit_remaining_time(state, id);
+    }
+    if invoices_now {
+        invoice_waiting(state, id);
+    }
+    subscription::cancel(state, id, "cancellation_requested");
+}
+
 /// Credits the rest of the period. The credit waits for the next invoice.
-pub fn credit_remaining_time(state: &mut State, id: &str) {
+fn credit_remaining_time(state: &mut State, id: &str) {
     let Some(row) = state.subscriptions.get(id).cloned() else { return };
     let now = state.now();
     let credits: Vec<PendingItem> = row.items().iter().map(|item| proration(state, &row, item, true, now)).collect();
@@ -149,7 +161,7 @@ pub fn credit_remaining_time(state: &mut State, id: &str) {
 }
 
 /// Invoices at once what waits for a subscription.
-pub fn invoice_waiting(state: &mut State, id: &str) {
+fn invoice_waiting(state: &mut State, id: &str) {
     let Some(row) = state.subscriptions.get(id).cloned() else { return };
     let waiting = waiting(state, &row, id);
     if !waiting.is_empty() {
@@ -250,8 +262,8 @@ fn changed_items(state: &mut State, row: &StoredSubscription, changes: &[ItemCha
     }
     match items.is_empty() {
         true => Err(ApiError::invalid(
-            "A subscription must have at least one active plan. To cancel a subscription, \
-                                      please use the cancel API endpoint on /v1/subscriptions.",
+            "A subscription must have at least one active plan. To cancel a subscription, please use the cancel API \
+             endpoint on /v1/subscriptions.",
         )),
         false => Ok(items),
     }

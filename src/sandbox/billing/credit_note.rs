@@ -9,7 +9,7 @@ use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::collect::refund::{self, RefundRequest};
 use crate::sandbox::model::invoice::StoredInvoice;
-use crate::sandbox::shape::{CREDIT_NOTE, change, filled, integer, list, text};
+use crate::sandbox::shape::{CREDIT_NOTE, change, filled, first_page, integer, text};
 use crate::sandbox::state::State;
 
 /// Amounts in the minor unit.
@@ -142,9 +142,7 @@ fn lines(state: &mut State, note: &str, invoice: &StoredInvoice, amount: i64) ->
             }));
         }
     }
-    let has_more = rows.len() > 10;
-    rows.truncate(10);
-    list(rows, has_more, &format!("/v1/credit_notes/{note}/lines"))
+    first_page(&rows, &format!("/v1/credit_notes/{note}/lines"))
 }
 
 /// Changes what is due of an invoice and what was credited. If nothing is left to pay, the invoice is paid.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::collect::intent;
-use crate::sandbox::shape::{self, change, text};
+use crate::sandbox::shape::{self, PAGE_ROWS, change, text};
 use crate::sandbox::state::State;
 
 /// Makes an invoice's payment intent, unless it waits for one already.
@@ -92,7 +92,8 @@ pub fn intent_of(payment: &Value) -> &str {
 
 /// `payments` of an invoice, as `expand[]` shows it.
 pub fn list(state: &State, invoice: &str) -> Value {
-    let rows: Vec<&Value> = state.invoice_payments.newest().filter(|row| row["invoice"] == invoice).take(10).collect();
+    let rows: Vec<&Value> =
+        state.invoice_payments.newest().filter(|row| row["invoice"] == invoice).take(PAGE_ROWS).collect();
     let url = format!("/v1/invoice_payments?invoice={invoice}");
     shape::list(rows, false, &url)
 }

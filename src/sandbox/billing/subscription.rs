@@ -59,11 +59,9 @@ pub fn cancel(state: &mut State, id: &str, reason: &str) {
         return;
     }
     let asked_at = row.object["canceled_at"].as_i64().unwrap_or(now);
-    let mut details = row.object["cancellation_details"].clone();
-    details["reason"] = json!(reason);
     let fields = json!({
-        "status": "canceled", "canceled_at": asked_at, "ended_at": now, "cancellation_details": details,
-        "pause_collection": null,
+        "status": "canceled", "canceled_at": asked_at, "ended_at": now,
+        "cancellation_details": row.cancellation_details(Some(reason)), "pause_collection": null,
     });
     update_as(state, id, "customer.subscription.deleted", fields);
     // Its unpaid invoices are not collected any more.
@@ -80,7 +78,7 @@ pub fn cancel_all(state: &mut State, customer: &str) {
     let ids: Vec<String> = state
         .subscriptions
         .oldest()
-        .filter(|row| row.customer() == customer && !row.has_ended())
+        .filter(|row| row.is_running_for(customer))
         .map(|row| text(&row.object, "id").to_owned())
         .collect();
     for id in ids {

@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::coupon::{self, Discount};
-use crate::sandbox::shape::{change, integer, text};
-
-/// Lines in the object itself.
-const SHOWN: usize = 10;
+use crate::sandbox::shape::{PAGE_ROWS, change, integer, text};
 
 #[derive(Clone, Debug)]
 pub struct StoredInvoice {
@@ -45,12 +42,12 @@ impl StoredInvoice {
         let total = subtotal - off;
         let discounts: Vec<&String> = discount.iter().collect();
         let taken: Vec<Value> = discounts.iter().map(|id| json!({ "amount": off, "discount": id })).collect();
-        let shown = &self.lines[..self.lines.len().min(SHOWN)];
+        let shown = &self.lines[..self.lines.len().min(PAGE_ROWS)];
         let fields = json!({
             "subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total,
             "discounts": discounts, "total_discount_amounts": taken,
             "lines": {
-                "object": "list", "data": shown, "has_more": self.lines.len() > SHOWN, "total_count": self.lines.len(),
+                "object": "list", "data": shown, "has_more": self.lines.len() > PAGE_ROWS, "total_count": self.lines.len(),
                 "url": format!("/v1/invoices/{id}/lines"),
             },
         });

@@ -43,6 +43,17 @@ impl StoredSubscription {
         matches!(self.status(), "canceled" | "incomplete_expired")
     }
 
+    pub fn is_running_for(&self, customer: &str) -> bool {
+        self.customer() == customer && !self.has_ended()
+    }
+
+    /// Its `cancellation_details`, with this reason.
+    pub fn cancellation_details(&self, reason: Option<&str>) -> Value {
+        let mut details = self.object["cancellation_details"].clone();
+        details["reason"] = json!(reason);
+        details
+    }
+
     /// The list of these items, as the object has it.
     pub fn item_list(id: &str, items: &[Value]) -> Value {
         json!({

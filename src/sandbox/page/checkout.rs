@@ -25,7 +25,7 @@ use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::card::Card;
 use crate::sandbox::checkout::{self, Payer, PaymentChoice};
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::session::StoredSession;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::shared::Shared;
@@ -63,7 +63,7 @@ struct LineRow {
 
 /// `GET /c/pay/{session}`.
 pub async fn show(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
-    render(&shared, &id, &Form::default(), None)
+    render(&shared, &id, &RequestForm::default(), None)
 }
 
 /// `POST /c/pay/{session}`.
@@ -80,7 +80,7 @@ pub async fn submit(
 }
 
 /// Does what the form asks for. Returns where to go next; `None` shows the page again.
-fn act(state: &mut state::State, id: &str, form: &Form) -> Result<Option<String>, ApiError> {
+fn act(state: &mut state::State, id: &str, form: &RequestForm) -> Result<Option<String>, ApiError> {
     if let Some(code) = form.filled("promotion_code") {
         checkout::apply_promotion(state, id, code.trim())?;
     }
@@ -124,7 +124,7 @@ fn success_url(session: &StoredSession) -> String {
     url::Url::parse(&url).map(String::from).unwrap_or_default()
 }
 
-fn render(shared: &Shared, id: &str, form: &Form, error: Option<&ApiError>) -> Response {
+fn render(shared: &Shared, id: &str, form: &RequestForm, error: Option<&ApiError>) -> Response {
     let Some(session) = shared.with(|state| state.sessions.get(id).cloned()) else {
         return error_page(
             &ApiError::invalid("There is no such checkout page. Start again from the shop.").status(404),
@@ -137,7 +137,7 @@ fn render(shared: &Shared, id: &str, form: &Form, error: Option<&ApiError>) -> R
     page(status, &build(&session, form, error), &format!("'self' {shop}"))
 }
 
-fn build(session: &StoredSession, form: &Form, error: Option<&ApiError>) -> CheckoutPage {
+fn build(session: &StoredSession, form: &RequestForm, error: Option<&ApiError>) -> CheckoutPage {
     let object = &session.object;
     let currency = text(object, "currency");
     let off = integer(&object["total_details"], "amount_discount");

@@ -30,7 +30,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::checkout;
 use crate::sandbox::collect::dispute;
 use crate::sandbox::faults::{FaultKind, InjectedFault};
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::session::StoredSession;
 use crate::sandbox::outbox::{ReleaseOrder, WebhookDelivery};
 use crate::sandbox::shape::{integer, text};
@@ -182,7 +182,7 @@ pub async fn clear_faults(shared: State<Arc<Shared>>, form: SameSiteForm) -> Res
 pub fn act(
     State(shared): State<Arc<Shared>>,
     SameSiteForm(form): SameSiteForm,
-    work: impl FnOnce(&mut Store, &Form) -> Result<(), ApiError>,
+    work: impl FnOnce(&mut Store, &RequestForm) -> Result<(), ApiError>,
 ) -> Response {
     match shared.with(|state| work(state, &form)) {
         Ok(()) => see_other("/"),
@@ -202,7 +202,7 @@ fn pending_refunds(state: &Store) -> Vec<&str> {
     ids(state.refunds.newest().filter(|row| matches!(text(row, "status"), "pending" | "requires_action")))
 }
 
-fn times(form: &Form, allowed: std::ops::RangeInclusive<i64>) -> Result<i64, ApiError> {
+fn times(form: &RequestForm, allowed: std::ops::RangeInclusive<i64>) -> Result<i64, ApiError> {
     let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
     times.filter(|times| allowed.contains(times)).ok_or_else(|| {
         let message = format!("`times` must be a whole number from {} to {}.", allowed.start(), allowed.end());

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::form::{BODY_LIMIT, Form};
+use crate::sandbox::form::{BODY_LIMIT, RequestForm};
 
 const STYLE: &str = include_str!("../../../assets/sandbox.css");
 
@@ -70,7 +70,7 @@ fn see_other(url: &str) -> Response {
 }
 
 /// A form sent from one of these pages, or by a program. A form that a browser sends from another site is refused.
-pub struct SameSiteForm(Form);
+pub struct SameSiteForm(RequestForm);
 
 impl<S: Send + Sync> FromRequest<S> for SameSiteForm {
     type Rejection = Response;
@@ -81,7 +81,7 @@ impl<S: Send + Sync> FromRequest<S> for SameSiteForm {
             return Err(error_page(&ApiError::invalid(message).status(403)));
         }
         let bytes = to_bytes(request.into_body(), BODY_LIMIT).await.unwrap_or_default();
-        Ok(SameSiteForm(Form::decode(&String::from_utf8_lossy(&bytes)).unwrap_or_default()))
+        Ok(SameSiteForm(RequestForm::decode(&String::from_utf8_lossy(&bytes)).unwrap_or_default()))
     }
 }
 

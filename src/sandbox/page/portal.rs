@@ -26,7 +26,7 @@ use crate::sandbox::billing::{customer, cycle, subscription};
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::attempt::Presence;
 use crate::sandbox::collect::payment_method;
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::shared::Shared;
@@ -44,12 +44,12 @@ struct PortalPage {
     can_cancel: bool,
     can_change: bool,
     can_change_card: bool,
-    plans: Vec<PlanRow>,
+    plans: Vec<SubscriptionRow>,
     invoices: Vec<InvoiceRow>,
     problem: Option<String>,
 }
 
-struct PlanRow {
+struct SubscriptionRow {
     id: String,
     name: String,
     cost: String,
@@ -94,7 +94,7 @@ fn no_such_page() -> ApiError {
     ApiError::invalid("There is no such portal page. Open it from the shop again.").status(404)
 }
 
-fn act(state: &mut Store, secret: &str, form: &Form) -> Result<(), ApiError> {
+fn act(state: &mut Store, secret: &str, form: &RequestForm) -> Result<(), ApiError> {
     let session = state.portal_sessions.get(secret).cloned().ok_or_else(no_such_page)?;
     let customer = text(&session, "customer").to_owned();
     let features = state
@@ -115,10 +115,9 @@ fn act(state: &mut Store, secret: &str, form: &Form) -> Result<(), ApiError> {
         }
         "resume" => {
             let row = own_subscription(state, &customer, form, &features["subscription_cancel"])?;
-            let mut details = row.object["cancellation_details"].clone();
-            details["reason"] = Value::Null;
             let fields = json!({
-                "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null, "cancellation_details": details,
+                "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null,
+                "cancellation_details": row.cancellation_details(None),
             });
             subscription::update(state, text(&row.object, "id"), fields);
             Ok(())
@@ -139,18 +138,23 @@ fn act(state: &mut Store, secret: &str, form: &Form) -> Result<(), ApiError> {
 fn own_subscription(
     state: &Store,
     customer: &str,
-    form: &Form,
+    form: &RequestForm,
     feature: &Value,
 ) -> Result<StoredSubscription, ApiError> {
     let id = form.text("subscription").unwrap_or_default();
     if feature["enabled"] != true {
         return Err(ApiError::invalid("The shop does not allow this here. Ask the shop to do it."));
     }
-    let row = state.subscriptions.get(id).filter(|row| row.customer() == customer && !row.has_ended()).cloned();
+    let row = state.subscriptions.get(id).filter(|row| row.is_running_for(customer)).cloned();
     row.ok_or_else(|| ApiError::no_such("subscription", id, "subscription"))
 }
 
-fn change_plan(state: &mut Store, row: &StoredSubscription, form: &Form, features: &Value) -> Result<(), ApiError> {
+fn change_plan(
+    state: &mut Store,
+    row: &StoredSubscription,
+    form: &RequestForm,
+    features: &Value,
+) -> Result<(), ApiError> {
     let wanted = form.text("price").unwrap_or_default();
     let Some(price) = choices(state, row, features).into_iter().find(|price| price["id"] == wanted) else {
         return Err(ApiError::invalid("This plan is not offered here. Choose one that the page shows.").param("price"));
@@ -170,22 +174,16 @@ fn change_plan(state: &mut Store, row: &StoredSubscription, form: &Form, feature
 fn cancel(state: &mut Store, row: &StoredSubscription, feature: &Value) {
     let id = text(&row.object, "id");
     if feature["mode"] == "immediately" {
-        if Proration::read(feature["proration_behavior"].as_str()) != Proration::None {
-            change::credit_remaining_time(state, id);
-        }
-        if feature["proration_behavior"] == "always_invoice" {
-            change::invoice_waiting(state, id);
-        }
-        return subscription::cancel(state, id, "cancellation_requested");
+        let proration = Proration::read(feature["proration_behavior"].as_str());
+        return change::cancel(state, id, proration != Proration::None, proration == Proration::AtOnce);
     }
     // As at Stripe in flexible billing mode, the portal sets the time and leaves `cancel_at_period_end` as it is.
-    let mut details = row.object["cancellation_details"].clone();
-    details["reason"] = json!("cancellation_requested");
+    let details = row.cancellation_details(Some("cancellation_requested"));
     let fields = json!({ "cancel_at": row.period().1, "canceled_at": state.now(), "cancellation_details": details });
     subscription::update(state, id, fields);
 }
 
-fn change_card(state: &mut Store, customer: &str, form: &Form) -> Result<(), ApiError> {
+fn change_card(state: &mut Store, customer: &str, form: &RequestForm) -> Result<(), ApiError> {
     let field = |name| form.text(name).unwrap_or_default();
     let card = Card::read(field("card"), field("exp"), field("cvc"), state.own_time())?;
     let method = payment_method::add_card(state, &card);
@@ -199,7 +197,7 @@ fn change_card(state: &mut Store, customer: &str, form: &Form) -> Result<(), Api
 }
 
 fn subscriptions_of<'s>(state: &'s Store, customer: &'s str) -> impl Iterator<Item = &'s StoredSubscription> {
-    state.subscriptions.newest().filter(move |row| row.customer() == customer && !row.has_ended())
+    state.subscriptions.newest().filter(move |row| row.is_running_for(customer))
 }
 
 /// The prices that a subscription can change to: those of the configuration, or all if it names none.
@@ -223,8 +221,8 @@ fn choices(state: &Store, row: &StoredSubscription, features: &Value) -> Vec<Val
 }
 
 fn render(shared: &Shared, secret: &str, error: Option<&ApiError>) -> Response {
-    let Some(build) = shared.with(|state| build(state, secret, error)) else { return error_page(&no_such_page()) };
-    page(error.map_or(200, |error| error.status), &build, "'self'")
+    let Some(view) = shared.with(|state| build(state, secret, error)) else { return error_page(&no_such_page()) };
+    page(error.map_or(200, |error| error.status), &view, "'self'")
 }
 
 fn build(state: &mut Store, secret: &str, error: Option<&ApiError>) -> Option<PortalPage> {
@@ -253,13 +251,13 @@ fn build(state: &mut Store, secret: &str, error: Option<&ApiError>) -> Option<Po
     })
 }
 
-fn plan(state: &Store, row: &StoredSubscription, features: &Value) -> PlanRow {
+fn plan(state: &Store, row: &StoredSubscription, features: &Value) -> SubscriptionRow {
     let price = row.items().first().map(|item| item["price"].clone()).unwrap_or_default();
     let choice = |price: Value| PriceChoice {
         words: format!("{}, {}", name(state, &price), cost(&price)),
         price: text(&price, "id").to_owned(),
     };
-    PlanRow {
+    SubscriptionRow {
         id: text(&row.object, "id").to_owned(),
         name: name(state, &price),
         cost: cost(&price),

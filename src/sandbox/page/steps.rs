@@ -26,7 +26,7 @@ use crate::sandbox::billing::calendar::months_after;
 use crate::sandbox::collect::dispute::{self, DisputeEnding, DisputeKind};
 use crate::sandbox::collect::refund::{self, RefundRequest};
 use crate::sandbox::due;
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::resource::payment_intents;
 use crate::sandbox::shape::text;
 use crate::sandbox::shared::Shared;
@@ -147,7 +147,7 @@ fn charge_of(state: &Store, id: &str) -> String {
     }
 }
 
-fn amount(form: &Form) -> Result<Option<i64>, ApiError> {
+fn amount(form: &RequestForm) -> Result<Option<i64>, ApiError> {
     let Some(text) = form.filled("amount") else { return Ok(None) };
     let message = "`amount` must be a whole number in the currency's minor unit, such as 500 for $5.00.";
     text.parse().map(Some).map_err(|_| ApiError::invalid(message).param("amount"))

@@ -12,7 +12,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
 use crate::sandbox::call::ApiCall;
 use crate::sandbox::fields::{metadata, texts};
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::session::{StoredSession, customer_details};
 use crate::sandbox::params::{Rule, boolean, integer, map, name_of, one_of, text, url};
 use crate::sandbox::shape::{CHECKOUT_SESSION, PRICE, change, filled, integer as number, text as word};
@@ -298,7 +298,7 @@ fn price_made_here(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError
     ))
 }
 
-fn intent_fields(form: &Form) -> Value {
+fn intent_fields(form: &RequestForm) -> Value {
     let names = ["description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix"];
     let sent = names.iter().filter_map(|name| {
         let value = form.text(&format!("payment_intent_data.{name}"))?;

@@ -6,10 +6,10 @@ use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::ApiCall;
 use crate::sandbox::fields::metadata;
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::session::Trial;
 
-pub fn plan_fields(form: &Form) -> Value {
+pub fn plan_fields(form: &RequestForm) -> Value {
     let mut fields = json!({ "metadata": metadata(form, "subscription_data.metadata") });
     if let Some(text) = form.text("subscription_data.description") {
         fields["description"] = json!(text);

@@ -7,7 +7,7 @@ use crate::sandbox::billing::customer;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::payment_method;
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, clearable, integer, map, text};
 use crate::sandbox::shape::{change, deleted, has_changes, text as text_of};
@@ -48,7 +48,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Customers of a test clock are listed only if the filter names that clock.
-fn is_listed(form: &Form, row: &Value) -> bool {
+fn is_listed(form: &RequestForm, row: &Value) -> bool {
     match form.filled("test_clock") {
         Some(clock) => row["test_clock"] == clock,
         None => row["test_clock"].is_null(),

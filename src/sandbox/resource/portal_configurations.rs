@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, texts};
-use crate::sandbox::form::Form;
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, one_of, text, url};
 use crate::sandbox::shape::change;
@@ -136,7 +136,7 @@ fn check_products(call: &ApiCall<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn apply_form(object: &mut Value, form: &Form) {
+fn apply_form(object: &mut Value, form: &RequestForm) {
     change(object, texts(form, &["default_return_url", "name"]));
     object["metadata"] = merged_metadata(&object["metadata"], form);
     for field in ["headline", "privacy_policy_url", "terms_of_service_url"] {

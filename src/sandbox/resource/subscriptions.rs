@@ -217,13 +217,9 @@ fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
             }
         }
     }
-    if call.form.flag("prorate") == Some(true) && row.status() != "trialing" {
-        change::credit_remaining_time(call.state, &id);
-    }
-    if call.form.flag("invoice_now") == Some(true) {
-        change::invoice_waiting(call.state, &id);
-    }
-    subscription::cancel(call.state, &id, "cancellation_requested");
+    let credits_rest = call.form.flag("prorate") == Some(true) && row.status() != "trialing";
+    let invoices_now = call.form.flag("invoice_now") == Some(true);
+    change::cancel(call.state, &id, credits_rest, invoices_now);
     find(call, &id).map(|row| row.object)
 }
 
