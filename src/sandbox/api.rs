@@ -30,13 +30,13 @@ pub struct ApiReply {
     pub answer: ApiAnswer,
     /// The first answer to this idempotency key, given again.
     pub is_replay: bool,
-    /// The connection is closed instead of an answer.
-    pub is_lost: bool,
+    /// The connection is closed without an answer.
+    pub closes_connection: bool,
 }
 
 /// Answers a call. Waits only for an injected slow fault.
 pub async fn answer(shared: &Shared, request: &ApiRequest) -> ApiReply {
-    match prepared(request) {
+    match prepare(request) {
         Ok((route, names, form)) => perform(shared, request, route, names, form).await,
         Err(error) => reply(error_answer(&error)),
     }
@@ -44,7 +44,7 @@ pub async fn answer(shared: &Shared, request: &ApiRequest) -> ApiReply {
 
 type PreparedCall = (&'static Route, Vec<String>, RequestForm);
 
-fn prepared(request: &ApiRequest) -> Result<PreparedCall, ApiError> {
+fn prepare(request: &ApiRequest) -> Result<PreparedCall, ApiError> {
     authenticate(request.authorization.as_deref())?;
     let (route, names) = resource::find(&request.method, &request.path)
         .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
@@ -67,7 +67,7 @@ async fn perform(
     });
     match begun {
         Ok(KeyUse::First) => {}
-        Ok(KeyUse::Repeat(answer)) => return ApiReply { answer, is_replay: true, is_lost: false },
+        Ok(KeyUse::Repeat(answer)) => return ApiReply { answer, is_replay: true, closes_connection: false },
         Err(error) => return reply(error_answer(&error)),
     }
 
@@ -86,7 +86,7 @@ async fn perform(
     if let Some(key) = key {
         shared.with(|state| state.keys.finish(key, &answer));
     }
-    ApiReply { answer, is_replay: false, is_lost: fault == Some(FaultKind::Close) }
+    ApiReply { answer, is_replay: false, closes_connection: fault == Some(FaultKind::Close) }
 }
 
 fn work(shared: &Shared, request: &ApiRequest, route: &Route, names: Vec<String>, form: RequestForm) -> ApiAnswer {
@@ -110,7 +110,7 @@ fn error_answer(error: &ApiError) -> ApiAnswer {
 }
 
 fn reply(answer: ApiAnswer) -> ApiReply {
-    ApiReply { answer, is_replay: false, is_lost: false }
+    ApiReply { answer, is_replay: false, closes_connection: false }
 }
 
 /// Accepts any test key. A live key is refused, so that a real one is never left here.

@@ -61,6 +61,20 @@ impl FaultKind {
     }
 }
 
+impl InjectedFault {
+    /// What it does, for the control page.
+    pub fn in_words(&self) -> String {
+        let method = self.method.as_deref().unwrap_or("any method");
+        let kind = match self.kind {
+            FaultKind::Status(status) => format!("answer {status}, nothing done"),
+            FaultKind::After(status) => format!("do it, then answer {status}"),
+            FaultKind::Slow(pause) => format!("wait {} ms", pause.as_millis()),
+            FaultKind::Close => "do it, then close the connection".to_owned(),
+        };
+        format!("{method} {}: {kind}, {} more", self.path, self.times)
+    }
+}
+
 impl Faults {
     /// Adds a fault. There can be 100, each for at most 1,000 calls.
     pub fn set(&mut self, fault: InjectedFault) -> Result<(), ApiError> {

@@ -123,7 +123,7 @@ async fn answer(
     // A caller that hangs up does not undo its call, as at Stripe. So the work has its own task.
     let work = tokio::spawn(async move { api::answer(&shared, &call).await });
     match work.await {
-        Ok(reply) if reply.is_lost => {
+        Ok(reply) if reply.closes_connection => {
             close.notify_one();
             std::future::pending().await
         }

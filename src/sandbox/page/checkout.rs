@@ -58,7 +58,7 @@ struct LineRow {
     name: String,
     quantity: i64,
     amount: String,
-    rhythm: String,
+    interval: String,
 }
 
 /// `GET /c/pay/{session}`.
@@ -167,7 +167,7 @@ fn build(session: &StoredSession, form: &RequestForm, error: Option<&ApiError>) 
 
 fn line(item: &serde_json::Value, currency: &str) -> LineRow {
     let recurring = &item["price"]["recurring"];
-    let rhythm = match (integer(recurring, "interval_count"), text(recurring, "interval")) {
+    let interval = match (integer(recurring, "interval_count"), text(recurring, "interval")) {
         (_, "") => String::new(),
         (1, interval) => format!("every {interval}"),
         (count, interval) => format!("every {count} {interval}s"),
@@ -176,6 +176,6 @@ fn line(item: &serde_json::Value, currency: &str) -> LineRow {
         name: text(item, "description").to_owned(),
         quantity: integer(item, "quantity"),
         amount: money(integer(item, "amount_subtotal"), currency),
-        rhythm,
+        interval,
     }
 }

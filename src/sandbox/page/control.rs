@@ -97,7 +97,7 @@ pub async fn show(State(shared): State<Arc<Shared>>) -> Response {
 pub async fn state(State(shared): State<Arc<Shared>>) -> Response {
     let found = shared.with(|state| {
         let deliveries: Vec<Value> = state.outbox.newest().map(delivery).collect();
-        let faults: Vec<Value> = state.faults.waiting().iter().map(|fault| json!(fault_in_words(fault))).collect();
+        let faults: Vec<Value> = state.faults.waiting().iter().map(|fault| json!(fault.in_words())).collect();
         json!({
             "holding": state.outbox.is_holding(), "dropping": state.outbox.dropping(), "faults": faults,
             "deliveries": deliveries, "now": state.now(), "after_retries": state.after_retries.in_words(),
@@ -154,7 +154,7 @@ pub async fn step(
         "settle" => checkout::settle(state, &session),
         "fail" => checkout::fail(state, &session),
         "expire" => checkout::expire(state, &session),
-        other => Err(ApiError::invalid(format!("There is no step `{other}`.")).status(404)),
+        other => Err(no_such_step(other)),
     })
 }
 
@@ -188,6 +188,10 @@ pub fn act(
         Ok(()) => see_other("/"),
         Err(error) => error_page(&error),
     }
+}
+
+pub fn no_such_step(step: &str) -> ApiError {
+    ApiError::invalid(format!("There is no step `{step}`.")).status(404)
 }
 
 fn ids<'a>(rows: impl Iterator<Item = &'a Value>) -> Vec<&'a str> {
@@ -232,7 +236,7 @@ fn build(state: &Store) -> ControlPage {
         is_holding: state.outbox.is_holding(),
         held: state.outbox.newest().filter(|row| row.progress.word() == "held").count(),
         dropping: state.outbox.dropping(),
-        faults: state.faults.waiting().iter().map(fault_in_words).collect(),
+        faults: state.faults.waiting().iter().map(InjectedFault::in_words).collect(),
         endpoints: state.webhook_endpoints.oldest().map(|row| text(&row.object, "url").to_owned()).collect(),
         time: time_in_words(state.own_time()),
         after_retries: state.after_retries.in_words(),
@@ -291,15 +295,4 @@ fn session(session: &StoredSession) -> SessionRow {
         is_open: session.is_open(),
         is_pending: session.is_pending(),
     }
-}
-
-fn fault_in_words(fault: &InjectedFault) -> String {
-    let method = fault.method.as_deref().unwrap_or("any method");
-    let kind = match fault.kind {
-        FaultKind::Status(status) => format!("answer {status}, nothing done"),
-        FaultKind::After(status) => format!("do it, then answer {status}"),
-        FaultKind::Slow(pause) => format!("wait {} ms", pause.as_millis()),
-        FaultKind::Close => "do it, then close the connection".to_owned(),
-    };
-    format!("{method} {}: {kind}, {} more", fault.path, fault.times)
 }

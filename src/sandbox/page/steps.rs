@@ -19,7 +19,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::SameSiteForm;
-use super::control::act;
+use super::control::{act, no_such_step};
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::calendar::months_after;
@@ -53,7 +53,7 @@ pub async fn charge(
                 let fields = json!({ "reason": "requested_by_customer" });
                 refund::make(state, &id, RefundRequest { amount: amount(form)?, fields }).map(drop)
             }
-            (other, _) => Err(unknown(other)),
+            (other, _) => Err(no_such_step(other)),
         }
     })
 }
@@ -68,7 +68,7 @@ pub async fn dispute(
         "won" => dispute::close(state, &id, DisputeEnding::Won(amount(form)?)),
         "lost" | "close" => dispute::close(state, &id, DisputeEnding::Lost),
         "escalate" => dispute::escalate(state, &id),
-        other => Err(unknown(other)),
+        other => Err(no_such_step(other)),
     })
 }
 
@@ -83,7 +83,7 @@ pub async fn refund(
         "settle" => refund::settle(state, &id),
         "require-action" => refund::require_action(state, &id),
         "cancel" => refund::cancel(state, &id),
-        other => Err(unknown(other)),
+        other => Err(no_such_step(other)),
     })
 }
 
@@ -133,7 +133,7 @@ pub async fn retries(shared: State<Arc<Shared>>, Path(ending): Path<String>, for
             "cancel" => AfterRetries::Cancel,
             "unpaid" => AfterRetries::Unpaid,
             "past_due" => AfterRetries::PastDue,
-            other => return Err(unknown(other)),
+            other => return Err(no_such_step(other)),
         };
         Ok(())
     })
@@ -151,8 +151,4 @@ fn amount(form: &RequestForm) -> Result<Option<i64>, ApiError> {
     let Some(text) = form.filled("amount") else { return Ok(None) };
     let message = "`amount` must be a whole number in the currency's minor unit, such as 500 for $5.00.";
     text.parse().map(Some).map_err(|_| ApiError::invalid(message).param("amount"))
-}
-
-fn unknown(step: &str) -> ApiError {
-    ApiError::invalid(format!("There is no step `{step}`.")).status(404)
 }

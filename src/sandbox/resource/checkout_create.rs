@@ -285,14 +285,14 @@ fn price_made_here(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError
         (None, None) => return Err(missing("price_data.product_data")),
     };
     let count = call.form.integer(&at("recurring.interval_count")).unwrap_or(1);
-    let rhythm = call.form.text(&at("recurring.interval")).map(|interval| recurring(interval, count));
+    let recurrence = call.form.text(&at("recurring.interval")).map(|interval| recurring(interval, count));
     let id = call.state.new_id("price_1", 24);
     // Stripe keeps such a price inactive, because it is for sale only here.
     Ok(filled(
         PRICE,
         json!({
             "id": id, "active": false, "created": call.at, "currency": currency, "product": product,
-            "type": if rhythm.is_some() { "recurring" } else { "one_time" }, "recurring": rhythm,
+            "type": if recurrence.is_some() { "recurring" } else { "one_time" }, "recurring": recurrence,
             "unit_amount": amount, "unit_amount_decimal": amount.to_string(),
         }),
     ))

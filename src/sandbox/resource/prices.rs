@@ -92,7 +92,7 @@ pub fn check_active(price: &Value, param: &str) -> Result<(), ApiError> {
 fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let amount = checked_amount(call.form.integer("unit_amount"), "unit_amount")?;
     let currency = checked_currency(call.form.text("currency").unwrap_or_default(), "currency")?;
-    let rhythm = match (call.form.text("recurring.interval"), call.form.has("recurring")) {
+    let recurrence = match (call.form.text("recurring.interval"), call.form.has("recurring")) {
         (Some(interval), _) => recurring(interval, call.form.integer("recurring.interval_count").unwrap_or(1)),
         (None, true) => return Err(ApiError::missing("recurring[interval]")),
         (None, false) => Value::Null,
@@ -102,7 +102,7 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     fields["product"] = product(call)?;
     fields["currency"] = json!(currency);
     fields["unit_amount"] = json!(amount);
-    fields["recurring"] = rhythm;
+    fields["recurring"] = recurrence;
     Ok(add(call.state, None, fields))
 }
 

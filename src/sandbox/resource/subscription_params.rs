@@ -28,6 +28,35 @@ pub const FIELDS: &[Rule] = &[
     one_of("trial_settings.end_behavior.missing_payment_method", &["cancel", "create_invoice", "pause"]),
 ];
 
+pub const NOT_BUILT: &[&str] = &[
+    "add_invoice_items",
+    "application_fee_percent",
+    "automatic_tax",
+    "backdate_start_date",
+    "billing_cycle_anchor",
+    "billing_cycle_anchor_config",
+    "billing_mode",
+    "billing_schedules",
+    "billing_thresholds",
+    "current_period_end",
+    "current_period_start",
+    "customer_account",
+    "days_until_due",
+    "default_source",
+    "default_tax_rates",
+    "invoice_settings",
+    "items.#.billing_thresholds",
+    "items.#.clear_usage",
+    "items.#.discounts",
+    "items.#.price_data",
+    "items.#.tax_rates",
+    "on_behalf_of",
+    "payment_settings",
+    "pending_invoice_item_interval",
+    "transfer_data",
+    "trial_from_plan",
+];
+
 /// The price that a parameter names. It must be recurring and active.
 pub fn price_at(call: &ApiCall<'_>, param: &str) -> Result<Option<Value>, ApiError> {
     let Some(id) = call.form.text(param) else { return Ok(None) };
@@ -72,32 +101,3 @@ pub fn default_method(call: &mut ApiCall<'_>, customer: &str) -> Result<Option<V
 pub fn find(call: &ApiCall<'_>, id: &str) -> Result<StoredSubscription, ApiError> {
     call.state.subscriptions.required("subscription", id, "id").cloned()
 }
-
-pub const NOT_BUILT: &[&str] = &[
-    "add_invoice_items",
-    "application_fee_percent",
-    "automatic_tax",
-    "backdate_start_date",
-    "billing_cycle_anchor",
-    "billing_cycle_anchor_config",
-    "billing_mode",
-    "billing_schedules",
-    "billing_thresholds",
-    "current_period_end",
-    "current_period_start",
-    "customer_account",
-    "days_until_due",
-    "default_source",
-    "default_tax_rates",
-    "invoice_settings",
-    "items.#.billing_thresholds",
-    "items.#.clear_usage",
-    "items.#.discounts",
-    "items.#.price_data",
-    "items.#.tax_rates",
-    "on_behalf_of",
-    "payment_settings",
-    "pending_invoice_item_interval",
-    "transfer_data",
-    "trial_from_plan",
-];

@@ -76,7 +76,7 @@ pub fn item_changes(call: &ApiCall<'_>, path: &str) -> Result<Vec<ItemChange>, A
 }
 
 /// Fields that end a subscription at the end of its period, or let it go on.
-pub fn ending(row: &StoredSubscription, at_end: bool, now: i64) -> Value {
+fn ending(row: &StoredSubscription, at_end: bool, now: i64) -> Value {
     let details = row.cancellation_details(at_end.then_some("cancellation_requested"));
     json!({
         "cancel_at_period_end": at_end, "cancel_at": at_end.then(|| row.period().1), "canceled_at": at_end.then_some(now),
