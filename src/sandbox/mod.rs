@@ -5,20 +5,20 @@
 //! It is a second product in this repository: it knows Stripe's API and nothing of till. From the crate it uses only
 //! `clock`, `error`, `id` and `secret`. It keeps everything in memory, within limits, and no money moves.
 //!
-//! Its rooms, from the top down. Each uses only those below it:
+//! Its rooms, from the top down. Each uses only those below it, or to its left in the same row:
 //!
 //! ```text
 //!  server                     connections and routes
 //!  api        page/           one API call from bytes to bytes; the pages      deliver   posts webhooks
 //!  resource/  expand          Stripe's resources, one file each: calls and their parameters
-//!  shared     due             the lock; what is due by the clock
+//!  due        shared          what is due by the clock; the lock
 //!  checkout                   paying, expiring and completing a checkout session
 //!  billing/                   subscriptions, invoices, balance, credit notes, customers
 //!  collect/                   payment intents, charges, refunds, disputes
-//!  call       state           a call and its route; all tables, the time, ids, and events (`State::emit`)
+//!  state      call            all tables, the time, ids, and events (`State::emit`); a call and its route
 //!  model/                     rows that are more than one of Stripe's objects
 //!  form  params  fields  list  card  amount  faults  idempotency
-//!  table  shape  agenda  outbox  wire  api_error
+//!  api_error  table  shape  agenda  outbox  wire
 //! ```
 //! Only `server`, `page` and the wait for a slow fault are asynchronous. The rest is ordinary functions on `State`.
 //!
