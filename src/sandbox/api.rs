@@ -1,157 +1,120 @@
-//! One API call from its bytes to its answer: key, route, parameters, idempotency key, fault on order, work, expansion.
-//! Nothing here is about one resource, and nothing about HTTP connections.
+//! One API call from its bytes to its answer: API key, route, parameters, idempotency key, injected fault, work,
+//! expansion. Nothing here is about one resource, and nothing about HTTP connections.
 
-use super::expand::expand;
-use super::faults::Kind;
-use super::form::Form;
-use super::idempotency::{Answer, Turn};
-use super::params;
-use super::refusal::Refusal;
-use super::resource;
-use super::state::{Cause, Shared, State};
-use super::wire;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::expand::expand;
+use crate::sandbox::faults::FaultKind;
+use crate::sandbox::form::RequestForm;
+use crate::sandbox::idempotency::{ApiAnswer, KeyUse};
+use crate::sandbox::params;
+use crate::sandbox::resource;
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::EventCause;
+use crate::sandbox::wire;
 
-/// A call as it came in.
 #[derive(Clone, Debug)]
-pub struct Request {
-    /// `GET`, `POST` or `DELETE`.
+pub struct ApiRequest {
     pub method: String,
-    /// The path, without the query.
     pub path: String,
-    /// The query, undecoded.
     pub query: String,
-    /// The body, undecoded.
     pub body: String,
-    /// The `Authorization` header.
     pub authorization: Option<String>,
-    /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
-    /// The id that this call was given.
+    /// The `Request-Id` that the answer carries.
     pub id: String,
 }
 
-/// What goes back, and how.
 #[derive(Debug)]
-pub struct Reply {
-    /// Status and body.
-    pub answer: Answer,
-    /// Whether it is the first answer to this idempotency key, given again.
+pub struct ApiReply {
+    pub answer: ApiAnswer,
+    /// The first answer to this idempotency key, given again.
     pub is_replay: bool,
-    /// Whether the connection is to be closed in its place.
-    pub is_lost: bool,
+    /// The connection is closed without an answer.
+    pub closes_connection: bool,
 }
 
-/// What a resource's handler works with.
-pub struct Call<'a> {
-    /// All tables.
-    pub state: &'a mut State,
-    /// The names in the path, in order.
-    pub names: Vec<String>,
-    /// The parameters, checked.
-    pub form: Form,
-    /// The time, in whole seconds.
-    pub at: i64,
-}
-
-impl Call<'_> {
-    /// The first name in the path.
-    pub fn id(&self) -> &str {
-        self.names.first().map(String::as_str).unwrap_or_default()
-    }
-}
-
-/// A call of a resource.
-pub type Handler = fn(&mut Call<'_>) -> Result<serde_json::Value, Refusal>;
-
-/// A row of a resource's table of calls.
-pub struct Route {
-    /// `GET`, `POST` or `DELETE`.
-    pub method: &'static str,
-    /// The path, with `{}` where a name goes.
-    pub path: &'static str,
-    /// What it takes.
-    pub rules: &'static [&'static [params::Rule]],
-    /// What Stripe takes as well, and the stand-in does not act on: paths, with all that is under them.
-    pub not_built: &'static [&'static str],
-    /// What it does.
-    pub handler: Handler,
-}
-
-/// Answers a call. Pauses only where a fault on order says so.
-pub async fn answer(shared: &Shared, request: &Request) -> Reply {
-    match prepared(request) {
+/// Answers a call. Waits only for an injected slow fault.
+pub async fn answer(shared: &Shared, request: &ApiRequest) -> ApiReply {
+    match prepare(request) {
         Ok((route, names, form)) => perform(shared, request, route, names, form).await,
-        Err(refusal) => reply(refused(&refusal)),
+        Err(error) => reply(error_answer(&error)),
     }
 }
 
-type Prepared = (&'static Route, Vec<String>, Form);
+type PreparedCall = (&'static Route, Vec<String>, RequestForm);
 
-fn prepared(request: &Request) -> Result<Prepared, Refusal> {
+fn prepare(request: &ApiRequest) -> Result<PreparedCall, ApiError> {
     authenticate(request.authorization.as_deref())?;
     let (route, names) = resource::find(&request.method, &request.path)
-        .ok_or_else(|| Refusal::unknown_url(&request.method, &request.path))?;
-    let form = Form::decode(if request.method == "POST" { &request.body } else { &request.query })?;
+        .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
+    let form = RequestForm::decode(if request.method == "POST" { &request.body } else { &request.query })?;
     params::check(&form, route.rules, route.not_built)?;
     Ok((route, names, form))
 }
 
-async fn perform(shared: &Shared, request: &Request, route: &Route, names: Vec<String>, form: Form) -> Reply {
+async fn perform(
+    shared: &Shared,
+    request: &ApiRequest,
+    route: &Route,
+    names: Vec<String>,
+    form: RequestForm,
+) -> ApiReply {
     let key = request.idempotency_key.as_deref().filter(|_| request.method == "POST");
     let begun = shared.with(|state| match key {
         Some(key) => state.keys.begin(key, &request.path, &form.canonical()),
-        None => Ok(Turn::Work),
+        None => Ok(KeyUse::First),
     });
     match begun {
-        Ok(Turn::Work) => {}
-        Ok(Turn::Again(answer)) => return Reply { answer, is_replay: true, is_lost: false },
-        Err(refusal) => return reply(refused(&refusal)),
+        Ok(KeyUse::First) => {}
+        Ok(KeyUse::Repeat(answer)) => return ApiReply { answer, is_replay: true, closes_connection: false },
+        Err(error) => return reply(error_answer(&error)),
     }
 
     let fault = shared.with(|state| state.faults.take(&request.method, &request.path));
-    if let Some(Kind::Slow(pause)) = fault {
+    if let Some(FaultKind::Slow(pause)) = fault {
         tokio::time::sleep(pause).await;
     }
     let answer = match fault {
-        Some(Kind::Status(status)) => refused(&Refusal::injected(status)),
-        Some(Kind::After(status)) => {
+        Some(FaultKind::Status(status)) => error_answer(&ApiError::injected(status)),
+        Some(FaultKind::After(status)) => {
             work(shared, request, route, names, form);
-            refused(&Refusal::injected(status))
+            error_answer(&ApiError::injected(status))
         }
         _ => work(shared, request, route, names, form),
     };
     if let Some(key) = key {
         shared.with(|state| state.keys.finish(key, &answer));
     }
-    Reply { answer, is_replay: false, is_lost: fault == Some(Kind::Close) }
+    ApiReply { answer, is_replay: false, closes_connection: fault == Some(FaultKind::Close) }
 }
 
-fn work(shared: &Shared, request: &Request, route: &Route, names: Vec<String>, form: Form) -> Answer {
-    let cause = Cause { request: Some(request.id.clone()), idempotency_key: request.idempotency_key.clone() };
+fn work(shared: &Shared, request: &ApiRequest, route: &Route, names: Vec<String>, form: RequestForm) -> ApiAnswer {
+    let cause = EventCause { request: Some(request.id.clone()), idempotency_key: request.idempotency_key.clone() };
     let outcome = shared.with(|state| {
         let at = state.now();
         let paths = form.list("expand");
         state.cause = cause;
-        let mut object = (route.handler)(&mut Call { state, names, form, at })?;
+        let mut object = (route.handler)(&mut ApiCall { state, names, form, at })?;
         expand(state, &mut object, &paths)?;
         Ok(object)
     });
     match outcome {
-        Ok(object) => Answer { status: 200, body: wire::render(&object) },
-        Err(refusal) => refused(&refusal),
+        Ok(object) => ApiAnswer { status: 200, body: wire::render(&object) },
+        Err(error) => error_answer(&error),
     }
 }
 
-fn refused(refusal: &Refusal) -> Answer {
-    Answer { status: refusal.status, body: wire::render(&refusal.body()) }
+fn error_answer(error: &ApiError) -> ApiAnswer {
+    ApiAnswer { status: error.status, body: wire::render(&error.body()) }
 }
 
-fn reply(answer: Answer) -> Reply {
-    Reply { answer, is_replay: false, is_lost: false }
+fn reply(answer: ApiAnswer) -> ApiReply {
+    ApiReply { answer, is_replay: false, closes_connection: false }
 }
 
-/// Any test key will do; a live key will not, so that a real one is never left here.
-fn authenticate(header: Option<&str>) -> Result<(), Refusal> {
+/// Accepts any test key. A live key is refused, so that a real one is never left here.
+fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
     let key = header.and_then(|header| {
         let (scheme, rest) = header.split_once(' ')?;
         match scheme.to_ascii_lowercase().as_str() {
@@ -164,19 +127,19 @@ fn authenticate(header: Option<&str>) -> Result<(), Refusal> {
         }
     });
     let Some(key) = key.filter(|key| !key.is_empty()) else {
-        return Err(Refusal::unauthenticated(
+        return Err(ApiError::unauthenticated(
             "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer \
              auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
         ));
     };
     if key.starts_with("sk_live_") || key.starts_with("rk_live_") {
-        return Err(Refusal::unauthenticated(
-            "This is a stand-in for Stripe, and the key is for live mode. Live keys are refused here, so that none is \
-             left where it does not belong. Use any key that begins with sk_test_.",
+        return Err(ApiError::unauthenticated(
+            "This is a stand-in for Stripe, and the key is for live mode. Live keys are refused, so that none is left \
+             here by mistake. Use any key that begins with sk_test_.",
         ));
     }
     if !(key.starts_with("sk_test_") || key.starts_with("rk_test_")) {
-        return Err(Refusal::unauthenticated(
+        return Err(ApiError::unauthenticated(
             "Invalid API Key provided. This stand-in for Stripe takes any key that begins with sk_test_ or rk_test_.",
         ));
     }
@@ -200,7 +163,7 @@ mod tests {
             (Some("Basic c2tfbGl2ZV8xOg=="), "This is a stand-in for Stripe, and the key is for live mode"),
             (Some("Bearer pk_test_1"), "Invalid API Key provided"),
         ] {
-            let message = authenticate(header).err().map(|refusal| refusal.message().to_owned()).unwrap_or_default();
+            let message = authenticate(header).err().map(|error| error.message().to_owned()).unwrap_or_default();
             assert!(
                 message.starts_with(expected) && message.is_empty() == expected.is_empty(),
                 "{header:?}: {message}"

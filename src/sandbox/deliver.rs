@@ -1,5 +1,5 @@
-//! The threads that post webhooks. They take what `outbox` says is due, post it with a fresh signature, and record how
-//! it went: any 2xx is delivered; everything else, redirects too, is tried again. Source: Stripe, "Webhooks".
+//! The threads that post webhooks. They take what `outbox` says is due, post it with a fresh signature, and record the
+//! result: any 2xx counts as delivered; anything else, redirects too, is tried again. Source: Stripe, "Webhooks".
 
 use std::sync::Arc;
 use std::thread;
@@ -8,16 +8,17 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-use super::agenda;
-use super::state::{Letter, Shared};
 use crate::error::Fault;
+use crate::sandbox::due;
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::SignedWebhook;
 
 const THREADS: usize = 4;
 const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// How long a thread sleeps at most before it looks for what is due by the clock.
+/// The longest sleep before a thread checks again what is due.
 const NAP: Duration = Duration::from_millis(500);
 
-/// Starts the threads. They end by themselves once the state is told to stop.
+/// Starts the threads. They end after [`Shared::stop`].
 pub fn start(shared: &Arc<Shared>) -> Result<(), Fault> {
     let agent = agent();
     for number in 1..=THREADS {
@@ -51,18 +52,18 @@ fn agent() -> Agent {
 fn run(shared: &Shared, agent: &Agent) {
     while !shared.is_stopping() {
         let mut state = shared.lock();
-        agenda::run_due(&mut state);
+        due::run(&mut state);
         match state.outbox.take_due() {
             Some((id, event, endpoint)) => {
-                let letter = state.letter(&event, &endpoint);
+                let webhook = state.signed_webhook(&event, &endpoint);
                 drop(state);
-                let (is_delivered, last) = match letter {
-                    Some(letter) => post(agent, &letter),
+                let (is_delivered, last) = match webhook {
+                    Some(webhook) => post(agent, &webhook),
                     None => (false, "the event or its endpoint is gone".to_owned()),
                 };
                 let mut state = shared.lock();
                 if is_delivered && !state.outbox.was_delivered(&event, &endpoint) {
-                    state.confirm(&event);
+                    state.mark_confirmed(&event);
                 }
                 state.outbox.record(id, is_delivered, last);
                 drop(state);
@@ -76,14 +77,14 @@ fn run(shared: &Shared, agent: &Agent) {
     }
 }
 
-fn post(agent: &Agent, letter: &Letter) -> (bool, String) {
+fn post(agent: &Agent, webhook: &SignedWebhook) -> (bool, String) {
     let sent = agent
-        .post(&letter.url)
+        .post(&webhook.url)
         .header("Content-Type", "application/json; charset=utf-8")
         .header("Accept", "*/*; q=0.5, application/xml")
         .header("Cache-Control", "no-cache")
-        .header("Stripe-Signature", &letter.signature)
-        .send(letter.body.as_str());
+        .header("Stripe-Signature", &webhook.signature)
+        .send(webhook.body.as_str());
     match sent {
         Ok(answer) => (answer.status().is_success(), answer.status().as_u16().to_string()),
         Err(error) => (false, format!("no answer: {error}")),

@@ -1,29 +1,28 @@
-//! `expand[]`: ids replaced by the objects they name, along a path of at most four names. Source: Stripe, "Expanding
+//! `expand[]`: replaces ids by the objects they name, along a path of at most four names. Source: Stripe, "Expanding
 //! responses".
 
 use serde_json::{Value, json};
 
-use super::billing::collection;
-use super::refusal::Refusal;
-use super::shape::text;
-use super::state::State;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::invoice_payment;
+use crate::sandbox::shape::{first_page, text};
+use crate::sandbox::state::State;
 
 const DEPTH_LIMIT: usize = 4;
 
-/// Expands each of the paths in `object`.
-pub fn expand(state: &State, object: &mut Value, paths: &[String]) -> Result<(), Refusal> {
+pub fn expand(state: &State, object: &mut Value, paths: &[String]) -> Result<(), ApiError> {
     for path in paths {
         let names: Vec<&str> = path.split('.').collect();
         if names.len() > DEPTH_LIMIT {
             let message = format!("You cannot expand more than {DEPTH_LIMIT} levels of a property. (Property: {path})");
-            return Err(Refusal::invalid(message).param("expand"));
+            return Err(ApiError::invalid(message).param("expand"));
         }
         walk(state, object, &names).map_err(|name| {
             let message = format!(
                 "This property cannot be expanded ({name}). You may want to try expanding one of its parents, or check \
                  the path. (This is a stand-in for Stripe: it expands what it has built.)"
             );
-            Refusal::invalid(message).param("expand")
+            ApiError::invalid(message).param("expand")
         })?;
     }
     Ok(())
@@ -57,14 +56,13 @@ fn walk(state: &State, value: &mut Value, names: &[&str]) -> Result<(), String> 
     }
 }
 
-/// Adds what Stripe leaves out of an object unless somebody expands it.
+/// Adds a field that Stripe has in an object only when it is expanded.
 fn include(state: &State, value: &mut Value, name: &str) {
     if value["object"] == "charge" && name == "refunds" && value.get("refunds").is_none() {
         value["refunds"] = refunds(state, text(value, "id"));
     }
     if value["object"] == "invoice" && name == "payments" && value.get("payments").is_none() {
-        let invoice = state.invoices.get(text(value, "id"));
-        value["payments"] = invoice.map(|invoice| collection::payments(state, invoice)).unwrap_or_default();
+        value["payments"] = invoice_payment::list(state, text(value, "id"));
     }
     if value["object"] == "invoice" && name == "confirmation_secret" {
         value["confirmation_secret"] = confirmation_secret(state, text(value, "id"));
@@ -98,22 +96,18 @@ fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
 
 fn line_items(state: &State, session: &str) -> Value {
     let items = state.sessions.get(session).map(|session| session.items.as_slice()).unwrap_or_default();
-    let shown = &items[..items.len().min(10)];
-    let url = format!("/v1/checkout/sessions/{session}/line_items");
-    json!({ "object": "list", "data": shown, "has_more": items.len() > shown.len(), "url": url })
+    first_page(items, &format!("/v1/checkout/sessions/{session}/line_items"))
 }
 
 fn refunds(state: &State, charge: &str) -> Value {
     let rows: Vec<&Value> = state.refunds.newest().filter(|row| row["charge"] == charge).collect();
-    let shown = &rows[..rows.len().min(10)];
-    let url = format!("/v1/charges/{charge}/refunds");
-    json!({ "object": "list", "data": shown, "has_more": rows.len() > shown.len(), "url": url })
+    first_page(&rows, &format!("/v1/charges/{charge}/refunds"))
 }
 
-/// What a browser confirms the payment of an invoice with.
+/// What a browser needs to confirm the payment of an invoice.
 fn confirmation_secret(state: &State, invoice: &str) -> Value {
     let payment = state.invoice_payments.newest().find(|row| row["invoice"] == invoice);
-    let intent = payment.and_then(|row| state.payment_intents.get(text(&row["payment"], "payment_intent")));
+    let intent = payment.and_then(|row| state.payment_intents.get(invoice_payment::intent_of(row)));
     intent
         .map(|intent| json!({ "client_secret": intent["client_secret"], "type": "payment_intent" }))
         .unwrap_or_default()

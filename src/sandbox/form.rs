@@ -1,25 +1,24 @@
-//! Stripe's request encoding, read: `line_items[0][price]=…`, `metadata[user_id]=…`, `expand[]=…`. A form is kept as its
-//! leaves, each under the names on the way to it. What a name means, and whether it may be there, is `params`' business.
+//! Reads Stripe's request encoding: `line_items[0][price]=…`, `metadata[user_id]=…`, `expand[]=…`. A form is a list of
+//! leaves: a value, and the names that lead to it. `params` decides which names are allowed and what they mean.
 
 use std::collections::BTreeMap;
 
-use super::refusal::Refusal;
+use crate::sandbox::api_error::ApiError;
 
+/// Limit for a request body.
+pub const BODY_LIMIT: usize = 1024 * 1024;
 const LEAVES_LIMIT: usize = 1_000;
 const DEPTH_LIMIT: usize = 8;
 
-/// A decoded form or query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Form {
+pub struct RequestForm {
     leaves: Vec<Leaf>,
 }
 
-/// One value and the names that lead to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
     /// `line_items[0][price]` is `["line_items", "0", "price"]`.
     pub names: Vec<String>,
-    /// The value, decoded.
     pub value: String,
 }
 
@@ -42,14 +41,14 @@ pub fn bracketed<S: AsRef<str>>(names: &[S]) -> String {
     text
 }
 
-impl Form {
-    /// Reads `application/x-www-form-urlencoded` text. Refused: over 1,000 values, or names nested over 8 deep.
-    pub fn decode(text: &str) -> Result<Form, Refusal> {
-        let mut form = Form::default();
+impl RequestForm {
+    /// Decodes `application/x-www-form-urlencoded`. Refuses more than 1,000 values, and names nested more than 8 deep.
+    pub fn decode(text: &str) -> Result<RequestForm, ApiError> {
+        let mut form = RequestForm::default();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             let mut names = split(&name);
             if form.leaves.len() >= LEAVES_LIMIT || names.len() > DEPTH_LIMIT {
-                return Err(Refusal::invalid("The request has too many parameters, or nests them too deep."));
+                return Err(ApiError::invalid("The request has too many parameters, or nests them too deeply."));
             }
             if let Some(at) = names.iter().position(String::is_empty).filter(|at| *at > 0) {
                 names[at] = form.next_index(&names[..at]).to_string();
@@ -59,37 +58,36 @@ impl Form {
         Ok(form)
     }
 
-    /// Every value with its names, in the order sent.
+    /// All values in the order sent.
     pub fn leaves(&self) -> &[Leaf] {
         &self.leaves
     }
 
-    /// The value at a dotted path such as `line_items.0.price`; the last one sent when repeated.
+    /// The value at a dotted path such as `line_items.0.price`. If it was sent twice, the last one counts.
     pub fn text(&self, path: &str) -> Option<&str> {
         self.leaves.iter().rev().find(|leaf| is_at(&leaf.names, path)).map(|leaf| leaf.value.as_str())
     }
 
-    /// The value at `path` unless it is empty, which is Stripe's way to unset.
+    /// The value at `path`, unless it is empty. An empty value is Stripe's way to unset.
     pub fn filled(&self, path: &str) -> Option<&str> {
         self.text(path).filter(|value| !value.is_empty())
     }
 
-    /// The whole number at `path`; `params` has refused anything else before.
+    /// The integer at `path`. `params` has refused anything else before.
     pub fn integer(&self, path: &str) -> Option<i64> {
         self.text(path)?.parse().ok()
     }
 
-    /// The truth value at `path`.
     pub fn flag(&self, path: &str) -> Option<bool> {
         self.text(path).map(|value| value == "true" || value == "1")
     }
 
-    /// Whether anything was sent at or under `path`.
+    /// Whether the form has anything at or under `path`.
     pub fn has(&self, path: &str) -> bool {
         self.leaves.iter().any(|leaf| is_under(&leaf.names, path))
     }
 
-    /// The paths of the list items under `path`, in their order: `line_items` → `line_items.0`, `line_items.1`.
+    /// The paths of the items of a list, in order: `line_items` → `line_items.0`, `line_items.1`.
     pub fn items(&self, path: &str) -> Vec<String> {
         let depth = path.split('.').count();
         let mut found: BTreeMap<u64, String> = BTreeMap::new();
@@ -101,19 +99,18 @@ impl Form {
         found.into_values().collect()
     }
 
-    /// The scalars of the list at `path`.
     pub fn list(&self, path: &str) -> Vec<String> {
         self.items(path).iter().filter_map(|item| self.text(item)).map(str::to_owned).collect()
     }
 
-    /// The entries of the map at `path`, as metadata is sent.
+    /// The entries of the map at `path`, such as metadata.
     pub fn map(&self, path: &str) -> BTreeMap<String, String> {
         let depth = path.split('.').count();
         let entries = self.leaves.iter().filter(|leaf| is_under(&leaf.names, path) && leaf.names.len() == depth + 1);
         entries.map(|leaf| (leaf.names[depth].clone(), leaf.value.clone())).collect()
     }
 
-    /// One text for the same parameters, in whatever order they were sent: what an idempotency key is compared by.
+    /// The same text for the same parameters in any order. Idempotency keys compare it.
     pub fn canonical(&self) -> String {
         let mut lines: Vec<String> =
             self.leaves.iter().map(|leaf| format!("{:?}={:?}", leaf.names, leaf.value)).collect();
@@ -153,7 +150,7 @@ mod tests {
 
     #[test]
     fn deep_names_are_read_as_stripe_reads_them() {
-        let form = Form::decode(
+        let form = RequestForm::decode(
             "mode=payment&line_items[1][price]=b&line_items[0][price]=a&line_items[0][quantity]=2\
              &metadata[user.id]=x%20y&metadata[0]=z&expand[]=line_items&expand[]=customer&email=",
         )
@@ -176,14 +173,14 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_refused() {
-        assert!(Form::decode(&"a=1&".repeat(1_001)).is_err());
-        assert!(Form::decode(&format!("a{}=1", "[b]".repeat(8))).is_err());
-        assert!(Form::decode("a[=1&]=2&[]=3&=4&%ff=%fe").is_ok());
+        assert!(RequestForm::decode(&"a=1&".repeat(1_001)).is_err());
+        assert!(RequestForm::decode(&format!("a{}=1", "[b]".repeat(8))).is_err());
+        assert!(RequestForm::decode("a[=1&]=2&[]=3&=4&%ff=%fe").is_ok());
     }
 
     #[test]
     fn the_canonical_text_forgets_the_order_and_nothing_else() {
-        let text = |form: &str| Form::decode(form).unwrap().canonical();
+        let text = |form: &str| RequestForm::decode(form).unwrap().canonical();
         assert_eq!(text("a=1&b[c]=2"), text("b[c]=2&a=1"));
         assert_ne!(text("a=1&b=2"), text("a=2&b=1"));
         assert_ne!(text("a=1"), text("a=1&b="));

@@ -1,44 +1,60 @@
 //! The Stripe stand-in: the part of Stripe's HTTP API that a seller of prepaid units needs, with a checkout page, a
-//! portal page, signed webhooks, and a control page on which webhooks come twice, late, out of order or not at all, banks
-//! and payers do what they do, and time is put ahead. For `till demo`, for `till sandbox`, and for tests.
+//! portal page, signed webhooks, and a control page. There, webhooks can come twice, late, out of order or not at all,
+//! banks and payers do what they do, and time moves ahead. It serves `till demo`, `till sandbox`, and tests.
 //!
-//! It knows Stripe's API and nothing of till: from the crate it uses `clock`, `id`, `secret` and `error` only. It keeps
-//! everything in memory, within limits, and no money moves.
+//! It is a second product in this repository: it knows Stripe's API and nothing of till. From the crate it uses only
+//! `clock`, `error`, `id` and `secret`. It keeps everything in memory, within limits, and no money moves.
+//!
+//! Its rooms, from the top down. Each uses only those below it, or to its left in the same row:
 //!
 //! ```text
-//!  client  ──► server ──► api ──► resource/… ──► State ──► outbox ──► deliver ──► the webhook endpoint
-//!  browser ──► server ──► page/checkout, page/portal ──► payment, billing/… ──► State
-//!  tester  ──► server ──► page/control, page/steps ──► outbox, faults, refund, dispute, agenda
-//!  time    ──► agenda ──► payment, billing/…             (events: State::emit, the one place)
+//!  server                     connections and routes
+//!  api        page/           one API call from bytes to bytes; the pages      deliver   posts webhooks
+//!  resource/  expand          Stripe's resources, one file each: calls and their parameters
+//!  due        shared          what is due by the clock; the lock
+//!  checkout                   paying, expiring and completing a checkout session
+//!  billing/                   subscriptions, invoices, balance, credit notes, customers
+//!  collect/                   payment intents, charges, refunds, disputes
+//!  state      call            all tables, the time, ids, and events (`State::emit`); a call and its route
+//!  model/                     rows that are more than one of Stripe's objects
+//!  form  params  fields  list  card  amount  faults  idempotency
+//!  api_error  table  shape  agenda  outbox  wire
 //! ```
-//! Money is collected in `collect`, for checkout sessions (`payment`), invoices (`billing`) and the API alike; `refund`
-//! and `dispute` say how it goes back.
+//! Only `server`, `page` and the wait for a slow fault are asynchronous. The rest is ordinary functions on `State`.
 //!
-//! Only `server`, `page` and the pause for a slow fault are asynchronous; the rest is ordinary functions on `State`,
-//! which is behind one lock. A further resource is a file in `resource/`, its table in `State`, and its calls in
-//! `resource::find`.
+//! To add
+//! - a resource: its file in `resource/` and a line in the list there, its table in `State`, its defaults in `shapes/`
+//!   and `shape`, and its name in `expand` if ids of it can be expanded;
+//! - a webhook event: `State::emit` or `State::emit_change` where the object changes, in `collect`, `billing`,
+//!   `checkout` or the resource;
+//! - a control: its route in `server`, its function and its row of the table in `page/steps` or `page/control`, and its
+//!   button in `templates/sandbox/control.html`.
 
 mod agenda;
+mod amount;
 mod api;
+mod api_error;
 mod billing;
+mod call;
 mod card;
+mod checkout;
 mod collect;
 mod deliver;
-mod dispute;
+mod due;
 mod expand;
 mod faults;
+mod fields;
 mod form;
 mod idempotency;
 mod list;
+mod model;
 mod outbox;
 mod page;
 mod params;
-mod payment;
-mod refund;
-mod refusal;
 mod resource;
 mod server;
 mod shape;
+mod shared;
 mod state;
 mod table;
 mod wire;
@@ -51,13 +67,15 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use self::model::webhook_endpoint::StoredEndpoint;
 use self::resource::{coupons, portal_configurations, prices, products, promotion_codes, webhook_endpoints};
-use self::state::{API_VERSION, Shared, State};
+use self::shared::Shared;
+use self::state::{API_VERSION, State};
 use crate::clock::Clock;
 use crate::error::Fault;
 use crate::secret::Secret;
 
-/// The promotion code that every stand-in knows: 100% off.
+/// The promotion code that every stand-in has: 100% off.
 pub const FREE_CODE: &str = "FREE100";
 
 const SERVER_THREADS: usize = 2;
@@ -65,15 +83,15 @@ const SERVER_THREADS: usize = 2;
 /// How to start a stand-in.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to listen; port 0 takes a free one.
+    /// Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The origin under which browsers reach it; `http://` and the address when `None`.
+    /// The origin under which browsers reach it. `http://` and the address when `None`.
     pub public_url: Option<String>,
-    /// Where webhooks go. More can be added later, here ([`Sandbox::set_endpoint`]) or through the API.
+    /// Where webhooks go. [`Sandbox::set_endpoint`] and the API can change that later.
     pub endpoint: Option<Endpoint>,
-    /// What is on sale from the start.
+    /// The prices that exist from the start.
     pub prices: Vec<SeedPrice>,
-    /// The time.
+    /// The world's time.
     pub clock: Clock,
 }
 
@@ -82,26 +100,26 @@ pub struct Options {
 pub struct Endpoint {
     /// `http://…` or `https://…`.
     pub url: String,
-    /// `whsec_…`: what its webhooks are signed with.
+    /// `whsec_…`: signs its webhooks.
     pub secret: Secret,
 }
 
-/// A price that is there from the start, with its product.
+/// A price that exists from the start, with its product.
 #[derive(Clone, Debug)]
 pub struct SeedPrice {
-    /// The price's id, as the seller has it configured.
+    /// The price's id in the seller's configuration.
     pub id: String,
-    /// What the checkout page calls it.
+    /// Its name on the checkout page.
     pub product_name: String,
     /// In the currency's minor unit.
     pub unit_amount: i64,
-    /// Three letters, lower case.
+    /// Three lower-case letters.
     pub currency: String,
-    /// `month` or `year` for a plan; `None` for what is paid once.
+    /// `month` or `year` for a plan; `None` for a one-time price.
     pub recurring: Option<&'static str>,
 }
 
-/// A running stand-in. It ends when stopped or dropped. Not to be dropped on an asynchronous thread.
+/// A running stand-in. It ends when it is stopped or dropped. Do not drop it on an asynchronous thread.
 pub struct Sandbox {
     address: SocketAddr,
     url: String,
@@ -109,8 +127,8 @@ pub struct Sandbox {
     runtime: Option<Runtime>,
 }
 
-/// Starts a stand-in on threads of its own and returns at once. Fails when the address cannot be bound, or the system
-/// gives no threads or random numbers.
+/// Starts a stand-in on its own threads and returns at once. Fails if the address cannot be bound, or the system gives
+/// no threads or random numbers.
 pub fn start(options: Options) -> Result<Sandbox, Fault> {
     let listener = TcpListener::bind(options.listen)
         .map_err(|cause| Fault::new(format!("the stand-in for Stripe cannot listen on {}", options.listen), cause))?;
@@ -138,20 +156,20 @@ pub fn start(options: Options) -> Result<Sandbox, Fault> {
 }
 
 impl Sandbox {
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its origin: of the API (`/v1/…`), the checkout pages, and the control page (`/`).
+    /// Its origin, for the API (`/v1/…`), the checkout and portal pages, and the control page (`/`).
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// Makes this the only webhook endpoint. Answers its id.
+    /// Makes this the only webhook endpoint. Returns its id.
     pub fn set_endpoint(&self, endpoint: &Endpoint) -> String {
         self.shared.with(|state| {
-            let former: Vec<String> = state.webhook_endpoints.oldest().map(webhook_endpoints::Endpoint::id).collect();
+            let former: Vec<String> = state.webhook_endpoints.oldest().map(StoredEndpoint::id).collect();
             for id in former {
                 state.webhook_endpoints.remove(&id);
             }
@@ -159,7 +177,7 @@ impl Sandbox {
         })
     }
 
-    /// Ends it: no connection is taken and no webhook begun from now on.
+    /// Ends it: it accepts no more connections and begins no more webhooks.
     pub fn stop(self) {
         drop(self);
     }
@@ -192,7 +210,7 @@ fn seed(state: &mut State, options: &Options) {
     coupons::add(state, Some(FREE_CODE), json!({ "name": "100% off", "percent_off": 100 }));
     promotion_codes::add(state, FREE_CODE, FREE_CODE, json!({}));
     portal_configurations::add(state, true, json!({}));
-    // Last, so that nobody is told of what was there from the start.
+    // Last, so that no webhooks are sent about what exists from the start.
     if let Some(endpoint) = &options.endpoint {
         add_endpoint(state, endpoint);
     }

@@ -1,6 +1,6 @@
-//! The queue of webhooks: what is to be sent, is held back, was sent, and how that went. It decides who is next; it
-//! sends nothing. Source for retries: Stripe, "Webhooks", delivery and retries; the first ones are quicker here so that
-//! a test need not wait hours.
+//! The queue of webhooks: what waits, what is held back, what was sent and with what result. It decides which delivery
+//! is next; `deliver` sends it. Source for retries: Stripe, "Webhooks", delivery and retries. The first retries come
+//! sooner here, so that tests need not wait for hours.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,71 +18,56 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(3_600),
 ];
 
-/// One event on its way to one endpoint.
 #[derive(Debug)]
-pub struct Delivery {
-    /// Counts up from 1.
+pub struct WebhookDelivery {
     pub id: u64,
-    /// `evt_…`.
     pub event: String,
-    /// The event's type.
+    /// The type of the event.
     pub kind: String,
-    /// `we_…`.
     pub endpoint: String,
-    /// How often it was sent.
     pub attempts: u32,
-    /// What the last attempt ended in: an HTTP status, or words.
+    /// The result of the last attempt: an HTTP status, or words.
     pub last: Option<String>,
-    /// Where it stands.
-    pub progress: Progress,
+    pub progress: DeliveryProgress,
     turn: u64,
     lane: u64,
 }
 
-/// Where a delivery stands.
 #[derive(Debug)]
-pub enum Progress {
-    /// To be sent when its time has come.
+pub enum DeliveryProgress {
+    /// Due when this has passed.
     Waiting(Deadline),
-    /// Held back by hand until released.
     Held,
-    /// On its way now.
     Sending,
-    /// Answered with a 2xx.
     Delivered,
-    /// Lost on purpose.
     Dropped,
-    /// Tried as often as it is tried.
+    /// The last attempt has failed.
     GivenUp,
 }
 
-impl Progress {
-    /// One word for the control page.
+impl DeliveryProgress {
+    /// The word for the control page and its JSON.
     pub fn word(&self) -> &'static str {
         match self {
-            Progress::Waiting(_) => "waiting",
-            Progress::Held => "held",
-            Progress::Sending => "sending",
-            Progress::Delivered => "delivered",
-            Progress::Dropped => "dropped",
-            Progress::GivenUp => "given_up",
+            DeliveryProgress::Waiting(_) => "waiting",
+            DeliveryProgress::Held => "held",
+            DeliveryProgress::Sending => "sending",
+            DeliveryProgress::Delivered => "delivered",
+            DeliveryProgress::Dropped => "dropped",
+            DeliveryProgress::GivenUp => "given_up",
         }
     }
 }
 
-/// In which order held webhooks leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// As they were made.
+pub enum ReleaseOrder {
     Made,
-    /// The last one first.
     Reverse,
 }
 
-/// The queue.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    rows: VecDeque<Delivery>,
+    rows: VecDeque<WebhookDelivery>,
     holding: bool,
     dropping: u32,
     ids: u64,
@@ -90,21 +75,21 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Takes an event for an endpoint: to be sent at once, or held back, or lost, as the switches stand.
+    /// Queues an event for an endpoint. The switches decide whether it waits, is held back, or is dropped.
     pub fn queue(&mut self, event: &str, kind: &str, endpoint: &str) {
         let progress = if self.dropping > 0 {
             self.dropping -= 1;
-            Progress::Dropped
+            DeliveryProgress::Dropped
         } else if self.holding {
-            Progress::Held
+            DeliveryProgress::Held
         } else {
-            Progress::Waiting(Deadline::after(Duration::ZERO))
+            DeliveryProgress::Waiting(Deadline::after(Duration::ZERO))
         };
         self.ids += 1;
         self.turns += 1;
         let (id, turn) = (self.ids, self.turns);
         let (event, kind, endpoint) = (event.to_owned(), kind.to_owned(), endpoint.to_owned());
-        self.rows.push_back(Delivery {
+        self.rows.push_back(WebhookDelivery {
             id,
             event,
             kind,
@@ -120,81 +105,83 @@ impl Outbox {
         }
     }
 
-    /// Holds back what is queued from now on.
+    /// Holds back webhooks from now on.
     pub fn hold(&mut self) {
         self.holding = true;
     }
 
-    /// Whether webhooks are held back.
     pub fn is_holding(&self) -> bool {
         self.holding
     }
 
-    /// Sends what is held, one after the other in the order asked for, and holds nothing back any more.
-    pub fn release(&mut self, order: Order) {
+    /// Releases held webhooks, to be sent one after the other in this order, and stops holding back.
+    pub fn release(&mut self, order: ReleaseOrder) {
         self.holding = false;
-        let mut held: Vec<&mut Delivery> =
-            self.rows.iter_mut().filter(|row| matches!(row.progress, Progress::Held)).collect();
-        if order == Order::Reverse {
+        let mut held: Vec<&mut WebhookDelivery> =
+            self.rows.iter_mut().filter(|row| matches!(row.progress, DeliveryProgress::Held)).collect();
+        if order == ReleaseOrder::Reverse {
             held.reverse();
         }
         let lane = self.turns + 1;
         for row in held {
             self.turns += 1;
             (row.turn, row.lane) = (self.turns, lane);
-            row.progress = Progress::Waiting(Deadline::after(Duration::ZERO));
+            row.progress = DeliveryProgress::Waiting(Deadline::after(Duration::ZERO));
         }
     }
 
-    /// Loses the next `count` webhooks that are queued.
+    /// Drops the next `count` webhooks that are queued.
     pub fn drop_next(&mut self, count: u32) {
         self.dropping = count;
     }
 
-    /// How many of the next will be lost.
     pub fn dropping(&self) -> u32 {
         self.dropping
     }
 
-    /// Sends a lost, held or failed delivery now. `false`: there is none with this number, or it is on its way.
+    /// Makes a dropped, held or failed delivery due now. `false`: there is none with this number, or it is being sent.
     pub fn send_now(&mut self, id: u64) -> bool {
         self.turns += 1;
         let turn = self.turns;
-        match self.rows.iter_mut().find(|row| row.id == id && !matches!(row.progress, Progress::Sending)) {
+        match self.rows.iter_mut().find(|row| row.id == id && !matches!(row.progress, DeliveryProgress::Sending)) {
             Some(row) => {
                 (row.turn, row.lane) = (turn, turn);
-                row.progress = Progress::Waiting(Deadline::after(Duration::ZERO));
+                row.progress = DeliveryProgress::Waiting(Deadline::after(Duration::ZERO));
                 true
             }
             None => false,
         }
     }
 
-    /// The next delivery whose time has come, marked as being sent. Deliveries of one release follow one another; all
-    /// others may be on their way at once.
+    /// Takes the next delivery that is due and marks it as being sent. Deliveries of one release are sent one after the
+    /// other; all others may be sent at the same time.
     pub fn take_due(&mut self) -> Option<(u64, String, String)> {
-        let busy: Vec<u64> =
-            self.rows.iter().filter(|row| matches!(row.progress, Progress::Sending)).map(|row| row.lane).collect();
-        let due = |row: &&mut Delivery| match row.progress {
-            Progress::Waiting(deadline) => deadline.left().is_zero() && !busy.contains(&row.lane),
+        let busy: Vec<u64> = self
+            .rows
+            .iter()
+            .filter(|row| matches!(row.progress, DeliveryProgress::Sending))
+            .map(|row| row.lane)
+            .collect();
+        let due = |row: &&mut WebhookDelivery| match row.progress {
+            DeliveryProgress::Waiting(deadline) => deadline.left().is_zero() && !busy.contains(&row.lane),
             _ => false,
         };
         let row = self.rows.iter_mut().filter(due).min_by_key(|row| row.turn)?;
-        row.progress = Progress::Sending;
+        row.progress = DeliveryProgress::Sending;
         row.attempts += 1;
         Some((row.id, row.event.clone(), row.endpoint.clone()))
     }
 
-    /// How long until the next waiting one is due.
+    /// The time until the next delivery is due.
     pub fn pause(&self) -> Option<Duration> {
         let waiting = self.rows.iter().filter_map(|row| match row.progress {
-            Progress::Waiting(deadline) => Some(deadline.left()),
+            DeliveryProgress::Waiting(deadline) => Some(deadline.left()),
             _ => None,
         });
         waiting.min()
     }
 
-    /// Notes how an attempt went; a failed one waits for its next, unless it was the last.
+    /// Records the result of an attempt. A failed delivery waits for its next attempt, unless that was the last.
     pub fn record(&mut self, id: u64, delivered: bool, last: String) {
         self.turns += 1;
         let turn = self.turns;
@@ -202,21 +189,20 @@ impl Outbox {
         row.last = Some(last);
         let pause = usize::try_from(row.attempts).ok().and_then(|tried| PAUSES.get(tried.saturating_sub(1)));
         row.progress = match (delivered, pause) {
-            (true, _) => Progress::Delivered,
-            (false, Some(pause)) => Progress::Waiting(Deadline::after(*pause)),
-            (false, None) => Progress::GivenUp,
+            (true, _) => DeliveryProgress::Delivered,
+            (false, Some(pause)) => DeliveryProgress::Waiting(Deadline::after(*pause)),
+            (false, None) => DeliveryProgress::GivenUp,
         };
         (row.turn, row.lane) = (turn, turn);
     }
 
-    /// Whether this endpoint has confirmed this event before.
+    /// Whether this endpoint has already confirmed this event.
     pub fn was_delivered(&self, event: &str, endpoint: &str) -> bool {
-        let is_same = |row: &&Delivery| row.event == event && row.endpoint == endpoint;
-        self.rows.iter().filter(is_same).any(|row| matches!(row.progress, Progress::Delivered))
+        let is_same = |row: &&WebhookDelivery| row.event == event && row.endpoint == endpoint;
+        self.rows.iter().filter(is_same).any(|row| matches!(row.progress, DeliveryProgress::Delivered))
     }
 
-    /// All deliveries, the newest first.
-    pub fn newest(&self) -> impl Iterator<Item = &Delivery> {
+    pub fn newest(&self) -> impl Iterator<Item = &WebhookDelivery> {
         self.rows.iter().rev()
     }
 }
@@ -236,7 +222,7 @@ mod tests {
 
     #[test]
     fn held_webhooks_leave_in_the_order_asked_for_and_one_after_the_other() {
-        for (order, expected) in [(Order::Made, ["a", "b", "c"]), (Order::Reverse, ["c", "b", "a"])] {
+        for (order, expected) in [(ReleaseOrder::Made, ["a", "b", "c"]), (ReleaseOrder::Reverse, ["c", "b", "a"])] {
             let mut outbox = Outbox::default();
             outbox.hold();
             for event in ["a", "b", "c"] {

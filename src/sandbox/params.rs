@@ -1,25 +1,25 @@
-//! Which parameters a call takes. Each call has rows of [`Rule`]; what is sent and has no row is refused as Stripe
-//! refuses it (`parameter_unknown`), and so is a value of the wrong kind. Parameters that Stripe takes and the stand-in
-//! does not act on are refused by name, never silently ignored. Source: Stripe's OpenAPI description.
+//! Which parameters a call takes. Each call has rows of [`Rule`]. As at Stripe, a parameter without a row is refused
+//! (`parameter_unknown`), and so is a value of the wrong kind. Parameters that Stripe takes and the stand-in has not
+//! built are refused by name, never ignored. Source: Stripe's OpenAPI description.
 
-use super::form::{Form, Leaf, bracketed};
-use super::refusal::Refusal;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::form::{Leaf, RequestForm, bracketed};
 
 const TEXT_LIMIT: usize = 5_000;
 const METADATA_ENTRIES: usize = 50;
 const METADATA_KEY: usize = 40;
 const METADATA_VALUE: usize = 500;
 
-/// A parameter: its path (`line_items.#.price`, where `#` is any index), what its value may be, and whether it must be.
+/// One parameter. In its path, such as `line_items.#.price`, `#` is any index.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     path: &'static str,
-    kind: Kind,
+    kind: ValueKind,
     required: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum ValueKind {
     Text,
     Clearable,
     Integer,
@@ -31,11 +31,10 @@ enum Kind {
 }
 
 impl Rule {
-    const fn new(path: &'static str, kind: Kind) -> Rule {
+    const fn new(path: &'static str, kind: ValueKind) -> Rule {
         Rule { path, kind, required: false }
     }
 
-    /// The same parameter, which must be sent.
     pub const fn required(self) -> Rule {
         Rule { required: true, ..self }
     }
@@ -43,45 +42,42 @@ impl Rule {
 
 /// Text that cannot be unset.
 pub const fn text(path: &'static str) -> Rule {
-    Rule::new(path, Kind::Text)
+    Rule::new(path, ValueKind::Text)
 }
 
 /// Text that an empty value unsets.
 pub const fn clearable(path: &'static str) -> Rule {
-    Rule::new(path, Kind::Clearable)
+    Rule::new(path, ValueKind::Clearable)
 }
 
-/// A whole number.
 pub const fn integer(path: &'static str) -> Rule {
-    Rule::new(path, Kind::Integer)
+    Rule::new(path, ValueKind::Integer)
 }
 
-/// `true` or `false`.
 pub const fn boolean(path: &'static str) -> Rule {
-    Rule::new(path, Kind::Boolean)
+    Rule::new(path, ValueKind::Boolean)
 }
 
 /// A number with at most two decimals.
 pub const fn decimal(path: &'static str) -> Rule {
-    Rule::new(path, Kind::Decimal)
+    Rule::new(path, ValueKind::Decimal)
 }
 
 /// An absolute `http` or `https` URL.
 pub const fn url(path: &'static str) -> Rule {
-    Rule::new(path, Kind::Url)
+    Rule::new(path, ValueKind::Url)
 }
 
-/// A map of texts with Stripe's limits for metadata.
+/// A map of texts, within Stripe's limits for metadata.
 pub const fn map(path: &'static str) -> Rule {
-    Rule::new(path, Kind::Map)
+    Rule::new(path, ValueKind::Map)
 }
 
-/// One of the words given.
 pub const fn one_of(path: &'static str, words: &'static [&'static str]) -> Rule {
-    Rule::new(path, Kind::OneOf(words))
+    Rule::new(path, ValueKind::OneOf(words))
 }
 
-/// What every list takes.
+/// The parameters of every list.
 pub const LIST: &[Rule] = &[
     integer("limit"),
     text("starting_after"),
@@ -95,34 +91,34 @@ pub const LIST: &[Rule] = &[
 
 const EXPAND: &[Rule] = &[text("expand.#")];
 
-/// Refuses what the call does not take, what has the wrong kind, and what is missing, in this order.
-pub fn check(form: &Form, rules: &[&[Rule]], not_built: &[&str]) -> Result<(), Refusal> {
+/// Refuses, in this order, parameters that the call does not take, values of the wrong kind, and missing parameters.
+pub fn check(form: &RequestForm, rules: &[&[Rule]], not_built: &[&str]) -> Result<(), ApiError> {
     let rows = || rules.iter().copied().chain([EXPAND]).flatten();
     for leaf in form.leaves() {
         match rows().find(|rule| rule.matches(leaf)) {
             Some(rule) => rule.check(leaf)?,
             None if not_built.iter().any(|path| leads_to(path, leaf)) => {
                 let name = leaf.bracketed();
-                return Err(Refusal::not_built(&format!("the parameter `{name}`")).param(name));
+                return Err(ApiError::not_built(&format!("the parameter `{name}`")).param(name));
             }
             None => return Err(unknown(leaf)),
         }
     }
     for rule in rows() {
-        if matches!(rule.kind, Kind::Map) && form.map(rule.path).len() > METADATA_ENTRIES {
+        if matches!(rule.kind, ValueKind::Map) && form.map(rule.path).len() > METADATA_ENTRIES {
             let message = format!("You can have at most {METADATA_ENTRIES} metadata keys.");
-            return Err(Refusal::invalid(message).param(rule.path));
+            return Err(ApiError::invalid(message).param(rule.path));
         }
         if rule.required && !form.has(rule.path) {
-            return Err(Refusal::missing(rule.path));
+            return Err(ApiError::missing(rule.path));
         }
     }
     Ok(())
 }
 
-fn unknown(leaf: &Leaf) -> Refusal {
+fn unknown(leaf: &Leaf) -> ApiError {
     let name = leaf.bracketed();
-    Refusal::invalid(format!("Received unknown parameter: {name}")).code("parameter_unknown").param(name)
+    ApiError::invalid(format!("Received unknown parameter: {name}")).code("parameter_unknown").param(name)
 }
 
 impl Rule {
@@ -130,42 +126,42 @@ impl Rule {
         let below = leaf.names.len().saturating_sub(self.path.split('.').count());
         leads_to(self.path, leaf)
             && match self.kind {
-                // One name below the map, or the map itself set to nothing, which clears it.
-                Kind::Map => below == 1 || below == 0 && leaf.value.is_empty(),
+                // An entry of the map, or the map itself with an empty value, which clears it.
+                ValueKind::Map => below == 1 || below == 0 && leaf.value.is_empty(),
                 _ => below == 0,
             }
     }
 
-    fn check(&self, leaf: &Leaf) -> Result<(), Refusal> {
+    fn check(&self, leaf: &Leaf) -> Result<(), ApiError> {
         let (name, value) = (leaf.bracketed(), leaf.value.as_str());
         if value.is_empty() {
-            return if matches!(self.kind, Kind::Clearable | Kind::Map) { Ok(()) } else { Err(empty(&name)) };
+            return if matches!(self.kind, ValueKind::Clearable | ValueKind::Map) { Ok(()) } else { Err(empty(&name)) };
         }
         if value.chars().count() > TEXT_LIMIT {
             let message = format!("Invalid string: {name} must be at most {TEXT_LIMIT} characters.");
-            return Err(Refusal::invalid(message).param(name));
+            return Err(ApiError::invalid(message).param(name));
         }
         match self.kind {
-            Kind::Text | Kind::Clearable => Ok(()),
-            Kind::Integer if value.parse::<i64>().is_ok() => Ok(()),
-            Kind::Integer => Err(wrong("integer", value, name).code("parameter_invalid_integer")),
-            Kind::Boolean if matches!(value, "true" | "false" | "1" | "0") => Ok(()),
-            Kind::Boolean => Err(wrong("boolean", value, name)),
-            Kind::Decimal if hundredths(value).is_some() => Ok(()),
-            Kind::Decimal => Err(wrong("decimal", value, name)),
-            Kind::Url if is_web_url(value) => Ok(()),
-            Kind::Url => Err(Refusal::invalid("Not a valid URL").code("url_invalid").param(name)),
-            Kind::Map => check_metadata(leaf, name),
-            Kind::OneOf(words) if words.contains(&value) => Ok(()),
-            Kind::OneOf(words) => {
+            ValueKind::Text | ValueKind::Clearable => Ok(()),
+            ValueKind::Integer if value.parse::<i64>().is_ok() => Ok(()),
+            ValueKind::Integer => Err(wrong("integer", value, name).code("parameter_invalid_integer")),
+            ValueKind::Boolean if matches!(value, "true" | "false" | "1" | "0") => Ok(()),
+            ValueKind::Boolean => Err(wrong("boolean", value, name)),
+            ValueKind::Decimal if hundredths(value).is_some() => Ok(()),
+            ValueKind::Decimal => Err(wrong("decimal", value, name)),
+            ValueKind::Url if is_web_url(value) => Ok(()),
+            ValueKind::Url => Err(ApiError::invalid("Not a valid URL").code("url_invalid").param(name)),
+            ValueKind::Map => check_metadata(leaf, name),
+            ValueKind::OneOf(words) if words.contains(&value) => Ok(()),
+            ValueKind::OneOf(words) => {
                 let message = format!("Invalid {name}: must be one of {}", words.join(", "));
-                Err(Refusal::invalid(message).param(name))
+                Err(ApiError::invalid(message).param(name))
             }
         }
     }
 }
 
-/// Whether the leaf is at or under the path, in which `#` is any index.
+/// Whether the leaf is at or under this path.
 fn leads_to(path: &str, leaf: &Leaf) -> bool {
     let mut names = leaf.names.iter();
     path.split('.').all(|part| {
@@ -176,33 +172,33 @@ fn leads_to(path: &str, leaf: &Leaf) -> bool {
     })
 }
 
-fn empty(name: &str) -> Refusal {
+fn empty(name: &str) -> ApiError {
     let message = format!(
         "You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter; however \
          '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty value."
     );
-    Refusal::invalid(message).code("parameter_invalid_empty").param(name)
+    ApiError::invalid(message).code("parameter_invalid_empty").param(name)
 }
 
-fn wrong(kind: &str, value: &str, name: String) -> Refusal {
+fn wrong(kind: &str, value: &str, name: String) -> ApiError {
     let shown: String = value.chars().take(80).collect();
-    Refusal::invalid(format!("Invalid {kind}: {shown}")).param(name)
+    ApiError::invalid(format!("Invalid {kind}: {shown}")).param(name)
 }
 
-fn check_metadata(leaf: &Leaf, name: String) -> Result<(), Refusal> {
+fn check_metadata(leaf: &Leaf, name: String) -> Result<(), ApiError> {
     let key = leaf.names.last().map(|key| key.chars().count()).unwrap_or_default();
     if key == 0 || key > METADATA_KEY {
         let message = format!("Metadata keys must be 1 to {METADATA_KEY} characters long.");
-        return Err(Refusal::invalid(message).param(name));
+        return Err(ApiError::invalid(message).param(name));
     }
     if leaf.value.chars().count() > METADATA_VALUE {
         let message = format!("Metadata values can be at most {METADATA_VALUE} characters long.");
-        return Err(Refusal::invalid(message).param(name));
+        return Err(ApiError::invalid(message).param(name));
     }
     Ok(())
 }
 
-/// `25.5` as 2550; `None` when it is not a positive number with at most two decimals.
+/// `25.5` is 2550. `None`: not a positive number with at most two decimals.
 pub fn hundredths(value: &str) -> Option<i64> {
     let (whole, part) = value.split_once('.').unwrap_or((value, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -212,12 +208,12 @@ pub fn hundredths(value: &str) -> Option<i64> {
     format!("{whole}{part:0<2}").parse().ok()
 }
 
-/// Whether Stripe would accept this as a URL to send somebody to. `{CHECKOUT_SESSION_ID}` may be in it.
+/// Whether Stripe accepts this as a URL to redirect to. It may contain `{CHECKOUT_SESSION_ID}`.
 pub fn is_web_url(value: &str) -> bool {
     url::Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
 }
 
-/// The parameter at a dotted path, in Stripe's bracket notation.
+/// A dotted path in Stripe's bracket notation.
 pub fn name_of(path: &str) -> String {
     bracketed(&path.split('.').collect::<Vec<_>>())
 }
@@ -255,8 +251,8 @@ mod tests {
             ("currency=usd&tax=1", "This stand-in for Stripe does not do the parameter `tax`"),
             (long.as_str(), "Metadata keys must be 1 to 40 characters long."),
         ] {
-            let outcome = check(&Form::decode(form).unwrap(), &[RULES], &["tax"]);
-            let message = outcome.err().map(|refusal| refusal.message().to_owned()).unwrap_or_default();
+            let outcome = check(&RequestForm::decode(form).unwrap(), &[RULES], &["tax"]);
+            let message = outcome.err().map(|error| error.message().to_owned()).unwrap_or_default();
             assert!(message.starts_with(expected) && message.is_empty() == expected.is_empty(), "{form}: {message}");
         }
     }

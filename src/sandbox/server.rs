@@ -1,4 +1,4 @@
-//! The stand-in's HTTP side: connections, routes, headers. Everything it decides is decided elsewhere.
+//! The stand-in's HTTP server: connections, routes, headers. It decides nothing else.
 //!
 //! | route | what it does |
 //! | --- | --- |
@@ -25,42 +25,43 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt;
 
-use super::api::{self, Reply};
-use super::page::{checkout, control, portal, steps, stylesheet};
-use super::state::{API_VERSION, Shared};
+use crate::sandbox::api::{self, ApiReply};
+use crate::sandbox::form::BODY_LIMIT;
+use crate::sandbox::page::{checkout, control, portal, steps, stylesheet};
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::API_VERSION;
 
-const BODY_LIMIT: usize = 1024 * 1024;
 const CONNECTIONS_LIMIT: usize = 512;
 const HEADERS_TIME: Duration = Duration::from_secs(30);
 
-/// Rung to close a connection without an answer.
-type Lost = Arc<Notify>;
+/// Notified to close a connection without an answer.
+type CloseSignal = Arc<Notify>;
 
 /// Serves until the runtime ends.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let router = routes(shared);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let router = router.clone();
                 tokio::spawn(async move {
-                    converse(stream, router).await;
-                    drop(place);
+                    serve_connection(stream, router).await;
+                    drop(permit);
                 });
             }
-            // Out of file descriptors, most likely: others must close theirs first.
+            // Probably out of file descriptors. Others must close theirs first.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-async fn converse(stream: TcpStream, router: Router) {
-    let lost: Lost = Arc::default();
-    let ring = lost.clone();
+async fn serve_connection(stream: TcpStream, router: Router) {
+    let close: CloseSignal = Arc::default();
+    let signal = close.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ring.clone());
+        request.extensions_mut().insert(signal.clone());
         router.clone().oneshot(request.map(Body::new))
     });
     let mut http = hyper::server::conn::http1::Builder::new();
@@ -68,7 +69,7 @@ async fn converse(stream: TcpStream, router: Router) {
     let _ = stream.set_nodelay(true);
     tokio::select! {
         _ = http.serve_connection(TokioIo::new(stream), service) => {}
-        () = lost.notified() => {}
+        () = close.notified() => {}
     }
 }
 
@@ -98,28 +99,32 @@ fn routes(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, Extension(lost): Extension<Lost>, request: Request) -> Response {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    Extension(close): Extension<CloseSignal>,
+    request: Request,
+) -> Response {
     let (head, body) = request.into_parts();
     let id = shared.with(|state| state.new_id("req_", 14));
-    let version = named(&head.headers, "stripe-version").unwrap_or_else(|| API_VERSION.to_owned());
+    let version = header(&head.headers, "stripe-version").unwrap_or_else(|| API_VERSION.to_owned());
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return status(StatusCode::PAYLOAD_TOO_LARGE);
     };
-    let call = api::Request {
+    let call = api::ApiRequest {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
-        authorization: named(&head.headers, AUTHORIZATION.as_str()),
-        idempotency_key: named(&head.headers, "idempotency-key"),
+        authorization: header(&head.headers, AUTHORIZATION.as_str()),
+        idempotency_key: header(&head.headers, "idempotency-key"),
         id: id.clone(),
     };
     let key = call.idempotency_key.clone();
-    // A caller that hangs up does not undo its call, at Stripe or here: the work has a task of its own.
+    // A caller that hangs up does not undo its call, as at Stripe. So the work has its own task.
     let work = tokio::spawn(async move { api::answer(&shared, &call).await });
     match work.await {
-        Ok(reply) if reply.is_lost => {
-            lost.notify_one();
+        Ok(reply) if reply.closes_connection => {
+            close.notify_one();
             std::future::pending().await
         }
         Ok(reply) => response(reply, &id, &version, key.as_deref()),
@@ -127,7 +132,7 @@ async fn answer(State(shared): State<Arc<Shared>>, Extension(lost): Extension<Lo
     }
 }
 
-fn response(reply: Reply, id: &str, version: &str, key: Option<&str>) -> Response {
+fn response(reply: ApiReply, id: &str, version: &str, key: Option<&str>) -> Response {
     let mut response = Response::new(Body::from(reply.answer.body));
     *response.status_mut() = StatusCode::from_u16(reply.answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let replayed = reply.is_replay.then_some("true");
@@ -151,12 +156,6 @@ fn status(status: StatusCode) -> Response {
     response
 }
 
-fn named(headers: &HeaderMap, name: &str) -> Option<String> {
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-/// A page's form, read within the same limits as the API's.
-pub async fn form(body: Body) -> super::form::Form {
-    let bytes = to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
-    super::form::Form::decode(&String::from_utf8_lossy(&bytes)).unwrap_or_default()
 }

@@ -1,100 +1,48 @@
-//! Everything the stand-in knows, in memory, behind one lock. The API, the pages and the webhook threads change it only
-//! through [`Shared::with`], which wakes the webhook threads afterwards.
-
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+//! Everything the stand-in knows, in memory: the tables, the time, ids, and events, which are made here and nowhere
+//! else. `shared` puts it behind a lock.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::agenda::{self, Agenda};
-use super::billing::invoice::Invoice;
-use super::billing::subscription::Subscription;
-use super::faults::Faults;
-use super::idempotency::Keys;
-use super::outbox::Outbox;
-use super::resource::checkout_sessions::Session;
-use super::resource::webhook_endpoints::Endpoint;
-use super::shape::text;
-use super::table::Table;
-use super::wire;
 use crate::clock::{Clock, Timestamp};
 use crate::error::Fault;
 use crate::id;
+use crate::sandbox::agenda::Agenda;
+use crate::sandbox::faults::Faults;
+use crate::sandbox::idempotency::IdempotencyKeys;
+use crate::sandbox::model::invoice::StoredInvoice;
+use crate::sandbox::model::session::StoredSession;
+use crate::sandbox::model::subscription::StoredSubscription;
+use crate::sandbox::model::webhook_endpoint::StoredEndpoint;
+use crate::sandbox::outbox::Outbox;
+use crate::sandbox::shape::text;
+use crate::sandbox::table::Table;
+use crate::sandbox::wire;
 
-/// The API version that answers and events have when nobody asks for another: the one of the shapes.
+/// The API version of the shapes. Answers and events have it unless the request names another.
 pub const API_VERSION: &str = "2026-05-27.dahlia";
 
 const OBJECTS_LIMIT: usize = 20_000;
 const BILLING_LIMIT: usize = 5_000;
 const EVENTS_LIMIT: usize = 5_000;
 
-/// The state, shared by the server and the webhook threads.
-pub struct Shared {
-    state: Mutex<State>,
-    /// Rung when there may be a webhook to send.
-    pub bell: Condvar,
-    stopping: AtomicBool,
-}
-
-impl Shared {
-    /// Takes the state over.
-    pub fn new(state: State) -> Shared {
-        Shared { state: Mutex::new(state), bell: Condvar::new(), stopping: AtomicBool::new(false) }
-    }
-
-    /// Does `work` on the state, alone, with everything done first whose time has come.
-    pub fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.lock();
-        agenda::run_due(&mut state);
-        let outcome = work(&mut state);
-        state.cause = Cause::default();
-        state.leave_clock();
-        drop(state);
-        self.bell.notify_all();
-        outcome
-    }
-
-    /// The state itself, for the webhook threads, which wait on it.
-    pub fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock leaves no half-written money here: a stand-in goes on with what it has.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells the webhook threads to end.
-    pub fn stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-        self.bell.notify_all();
-    }
-
-    /// Whether the end has been asked for.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
-    }
-}
-
-/// What caused an event: the API request, or nothing for what happens on a page.
+/// What caused an event: an API request, or nothing if it happened on a page.
 #[derive(Clone, Debug, Default)]
-pub struct Cause {
-    /// `req_…`.
+pub struct EventCause {
     pub request: Option<String>,
-    /// The request's idempotency key.
     pub idempotency_key: Option<String>,
 }
 
-/// What becomes of a subscription whose last retry failed: at Stripe, a setting of the account.
+/// What happens to a subscription after its last failed retry. At Stripe this is a setting of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterRetries {
-    /// It is cancelled.
     Cancel,
-    /// It becomes `unpaid`.
     Unpaid,
-    /// It stays `past_due`.
     PastDue,
 }
 
 impl AfterRetries {
-    /// What happens, for the control page.
+    /// For the control page.
     pub fn in_words(self) -> &'static str {
         match self {
             AfterRetries::Cancel => "it is cancelled",
@@ -104,83 +52,59 @@ impl AfterRetries {
     }
 }
 
-/// The tables, and what is under way.
 #[derive(Debug)]
 pub struct State {
-    /// The time of the world outside, which signatures are made with.
+    /// The world's time. Signatures are made with it.
     pub clock: Clock,
-    /// What the events made now were caused by.
-    pub cause: Cause,
-    /// What is to happen, and when.
+    /// The cause of the events that are made now.
+    pub cause: EventCause,
     pub agenda: Agenda,
-    /// The origin that checkout pages are shown under, without a slash at its end.
+    /// The origin of the checkout and portal pages, without a slash at its end.
     pub base_url: String,
-    /// `customer`; a deleted one stays as Stripe's deleted object.
+    /// A deleted customer stays as Stripe's deleted object.
     pub customers: Table<Value>,
-    /// `product`.
     pub products: Table<Value>,
-    /// `price`.
     pub prices: Table<Value>,
-    /// `coupon`.
     pub coupons: Table<Value>,
-    /// `promotion_code`.
     pub promotion_codes: Table<Value>,
-    /// `checkout.session`, with what is not in the object.
-    pub sessions: Table<Session>,
-    /// `payment_intent`.
+    pub sessions: Table<StoredSession>,
     pub payment_intents: Table<Value>,
-    /// `charge`.
     pub charges: Table<Value>,
-    /// `refund`.
     pub refunds: Table<Value>,
-    /// `dispute`.
     pub disputes: Table<Value>,
-    /// `payment_method`.
     pub payment_methods: Table<Value>,
-    /// `test_helpers.test_clock`.
     pub test_clocks: Table<Value>,
-    /// `subscription`, with what is not in the object.
-    pub subscriptions: Table<Subscription>,
-    /// `discount`, of a subscription.
+    pub subscriptions: Table<StoredSubscription>,
+    /// Discounts of subscriptions.
     pub discounts: Table<Value>,
-    /// `invoice`, with all its lines.
-    pub invoices: Table<Invoice>,
-    /// `invoiceitem`: what waits for the next invoice.
+    pub invoices: Table<StoredInvoice>,
+    /// `invoiceitem`. Those without an invoice wait for the next one.
     pub invoice_items: Table<Value>,
-    /// `invoice_payment`.
     pub invoice_payments: Table<Value>,
-    /// `credit_note`.
     pub credit_notes: Table<Value>,
     /// `customer_balance_transaction`.
     pub balance_transactions: Table<Value>,
-    /// `billing_portal.configuration`.
     pub portal_configurations: Table<Value>,
-    /// `billing_portal.session`.
+    /// `billing_portal.session`, by the secret in its URL.
     pub portal_sessions: Table<Value>,
-    /// What becomes of a subscription whose last retry failed.
     pub after_retries: AfterRetries,
-    /// `event`.
     pub events: Table<Value>,
-    /// `webhook_endpoint`, with its secret.
-    pub webhook_endpoints: Table<Endpoint>,
-    /// Webhooks: sent, waiting, held back.
+    pub webhook_endpoints: Table<StoredEndpoint>,
     pub outbox: Outbox,
-    /// Idempotency keys and their answers.
-    pub keys: Keys,
-    /// Faults to inject.
+    pub keys: IdempotencyKeys,
     pub faults: Faults,
     ahead_millis: i64,
-    standing: Option<i64>,
+    held_time: Option<i64>,
     salt: [u8; 32],
-    made: u64,
+    ids_made: u64,
 }
 
 impl State {
-    /// Nothing yet. Fails only when the operating system gives no random numbers.
+    /// An empty state. Fails if the operating system gives no random numbers.
     pub fn new(clock: Clock, base_url: String) -> Result<State, Fault> {
         Ok(State {
             clock,
-            cause: Cause::default(),
+            cause: EventCause::default(),
             agenda: Agenda::default(),
             base_url,
             customers: Table::new(OBJECTS_LIMIT),
@@ -208,81 +132,80 @@ impl State {
             events: Table::new(EVENTS_LIMIT),
             webhook_endpoints: Table::new(16),
             outbox: Outbox::default(),
-            keys: Keys::default(),
+            keys: IdempotencyKeys::default(),
             faults: Faults::default(),
             ahead_millis: 0,
-            standing: None,
+            held_time: None,
             salt: id::random_bytes()?,
-            made: 0,
+            ids_made: 0,
         })
     }
 
-    /// The time in whole seconds, as Stripe writes it: the stand-in's own, or that of the test clock or the step of the
-    /// agenda under way.
+    /// The time in whole seconds, as Stripe writes it: the stand-in's own time, or the time that is held for a test
+    /// clock or a step of the agenda.
     pub fn now(&self) -> i64 {
-        self.standing.unwrap_or_else(|| self.own_time().seconds())
+        self.held_time.unwrap_or_else(|| self.own_time().seconds())
     }
 
-    /// The stand-in's own time: the world's, and what it was put ahead by.
+    /// The stand-in's own time: the world's, plus what it was put ahead by.
     pub fn own_time(&self) -> Timestamp {
         self.clock.now().plus_millis(self.ahead_millis)
     }
 
-    /// Puts the stand-in's own time ahead of the world's, to this instant. It never goes back.
+    /// Moves the stand-in's own time ahead to this instant. It never goes back.
     pub fn put_ahead(&mut self, to: Timestamp) {
         let missing = to.millis().saturating_sub(self.own_time().millis());
         self.ahead_millis = self.ahead_millis.saturating_add(missing.max(0));
     }
 
-    /// Lets time stand still at `at` until [`State::leave_clock`].
-    pub fn stand_at(&mut self, at: i64) {
-        self.standing = Some(at);
+    /// Holds the time at `at` until [`State::follow_own_clock`].
+    pub fn hold_time_at(&mut self, at: i64) {
+        self.held_time = Some(at);
     }
 
-    /// Lives by the customer's test clock, where it has one, until [`State::leave_clock`].
-    pub fn live_by(&mut self, customer: &str) {
-        self.standing = self.test_clock_of(customer).and_then(|clock| {
+    /// If the customer has a test clock, holds its time until [`State::follow_own_clock`].
+    pub fn follow_clock_of(&mut self, customer: &str) {
+        self.held_time = self.test_clock_of(customer).and_then(|clock| {
             let frozen = self.test_clocks.get(&clock)?;
             frozen["frozen_time"].as_i64()
         });
     }
 
-    /// Lives by the stand-in's own time again.
-    pub fn leave_clock(&mut self) {
-        self.standing = None;
+    /// Ends [`State::hold_time_at`].
+    pub fn follow_own_clock(&mut self) {
+        self.held_time = None;
     }
 
-    /// The test clock that the customer lives by.
+    /// The test clock of a customer.
     pub fn test_clock_of(&self, customer: &str) -> Option<String> {
         self.customers.get(customer)?["test_clock"].as_str().map(str::to_owned)
     }
 
-    /// Asks to be woken for an object at a time of its customer's clock.
-    pub fn wake(&mut self, customer: &str, at: i64, id: &str) {
+    /// Schedules an object to be woken, at a time of its customer's clock.
+    pub fn wake_at(&mut self, customer: &str, at: i64, id: &str) {
         let clock = self.test_clock_of(customer).unwrap_or_default();
         self.agenda.add(&clock, at, id);
     }
 
-    /// A new id: the prefix and `letters` letters and digits (at most 52) that nobody can guess.
+    /// A new id: the prefix, and `letters` letters and digits (at most 52) that nobody can guess.
     pub fn new_id(&mut self, prefix: &str, letters: usize) -> String {
-        self.made += 1;
-        let digest = Sha256::new().chain_update(self.salt).chain_update(self.made.to_be_bytes()).finalize();
+        self.ids_made += 1;
+        let digest = Sha256::new().chain_update(self.salt).chain_update(self.ids_made.to_be_bytes()).finalize();
         let mut text = data_encoding::BASE32_NOPAD.encode(&digest).to_ascii_lowercase();
         text.truncate(letters);
         format!("{prefix}{text}")
     }
 
-    /// Records an event about `object` as it is now, and queues it for every endpoint that asked for its type. Events
-    /// have the stand-in's own time, also those of a test clock, so that they are listed in their order.
+    /// Records an event about `object` as it is now, and queues it for every endpoint that wants its type. All events
+    /// have the stand-in's own time, even those of a test clock, so that they are listed in order.
     pub fn emit(&mut self, kind: &str, object: Value) {
         self.emit_change(kind, object, Value::Null);
     }
 
-    /// The same for a change: `previous` holds the changed fields' former values.
+    /// Like [`State::emit`], for a change. `previous` has the former values of the changed fields.
     pub fn emit_change(&mut self, kind: &str, object: Value, previous: Value) {
         let id = self.new_id("evt_1", 24);
-        let endpoints: Vec<String> =
-            self.webhook_endpoints.oldest().filter(|endpoint| endpoint.wants(kind)).map(Endpoint::id).collect();
+        let endpoints = self.endpoints_for(kind);
         let mut data = json!({ "object": object });
         if !previous.is_null() {
             data["previous_attributes"] = previous;
@@ -298,41 +221,39 @@ impl State {
         }
     }
 
-    /// Queues an event once more for every endpoint that asked for its type. `false`: there is no such event.
-    pub fn send_again(&mut self, event: &str) -> bool {
+    /// Queues an event again for every endpoint that wants its type. `false`: there is no such event.
+    pub fn resend(&mut self, event: &str) -> bool {
         let Some(kind) = self.events.get(event).map(|event| text(event, "type").to_owned()) else { return false };
-        let endpoints: Vec<String> =
-            self.webhook_endpoints.oldest().filter(|endpoint| endpoint.wants(&kind)).map(Endpoint::id).collect();
-        for endpoint in endpoints {
+        for endpoint in self.endpoints_for(&kind) {
             self.outbox.queue(event, &kind, &endpoint);
         }
         true
     }
 
-    /// Notes that one endpoint has confirmed an event.
-    pub fn confirm(&mut self, event: &str) {
+    fn endpoints_for(&self, kind: &str) -> Vec<String> {
+        self.webhook_endpoints.oldest().filter(|endpoint| endpoint.wants(kind)).map(StoredEndpoint::id).collect()
+    }
+
+    /// Counts an endpoint's confirmation of an event.
+    pub fn mark_confirmed(&mut self, event: &str) {
         if let Some(event) = self.events.get_mut(event) {
             let pending = event["pending_webhooks"].as_i64().unwrap_or_default();
             event["pending_webhooks"] = json!(pending.saturating_sub(1).max(0));
         }
     }
 
-    /// The bytes of an event's webhook, its endpoint's URL, and the signature as of now; `None` when either is gone.
-    pub fn letter(&self, event: &str, endpoint: &str) -> Option<Letter> {
+    /// An event as a webhook to this endpoint, signed now. `None`: the event or the endpoint is gone.
+    pub fn signed_webhook(&self, event: &str, endpoint: &str) -> Option<SignedWebhook> {
         let body = wire::render(self.events.get(event)?);
         let endpoint = self.webhook_endpoints.get(endpoint)?;
         let signature = wire::signature(&endpoint.secret, self.clock.now().seconds(), &body);
-        Some(Letter { url: text(&endpoint.object, "url").to_owned(), body, signature })
+        Some(SignedWebhook { url: text(&endpoint.object, "url").to_owned(), body, signature })
     }
 }
 
-/// One webhook, ready to be posted.
 #[derive(Debug)]
-pub struct Letter {
-    /// Where to.
+pub struct SignedWebhook {
     pub url: String,
-    /// The event, printed.
     pub body: String,
-    /// The value of `Stripe-Signature`.
     pub signature: String,
 }

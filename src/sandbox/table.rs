@@ -1,8 +1,9 @@
-//! A table in memory: rows by id, in the order made, the oldest forgotten past a limit.
+//! A table in memory: rows by id, in the order they were made. Above a limit the oldest rows are dropped.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// Rows of one kind.
+use crate::sandbox::api_error::ApiError;
+
 #[derive(Debug)]
 pub struct Table<T> {
     rows: BTreeMap<u64, (String, T)>,
@@ -12,12 +13,11 @@ pub struct Table<T> {
 }
 
 impl<T> Table<T> {
-    /// An empty table that keeps at most `limit` rows.
     pub fn new(limit: usize) -> Table<T> {
         Table { rows: BTreeMap::new(), places: HashMap::new(), next: 0, limit }
     }
 
-    /// Adds a row, or replaces the one with this id in its place.
+    /// Adds a row, or replaces the row with this id in its place.
     pub fn put(&mut self, id: &str, row: T) {
         if let Some(place) = self.places.get(id) {
             self.rows.insert(*place, (id.to_owned(), row));
@@ -33,38 +33,37 @@ impl<T> Table<T> {
         }
     }
 
-    /// The row with this id.
     pub fn get(&self, id: &str) -> Option<&T> {
         self.places.get(id).and_then(|place| self.rows.get(place)).map(|(_, row)| row)
     }
 
-    /// The row with this id, to be changed.
+    /// The row with this id, or Stripe's `404`, which names the kind of object and the parameter.
+    pub fn required(&self, noun: &str, id: &str, param: &str) -> Result<&T, ApiError> {
+        self.get(id).ok_or_else(|| ApiError::not_found(noun, id, param))
+    }
+
     pub fn get_mut(&mut self, id: &str) -> Option<&mut T> {
         self.places.get(id).and_then(|place| self.rows.get_mut(place)).map(|(_, row)| row)
     }
 
-    /// All rows, to be changed.
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.rows.values_mut().map(|(_, row)| row)
     }
 
-    /// Takes the row out.
     pub fn remove(&mut self, id: &str) -> Option<T> {
         self.places.remove(id).and_then(|place| self.rows.remove(&place)).map(|(_, row)| row)
     }
 
-    /// Takes all rows out.
     pub fn clear(&mut self) {
         self.places.clear();
         self.rows.clear();
     }
 
-    /// All rows, the newest first: the order of Stripe's lists.
+    /// The newest first, as in Stripe's lists.
     pub fn newest(&self) -> impl Iterator<Item = &T> {
         self.rows.values().rev().map(|(_, row)| row)
     }
 
-    /// All rows, the oldest first.
     pub fn oldest(&self) -> impl Iterator<Item = &T> {
         self.rows.values().map(|(_, row)| row)
     }

@@ -1,4 +1,4 @@
-//! The bytes that leave: JSON as Stripe prints it, and the signature over it. Pure. Source: Stripe, "Check the webhook
+//! What goes over the wire: JSON as Stripe prints it, and its signature. Source: Stripe, "Check the webhook
 //! signatures": HMAC-SHA256 with the whole `whsec_…` text as the key over the time, a full stop and the body.
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,8 +8,8 @@ use sha2::Sha256;
 use crate::id;
 use crate::secret::Secret;
 
-/// JSON with `id` and `object` first, the other names in alphabetical order, two spaces a level, and an empty line in
-/// an empty list: the form in which Stripe's webhooks and answers arrive.
+/// JSON with `id` and `object` first, the other names in alphabetical order, two spaces per level, and an empty line in
+/// an empty list: the form of Stripe's webhooks and answers.
 pub fn render(value: &Value) -> String {
     let mut text = String::new();
     write(value, 0, &mut text);

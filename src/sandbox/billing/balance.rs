@@ -1,29 +1,27 @@
-//! A customer's balance: below zero it is credit, which the next invoices use. Each move leaves a
+//! A customer's balance. Below zero it is credit, which the next invoices use. Each change leaves a
 //! `customer_balance_transaction`. Source: Stripe, "Customer credit balance".
 
 use serde_json::{Value, json};
 
-use crate::sandbox::resource::change;
-use crate::sandbox::shape::integer;
+use crate::sandbox::shape::{change, integer};
 use crate::sandbox::state::State;
 
-/// The least that Stripe collects, in the minor unit.
-const LEAST: i64 = 50;
+/// The least amount that Stripe collects, in the minor unit.
+const MINIMUM_CHARGE: i64 = 50;
 
-/// A customer's balance.
 pub fn of(state: &State, customer: &str) -> i64 {
     state.customers.get(customer).map(|customer| integer(customer, "balance")).unwrap_or_default()
 }
 
-/// What is due of a total, and the balance afterwards.
-pub fn settle(total: i64, balance: i64) -> (i64, i64) {
+/// The amount due of a total, and the balance afterwards.
+pub fn due_after_credit(total: i64, balance: i64) -> (i64, i64) {
     match total.saturating_add(balance) {
-        due if due < LEAST => (0, due),
+        due if due < MINIMUM_CHARGE => (0, due),
         due => (due, 0),
     }
 }
 
-/// Moves a customer's balance by `amount` and records it. Answers the transaction.
+/// Changes a customer's balance by `amount`. Returns the transaction.
 pub fn move_by(state: &mut State, customer: &str, amount: i64, kind: &str, fields: Value) -> Value {
     let (id, now) = (state.new_id("cbtxn_1", 24), state.now());
     let Some(object) = state.customers.get_mut(customer) else { return Value::Null };
@@ -56,7 +54,7 @@ mod tests {
             (2900, 30, (2930, 0)),
             (0, -500, (0, -500)),
         ] {
-            assert_eq!(settle(total, balance), expected, "{total} {balance}");
+            assert_eq!(due_after_credit(total, balance), expected, "{total} {balance}");
         }
     }
 }

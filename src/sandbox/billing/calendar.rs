@@ -1,38 +1,37 @@
 //! When a billing period ends. Boundaries are counted from the anchor, so that 31 January is followed by 28 (or 29)
-//! February and then by 31 March. Pure; in UTC, as at Stripe. Source: Stripe, "Set the billing cycle date".
+//! February and then by 31 March. In UTC, as at Stripe. Source: Stripe, "Set the billing cycle date".
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::Value;
 
+use crate::clock::DAY_SECONDS;
 use crate::sandbox::shape::{integer, text};
-
-const DAY: i64 = 24 * 60 * 60;
 
 /// The `number`-th boundary after the anchor, in whole seconds. `recurring` is a price's.
 pub fn boundary(anchor: i64, recurring: &Value, number: i64) -> i64 {
     let count = integer(recurring, "interval_count").max(1).saturating_mul(number);
     match text(recurring, "interval") {
-        "day" => anchor.saturating_add(count.saturating_mul(DAY)),
-        "week" => anchor.saturating_add(count.saturating_mul(7 * DAY)),
+        "day" => anchor.saturating_add(count.saturating_mul(DAY_SECONDS)),
+        "week" => anchor.saturating_add(count.saturating_mul(7 * DAY_SECONDS)),
         "year" => months_after(anchor, count.saturating_mul(12)),
         _ => months_after(anchor, count),
     }
 }
 
-/// The first boundary that is later than `after`; at the earliest the anchor itself.
+/// The first boundary after `after`, and not before the anchor.
 pub fn next_after(anchor: i64, recurring: &Value, after: i64) -> i64 {
     let longest = match text(recurring, "interval") {
-        "day" => DAY,
-        "week" => 7 * DAY,
-        "year" => 366 * DAY,
-        _ => 31 * DAY,
+        "day" => DAY_SECONDS,
+        "week" => 7 * DAY_SECONDS,
+        "year" => 366 * DAY_SECONDS,
+        _ => 31 * DAY_SECONDS,
     };
     let longest = longest.saturating_mul(integer(recurring, "interval_count").max(1));
     let mut number = (after.saturating_sub(anchor) / longest).max(0);
     loop {
         let at = boundary(anchor, recurring, number);
-        // A boundary that does not move on is one beyond the calendar: it is never reached.
+        // A boundary that equals the one before it is beyond the calendar, so it is never reached.
         if at > after || boundary(anchor, recurring, number + 1) == at {
             return at;
         }
@@ -40,7 +39,7 @@ pub fn next_after(anchor: i64, recurring: &Value, after: i64) -> i64 {
     }
 }
 
-/// So many months after an instant: the same day and time, or the month's last day.
+/// An instant some months later: the same day and time, or the last day of the month.
 pub fn months_after(at: i64, months: i64) -> i64 {
     let moved = Timestamp::from_second(at).ok().and_then(|instant| {
         let span = Span::new().try_months(months).ok()?;
@@ -49,14 +48,14 @@ pub fn months_after(at: i64, months: i64) -> i64 {
     moved.and_then(|moved| TimeZone::UTC.to_timestamp(moved).ok()).map_or(i64::MAX, |moved| moved.as_second())
 }
 
-/// The part of an amount that a part of a period stands for, rounded half up.
+/// `amount × part / whole`, rounded half up.
 pub fn share(amount: i64, part: i64, whole: i64) -> i64 {
     let (amount, part, whole) = (i128::from(amount), i128::from(part.max(0)), i128::from(whole.max(1)));
     let rounded = (amount * part * 2 + whole).div_euclid(whole * 2);
     i64::try_from(rounded).unwrap_or_default()
 }
 
-/// A day as Stripe writes it in a line's description: `15 Oct 2026`.
+/// A day as Stripe writes it in the description of a line: `15 Oct 2026`.
 pub fn day_in_words(at: i64) -> String {
     Timestamp::from_second(at)
         .map(|instant| TimeZone::UTC.to_datetime(instant).strftime("%-d %b %Y").to_string())

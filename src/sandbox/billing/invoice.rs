@@ -1,131 +1,100 @@
-//! An invoice from its draft to its end, except for its payment, which is `collection`. Drafts of renewals become final
-//! after an hour, as at Stripe. Source: Stripe, "How invoicing works" and "Status transitions and finalization".
+//! One invoice from its draft to its end. These steps change no subscription; how a subscription reacts is in `cycle`.
+//! Source: Stripe, "How invoicing works" and "Status transitions and finalization".
 
 use serde_json::{Value, json};
 
-use super::{balance, collection, line};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::resource::{change, coupons};
-use crate::sandbox::shape::{INVOICE, filled, integer, text};
+use super::{balance, invoice_payment, line};
+use crate::clock::DAY_SECONDS;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::model::coupon::Discount;
+use crate::sandbox::model::invoice::StoredInvoice;
+use crate::sandbox::model::subscription::StoredSubscription;
+use crate::sandbox::shape::{INVOICE, change, filled, integer, text};
 use crate::sandbox::state::State;
 
-/// How long a draft stays open to changes.
+/// How long a draft can be changed before it becomes final, as at Stripe.
 const DRAFT_TIME: i64 = 60 * 60;
-/// Lines shown in the object itself.
-const SHOWN: usize = 10;
+/// The pauses before the second, third and fourth attempt to collect. Source: Stripe, "Automatic collection".
+const RETRY_PAUSES: [i64; 3] = [3 * DAY_SECONDS, 5 * DAY_SECONDS, 7 * DAY_SECONDS];
 
-/// `invoice`, with all its lines.
-#[derive(Clone, Debug)]
-pub struct Invoice {
-    /// The object, with its first lines.
-    pub object: Value,
-    /// All lines.
-    pub lines: Vec<Value>,
-    /// Its discount's id and coupon.
-    pub discount: Option<(String, Value)>,
-}
-
-/// What an invoice is to be made of.
+/// What an invoice is made of.
 #[derive(Clone, Debug, Default)]
-pub struct Order {
-    /// `cus_…`.
+pub struct InvoiceParts {
     pub customer: String,
-    /// `sub_…`, with its metadata.
+    /// The subscription's id and metadata.
     pub subscription: Option<(String, Value)>,
     /// `billing_reason`.
     pub reason: &'static str,
-    /// Three letters.
     pub currency: String,
-    /// The lines.
     pub lines: Vec<Value>,
-    /// Invoice items that waited for it; their lines follow the others.
+    /// Invoice items that waited for this invoice. Their lines follow the others.
     pub waiting: Vec<Value>,
     /// The period that has just ended.
     pub period: (i64, i64),
-    /// A discount's id and coupon.
-    pub discount: Option<(String, Value)>,
+    pub discount: Option<Discount>,
     /// Further fields of the object.
     pub fields: Value,
 }
 
-impl Invoice {
-    /// `in_…`.
-    pub fn id(&self) -> &str {
-        text(&self.object, "id")
-    }
-
-    /// The subscription that it is for.
-    pub fn subscription(&self) -> Option<&str> {
-        self.object["parent"]["subscription_details"]["subscription"].as_str()
-    }
-
-    /// Puts the first lines into the object and sums all of them up, with the discount taken off.
-    pub fn total(&mut self) {
-        let id = self.id().to_owned();
-        let amounts: Vec<i64> = self.lines.iter().map(|line| integer(line, "amount")).collect();
-        let open = |line: &Value| if line["discountable"] == true { integer(line, "amount").max(0) } else { 0 };
-        let discountable: Vec<i64> = self.lines.iter().map(open).collect();
-        let off = match &self.discount {
-            Some((_, coupon)) => coupons::taken_off(coupon, &discountable, text(&self.object, "currency")),
-            None => vec![0; amounts.len()],
-        };
-        let discount = self.discount.as_ref().map(|(id, _)| id.clone());
-        for (line, off) in self.lines.iter_mut().zip(&off) {
-            line["invoice"] = json!(id);
-            let amounts = discount.as_ref().filter(|_| *off > 0).map(|id| json!({ "amount": off, "discount": id }));
-            line["discount_amounts"] = json!(amounts.into_iter().collect::<Vec<_>>());
+impl InvoiceParts {
+    /// The parts that a subscription decides.
+    pub fn of_subscription(subscription: &StoredSubscription, fields: Value) -> InvoiceParts {
+        let object = &subscription.object;
+        InvoiceParts {
+            customer: subscription.customer().to_owned(),
+            subscription: Some((text(object, "id").to_owned(), object["metadata"].clone())),
+            currency: text(object, "currency").to_owned(),
+            period: subscription.period(),
+            fields,
+            ..InvoiceParts::default()
         }
-        let (subtotal, off): (i64, i64) = (amounts.iter().sum(), off.iter().sum());
-        let total = subtotal - off;
-        let discounts: Vec<&String> = discount.iter().collect();
-        let taken: Vec<Value> = discounts.iter().map(|id| json!({ "amount": off, "discount": id })).collect();
-        let shown = &self.lines[..self.lines.len().min(SHOWN)];
-        let fields = json!({
-            "subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total,
-            "discounts": discounts, "total_discount_amounts": taken,
-            "lines": {
-                "object": "list", "data": shown, "has_more": self.lines.len() > SHOWN, "total_count": self.lines.len(),
-                "url": format!("/v1/invoices/{id}/lines"),
-            },
-        });
-        change(&mut self.object, fields);
     }
 }
 
-/// The invoice that an order would make, kept nowhere and told to nobody.
-pub fn preview(state: &mut State, order: Order) -> Invoice {
+/// How an invoice came to be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentSource {
+    /// Nothing was due.
+    Nothing,
+    Intent,
+    /// Something outside Stripe.
+    OutOfBand,
+}
+
+/// The invoice that these parts would make. It is not stored and has no events.
+pub fn preview(state: &mut State, parts: InvoiceParts) -> StoredInvoice {
     let (id, now) = (state.new_id("in_1", 24), state.now());
-    let customer = state.customers.get(&order.customer).cloned().unwrap_or_default();
-    let parent = order.subscription.as_ref().map(|(subscription, metadata)| {
+    let customer = state.customers.get(&parts.customer).cloned().unwrap_or_default();
+    let parent = parts.subscription.as_ref().map(|(subscription, metadata)| {
         let details = json!({ "metadata": metadata, "subscription": subscription });
         json!({ "quote_details": null, "type": "subscription_details", "subscription_details": details })
     });
-    let mut object = filled(INVOICE, order.fields);
+    let mut object = filled(INVOICE, parts.fields);
     let fields = json!({
-        "id": id, "created": now, "currency": order.currency, "customer": order.customer, "parent": parent,
+        "id": id, "created": now, "currency": parts.currency, "customer": parts.customer, "parent": parent,
         "customer_email": customer["email"], "customer_name": customer["name"], "customer_phone": customer["phone"],
-        "billing_reason": order.reason, "period_start": order.period.0, "period_end": order.period.1,
+        "billing_reason": parts.reason, "period_start": parts.period.0, "period_end": parts.period.1,
         "test_clock": customer["test_clock"],
     });
     change(&mut object, fields);
-    let mut lines = order.lines;
-    lines.extend(order.waiting.iter().map(|item| line::of_invoice_item(state, item)));
-    let mut invoice = Invoice { object, lines, discount: order.discount };
+    let mut lines = parts.lines;
+    lines.extend(parts.waiting.iter().map(|item| line::of_invoice_item(state, item)));
+    let mut invoice = StoredInvoice { object, lines, discount: parts.discount };
     invoice.total();
     project(&mut invoice, integer(&customer, "balance"));
     invoice
 }
 
-/// Makes a draft and tells of it. Answers its id.
-pub fn draft(state: &mut State, order: Order) -> String {
-    let waiting = order.waiting.clone();
-    let mut invoice = preview(state, order);
-    line::mark_taken(state, &waiting, invoice.id());
+/// Makes a draft and emits its event. Returns its id.
+pub fn draft(state: &mut State, parts: InvoiceParts) -> String {
+    let waiting = parts.waiting.clone();
+    let mut invoice = preview(state, parts);
+    line::mark_invoiced(state, &waiting, invoice.id());
     if invoice.object["auto_advance"] == true {
         let at = integer(&invoice.object, "created") + DRAFT_TIME;
         invoice.object["automatically_finalizes_at"] = json!(at);
         let (customer, id) = (text(&invoice.object, "customer").to_owned(), invoice.id().to_owned());
-        state.wake(&customer, at, &id);
+        state.wake_at(&customer, at, &id);
     }
     let (id, object) = (invoice.id().to_owned(), invoice.object.clone());
     state.invoices.put(&id, invoice);
@@ -144,19 +113,19 @@ pub fn add_lines(state: &mut State, id: &str, lines: Vec<Value>) {
     }
 }
 
-/// What would be due if it became final now.
-fn project(invoice: &mut Invoice, balance: i64) {
-    let (due, _) = balance::settle(integer(&invoice.object, "total"), balance);
+/// Writes what would be due if the invoice became final now.
+fn project(invoice: &mut StoredInvoice, balance: i64) {
+    let (due, _) = balance::due_after_credit(integer(&invoice.object, "total"), balance);
     let fields = json!({ "amount_due": due, "amount_remaining": due, "starting_balance": balance });
     change(&mut invoice.object, fields);
 }
 
-/// Makes a draft final: numbered, with the customer's credit used, and to be paid. With nothing due it is paid at once.
-pub fn finalize(state: &mut State, id: &str) -> Result<(), Refusal> {
+/// Makes a draft final: it gets its number and uses the customer's credit. Returns the amount due.
+pub fn open(state: &mut State, id: &str) -> Result<i64, ApiError> {
     let invoice = in_status(state, id, &["draft"], "finalized")?;
     let customer = text(&invoice.object, "customer").to_owned();
     let (now, starting) = (state.now(), balance::of(state, &customer));
-    let (due, ending) = balance::settle(integer(&invoice.object, "total"), starting);
+    let (due, ending) = balance::due_after_credit(integer(&invoice.object, "total"), starting);
     if ending != starting {
         let kind = if due == 0 && ending > 0 { "invoice_too_small" } else { "applied_to_invoice" };
         let fields = json!({ "invoice": id, "currency": invoice.object["currency"] });
@@ -170,16 +139,54 @@ pub fn finalize(state: &mut State, id: &str) -> Result<(), Refusal> {
         "starting_balance": starting, "ending_balance": ending, "amount_due": due, "amount_remaining": due,
         "automatically_finalizes_at": null,
     });
-    tell(state, id, &["invoice.finalized"], fields);
-    match due {
-        0 => collection::mark_paid(state, id, collection::Paid::ByNothing),
-        _ => collection::prepare(state, id),
-    }
-    Ok(())
+    update(state, id, &["invoice.finalized"], fields);
+    Ok(due)
 }
 
-/// Voids an open invoice; credit that it used goes back.
-pub fn void(state: &mut State, id: &str) -> Result<(), Refusal> {
+/// Makes an invoice paid.
+pub fn mark_paid(state: &mut State, id: &str, source: PaymentSource) {
+    let Some(invoice) = state.invoices.get(id) else { return };
+    let (due, mut transitions) = (invoice.object["amount_due"].clone(), invoice.object["status_transitions"].clone());
+    transitions["paid_at"] = json!(state.now());
+    let mut fields = json!({
+        "status": "paid", "status_transitions": transitions, "amount_paid": due, "amount_remaining": 0,
+        "attempted": true, "auto_advance": false, "next_payment_attempt": null,
+    });
+    // An invoice that is marked as paid by hand is paid, but no payment has succeeded.
+    let events = match source {
+        PaymentSource::OutOfBand => {
+            fields["amount_paid_off_stripe"] = due;
+            &["invoice.paid"][..]
+        }
+        _ => &["invoice.paid", "invoice.payment_succeeded"],
+    };
+    update(state, id, events, fields);
+}
+
+/// Records a failed attempt to collect an invoice and schedules the next one. Returns whether it was the last.
+pub fn mark_failed(state: &mut State, id: &str) -> bool {
+    let Some(invoice) = state.invoices.get(id) else { return false };
+    let count = integer(&invoice.object, "attempt_count") + 1;
+    let customer = text(&invoice.object, "customer").to_owned();
+    let is_first = invoice.object["billing_reason"] == "subscription_create";
+    let is_alive = invoice
+        .subscription()
+        .and_then(|id| state.subscriptions.get(id))
+        .is_some_and(|row| !row.has_ended() && row.status() != "unpaid");
+    let pause = usize::try_from(count - 1).ok().and_then(|tried| RETRY_PAUSES.get(tried));
+    let next = pause.filter(|_| is_alive && !is_first).map(|pause| state.now() + pause);
+    if let Some(at) = next {
+        state.wake_at(&customer, at, id);
+    }
+    let fields = json!({
+        "attempt_count": count, "attempted": true, "next_payment_attempt": next, "auto_advance": next.is_some(),
+    });
+    update(state, id, &["invoice.payment_failed"], fields);
+    next.is_none() && !is_first
+}
+
+/// Voids an open invoice. Credit that it used goes back, and its payment is canceled.
+pub fn void(state: &mut State, id: &str) -> Result<(), ApiError> {
     let invoice = in_status(state, id, &["open", "uncollectible"], "voided")?;
     let used = integer(&invoice.object, "ending_balance") - integer(&invoice.object, "starting_balance");
     if used != 0 {
@@ -187,18 +194,19 @@ pub fn void(state: &mut State, id: &str) -> Result<(), Refusal> {
         let fields = json!({ "invoice": id, "currency": invoice.object["currency"] });
         balance::move_by(state, &customer, -used, "unapplied_from_invoice", fields);
     }
-    end(state, id, "void", "voided_at", "invoice.voided");
+    invoice_payment::cancel(state, id);
+    close(state, id, "void", "voided_at", "invoice.voided");
     Ok(())
 }
 
-/// Gives an open invoice up.
-pub fn mark_uncollectible(state: &mut State, id: &str) -> Result<(), Refusal> {
+/// Gives up an open invoice.
+pub fn mark_uncollectible(state: &mut State, id: &str) -> Result<(), ApiError> {
     in_status(state, id, &["open"], "marked uncollectible")?;
-    end(state, id, "uncollectible", "marked_uncollectible_at", "invoice.marked_uncollectible");
+    close(state, id, "uncollectible", "marked_uncollectible_at", "invoice.marked_uncollectible");
     Ok(())
 }
 
-fn end(state: &mut State, id: &str, status: &str, at: &str, event: &str) {
+fn close(state: &mut State, id: &str, status: &str, at: &str, event: &str) {
     let now = state.now();
     let Some(invoice) = state.invoices.get(id) else { return };
     let mut transitions = invoice.object["status_transitions"].clone();
@@ -206,38 +214,11 @@ fn end(state: &mut State, id: &str, status: &str, at: &str, event: &str) {
     let fields = json!({
         "status": status, "status_transitions": transitions, "auto_advance": false, "next_payment_attempt": null,
     });
-    if status == "void" {
-        collection::call_off(state, id);
-    }
-    tell(state, id, &[event], fields);
-    let subscription = state.invoices.get(id).and_then(Invoice::subscription).map(str::to_owned);
-    if let Some(subscription) = subscription {
-        super::outcome::invoice_ended(state, &subscription, id);
-    }
+    update(state, id, &[event], fields);
 }
 
-/// Does what is due: a draft becomes final and is paid, a failed payment is tried again.
-pub fn wake(state: &mut State, id: &str) {
-    let (now, Some(invoice)) = (state.now(), state.invoices.get(id)) else { return };
-    let is_due = |field: &str| invoice.object[field].as_i64().is_some_and(|at| at <= now);
-    match text(&invoice.object, "status") {
-        "draft" if invoice.object["auto_advance"] == true && is_due("automatically_finalizes_at") => {
-            advance(state, id);
-        }
-        "open" if is_due("next_payment_attempt") => collection::try_to_pay(state, id),
-        _ => {}
-    }
-}
-
-/// Makes a draft final and tries to have it paid.
-pub fn advance(state: &mut State, id: &str) {
-    if finalize(state, id).is_ok() && state.invoices.get(id).is_some_and(|invoice| invoice.object["status"] == "open") {
-        collection::try_to_pay(state, id);
-    }
-}
-
-/// Changes an invoice and tells of it under each of these names.
-pub fn tell(state: &mut State, id: &str, events: &[&str], fields: Value) {
+/// Changes an invoice and emits each of these events.
+pub fn update(state: &mut State, id: &str, events: &[&str], fields: Value) {
     let Some(invoice) = state.invoices.get_mut(id) else { return };
     let previous = change(&mut invoice.object, fields);
     let object = invoice.object.clone();
@@ -249,22 +230,27 @@ pub fn tell(state: &mut State, id: &str, events: &[&str], fields: Value) {
     }
 }
 
-/// An invoice in one of these statuses, or why what was asked for cannot be done.
-pub fn in_status(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<Invoice, Refusal> {
-    let invoice = state.invoices.get(id).ok_or_else(|| Refusal::not_found("invoice", id, "invoice"))?;
+/// An invoice in one of these statuses. The error says that it cannot be `done`.
+pub fn in_status(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<StoredInvoice, ApiError> {
+    let invoice = state.invoices.required("invoice", id, "invoice")?;
     let status = text(&invoice.object, "status");
     match statuses.contains(&status) {
         true => Ok(invoice.clone()),
         false if status == "paid" => {
             let message = format!("Invoice is already paid, so it can't be {done}.");
-            Err(Refusal::invalid(message).code("invoice_not_editable"))
+            Err(ApiError::invalid(message).code("invoice_not_editable"))
         }
-        false => Err(Refusal::invalid(format!(
+        false => Err(ApiError::invalid(format!(
             "This invoice has status `{status}` and can't be {done}: only invoices with status {} can.",
             statuses.join(" or ")
         ))
         .code("invoice_not_editable")),
     }
+}
+
+/// Whether the invoice is final and unpaid.
+pub fn is_open(state: &State, id: &str) -> bool {
+    state.invoices.get(id).is_some_and(|invoice| invoice.object["status"] == "open")
 }
 
 fn next_number(state: &mut State, customer: &str) -> String {

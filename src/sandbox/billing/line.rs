@@ -1,36 +1,31 @@
 //! What is billed: lines of invoices, and `invoiceitem`s, which wait for the next invoice. A line names its price in
-//! `pricing.price_details` and where it comes from in `parent`. Source: Stripe, API version 2025-03-31 and later.
+//! `pricing.price_details` and its origin in `parent`. Source: Stripe, API version 2025-03-31 and later.
 
 use serde_json::{Value, json};
 
 use super::calendar::day_in_words;
-use super::subscription::Subscription;
-use crate::sandbox::page::money;
+use crate::sandbox::amount::money;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::state::State;
 
-/// What waits for the next invoice.
+/// An `invoiceitem` before it is made.
 #[derive(Clone, Debug)]
-pub struct Pending {
-    /// In the minor unit; below zero it is credit.
+pub struct PendingItem {
+    /// In the minor unit. Below zero it is credit.
     pub amount: i64,
-    /// Three letters.
     pub currency: String,
-    /// What the customer reads.
     pub description: String,
-    /// The price, where there is one.
+    /// Null if there is none.
     pub price: Value,
-    /// How many units of it.
     pub quantity: i64,
-    /// From when to when.
     pub period: (i64, i64),
-    /// The subscription and item that a proration belongs to; `None` for what was added by hand.
+    /// The subscription and item of a proration. `None` for an item that was added by hand.
     pub item: Option<(String, String)>,
-    /// The caller's metadata.
     pub metadata: Value,
 }
 
-/// The line of an item for a whole period, or for its trial, which costs nothing.
+/// The line of a subscription's item for a whole period, or for a trial, which costs nothing.
 pub fn of_item(state: &mut State, object: &Value, item: &Value, period: (i64, i64), is_trial: bool) -> Value {
     let (price, quantity) = (&item["price"], integer(item, "quantity"));
     let unit = if is_trial { 0 } else { integer(price, "unit_amount") };
@@ -50,19 +45,18 @@ pub fn of_item(state: &mut State, object: &Value, item: &Value, period: (i64, i6
             "subscription": object["id"], "subscription_item": item["id"],
         },
     });
-    let mut line = blank(state, amount, text(price, "currency"), &description, period, quantity);
+    let mut line = new_line(state, amount, text(price, "currency"), &description, period, quantity);
     line["parent"] = parent;
     line["pricing"] = pricing(price, unit);
     line["subscription"] = object["id"].clone();
     line
 }
 
-/// The line of an invoice item.
 pub fn of_invoice_item(state: &mut State, item: &Value) -> Value {
     let period = (integer(&item["period"], "start"), integer(&item["period"], "end"));
     let quantity = integer(item, "quantity");
     let description = text(item, "description").to_owned();
-    let mut line = blank(state, integer(item, "amount"), text(item, "currency"), &description, period, quantity);
+    let mut line = new_line(state, integer(item, "amount"), text(item, "currency"), &description, period, quantity);
     let subscription = item["parent"]["subscription_details"]["subscription"].clone();
     line["discountable"] = item["discountable"].clone();
     line["metadata"] = item["metadata"].clone();
@@ -78,14 +72,14 @@ pub fn of_invoice_item(state: &mut State, item: &Value) -> Value {
     line
 }
 
-/// The line of something that was never an invoice item: a one-time purchase, or a proration that is only planned.
-pub fn of_pending(state: &mut State, pending: &Pending) -> Value {
+/// The line of something that is never stored as an invoice item: a one-time purchase, or a proration in a preview.
+pub fn of_pending(state: &mut State, pending: &PendingItem) -> Value {
     let item = invoice_item(state, "", pending);
     of_invoice_item(state, &item)
 }
 
-/// Makes an `invoiceitem`, and keeps it unless the customer's name is empty.
-pub fn invoice_item(state: &mut State, customer: &str, pending: &Pending) -> Value {
+/// Makes an `invoiceitem`. It is stored unless the customer's id is empty.
+pub fn invoice_item(state: &mut State, customer: &str, pending: &PendingItem) -> Value {
     let id = state.new_id("ii_1", 24);
     let parent = pending.item.as_ref().map(|(subscription, item)| {
         let details = json!({ "subscription": subscription, "subscription_item": item });
@@ -109,7 +103,7 @@ pub fn invoice_item(state: &mut State, customer: &str, pending: &Pending) -> Val
     item
 }
 
-/// The invoice items that wait: of a customer, and of this subscription or of none.
+/// The invoice items of a customer that wait: those of this subscription, and those of none.
 pub fn waiting(state: &State, customer: &str, subscription: Option<&str>) -> Vec<Value> {
     let is_wanted = |item: &&Value| {
         let own = item["parent"]["subscription_details"]["subscription"].as_str();
@@ -118,16 +112,16 @@ pub fn waiting(state: &State, customer: &str, subscription: Option<&str>) -> Vec
     state.invoice_items.oldest().filter(is_wanted).cloned().collect()
 }
 
-/// Notes that what waited is on an invoice now.
-pub fn mark_taken(state: &mut State, items: &[Value], invoice: &str) {
+/// Records the invoice that waiting items are on.
+pub fn mark_invoiced(state: &mut State, items: &[Value], invoice: &str) {
     for item in items {
-        if let Some(kept) = state.invoice_items.get_mut(text(item, "id")) {
-            kept["invoice"] = json!(invoice);
+        if let Some(row) = state.invoice_items.get_mut(text(item, "id")) {
+            row["invoice"] = json!(invoice);
         }
     }
 }
 
-/// What a proration's line says: unused time is credited, remaining time is charged.
+/// The description of a proration: unused time is credited, remaining time is charged.
 pub fn proration_words(state: &State, item: &Value, is_credit: bool, at: i64) -> String {
     let (name, quantity) = (product_name(state, &item["price"]), integer(item, "quantity"));
     let what = if quantity == 1 { name } else { format!("{quantity} × {name}") };
@@ -136,7 +130,12 @@ pub fn proration_words(state: &State, item: &Value, is_credit: bool, at: i64) ->
 }
 
 /// The lines of all items of a subscription for a period.
-pub fn of_period(state: &mut State, subscription: &Subscription, period: (i64, i64), is_trial: bool) -> Vec<Value> {
+pub fn of_period(
+    state: &mut State,
+    subscription: &StoredSubscription,
+    period: (i64, i64),
+    is_trial: bool,
+) -> Vec<Value> {
     let items = subscription.items().to_vec();
     items.iter().map(|item| of_item(state, &subscription.object, item, period, is_trial)).collect()
 }
@@ -153,7 +152,7 @@ fn pricing(price: &Value, unit: i64) -> Value {
     })
 }
 
-fn blank(state: &mut State, amount: i64, currency: &str, words: &str, period: (i64, i64), quantity: i64) -> Value {
+fn new_line(state: &mut State, amount: i64, currency: &str, words: &str, period: (i64, i64), quantity: i64) -> Value {
     json!({
         "id": state.new_id("il_1", 24), "object": "line_item", "amount": amount, "currency": currency,
         "description": words, "discount_amounts": [], "discountable": true, "discounts": [], "invoice": null,

@@ -1,85 +1,20 @@
-//! A subscription as it is kept, and the one place where one is changed and the change is told.
+//! Changes of a subscription, each with its event, and the parts that the other files build on.
 
 use serde_json::{Value, json};
 
-use crate::sandbox::resource::change;
-use crate::sandbox::shape::{integer, text};
+use crate::sandbox::model::invoice::StoredInvoice;
+use crate::sandbox::shape::{change, has_changes, text};
 use crate::sandbox::state::State;
 
-/// `subscription`, and what Stripe keeps about it without showing it in the object.
-#[derive(Clone, Debug)]
-pub struct Subscription {
-    /// The object.
-    pub object: Value,
-    /// Whether nobody has been told of it yet; then no change is told either.
-    pub is_new: bool,
-    /// Whether the end of its trial has been announced.
-    pub was_warned: bool,
-    /// Its discount's id and coupon.
-    pub discount: Option<(String, Value)>,
-}
-
-impl Subscription {
-    /// Its items.
-    pub fn items(&self) -> &[Value] {
-        self.object["items"]["data"].as_array().map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// The rhythm of its items: `recurring` of a price.
-    pub fn rhythm(&self) -> &Value {
-        self.items().first().map_or(&Value::Null, |item| &item["price"]["recurring"])
-    }
-
-    /// Beginning and end of the current period.
-    pub fn period(&self) -> (i64, i64) {
-        let item = self.items().first().unwrap_or(&Value::Null);
-        (integer(item, "current_period_start"), integer(item, "current_period_end"))
-    }
-
-    /// `cus_…`.
-    pub fn customer(&self) -> &str {
-        text(&self.object, "customer")
-    }
-
-    /// `active`, `trialing`, ….
-    pub fn status(&self) -> &str {
-        text(&self.object, "status")
-    }
-
-    /// Whether it is over for good.
-    pub fn has_ended(&self) -> bool {
-        matches!(self.status(), "canceled" | "incomplete_expired")
-    }
-
-    /// The list of items as the object has it, with these items.
-    pub fn item_list(id: &str, items: &[Value]) -> Value {
-        json!({
-            "object": "list", "data": items, "has_more": false, "total_count": items.len(),
-            "url": format!("/v1/subscription_items?subscription={id}"),
-        })
-    }
-
-    /// Its items with another period.
-    pub fn items_in_period(&self, start: i64, end: i64) -> Value {
-        let mut items = self.items().to_vec();
-        for item in &mut items {
-            item["current_period_start"] = json!(start);
-            item["current_period_end"] = json!(end);
-        }
-        Subscription::item_list(text(&self.object, "id"), &items)
-    }
-}
-
-/// Changes a subscription's object and tells of it, when anything changed and it is not new.
+/// Changes a subscription. Emits an event if anything changed and the subscription is not new.
 pub fn update(state: &mut State, id: &str, fields: Value) {
     update_as(state, id, "customer.subscription.updated", fields);
 }
 
-/// The same under another event's name.
 pub fn update_as(state: &mut State, id: &str, event: &str, fields: Value) {
     let Some(subscription) = state.subscriptions.get_mut(id) else { return };
     let previous = change(&mut subscription.object, fields);
-    let is_told = !subscription.is_new && previous.as_object().is_some_and(|changes| !changes.is_empty());
+    let is_told = !subscription.is_new && has_changes(&previous);
     let object = subscription.object.clone();
     match event {
         _ if !is_told => {}
@@ -88,10 +23,65 @@ pub fn update_as(state: &mut State, id: &str, event: &str, fields: Value) {
     }
 }
 
-/// The payment method that a subscription's invoices are paid with: its own, else its customer's.
+/// The payment method of a subscription's invoices: its own, or its customer's default.
 pub fn payment_method(state: &State, object: &Value) -> Option<String> {
     let own = object["default_payment_method"].as_str();
     let customer = state.customers.get(text(object, "customer"));
     let preferred = customer.and_then(|customer| customer["invoice_settings"]["default_payment_method"].as_str());
     own.or(preferred).map(str::to_owned)
+}
+
+pub fn emit(state: &mut State, id: &str, event: &str) {
+    if let Some(object) = state.subscriptions.get(id).map(|row| row.object.clone()) {
+        state.emit(event, object);
+    }
+}
+
+pub fn new_item(
+    state: &mut State,
+    id: &str,
+    price: &Value,
+    quantity: i64,
+    metadata: &Value,
+    period: (i64, i64),
+) -> Value {
+    json!({
+        "id": state.new_id("si_", 14), "object": "subscription_item", "billing_thresholds": null,
+        "created": state.now(), "current_period_start": period.0, "current_period_end": period.1, "discounts": [],
+        "metadata": metadata, "price": price, "quantity": quantity, "subscription": id, "tax_rates": [],
+    })
+}
+
+/// Cancels a subscription now. `reason` is Stripe's word in `cancellation_details`.
+pub fn cancel(state: &mut State, id: &str, reason: &str) {
+    let (now, Some(row)) = (state.now(), state.subscriptions.get(id)) else { return };
+    if row.has_ended() {
+        return;
+    }
+    let asked_at = row.object["canceled_at"].as_i64().unwrap_or(now);
+    let fields = json!({
+        "status": "canceled", "canceled_at": asked_at, "ended_at": now,
+        "cancellation_details": row.cancellation_details(Some(reason)), "pause_collection": null,
+    });
+    update_as(state, id, "customer.subscription.deleted", fields);
+    // Its unpaid invoices are not collected any more.
+    let is_its = |invoice: &&mut StoredInvoice| invoice.subscription() == Some(id);
+    for invoice in state.invoices.all_mut().filter(is_its) {
+        if matches!(text(&invoice.object, "status"), "draft" | "open") {
+            change(&mut invoice.object, json!({ "auto_advance": false, "next_payment_attempt": null }));
+        }
+    }
+}
+
+/// Cancels all subscriptions of a customer.
+pub fn cancel_all(state: &mut State, customer: &str) {
+    let ids: Vec<String> = state
+        .subscriptions
+        .oldest()
+        .filter(|row| row.is_running_for(customer))
+        .map(|row| text(&row.object, "id").to_owned())
+        .collect();
+    for id in ids {
+        cancel(state, &id, "cancellation_requested");
+    }
 }

@@ -1,18 +1,18 @@
-//! The checkout page, `/c/pay/{session}`: what a buyer sees where Stripe Checkout would be.
+//! The checkout page, `/c/pay/{session}`, in place of Stripe Checkout.
 //!
 //! `POST` takes a plain form:
 //!
 //! | field | meaning |
 //! | --- | --- |
-//! | `action` | `pay` (the default), or `apply` to take a promotion code and show the page again |
+//! | `action` | `pay` (the default), or `apply` to apply a promotion code and show the page again |
 //! | `method` | `card` (the default) or `bank_debit`, which settles later, from the control page |
-//! | `card`, `exp`, `cvc` | `4242 4242 4242 4242` pays, `4000 0000 0000 0002` is declined, others in `card`; `exp` (`MM/YY`) and `cvc` may be left out |
-//! | `authenticated` | `true`: the payer has authenticated, which `4000 0000 0000 3220` asks for |
-//! | `email`, `name` | who pays; may be left out |
-//! | `promotion_code` | taken before paying; only where the session has `allow_promotion_codes`, as at Stripe |
+//! | `card`, `exp`, `cvc` | `4242 4242 4242 4242` pays, `4000 0000 0000 0002` is declined, others are in `card`; `exp` (`MM/YY`) and `cvc` are optional |
+//! | `authenticated` | `true`: the payer has authenticated, which `4000 0000 0000 3220` requires |
+//! | `email`, `name` | who pays; optional |
+//! | `promotion_code` | applied before paying; only if the session has `allow_promotion_codes`, as at Stripe |
 //!
-//! Paid: `303` to the success URL, `{CHECKOUT_SESSION_ID}` replaced. Declined: `402` and the page again. Wrong input:
-//! `400` and the page again. Expired or paid already: `409`.
+//! Paid: `303` to the success URL, with `{CHECKOUT_SESSION_ID}` replaced. Declined: `402` and the page again. Wrong
+//! input: `400` and the page again. Expired, or paid already: `409`.
 
 use std::sync::Arc;
 
@@ -20,21 +20,23 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::{OwnForm, money, page, refused, see_other};
+use super::{SameSiteForm, error_page, page, see_other};
+use crate::sandbox::amount::money;
+use crate::sandbox::api_error::ApiError;
 use crate::sandbox::card::Card;
-use crate::sandbox::form::Form;
-use crate::sandbox::payment::{self, Method, Payer};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::resource::checkout_sessions::Session;
+use crate::sandbox::checkout::{self, Payer, PaymentChoice};
+use crate::sandbox::form::RequestForm;
+use crate::sandbox::model::session::StoredSession;
 use crate::sandbox::shape::{integer, text};
-use crate::sandbox::state::{self, Shared};
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state;
 
 #[derive(Template)]
 #[template(path = "sandbox/checkout.html")]
-struct Page {
+struct CheckoutPage {
     id: String,
     status: String,
-    lines: Vec<Line>,
+    lines: Vec<LineRow>,
     subtotal: String,
     discount: Option<String>,
     total: String,
@@ -52,89 +54,96 @@ struct Page {
     problem: Option<String>,
 }
 
-struct Line {
+struct LineRow {
     name: String,
     quantity: i64,
     amount: String,
-    rhythm: String,
+    interval: String,
 }
 
 /// `GET /c/pay/{session}`.
 pub async fn show(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
-    render(&shared, &id, &Form::default(), None)
+    render(&shared, &id, &RequestForm::default(), None)
 }
 
 /// `POST /c/pay/{session}`.
-pub async fn submit(State(shared): State<Arc<Shared>>, Path(id): Path<String>, OwnForm(form): OwnForm) -> Response {
+pub async fn submit(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    SameSiteForm(form): SameSiteForm,
+) -> Response {
     match shared.with(|state| act(state, &id, &form)) {
         Ok(Some(url)) => see_other(&url),
         Ok(None) => render(&shared, &id, &form, None),
-        Err(refusal) => render(&shared, &id, &form, Some(&refusal)),
+        Err(error) => render(&shared, &id, &form, Some(&error)),
     }
 }
 
-/// Does what the form says; answers where to go next, or nothing to show the page again.
-fn act(state: &mut state::State, id: &str, form: &Form) -> Result<Option<String>, Refusal> {
+/// Does what the form asks for. Returns where to go next; `None` shows the page again.
+fn act(state: &mut state::State, id: &str, form: &RequestForm) -> Result<Option<String>, ApiError> {
     if let Some(code) = form.filled("promotion_code") {
-        payment::apply_promotion(state, id, code.trim())?;
+        checkout::apply_promotion(state, id, code.trim())?;
     }
     match form.text("action").unwrap_or("pay") {
         "apply" => return Ok(None),
         "pay" => {}
-        other => return Err(Refusal::invalid(format!("`{other}` is not an action: use `pay` or `apply`."))),
+        other => return Err(ApiError::invalid(format!("`{other}` is not an action: use `pay` or `apply`."))),
     }
-    let session = state.sessions.get(id).ok_or_else(|| Refusal::not_found("checkout.session", id, "session"))?;
-    let (is_free, success_url) = (is_free(session), landing(session));
+    let session = state.sessions.required("checkout.session", id, "session")?;
+    let (is_free, success_url) = (is_free(session), success_url(session));
     let method = match form.filled("method").unwrap_or("card") {
-        "bank_debit" if takes_debit(session) => Method::BankDebit,
-        "bank_debit" => return Err(Refusal::invalid("This session does not take bank debits. Pay by card.")),
-        // Nothing is to be paid, so no card is asked for; the method does not matter.
-        "card" if is_free => Method::BankDebit,
+        "bank_debit" if takes_debit(session) => PaymentChoice::BankDebit,
+        "bank_debit" => return Err(ApiError::invalid("This session does not take bank debits. Pay by card.")),
+        // Nothing is due, so the method does not matter.
+        "card" if is_free => PaymentChoice::BankDebit,
         "card" => {
             let field = |name| form.text(name).unwrap_or_default();
-            Method::Card(Card::read(field("card"), field("exp"), field("cvc"), state.own_time())?)
+            PaymentChoice::Card(Card::read(field("card"), field("exp"), field("cvc"), state.own_time())?)
         }
-        other => return Err(Refusal::invalid(format!("`{other}` is not a method: use `card` or `bank_debit`."))),
+        other => return Err(ApiError::invalid(format!("`{other}` is not a method: use `card` or `bank_debit`."))),
     };
     let typed = |name| form.filled(name).map(|value: &str| value.trim().to_owned());
     let has_authenticated = form.flag("authenticated") == Some(true);
     let payer = Payer { email: typed("email"), name: typed("name"), has_authenticated };
-    payment::pay(state, id, &payer, &method)?;
+    checkout::pay(state, id, &payer, &method)?;
     Ok(Some(success_url))
 }
 
-fn is_free(session: &Session) -> bool {
-    !payment::needs_card(session)
+fn is_free(session: &StoredSession) -> bool {
+    !checkout::needs_card(session)
 }
 
-fn takes_debit(session: &Session) -> bool {
+fn takes_debit(session: &StoredSession) -> bool {
     let types = session.object["payment_method_types"].as_array();
     session.object["mode"] == "payment" && types.is_some_and(|types| types.iter().any(|kind| kind == "us_bank_account"))
 }
 
-/// The success URL with the session's id in it, as it goes into a header.
-fn landing(session: &Session) -> String {
+/// The success URL with the session's id in it, encoded for a header.
+fn success_url(session: &StoredSession) -> String {
     let url = text(&session.object, "success_url").replace("{CHECKOUT_SESSION_ID}", text(&session.object, "id"));
     url::Url::parse(&url).map(String::from).unwrap_or_default()
 }
 
-fn render(shared: &Shared, id: &str, form: &Form, refusal: Option<&Refusal>) -> Response {
+fn render(shared: &Shared, id: &str, form: &RequestForm, error: Option<&ApiError>) -> Response {
     let Some(session) = shared.with(|state| state.sessions.get(id).cloned()) else {
-        return refused(&Refusal::invalid("There is no such checkout page. Start again from the shop.").status(404));
+        return error_page(
+            &ApiError::invalid("There is no such checkout page. Start again from the shop.").status(404),
+        );
     };
-    let status = refusal.map_or(200, |refusal| refusal.status);
-    // Chromium holds the redirect after a form against `form-action` too, so the shop's origin must be in it.
-    let shop = url::Url::parse(&landing(&session)).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-    page(status, &described(&session, form, refusal), &format!("'self' {shop}"))
+    let status = error.map_or(200, |error| error.status);
+    // Chromium checks the redirect after a form against `form-action` too, so the policy must name the shop's origin.
+    let shop =
+        url::Url::parse(&success_url(&session)).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    page(status, &build(&session, form, error), &format!("'self' {shop}"))
 }
 
-fn described(session: &Session, form: &Form, refusal: Option<&Refusal>) -> Page {
+fn build(session: &StoredSession, form: &RequestForm, error: Option<&ApiError>) -> CheckoutPage {
     let object = &session.object;
     let currency = text(object, "currency");
     let off = integer(&object["total_details"], "amount_discount");
     let email = form.text("email").or_else(|| object["customer_details"]["email"].as_str());
     let code = form.text("promotion_code").filter(|_| off == 0);
-    Page {
+    CheckoutPage {
         id: text(object, "id").to_owned(),
         status: text(object, "status").to_owned(),
         lines: session.items.iter().map(|item| line(item, currency)).collect(),
@@ -151,22 +160,22 @@ fn described(session: &Session, form: &Form, refusal: Option<&Refusal>) -> Page 
         email: email.unwrap_or_default().to_owned(),
         code: code.unwrap_or_default().to_owned(),
         cancel_url: text(object, "cancel_url").to_owned(),
-        success_url: landing(session),
-        problem: refusal.filter(|_| session.is_open()).map(|refusal| refusal.message().to_owned()),
+        success_url: success_url(session),
+        problem: error.filter(|_| session.is_open()).map(|error| error.message().to_owned()),
     }
 }
 
-fn line(item: &serde_json::Value, currency: &str) -> Line {
+fn line(item: &serde_json::Value, currency: &str) -> LineRow {
     let recurring = &item["price"]["recurring"];
-    let rhythm = match (integer(recurring, "interval_count"), text(recurring, "interval")) {
+    let interval = match (integer(recurring, "interval_count"), text(recurring, "interval")) {
         (_, "") => String::new(),
         (1, interval) => format!("every {interval}"),
         (count, interval) => format!("every {count} {interval}s"),
     };
-    Line {
+    LineRow {
         name: text(item, "description").to_owned(),
         quantity: integer(item, "quantity"),
         amount: money(integer(item, "amount_subtotal"), currency),
-        rhythm,
+        interval,
     }
 }

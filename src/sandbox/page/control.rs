@@ -1,18 +1,18 @@
 //! The control page: what has happened, and buttons for what can go wrong with webhooks and slow payments. Each button
-//! is a plain form whose route tests may post to; done, it answers `303` to `/`. Refunds, disputes and the clock are in
+//! is a plain form, and tests may post to its route. The answer is `303` to `/`. Refunds, disputes and the clock are in
 //! `steps`.
 //!
 //! | route | fields | what it does |
 //! | --- | --- | --- |
-//! | `POST /control/events/{evt_…}/resend` | `times` (1, at most 10) | sends an event again, so often |
-//! | `POST /control/deliveries/{number}/send` | | sends one delivery now: a dropped, held or failed one |
+//! | `POST /control/events/{evt_…}/resend` | `times` (1, at most 10) | sends an event again, this many times |
+//! | `POST /control/deliveries/{number}/send` | | sends one dropped, held or failed delivery now |
 //! | `POST /control/webhooks/hold` | | holds webhooks back from now on |
 //! | `POST /control/webhooks/release` | `order`: `made` (default) or `reverse` | sends the held ones, one after the other |
-//! | `POST /control/webhooks/drop` | `times` (1) | loses the next so many deliveries; 0 takes that back |
-//! | `POST /control/sessions/{cs_…}/settle`, `…/fail` | | ends a bank debit, well or badly |
+//! | `POST /control/webhooks/drop` | `times` (1) | drops this many of the next deliveries; 0 drops none |
+//! | `POST /control/sessions/{cs_…}/settle`, `…/fail` | | lets a bank debit settle or fail |
 //! | `POST /control/sessions/{cs_…}/expire` | | expires an open session |
-//! | `POST /control/faults` | `path`, `kind`, `times` (1), `method` (any) | a fault for the next API calls (`faults`) |
-//! | `POST /control/faults/clear` | | takes them back |
+//! | `POST /control/faults` | `path`, `kind`, `times` (1), `method` (any) | injects a fault into the next API calls (`faults`) |
+//! | `POST /control/faults/clear` | | removes all faults |
 //! | `GET /control/state` | | switches, faults, time, open disputes, pending refunds, and deliveries as JSON, newest delivery first |
 
 use std::sync::Arc;
@@ -23,24 +23,28 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::{OwnForm, money, page, refused, respond, see_other};
+use super::{SameSiteForm, error_page, page, respond, see_other};
 use crate::clock::{Timestamp, rfc3339};
-use crate::sandbox::faults::{Fault, Kind};
-use crate::sandbox::form::Form;
-use crate::sandbox::outbox::{Delivery, Order};
-use crate::sandbox::payment;
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::amount::money;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::checkout;
+use crate::sandbox::collect::dispute;
+use crate::sandbox::faults::{FaultKind, InjectedFault};
+use crate::sandbox::form::RequestForm;
+use crate::sandbox::model::session::StoredSession;
+use crate::sandbox::outbox::{ReleaseOrder, WebhookDelivery};
 use crate::sandbox::shape::{integer, text};
-use crate::sandbox::state::{Shared, State as Store};
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::State as Store;
 use crate::sandbox::wire;
 
-const SHOWN: usize = 50;
+const ROWS_LIMIT: usize = 50;
 const TIMES_LIMIT: i64 = 10;
 const DROP_LIMIT: i64 = 1_000;
 
 #[derive(Template)]
 #[template(path = "sandbox/control.html")]
-struct Page {
+struct ControlPage {
     is_holding: bool,
     held: usize,
     dropping: u32,
@@ -55,7 +59,7 @@ struct Page {
     deliveries: Vec<DeliveryRow>,
 }
 
-/// A charge, refund or dispute, and the steps that it can take.
+/// A charge, refund or dispute, and the steps that are possible.
 struct MoneyRow {
     id: String,
     amount: String,
@@ -86,14 +90,14 @@ struct DeliveryRow {
 
 /// `GET /`.
 pub async fn show(State(shared): State<Arc<Shared>>) -> Response {
-    page(200, &shared.with(|state| described(state)), "'self'")
+    page(200, &shared.with(|state| build(state)), "'self'")
 }
 
 /// `GET /control/state`.
 pub async fn state(State(shared): State<Arc<Shared>>) -> Response {
     let found = shared.with(|state| {
         let deliveries: Vec<Value> = state.outbox.newest().map(delivery).collect();
-        let faults: Vec<Value> = state.faults.waiting().iter().map(|fault| json!(in_words(fault))).collect();
+        let faults: Vec<Value> = state.faults.waiting().iter().map(|fault| json!(fault.in_words())).collect();
         json!({
             "holding": state.outbox.is_holding(), "dropping": state.outbox.dropping(), "faults": faults,
             "deliveries": deliveries, "now": state.now(), "after_retries": state.after_retries.in_words(),
@@ -104,11 +108,11 @@ pub async fn state(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 /// `POST /control/events/{event}/resend`.
-pub async fn resend(shared: State<Arc<Shared>>, Path(event): Path<String>, form: OwnForm) -> Response {
+pub async fn resend(shared: State<Arc<Shared>>, Path(event): Path<String>, form: SameSiteForm) -> Response {
     act(shared, form, |state, form| {
         for _ in 0..times(form, 1..=TIMES_LIMIT)? {
-            if !state.send_again(&event) {
-                return Err(Refusal::not_found("event", &event, "id"));
+            if !state.resend(&event) {
+                return Err(ApiError::not_found("event", &event, "id"));
             }
         }
         Ok(())
@@ -116,25 +120,25 @@ pub async fn resend(shared: State<Arc<Shared>>, Path(event): Path<String>, form:
 }
 
 /// `POST /control/deliveries/{delivery}/send`.
-pub async fn send(shared: State<Arc<Shared>>, Path(id): Path<u64>, form: OwnForm) -> Response {
+pub async fn send(shared: State<Arc<Shared>>, Path(id): Path<u64>, form: SameSiteForm) -> Response {
     act(shared, form, |state, _| match state.outbox.send_now(id) {
         true => Ok(()),
-        false => Err(Refusal::not_found("delivery that can be sent now", &id.to_string(), "id")),
+        false => Err(ApiError::not_found("delivery that can be sent now", &id.to_string(), "id")),
     })
 }
 
 /// `POST /control/webhooks/{switch}`.
-pub async fn switch(shared: State<Arc<Shared>>, Path(switch): Path<String>, form: OwnForm) -> Response {
+pub async fn switch(shared: State<Arc<Shared>>, Path(switch): Path<String>, form: SameSiteForm) -> Response {
     act(shared, form, |state, form| {
         match (switch.as_str(), form.filled("order").unwrap_or("made")) {
             ("hold", _) => state.outbox.hold(),
-            ("release", "made") => state.outbox.release(Order::Made),
-            ("release", "reverse") => state.outbox.release(Order::Reverse),
+            ("release", "made") => state.outbox.release(ReleaseOrder::Made),
+            ("release", "reverse") => state.outbox.release(ReleaseOrder::Reverse),
             ("drop", _) => state.outbox.drop_next(u32::try_from(times(form, 0..=DROP_LIMIT)?).unwrap_or(0)),
             ("release", other) => {
-                return Err(Refusal::invalid(format!("`{other}` is not an order: use `made` or `reverse`.")));
+                return Err(ApiError::invalid(format!("`{other}` is not an order: use `made` or `reverse`.")));
             }
-            (other, _) => return Err(Refusal::invalid(format!("There is no switch `{other}`.")).status(404)),
+            (other, _) => return Err(ApiError::invalid(format!("There is no switch `{other}`.")).status(404)),
         }
         Ok(())
     })
@@ -144,78 +148,81 @@ pub async fn switch(shared: State<Arc<Shared>>, Path(switch): Path<String>, form
 pub async fn step(
     shared: State<Arc<Shared>>,
     Path((session, step)): Path<(String, String)>,
-    form: OwnForm,
+    form: SameSiteForm,
 ) -> Response {
     act(shared, form, |state, _| match step.as_str() {
-        "settle" => payment::settle(state, &session),
-        "fail" => payment::fail(state, &session),
-        "expire" => payment::expire(state, &session),
-        other => Err(Refusal::invalid(format!("There is no step `{other}`.")).status(404)),
+        "settle" => checkout::settle(state, &session),
+        "fail" => checkout::fail(state, &session),
+        "expire" => checkout::expire(state, &session),
+        other => Err(no_such_step(other)),
     })
 }
 
 /// `POST /control/faults`.
-pub async fn set_fault(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
+pub async fn set_fault(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response {
     act(shared, form, |state, form| {
-        state.faults.set(Fault {
+        state.faults.set(InjectedFault {
             path: form.filled("path").unwrap_or("/v1/").to_owned(),
             method: form.filled("method").map(str::to_owned),
-            kind: Kind::parse(form.text("kind").unwrap_or_default())?,
+            kind: FaultKind::parse(form.text("kind").unwrap_or_default())?,
             times: u32::try_from(times(form, 1..=DROP_LIMIT)?).unwrap_or(1),
         })
     })
 }
 
 /// `POST /control/faults/clear`.
-pub async fn clear_faults(shared: State<Arc<Shared>>, form: OwnForm) -> Response {
+pub async fn clear_faults(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response {
     act(shared, form, |state, _| {
         state.faults.clear();
         Ok(())
     })
 }
 
-/// Acts on a form of this page.
+/// Does what a form of this page asks for.
 pub fn act(
     State(shared): State<Arc<Shared>>,
-    OwnForm(form): OwnForm,
-    work: impl FnOnce(&mut Store, &Form) -> Result<(), Refusal>,
+    SameSiteForm(form): SameSiteForm,
+    work: impl FnOnce(&mut Store, &RequestForm) -> Result<(), ApiError>,
 ) -> Response {
     match shared.with(|state| work(state, &form)) {
         Ok(()) => see_other("/"),
-        Err(refusal) => refused(&refusal),
+        Err(error) => error_page(&error),
     }
 }
 
+pub fn no_such_step(step: &str) -> ApiError {
+    ApiError::invalid(format!("There is no step `{step}`.")).status(404)
+}
+
 fn ids<'a>(rows: impl Iterator<Item = &'a Value>) -> Vec<&'a str> {
-    rows.take(SHOWN).map(|row| text(row, "id")).collect()
+    rows.take(ROWS_LIMIT).map(|row| text(row, "id")).collect()
 }
 
 fn open_disputes(state: &Store) -> Vec<&str> {
-    let is_open = |row: &&Value| !matches!(text(row, "status"), "won" | "lost" | "warning_closed");
-    ids(state.disputes.newest().filter(is_open))
+    ids(state.disputes.newest().filter(|row| !dispute::is_closed(row)))
 }
 
 fn pending_refunds(state: &Store) -> Vec<&str> {
     ids(state.refunds.newest().filter(|row| matches!(text(row, "status"), "pending" | "requires_action")))
 }
 
-fn times(form: &Form, allowed: std::ops::RangeInclusive<i64>) -> Result<i64, Refusal> {
+fn times(form: &RequestForm, allowed: std::ops::RangeInclusive<i64>) -> Result<i64, ApiError> {
     let times = form.filled("times").map_or(Some(1), |text| text.parse().ok());
     times.filter(|times| allowed.contains(times)).ok_or_else(|| {
-        let message = format!("`times` is a whole number from {} to {}.", allowed.start(), allowed.end());
-        Refusal::invalid(message).param("times")
+        let message = format!("`times` must be a whole number from {} to {}.", allowed.start(), allowed.end());
+        ApiError::invalid(message).param("times")
     })
 }
 
-fn delivery(row: &Delivery) -> Value {
+fn delivery(row: &WebhookDelivery) -> Value {
     json!({
         "id": row.id, "event": row.event, "type": row.kind, "endpoint": row.endpoint, "progress": row.progress.word(),
         "attempts": row.attempts, "last": row.last,
     })
 }
 
-fn described(state: &Store) -> Page {
-    let row = |row: &Delivery| DeliveryRow {
+fn build(state: &Store) -> ControlPage {
+    let row = |row: &WebhookDelivery| DeliveryRow {
         id: row.id,
         event: row.event.clone(),
         kind: row.kind.clone(),
@@ -225,19 +232,19 @@ fn described(state: &Store) -> Page {
         last: row.last.clone().unwrap_or_default(),
         can_be_sent: matches!(row.progress.word(), "dropped" | "held" | "waiting" | "given_up"),
     };
-    Page {
+    ControlPage {
         is_holding: state.outbox.is_holding(),
         held: state.outbox.newest().filter(|row| row.progress.word() == "held").count(),
         dropping: state.outbox.dropping(),
-        faults: state.faults.waiting().iter().map(in_words).collect(),
+        faults: state.faults.waiting().iter().map(InjectedFault::in_words).collect(),
         endpoints: state.webhook_endpoints.oldest().map(|row| text(&row.object, "url").to_owned()).collect(),
-        time: moment(state.own_time()),
+        time: time_in_words(state.own_time()),
         after_retries: state.after_retries.in_words(),
         charges: rows(state.charges.newest(), charge_steps),
         refunds: rows(state.refunds.newest(), refund_steps),
         disputes: rows(state.disputes.newest(), dispute_steps),
-        sessions: state.sessions.newest().take(SHOWN).map(session).collect(),
-        deliveries: state.outbox.newest().take(2 * SHOWN).map(row).collect(),
+        sessions: state.sessions.newest().take(ROWS_LIMIT).map(session).collect(),
+        deliveries: state.outbox.newest().take(2 * ROWS_LIMIT).map(row).collect(),
     }
 }
 
@@ -248,7 +255,7 @@ fn rows<'a>(rows: impl Iterator<Item = &'a Value>, steps: fn(&Value) -> &'static
         status: text(row, "status").replace('_', " "),
         steps: steps(row),
     };
-    rows.take(SHOWN).map(row).collect()
+    rows.take(ROWS_LIMIT).map(row).collect()
 }
 
 fn charge_steps(charge: &Value) -> &'static [&'static str] {
@@ -266,37 +273,26 @@ fn refund_steps(refund: &Value) -> &'static [&'static str] {
 }
 
 fn dispute_steps(dispute: &Value) -> &'static [&'static str] {
-    match text(dispute, "status") {
-        "won" | "lost" | "warning_closed" => &[],
-        status if status.starts_with("warning_") => &["close", "escalate"],
+    match dispute {
+        _ if dispute::is_closed(dispute) => &[],
+        _ if dispute::is_inquiry(dispute) => &["close", "escalate"],
         _ => &["won", "lost"],
     }
 }
 
-fn moment(at: Timestamp) -> String {
+fn time_in_words(at: Timestamp) -> String {
     rfc3339(at).get(..19).unwrap_or_default().replace('T', " ")
 }
 
-fn session(session: &crate::sandbox::resource::checkout_sessions::Session) -> SessionRow {
+fn session(session: &StoredSession) -> SessionRow {
     let object = &session.object;
     SessionRow {
         id: text(object, "id").to_owned(),
-        at: moment(Timestamp::from_seconds(integer(object, "created"))),
+        at: time_in_words(Timestamp::from_seconds(integer(object, "created"))),
         amount: money(integer(object, "amount_total"), text(object, "currency")),
         status: text(object, "status").to_owned(),
         payment_status: text(object, "payment_status").replace('_', " "),
         is_open: session.is_open(),
         is_pending: session.is_pending(),
     }
-}
-
-fn in_words(fault: &Fault) -> String {
-    let method = fault.method.as_deref().unwrap_or("any method");
-    let kind = match fault.kind {
-        Kind::Status(status) => format!("answer {status}, nothing done"),
-        Kind::After(status) => format!("do it, then answer {status}"),
-        Kind::Slow(pause) => format!("wait {} ms", pause.as_millis()),
-        Kind::Close => "do it, then close the connection".to_owned(),
-    };
-    format!("{method} {}: {kind}, {} more", fault.path, fault.times)
 }

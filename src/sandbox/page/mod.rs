@@ -1,4 +1,4 @@
-//! The stand-in's own pages: plain forms, no scripts, strict headers. Here is what they share.
+//! What the pages of the stand-in share: plain forms, no scripts, strict headers.
 
 pub mod checkout;
 pub mod control;
@@ -6,15 +6,14 @@ pub mod portal;
 pub mod steps;
 
 use askama::Template;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::form::Form;
-use super::refusal::Refusal;
-use super::server;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::form::{BODY_LIMIT, RequestForm};
 
 const STYLE: &str = include_str!("../../../assets/sandbox.css");
 
@@ -25,16 +24,16 @@ pub async fn stylesheet() -> Response {
 
 #[derive(Template)]
 #[template(path = "sandbox/message.html")]
-struct Message<'a> {
+struct MessagePage<'a> {
     message: &'a str,
 }
 
 /// A page that says why something was not done.
-fn refused(refusal: &Refusal) -> Response {
-    page(refusal.status, &Message { message: refusal.message() }, "'self'")
+fn error_page(error: &ApiError) -> Response {
+    page(error.status, &MessagePage { message: error.message() }, "'self'")
 }
 
-/// A page. `form_targets` is where its forms may lead, in the words of a content security policy.
+/// A page. `form_targets` is where its forms may lead, as in a content security policy.
 fn page(status: u16, template: &impl Template, form_targets: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match template.render() {
@@ -70,61 +69,23 @@ fn see_other(url: &str) -> Response {
     response
 }
 
-/// A form that was sent from one of these pages, or by a script: what a browser sends for another site is refused.
-pub struct OwnForm(Form);
+/// A form sent from one of these pages, or by a program. A form that a browser sends from another site is refused.
+pub struct SameSiteForm(RequestForm);
 
-impl<S: Send + Sync> FromRequest<S> for OwnForm {
+impl<S: Send + Sync> FromRequest<S> for SameSiteForm {
     type Rejection = Response;
 
-    async fn from_request(request: Request, _: &S) -> Result<OwnForm, Response> {
+    async fn from_request(request: Request, _: &S) -> Result<SameSiteForm, Response> {
         if is_foreign(request.headers()) {
             let message = "This form came from another site, so nothing was done. Open this page and use its buttons.";
-            return Err(refused(&Refusal::invalid(message).status(403)));
+            return Err(error_page(&ApiError::invalid(message).status(403)));
         }
-        Ok(OwnForm(server::form(request.into_body()).await))
+        let bytes = to_bytes(request.into_body(), BODY_LIMIT).await.unwrap_or_default();
+        Ok(SameSiteForm(RequestForm::decode(&String::from_utf8_lossy(&bytes)).unwrap_or_default()))
     }
 }
 
-/// Whether a browser says that another site sent this.
+/// Whether a browser says that the form comes from another site.
 fn is_foreign(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
-}
-
-/// An amount as people read it: `$9.00`, `¥900`, `9.000 KWD`. Source: Stripe, "Supported currencies".
-pub fn money(amount: i64, currency: &str) -> String {
-    const NO_DECIMALS: &[&str] = &[
-        "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
-    ];
-    const THREE_DECIMALS: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
-    let (sign, size) = (if amount < 0 { "−" } else { "" }, amount.unsigned_abs());
-    let digits = match currency {
-        _ if NO_DECIMALS.contains(&currency) => size.to_string(),
-        _ if THREE_DECIMALS.contains(&currency) => format!("{}.{:03}", size / 1_000, size % 1_000),
-        _ => format!("{}.{:02}", size / 100, size % 100),
-    };
-    match currency {
-        "usd" => format!("{sign}${digits}"),
-        "eur" => format!("{sign}€{digits}"),
-        "gbp" => format!("{sign}£{digits}"),
-        "jpy" => format!("{sign}¥{digits}"),
-        _ => format!("{sign}{digits} {}", currency.to_ascii_uppercase()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_are_written_with_their_currencys_decimals() {
-        for (amount, currency, expected) in [
-            (900, "usd", "$9.00"),
-            (-5, "eur", "−€0.05"),
-            (900, "jpy", "¥900"),
-            (9_000, "kwd", "9.000 KWD"),
-            (1_234, "chf", "12.34 CHF"),
-        ] {
-            assert_eq!(money(amount, currency), expected);
-        }
-    }
 }

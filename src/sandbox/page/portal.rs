@@ -1,13 +1,13 @@
-//! The portal page, `/p/session/{secret}`: what a subscriber sees where Stripe's customer portal would be.
+//! The portal page, `/p/session/{secret}`, in place of Stripe's customer portal.
 //!
-//! `POST` takes a plain form; done, it answers `303` to the page:
+//! `POST` takes a plain form and answers `303` to the page:
 //!
 //! | `action` | further fields | what it does |
 //! | --- | --- | --- |
-//! | `change` | `subscription`, `price` | another plan, prorated as the configuration says |
-//! | `cancel` | `subscription` | ends it at its period's end (`cancel_at`), or at once where the configuration says so |
-//! | `resume` | `subscription` | takes that back |
-//! | `card` | `card`, `exp`, `cvc` | another card for everything |
+//! | `change` | `subscription`, `price` | changes the plan, prorated as the configuration says |
+//! | `cancel` | `subscription` | cancels at the end of the period (`cancel_at`), or at once if the configuration says so |
+//! | `resume` | `subscription` | undoes that |
+//! | `card` | `card`, `exp`, `cvc` | changes the card of all subscriptions |
 //! | `pay` | `invoice` | pays an open invoice |
 
 use std::sync::Arc;
@@ -17,24 +17,26 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::{OwnForm, money, page, refused, see_other};
+use super::{SameSiteForm, error_page, page, see_other};
+use crate::sandbox::amount::money;
+use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::calendar::day_in_words;
-use crate::sandbox::billing::modify::{self, Change, ItemChange, Proration};
-use crate::sandbox::billing::subscription::Subscription;
-use crate::sandbox::billing::{collection, outcome, subscription};
+use crate::sandbox::billing::change::{self, ItemChange, Proration, SubscriptionChange};
+use crate::sandbox::billing::{customer, cycle, subscription};
 use crate::sandbox::card::Card;
-use crate::sandbox::collect::Presence;
-use crate::sandbox::form::Form;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::resource::{customers, payment_methods};
+use crate::sandbox::collect::attempt::Presence;
+use crate::sandbox::collect::payment_method;
+use crate::sandbox::form::RequestForm;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{integer, text};
-use crate::sandbox::state::{Shared, State as Store};
+use crate::sandbox::shared::Shared;
+use crate::sandbox::state::State as Store;
 
-const SHOWN: usize = 20;
+const ROWS_LIMIT: usize = 20;
 
 #[derive(Template)]
 #[template(path = "sandbox/portal.html")]
-struct Page {
+struct PortalPage {
     secret: String,
     who: String,
     return_url: String,
@@ -42,12 +44,12 @@ struct Page {
     can_cancel: bool,
     can_change: bool,
     can_change_card: bool,
-    plans: Vec<Plan>,
-    invoices: Vec<Bill>,
+    plans: Vec<SubscriptionRow>,
+    invoices: Vec<InvoiceRow>,
     problem: Option<String>,
 }
 
-struct Plan {
+struct SubscriptionRow {
     id: String,
     name: String,
     cost: String,
@@ -55,15 +57,15 @@ struct Plan {
     ends: String,
     until: String,
     is_ending: bool,
-    choices: Vec<Choice>,
+    choices: Vec<PriceChoice>,
 }
 
-struct Choice {
+struct PriceChoice {
     price: String,
     words: String,
 }
 
-struct Bill {
+struct InvoiceRow {
     id: String,
     at: String,
     amount: String,
@@ -77,42 +79,45 @@ pub async fn show(State(shared): State<Arc<Shared>>, Path(secret): Path<String>)
 }
 
 /// `POST /p/session/{secret}`.
-pub async fn submit(State(shared): State<Arc<Shared>>, Path(secret): Path<String>, OwnForm(form): OwnForm) -> Response {
+pub async fn submit(
+    State(shared): State<Arc<Shared>>,
+    Path(secret): Path<String>,
+    SameSiteForm(form): SameSiteForm,
+) -> Response {
     match shared.with(|state| act(state, &secret, &form)) {
         Ok(()) => see_other(&format!("/p/session/{secret}")),
-        Err(refusal) => render(&shared, &secret, Some(&refusal)),
+        Err(error) => render(&shared, &secret, Some(&error)),
     }
 }
 
-fn nobody() -> Refusal {
-    Refusal::invalid("There is no such portal page. Open it from the shop again.").status(404)
+fn no_such_page() -> ApiError {
+    ApiError::invalid("There is no such portal page. Open it from the shop again.").status(404)
 }
 
-fn act(state: &mut Store, secret: &str, form: &Form) -> Result<(), Refusal> {
-    let session = state.portal_sessions.get(secret).cloned().ok_or_else(nobody)?;
+fn act(state: &mut Store, secret: &str, form: &RequestForm) -> Result<(), ApiError> {
+    let session = state.portal_sessions.get(secret).cloned().ok_or_else(no_such_page)?;
     let customer = text(&session, "customer").to_owned();
     let features = state
         .portal_configurations
         .get(text(&session, "configuration"))
         .map(|row| row["features"].clone())
         .unwrap_or_default();
-    state.live_by(&customer);
+    state.follow_clock_of(&customer);
     match form.text("action").unwrap_or_default() {
         "change" => {
-            let row = own(state, &customer, form, &features["subscription_update"])?;
+            let row = own_subscription(state, &customer, form, &features["subscription_update"])?;
             change_plan(state, &row, form, &features)
         }
         "cancel" => {
-            let row = own(state, &customer, form, &features["subscription_cancel"])?;
+            let row = own_subscription(state, &customer, form, &features["subscription_cancel"])?;
             cancel(state, &row, &features["subscription_cancel"]);
             Ok(())
         }
         "resume" => {
-            let row = own(state, &customer, form, &features["subscription_cancel"])?;
-            let mut details = row.object["cancellation_details"].clone();
-            details["reason"] = Value::Null;
+            let row = own_subscription(state, &customer, form, &features["subscription_cancel"])?;
             let fields = json!({
-                "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null, "cancellation_details": details,
+                "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null,
+                "cancellation_details": row.cancellation_details(None),
             });
             subscription::update(state, text(&row.object, "id"), fields);
             Ok(())
@@ -121,65 +126,69 @@ fn act(state: &mut Store, secret: &str, form: &Form) -> Result<(), Refusal> {
         "pay" => {
             let invoice = form.text("invoice").unwrap_or_default();
             if state.invoices.get(invoice).is_none_or(|row| row.object["customer"] != customer.as_str()) {
-                return Err(Refusal::no_such("invoice", invoice, "invoice"));
+                return Err(ApiError::no_such("invoice", invoice, "invoice"));
             }
-            collection::pay(state, invoice, None, Presence::Authenticated)
+            cycle::pay(state, invoice, None, Presence::Authenticated)
         }
-        other => Err(Refusal::invalid(format!("`{other}` is not an action that this page allows."))),
+        other => Err(ApiError::invalid(format!("`{other}` is not an action that this page allows."))),
     }
 }
 
-/// The subscription that the form names, if it is the customer's and the feature is allowed.
-fn own(state: &Store, customer: &str, form: &Form, feature: &Value) -> Result<Subscription, Refusal> {
+/// The customer's subscription that the form names, if the feature is allowed.
+fn own_subscription(
+    state: &Store,
+    customer: &str,
+    form: &RequestForm,
+    feature: &Value,
+) -> Result<StoredSubscription, ApiError> {
     let id = form.text("subscription").unwrap_or_default();
     if feature["enabled"] != true {
-        return Err(Refusal::invalid("The shop does not allow this here. Ask the shop."));
+        return Err(ApiError::invalid("The shop does not allow this here. Ask the shop to do it."));
     }
-    let row = state.subscriptions.get(id).filter(|row| row.customer() == customer && !row.has_ended()).cloned();
-    row.ok_or_else(|| Refusal::no_such("subscription", id, "subscription"))
+    let row = state.subscriptions.get(id).filter(|row| row.is_running_for(customer)).cloned();
+    row.ok_or_else(|| ApiError::no_such("subscription", id, "subscription"))
 }
 
-fn change_plan(state: &mut Store, row: &Subscription, form: &Form, features: &Value) -> Result<(), Refusal> {
+fn change_plan(
+    state: &mut Store,
+    row: &StoredSubscription,
+    form: &RequestForm,
+    features: &Value,
+) -> Result<(), ApiError> {
     let wanted = form.text("price").unwrap_or_default();
     let Some(price) = choices(state, row, features).into_iter().find(|price| price["id"] == wanted) else {
-        return Err(Refusal::invalid("This plan cannot be chosen here. Choose one of those shown.").param("price"));
+        return Err(ApiError::invalid("This plan is not offered here. Choose one that the page shows.").param("price"));
     };
-    let Some(item) = row.items().first() else { return Err(Refusal::invalid("This subscription has no plan.")) };
-    let wish = Change {
+    let Some(item) = row.items().first() else { return Err(ApiError::invalid("This subscription has no plan.")) };
+    let wanted = SubscriptionChange {
         items: vec![ItemChange { id: Some(text(item, "id").to_owned()), price: Some(price), ..ItemChange::default() }],
         proration: Proration::read(features["subscription_update"]["proration_behavior"].as_str()),
         at: None,
-        or_nothing: true,
-        from_now: false,
+        requires_payment: true,
+        restarts_period: false,
         fields: json!({}),
     };
-    modify::apply(state, text(&row.object, "id"), wish)
+    change::apply(state, text(&row.object, "id"), wanted)
 }
 
-fn cancel(state: &mut Store, row: &Subscription, feature: &Value) {
+fn cancel(state: &mut Store, row: &StoredSubscription, feature: &Value) {
     let id = text(&row.object, "id");
     if feature["mode"] == "immediately" {
-        if Proration::read(feature["proration_behavior"].as_str()) != Proration::None {
-            modify::credit_rest(state, id);
-        }
-        if feature["proration_behavior"] == "always_invoice" {
-            modify::invoice_waiting(state, id);
-        }
-        return outcome::cancel(state, id, "cancellation_requested");
+        let proration = Proration::read(feature["proration_behavior"].as_str());
+        return change::cancel(state, id, proration != Proration::None, proration == Proration::AtOnce);
     }
-    // In flexible billing mode the portal sets the time, and leaves `cancel_at_period_end` as it is.
-    let mut details = row.object["cancellation_details"].clone();
-    details["reason"] = json!("cancellation_requested");
+    // As at Stripe in flexible billing mode, the portal sets the time and leaves `cancel_at_period_end` as it is.
+    let details = row.cancellation_details(Some("cancellation_requested"));
     let fields = json!({ "cancel_at": row.period().1, "canceled_at": state.now(), "cancellation_details": details });
     subscription::update(state, id, fields);
 }
 
-fn change_card(state: &mut Store, customer: &str, form: &Form) -> Result<(), Refusal> {
+fn change_card(state: &mut Store, customer: &str, form: &RequestForm) -> Result<(), ApiError> {
     let field = |name| form.text(name).unwrap_or_default();
     let card = Card::read(field("card"), field("exp"), field("cvc"), state.own_time())?;
-    let method = payment_methods::add_card(state, &card);
-    let method = payment_methods::attach(state, &method, customer)?;
-    customers::prefer_method(state, customer, &method);
+    let method = payment_method::add_card(state, &card);
+    let method = payment_method::attach(state, &method, customer)?;
+    customer::prefer_method(state, customer, &method);
     let ids: Vec<String> = subscriptions_of(state, customer).map(|row| text(&row.object, "id").to_owned()).collect();
     for id in ids {
         subscription::update(state, &id, json!({ "default_payment_method": method["id"] }));
@@ -187,12 +196,12 @@ fn change_card(state: &mut Store, customer: &str, form: &Form) -> Result<(), Ref
     Ok(())
 }
 
-fn subscriptions_of<'s>(state: &'s Store, customer: &'s str) -> impl Iterator<Item = &'s Subscription> {
-    state.subscriptions.newest().filter(move |row| row.customer() == customer && !row.has_ended())
+fn subscriptions_of<'s>(state: &'s Store, customer: &'s str) -> impl Iterator<Item = &'s StoredSubscription> {
+    state.subscriptions.newest().filter(move |row| row.is_running_for(customer))
 }
 
-/// The prices that a subscription can be changed to: the configuration's, or without any all that are known.
-fn choices(state: &Store, row: &Subscription, features: &Value) -> Vec<Value> {
+/// The prices that a subscription can change to: those of the configuration, or all if it names none.
+fn choices(state: &Store, row: &StoredSubscription, features: &Value) -> Vec<Value> {
     let products = features["subscription_update"]["products"].as_array().filter(|rows| !rows.is_empty());
     let is_offered = |price: &Value| match products {
         Some(products) => {
@@ -208,27 +217,27 @@ fn choices(state: &Store, row: &Subscription, features: &Value) -> Vec<Value> {
             && price["id"] != current
             && is_offered(price)
     };
-    state.prices.oldest().filter(is_choice).take(SHOWN).cloned().collect()
+    state.prices.oldest().filter(is_choice).take(ROWS_LIMIT).cloned().collect()
 }
 
-fn render(shared: &Shared, secret: &str, refusal: Option<&Refusal>) -> Response {
-    let Some(described) = shared.with(|state| described(state, secret, refusal)) else { return refused(&nobody()) };
-    page(refusal.map_or(200, |refusal| refusal.status), &described, "'self'")
+fn render(shared: &Shared, secret: &str, error: Option<&ApiError>) -> Response {
+    let Some(view) = shared.with(|state| build(state, secret, error)) else { return error_page(&no_such_page()) };
+    page(error.map_or(200, |error| error.status), &view, "'self'")
 }
 
-fn described(state: &mut Store, secret: &str, refusal: Option<&Refusal>) -> Option<Page> {
+fn build(state: &mut Store, secret: &str, error: Option<&ApiError>) -> Option<PortalPage> {
     let session = state.portal_sessions.get(secret)?.clone();
     let id = text(&session, "customer");
     let customer = state.customers.get(id)?.clone();
     let features = state.portal_configurations.get(text(&session, "configuration"))?["features"].clone();
-    let rows: Vec<&Subscription> = subscriptions_of(state, id).take(SHOWN).collect();
+    let rows: Vec<&StoredSubscription> = subscriptions_of(state, id).take(ROWS_LIMIT).collect();
     let method = rows.first().map_or(&customer, |row| &row.object);
     let method = subscription::payment_method(state, method).or_else(|| subscription::payment_method(state, &customer));
     let preferred = customer["invoice_settings"]["default_payment_method"].as_str().map(str::to_owned);
     let card = method.or(preferred).and_then(|id| state.payment_methods.get(&id));
     let is_its = |invoice: &&Value| invoice["customer"] == id && invoice["status"] != "draft";
-    let invoices = state.invoices.newest().map(|row| &row.object).filter(is_its).take(SHOWN);
-    Some(Page {
+    let invoices = state.invoices.newest().map(|row| &row.object).filter(is_its).take(ROWS_LIMIT);
+    Some(PortalPage {
         secret: secret.to_owned(),
         who: customer["email"].as_str().or(customer["name"].as_str()).unwrap_or(id).to_owned(),
         return_url: text(&session, "return_url").to_owned(),
@@ -237,18 +246,18 @@ fn described(state: &mut Store, secret: &str, refusal: Option<&Refusal>) -> Opti
         can_change: features["subscription_update"]["enabled"] == true,
         can_change_card: features["payment_method_update"]["enabled"] == true,
         plans: rows.iter().map(|row| plan(state, row, &features)).collect(),
-        invoices: invoices.map(bill).collect(),
-        problem: refusal.map(|refusal| refusal.message().to_owned()),
+        invoices: invoices.map(invoice_row).collect(),
+        problem: error.map(|error| error.message().to_owned()),
     })
 }
 
-fn plan(state: &Store, row: &Subscription, features: &Value) -> Plan {
+fn plan(state: &Store, row: &StoredSubscription, features: &Value) -> SubscriptionRow {
     let price = row.items().first().map(|item| item["price"].clone()).unwrap_or_default();
-    let choice = |price: Value| Choice {
+    let choice = |price: Value| PriceChoice {
         words: format!("{}, {}", name(state, &price), cost(&price)),
         price: text(&price, "id").to_owned(),
     };
-    Plan {
+    SubscriptionRow {
         id: text(&row.object, "id").to_owned(),
         name: name(state, &price),
         cost: cost(&price),
@@ -269,8 +278,8 @@ fn cost(price: &Value) -> String {
     format!("{amount} a {}", text(&price["recurring"], "interval"))
 }
 
-fn bill(invoice: &Value) -> Bill {
-    Bill {
+fn invoice_row(invoice: &Value) -> InvoiceRow {
+    InvoiceRow {
         id: text(invoice, "id").to_owned(),
         at: day_in_words(integer(invoice, "created")),
         amount: money(integer(invoice, "total"), text(invoice, "currency")),

@@ -1,15 +1,13 @@
-//! `account`: the one account that the stand-in is.
+//! `account`: the one account of the stand-in.
 
 use serde_json::Value;
 
-use crate::sandbox::api::{Call, Route};
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::shape;
 
-/// The calls of this resource.
-pub const ROUTES: &[Route] =
-    &[Route { method: "GET", path: "/v1/account", rules: &[], not_built: &[], handler: retrieve }];
+pub const ROUTES: &[Route] = &[Route::get("/v1/account", retrieve)];
 
-fn retrieve(_: &mut Call<'_>) -> Result<Value, Refusal> {
+fn retrieve(_: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     Ok(shape::filled(shape::ACCOUNT, Value::Null))
 }

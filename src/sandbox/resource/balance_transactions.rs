@@ -1,49 +1,35 @@
-//! `customer_balance_transaction`: the moves of a customer's balance, and one made by hand.
+//! `customer_balance_transaction`: the changes of a customer's balance, and adjusting it by hand.
 
 use serde_json::{Value, json};
 
-use super::prices::checked_currency;
-use super::{customers, metadata, texts};
-use crate::sandbox::api::{Call, Route};
+use crate::sandbox::amount::checked_currency;
+use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::balance;
+use crate::sandbox::billing::customer;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::fields::{metadata, texts};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, integer, map, text};
-use crate::sandbox::refusal::Refusal;
 
 const NEW: &[Rule] = &[integer("amount").required(), text("currency").required(), text("description"), map("metadata")];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: "POST",
-        path: "/v1/customers/{}/balance_transactions",
-        rules: &[NEW],
-        not_built: &[],
-        handler: create,
-    },
-    Route {
-        method: "GET",
-        path: "/v1/customers/{}/balance_transactions",
-        rules: &[LIST, &[text("invoice")]],
-        not_built: &[],
-        handler: list,
-    },
+    Route::post("/v1/customers/{}/balance_transactions", create).takes(&[NEW]),
+    Route::get("/v1/customers/{}/balance_transactions", list).takes(&[LIST, &[text("invoice")]]),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
-    if !customers::is_live(call.state, &id) {
-        return Err(Refusal::not_found("customer", &id, "customer"));
-    }
+    customer::check_live(call.state, &id).map_err(|error| error.status(404))?;
     let mut fields = texts(&call.form, &["description"]);
     fields["currency"] = json!(checked_currency(call.form.text("currency").unwrap_or_default(), "currency")?);
-    fields["metadata"] = metadata(&json!({}), &call.form, "metadata");
+    fields["metadata"] = metadata(&call.form, "metadata");
     let amount = call.form.integer("amount").unwrap_or_default();
-    call.state.live_by(&id);
+    call.state.follow_clock_of(&id);
     Ok(balance::move_by(call.state, &id, amount, "adjustment", fields))
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id();
     let wanted = |row: &&Value| row["customer"] == id && matches(&call.form, row, "invoice");
     let rows = call.state.balance_transactions.newest().filter(wanted);

@@ -1,45 +1,36 @@
-//! `charge`: asked about, and annotated. Each attempt to pay leaves one (`collect`).
+//! `charge`: reading and annotating. `collect` makes one for each attempt to pay.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{change, metadata, texts};
-use crate::sandbox::api::{Call, Route};
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::fields::{merged_metadata, texts};
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, map, text};
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::shape::change;
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: "GET",
-        path: "/v1/charges",
-        rules: &[LIST, &[text("customer"), text("payment_intent")]],
-        not_built: &["transfer_group"],
-        handler: list,
-    },
-    Route { method: "GET", path: "/v1/charges/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route {
-        method: "POST",
-        path: "/v1/charges/{}",
-        rules: &[&[text("description"), text("receipt_email"), map("metadata")]],
-        not_built: &["customer", "fraud_details", "shipping", "transfer_group"],
-        handler: update,
-    },
+    Route::get("/v1/charges", list)
+        .takes(&[LIST, &[text("customer"), text("payment_intent")]])
+        .not_built(&["transfer_group"]),
+    Route::get("/v1/charges/{}", retrieve),
+    Route::post("/v1/charges/{}", update)
+        .takes(&[&[text("description"), text("receipt_email"), map("metadata")]])
+        .not_built(&["customer", "fraud_details", "shipping", "transfer_group"]),
 ];
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let wanted = |row: &&Value| matches(&call.form, row, "customer") && matches(&call.form, row, "payment_intent");
-    page(&call.form, "/v1/charges", call.state.charges.newest().filter(wanted))
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    filtered_page(&call.form, "/v1/charges", call.state.charges.newest(), &["customer", "payment_intent"])
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    call.state.charges.get(call.id()).cloned().ok_or_else(|| Refusal::not_found("charge", call.id(), "id"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.charges.required("charge", call.id(), "id").cloned()
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut charge = retrieve(call)?;
     let mut fields = texts(&call.form, &["description", "receipt_email"]);
-    fields["metadata"] = json!(metadata(&charge["metadata"], &call.form, "metadata"));
+    fields["metadata"] = merged_metadata(&charge["metadata"], &call.form);
     let previous = change(&mut charge, fields);
     let id = call.id().to_owned();
     call.state.charges.put(&id, charge.clone());

@@ -1,26 +1,29 @@
-//! Making a `checkout.session`: what Stripe checks before there is one. Source: Stripe, "Create a Checkout Session".
+//! Making a `checkout.session`, and what Stripe checks first. Source: Stripe, "Create a Checkout Session".
 
 use serde_json::{Value, json};
 
 use super::checkout_plan::{plan_fields, trial};
-use super::checkout_sessions::Session;
-use super::prices::{checked_amount, checked_currency, recurring};
-use super::{customers, metadata, products, texts};
-use crate::sandbox::api::Call;
-use crate::sandbox::form::Form;
+use super::discounts;
+use super::prices::{check_active, recurring};
+use super::products;
+use crate::clock::DAY_SECONDS;
+use crate::sandbox::amount::{checked_amount, checked_currency};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::customer;
+use crate::sandbox::call::ApiCall;
+use crate::sandbox::fields::{metadata, texts};
+use crate::sandbox::form::RequestForm;
+use crate::sandbox::model::session::{StoredSession, customer_details};
 use crate::sandbox::params::{Rule, boolean, integer, map, name_of, one_of, text, url};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape::{CHECKOUT_SESSION, PRICE, filled, integer as number, text as word};
+use crate::sandbox::shape::{CHECKOUT_SESSION, PRICE, change, filled, integer as number, text as word};
 
 const HALF_HOUR: i64 = 30 * 60;
-const DAY: i64 = 24 * 60 * 60;
 const ITEMS_LIMIT: usize = 100;
 const QUANTITY_LIMIT: i64 = 999_999;
 
-/// Payment methods of the stand-in: cards, and a debit that settles later. `link` is taken and shows nothing.
+/// Cards, and a debit that settles later. `link` is accepted and shows nothing.
 const METHODS: &[&str] = &["card", "link", "us_bank_account"];
 
-/// What the call takes.
 pub const RULES: &[&[Rule]] = &[&[
     one_of("mode", &["payment", "subscription", "setup"]).required(),
     url("success_url"),
@@ -63,7 +66,6 @@ pub const RULES: &[&[Rule]] = &[&[
     text("locale"),
 ]];
 
-/// What Stripe takes as well.
 pub const NOT_BUILT: &[&str] = &[
     "adaptive_pricing",
     "after_expiration",
@@ -125,19 +127,19 @@ pub const NOT_BUILT: &[&str] = &[
 ];
 
 /// `POST /v1/checkout/sessions`.
-pub fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+pub fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mode = call.form.text("mode").unwrap_or_default().to_owned();
     check_words(call, &mode)?;
     let expires_at = expires_at(call)?;
     let customer = customer(call)?;
     let items = items(call, &mode)?;
-    let (coupon, discounts) = discount(call)?;
+    let (coupon, discounts) = discounts::read(call)?;
 
     let id = call.state.new_id("cs_test_a1", 52);
     let fields = fields(call, &id, &mode, &items, customer, expires_at);
     let mut intent = intent_fields(&call.form);
-    intent["metadata"] = metadata(&json!({}), &call.form, "payment_intent_data.metadata");
-    let mut session = Session {
+    intent["metadata"] = metadata(&call.form, "payment_intent_data.metadata");
+    let mut session = StoredSession {
         object: filled(CHECKOUT_SESSION, fields),
         items,
         coupon,
@@ -152,7 +154,7 @@ pub fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     if mode == "payment" && (1..50).contains(&total) {
         let message =
             "The Checkout Session's total amount due must add up to at least 50 cents (or be nothing at all).";
-        return Err(Refusal::invalid(message).code("amount_too_small"));
+        return Err(ApiError::invalid(message).code("amount_too_small"));
     }
     let object = session.object.clone();
     call.state.sessions.put(&id, session);
@@ -160,92 +162,90 @@ pub fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     Ok(object)
 }
 
-fn check_words(call: &Call<'_>, mode: &str) -> Result<(), Refusal> {
+fn check_words(call: &ApiCall<'_>, mode: &str) -> Result<(), ApiError> {
     let form = &call.form;
     if mode == "setup" {
-        return Err(Refusal::not_built("`setup` mode").param("mode"));
+        return Err(ApiError::not_built("`setup` mode").param("mode"));
     }
     if !form.has("success_url") {
-        return Err(Refusal::missing("success_url"));
+        return Err(ApiError::missing("success_url"));
     }
     if form.text("client_reference_id").is_some_and(|text| text.chars().count() > 200) {
         let message = "Invalid string: client_reference_id must be at most 200 characters.";
-        return Err(Refusal::invalid(message).param("client_reference_id"));
+        return Err(ApiError::invalid(message).param("client_reference_id"));
     }
     for (field, other) in [("payment_intent_data", "subscription"), ("subscription_data", "payment")] {
         if mode == other && form.has(field) {
-            return Err(Refusal::invalid(format!("You can not pass `{field}` in `{mode}` mode.")).param(field));
+            return Err(ApiError::invalid(format!("You can not pass `{field}` in `{mode}` mode.")).param(field));
         }
     }
     if mode == "subscription" && form.has("customer_creation") {
         let message = "`customer_creation` can only be used in `payment` and `setup` mode.";
-        return Err(Refusal::invalid(message).param("customer_creation"));
+        return Err(ApiError::invalid(message).param("customer_creation"));
     }
     for (one, other) in
         [("customer", "customer_email"), ("customer", "customer_creation"), ("allow_promotion_codes", "discounts")]
     {
         if form.has(one) && form.has(other) {
             let message = format!("You may only specify one of these parameters: {one}, {other}.");
-            return Err(Refusal::invalid(message).param(other));
+            return Err(ApiError::invalid(message).param(other));
         }
     }
     Ok(())
 }
 
-fn expires_at(call: &Call<'_>) -> Result<i64, Refusal> {
-    let Some(at) = call.form.integer("expires_at") else { return Ok(call.at + DAY) };
-    // A caller's clock and this one may differ by the request's way: Stripe is not exact to the second either.
-    let (least, most) = (call.at + HALF_HOUR - 60, call.at + DAY + 60);
+fn expires_at(call: &ApiCall<'_>) -> Result<i64, ApiError> {
+    let Some(at) = call.form.integer("expires_at") else { return Ok(call.at + DAY_SECONDS) };
+    // Allows for clocks that differ and for the time on the way. Stripe is not exact to the second either.
+    let (least, most) = (call.at + HALF_HOUR - 60, call.at + DAY_SECONDS + 60);
     let message = match at {
         _ if at < least => "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.",
         _ if at > most => "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.",
         _ => return Ok(at),
     };
-    Err(Refusal::invalid(message).param("expires_at"))
+    Err(ApiError::invalid(message).param("expires_at"))
 }
 
-fn customer(call: &Call<'_>) -> Result<Option<Value>, Refusal> {
+fn customer(call: &ApiCall<'_>) -> Result<Option<Value>, ApiError> {
     let Some(id) = call.form.text("customer") else { return Ok(None) };
-    if !customers::is_live(call.state, id) {
-        return Err(Refusal::no_such("customer", id, "customer"));
-    }
+    customer::check_live(call.state, id)?;
     Ok(call.state.customers.get(id).cloned())
 }
 
-fn items(call: &mut Call<'_>, mode: &str) -> Result<Vec<Value>, Refusal> {
+fn items(call: &mut ApiCall<'_>, mode: &str) -> Result<Vec<Value>, ApiError> {
     let paths = call.form.items("line_items");
     if paths.is_empty() {
-        return Err(Refusal::missing("line_items"));
+        return Err(ApiError::missing("line_items"));
     }
     if paths.len() > ITEMS_LIMIT {
         let message = format!("A Checkout Session can have at most {ITEMS_LIMIT} line items.");
-        return Err(Refusal::invalid(message).param("line_items"));
+        return Err(ApiError::invalid(message).param("line_items"));
     }
-    let items = paths.iter().map(|path| item(call, path, mode)).collect::<Result<Vec<Value>, Refusal>>()?;
+    let items = paths.iter().map(|path| item(call, path, mode)).collect::<Result<Vec<Value>, ApiError>>()?;
     let currency = word(&items[0], "currency").to_owned();
     if items.iter().any(|item| word(item, "currency") != currency) {
         let message = "You cannot combine currencies on a single Checkout Session.";
-        return Err(Refusal::invalid(message).param("line_items"));
+        return Err(ApiError::invalid(message).param("line_items"));
     }
     if mode == "subscription" && items.iter().all(|item| item["price"]["recurring"].is_null()) {
         let message = "You must provide at least one recurring price in `subscription` mode when using prices.";
-        return Err(Refusal::invalid(message).param("line_items"));
+        return Err(ApiError::invalid(message).param("line_items"));
     }
     Ok(items)
 }
 
-fn item(call: &mut Call<'_>, path: &str, mode: &str) -> Result<Value, Refusal> {
+fn item(call: &mut ApiCall<'_>, path: &str, mode: &str) -> Result<Value, ApiError> {
     let price = price(call, path)?;
     if mode == "payment" && !price["recurring"].is_null() {
         let message = "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or \
                        use only one-time prices.";
-        return Err(Refusal::invalid(message).param(name_of(path)));
+        return Err(ApiError::invalid(message).param(name_of(path)));
     }
     let quantity_path = format!("{path}.quantity");
-    let quantity = call.form.integer(&quantity_path).ok_or_else(|| Refusal::missing(&name_of(&quantity_path)))?;
+    let quantity = call.form.integer(&quantity_path).ok_or_else(|| ApiError::missing(&name_of(&quantity_path)))?;
     if !(1..=QUANTITY_LIMIT).contains(&quantity) {
         let message = "Invalid integer: a quantity must be from 1 to 999999.";
-        return Err(Refusal::invalid(message).code("parameter_invalid_integer").param(name_of(&quantity_path)));
+        return Err(ApiError::invalid(message).code("parameter_invalid_integer").param(name_of(&quantity_path)));
     }
     let amount = number(&price, "unit_amount").saturating_mul(quantity);
     checked_amount(Some(amount), &name_of(&quantity_path))?;
@@ -259,27 +259,24 @@ fn item(call: &mut Call<'_>, path: &str, mode: &str) -> Result<Value, Refusal> {
     }))
 }
 
-fn price(call: &mut Call<'_>, path: &str) -> Result<Value, Refusal> {
+fn price(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError> {
     let param = format!("{path}.price");
     let Some(id) = call.form.text(&param) else { return price_made_here(call, path) };
-    let price = call.state.prices.get(id).ok_or_else(|| Refusal::no_such("price", id, name_of(&param)))?;
-    if price["active"] != true {
-        let message = format!("The price specified is inactive. This field only accepts active prices. ({id})");
-        return Err(Refusal::invalid(message).param(name_of(&param)));
-    }
+    let price = call.state.prices.get(id).ok_or_else(|| ApiError::no_such("price", id, name_of(&param)))?;
+    check_active(price, &param)?;
     Ok(price.clone())
 }
 
-fn price_made_here(call: &mut Call<'_>, path: &str) -> Result<Value, Refusal> {
+fn price_made_here(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError> {
     let at = |name: &str| format!("{path}.price_data.{name}");
-    let missing = |name: &str| Refusal::missing(&name_of(&format!("{path}.{name}")));
+    let missing = |name: &str| ApiError::missing(&name_of(&format!("{path}.{name}")));
     let currency = call.form.text(&at("currency")).ok_or_else(|| missing("price"))?;
     let currency = checked_currency(currency, &name_of(&at("currency")))?;
     let amount = checked_amount(call.form.integer(&at("unit_amount")), &name_of(&at("unit_amount")))?;
     let product = match (call.form.text(&at("product")), call.form.text(&at("product_data.name"))) {
         (Some(id), _) => {
             let found = call.state.products.get(id).map(|product| product["id"].clone());
-            found.ok_or_else(|| Refusal::no_such("product", id, name_of(&at("product"))))?
+            found.ok_or_else(|| ApiError::no_such("product", id, name_of(&at("product"))))?
         }
         (None, Some(name)) => {
             let fields = json!({ "name": name, "description": call.form.text(&at("product_data.description")) });
@@ -288,42 +285,20 @@ fn price_made_here(call: &mut Call<'_>, path: &str) -> Result<Value, Refusal> {
         (None, None) => return Err(missing("price_data.product_data")),
     };
     let count = call.form.integer(&at("recurring.interval_count")).unwrap_or(1);
-    let rhythm = call.form.text(&at("recurring.interval")).map(|interval| recurring(interval, count));
+    let recurrence = call.form.text(&at("recurring.interval")).map(|interval| recurring(interval, count));
     let id = call.state.new_id("price_1", 24);
-    // Such a price is not for sale elsewhere: Stripe keeps it inactive.
+    // Stripe keeps such a price inactive, because it is for sale only here.
     Ok(filled(
         PRICE,
         json!({
             "id": id, "active": false, "created": call.at, "currency": currency, "product": product,
-            "type": if rhythm.is_some() { "recurring" } else { "one_time" }, "recurring": rhythm,
+            "type": if recurrence.is_some() { "recurring" } else { "one_time" }, "recurring": recurrence,
             "unit_amount": amount, "unit_amount_decimal": amount.to_string(),
         }),
     ))
 }
 
-/// The coupon of `discounts[0]`, and the session's `discounts`.
-pub fn discount(call: &Call<'_>) -> Result<(Option<Value>, Value), Refusal> {
-    let paths = call.form.items("discounts");
-    let Some(path) = paths.first() else { return Ok((None, json!([]))) };
-    if paths.len() > 1 {
-        let message = "You can only apply one discount to a Checkout Session.";
-        return Err(Refusal::invalid(message).param("discounts"));
-    }
-    let state = &call.state;
-    if let Some(id) = call.form.text(&format!("{path}.promotion_code")) {
-        let param = name_of(&format!("{path}.promotion_code"));
-        let promotion = state.promotion_codes.get(id).filter(|promotion| promotion["active"] == true);
-        let promotion = promotion.ok_or_else(|| Refusal::no_such("promotion code", id, param))?;
-        let coupon = state.coupons.get(word(&promotion["promotion"], "coupon")).cloned();
-        return Ok((coupon, json!([{ "coupon": null, "promotion_code": id }])));
-    }
-    let param = format!("{path}.coupon");
-    let id = call.form.text(&param).ok_or_else(|| Refusal::missing(&name_of(&param)))?;
-    let coupon = state.coupons.get(id).cloned().ok_or_else(|| Refusal::no_such("coupon", id, name_of(&param)))?;
-    Ok((Some(coupon), json!([{ "coupon": id, "promotion_code": null }])))
-}
-
-fn intent_fields(form: &Form) -> Value {
+fn intent_fields(form: &RequestForm) -> Value {
     let names = ["description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix"];
     let sent = names.iter().filter_map(|name| {
         let value = form.text(&format!("payment_intent_data.{name}"))?;
@@ -332,7 +307,14 @@ fn intent_fields(form: &Form) -> Value {
     Value::Object(sent.collect())
 }
 
-fn fields(call: &Call<'_>, id: &str, mode: &str, items: &[Value], customer: Option<Value>, expires_at: i64) -> Value {
+fn fields(
+    call: &ApiCall<'_>,
+    id: &str,
+    mode: &str,
+    items: &[Value],
+    customer: Option<Value>,
+    expires_at: i64,
+) -> Value {
     let form = &call.form;
     let optional = [
         "cancel_url",
@@ -351,7 +333,7 @@ fn fields(call: &Call<'_>, id: &str, mode: &str, items: &[Value], customer: Opti
     let email = form.text("customer_email").map(|email| json!(email));
     let known = customer.as_ref().map(|customer| (customer["email"].clone(), customer["name"].clone()));
     if let Some((email, name)) = known.or_else(|| email.map(|email| (email, Value::Null))) {
-        fields["customer_details"] = details(&email, &name);
+        fields["customer_details"] = customer_details(&email, &name);
     }
     if mode == "payment" && customer.is_none() && !form.has("customer_creation") {
         fields["customer_creation"] = json!("if_required");
@@ -364,17 +346,9 @@ fn fields(call: &Call<'_>, id: &str, mode: &str, items: &[Value], customer: Opti
         "id": id, "created": call.at, "currency": items[0]["currency"], "expires_at": expires_at, "mode": mode,
         "allow_promotion_codes": form.flag("allow_promotion_codes"),
         "customer": customer.map(|mut customer| customer["id"].take()),
-        "metadata": metadata(&json!({}), form, "metadata"), "payment_intent": null, "payment_method_types": types,
+        "metadata": metadata(form, "metadata"), "payment_intent": null, "payment_method_types": types,
         "payment_status": "unpaid", "url": format!("{}/c/pay/{id}", call.state.base_url),
     });
-    super::change(&mut fields, more);
+    change(&mut fields, more);
     fields
-}
-
-/// `customer_details` for somebody known by these.
-pub fn details(email: &Value, name: &Value) -> Value {
-    json!({
-        "address": null, "business_name": null, "email": email, "individual_name": null, "name": name, "phone": null,
-        "tax_exempt": "none", "tax_ids": [],
-    })
 }

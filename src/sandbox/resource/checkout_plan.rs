@@ -1,18 +1,16 @@
-//! What a checkout in subscription mode says of the subscription that it will make.
+//! What a checkout in `subscription` mode says about the subscription that it will make.
 
 use serde_json::{Value, json};
 
-use super::checkout_sessions::Trial;
-use super::metadata;
-use crate::sandbox::api::Call;
-use crate::sandbox::form::Form;
-use crate::sandbox::refusal::Refusal;
+use crate::clock::DAY_SECONDS;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::ApiCall;
+use crate::sandbox::fields::metadata;
+use crate::sandbox::form::RequestForm;
+use crate::sandbox::model::session::Trial;
 
-const DAY: i64 = 24 * 60 * 60;
-
-/// The subscription's own fields.
-pub(super) fn plan_fields(form: &Form) -> Value {
-    let mut fields = json!({ "metadata": metadata(&json!({}), form, "subscription_data.metadata") });
+pub fn plan_fields(form: &RequestForm) -> Value {
+    let mut fields = json!({ "metadata": metadata(form, "subscription_data.metadata") });
     if let Some(text) = form.text("subscription_data.description") {
         fields["description"] = json!(text);
     }
@@ -22,24 +20,23 @@ pub(super) fn plan_fields(form: &Form) -> Value {
     fields
 }
 
-/// The trial that it begins with, if any.
-pub(super) fn trial(call: &Call<'_>) -> Result<Option<Trial>, Refusal> {
+pub fn trial(call: &ApiCall<'_>) -> Result<Option<Trial>, ApiError> {
     let days = call.form.integer("subscription_data.trial_period_days");
     let end = call.form.integer("subscription_data.trial_end");
     match (days, end) {
         (Some(_), Some(_)) => {
             let message = "You may only specify one of these parameters: trial_end, trial_period_days.";
-            Err(Refusal::invalid(message).param("subscription_data[trial_end]"))
+            Err(ApiError::invalid(message).param("subscription_data[trial_end]"))
         }
-        (Some(days), None) if (1..=730).contains(&days) => Ok(Some(Trial::Lasts(days * DAY))),
+        (Some(days), None) if (1..=730).contains(&days) => Ok(Some(Trial::Lasts(days * DAY_SECONDS))),
         (Some(_), None) => {
             let message = "The minimum number of trial period days is 1, and the maximum is 730.";
-            Err(Refusal::invalid(message).param("subscription_data[trial_period_days]"))
+            Err(ApiError::invalid(message).param("subscription_data[trial_period_days]"))
         }
-        (None, Some(end)) if end >= call.at + 2 * DAY => Ok(Some(Trial::Until(end))),
+        (None, Some(end)) if end >= call.at + 2 * DAY_SECONDS => Ok(Some(Trial::Until(end))),
         (None, Some(_)) => {
             let message = "The `trial_end` date has to be at least 2 days in the future.";
-            Err(Refusal::invalid(message).param("subscription_data[trial_end]"))
+            Err(ApiError::invalid(message).param("subscription_data[trial_end]"))
         }
         (None, None) => Ok(None),
     }

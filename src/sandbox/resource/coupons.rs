@@ -1,14 +1,14 @@
-//! `coupon`, and what it takes off. Percentages are kept as Stripe sends them and computed in hundredths of a percent.
+//! `coupon`. What one takes off is in `model::coupon`.
 
 use serde_json::{Value, json};
 
-use super::prices::{checked_amount, checked_currency};
-use super::{metadata, texts};
-use crate::sandbox::api::{Call, Route};
+use crate::sandbox::amount::{checked_amount, checked_currency};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::fields::{metadata, texts};
 use crate::sandbox::list::page;
 use crate::sandbox::params::{LIST, Rule, decimal, hundredths, integer, map, one_of, text};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape::{self, COUPON, filled};
+use crate::sandbox::shape::{COUPON, deleted, filled};
 use crate::sandbox::state::State;
 
 const NEW: &[Rule] = &[
@@ -23,15 +23,13 @@ const NEW: &[Rule] = &[
 ];
 const NOT_BUILT: &[&str] = &["applies_to", "currency_options", "max_redemptions", "redeem_by"];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route { method: "POST", path: "/v1/coupons", rules: &[NEW], not_built: NOT_BUILT, handler: create },
-    Route { method: "GET", path: "/v1/coupons", rules: &[LIST], not_built: &[], handler: list },
-    Route { method: "GET", path: "/v1/coupons/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route { method: "DELETE", path: "/v1/coupons/{}", rules: &[], not_built: &[], handler: delete },
+    Route::post("/v1/coupons", create).takes(&[NEW]).not_built(NOT_BUILT),
+    Route::get("/v1/coupons", list).takes(&[LIST]),
+    Route::get("/v1/coupons/{}", retrieve),
+    Route::delete("/v1/coupons/{}", delete),
 ];
 
-/// Makes a coupon from fields of its object.
 pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     let id = id.map_or_else(|| state.new_id("", 8), str::to_owned);
     let mut coupon = filled(COUPON, fields);
@@ -42,27 +40,7 @@ pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     coupon
 }
 
-/// What the coupon takes off these amounts, one for each, in the minor unit of `currency`. A percentage is rounded half
-/// up on each amount; a fixed sum is shared out in proportion, the last amount taking the rest.
-pub fn taken_off(coupon: &Value, amounts: &[i64], currency: &str) -> Vec<i64> {
-    let sum: i64 = amounts.iter().sum();
-    if let Some(percent) = hundredths(&coupon["percent_off"].to_string()) {
-        let share = |amount: &i64| amount.saturating_mul(percent).saturating_add(5_000) / 10_000;
-        return amounts.iter().map(|amount| share(amount).min(*amount)).collect();
-    }
-    if sum == 0 || shape::text(coupon, "currency") != currency {
-        return vec![0; amounts.len()];
-    }
-    let total = shape::integer(coupon, "amount_off").min(sum);
-    let mut shares: Vec<i64> = amounts.iter().map(|amount| total.saturating_mul(*amount) / sum).collect();
-    let rest = total - shares.iter().sum::<i64>();
-    if let Some(last) = shares.last_mut() {
-        *last += rest;
-    }
-    shares
-}
-
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let duration = form.text("duration").unwrap_or("once").to_owned();
     let percent = form.text("percent_off").filter(|text| (1..=10_000).contains(&hundredths(text).unwrap_or_default()));
@@ -70,55 +48,37 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     match (percent, form.has("amount_off")) {
         (Some(percent), false) => fields["percent_off"] = serde_json::from_str(percent).unwrap_or_default(),
         (None, true) => {
-            let currency = form.text("currency").ok_or_else(|| Refusal::missing("currency"))?;
+            let currency = form.text("currency").ok_or_else(|| ApiError::missing("currency"))?;
             fields["amount_off"] = json!(checked_amount(form.integer("amount_off"), "amount_off")?);
             fields["currency"] = json!(checked_currency(currency, "currency")?);
         }
-        _ => return Err(Refusal::invalid("Must provide either percent_off (0.01 to 100) or amount_off.")),
+        _ => return Err(ApiError::invalid("Must provide either percent_off (0.01 to 100) or amount_off.")),
     }
     if duration == "repeating" {
-        let months = form.integer("duration_in_months").ok_or_else(|| Refusal::missing("duration_in_months"))?;
+        let months = form.integer("duration_in_months").ok_or_else(|| ApiError::missing("duration_in_months"))?;
         fields["duration_in_months"] = json!(months);
     }
     fields["duration"] = json!(duration);
-    fields["metadata"] = metadata(&json!({}), form, "metadata");
+    fields["metadata"] = metadata(form, "metadata");
     let id = form.text("id").map(str::to_owned);
     if id.as_deref().is_some_and(|id| call.state.coupons.get(id).is_some()) {
-        return Err(Refusal::invalid("Coupon already exists.").code("resource_already_exists").param("id"));
+        return Err(ApiError::invalid("Coupon already exists.").code("resource_already_exists").param("id"));
     }
     Ok(add(call.state, id.as_deref(), fields))
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     page(&call.form, "/v1/coupons", call.state.coupons.newest())
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    call.state.coupons.get(call.id()).cloned().ok_or_else(|| Refusal::not_found("coupon", call.id(), "coupon"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.coupons.required("coupon", call.id(), "coupon").cloned()
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let coupon = retrieve(call)?;
     let id = call.id().to_owned();
     call.state.coupons.remove(&id);
     call.state.emit("coupon.deleted", coupon);
-    Ok(json!({ "id": id, "object": "coupon", "deleted": true }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_coupon_takes_off_whole_minor_units_and_never_more_than_there_is() {
-        for (coupon, amounts, expected) in [
-            (json!({"percent_off": 100}), vec![900, 2_000], vec![900, 2_000]),
-            (json!({"percent_off": 12.5}), vec![900, 1], vec![113, 0]),
-            (json!({"percent_off": null, "amount_off": 100, "currency": "usd"}), vec![200, 100], vec![66, 34]),
-            (json!({"percent_off": null, "amount_off": 999, "currency": "usd"}), vec![200, 100], vec![200, 100]),
-            (json!({"percent_off": null, "amount_off": 100, "currency": "eur"}), vec![200], vec![0]),
-        ] {
-            assert_eq!(taken_off(&coupon, &amounts, "usd"), expected, "{coupon}");
-        }
-    }
+    Ok(deleted("coupon", &id))
 }

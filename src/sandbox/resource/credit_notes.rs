@@ -1,14 +1,14 @@
-//! `credit_note`: issuing one over an amount, taking it back, and asking. What it does is `billing::credit`.
+//! `credit_note`: issuing, voiding, reading. What that does is in `billing::credit_note`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{change, metadata, texts};
-use crate::sandbox::api::{Call, Route};
-use crate::sandbox::billing::credit::{self, Wish};
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::credit_note::{self, CreditNoteRequest};
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::fields::{merged_metadata, metadata, texts};
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, Rule, integer, map, one_of, text};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape;
+use crate::sandbox::shape::{self, change};
 
 const FIELDS: &[Rule] = &[text("memo"), map("metadata")];
 const NEW: &[Rule] = &[
@@ -22,30 +22,25 @@ const NEW: &[Rule] = &[
 ];
 const NOT_BUILT: &[&str] = &["effective_at", "lines", "refunds", "shipping_cost"];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route { method: "POST", path: "/v1/credit_notes", rules: &[FIELDS, NEW], not_built: NOT_BUILT, handler: create },
-    Route {
-        method: "GET",
-        path: "/v1/credit_notes",
-        rules: &[LIST, &[text("customer"), text("invoice")]],
-        not_built: &["customer_account"],
-        handler: list,
-    },
-    Route { method: "GET", path: "/v1/credit_notes/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route { method: "POST", path: "/v1/credit_notes/{}", rules: &[FIELDS], not_built: &[], handler: update },
-    Route { method: "POST", path: "/v1/credit_notes/{}/void", rules: &[], not_built: &[], handler: void },
+    Route::post("/v1/credit_notes", create).takes(&[FIELDS, NEW]).not_built(NOT_BUILT),
+    Route::get("/v1/credit_notes", list)
+        .takes(&[LIST, &[text("customer"), text("invoice")]])
+        .not_built(&["customer_account"]),
+    Route::get("/v1/credit_notes/{}", retrieve),
+    Route::post("/v1/credit_notes/{}", update).takes(&[FIELDS]),
+    Route::post("/v1/credit_notes/{}/void", void),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let invoice = form.text("invoice").unwrap_or_default().to_owned();
     let found = call.state.invoices.get(&invoice).map(|invoice| shape::text(&invoice.object, "customer").to_owned());
-    let customer = found.ok_or_else(|| Refusal::no_such("invoice", &invoice, "invoice"))?;
+    let customer = found.ok_or_else(|| ApiError::no_such("invoice", &invoice, "invoice"))?;
     let mut fields = texts(form, &["memo", "reason"]);
-    fields["metadata"] = metadata(&json!({}), form, "metadata");
+    fields["metadata"] = metadata(form, "metadata");
     let part = |name: &str| form.integer(name).unwrap_or(0);
-    let wish = Wish {
+    let request = CreditNoteRequest {
         invoice,
         amount: part("amount"),
         refund: part("refund_amount"),
@@ -53,24 +48,22 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
         outside: part("out_of_band_amount"),
         fields,
     };
-    call.state.live_by(&customer);
-    credit::issue(call.state, wish)
+    call.state.follow_clock_of(&customer);
+    credit_note::issue(call.state, request)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let wanted = |row: &&Value| ["customer", "invoice"].iter().all(|field| matches(&call.form, row, field));
-    page(&call.form, "/v1/credit_notes", call.state.credit_notes.newest().filter(wanted))
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    filtered_page(&call.form, "/v1/credit_notes", call.state.credit_notes.newest(), &["customer", "invoice"])
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let found = call.state.credit_notes.get(call.id()).cloned();
-    found.ok_or_else(|| Refusal::not_found("credit note", call.id(), "id"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.credit_notes.required("credit note", call.id(), "id").cloned()
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut note = retrieve(call)?;
     let mut fields = texts(&call.form, &["memo"]);
-    fields["metadata"] = metadata(&note["metadata"], &call.form, "metadata");
+    fields["metadata"] = merged_metadata(&note["metadata"], &call.form);
     let previous = change(&mut note, fields);
     let id = call.id().to_owned();
     call.state.credit_notes.put(&id, note.clone());
@@ -78,9 +71,9 @@ fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
     Ok(note)
 }
 
-fn void(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn void(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let note = retrieve(call)?;
-    call.state.live_by(shape::text(&note, "customer"));
+    call.state.follow_clock_of(shape::text(&note, "customer"));
     let id = call.id().to_owned();
-    credit::void(call.state, &id)
+    credit_note::void(call.state, &id)
 }

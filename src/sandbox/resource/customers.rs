@@ -1,16 +1,16 @@
-//! `customer`. A deleted customer stays as Stripe's deleted object: it can be retrieved, and nothing else.
+//! `customer`. A deleted customer stays as Stripe's deleted object, which can only be retrieved.
 
 use serde_json::{Value, json};
 
-use super::{change, metadata, payment_methods, texts};
-use crate::sandbox::api::{Call, Route};
-use crate::sandbox::billing::outcome;
-use crate::sandbox::form::Form;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::customer;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::collect::payment_method;
+use crate::sandbox::fields::{merged_metadata, metadata, texts};
+use crate::sandbox::form::RequestForm;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, clearable, integer, map, text};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape::{CUSTOMER, filled, text as text_of};
-use crate::sandbox::state::State;
+use crate::sandbox::shape::{change, deleted, has_changes, text as text_of};
 
 const FIELDS: &[Rule] = &[
     clearable("name"),
@@ -39,106 +39,46 @@ const NOT_BUILT: &[&str] = &[
     "tax_id_data",
 ];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route { method: "POST", path: "/v1/customers", rules: &[FIELDS, NEW], not_built: NOT_BUILT, handler: create },
-    Route {
-        method: "GET",
-        path: "/v1/customers",
-        rules: &[LIST, &[text("email"), text("test_clock")]],
-        not_built: NOT_BUILT,
-        handler: list,
-    },
-    Route { method: "GET", path: "/v1/customers/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route { method: "POST", path: "/v1/customers/{}", rules: &[FIELDS], not_built: NOT_BUILT, handler: update },
-    Route { method: "DELETE", path: "/v1/customers/{}", rules: &[], not_built: &[], handler: delete },
+    Route::post("/v1/customers", create).takes(&[FIELDS, NEW]).not_built(NOT_BUILT),
+    Route::get("/v1/customers", list).takes(&[LIST, &[text("email"), text("test_clock")]]).not_built(NOT_BUILT),
+    Route::get("/v1/customers/{}", retrieve),
+    Route::post("/v1/customers/{}", update).takes(&[FIELDS]).not_built(NOT_BUILT),
+    Route::delete("/v1/customers/{}", delete),
 ];
 
-/// Makes a customer from fields of its object; also what a checkout does that is to leave one.
-pub fn add(state: &mut State, fields: Value) -> Value {
-    let id = state.new_id("cus_", 14);
-    let prefix = state.new_id("", 8).to_ascii_uppercase();
-    let mut customer = filled(CUSTOMER, fields);
-    customer["id"] = json!(id);
-    customer["created"] = json!(state.now());
-    customer["invoice_prefix"] = json!(prefix);
-    state.customers.put(&id, customer.clone());
-    state.emit("customer.created", customer.clone());
-    customer
-}
-
-/// Whether there is such a customer who has not been deleted.
-pub fn is_live(state: &State, id: &str) -> bool {
-    state.customers.get(id).is_some_and(|customer| customer["deleted"] != true)
-}
-
-/// Lets a customer forget a payment method that is no longer theirs.
-pub fn forget_method(state: &mut State, id: &str, method: &Value) {
-    if let Some(customer) = state.customers.get_mut(id)
-        && customer["invoice_settings"]["default_payment_method"] == *method
-    {
-        customer["invoice_settings"]["default_payment_method"] = Value::Null;
-    }
-}
-
-/// Makes a payment method the one that invoices are paid with.
-pub fn prefer_method(state: &mut State, id: &str, method: &Value) {
-    let Some(customer) = state.customers.get_mut(id) else { return };
-    let mut settings = customer["invoice_settings"].clone();
-    settings["default_payment_method"] = method["id"].clone();
-    let previous = change(customer, json!({ "invoice_settings": settings }));
-    let customer = customer.clone();
-    if has_entries(&previous) {
-        state.emit_change("customer.updated", customer, previous);
-    }
-}
-
-/// Deletes a customer; what they subscribed to ends at once.
-pub fn remove(state: &mut State, id: &str) {
-    outcome::end_all_of(state, id);
-    let deleted = json!({ "id": id, "object": "customer", "deleted": true });
-    if let Some(customer) = state.customers.get_mut(id) {
-        let last = std::mem::replace(customer, deleted);
-        state.emit("customer.deleted", last);
-    }
-}
-
-fn has_entries(changes: &Value) -> bool {
-    changes.as_object().is_some_and(|changes| !changes.is_empty())
-}
-
-/// Customers of a test clock are listed only when asked for by it.
-fn in_list(form: &Form, row: &Value) -> bool {
+/// Customers of a test clock are listed only if the filter names that clock.
+fn is_listed(form: &RequestForm, row: &Value) -> bool {
     match form.filled("test_clock") {
         Some(clock) => row["test_clock"] == clock,
         None => row["test_clock"].is_null(),
     }
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut fields = fields(call)?;
-    fields["metadata"] = metadata(&json!({}), &call.form, "metadata");
+    fields["metadata"] = metadata(&call.form, "metadata");
     if let Some(clock) = call.form.text("test_clock") {
         let object =
-            call.state.test_clocks.get(clock).ok_or_else(|| Refusal::no_such("test_clock", clock, "test_clock"))?;
+            call.state.test_clocks.get(clock).ok_or_else(|| ApiError::no_such("test_clock", clock, "test_clock"))?;
         fields["test_clock"] = object["id"].clone();
         if let Some(at) = object["frozen_time"].as_i64() {
-            call.state.stand_at(at);
+            call.state.hold_time_at(at);
         }
     }
     if let Some(method) = call.form.text("payment_method").map(str::to_owned) {
-        let method = payment_methods::named(call.state, &method, "payment_method")?;
-        let customer = add(call.state, fields);
+        let method = payment_method::named(call.state, &method, "payment_method")?;
+        let customer = customer::add(call.state, fields);
         let id = text_of(&customer, "id").to_owned();
-        payment_methods::attach(call.state, &method, &id)?;
+        payment_method::attach(call.state, &method, &id)?;
         return default_method(call, &id);
     }
-    let customer = add(call.state, fields);
+    let customer = customer::add(call.state, fields);
     default_method(call, text_of(&customer, "id"))
 }
 
-/// The customer, with the payment method that the request names as the default one.
-fn default_method(call: &mut Call<'_>, id: &str) -> Result<Value, Refusal> {
+/// Sets the default payment method that the request names. Returns the customer.
+fn default_method(call: &mut ApiCall<'_>, id: &str) -> Result<Value, ApiError> {
     const PARAM: &str = "invoice_settings.default_payment_method";
     if let Some(method) = call.form.text(PARAM).map(str::to_owned) {
         let found = call.state.payment_methods.get(&method).filter(|method| method["customer"] == id).cloned();
@@ -151,57 +91,57 @@ fn default_method(call: &mut Call<'_>, id: &str) -> Result<Value, Refusal> {
                      attached to the customer."
                 );
                 let param = "invoice_settings[default_payment_method]";
-                return Err(Refusal::invalid(message).code("resource_missing").param(param));
+                return Err(ApiError::invalid(message).code("resource_missing").param(param));
             }
         };
-        prefer_method(call.state, id, &found);
+        customer::prefer_method(call.state, id, &found);
     }
-    call.state.customers.get(id).cloned().ok_or_else(|| Refusal::not_found("customer", id, "id"))
+    call.state.customers.required("customer", id, "id").cloned()
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let wanted = |row: &&Value| row["deleted"] != true && matches(&call.form, row, "email") && in_list(&call.form, row);
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    let wanted =
+        |row: &&Value| row["deleted"] != true && matches(&call.form, row, "email") && is_listed(&call.form, row);
     page(&call.form, "/v1/customers", call.state.customers.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let found = call.state.customers.get(call.id()).cloned();
-    found.ok_or_else(|| Refusal::not_found("customer", call.id(), "id"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.customers.required("customer", call.id(), "id").cloned()
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let id = live(call)?;
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    let id = live_id(call)?;
     let mut fields = fields(call)?;
     let Some(customer) = call.state.customers.get_mut(&id) else {
-        return Err(Refusal::not_found("customer", &id, "id"));
+        return Err(ApiError::not_found("customer", &id, "id"));
     };
-    fields["metadata"] = metadata(&customer["metadata"], &call.form, "metadata");
+    fields["metadata"] = merged_metadata(&customer["metadata"], &call.form);
     let previous = change(customer, fields);
     let customer = customer.clone();
-    if has_entries(&previous) {
+    if has_changes(&previous) {
         call.state.emit_change("customer.updated", customer, previous);
     }
     default_method(call, &id)
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let id = live(call)?;
-    remove(call.state, &id);
-    Ok(json!({ "id": id, "object": "customer", "deleted": true }))
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    let id = live_id(call)?;
+    customer::remove(call.state, &id);
+    Ok(deleted("customer", &id))
 }
 
-fn live(call: &Call<'_>) -> Result<String, Refusal> {
+fn live_id(call: &ApiCall<'_>) -> Result<String, ApiError> {
     let id = call.id();
-    is_live(call.state, id).then(|| id.to_owned()).ok_or_else(|| Refusal::not_found("customer", id, "id"))
+    customer::is_live(call.state, id).then(|| id.to_owned()).ok_or_else(|| ApiError::not_found("customer", id, "id"))
 }
 
-fn fields(call: &Call<'_>) -> Result<Value, Refusal> {
+fn fields(call: &ApiCall<'_>) -> Result<Value, ApiError> {
     if let Some(email) = call.form.filled("email")
         && !email
             .split_once('@')
             .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !email.contains(' '))
     {
-        return Err(Refusal::invalid(format!("Invalid email address: {email}")).code("email_invalid").param("email"));
+        return Err(ApiError::invalid(format!("Invalid email address: {email}")).code("email_invalid").param("email"));
     }
     let mut fields = texts(&call.form, &["name", "email", "phone", "description"]);
     if let Some(balance) = call.form.integer("balance") {

@@ -1,49 +1,37 @@
-//! `dispute`: asking about them, and answering one. How one begins and ends is `dispute`.
+//! `dispute`: reading, answering, closing. What that does is in `collect::dispute`.
 
 use serde_json::{Value, json};
 
-use super::metadata;
-use crate::sandbox::api::{Call, Route};
-use crate::sandbox::dispute::{self, Ending};
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::collect::dispute::{self, DisputeEnding};
+use crate::sandbox::fields::merged_metadata;
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, boolean, map, text};
-use crate::sandbox::refusal::Refusal;
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: "GET",
-        path: "/v1/disputes",
-        rules: &[LIST, &[text("payment_intent"), text("charge")]],
-        not_built: &[],
-        handler: list,
-    },
-    Route { method: "GET", path: "/v1/disputes/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route {
-        method: "POST",
-        path: "/v1/disputes/{}",
-        rules: &[&[
+    Route::get("/v1/disputes", list).takes(&[LIST, &[text("payment_intent"), text("charge")]]),
+    Route::get("/v1/disputes/{}", retrieve),
+    Route::post("/v1/disputes/{}", update)
+        .takes(&[&[
             text("evidence.product_description"),
             text("evidence.uncategorized_text"),
             boolean("submit"),
             map("metadata"),
-        ]],
-        not_built: &["evidence"],
-        handler: update,
-    },
-    Route { method: "POST", path: "/v1/disputes/{}/close", rules: &[], not_built: &[], handler: close },
+        ]])
+        .not_built(&["evidence"]),
+    Route::post("/v1/disputes/{}/close", close),
 ];
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let wanted = |row: &&Value| matches(&call.form, row, "payment_intent") && matches(&call.form, row, "charge");
-    page(&call.form, "/v1/disputes", call.state.disputes.newest().filter(wanted))
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    filtered_page(&call.form, "/v1/disputes", call.state.disputes.newest(), &["payment_intent", "charge"])
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    call.state.disputes.get(call.id()).cloned().ok_or_else(|| Refusal::not_found("dispute", call.id(), "dispute"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.disputes.required("dispute", call.id(), "dispute").cloned()
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut object = retrieve(call)?;
     let id = call.id().to_owned();
     for field in ["product_description", "uncategorized_text"] {
@@ -51,7 +39,7 @@ fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
             object["evidence"][field] = json!(value);
         }
     }
-    object["metadata"] = metadata(&object["metadata"], &call.form, "metadata");
+    object["metadata"] = merged_metadata(&object["metadata"], &call.form);
     call.state.disputes.put(&id, object);
     if call.form.flag("submit") == Some(true) || call.form.has("evidence") && call.form.flag("submit").is_none() {
         dispute::submit(call.state, &id)?;
@@ -59,8 +47,8 @@ fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
     retrieve(call)
 }
 
-fn close(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn close(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
-    dispute::close(call.state, &id, Ending::Lost)?;
+    dispute::close(call.state, &id, DisputeEnding::Lost)?;
     retrieve(call)
 }

@@ -1,35 +1,28 @@
-//! `event`: read only. They are made by `State::emit`.
+//! `event`: reading. `State::emit` makes them.
 
 use serde_json::Value;
 
-use crate::sandbox::api::{Call, Route};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, boolean, text};
-use crate::sandbox::refusal::Refusal;
 
 const TYPES_LIMIT: usize = 20;
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: "GET",
-        path: "/v1/events",
-        rules: &[LIST, &[text("type"), text("types.#"), boolean("delivery_success")]],
-        not_built: &[],
-        handler: list,
-    },
-    Route { method: "GET", path: "/v1/events/{}", rules: &[], not_built: &[], handler: retrieve },
+    Route::get("/v1/events", list).takes(&[LIST, &[text("type"), text("types.#"), boolean("delivery_success")]]),
+    Route::get("/v1/events/{}", retrieve),
 ];
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let types = form.list("types");
     if types.len() > TYPES_LIMIT {
-        return Err(Refusal::invalid(format!("`types` can have at most {TYPES_LIMIT} entries.")).param("types"));
+        return Err(ApiError::invalid(format!("`types` can have at most {TYPES_LIMIT} entries.")).param("types"));
     }
     if !types.is_empty() && form.has("type") {
         let message = "You may only specify one of these parameters: type, types.";
-        return Err(Refusal::invalid(message).param("types"));
+        return Err(ApiError::invalid(message).param("types"));
     }
     let wanted = |row: &&Value| {
         matches(form, row, "type")
@@ -39,6 +32,6 @@ fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
     page(form, "/v1/events", call.state.events.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    call.state.events.get(call.id()).cloned().ok_or_else(|| Refusal::not_found("event", call.id(), "id"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.events.required("event", call.id(), "id").cloned()
 }

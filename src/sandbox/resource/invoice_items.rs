@@ -1,16 +1,17 @@
-//! `invoiceitem`: what waits for a customer's next invoice. Prorations are among them.
+//! `invoiceitem`: what waits for a customer's next invoice, prorations included.
 
 use serde_json::{Value, json};
 
-use super::prices::checked_currency;
-use super::{customers, metadata};
-use crate::sandbox::api::{Call, Route};
+use crate::sandbox::amount::checked_currency;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::customer;
 use crate::sandbox::billing::invoice;
-use crate::sandbox::billing::line::{self, Pending};
+use crate::sandbox::billing::line::{self, PendingItem};
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::fields::metadata;
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, integer, map, text};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape;
+use crate::sandbox::shape::{self, deleted};
 
 const NEW: &[Rule] = &[
     text("customer").required(),
@@ -25,39 +26,30 @@ const NEW: &[Rule] = &[
 const NOT_BUILT: &[&str] =
     &["discountable", "discounts", "period", "price_data", "subscription", "tax_behavior", "tax_rates"];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route { method: "POST", path: "/v1/invoiceitems", rules: &[NEW], not_built: NOT_BUILT, handler: create },
-    Route {
-        method: "GET",
-        path: "/v1/invoiceitems",
-        rules: &[LIST, &[text("customer"), text("invoice"), boolean("pending")]],
-        not_built: &[],
-        handler: list,
-    },
-    Route { method: "GET", path: "/v1/invoiceitems/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route { method: "DELETE", path: "/v1/invoiceitems/{}", rules: &[], not_built: &[], handler: delete },
+    Route::post("/v1/invoiceitems", create).takes(&[NEW]).not_built(NOT_BUILT),
+    Route::get("/v1/invoiceitems", list).takes(&[LIST, &[text("customer"), text("invoice"), boolean("pending")]]),
+    Route::get("/v1/invoiceitems/{}", retrieve),
+    Route::delete("/v1/invoiceitems/{}", delete),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let customer = form.text("customer").unwrap_or_default().to_owned();
-    if !customers::is_live(call.state, &customer) {
-        return Err(Refusal::no_such("customer", &customer, "customer"));
-    }
+    customer::check_live(call.state, &customer)?;
     let quantity = form.integer("quantity").unwrap_or(1);
     let price = match form.text("pricing.price") {
         Some(id) => {
-            let price = call.state.prices.get(id).ok_or_else(|| Refusal::no_such("price", id, "pricing[price]"))?;
+            let price = call.state.prices.get(id).ok_or_else(|| ApiError::no_such("price", id, "pricing[price]"))?;
             price.clone()
         }
         None => Value::Null,
     };
     let unit = price["unit_amount"].as_i64().map(|unit| unit.saturating_mul(quantity));
-    let amount = unit.or(form.integer("amount")).ok_or_else(|| Refusal::missing("amount"))?;
+    let amount = unit.or(form.integer("amount")).ok_or_else(|| ApiError::missing("amount"))?;
     let currency = price["currency"].as_str().or(form.text("currency")).unwrap_or("usd");
     let now = call.state.now();
-    let pending = Pending {
+    let pending = PendingItem {
         amount,
         currency: checked_currency(currency, "currency")?,
         description: form.text("description").unwrap_or("Invoice item").to_owned(),
@@ -65,16 +57,16 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
         quantity,
         period: (now, now),
         item: None,
-        metadata: metadata(&json!({}), form, "metadata"),
+        metadata: metadata(form, "metadata"),
     };
     let invoice = form.text("invoice").map(str::to_owned);
     if let Some(invoice) = &invoice {
         invoice::in_status(call.state, invoice, &["draft"], "added to")?;
     }
-    call.state.live_by(&customer);
+    call.state.follow_clock_of(&customer);
     let mut item = line::invoice_item(call.state, &customer, &pending);
     if let Some(invoice) = invoice {
-        line::mark_taken(call.state, std::slice::from_ref(&item), &invoice);
+        line::mark_invoiced(call.state, std::slice::from_ref(&item), &invoice);
         item["invoice"] = json!(invoice);
         let line = line::of_invoice_item(call.state, &item);
         invoice::add_lines(call.state, &invoice, vec![line]);
@@ -82,7 +74,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     Ok(item)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let wanted = |row: &&Value| {
         matches(form, row, "customer")
@@ -92,19 +84,18 @@ fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
     page(form, "/v1/invoiceitems", call.state.invoice_items.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let found = call.state.invoice_items.get(call.id()).cloned();
-    found.ok_or_else(|| Refusal::not_found("invoiceitem", call.id(), "invoiceitem"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.invoice_items.required("invoiceitem", call.id(), "invoiceitem").cloned()
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let item = retrieve(call)?;
     if !item["invoice"].is_null() {
-        let message = format!("This invoice item is on invoice {} already.", shape::text(&item, "invoice"));
-        return Err(Refusal::invalid(message));
+        let message = format!("This invoice item is already on invoice {}.", shape::text(&item, "invoice"));
+        return Err(ApiError::invalid(message));
     }
     let id = call.id().to_owned();
     call.state.invoice_items.remove(&id);
     call.state.emit("invoiceitem.deleted", item);
-    Ok(json!({ "id": id, "object": "invoiceitem", "deleted": true }))
+    Ok(deleted("invoiceitem", &id))
 }

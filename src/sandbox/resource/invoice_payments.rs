@@ -1,11 +1,11 @@
-//! `invoice_payment`: which payment intent pays which invoice. Read only.
+//! `invoice_payment`: reading which payment intent pays which invoice.
 
 use serde_json::Value;
 
-use crate::sandbox::api::{Call, Route};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, one_of, text};
-use crate::sandbox::refusal::Refusal;
 
 const FILTERS: &[Rule] = &[
     text("invoice"),
@@ -14,23 +14,16 @@ const FILTERS: &[Rule] = &[
     one_of("status", &["canceled", "open", "paid"]),
 ];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: "GET",
-        path: "/v1/invoice_payments",
-        rules: &[LIST, FILTERS],
-        not_built: &["payment"],
-        handler: list,
-    },
-    Route { method: "GET", path: "/v1/invoice_payments/{}", rules: &[], not_built: &[], handler: retrieve },
+    Route::get("/v1/invoice_payments", list).takes(&[LIST, FILTERS]).not_built(&["payment"]),
+    Route::get("/v1/invoice_payments/{}", retrieve),
 ];
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let intent = form.filled("payment.payment_intent");
     if intent.is_some() && !form.has("payment.type") {
-        return Err(Refusal::missing("payment[type]"));
+        return Err(ApiError::missing("payment[type]"));
     }
     let wanted = |row: &&Value| {
         matches(form, row, "invoice")
@@ -40,7 +33,6 @@ fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
     page(form, "/v1/invoice_payments", call.state.invoice_payments.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let found = call.state.invoice_payments.get(call.id()).cloned();
-    found.ok_or_else(|| Refusal::not_found("invoice_payment", call.id(), "invoice_payment"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.invoice_payments.required("invoice_payment", call.id(), "invoice_payment").cloned()
 }

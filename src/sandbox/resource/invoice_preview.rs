@@ -1,16 +1,15 @@
-//! `POST /v1/invoices/create_preview`: what a subscription's next invoice would be, as things stand or with other prices
-//! and quantities.
+//! `POST /v1/invoices/create_preview`: the next invoice of a subscription, as it is or with other prices and
+//! quantities.
 
 use serde_json::{Value, json};
 
 use super::subscription_update::item_changes;
-use crate::sandbox::api::Call;
-use crate::sandbox::billing::modify::{self, Change, Proration};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::change::{self, Proration, SubscriptionChange};
+use crate::sandbox::call::ApiCall;
 use crate::sandbox::params::{Rule, boolean, integer, one_of, text};
-use crate::sandbox::refusal::Refusal;
 use crate::sandbox::shape;
 
-/// What the call takes.
 pub const RULES: &[&[Rule]] = &[&[
     text("customer"),
     text("subscription").required(),
@@ -22,7 +21,6 @@ pub const RULES: &[&[Rule]] = &[&[
     integer("subscription_details.proration_date"),
 ]];
 
-/// What Stripe takes as well.
 pub const NOT_BUILT: &[&str] = &[
     "automatic_tax",
     "currency",
@@ -38,22 +36,22 @@ pub const NOT_BUILT: &[&str] = &[
     "subscription_details",
 ];
 
-/// Answers the preview. It is kept nowhere.
-pub fn preview(call: &mut Call<'_>) -> Result<Value, Refusal> {
+/// The preview is not stored.
+pub fn preview(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.form.text("subscription").unwrap_or_default().to_owned();
     let customer = call.state.subscriptions.get(&id).map(|row| row.customer().to_owned());
-    call.state.live_by(&customer.unwrap_or_default());
+    call.state.follow_clock_of(&customer.unwrap_or_default());
     let items = item_changes(call, "subscription_details.items")?;
-    let wish = Change {
+    let wanted = SubscriptionChange {
         items,
         proration: Proration::read(call.form.text("subscription_details.proration_behavior")),
         at: call.form.integer("subscription_details.proration_date"),
-        or_nothing: false,
-        from_now: false,
+        requires_payment: false,
+        restarts_period: false,
         fields: json!({}),
     };
-    let wish = Some(wish).filter(|wish| !wish.items.is_empty());
-    let mut invoice = modify::preview(call.state, &id, wish.as_ref())?;
+    let wanted = Some(wanted).filter(|wanted| !wanted.items.is_empty());
+    let mut invoice = change::preview(call.state, &id, wanted.as_ref())?;
     let shown = format!("upcoming_{}", shape::text(&invoice.object, "id"));
     invoice.object["id"] = json!(shown);
     invoice.total();

@@ -1,17 +1,19 @@
-//! `invoice`: those that subscriptions make, and those made by hand. What becomes of one is `billing::invoice` and
-//! `billing::collection`.
+//! `invoice`: those of subscriptions, and those made by hand. What the calls do is in `billing`.
 
 use serde_json::{Value, json};
 
-use super::{change, customers, invoice_preview, metadata, texts};
-use crate::sandbox::api::{Call, Route};
-use crate::sandbox::billing::invoice::{self, Invoice, Order};
-use crate::sandbox::billing::{collection, line};
-use crate::sandbox::collect::Presence;
+use super::invoice_preview;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::customer;
+use crate::sandbox::billing::invoice::{self, InvoiceParts};
+use crate::sandbox::billing::{cycle, line};
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::collect::attempt::Presence;
+use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::{matches, page};
+use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, one_of, text};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape;
+use crate::sandbox::shape::{self, change, deleted};
 
 const FIELDS: &[Rule] = &[
     clearable("description"),
@@ -60,70 +62,45 @@ const NOT_BUILT: &[&str] = &[
 ];
 const PAY: &[Rule] = &[text("payment_method"), boolean("paid_out_of_band"), boolean("off_session")];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route { method: "POST", path: "/v1/invoices", rules: &[FIELDS, NEW], not_built: NOT_BUILT, handler: create },
-    Route {
-        method: "POST",
-        path: "/v1/invoices/create_preview",
-        rules: invoice_preview::RULES,
-        not_built: invoice_preview::NOT_BUILT,
-        handler: invoice_preview::preview,
-    },
-    Route { method: "GET", path: "/v1/invoices", rules: &[LIST, FILTERS], not_built: NOT_BUILT, handler: list },
-    Route { method: "GET", path: "/v1/invoices/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route { method: "POST", path: "/v1/invoices/{}", rules: &[FIELDS], not_built: NOT_BUILT, handler: update },
-    Route { method: "DELETE", path: "/v1/invoices/{}", rules: &[], not_built: &[], handler: delete },
-    Route { method: "GET", path: "/v1/invoices/{}/lines", rules: &[LIST], not_built: &[], handler: lines },
-    Route {
-        method: "POST",
-        path: "/v1/invoices/{}/finalize",
-        rules: &[&[boolean("auto_advance")]],
-        not_built: &[],
-        handler: finalize,
-    },
-    Route {
-        method: "POST",
-        path: "/v1/invoices/{}/pay",
-        rules: &[PAY],
-        not_built: &["forgive", "mandate", "source"],
-        handler: pay,
-    },
-    Route { method: "POST", path: "/v1/invoices/{}/void", rules: &[], not_built: &[], handler: void },
-    Route {
-        method: "POST",
-        path: "/v1/invoices/{}/mark_uncollectible",
-        rules: &[],
-        not_built: &[],
-        handler: mark_uncollectible,
-    },
+    Route::post("/v1/invoices", create).takes(&[FIELDS, NEW]).not_built(NOT_BUILT),
+    Route::post("/v1/invoices/create_preview", invoice_preview::preview)
+        .takes(invoice_preview::RULES)
+        .not_built(invoice_preview::NOT_BUILT),
+    Route::get("/v1/invoices", list).takes(&[LIST, FILTERS]).not_built(NOT_BUILT),
+    Route::get("/v1/invoices/{}", retrieve),
+    Route::post("/v1/invoices/{}", update).takes(&[FIELDS]).not_built(NOT_BUILT),
+    Route::delete("/v1/invoices/{}", delete),
+    Route::get("/v1/invoices/{}/lines", lines).takes(&[LIST]),
+    Route::post("/v1/invoices/{}/finalize", finalize).takes(&[&[boolean("auto_advance")]]),
+    Route::post("/v1/invoices/{}/pay", pay).takes(&[PAY]).not_built(&["forgive", "mandate", "source"]),
+    Route::post("/v1/invoices/{}/void", void),
+    Route::post("/v1/invoices/{}/mark_uncollectible", mark_uncollectible),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let customer = form.text("customer").unwrap_or_default().to_owned();
-    if !customers::is_live(call.state, &customer) {
-        return Err(Refusal::no_such("customer", &customer, "customer"));
-    }
+    customer::check_live(call.state, &customer)?;
     let subscription = match form.text("subscription") {
         Some(id) => {
             let row = call.state.subscriptions.get(id).filter(|row| row.customer() == customer);
-            let row = row.ok_or_else(|| Refusal::no_such("subscription", id, "subscription"))?;
+            let row = row.ok_or_else(|| ApiError::no_such("subscription", id, "subscription"))?;
             Some((id.to_owned(), row.object["metadata"].clone()))
         }
         None => None,
     };
     let mut fields = texts(form, &["description", "footer", "default_payment_method"]);
     let more = json!({
-        "auto_advance": form.flag("auto_advance").unwrap_or(false), "metadata": metadata(&json!({}), form, "metadata"),
+        "auto_advance": form.flag("auto_advance").unwrap_or(false), "metadata": metadata(form, "metadata"),
     });
     change(&mut fields, more);
-    call.state.live_by(&customer);
+    call.state.follow_clock_of(&customer);
     let of = subscription.as_ref().map(|(id, _)| id.as_str());
     let takes = subscription.is_some() || form.text("pending_invoice_items_behavior") == Some("include");
     let waiting = if takes { line::waiting(call.state, &customer, of) } else { Vec::new() };
     let now = call.state.now();
-    let order = Order {
+    let parts = InvoiceParts {
         customer,
         subscription,
         reason: "manual",
@@ -131,100 +108,100 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
         waiting,
         period: (now, now),
         fields,
-        ..Order::default()
+        ..InvoiceParts::default()
     };
-    let id = invoice::draft(call.state, order);
+    let id = invoice::draft(call.state, parts);
     object(call, &id)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
-    let wanted = |row: &&Invoice| {
+    let wanted = |row: &&StoredInvoice| {
         ["customer", "status", "collection_method"].iter().all(|field| matches(form, &row.object, field))
             && form.filled("subscription").is_none_or(|id| row.subscription() == Some(id))
     };
     page(form, "/v1/invoices", call.state.invoices.newest().filter(wanted).map(|row| &row.object))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     object(call, call.id())
 }
 
-fn object(call: &Call<'_>, id: &str) -> Result<Value, Refusal> {
+fn object(call: &ApiCall<'_>, id: &str) -> Result<Value, ApiError> {
     let found = call.state.invoices.get(id).map(|invoice| invoice.object.clone());
-    found.ok_or_else(|| Refusal::not_found("invoice", id, "invoice"))
+    found.ok_or_else(|| ApiError::not_found("invoice", id, "invoice"))
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let before = begun(call)?;
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    let before = on_customers_time(call)?;
     let mut fields = texts(&call.form, &["description", "footer", "default_payment_method"]);
-    fields["metadata"] = metadata(&before["metadata"], &call.form, "metadata");
+    fields["metadata"] = merged_metadata(&before["metadata"], &call.form);
     if let Some(advances) = call.form.flag("auto_advance") {
         fields["auto_advance"] = json!(advances);
     }
     let id = call.id().to_owned();
-    invoice::tell(call.state, &id, &["invoice.updated"], fields);
+    invoice::update(call.state, &id, &["invoice.updated"], fields);
     object(call, &id)
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    begun(call)?;
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    on_customers_time(call)?;
     let id = call.id().to_owned();
     invoice::in_status(call.state, &id, &["draft"], "deleted")?;
     if let Some(invoice) = call.state.invoices.remove(&id) {
         call.state.emit("invoice.deleted", invoice.object);
     }
-    Ok(json!({ "id": id, "object": "invoice", "deleted": true }))
+    Ok(deleted("invoice", &id))
 }
 
-fn lines(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn lines(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id();
-    let invoice = call.state.invoices.get(id).ok_or_else(|| Refusal::not_found("invoice", id, "invoice"))?;
+    let invoice = call.state.invoices.required("invoice", id, "invoice")?;
     page(&call.form, &format!("/v1/invoices/{id}/lines"), invoice.lines.iter())
 }
 
-fn finalize(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    begun(call)?;
+fn finalize(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    on_customers_time(call)?;
     let id = call.id().to_owned();
-    invoice::finalize(call.state, &id)?;
+    cycle::finalize(call.state, &id)?;
     object(call, &id)
 }
 
-fn pay(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let before = begun(call)?;
+fn pay(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    let before = on_customers_time(call)?;
     let id = call.id().to_owned();
     if before["status"] == "draft" {
-        invoice::finalize(call.state, &id)?;
+        cycle::finalize(call.state, &id)?;
         if call.state.invoices.get(&id).is_some_and(|row| row.object["status"] == "paid") {
             return object(call, &id);
         }
     }
     if call.form.flag("paid_out_of_band") == Some(true) {
-        collection::pay_out_of_band(call.state, &id)?;
+        cycle::pay_out_of_band(call.state, &id)?;
         return object(call, &id);
     }
     let presence = if call.form.flag("off_session") == Some(false) { Presence::Present } else { Presence::Away };
-    collection::pay(call.state, &id, call.form.text("payment_method"), presence)?;
+    cycle::pay(call.state, &id, call.form.text("payment_method"), presence)?;
     object(call, &id)
 }
 
-fn void(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    begun(call)?;
+fn void(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    on_customers_time(call)?;
     let id = call.id().to_owned();
-    invoice::void(call.state, &id)?;
+    cycle::void(call.state, &id)?;
     object(call, &id)
 }
 
-fn mark_uncollectible(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    begun(call)?;
+fn mark_uncollectible(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    on_customers_time(call)?;
     let id = call.id().to_owned();
-    invoice::mark_uncollectible(call.state, &id)?;
+    cycle::mark_uncollectible(call.state, &id)?;
     object(call, &id)
 }
 
-/// The invoice as it is, and from now on the time of its customer.
-fn begun(call: &mut Call<'_>) -> Result<Value, Refusal> {
+/// The invoice. From now on its customer's clock counts.
+fn on_customers_time(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let before = retrieve(call)?;
-    call.state.live_by(shape::text(&before, "customer"));
+    call.state.follow_clock_of(shape::text(&before, "customer"));
     Ok(before)
 }

@@ -1,5 +1,5 @@
-//! Stripe's resources, one file each: the calls it has, what they take, and what they do. A further resource is a
-//! further file, its table in `State`, and a line here.
+//! Stripe's resources, one file each: its calls, their parameters, and what they do. A new resource is a new file, its
+//! table in `State`, and its `ROUTES` in the list here.
 
 pub mod account;
 pub mod balance_transactions;
@@ -10,6 +10,7 @@ pub mod checkout_sessions;
 pub mod coupons;
 pub mod credit_notes;
 pub mod customers;
+mod discounts;
 pub mod disputes;
 pub mod events;
 pub mod invoice_items;
@@ -24,17 +25,13 @@ pub mod prices;
 pub mod products;
 pub mod promotion_codes;
 pub mod refunds;
+mod subscription_params;
 pub mod subscription_update;
 pub mod subscriptions;
 pub mod test_clocks;
 pub mod webhook_endpoints;
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
-
-use super::api::Route;
-use super::form::Form;
+use crate::sandbox::call::Route;
 
 const ALL: &[&[Route]] = &[
     account::ROUTES,
@@ -62,13 +59,13 @@ const ALL: &[&[Route]] = &[
     webhook_endpoints::ROUTES,
 ];
 
-/// The call of this method and path, and the names in the path.
+/// Finds the call of this method and path, and the values in the path.
 pub fn find(method: &str, path: &str) -> Option<(&'static Route, Vec<String>)> {
     let rows = ALL.iter().copied().flatten().filter(|route| route.method == method);
-    rows.filter_map(|route| Some((route, names(route.path, path)?))).next()
+    rows.filter_map(|route| Some((route, match_path(route.path, path)?))).next()
 }
 
-fn names(pattern: &str, path: &str) -> Option<Vec<String>> {
+fn match_path(pattern: &str, path: &str) -> Option<Vec<String>> {
     let (mut found, mut parts) = (Vec::new(), path.split('/'));
     for part in pattern.split('/') {
         let name = parts.next()?;
@@ -79,46 +76,6 @@ fn names(pattern: &str, path: &str) -> Option<Vec<String>> {
         }
     }
     parts.next().is_none().then_some(found)
-}
-
-/// The fields named, as texts, where the form has them; an empty one becomes null.
-pub fn texts(form: &Form, names: &[&str]) -> Value {
-    let sent = names.iter().filter_map(|name| Some(((*name).to_owned(), json!(none_if_empty(form.text(name)?)))));
-    Value::Object(sent.collect())
-}
-
-fn none_if_empty(value: &str) -> Option<&str> {
-    Some(value).filter(|value| !value.is_empty())
-}
-
-/// Metadata after a request: entries set, entries with an empty value removed, all removed by an empty map. Source:
-/// Stripe, "Metadata".
-pub fn metadata(before: &Value, form: &Form, path: &str) -> Value {
-    let mut entries: BTreeMap<String, String> = serde_json::from_value(before.clone()).unwrap_or_default();
-    if form.text(path) == Some("") {
-        entries.clear();
-    }
-    for (key, value) in form.map(path) {
-        match value.is_empty() {
-            true => entries.remove(&key),
-            false => entries.insert(key, value),
-        };
-    }
-    json!(entries)
-}
-
-/// Lays `fields` over `object`; answers the former values of those that changed.
-pub fn change(object: &mut Value, fields: Value) -> Value {
-    let mut previous = serde_json::Map::new();
-    if let Value::Object(fields) = fields {
-        for (name, value) in fields {
-            if object[&name] != value {
-                previous.insert(name.clone(), object[&name].take());
-                object[name] = value;
-            }
-        }
-    }
-    Value::Object(previous)
 }
 
 #[cfg(test)]
@@ -138,13 +95,5 @@ mod tests {
         ] {
             assert_eq!(find(method, path).map(|(_, names)| names.concat()).as_deref(), expected, "{method} {path}");
         }
-    }
-
-    #[test]
-    fn metadata_is_merged_as_stripe_merges_it() {
-        let after = |form| metadata(&json!({"a": "1", "b": "2"}), &Form::decode(form).unwrap(), "metadata");
-        assert_eq!(after("metadata[a]=&metadata[c]=3"), json!({"b": "2", "c": "3"}));
-        assert_eq!(after("metadata="), json!({}));
-        assert_eq!(after(""), json!({"a": "1", "b": "2"}));
     }
 }

@@ -1,16 +1,20 @@
-//! `payment_intent`: made and confirmed through the API, or by paying a checkout session or an invoice. What an attempt
-//! does is `collect`.
+//! `payment_intent`: made and confirmed here, or by paying a checkout session or an invoice. What an attempt does is in
+//! `collect`.
 
 use serde_json::{Value, json};
 
-use super::prices::{checked_amount, checked_currency};
-use super::{change, customers, metadata, payment_methods, texts};
-use crate::sandbox::api::{Call, Route};
-use crate::sandbox::billing::collection;
-use crate::sandbox::collect::{self, Outcome, Presence};
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::amount::{checked_amount, checked_currency};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::customer;
+use crate::sandbox::billing::cycle;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
+use crate::sandbox::collect::intent;
+use crate::sandbox::collect::payment_method;
+use crate::sandbox::fields::{merged_metadata, metadata, texts};
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text, url};
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::shape::change;
 use crate::sandbox::state::State;
 
 const FIELDS: &[Rule] =
@@ -55,109 +59,81 @@ const NOT_BUILT: &[&str] = &[
     "use_stripe_sdk",
 ];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route { method: "POST", path: "/v1/payment_intents", rules: &[FIELDS, NEW], not_built: NOT_BUILT, handler: create },
-    Route {
-        method: "GET",
-        path: "/v1/payment_intents",
-        rules: &[LIST, &[text("customer")]],
-        not_built: &["customer_account"],
-        handler: list,
-    },
-    Route {
-        method: "GET",
-        path: "/v1/payment_intents/{}",
-        rules: &[],
-        not_built: &["client_secret"],
-        handler: retrieve,
-    },
-    Route { method: "POST", path: "/v1/payment_intents/{}", rules: &[FIELDS], not_built: NOT_BUILT, handler: update },
-    Route {
-        method: "POST",
-        path: "/v1/payment_intents/{}/confirm",
-        rules: &[CONFIRM],
-        not_built: NOT_BUILT,
-        handler: confirm,
-    },
-    Route {
-        method: "POST",
-        path: "/v1/payment_intents/{}/cancel",
-        rules: &[&[one_of("cancellation_reason", &["abandoned", "duplicate", "fraudulent", "requested_by_customer"])]],
-        not_built: &[],
-        handler: cancel,
-    },
+    Route::post("/v1/payment_intents", create).takes(&[FIELDS, NEW]).not_built(NOT_BUILT),
+    Route::get("/v1/payment_intents", list).takes(&[LIST, &[text("customer")]]).not_built(&["customer_account"]),
+    Route::get("/v1/payment_intents/{}", retrieve).not_built(&["client_secret"]),
+    Route::post("/v1/payment_intents/{}", update).takes(&[FIELDS]).not_built(NOT_BUILT),
+    Route::post("/v1/payment_intents/{}/confirm", confirm).takes(&[CONFIRM]).not_built(NOT_BUILT),
+    Route::post("/v1/payment_intents/{}/cancel", cancel)
+        .takes(&[&[one_of("cancellation_reason", &["abandoned", "duplicate", "fraudulent", "requested_by_customer"])]]),
 ];
 
-/// The payer has authenticated an intent that asked for it: it is paid, and so is the invoice that it is for.
-pub fn authenticate(state: &mut State, id: &str) -> Result<(), Refusal> {
-    let intent = state.payment_intents.get(id).cloned();
-    let intent = intent.ok_or_else(|| Refusal::not_found("payment_intent", id, "intent"))?;
+/// The payer has authenticated an intent that asked for it. It is paid, and so is its invoice, if any.
+pub fn authenticate(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let intent = state.payment_intents.required("payment_intent", id, "intent").cloned()?;
     if intent["status"] != "requires_action" {
-        return Err(Refusal::invalid("This payment does not wait for an authentication.").status(409));
+        return Err(ApiError::invalid("This payment is not waiting for authentication.").status(409));
     }
     attempt(state, id, intent["payment_method"].as_str().unwrap_or_default(), Presence::Authenticated)
 }
 
-fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Result<(), Refusal> {
-    let method = payment_methods::named(state, method, "payment_method")?;
+fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Result<(), ApiError> {
+    let method = payment_method::named(state, method, "payment_method")?;
     let payer = method["billing_details"].clone();
-    match collect::attempt(state, id, &method, &payer, presence) {
-        Ok(Outcome::Paid) => collection::intent_paid(state, id),
+    match attempt::make(state, id, &method, &payer, presence) {
+        Ok(AttemptOutcome::Paid) => cycle::intent_paid(state, id),
         Ok(_) => {}
-        Err(refusal) => {
-            collection::intent_failed(state, id);
-            return Err(refusal);
+        Err(error) => {
+            cycle::intent_failed(state, id);
+            return Err(error);
         }
     }
     Ok(())
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let amount = checked_amount(form.integer("amount"), "amount")?;
     if amount < 50 {
         let message = "Amount must be at least $0.50 usd";
-        return Err(Refusal::invalid(message).code("amount_too_small").param("amount"));
+        return Err(ApiError::invalid(message).code("amount_too_small").param("amount"));
     }
     let currency = checked_currency(form.text("currency").unwrap_or_default(), "currency")?;
     let customer = form.text("customer").map(str::to_owned);
-    if let Some(id) = customer.as_deref().filter(|id| !customers::is_live(call.state, id)) {
-        return Err(Refusal::no_such("customer", id, "customer"));
+    if let Some(id) = &customer {
+        customer::check_live(call.state, id)?;
     }
     let mut fields = texts(form, &["customer", "description", "receipt_email", "setup_future_usage"]);
     let types = form.list("payment_method_types");
     if !types.is_empty() {
         fields["payment_method_types"] = json!(types);
     }
-    change(
-        &mut fields,
-        json!({ "amount": amount, "currency": currency, "metadata": metadata(&json!({}), form, "metadata") }),
-    );
+    change(&mut fields, json!({ "amount": amount, "currency": currency, "metadata": metadata(form, "metadata") }));
     let (method, wants_confirmation) = (form.text("payment_method").map(str::to_owned), form.flag("confirm"));
     if let Some(customer) = customer {
-        call.state.live_by(&customer);
+        call.state.follow_clock_of(&customer);
     }
     if let Some(method) = method {
-        let method = payment_methods::named(call.state, &method, "payment_method")?;
+        let method = payment_method::named(call.state, &method, "payment_method")?;
         change(&mut fields, json!({ "payment_method": method["id"], "status": "requires_confirmation" }));
     }
-    let id = collect::add_intent(call.state, fields);
+    let id = intent::add(call.state, fields);
     if wants_confirmation == Some(true) {
         confirm_one(call, &id)?;
     }
-    found(call.state, &id)
+    find(call.state, &id)
 }
 
-fn confirm(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn confirm(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
-    found(call.state, &id)?;
+    find(call.state, &id)?;
     confirm_one(call, &id)?;
-    found(call.state, &id)
+    find(call.state, &id)
 }
 
-fn confirm_one(call: &mut Call<'_>, id: &str) -> Result<(), Refusal> {
-    let intent = found(call.state, id)?;
+fn confirm_one(call: &mut ApiCall<'_>, id: &str) -> Result<(), ApiError> {
+    let intent = find(call.state, id)?;
     if !matches!(
         intent["status"].as_str(),
         Some("requires_payment_method" | "requires_confirmation" | "requires_action")
@@ -166,57 +142,56 @@ fn confirm_one(call: &mut Call<'_>, id: &str) -> Result<(), Refusal> {
             "You cannot confirm this PaymentIntent because it has a status of {}.",
             intent["status"].as_str().unwrap_or_default()
         );
-        return Err(Refusal::invalid(message).code("payment_intent_unexpected_state"));
+        return Err(ApiError::invalid(message).code("payment_intent_unexpected_state"));
     }
     let customer = intent["customer"].as_str().unwrap_or_default().to_owned();
-    call.state.live_by(&customer);
+    call.state.follow_clock_of(&customer);
     let method = call.form.text("payment_method").or(intent["payment_method"].as_str()).map(str::to_owned);
     let Some(method) = method else {
         let message = "You cannot confirm this PaymentIntent because it's missing a payment method.";
-        return Err(Refusal::invalid(message).code("payment_intent_unexpected_state"));
+        return Err(ApiError::invalid(message).code("payment_intent_unexpected_state"));
     };
     let presence = if call.form.flag("off_session") == Some(true) { Presence::Away } else { Presence::Present };
     attempt(call.state, id, &method, presence)
 }
 
-fn cancel(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
-    let intent = found(call.state, &id)?;
+    let intent = find(call.state, &id)?;
     if matches!(intent["status"].as_str(), Some("succeeded" | "canceled" | "processing")) {
         let message = format!(
             "You cannot cancel this PaymentIntent because it has a status of {}.",
             intent["status"].as_str().unwrap_or_default()
         );
-        return Err(Refusal::invalid(message).code("payment_intent_unexpected_state"));
+        return Err(ApiError::invalid(message).code("payment_intent_unexpected_state"));
     }
     let reason = call.form.text("cancellation_reason").map(str::to_owned);
     let fields = json!({ "status": "canceled", "canceled_at": call.at, "cancellation_reason": reason });
-    collect::change_intent(call.state, &id, "payment_intent.canceled", fields);
-    found(call.state, &id)
+    intent::change(call.state, &id, "payment_intent.canceled", fields);
+    find(call.state, &id)
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
-    let mut intent = found(call.state, &id)?;
+    let mut intent = find(call.state, &id)?;
     let mut fields = texts(&call.form, &["description", "receipt_email"]);
-    fields["metadata"] = metadata(&intent["metadata"], &call.form, "metadata");
+    fields["metadata"] = merged_metadata(&intent["metadata"], &call.form);
     if let Some(method) = call.form.text("payment_method").map(str::to_owned) {
-        fields["payment_method"] = payment_methods::named(call.state, &method, "payment_method")?["id"].take();
+        fields["payment_method"] = payment_method::named(call.state, &method, "payment_method")?["id"].take();
     }
     change(&mut intent, fields);
     call.state.payment_intents.put(&id, intent.clone());
     Ok(intent)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let wanted = |row: &&Value| matches(&call.form, row, "customer");
-    page(&call.form, "/v1/payment_intents", call.state.payment_intents.newest().filter(wanted))
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    filtered_page(&call.form, "/v1/payment_intents", call.state.payment_intents.newest(), &["customer"])
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    found(call.state, call.id())
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    find(call.state, call.id())
 }
 
-fn found(state: &State, id: &str) -> Result<Value, Refusal> {
-    state.payment_intents.get(id).cloned().ok_or_else(|| Refusal::not_found("payment_intent", id, "intent"))
+fn find(state: &State, id: &str) -> Result<Value, ApiError> {
+    state.payment_intents.required("payment_intent", id, "intent").cloned()
 }

@@ -1,13 +1,14 @@
-//! `billing_portal.configuration`: what customers may do on the portal page. One is there from the start, the default.
+//! `billing_portal.configuration`: what customers may do on the portal page. The default one exists from the start.
 
 use serde_json::{Value, json};
 
-use super::{change, metadata, texts};
-use crate::sandbox::api::{Call, Route};
-use crate::sandbox::form::Form;
-use crate::sandbox::list::{matches, page};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::fields::{merged_metadata, texts};
+use crate::sandbox::form::RequestForm;
+use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, one_of, text, url};
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::shape::change;
 use crate::sandbox::state::State;
 
 const LIMIT: usize = 100;
@@ -34,39 +35,16 @@ const FIELDS: &[Rule] = &[
 ];
 const NOT_BUILT: &[&str] = &["features", "login_page"];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: "POST",
-        path: "/v1/billing_portal/configurations",
-        rules: &[FIELDS],
-        not_built: NOT_BUILT,
-        handler: create,
-    },
-    Route {
-        method: "GET",
-        path: "/v1/billing_portal/configurations",
-        rules: &[LIST, &[boolean("active"), boolean("is_default")]],
-        not_built: &[],
-        handler: list,
-    },
-    Route {
-        method: "GET",
-        path: "/v1/billing_portal/configurations/{}",
-        rules: &[],
-        not_built: &[],
-        handler: retrieve,
-    },
-    Route {
-        method: "POST",
-        path: "/v1/billing_portal/configurations/{}",
-        rules: &[FIELDS, &[boolean("active")]],
-        not_built: NOT_BUILT,
-        handler: update,
-    },
+    Route::post("/v1/billing_portal/configurations", create).takes(&[FIELDS]).not_built(NOT_BUILT),
+    Route::get("/v1/billing_portal/configurations", list).takes(&[LIST, &[boolean("active"), boolean("is_default")]]),
+    Route::get("/v1/billing_portal/configurations/{}", retrieve),
+    Route::post("/v1/billing_portal/configurations/{}", update)
+        .takes(&[FIELDS, &[boolean("active")]])
+        .not_built(NOT_BUILT),
 ];
 
-/// Makes a configuration from fields of its object; everything is allowed that the page can do.
+/// Makes a configuration. The default one allows everything that the page can do.
 pub fn add(state: &mut State, is_default: bool, fields: Value) -> Value {
     let id = state.new_id("bpc_1", 24);
     let now = state.now();
@@ -96,68 +74,71 @@ pub fn add(state: &mut State, is_default: bool, fields: Value) -> Value {
     object
 }
 
-/// The configuration that sessions have which name none.
+/// The configuration of sessions that name none.
 pub fn default(state: &State) -> Option<&Value> {
     state.portal_configurations.oldest().find(|row| row["is_default"] == true)
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if !call.form.has("features") {
-        return Err(Refusal::missing("features"));
+        return Err(ApiError::missing("features"));
     }
     if call.state.portal_configurations.oldest().count() >= LIMIT {
-        return Err(Refusal::invalid(format!("You have reached the maximum of {LIMIT} portal configurations.")));
+        return Err(ApiError::invalid(format!("You have reached the maximum of {LIMIT} portal configurations.")));
     }
     check_products(call)?;
     let mut object = add(call.state, false, json!({}));
-    apply(&mut object, &call.form);
-    keep(call.state, &object);
+    apply_form(&mut object, &call.form);
+    store(call.state, &object);
     Ok(object)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let wanted = |row: &&Value| matches(&call.form, row, "active") && matches(&call.form, row, "is_default");
-    page(&call.form, "/v1/billing_portal/configurations", call.state.portal_configurations.newest().filter(wanted))
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    filtered_page(
+        &call.form,
+        "/v1/billing_portal/configurations",
+        call.state.portal_configurations.newest(),
+        &["active", "is_default"],
+    )
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let found = call.state.portal_configurations.get(call.id()).cloned();
-    found.ok_or_else(|| Refusal::not_found("configuration", call.id(), "configuration"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.portal_configurations.required("configuration", call.id(), "configuration").cloned()
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut object = retrieve(call)?;
     check_products(call)?;
-    apply(&mut object, &call.form);
+    apply_form(&mut object, &call.form);
     if let Some(active) = call.form.flag("active") {
         object["active"] = json!(active);
     }
     object["updated"] = json!(call.at);
-    keep(call.state, &object);
+    store(call.state, &object);
     call.state.emit("billing_portal.configuration.updated", object.clone());
     Ok(object)
 }
 
-fn keep(state: &mut State, object: &Value) {
+fn store(state: &mut State, object: &Value) {
     if let Some(id) = object["id"].as_str() {
         state.portal_configurations.put(id, object.clone());
     }
 }
 
-fn check_products(call: &Call<'_>) -> Result<(), Refusal> {
+fn check_products(call: &ApiCall<'_>) -> Result<(), ApiError> {
     for path in call.form.items("features.subscription_update.products") {
         for price in call.form.list(&format!("{path}.prices")) {
             if call.state.prices.get(&price).is_none_or(|price| price["recurring"].is_null()) {
-                return Err(Refusal::no_such("recurring price", &price, "features[subscription_update][products]"));
+                return Err(ApiError::no_such("recurring price", &price, "features[subscription_update][products]"));
             }
         }
     }
     Ok(())
 }
 
-fn apply(object: &mut Value, form: &Form) {
+fn apply_form(object: &mut Value, form: &RequestForm) {
     change(object, texts(form, &["default_return_url", "name"]));
-    object["metadata"] = metadata(&object["metadata"], form, "metadata");
+    object["metadata"] = merged_metadata(&object["metadata"], form);
     for field in ["headline", "privacy_policy_url", "terms_of_service_url"] {
         if form.has(&format!("business_profile.{field}")) {
             object["business_profile"][field] = json!(form.filled(&format!("business_profile.{field}")));

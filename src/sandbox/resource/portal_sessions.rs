@@ -1,36 +1,34 @@
-//! `billing_portal.session`: the way of one customer to the portal page (`page::portal`).
+//! `billing_portal.session`: gives one customer access to the portal page (`page::portal`).
 
 use serde_json::{Value, json};
 
-use super::{customers, portal_configurations};
-use crate::sandbox::api::{Call, Route};
+use super::portal_configurations;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::customer;
+use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::params::{Rule, text, url};
-use crate::sandbox::refusal::Refusal;
 
 const NEW: &[Rule] = &[text("customer").required(), text("configuration"), url("return_url"), text("locale")];
 
-/// The calls of this resource.
-pub const ROUTES: &[Route] = &[Route {
-    method: "POST",
-    path: "/v1/billing_portal/sessions",
-    rules: &[NEW],
-    not_built: &["customer_account", "flow_data", "on_behalf_of"],
-    handler: create,
-}];
+pub const ROUTES: &[Route] = &[Route::post("/v1/billing_portal/sessions", create).takes(&[NEW]).not_built(&[
+    "customer_account",
+    "flow_data",
+    "on_behalf_of",
+])];
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
     let customer = form.text("customer").unwrap_or_default();
-    if !customers::is_live(call.state, customer) {
-        return Err(Refusal::no_such("customer", customer, "customer"));
-    }
+    customer::check_live(call.state, customer)?;
     let configuration = match form.text("configuration") {
         Some(id) => {
             let found = call.state.portal_configurations.get(id).filter(|row| row["active"] == true);
-            found.ok_or_else(|| Refusal::no_such("configuration", id, "configuration"))?
+            found.ok_or_else(|| ApiError::no_such("configuration", id, "configuration"))?
         }
         None => portal_configurations::default(call.state).ok_or_else(|| {
-            Refusal::invalid("No configuration provided and your test mode default configuration has not been created.")
+            ApiError::invalid(
+                "No configuration provided and your test mode default configuration has not been created.",
+            )
         })?,
     };
     let return_url = form.text("return_url").or(configuration["default_return_url"].as_str());
@@ -44,7 +42,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
         "on_behalf_of": null, "return_url": return_url,
         "url": format!("{}/p/session/{secret}", call.state.base_url),
     });
-    // It is found by the secret in its URL, as its customer comes by that.
+    // Stored by the secret in its URL, because the page has only that.
     call.state.portal_sessions.put(&secret, session.clone());
     call.state.emit("billing_portal.session.created", session.clone());
     Ok(session)

@@ -2,16 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{change, metadata, products, texts};
-use crate::sandbox::api::{Call, Route};
+use super::products;
+use crate::sandbox::amount::{checked_amount, checked_currency};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::{matches, page};
-use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape::{PRICE, filled};
+use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, name_of, one_of, text};
+use crate::sandbox::shape::{PRICE, change, filled, text as text_of};
 use crate::sandbox::state::State;
-
-/// Stripe's limit on an amount, in the currency's minor unit.
-pub const AMOUNT_LIMIT: i64 = 99_999_999;
 
 const INTERVALS: &[&str] = &["day", "week", "month", "year"];
 const FIELDS: &[Rule] = &[
@@ -56,15 +55,14 @@ const NOT_BUILT: &[&str] = &[
     "unit_amount_decimal",
 ];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route { method: "POST", path: "/v1/prices", rules: &[FIELDS, NEW], not_built: NOT_BUILT, handler: create },
-    Route { method: "GET", path: "/v1/prices", rules: &[LIST, FILTERS], not_built: NOT_BUILT, handler: list },
-    Route { method: "GET", path: "/v1/prices/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route { method: "POST", path: "/v1/prices/{}", rules: &[FIELDS], not_built: NOT_BUILT, handler: update },
+    Route::post("/v1/prices", create).takes(&[FIELDS, NEW]).not_built(NOT_BUILT),
+    Route::get("/v1/prices", list).takes(&[LIST, FILTERS]).not_built(NOT_BUILT),
+    Route::get("/v1/prices/{}", retrieve),
+    Route::post("/v1/prices/{}", update).takes(&[FIELDS]).not_built(NOT_BUILT),
 ];
 
-/// Makes a price from fields of its object: at least product, currency and `unit_amount`.
+/// Makes a price. `fields` has at least product, currency and `unit_amount`.
 pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     let id = id.map_or_else(|| state.new_id("price_1", 24), str::to_owned);
     let mut price = filled(PRICE, fields);
@@ -77,38 +75,26 @@ pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     price
 }
 
-/// `recurring` as Stripe writes it.
 pub fn recurring(interval: &str, count: i64) -> Value {
     json!({ "interval": interval, "interval_count": count, "meter": null, "trial_period_days": null, "usage_type": "licensed" })
 }
 
-/// An amount that a price may have, or why not; `param` is what to name in the refusal.
-pub fn checked_amount(amount: Option<i64>, param: &str) -> Result<i64, Refusal> {
-    let amount = amount.ok_or_else(|| Refusal::missing(param))?;
-    if amount < 0 {
-        return Err(Refusal::invalid("Invalid non-negative integer").code("parameter_invalid_integer").param(param));
+/// Refuses an inactive price. `param` is the dotted path of the parameter that names it.
+pub fn check_active(price: &Value, param: &str) -> Result<(), ApiError> {
+    if price["active"] == true {
+        return Ok(());
     }
-    if amount > AMOUNT_LIMIT {
-        return Err(Refusal::invalid("Amount must be no more than $999,999.99").code("amount_too_large").param(param));
-    }
-    Ok(amount)
+    let id = text_of(price, "id");
+    let message = format!("The price specified is inactive. This field only accepts active prices. ({id})");
+    Err(ApiError::invalid(message).param(name_of(param)))
 }
 
-/// A currency in lower case, or why it is none.
-pub fn checked_currency(currency: &str, param: &str) -> Result<String, Refusal> {
-    let lower = currency.to_ascii_lowercase();
-    match lower.len() == 3 && lower.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        true => Ok(lower),
-        false => Err(Refusal::invalid(format!("Invalid currency: {currency}.")).param(param)),
-    }
-}
-
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let amount = checked_amount(call.form.integer("unit_amount"), "unit_amount")?;
     let currency = checked_currency(call.form.text("currency").unwrap_or_default(), "currency")?;
-    let rhythm = match (call.form.text("recurring.interval"), call.form.has("recurring")) {
+    let recurrence = match (call.form.text("recurring.interval"), call.form.has("recurring")) {
         (Some(interval), _) => recurring(interval, call.form.integer("recurring.interval_count").unwrap_or(1)),
-        (None, true) => return Err(Refusal::missing("recurring[interval]")),
+        (None, true) => return Err(ApiError::missing("recurring[interval]")),
         (None, false) => Value::Null,
     };
     claim_lookup_key(call, "")?;
@@ -116,25 +102,25 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     fields["product"] = product(call)?;
     fields["currency"] = json!(currency);
     fields["unit_amount"] = json!(amount);
-    fields["recurring"] = rhythm;
+    fields["recurring"] = recurrence;
     Ok(add(call.state, None, fields))
 }
 
-fn product(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn product(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if let Some(id) = call.form.text("product") {
         let found = call.state.products.get(id).map(|product| product["id"].clone());
-        return found.ok_or_else(|| Refusal::no_such("product", id, "product"));
+        return found.ok_or_else(|| ApiError::no_such("product", id, "product"));
     }
-    let Some(name) = call.form.text("product_data.name") else { return Err(Refusal::missing("product")) };
+    let Some(name) = call.form.text("product_data.name") else { return Err(ApiError::missing("product")) };
     let fields = json!({
         "name": name,
         "unit_label": call.form.text("product_data.unit_label"),
-        "metadata": metadata(&json!({}), &call.form, "product_data.metadata"),
+        "metadata": metadata(&call.form, "product_data.metadata"),
     });
     Ok(products::add(call.state, None, fields)["id"].take())
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let keys = call.form.list("lookup_keys");
     let wanted = |row: &&Value| {
         ["active", "currency", "product", "type"].iter().all(|field| matches(&call.form, row, field))
@@ -144,11 +130,11 @@ fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
     page(&call.form, "/v1/prices", call.state.prices.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    call.state.prices.get(call.id()).cloned().ok_or_else(|| Refusal::not_found("price", call.id(), "price"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.prices.required("price", call.id(), "price").cloned()
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut price = retrieve(call)?;
     let id = call.id().to_owned();
     claim_lookup_key(call, &id)?;
@@ -159,8 +145,8 @@ fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
     Ok(price)
 }
 
-/// A lookup key belongs to one price; it moves only when the request says so.
-fn claim_lookup_key(call: &mut Call<'_>, own: &str) -> Result<(), Refusal> {
+/// A lookup key belongs to one price. It moves only if the request says so.
+fn claim_lookup_key(call: &mut ApiCall<'_>, own: &str) -> Result<(), ApiError> {
     let Some(key) = call.form.filled("lookup_key") else { return Ok(()) };
     let holder = call.state.prices.newest().find(|price| price["lookup_key"] == key && price["id"] != own);
     let Some(holder) = holder.and_then(|price| price["id"].as_str()).map(str::to_owned) else { return Ok(()) };
@@ -168,7 +154,7 @@ fn claim_lookup_key(call: &mut Call<'_>, own: &str) -> Result<(), Refusal> {
         let message = format!(
             "A price (`{holder}`) already uses that lookup key. Use `transfer_lookup_key` to move it to another price."
         );
-        return Err(Refusal::invalid(message).param("lookup_key"));
+        return Err(ApiError::invalid(message).param("lookup_key"));
     }
     if let Some(price) = call.state.prices.get_mut(&holder) {
         price["lookup_key"] = Value::Null;
@@ -176,11 +162,11 @@ fn claim_lookup_key(call: &mut Call<'_>, own: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn fields(call: &Call<'_>, metadata_before: &Value) -> Value {
+fn fields(call: &ApiCall<'_>, metadata_before: &Value) -> Value {
     let mut fields = texts(&call.form, &["nickname", "lookup_key"]);
     if let Some(active) = call.form.flag("active") {
         fields["active"] = json!(active);
     }
-    fields["metadata"] = metadata(metadata_before, &call.form, "metadata");
+    fields["metadata"] = merged_metadata(metadata_before, &call.form);
     fields
 }

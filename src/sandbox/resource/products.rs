@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{change, metadata, texts};
-use crate::sandbox::api::{Call, Route};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::fields::{merged_metadata, texts};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, text};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape::{PRODUCT, filled};
+use crate::sandbox::shape::{PRODUCT, change, deleted, filled};
 use crate::sandbox::state::State;
 
 const FIELDS: &[Rule] = &[boolean("active"), clearable("description"), clearable("unit_label"), map("metadata")];
@@ -22,34 +22,16 @@ const NOT_BUILT: &[&str] = &[
     "url",
 ];
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: "POST",
-        path: "/v1/products",
-        rules: &[FIELDS, &[text("name").required(), text("id")]],
-        not_built: NOT_BUILT,
-        handler: create,
-    },
-    Route {
-        method: "GET",
-        path: "/v1/products",
-        rules: &[LIST, &[boolean("active"), text("ids.#")]],
-        not_built: NOT_BUILT,
-        handler: list,
-    },
-    Route { method: "GET", path: "/v1/products/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route {
-        method: "POST",
-        path: "/v1/products/{}",
-        rules: &[FIELDS, &[text("name"), text("default_price")]],
-        not_built: NOT_BUILT,
-        handler: update,
-    },
-    Route { method: "DELETE", path: "/v1/products/{}", rules: &[], not_built: &[], handler: delete },
+    Route::post("/v1/products", create).takes(&[FIELDS, &[text("name").required(), text("id")]]).not_built(NOT_BUILT),
+    Route::get("/v1/products", list).takes(&[LIST, &[boolean("active"), text("ids.#")]]).not_built(NOT_BUILT),
+    Route::get("/v1/products/{}", retrieve),
+    Route::post("/v1/products/{}", update)
+        .takes(&[FIELDS, &[text("name"), text("default_price")]])
+        .not_built(NOT_BUILT),
+    Route::delete("/v1/products/{}", delete),
 ];
 
-/// Makes a product from fields of its object.
 pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     let id = id.map_or_else(|| state.new_id("prod_", 14), str::to_owned);
     let mut product = filled(PRODUCT, fields);
@@ -61,10 +43,10 @@ pub fn add(state: &mut State, id: Option<&str>, fields: Value) -> Value {
     product
 }
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.form.text("id").map(str::to_owned);
     if let Some(id) = id.as_deref().filter(|id| call.state.products.get(id).is_some()) {
-        return Err(Refusal::invalid(format!("Product already exists: {id}."))
+        return Err(ApiError::invalid(format!("Product already exists: {id}."))
             .code("resource_already_exists")
             .param("id"));
     }
@@ -72,7 +54,7 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     Ok(add(call.state, id.as_deref(), fields))
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let ids = call.form.list("ids");
     let wanted = |row: &&Value| {
         matches(&call.form, row, "active") && (ids.is_empty() || ids.iter().any(|id| row["id"] == id.as_str()))
@@ -80,14 +62,14 @@ fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
     page(&call.form, "/v1/products", call.state.products.newest().filter(wanted))
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    call.state.products.get(call.id()).cloned().ok_or_else(|| Refusal::not_found("product", call.id(), "id"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.products.required("product", call.id(), "id").cloned()
 }
 
-fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let before = retrieve(call)?;
     if let Some(price) = call.form.text("default_price").filter(|price| call.state.prices.get(price).is_none()) {
-        return Err(Refusal::no_such("price", price, "default_price"));
+        return Err(ApiError::no_such("price", price, "default_price"));
     }
     let (id, mut product) = (call.id().to_owned(), before.clone());
     let mut fields = fields(call, &before["metadata"]);
@@ -98,23 +80,23 @@ fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
     Ok(product)
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let product = retrieve(call)?;
     let id = call.id().to_owned();
     if call.state.prices.newest().any(|price| price["product"] == id.as_str()) {
         let message = "This product cannot be deleted because it has one or more user-created prices.";
-        return Err(Refusal::invalid(message));
+        return Err(ApiError::invalid(message));
     }
     call.state.products.remove(&id);
     call.state.emit("product.deleted", product);
-    Ok(json!({ "id": id, "object": "product", "deleted": true }))
+    Ok(deleted("product", &id))
 }
 
-fn fields(call: &Call<'_>, metadata_before: &Value) -> Value {
+fn fields(call: &ApiCall<'_>, metadata_before: &Value) -> Value {
     let mut fields = texts(&call.form, &["name", "description", "unit_label", "default_price"]);
     if let Some(active) = call.form.flag("active") {
         fields["active"] = json!(active);
     }
-    fields["metadata"] = metadata(metadata_before, &call.form, "metadata");
+    fields["metadata"] = merged_metadata(metadata_before, &call.form);
     fields
 }

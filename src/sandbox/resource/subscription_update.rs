@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::subscriptions::{found, method, price_at, quantity_at};
-use super::{change, metadata, texts};
-use crate::sandbox::api::Call;
-use crate::sandbox::billing::lifecycle;
-use crate::sandbox::billing::modify::{self, Change, ItemChange, Proration};
-use crate::sandbox::billing::subscription::Subscription;
+use super::discounts;
+use super::subscription_params::{default_method, find, price_at, quantity_at};
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::change::{self as billing_change, ItemChange, Proration, SubscriptionChange};
+use crate::sandbox::billing::{discount, start};
+use crate::sandbox::call::ApiCall;
+use crate::sandbox::fields::{merged_metadata, metadata, texts};
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::params::{Rule, boolean, clearable, integer, one_of, text};
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::shape::change;
 
-/// What the call takes beside what starting one takes.
+/// Parameters in addition to those of `subscription_params`.
 pub const MORE: &[Rule] = &[
     text("items.#.id"),
     boolean("items.#.deleted"),
@@ -27,73 +29,72 @@ pub const MORE: &[Rule] = &[
 ];
 
 /// `POST /v1/subscriptions/{id}`.
-pub fn update(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let row = found(call, call.id())?;
+pub fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    let row = find(call, call.id())?;
     if row.has_ended() {
         let message = "A canceled subscription can only update its cancellation_details and metadata.";
-        return Err(Refusal::invalid(message));
+        return Err(ApiError::invalid(message));
     }
     let id = call.id().to_owned();
-    call.state.live_by(row.customer());
+    call.state.follow_clock_of(row.customer());
     let items = item_changes(call, "items")?;
     let mut fields = fields(call, &row)?;
-    if let Some(method) = method(call, row.customer())? {
+    if let Some(method) = default_method(call, row.customer())? {
         fields["default_payment_method"] = method["id"].clone();
     }
     if call.form.has("discounts") {
-        discount(call, &id)?;
+        change_discount(call, &id)?;
     }
-    let wish = Change {
+    let wanted = SubscriptionChange {
         items,
         proration: Proration::read(call.form.text("proration_behavior")),
         at: call.form.integer("proration_date"),
-        or_nothing: call.form.text("payment_behavior") == Some("error_if_incomplete"),
-        from_now: call.form.text("billing_cycle_anchor") == Some("now"),
+        requires_payment: call.form.text("payment_behavior") == Some("error_if_incomplete"),
+        restarts_period: call.form.text("billing_cycle_anchor") == Some("now"),
         fields,
     };
-    modify::apply(call.state, &id, wish)?;
+    billing_change::apply(call.state, &id, wanted)?;
     if call.form.text("trial_end") == Some("now") && row.status() == "trialing" {
-        lifecycle::end_trial(call.state, &id);
+        start::end_trial(call.state, &id);
     }
-    found(call, &id).map(|row| row.object)
+    find(call, &id).map(|row| row.object)
 }
 
-/// The changes of items that the request has at `path`.
-pub fn item_changes(call: &Call<'_>, path: &str) -> Result<Vec<ItemChange>, Refusal> {
+/// The item changes that the request has at `path`.
+pub fn item_changes(call: &ApiCall<'_>, path: &str) -> Result<Vec<ItemChange>, ApiError> {
     let change = |path: &String| {
         let has_metadata = call.form.has(&format!("{path}.metadata"));
         Ok(ItemChange {
             id: call.form.text(&format!("{path}.id")).map(str::to_owned),
             price: price_at(call, &format!("{path}.price"))?,
             quantity: quantity_at(call, path)?,
-            metadata: has_metadata.then(|| metadata(&json!({}), &call.form, &format!("{path}.metadata"))),
+            metadata: has_metadata.then(|| metadata(&call.form, &format!("{path}.metadata"))),
             is_deleted: call.form.flag(&format!("{path}.deleted")) == Some(true),
         })
     };
     call.form.items(path).iter().map(change).collect()
 }
 
-/// The fields with which a subscription ends at its period's end, or goes on.
-pub fn ending(row: &Subscription, at_end: bool, now: i64) -> Value {
-    let mut details = row.object["cancellation_details"].clone();
-    details["reason"] = if at_end { json!("cancellation_requested") } else { Value::Null };
+/// Fields that end a subscription at the end of its period, or let it go on.
+fn ending(row: &StoredSubscription, at_end: bool, now: i64) -> Value {
+    let details = row.cancellation_details(at_end.then_some("cancellation_requested"));
     json!({
         "cancel_at_period_end": at_end, "cancel_at": at_end.then(|| row.period().1), "canceled_at": at_end.then_some(now),
         "cancellation_details": details,
     })
 }
 
-/// Adds fields to be changed, also those that become null.
+/// Sets fields, even to null.
 fn set(fields: &mut Value, more: Value) {
     if let (Value::Object(fields), Value::Object(more)) = (fields, more) {
         fields.extend(more);
     }
 }
 
-fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
+fn fields(call: &ApiCall<'_>, row: &StoredSubscription) -> Result<Value, ApiError> {
     let (form, now) = (&call.form, call.state.now());
     let mut fields = texts(form, &["description"]);
-    fields["metadata"] = metadata(&row.object["metadata"], form, "metadata");
+    fields["metadata"] = merged_metadata(&row.object["metadata"], form);
     if let Some(at_end) = form.flag("cancel_at_period_end") {
         set(&mut fields, ending(row, at_end, now));
     }
@@ -103,10 +104,10 @@ fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
         Some(text) => {
             let at: i64 = match text {
                 "max_period_end" | "min_period_end" => row.period().1,
-                text => text.parse().map_err(|_| Refusal::invalid("Invalid timestamp").param("cancel_at"))?,
+                text => text.parse().map_err(|_| ApiError::invalid("Invalid timestamp").param("cancel_at"))?,
             };
             if at <= now {
-                return Err(Refusal::invalid("Invalid timestamp: must be an integer Unix timestamp in the future")
+                return Err(ApiError::invalid("Invalid timestamp: must be an integer Unix timestamp in the future")
                     .param("cancel_at"));
             }
             set(&mut fields, ending(row, true, now));
@@ -121,7 +122,7 @@ fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
     }
     if let Some(at) = form.text("trial_end").and_then(|text| text.parse::<i64>().ok()) {
         if at <= now {
-            return Err(Refusal::invalid("Invalid timestamp: a trial ends in the future.").param("trial_end"));
+            return Err(ApiError::invalid("Invalid timestamp: a trial ends in the future.").param("trial_end"));
         }
         let start = row.object["trial_start"].as_i64().unwrap_or(now);
         let more = json!({
@@ -133,8 +134,8 @@ fn fields(call: &Call<'_>, row: &Subscription) -> Result<Value, Refusal> {
     Ok(fields)
 }
 
-fn discount(call: &mut Call<'_>, id: &str) -> Result<(), Refusal> {
-    let coupon = super::subscriptions::coupon(call)?;
-    lifecycle::set_discount(call.state, id, coupon.as_ref());
+fn change_discount(call: &mut ApiCall<'_>, id: &str) -> Result<(), ApiError> {
+    let coupon = discounts::coupon(call)?;
+    discount::set(call.state, id, coupon.as_ref());
     Ok(())
 }

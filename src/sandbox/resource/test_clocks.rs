@@ -1,50 +1,42 @@
-//! `test_helpers.test_clock`: a clock that stands until it is advanced. Customers made on one live by it, with all that
-//! is theirs. What is due on the way is done by `agenda`. Source: Stripe, "Test your integration with test clocks".
+//! `test_helpers.test_clock`: a clock that stands still until it is advanced. Customers made on it follow it, with
+//! everything that belongs to them. `due` does what is due on the way. Source: Stripe, "Test your integration with test
+//! clocks".
 
 use serde_json::{Value, json};
 
-use super::{change, customers, texts};
-use crate::sandbox::agenda;
-use crate::sandbox::api::{Call, Route};
+use crate::clock::DAY_SECONDS;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::customer;
+use crate::sandbox::call::{ApiCall, Route};
+use crate::sandbox::due;
+use crate::sandbox::fields::texts;
 use crate::sandbox::list::page;
 use crate::sandbox::params::{LIST, integer, text};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::shape;
+use crate::sandbox::shape::{self, change, deleted};
 
 const CLOCKS_LIMIT: usize = 100;
-const KEPT: i64 = 30 * 24 * 60 * 60;
-/// How far one advance may go: two yearly periods.
-const FARTHEST: i64 = 2 * 366 * 24 * 60 * 60;
+const LIFETIME: i64 = 30 * DAY_SECONDS;
+/// How far one advance can go: two yearly periods.
+const ADVANCE_LIMIT: i64 = 2 * 366 * DAY_SECONDS;
 
-/// The calls of this resource.
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: "POST",
-        path: "/v1/test_helpers/test_clocks",
-        rules: &[&[integer("frozen_time").required(), text("name")]],
-        not_built: &["customer"],
-        handler: create,
-    },
-    Route { method: "GET", path: "/v1/test_helpers/test_clocks", rules: &[LIST], not_built: &[], handler: list },
-    Route { method: "GET", path: "/v1/test_helpers/test_clocks/{}", rules: &[], not_built: &[], handler: retrieve },
-    Route { method: "DELETE", path: "/v1/test_helpers/test_clocks/{}", rules: &[], not_built: &[], handler: delete },
-    Route {
-        method: "POST",
-        path: "/v1/test_helpers/test_clocks/{}/advance",
-        rules: &[&[integer("frozen_time").required()]],
-        not_built: &[],
-        handler: advance,
-    },
+    Route::post("/v1/test_helpers/test_clocks", create)
+        .takes(&[&[integer("frozen_time").required(), text("name")]])
+        .not_built(&["customer"]),
+    Route::get("/v1/test_helpers/test_clocks", list).takes(&[LIST]),
+    Route::get("/v1/test_helpers/test_clocks/{}", retrieve),
+    Route::delete("/v1/test_helpers/test_clocks/{}", delete),
+    Route::post("/v1/test_helpers/test_clocks/{}/advance", advance).takes(&[&[integer("frozen_time").required()]]),
 ];
 
-fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if call.state.test_clocks.oldest().count() >= CLOCKS_LIMIT {
-        return Err(Refusal::invalid(format!("You have reached the maximum of {CLOCKS_LIMIT} test clocks.")));
+        return Err(ApiError::invalid(format!("You have reached the maximum of {CLOCKS_LIMIT} test clocks.")));
     }
     let id = call.state.new_id("clock_1", 24);
     let mut clock = texts(&call.form, &["name"]);
     let fields = json!({
-        "id": id, "object": "test_helpers.test_clock", "created": call.at, "deletes_after": call.at + KEPT,
+        "id": id, "object": "test_helpers.test_clock", "created": call.at, "deletes_after": call.at + LIFETIME,
         "frozen_time": call.form.integer("frozen_time"), "livemode": false, "name": clock["name"], "status": "ready",
         "status_details": {},
     });
@@ -54,43 +46,42 @@ fn create(call: &mut Call<'_>) -> Result<Value, Refusal> {
     Ok(clock)
 }
 
-fn list(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     page(&call.form, "/v1/test_helpers/test_clocks", call.state.test_clocks.newest())
 }
 
-fn retrieve(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let found = call.state.test_clocks.get(call.id()).cloned();
-    found.ok_or_else(|| Refusal::not_found("test_clock", call.id(), "test_clock"))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    call.state.test_clocks.required("test_clock", call.id(), "test_clock").cloned()
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Value, Refusal> {
+fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let clock = retrieve(call)?;
     let id = call.id().to_owned();
     let on_clock = |row: &&Value| row["test_clock"] == id.as_str();
     let ids: Vec<String> =
         call.state.customers.oldest().filter(on_clock).map(|row| shape::text(row, "id").to_owned()).collect();
     for customer in ids {
-        customers::remove(call.state, &customer);
+        customer::remove(call.state, &customer);
     }
-    call.state.agenda.forget(&id);
+    call.state.agenda.remove_clock(&id);
     call.state.test_clocks.remove(&id);
     call.state.emit("test_helpers.test_clock.deleted", clock);
-    Ok(json!({ "id": id, "object": "test_helpers.test_clock", "deleted": true }))
+    Ok(deleted("test_helpers.test_clock", &id))
 }
 
-/// All that is due is done at once; the answer says `advancing`, as Stripe's does, and the next one `ready`.
-fn advance(call: &mut Call<'_>) -> Result<Value, Refusal> {
+/// Everything that is due is done at once. As at Stripe, this answer says `advancing` and the next one `ready`.
+fn advance(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut clock = retrieve(call)?;
     let (id, to) = (call.id().to_owned(), call.form.integer("frozen_time").unwrap_or_default());
     let from = shape::integer(&clock, "frozen_time");
-    if to <= from || to > from + FARTHEST {
+    if to <= from || to > from + ADVANCE_LIMIT {
         let message = "`frozen_time` must be after the clock's present `frozen_time`, and at most two years after it.";
-        return Err(Refusal::invalid(message).param("frozen_time"));
+        return Err(ApiError::invalid(message).param("frozen_time"));
     }
     clock["status"] = json!("advancing");
     clock["status_details"] = json!({ "advancing": { "target_frozen_time": to } });
     call.state.emit("test_helpers.test_clock.advancing", clock.clone());
-    agenda::advance(call.state, &id, to);
+    due::advance(call.state, &id, to);
     if let Some(clock) = call.state.test_clocks.get(&id).cloned() {
         call.state.emit("test_helpers.test_clock.ready", clock);
     }

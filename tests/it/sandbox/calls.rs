@@ -1,11 +1,9 @@
-//! Every call of the stand-in's API, granted and refused.
+//! Every call of the API: what it answers, and what it refuses.
 
-use serde_json::Value;
+use super::fixture::{BUY, Fixture, id, stripe_api};
 
-use super::world::{BUY, World, judge};
-
-/// What there is to ask about, by the paths or ids of its objects.
-struct Made {
+/// Objects of each kind, by their paths or ids.
+struct Objects {
     customer: String,
     product: String,
     price: String,
@@ -18,50 +16,47 @@ struct Made {
     intent: String,
 }
 
-fn id(object: &Value) -> String {
-    object["id"].as_str().expect("an id").to_owned()
-}
-
-fn make(world: &World) -> Made {
-    let customer = id(&world.ok("POST", "/v1/customers", "email=a@example.org&name=Alice&metadata[user_id]=alice"));
-    let product = id(&world.ok("POST", "/v1/products", "name=Pictures&metadata[a]=b"));
+fn make_objects(fixture: &Fixture) -> Objects {
+    let customer = id(&fixture.ok("POST", "/v1/customers", "email=a@example.org&name=Alice&metadata[user_id]=alice"));
+    let product = id(&fixture.ok("POST", "/v1/products", "name=Pictures&metadata[a]=b"));
     let price = format!("currency=usd&unit_amount=2000&product={product}&lookup_key=topup_250");
-    let price = id(&world.ok("POST", "/v1/prices", &price));
-    let coupon = id(&world.ok("POST", "/v1/coupons", "percent_off=12.5&duration=once"));
+    let price = id(&fixture.ok("POST", "/v1/prices", &price));
+    let coupon = id(&fixture.ok("POST", "/v1/coupons", "percent_off=12.5&duration=once"));
     let promotion = format!("promotion[type]=coupon&promotion[coupon]={coupon}&code=EIGHTH");
-    let promotion = id(&world.ok("POST", "/v1/promotion_codes", &promotion));
+    let promotion = id(&fixture.ok("POST", "/v1/promotion_codes", &promotion));
     let endpoint = "url=http://127.0.0.1:1/&enabled_events[]=coupon.created";
-    let endpoint = format!("/v1/webhook_endpoints/{}", id(&world.ok("POST", "/v1/webhook_endpoints", endpoint)));
+    let endpoint = format!("/v1/webhook_endpoints/{}", id(&fixture.ok("POST", "/v1/webhook_endpoints", endpoint)));
     let sessions = "/v1/checkout/sessions";
     let plan =
         "mode=subscription&line_items[0][price]=price_month&line_items[0][quantity]=1&success_url=https://shop.test/";
-    let plan = id(&world.ok("POST", sessions, plan));
+    let plan = id(&fixture.ok("POST", sessions, plan));
     let guest = "mode=payment&success_url=https://shop.test/&line_items[0][quantity]=1\
                  &line_items[0][price_data][currency]=eur&line_items[0][price_data][unit_amount]=700\
                  &line_items[0][price_data][product_data][name]=Seven\
                  &customer_creation=always&customer_email=b@example.org";
-    let guest = id(&world.ok("POST", sessions, guest));
-    assert_eq!(world.pay(&guest, "card=4000000000000002").status, 402);
-    assert_eq!(world.pay(&guest, "card=4242424242424242").status, 303);
-    let (by_debit, failing) = (world.buy(""), world.buy(&format!("&customer={customer}")));
+    let guest = id(&fixture.ok("POST", sessions, guest));
+    assert_eq!(fixture.pay(&guest, "card=4000000000000002").status, 402);
+    assert_eq!(fixture.pay(&guest, "card=4242424242424242").status, 303);
+    let (by_debit, failing) = (fixture.new_session(""), fixture.new_session(&format!("&customer={customer}")));
     for (id, step) in [(&by_debit, "settle"), (&failing, "fail")] {
-        assert_eq!(world.pay(id, "method=bank_debit").status, 303);
-        assert_eq!(world.session(id)["payment_status"], "unpaid");
-        world.press(&format!("sessions/{id}/{step}"), "");
+        assert_eq!(fixture.pay(id, "method=bank_debit").status, 303);
+        assert_eq!(fixture.session(id)["payment_status"], "unpaid");
+        fixture.control(&format!("sessions/{id}/{step}"), "");
     }
-    let intent = world.session(&by_debit)["payment_intent"].as_str().expect("an id").to_owned();
+    let intent = fixture.session(&by_debit)["payment_intent"].as_str().expect("an id").to_owned();
     let customer = format!("/v1/customers/{customer}");
-    Made { customer, product, price, coupon, promotion, endpoint, plan, guest, by_debit, intent }
+    Objects { customer, product, price, coupon, promotion, endpoint, plan, guest, by_debit, intent }
 }
 
 #[test]
 fn every_call_answers_as_stripe_may() {
-    let Some(api) = judge() else {
+    let Some(api) = stripe_api() else {
         println!("left out: stripe/openapi.json.gz is not on this machine");
         return;
     };
-    let world = World::new();
-    let Made { customer, product, price, coupon, promotion, endpoint, plan, guest, by_debit, intent } = make(&world);
+    let fixture = Fixture::new();
+    let Objects { customer, product, price, coupon, promotion, endpoint, plan, guest, by_debit, intent } =
+        make_objects(&fixture);
     for (method, path, form) in [
         ("GET", "/v1/charges", ""),
         ("GET", "/v1/payment_intents", ""),
@@ -95,9 +90,9 @@ fn every_call_answers_as_stripe_may() {
         ("GET", &customer, ""),
         ("DELETE", &format!("/v1/coupons/{coupon}"), ""),
     ] {
-        world.ok(method, path, form);
+        fixture.ok(method, path, form);
     }
-    let events = world.ok("GET", "/v1/events", "limit=100");
+    let events = fixture.ok("GET", "/v1/events", "limit=100");
     let events = events["data"].as_array().expect("a list");
     for event in events {
         let object = &event["data"]["object"];
@@ -108,12 +103,12 @@ fn every_call_answers_as_stripe_may() {
 
 #[test]
 fn every_step_of_a_payment_has_its_event() {
-    let world = World::new();
-    let made = make(&world);
-    world.ok("POST", &made.customer, "name=Bob");
-    world.ok("POST", &format!("/v1/checkout/sessions/{}/expire", made.plan), "");
-    world.ok("DELETE", &made.customer, "");
-    let events = world.ok("GET", "/v1/events", "limit=100");
+    let fixture = Fixture::new();
+    let made = make_objects(&fixture);
+    fixture.ok("POST", &made.customer, "name=Bob");
+    fixture.ok("POST", &format!("/v1/checkout/sessions/{}/expire", made.plan), "");
+    fixture.ok("DELETE", &made.customer, "");
+    let events = fixture.ok("GET", "/v1/events", "limit=100");
     let events = events["data"].as_array().expect("a list");
     let types: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
     for kind in [
@@ -138,7 +133,7 @@ fn every_step_of_a_payment_has_its_event() {
 
 #[test]
 fn what_stripe_refuses_is_refused_in_its_words() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let sessions = "/v1/checkout/sessions";
     let with = |more: &str| format!("{BUY}{more}");
     for (method, path, form, status, code, param) in [
@@ -173,7 +168,7 @@ fn what_stripe_refuses_is_refused_in_its_words() {
         ("GET", "/v1/nothing", String::new(), 404, "", ""),
         ("DELETE", sessions, String::new(), 404, "", ""),
     ] {
-        let answer = world.call(method, path, &form, None);
+        let answer = fixture.call(method, path, &form, None);
         let error = &answer.json()["error"];
         let word = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
         assert_eq!(
@@ -183,14 +178,14 @@ fn what_stripe_refuses_is_refused_in_its_words() {
         );
         assert_eq!(word("type"), "invalid_request_error");
     }
-    for (key, message) in
+    for (key, expected) in
         [("", "You did not provide"), ("Bearer sk_live_1", "This is a stand-in"), ("Bearer x", "Invalid API Key")]
     {
-        let answer = world.send("GET", "/v1/account", "", &[("Authorization", key)]).expect("an answer");
-        let said = answer.json()["error"]["message"].as_str().expect("a message").to_owned();
-        assert!(answer.status == 401 && said.starts_with(message), "{key}: {said}");
+        let answer = fixture.send("GET", "/v1/account", "", &[("Authorization", key)]).expect("an answer");
+        let message = answer.json()["error"]["message"].as_str().expect("a message").to_owned();
+        assert!(answer.status == 401 && message.starts_with(expected), "{key}: {message}");
     }
-    let answer = world.call("GET", "/v1/account", "", None);
+    let answer = fixture.call("GET", "/v1/account", "", None);
     assert!(answer.header("request-id").starts_with("req_"));
     assert_eq!(answer.header("stripe-version"), "2026-05-27.dahlia");
 }

@@ -1,40 +1,40 @@
-//! Lists and their pages, what is expanded in them, and the endpoints that webhooks go to.
+//! Lists, their pages, and what is expanded in them.
 
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::fixture::Fixture;
 
 fn ids(page: &Value) -> Vec<String> {
     page["data"].as_array().expect("a list").iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect()
 }
 
 /// Three of everything that is listed.
-fn made() -> (World, String) {
-    let world = World::new();
-    let customer = world.customer("pm_card_visa", None);
+fn three_of_each() -> (Fixture, String) {
+    let fixture = Fixture::new();
+    let customer = fixture.customer("pm_card_visa", None);
     for _ in 0..3 {
-        let intent = world.bought("card=4242424242424242");
-        world.ok("POST", "/v1/refunds", &format!("payment_intent={intent}&amount=100"));
-        world.press(&format!("charges/{intent}/dispute"), "");
-        world.ok("POST", "/v1/subscriptions", &format!("customer={customer}&items[0][price]=price_month"));
-        world.ok("POST", "/v1/coupons", "percent_off=10&duration=once");
-        world.ok("POST", "/v1/promotion_codes", "promotion[type]=coupon&promotion[coupon]=FREE100");
-        world.ok("POST", "/v1/products", "name=Thing&metadata[app]=till");
-        world.ok("POST", "/v1/prices", "currency=usd&unit_amount=100&product_data[name]=Thing");
-        world.ok("POST", "/v1/customers", "name=Another");
-        world.ok("POST", "/v1/payment_methods/pm_card_visa/attach", &format!("customer={customer}"));
-        world.ok("POST", "/v1/test_helpers/test_clocks", "frozen_time=1790000000");
-        world.ok("POST", "/v1/billing_portal/configurations", "features[invoice_history][enabled]=true");
-        world.ok("POST", "/v1/webhook_endpoints", "url=http://127.0.0.1:1/&enabled_events[]=coupon.created");
+        let intent = fixture.pay_new_session("card=4242424242424242");
+        fixture.ok("POST", "/v1/refunds", &format!("payment_intent={intent}&amount=100"));
+        fixture.control(&format!("charges/{intent}/dispute"), "");
+        fixture.ok("POST", "/v1/subscriptions", &format!("customer={customer}&items[0][price]=price_month"));
+        fixture.ok("POST", "/v1/coupons", "percent_off=10&duration=once");
+        fixture.ok("POST", "/v1/promotion_codes", "promotion[type]=coupon&promotion[coupon]=FREE100");
+        fixture.ok("POST", "/v1/products", "name=Thing&metadata[app]=till");
+        fixture.ok("POST", "/v1/prices", "currency=usd&unit_amount=100&product_data[name]=Thing");
+        fixture.ok("POST", "/v1/customers", "name=Another");
+        fixture.ok("POST", "/v1/payment_methods/pm_card_visa/attach", &format!("customer={customer}"));
+        fixture.ok("POST", "/v1/test_helpers/test_clocks", "frozen_time=1790000000");
+        fixture.ok("POST", "/v1/billing_portal/configurations", "features[invoice_history][enabled]=true");
+        fixture.ok("POST", "/v1/webhook_endpoints", "url=http://127.0.0.1:1/&enabled_events[]=coupon.created");
         let balance = format!("/v1/customers/{customer}/balance_transactions");
-        world.ok("POST", &balance, "amount=-100&currency=usd");
+        fixture.ok("POST", &balance, "amount=-100&currency=usd");
     }
-    (world, customer)
+    (fixture, customer)
 }
 
 #[test]
 fn every_list_has_pages_in_both_directions() {
-    let (world, customer) = made();
+    let (fixture, customer) = three_of_each();
     let of_customer = |name: &str| format!("/v1/customers/{customer}/{name}");
     for path in [
         "/v1/charges",
@@ -59,23 +59,23 @@ fn every_list_has_pages_in_both_directions() {
         &of_customer("payment_methods"),
         &of_customer("subscriptions"),
     ] {
-        let all = ids(&world.ok("GET", path, "limit=100"));
+        let all = ids(&fixture.ok("GET", path, "limit=100"));
         assert!(all.len() >= 3, "{path}");
-        let first = world.ok("GET", path, "limit=1");
+        let first = fixture.ok("GET", path, "limit=1");
         assert_eq!((ids(&first), &first["has_more"], &first["url"]), (all[..1].to_vec(), &json!(true), &json!(path)));
-        let next = world.ok("GET", path, &format!("limit=1&starting_after={}", all[0]));
+        let next = fixture.ok("GET", path, &format!("limit=1&starting_after={}", all[0]));
         assert_eq!(ids(&next), all[1..2], "{path}");
-        let back = world.ok("GET", path, &format!("limit=1&ending_before={}", all[2]));
+        let back = fixture.ok("GET", path, &format!("limit=1&ending_before={}", all[2]));
         assert_eq!((ids(&back), &back["has_more"]), (all[1..2].to_vec(), &json!(true)), "{path}");
-        let last = world.ok("GET", path, &format!("starting_after={}", all[all.len() - 1]));
+        let last = fixture.ok("GET", path, &format!("starting_after={}", all[all.len() - 1]));
         assert_eq!((ids(&last).len(), &last["has_more"]), (0, &json!(false)), "{path}");
-        assert_eq!(world.refused("GET", path, "limit=0").0, 400, "{path}");
+        assert_eq!(fixture.error("GET", path, "limit=0").0, 400, "{path}");
     }
 }
 
 #[test]
-fn ids_are_expanded_also_in_lists_and_deep() {
-    let (world, customer) = made();
+fn ids_are_expanded_in_lists_and_along_paths() {
+    let (fixture, customer) = three_of_each();
     for (path, form, place) in [
         (
             "/v1/subscriptions",
@@ -97,36 +97,15 @@ fn ids_are_expanded_also_in_lists_and_deep() {
             "/data/0/parent/subscription_details/subscription/id",
         ),
     ] {
-        let found = world.ok("GET", path, form);
+        let found = fixture.ok("GET", path, form);
         assert!(found.pointer(place).is_some_and(Value::is_string), "{path} {form}: {place}");
     }
     let found =
-        world.ok("GET", &format!("/v1/customers/{customer}"), "expand[]=invoice_settings.default_payment_method");
-    let plan = ids(&world.get("/v1/subscriptions")).remove(0);
-    let plan = world.ok("GET", &format!("/v1/subscriptions/{plan}"), "expand[]=items.data.price.product");
+        fixture.ok("GET", &format!("/v1/customers/{customer}"), "expand[]=invoice_settings.default_payment_method");
+    let plan = ids(&fixture.get("/v1/subscriptions")).remove(0);
+    let plan = fixture.ok("GET", &format!("/v1/subscriptions/{plan}"), "expand[]=items.data.price.product");
     assert_eq!(plan["items"]["data"][0]["price"]["product"]["object"], "product");
     assert_eq!(plan["default_payment_method"], Value::Null, "the customer's card pays");
     assert_eq!(found["invoice_settings"]["default_payment_method"]["type"], "card");
-    assert_eq!(world.refused("GET", "/v1/subscriptions", "expand[]=data.a.b.c.d").0, 400);
-}
-
-#[test]
-fn webhook_endpoints_take_known_events_and_tell_their_secret_once() {
-    let world = World::new();
-    let path = "/v1/webhook_endpoints";
-    let form = "url=http://127.0.0.1:1/&enabled_events[]=invoice.paid&enabled_events[]=invoice_payment.paid\
-                &api_version=2026-05-27.dahlia&metadata[app]=till";
-    let made = world.ok("POST", path, form);
-    assert!(made["secret"].as_str().is_some_and(|secret| secret.starts_with("whsec_")));
-    let own = format!("{path}/{}", made["id"].as_str().expect("an id"));
-    assert_eq!(
-        (world.get(&own)["secret"].clone(), world.get(&own)["enabled_events"].clone()),
-        (Value::Null, json!(["invoice.paid", "invoice_payment.paid"]))
-    );
-    assert_eq!(world.ok("POST", &own, "disabled=true")["status"], "disabled");
-    for events in ["invoice.payed", "invoice.*", "paid", "*&enabled_events[]=invoice.paid"] {
-        let form = format!("url=http://127.0.0.1:1/&enabled_events[]={events}");
-        assert_eq!(world.refused("POST", path, &form).0, 400, "{events}");
-    }
-    assert_eq!(world.get("/v1/account")["object"], "account");
+    assert_eq!(fixture.error("GET", "/v1/subscriptions", "expand[]=data.a.b.c.d").0, 400);
 }

@@ -2,60 +2,56 @@
 
 use serde_json::{Value, json};
 
-use super::world::World;
-
-fn id(object: &Value) -> String {
-    object["id"].as_str().expect("an id").to_owned()
-}
+use super::fixture::{Fixture, id};
 
 /// The path of a new portal session for a customer.
-fn open(world: &World, customer: &Value, more: &str) -> String {
+fn open(fixture: &Fixture, customer: &Value, more: &str) -> String {
     let customer = customer.as_str().expect("an id");
     let form = format!("customer={customer}&return_url=https://shop.test/account{more}");
-    let session = world.ok("POST", "/v1/billing_portal/sessions", &form);
+    let session = fixture.ok("POST", "/v1/billing_portal/sessions", &form);
     let url = session["url"].as_str().expect("a URL");
-    url.strip_prefix(&world.sandbox.url()).expect("a page here").to_owned()
+    url.strip_prefix(&fixture.sandbox.url()).expect("a page here").to_owned()
 }
 
 #[test]
 fn a_subscriber_changes_cancels_resumes_and_pays_with_another_card() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let form = "currency=usd&unit_amount=2900&recurring[interval]=month&product_data[name]=Pro";
-    let pro = id(&world.ok("POST", "/v1/prices", form));
-    let plan = world.subscribed("4242424242424242", "");
+    let pro = id(&fixture.ok("POST", "/v1/prices", form));
+    let plan = fixture.subscribe("4242424242424242", "");
     let path = format!("/v1/subscriptions/{}", id(&plan));
-    let page = open(&world, &plan["customer"], "");
+    let page = open(&fixture, &plan["customer"], "");
     let named = format!("subscription={}", id(&plan));
-    let shown = world.page("GET", &page, "");
+    let shown = fixture.page("GET", &page, "");
     for part in ["100 pictures", "Pro, $29.00 a month", "https://shop.test/account", "No money moves", "ending in 4242"]
     {
         assert!(shown.text.contains(part), "{part}");
     }
     assert!(!shown.text.contains("<script"));
     let press = |form: &str| {
-        let answer = world.page("POST", &page, form);
+        let answer = fixture.page("POST", &page, form);
         assert_eq!((answer.status, answer.header("location")), (303, page.as_str()), "{form}: {}", answer.text);
-        world.get(&path)
+        fixture.get(&path)
     };
 
     let ending = press(&format!("action=cancel&{named}"));
     assert_eq!(ending["cancel_at"], ending["items"]["data"][0]["current_period_end"]);
     assert_eq!(ending["cancel_at_period_end"], false, "flexible billing mode sets the time only");
-    assert!(world.page("GET", &page, "").text.contains("Keep the plan"));
+    assert!(fixture.page("GET", &page, "").text.contains("Keep the plan"));
     assert_eq!(press(&format!("action=resume&{named}"))["cancel_at"], Value::Null);
     let changed = press(&format!("action=change&{named}&price={pro}"));
     assert_eq!(changed["items"]["data"][0]["price"]["id"], pro.as_str());
 
-    let refused = world.page("POST", &page, "action=card&card=4000000000000002");
+    let refused = fixture.page("POST", &page, "action=card&card=4000000000000002");
     assert!(refused.status == 402 && refused.text.contains("Your card was declined"), "{}", refused.text);
     let failing = press("action=card&card=4000000000000341&exp=12/34&cvc=123");
     let card =
-        world.get(&format!("/v1/payment_methods/{}", failing["default_payment_method"].as_str().expect("a card")));
+        fixture.get(&format!("/v1/payment_methods/{}", failing["default_payment_method"].as_str().expect("a card")));
     assert_eq!(card["card"]["last4"], "0341");
-    world.press("clock/advance", "by=month");
-    assert_eq!(world.get(&path)["status"], "past_due");
+    fixture.control("clock/advance", "by=month");
+    assert_eq!(fixture.get(&path)["status"], "past_due");
     press("action=card&card=4242424242424242");
-    let open_invoice = id(&world.ok("GET", "/v1/invoices", "status=open")["data"][0]);
+    let open_invoice = id(&fixture.ok("GET", "/v1/invoices", "status=open")["data"][0]);
     assert_eq!(press(&format!("action=pay&invoice={open_invoice}"))["status"], "active");
 
     for (form, status) in [
@@ -64,46 +60,46 @@ fn a_subscriber_changes_cancels_resumes_and_pays_with_another_card() {
         ("action=pay&invoice=in_no".to_owned(), 400),
         ("action=dance".to_owned(), 400),
     ] {
-        assert_eq!(world.page("POST", &page, &form).status, status, "{form}");
+        assert_eq!(fixture.page("POST", &page, &form).status, status, "{form}");
     }
-    assert_eq!(world.page("GET", "/p/session/no", "").status, 404);
-    let foreign = world.send("POST", &page, "action=resume", &[("Sec-Fetch-Site", "cross-site")]).expect("a page");
+    assert_eq!(fixture.page("GET", "/p/session/no", "").status, 404);
+    let foreign = fixture.send("POST", &page, "action=resume", &[("Sec-Fetch-Site", "cross-site")]).expect("a page");
     assert_eq!(foreign.status, 403);
-    world.told("");
+    fixture.event_types("");
 }
 
 #[test]
 fn a_configuration_says_what_is_allowed() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let configurations = "/v1/billing_portal/configurations";
-    let plan = world.subscribed("4242424242424242", "");
+    let plan = fixture.subscribe("4242424242424242", "");
     let named = format!("subscription={}", id(&plan));
-    assert_eq!(world.ok("GET", configurations, "is_default=true")["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(fixture.ok("GET", configurations, "is_default=true")["data"].as_array().map(Vec::len), Some(1));
     let form = "features[subscription_cancel][enabled]=true&features[subscription_cancel][mode]=immediately\
                 &features[subscription_update][enabled]=true&features[subscription_update][default_allowed_updates][]=price\
                 &features[subscription_update][proration_behavior]=always_invoice\
                 &features[payment_method_update][enabled]=false&metadata[app]=till&business_profile[headline]=Till";
-    let own = world.ok("POST", configurations, form);
+    let own = fixture.ok("POST", configurations, form);
     assert_eq!((&own["is_default"], &own["features"]["invoice_history"]["enabled"]), (&json!(false), &json!(false)));
     let form = "currency=usd&unit_amount=2900&recurring[interval]=month&product_data[name]=Pro";
-    let (pro, other) = (world.ok("POST", "/v1/prices", form), id(&world.ok("POST", "/v1/prices", form)));
+    let (pro, other) = (fixture.ok("POST", "/v1/prices", form), id(&fixture.ok("POST", "/v1/prices", form)));
     let form = format!(
         "features[subscription_update][products][0][product]={}&features[subscription_update][products][0][prices][0]={}",
         pro["product"].as_str().expect("a product"),
         id(&pro)
     );
     let path = format!("{configurations}/{}", id(&own));
-    let updated = world.ok("POST", &path, &form);
+    let updated = fixture.ok("POST", &path, &form);
     assert_eq!(updated["features"]["subscription_update"]["products"][0]["prices"], json!([id(&pro)]));
-    assert_eq!(world.get(&path), updated);
-    let page = open(&world, &plan["customer"], &format!("&configuration={}", id(&own)));
-    assert_eq!(world.page("POST", &page, "action=card&card=4242424242424242").status, 400);
-    assert_eq!(world.page("POST", &page, &format!("action=change&{named}&price={other}")).status, 400);
-    assert_eq!(world.page("POST", &page, &format!("action=change&{named}&price={}", id(&pro))).status, 303);
-    assert_eq!(world.invoices(&id(&plan))[1], "subscription_update paid 2000 2000 2000");
-    assert_eq!(world.page("POST", &page, &format!("action=cancel&{named}")).status, 303);
-    assert_eq!(world.get(&format!("/v1/subscriptions/{}", id(&plan)))["status"], "canceled");
-    world.ok("POST", &path, "active=false");
+    assert_eq!(fixture.get(&path), updated);
+    let page = open(&fixture, &plan["customer"], &format!("&configuration={}", id(&own)));
+    assert_eq!(fixture.page("POST", &page, "action=card&card=4242424242424242").status, 400);
+    assert_eq!(fixture.page("POST", &page, &format!("action=change&{named}&price={other}")).status, 400);
+    assert_eq!(fixture.page("POST", &page, &format!("action=change&{named}&price={}", id(&pro))).status, 303);
+    assert_eq!(fixture.invoices(&id(&plan))[1], "subscription_update paid 2000 2000 2000");
+    assert_eq!(fixture.page("POST", &page, &format!("action=cancel&{named}")).status, 303);
+    assert_eq!(fixture.get(&format!("/v1/subscriptions/{}", id(&plan)))["status"], "canceled");
+    fixture.ok("POST", &path, "active=false");
     for (path, form, code) in [
         (configurations, String::new(), "parameter_missing"),
         (
@@ -118,6 +114,6 @@ fn a_configuration_says_what_is_allowed() {
             "resource_missing",
         ),
     ] {
-        assert_eq!(world.refused("POST", path, &form), (400, code.to_owned()), "{path} {form}");
+        assert_eq!(fixture.error("POST", path, &form), (400, code.to_owned()), "{path} {form}");
     }
 }

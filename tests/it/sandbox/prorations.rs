@@ -1,20 +1,16 @@
-//! Other plans in the middle of a period, credit, and invoices made by hand.
+//! Changing plans in the middle of a period, credit, and invoices made by hand.
 
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::fixture::{Fixture, id};
 
 const START: i64 = 1_790_000_000;
 const DAY: i64 = 24 * 60 * 60;
 
-fn id(object: &Value) -> String {
-    object["id"].as_str().expect("an id").to_owned()
-}
-
-/// A customer on a clock with the monthly plan of $9.00, at the middle of its period; and a plan of $29.00, one of $90.00 a
-/// year.
-struct Scene {
-    world: World,
+/// A customer on a test clock, in the middle of a period of the monthly plan of $9.00. There are two more prices:
+/// $29.00 a month and $90.00 a year.
+struct Subscriber {
+    fixture: Fixture,
     clock: String,
     customer: String,
     plan: String,
@@ -23,41 +19,41 @@ struct Scene {
     year: String,
 }
 
-impl Scene {
-    fn new() -> Scene {
-        let world = World::new();
-        let clock = id(&world.ok("POST", "/v1/test_helpers/test_clocks", &format!("frozen_time={START}")));
-        let customer = world.customer("pm_card_visa", Some(&clock));
+impl Subscriber {
+    fn new() -> Subscriber {
+        let fixture = Fixture::new();
+        let clock = id(&fixture.ok("POST", "/v1/test_helpers/test_clocks", &format!("frozen_time={START}")));
+        let customer = fixture.customer("pm_card_visa", Some(&clock));
         let price = |amount: i64, interval: &str| {
             let form =
                 format!("currency=usd&unit_amount={amount}&recurring[interval]={interval}&product_data[name]=Pro");
-            id(&world.ok("POST", "/v1/prices", &form))
+            id(&fixture.ok("POST", "/v1/prices", &form))
         };
         let (pro, year) = (price(2900, "month"), price(9000, "year"));
-        let plan = world.ok("POST", "/v1/subscriptions", &format!("customer={customer}&items[0][price]=price_month"));
+        let plan = fixture.ok("POST", "/v1/subscriptions", &format!("customer={customer}&items[0][price]=price_month"));
         let item = id(&plan["items"]["data"][0]);
-        let scene = Scene { clock, customer, plan: id(&plan), item, pro, year, world };
-        scene.advance(START + 15 * DAY); // of 30
-        scene
+        let subscriber = Subscriber { clock, customer, plan: id(&plan), item, pro, year, fixture };
+        subscriber.advance(START + 15 * DAY); // of 30
+        subscriber
     }
 
     fn advance(&self, to: i64) {
         let path = format!("/v1/test_helpers/test_clocks/{}/advance", self.clock);
-        self.world.ok("POST", &path, &format!("frozen_time={to}"));
+        self.fixture.ok("POST", &path, &format!("frozen_time={to}"));
     }
 
     fn change(&self, form: &str) -> Value {
         let form = format!("items[0][id]={}&{form}", self.item);
-        self.world.ok("POST", &format!("/v1/subscriptions/{}", self.plan), &form)
+        self.fixture.ok("POST", &format!("/v1/subscriptions/{}", self.plan), &form)
     }
 
     fn balance(&self) -> Value {
-        self.world.get(&format!("/v1/customers/{}", self.customer))["balance"].clone()
+        self.fixture.get(&format!("/v1/customers/{}", self.customer))["balance"].clone()
     }
 
     fn last_lines(&self) -> Vec<(i64, bool, String)> {
-        let page = self.world.ok("GET", "/v1/invoices", &format!("subscription={}", self.plan));
-        let lines = self.world.get(&format!("/v1/invoices/{}/lines", id(&page["data"][0])));
+        let page = self.fixture.ok("GET", "/v1/invoices", &format!("subscription={}", self.plan));
+        let lines = self.fixture.get(&format!("/v1/invoices/{}/lines", id(&page["data"][0])));
         let row = |line: &Value| {
             let parent = &line["parent"];
             let details = &parent[parent["type"].as_str().expect("a type")];
@@ -75,22 +71,22 @@ fn line(amount: i64, is_proration: bool, price: &str) -> (i64, bool, String) {
 
 #[test]
 fn an_upgrade_at_once_costs_the_difference_and_a_downgrade_gives_credit() {
-    let scene = Scene::new();
-    let (pro, world) = (&scene.pro, &scene.world);
+    let subscriber = Subscriber::new();
+    let (pro, fixture) = (&subscriber.pro, &subscriber.fixture);
     let preview = format!(
         "subscription={}&subscription_details[items][0][id]={}&subscription_details[items][0][price]={pro}&subscription_details[proration_behavior]=always_invoice",
-        scene.plan, scene.item
+        subscriber.plan, subscriber.item
     );
-    assert_eq!(world.ok("POST", "/v1/invoices/create_preview", &preview)["amount_due"], 1000);
-    let upgraded = scene.change(&format!("items[0][price]={pro}&proration_behavior=always_invoice"));
+    assert_eq!(fixture.ok("POST", "/v1/invoices/create_preview", &preview)["amount_due"], 1000);
+    let upgraded = subscriber.change(&format!("items[0][price]={pro}&proration_behavior=always_invoice"));
     assert_eq!((&upgraded["items"]["data"][0]["price"]["id"], &upgraded["status"]), (&json!(pro), &json!("active")));
-    assert_eq!(scene.last_lines(), [line(-450, true, "price_month"), line(1450, true, pro)]);
-    scene.change("items[0][price]=price_month&proration_behavior=always_invoice");
-    assert_eq!(scene.balance(), -1000);
-    scene.change("items[0][quantity]=2&proration_behavior=none");
-    scene.advance(START + 31 * DAY);
+    assert_eq!(subscriber.last_lines(), [line(-450, true, "price_month"), line(1450, true, pro)]);
+    subscriber.change("items[0][price]=price_month&proration_behavior=always_invoice");
+    assert_eq!(subscriber.balance(), -1000);
+    subscriber.change("items[0][quantity]=2&proration_behavior=none");
+    subscriber.advance(START + 31 * DAY);
     assert_eq!(
-        world.invoices(&scene.plan),
+        fixture.invoices(&subscriber.plan),
         [
             "subscription_create paid 900 900 900",
             "subscription_update paid 1000 1000 1000",
@@ -98,57 +94,63 @@ fn an_upgrade_at_once_costs_the_difference_and_a_downgrade_gives_credit() {
             "subscription_cycle paid 1800 800 800",
         ]
     );
-    assert_eq!(scene.balance(), 0);
-    let moves = world.get(&format!("/v1/customers/{}/balance_transactions", scene.customer));
+    assert_eq!(subscriber.balance(), 0);
+    let moves = fixture.get(&format!("/v1/customers/{}/balance_transactions", subscriber.customer));
     let moves: Vec<&Value> = moves["data"].as_array().expect("a list").iter().map(|row| &row["amount"]).collect();
     assert_eq!(moves, [&json!(1000), &json!(-1000)]);
-    world.told("");
+    fixture.event_types("");
 }
 
 #[test]
-fn prorations_wait_for_the_renewal_and_another_rhythm_begins_anew() {
-    let scene = Scene::new();
-    let (pro, world) = (&scene.pro, &scene.world);
-    scene.change(&format!("items[0][price]={pro}"));
-    let waiting = world.ok("GET", "/v1/invoiceitems", &format!("customer={}&pending=true", scene.customer));
+fn prorations_wait_for_the_renewal_and_another_interval_starts_a_new_period() {
+    let subscriber = Subscriber::new();
+    let (pro, fixture) = (&subscriber.pro, &subscriber.fixture);
+    subscriber.change(&format!("items[0][price]={pro}"));
+    let waiting = fixture.ok("GET", "/v1/invoiceitems", &format!("customer={}&pending=true", subscriber.customer));
     assert_eq!(waiting["data"].as_array().map(Vec::len), Some(2));
-    let preview = world.ok("POST", "/v1/invoices/create_preview", &format!("subscription={}", scene.plan));
+    let preview = fixture.ok("POST", "/v1/invoices/create_preview", &format!("subscription={}", subscriber.plan));
     assert_eq!(preview["total"], 3900);
-    scene.advance(START + 30 * DAY);
+    subscriber.advance(START + 30 * DAY);
     let draft =
-        world.ok("GET", "/v1/invoices", &format!("subscription={}&status=draft", scene.plan))["data"][0].clone();
+        fixture.ok("GET", "/v1/invoices", &format!("subscription={}&status=draft", subscriber.plan))["data"][0].clone();
     assert_eq!((&draft["total"], &draft["auto_advance"]), (&json!(3900), &json!(true)), "a draft for an hour");
-    scene.advance(START + 30 * DAY + 3600);
-    assert_eq!(scene.last_lines(), [line(2900, false, pro), line(-450, true, "price_month"), line(1450, true, pro)]);
-    assert_eq!(world.invoices(&scene.plan)[1], "subscription_cycle paid 3900 3900 3900");
-    scene.advance(START + 45 * DAY);
-    let yearly = scene.change(&format!("items[0][price]={}", scene.year));
+    subscriber.advance(START + 30 * DAY + 3600);
+    assert_eq!(
+        subscriber.last_lines(),
+        [line(2900, false, pro), line(-450, true, "price_month"), line(1450, true, pro)]
+    );
+    assert_eq!(fixture.invoices(&subscriber.plan)[1], "subscription_cycle paid 3900 3900 3900");
+    subscriber.advance(START + 45 * DAY);
+    let yearly = subscriber.change(&format!("items[0][price]={}", subscriber.year));
     assert_eq!(yearly["billing_cycle_anchor"], START + 45 * DAY);
     let end = yearly["items"]["data"][0]["current_period_end"].as_i64().expect("a time");
     assert_eq!(end - (START + 45 * DAY), 365 * DAY);
-    let lines = scene.last_lines();
-    assert_eq!((&lines[0], lines[1].1, lines[1].0 < 0), (&line(9000, false, &scene.year), true, true));
-    // Not held against the description, which was cut to calls without a body here.
-    let cancel = format!("/v1/subscriptions/{}", scene.plan);
-    let ended = world.call("DELETE", &cancel, "prorate=true&invoice_now=true", None).json();
-    assert_eq!((&ended["status"], scene.balance()), (&json!("canceled"), json!(-9000)));
-    world.told("");
+    let lines = subscriber.last_lines();
+    assert_eq!((&lines[0], lines[1].1, lines[1].0 < 0), (&line(9000, false, &subscriber.year), true, true));
+    // Not checked against the description: it was cut to calls without a body here.
+    let cancel = format!("/v1/subscriptions/{}", subscriber.plan);
+    let ended = fixture.call("DELETE", &cancel, "prorate=true&invoice_now=true", None).json();
+    assert_eq!((&ended["status"], subscriber.balance()), (&json!("canceled"), json!(-9000)));
+    fixture.event_types("");
 }
 
 #[test]
 fn an_upgrade_that_is_not_paid_leaves_an_open_invoice_or_nothing() {
-    let scene = Scene::new();
-    let world = &scene.world;
+    let subscriber = Subscriber::new();
+    let fixture = &subscriber.fixture;
     let card = "/v1/payment_methods/pm_card_chargeCustomerFail/attach".to_owned();
-    let card = id(&world.ok("POST", &card, &format!("customer={}", scene.customer)));
-    world.ok("POST", &format!("/v1/subscriptions/{}", scene.plan), &format!("default_payment_method={card}"));
-    let form = format!("items[0][id]={}&items[0][price]={}&proration_behavior=always_invoice", scene.item, scene.pro);
-    let path = format!("/v1/subscriptions/{}", scene.plan);
-    let refused = world.refused("POST", &path, &format!("{form}&payment_behavior=error_if_incomplete"));
+    let card = id(&fixture.ok("POST", &card, &format!("customer={}", subscriber.customer)));
+    fixture.ok("POST", &format!("/v1/subscriptions/{}", subscriber.plan), &format!("default_payment_method={card}"));
+    let form = format!(
+        "items[0][id]={}&items[0][price]={}&proration_behavior=always_invoice",
+        subscriber.item, subscriber.pro
+    );
+    let path = format!("/v1/subscriptions/{}", subscriber.plan);
+    let refused = fixture.error("POST", &path, &format!("{form}&payment_behavior=error_if_incomplete"));
     assert_eq!(refused, (402, "card_declined".to_owned()));
-    assert_eq!(world.get(&path)["items"]["data"][0]["price"]["id"], "price_month");
-    assert_eq!(world.ok("POST", &path, &form)["status"], "past_due");
-    assert_eq!(world.invoices(&scene.plan)[1], "subscription_update open 1000 1000 0");
+    assert_eq!(fixture.get(&path)["items"]["data"][0]["price"]["id"], "price_month");
+    assert_eq!(fixture.ok("POST", &path, &form)["status"], "past_due");
+    assert_eq!(fixture.invoices(&subscriber.plan)[1], "subscription_update open 1000 1000 0");
     for (form, code) in [
         ("items[0][id]=si_no", "resource_missing"),
         ("items[0][price]=price_100", "The price specified is set to `type=one_time`"),
@@ -157,44 +159,44 @@ fn an_upgrade_that_is_not_paid_leaves_an_open_invoice_or_nothing() {
         ("default_payment_method=pm_no", "resource_missing"),
         ("automatic_tax[enabled]=true", "stand_in_not_built"),
     ] {
-        let refused = world.refused("POST", &path, form);
+        let refused = fixture.error("POST", &path, form);
         assert!(refused.0 == 400 && refused.1.starts_with(code), "{form}: {refused:?}");
     }
 }
 
 #[test]
 fn invoices_by_hand_and_long_ones() {
-    let world = World::new();
-    let customer = world.customer("pm_card_visa", None);
+    let fixture = Fixture::new();
+    let customer = fixture.customer("pm_card_visa", None);
     for _ in 0..12 {
-        world.ok("POST", "/v1/invoiceitems", &format!("customer={customer}&pricing[price]=price_month"));
+        fixture.ok("POST", "/v1/invoiceitems", &format!("customer={customer}&pricing[price]=price_month"));
     }
     let new = || {
-        id(&world.ok("POST", "/v1/invoices", &format!("customer={customer}&pending_invoice_items_behavior=include")))
+        id(&fixture.ok("POST", "/v1/invoices", &format!("customer={customer}&pending_invoice_items_behavior=include")))
     };
     let long = new();
     let path = format!("/v1/invoices/{long}");
-    let draft = world.get(&path);
+    let draft = fixture.get(&path);
     assert_eq!(
         (&draft["status"], &draft["total"], &draft["lines"]["has_more"]),
         (&json!("draft"), &json!(10_800), &json!(true))
     );
-    let first = world.ok("GET", &format!("{path}/lines"), "limit=10");
+    let first = fixture.ok("GET", &format!("{path}/lines"), "limit=10");
     let after = id(&first["data"][9]);
-    let rest = world.ok("GET", &format!("{path}/lines"), &format!("starting_after={after}"));
+    let rest = fixture.ok("GET", &format!("{path}/lines"), &format!("starting_after={after}"));
     assert_eq!((rest["data"].as_array().map(Vec::len), &rest["has_more"]), (Some(2), &json!(false)));
-    world.ok("POST", &path, "metadata[a]=b&description=x");
-    assert_eq!(world.ok("POST", &format!("{path}/finalize"), "")["status"], "open");
-    let paid = world.ok("POST", &format!("{path}/pay"), "");
+    fixture.ok("POST", &path, "metadata[a]=b&description=x");
+    assert_eq!(fixture.ok("POST", &format!("{path}/finalize"), "")["status"], "open");
+    let paid = fixture.ok("POST", &format!("{path}/pay"), "");
     assert_eq!((&paid["status"], &paid["attempt_count"], &paid["parent"]), (&json!("paid"), &json!(1), &Value::Null));
-    assert_eq!(world.refused("POST", &format!("{path}/void"), "").0, 400);
+    assert_eq!(fixture.error("POST", &format!("{path}/void"), "").0, 400);
 
     let by_hand = |path: &str| {
         let item = format!("customer={customer}&amount=500&currency=usd&description=By%20hand");
-        world.ok("POST", "/v1/invoiceitems", &item);
+        fixture.ok("POST", "/v1/invoiceitems", &item);
         let invoice = format!("/v1/invoices/{}", new());
-        world.ok("POST", &format!("{invoice}/finalize"), "");
-        world.ok("POST", &format!("{invoice}/{path}"), if path == "pay" { "paid_out_of_band=true" } else { "" })
+        fixture.ok("POST", &format!("{invoice}/finalize"), "");
+        fixture.ok("POST", &format!("{invoice}/{path}"), if path == "pay" { "paid_out_of_band=true" } else { "" })
     };
     let out = by_hand("pay");
     assert_eq!(
@@ -203,13 +205,13 @@ fn invoices_by_hand_and_long_ones() {
     );
     assert_eq!(by_hand("void")["status"], "void");
     assert_eq!(by_hand("mark_uncollectible")["status"], "uncollectible");
-    let told = world.told("invoice.").join(" ").replace("invoice.", "");
+    let types = fixture.event_types("invoice.").join(" ").replace("invoice.", "");
     let begun = "created finalized";
     let expected = format!(
         "created updated finalized paid payment_succeeded {begun} paid {begun} voided {begun} marked_uncollectible"
     );
-    assert_eq!(told, expected, "out of band, no payment succeeds");
+    assert_eq!(types, expected, "out of band, no payment succeeds");
     let empty = new();
-    world.ok("DELETE", &format!("/v1/invoices/{empty}"), "");
-    assert_eq!(world.refused("GET", &format!("/v1/invoices/{empty}"), "").0, 404);
+    fixture.ok("DELETE", &format!("/v1/invoices/{empty}"), "");
+    assert_eq!(fixture.error("GET", &format!("/v1/invoices/{empty}"), "").0, 404);
 }

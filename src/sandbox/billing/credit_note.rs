@@ -1,51 +1,51 @@
-//! Credit notes: a final invoice is lowered. On an open one so much less is due; on a paid one the money goes back, by a
-//! refund, to the customer's balance, or outside Stripe. Source: Stripe, "Credit notes".
+//! Credit notes lower a final invoice. On an open invoice less is due; on a paid one the money goes back, as a refund,
+//! to the customer's balance, or outside Stripe. Source: Stripe, "Credit notes".
 
 use serde_json::{Value, json};
 
-use super::invoice::{Invoice, in_status, tell};
-use super::{balance, collection};
-use crate::sandbox::page::money;
-use crate::sandbox::refund;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::resource::change;
-use crate::sandbox::shape::{CREDIT_NOTE, filled, integer, text};
+use super::invoice::{self, PaymentSource, in_status};
+use super::{balance, cycle, invoice_payment};
+use crate::sandbox::amount::money;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::collect::refund::{self, RefundRequest};
+use crate::sandbox::model::invoice::StoredInvoice;
+use crate::sandbox::shape::{CREDIT_NOTE, change, filled, first_page, integer, text};
 use crate::sandbox::state::State;
 
-/// What is asked for, in the minor unit.
+/// Amounts in the minor unit.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
-    /// `in_…`.
+pub struct CreditNoteRequest {
     pub invoice: String,
-    /// All in all.
+    /// The total.
     pub amount: i64,
-    /// What is refunded of it.
+    /// The part that is refunded.
     pub refund: i64,
-    /// What goes to the customer's balance.
+    /// The part that goes to the customer's balance.
     pub credit: i64,
-    /// What goes back outside Stripe.
+    /// The part that goes back outside Stripe.
     pub outside: i64,
     /// Further fields of the object.
     pub fields: Value,
 }
 
-/// Issues a credit note. What is still due is lowered first; only what is beyond that goes back. Answers its object.
-pub fn issue(state: &mut State, wish: Wish) -> Result<Value, Refusal> {
-    let invoice = in_status(state, &wish.invoice, &["open", "paid"], "credited")?;
-    let before = wish.amount.min(integer(&invoice.object, "amount_remaining"));
-    let after = wish.amount - before;
-    allow(&invoice, &wish, after)?;
+/// Issues a credit note. It lowers what is still due first; only the rest goes back. Returns its object.
+pub fn issue(state: &mut State, request: CreditNoteRequest) -> Result<Value, ApiError> {
+    let invoice = in_status(state, &request.invoice, &["open", "paid"], "credited")?;
+    let before = request.amount.min(integer(&invoice.object, "amount_remaining"));
+    let after = request.amount - before;
+    check(&invoice, &request, after)?;
     let (id, now) = (state.new_id("cn_1", 24), state.now());
-    let refund = match wish.refund {
+    let refund = match request.refund {
         0 => None,
         amount => {
-            let wish = refund::Wish { amount: Some(amount), fields: Value::Null };
-            Some(refund::make(state, &charge_of(state, invoice.id())?, wish)?)
+            let request = RefundRequest { amount: Some(amount), fields: Value::Null };
+            Some(refund::make(state, &charge_of(state, invoice.id())?, request)?)
         }
     };
     let fields = json!({ "credit_note": id, "currency": invoice.object["currency"], "invoice": invoice.id() });
     let customer = text(&invoice.object, "customer").to_owned();
-    let moved = (wish.credit > 0).then(|| balance::move_by(state, &customer, -wish.credit, "credit_note", fields));
+    let moved =
+        (request.credit > 0).then(|| balance::move_by(state, &customer, -request.credit, "credit_note", fields));
 
     let refunds = refund.iter().map(|refund| {
         let (id, amount) = (&refund["id"], &refund["amount"]);
@@ -53,8 +53,8 @@ pub fn issue(state: &mut State, wish: Wish) -> Result<Value, Refusal> {
     });
     let count = state.credit_notes.oldest().filter(|note| note["invoice"] == invoice.id()).count() + 1;
     let number = format!("{}-CN-{count:02}", text(&invoice.object, "number"));
-    let (amount, lines) = (wish.amount, lines(state, &id, &invoice, wish.amount));
-    let mut note = filled(CREDIT_NOTE, wish.fields);
+    let (amount, lines) = (request.amount, lines(state, &id, &invoice, request.amount));
+    let mut note = filled(CREDIT_NOTE, request.fields);
     let fields = json!({
         "id": id, "amount": amount, "subtotal": amount, "subtotal_excluding_tax": amount, "total": amount,
         "total_excluding_tax": amount, "created": now, "effective_at": now, "currency": invoice.object["currency"],
@@ -62,29 +62,29 @@ pub fn issue(state: &mut State, wish: Wish) -> Result<Value, Refusal> {
         "pdf": format!("{}/credit_notes/{id}/pdf", state.base_url),
         "pre_payment_amount": before, "post_payment_amount": after, "refunds": refunds.collect::<Vec<_>>(),
         "customer_balance_transaction": moved.map(|moved| moved["id"].clone()),
-        "out_of_band_amount": (wish.outside > 0).then_some(wish.outside),
+        "out_of_band_amount": (request.outside > 0).then_some(request.outside),
         "type": match (before, after) { (_, 0) => "pre_payment", (0, _) => "post_payment", _ => "mixed" },
     });
     change(&mut note, fields);
     state.credit_notes.put(&id, note.clone());
-    lower(state, invoice.id(), before, after);
+    lower_invoice(state, invoice.id(), before, after);
     state.emit("credit_note.created", note.clone());
     Ok(note)
 }
 
-/// Takes a credit note back, which Stripe allows while its invoice is open. Answers its object.
-pub fn void(state: &mut State, id: &str) -> Result<Value, Refusal> {
-    let note = state.credit_notes.get(id).ok_or_else(|| Refusal::not_found("credit note", id, "id"))?;
+/// Voids a credit note, which Stripe allows while its invoice is open. Returns its object.
+pub fn void(state: &mut State, id: &str) -> Result<Value, ApiError> {
+    let note = state.credit_notes.required("credit note", id, "id")?;
     let (invoice, before) = (text(note, "invoice").to_owned(), integer(note, "pre_payment_amount"));
     if note["status"] == "void" {
-        return Err(Refusal::invalid("This credit note is void already."));
+        return Err(ApiError::invalid("This credit note is already void."));
     }
     if state.invoices.get(&invoice).is_none_or(|invoice| invoice.object["status"] != "open") {
         let message = "You can only void a credit note if the associated invoice is open.";
-        return Err(Refusal::invalid(message));
+        return Err(ApiError::invalid(message));
     }
     let now = state.now();
-    lower(state, &invoice, -before, 0);
+    lower_invoice(state, &invoice, -before, 0);
     let Some(note) = state.credit_notes.get_mut(id) else { return Ok(Value::Null) };
     change(note, json!({ "status": "void", "voided_at": now }));
     let note = note.clone();
@@ -92,42 +92,42 @@ pub fn void(state: &mut State, id: &str) -> Result<Value, Refusal> {
     Ok(note)
 }
 
-/// Whether so much can be credited, and is divided as it must be.
-fn allow(invoice: &Invoice, wish: &Wish, after: i64) -> Result<(), Refusal> {
+/// Checks the amount and how it is divided.
+fn check(invoice: &StoredInvoice, request: &CreditNoteRequest, after: i64) -> Result<(), ApiError> {
     let currency = text(&invoice.object, "currency");
     let credited = integer(&invoice.object, "pre_payment_credit_notes_amount")
         + integer(&invoice.object, "post_payment_credit_notes_amount");
     let left = integer(&invoice.object, "total") - credited;
-    if wish.amount < 1 || wish.amount > left {
-        let (amount, left) = (money(wish.amount, currency), money(left.max(0), currency));
+    if request.amount < 1 || request.amount > left {
+        let (amount, left) = (money(request.amount, currency), money(left.max(0), currency));
         let message = format!(
-            "The credit note's amount ({amount}) must be positive and at most what is left of the invoice ({left})."
+            "The credit note's amount ({amount}) must be positive, and at most the rest of the invoice ({left})."
         );
-        return Err(Refusal::invalid(message).param("amount"));
+        return Err(ApiError::invalid(message).param("amount"));
     }
-    let divided = wish.refund.saturating_add(wish.credit).saturating_add(wish.outside);
-    if [wish.refund, wish.credit, wish.outside].iter().any(|part| *part < 0) || divided != after {
+    let divided = request.refund.saturating_add(request.credit).saturating_add(request.outside);
+    if [request.refund, request.credit, request.outside].iter().any(|part| *part < 0) || divided != after {
         let (divided, after) = (money(divided, currency), money(after, currency));
         let message = format!(
             "The sum of `refund_amount`, `credit_amount` and `out_of_band_amount` ({divided}) must be the part of the \
-             credit note that was paid already ({after})."
+             credit note that is already paid ({after})."
         );
-        return Err(Refusal::invalid(message));
+        return Err(ApiError::invalid(message));
     }
     Ok(())
 }
 
 /// The charge that paid an invoice.
-fn charge_of(state: &State, invoice: &str) -> Result<String, Refusal> {
+fn charge_of(state: &State, invoice: &str) -> Result<String, ApiError> {
     let paid = state.invoice_payments.newest().find(|row| row["invoice"] == invoice && row["status"] == "paid");
-    let intent = paid.and_then(|row| state.payment_intents.get(text(&row["payment"], "payment_intent")));
+    let intent = paid.and_then(|row| state.payment_intents.get(invoice_payment::intent_of(row)));
     let charge = intent.map(|intent| text(intent, "latest_charge").to_owned());
     let message = "This invoice was not paid by a charge, so there is nothing to refund.";
-    charge.ok_or_else(|| Refusal::invalid(message).param("refund_amount"))
+    charge.ok_or_else(|| ApiError::invalid(message).param("refund_amount"))
 }
 
-/// The first lines of the invoice, as far as the amount goes.
-fn lines(state: &mut State, note: &str, invoice: &Invoice, amount: i64) -> Value {
+/// Lines of the invoice, until the amount is reached.
+fn lines(state: &mut State, note: &str, invoice: &StoredInvoice, amount: i64) -> Value {
     let (mut left, mut rows) = (amount, Vec::new());
     for line in &invoice.lines {
         let part = left.min(integer(line, "amount"));
@@ -142,13 +142,11 @@ fn lines(state: &mut State, note: &str, invoice: &Invoice, amount: i64) -> Value
             }));
         }
     }
-    let has_more = rows.len() > 10;
-    rows.truncate(10);
-    json!({ "object": "list", "data": rows, "has_more": has_more, "url": format!("/v1/credit_notes/{note}/lines") })
+    first_page(&rows, &format!("/v1/credit_notes/{note}/lines"))
 }
 
-/// Changes what is due of an invoice and what was credited. With nothing left to pay, it is paid.
-fn lower(state: &mut State, id: &str, before: i64, after: i64) {
+/// Changes what is due of an invoice and what was credited. If nothing is left to pay, the invoice is paid.
+fn lower_invoice(state: &mut State, id: &str, before: i64, after: i64) {
     let Some(object) = state.invoices.get(id).map(|invoice| invoice.object.clone()) else { return };
     let is_open = object["status"] == "open";
     let number = |field: &str| integer(&object, field);
@@ -157,13 +155,13 @@ fn lower(state: &mut State, id: &str, before: i64, after: i64) {
         "post_payment_credit_notes_amount": number("post_payment_credit_notes_amount") + after,
         "amount_due": number("amount_due") - before, "amount_remaining": number("amount_remaining") - before,
     });
-    tell(state, id, &["invoice.updated"], fields);
+    invoice::update(state, id, &["invoice.updated"], fields);
     match number("amount_remaining") - before {
         _ if !is_open => {}
         0 => {
-            collection::call_off(state, id);
-            collection::mark_paid(state, id, collection::Paid::ByNothing);
+            invoice_payment::cancel(state, id);
+            cycle::mark_paid(state, id, PaymentSource::Nothing);
         }
-        due => collection::ask_for(state, id, due),
+        due => invoice_payment::change_amount(state, id, due),
     }
 }

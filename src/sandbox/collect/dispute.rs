@@ -1,44 +1,39 @@
-//! What becomes of disputes: opened as a chargeback or an inquiry, answered, escalated, closed. A chargeback withdraws
-//! the funds, a won one brings them back; an inquiry moves none. Source: Stripe, "How disputes work".
+//! Disputes: opened as a chargeback or an inquiry, answered, escalated, closed. A chargeback withdraws the funds, and
+//! winning brings them back. An inquiry moves no funds. Source: Stripe, "How disputes work".
 
 use serde_json::{Value, json};
 
-use super::collect::change_charge;
-use super::refusal::Refusal;
-use super::resource::change;
-use super::shape::{DISPUTE, filled, integer, text};
-use super::state::State;
+use super::charge;
+use crate::clock::DAY_SECONDS;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::shape::{DISPUTE, change, filled, integer, text};
+use crate::sandbox::state::State;
 
 const FEE: i64 = 1_500;
-const TIME_TO_RESPOND: i64 = 9 * 24 * 60 * 60;
+const TIME_TO_RESPOND: i64 = 9 * DAY_SECONDS;
 
-/// How a dispute begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The bank takes the money back.
+pub enum DisputeKind {
     Chargeback,
-    /// The bank asks, and takes nothing.
     Inquiry,
 }
 
-/// How a chargeback ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The money comes back: all of it when `None`, else so much.
+pub enum DisputeEnding {
+    /// This amount comes back; all of it when `None`.
     Won(Option<i64>),
-    /// It stays away.
     Lost,
 }
 
-/// Opens a dispute about all of a charge that has not been refunded. Answers its id.
-pub fn open(state: &mut State, charge: &str, kind: Kind) -> Result<String, Refusal> {
-    let charge = state.charges.get(charge).cloned().ok_or_else(|| Refusal::not_found("charge", charge, "charge"))?;
+/// Opens a dispute about what has not been refunded of a charge.
+pub fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<(), ApiError> {
+    let charge = state.charges.required("charge", charge, "charge").cloned()?;
     let amount = integer(&charge, "amount") - integer(&charge, "amount_refunded");
     if charge["status"] != "succeeded" || charge["disputed"] == true || amount <= 0 {
-        let message = "Only a charge that has succeeded, is not disputed and not refunded can be disputed.";
-        return Err(Refusal::invalid(message).status(409));
+        let message = "Only a charge that has succeeded and is neither disputed nor fully refunded can be disputed.";
+        return Err(ApiError::invalid(message).status(409));
     }
-    let is_inquiry = kind == Kind::Inquiry;
+    let is_inquiry = kind == DisputeKind::Inquiry;
     let (id, now) = (state.new_id("du_1", 24), state.now());
     let card = json!({
         "brand": "visa", "case_type": if is_inquiry { "inquiry" } else { "chargeback" }, "network_reason_code": "10.4",
@@ -58,18 +53,18 @@ pub fn open(state: &mut State, charge: &str, kind: Kind) -> Result<String, Refus
     }
     state.disputes.put(&id, dispute.clone());
     state.emit("charge.dispute.created", dispute.clone());
-    change_charge(state, text(&charge, "id"), "charge.updated", json!({ "disputed": true, "dispute": id }));
+    charge::change(state, text(&charge, "id"), "charge.updated", json!({ "disputed": true, "dispute": id }));
     if !is_inquiry {
         state.emit("charge.dispute.funds_withdrawn", dispute);
     }
-    Ok(id)
+    Ok(())
 }
 
 /// The bank turns an inquiry into a chargeback.
-pub fn escalate(state: &mut State, id: &str) -> Result<(), Refusal> {
-    let mut dispute = under_way(state, id)?;
+pub fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let mut dispute = open_one(state, id)?;
     if !is_inquiry(&dispute) {
-        return Err(Refusal::invalid("Only an inquiry can be escalated, and this is a chargeback already.").status(409));
+        return Err(ApiError::invalid("Only an inquiry can be escalated. This is already a chargeback.").status(409));
     }
     let amount = integer(&dispute, "amount");
     let previous = change(&mut dispute, json!({ "status": "needs_response", "is_charge_refundable": false }));
@@ -81,20 +76,20 @@ pub fn escalate(state: &mut State, id: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Ends a dispute: a chargeback in this way, an inquiry without anything happening.
-pub fn close(state: &mut State, id: &str, ending: Ending) -> Result<(), Refusal> {
-    let mut dispute = under_way(state, id)?;
+/// Closes a dispute. An inquiry closes without effect, whatever `ending` says.
+pub fn close(state: &mut State, id: &str, ending: DisputeEnding) -> Result<(), ApiError> {
+    let mut dispute = open_one(state, id)?;
     let status = match ending {
         _ if is_inquiry(&dispute) => "warning_closed",
-        Ending::Won(_) => "won",
-        Ending::Lost => "lost",
+        DisputeEnding::Won(_) => "won",
+        DisputeEnding::Lost => "lost",
     };
     let previous = change(&mut dispute, json!({ "status": status }));
-    if let (Ending::Won(part), "won") = (ending, status) {
+    if let (DisputeEnding::Won(part), "won") = (ending, status) {
         let amount = part.unwrap_or_else(|| integer(&dispute, "amount"));
         if !(1..=integer(&dispute, "amount")).contains(&amount) {
-            let message = "The amount that comes back is from 1 to the disputed amount, in the minor unit.";
-            return Err(Refusal::invalid(message).param("amount"));
+            let message = "`amount` must be from 1 to the disputed amount, in the minor unit.";
+            return Err(ApiError::invalid(message).param("amount"));
         }
         move_funds(state, &mut dispute, amount, 0);
         state.emit("charge.dispute.funds_reinstated", dispute.clone());
@@ -104,10 +99,10 @@ pub fn close(state: &mut State, id: &str, ending: Ending) -> Result<(), Refusal>
     Ok(())
 }
 
-/// Sends the seller's evidence to the bank. Stripe's words for tests decide at once: `winning_evidence` and
-/// `losing_evidence`.
-pub fn submit(state: &mut State, id: &str) -> Result<(), Refusal> {
-    let mut dispute = under_way(state, id)?;
+/// Sends the seller's evidence to the bank. Stripe's words for tests, `winning_evidence` and `losing_evidence`, decide
+/// the dispute at once.
+pub fn submit(state: &mut State, id: &str) -> Result<(), ApiError> {
+    let mut dispute = open_one(state, id)?;
     let status = if is_inquiry(&dispute) { "warning_under_review" } else { "under_review" };
     let previous = change(&mut dispute, json!({ "status": status }));
     dispute["evidence_details"]["has_evidence"] = json!(true);
@@ -116,23 +111,25 @@ pub fn submit(state: &mut State, id: &str) -> Result<(), Refusal> {
     state.disputes.put(id, dispute.clone());
     state.emit_change("charge.dispute.updated", dispute, previous);
     match word.as_str() {
-        "winning_evidence" => close(state, id, Ending::Won(None)),
-        "losing_evidence" => close(state, id, Ending::Lost),
+        "winning_evidence" => close(state, id, DisputeEnding::Won(None)),
+        "losing_evidence" => close(state, id, DisputeEnding::Lost),
         _ => Ok(()),
     }
 }
 
-fn is_inquiry(dispute: &Value) -> bool {
+pub fn is_closed(dispute: &Value) -> bool {
+    matches!(text(dispute, "status"), "won" | "lost" | "warning_closed")
+}
+
+pub fn is_inquiry(dispute: &Value) -> bool {
     text(dispute, "status").starts_with("warning_")
 }
 
-fn under_way(state: &State, id: &str) -> Result<Value, Refusal> {
-    let dispute = state.disputes.get(id).cloned().ok_or_else(|| Refusal::not_found("dispute", id, "dispute"))?;
-    match text(&dispute, "status") {
-        "won" | "lost" | "warning_closed" => {
-            Err(Refusal::invalid("This dispute is already closed.").code("dispute_already_closed"))
-        }
-        _ => Ok(dispute),
+fn open_one(state: &State, id: &str) -> Result<Value, ApiError> {
+    let dispute = state.disputes.required("dispute", id, "dispute").cloned()?;
+    match is_closed(&dispute) {
+        true => Err(ApiError::invalid("This dispute is already closed.").code("dispute_already_closed")),
+        false => Ok(dispute),
     }
 }
 

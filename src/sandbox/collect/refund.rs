@@ -1,33 +1,31 @@
-//! What becomes of refunds: made, settled, failed after all, in need of the customer, cancelled. A charge's
-//! `amount_refunded` counts what has succeeded; what is pending is set aside and cannot be refunded again. Source:
-//! Stripe, "Refund and cancel payments".
+//! Refunds: made, settled, failed later, waiting for the customer, canceled. A charge's `amount_refunded` counts
+//! refunds that have succeeded. A pending refund is reserved and cannot be refunded again. Source: Stripe, "Refund and
+//! cancel payments".
 
 use serde_json::{Value, json};
 
-use super::card::{Behaviour, behaviour};
-use super::collect::change_charge;
-use super::page::money;
-use super::refusal::Refusal;
-use super::resource::change;
-use super::shape::{REFUND, filled, integer, text};
-use super::state::State;
+use super::charge;
+use crate::sandbox::amount::money;
+use crate::sandbox::api_error::ApiError;
+use crate::sandbox::card::{CardBehaviour, behaviour};
+use crate::sandbox::shape::{REFUND, change, filled, integer, text};
+use crate::sandbox::state::State;
 
-/// What is asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
-    /// In the minor unit; everything that is left when `None`.
+pub struct RefundRequest {
+    /// Everything that is left when `None`.
     pub amount: Option<i64>,
-    /// Fields of the refund's object.
+    /// Further fields of the object.
     pub fields: Value,
 }
 
-/// Refunds a charge in whole or in part. Answers the refund as it is at first.
-pub fn make(state: &mut State, charge: &str, wish: Wish) -> Result<Value, Refusal> {
-    let charge = state.charges.get(charge).cloned().ok_or_else(|| Refusal::no_such("charge", charge, "charge"))?;
-    let amount = allowed(state, &charge, wish.amount)?;
+/// Refunds a charge in whole or in part. Returns the refund as it is at first.
+pub fn make(state: &mut State, charge: &str, request: RefundRequest) -> Result<Value, ApiError> {
+    let charge = state.charges.get(charge).cloned().ok_or_else(|| ApiError::no_such("charge", charge, "charge"))?;
+    let amount = allowed_amount(state, &charge, request.amount)?;
     let method = &charge["payment_method_details"];
     let (is_card, behaviour) = (method["type"] == "card", behaviour(method));
-    let is_pending = !is_card || behaviour == Behaviour::RefundPends;
+    let is_pending = !is_card || behaviour == CardBehaviour::RefundPends;
     let destination = if is_card {
         let card = json!({
             "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund",
@@ -38,7 +36,7 @@ pub fn make(state: &mut State, charge: &str, wish: Wish) -> Result<Value, Refusa
     };
 
     let id = state.new_id("re_3", 24);
-    let mut refund = filled(REFUND, wish.fields);
+    let mut refund = filled(REFUND, request.fields);
     let fields = json!({
         "id": id, "amount": amount, "charge": charge["id"], "created": state.now(), "currency": charge["currency"],
         "payment_intent": charge["payment_intent"], "destination_details": destination,
@@ -52,52 +50,51 @@ pub fn make(state: &mut State, charge: &str, wish: Wish) -> Result<Value, Refusa
     state.refunds.put(&id, refund.clone());
     state.emit("refund.created", refund.clone());
     if !is_pending {
-        count(state, text(&charge, "id"));
-        if behaviour == Behaviour::RefundFails {
+        count_on_charge(state, text(&charge, "id"));
+        if behaviour == CardBehaviour::RefundFails {
             fail(state, &id)?;
         }
     }
     Ok(refund)
 }
 
-/// The bank has made a pending refund.
-pub fn settle(state: &mut State, id: &str) -> Result<(), Refusal> {
-    expect(state, id, &["pending", "requires_action"], "settled")?;
-    let charge = step(state, id, "succeeded", Value::Null, &["refund.updated", "charge.refund.updated"]);
-    count(state, &charge);
+pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
+    require_status(state, id, &["pending", "requires_action"], "settled")?;
+    let charge = set_status(state, id, "succeeded", Value::Null, &["refund.updated", "charge.refund.updated"]);
+    count_on_charge(state, &charge);
     Ok(())
 }
 
-/// The bank could not make a refund, perhaps after saying that it had: the charge is refunded by so much less.
-pub fn fail(state: &mut State, id: &str) -> Result<(), Refusal> {
-    expect(state, id, &["pending", "requires_action", "succeeded"], "failed")?;
+/// The bank could not make a refund, perhaps after reporting success. The charge counts it no longer.
+pub fn fail(state: &mut State, id: &str) -> Result<(), ApiError> {
+    require_status(state, id, &["pending", "requires_action", "succeeded"], "failed")?;
     let transaction = state.new_id("txn_3", 24);
     let fields = json!({ "failure_reason": "expired_or_canceled_card", "failure_balance_transaction": transaction });
     let events = ["refund.failed", "refund.updated", "charge.refund.updated"];
-    let charge = step(state, id, "failed", fields, &events);
-    uncount(state, &charge);
+    let charge = set_status(state, id, "failed", fields, &events);
+    recount_on_charge(state, &charge);
     Ok(())
 }
 
-/// The bank needs something of the customer before it makes a pending refund.
-pub fn require_action(state: &mut State, id: &str) -> Result<(), Refusal> {
-    expect(state, id, &["pending"], "made to require an action")?;
-    step(state, id, "requires_action", Value::Null, &["refund.updated"]);
+/// The bank needs something from the customer before it makes a pending refund.
+pub fn require_action(state: &mut State, id: &str) -> Result<(), ApiError> {
+    require_status(state, id, &["pending"], "made to require an action")?;
+    set_status(state, id, "requires_action", Value::Null, &["refund.updated"]);
     Ok(())
 }
 
-/// Takes a refund back that requires an action.
-pub fn cancel(state: &mut State, id: &str) -> Result<(), Refusal> {
-    expect(state, id, &["requires_action"], "canceled")?;
-    step(state, id, "canceled", Value::Null, &["refund.updated"]);
+/// Cancels a refund that requires an action.
+pub fn cancel(state: &mut State, id: &str) -> Result<(), ApiError> {
+    require_status(state, id, &["requires_action"], "canceled")?;
+    set_status(state, id, "canceled", Value::Null, &["refund.updated"]);
     Ok(())
 }
 
-fn expect(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), Refusal> {
-    let refund = state.refunds.get(id).ok_or_else(|| Refusal::not_found("refund", id, "refund"))?;
+fn require_status(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), ApiError> {
+    let refund = state.refunds.required("refund", id, "refund")?;
     match statuses.contains(&text(refund, "status")) {
         true => Ok(()),
-        false => Err(Refusal::invalid(format!(
+        false => Err(ApiError::invalid(format!(
             "Only refunds with status {} can be {done}. This refund has status {}.",
             statuses.join(" or "),
             text(refund, "status")
@@ -105,7 +102,7 @@ fn expect(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), 
     }
 }
 
-fn step(state: &mut State, id: &str, status: &str, fields: Value, events: &[&str]) -> String {
+fn set_status(state: &mut State, id: &str, status: &str, fields: Value, events: &[&str]) -> String {
     let Some(refund) = state.refunds.get_mut(id) else { return String::new() };
     let previous = change(refund, json!({ "status": status }));
     change(refund, fields);
@@ -121,56 +118,56 @@ fn step(state: &mut State, id: &str, status: &str, fields: Value, events: &[&str
     text(&refund, "charge").to_owned()
 }
 
-fn sum(state: &State, charge: &str, statuses: &[&str]) -> i64 {
+fn refund_sum(state: &State, charge: &str, statuses: &[&str]) -> i64 {
     let of_charge = |row: &&Value| row["charge"] == charge && statuses.contains(&text(row, "status"));
     state.refunds.oldest().filter(of_charge).map(|row| integer(row, "amount")).sum()
 }
 
-fn count(state: &mut State, charge: &str) {
-    let fields = counted(state, charge);
-    change_charge(state, charge, "charge.refunded", fields);
+fn count_on_charge(state: &mut State, charge: &str) {
+    let fields = refund_totals(state, charge);
+    charge::change(state, charge, "charge.refunded", fields);
 }
 
-fn uncount(state: &mut State, charge: &str) {
-    let fields = counted(state, charge);
+fn recount_on_charge(state: &mut State, charge: &str) {
+    let fields = refund_totals(state, charge);
     let changes = |object: &Value| object["amount_refunded"] != fields["amount_refunded"];
     if state.charges.get(charge).is_some_and(changes) {
-        change_charge(state, charge, "charge.updated", fields);
+        charge::change(state, charge, "charge.updated", fields);
     }
 }
 
-fn counted(state: &State, charge: &str) -> Value {
-    let refunded = sum(state, charge, &["succeeded"]);
+fn refund_totals(state: &State, charge: &str) -> Value {
+    let refunded = refund_sum(state, charge, &["succeeded"]);
     let amount = state.charges.get(charge).map(|charge| integer(charge, "amount")).unwrap_or_default();
     json!({ "amount_refunded": refunded, "refunded": refunded == amount })
 }
 
-fn allowed(state: &State, charge: &Value, amount: Option<i64>) -> Result<i64, Refusal> {
+fn allowed_amount(state: &State, charge: &Value, amount: Option<i64>) -> Result<i64, ApiError> {
     let (id, currency, paid) = (text(charge, "id"), text(charge, "currency"), integer(charge, "amount"));
     if charge["status"] != "succeeded" {
         let message = format!("The charge {id} has not succeeded, so there is nothing to refund.");
-        return Err(Refusal::invalid(message).param("charge"));
+        return Err(ApiError::invalid(message).param("charge"));
     }
     let disputed = |row: &&Value| row["charge"] == id && row["is_charge_refundable"] == false && row["status"] != "won";
     if state.disputes.oldest().any(|row| disputed(&row)) {
         let message = format!("Charge {id} has been charged back; cannot issue a refund.");
-        return Err(Refusal::invalid(message).code("charge_disputed"));
+        return Err(ApiError::invalid(message).code("charge_disputed"));
     }
-    let left = paid - sum(state, id, &["succeeded", "pending", "requires_action"]);
+    let left = paid - refund_sum(state, id, &["succeeded", "pending", "requires_action"]);
     if left <= 0 {
         let message = format!("Charge {id} has already been refunded.");
-        return Err(Refusal::invalid(message).code("charge_already_refunded"));
+        return Err(ApiError::invalid(message).code("charge_already_refunded"));
     }
     match amount.unwrap_or(left) {
         amount if amount < 1 => {
             let message = "Invalid positive integer";
-            Err(Refusal::invalid(message).code("parameter_invalid_integer").param("amount"))
+            Err(ApiError::invalid(message).code("parameter_invalid_integer").param("amount"))
         }
         amount if amount > left => {
             let what = if left == paid { "charge amount" } else { "unrefunded amount on charge" };
             let (amount, left) = (money(amount, currency), money(left, currency));
             let message = format!("Refund amount ({amount}) is greater than {what} ({left})");
-            Err(Refusal::invalid(message).param("amount"))
+            Err(ApiError::invalid(message).param("amount"))
         }
         amount => Ok(amount),
     }

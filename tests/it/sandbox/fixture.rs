@@ -1,5 +1,5 @@
-//! Where the stand-in's tests take place: a stand-in with a clock that is set by hand, somebody who calls it and looks at
-//! its pages, and somebody who receives its webhooks.
+//! What the tests of the stand-in share: a stand-in with a clock that is set by hand, a client of its API and pages,
+//! and a receiver of its webhooks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,13 +19,21 @@ pub const BUY: &str = "mode=payment&success_url=https://shop.test/done?s={CHECKO
                    &line_items[0][price]=price_100&line_items[0][quantity]=2&metadata[user_id]=alice\
                    &client_reference_id=alice&allow_promotion_codes=true";
 
-pub fn judge() -> Option<&'static Api> {
+pub fn stripe_api() -> Option<&'static Api> {
     static API: OnceLock<Option<Api>> = OnceLock::new();
     API.get_or_init(openapi::load).as_ref()
 }
 
-/// A stand-in, a clock, and somebody who receives its webhooks.
-pub struct World {
+pub fn id(object: &Value) -> String {
+    object["id"].as_str().expect("an id").to_owned()
+}
+
+/// The last charge of a payment intent.
+pub fn charge(fixture: &Fixture, intent: &str) -> Value {
+    fixture.ok("GET", &format!("/v1/payment_intents/{intent}"), "expand[]=latest_charge")["latest_charge"].clone()
+}
+
+pub struct Fixture {
     pub sandbox: Sandbox,
     pub clock: Clock,
     pub agent: ureq::Agent,
@@ -48,8 +56,8 @@ impl Answer {
     }
 }
 
-impl World {
-    pub fn new() -> World {
+impl Fixture {
+    pub fn new() -> Fixture {
         let clock = Clock::manual(Timestamp::from_seconds(1_790_000_000));
         let receiver = Receiver::start();
         let price = |id: &str, recurring| SeedPrice {
@@ -73,7 +81,7 @@ impl World {
             .timeout_global(Some(Duration::from_secs(20)))
             .build()
             .new_agent();
-        World { sandbox, clock, agent, receiver }
+        Fixture { sandbox, clock, agent, receiver }
     }
 
     pub fn send(&self, method: &str, path: &str, form: &str, headers: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
@@ -96,17 +104,17 @@ impl World {
         let mut headers = vec![("Authorization", "Bearer sk_test_1")];
         headers.extend(key.map(|key| ("Idempotency-Key", key)));
         let answer = self.send(method, path, form, &headers).expect("an answer");
-        if let Some(api) =
-            judge().filter(|api| api.has(path) && (answer.status != 404 || answer.text.contains("resource_missing")))
+        if let Some(api) = stripe_api()
+            .filter(|api| api.has(path) && (answer.status != 404 || answer.text.contains("resource_missing")))
         {
             api.check_response(method, path, answer.status, &answer.json()).expect("an answer that Stripe may give");
         }
         answer
     }
 
-    /// A call that is granted, with parameters that Stripe knows.
+    /// A call that must succeed. Stripe's description must know its parameters.
     pub fn ok(&self, method: &str, path: &str, form: &str) -> Value {
-        if let Some(api) = judge().filter(|api| api.has(path)) {
+        if let Some(api) = stripe_api().filter(|api| api.has(path)) {
             let form: Vec<(String, String)> = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
             api.check_request(method, path, &form).expect("a request that Stripe takes");
         }
@@ -115,20 +123,19 @@ impl World {
         answer.json()
     }
 
-    /// An object by its path.
     pub fn get(&self, path: &str) -> Value {
         self.ok("GET", path, "")
     }
 
-    /// A refused call: its status and Stripe's code, or the beginning of its message where there is no code.
-    pub fn refused(&self, method: &str, path: &str, form: &str) -> (u16, String) {
+    /// The status of a refused call, and Stripe's code, or its message if there is no code.
+    pub fn error(&self, method: &str, path: &str, form: &str) -> (u16, String) {
         let answer = self.call(method, path, form, None);
         let error = answer.json()["error"].clone();
         (answer.status, error["code"].as_str().or(error["message"].as_str()).unwrap_or_default().to_owned())
     }
 
-    /// The types of all events so far, the oldest first, those with this prefix. Every object in them is judged.
-    pub fn told(&self, prefix: &str) -> Vec<String> {
+    /// The types of all events so far that have this prefix, the oldest first. Checks the objects of all events.
+    pub fn event_types(&self, prefix: &str) -> Vec<String> {
         let (mut events, mut after) = (Vec::new(), String::new());
         loop {
             let page = self.ok("GET", "/v1/events", &format!("limit=100{after}"));
@@ -143,7 +150,7 @@ impl World {
         for event in &events {
             let object = &event["data"]["object"];
             let name = object["object"].as_str().expect("an object");
-            if let Some(api) = judge().filter(|api| api.knows(name)) {
+            if let Some(api) = stripe_api().filter(|api| api.knows(name)) {
                 api.check_object(name, object).unwrap_or_else(|fault| panic!("{}: {fault}", event["type"]));
             }
         }
@@ -151,16 +158,16 @@ impl World {
         types.filter(|kind| kind.starts_with(prefix)).map(str::to_owned).collect()
     }
 
-    /// A subscription begun on the checkout page with this card; `more` is added to the session's parameters.
-    pub fn subscribed(&self, card: &str, more: &str) -> Value {
-        let id = self.plan_session(more);
+    /// Subscribes on the checkout page with this card. `more` is added to the parameters of the session.
+    pub fn subscribe(&self, card: &str, more: &str) -> Value {
+        let id = self.new_plan_session(more);
         assert_eq!(self.pay(&id, &format!("card={card}")).status, 303);
         let subscription = self.session(&id)["subscription"].as_str().expect("a subscription").to_owned();
         self.get(&format!("/v1/subscriptions/{subscription}"))
     }
 
-    /// A session for the monthly price.
-    pub fn plan_session(&self, more: &str) -> String {
+    /// A new session for the monthly price.
+    pub fn new_plan_session(&self, more: &str) -> String {
         let form = format!(
             "mode=subscription&line_items[0][price]=price_month&line_items[0][quantity]=1\
              &success_url=https://shop.test/&allow_promotion_codes=true{more}"
@@ -168,7 +175,7 @@ impl World {
         self.ok("POST", "/v1/checkout/sessions", &form)["id"].as_str().expect("an id").to_owned()
     }
 
-    /// A customer with a card, on a test clock when one is named.
+    /// A customer with a card, on a test clock if one is named.
     pub fn customer(&self, card: &str, clock: Option<&str>) -> String {
         let clock = clock.map(|clock| format!("&test_clock={clock}")).unwrap_or_default();
         let id = self.ok("POST", "/v1/customers", &format!("email=a@example.org&payment_method={card}{clock}"));
@@ -191,14 +198,14 @@ impl World {
         page["data"].as_array().expect("a list").iter().rev().map(row).collect()
     }
 
-    /// A paid session: its payment intent.
-    pub fn bought(&self, form: &str) -> String {
-        let id = self.buy("");
+    /// Pays a new session. Returns its payment intent.
+    pub fn pay_new_session(&self, form: &str) -> String {
+        let id = self.new_session("");
         assert_eq!(self.pay(&id, form).status, 303, "{form}");
         self.session(&id)["payment_intent"].as_str().expect("an id").to_owned()
     }
 
-    pub fn buy(&self, more: &str) -> String {
+    pub fn new_session(&self, more: &str) -> String {
         self.ok("POST", "/v1/checkout/sessions", &format!("{BUY}{more}"))["id"].as_str().expect("an id").to_owned()
     }
 
@@ -214,20 +221,19 @@ impl World {
         self.page("POST", &format!("/c/pay/{id}"), form)
     }
 
-    pub fn press(&self, path: &str, form: &str) {
+    pub fn control(&self, path: &str, form: &str) {
         let answer = self.page("POST", &format!("/control/{path}"), form);
         assert_eq!((answer.status, answer.header("location")), (303, "/"), "{path} {form}: {}", answer.text);
     }
 }
 
-/// A webhook that arrived.
 #[derive(Clone)]
-pub struct Letter {
+pub struct ReceivedWebhook {
     pub signature: String,
     pub body: String,
 }
 
-impl Letter {
+impl ReceivedWebhook {
     pub fn event(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
     }
@@ -235,8 +241,8 @@ impl Letter {
 
 #[derive(Default)]
 pub struct Inbox {
-    letters: Vec<Letter>,
-    /// Statuses to answer the next ones with; then 200.
+    webhooks: Vec<ReceivedWebhook>,
+    /// Statuses for the next answers, before 200.
     answers: Vec<u16>,
 }
 
@@ -250,36 +256,36 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
         let inbox: Arc<(Mutex<Inbox>, Condvar)> = Arc::default();
-        let kept = inbox.clone();
+        let queue = inbox.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let inbox = inbox.clone();
                 thread::spawn(move || receive(stream, &inbox));
             }
         });
-        Receiver { url, inbox: kept }
+        Receiver { url, inbox: queue }
     }
 
     pub fn answer_next(&self, statuses: &[u16]) {
         self.inbox.0.lock().expect("inbox").answers = statuses.to_vec();
     }
 
-    /// All letters, once `is_enough` says so.
-    pub fn wait(&self, what: &str, is_enough: impl Fn(&[Letter]) -> bool) -> Vec<Letter> {
+    /// All webhooks so far, once `is_enough` is true.
+    pub fn wait(&self, what: &str, is_enough: impl Fn(&[ReceivedWebhook]) -> bool) -> Vec<ReceivedWebhook> {
         let deadline = Deadline::after(Duration::from_secs(20));
         let mut inbox = self.inbox.0.lock().expect("inbox");
-        while !is_enough(&inbox.letters) {
-            let types: Vec<Value> = inbox.letters.iter().map(|letter| letter.event()["type"].clone()).collect();
+        while !is_enough(&inbox.webhooks) {
+            let types: Vec<Value> = inbox.webhooks.iter().map(|webhook| webhook.event()["type"].clone()).collect();
             assert!(!deadline.left().is_zero(), "waited in vain for {what}; so far {types:?}");
             inbox = self.inbox.1.wait_timeout(inbox, deadline.left()).expect("inbox").0;
         }
-        inbox.letters.clone()
+        inbox.webhooks.clone()
     }
 
-    pub fn wait_for(&self, kind: &str, count: usize) -> Vec<Letter> {
-        let of_kind = |letter: &&Letter| letter.event()["type"] == kind;
-        let letters = self.wait(kind, |letters| letters.iter().filter(of_kind).count() >= count);
-        letters.iter().filter(of_kind).cloned().collect()
+    pub fn wait_for(&self, kind: &str, count: usize) -> Vec<ReceivedWebhook> {
+        let of_kind = |webhook: &&ReceivedWebhook| webhook.event()["type"] == kind;
+        let webhooks = self.wait(kind, |webhooks| webhooks.iter().filter(of_kind).count() >= count);
+        webhooks.iter().filter(of_kind).cloned().collect()
     }
 }
 
@@ -300,10 +306,10 @@ fn receive(stream: TcpStream, inbox: &(Mutex<Inbox>, Condvar)) {
     if reader.read_exact(&mut body).is_err() {
         return;
     }
-    let mut kept = inbox.0.lock().expect("inbox");
-    kept.letters.push(Letter { signature, body: String::from_utf8(body).expect("UTF-8") });
-    let status = if kept.answers.is_empty() { 200 } else { kept.answers.remove(0) };
-    drop(kept);
+    let mut queue = inbox.0.lock().expect("inbox");
+    queue.webhooks.push(ReceivedWebhook { signature, body: String::from_utf8(body).expect("UTF-8") });
+    let status = if queue.answers.is_empty() { 200 } else { queue.answers.remove(0) };
+    drop(queue);
     inbox.1.notify_all();
     let head = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\nLocation: /elsewhere\r\nConnection: close\r\n\r\n");
     reader.get_mut().write_all(head.as_bytes()).ok();

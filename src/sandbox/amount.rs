@@ -1,0 +1,66 @@
+//! Amounts in a currency's minor unit: what a request may ask for, and how people read them.
+
+use crate::sandbox::api_error::ApiError;
+
+/// Stripe's limit on an amount.
+pub const AMOUNT_LIMIT: i64 = 99_999_999;
+
+/// Checks an amount that a request asks for. `param` is what the error names.
+pub fn checked_amount(amount: Option<i64>, param: &str) -> Result<i64, ApiError> {
+    let amount = amount.ok_or_else(|| ApiError::missing(param))?;
+    if amount < 0 {
+        return Err(ApiError::invalid("Invalid non-negative integer").code("parameter_invalid_integer").param(param));
+    }
+    if amount > AMOUNT_LIMIT {
+        return Err(ApiError::invalid("Amount must be no more than $999,999.99").code("amount_too_large").param(param));
+    }
+    Ok(amount)
+}
+
+/// Checks a currency. Returns it in lower case.
+pub fn checked_currency(currency: &str, param: &str) -> Result<String, ApiError> {
+    let lower = currency.to_ascii_lowercase();
+    match lower.len() == 3 && lower.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        true => Ok(lower),
+        false => Err(ApiError::invalid(format!("Invalid currency: {currency}.")).param(param)),
+    }
+}
+
+/// An amount as people read it: `$9.00`, `¥900`, `9.000 KWD`. Source: Stripe, "Supported currencies".
+pub fn money(amount: i64, currency: &str) -> String {
+    const NO_DECIMALS: &[&str] = &[
+        "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
+    ];
+    const THREE_DECIMALS: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
+    let (sign, size) = (if amount < 0 { "−" } else { "" }, amount.unsigned_abs());
+    let digits = match currency {
+        _ if NO_DECIMALS.contains(&currency) => size.to_string(),
+        _ if THREE_DECIMALS.contains(&currency) => format!("{}.{:03}", size / 1_000, size % 1_000),
+        _ => format!("{}.{:02}", size / 100, size % 100),
+    };
+    match currency {
+        "usd" => format!("{sign}${digits}"),
+        "eur" => format!("{sign}€{digits}"),
+        "gbp" => format!("{sign}£{digits}"),
+        "jpy" => format!("{sign}¥{digits}"),
+        _ => format!("{sign}{digits} {}", currency.to_ascii_uppercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_written_with_their_currencys_decimals() {
+        for (amount, currency, expected) in [
+            (900, "usd", "$9.00"),
+            (-5, "eur", "−€0.05"),
+            (900, "jpy", "¥900"),
+            (9_000, "kwd", "9.000 KWD"),
+            (1_234, "chf", "12.34 CHF"),
+        ] {
+            assert_eq!(money(amount, currency), expected);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Rows of `State` that are more than one of Stripe's objects: the object, and what Stripe knows about it without
+//! showing it. A row changes no other row and emits no events.
+
+pub mod coupon;
+pub mod invoice;
+pub mod session;
+pub mod subscription;
+pub mod webhook_endpoint;

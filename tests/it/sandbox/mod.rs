@@ -1,0 +1,16 @@
+//! The Stripe stand-in, used over HTTP as its users do. Where Stripe's OpenAPI description is on this machine, every API
+//! answer here is checked against it.
+
+mod calls;
+mod checkout;
+mod credit_notes;
+mod disputes;
+mod fixture;
+mod idempotency;
+mod lists;
+mod portal;
+mod prorations;
+mod refunds;
+mod stripe_library;
+mod subscriptions;
+mod webhooks;
