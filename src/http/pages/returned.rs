@@ -13,7 +13,7 @@ use super::view::{Link, Outcome, ReturnedPage};
 use super::{html, offers, shell};
 use crate::catalog::Catalog;
 use crate::error::Refused;
-use crate::usecase::checkout::confirm::{self, Purchase, Standing};
+use crate::usecase::checkout::confirm::{self, Purchase, PurchaseState};
 use crate::usecase::users::plan_of;
 
 /// Confirms with Stripe and says how the purchase stands.
@@ -51,25 +51,25 @@ fn plan_name(catalog: &Catalog, key: &str) -> String {
 }
 
 fn outcome(purchase: &Purchase, catalog: &Catalog) -> Outcome {
-    match purchase.standing {
-        Standing::Credited { added, remaining } => Outcome::Credited { added, remaining },
-        Standing::Subscribed { ref plan, remaining } => {
+    match purchase.state {
+        PurchaseState::Credited { added, remaining } => Outcome::Credited { added, remaining },
+        PurchaseState::Subscribed { ref plan, remaining } => {
             Outcome::Subscribed { plan: plan_name(catalog, plan), remaining }
         }
-        Standing::Pending { units } => Outcome::Pending { units },
-        Standing::Failed => Outcome::Failed,
-        Standing::Expired => Outcome::Expired,
-        Standing::Open => Outcome::NotCompleted,
-        Standing::Unmatched => Outcome::Confirming,
-        Standing::StripeUnavailable => Outcome::StripeUnavailable,
+        PurchaseState::Pending { units } => Outcome::Pending { units },
+        PurchaseState::Failed => Outcome::Failed,
+        PurchaseState::Expired => Outcome::Expired,
+        PurchaseState::Open => Outcome::NotCompleted,
+        PurchaseState::Unmatched => Outcome::Confirming,
+        PurchaseState::StripeUnavailable => Outcome::StripeUnavailable,
     }
 }
 
 fn links(purchase: &Purchase) -> Vec<Link> {
     let back = purchase.return_url.as_deref().and_then(Link::back_to);
     let dashboard = Link::dashboard();
-    match purchase.standing {
-        Standing::Failed | Standing::Expired | Standing::Open => {
+    match purchase.state {
+        PurchaseState::Failed | PurchaseState::Expired | PurchaseState::Open => {
             [Some(dashboard), back].into_iter().flatten().collect()
         }
         _ => [back, Some(dashboard)].into_iter().flatten().collect(),
