@@ -1,5 +1,5 @@
-//! What is told after a commit: log lines with fixed names and fields, and counters. A write closure may run again, so
-//! it collects what is to be told, and the use case tells it once the work is durable.
+//! Log lines with fixed names and fields, and counters, that are written after a commit. A write closure may run again,
+//! so it returns events, and the use case logs them once the work is durable.
 
 use crate::app::App;
 use crate::ledger::Kind;
@@ -9,84 +9,51 @@ use crate::metrics::KindLabels;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogEvent {
     /// A pack was credited.
-    ToppedUp {
-        /// Whose.
-        user_id: String,
-        /// The pack's key.
-        plan: String,
-        /// Units credited.
-        units: i64,
-        /// Stripe's payment intent, if there is one.
-        payment_intent: Option<String>,
-        /// The ledger's reason.
-        reason: String,
-        /// The balance after it.
-        balance: i64,
-    },
+    ToppedUp { user_id: String, plan: String, units: i64, payment_intent: Option<String>, reason: String, balance: i64 },
     /// A plan's invoice was allotted, or a downgrade took units back.
     Allotted {
-        /// Whose.
         user_id: String,
-        /// The plan's key.
         plan: String,
-        /// Units; negative when taken back.
+        /// Negative when taken back.
         units: i64,
-        /// Stripe's invoice.
         invoice: String,
-        /// The ledger's reason.
         reason: String,
-        /// The balance after it.
         balance: i64,
     },
     /// A refund or a dispute moved units.
     Reversed {
-        /// Whose.
         user_id: String,
         /// `Refund` or `Dispute`.
         kind: Kind,
-        /// The payment that is reversed.
         payment: String,
-        /// Units; positive when given back.
+        /// Positive when given back.
         units: i64,
-        /// The ledger's reason.
         reason: String,
-        /// The balance after it.
         balance: i64,
     },
     /// A dispute went a step further.
     Disputed {
-        /// Whose payment.
         user_id: String,
-        /// Stripe's dispute.
         dispute: String,
-        /// Its state, in Stripe's word.
+        /// Stripe's status.
         status: String,
-        /// Whether it is over.
         closed: bool,
     },
-    /// A subscription is another one than before, or in another state.
+    /// A subscription has another plan or status than before.
     PlanChanged {
-        /// Whose.
         user_id: String,
-        /// The plan's key.
         plan: String,
-        /// Its state, in Stripe's word.
+        /// Stripe's status.
         status: String,
-        /// Stripe's subscription.
         subscription: String,
     },
-    /// A user has more than one subscription: both allot, and somebody should look.
-    SeveralSubscriptions {
-        /// Whose.
-        user_id: String,
-        /// How many.
-        count: usize,
-    },
-    /// Somebody paid, and it cannot be told who or for what.
+    /// A user has more than one subscription. All of them allot units, and the operator should look.
+    SeveralSubscriptions { user_id: String, count: usize },
+    /// Somebody paid, but it is unknown who or for what.
     Unmatched {
         /// Stripe's id of what was paid.
         object: String,
-        /// Why it cannot be told.
+        /// A sentence for the operator.
         why: String,
     },
 }
@@ -127,7 +94,7 @@ impl LogEvent {
     }
 }
 
-/// Counts units that came in.
+/// Counts units that were credited.
 pub fn credited(app: &App, kind: Kind, units: i64) {
     let counter = app.metrics.units_credited.get_or_create(&KindLabels { kind: kind.as_str() });
     counter.inc_by(u64::try_from(units).unwrap_or(0));
