@@ -1,112 +1,101 @@
-//! What a user has: the balance and the lots it lies in, and the one way in which an entry is added to them.
+//! A user's account: the balance, the lots that make it up, and the one way to append an entry.
 
 use super::{BALANCE_LIMIT, Entry, Hash, Kind, Timestamp};
 
-/// Units credited together. Its number is the `seq` of the entry that opened it.
+/// Units credited together. Its number is the `seq` of the entry that credited them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lot {
-    /// The `seq` of the entry that credited it.
     pub seq: i64,
-    /// Units credited.
     pub units: i64,
-    /// Units still in it, held ones among them.
+    /// Units still in it, held ones included.
     pub remaining: i64,
-    /// Units of it that are set aside by holds. They do not expire, and nothing else may take them.
+    /// Units set aside by holds. They do not expire, and nothing else may take them.
     pub held: i64,
-    /// Units of it that have expired.
     pub expired: i64,
-    /// When what is not held expires.
+    /// Held units stay beyond this time.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Lot {
-    /// Units that nothing holds.
+    /// Units that are not held.
     pub fn free(&self) -> i64 {
         self.remaining.saturating_sub(self.held)
     }
 
-    /// Whether its time is over at `at`.
+    /// Whether its expiry has passed at `at`. The instant itself counts as passed.
     pub fn is_over(&self, at: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= at)
     }
 
-    /// Soonest-expiring first, then oldest (contract, section 5, rule 9).
+    /// The soonest-expiring first, then the oldest (`docs/rules.md`, rule 9).
     fn order(&self) -> (bool, Option<Timestamp>, i64) {
         (self.expires_at.is_none(), self.expires_at, self.seq)
     }
 }
 
-/// One user's account, with every lot that still has units and any lot that the coming move concerns.
+/// One user's account, with every lot that still has units and any other lot that the coming move concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The account's number.
     pub number: i64,
     /// The sum of all deltas. Negative after a reversal of spent units.
     pub remaining: i64,
-    /// Units set aside by open holds.
     pub held: i64,
-    /// All units ever credited.
+    /// All units ever credited. Nothing reduces it.
     pub credited: i64,
     /// The last entry's `seq`; 0 before the first.
     pub entries: i64,
     /// The last entry's hash; zeros before the first.
     pub head: Hash,
-    /// Lots, in no particular order.
+    /// In no particular order.
     pub lots: Vec<Lot>,
 }
 
 /// One new entry and the account after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posting {
-    /// The entry to append.
     pub entry: Entry,
-    /// The account to store, lots that became empty among its lots.
+    /// Its lots include those that have just become empty, so that they are stored too.
     pub after: Account,
 }
 
-/// Why a move cannot be.
+/// Why a move is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// A spend of more than is available.
-    InsufficientUnits {
-        /// Units asked for.
-        required: i64,
-        /// Units available.
-        available: i64,
-    },
+    /// More units are asked for than are available, or than the hold has.
+    InsufficientUnits { required: i64, available: i64 },
     /// The balance would pass [`BALANCE_LIMIT`].
     BalanceLimit,
-    /// A movement of nothing.
+    /// The movement is of zero units.
     NothingToMove,
-    /// The lot that the move concerns is not among the account's lots: the caller did not load it.
+    /// The caller did not load the lot that the move concerns.
     LotNotLoaded,
 }
 
 impl Account {
-    /// A new account, empty.
+    /// A new, empty account.
     pub fn open(number: i64) -> Account {
         Account { number, remaining: 0, held: 0, credited: 0, entries: 0, head: [0; 32], lots: Vec::new() }
     }
 
-    /// Units owed: taken back by a reversal when they were spent already. The next credit repays them.
+    /// Units owed, because more was taken back than was left. The next credit repays them (`docs/rules.md`, rule 8).
     pub fn debt(&self) -> i64 {
         let in_lots = self.lots.iter().fold(0i64, |sum, lot| sum.saturating_add(lot.remaining));
         in_lots.saturating_sub(self.remaining)
     }
 
-    /// Units that can be spent or held at `at`: those that no hold has set aside and whose time is not over, less the
-    /// debt. Where no lot is over, it is `remaining - held`.
+    /// Units that can be spent or held at `at`: the units in lots that have not expired, without held units, less the
+    /// debt. If no lot has expired, this is `remaining - held`.
     pub fn available(&self, at: Timestamp) -> i64 {
         let live = self.lots.iter().filter(|lot| !lot.is_over(at));
         live.fold(0i64, |sum, lot| sum.saturating_add(lot.free())).saturating_sub(self.debt())
     }
 
-    /// When the next lot expires of which something is not held.
+    /// The earliest expiry of a lot with units that are not held.
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.lots.iter().filter(|lot| lot.free() > 0).filter_map(|lot| lot.expires_at).min()
     }
 
-    /// The lot that the next spend takes from: the first in the order of rule 9 with units that nothing holds.
+    /// The lot that the next spend takes from: the first in the order of rule 9 with units that are not held.
     pub fn front(&self) -> Option<&Lot> {
         self.lots.iter().filter(|lot| lot.free() > 0).min_by_key(|lot| lot.order())
     }
@@ -115,8 +104,8 @@ impl Account {
         self.lots.iter_mut().find(|lot| lot.seq == seq)
     }
 
-    /// Takes up to `units` out of free units, from lots that `may` be used, in the order of rule 9. Answers what it
-    /// could not take.
+    /// Takes up to `units` free units from the lots that `may` accepts, in the order of rule 9. Returns the units that
+    /// it could not take.
     pub(super) fn take(&mut self, units: i64, may: impl Fn(&Lot) -> bool) -> i64 {
         let mut left = units;
         self.in_order(|lot| {
@@ -135,7 +124,7 @@ impl Account {
         self.lots.iter_mut().for_each(&mut visit);
     }
 
-    /// Pays what is owed out of units that have become free, so that there is never a debt beside them.
+    /// Pays the debt from units that have become free, so that there are never free units beside a debt (rule 8).
     pub(super) fn repay(&mut self) {
         let debt = self.debt();
         if debt > 0 {
@@ -143,7 +132,7 @@ impl Account {
         }
     }
 
-    /// Appends the entry that moves `remaining` by `delta`. The lots are the caller's business, before or after.
+    /// Appends the entry that moves `remaining` by `delta`. The caller changes the lots, before or after.
     pub(super) fn append(mut self, delta: i64, draft: Draft, at: Timestamp) -> Result<Posting, Refusal> {
         if delta == 0 {
             return Err(Refusal::NothingToMove);
@@ -175,7 +164,7 @@ impl Account {
     }
 }
 
-/// What an entry says beside its numbers.
+/// The fields of a new entry that `append` does not compute.
 pub(super) struct Draft {
     pub kind: Kind,
     pub reason: String,

@@ -1,43 +1,42 @@
-//! A plan's units follow the money (`docs/rules.md`, rule 6): what the lines of one paid invoice buy, and in which months
-//! it is allotted.
+//! A plan's units follow the money (`docs/rules.md`, rule 6): how many units the lines of one paid invoice buy, and
+//! when each part is due.
 
 use super::{Fraction, Timestamp, UNITS_LIMIT};
 
 /// One line of an invoice whose price is a plan's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The plan's units, a month.
+    /// The plan's units per month.
     pub units: i64,
-    /// The plan's price, in minor units, for its whole interval. Positive.
+    /// The plan's price for its whole interval, in minor units. Positive.
     pub price: i64,
-    /// What the line bills, before discounts and taxes; negative where paid time is given back.
+    /// What the line bills, in minor units before discounts and taxes. Negative where paid time is credited.
     pub amount: i64,
 }
 
-/// A line and how its units are spread.
+/// A line, and how its units are spread over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// What it buys.
     pub line: Line,
-    /// When each part is due; one for a monthly plan, one a month for a yearly one. Never empty.
+    /// When each part is due: one for a monthly plan, one per month for a yearly plan. Never empty.
     pub due: Vec<Timestamp>,
-    /// Parts that a full interval has: 1, or 12. A full yearly line buys twelve times the plan's units.
+    /// Parts of a full interval: 1 or 12. A full yearly line buys twelve times the plan's units.
     pub months: i64,
 }
 
-/// Units that become due at one time, rounded toward zero on the invoice's sum.
+/// Units that become due at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allotment {
-    /// When.
     pub due: Timestamp,
-    /// Units; negative where a downgrade takes back.
+    /// Negative where a downgrade takes units back.
     pub units: i64,
 }
 
-/// What an invoice's lines buy, by due time, the earliest first. Parts that are due now or before are one allotment, at
-/// `now`. Each part is the difference of two rounded running sums, so that all together are the rounded whole.
+/// What an invoice's lines buy, by due time, the earliest first. Parts that are due at `now` or before are one
+/// allotment at `now`. Each part is the difference of two rounded running sums, so the parts add up to the rounded
+/// whole.
 ///
-/// `None` when the numbers go beyond what can be computed exactly: no catalogue and no invoice of Stripe's does.
+/// Returns `None` if the numbers are too large to compute exactly. No real catalogue or invoice has such numbers.
 pub fn allot(shares: &[Share], now: Timestamp) -> Option<Vec<Allotment>> {
     let mut times: Vec<Timestamp> =
         shares.iter().flat_map(|share| share.due.iter().map(|due| (*due).max(now))).collect();
@@ -56,7 +55,7 @@ pub fn allot(shares: &[Share], now: Timestamp) -> Option<Vec<Allotment>> {
     Some(allotments)
 }
 
-/// All that is due until `time`, rounded toward zero.
+/// The units due until `time`, rounded toward zero.
 fn running_sum(shares: &[Share], time: Timestamp, now: Timestamp) -> Option<i64> {
     let mut sum = Fraction::ZERO;
     for share in shares {
@@ -74,11 +73,12 @@ fn running_sum(shares: &[Share], time: Timestamp, now: Timestamp) -> Option<i64>
     (units.unsigned_abs() <= UNITS_LIMIT.unsigned_abs()).then_some(units)
 }
 
-/// What is left of allotments after credit notes that lowered the invoice by `credited` of its `total` while it was open.
-/// Stripe keeps the lines as they were, and lines are what buys; but units follow the money, and a credit note is no
-/// discount: it says that so much of what was billed is not to be paid. So it takes the same share of the units whether
-/// it was made a minute before the payment or a minute after, and an invoice that one wrote off as a whole, which Stripe
-/// then calls paid, buys nothing.
+/// Reduces allotments by credit notes that lowered the invoice by `credited` of its `total` while it was open.
+///
+/// Stripe leaves the lines of such an invoice as they were, and lines are what buys. But a credit note is not a
+/// discount: it says that part of the bill is not to be paid. So it takes the same share of the units whether it was
+/// issued a minute before the payment or a minute after. An invoice that a credit note wrote off completely buys
+/// nothing, although Stripe calls it paid.
 pub fn less_credited(allotments: Vec<Allotment>, total: i64, credited: i64) -> Vec<Allotment> {
     let Some(left) = Fraction::of(total.saturating_sub(credited).max(0), total).filter(|_| credited > 0) else {
         return allotments;
@@ -140,7 +140,7 @@ mod tests {
             assert_eq!((parts.len(), parts.iter().map(|part| part.units).sum::<i64>()), (12, total), "{amount}");
             assert!(parts.iter().all(|part| (99..=100).contains(&part.units.abs())), "{parts:?}");
         }
-        // Learned of three months late: what is due is due at once.
+        // The invoice becomes known three months late: the parts due so far are credited at once.
         let late = Share { line: Line { units: 100, price: 9_000, amount: 9_000 }, due, months: 12 };
         let parts = allot(&[late], NOW.plus_seconds(3 * 2_600_000)).unwrap();
         assert_eq!((parts.len(), parts[0].units), (9, 400));

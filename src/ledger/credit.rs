@@ -1,4 +1,4 @@
-//! Units come in: a paid pack, an allotment, a gift. And an operator's correction, which may take them out.
+//! Credits: a paid pack, an allotment, a grant. Also corrections, which take units out without a payment to reverse.
 
 use super::account::Draft;
 use super::{Account, Kind, Lot, Posting, Refusal, Timestamp, Units};
@@ -8,17 +8,13 @@ use super::{Account, Kind, Lot, Posting, Refusal, Timestamp, Units};
 pub struct Credit {
     /// `Topup`, `Subscription` or `Grant`.
     pub kind: Kind,
-    /// How many units.
     pub units: Units,
-    /// What makes it happen once.
     pub reason: String,
-    /// A sentence for people.
     pub note: Option<String>,
-    /// When the lot expires.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Credits units. A debt is repaid first (rule 8); what is left of the credit is the new lot.
+/// Credits units. A debt is repaid first (rule 8). The rest of the credit is the new lot.
 pub fn credit(account: &Account, credit: Credit, at: Timestamp) -> Result<Posting, Refusal> {
     let units = credit.units.count();
     let repaid = account.debt().clamp(0, units);
@@ -37,8 +33,8 @@ pub fn credit(account: &Account, credit: Credit, at: Timestamp) -> Result<Postin
     Ok(posting)
 }
 
-/// Takes units out without a payment to reverse: an operator's negative grant, a plan's downgrade. Held units stay;
-/// what is spent already becomes a debt.
+/// Takes units out without a payment to reverse: an operator's negative grant, or a plan's downgrade. Held units stay.
+/// Units that are already spent become a debt (rule 8).
 pub fn correct(
     account: &Account,
     kind: Kind,

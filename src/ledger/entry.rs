@@ -1,4 +1,4 @@
-//! One row of the ledger, its kinds, and the documented form that is hashed. An entry is never changed once made.
+//! One row of the ledger, its kinds, and the documented form that is hashed. An entry never changes.
 
 use std::fmt::Write;
 
@@ -10,22 +10,20 @@ use super::Timestamp;
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
 
-/// Why units moved (contract, section 5, rule 3).
+/// Why units moved (`docs/rules.md`, rule 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A pack was paid for.
     Topup,
-    /// A plan's invoice was paid (or, negative, its money credit was given back).
+    /// A plan's invoice was paid. If negative, a downgrade took units back.
     Subscription,
-    /// The pipeline used units.
     Spend,
-    /// An operator gave units, or corrected a balance.
+    /// An operator gave units or corrected a balance.
     Grant,
-    /// A payment was refunded, or a refund did not happen after all.
+    /// A payment was refunded, or its refund failed later.
     Refund,
     /// A payment was disputed, or the dispute was won.
     Dispute,
-    /// A lot's time was over.
     Expiry,
 }
 
@@ -34,7 +32,7 @@ impl Kind {
     pub const ALL: [Kind; 7] =
         [Kind::Topup, Kind::Subscription, Kind::Spend, Kind::Grant, Kind::Refund, Kind::Dispute, Kind::Expiry];
 
-    /// The word that is stored and shown to programs.
+    /// The word in the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Topup => "topup",
@@ -47,12 +45,12 @@ impl Kind {
         }
     }
 
-    /// Reads the stored word.
+    /// Reads [`Kind::as_str`] back.
     pub fn parse(text: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// Whether a positive movement of this kind adds to "all units ever credited"; units that merely come back do not.
+    /// Whether a positive movement of this kind credits new units. Units that only come back are not credited again.
     pub fn is_credit(self) -> bool {
         matches!(self, Kind::Topup | Kind::Subscription | Kind::Grant)
     }
@@ -61,34 +59,31 @@ impl Kind {
 /// One movement of one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The account's number.
     pub account: i64,
     /// 1 for the account's first entry, then without a gap.
     pub seq: i64,
-    /// Why units moved.
     pub kind: Kind,
     /// Units; negative when they leave. Never zero.
     pub delta: i64,
-    /// The sum of all deltas up to and with this one.
+    /// The sum of all deltas up to and including this one.
     pub balance_after: i64,
-    /// What makes it happen once: unique for this account for ever.
+    /// Makes the entry happen once: unique for this account forever.
     pub reason: String,
     /// A sentence for people.
     pub note: Option<String>,
-    /// The `seq` of the lot concerned: the one that a reversal's payment bought, or the one that expired.
+    /// The `seq` of the lot concerned: one that the reversed payment bought, or the one that expired.
     pub lot: Option<i64>,
     /// When the lot that this entry opened expires.
     pub expires_at: Option<Timestamp>,
-    /// When it was written.
     pub created_at: Timestamp,
-    /// The hash of the account's entry before this one; zeros before the first.
+    /// The hash of the account's previous entry; zeros before the first.
     pub previous: Hash,
 }
 
 impl Entry {
-    /// SHA-256 over the canonical form: each field in the order of this type, led by the form's name, written as
-    /// `<length in bytes>:<text>,` (a netstring), an absent field as `-,`. Numbers are decimal, times milliseconds
-    /// since 1970, the hash before is lower-case hexadecimal.
+    /// SHA-256 over the canonical form: the form's name, then each field in the order of this type. A field is written
+    /// as `<length in bytes>:<text>,` (a netstring), an absent one as `-,`. Numbers are decimal, times are milliseconds
+    /// since 1970, the previous hash is lower-case hexadecimal.
     pub fn hash(&self) -> Hash {
         let mut form = Form { text: String::with_capacity(320), digits: String::with_capacity(20) };
         form.text(Some("till-entry-1"));
@@ -112,10 +107,10 @@ impl Entry {
     }
 }
 
-/// The canonical form in the making.
+/// Builds the canonical form.
 struct Form {
     text: String,
-    /// Where a number is written first: its length comes before it.
+    /// A number is written here first, because its length comes before it.
     digits: String,
 }
 
@@ -136,17 +131,17 @@ impl Form {
     }
 }
 
-/// The public id of an entry, and of the lot that it opened: nothing random is needed, the place in the books is unique.
+/// The public id of an entry, and of the lot that it opened. It needs no random part: the place in the books is unique.
 pub fn entry_id(account: i64, seq: i64) -> String {
     format!("ent_{account}_{seq}")
 }
 
-/// Reads [`entry_id`] back: the account's number and the entry's place.
+/// Reads [`entry_id`] back: the account's number and the entry's `seq`.
 pub fn parse_entry_id(text: &str) -> Option<(i64, i64)> {
     parse_place("ent_", text)
 }
 
-/// Reads an id that says a place in the books: `prefix`, the account's number, `_`, the number of what it names there.
+/// Reads an id that names a place in the books: `prefix`, the account's number, `_`, and the object's number there.
 pub fn parse_place(prefix: &str, text: &str) -> Option<(i64, i64)> {
     let (account, number) = text.strip_prefix(prefix)?.split_once('_')?;
     let read = |digits: &str| digits.parse::<i64>().ok().filter(|n| *n > 0 && n.to_string() == digits);

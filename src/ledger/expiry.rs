@@ -1,19 +1,21 @@
-//! A lot's time is over: what nothing holds leaves the balance.
+//! Expiry: when a lot's time has passed, its units that are not held leave the balance.
 
 use super::account::Draft;
 use super::{Account, Kind, Lot, Posting, Refusal, Timestamp, entry_id};
 
-/// Whether a lot is over at `at` with units that nothing holds.
+/// Whether a lot has expired at `at` with units that are not held.
 pub fn due(account: &Account, at: Timestamp) -> bool {
     first_due(account, at).is_some()
 }
 
-/// Expires one lot that is due, the soonest first; `None` when none is. Call it again until it answers `None`.
-/// The reason is `expire_<lot>`; units that a hold kept beyond the lot's time and then gave back expire under the same
-/// reason and the entry's own number.
+/// Expires one lot that is due, the soonest first. Returns `None` when none is due; call it until then.
+///
+/// The reason is `expire_<lot>`. Units that a hold returns after their lot has expired expire under the same reason
+/// with the entry's own number.
 pub fn expire(account: &Account, at: Timestamp) -> Option<Result<Posting, Refusal>> {
     let lot = first_due(account, at)?;
-    let (seq, units) = (lot.seq, lot.free());
+    let seq = lot.seq;
+    let units = lot.free();
     let name = entry_id(account.number, seq);
     let reason = match lot.expired {
         0 => format!("expire_{name}"),

@@ -1,10 +1,10 @@
-//! Exact fractions. Units are shared out by ratios of money; these are computed without rounding until the last step.
+//! Exact fractions. Units are shared out by ratios of money, and only the last step rounds.
 
 /// A ratio of two whole numbers, in lowest terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fraction {
     above: i128,
-    /// From 1.
+    /// At least 1.
     below: i128,
 }
 
@@ -16,7 +16,7 @@ impl Fraction {
         Fraction::reduced(i128::from(part), i128::from(whole))
     }
 
-    /// `None` unless `below` is positive.
+    /// `above ÷ below`; `None` unless `below` is positive.
     pub(super) fn reduced(above: i128, below: i128) -> Option<Fraction> {
         if below < 1 {
             return None;
@@ -25,18 +25,18 @@ impl Fraction {
         Some(Fraction { above: above.checked_div(common)?, below: below.checked_div(common)? })
     }
 
-    /// `None` beyond 128 bits.
+    /// The sum. `None` beyond 128 bits.
     pub fn plus(self, other: Fraction) -> Option<Fraction> {
         let above = self.above.checked_mul(other.below)?.checked_add(other.above.checked_mul(self.below)?)?;
         Fraction::reduced(above, self.below.checked_mul(other.below)?)
     }
 
-    /// This share of so many units, rounded toward zero. `None` beyond 64 bits.
+    /// This share of `units`, rounded toward zero. `None` beyond 64 bits.
     pub fn share_of(self, units: i64) -> Option<i64> {
         i64::try_from(self.above.checked_mul(i128::from(units))?.checked_div(self.below)?).ok()
     }
 
-    /// Whether it is one whole or more.
+    /// Whether it is 1 or more.
     pub fn is_whole(self) -> bool {
         self.above >= self.below
     }

@@ -1,5 +1,5 @@
-//! Units are set aside for work under way, and then used, in part or whole, or given back. A hold moves no entry: it
-//! marks units in their lots, which nothing else may take meanwhile, not even their expiry.
+//! Holds: units are set aside for work in progress, then used, in part or whole, or given back. A hold adds no entry.
+//! It marks units in their lots, and nothing else may take those, not even expiry.
 
 use super::account::Draft;
 use super::{Account, Kind, Posting, Refusal, Timestamp, Units};
@@ -7,33 +7,31 @@ use super::{Account, Kind, Posting, Refusal, Timestamp, Units};
 /// Units of one lot that a hold has set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// The lot: the `seq` of the entry that opened it.
+    /// The `seq` of the entry that opened the lot.
     pub lot: i64,
-    /// Units of it, from 1.
+    /// At least 1.
     pub units: i64,
 }
 
-/// The account after units were set aside, and where they lie.
+/// The account after units were set aside, and the lots that they are in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// The account to store.
     pub after: Account,
-    /// The lots, in the order in which a capture uses them.
+    /// In the order in which a capture uses them.
     pub parts: Vec<Part>,
 }
 
 /// The use of a hold's units.
 #[derive(Clone, Debug)]
 pub struct Capture {
-    /// How many, at most what is held.
+    /// At most what is held.
     pub units: Units,
-    /// What makes it happen once: `hold_<id>`.
+    /// `hold_<id>`.
     pub reason: String,
-    /// A sentence for people.
     pub note: Option<String>,
 }
 
-/// Sets units aside, out of the soonest-expiring lot first, then the oldest (rules 2 and 9).
+/// Sets units aside, from the soonest-expiring lot first, then the oldest (rules 2 and 9).
 pub fn hold(account: &Account, units: Units, at: Timestamp) -> Result<Held, Refusal> {
     let units = units.count();
     let available = account.available(at);
@@ -42,7 +40,8 @@ pub fn hold(account: &Account, units: Units, at: Timestamp) -> Result<Held, Refu
     }
 
     let mut after = account.clone();
-    let (mut parts, mut left) = (vec![], units);
+    let mut parts = vec![];
+    let mut left = units;
     after.in_order(|lot| {
         let taken = if lot.is_over(at) { 0 } else { left.min(lot.free()) };
         if taken > 0 {
@@ -55,8 +54,8 @@ pub fn hold(account: &Account, units: Units, at: Timestamp) -> Result<Held, Refu
     Ok(Held { after, parts })
 }
 
-/// Uses up to all of a hold's units, those that expire soonest first; the rest goes back. What the balance is plays no
-/// part: the units were there when they were set aside.
+/// Uses up to all of a hold's units, the soonest-expiring first. The rest goes back. The balance does not matter: the
+/// units were available when they were set aside (rule 2).
 pub fn capture(account: &Account, parts: &[Part], capture: Capture, at: Timestamp) -> Result<Posting, Refusal> {
     let units = capture.units.count();
     let held = parts.iter().fold(0i64, |sum, part| sum.saturating_add(part.units));
@@ -78,7 +77,7 @@ pub fn capture(account: &Account, parts: &[Part], capture: Capture, at: Timestam
     Ok(posting)
 }
 
-/// Gives all of a hold's units back. What was reversed meanwhile is owed, and is taken out of them first (rule 8).
+/// Gives all of a hold's units back. A debt that arose in the meantime is repaid from them first (rule 8).
 pub fn release(account: &Account, parts: &[Part]) -> Result<Account, Refusal> {
     let mut after = freed(account, parts)?;
     after.repay();

@@ -1,4 +1,4 @@
-//! The rules of the books held against any sequence of moves, and told as rows. Tests only.
+//! The rules of the books, checked against random sequences of moves. Tests only.
 #![allow(clippy::arithmetic_side_effects, reason = "an overflow in a test is a failed test, as it should be")]
 
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ fn any_move() -> impl Strategy<Value = Move> {
     ]
 }
 
-/// A ledger kept by the rules alone, beside the one under test.
+/// The ledger under test, with everything that the rules are checked against.
 struct Books {
     account: Account,
     entries: Vec<Entry>,
@@ -66,7 +66,8 @@ impl Books {
 
     fn make(&mut self, step: Move) {
         self.expire_due();
-        let (available, reason) = (self.account.available(self.now), format!("r_{}", self.entries.len()));
+        let available = self.account.available(self.now);
+        let reason = format!("r_{}", self.entries.len());
         match step {
             Move::Credit { units, lives } => {
                 let debt = self.account.debt();
@@ -78,7 +79,8 @@ impl Books {
                     self.now,
                 )
                 .unwrap();
-                let (gave, lot) = (units.count(), posting.entry.seq);
+                let gave = units.count();
+                let lot = posting.entry.seq;
                 self.post(posting);
                 self.payments.push(Payment { lots: vec![lot], gave, taken: 0 });
                 assert_eq!(self.account.debt(), (debt - gave).max(0), "rule 8: a credit repays the debt first");
@@ -214,7 +216,7 @@ proptest! {
         }
     }
 
-    /// Rule 10: whatever is changed, removed or moved in the middle, the walk breaks or ends elsewhere.
+    /// Rule 10: if anything in the middle is changed, removed or repeated, the walk fails or ends at another hash.
     #[test]
     fn no_tampering_passes(
         moves in proptest::collection::vec(any_move(), 5..30),

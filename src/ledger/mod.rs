@@ -1,8 +1,8 @@
 //! The money rules. Nothing here imports from the rest of the crate, does I/O, asks the time, knows SQL, or computes
-//! with floating point: each function takes an account's state and a move, and answers a posting or a refusal.
+//! with floating point. Each function takes an account's state and a move, and returns a posting or a refusal.
 //!
 //! An [`Account`] is what a user has: the sum of all entries (`remaining`) and the lots that it lies in. A [`Posting`]
-//! is one new [`Entry`] and the account after it. Whoever stores a posting stores all of it, in one transaction.
+//! is one new [`Entry`] and the account after it. A posting is stored as a whole, in one transaction.
 #![deny(clippy::arithmetic_side_effects, clippy::float_arithmetic, clippy::as_conversions)]
 
 mod account;

@@ -1,5 +1,5 @@
-//! A payment is undone, in part or in whole: a refund or a dispute takes back what it gave, and gives it back again
-//! when the refund fails or the dispute is won.
+//! Reversals: a refund or a dispute takes back what a payment gave, and returns it if the refund fails or the dispute
+//! is won.
 
 use super::account::Draft;
 use super::{Account, Fraction, Kind, Posting, Refusal, Timestamp};
@@ -7,45 +7,42 @@ use super::{Account, Fraction, Kind, Posting, Refusal, Timestamp};
 /// What one payment gave, and what reversals have taken of it so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// The lots that it bought, oldest first: one for a pack, one a month for a yearly plan. Each is the `seq` of the
+    /// The lots that it bought, oldest first: one for a pack, one per month for a yearly plan. Each is the `seq` of the
     /// entry that credited it.
     pub lots: Vec<i64>,
-    /// Units that it gave.
     pub gave: i64,
-    /// Units of those that reversals have taken.
     pub taken: i64,
 }
 
-/// A change of what reversals take of a payment.
+/// A change of what the reversals of a payment take.
 #[derive(Clone, Debug)]
 pub struct Reversal {
     /// `Refund` or `Dispute`.
     pub kind: Kind,
-    /// Units that all reversals of the payment together take from now on: see [`units_to_take`].
+    /// Units that all reversals of the payment take together from now on: see [`units_to_take`].
     pub take: i64,
-    /// What makes it happen once.
     pub reason: String,
-    /// A sentence for people.
     pub note: Option<String>,
 }
 
-/// How much of a payment went back without a dispute, in the currency's minor unit.
+/// How much of a payment was returned without a dispute, in the currency's minor unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Refunds {
     /// What was charged. A refund is a part of this.
     pub charged: i64,
-    /// What was bought cost so much: what was charged, and what a credit balance paid. A credit note is a part of this.
+    /// The price of what was bought: what was charged, plus what a credit balance paid. A credit note is a part of
+    /// this.
     pub cost: i64,
-    /// What refunds gave back in all.
+    /// What refunds returned in total.
     pub refunded: i64,
-    /// What credit notes gave back without a refund of Stripe's.
+    /// What credit notes returned without a refund by Stripe.
     pub credited_back: i64,
 }
 
 impl Refunds {
-    /// This share of `gave` units, rounded down; a full one is all. Refunds and credit notes are parts of different wholes,
-    /// so their shares are added. Where a credit balance paid all, nothing was charged that could be refunded. A payment
-    /// of nothing cannot be refunded in part.
+    /// The returned share of `gave` units, rounded down. A full refund takes all of them. Refunds and credit notes are
+    /// parts of different wholes, so their shares are added. If a credit balance paid everything, nothing was charged
+    /// that could be refunded. A payment of nothing cannot be refunded in part.
     fn share_of(self, gave: i64) -> i64 {
         let cost = if self.cost > 0 { self.cost } else { self.charged };
         match (self.charged, self.credited_back) {
@@ -61,16 +58,16 @@ impl Refunds {
     }
 }
 
-/// Units of the `gave` that reversals of a payment take in all (`docs/rules.md`, rule 7). Refunds and credit notes take
-/// their share; a dispute takes `gave × withheld ÷ disputed`, which is all from its opening until funds come back; all
-/// together never more than the payment gave.
+/// How many of the `gave` units the reversals of a payment take together (`docs/rules.md`, rule 7). Refunds and credit
+/// notes take their share. A dispute takes `gave × withheld ÷ disputed`, which is everything from its opening until
+/// funds come back. Together they never take more than the payment gave.
 pub fn units_to_take(gave: i64, refunds: Refunds, dispute: Option<Withheld>) -> i64 {
     let refund = refunds.share_of(gave);
     let dispute = dispute.map_or(0, |dispute| share(gave, dispute.withheld, dispute.disputed));
     refund.saturating_add(dispute).clamp(0, gave.max(0))
 }
 
-/// What a dispute keeps from us: all of it while it is open or lost, less what has been reinstated.
+/// What a dispute withholds from us: everything while it is open or lost, less what has been reinstated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Withheld {
     /// Minor units that are withheld now.
@@ -89,11 +86,12 @@ fn share(gave: i64, part: i64, whole: i64) -> i64 {
     Fraction::of(part, whole).and_then(|part| part.share_of(gave)).unwrap_or(gave)
 }
 
-/// Moves what reversals of `payment` take to `reversal.take`. `Ok(None)` when that is what they take already.
+/// Changes what the reversals of `payment` take to `reversal.take`. Returns `Ok(None)` if they take that already.
 ///
-/// Taking: first from the payment's own lots, then from the others, never from held units; the rest becomes a debt
-/// (`docs/rules.md`, rule 8). Giving back: first the debt, then into the payment's newest lot, with its expiry, also what came from others
-/// (so that a lot of which something is held may for a while have more than was credited to it).
+/// Units are taken from the payment's own lots first, then from the others, never from held units. The rest becomes a
+/// debt (`docs/rules.md`, rule 8). Returned units repay the debt first. The rest goes into the payment's newest lot and
+/// takes its expiry, even if the units came from other lots. So a lot with held units can temporarily contain more than
+/// was credited to it.
 pub fn reverse(
     account: &Account,
     payment: &Payment,

@@ -1,4 +1,4 @@
-//! Units are used. Never more than are available, whatever else happens.
+//! Spends: units are used, never more than are available.
 
 use super::account::Draft;
 use super::{Account, Kind, Posting, Refusal, Timestamp, Units};
@@ -6,15 +6,13 @@ use super::{Account, Kind, Posting, Refusal, Timestamp, Units};
 /// A use of units.
 #[derive(Clone, Debug)]
 pub struct Spend {
-    /// How many units.
     pub units: Units,
-    /// What makes it happen once: `spend_<key>`.
+    /// `spend_<key>`.
     pub reason: String,
-    /// A sentence for people.
     pub note: Option<String>,
 }
 
-/// Spends units, soonest-expiring lot first, then oldest (rules 2 and 9).
+/// Spends units, from the soonest-expiring lot first, then the oldest (rules 2 and 9).
 pub fn spend(account: &Account, spend: Spend, at: Timestamp) -> Result<Posting, Refusal> {
     let units = spend.units.count();
     let available = account.available(at);

@@ -1,10 +1,10 @@
-//! The words of the ledger: units and instants. Plain values with their bounds, nothing else.
+//! The basic types of the ledger, units and instants, with their bounds.
 
-/// The most units that one request may move (contract, section 4).
+/// The most units that one movement may move (`docs/rules.md`, rule 11).
 pub const UNITS_LIMIT: i64 = 1_000_000_000;
 
-/// No balance goes beyond this, in either direction: a bound that keeps every sum far from overflow, and that the
-/// database checks again.
+/// No balance passes this, in either direction (rule 11). The bound keeps every sum far from overflow. The database
+/// checks it again.
 pub const BALANCE_LIMIT: i64 = 1_000_000_000_000_000;
 
 /// A positive count of units (pictures, say), from 1 to [`UNITS_LIMIT`].
@@ -23,7 +23,8 @@ impl Units {
     }
 }
 
-/// An instant: milliseconds since 1970-01-01T00:00:00Z. Made only by `clock`, or read back from where it was stored.
+/// An instant: milliseconds since 1970-01-01T00:00:00Z. Only `clock` makes one; others are read from the database or
+/// from Stripe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -48,12 +49,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// This instant and so many milliseconds.
+    /// The instant `millis` milliseconds after this one.
     pub fn plus_millis(self, millis: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(millis))
     }
 
-    /// This instant and so many seconds.
+    /// The instant `seconds` seconds after this one.
     pub fn plus_seconds(self, seconds: i64) -> Timestamp {
         self.plus_millis(seconds.saturating_mul(1000))
     }

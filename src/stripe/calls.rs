@@ -1,59 +1,59 @@
-//! The calls that till makes, each with its path, its parameters and what it answers. How they are sent is in `client`.
+//! The calls that till makes, each with its path, parameters and result. `client` sends them.
 
 use serde_json::Value;
 
-use super::client::Stripe;
-use super::error::{StripeError, StripeErrorKind};
-use super::event::EventEnvelope;
-use super::objects::{
+use crate::clock::{Deadline, Timestamp};
+use crate::stripe::client::Stripe;
+use crate::stripe::error::{StripeError, StripeErrorKind};
+use crate::stripe::event::EventEnvelope;
+use crate::stripe::objects::{
     CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, Price, Refund,
     Subscription, Unreadable,
 };
-use crate::clock::{Deadline, Timestamp};
 
-/// Rows a page: Stripe's most.
+/// Rows per page: Stripe's maximum.
 const PAGE: &str = "100";
 
 /// The most pages that are read of one list: 5,000 rows.
 const PAGES_LIMIT: usize = 50;
 
-/// Which page of a list to read; lists are newest first.
+/// Which page of a list to read. Lists are newest first.
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
-    /// Only what was made at this time or later, in whole seconds.
+    /// Only rows created at this time or later, in whole seconds.
     pub created_from: Option<Timestamp>,
-    /// Only what was made at this time or earlier, in whole seconds.
+    /// Only rows created at this time or earlier, in whole seconds.
     pub created_to: Option<Timestamp>,
-    /// Only what comes after this row: the `last_id` of the page before. New rows at the head do not disturb it.
+    /// Only rows after this one: the `last_id` of the previous page. New rows at the head do not shift it.
     pub after: Option<String>,
 }
 
-/// Which events to read: one page, newest first. Stripe keeps them for 30 days.
+/// Which events to read: one page, newest first. Stripe keeps events for 30 days.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
     pub page: ListQuery,
-    /// Only these types, 20 at most; all when empty.
+    /// At most 20 types; all when empty.
     pub kinds: Vec<String>,
-    /// Only those that could not be delivered to every webhook endpoint.
+    /// Only events that could not be delivered to every webhook endpoint.
     pub undelivered: bool,
 }
 
 /// A row of the list of events.
 #[derive(Clone, Debug)]
 pub struct ListedEvent {
-    /// Its JSON, stored as a webhook's body is.
+    /// Its JSON, stored like a webhook's body.
     pub body: String,
-    /// One that cannot be read does not hold up the others.
+    /// One unreadable event does not stop the others.
     pub event: Result<EventEnvelope, Unreadable>,
 }
 
 impl Stripe {
-    /// Makes a customer; `body` is `CustomerRequest::body`.
+    /// Creates a customer. `body` comes from `CustomerRequest::body`.
     pub fn create_customer(&self, body: &str, key: &str, deadline: Deadline) -> Result<Customer, StripeError> {
         Ok(Customer::read(&self.post("/v1/customers", body, key, deadline)?)?)
     }
 
-    /// Makes a session; `body` is `CheckoutRequest::body`. Its `url` is where the buyer pays.
+    /// Creates a session. `body` comes from `CheckoutRequest::body`. The buyer pays at the session's `url`.
     pub fn create_checkout_session(
         &self,
         body: &str,
@@ -63,14 +63,15 @@ impl Stripe {
         Ok(CheckoutSession::read(&self.post("/v1/checkout/sessions", body, key, deadline)?)?)
     }
 
-    /// Makes a link to the customer portal; `body` is `PortalRequest::body`. It opens once, within minutes.
+    /// Creates a link to the customer portal. `body` comes from `PortalRequest::body`. The link opens once, within
+    /// minutes.
     pub fn create_portal_session(&self, body: &str, key: &str, deadline: Deadline) -> Result<String, StripeError> {
         let value = self.post("/v1/billing_portal/sessions", body, key, deadline)?;
         let fields = Fields::of("portal session", &value)?;
         Ok(fields.text("/url")?.ok_or_else(|| fields.missing("/url"))?)
     }
 
-    /// A session with the first of its line items; when there are more, [`Stripe::list_line_items`] has all.
+    /// A session with the first of its line items. If there are more, [`Stripe::list_line_items`] returns all.
     pub fn checkout_session(&self, id: &str, deadline: Deadline) -> Result<CheckoutSession, StripeError> {
         self.one("/v1/checkout/sessions/", id, &[("expand[]", "line_items")], CheckoutSession::read, deadline)
     }
@@ -81,23 +82,23 @@ impl Stripe {
         self.all(&path, &[], LineItem::read, deadline)
     }
 
-    /// A price.
+    /// Reads a price.
     pub fn price(&self, id: &str, deadline: Deadline) -> Result<Price, StripeError> {
         self.one("/v1/prices/", id, &[], Price::read, deadline)
     }
 
-    /// A subscription as it is now: where the order of events cannot be told, this decides.
+    /// A subscription as it is now. It decides where the order of events is unclear.
     pub fn subscription(&self, id: &str, deadline: Deadline) -> Result<Subscription, StripeError> {
         self.one("/v1/subscriptions/", id, &[], Subscription::read, deadline)
     }
 
-    /// An invoice with its payments and the first of its lines; when there are more, [`Stripe::list_invoice_lines`] has
-    /// all.
+    /// An invoice with its payments and the first of its lines. If there are more, [`Stripe::list_invoice_lines`]
+    /// returns all.
     pub fn invoice(&self, id: &str, deadline: Deadline) -> Result<Invoice, StripeError> {
         self.one("/v1/invoices/", id, &[("expand[]", "payments")], Invoice::read, deadline)
     }
 
-    /// A credit note.
+    /// Reads a credit note.
     pub fn credit_note(&self, id: &str, deadline: Deadline) -> Result<CreditNote, StripeError> {
         self.one("/v1/credit_notes/", id, &[], CreditNote::read, deadline)
     }
@@ -108,7 +109,8 @@ impl Stripe {
         self.all(&path, &[], InvoiceLine::read, deadline)
     }
 
-    /// The invoice payments made with a payment intent: which invoice it paid, since it no longer says so itself.
+    /// The invoice payments made with a payment intent. They name the invoice that it paid, which a payment intent
+    /// itself no longer does.
     pub fn invoice_payments_of(
         &self,
         payment_intent: &str,
@@ -118,15 +120,15 @@ impl Stripe {
         self.all("/v1/invoice_payments", &query, InvoicePayment::read, deadline)
     }
 
-    /// The checkout session that a payment intent belongs to, if one made it.
+    /// The checkout session that a payment intent belongs to, if it came from one.
     pub fn session_of_payment(
         &self,
         payment_intent: &str,
         deadline: Deadline,
     ) -> Result<Option<CheckoutSession>, StripeError> {
         let query = [("payment_intent", payment_intent), ("limit", "1")];
-        let found = List::read(&self.get("/v1/checkout/sessions", &query, deadline)?, CheckoutSession::read)?;
-        Ok(found.rows.into_iter().next())
+        let sessions = List::read(&self.get("/v1/checkout/sessions", &query, deadline)?, CheckoutSession::read)?;
+        Ok(sessions.rows.into_iter().next())
     }
 
     /// All refunds of a payment intent.
@@ -134,14 +136,14 @@ impl Stripe {
         self.all("/v1/refunds", &[("payment_intent", payment_intent)], Refund::read, deadline)
     }
 
-    /// A page of events.
+    /// One page of events.
     pub fn list_events(&self, filter: &EventFilter, deadline: Deadline) -> Result<List<ListedEvent>, StripeError> {
         let mut query: Vec<(&str, &str)> = filter.kinds.iter().map(|kind| ("types[]", kind.as_str())).collect();
         if filter.undelivered {
             query.push(("delivery_success", "false"));
         }
-        let listed = |value: &Value| Ok(ListedEvent { body: value.to_string(), event: EventEnvelope::read(value) });
-        self.page("/v1/events", &query, &filter.page, listed, deadline)
+        let read_row = |value: &Value| Ok(ListedEvent { body: value.to_string(), event: EventEnvelope::read(value) });
+        self.page("/v1/events", &query, &filter.page, read_row, deadline)
     }
 
     fn one<T>(
@@ -164,7 +166,8 @@ impl Stripe {
         deadline: Deadline,
     ) -> Result<List<T>, StripeError> {
         let seconds = |at: Option<Timestamp>| at.map(|at| at.seconds().to_string());
-        let (created_from, created_to) = (seconds(page_query.created_from), seconds(page_query.created_to));
+        let created_from = seconds(page_query.created_from);
+        let created_to = seconds(page_query.created_to);
         let mut query = query.to_vec();
         query.push(("limit", PAGE));
         query.extend(created_from.as_deref().map(|seconds| ("created[gte]", seconds)));
@@ -194,13 +197,13 @@ impl Stripe {
     }
 }
 
-/// An id as a part of a path. What cannot be an id of Stripe's is at Stripe for certain not found, and is not sent: it may
-/// come from a browser.
+/// An id as part of a path. It may come from a browser. One that cannot be Stripe's is not sent, since Stripe would not
+/// find it.
 fn checked(id: &str) -> Result<&str, StripeError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if (1..=255).contains(&id.len()) && id.bytes().all(allowed) {
         return Ok(id);
     }
     let kind = StripeErrorKind::Missing { param: Some("id".to_owned()) };
-    Err(StripeError::unsent(kind, "not asked: this cannot be one of Stripe's ids"))
+    Err(StripeError::unsent(kind, "not sent: this cannot be a Stripe id"))
 }

@@ -1,55 +1,53 @@
-//! What a call to Stripe ends in when it does not succeed, and what the user is told of it: never Stripe's own message,
-//! which is for the log.
+//! What a failed call to Stripe means, and what the user reads about it. Stripe's own message is only for the log.
 
 use std::fmt;
 
-use super::objects::{ErrorBody, Unreadable};
 use crate::error::{Error, Fault, Refused};
+use crate::stripe::objects::{ErrorBody, Unreadable};
 
-/// The longest message of Stripe's that is kept, in characters.
+/// The longest message from Stripe that is kept, in characters.
 const MESSAGE_LIMIT: usize = 500;
 
-/// A call that did not succeed, after all attempts.
+/// A call that failed, after all attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeError {
-    /// What it means.
     pub kind: StripeErrorKind,
     /// The HTTP status of the last answer; `None` when there was none.
     pub status: Option<u16>,
     /// Stripe's `code`, or its `type` where there is no code.
     pub code: Option<String>,
-    /// For the log and the operator: Stripe's message or ours, with everything that looks like a key taken out.
+    /// For the log and the operator: Stripe's message or ours, with anything that looks like a key removed.
     pub message: String,
-    /// Stripe's id of the request, which its dashboard and its support know.
+    /// Stripe's id of the request, for its dashboard and its support.
     pub request_id: Option<String>,
 }
 
 /// What a failed call means to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StripeErrorKind {
-    /// No answer, or one that says to try later. Whether the request was carried out is not known: the same key and body
-    /// may be sent again.
+    /// No answer, or one that says to try later. It is unknown whether the request was carried out. The same key and
+    /// body may be sent again.
     Unavailable,
     /// Stripe does not know our secret key (401).
     KeyRefused,
-    /// Our key is restricted, and may not do this (403).
+    /// Our key is restricted and does not allow this (403).
     Forbidden {
-        /// The permission that is missing, by Stripe's name, where Stripe named it.
+        /// Stripe's name of the missing permission, where Stripe gave it.
         permission: Option<String>,
     },
-    /// Something that the request names is not there (404, or `resource_missing`).
+    /// Something that the request names does not exist (404, or `resource_missing`).
     Missing {
-        /// The parameter that names it, where Stripe said so; `customer`, say.
+        /// The parameter that names it, such as `customer`, where Stripe said so.
         param: Option<String>,
     },
-    /// Refused for another reason: our parameters, or a card. Sending it again would not help.
+    /// Refused for another reason, such as our parameters or a card. Sending it again would not help.
     Rejected,
-    /// Stripe answered with something that is not the object we asked for.
+    /// Stripe's answer is not the object that we asked for.
     Unreadable,
 }
 
 impl StripeError {
-    /// From an answer that says no.
+    /// From an error answer.
     pub(crate) fn answered(status: u16, body: ErrorBody, request_id: Option<String>) -> StripeError {
         let message = redact(body.message.as_deref().unwrap_or("(no message)"));
         let missing = body.code.as_deref() == Some("resource_missing");
@@ -64,7 +62,7 @@ impl StripeError {
         StripeError { kind, status: Some(status), code: body.code.or(body.kind), message, request_id }
     }
 
-    /// When there was no answer, or none that can be used.
+    /// For a request without an answer, or without a usable one.
     pub(crate) fn unanswered(why: &str) -> StripeError {
         StripeError {
             kind: StripeErrorKind::Unavailable,
@@ -75,22 +73,23 @@ impl StripeError {
         }
     }
 
-    /// When we do not even send it.
+    /// For a request that is not even sent.
     pub(crate) fn unsent(kind: StripeErrorKind, why: &str) -> StripeError {
         StripeError { kind, ..StripeError::unanswered(why) }
     }
 
-    /// Whether the idempotency key was used before with other parameters: a bug of ours, not of the buyer.
+    /// Whether the idempotency key was used before with other parameters. That is a bug in till, not a mistake of the
+    /// buyer.
     pub fn is_key_reused(&self) -> bool {
         self.code.as_deref() == Some("idempotency_error")
     }
 
-    /// Whether what this parameter of the request names is not at Stripe.
+    /// Whether the object that this parameter of the request names does not exist at Stripe.
     pub fn is_missing_param(&self, name: &str) -> bool {
         matches!(&self.kind, StripeErrorKind::Missing { param: Some(param) } if param == name)
     }
 
-    /// Whether what the request names is not at Stripe.
+    /// Whether an object that the request names does not exist at Stripe.
     pub fn is_missing(&self) -> bool {
         matches!(self.kind, StripeErrorKind::Missing { .. })
     }
@@ -128,15 +127,15 @@ impl From<StripeError> for Error {
                 "Stripe, which handles the payments, did not answer in time. Try again in a minute.".to_owned(),
             )),
             StripeErrorKind::KeyRefused | StripeErrorKind::Forbidden { .. } => rejected(
-                "Stripe does not let this server do that with the key it has. Tell whoever runs this server: the command \
-                 `till check` says what is missing.",
+                "Stripe does not let this server do that with the key it has. Tell the operator of this server: the \
+                 command `till check` shows what is missing.",
             ),
             StripeErrorKind::Missing { .. } => rejected(
-                "Stripe does not know what was asked for. Go back and start again; if that does not help, tell whoever \
-                 runs this server: the reason is in its log.",
+                "Stripe does not know what was asked for. Go back and start again; if that does not help, tell the \
+                 operator of this server: the reason is in its log.",
             ),
             StripeErrorKind::Rejected => {
-                rejected("Stripe refused this. Tell whoever runs this server: the reason is in its log.")
+                rejected("Stripe refused this. Tell the operator of this server: the reason is in its log.")
             }
             StripeErrorKind::Unreadable => Error::Fault(Fault::new("Stripe's answer cannot be read", error)),
         }
@@ -148,7 +147,8 @@ fn permission_named_in(message: &str) -> Option<String> {
     message.split('\'').find(|part| part.starts_with("rak_")).map(str::to_owned)
 }
 
-/// One bounded line, without anything that looks like a key. Stripe quotes keys in part, a stand-in might quote one whole.
+/// One bounded line, without anything that looks like a key. Stripe quotes keys in part; a stand-in might quote a whole
+/// one.
 fn redact(message: &str) -> String {
     let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '*' | '.' | '-');
     let mut redacted = String::new();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_is_told_in_our_words() {
+    fn the_user_reads_our_words_and_not_stripes() {
         let rows = [
             (500, "stripe_unavailable"),
             (401, "stripe_rejected"),

@@ -6,11 +6,11 @@
 
 use serde_json::Value;
 
-use super::objects::{
+use crate::clock::{self, Timestamp};
+use crate::stripe::objects::{
     Charge, CheckoutSession, CreditNote, Customer, Dispute, Fields, Invoice, InvoicePayment, Refund, Subscription,
     Unreadable, parse_json,
 };
-use crate::clock::{self, Timestamp};
 
 /// What an event says, as an object that can be applied. `usecase::stripe_events::prefetch` completes the object with
 /// what Stripe leaves out of events.
@@ -30,11 +30,11 @@ pub enum Event {
         as_of: Timestamp,
     },
     CustomerDeleted(Customer),
-    /// Its type changes nothing here.
+    /// Events of this type change nothing here.
     Unhandled {
         kind: String,
     },
-    /// Its type is handled, and its object cannot be read.
+    /// Its type is handled, but its object cannot be read.
     Unreadable {
         kind: String,
         cause: Unreadable,
@@ -144,14 +144,14 @@ fn credit_note(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
     Ok(Event::CreditNote(CreditNote::read(&envelope.object)?))
 }
 
-/// One of Stripe's events as it was sent, in the shape of any API version. Its object is not read yet.
+/// One of Stripe's events as it was sent, in the shape of any API version. Its object has not been read yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventEnvelope {
-    /// `evt_…`: the same in every delivery and in the list of events.
+    /// `evt_…`. The same in every delivery and in the list of events.
     pub id: String,
-    /// Its type, such as `checkout.session.completed`. Stripe adds new ones at any time.
+    /// The event's type, such as `checkout.session.completed`. Stripe adds new ones at any time.
     pub kind: String,
-    /// In whole seconds: two events of one second have no order.
+    /// In whole seconds, so two events of one second have no order.
     pub created: Timestamp,
     /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
@@ -159,19 +159,19 @@ pub struct EventEnvelope {
     pub api_version: Option<String>,
     /// The connected account (Stripe Connect) that it belongs to; `None` for the account of our own key.
     pub account: Option<String>,
-    /// `data.object` as it was at that time; null in a thin event.
+    /// `data.object` at the time of the event; null in a thin event.
     pub object: Value,
-    /// Whether it is a thin event (`v2.core.event`), which encloses no object.
+    /// A thin event (`v2.core.event`) encloses no object.
     pub thin: bool,
 }
 
 impl EventEnvelope {
-    /// Reads a webhook's body, after its signature was verified.
+    /// Reads a webhook's body. Its signature must have been verified before.
     pub fn parse(body: &[u8]) -> Result<EventEnvelope, Unreadable> {
         EventEnvelope::read(&parse_json(body)?)
     }
 
-    /// Reads an event from a list, or one from the inbox.
+    /// Reads an event from one of Stripe's lists or from the inbox.
     pub fn read(value: &Value) -> Result<EventEnvelope, Unreadable> {
         let fields = Fields::of("event", value)?;
         let thin = fields.text("/object")?.as_deref() == Some("v2.core.event");
@@ -191,7 +191,7 @@ impl EventEnvelope {
         })
     }
 
-    /// Reads the object, by the event's type.
+    /// Reads the object by the event's type.
     pub fn event(&self) -> Event {
         let Some((_, read)) = READERS.iter().find(|(kind, _)| *kind == self.kind) else {
             return Event::Unhandled { kind: self.kind.clone() };

@@ -1,14 +1,14 @@
-//! Stripe's lists of objects, for what no event said. Each object is put into the form of an event, so that it is applied
-//! as if Stripe had sent one.
+//! Stripe's lists of objects, for changes that no event reported. Each object is put into the form of an event, so that
+//! it is applied as if Stripe had sent one.
 
 use serde_json::{Value, json};
 
-use super::client::Stripe;
-use super::error::StripeError;
-use super::event::EventEnvelope;
-use super::objects::{CheckoutSession, CreditNote, Invoice, List, Subscription, Unreadable};
-use super::{API_VERSION, ListQuery};
 use crate::clock::{Deadline, Timestamp};
+use crate::stripe::client::Stripe;
+use crate::stripe::error::StripeError;
+use crate::stripe::event::EventEnvelope;
+use crate::stripe::objects::{CheckoutSession, CreditNote, Invoice, List, Subscription, Unreadable};
+use crate::stripe::{API_VERSION, ListQuery};
 
 /// Which of Stripe's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl ListedKind {
         ListedKind::Subscriptions,
     ];
 
-    /// The word that people and the stored cursors know the list by.
+    /// The list's name in reports and in stored cursors.
     pub fn word(self) -> &'static str {
         match self {
             ListedKind::Sessions => "checkouts",
@@ -82,11 +82,11 @@ pub struct ListedObject {
     pub kind: ListedKind,
     pub id: String,
     pub created: Timestamp,
-    /// Whether it changes the books: it is paid, or it is a reversal. Of a subscription only the books can say.
+    /// Whether it changes the books: it is paid, or it is a reversal. For a subscription, only the books can tell.
     pub is_final: bool,
-    /// Minor units that were paid by it, and their currency.
+    /// Minor units that it paid, and their currency.
     pub paid: Option<(i64, String)>,
-    /// The object itself, where it is a subscription.
+    /// Set for subscriptions only.
     pub subscription: Option<Subscription>,
     value: Value,
 }
@@ -115,9 +115,9 @@ impl ListedObject {
         Ok(ListedObject { kind, id: text("id"), created, is_final, paid, subscription, value: value.clone() })
     }
 
-    /// The event that Stripe might have sent at `created`, and its body. Its id is made of the object's id and state, so
-    /// that one state is one event however often it is listed. A subscription can return to an earlier state, so it is a
-    /// new event each time.
+    /// The event that Stripe might have sent at `created`, and its body. Its id is made from the object's id and state,
+    /// so that one state is one event however often it is listed. A subscription can return to an earlier state, so
+    /// each of its listings is a new event.
     pub fn as_event(&self, created: Timestamp, now: Timestamp) -> (EventEnvelope, String) {
         let status = self.value.get("status").and_then(Value::as_str).unwrap_or("-");
         let moves = self.value.get("balance_transactions").and_then(Value::as_array).map_or(0, Vec::len);
@@ -150,7 +150,7 @@ impl ListedObject {
 }
 
 impl Stripe {
-    /// A page of objects of one kind.
+    /// One page of objects of one kind.
     pub fn list_objects(
         &self,
         kind: ListedKind,

@@ -1,13 +1,13 @@
-//! All that till knows of Stripe: how its webhooks are signed, how its objects are read, how it is called.
+//! Everything that till knows about Stripe: how webhooks are signed, how objects are read, how the API is called.
 //!
-//! Not here: till's tables, its ledger, its catalogue, its configuration. Whether something is credited is decided
-//! by the callers. This says only what Stripe said.
+//! Not here: till's tables, ledger, catalogue and configuration. The callers decide whether something is credited. This
+//! module only reports what Stripe said.
 //!
-//! Reading order: [`signature`] (pure) proves that a body is Stripe's; [`event`] says which events till handles;
+//! Reading order: [`signature`] (pure) proves that a body is Stripe's; [`event`] lists the events that till handles;
 //! [`objects`] reads their objects, whichever API version wrote them; [`listing`] reads the same objects from Stripe's
-//! lists; [`requests`] writes the exact bodies that are sent; [`client`] sends them, and [`retry`] says whether again;
-//! [`error`] is a call's failure; [`calls`] are the calls that till makes; [`setup`] and [`portal`] are what an operator
-//! sets up.
+//! lists; [`requests`] writes the exact bodies that are sent; [`client`] sends them, and [`retry`] decides whether again;
+//! [`error`] is a failed call; [`calls`] are the calls that till makes; [`setup`] and [`portal`] are what an operator
+//! sets up; [`probe`] tests the way to our webhook.
 
 pub mod calls;
 pub mod client;
@@ -35,6 +35,6 @@ pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};
 pub use signature::{SignatureFault, Verified};
 
-/// The API version that every request names in `Stripe-Version`, and that a webhook endpoint made by till is given.
-/// What arrives may still be in any other: objects are read in the shapes of all.
+/// The API version that every request names in `Stripe-Version`, and that till sets on a webhook endpoint. What arrives
+/// may still have any other version: objects are read in all shapes.
 pub const API_VERSION: &str = "2026-05-27.dahlia";

@@ -1,50 +1,47 @@
-//! What customers may do in Stripe's customer portal: the configuration that till makes there, found again by its
-//! metadata. Opening the portal for a customer is in `calls`; which plans are offered is the caller's to say.
+//! The configuration of Stripe's customer portal: what customers may do there. till makes its own and finds it again by
+//! its metadata. `calls` opens the portal for a customer. The caller decides which plans are offered.
 
 use form_urlencoded::Serializer;
 use serde_json::Value;
 
-use super::ListQuery;
-use super::client::Stripe;
-use super::error::StripeError;
-use super::objects::{Fields, Unreadable};
 use crate::clock::Deadline;
+use crate::stripe::ListQuery;
+use crate::stripe::client::Stripe;
+use crate::stripe::error::StripeError;
+use crate::stripe::objects::{Fields, Unreadable};
 
 const PATH: &str = "/v1/billing_portal/configurations";
-/// The mark in the metadata by which ours is known, as a product is by its catalogue key.
+/// The metadata that marks our configuration, as a catalogue key marks a product.
 const MARK: (&str, &str) = ("till_key", "portal");
-/// Where the prices are noted that were set. Stripe takes the products of a configuration and does not give them back,
-/// so that nothing else could tell whether they have changed since.
+/// The metadata that records the prices. Stripe accepts the products of a configuration but never returns them, so
+/// nothing else shows whether they have changed.
 const PRICES: &str = "till_prices";
 
-/// The most products between which a customer can change. Stripe, "The portal configuration object",
+/// The most products that a customer can change between. Stripe, "The portal configuration object",
 /// `features.subscription_update.products`.
 pub const PRODUCTS_LIMIT: usize = 10;
 
-/// A plan that customers can change to.
+/// A plan that customers can change to, by Stripe's ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortalPlan {
-    /// The product at Stripe.
     pub product: String,
-    /// Its price.
     pub price: String,
 }
 
-/// A configuration as Stripe has it.
+/// A portal configuration (`bpc_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortalConfiguration {
-    /// `bpc_…`
     pub id: String,
-    /// Whether it is the account's own, which sessions have that name none. Only the dashboard makes it.
+    /// The account's own configuration, used by sessions that name none. Only Stripe's dashboard creates it.
     pub is_default: bool,
-    /// Whether customers can change their plan in it.
+    /// Whether customers can change their plan.
     pub changes_plans: bool,
     is_ours: bool,
     is_complete: bool,
     prices: String,
 }
 
-/// The active configurations of an account, of those that matter here.
+/// The active configurations that matter here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortalConfigurations {
     /// The one that till made.
@@ -74,8 +71,7 @@ impl PortalConfiguration {
         })
     }
 
-    /// Whether it is one of ours that offers exactly these prices, on the terms that [`Stripe::put_portal_configuration`]
-    /// sets.
+    /// Whether it is ours and offers exactly these prices, on the terms that [`Stripe::put_portal_configuration`] sets.
     pub fn offers<'a>(&self, prices: impl IntoIterator<Item = &'a str>) -> bool {
         let prices = joined(prices);
         self.is_ours && self.is_complete && self.prices == prices && self.changes_plans != prices.is_empty()
@@ -86,22 +82,22 @@ impl Stripe {
     /// The configurations that portal sessions can be opened with.
     pub fn portal_configurations(&self, deadline: Deadline) -> Result<PortalConfigurations, StripeError> {
         let query = [("active", "true")];
-        let mut found = PortalConfigurations::default();
-        // Stripe keeps a hundred at most, which is one page.
+        let mut configurations = PortalConfigurations::default();
+        // Stripe allows at most a hundred, which is one page.
         for row in self.page(PATH, &query, &ListQuery::default(), PortalConfiguration::read, deadline)?.rows {
             if row.is_ours {
-                found.ours = Some(row);
+                configurations.ours = Some(row);
             } else if row.is_default {
-                found.default = Some(row);
+                configurations.default = Some(row);
             }
         }
-        Ok(found)
+        Ok(configurations)
     }
 
-    /// Makes our configuration, or sets the one with this id anew: customers see their invoices, change the card, end
-    /// their subscription at its period's end, and change between these plans. A change is invoiced at once, so that the
-    /// units of an upgrade are paid for, and those that a downgrade gives back the money for are taken, when it is made
-    /// and not with the next renewal.
+    /// Creates our configuration, or resets the one with this id. Customers see their invoices, change the card, end
+    /// their subscription at the end of its period, and change between these plans. A change is invoiced at once. So
+    /// the units of an upgrade are paid for, and a downgrade's units are taken back, when the change is made and not at
+    /// the next renewal.
     pub fn put_portal_configuration(
         &self,
         id: Option<&str>,

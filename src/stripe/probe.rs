@@ -1,20 +1,19 @@
-//! One request as Stripe would send it, to see what stands between Stripe and the webhook: nothing of it is signed, so
-//! nothing can come of it.
+//! One request as Stripe would send it, to see what stands between Stripe and the webhook. It is not signed, so it has
+//! no effect.
 
 use std::time::Duration;
 
-use super::client::plain_agent;
+use crate::stripe::client::plain_agent;
 
-/// What answered.
+/// The answer to a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
-    /// The status.
     pub status: u16,
-    /// Where it redirects to.
+    /// The target of a redirect.
     pub location: Option<String>,
 }
 
-/// Posts an empty object. Redirects are reported, not followed. The error is for people.
+/// Posts an empty object. Redirects are reported, not followed. The error is a sentence for people.
 pub fn post(url: &str, patience: Duration) -> Result<Reached, String> {
     let answer = plain_agent(patience).post(url).header("Content-Type", "application/json").send("{}");
     let answer = answer.map_err(|cause| cause.to_string())?;

@@ -1,13 +1,13 @@
-//! The exact bodies of our requests, as Stripe's form encoding wants them (OpenAPI description of 2026-05-27).
+//! The exact bodies of our requests, in Stripe's form encoding (OpenAPI description of 2026-05-27).
 //!
-//! A body is a text on purpose: the caller stores it beside its idempotency key before the first attempt, since Stripe
-//! refuses the same key with any other body.
+//! A body is a string on purpose. The caller stores it with its idempotency key before the first attempt, because
+//! Stripe refuses the same key with any other body.
 
 use form_urlencoded::Serializer;
 
 use crate::clock::Timestamp;
 
-/// What Stripe replaces by the session's id in a `success_url`.
+/// Stripe replaces this by the session's id in a `success_url`.
 pub const SESSION_ID_PLACEHOLDER: &str = "{CHECKOUT_SESSION_ID}";
 
 /// The longest `client_reference_id` that Stripe takes, in characters.
@@ -18,40 +18,35 @@ const CLIENT_REFERENCE_LIMIT: usize = 200;
 pub enum CheckoutMode {
     /// Paid once: a pack.
     Payment,
-    /// Paid again and again: a plan.
+    /// Paid repeatedly: a plan.
     Subscription,
 }
 
-/// A Checkout Session to be made (`POST /v1/checkout/sessions`).
+/// A Checkout Session to create (`POST /v1/checkout/sessions`).
 ///
-/// Neither `payment_method_types` (refused since 2026-09-30; Stripe's dashboard decides) nor `ui_mode` (renamed on
-/// 2026-03-25; its default is ours) is ever sent.
+/// `payment_method_types` is never sent (refused since 2026-09-30; Stripe's dashboard decides), nor is `ui_mode`
+/// (renamed on 2026-03-25; its default is ours).
 #[derive(Clone, Debug)]
 pub struct CheckoutRequest {
-    /// Pack or plan.
     pub mode: CheckoutMode,
-    /// The price that is sold.
     pub price: String,
-    /// How many of it.
     pub quantity: u32,
-    /// The customer who buys.
     pub customer: Option<String>,
-    /// Our own reference; left out when it is over 200 characters.
+    /// Left out if it is longer than 200 characters.
     pub client_reference_id: Option<String>,
-    /// Our own facts: set on the session, and again on the payment intent or the subscription, which inherit nothing.
+    /// Set on the session, and again on the payment intent or the subscription, which inherit nothing.
     pub metadata: Vec<(String, String)>,
-    /// Where the buyer goes after paying; made by [`with_session_id`], so that we learn which session it was.
+    /// Where the buyer goes after paying. [`with_session_id`] adds the session's id to it.
     pub success_url: String,
-    /// Where the buyer goes who does not pay.
+    /// Where a buyer who does not pay goes.
     pub cancel_url: String,
-    /// When the session can no longer be paid: 30 minutes to 24 hours from now; Stripe's default is 24 hours.
+    /// The end of the session: 30 minutes to 24 hours from now. Stripe's default is 24 hours.
     pub expires_at: Option<Timestamp>,
-    /// Whether the buyer may enter a promotion code.
     pub allow_promotion_codes: bool,
 }
 
 impl CheckoutRequest {
-    /// The exact body.
+    /// The form-encoded body.
     pub fn body(&self) -> String {
         let (mode, inner) = match self.mode {
             CheckoutMode::Payment => ("payment", "payment_intent_data[metadata]"),
@@ -77,26 +72,25 @@ impl CheckoutRequest {
     }
 }
 
-/// `url` with the query field `session_id`, which Stripe fills in. The braces must reach Stripe as they are: they are
-/// added here because a URL library would escape them.
+/// `url` with the query field `session_id`, which Stripe fills in. It is appended as text, because a URL library would
+/// escape the braces that Stripe looks for.
 pub fn with_session_id(url: &str) -> String {
     let joint = if url.contains('?') { '&' } else { '?' };
     format!("{url}{joint}session_id={SESSION_ID_PLACEHOLDER}")
 }
 
-/// A customer to be made (`POST /v1/customers`).
+/// A customer to create (`POST /v1/customers`).
 #[derive(Clone, Debug, Default)]
 pub struct CustomerRequest {
-    /// Where receipts go.
+    /// Receipts go there.
     pub email: Option<String>,
     /// Shown on invoices.
     pub name: Option<String>,
-    /// Our own facts.
     pub metadata: Vec<(String, String)>,
 }
 
 impl CustomerRequest {
-    /// The exact body.
+    /// The form-encoded body.
     pub fn body(&self) -> String {
         let mut form = Serializer::new(String::new());
         append_some(&mut form, "email", self.email.as_deref());
@@ -109,16 +103,15 @@ impl CustomerRequest {
 /// A visit to the customer portal (`POST /v1/billing_portal/sessions`).
 #[derive(Clone, Debug)]
 pub struct PortalRequest {
-    /// Whose portal.
     pub customer: String,
-    /// Where its "back" leads.
+    /// The target of the portal's link back.
     pub return_url: String,
-    /// What can be done there; the account's own configuration when `None`.
+    /// The account's own configuration if `None`.
     pub configuration: Option<String>,
 }
 
 impl PortalRequest {
-    /// The exact body.
+    /// The form-encoded body.
     pub fn body(&self) -> String {
         let mut form = Serializer::new(String::new());
         form.append_pair("customer", &self.customer);

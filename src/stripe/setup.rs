@@ -1,29 +1,26 @@
-//! What an operator sets up at Stripe: products, prices, the webhook endpoint. Each is found again by a key of ours,
-//! so that setting up twice makes nothing twice. The customer portal has a file of its own, `portal`.
+//! What an operator sets up at Stripe: products, prices, the webhook endpoint. Each is found again by a key of ours, so
+//! setting up twice creates no duplicates. The customer portal is in `portal`.
 
 use form_urlencoded::Serializer;
 use serde_json::Value;
 
-use super::client::Stripe;
-use super::error::StripeError;
-use super::objects::{Fields, List, Price, Unreadable};
-use super::{API_VERSION, ListQuery};
 use crate::clock::{Deadline, Timestamp};
+use crate::stripe::client::Stripe;
+use crate::stripe::error::StripeError;
+use crate::stripe::objects::{Fields, List, Price, Unreadable};
+use crate::stripe::{API_VERSION, ListQuery};
 
-/// A webhook endpoint.
+/// A webhook endpoint (`we_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeEndpoint {
-    /// `we_…`
     pub id: String,
-    /// Where events go.
     pub url: String,
-    /// Whether Stripe sends to it.
     pub is_enabled: bool,
-    /// Which types it gets; `*` is all.
+    /// Event types; `*` means all.
     pub enabled_events: Vec<String>,
-    /// In which version events are written; the account's where there is none.
+    /// The API version of its events; the account's version if `None`.
     pub api_version: Option<String>,
-    /// What they are signed with; said once, when it is made.
+    /// The signing secret. Stripe returns it only when the endpoint is created.
     pub secret: Option<String>,
 }
 
@@ -42,31 +39,31 @@ impl StripeEndpoint {
     }
 }
 
-/// A price to be made, with its product.
+/// A price to create, with its product.
 #[derive(Clone, Debug)]
 pub struct NewPrice<'a> {
-    /// The catalogue's key: the product's id is `till_` and it.
+    /// The catalogue's key. The product's id is `till_` and this key.
     pub key: &'a str,
-    /// What the buyer reads.
+    /// Shown to the buyer.
     pub name: &'a str,
     /// Minor units.
     pub amount: i64,
     /// Three letters, lower case.
     pub currency: &'a str,
-    /// `month` or `year`; `None` for what is paid once.
+    /// `month` or `year`; `None` if it is paid once.
     pub interval: Option<&'a str>,
-    /// How it is found again.
+    /// Finds the price again.
     pub lookup_key: &'a str,
 }
 
 impl Stripe {
-    /// The price with this lookup key that can be bought.
+    /// The active price with this lookup key.
     pub fn price_by_lookup_key(&self, key: &str, deadline: Deadline) -> Result<Option<Price>, StripeError> {
         let query = [("lookup_keys[]", key), ("active", "true"), ("limit", "1")];
         Ok(List::read(&self.get("/v1/prices", &query, deadline)?, Price::read)?.rows.into_iter().next())
     }
 
-    /// Makes a price, and its product where there is none yet.
+    /// Creates a price, and its product if it does not exist.
     pub fn create_price(&self, new: &NewPrice<'_>, key: &str, deadline: Deadline) -> Result<Price, StripeError> {
         let product = format!("till_{}", new.key);
         match self.get(&format!("/v1/products/{product}"), &[], deadline) {
@@ -94,7 +91,7 @@ impl Stripe {
         Ok(self.page("/v1/webhook_endpoints", &[], &ListQuery::default(), StripeEndpoint::read, deadline)?.rows)
     }
 
-    /// Makes a webhook endpoint for these events, in the version that this program is written for.
+    /// Creates a webhook endpoint for these events, in the API version that this program is written for.
     pub fn create_webhook_endpoint(
         &self,
         url: &str,
@@ -107,7 +104,7 @@ impl Stripe {
         Ok(StripeEndpoint::read(&self.post("/v1/webhook_endpoints", &form(&pairs), key, deadline)?)?)
     }
 
-    /// Changes which events an endpoint gets.
+    /// Changes which events an endpoint receives.
     pub fn set_webhook_events(
         &self,
         id: &str,
@@ -120,7 +117,7 @@ impl Stripe {
         Ok(StripeEndpoint::read(&self.post(&path, &form(&pairs), key, deadline)?)?)
     }
 
-    /// Checks that Stripe accepts our key. Returns Stripe's time, where its answer has one.
+    /// Checks that Stripe accepts our key. Returns Stripe's time if the answer states it.
     pub fn ping(&self, deadline: Deadline) -> Result<Option<Timestamp>, StripeError> {
         self.get_and_time("/v1/prices", &[("limit", "1")], deadline).map(|(_, time)| time)
     }

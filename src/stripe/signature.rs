@@ -1,7 +1,7 @@
 //! Whether a webhook's body was signed by Stripe: a pure function of header, body, secrets and time.
 //!
-//! The rules are those of Stripe's page "Check the webhook signatures". Nothing of a body is parsed before this has said
-//! yes, so nothing here parses it.
+//! The rules are those of Stripe's page "Check the webhook signatures". A body is parsed only after it was verified, so
+//! nothing here parses it.
 
 use std::fmt;
 
@@ -13,19 +13,19 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 
-/// How old a signature may be, in seconds; this age is still accepted.
+/// How old a signature may be, in seconds. Exactly this age is still accepted.
 pub const TOLERANCE_SECONDS: i64 = 300;
 
-/// The longest `Stripe-Signature` header that is read, in bytes: room for some fifty signatures.
+/// The longest `Stripe-Signature` header that is read, in bytes: enough for about fifty signatures.
 pub const HEADER_LIMIT: usize = 4096;
 
 /// A body that Stripe signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// When Stripe signed it. Each delivery is signed anew.
+    /// When Stripe signed it. Each delivery has its own signature.
     pub signed_at: Timestamp,
-    /// How far that is in the future of our clock, in seconds; zero when it is not. Such a body is accepted, as Stripe's
-    /// own libraries do, but one of the two clocks is wrong, and it is not likely to be Stripe's.
+    /// How far that is ahead of our clock, in seconds; zero if it is not. Such a body is accepted, as in Stripe's own
+    /// libraries. But one of the two clocks is wrong, and probably not Stripe's.
     pub ahead_seconds: i64,
 }
 
@@ -42,11 +42,11 @@ pub enum SignatureFault {
     TimeUnreadable,
     /// There are two `t=`: one of them was added.
     TimeRepeated,
-    /// No `v1=` fits the body under any of the secrets.
+    /// No `v1=` matches the body under any of the secrets.
     Mismatch,
-    /// The signature is right, and older than [`TOLERANCE_SECONDS`]: a replay, or a clock that is wrong.
+    /// The signature is right, but older than [`TOLERANCE_SECONDS`]: a replay, or a wrong clock.
     Stale {
-        /// Its age by our clock.
+        /// By our clock.
         age_seconds: i64,
     },
 }
@@ -76,11 +76,11 @@ impl fmt::Display for SignatureFault {
 
 impl std::error::Error for SignatureFault {}
 
-/// Says whether `body` was signed under one of `secrets`, and not too long before `now`.
+/// Checks that `body` was signed under one of `secrets`, and not too long before `now`.
 ///
-/// `header` is the value of `Stripe-Signature`; `body` the bytes as they came. A secret is used whole, with its
-/// `whsec_`. Any `v1` that fits under any secret passes, since Stripe signs under both while a secret is rolled; `v0` and
-/// other schemes are ignored, and so is a `v1` that is not 64 digits of lower-case hexadecimal.
+/// `header` is the value of `Stripe-Signature`; `body` is the bytes as received. A secret is used whole, with its
+/// `whsec_`. Any `v1` that matches under any secret passes, since Stripe signs under both while a secret is rolled.
+/// `v0` and other schemes are ignored, and so is a `v1` that is not 64 lower-case hexadecimal digits.
 pub fn verify(
     header: Option<&[u8]>,
     body: &[u8],

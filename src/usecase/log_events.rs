@@ -1,5 +1,5 @@
-//! What is logged after a commit: lines with fixed names and fields, and counters. A write closure may run again, so it
-//! collects what is to be logged, and the use case logs it once the work is durable. A crash between the two loses the
+//! Log lines with fixed names and fields, and counters, that are written after a commit. A write closure may run again,
+//! so it returns events, and the use case logs them once the work is durable. A crash between the two loses the
 //! line, never the entry: the ledger is the record, the log is not.
 
 use crate::app::App;
@@ -37,24 +37,25 @@ pub enum LogEvent {
     Disputed {
         user_id: String,
         dispute: String,
-        /// In Stripe's word.
+        /// Stripe's status.
         status: String,
         closed: bool,
     },
-    /// A subscription has another plan or state than before.
+    /// A subscription has another plan or status than before.
     PlanChanged {
         user_id: String,
         plan: String,
-        /// In Stripe's word.
+        /// Stripe's status.
         status: String,
         subscription: String,
     },
-    /// A user has more than one subscription. Each allots units, so the operator should look.
+    /// A user has more than one subscription. All of them allot units, and the operator should look.
     SeveralSubscriptions { user_id: String, count: usize },
-    /// Somebody paid, and it is not clear who or for what.
+    /// Somebody paid, but it is unknown who or for what.
     Unmatched {
         /// Stripe's id of what was paid.
         object: String,
+        /// A sentence for the operator.
         why: String,
     },
     /// A balance fell below its threshold.
@@ -109,7 +110,7 @@ fn low_balance(low: &LowBalance) {
     tracing::warn!(event = "low_balance", user_id, remaining, threshold);
 }
 
-/// Counts units that came in.
+/// Counts units that were credited.
 pub fn credited(app: &App, kind: Kind, units: i64) {
     let counter = app.metrics.units_credited.get_or_create(&KindLabels { kind: kind.as_str() });
     counter.inc_by(u64::try_from(units).unwrap_or(0));

@@ -145,7 +145,9 @@ pub(crate) const STRIPE_UNAVAILABLE: DocumentedProblem = DocumentedProblem {
 
 pub(crate) const STRIPE_REJECTED: DocumentedProblem = DocumentedProblem {
     refused: || {
-        Refused::StripeRejected("Stripe refused this. Tell whoever runs this server: the reason is in its log.".into())
+        Refused::StripeRejected(
+            "Stripe refused this. Tell the operator of this server: the reason is in its log.".into(),
+        )
     },
     when: "Stripe refused. Trying again will not help; the operator finds the reason in the log.",
 };

@@ -16,14 +16,14 @@ use crate::http::audience::prefers_json;
 use crate::http::guard::SignedIn;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
-use crate::usecase::checkout::confirm::{self, Purchase, Standing};
+use crate::usecase::checkout::confirm::{self, Purchase, PurchaseState};
 
 #[derive(Debug, Template)]
 #[template(path = "returned.html")]
 pub(super) struct ReturnedPage<'a> {
     pub shell: Shell,
     pub catalog: &'a Catalog,
-    pub standing: Standing,
+    pub state: PurchaseState,
     /// A path that answers [`ReturnStatus`] as JSON. The script asks it while the purchase is undecided.
     pub status_url: String,
     /// The most likely one first.
@@ -59,7 +59,7 @@ pub(crate) async fn show(
         shell: Shell::signed_in("Your purchase", &signed_in)?,
         catalog: state.catalog(),
         links: links(&purchase),
-        standing: purchase.standing,
+        state: purchase.state,
         status_url: format!("/billing/return?session_id={escaped}"),
     };
     if prefers_json(&headers) {
@@ -71,8 +71,8 @@ pub(crate) async fn show(
 fn links(purchase: &Purchase) -> Vec<Link> {
     let back = purchase.return_url.as_deref().and_then(Link::back_to);
     let dashboard = Link::dashboard();
-    match purchase.standing {
-        Standing::Failed | Standing::Expired | Standing::Open => {
+    match purchase.state {
+        PurchaseState::Failed | PurchaseState::Expired | PurchaseState::Open => {
             [Some(dashboard), back].into_iter().flatten().collect()
         }
         _ => [back, Some(dashboard)].into_iter().flatten().collect(),
@@ -82,11 +82,11 @@ fn links(purchase: &Purchase) -> Vec<Link> {
 impl ReturnedPage<'_> {
     /// One word for script and stylesheet.
     pub(super) fn state(&self) -> &'static str {
-        match self.standing {
-            Standing::Credited { .. } | Standing::Subscribed { .. } => "credited",
-            Standing::Unmatched | Standing::StripeUnavailable => "confirming",
-            Standing::Pending { .. } => "pending",
-            Standing::Failed | Standing::Expired | Standing::Open => "failed",
+        match self.state {
+            PurchaseState::Credited { .. } | PurchaseState::Subscribed { .. } => "credited",
+            PurchaseState::Unmatched | PurchaseState::StripeUnavailable => "confirming",
+            PurchaseState::Pending { .. } => "pending",
+            PurchaseState::Failed | PurchaseState::Expired | PurchaseState::Open => "failed",
         }
     }
 
@@ -100,15 +100,15 @@ impl ReturnedPage<'_> {
     }
 
     pub(super) fn title(&self) -> String {
-        match &self.standing {
-            Standing::Credited { added, .. } => format!("{} added", self.catalog.unit.count(*added)),
-            Standing::Subscribed { plan, .. } => format!("You are subscribed to {}", self.plan_name(plan)),
-            Standing::Unmatched => "Confirming your payment".to_owned(),
-            Standing::Pending { .. } => "Payment pending".to_owned(),
-            Standing::Failed => "The payment did not go through".to_owned(),
-            Standing::Expired => "The checkout has expired".to_owned(),
-            Standing::Open => "The payment was not completed".to_owned(),
-            Standing::StripeUnavailable => "Your payment is safe".to_owned(),
+        match &self.state {
+            PurchaseState::Credited { added, .. } => format!("{} added", self.catalog.unit.count(*added)),
+            PurchaseState::Subscribed { plan, .. } => format!("You are subscribed to {}", self.plan_name(plan)),
+            PurchaseState::Unmatched => "Confirming your payment".to_owned(),
+            PurchaseState::Pending { .. } => "Payment pending".to_owned(),
+            PurchaseState::Failed => "The payment did not go through".to_owned(),
+            PurchaseState::Expired => "The checkout has expired".to_owned(),
+            PurchaseState::Open => "The payment was not completed".to_owned(),
+            PurchaseState::StripeUnavailable => "Your payment is safe".to_owned(),
         }
     }
 
@@ -119,31 +119,31 @@ impl ReturnedPage<'_> {
     pub(super) fn sentence(&self) -> String {
         let words = &self.catalog.unit;
         let many = &words.plural;
-        match &self.standing {
-            Standing::Credited { remaining, .. } => format!("You now have {}.", words.count(*remaining)),
-            Standing::Subscribed { remaining, .. } => format!(
+        match &self.state {
+            PurchaseState::Credited { remaining, .. } => format!("You now have {}.", words.count(*remaining)),
+            PurchaseState::Subscribed { remaining, .. } => format!(
                 "You now have {}. The plan's {many} are added each time an invoice is paid.",
                 words.count(*remaining)
             ),
-            Standing::Unmatched => format!(
+            PurchaseState::Unmatched => format!(
                 "This takes a few seconds. You can also close this page: your {many} are added as soon as Stripe \
                  confirms the payment. No need to pay again."
             ),
-            Standing::Pending { units } => format!(
+            PurchaseState::Pending { units } => format!(
                 "Your bank payment is on its way, which can take a few working days. {} will be added by \
                  themselves when it arrives. No need to pay again.",
                 words.count(*units)
             ),
-            Standing::Failed => {
+            PurchaseState::Failed => {
                 format!("Nothing was charged and no {many} were added. You can try again, or pay another way.")
             }
-            Standing::Expired => format!(
+            PurchaseState::Expired => format!(
                 "It was not paid in time, so nothing was charged and no {many} were added. You can choose again."
             ),
-            Standing::Open => {
+            PurchaseState::Open => {
                 format!("Nothing was charged and no {many} were added. You can choose again at any time.")
             }
-            Standing::StripeUnavailable => format!(
+            PurchaseState::StripeUnavailable => format!(
                 "Stripe cannot be reached at the moment. If you have paid, your {many} are added automatically as soon \
                  as Stripe tells us. No need to pay again."
             ),

@@ -1,7 +1,8 @@
-//! How Stripe is called: one connection pool, one way to send, bounded in time, size and attempts.
+//! How Stripe is called: one connection pool and one way to send, bounded in time, size and attempts.
 //!
-//! What is called and what comes back is in `calls`; whether a failure is tried again, in `retry`. Nothing here knows
-//! what a call is for. Blocking: never on a thread of the asynchronous rim. How many calls run at once is the caller's.
+//! The calls and their results are in `calls`. `retry` decides whether a failed attempt is repeated. Nothing here knows
+//! what a call is for. A call blocks, so it must not run on a thread of the asynchronous server. The caller limits how
+//! many calls run at once.
 
 use std::fmt;
 use std::thread;
@@ -12,18 +13,18 @@ use tracing::{debug, error, warn};
 use ureq::{Agent, Body, Proxy, http};
 use url::Url;
 
-use super::API_VERSION;
-use super::error::{StripeError, StripeErrorKind};
-use super::objects::{ErrorBody, parse_json};
-use super::retry::Advice;
 use crate::backoff::CallBackoff;
 use crate::clock::{Deadline, Timestamp, parse_http_date};
 use crate::error::Fault;
 use crate::id;
 use crate::secret::Secret;
+use crate::stripe::API_VERSION;
+use crate::stripe::error::{StripeError, StripeErrorKind};
+use crate::stripe::objects::{ErrorBody, parse_json};
+use crate::stripe::retry::Advice;
 use crate::tls;
 
-/// How long a user waits for Stripe at most, over all attempts (contract: 20 seconds).
+/// The longest that a user waits for Stripe, over all attempts.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The longest answer that is read, in bytes.
@@ -39,18 +40,16 @@ const IDLE_CONNECTIONS: usize = 8;
 pub struct StripeOptions {
     /// `sk_…` or `rk_…`.
     pub secret_key: Secret,
-    /// The origin that speaks Stripe's API: its own, or a stand-in's.
+    /// The origin of Stripe's API, or of a stand-in.
     pub api_base: String,
-    /// How long a connection may take to be made.
     pub connect_timeout: Duration,
-    /// How long one attempt may take in all.
+    /// For one attempt as a whole, connecting included.
     pub attempt_timeout: Duration,
-    /// How often a call is tried.
     pub backoff: CallBackoff,
 }
 
 impl StripeOptions {
-    /// With the time-outs and attempts that suit Stripe: 5 s to connect, 10 s an attempt, 6 attempts.
+    /// With time-outs and attempts that suit Stripe: 5 s to connect, 10 s per attempt, 6 attempts.
     pub fn new(secret_key: Secret, api_base: impl Into<String>) -> StripeOptions {
         StripeOptions {
             secret_key,
@@ -62,7 +61,7 @@ impl StripeOptions {
     }
 }
 
-/// Stripe, as seen with our secret key. Cheap to clone; clones share their connections.
+/// Stripe's API with our secret key. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Stripe {
     agent: Agent,
@@ -80,17 +79,17 @@ impl fmt::Debug for Stripe {
 }
 
 impl Stripe {
-    /// Prepares to call; nothing is sent yet. A fault when the origin or the key cannot be one, or when a live key would
-    /// cross the network in the clear.
+    /// Prepares the client; nothing is sent yet. Fails if the origin or the key is malformed, or if a live key would
+    /// cross the network unencrypted.
     pub fn new(options: StripeOptions) -> Result<Stripe, Fault> {
         let url = read_origin(&options.api_base)?;
         let key = options.secret_key.reveal();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Fault::bare("the Stripe secret key is empty, or holds characters that no key has"));
+            return Err(Fault::bare("the Stripe secret key is empty, or contains characters that no key has"));
         }
         let live = key.starts_with("sk_live_") || key.starts_with("rk_live_");
         if live && url.scheme() == "http" && !is_loopback(&url) {
-            return Err(Fault::bare("a live Stripe key is not sent over http: the Stripe API base has to be https"));
+            return Err(Fault::bare("a live Stripe key is not sent over http: the Stripe API base must be https"));
         }
         Ok(Stripe {
             agent: agent(&options, url.scheme() == "https"),
@@ -102,7 +101,7 @@ impl Stripe {
         })
     }
 
-    /// Whether our key is one of live mode: objects of the other mode are not ours.
+    /// Whether our key is a live mode key. Objects of the other mode are not ours.
     pub fn is_live(&self) -> bool {
         self.live
     }
@@ -112,7 +111,7 @@ impl Stripe {
         self.get_and_time(path, query, deadline).map(|(value, _)| value)
     }
 
-    /// The same, and what time it was at Stripe, by the answer's `Date` (RFC 9110, section 6.6.1); `None` without one.
+    /// Like `get`, and also returns Stripe's time by the answer's `Date` (RFC 9110, section 6.6.1), if it has one.
     pub(super) fn get_and_time(
         &self,
         path: &str,
@@ -123,8 +122,8 @@ impl Stripe {
         self.call(&Call { path, query: &query, post: None }, deadline)
     }
 
-    /// Makes or changes something. The caller has stored `idempotency_key` and `body` before, so that after a crash the
-    /// same request can be sent again; every attempt sends both unchanged.
+    /// Creates or changes something. The caller has stored `idempotency_key` and `body` before, so that the same
+    /// request can be sent again after a crash. Every attempt sends both unchanged.
     pub fn post(
         &self,
         path: &str,
@@ -132,8 +131,8 @@ impl Stripe {
         idempotency_key: &str,
         deadline: Deadline,
     ) -> Result<Value, StripeError> {
-        let printable = idempotency_key.bytes().all(|byte| byte.is_ascii_graphic());
-        if !printable || !(1..=IDEMPOTENCY_KEY_LIMIT).contains(&idempotency_key.len()) {
+        let is_printable = idempotency_key.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_printable || !(1..=IDEMPOTENCY_KEY_LIMIT).contains(&idempotency_key.len()) {
             let why = "not sent: an idempotency key is 1 to 255 printable ASCII characters";
             return Err(StripeError::unsent(StripeErrorKind::Rejected, why));
         }
@@ -175,7 +174,8 @@ impl Stripe {
     }
 
     fn send(&self, call: &Call<'_>, timeout: Duration) -> Result<http::Response<Body>, ureq::Error> {
-        let (origin, path) = (&self.origin, call.path);
+        let origin = &self.origin;
+        let path = call.path;
         match &call.post {
             None => {
                 let mark = if call.query.is_empty() { "" } else { "?" };
@@ -233,29 +233,32 @@ fn read_answer(answer: &http::Response<Body>, body: &[u8]) -> Result<Value, Fail
     let request_id = header("request-id").map(|id| id.chars().take(255).collect());
     let value = parse_json(body);
     if answer.status().is_success() {
-        // What is not JSON broke off on the way, or is not from Stripe; asking again does no harm with the same key.
+        // A body that is not JSON was cut off on the way, or is not from Stripe. Asking again with the same key does no
+        // harm.
         return value.map_err(|unreadable| {
             let error = StripeError::unanswered(&format!("the answer cannot be read: {unreadable}"));
             Failure::new(StripeError { status: Some(status), request_id, ..error }, Advice::AGAIN)
         });
     }
-    let said = value.map(|value| ErrorBody::read(&value)).unwrap_or_default();
-    // A stored answer is Stripe's last word under this key, be it a 500 ("Idempotent requests").
+    let error_body = value.map(|value| ErrorBody::read(&value)).unwrap_or_default();
+    // Stripe repeats its stored answer for this key, even a 500, so asking again changes nothing ("Idempotent
+    // requests").
     let advice = match header("idempotent-replayed") {
         Some("true") => Advice::STOP,
         _ => Advice::of_answer(status, header("stripe-should-retry"), header("retry-after")),
     };
-    Err(Failure::new(StripeError::answered(status, said, request_id), advice))
+    Err(Failure::new(StripeError::answered(status, error_body, request_id), advice))
 }
 
-/// The one line about a call that failed: what was asked and what was said, never a key, a query or a body.
-fn log(call: &Call<'_>, failed: &StripeError, attempts: u32) {
+/// The one line about a call that failed. It never holds a key, a query or a body.
+fn log(call: &Call<'_>, failure: &StripeError, attempts: u32) {
     let method = if call.post.is_some() { "POST" } else { "GET" };
-    let (path, status) = (call.path, failed.status);
-    let code = failed.code.as_deref().unwrap_or("-");
-    let request_id = failed.request_id.as_deref().unwrap_or("-");
-    let message = &failed.message;
-    if failed.is_key_reused() {
+    let path = call.path;
+    let status = failure.status;
+    let code = failure.code.as_deref().unwrap_or("-");
+    let request_id = failure.request_id.as_deref().unwrap_or("-");
+    let message = &failure.message;
+    if failure.is_key_reused() {
         error!(
             method,
             path, status, code, request_id, attempts, message, "an idempotency key was used for two requests"
@@ -265,16 +268,16 @@ fn log(call: &Call<'_>, failed: &StripeError, attempts: u32) {
     }
 }
 
-/// Where the system has no randomness, the longest wait will do.
+/// Without randomness from the system, a fixed number will do.
 fn random() -> u64 {
     id::random_bytes().map(u64::from_le_bytes).unwrap_or(u64::MAX)
 }
 
 fn read_origin(text: &str) -> Result<Url, Fault> {
     let url = Url::parse(text).map_err(|cause| Fault::new("the Stripe API base is not a URL", cause))?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if !matches!(url.scheme(), "http" | "https") || !bare {
-        return Err(Fault::bare("the Stripe API base has to be an origin, such as https://api.stripe.com"));
+    let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "http" | "https") || !is_origin {
+        return Err(Fault::bare("the Stripe API base must be an origin, such as https://api.stripe.com"));
     }
     Ok(url)
 }
@@ -288,7 +291,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// An agent without a key, for looking at a URL as a stranger does.
+/// An agent without our key, for requesting a URL as a stranger would.
 pub(super) fn plain_agent(patience: Duration) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
@@ -303,10 +306,10 @@ pub(super) fn plain_agent(patience: Duration) -> Agent {
 fn agent(options: &StripeOptions, secure: bool) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
-        // A redirect would carry the key elsewhere; Stripe makes none.
+        // A redirect would send the key elsewhere. Stripe never redirects.
         .max_redirects(0)
         .https_only(secure)
-        // HTTPS_PROXY, ALL_PROXY and NO_PROXY are for the way to Stripe; a stand-in beside us is reached directly.
+        // HTTPS_PROXY, ALL_PROXY and NO_PROXY apply to Stripe. A stand-in nearby is reached directly.
         .proxy(if secure { Proxy::try_from_env() } else { None })
         .user_agent(concat!("till/", env!("CARGO_PKG_VERSION")))
         .accept("application/json")

@@ -25,7 +25,7 @@ fn ok(body: Value) -> Step {
     Step::Answer(200, "", body.to_string())
 }
 
-/// An answer with further headers, each with its line end.
+/// An answer with more headers, each including its line end.
 fn no(status: u16, headers: &'static str, body: &str) -> Step {
     Step::Answer(status, headers, body.to_owned())
 }
@@ -47,12 +47,12 @@ impl Request {
 struct Server {
     address: SocketAddr,
     requests: Receiver<Request>,
-    /// While it is there, connections that were met with silence stay open.
+    /// While this exists, connections without an answer stay open.
     _open: Sender<()>,
 }
 
 impl Server {
-    /// Serves one connection a step, then no more.
+    /// Serves one connection per step, then stops.
     fn start(script: Vec<Step>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -68,14 +68,14 @@ impl Server {
         Stripe::new(options).unwrap()
     }
 
-    /// What has arrived; nothing more does, since the client has returned.
+    /// The requests so far. No more will arrive, since the client has returned.
     fn arrived(&self) -> Vec<Request> {
         self.requests.try_iter().collect()
     }
 }
 
 fn serve(listener: &TcpListener, script: Vec<Step>, sender: &Sender<Request>, closed: &Receiver<()>) {
-    let mut kept = Vec::new();
+    let mut unanswered = Vec::new();
     for step in script {
         let (mut stream, _) = listener.accept().unwrap();
         sender.send(read_request(&stream)).ok();
@@ -90,13 +90,13 @@ fn serve(listener: &TcpListener, script: Vec<Step>, sender: &Sender<Request>, cl
             Step::BreakOff => write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{{\"id\":"),
             Step::Close => Ok(()),
             Step::Silence => {
-                kept.push(stream);
+                unanswered.push(stream);
                 Ok(())
             }
         };
         written.ok();
     }
-    if !kept.is_empty() {
+    if !unanswered.is_empty() {
         closed.recv().ok();
     }
 }
@@ -182,8 +182,8 @@ fn what_will_not_heal_is_asked_once() {
     ];
     for (row, (step, kind)) in rows.into_iter().enumerate() {
         let server = Server::start(vec![step, ok(json!({"id": "cus_1"}))]);
-        let failed = post(&server, Deadline::after(MINUTE)).unwrap_err();
-        assert_eq!(failed.kind, kind, "row {row}");
+        let error = post(&server, Deadline::after(MINUTE)).unwrap_err();
+        assert_eq!(error.kind, kind, "row {row}");
         assert_eq!(server.arrived().len(), 1, "row {row}");
     }
 }
@@ -192,20 +192,20 @@ fn what_will_not_heal_is_asked_once() {
 fn attempts_end() {
     let server =
         Server::start((0..9).map(|_| no(500, "", r#"{"error":{"message":"m","type":"api_error"}}"#)).collect());
-    let failed = post(&server, Deadline::after(MINUTE)).unwrap_err();
+    let error = post(&server, Deadline::after(MINUTE)).unwrap_err();
     assert_eq!(server.arrived().len(), 6);
-    assert_eq!(failed.to_string(), "Stripe answered 500: m [api_error] (req_1)");
+    assert_eq!(error.to_string(), "Stripe answered 500: m [api_error] (req_1)");
 }
 
 #[test]
 fn a_server_that_never_answers_is_left_at_the_deadline() {
     let server = Server::start(vec![Step::Silence]);
-    let failed = post(&server, Deadline::after(Duration::from_millis(300))).unwrap_err();
-    assert_eq!((failed.kind, failed.status), (StripeErrorKind::Unavailable, None));
+    let error = post(&server, Deadline::after(Duration::from_millis(300))).unwrap_err();
+    assert_eq!((error.kind, error.status), (StripeErrorKind::Unavailable, None));
     assert!(server.requests.recv_timeout(MINUTE).is_ok());
 
-    let passed = post(&server, Deadline::after(Duration::ZERO)).unwrap_err();
-    assert_eq!(passed.message, "no time was left to ask");
+    let error = post(&server, Deadline::after(Duration::ZERO)).unwrap_err();
+    assert_eq!(error.message, "no time was left to ask");
     let silent = Server::start(vec![Step::Silence, ok(json!({"id": "cus_1"}))]);
     let patient = Stripe { attempt_timeout: Duration::from_millis(200), ..silent.stripe() };
     assert!(patient.get("/v1/customers/cus_1", &[], Deadline::after(MINUTE)).is_ok());
@@ -219,8 +219,8 @@ fn what_cannot_be_sent_is_not() {
         assert!(stripe.checkout_session(id, Deadline::after(MINUTE)).unwrap_err().is_missing(), "{id}");
     }
     for key in ["", "a b", "a\r\nX: y", &"x".repeat(256)] {
-        let failed = stripe.post("/v1/customers", "", key, Deadline::after(MINUTE)).unwrap_err();
-        assert_eq!(failed.kind, StripeErrorKind::Rejected, "{key}");
+        let error = stripe.post("/v1/customers", "", key, Deadline::after(MINUTE)).unwrap_err();
+        assert_eq!(error.kind, StripeErrorKind::Rejected, "{key}");
     }
 }
 
@@ -283,14 +283,13 @@ fn the_origin_and_the_key_are_checked_at_once() {
     }
 }
 
-/// The server speaks no TLS, so there is no answer: what matters is that a provider and certificates are there, without
-/// which ureq panics.
+/// The server speaks no TLS, so there is no answer. Without a provider and certificates, ureq would panic.
 #[test]
 fn https_has_its_provider_and_its_certificates() {
     let server = Server::start(vec![Step::Close]);
     let mut options =
         StripeOptions::new(Secret::new("sk_test_1"), format!("https://localhost:{}", server.address.port()));
     options.backoff.attempts = 1;
-    let failed = Stripe::new(options).unwrap().get("/v1/account", &[], Deadline::after(MINUTE)).unwrap_err();
-    assert_eq!((failed.kind, failed.status), (StripeErrorKind::Unavailable, None));
+    let error = Stripe::new(options).unwrap().get("/v1/account", &[], Deadline::after(MINUTE)).unwrap_err();
+    assert_eq!((error.kind, error.status), (StripeErrorKind::Unavailable, None));
 }

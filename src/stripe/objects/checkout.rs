@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::fields::{Fields, List, Unreadable};
 use crate::clock::Timestamp;
+use crate::stripe::objects::fields::{Fields, List, Unreadable};
 
 /// A Checkout Session (`cs_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutSession {
-    /// `cs_…`.
     pub id: String,
     /// `payment`, `subscription` or `setup`.
     pub mode: String,
@@ -18,38 +17,33 @@ pub struct CheckoutSession {
     pub status: String,
     /// `paid`, `unpaid` or `no_payment_required`: see [`CheckoutSession::is_paid`].
     pub payment_status: String,
-    /// The payment intent; `None` for a free order, a subscription, or before the buyer paid.
+    /// `None` for a free order, a subscription, or before the buyer paid.
     pub payment_intent: Option<String>,
     /// The invoice of a subscription, or of a payment with `invoice_creation`.
     pub invoice: Option<String>,
-    /// The subscription that was made.
     pub subscription: Option<String>,
-    /// The customer; `None` for a guest.
+    /// `None` for a guest.
     pub customer: Option<String>,
-    /// Our own reference, as it was given when the session was made.
     pub client_reference_id: Option<String>,
-    /// Our own facts. Not handed on to the payment intent or the subscription.
+    /// Stripe does not copy it to the payment intent or the subscription.
     pub metadata: BTreeMap<String, String>,
     /// Minor units, before discounts and taxes.
     pub amount_subtotal: Option<i64>,
-    /// Minor units, all in.
+    /// Minor units, after discounts and taxes.
     pub amount_total: Option<i64>,
     /// Three letters, lower case.
     pub currency: Option<String>,
-    /// The currency of the price and the subtotal in it, where an API version before 2025-03-31 states the amounts above
-    /// in the buyer's own currency (adaptive pricing).
+    /// The currency of the price, and the subtotal in it. Set where an API version before 2025-03-31 states the amounts
+    /// above in the buyer's own currency (adaptive pricing).
     pub converted_from: Option<(String, i64)>,
     /// Where the buyer pays; `None` once the session is no longer open.
     pub url: Option<String>,
-    /// Live mode, or test mode; `None` when Stripe did not say.
+    /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
-    /// When it was made.
     pub created: Option<Timestamp>,
-    /// When it can no longer be paid.
     pub expires_at: Option<Timestamp>,
-    /// The payment link that made it, if one did.
     pub payment_link: Option<String>,
-    /// What is sold; only when it was asked for.
+    /// Only when requested.
     pub line_items: Option<List<LineItem>>,
 }
 
@@ -85,28 +79,29 @@ impl CheckoutSession {
 
     /// Whether Stripe says that nothing is owed: `paid`, or `no_payment_required` (a full discount).
     ///
-    /// Stripe says the latter also of a session in setup mode, of one that begins a trial, and of one that is still open.
-    /// What was sold is [`CheckoutSession::is_bought`].
+    /// Stripe also says the latter of a session in setup mode, of one that begins a trial, and of one that is still
+    /// open. [`CheckoutSession::is_bought`] says whether something was sold.
     pub fn is_paid(&self) -> bool {
         matches!(self.payment_status.as_str(), "paid" | "no_payment_required")
     }
 
-    /// Whether the money is there, or none was owed ("Fulfill orders"). Money counts however the session ended. Owing
-    /// nothing counts only once the buyer has finished, since an open or abandoned session may owe nothing too.
+    /// Whether the money has arrived, or none was owed ("Fulfill orders"). Money counts however the session ended.
+    /// Owing nothing counts only after the buyer has finished, since an open or abandoned session may owe nothing too.
     pub fn is_bought(&self) -> bool {
         let is_finished = !self.is_open() && !self.is_expired();
         (self.is_payment() || self.is_subscription())
             && (self.payment_status == "paid" || (self.is_paid() && is_finished))
     }
 
-    /// Before discounts and taxes, in minor units of this currency; `None` where Stripe states it in another one only.
+    /// The subtotal before discounts and taxes, in minor units of `currency`. `None` if Stripe states it only in
+    /// another currency.
     pub fn subtotal_in(&self, currency: &str) -> Option<i64> {
         let converted =
             self.converted_from.iter().find(|(source, _)| source == currency).map(|(_, subtotal)| *subtotal);
         converted.or(self.amount_subtotal.filter(|_| self.currency.as_deref() == Some(currency)))
     }
 
-    /// Whether it sells something once (a pack), as opposed to a subscription or a card set up for later.
+    /// Whether it sells something once (a pack), and not a subscription or a card set up for later.
     pub fn is_payment(&self) -> bool {
         self.mode == "payment"
     }
@@ -121,7 +116,7 @@ impl CheckoutSession {
         self.status == "open"
     }
 
-    /// Whether it ended without the buyer finishing.
+    /// Whether it ended before the buyer finished.
     pub fn is_expired(&self) -> bool {
         self.status == "expired"
     }
@@ -130,13 +125,12 @@ impl CheckoutSession {
 /// One thing sold in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineItem {
-    /// `li_…`.
     pub id: String,
-    /// The price; `None` for one made up for this session and not kept.
+    /// `None` for a price made up for this session only.
     pub price: Option<String>,
-    /// How many, which the buyer may have changed.
+    /// The buyer may have changed it.
     pub quantity: Option<i64>,
-    /// Minor units, all in.
+    /// Minor units, after discounts and taxes.
     pub amount_total: Option<i64>,
 }
 
@@ -156,27 +150,23 @@ impl LineItem {
 /// A price (`price_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// `price_…`.
     pub id: String,
-    /// Whether it can be bought now; `None` when Stripe did not say.
+    /// Whether it can be bought now. `None` when Stripe did not say.
     pub active: Option<bool>,
     /// `one_time` or `recurring`.
     pub kind: String,
     /// Three letters, lower case.
     pub currency: Option<String>,
-    /// Minor units for one; `None` where it depends on the quantity or is a fraction.
+    /// Minor units for one; `None` if it depends on the quantity or is fractional.
     pub unit_amount: Option<i64>,
-    /// The product it is a price of.
     pub product: Option<String>,
     /// `day`, `week`, `month` or `year`; empty for a price paid once.
     pub interval: String,
-    /// Every how many of these.
+    /// The number of intervals between two payments.
     pub interval_count: Option<i64>,
-    /// The name by which it can be found.
     pub lookup_key: Option<String>,
-    /// Our own facts.
     pub metadata: BTreeMap<String, String>,
-    /// Live mode, or test mode; `None` when Stripe did not say.
+    /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
 }
 
@@ -199,7 +189,7 @@ impl Price {
         })
     }
 
-    /// Whether it is paid again and again, as a plan's is.
+    /// Whether it is paid repeatedly, like a plan's price.
     pub fn is_recurring(&self) -> bool {
         self.kind == "recurring"
     }
@@ -208,17 +198,14 @@ impl Price {
 /// A customer (`cus_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
-    /// `cus_…`.
     pub id: String,
-    /// Whether it was deleted at Stripe: then nothing else is known, and nothing can be sold to it.
+    /// Deleted at Stripe: nothing else is known about it, and nothing can be sold to it.
     pub deleted: bool,
-    /// May differ from ours, and is never what a customer is found by.
+    /// May differ from ours. Customers are never looked up by it.
     pub email: Option<String>,
-    /// As the customer wrote it.
     pub name: Option<String>,
-    /// Our own facts.
     pub metadata: BTreeMap<String, String>,
-    /// Live mode, or test mode; `None` when Stripe did not say.
+    /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
 }
 

@@ -1,24 +1,22 @@
-//! Credit notes: what an invoice was lowered by after it had become final. Where the money went is told in another way
-//! since 2024 (`post_payment_amount`, `refunds`); both are read.
+//! Credit notes: what an invoice was lowered by after it became final. Since 2024 other fields say where the money went
+//! (`post_payment_amount`, `refunds`). Both shapes are read.
 
 use serde_json::Value;
 
-use super::fields::{Fields, Unreadable};
+use crate::stripe::objects::fields::{Fields, Unreadable};
 
 /// A credit note (`cn_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreditNote {
-    /// `cn_…`.
     pub id: String,
     /// `issued` or `void`.
     pub status: String,
-    /// The invoice that it lowers.
     pub invoice: Option<String>,
-    /// Minor units of what was paid that it gives back without a refund of Stripe's: to the customer's credit balance,
-    /// or outside Stripe. A refund that belongs to it tells of its part by itself. `None` where an older shape does not
-    /// say how it is divided.
+    /// Minor units of the payment that it returns without a refund by Stripe: to the customer's credit balance, or
+    /// outside Stripe. A refund that belongs to it has its own event. `None` if an older shape does not say how the
+    /// amount is divided.
     pub returned: Option<i64>,
-    /// Live mode, or test mode; `None` when Stripe did not say.
+    /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
 }
 
@@ -35,13 +33,13 @@ impl CreditNote {
         })
     }
 
-    /// Whether it was taken back.
+    /// Whether it was voided.
     pub fn is_void(&self) -> bool {
         self.status == "void"
     }
 }
 
-/// What was given back after the payment, less what refunds of Stripe's gave back.
+/// What was returned after the payment, less what Stripe's refunds returned.
 fn returned(fields: &Fields<'_>) -> Result<Option<i64>, Unreadable> {
     let after_payment = match fields.whole("/post_payment_amount")? {
         Some(amount) => amount,
@@ -61,7 +59,8 @@ fn returned(fields: &Fields<'_>) -> Result<Option<i64>, Unreadable> {
     Ok(refunded.map(|refunded| after_payment.saturating_sub(refunded).max(0)))
 }
 
-/// What one row of `refunds` gave back. A refund in a payment record was made elsewhere: no `refund` event tells of it.
+/// What one row of `refunds` returned. A refund in a payment record was made outside Stripe, so no `refund` event
+/// reports it.
 fn refunded_by(row: &Value) -> Result<i64, Unreadable> {
     let fields = Fields::of("credit note's refund", row)?;
     let is_elsewhere = fields.word("/type")? == "payment_record_refund";
@@ -72,7 +71,8 @@ fn refunded_by(row: &Value) -> Result<i64, Unreadable> {
     }
 }
 
-/// The older shape names its one refund without the amount: it is what went neither to the balance nor elsewhere.
+/// The older shape names its one refund without the amount. The refund is what went neither to the balance nor outside
+/// Stripe.
 fn older(fields: &Fields<'_>, after_payment: i64) -> Result<Option<i64>, Unreadable> {
     let elsewhere = fields.whole("/out_of_band_amount")?.unwrap_or(0);
     let to_balance = match fields.value("/customer_balance_transaction") {
@@ -88,7 +88,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_no_refund_tells_of_is_read_in_both_shapes() {
+    fn what_no_refund_reports_is_read_in_both_shapes() {
         let refund = |amount: i64| json!({"refund": "re_1", "amount_refunded": amount, "type": "refund"});
         let elsewhere = json!({"refund": "", "amount_refunded": 300, "type": "payment_record_refund"});
         for (note, returned) in [

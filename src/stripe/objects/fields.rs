@@ -1,5 +1,5 @@
-//! How one field is read from one of Stripe's objects, and what is said when it cannot be. The objects themselves are
-//! in the files beside this one.
+//! How one field of a Stripe object is read, and the error if it cannot be. The objects themselves are in the files
+//! beside this one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,12 +8,12 @@ use serde_json::{Number, Value};
 
 use crate::clock::Timestamp;
 
-/// Something of Stripe's that cannot be read, and why: a sentence that names the object and the field, never the value.
+/// Something from Stripe that cannot be read, and why: a sentence that names the object and the field, never the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable(String);
 
 impl Unreadable {
-    /// With its reason, without a full stop.
+    /// `reason` has no full stop.
     pub fn new(reason: impl Into<String>) -> Unreadable {
         Unreadable(reason.into())
     }
@@ -30,25 +30,24 @@ impl std::error::Error for Unreadable {}
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List<T> {
-    /// The rows of this page.
     pub rows: Vec<T>,
-    /// Whether there are more than these. Also true when the list was not in the object at all: what is not here has to
-    /// be asked for.
+    /// Whether there are more rows. Also true if the object did not include the list at all: then all rows must be
+    /// requested.
     pub has_more: bool,
-    /// The id of the last row, from which the next page starts.
+    /// The id of the last row. The next page starts after it.
     pub last_id: Option<String>,
 }
 
 impl<T> List<T> {
     pub(crate) fn read(value: &Value, row: impl Fn(&Value) -> Result<T, Unreadable>) -> Result<List<T>, Unreadable> {
         let fields = Fields::of("list", value)?;
-        let found = fields.array("/data")?.ok_or_else(|| fields.missing("/data"))?;
-        let rows = found.iter().map(row).collect::<Result<_, _>>()?;
-        let last_id = found.last().and_then(|last| last.get("id")).and_then(Value::as_str).map(str::to_owned);
+        let values = fields.array("/data")?.ok_or_else(|| fields.missing("/data"))?;
+        let rows = values.iter().map(row).collect::<Result<_, _>>()?;
+        let last_id = values.last().and_then(|last| last.get("id")).and_then(Value::as_str).map(str::to_owned);
         Ok(List { rows, has_more: fields.flag("/has_more")?.unwrap_or(false), last_id })
     }
 
-    /// A list of all rows there are.
+    /// A complete list.
     pub fn whole(rows: Vec<T>) -> List<T> {
         List { rows, has_more: false, last_id: None }
     }
@@ -58,7 +57,7 @@ impl<T> List<T> {
     }
 }
 
-/// An object's fields, by JSON pointer (RFC 6901). Null is absent, and so is an empty text.
+/// An object's fields, by JSON pointer (RFC 6901). Null counts as absent, and so does an empty text.
 pub(crate) struct Fields<'a> {
     name: &'static str,
     value: &'a Value,
@@ -96,7 +95,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A word of a list that may grow; empty when absent.
+    /// A word of a list that Stripe may extend; empty when absent.
     pub fn word(&self, path: &str) -> Result<String, Unreadable> {
         Ok(self.text(path)?.unwrap_or_default())
     }
@@ -106,7 +105,7 @@ impl<'a> Fields<'a> {
         self.text("/id")?.ok_or_else(|| self.missing("/id"))
     }
 
-    /// The id where Stripe puts either an id or, expanded, the object.
+    /// The id, where Stripe writes either an id or the expanded object.
     pub fn reference(&self, path: &str) -> Result<Option<String>, Unreadable> {
         match self.value(path) {
             Some(object @ Value::Object(_)) => {
@@ -118,7 +117,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The first of `paths` that is there.
+    /// The first of `paths` that is present.
     pub fn first_reference(&self, paths: &[&str]) -> Result<Option<String>, Unreadable> {
         for path in paths {
             if let Some(id) = self.reference(path)? {
@@ -149,7 +148,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The first of `paths` that is there; false when none is.
+    /// The first of `paths` that is present; false if none is.
     pub fn first_flag(&self, paths: &[&str]) -> Result<bool, Unreadable> {
         for path in paths {
             if let Some(flag) = self.flag(path)? {
@@ -177,7 +176,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A list object that Stripe includes only when asked.
+    /// A list object that Stripe includes only on request.
     pub fn included<T>(
         &self,
         path: &str,
@@ -186,7 +185,7 @@ impl<'a> Fields<'a> {
         self.value(path).map(|value| List::read(value, row)).transpose()
     }
 
-    /// A list object that belongs to its parent: when it is not there, it has to be asked for.
+    /// A list object that belongs to its parent. If it is absent, it must be requested.
     pub fn list<T>(&self, path: &str, row: impl Fn(&Value) -> Result<T, Unreadable>) -> Result<List<T>, Unreadable> {
         Ok(self.included(path, row)?.unwrap_or_else(List::not_included))
     }
@@ -196,8 +195,8 @@ fn dotted(path: &str) -> String {
     path.trim_start_matches('/').replace('/', ".")
 }
 
-/// Reads JSON that is fit to be kept: UTF-8, no NUL characters, numbers of 64 bits at most, and no deeper than serde_json
-/// goes (128), so that whoever walks it later needs no limit of his own.
+/// Reads JSON that is safe to store: UTF-8, no NUL characters, numbers of at most 64 bits, and no deeper than
+/// serde_json allows (128), so that later code needs no limit of its own.
 pub(crate) fn parse_json(body: &[u8]) -> Result<Value, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable::new("the body is not UTF-8"))?;
     if text.contains('\0') {
@@ -209,13 +208,13 @@ pub(crate) fn parse_json(body: &[u8]) -> Result<Value, Unreadable> {
 }
 
 fn not_json(cause: &serde_json::Error) -> String {
-    let said = cause.to_string();
-    if said.starts_with("recursion limit") {
+    let message = cause.to_string();
+    if message.starts_with("recursion limit") {
         "the body's JSON is nested deeper than 128 levels".to_owned()
-    } else if said.starts_with("number out of range") {
+    } else if message.starts_with("number out of range") {
         BEYOND_64_BITS.to_owned()
     } else {
-        format!("the body is not JSON: {said}")
+        format!("the body is not JSON: {message}")
     }
 }
 
@@ -242,7 +241,7 @@ fn check_text(text: &str) -> Result<(), Unreadable> {
     }
 }
 
-/// serde_json keeps a whole number beyond 64 bits as a floating one, and only those are that large.
+/// serde_json keeps a whole number beyond 64 bits as a float, and only such floats are that large.
 fn is_beyond_64_bits(number: &Number) -> bool {
     const TOO_HIGH: f64 = 18_446_744_073_709_551_616.0;
     const TOO_LOW: f64 = -9_223_372_036_854_775_808.0;

@@ -1,56 +1,50 @@
 //! Invoices with their lines, and the payments that settle them. API version 2025-03-31 (basil) moved most of their
-//! fields: each is read from both places.
+//! fields. Each is read from both places.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::checkout::CheckoutSession;
-use super::fields::{Fields, List, Unreadable};
 use crate::clock::Timestamp;
+use crate::stripe::objects::checkout::CheckoutSession;
+use crate::stripe::objects::fields::{Fields, List, Unreadable};
 
 /// An invoice (`in_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
-    /// `in_…`.
     pub id: String,
     /// `draft`, `open`, `paid`, `uncollectible` or `void`.
     pub status: String,
-    /// Why it was made: `subscription_create`, `subscription_cycle`, `subscription_update`, `manual` …
+    /// Why Stripe created it: `subscription_create`, `subscription_cycle`, `subscription_update`, `manual` …
     pub billing_reason: String,
-    /// Who is billed.
     pub customer: Option<String>,
-    /// The subscription it is for.
     pub subscription: Option<String>,
-    /// The subscription's metadata, as it was when the invoice became final.
+    /// The subscription's metadata when the invoice became final.
     pub subscription_metadata: BTreeMap<String, String>,
-    /// Its own metadata.
     pub metadata: BTreeMap<String, String>,
-    /// Minor units, all in; negative when the customer is owed.
+    /// Minor units, after discounts and taxes; negative when the customer is owed.
     pub total: Option<i64>,
     /// Minor units before discounts and taxes.
     pub subtotal: Option<i64>,
-    /// Minor units of the total that credit notes took off before it was paid.
+    /// Minor units that credit notes took off the total before it was paid.
     pub credited_before: i64,
-    /// Minor units paid. Zero does not mean unpaid: a credit balance pays too.
+    /// Minor units. Zero does not mean unpaid: a credit balance pays too.
     pub amount_paid: Option<i64>,
     /// Three letters, lower case.
     pub currency: Option<String>,
-    /// Whether it was marked as paid without Stripe having taken the money.
+    /// Whether it was marked as paid although Stripe did not take the money.
     pub paid_out_of_band: bool,
-    /// The payment; after 2025-03-31 only when the payments were asked for.
+    /// Since 2025-03-31 only when the payments were requested.
     pub payment_intent: Option<String>,
-    /// The charge; only before 2025-03-31.
+    /// Only before 2025-03-31.
     pub charge: Option<String>,
-    /// What is billed. Stripe includes the first ten; the rest, and all when there are none here, are asked for.
+    /// Stripe includes the first ten. The rest must be requested, or all if none are here.
     pub lines: List<InvoiceLine>,
-    /// When it was made.
     pub created: Option<Timestamp>,
-    /// When it was paid.
     pub paid_at: Option<Timestamp>,
-    /// Live mode, or test mode; `None` when Stripe did not say.
+    /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
-    /// The checkout session that made it, for a pack sold with `invoice_creation`. Stripe's object does not say:
+    /// The checkout session that created it, for a pack sold with `invoice_creation`. Stripe's object does not name it:
     /// `prefetch` asks.
     pub checkout: Option<Box<CheckoutSession>>,
 }
@@ -88,13 +82,13 @@ impl Invoice {
         })
     }
 
-    /// Whether it is paid, by whatever means. What was paid is its lines, never `amount_paid`.
+    /// Whether it is paid, by whatever means. Its lines say what was bought, never `amount_paid`.
     pub fn is_paid(&self) -> bool {
         self.status == "paid"
     }
 }
 
-/// The payment intent among the included payments that paid, else the default one.
+/// The payment intent of an included payment that is paid, else of the default payment.
 fn paid_payment_intent(fields: &Fields<'_>) -> Result<Option<String>, Unreadable> {
     let Some(payments) = fields.included("/payments", InvoicePayment::read)? else { return Ok(None) };
     let paid = payments.rows.iter().find(|payment| payment.is_paid() && payment.payment_intent.is_some());
@@ -107,23 +101,17 @@ fn paid_payment_intent(fields: &Fields<'_>) -> Result<Option<String>, Unreadable
 pub struct InvoiceLine {
     /// `il_…`; the same line may have another id in another list.
     pub id: String,
-    /// The price it bills.
     pub price: Option<String>,
-    /// How many of it.
     pub quantity: Option<i64>,
-    /// Minor units before discounts and taxes; negative where time that was paid for is given back.
+    /// Minor units before discounts and taxes; negative where paid time is credited.
     pub amount: i64,
     /// Three letters, lower case.
     pub currency: Option<String>,
-    /// Whether it settles a change within a period, as opposed to a whole period.
+    /// Whether it settles a change within a period, and not a whole period.
     pub proration: bool,
-    /// The subscription that it bills.
     pub subscription: Option<String>,
-    /// The item of that subscription.
     pub subscription_item: Option<String>,
-    /// The beginning of the time that it bills.
     pub period_start: Option<Timestamp>,
-    /// The end of that time.
     pub period_end: Option<Timestamp>,
 }
 
@@ -155,26 +143,24 @@ impl InvoiceLine {
     }
 }
 
-/// What ties an invoice to a payment since 2025-03-31 (`inpay_…`).
+/// Connects an invoice to a payment since 2025-03-31 (`inpay_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvoicePayment {
-    /// `inpay_…`.
     pub id: String,
     /// `open`, `paid` or `canceled`.
     pub status: String,
-    /// The invoice that is paid.
     pub invoice: Option<String>,
-    /// That invoice itself. Stripe's object has its id alone: `prefetch` asks where the books do not have it.
+    /// Stripe's object has only the id: `prefetch` asks for the invoice if the books do not have it.
     pub paid_invoice: Option<Box<Invoice>>,
-    /// The payment, where it is one of Stripe's.
+    /// `None` if it was not paid through a payment intent of Stripe's.
     pub payment_intent: Option<String>,
-    /// The charge, where there is no payment intent.
+    /// Where there is no payment intent.
     pub charge: Option<String>,
-    /// Minor units paid by it.
+    /// Minor units.
     pub amount_paid: Option<i64>,
-    /// Whether it is the payment that Stripe itself made for the invoice.
+    /// Whether Stripe itself made this payment for the invoice.
     pub is_default: bool,
-    /// Live mode, or test mode; `None` when Stripe did not say.
+    /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
 }
 
@@ -195,7 +181,7 @@ impl InvoicePayment {
         })
     }
 
-    /// Whether it paid.
+    /// Whether the payment went through.
     pub fn is_paid(&self) -> bool {
         self.status == "paid"
     }

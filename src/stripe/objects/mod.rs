@@ -1,15 +1,15 @@
 //! Stripe's objects, read tolerantly: only the fields that till needs, wherever the writing API version put them.
 //!
 //! The rules, the same for every object:
-//! - A field is read from its new place, else from its old one; never by asking for the version (mixed shapes are real).
-//! - Absent, null and further fields are fine. What cannot be missing is the id.
-//! - Where Stripe puts an id or, expanded, the object, the id is read.
-//! - Words of a closed list (`status`, `payment_status`) stay text, empty when Stripe did not say: lists grow. What a
-//!   word means is a predicate that names the words it accepts; an unknown one never counts as paid.
+//! - A field is read from its new place, else from its old one. The version never decides, because mixed shapes exist.
+//! - Absent, null and unknown fields are fine. Only the id is always required.
+//! - Where Stripe writes an id or the expanded object, the id is read.
+//! - Words of a closed list (`status`, `payment_status`) stay text, empty when Stripe did not say, because lists grow.
+//!   A predicate names the words that it accepts. An unknown word never counts as paid.
 //! - Amounts are whole minor units. Decimals in strings are not read.
-//! - A field of another type than expected is not guessed at: [`Unreadable`] names it.
+//! - A field of an unexpected type is not guessed at: [`Unreadable`] names it.
 //!
-//! Not here: what any of it is worth in units, or to whom.
+//! Not here: how many units anything is worth, and for whom.
 
 mod checkout;
 mod credit_note;

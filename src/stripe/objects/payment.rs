@@ -1,21 +1,19 @@
-//! Money that came in and went back: charges, refunds, disputes. Of each, what a reversal is computed from.
+//! Charges, refunds and disputes: the fields that a reversal is computed from.
 
 use serde_json::Value;
 
-use super::fields::{Fields, List, Unreadable};
+use crate::stripe::objects::fields::{Fields, List, Unreadable};
 
 /// A charge (`ch_…` or `py_…`): one attempt at a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// `ch_…` or `py_…`.
     pub id: String,
-    /// Minor units given back so far, over all refunds; goes down again when one fails.
+    /// Minor units returned so far, over all refunds. Decreases when a refund fails.
     pub amount_refunded: Option<i64>,
-    /// The payment it belongs to.
     pub payment_intent: Option<String>,
-    /// The refunds; only before 2022-11-15, or when asked for.
+    /// Only before 2022-11-15, or when requested.
     pub refunds: Option<List<Refund>>,
-    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not say: `prefetch` asks.
+    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not name it: `prefetch` asks.
     pub paid_invoice: Option<String>,
 }
 
@@ -36,17 +34,14 @@ impl Charge {
 /// A refund (`re_…` or `pyr_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
-    /// `re_…` or `pyr_…`.
     pub id: String,
     /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
     pub status: String,
     /// Minor units of this refund alone.
     pub amount: Option<i64>,
-    /// The charge it gives back.
     pub charge: Option<String>,
-    /// The payment it gives back.
     pub payment_intent: Option<String>,
-    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not say: `prefetch` asks.
+    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not name it: `prefetch` asks.
     pub paid_invoice: Option<String>,
 }
 
@@ -69,7 +64,7 @@ impl Refund {
         self.status == "succeeded"
     }
 
-    /// Whether it came to nothing, perhaps after it had succeeded: then what it took back is given again.
+    /// Whether it failed or was cancelled, perhaps after it had succeeded. Then the units that it took are returned.
     pub fn is_undone(&self) -> bool {
         matches!(self.status.as_str(), "failed" | "canceled")
     }
@@ -78,27 +73,24 @@ impl Refund {
 /// A dispute (`du_…` or `dp_…`): the buyer's bank takes a charge back, or asks about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dispute {
-    /// `du_…` or `dp_…`.
     pub id: String,
     /// `needs_response`, `under_review`, `won`, `lost`, `prevented`, and the same words with `warning_` for an inquiry.
     pub status: String,
     /// Minor units disputed; may differ from what was charged.
     pub amount: Option<i64>,
-    /// The charge in dispute.
     pub charge: Option<String>,
-    /// The payment in dispute.
     pub payment_intent: Option<String>,
-    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not say: `prefetch` asks.
+    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not name it: `prefetch` asks.
     pub paid_invoice: Option<String>,
-    /// The money that was moved over it so far: at most one withdrawal and one reinstatement.
+    /// At most one withdrawal and one reinstatement.
     pub funds: Vec<FundsMove>,
 }
 
 /// Money that a dispute moved on our balance at Stripe (one of its `balance_transactions`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FundsMove {
-    /// Minor units of our balance's currency, which may not be the dispute's; negative when withdrawn, positive when
-    /// reinstated. Fees are not in it.
+    /// Minor units of our balance's currency, which may differ from the dispute's. Negative when withdrawn, positive
+    /// when reinstated. Fees are not included.
     pub amount: i64,
 }
 
@@ -123,7 +115,7 @@ impl Dispute {
         self.status.starts_with("warning_")
     }
 
-    /// Whether it ended for us.
+    /// Whether we won it.
     pub fn is_won(&self) -> bool {
         self.status == "won"
     }

@@ -1,42 +1,34 @@
-//! Subscriptions. Their period moved to their items on 2025-03-31 (basil); it is read from both places.
+//! Subscriptions. Their period moved to their items on 2025-03-31 (basil). It is read from both places.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::fields::{Fields, List, Unreadable};
 use crate::clock::Timestamp;
+use crate::stripe::objects::fields::{Fields, List, Unreadable};
 
 /// A subscription (`sub_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// `sub_…`.
     pub id: String,
     /// `active`, `trialing`, `past_due`, `unpaid`, `canceled`, `incomplete`, `incomplete_expired`, `paused` …
     pub status: String,
-    /// Who subscribed.
     pub customer: Option<String>,
-    /// What is subscribed to.
     pub items: List<SubscriptionItem>,
-    /// When it is set to end; the customer portal sets this, or `cancel_at_period_end`, or both.
+    /// When it is set to end. The customer portal sets this, or `cancel_at_period_end`, or both.
     pub cancel_at: Option<Timestamp>,
-    /// Whether it is set to end with its period.
     pub cancel_at_period_end: bool,
-    /// When its end was asked for.
+    /// When its end was requested.
     pub canceled_at: Option<Timestamp>,
-    /// When it ended. It does not come back from that.
+    /// An ended subscription never comes back.
     pub ended_at: Option<Timestamp>,
-    /// When its trial ends or ended.
     pub trial_end: Option<Timestamp>,
-    /// Whether payments are paused (`pause_collection`); the status does not change by that.
+    /// Payments are paused (`pause_collection`). This does not change the status.
     pub collection_paused: bool,
-    /// The newest invoice.
     pub latest_invoice: Option<String>,
-    /// Our own facts.
     pub metadata: BTreeMap<String, String>,
-    /// When it was made.
     pub created: Option<Timestamp>,
-    /// Live mode, or test mode; `None` when Stripe did not say.
+    /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
     old_period_start: Option<Timestamp>,
     old_period_end: Option<Timestamp>,
@@ -45,15 +37,11 @@ pub struct Subscription {
 /// One price that a subscription bills.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionItem {
-    /// `si_…`.
     pub id: String,
-    /// The price.
     pub price: Option<String>,
-    /// How many of it; `None` where use is metered.
+    /// `None` where use is metered.
     pub quantity: Option<i64>,
-    /// The beginning of the running period.
     pub period_start: Option<Timestamp>,
-    /// The end of the running period.
     pub period_end: Option<Timestamp>,
 }
 
@@ -81,17 +69,17 @@ impl Subscription {
         })
     }
 
-    /// When the running period of the items whose price is known began.
+    /// The earliest start of a current period among the items whose price is known.
     pub fn period_start(&self, is_known: impl Fn(&str) -> bool) -> Option<Timestamp> {
         self.items_of(is_known).filter_map(|item| item.period_start).min().or(self.old_period_start)
     }
 
-    /// When the first running period among the items whose price is known ends.
+    /// The earliest end of a current period among the items whose price is known.
     pub fn period_end(&self, is_known: impl Fn(&str) -> bool) -> Option<Timestamp> {
         self.items_of(is_known).filter_map(|item| item.period_end).min().or(self.old_period_end)
     }
 
-    /// When it is set to end, whichever way that was said; `None` when it goes on.
+    /// When it is set to end, by either of Stripe's two ways; `None` if it continues.
     pub fn ends_at(&self, is_known: impl Fn(&str) -> bool) -> Option<Timestamp> {
         match self.cancel_at {
             Some(at) => Some(at),
@@ -100,12 +88,12 @@ impl Subscription {
         }
     }
 
-    /// Whether it has ended for good, or never began: then nothing later brings it back.
+    /// Whether it has ended for good, or never began. Nothing later brings it back.
     pub fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired") || self.ended_at.is_some()
     }
 
-    /// Whether the plan is the customer's at present: paid, in trial, or late with a payment that is being retried.
+    /// Whether the customer has the plan now: paid, in trial, or late with a payment that is being retried.
     pub fn is_current(&self) -> bool {
         !self.is_over() && matches!(self.status.as_str(), "active" | "trialing" | "past_due")
     }

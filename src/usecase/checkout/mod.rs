@@ -1,5 +1,6 @@
-//! A purchase: it starts with a Stripe Checkout Session ([`start`]) and ends when the buyer comes back ([`confirm`]).
-//! Afterwards the customer [`portal`] changes it. What a payment is worth is decided in `stripe_events::apply`.
+//! A purchase starts with a Stripe Checkout Session ([`start`]) and ends when the buyer comes back ([`confirm`]).
+//! Afterwards the user changes a plan in the customer [`portal`]. `stripe_events::apply` decides what a payment is
+//! worth.
 
 pub mod confirm;
 pub mod portal;

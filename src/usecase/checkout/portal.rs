@@ -1,4 +1,4 @@
-//! Stripe's customer portal: where a user changes a plan, a card, or ends a subscription.
+//! Stripe's customer portal, where a user changes a plan or a card, or ends a subscription.
 
 use crate::app::App;
 use crate::clock::Deadline;
@@ -9,14 +9,16 @@ use crate::store::users::User;
 use crate::stripe::PortalRequest;
 use crate::stripe::client::LONGEST_WAIT;
 
-/// A link to the portal for the user; it opens within minutes, and leads back to the dashboard. What can be done there is
-/// what `till stripe setup` has set, or the account's own configuration where it was never run.
+/// A link to the portal for the user. It opens within minutes and leads back to the dashboard. `till stripe setup` sets
+/// what can be done there; without it, the account's own configuration applies.
 pub fn open(app: &App, user: &User) -> Result<String> {
     let customer = app.store.read(|tx| customers::linked(tx, user.account))?.ok_or_else(|| {
         Refused::NotFound("There is nothing to manage at Stripe yet: buy a plan or a pack first.".to_owned())
     })?;
-    let (stripe, deadline) = (app.stripe()?, Deadline::after(LONGEST_WAIT));
-    // Asked each time, and not kept: it may be made, or switched off, at any time, and the portal is opened rarely.
+    let stripe = app.stripe()?;
+    let deadline = Deadline::after(LONGEST_WAIT);
+    // Asked each time and not cached: the configuration may be made or switched off at any time, and the portal is
+    // opened rarely.
     let configuration = stripe.portal_configurations(deadline)?.ours.map(|ours| ours.id);
     let request = PortalRequest { customer, return_url: app.url("/dashboard"), configuration };
     let key = id::ordered_id("portal", app.clock.now())?;

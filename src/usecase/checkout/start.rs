@@ -1,4 +1,4 @@
-//! A purchase starts: the order is stored with what is on sale now, then Stripe makes a Checkout Session.
+//! A purchase starts: the order records what is on sale now, then Stripe creates a Checkout Session.
 
 use crate::app::App;
 use crate::catalog::Offer;
@@ -12,7 +12,6 @@ use crate::store::users::User;
 use crate::stripe::client::LONGEST_WAIT;
 use crate::stripe::requests::with_session_id;
 use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession, CustomerRequest, StripeError};
-
 use crate::usecase::checkout::portal;
 use crate::usecase::users::sign_in::allowed_url;
 
@@ -23,7 +22,7 @@ pub struct Checkout {
     pub session_id: String,
 }
 
-/// Makes a Stripe Checkout Session that sells `key` to `user`. The user waits at most 20 s in all.
+/// Creates a Stripe Checkout Session that sells `key` to `user`. The user waits at most 20 s in all.
 pub fn start_checkout(app: &App, user: &User, key: &str, return_url: Option<&str>) -> Result<Checkout> {
     let sale = on_sale(app, key)?;
     if sale.mode == CheckoutMode::Subscription {
@@ -78,7 +77,7 @@ fn forget_customer(app: &App, customer: String) -> Result<()> {
     app.store.write(move |tx| customers::gone(tx, &customer, now).map(drop))
 }
 
-/// What is sold, as it is on sale now.
+/// An offer, as it is on sale now.
 struct Sale {
     mode: CheckoutMode,
     offer: String,
@@ -115,11 +114,11 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
     })
 }
 
-/// One subscription for each user. A user who has one gets the way to change it.
+/// Allows one subscription per user. A user who has one gets a link to change it.
 fn refuse_second(app: &App, user: &User) -> Result<()> {
     match app.store.read(|tx| subscriptions::live_of(tx, user.account))?.is_empty() {
         true => Ok(()),
-        // Where Stripe opens no portal, the dashboard says how the subscription stands.
+        // If Stripe opens no portal, the dashboard shows the subscription.
         false => {
             let portal_url = portal::open(app, user).unwrap_or_else(|_| app.url("/dashboard"));
             Err(Refused::AlreadySubscribed { portal_url }.into())
@@ -127,23 +126,25 @@ fn refuse_second(app: &App, user: &User) -> Result<()> {
     }
 }
 
-/// The user's customer at Stripe, made when there is none yet. Two presses at once send the same key and body, so Stripe
-/// makes one.
+/// The user's customer at Stripe, created if there is none yet. Two clicks at once send the same key and body, so
+/// Stripe creates one customer.
 fn customer_of(app: &App, user: &User, deadline: Deadline) -> Result<String> {
     let request = CustomerRequest {
         email: user.email.clone(),
         name: user.name.clone(),
         metadata: vec![("user_id".to_owned(), user.id.clone())],
     };
-    let (key, body, now) = (id::ordered_id("cust", app.clock.now())?, request.body(), app.clock.now());
+    let key = id::ordered_id("cust", app.clock.now())?;
+    let body = request.body();
+    let now = app.clock.now();
     let account = user.account;
     let customer = app.store.write(move |tx| customers::current(tx, account, &key, &body, now))?;
     if let Some(id) = customer.stripe_id {
         return Ok(id);
     }
-    let made = app.stripe()?.create_customer(&customer.request_body, &customer.request_key, deadline);
-    let made = made.map_err(|error| to_user_error(error, &customer.request_key))?;
-    link(app, customer, made.id, now)
+    let created = app.stripe()?.create_customer(&customer.request_body, &customer.request_key, deadline);
+    let created = created.map_err(|error| to_user_error(error, &customer.request_key))?;
+    link(app, customer, created.id, now)
 }
 
 fn link(app: &App, customer: Customer, stripe_id: String, now: Timestamp) -> Result<String> {
@@ -195,7 +196,9 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
 
 fn open(app: &App, user: &User, order: &Order, session: &CheckoutSession) -> Result<Checkout> {
     let url = session.url.clone().ok_or_else(|| Fault::bare(format!("Stripe's session {} has no URL", session.id)))?;
-    let (id, opened, now) = (order.id.clone(), session.clone(), app.clock.now());
+    let id = order.id.clone();
+    let opened = session.clone();
+    let now = app.clock.now();
     app.store
         .write(move |tx| orders::opened(tx, &id, &opened.id, opened.url.as_deref(), opened.amount_subtotal, now))?;
     tracing::info!(
@@ -208,7 +211,7 @@ fn open(app: &App, user: &User, order: &Order, session: &CheckoutSession) -> Res
     Ok(Checkout { checkout_url: url, session_id: session.id.clone() })
 }
 
-/// Stripe's refusal for the user. A reused key is a mistake of ours, so the log gets an error.
+/// Stripe's refusal, as the user sees it. A reused key is a bug in till, so it is logged as an error.
 fn to_user_error(error: StripeError, key: &str) -> Error {
     if error.is_key_reused() {
         tracing::error!(

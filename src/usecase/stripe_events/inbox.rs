@@ -1,4 +1,4 @@
-//! The inbox for the operator: events are listed, shown, replayed, and assigned.
+//! The operator's view of the inbox: list, show, replay and assign events.
 
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -23,12 +23,12 @@ pub fn show(app: &App, id: &str) -> Result<InboxRow> {
         .ok_or_else(|| Refused::NotFound(format!("There is no event {id:?} in the inbox. See till event list.")).into())
 }
 
-/// How many events have which status.
+/// The number of events of each status.
 pub fn count(app: &App) -> Result<Vec<(Status, i64)>> {
     app.store.read(inbox::count)
 }
 
-/// Applies an event once more. With `dry_run` nothing of it is kept: the outcome says what it would do.
+/// Applies an event once more. With `dry_run` nothing is stored: the outcome says what would happen.
 pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<EventOutcome> {
     let row = show(app, id)?;
     let envelope = envelope(&row)?;
@@ -46,8 +46,8 @@ pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<EventOutcome> {
     Ok(outcome)
 }
 
-/// The operator says whose an unmatched payment is, and, where Stripe does not say, which pack was bought. It is applied
-/// like any event, once.
+/// Assigns an unmatched payment to a user and, if Stripe does not say it, to the pack that was bought. It is then
+/// applied like any event, once.
 pub fn assign(app: &App, id: &str, user: &str, offer: Option<&str>) -> Result<EventOutcome> {
     let row = show(app, id)?;
     if row.decision.status != Status::Unmatched {
@@ -63,7 +63,8 @@ pub fn assign(app: &App, id: &str, user: &str, offer: Option<&str>) -> Result<Ev
     let prefetched = prefetch(app, &envelope(&row)?)?;
     let now = app.clock.now();
     let catalog = app.catalog.clone();
-    let (user, offer) = (user.to_owned(), offer.map(str::to_owned));
+    let user = user.to_owned();
+    let offer = offer.map(str::to_owned);
     let outcome = app.store.write(move |tx| {
         let account = users::by_id(tx, &user)?.account;
         inbox::assign(tx, &row.event.id, account, offer.as_deref())?;

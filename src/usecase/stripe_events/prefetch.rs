@@ -1,5 +1,5 @@
-//! The read phase before the transaction: an event's object is completed with what Stripe leaves out of events, so that
-//! `apply` finds everything in the object. Where Stripe cannot answer, the event is stored all the same and waits.
+//! The read phase before the transaction. It completes an event's object with what Stripe leaves out of events, so that
+//! `apply` finds everything in the object. If Stripe cannot answer, the event is stored anyway and waits.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::stripe::{
     Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoicePayment, List, Stripe, StripeError,
 };
 
-/// How long Stripe may take to answer. Stripe itself waits for our answer to its webhook meanwhile.
+/// How long Stripe may take to answer. Meanwhile Stripe itself waits for our answer to its webhook.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// An event that is ready to be applied.
 pub(super) struct PrefetchedEvent {
     pub(super) event: Event,
-    /// False when Stripe was asked and could not answer: what cannot be decided without the answer waits.
+    /// False if Stripe was asked but did not answer. What cannot be decided without the answer waits.
     pub(super) stripe_answered: bool,
 }
 
@@ -29,12 +29,12 @@ impl PrefetchedEvent {
     }
 }
 
-/// Reads the object of an event and completes it. Most are complete already, and Stripe is not asked. Fails only where
-/// the database does.
+/// Reads the object of an event and completes it. Most objects are complete already, and then Stripe is not asked.
+/// Fails only if the database does.
 pub(super) fn prefetch(app: &App, envelope: &EventEnvelope) -> Result<PrefetchedEvent> {
     match complete(app, envelope.event(), Deadline::after(PATIENCE)) {
         Ok(event) => Ok(PrefetchedEvent { event, stripe_answered: true }),
-        // That is an answer: Stripe has nothing of it.
+        // This is an answer: Stripe has no such object.
         Err(Gap::Stripe(error)) if error.is_missing() => Ok(PrefetchedEvent::as_sent(envelope)),
         Err(Gap::Stripe(error)) => {
             tracing::warn!(event = "stripe_not_answered", id = envelope.id, kind = envelope.kind, error = %error);
@@ -90,7 +90,7 @@ fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
     })
 }
 
-/// A pack's session that no order of ours made is known by its line items.
+/// A pack's session without an order of ours is recognized by its line items.
 fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) -> Completed<CheckoutSession> {
     let names_offer = session.metadata.contains_key("plan") || session.line_items.is_some();
     if !session.is_payment() || !session.is_bought() || names_offer {
@@ -106,7 +106,8 @@ fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) 
     Ok(session)
 }
 
-/// Events include the first ten lines. A pack's invoice may have been made by a checkout, which alone tells who bought.
+/// Events include only the first ten lines. A pack's invoice may come from a checkout, and only the checkout says who
+/// bought.
 fn with_lines_and_checkout(app: &App, invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {
     let sells_pack = invoice.lines.rows.iter().any(|line| {
         let offer = line.price.as_deref().and_then(|price| app.catalog.by_price(price));
@@ -134,7 +135,7 @@ fn complete_invoice(stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -
     Ok(invoice)
 }
 
-/// An invoice payment may be the first word of its invoice.
+/// An invoice payment may be the first event that mentions its invoice.
 fn with_invoice(app: &App, mut payment: InvoicePayment, deadline: Deadline) -> Completed<InvoicePayment> {
     let Some(id) = &payment.invoice else { return Ok(payment) };
     if !is_known(app, id)? {
@@ -157,7 +158,7 @@ fn with_invoice_or_refunds(app: &App, mut charge: Charge, deadline: Deadline) ->
     Ok(charge)
 }
 
-/// Older shapes of a credit note do not say how it is divided.
+/// Older shapes of a credit note do not say how its amount is divided.
 fn with_division(app: &App, note: CreditNote, deadline: Deadline) -> Completed<CreditNote> {
     match note.returned {
         Some(_) => Ok(note),
@@ -165,7 +166,7 @@ fn with_division(app: &App, note: CreditNote, deadline: Deadline) -> Completed<C
     }
 }
 
-/// Which invoice a payment intent paid; asked where neither the payment nor its invoice is known.
+/// Which invoice a payment intent paid. Stripe is asked only if neither the payment nor its invoice is known.
 fn paid_invoice(
     app: &App,
     [payment_intent, charge]: [Option<&str>; 2],

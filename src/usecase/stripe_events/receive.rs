@@ -1,5 +1,5 @@
-//! A webhook arrives. It is verified, stored by its id, and applied, all in one transaction. So an event of the inbox was
-//! applied, or its row says why not.
+//! A webhook arrives. It is verified, stored by its id, and applied, all in one transaction. So every event in the
+//! inbox was applied, or its row says why not.
 
 use crate::app::App;
 use crate::catalog::Catalog;
@@ -16,8 +16,8 @@ use crate::usecase::stripe_events::apply::{self, ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
 use crate::usecase::stripe_events::retry;
 
-/// Takes a webhook's raw body. Success means that all it says is durable. A refusal means that it is not Stripe's, or
-/// cannot be read. A fault means that the database failed, and that Stripe should send it again.
+/// Handles a webhook's raw body. Success means that everything it says is durable. A refusal means that it is not from
+/// Stripe, or cannot be read. A fault means that the database failed, and that Stripe should send it again.
 pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> {
     let now = app.clock.now();
     let rejected = |reason: String| {
@@ -39,7 +39,7 @@ pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> 
     ingest(app, envelope, text.to_owned(), now)
 }
 
-/// Stores and applies an event that is Stripe's for certain, once.
+/// Stores and applies an event once. The event must certainly come from Stripe.
 pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Timestamp) -> Result<Status> {
     let incoming = IncomingEvent {
         id: envelope.id.clone(),
@@ -56,7 +56,8 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
         Some(_) => PrefetchedEvent::as_sent(&envelope),
         None => prefetch(app, &envelope)?,
     };
-    let (catalog, row) = (app.catalog.clone(), incoming.clone());
+    let catalog = app.catalog.clone();
+    let row = incoming.clone();
     let outcome = app.store.write(move |tx| {
         if let Some(known) = inbox::by_id(tx, &row.id)? {
             return Ok((known.decision.status, vec![]));
@@ -116,8 +117,8 @@ fn store(
     Ok((outcome.status, log_events))
 }
 
-/// Stores an event that could not be applied, with the reason. Stripe gets a success: sending it again would not help,
-/// and the timer tries it again.
+/// Stores an event that could not be applied, with the reason. Stripe gets a success, because sending the event again
+/// would not help. The timer tries it again.
 fn store_failed(app: &App, row: IncomingEvent, fault: &Fault, now: Timestamp) -> Result<Status> {
     let decision = retry::failed(fault, 1, now);
     tracing::error!(event = "webhook_not_applied", id = row.id, kind = row.kind, fault = %fault);

@@ -1,5 +1,5 @@
-//! What the inbox waits for. An event that waits is applied again when what it refers to becomes known, and by the timer.
-//! The timer also asks Stripe about subscriptions whose order events could not tell, and allots the months of yearly
+//! What the inbox waits for. A waiting event is applied again when what it refers to becomes known, and by the timer.
+//! The timer also asks Stripe about subscriptions whose events had no clear order, and allots the months of yearly
 //! plans that are due.
 
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::usecase::notifications::enqueue;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, Assignment, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
 
-/// Events, subscriptions or months that one round of the timer takes.
+/// Events, subscriptions or months per round of the timer.
 const BATCH: i64 = 50;
-/// Waiting events that one referent may release at once.
+/// Waiting events that one id may release at once.
 const RELEASE_LIMIT: i64 = 100;
 /// Attempts, over about a day, after which an event that waits counts as unmatched. It is still tried.
 const PATIENT_ATTEMPTS: i64 = 12;
@@ -29,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What the inbox records of an outcome after this many attempts.
 pub(super) fn decision(outcome: &EventOutcome, attempts: i64, now: Timestamp) -> Decision {
     let is_waiting = outcome.status == Status::Waiting;
-    // What it waits for may never come, as for a payment from before till was here: then the operator sees it.
+    // What it waits for may never come, for example a payment from before till was installed. Then the operator sees
+    // it.
     let is_late = is_waiting && attempts > PATIENT_ATTEMPTS;
     Decision {
         status: if is_late { Status::Unmatched } else { outcome.status },
@@ -95,7 +96,8 @@ pub fn retry_due(app: &App) -> Result<usize> {
         match retry_one(app, row, now) {
             Ok(outcome) => outcome.log_events.iter().for_each(|event| event.log(app)),
             Err(Error::Fault(fault)) if !fault.is_retryable() => {
-                let (id, decision) = (row.event.id.clone(), failed(&fault, row.attempts + 1, now));
+                let id = row.event.id.clone();
+                let decision = failed(&fault, row.attempts + 1, now);
                 tracing::error!(event = "event_not_applied", id, fault = %fault);
                 app.store.write(move |tx| inbox::decide(tx, &id, &decision, now))?;
             }
@@ -107,19 +109,21 @@ pub fn retry_due(app: &App) -> Result<usize> {
 
 fn retry_one(app: &App, row: &InboxRow, now: Timestamp) -> Result<EventOutcome> {
     let prefetched = prefetch(app, &envelope(row)?)?;
-    let (catalog, row) = (app.catalog.clone(), row.clone());
+    let catalog = app.catalog.clone();
+    let row = row.clone();
     app.store.write(move |tx| reapply(tx, &catalog, &row, &prefetched, now))
 }
 
-/// Asks Stripe about subscriptions of which two descriptions are of the same second. Returns how many were asked about.
+/// Asks Stripe about subscriptions with two descriptions of the same second. Returns how many were asked about.
 pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
     let ambiguous = app.store.read(|tx| subscriptions::unsure(tx, BATCH))?;
     for id in &ambiguous {
         let described = app.stripe()?.subscription(id, Deadline::after(PATIENCE))?;
-        let (catalog, now) = (app.catalog.clone(), app.clock.now());
+        let catalog = app.catalog.clone();
+        let now = app.clock.now();
         app.store.write(move |tx| {
             let Some(known) = subscriptions::find(tx, &described.id)? else { return Ok(()) };
-            // Stripe's answer has no time of Stripe's: it keeps the one that could not decide.
+            // Stripe's answer has no time of its own, so it keeps the time that could not decide.
             let new = apply::describe(&catalog, &described, known.account, known.as_of);
             let account = known.account;
             enqueue::notify_if_plan_changes(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now))

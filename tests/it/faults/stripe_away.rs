@@ -75,7 +75,7 @@ fn the_user_hears_our_words_in_time_and_the_log_has_stripes() {
         assert!(!answer.body.contains("SECRET WORDS") && !answer.body.contains("sk_test"), "{user}: {}", answer.body);
     };
     let away = ("stripe_unavailable", "Try again in a minute");
-    let key = ("stripe_rejected", "`till check` says what is missing");
+    let key = ("stripe_rejected", "`till check` shows what is missing");
     let no = ("stripe_rejected", "the reason is in its log");
     let rows = [
         ("u_400", no),

@@ -33,8 +33,8 @@ fn pages() -> Vec<(String, String)> {
         ("error".to_owned(), html(&samples::error())),
         ("reference".to_owned(), reference()),
     ];
-    for (name, standing) in samples::standings() {
-        pages.push((format!("returned-{name}"), html(&samples::returned(&catalog, standing))));
+    for (name, purchase) in samples::purchase_states() {
+        pages.push((format!("returned-{name}"), html(&samples::returned(&catalog, purchase))));
     }
     pages
 }
@@ -197,7 +197,7 @@ fn check_words(page: &str, present: &[&str], absent: &[&str]) {
 #[test]
 fn the_return_page_promises_what_the_books_keep() {
     let catalog = Catalog::built_in();
-    for ((name, standing), (state, title, sentence)) in samples::standings().into_iter().zip([
+    for ((name, purchase), (state, title, sentence)) in samples::purchase_states().into_iter().zip([
         ("credited", "100 pictures added", "You now have 112 pictures."),
         ("credited", "You are subscribed to Starter", "You now have 100 pictures."),
         ("confirming", "Confirming your payment", "No need to pay again."),
@@ -207,7 +207,7 @@ fn the_return_page_promises_what_the_books_keep() {
         ("failed", "The payment was not completed", "Nothing was charged"),
         ("confirming", "Your payment is safe", "added automatically as soon as Stripe tells us. No need to pay again."),
     ]) {
-        let page = samples::returned(&catalog, standing);
+        let page = samples::returned(&catalog, purchase);
         let status = page.status();
         assert_eq!((status.state, status.title.as_str()), (state, title), "{name}");
         assert!(status.sentence.contains(sentence), "{name}: {}", status.sentence);

@@ -14,7 +14,7 @@ use crate::http::pages::pricing::PricingPage;
 use crate::http::pages::returned::ReturnedPage;
 use crate::http::pages::shell::{Link, Person, Shell};
 use crate::money::Currency;
-use crate::usecase::checkout::confirm::Standing;
+use crate::usecase::checkout::confirm::PurchaseState;
 
 /// 24 November 2026, 05:23 UTC.
 pub fn now() -> Timestamp {
@@ -159,12 +159,12 @@ pub fn pricing(catalog: &Catalog, shell: Shell) -> PricingPage<'_> {
     }
 }
 
-pub fn returned(catalog: &Catalog, standing: Standing) -> ReturnedPage<'_> {
+pub fn returned(catalog: &Catalog, state: PurchaseState) -> ReturnedPage<'_> {
     let links = [Link::back_to("https://studio.example.com/albums?x=1&y=2"), Some(Link::dashboard())];
     let mut page = ReturnedPage {
         shell: shell(""),
         catalog,
-        standing,
+        state,
         status_url: "/billing/return?session_id=cs_test_1".to_owned(),
         links: links.into_iter().flatten().collect(),
     };
@@ -172,16 +172,16 @@ pub fn returned(catalog: &Catalog, standing: Standing) -> ReturnedPage<'_> {
     page
 }
 
-pub fn standings() -> [(&'static str, Standing); 8] {
+pub fn purchase_states() -> [(&'static str, PurchaseState); 8] {
     [
-        ("credited", Standing::Credited { added: 100, remaining: 112 }),
-        ("subscribed", Standing::Subscribed { plan: "starter".to_owned(), remaining: 100 }),
-        ("confirming", Standing::Unmatched),
-        ("pending", Standing::Pending { units: 100 }),
-        ("failed", Standing::Failed),
-        ("expired", Standing::Expired),
-        ("not-completed", Standing::Open),
-        ("stripe-unavailable", Standing::StripeUnavailable),
+        ("credited", PurchaseState::Credited { added: 100, remaining: 112 }),
+        ("subscribed", PurchaseState::Subscribed { plan: "starter".to_owned(), remaining: 100 }),
+        ("confirming", PurchaseState::Unmatched),
+        ("pending", PurchaseState::Pending { units: 100 }),
+        ("failed", PurchaseState::Failed),
+        ("expired", PurchaseState::Expired),
+        ("not-completed", PurchaseState::Open),
+        ("stripe-unavailable", PurchaseState::StripeUnavailable),
     ]
 }
 

@@ -1,5 +1,5 @@
-//! A checkout session: what a buyer finished, paid, or let go. A paid one for a pack is credited once (`docs/rules.md`,
-//! rule 5); one for a plan waits for its invoice.
+//! A checkout session that the buyer finished, paid, or abandoned. A paid one for a pack is credited once
+//! (`docs/rules.md`, rule 5). One for a plan waits for its invoice.
 
 use crate::catalog::{Expiry, Offer};
 use crate::clock::Timestamp;
@@ -15,7 +15,7 @@ use crate::usecase::stripe_events::apply::owner::{Clues, buyer_of};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
 use crate::usecase::units::posting;
 
-/// Applies a checkout session. A paid one is credited once, under the payment intent's id or, where Stripe has none, under
+/// Applies a checkout session. A paid one is credited once, under the payment intent's id or, if Stripe has none, under
 /// the session's ("Fulfill orders").
 pub fn checkout(
     tx: &mut dyn Tx,
@@ -49,7 +49,7 @@ pub fn checkout(
     Ok(EventOutcome::applied(detail))
 }
 
-/// The order that a session belongs to: by the session's id, or, when the event overtakes Stripe's answer to our own
+/// The order that a session belongs to: by the session's id or, if the event overtakes Stripe's answer to our own
 /// request, by the order's id in its metadata.
 fn order_of(tx: &mut dyn Tx, session: &CheckoutSession, now: Timestamp) -> Result<Option<Order>> {
     if let Some(order) = orders::by_session(tx, &session.id)? {
@@ -61,7 +61,7 @@ fn order_of(tx: &mut dyn Tx, session: &CheckoutSession, now: Timestamp) -> Resul
     Ok(Some(Order { session: Some(session.id.clone()), ..order }))
 }
 
-/// A plan's checkout is finished: its units come with its invoice.
+/// A plan's checkout is finished. Its units come with its invoice.
 fn subscribed(
     tx: &mut dyn Tx,
     session: &CheckoutSession,
@@ -69,7 +69,7 @@ fn subscribed(
     now: Timestamp,
 ) -> Result<EventOutcome> {
     let Some(order) = order else {
-        return Ok(EventOutcome::ignored("a subscription that did not begin here; its invoice tells"));
+        return Ok(EventOutcome::ignored("a subscription that did not begin here; its invoice decides"));
     };
     orders::set(tx, &order.id, Fact::Paid, now)?;
     let known_ids = session.subscription.iter().chain(&session.invoice).cloned().collect();
@@ -183,9 +183,9 @@ pub(super) fn credit_pack(
     Ok(EventOutcome { known_ids, log_events, ..EventOutcome::applied(detail) })
 }
 
-/// How many of it were bought: the buyer may have changed the quantity in the checkout. Stripe said what one costs when
-/// the session was made, and says now what all cost, both before discounts and taxes. Amounts of two currencies say
-/// nothing of a quantity: 150 yen to the dollar are not 150 packs.
+/// How many packs were bought: the buyer may have changed the quantity in the checkout. Stripe said what one costs when
+/// the session was created, and now says what all cost, both before discounts and taxes. Amounts in two currencies say
+/// nothing about a quantity: 150 yen to the dollar are not 150 packs.
 fn quantity(session: &CheckoutSession, order: &Order) -> i64 {
     match (session.subtotal_in(&order.currency), order.subtotal) {
         (Some(all), Some(one)) if one > 0 && all > 0 && all % one == 0 => all / one,
@@ -193,8 +193,8 @@ fn quantity(session: &CheckoutSession, order: &Order) -> i64 {
     }
 }
 
-/// A paid session that did not begin with an order of ours, or whose order is lost. Our metadata says what it bought, else
-/// the price. `Err` says what cannot be told.
+/// A paid session that did not begin with an order of ours, or whose order is lost. Our metadata says what it bought,
+/// else the price does. `Err` says why this is unknown.
 fn purchase_without_order(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,

@@ -1,7 +1,7 @@
-//! A credit note on an invoice ("Credit notes"). Of what it gave back after the payment, the part that went to the
-//! customer's balance or outside Stripe counts as a refund does. The part that a refund of Stripe's gave back comes with
-//! that refund's own event, and would count twice here. What it took off an open invoice gave nothing back: the invoice
-//! says so itself once it is paid, and buys so much less (`ledger::less_credited`).
+//! A credit note on an invoice ("Credit notes"). What it returned after the payment to the customer's balance or
+//! outside Stripe counts as a refund. What a refund by Stripe returned has that refund's own event, and would count
+//! twice here. What it took off an open invoice returned nothing: the invoice states it once it is paid, and buys less
+//! (`ledger::less_credited`).
 
 use crate::error::Result;
 use crate::store::{Tx, payments};
@@ -12,7 +12,7 @@ use crate::usecase::stripe_events::apply::reassess::{Cause, reassess_for};
 pub(super) fn credit_note(tx: &mut dyn Tx, context: &ApplyContext<'_>, note: &CreditNote) -> Result<EventOutcome> {
     let returned = match note.returned {
         Some(0) => {
-            return Ok(EventOutcome::ignored("it gave back nothing but what refunds and the invoice tell of"));
+            return Ok(EventOutcome::ignored("it returned nothing beyond what refunds and the invoice report"));
         }
         Some(returned) => returned,
         None => return Ok(EventOutcome::waiting_for_stripe("Stripe could not be asked how it is divided")),

@@ -1,5 +1,5 @@
-//! A dispute, at whatever stage (`docs/rules.md`, rule 7). The funds decide: what is listed as withdrawn and reinstated,
-//! else the state.
+//! A dispute, at any stage (`docs/rules.md`, rule 7). The listed withdrawals and reinstatements of funds decide;
+//! without them, the status does.
 
 use crate::error::Result;
 use crate::store::payments::{self, DisputeStage, DisputeState, Payment};
@@ -43,7 +43,8 @@ fn state_of<'a>(step: DisputeStep, dispute: &'a Dispute, payment: &Payment) -> D
     let listed = i64::try_from(dispute.funds.len()).unwrap_or(2).min(2);
     let is_reinstated = step == DisputeStep::FundsReinstated || dispute.is_won();
     let is_harmless = dispute.is_inquiry() || dispute.status == "prevented";
-    // The event's type or the state may be ahead of the list: reinstated is the second movement, withdrawn the first.
+    // The event's type or the status may be ahead of the list. The withdrawal is the first movement, the reinstatement
+    // the second.
     let (moves, withheld) = match listed {
         2 => (2, (withdrawn - reinstated).max(0)),
         _ if is_reinstated => (2, 0),

@@ -1,4 +1,4 @@
-//! A plan's units are posted: at once, or for a yearly plan month by month.
+//! Posts a plan's units: at once, or month by month for a yearly plan.
 
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Fault, Result};
@@ -10,7 +10,7 @@ use crate::usecase::stripe_events::apply::outcome::{ApplyContext, low_balances};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess, units_reversed};
 use crate::usecase::units::posting::{self, PostingContext};
 
-/// Posts units of a plan's payment: a credit, or what a downgrade takes back.
+/// Posts units of a plan's payment: a credit, or a correction for a downgrade.
 pub(super) fn post(
     tx: &mut dyn Tx,
     context: &mut PostingContext,
@@ -33,8 +33,8 @@ pub(super) fn post(
     Ok(entry.ok_or_else(|| Fault::bare(format!("{} is in the ledger already", posting.entry.reason)))?)
 }
 
-/// Posts one month that is due, unless it was posted before. A payment that is reversed as a whole gets nothing now; it is
-/// looked at again a day later, since a dispute may still be won.
+/// Posts one month that is due, unless it was posted before. A payment that is completely reversed gets nothing now. It
+/// is looked at again a day later, since a dispute may still be won.
 pub fn post_due(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,

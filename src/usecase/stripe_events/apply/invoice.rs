@@ -1,5 +1,5 @@
-//! A paid invoice: its lines say which plans' time was bought, and so which units (`docs/rules.md`, rule 6). It is applied
-//! once, whatever event brings it. Its status and its lines decide, never the amount that was paid.
+//! A paid invoice: its lines say which plans' time was bought, and so how many units (`docs/rules.md`, rule 6). It is
+//! applied once, whichever event brings it. Its status and its lines decide, never the amount that was paid.
 
 use crate::catalog::{Expiry, Interval, Offer, Pack, Plan};
 use crate::clock::{Timestamp, months_after};
@@ -16,11 +16,11 @@ use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, 
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
 
-/// Months of a line that are planned at the most: ten years.
+/// The most months of a line that are planned: ten years.
 const MONTHS_LIMIT: i64 = 120;
 
-/// A payment paid an invoice. The books keep which, since a later refund names the payment alone; and it may bring the
-/// invoice's first word.
+/// A payment that paid an invoice. The books record which invoice, since a later refund names only the payment. This
+/// event may also be the first to mention the invoice.
 pub(super) fn invoice_payment(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
@@ -49,7 +49,8 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
     if !invoice.is_paid() {
         return Ok(EventOutcome::ignored(format!("the invoice is {}", invoice.status)));
     }
-    let (intent, charge) = (invoice.payment_intent.as_deref(), invoice.charge.as_deref());
+    let intent = invoice.payment_intent.as_deref();
+    let charge = invoice.charge.as_deref();
     let known_ids: Vec<String> =
         [Some(invoice.id.as_str()), intent, charge].into_iter().flatten().map(str::to_owned).collect();
     if let Some(before) = payments::find(tx, &invoice.id)? {
@@ -57,19 +58,19 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
         return Ok(EventOutcome { known_ids, ..EventOutcome::applied("allotted before") });
     }
     if invoice.lines.has_more {
-        return Ok(EventOutcome::waiting_for_stripe("its lines are not all known yet"));
+        return Ok(EventOutcome::waiting_for_stripe("not all of its lines are known yet"));
     }
     let lines = SortedLines::sort(context, &invoice.lines.rows);
     if lines.plans.is_empty()
         && lines.pack.is_some()
         && let Some(session) = &invoice.checkout
     {
-        // A pack's invoice that a checkout made is that checkout's money once more; only the checkout tells whose it is.
+        // The invoice that a pack's checkout created is the same money again, and only the checkout says who bought.
         let outcome = checkout(tx, context, session, CheckoutStep::AsDescribed)?;
         return Ok(EventOutcome { known_ids: [known_ids, outcome.known_ids.clone()].concat(), ..outcome });
     }
     let Some(account) = account_of(tx, context, invoice)? else {
-        return Ok(EventOutcome::unmatched(&invoice.id, "it cannot be told which user it is for"));
+        return Ok(EventOutcome::unmatched(&invoice.id, "it is unknown which user it is for"));
     };
     let outcome = match &lines {
         SortedLines { plans, .. } if !plans.is_empty() => plan(tx, context, invoice, account, &lines)?,
@@ -86,7 +87,7 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
 struct SortedLines<'a> {
     plans: Vec<(&'a Plan, &'a InvoiceLine)>,
     pack: Option<(&'a Pack, &'a InvoiceLine)>,
-    /// Why a line that bills something sells nothing that we know.
+    /// Why a line with an amount sells nothing that we know.
     unknown: Option<String>,
 }
 
@@ -178,7 +179,7 @@ fn cost_of(invoice: &Invoice, charged: i64) -> i64 {
     invoice.total.map_or(charged, |total| total.saturating_sub(invoice.credited_before).max(charged))
 }
 
-/// A line's units and the times at which they are due: a yearly plan's line by the month, from the day it begins.
+/// A line's units and when they are due. A yearly plan's line is split into months from the day it begins.
 fn share(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Share {
     let bought = Line { units: plan.units, price: plan.amount, amount: line.amount };
     let period = line.period_start.zip(line.period_end).filter(|(start, end)| start < end);
@@ -196,7 +197,7 @@ fn share(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Share {
     }
 }
 
-/// When the lot of a plan's units ends, by the catalogue's policy.
+/// When the lot of a plan's units expires, by the catalogue's policy.
 fn expiry(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Option<Timestamp> {
     match plan.expiry {
         Expiry::Never | Expiry::Days(_) => plan.expiry.end(now),
@@ -230,8 +231,8 @@ fn payment_of(context: &ApplyContext<'_>, invoice: &Invoice, account: i64, offer
     }
 }
 
-/// An invoice for a pack that no checkout made: credited under its payment intent, or under the invoice where Stripe took
-/// no payment.
+/// An invoice for a pack that no checkout created. It is credited under its payment intent, or under the invoice if
+/// Stripe took no payment.
 fn pack_without_checkout(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,

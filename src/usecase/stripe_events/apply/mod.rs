@@ -1,8 +1,8 @@
-//! What Stripe says becomes what the books say. This is the one door: webhook, return page, timer, reconciliation and
-//! replay all enter here, inside their own transaction. Nothing here talks to Stripe; `prefetch` has asked before.
+//! Turns what Stripe says into what the books say. Webhook, return page, timer, reconciliation and replay all enter
+//! here, each in its own transaction. Nothing here talks to Stripe; `prefetch` has asked before.
 //!
-//! One file for each kind of object. What several of them need: `owner` (whose is it) and `reassess` (what reversals of a
-//! payment take in all).
+//! One file for each kind of object. Several of them use `owner` (whose is it) and `reassess` (what the reversals of a
+//! payment take together).
 
 mod checkout;
 mod credit_note;
@@ -26,7 +26,7 @@ pub use outcome::{ApplyContext, Assignment, EventOutcome};
 pub(crate) use owner::{Clues, owner_of};
 pub(crate) use subscription::describe;
 
-/// Applies one event. An object that cannot be read is a fault: the event is kept with it and tried again.
+/// Applies one event. An object that cannot be read is a fault: the event is stored with it and tried again.
 pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Result<EventOutcome> {
     match event {
         Event::Checkout(session, step) => checkout(tx, context, session, *step),

@@ -1,4 +1,4 @@
-//! What every event is applied with, and what it comes to.
+//! What every event is applied with, and its outcome.
 
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
@@ -6,17 +6,17 @@ use crate::store::inbox::Status;
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::units::posting::PostingContext;
 
-/// What is known beside the event itself.
+/// What is known besides the event itself.
 pub struct ApplyContext<'a> {
     pub catalog: &'a Catalog,
     pub assigned: Option<Assignment>,
-    /// False when Stripe was asked about the event and could not answer: what cannot be decided without it waits.
+    /// False if Stripe was asked about the event but did not answer. What cannot be decided without Stripe waits.
     pub stripe_answered: bool,
     pub now: Timestamp,
 }
 
 impl<'a> ApplyContext<'a> {
-    /// For an object that needs no answer of Stripe's and no assignment.
+    /// For an object that needs no answer from Stripe and no assignment.
     pub fn new(catalog: &'a Catalog, now: Timestamp) -> ApplyContext<'a> {
         ApplyContext { catalog, assigned: None, stripe_answered: true, now }
     }
@@ -31,34 +31,31 @@ pub(super) fn low_balances(posting: PostingContext) -> impl Iterator<Item = LogE
     posting.to_log.into_iter().map(LogEvent::LowBalance)
 }
 
-/// What the operator knows and Stripe does not say.
+/// What the operator says where Stripe does not: the account that paid, and the pack that was bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
-    /// The account that paid.
     pub account: i64,
-    /// The pack that was bought.
     pub offer: Option<String>,
 }
 
-/// What an event came to.
+/// The outcome of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventOutcome {
     pub status: Status,
     /// A sentence for the operator.
     pub detail: String,
-    /// The id that it waits for.
     pub waits_for: Option<String>,
-    /// Ids that the books know from now on. What waits for one of them is tried again at once.
+    /// Ids that the books know from now on. Events that wait for one of them are tried again at once.
     pub known_ids: Vec<String>,
-    /// Log lines to write once it is durable.
+    /// To be logged once the outcome is durable.
     pub log_events: Vec<LogEvent>,
 }
 
-/// What an event waits for when Stripe could not be asked: the timer asks again.
+/// What an event waits for if Stripe could not be asked. The timer asks again.
 const STRIPE: &str = "stripe";
 
 impl EventOutcome {
-    /// All that it means is in the books.
+    /// Everything that it means is in the books.
     pub fn applied(detail: impl Into<String>) -> EventOutcome {
         EventOutcome::of(Status::Applied, detail)
     }
@@ -68,7 +65,7 @@ impl EventOutcome {
         EventOutcome::of(Status::Ignored, detail)
     }
 
-    /// What it refers to is not known yet.
+    /// It refers to something that is not known yet.
     pub(super) fn waiting(referent: &str, detail: impl Into<String>) -> EventOutcome {
         EventOutcome { waits_for: Some(referent.to_owned()), ..EventOutcome::of(Status::Waiting, detail) }
     }
@@ -78,7 +75,7 @@ impl EventOutcome {
         EventOutcome::waiting(STRIPE, detail)
     }
 
-    /// Somebody paid, and it cannot be told who or what for (`docs/rules.md`, rule 12).
+    /// Somebody paid, but it is unknown who or for what (`docs/rules.md`, rule 12).
     pub(super) fn unmatched(object: &str, why: impl Into<String>) -> EventOutcome {
         let why = why.into();
         let log_events = vec![LogEvent::Unmatched { object: object.to_owned(), why: why.clone() }];

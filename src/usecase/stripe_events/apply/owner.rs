@@ -1,12 +1,11 @@
-//! Whose an object of Stripe's is. The operator's assignment decides; else the subscription, the customer, or the
-//! metadata that till set. E-mail addresses decide nothing.
+//! Decides whose a Stripe object is. The operator's assignment comes first, then the subscription, the customer, and
+//! the metadata that till set. E-mail addresses decide nothing.
 
 use crate::error::Result;
 use crate::store::{Tx, customers, subscriptions, users};
-
 use crate::usecase::stripe_events::apply::outcome::Assignment;
 
-/// What an object says of its owner.
+/// What an object says about its owner.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Clues<'a> {
     pub(crate) assigned: Option<&'a Assignment>,
@@ -37,8 +36,8 @@ pub(crate) fn owner_of(tx: &mut dyn Tx, clues: Clues<'_>) -> Result<Option<i64>>
     }
 }
 
-/// The account that a checkout session is for. Its metadata is about this very session, so it comes before the customer,
-/// and one that names nobody is not overruled. `Err` says why it cannot be told.
+/// The account that a checkout session is for. The metadata is about this very session, so it comes before the
+/// customer. If it names an unknown user, the customer does not overrule it. `Err` says why the account is unknown.
 pub(super) fn buyer_of(tx: &mut dyn Tx, clues: Clues<'_>) -> Result<std::result::Result<i64, String>> {
     if let Some(assigned) = clues.assigned {
         return Ok(Ok(assigned.account));

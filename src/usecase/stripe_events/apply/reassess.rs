@@ -1,5 +1,5 @@
-//! Money goes back, by refunds, credit notes and disputes, in whatever order Stripe tells of them (`docs/rules.md`, rules 4
-//! and 7). Each event adds facts that only go forward. What reversals take is then computed from all facts together.
+//! Money is returned by refunds, credit notes and disputes, whose events come in any order (`docs/rules.md`, rules 4
+//! and 7). Each event adds facts that only move forward. What reversals take is then computed from all facts together.
 
 use crate::error::{Fault, Result};
 use crate::ledger::{self, Kind, Refunds, Reversal, units_to_take};
@@ -9,7 +9,7 @@ use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::units::posting;
 
-/// Why a payment is reassessed: the kind and the reason of the entry, where one is needed.
+/// Why a payment is reassessed: the kind and the reason of the entry, if one is needed.
 pub(super) struct Cause {
     kind: Kind,
     reason: String,
@@ -26,15 +26,15 @@ impl Cause {
     }
 }
 
-/// Where the look-up of a reversed payment ends.
+/// The result of looking up a reversed payment.
 pub(super) enum Lookup {
     Found(Payment),
-    /// The event cannot be applied without it.
+    /// The event cannot be applied without the payment.
     Undecided(EventOutcome),
 }
 
-/// The payment that a reversal is of. Since 2025-03-31 an invoice's payment is found by the invoice that it paid, which
-/// prefetch asks for.
+/// The payment that a reversal belongs to. Since 2025-03-31 an invoice's payment is found through the invoice that it
+/// paid, which `prefetch` asks for.
 pub(super) fn find_payment(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
@@ -61,7 +61,7 @@ pub(super) fn find_payment(
     }))
 }
 
-/// Reassesses a payment, and puts the outcome into words: `what` says what Stripe said.
+/// Reassesses a payment and describes the outcome. `what` is what Stripe said.
 pub(super) fn reassess_for(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
@@ -77,7 +77,7 @@ pub(super) fn reassess_for(
     Ok(EventOutcome { log_events, ..EventOutcome::applied(detail) })
 }
 
-/// Brings what reversals take of a payment to what all known facts say.
+/// Changes what the reversals of a payment take to what all known facts say.
 pub(super) fn reassess(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
@@ -117,7 +117,7 @@ pub(super) fn reassess(
     Ok(std::iter::once(reversed).chain(low_balances(posting_context)).collect())
 }
 
-/// Units that all reversals of a payment take together, by everything that is known of them.
+/// Units that all reversals of a payment take together, by all known facts.
 pub(super) fn units_reversed(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
     let refunds = Refunds {
         charged: payment.amount,

@@ -1,4 +1,4 @@
-//! Refunds: one by one, or as a charge states them in all (`docs/rules.md`, rule 7).
+//! Refunds: one by one, or in total as a charge states them (`docs/rules.md`, rule 7).
 
 use crate::error::Result;
 use crate::store::Tx;
@@ -7,7 +7,7 @@ use crate::stripe::{Charge, Refund};
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::apply::reassess::{Cause, Lookup, find_payment, reassess_for};
 
-/// One refund, at whatever stage.
+/// One refund, at any stage.
 pub(super) fn refund(tx: &mut dyn Tx, context: &ApplyContext<'_>, refund: &Refund) -> Result<EventOutcome> {
     let ids = [refund.payment_intent.as_deref(), refund.charge.as_deref()];
     let payment = match find_payment(tx, context, ids, refund.paid_invoice.as_deref())? {
@@ -19,7 +19,7 @@ pub(super) fn refund(tx: &mut dyn Tx, context: &ApplyContext<'_>, refund: &Refun
     reassess_for(tx, context, &payment, &Cause::refund(&refund.id), &what)
 }
 
-/// A charge says how much of it is refunded in all, and perhaps by which refunds.
+/// A charge states how much of it is refunded in total, and perhaps by which refunds.
 pub(super) fn charge_refunded(tx: &mut dyn Tx, context: &ApplyContext<'_>, charge: &Charge) -> Result<EventOutcome> {
     let ids = [charge.payment_intent.as_deref(), Some(charge.id.as_str())];
     let payment = match find_payment(tx, context, ids, charge.paid_invoice.as_deref())? {

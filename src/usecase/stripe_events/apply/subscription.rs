@@ -1,4 +1,5 @@
-//! A description of a subscription. An older one never overwrites a newer one: see `store::subscriptions`.
+//! A subscription as Stripe describes it. An older description never overwrites a newer one: see
+//! `store::subscriptions`.
 
 use crate::catalog::{Catalog, Offer};
 use crate::clock::Timestamp;
@@ -25,7 +26,7 @@ pub(super) fn subscription(
         user_id: described.metadata.get("user_id").map(String::as_str),
     };
     let Some(account) = owner_of(tx, clues)? else {
-        return Ok(EventOutcome::ignored("a subscription of nobody known here"));
+        return Ok(EventOutcome::ignored("a subscription of a user who is not known here"));
     };
     let mut new = describe(context.catalog, described, account, as_of);
     if step == SubscriptionStep::Deleted && new.ended_at.is_none() {
@@ -38,9 +39,10 @@ pub(super) fn subscription(
     let known_ids = vec![new.id.clone()];
     Ok(match upsert {
         Upsert::Older => EventOutcome { known_ids, ..EventOutcome::applied("a newer description is known") },
-        Upsert::Unsure => {
-            EventOutcome { known_ids, ..EventOutcome::applied("another of the same second is known: Stripe is asked") }
-        }
+        Upsert::Unsure => EventOutcome {
+            known_ids,
+            ..EventOutcome::applied("another description of the same second is known: Stripe is asked")
+        },
         Upsert::Newer => {
             let user_id = users::by_account(tx, account)?.id;
             let detail = format!("{} is {} for {user_id}", new.offer, new.status);
@@ -73,7 +75,7 @@ fn log_events(
     Ok(log_events)
 }
 
-/// Our row for a description of Stripe's.
+/// Stripe's description as a row of ours.
 pub(crate) fn describe(
     catalog: &Catalog,
     described: &Subscription,

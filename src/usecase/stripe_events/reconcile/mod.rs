@@ -1,6 +1,6 @@
-//! Stripe is compared with the books: first its events since the last run, then its objects, since Stripe keeps events for
-//! 30 days and may never have sent some. What is missing is applied through the same door as a webhook, so a comparison is
-//! safe beside live webhooks. An interrupted run is simply run again and continues where it stopped (`scan`).
+//! Compares Stripe with the books: first its events since the last run, then its objects, since Stripe keeps events for
+//! only 30 days and may never have sent some. What is missing is applied like a webhook, so a comparison is safe while
+//! webhooks arrive. An interrupted comparison is simply run again, and continues where it stopped (`scan`).
 
 mod scan;
 mod subscription;
@@ -20,13 +20,13 @@ use crate::usecase::stripe_events::{receive, retry};
 pub use scan::Part;
 use scan::{OVERLAP_SECONDS, PageSpan, Scan};
 
-/// How far back the first run looks: as long as Stripe keeps events.
+/// How far back the first run reads: as long as Stripe keeps events.
 const FIRST_DAYS: i64 = 30;
 const PATIENCE: Duration = Duration::from_secs(20);
 const CURSOR: &str = "stripe_events";
-/// Subscriptions are compared from the beginning: a plan of years ago may have changed at any time since.
+/// Subscriptions are compared from the beginning: even an old one may have changed at any time since.
 const BEGINNING: Timestamp = Timestamp::from_millis(0);
-/// Rounds of questions about subscriptions whose order events could not tell.
+/// The most rounds of asking about subscriptions whose events had no clear order.
 const ROUNDS_LIMIT: usize = 1_000;
 
 /// What a comparison found.
@@ -34,19 +34,19 @@ const ROUNDS_LIMIT: usize = 1_000;
 pub struct Report {
     /// Stripe's events and objects that were compared.
     pub found: u64,
-    /// Of those, the ones that were missing and are applied now.
+    /// Were missing, and are applied now.
     pub applied: u64,
-    /// Missing, and it cannot be told who paid, or for what.
+    /// Were missing, and it is unknown who paid, or for what.
     pub unmatched: u64,
-    /// Missing, and waiting for something else.
+    /// Were missing, and wait for something else.
     pub waiting: u64,
-    /// Missing, and applying failed.
+    /// Were missing, and applying them failed.
     pub failed: u64,
     /// Whether it continued an interrupted comparison. What that one compared is not counted here.
     pub is_resumed: bool,
-    /// Lists that Stripe did not give, and why. They were not compared.
+    /// Lists that Stripe did not return, and why. They were not compared.
     pub unasked: Vec<String>,
-    /// Amounts by month and currency, as Stripe has them and as the books have them.
+    /// By month and currency.
     pub amounts: BTreeMap<(String, String), Amounts>,
 }
 
@@ -62,7 +62,7 @@ pub struct Amounts {
 pub struct Progress {
     pub part: Part,
     pub rows: u64,
-    /// Of the time that the list covers; `None` where it is not known when the list begins.
+    /// Of the time that the list covers. `None` if it is unknown when the list begins.
     pub percent: Option<i64>,
     pub is_done: bool,
 }
@@ -78,8 +78,8 @@ impl Report {
     }
 }
 
-/// Compares from `since`, or from where the last comparison ended. With `with_objects` the objects are compared as well as
-/// the events: those since then or of the last 30 days, and every subscription. Calls `progress` after each page.
+/// Compares from `since`, or from where the last comparison ended. With `with_objects` the objects are compared too:
+/// those since then or of the last 30 days, and every subscription. Calls `progress` after each page.
 pub fn reconcile(
     app: &App,
     since: Option<Timestamp>,
@@ -102,7 +102,7 @@ pub fn reconcile(
         for kind in ListedKind::ALL {
             let from = if kind == ListedKind::Subscriptions { BEGINNING } else { since.unwrap_or(first) };
             if let Err(error) = objects(app, kind, from, &mut report, &mut progress) {
-                // The other lists are compared all the same.
+                // The other lists are compared anyway.
                 tracing::warn!(event = "not_compared", what = kind.word(), error = %error);
                 report.unasked.push(format!("{}: {error}", kind.word()));
             }
@@ -125,7 +125,7 @@ pub fn reconcile(
     Ok(report)
 }
 
-/// All objects of one kind.
+/// Compares all objects of one kind.
 fn objects(
     app: &App,
     kind: ListedKind,
@@ -167,11 +167,12 @@ fn compare_list(
     Ok(scan.top())
 }
 
-/// One page of events, and how many rows it had.
+/// Compares one page of events. Returns its span and its number of rows.
 fn events_page(app: &App, query: &ListQuery, report: &mut Report) -> Result<(PageSpan, u64)> {
     let filter = EventFilter { page: query.clone(), ..EventFilter::default() };
     let page = app.stripe()?.list_events(&filter, Deadline::after(PATIENCE))?;
-    let (mut span, mut rows) = (PageSpan::before(page.last_id.filter(|_| page.has_more)), 0);
+    let mut span = PageSpan::before(page.last_id.filter(|_| page.has_more));
+    let mut rows = 0;
     for listed in page.rows {
         rows += 1;
         let Ok(event) = listed.event else { continue };
@@ -183,10 +184,11 @@ fn events_page(app: &App, query: &ListQuery, report: &mut Report) -> Result<(Pag
     Ok((span, rows))
 }
 
-/// One page of objects, and how many rows it had.
+/// Compares one page of objects. Returns its span and its number of rows.
 fn objects_page(app: &App, kind: ListedKind, query: &ListQuery, report: &mut Report) -> Result<(PageSpan, u64)> {
     let page = app.stripe()?.list_objects(kind, query, Deadline::after(PATIENCE))?;
-    let (mut span, mut rows) = (PageSpan::before(page.last_id.filter(|_| page.has_more)), 0);
+    let mut span = PageSpan::before(page.last_id.filter(|_| page.has_more));
+    let mut rows = 0;
     for object in page.rows {
         rows += 1;
         span.add(object.created);
@@ -231,7 +233,7 @@ fn apply_if_missing(app: &App, event: EventEnvelope, body: String, report: &mut 
 fn compare_amounts(app: &App, object: &ListedObject, report: &mut Report) -> Result<()> {
     let Some((amount, currency)) = object.paid.clone() else { return Ok(()) };
     let payment = app.store.read(|tx| payments::find(tx, &object.id))?;
-    // A pack's invoice is its checkout's money once more.
+    // A pack's invoice is the money of its checkout again.
     if object.kind == ListedKind::Invoices && payment.as_ref().is_some_and(|payment| payment.session.is_some()) {
         return Ok(());
     }

@@ -1,21 +1,21 @@
-//! Reading one of Stripe's lists so that an interruption costs a page and not the whole list. This file knows nothing of
-//! rows: what a page holds is the caller's.
+//! Reads one of Stripe's lists so that an interruption costs one page and not the whole list. This file does not look
+//! at rows: the caller handles them.
 //!
 //! Progress is stored as a span: "everything made from `down` to `top` has been compared". Lists are newest first, so
 //! the first page gives `top` and each further one moves `down`. The span is stored after a page's rows are in the
-//! books, never before. A run that finds a span first reads what lies above it, then what lies below it.
+//! books, never before. A run that finds a span first reads what is above it, then what is below it.
 //!
 //! Why nothing is skipped:
-//! - Within a run, pages follow each other by the last row's id, so new rows at the head move nothing. They are above
-//!   `top`, which is what Stripe listed first and not the time of our clock: the next run reads them.
-//! - A span is a span of Stripe's own times and not a place in a list, so it stays true whatever is added or deleted.
-//!   Both ends are read again including their second, whose rows may lie on two pages; the upper end with an hour more,
-//!   since Stripe lists some rows late.
-//! - What lies above a span joins it only when all of it is done. Otherwise a second interruption would leave a gap
+//! - Within a run, pages follow each other by the last row's id, so new rows at the head shift nothing. They are above
+//!   `top`, which is what Stripe listed first and not the time of our clock. The next run reads them.
+//! - A span consists of Stripe's own times and not of places in a list, so it stays true whatever is added or deleted.
+//!   Both ends are read again including their second, whose rows may be on two pages. The upper end is read again with
+//!   one hour more, since Stripe lists some rows late.
+//! - What is above a span joins it only when all of it is done. Otherwise a second interruption would leave a gap
 //!   between that and the old `top`.
-//! - Each span is true by itself, so two runs side by side may overwrite each other's: that costs pages, not rows.
-//! - A span ends with the run that finishes, and counts for a day at most: a compared object may have changed since,
-//!   and is compared again as often as if no run had been interrupted.
+//! - Each span is true by itself, so two runs at once may overwrite each other's. That costs pages, not rows.
+//! - A span ends with the run that finishes, and counts for a day at most. A compared object may have changed since, so
+//!   it is compared again as often as if no run had been interrupted.
 
 use crate::app::App;
 use crate::clock::{DAY_SECONDS, Timestamp};
@@ -23,7 +23,7 @@ use crate::error::{Fault, Result};
 use crate::store::cursors;
 use crate::stripe::{ListQuery, ListedKind};
 
-/// Rows this old are read again: Stripe lists some late.
+/// The last hour is read again: Stripe lists some rows late.
 pub(super) const OVERLAP_SECONDS: i64 = 3600;
 /// How long a span counts.
 const SPAN_SECONDS: i64 = DAY_SECONDS;
@@ -38,7 +38,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// The word that people and the stored cursors know the list by.
+    /// The list's name in reports and in stored cursors.
     pub fn word(self) -> &'static str {
         match self {
             Part::Events => "events",
@@ -51,7 +51,7 @@ impl Part {
     }
 }
 
-/// When the rows of a page were made, and where the next page begins.
+/// When the rows of a page were created, and where the next page begins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PageSpan {
     newest: Option<Timestamp>,
@@ -61,12 +61,12 @@ pub(super) struct PageSpan {
 }
 
 impl PageSpan {
-    /// Of a page without rows so far.
+    /// The span of a page before any of its rows is added.
     pub(super) fn before(next_after: Option<String>) -> PageSpan {
         PageSpan { next_after, ..PageSpan::default() }
     }
 
-    /// Adds a row by the time at which it was made.
+    /// Adds a row by its time of creation.
     pub(super) fn add(&mut self, made: Timestamp) {
         self.newest = self.newest.max(Some(made));
         self.oldest = Some(self.oldest.map_or(made, |oldest| oldest.min(made)));
@@ -104,7 +104,7 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// Begins or continues a pass over everything made at `from` or later.
+    /// Begins or continues a pass over everything created at `from` or later.
     pub(super) fn begin(app: &App, part: Part, from: Timestamp) -> Result<Scan> {
         let began = app.clock.now();
         let span = app.store.read(|tx| {
@@ -123,7 +123,7 @@ impl Scan {
         Ok(Scan { part, from, began, span, newest: None, phase, query, pages: 0, is_resumed: span.is_some() })
     }
 
-    /// The page to ask for next; `None` when all is done.
+    /// The page to ask for next; `None` when the pass is finished.
     pub(super) fn next(&self) -> Option<&ListQuery> {
         (self.phase != Phase::Finished).then_some(&self.query)
     }
@@ -161,18 +161,19 @@ impl Scan {
         }
     }
 
-    /// The time of the newest row that was compared, once the pass is done.
+    /// The time of the newest row that was compared, once the pass is finished.
     pub(super) fn top(&self) -> Option<Timestamp> {
         self.span.map(|span| span.top)
     }
 
-    /// How much of the time that the list covers is done; `None` where nothing says when the list begins.
+    /// How much of the time that the list covers is done. `None` if it is unknown when the list begins.
     pub(super) fn percent(&self) -> Option<i64> {
         if self.phase == Phase::Finished {
             return Some(100);
         }
         let span = self.span?;
-        let (whole, done) = (span.top.millis() - self.from.millis(), span.top.millis() - span.down.millis());
+        let whole = span.top.millis() - self.from.millis();
+        let done = span.top.millis() - span.down.millis();
         (self.from.millis() > 0 && whole > 0).then(|| (done.saturating_mul(100) / whole).clamp(0, 99))
     }
 
