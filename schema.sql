@@ -38,7 +38,7 @@ CREATE VIEW accounts AS SELECT
     front_free,     -- its free units. They are here and not in the lot's own row, so that most spends change no lot
     holds,          -- how many holds were ever made: the number of the last
     low_balance     -- the user's own threshold of a low balance; absent: the installation's
-    FROM books WHERE part = 1;
+    FROM books WHERE part = 1 AND seq = 0 AND used_reason = '';
 
 -- The ledger. Each entry adds units to an account or takes units away. Entries are only ever added: triggers refuse
 -- everything else. Each has the hash of the one before it, so that a changed entry is noticed (Entry::hash in
@@ -55,7 +55,7 @@ CREATE VIEW entries AS SELECT
     expires_at,     -- of the lot that it opened
     created_at,
     previous        -- the hash of the account's entry before it; zeros for the first
-    FROM books WHERE part = 0;
+    FROM books WHERE part = 0 AND used_reason = '';
 
 -- The reasons that an account has used up, each with the entry that was made for it. A reason is used once.
 CREATE VIEW reasons AS SELECT
@@ -379,7 +379,8 @@ CREATE INDEX deliveries_parked ON deliveries (parked_at, message, endpoint) WHER
 --   1  the account (one row)             owner to low_balance
 --   2  a reason    used_reason           used_by
 --
--- So the primary key keeps an entry's number and a reason unique within the account.
+-- So the primary key keeps an entry's number and a reason unique within the account. The views name all its columns: SQLite
+-- then knows that there is one row, and joins in the right order.
 CREATE TABLE books (
     account       INTEGER NOT NULL CHECK (account > 0),
     part          INTEGER NOT NULL CHECK (part BETWEEN 0 AND 2),

@@ -1,4 +1,4 @@
-//! What the tables refuse, whoever asks: entries are for ever, and no row breaks a rule of its table. The statements
+//! What the tables refuse: entries are never changed, and no row breaks a rule of its table. The statements
 //! come past the store, on a connection of their own.
 
 use super::{Books, add_user};
