@@ -3,7 +3,8 @@
 -- Times are whole milliseconds since 1970-01-01T00:00:00Z; amounts are in the currency's minor unit; units are what is
 -- sold. A state is a fact with a time (revoked_at) or a word ('applied'). A column that is yes or no holds 1 or 0.
 -- Statements stay in the subset that SQLite and PostgreSQL share. What they do not share is a word that the other
--- engine's file replaces (STRICT, WITHOUT ROWID, INTEGER, BLOB), and the triggers in the last section.
+-- engine's file replaces (STRICT, WITHOUT ROWID, INTEGER, BLOB), the order (PostgreSQL wants a table before its views and
+-- references), and the triggers in the last section.
 --
 --   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
 --   What is paid                       orders, customers, payments, allotments, invoice_payments, subscriptions
