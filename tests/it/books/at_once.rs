@@ -20,9 +20,9 @@ use super::{Books, START, user};
 const CALLERS: usize = 8;
 const TURNS: usize = 120;
 
-/// What a caller was answered: entries of spends, and what was captured, by hold.
+/// What callers were told: entries of spends, and what was captured, by hold.
 #[derive(Default)]
-struct Answers {
+struct LogEvent {
     spent: Vec<(Spend, Entry)>,
     captured: Vec<(String, i64)>,
     granted: i64,
@@ -40,8 +40,8 @@ fn answered<T: Send + 'static>(begin: impl FnOnce(Box<dyn FnOnce(Result<T>) + Se
     }
 }
 
-fn call(books: &Books, time: &AtomicI64, caller: usize) -> Answers {
-    let (app, mut told) = (&books.app, Answers::default());
+fn call(books: &Books, time: &AtomicI64, caller: usize) -> LogEvent {
+    let (app, mut told) = (&books.app, LogEvent::default());
     let mut ids: Vec<String> = vec![];
     for turn in 0..TURNS {
         let (key, units) = (format!("{caller} {turn}"), i64::try_from((turn * 7 + caller) % 13 + 1).unwrap());
@@ -87,7 +87,7 @@ fn call(books: &Books, time: &AtomicI64, caller: usize) -> Answers {
 fn what_many_are_told_at_once_is_what_is_in_the_books() {
     let books = Books::open();
     let time = AtomicI64::new(START.millis());
-    let told: Vec<Answers> = thread::scope(|scope| {
+    let told: Vec<LogEvent> = thread::scope(|scope| {
         let callers = (0..CALLERS).map(|caller| (caller, &books, &time));
         let callers: Vec<_> =
             callers.map(|(caller, books, time)| scope.spawn(move || call(books, time, caller))).collect();
