@@ -3,7 +3,8 @@
 -- Times are whole milliseconds since 1970-01-01T00:00:00Z; amounts are in the currency's minor unit; units are what is
 -- sold. A state is a fact with a time (revoked_at) or a word ('applied'). A column that is yes or no holds 1 or 0.
 -- Statements stay in the subset that SQLite and PostgreSQL share. What they do not share is a word that the other
--- engine's file replaces (STRICT, WITHOUT ROWID, INTEGER, BLOB), and the triggers in the last section.
+-- engine's file replaces (STRICT, WITHOUT ROWID, INTEGER, BLOB), the order (PostgreSQL wants a table before its views and
+-- references), and the triggers in the last section.
 --
 --   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
 --   What is paid                       orders, customers, payments, allotments, invoice_payments, subscriptions
@@ -38,7 +39,7 @@ CREATE VIEW accounts AS SELECT
     front_free,     -- its free units. They are here and not in the lot's own row, so that most spends change no lot
     holds,          -- how many holds were ever made: the number of the last
     low_balance     -- the user's own threshold of a low balance; absent: the installation's
-    FROM books WHERE part = 1;
+    FROM books WHERE part = 1 AND seq = 0 AND used_reason = '';
 
 -- The ledger. Each entry adds units to an account or takes units away. Entries are only ever added: triggers refuse
 -- everything else. Each has the hash of the one before it, so that a changed entry is noticed (Entry::hash in
@@ -55,7 +56,7 @@ CREATE VIEW entries AS SELECT
     expires_at,     -- of the lot that it opened
     created_at,
     previous        -- the hash of the account's entry before it; zeros for the first
-    FROM books WHERE part = 0;
+    FROM books WHERE part = 0 AND used_reason = '';
 
 -- The reasons that an account has used up, each with the entry that was made for it. A reason is used once.
 CREATE VIEW reasons AS SELECT
@@ -377,7 +378,8 @@ CREATE INDEX deliveries_parked ON deliveries (parked_at, message, endpoint) WHER
 --   1  the account (one row)             owner to low_balance
 --   2  a reason    used_reason           used_by
 --
--- So the primary key keeps an entry's number and a reason unique within the account.
+-- So the primary key keeps an entry's number and a reason unique within the account. The views name all its columns: SQLite
+-- then knows that there is one row, and joins in the right order.
 CREATE TABLE books (
     account       INTEGER NOT NULL CHECK (account > 0),
     part          INTEGER NOT NULL CHECK (part BETWEEN 0 AND 2),

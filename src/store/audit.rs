@@ -27,12 +27,12 @@ pub struct PaymentMismatch {
 
 /// All entries in the order of accounts and of time, after the given one, page by page.
 pub fn entries_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Entry>> {
-    // From the table: only its whole key finds where the page before ended without sorting.
+    // From the table, and by a range of parts: only so its key finds where the page before ended, without sorting.
     const PAGE: &str = concat!(
         "SELECT ",
         entry_columns!(),
         " FROM books e
-        WHERE (e.account, e.part, e.seq) > ($1, 0, $2) AND e.part = 0 ORDER BY e.account, e.part, e.seq LIMIT $3"
+        WHERE (e.account, e.part, e.seq) > ($1, 0, $2) AND e.part < 1 ORDER BY e.account, e.part, e.seq LIMIT $3"
     );
     tx.all(PAGE, &[&account, &seq, &limit], entries::entry)
 }
@@ -69,16 +69,18 @@ pub fn lots_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result
     tx.all(PAGE, &[&account, &seq, &limit], entries::lot)
 }
 
-/// Entries of an account whose reason no row uses up for them, and rows of reasons that name no such entry.
+/// Entries of an account whose reason no row uses up for them, rows of reasons that name no such entry, and rows that the
+/// views do not show.
 pub fn reason_mismatches(tx: &mut dyn Tx, account: i64) -> Result<Vec<ReasonMismatch>> {
     const MISMATCHES: &str = "SELECT e.seq, e.reason, 1 AS is_entry FROM books e LEFT JOIN books r
             ON r.account = e.account AND r.part = 2 AND r.seq = 0 AND r.used_reason = e.reason AND r.used_by = e.seq
             WHERE e.account = $1 AND e.part = 0 AND r.account IS NULL
         UNION ALL SELECT COALESCE(r.used_by, 0), r.used_reason, 0 FROM books r LEFT JOIN books e
             ON e.account = r.account AND e.part = 0 AND e.seq = r.used_by AND e.reason = r.used_reason
-            WHERE r.account = $1 AND (r.part > 1 OR r.part < 0) AND (e.account IS NULL OR r.part <> 2 OR r.seq <> 0)
+            WHERE r.account = $1 AND r.part > 1 AND (e.account IS NULL OR r.part <> 2 OR r.seq <> 0)
         UNION ALL SELECT b.seq, b.used_reason, 0 FROM books b
-            WHERE b.account = $1 AND ((b.part = 1 AND b.seq <> 0) OR (b.part IN (0, 1) AND b.used_reason <> ''))
+            WHERE b.account = $1 AND b.part < 2
+            AND (b.part < 0 OR b.used_reason <> '' OR (b.part = 1 AND b.seq <> 0))
         LIMIT 100";
     tx.all(MISMATCHES, &[&account], |row| {
         Ok(ReasonMismatch { seq: row.int("seq")?, reason: row.text("reason")?, is_entry: row.flag("is_entry")? })

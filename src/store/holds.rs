@@ -1,4 +1,4 @@
-//! Holds: units set aside for work under way, and the lots they lie in. A hold is closed once, by whoever claims it first.
+//! Holds: units set aside for work under way, and the lots they lie in. A hold is closed once, by the first that claims it.
 
 use super::db::{DbResult, Row, Tx};
 use super::no_account;

@@ -32,8 +32,8 @@ pub enum CacheKey {
 /// - A reader that took its version before the end of a transaction that touched the key has a version below the mark,
 ///   whether or not the reading saw the change. So the answer is never served once the row was written, and certainly not
 ///   after the commit was answered.
-/// - A reader that took it later reads after the commit and sees what it wrote. That includes whoever got the answer to
-///   the commit, because answers are given after the end.
+/// - A reader that took it later reads after the commit and sees what it wrote. That includes every caller that got its
+///   answer, because answers are given after the end.
 /// - A transaction that did not touch the key leaves its mark alone, also while it is under way. A transaction that was
 ///   undone leaves marks; they cost one more reading.
 ///

@@ -69,7 +69,7 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
         assert_eq!(untrue(store, before), expected, "{what}");
         assert_eq!(untrue(store, store.read_version()), [], "after {what}");
     }
-    // What is undone, by whoever asked or by a fault, costs at most one more reading.
+    // What is undone, by a dry run or by a fault, costs at most one more reading.
     store.dry_run(|tx| give_threshold(tx, 1)).unwrap();
     store.write(|tx| give_threshold(tx, 1).and(Err::<(), _>(Fault::bare("a fault").into()))).unwrap_err();
     store.write(|tx| Ok(tx.execute("ROLLBACK", &[])?)).unwrap_err();
@@ -85,7 +85,7 @@ fn our_own_writing_is_never_taken_for_another_s() {
     for round in 0..200 {
         store.write(|tx| give_threshold(tx, 1)).unwrap();
         if round % 50 == 0 {
-            // The log is moved into the database, and begins anew with the next write: no change of what is in it.
+            // The log is moved into the database, and restarts with the next write: the content does not change.
             let outside = books.outside();
             outside.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
         }

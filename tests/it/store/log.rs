@@ -19,7 +19,7 @@ fn spends_of_many_users_write_about_one_page_each() {
     let some = || (1..=USERS).step_by(USERS / SPENDS);
     books.store.write(move |tx| some().try_for_each(|account| spend_one(tx, account as i64, "b"))).unwrap();
     let written = std::fs::metadata(books.folder.path("till.db-wal")).unwrap().len() / FRAME;
-    // A page that has become full is divided, and the one above it told.
+    // A page that has become full is split, which writes the page above it too.
     let (spends, most) = (SPENDS as u64, SPENDS as u64 * 3 / 2);
     assert!((spends..most).contains(&written), "{written} pages for {spends} spends");
 }

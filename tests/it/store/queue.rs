@@ -1,4 +1,4 @@
-//! Many writes at once: they share commits, each stands or falls alone, and what is too much is told so at once.
+//! Many writes at once: they share commits, each succeeds or fails alone, and one too many is refused at once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -81,7 +81,7 @@ fn expected(number: usize) -> Option<&'static str> {
 }
 
 #[test]
-fn writes_share_commits_each_stands_alone_and_too_many_are_told_so_at_once() {
+fn writes_share_commits_each_stands_alone_and_too_many_are_refused_at_once() {
     const MORE: usize = 30;
     let Books { store, folder: _folder } = Books::open();
     let store = Arc::new(store);
@@ -133,7 +133,7 @@ fn writes_share_commits_each_stands_alone_and_too_many_are_told_so_at_once() {
 }
 
 #[test]
-fn a_write_that_breaks_the_commit_of_all_answers_for_itself() {
+fn a_write_that_breaks_the_commit_of_all_fails_alone() {
     // Found only when the transaction ends: a lot whose payment there is not.
     fn break_it(tx: &mut dyn Tx) -> Result<()> {
         let reason = "INSERT INTO books (account, part, used_reason, used_by) VALUES (1, 2, 'topup_pi_lost', 1)";
@@ -204,7 +204,7 @@ fn a_refusal_out_of_a_transaction_that_was_lost_is_no_answer() {
 }
 
 #[test]
-fn whoever_falls_over_an_answer_falls_alone() {
+fn a_caller_that_panics_over_its_answer_harms_nobody_else() {
     let books = Books::open();
     // Not a panic, which would be printed; it unwinds all the same.
     books.store.write_then(|tx| add_user(tx, 1), |_| std::panic::resume_unwind(Box::new("a panic")));
@@ -253,7 +253,7 @@ fn a_dry_run_says_what_would_be_and_keeps_nothing() {
 }
 
 #[test]
-fn whoever_holds_the_store_last_leaves_all_that_was_written_in_one_file() {
+fn the_last_owner_of_the_store_leaves_everything_in_one_file() {
     let Books { store, folder } = Books::open();
     let store = Arc::new(store);
     let threads: Vec<_> = (0..40)

@@ -142,7 +142,7 @@ impl Books {
         self.sums[whose] += before.payment.taken - take;
     }
 
-    /// One movement, as a use case makes it: what is over expires first, and the payment that it concerns is kept as it
+    /// One movement, as a use case makes it: what has ended expires first, and the payment that it concerns is stored as it
     /// is afterwards, in the same transaction.
     fn post(
         &self,

@@ -117,6 +117,7 @@ fn no_column_of_any_entry_or_reason_can_be_changed_unseen() {
             "part = 0",
             "part = 1",
             "part = 3",
+            "part = -1",
             "used_by = used_by + 1",
             "used_by = used_by + 100",
             "used_by = NULL",
