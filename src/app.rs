@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::stripe::{Stripe, StripeOptions};
 
+/// What every use case gets: the configuration, the clock, the books and Stripe. The same in the binary and in tests.
 pub struct App {
     pub config: Config,
     pub catalog: Arc<Catalog>,

@@ -11,6 +11,7 @@ pub use crate::ledger::Timestamp;
 pub const DAY_SECONDS: i64 = 86_400;
 pub const DAY_MILLIS: i64 = 1_000 * DAY_SECONDS;
 
+/// Where the time comes from. A test moves a manual one by hand.
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,

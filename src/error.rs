@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+/// Why a use case did not succeed.
 #[derive(Debug)]
 pub enum Error {
     Refused(Refused),
@@ -12,7 +13,7 @@ pub enum Error {
 /// The result of a use case. A function that fails in one of the two ways only names it: `Result<T, Fault>`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An answer that says no. Each has a stable code (contract, section 3) and a sentence for the caller that says what
+/// An answer that says no. Each has a stable code (`docs/api.md`) and a sentence for the caller that says what
 /// was wrong, what was expected, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {

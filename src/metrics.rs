@@ -20,6 +20,7 @@ pub struct EventLabels {
     pub status: &'static str,
 }
 
+/// The labels of a counter by kind of entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct KindLabels {
     /// The ledger's kind, or the inbox's status.
@@ -42,6 +43,7 @@ pub struct RequestLabels {
     pub status: u16,
 }
 
+/// The counters and gauges that `/metrics` shows.
 pub struct Metrics {
     registry: Registry,
     pub webhook_events: Family<EventLabels, Counter>,

@@ -1,4 +1,4 @@
-//! What is on sale: plans, packs and the words for a unit (contract, section 2). Here are the catalogue's types, the
+//! What is on sale: plans, packs and the words for a unit. Here are the catalogue's types, the
 //! built-in catalogue, look-ups, and how long units live. `file` reads the operator's file, `rules` says what every
 //! catalogue must satisfy. No environment (that is `config`), no Stripe calls, no money arithmetic.
 

@@ -1,7 +1,7 @@
 //! The command line: one file per command, which parses, calls a use case and prints. Nothing here decides anything about
 //! units or money. Results go to standard output, everything else to standard error.
 //!
-//! Exit status (contract, section 6): 0 success; 1 the command failed, or its check did; 2 wrong usage or configuration.
+//! Exit status: 0 success; 1 the command failed, or its check did; 2 wrong usage or configuration.
 
 mod check;
 mod demo;

@@ -1,4 +1,4 @@
-//! The configuration, checked once, before anything starts (contract, section 1). Here are the types that the rest of
+//! The configuration, checked once, before anything starts. Here are the types that the rest of
 //! `till` reads. `sources` finds values, `values` parses each kind, `load` puts them together, `fault` says what is wrong.
 //! Nothing else in `till` reads the environment.
 //!
@@ -50,6 +50,7 @@ pub enum Need {
     StripeKeyAndWebhookSecret,
 }
 
+/// The configuration in force, read and checked at the start.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The public origin that browsers and Stripe see.
@@ -101,6 +102,7 @@ pub enum Mode {
     Test,
 }
 
+/// How log lines are written: as text, or as JSON lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text on a terminal, JSON otherwise.

@@ -1,8 +1,9 @@
-//! The names of everything that can be configured (contract, section 1). `systemd/till.env.example` lists the same names,
+//! The names of everything that can be configured. `systemd/till.env.example` lists the same names,
 //! and a test compares the two.
 
 use super::STRIPE_API_BASE;
 
+/// An environment variable that till reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
     /// `<KEY>` stands for a catalogue key or alias in upper case.

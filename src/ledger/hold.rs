@@ -15,7 +15,7 @@ pub struct Part {
 
 /// The account after units were set aside, and the lots that they are in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct HoldPosting {
     pub after: Account,
     /// In the order in which a capture uses them.
     pub parts: Vec<Part>,
@@ -32,7 +32,7 @@ pub struct Capture {
 }
 
 /// Sets units aside, from the soonest-expiring lot first, then the oldest (rules 2 and 9).
-pub fn hold(account: &Account, units: Units, at: Timestamp) -> Result<Held, Refusal> {
+pub fn hold(account: &Account, units: Units, at: Timestamp) -> Result<HoldPosting, Refusal> {
     let units = units.count();
     let available = account.available(at);
     if available < units {
@@ -51,7 +51,7 @@ pub fn hold(account: &Account, units: Units, at: Timestamp) -> Result<Held, Refu
         }
     });
     after.held = after.held.saturating_add(units);
-    Ok(Held { after, parts })
+    Ok(HoldPosting { after, parts })
 }
 
 /// Uses up to all of a hold's units, the soonest-expiring first. The rest goes back. The balance does not matter: the

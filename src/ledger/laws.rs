@@ -79,11 +79,15 @@ impl Books {
                     self.now,
                 )
                 .unwrap();
-                let gave = units.count();
+                let units_granted = units.count();
                 let lot = posting.entry.seq;
                 self.post(posting);
-                self.payments.push(Payment { lots: vec![lot], gave, taken: 0 });
-                assert_eq!(self.account.debt(), (debt - gave).max(0), "rule 8: a credit repays the debt first");
+                self.payments.push(Payment { lots: vec![lot], units_granted, units_reversed: 0 });
+                assert_eq!(
+                    self.account.debt(),
+                    (debt - units_granted).max(0),
+                    "rule 8: a credit repays the debt first"
+                );
             }
             Move::Spend { units } => {
                 let wanted = Spend { units: Units::new(units).unwrap(), reason, note: None };
@@ -158,9 +162,9 @@ impl Books {
         let Some(posting) = reverse(&self.account, &payment_before, wanted, self.now).unwrap() else { return };
         let delta = posting.entry.delta;
         self.post(posting);
-        let taken = payment_before.taken - delta;
-        assert!((0..=payment_before.gave).contains(&taken), "rule 7: never more than it gave");
-        self.payments[payment].taken = taken;
+        let units_reversed = payment_before.units_reversed - delta;
+        assert!((0..=payment_before.units_granted).contains(&units_reversed), "rule 7: never more than it gave");
+        self.payments[payment].units_reversed = units_reversed;
         if delta < 0 {
             let left = self.account.lots.iter().find(|lot| lot.seq == payment_before.lots[0]).unwrap().free();
             assert_eq!(left, (own + delta).max(0), "rule 8: first from the payment's own lot");

@@ -10,8 +10,8 @@ pub struct Payment {
     /// The lots that it bought, oldest first: one for a pack, one per month for a yearly plan. Each is the `seq` of the
     /// entry that credited it.
     pub lots: Vec<i64>,
-    pub gave: i64,
-    pub taken: i64,
+    pub units_granted: i64,
+    pub units_reversed: i64,
 }
 
 /// A change of what the reversals of a payment take.
@@ -40,50 +40,50 @@ pub struct Refunds {
 }
 
 impl Refunds {
-    /// The returned share of `gave` units, rounded down. A full refund takes all of them. Refunds and credit notes are
+    /// The returned share of `units_granted` units, rounded down. A full refund takes all of them. Refunds and credit notes are
     /// parts of different wholes, so their shares are added. If a credit balance paid everything, nothing was charged
     /// that could be refunded. A payment of nothing cannot be refunded in part.
-    fn share_of(self, gave: i64) -> i64 {
+    fn share_of(self, units_granted: i64) -> i64 {
         let cost = if self.cost > 0 { self.cost } else { self.charged };
         match (self.charged, self.credited_back) {
-            (charged, 0) => share(gave, self.refunded, charged),
-            (0, credited) => share(gave, credited, cost),
+            (charged, 0) => share(units_granted, self.refunded, charged),
+            (0, credited) => share(units_granted, credited, cost),
             (charged, credited) => {
                 let both = Fraction::of(self.refunded, charged).zip(Fraction::of(credited, cost));
                 let both = both.and_then(|(refunded, credited)| refunded.plus(credited));
-                let part = both.filter(|both| !both.is_whole()).and_then(|both| both.share_of(gave));
-                part.unwrap_or(gave)
+                let part = both.filter(|both| !both.is_whole()).and_then(|both| both.share_of(units_granted));
+                part.unwrap_or(units_granted)
             }
         }
     }
 }
 
-/// How many of the `gave` units the reversals of a payment take together (`docs/rules.md`, rule 7). Refunds and credit
-/// notes take their share. A dispute takes `gave × withheld ÷ disputed`, which is everything from its opening until
+/// How many of the `units_granted` units the reversals of a payment take together (`docs/rules.md`, rule 7). Refunds and credit
+/// notes take their share. A dispute takes `units_granted × withheld ÷ disputed`, which is everything from its opening until
 /// funds come back. Together they never take more than the payment gave.
-pub fn units_to_take(gave: i64, refunds: Refunds, dispute: Option<Withheld>) -> i64 {
-    let refund = refunds.share_of(gave);
-    let dispute = dispute.map_or(0, |dispute| share(gave, dispute.withheld, dispute.disputed));
-    refund.saturating_add(dispute).clamp(0, gave.max(0))
+pub fn units_to_take(units_granted: i64, refunds: Refunds, dispute: Option<DisputedFunds>) -> i64 {
+    let refund = refunds.share_of(units_granted);
+    let dispute = dispute.map_or(0, |dispute| share(units_granted, dispute.withheld, dispute.disputed));
+    refund.saturating_add(dispute).clamp(0, units_granted.max(0))
 }
 
 /// What a dispute withholds from us: everything while it is open or lost, less what has been reinstated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Withheld {
+pub struct DisputedFunds {
     /// Minor units that are withheld now.
     pub withheld: i64,
     /// Minor units that were withdrawn when it opened.
     pub disputed: i64,
 }
 
-fn share(gave: i64, part: i64, whole: i64) -> i64 {
+fn share(units_granted: i64, part: i64, whole: i64) -> i64 {
     if part <= 0 {
         return 0;
     }
     if part >= whole {
-        return gave;
+        return units_granted;
     }
-    Fraction::of(part, whole).and_then(|part| part.share_of(gave)).unwrap_or(gave)
+    Fraction::of(part, whole).and_then(|part| part.share_of(units_granted)).unwrap_or(units_granted)
 }
 
 /// Changes what the reversals of `payment` take to `reversal.take`. Returns `Ok(None)` if they take that already.
@@ -98,8 +98,8 @@ pub fn reverse(
     reversal: Reversal,
     at: Timestamp,
 ) -> Result<Option<Posting>, Refusal> {
-    let take = reversal.take.clamp(0, payment.gave);
-    let delta = payment.taken.saturating_sub(take);
+    let take = reversal.take.clamp(0, payment.units_granted);
+    let delta = payment.units_reversed.saturating_sub(take);
     if delta == 0 {
         return Ok(None);
     }
@@ -129,11 +129,11 @@ pub fn reverse(
 
 #[cfg(test)]
 mod tests {
-    use super::{Refunds, Withheld, units_to_take};
+    use super::{DisputedFunds, Refunds, units_to_take};
 
     #[test]
     fn a_refund_takes_its_share_rounded_down_and_a_full_one_takes_all() {
-        for (gave, paid, refunded, take) in [
+        for (units_granted, paid, refunded, take) in [
             (100, 900, 0, 0),
             (100, 900, 450, 50),
             (100, 900, 1, 0),
@@ -147,7 +147,11 @@ mod tests {
             (1_000_000_000, 99_999_999, 99_999_998, 999_999_989),
         ] {
             let refunds = Refunds { charged: paid, cost: paid, refunded, credited_back: 0 };
-            assert_eq!(units_to_take(gave, refunds, None), take, "{gave} for {paid}, {refunded} back");
+            assert_eq!(
+                units_to_take(units_granted, refunds, None),
+                take,
+                "{units_granted} for {paid}, {refunded} back"
+            );
         }
     }
 
@@ -173,7 +177,7 @@ mod tests {
     fn a_dispute_takes_all_that_is_withheld_and_with_a_refund_never_more_than_was_given() {
         for (refunded, withheld, take) in [(0, 900, 100), (450, 900, 100), (450, 450, 100), (0, 300, 33), (450, 0, 50)]
         {
-            let dispute = Some(Withheld { withheld, disputed: 900 });
+            let dispute = Some(DisputedFunds { withheld, disputed: 900 });
             let refunds = Refunds { charged: 900, cost: 900, refunded, credited_back: 0 };
             assert_eq!(units_to_take(100, refunds, dispute), take, "{refunded} refunded, {withheld} withheld");
         }

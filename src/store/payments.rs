@@ -5,7 +5,7 @@ use super::db::{DbResult, Row, Tx};
 use super::orders::OfferKind;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::ledger::Withheld;
+use crate::ledger::DisputedFunds;
 
 /// A payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,10 +225,12 @@ pub fn put_dispute(tx: &mut dyn Tx, payment: &str, dispute: &DisputeState<'_>, n
 }
 
 /// What disputes withhold of a payment: the worst of them, if there are several.
-pub fn withheld(tx: &mut dyn Tx, payment: &str) -> Result<Option<Withheld>> {
+pub fn withheld(tx: &mut dyn Tx, payment: &str) -> Result<Option<DisputedFunds>> {
     const WORST: &str = "SELECT withheld, disputed FROM disputes WHERE payment = $1 AND withheld > 0
         ORDER BY withheld DESC, id LIMIT 1";
-    tx.one(WORST, &[&payment], |row| Ok(Withheld { withheld: row.int("withheld")?, disputed: row.int("disputed")? }))
+    tx.one(WORST, &[&payment], |row| {
+        Ok(DisputedFunds { withheld: row.int("withheld")?, disputed: row.int("disputed")? })
+    })
 }
 
 /// Units of a payment that are due, and not credited yet.

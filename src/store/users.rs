@@ -42,7 +42,7 @@ pub struct Balance {
 }
 
 impl Balance {
-    /// Units that can be spent: `remaining - held` (contract, section 5, rule 1).
+    /// Units that can be spent: `remaining - held` (`docs/rules.md`, rule 1).
     pub fn available(&self) -> i64 {
         self.remaining - self.held
     }

@@ -33,7 +33,7 @@ pub use objects::{
 };
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};
-pub use signature::{SignatureFault, Verified};
+pub use signature::{SignatureFault, Verification};
 
 /// The API version that every request names in `Stripe-Version`, and that till sets on a webhook endpoint. What arrives
 /// may still have any other version: objects are read in all shapes.

@@ -7,16 +7,16 @@ use crate::stripe::client::plain_agent;
 
 /// The answer to a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reached {
+pub struct ProbeReply {
     pub status: u16,
     /// The target of a redirect.
     pub location: Option<String>,
 }
 
 /// Posts an empty object. Redirects are reported, not followed. The error is a sentence for people.
-pub fn post(url: &str, patience: Duration) -> Result<Reached, String> {
+pub fn post(url: &str, patience: Duration) -> Result<ProbeReply, String> {
     let answer = plain_agent(patience).post(url).header("Content-Type", "application/json").send("{}");
     let answer = answer.map_err(|cause| cause.to_string())?;
     let location = answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Reached { status: answer.status().as_u16(), location })
+    Ok(ProbeReply { status: answer.status().as_u16(), location })
 }

@@ -21,7 +21,7 @@ pub const HEADER_LIMIT: usize = 4096;
 
 /// A body that Stripe signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct Verification {
     /// When Stripe signed it. Each delivery has its own signature.
     pub signed_at: Timestamp,
     /// How far that is ahead of our clock, in seconds; zero if it is not. Such a body is accepted, as in Stripe's own
@@ -86,7 +86,7 @@ pub fn verify(
     body: &[u8],
     secrets: &[Secret],
     now: Timestamp,
-) -> Result<Verified, SignatureFault> {
+) -> Result<Verification, SignatureFault> {
     let header = read_header(header)?;
     if !fits(&header, body, secrets) {
         return Err(SignatureFault::Mismatch);
@@ -96,7 +96,7 @@ pub fn verify(
         return Err(SignatureFault::Stale { age_seconds });
     }
 
-    Ok(Verified {
+    Ok(Verification {
         signed_at: Timestamp::from_seconds(header.seconds),
         ahead_seconds: age_seconds.saturating_neg().max(0),
     })
@@ -176,7 +176,7 @@ mod tests {
         format!("t={at},v1={}", sign(BODY, "whsec_new", &at.to_string()))
     }
 
-    fn check(header: Option<&[u8]>, body: &[u8]) -> Result<Verified, SignatureFault> {
+    fn check(header: Option<&[u8]>, body: &[u8]) -> Result<Verification, SignatureFault> {
         let secrets = [Secret::new("whsec_old"), Secret::new(""), Secret::new("whsec_new")];
         verify(header, body, &secrets, Timestamp::from_millis(NOW * 1000 + 999))
     }
@@ -205,7 +205,7 @@ mod tests {
             let verified = check(Some(header.as_bytes()), BODY);
             assert_eq!(
                 verified,
-                Ok(Verified { signed_at: Timestamp::from_seconds(NOW), ahead_seconds: 0 }),
+                Ok(Verification { signed_at: Timestamp::from_seconds(NOW), ahead_seconds: 0 }),
                 "{header}"
             );
         }
@@ -233,7 +233,7 @@ mod tests {
     fn a_signature_lives_300_seconds_and_one_from_the_future_is_reported() {
         for (at, ahead_seconds) in [(NOW, 0), (NOW - 300, 0), (NOW + 1, 1), (NOW + 9999, 9999)] {
             let verified = check(Some(good(at).as_bytes()), BODY);
-            assert_eq!(verified, Ok(Verified { signed_at: Timestamp::from_seconds(at), ahead_seconds }), "{at}");
+            assert_eq!(verified, Ok(Verification { signed_at: Timestamp::from_seconds(at), ahead_seconds }), "{at}");
         }
         for age_seconds in [301, 1_000_000] {
             let verified = check(Some(good(NOW - age_seconds).as_bytes()), BODY);

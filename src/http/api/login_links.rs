@@ -33,7 +33,7 @@ struct Create {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LoginLink")]
 struct LinkShape {
-    /// Signs the user in, once, for 30 days. Whoever opens it is that user: hand it to nobody else.
+    /// Signs the user in, once, for 30 days. Anyone who opens it is signed in as that user: hand it to nobody else.
     #[schemars(extend("format" = "uri"))]
     url: String,
     /// Until when it works: 5 minutes from now.

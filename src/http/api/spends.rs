@@ -52,7 +52,7 @@ struct CreateBatch {
     spends: Vec<body::Object<CreateOne>>,
 }
 
-/// A spend of a batch. What is wrong with its values is told in its own result.
+/// A spend of a batch. An invalid one does not fail the batch: its result says what is wrong.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "NewSpendOfUser")]

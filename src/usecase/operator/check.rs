@@ -152,12 +152,12 @@ fn reached(app: &App) -> Finding {
     let what = "public URL";
     let url = app.url("/billing/webhook");
     match probe::post(&url, PATIENCE) {
-        Ok(probe::Reached { status: 400, .. }) => good(what, format!("{url} leads here")),
-        Ok(probe::Reached { status: 300..=399, location }) => {
+        Ok(probe::ProbeReply { status: 400, .. }) => good(what, format!("{url} leads here")),
+        Ok(probe::ProbeReply { status: 300..=399, location }) => {
             let to = location.unwrap_or_else(|| "nowhere".to_owned());
             bad(what, format!("{url} redirects to {to}: Stripe counts that as a failure"))
         }
-        Ok(probe::Reached { status, .. }) => {
+        Ok(probe::ProbeReply { status, .. }) => {
             bad(what, format!("{url} answers {status}, 400 was expected: is till behind it?"))
         }
         Err(why) => bad(what, format!("{url} cannot be reached: {why}")),

@@ -11,6 +11,7 @@ use crate::usecase::log_events;
 use crate::usecase::units::posting::{self, PostingContext};
 use crate::usecase::units::request::{IdempotencyKey, Note};
 
+/// A gift or a correction, checked.
 #[derive(Clone, Debug)]
 pub struct GrantRequest {
     /// Positive: a gift. Negative: a correction, which may leave a debt.
@@ -48,6 +49,7 @@ impl GrantRequest {
     }
 }
 
+/// The entry that a grant made, now or by an earlier call.
 #[derive(Clone, Debug)]
 pub struct GrantResult {
     pub user: User,

@@ -17,6 +17,7 @@ pub const DEFAULT_SECONDS: i64 = 900;
 /// The longest that a hold may last, in seconds.
 pub const SECONDS_LIMIT: i64 = DAY_SECONDS;
 
+/// A hold as a caller asks for it, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldRequest {
     pub user_id: String,

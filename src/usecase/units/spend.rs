@@ -13,6 +13,7 @@ use crate::usecase::units::request::{IdempotencyKey, Note, parse_units, refused}
 /// The most spends in one batch.
 pub const BATCH_LIMIT: usize = 1000;
 
+/// A spend as a caller asks for it, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpendRequest {
     pub user_id: String,
@@ -40,6 +41,7 @@ impl SpendRequest {
     }
 }
 
+/// The entry that a spend made, now or by an earlier call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpendResult {
     pub user_id: String,

@@ -8,6 +8,7 @@ use crate::store::Tx;
 use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::{self, Balance, User};
 
+/// A user with balance, plan and features, as one read sees them.
 #[derive(Clone, Debug)]
 pub struct UserSnapshot {
     pub user: User,

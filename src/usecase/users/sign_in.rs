@@ -13,6 +13,7 @@ pub const SESSION_SECONDS: i64 = 30 * DAY_SECONDS;
 /// The longest URL that is accepted, in bytes.
 pub const URL_LIMIT: usize = 2000;
 
+/// A link that signs a user in, once.
 #[derive(Clone, Debug)]
 pub struct LoginLink {
     /// It works once.

@@ -15,6 +15,7 @@ pub const CHART_DAYS: i64 = 30;
 /// Entries on the dashboard.
 const RECENT: i64 = 12;
 
+/// What the dashboard shows of a user.
 #[derive(Clone, Debug)]
 pub struct Overview {
     pub member: UserSnapshot,

@@ -1,4 +1,4 @@
-//! The example of a pipeline, as the README shows it, run through FastAPI against a real till.
+//! The example of a pipeline, as docs/api.md shows it, run through FastAPI against a real till.
 
 use std::process::Command;
 
@@ -21,13 +21,16 @@ fn the_example_takes_units_once_whatever_happens() {
 }
 
 #[test]
-fn the_readme_shows_the_example_as_it_is() {
-    let readme = include_str!("../../../README.md");
-    let shown = readme.split("```python\n").map(|rest| rest.split("```").next().unwrap());
+fn the_guide_shows_the_example_as_it_is() {
+    let guide = include_str!("../../../docs/api.md");
+    let shown = guide.split("```python\n").map(|rest| rest.split("```").next().unwrap());
     let shown = shown.filter(|text| text.contains("expires_in")).collect::<Vec<_>>().concat();
-    assert!(!shown.is_empty(), "the README shows no pipeline");
+    assert!(!shown.is_empty(), "docs/api.md shows no pipeline");
     let whole = include_str!("../../python/pipeline.py");
     for part in shown.split("\n...\n") {
-        assert!(whole.contains(part.trim()), "tests/python/pipeline.py does not hold this part of the README:\n{part}");
+        assert!(
+            whole.contains(part.trim()),
+            "tests/python/pipeline.py does not hold this part of docs/api.md:\n{part}"
+        );
     }
 }

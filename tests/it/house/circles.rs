@@ -11,15 +11,6 @@ use super::paths::{Path, paths};
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-/// Rings that are still closed: their first file, and how many they are.
-const STILL_OPEN: &[(&str, usize)] = &[
-    ("src/http/api/checkout.rs", 8),
-    ("src/http/assets.rs", 8),
-    ("src/sandbox/agenda.rs", 51),
-    ("src/store/sqlite/mod.rs", 2),
-    ("src/usecase/notifications/enqueue.rs", 3),
-];
-
 type Module = Vec<String>;
 
 /// The program's modules, with what each makes known by `use`.
@@ -35,9 +26,6 @@ pub fn check(files: &[File], found: &mut Vec<Finding>) {
     let uses = program.uses();
     for ring in rings(&uses) {
         let file = program.files[&ring[0]];
-        if STILL_OPEN.contains(&(&file.path, ring.len())) {
-            continue;
-        }
         let way: Vec<&str> =
             shortest(&uses, &ring[0]).iter().map(|module| program.files[*module].path.as_str()).collect();
         let what = format!("a circle of {} files, among them {}", ring.len(), way.join(" → "));

@@ -68,14 +68,12 @@ fn in_tree(finder: fn(&File, &mut Vec<Finding>)) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "until the language sweep is merged"]
 fn comments_and_documents_are_in_plain_english() {
     let found = in_tree(check_phrases);
     assert!(found.is_empty(), "{} to put in plain words:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
-#[ignore = "until the comments cite docs/rules.md"]
 fn comments_cite_what_is_in_this_repository() {
     let found = in_tree(check_citations);
     assert!(found.is_empty(), "{} to cite from docs/rules.md:\n{}", found.len(), found.join("\n"));

@@ -9,29 +9,6 @@ const PARTICIPLES: &[&str] = &[
     "Withheld", "Loaded",
 ];
 
-/// Types that still have such a name.
-const STILL_THERE: &[(&str, &str)] = &[
-    ("src/cli/demo.rs", "Shown"),
-    ("src/cli/shapes.rs", "Listed"),
-    ("src/cli/shapes.rs", "Tested"),
-    ("src/config/mod.rs", "Loaded"),
-    ("src/http/api/etag.rs", "Tagged"),
-    ("src/http/api/users.rs", "Shown"),
-    ("src/http/kept.rs", "Kept"),
-    ("src/http/leftover.rs", "Leftover"),
-    ("src/http/leftover.rs", "Lent"),
-    ("src/ledger/hold.rs", "Held"),
-    ("src/ledger/reversal.rs", "Withheld"),
-    ("src/store/entries.rs", "Found"),
-    ("src/store/holds.rs", "Closed"),
-    ("src/usecase/notifications/enqueue.rs", "Closed"),
-    ("src/usecase/operator/verify.rs", "Opened"),
-    ("src/usecase/stripe_events/apply/checkout.rs", "Bought"),
-    ("src/usecase/stripe_events/apply/invoice.rs", "Bought"),
-    ("src/usecase/stripe_events/reconcile/scan.rs", "Seen"),
-    ("src/usecase/units/posting.rs", "Opened"),
-];
-
 /// Finds types of the program that are no nouns.
 pub fn check(source: &Source<'_>, found: &mut Vec<Finding>) {
     let file = source.file;
@@ -40,10 +17,8 @@ pub fn check(source: &Source<'_>, found: &mut Vec<Finding>) {
     }
     for name in PARTICIPLES {
         for at in source.definitions(&["struct", "enum", "union", "type"], name) {
-            if !STILL_THERE.contains(&(file.path.as_str(), name)) {
-                let what = format!("the type `{name}` is a participle");
-                found.push(file.finding(file.line_at(at), what, "name it by a noun of the field"));
-            }
+            let what = format!("the type `{name}` is a participle");
+            found.push(file.finding(file.line_at(at), what, "name it by a noun of the field"));
         }
     }
 }

@@ -94,8 +94,8 @@ pub(super) fn reassess(
     let account = posting::open(tx, &mut posting_context, payment.account, Some(reference))?;
     let of = ledger::Payment {
         lots: payments::lots_of(tx, reference)?,
-        gave: payment.units_granted,
-        taken: payment.units_reversed,
+        units_granted: payment.units_granted,
+        units_reversed: payment.units_reversed,
     };
     let reversals = payment.reversals + 1;
     let is_used = entries::by_reason(tx, payment.account, &cause.reason)?.is_some();

@@ -114,7 +114,7 @@ impl Books {
         let reason = format!("topup_{reference}");
         let units = Units::new(units).unwrap();
         let credit = ledger::Credit { kind: Kind::Topup, units, reason, note: None, expires_at: None };
-        let payment = ledger::Payment { lots: vec![], gave: units.count(), taken: 0 };
+        let payment = ledger::Payment { lots: vec![], units_granted: units.count(), units_reversed: 0 };
         let mut bought = Bought { reference, payment };
         let decide = move |account: &Account, now| ledger::credit(account, credit.clone(), now);
         let posting = self.post(whose, Some(bought.clone()), decide).unwrap();
@@ -125,13 +125,13 @@ impl Books {
 
     fn reverse(&mut self, whose: usize, payment: usize, take: i64, key: &str) {
         let Some(before) = self.payments[whose].get(payment).cloned() else { return };
-        let take = take.min(before.payment.gave);
-        if take == before.payment.taken {
+        let take = take.min(before.payment.units_granted);
+        if take == before.payment.units_reversed {
             return;
         }
         let reason = format!("refund_{key}");
         let mut after = before.clone();
-        after.payment.taken = take;
+        after.payment.units_reversed = take;
         let paid = before.payment.clone();
         let reversed = self.post(whose, Some(after.clone()), move |account, now| {
             let reversal = Reversal { kind: Kind::Refund, take, reason: reason.clone(), note: None };
@@ -139,7 +139,7 @@ impl Books {
         });
         reversed.unwrap();
         self.payments[whose][payment] = after;
-        self.sums[whose] += before.payment.taken - take;
+        self.sums[whose] += before.payment.units_reversed - take;
     }
 
     /// One movement, as a use case makes it: what has ended expires first, and the payment that it concerns is stored as it
@@ -210,7 +210,7 @@ fn keep(tx: &mut dyn Tx, account: i64, bought: &Bought) -> Result<()> {
         reference: bought.reference.clone(),
         account,
         kind: OfferKind::Pack,
-        units_granted: bought.payment.gave,
+        units_granted: bought.payment.units_granted,
         units_reversed: 0,
         amount: 900,
         cost: 900,
@@ -226,7 +226,7 @@ fn keep(tx: &mut dyn Tx, account: i64, bought: &Bought) -> Result<()> {
         paid_at: START,
     };
     if !payments::add(tx, &new)? {
-        payments::set_totals(tx, &bought.reference, bought.payment.gave, bought.payment.taken, 1)?;
+        payments::set_totals(tx, &bought.reference, bought.payment.units_granted, bought.payment.units_reversed, 1)?;
     }
     Ok(())
 }
