@@ -58,7 +58,7 @@
 //! | 53 | refund and dispute together | `billing/refund/reversal::refunds_and_disputes_of_a_pack_end_the_same_in_any_order` |
 //! | 54 | inquiries and warnings | `billing/refund/reversal::refunds_and_disputes_of_a_pack_end_the_same_in_any_order`, `billing/inbox::what_is_none_of_our_business_is_kept_as_ignored_even_when_replayed` |
 //! | 55 | follow the funds | `billing/refund/reversal::refunds_and_disputes_of_a_pack_end_the_same_in_any_order` |
-//! | 56 | a debt | `billing/plan/changes::an_upgrade_at_once_brings_the_difference_and_a_downgrade_takes_it_back`, `src/http/pages/view/tests::pages_say_what_is_so` |
+//! | 56 | a debt | `billing/plan/changes::an_upgrade_at_once_brings_the_difference_and_a_downgrade_takes_it_back`, `src/http/pages/tests/mod::pages_say_what_is_so` |
 //! | 57 | a refund of an unknown payment | `billing/plan/shapes::a_refund_of_what_is_not_in_the_books_is_shown_to_the_operator_and_still_counts_when_that_comes` |
 //! | 58 | which refusals are tried again | `src/stripe/client/tests::what_may_heal_is_sent_again_unchanged`, `src/stripe/client/tests::what_will_not_heal_is_asked_once` |
 //! | 59 | no answer in time | `faults/stripe_away::the_user_hears_our_words_in_time_and_the_log_has_stripes`, `src/stripe/client/tests::a_server_that_never_answers_is_left_at_the_deadline` |

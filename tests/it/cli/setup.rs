@@ -154,3 +154,19 @@ fn a_customer_upgrades_in_the_portal_that_was_set_up() {
     assert_eq!(alice["subscription"]["status"], json!("active"));
     shop.verify_books();
 }
+
+/// The manual writes `.failed` for the type before it with another end.
+#[test]
+fn the_manual_lists_every_event_that_is_handled() {
+    let manual = include_str!("../../../docs/operate.md");
+    let list = manual.split("and the events are:").nth(1).unwrap().split("Any other event").next().unwrap();
+    let mut listed: Vec<String> = vec![];
+    for name in list.split('`').skip(1).step_by(2) {
+        let stem = listed.last().and_then(|last| last.rsplit_once('.')).map_or("", |(stem, _)| stem);
+        listed.push(if name.starts_with('.') { format!("{stem}{name}") } else { name.to_owned() });
+    }
+    listed.sort();
+    let mut handled = till::stripe::event::TYPES.to_vec();
+    handled.sort_unstable();
+    assert_eq!(listed, handled);
+}
