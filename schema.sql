@@ -7,7 +7,8 @@
 -- references), and the triggers in the last section.
 --
 --   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
---   What is paid                       orders, customers, payments, allotments, invoice_payments, subscriptions
+--   What is paid                       orders, customers, payments, allotments, plan_periods, prices,
+--                                      invoice_payments, subscriptions
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors
 --   Who may come in                    tokens, login_links, sessions
@@ -186,10 +187,37 @@ CREATE TABLE allotments (
     month      INTEGER NOT NULL CHECK (month > 0),
     due_at     INTEGER NOT NULL,
     units      INTEGER NOT NULL CHECK (units <> 0),
+    expires_at INTEGER,                     -- of the lot that it opens
     posted_at  INTEGER,
     PRIMARY KEY (reference, month)
 ) STRICT;
 CREATE INDEX allotments_due ON allotments (due_at, reference) WHERE posted_at IS NULL;
+
+-- What each line of a plan's invoice gave its billing period. A later line that gives time back takes its share of this,
+-- whatever the catalogue says by then.
+CREATE TABLE plan_periods (
+    invoice      TEXT    NOT NULL,
+    line         TEXT    NOT NULL,          -- Stripe's id
+    account      INTEGER NOT NULL REFERENCES users (account),
+    subscription TEXT,
+    price        TEXT    NOT NULL,
+    quantity     INTEGER NOT NULL CHECK (quantity > 0),
+    units        INTEGER NOT NULL CHECK (units >= 0),   -- that the whole billing period gives for the quantity
+    starts_at    INTEGER NOT NULL,          -- the billing period
+    ends_at      INTEGER NOT NULL CHECK (ends_at > starts_at),
+    covers_from  INTEGER NOT NULL,          -- the line covers it from then on
+    PRIMARY KEY (invoice, line)
+) STRICT;
+CREATE INDEX plan_periods_by_end ON plan_periods (account, ends_at);
+CREATE INDEX plan_periods_by_subscription ON plan_periods (subscription, ends_at) WHERE subscription IS NOT NULL;
+
+-- What one of a price costs at Stripe: asked once, since a price's amount never changes there.
+CREATE TABLE prices (
+    price    TEXT    NOT NULL,
+    currency TEXT    NOT NULL,
+    amount   INTEGER NOT NULL,
+    PRIMARY KEY (price, currency)
+) STRICT;
 
 -- Which invoice a payment intent paid. Since Stripe's version 2025-03-31 neither of them says so.
 CREATE TABLE invoice_payments (

@@ -20,7 +20,7 @@ mod spend;
 mod types;
 
 pub use account::{Account, Lot, Posting, Refusal};
-pub use allotment::{Allotment, Line, Share, allot, less_credited};
+pub use allotment::{Allotment, Share, allot, less_credited};
 pub use chain::{Chain, Discrepancy};
 pub use credit::{Credit, correct, credit};
 pub use entry::{Entry, Hash, Kind, entry_id, parse_entry_id, parse_place};

@@ -233,52 +233,6 @@ pub fn withheld(tx: &mut dyn Tx, payment: &str) -> Result<Option<DisputedFunds>>
     })
 }
 
-/// Units of a payment that are due, and not credited yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueAllotment {
-    /// The payment's.
-    pub reference: String,
-    /// 1 for the second month that was paid for, which is the first that is credited later.
-    pub month: i64,
-    pub units: i64,
-    pub due_at: Timestamp,
-}
-
-/// Plans a later part of a payment; `false` when it is planned already.
-pub fn plan_allotment(tx: &mut dyn Tx, reference: &str, month: i64, due: Timestamp, units: i64) -> Result<bool> {
-    const PLAN: &str = "INSERT INTO allotments (reference, month, due_at, units) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (reference, month) DO NOTHING";
-    Ok(tx.execute(PLAN, &[&reference, &month, &due, &units])? == 1)
-}
-
-/// Parts of payments that are due, the earliest first.
-pub fn due_allotments(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<DueAllotment>> {
-    const DUE: &str = "SELECT reference, month, units, due_at FROM allotments
-        WHERE posted_at IS NULL AND due_at <= $1 ORDER BY due_at, reference, month LIMIT $2";
-    tx.all(DUE, &[&now, &limit], |row| {
-        Ok(DueAllotment {
-            reference: row.text("reference")?,
-            month: row.int("month")?,
-            units: row.int("units")?,
-            due_at: row.time("due_at")?,
-        })
-    })
-}
-
-/// Postpones a part.
-pub fn postpone(tx: &mut dyn Tx, reference: &str, month: i64, until: Timestamp) -> Result<()> {
-    const POSTPONE: &str = "UPDATE allotments SET due_at = $3 WHERE reference = $1 AND month = $2";
-    tx.execute(POSTPONE, &[&reference, &month, &until])?;
-    Ok(())
-}
-
-/// Marks a part as credited; `false` when it was before.
-pub fn allotted(tx: &mut dyn Tx, reference: &str, month: i64, now: Timestamp) -> Result<bool> {
-    const POSTED: &str =
-        "UPDATE allotments SET posted_at = $3 WHERE reference = $1 AND month = $2 AND posted_at IS NULL";
-    Ok(tx.execute(POSTED, &[&reference, &month, &now])? == 1)
-}
-
 fn payment(row: &Row<'_>) -> DbResult<Payment> {
     Ok(Payment {
         reference: row.text("reference")?,

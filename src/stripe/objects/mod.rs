@@ -22,7 +22,7 @@ mod subscription;
 pub use checkout::{CheckoutSession, Customer, LineItem, Price};
 pub use credit_note::CreditNote;
 pub use fields::{List, Unreadable};
-pub use invoice::{Invoice, InvoiceLine, InvoicePayment};
+pub use invoice::{CreditedLines, Invoice, InvoiceLine, InvoicePayment};
 pub use payment::{Charge, Dispute, FundsMove, Refund};
 pub use problem::ErrorBody;
 pub use subscription::{Subscription, SubscriptionItem};

@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, Fault, Result};
 use crate::store::inbox::{self, Decision, InboxRow, Status};
-use crate::store::{Tx, payments, subscriptions};
+use crate::store::{Tx, allotments, subscriptions};
 use crate::stripe::EventEnvelope;
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
@@ -136,13 +136,13 @@ pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
 /// Allots the months of yearly plans that are due. Returns how many were due.
 pub fn allot_due(app: &App) -> Result<usize> {
     let now = app.clock.now();
-    let due = app.store.read(|tx| payments::due_allotments(tx, now, BATCH))?;
+    let due = app.store.read(|tx| allotments::due(tx, now, BATCH))?;
     let count = due.len();
     for part in due {
         let catalog = app.catalog.clone();
         let log_events = app.store.write(move |tx| {
             let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered: true, now };
-            apply::post_due(tx, &context, &part.reference, part.month, part.units)
+            apply::post_due(tx, &context, &part)
         })?;
         log_events.iter().for_each(|event| event.log(app));
     }

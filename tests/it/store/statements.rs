@@ -7,8 +7,8 @@ use till::store::inbox::Status;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
 use till::store::{
-    Param, Tx, access, audit, cursors, customers, entries, holds, inbox, orders, outbox, payments, subscriptions,
-    users, webhook_endpoints,
+    Param, Tx, access, allotments, audit, cursors, customers, entries, holds, inbox, orders, outbox, payments, prices,
+    subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -129,10 +129,16 @@ const EACH: &[Row] = &[
     ("payments::put_dispute", |tx| payments::put_dispute(tx, "pi_1", &dispute(), NOW).map(drop)),
     ("payments::withheld", |tx| payments::withheld(tx, "pi_1").map(drop)),
     ("payments::set_totals", |tx| payments::set_totals(tx, "pi_1", 100, 1, 1)),
-    ("payments::plan_allotment", |tx| payments::plan_allotment(tx, "pi_1", 1, NOW, 5).map(drop)),
-    ("payments::due_allotments", |tx| payments::due_allotments(tx, NOW, 10).map(drop)),
-    ("payments::postpone", |tx| payments::postpone(tx, "pi_1", 1, NOW)),
-    ("payments::allotted", |tx| payments::allotted(tx, "pi_1", 1, NOW).map(drop)),
+    ("allotments::plan", |tx| allotments::plan(tx, &part()).map(drop)),
+    ("allotments::due", |tx| allotments::due(tx, NOW, 10).map(drop)),
+    ("allotments::postpone", |tx| allotments::postpone(tx, "pi_1", 1, NOW)),
+    ("allotments::mark_posted", |tx| allotments::mark_posted(tx, "pi_1", 1, NOW).map(drop)),
+    ("allotments::add_period", |tx| allotments::add_period(tx, &plan_period())),
+    ("allotments::period_of_line", |tx| allotments::period_of_line(tx, "in_1", "il_1").map(drop)),
+    ("allotments::periods_around", |tx| allotments::periods_around(tx, 1, NOW, NOW).map(drop)),
+    ("allotments::has_period", |tx| allotments::has_period(tx, "sub_1", NOW).map(drop)),
+    ("prices::put", |tx| prices::put(tx, "price_1", "usd", 900)),
+    ("prices::amount", |tx| prices::amount(tx, "price_1", "usd").map(drop)),
     ("subscriptions::put", |tx| subscriptions::put(tx, &subscription(), false, NOW).map(drop)),
     ("subscriptions::put again", |tx| subscriptions::put(tx, &subscription(), true, NOW).map(drop)),
     ("subscriptions::find", |tx| subscriptions::find(tx, "sub_1").map(drop)),

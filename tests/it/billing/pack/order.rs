@@ -226,9 +226,9 @@ fn the_order_decides_then_metadata_then_customer_and_price() {
         (with(json!({ "customer": customer, "line_items": items(&[item("price_other", 1)]) })), false, Err("no pack")),
         (
             with(json!({ "customer": customer,
-                "line_items": items(&[item("price_topup_100", 1), item("price_topup_250", 1)]) })),
+                "line_items": items(&[item("price_topup_100", 1), item("price_topup_250", 2)]) })),
             false,
-            Err("no pack"),
+            Ok((600, 0)),
         ),
     ];
     for (number, (changes, is_ordered, expected)) in rows.into_iter().enumerate() {

@@ -8,4 +8,5 @@ mod shapes;
 mod states;
 mod subscriber;
 mod subscription;
+mod time_shares;
 mod year;
