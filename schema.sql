@@ -75,6 +75,8 @@ CREATE TABLE lots (
     held       INTEGER NOT NULL CHECK (held BETWEEN 0 AND remaining),
     expired    INTEGER NOT NULL CHECK (expired >= 0),
     expires_at INTEGER,
+    grace_until INTEGER CHECK (grace_until IS NULL OR (expires_at IS NOT NULL AND grace_until > expires_at)),
+                                            -- its period has ended, and it lives on: the next one is still to come
     payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- the one that bought it
     PRIMARY KEY (account, seq)
 ) STRICT, WITHOUT ROWID;

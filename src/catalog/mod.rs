@@ -15,6 +15,9 @@ use crate::clock::{DAY_SECONDS, Timestamp};
 /// The threshold of the built-in catalogue.
 const LOW_BALANCE: i64 = 10;
 
+/// How long the units of a period that has ended wait for the next period's: three days.
+const GRACE_SECONDS: i64 = 3 * DAY_SECONDS;
+
 /// Everything that is on sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
@@ -173,6 +176,11 @@ impl Catalog {
     /// The plan with this key; an alias is not enough.
     pub fn plan(&self, key: &str) -> Option<&Plan> {
         self.plans.iter().find(|plan| plan.key == key)
+    }
+
+    /// How long a kept plan's lot lives beyond its period while the next one is still to come (rule 9), in seconds.
+    pub fn grace_seconds(&self) -> i64 {
+        GRACE_SECONDS
     }
 
     /// The plan of everyone who does not pay for one.

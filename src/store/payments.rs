@@ -105,6 +105,23 @@ pub fn lots_of(tx: &mut dyn Tx, reference: &str) -> Result<Vec<i64>> {
     tx.all(LOTS, &[&reference], |row| row.int("seq"))
 }
 
+/// The key of the plan whose payment bought a lot. `None` where something else opened it.
+pub fn plan_of_lot(tx: &mut dyn Tx, account: i64, seq: i64) -> Result<Option<String>> {
+    const PLAN: &str = "SELECT p.offer FROM lots l JOIN payments p ON p.reference = l.payment
+        WHERE l.account = $1 AND l.seq = $2 AND p.kind = 'plan'";
+    tx.one(PLAN, &[&account, &seq], |row| row.text("offer"))
+}
+
+/// Whether one of these plans has bought the account a lot of a later period than the one that ended at `period_end` with
+/// the lot number `seq`: one that expires later, or one that was credited later and does not expire.
+pub fn has_later_lot(tx: &mut dyn Tx, account: i64, plans: [&str; 2], seq: i64, period_end: Timestamp) -> Result<bool> {
+    const LATER: &str = "SELECT l.seq FROM lots l JOIN payments p ON p.reference = l.payment
+        WHERE l.account = $1 AND p.kind = 'plan' AND (p.offer = $2 OR p.offer = $3)
+        AND (l.expires_at > $5 OR (l.expires_at IS NULL AND l.seq > $4)) ORDER BY l.seq DESC LIMIT 1";
+    let [one, other] = plans;
+    Ok(tx.one(LATER, &[&account, &one, &other, &seq, &period_end], |row| row.int("seq"))?.is_some())
+}
+
 /// Remembers which invoice a payment intent paid.
 pub fn link_invoice(tx: &mut dyn Tx, payment_intent: &str, invoice: &str) -> Result<()> {
     const LINK: &str = "INSERT INTO invoice_payments (payment_intent, invoice) VALUES ($1, $2)

@@ -16,6 +16,7 @@ use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, Assignment, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
+use crate::usecase::units::posting::{self, PostingContext};
 
 /// Events, subscriptions or months per round of the timer.
 const BATCH: i64 = 50;
@@ -121,13 +122,13 @@ pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
         let described = app.stripe()?.subscription(id, Deadline::after(PATIENCE))?;
         let catalog = app.catalog.clone();
         let now = app.clock.now();
-        app.store.write(move |tx| {
+        posting::write(app, PostingContext::now(app), move |tx, context| {
             let Some(known) = subscriptions::find(tx, &described.id)? else { return Ok(()) };
             // Stripe's answer has no time of its own, so it keeps the time that could not decide.
             let new = apply::describe(&catalog, &described, known.account, known.as_of);
             let account = known.account;
-            enqueue::notify_if_plan_changes(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now))
-                .map(|_| ())
+            enqueue::notify_if_plan_changes(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now))?;
+            posting::end_graces(tx, context, account)
         })?;
     }
     Ok(ambiguous.len())

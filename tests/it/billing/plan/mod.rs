@@ -3,6 +3,7 @@
 
 mod allotment;
 mod changes;
+mod grace;
 mod late_payment;
 mod shapes;
 mod states;
