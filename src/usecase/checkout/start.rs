@@ -85,6 +85,7 @@ struct Sale {
     amount: i64,
     price: String,
     expires_in_days: Option<i64>,
+    takes_promotion_codes: bool,
 }
 
 fn on_sale(app: &App, key: &str) -> Result<Sale> {
@@ -111,6 +112,7 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
         amount: offer.amount(),
         price: price.to_owned(),
         expires_in_days: offer.expiry().days(),
+        takes_promotion_codes: offer.takes_promotion_codes(),
     })
 }
 
@@ -167,7 +169,7 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
         success_url: with_session_id(&app.url("/billing/return")),
         cancel_url: return_url.clone().unwrap_or_else(|| app.url("/dashboard")),
         expires_at: None,
-        allow_promotion_codes: true,
+        allow_promotion_codes: sale.takes_promotion_codes,
     };
     let order = Order {
         id,
