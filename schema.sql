@@ -147,7 +147,8 @@ CREATE TABLE orders (
 CREATE INDEX orders_by_account ON orders (account, created_at);
 
 -- A user's customers at Stripe: one at a time, and another when the old one was deleted there. The request is stored
--- before it is sent, so that a repetition has the same key and the same body.
+-- before it is sent, so that a repetition has the same key and the same body. A request that Stripe refused for good is
+-- over, and the next one has a row of its own.
 CREATE TABLE customers (
     account      INTEGER NOT NULL REFERENCES users (account),
     generation   INTEGER NOT NULL CHECK (generation > 0),
@@ -156,6 +157,7 @@ CREATE TABLE customers (
     stripe_id    TEXT UNIQUE,
     requested_at INTEGER NOT NULL,
     linked_at    INTEGER,
+    refused_at   INTEGER,                   -- Stripe did not make it
     gone_at      INTEGER,                   -- Stripe says that it does not exist any more
     PRIMARY KEY (account, generation)
 ) STRICT;

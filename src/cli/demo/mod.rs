@@ -201,7 +201,7 @@ till demo: everything on this machine, no account, no money.
 
   Test cards       4242 4242 4242 4242  pays
                    4000 0000 0000 0002  is declined
-                   any future date, any CVC; the promotion code {FREE_CODE} makes it free
+                   any future date, any CVC; the promotion code {FREE_CODE} makes a plan free
 
   Service API      {base_url}/docs
                    TOKEN={token}

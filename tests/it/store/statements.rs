@@ -99,6 +99,7 @@ const EACH: &[Row] = &[
     ("users::balance_of", |tx| users::balance_of(tx, 1).map(drop)),
     ("customers::current", |tx| customers::current(tx, 1, "cust_1", "", NOW).map(drop)),
     ("customers::link", |tx| customers::link(tx, &customer(), "cus_1", NOW)),
+    ("customers::refused", |tx| customers::refused(tx, &customer(), NOW)),
     ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
     ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
