@@ -25,6 +25,8 @@ mod request;
 mod security_headers;
 pub mod server;
 mod state;
+#[cfg(test)]
+mod tests;
 mod thread_pool;
 mod webhook;
 
@@ -54,7 +56,7 @@ fn people() -> Router<AppState> {
         .route("/", get(pages::pricing::show))
         .route("/docs", get(pages::reference::show))
         .route("/dashboard", get(pages::dashboard::show))
-        .route("/login", get(pages::login::show))
+        .route("/login", get(pages::login::show).post(pages::login::sign_in))
         .route("/logout", post(pages::login::sign_out))
         .route("/assets/{file}", get(assets::get))
         // Operators open these with a browser as well as with a program.

@@ -127,7 +127,7 @@ fn a_sign_in_link_lives_five_minutes_and_works_once() {
     assert_eq!(scanner.send("HEAD", url, &[], b"").must(200).header("set-cookie"), "");
     let browser = shop.visitor();
     assert_eq!(browser.get("/dashboard").must(303).header("location"), "/login");
-    let arrived = browser.get(url).must(303);
+    let arrived = browser.follow(url).must(303);
     assert_eq!(arrived.header("location"), "/dashboard");
     let cookie = arrived.header("set-cookie").to_owned();
     assert!(cookie.starts_with("till="), "{cookie}");
@@ -152,7 +152,7 @@ fn a_session_survives_a_restart_and_ends_with_logout() {
     let shop = Shop::open();
     shop.user("alice");
     let browser = shop.visitor();
-    let arrived = browser.get(&shop.login_link("alice")).must(303);
+    let arrived = browser.follow(&shop.login_link("alice")).must(303);
     let copied = arrived.header("set-cookie").split(';').next().unwrap().to_owned();
     let shop = shop.crash_and_restart();
     let dashboard = browser.get("/dashboard").must(200);
@@ -183,7 +183,7 @@ fn a_link_leads_on_to_allowed_origins_only() {
     ];
     for (return_to, location) in allowed {
         let url = link(&shop, &json!({"return_to": return_to})).must(201).json()["url"].as_str().unwrap().to_owned();
-        assert_eq!(shop.visitor().get(&url).must(303).header("location"), location);
+        assert_eq!(shop.visitor().follow(&url).must(303).header("location"), location);
     }
     for return_to in crate::billing::checkout::STRANGE_ADDRESSES.iter().chain(&[long.as_str()]) {
         let refused = link(&shop, &json!({"return_to": return_to}));
@@ -205,7 +205,7 @@ fn under_https_the_cookie_is_bound_to_it() {
     let path = url.as_str().unwrap().strip_prefix("https://pay.example").unwrap().to_owned();
 
     let browser = Client::new(&origin, &[("origin", "https://pay.example"), ("accept", "text/html")]);
-    let cookie = browser.get(&path).must(303).header("set-cookie").to_owned();
+    let cookie = browser.follow(&path).must(303).header("set-cookie").to_owned();
 
     let parts: Vec<&str> = cookie.split("; ").collect();
     assert!(parts[0].starts_with("__Host-till="), "{cookie}");
@@ -231,7 +231,7 @@ fn secrets_are_neither_logged_nor_stored() {
     Client::program(&shop.till.url, "till_mistyped").get("/v1/users").must(401);
     let (link, unused) = (shop.login_link("alice"), shop.login_link("alice"));
     let browser = shop.visitor();
-    let cookie = browser.get(&link).must(303).header("set-cookie").to_owned();
+    let cookie = browser.follow(&link).must(303).header("set-cookie").to_owned();
     let dashboard = browser.get("/dashboard").must(200);
     let form = dashboard.form("/logout");
     shop.visitor().get(&link).must(410);
