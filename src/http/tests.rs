@@ -63,7 +63,7 @@ fn no_get_changes_anything() {
     let cookie = sign_in::redeem(&app, &token_of(&link(&app)), None).unwrap().unwrap().cookie;
     let unused = token_of(&link(&app));
     let (_, secret) = tokens::create(&app, "t", &[Scope::Admin]).unwrap();
-    let router = super::router(Arc::clone(&app)).unwrap();
+    let router = super::routers(Arc::clone(&app)).unwrap().public;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (session, bearer) = (format!("till={cookie}"), format!("Bearer {secret}"));
     // That a token was used is remembered once a minute, for the operator who wants to know which ones are in use.

@@ -274,6 +274,7 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 /// Header lines, and the status of an answer.
 type Asked<'a> = (&'a [&'a str], u16);
 
+/// The metrics of a till for this machine alone are for callers on it.
 #[test]
 fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
     let folder = Folder::new();
@@ -283,15 +284,16 @@ fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
             "127.0.0.1/32,10.0.0.0/8",
             &[
                 (&[], 200),
-                (&["X-Forwarded-For: 203.0.113.7"], 404),
-                (&["X-Forwarded-For: 127.0.0.1, 203.0.113.7"], 404),
-                (&["X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7"], 404),
-                (&["X-Forwarded-For: 203.0.113.7, 10.1.2.3"], 404),
-                (&["X-Forwarded-For: 127.0.0.1, 203.0.113.7:4711"], 404),
-                (&["X-Forwarded-For: 127.0.0.1, [2001:db8::7]:4711"], 404),
-                (&["X-Forwarded-For: 127.0.0.1, unknown"], 404),
-                (&["X-Forwarded-For: 10.1.2.3"], 200),
-                (&["X-Forwarded-For: 203.0.113.7, 127.0.0.1"], 404),
+                (&["X-Forwarded-For: 127.0.0.1"], 200),
+                (&["X-Forwarded-For: 203.0.113.7"], 401),
+                (&["X-Forwarded-For: 127.0.0.1, 203.0.113.7"], 401),
+                (&["X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7"], 401),
+                (&["X-Forwarded-For: 203.0.113.7, 10.1.2.3"], 401),
+                (&["X-Forwarded-For: 127.0.0.1, 203.0.113.7:4711"], 401),
+                (&["X-Forwarded-For: 127.0.0.1, [2001:db8::7]:4711"], 401),
+                (&["X-Forwarded-For: 127.0.0.1, unknown"], 401),
+                (&["X-Forwarded-For: 10.1.2.3"], 401),
+                (&["X-Forwarded-For: 203.0.113.7, 127.0.0.1"], 401),
             ],
         ),
         ("none", &[(&[], 200), (&["X-Forwarded-For: 203.0.113.7"], 200)]),
@@ -303,4 +305,41 @@ fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
             assert_eq!(wire::ask(&till.url, "GET /metrics", headers).status, *status, "{proxies}: {headers:?}");
         }
     }
+}
+
+#[test]
+fn the_metrics_of_a_public_till_need_a_token_or_an_address_of_their_own() {
+    let folder = Folder::new();
+    let mut variables = variables(&folder, "http://127.0.0.1:1");
+    variables.insert("SPRITE_BASE_URL".to_owned(), "https://pay.example".to_owned());
+    let [read, spend, admin] = ["read", "spend", "admin"].map(|scopes| token(&variables, scopes));
+    let origin = |till: &Till| {
+        let ready = till.wait_for_log("ready", |line| line["event"] == "ready");
+        format!("http://{}", ready["listen"].as_str().unwrap())
+    };
+    let till = Till::start(&variables);
+    // A proxy on this machine that sends no X-Forwarded-For makes nobody local.
+    for (token, status) in [("", 401), ("till_x", 401), (&*spend, 403), (&*read, 200), (&*admin, 200)] {
+        for forwarded in ["", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7"] {
+            let bearer = format!("Authorization: Bearer {token}");
+            let headers: Vec<&str> = [&*bearer, forwarded].into_iter().filter(|line| !line.is_empty()).collect();
+            let headers = if token.is_empty() { &headers[1..] } else { &headers };
+            assert_eq!(wire::ask(&origin(&till), "GET /metrics", headers).status, status, "{token} {forwarded}");
+        }
+    }
+    drop(till);
+
+    // A free port, as far as one can know.
+    let own = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    variables.insert("SPRITE_METRICS_LISTEN".to_owned(), own.clone());
+    let till = Till::start(&variables);
+    let bearer = format!("Authorization: Bearer {admin}");
+    assert_eq!(wire::ask(&origin(&till), "GET /metrics", &[&bearer]).status, 404, "it is elsewhere");
+    let own = format!("http://{own}");
+    let metrics = wire::ask(&own, "GET /metrics", &[]);
+    assert!(metrics.status == 200 && String::from_utf8_lossy(&metrics.body).contains("till_commit_seconds"));
+    for path in ["/", "/dashboard", "/v1/users", "/healthz", "/metrics/"] {
+        assert_eq!(wire::ask(&own, &format!("GET {path}"), &[&bearer]).status, 404, "{path}");
+    }
+    assert_eq!(wire::ask(&own, "POST /metrics", &["Content-Length: 0"]).status, 405);
 }
