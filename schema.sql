@@ -20,7 +20,7 @@
 -- People who buy. The id is the caller's own and may be long; everything else refers to the short number.
 CREATE TABLE users (
     account    INTEGER NOT NULL PRIMARY KEY CHECK (account > 0),
-    id         TEXT    NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 128),
+    id         TEXT    NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 128 AND replace(id, '.', '') <> ''),
     email      TEXT,                        -- for people to read; never used to tie a payment to a user
     name       TEXT,
     created_at INTEGER NOT NULL

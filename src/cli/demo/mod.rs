@@ -194,7 +194,7 @@ fn welcome(base_url: &str, link: &str, stripe: &str, token: &str, database: &str
 till demo: everything on this machine, no account, no money.
 
   Sign in as Ada   {link}
-                   (works once, within 5 minutes)
+                   (press the button there; it works once, within 5 minutes)
   Dashboard        {base_url}/dashboard
   Stripe stand-in  {stripe}
                    (payments, webhooks: twice, late, or not at all)

@@ -66,7 +66,7 @@ fn a_form_is_sent_on_and_a_program_gets_the_address() {
     assert!(pressed.header("location").starts_with(&shop.stripe.url()), "{}", pressed.header("location"));
 
     let accept = [("accept", "application/json")];
-    let cookie = browser.get(&shop.login_link("alice")).must(303).header("set-cookie").to_owned();
+    let cookie = browser.follow(&shop.login_link("alice")).must(303).header("set-cookie").to_owned();
     let front_end = Client::new(&shop.till.url, &[("cookie", cookie.split(';').next().unwrap())]);
     let from_page = front_end.send("POST", "/billing/checkout?plan=topup_250", &accept, b"").must(200);
     let from_server = ask(&shop, &json!({"plan": "topup_250"})).must(200);

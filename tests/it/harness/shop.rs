@@ -154,7 +154,7 @@ impl Shop {
     /// A browser in which the user is signed in.
     pub fn sign_in(&self, user: &str) -> Client {
         let browser = self.visitor();
-        let answer = browser.get(&self.login_link(user)).must(303);
+        let answer = browser.follow(&self.login_link(user)).must(303);
         assert_eq!(answer.header("location"), "/dashboard");
         browser
     }

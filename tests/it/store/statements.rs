@@ -219,6 +219,7 @@ const EACH: &[Row] = &[
     ("access::token_used", |tx| access::token_used(tx, "tok_1", NOW)),
     ("access::revoke_token", |tx| access::revoke_token(tx, "tok_1", NOW).map(drop)),
     ("access::add_login_link", |tx| access::add_login_link(tx, &[2; 32], 1, None, NOW, NOW.plus_seconds(1))),
+    ("access::login_link_account", |tx| access::login_link_account(tx, &[2; 32], NOW).map(drop)),
     ("access::use_login_link", |tx| access::use_login_link(tx, &[2; 32], NOW).map(drop)),
     ("access::add_session", |tx| access::add_session(tx, &[3; 32], 1, NOW, NOW.plus_seconds(1))),
     ("access::session_account", |tx| access::session_account(tx, &[3; 32], NOW).map(drop)),

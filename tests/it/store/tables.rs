@@ -258,6 +258,7 @@ fn no_other_row_breaks_a_rule_of_its_table() {
         ("UPDATE lots SET expires_at = 5, grace_until = 5", check_failed),
         ("INSERT INTO lots (account, seq, units, remaining, held, expired) VALUES (1, 7, 1, 1, 0, 0)", "a lot has no ledger entry"),
         ("INSERT INTO users (account, id, created_at) VALUES (3, '', 0)", check_failed),
+        ("INSERT INTO users (account, id, created_at) VALUES (3, '..', 0)", check_failed),
         ("INSERT INTO users (account, id, created_at) VALUES (3, 'user_0', 0)", taken),
         ("DELETE FROM users WHERE account = 1", "FOREIGN KEY"),
         ("UPDATE books SET entries = -1", check_failed),
