@@ -30,7 +30,8 @@ impl fmt::Display for ClientAddress {
     }
 }
 
-/// The variable part of a path. One that does not decode to UTF-8 is refused like any other invalid input.
+/// The variable part of a path. One that does not decode to UTF-8 is refused like any other invalid input; an empty one
+/// names nothing.
 pub(super) struct PathSegment(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathSegment {
@@ -41,6 +42,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PathSegment {
             let detail = "The path holds bytes that are no UTF-8: percent-encoded UTF-8 was expected.";
             return Err(Refused::InvalidRequest(detail.into()).into());
         };
+        if text.is_empty() {
+            return Err(Refused::NotFound(format!("There is nothing at {}.", parts.uri.path())).into());
+        }
         Ok(PathSegment(text))
     }
 }

@@ -8,6 +8,9 @@ fn csrf(fields: &[(String, String)]) -> String {
     fields.iter().find(|(name, _)| name == "csrf").unwrap().1.clone()
 }
 
+/// What it is, the cookie, the body, the headers, and the status that is expected.
+type Press<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)], u16);
+
 #[test]
 fn a_link_shows_whom_it_signs_in_and_only_the_button_uses_it() {
     let shop = Shop::open();
@@ -79,7 +82,7 @@ fn no_other_site_signs_a_buyer_in() {
     let without = body.replace("csrf=", "other=");
     let here = [("origin", own.as_str())];
     let hidden = [("origin", "null"), ("sec-fetch-site", "same-origin")];
-    let rows: [(&str, &str, &str, &[(&str, &str)], u16); 11] = [
+    let rows: [Press<'_>; 11] = [
         ("no cookie", "", &body, &here, 403),
         ("the victim's cookie", &victim.cookies(), &body, &here, 403),
         ("no token", &theirs, &without, &here, 403),

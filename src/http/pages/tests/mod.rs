@@ -178,6 +178,14 @@ fn pages_say_what_is_so() {
             vec!["<form", "Subscribe to"],
         ),
         (html(&user), vec!["100 pictures $9", "Subscribe to Pro", "Sign out"], vec!["Sign in"]),
+    ] {
+        check_words(&page, &present, &absent);
+    }
+}
+
+#[test]
+fn sign_in_and_error_pages_say_what_is_so() {
+    for (page, present, absent) in [
         (
             html(&samples::login(LoginState::Confirm(samples::confirmation()))),
             vec![
