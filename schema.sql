@@ -182,8 +182,14 @@ CREATE TABLE payments (
     invoice        TEXT UNIQUE,
     refunded_total INTEGER NOT NULL CHECK (refunded_total >= 0),   -- the most that Stripe ever reported as refunded
     reversals      INTEGER NOT NULL CHECK (reversals >= 0),        -- entries that took units back or gave them again
-    paid_at        INTEGER NOT NULL
+    paid_at        INTEGER NOT NULL,
+    confirmed_at   INTEGER,                 -- when Stripe last described it as it is here, as a comparison found
+    doubt          TEXT CHECK (doubt <> ''),                       -- what Stripe said instead
+    reversed_at    INTEGER,                 -- the operator took back all that it gave
+    CHECK (confirmed_at IS NULL OR doubt IS NULL)
 ) STRICT;
+CREATE INDEX payments_by_time ON payments (paid_at, reference);
+CREATE INDEX payments_in_doubt ON payments (reference) WHERE doubt IS NOT NULL AND reversed_at IS NULL;
 
 -- Units of a payment that become due later: the months of a yearly plan.
 CREATE TABLE allotments (
@@ -241,6 +247,7 @@ CREATE TABLE subscriptions (
     ended_at      INTEGER,
     as_of         INTEGER NOT NULL,
     unsure_at     INTEGER,
+    before        TEXT,                     -- the description before this one, if its event told; '' for the first
     created_at    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX subscriptions_by_account ON subscriptions (account, created_at);
@@ -305,6 +312,7 @@ CREATE TABLE events (
 CREATE INDEX events_to_retry ON events (next_attempt_at, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX events_waiting ON events (waits_for, id) WHERE waits_for IS NOT NULL;
 CREATE INDEX events_by_arrival ON events (received_at, id);
+CREATE INDEX events_assigned ON events (assigned_to, object) WHERE assigned_to IS NOT NULL;
 
 -- How far the comparison with Stripe has come.
 CREATE TABLE cursors (

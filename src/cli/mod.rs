@@ -11,6 +11,7 @@ mod ledger;
 mod logging;
 pub mod nss;
 mod output;
+mod payment;
 mod reconcile;
 mod sandbox;
 mod screen;
@@ -49,6 +50,7 @@ enum Command {
     Token(token::Token),
     Ledger(ledger::Ledger),
     Event(event::Event),
+    Payment(payment::Payment),
     Hook(hook::Hook),
     Reconcile(reconcile::Reconcile),
     Check(check::Check),
@@ -85,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Event(event) => event.run(),
+        Command::Payment(payment) => payment.run(),
         Command::Hook(hook) => hook.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
         Command::Check(check) => check.run(),

@@ -5,20 +5,22 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::json;
 
-use super::output::{print, print_json};
+use super::output::{one_line, print, print_json};
 use super::screen::{Screen, bar};
 use super::settings::{DatabaseArgs, IfMissing};
+use super::shapes::UnconfirmedShape;
 use super::{CommandError, CommandResult};
 use crate::clock::{Timestamp, parse_rfc3339};
 use crate::config::Need;
-use crate::usecase::stripe_events::reconcile::{self, Progress, Report};
+use crate::usecase::stripe_events::reconcile::{self, Progress, Report, UnconfirmedPayment};
 
 /// Compare Stripe with the books and apply what is missing
 ///
 /// Reads Stripe's events since the last comparison, paid checkouts, paid invoices, refunds, disputes and credit notes of
 /// the last 30 days, or all of them since the given time, and every subscription. Safe while till serve runs. If it is
-/// interrupted, run it again within a day to continue. Progress is printed to standard error, unless --json is given.
-/// Exits with 1 if anything is unmatched, waiting or failed, or if amounts differ.
+/// interrupted, run it again within a day to continue. Then looks whether the payments in the books are at Stripe, paid, with
+/// that amount and for that user. Progress is printed to standard error, unless --json is given. Exits with 1 if anything is
+/// unmatched, waiting, failed or not confirmed, if it could not be compared, or if amounts differ.
 #[derive(Args)]
 #[command(after_help = "Example:\n  till reconcile --since 2026-11-01T00:00:00Z")]
 pub(super) struct Reconcile {
@@ -74,13 +76,18 @@ fn as_json(report: &Report) -> serde_json::Value {
         json!({ "month": month, "currency": currency, "stripe": amounts.stripe, "books": amounts.books })
     });
     let amounts: Vec<_> = amounts.collect();
+    let unconfirmed: Vec<_> = report.unconfirmed_payments.iter().map(UnconfirmedShape::from).collect();
     json!({
         "found": report.found,
         "applied": report.applied,
         "unmatched": report.unmatched,
         "waiting": report.waiting,
         "failed": report.failed,
+        "unreadable": report.unreadable,
+        "unreadable_rows": report.unreadable_rows,
         "not_compared": report.unasked,
+        "unconfirmed": report.unconfirmed,
+        "unconfirmed_payments": unconfirmed,
         "resumed": report.is_resumed,
         "amounts": amounts,
         "agrees": report.is_clean(),
@@ -88,9 +95,10 @@ fn as_json(report: &Report) -> serde_json::Value {
 }
 
 fn as_text(report: &Report) -> String {
-    let Report { found, applied, unmatched, waiting, failed, .. } = report;
+    let Report { found, applied, unmatched, waiting, failed, unconfirmed, .. } = report;
     let mut text = format!(
-        "looked at  {found}\napplied    {applied}\nunmatched  {unmatched}\nwaiting    {waiting}\nfailed     {failed}\n"
+        "looked at    {found}\napplied      {applied}\nunmatched    {unmatched}\nwaiting      {waiting}\n\
+         failed       {failed}\nunconfirmed  {unconfirmed}\n"
     );
     let different: BTreeMap<_, _> =
         report.amounts.iter().filter(|(_, amounts)| amounts.stripe != amounts.books).collect();
@@ -98,6 +106,16 @@ fn as_text(report: &Report) -> String {
         let stripe = amounts.stripe;
         let books = amounts.books;
         text += &format!("{month} {currency}: Stripe has {stripe}, the books have {books} (minor units)\n");
+    }
+    for row in &report.unreadable_rows {
+        text += &format!("cannot be read: {}\n", one_line(row));
+    }
+    for payment in &report.unconfirmed_payments {
+        let UnconfirmedPayment { reference, user_id, units, detail, .. } = payment;
+        text += &format!("not confirmed: {} of {user_id}, {units} units: {}\n", one_line(reference), one_line(detail));
+    }
+    if report.unconfirmed > 0 {
+        text += "Take back what was not paid: till payment reverse REFERENCE --reason …\n";
     }
     for what in &report.unasked {
         text += &format!("not compared: {what}\n");

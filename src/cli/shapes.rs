@@ -9,6 +9,7 @@ use crate::store::access;
 use crate::store::inbox::InboxRow;
 use crate::store::outbox;
 use crate::store::webhook_endpoints::WebhookEndpoint;
+use crate::usecase::stripe_events::reconcile::UnconfirmedPayment;
 
 /// A list without further pages.
 #[derive(Serialize)]
@@ -219,4 +220,23 @@ pub(super) struct ReplayShape<'a> {
 
 fn time(at: Option<Timestamp>) -> Option<String> {
     at.map(rfc3339)
+}
+
+/// A payment in the books that Stripe does not confirm.
+#[derive(Serialize)]
+pub(super) struct UnconfirmedShape<'a> {
+    reference: &'a str,
+    user_id: &'a str,
+    offer: &'a str,
+    units: i64,
+    amount: i64,
+    currency: &'a str,
+    detail: &'a str,
+}
+
+impl<'a> From<&'a UnconfirmedPayment> for UnconfirmedShape<'a> {
+    fn from(payment: &'a UnconfirmedPayment) -> UnconfirmedShape<'a> {
+        let UnconfirmedPayment { reference, user_id, offer, units, amount, currency, detail } = payment;
+        UnconfirmedShape { reference, user_id, offer, units: *units, amount: *amount, currency, detail }
+    }
 }

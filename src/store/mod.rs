@@ -7,6 +7,7 @@
 pub mod access;
 pub mod allotments;
 pub mod audit;
+pub mod confirmations;
 pub mod cursors;
 pub mod customers;
 mod db;

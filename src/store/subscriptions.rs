@@ -1,7 +1,10 @@
 //! Subscriptions as Stripe last said they are. Nothing goes back in time: an older description changes nothing, one that
-//! has ended stays ended, and where two descriptions are of the same second it is marked that Stripe must be asked.
+//! has ended stays ended. Where two descriptions are of the same second and neither says that it replaced the other, it is
+//! marked that Stripe must be asked.
 
-use super::db::{DbResult, Row, Tx};
+use std::cmp::Ordering;
+
+use super::db::{DbResult, Param, Row, Tx};
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -42,29 +45,101 @@ pub enum Upsert {
     Unsure,
 }
 
-/// Stores a description unless what is known is newer. `asked`: it is Stripe's answer to our question, which settles what
-/// time cannot.
-pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> Result<Upsert> {
+impl Subscription {
+    /// The description in one line, without its time. Two of them are compared by it.
+    fn words(&self) -> String {
+        let Subscription { status, offer, period_end, ends_at, ended_at, .. } = self;
+        let millis = |at: &Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.millis().to_string());
+        [status.clone(), offer.clone(), millis(period_end), millis(ends_at), millis(ended_at)].join(" ")
+    }
+}
+
+/// Where a description comes from, and so what it tells of the order besides its time.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// The subscription's creation: it had no description before.
+    Creation,
+    /// A later change. `before` is the description that it replaced, if the event says so.
+    Change { before: Option<&'a Subscription> },
+    /// Stripe's answer to our question, which settles what time cannot.
+    Answer,
+}
+
+impl Source<'_> {
+    /// For the column `before`.
+    fn before(self) -> Option<String> {
+        match self {
+            Source::Creation => Some(String::new()),
+            Source::Change { before } => before.map(Subscription::words),
+            Source::Answer => None,
+        }
+    }
+}
+
+/// Stores a description unless what is known is newer. Of two of the same second, the one that replaced the other is newer.
+pub fn put(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timestamp) -> Result<Upsert> {
     const ADD: &str = "INSERT INTO subscriptions
-        (id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+        (id, account, status, offer, period_end, ends_at, ended_at, as_of, before, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING";
     const CHANGE: &str =
         "UPDATE subscriptions SET status = $2, offer = $3, period_end = $4, ends_at = $5, ended_at = $6,
-        as_of = $7, unsure_at = NULL WHERE id = $1";
-    const UNSURE: &str = "UPDATE subscriptions SET unsure_at = $2 WHERE id = $1";
+        as_of = $7, before = $8, unsure_at = NULL WHERE id = $1";
+    const REPEAT: &str = "UPDATE subscriptions SET as_of = $2, before = $3 WHERE id = $1 AND as_of < $2";
+    // Each mark differs from the one before, so that an answer to the question about that one is not taken for this one's.
+    const UNSURE: &str = "UPDATE subscriptions SET unsure_at =
+        CASE WHEN unsure_at >= $2 THEN unsure_at + 1 ELSE $2 END WHERE id = $1";
     let Subscription { id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at } = new;
-    let added = tx.execute(ADD, &[id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at])?;
+    let before = source.before();
+    let row: [&dyn Param; 10] = [id, account, status, offer, period_end, ends_at, ended_at, as_of, &before, created_at];
+    let added = tx.execute(ADD, &row)?;
     let Some(known) = find(tx, id)?.filter(|_| added == 0) else { return Ok(Upsert::Newer) };
-    let same = Subscription { as_of: new.as_of, created_at: new.created_at, ..known.clone() } == *new;
-    if known.ended_at.is_some() || (new.ended_at.is_none() && new.as_of < known.as_of) || (same && !asked) {
+    let is_answer = matches!(source, Source::Answer);
+    if known.ended_at.is_some() || (new.ended_at.is_none() && new.as_of < known.as_of) {
         return Ok(Upsert::Older);
     }
-    if new.ended_at.is_none() && new.as_of == known.as_of && !asked {
-        tx.execute(UNSURE, &[id, &now])?;
-        return Ok(Upsert::Unsure);
+    if new.words() == known.words() && !is_answer {
+        // The same again, at a later time: a description of a time between the two is older than this one.
+        tx.execute(REPEAT, &[id, as_of, &before])?;
+        return Ok(Upsert::Older);
     }
-    tx.execute(CHANGE, &[id, status, offer, period_end, ends_at, ended_at, as_of])?;
+    if new.ended_at.is_none() && new.as_of == known.as_of && !is_answer {
+        match order(tx, &known, new, source)? {
+            Some(Ordering::Greater) => {}
+            Some(_) => return Ok(Upsert::Older),
+            None => {
+                tx.execute(UNSURE, &[id, &now])?;
+                return Ok(Upsert::Unsure);
+            }
+        }
+    }
+    tx.execute(CHANGE, &[id, status, offer, period_end, ends_at, ended_at, as_of, &before])?;
     Ok(Upsert::Newer)
+}
+
+/// Whether `new` came after what is known, of the same second: it replaced it, or was replaced by it. `None` if neither is
+/// known, or both are, as with a change and its undoing.
+fn order(tx: &mut dyn Tx, known: &Subscription, new: &Subscription, source: Source<'_>) -> Result<Option<Ordering>> {
+    const BEFORE: &str = "SELECT before, unsure_at FROM subscriptions WHERE id = $1";
+    let columns = |row: &Row<'_>| Ok((row.text_or_null("before")?, row.time_or_null("unsure_at")?));
+    let Some((before_known, unsure_at)) = tx.one(BEFORE, &[&known.id], columns)? else { return Ok(None) };
+    if unsure_at.is_some() {
+        return Ok(None);
+    }
+    let is_first = |before: &Option<String>| before.as_deref() == Some("");
+    let before_new = source.before();
+    let replaced_known = is_first(&before_known) || before_new == Some(known.words());
+    let was_replaced = is_first(&before_new) || before_known == Some(new.words());
+    Ok(match (replaced_known, was_replaced) {
+        (true, false) => Some(Ordering::Greater),
+        (false, true) => Some(Ordering::Less),
+        _ => None,
+    })
+}
+
+/// When it was marked that Stripe must be asked about this subscription; `None` if it is not.
+pub fn unsure_at(tx: &mut dyn Tx, id: &str) -> Result<Option<Timestamp>> {
+    const UNSURE: &str = "SELECT unsure_at FROM subscriptions WHERE id = $1";
+    Ok(tx.one(UNSURE, &[&id], |row| row.time_or_null("unsure_at"))?.flatten())
 }
 
 /// The subscription with this id.

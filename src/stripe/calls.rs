@@ -43,8 +43,25 @@ pub struct EventFilter {
 pub struct ListedEvent {
     /// Its JSON, stored like a webhook's body.
     pub body: String,
-    /// One unreadable event does not stop the others.
-    pub event: Result<EventEnvelope, Unreadable>,
+    pub event: EventEnvelope,
+}
+
+/// A row of a list that cannot be read. It does not stop the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableRow {
+    /// `-` if not even the id can be read.
+    pub id: String,
+    /// `None` if not even this can be read.
+    pub created: Option<Timestamp>,
+    pub cause: Unreadable,
+}
+
+impl UnreadableRow {
+    pub(super) fn of(value: &Value, cause: Unreadable) -> UnreadableRow {
+        let id = value.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).unwrap_or("-");
+        let created = value.get("created").and_then(Value::as_i64).map(Timestamp::from_seconds);
+        UnreadableRow { id: id.to_owned(), created, cause }
+    }
 }
 
 impl Stripe {
@@ -136,13 +153,20 @@ impl Stripe {
         self.all("/v1/refunds", &[("payment_intent", payment_intent)], Refund::read, deadline)
     }
 
-    /// One page of events.
-    pub fn list_events(&self, filter: &EventFilter, deadline: Deadline) -> Result<List<ListedEvent>, StripeError> {
+    /// One page of events. A row that cannot be read does not stop the others.
+    pub fn list_events(
+        &self,
+        filter: &EventFilter,
+        deadline: Deadline,
+    ) -> Result<List<Result<ListedEvent, UnreadableRow>>, StripeError> {
         let mut query: Vec<(&str, &str)> = filter.kinds.iter().map(|kind| ("types[]", kind.as_str())).collect();
         if filter.undelivered {
             query.push(("delivery_success", "false"));
         }
-        let read_row = |value: &Value| Ok(ListedEvent { body: value.to_string(), event: EventEnvelope::read(value) });
+        let read_row = |value: &Value| {
+            let event = EventEnvelope::read(value).map_err(|cause| UnreadableRow::of(value, cause));
+            Ok(event.map(|event| ListedEvent { body: value.to_string(), event }))
+        };
         self.page("/v1/events", &query, &filter.page, read_row, deadline)
     }
 
@@ -173,7 +197,12 @@ impl Stripe {
         query.extend(created_from.as_deref().map(|seconds| ("created[gte]", seconds)));
         query.extend(created_to.as_deref().map(|seconds| ("created[lte]", seconds)));
         query.extend(page_query.after.as_deref().map(|id| ("starting_after", id)));
-        Ok(List::read(&self.get(path, &query, deadline)?, row)?)
+        let page = List::read(&self.get(path, &query, deadline)?, row)?;
+        if page.has_more && page.last_id.is_none() {
+            // To end here would pass off a part of the list as all of it.
+            Err(Unreadable::new("the list has more rows, and none that is here has an id"))?;
+        }
+        Ok(page)
     }
 
     fn all<T>(
@@ -188,7 +217,7 @@ impl Stripe {
         for _ in 0..PAGES_LIMIT {
             let page = self.page(path, query, &page_query, &row, deadline)?;
             rows.extend(page.rows);
-            if !page.has_more || page.last_id.is_none() {
+            if !page.has_more {
                 return Ok(rows);
             }
             page_query.after = page.last_id;

@@ -4,7 +4,7 @@
 //! compares with it, and the documents repeat it. To handle a further type, add a row; where it needs a new variant of
 //! [`Event`], the compiler names every place that has to handle it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::clock::{self, Timestamp};
 use crate::stripe::objects::{
@@ -26,6 +26,8 @@ pub enum Event {
     Subscription {
         subscription: Subscription,
         step: SubscriptionStep,
+        /// As it was before this event, where Stripe says what the event changed.
+        before: Option<Box<Subscription>>,
         /// When the event happened: of two descriptions, the later one counts.
         as_of: Timestamp,
     },
@@ -63,6 +65,8 @@ pub enum DisputeStep {
 /// What the type of a `customer.subscription.…` event adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriptionStep {
+    /// It began (`customer.subscription.created`): there is no earlier description of it.
+    Created,
     /// The subscription is as its fields say.
     AsDescribed,
     /// It ended (`customer.subscription.deleted`), whether or not its fields say when.
@@ -80,7 +84,7 @@ const READERS: [(&str, Reader); 26] = [
     }),
     ("checkout.session.expired", checkout),
     ("customer.deleted", |envelope| Ok(Event::CustomerDeleted(Customer::read(&envelope.object)?))),
-    ("customer.subscription.created", subscription),
+    ("customer.subscription.created", |envelope| described(envelope, SubscriptionStep::Created)),
     ("customer.subscription.updated", subscription),
     ("customer.subscription.deleted", |envelope| described(envelope, SubscriptionStep::Deleted)),
     ("customer.subscription.paused", subscription),
@@ -125,7 +129,9 @@ fn subscription(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
 }
 
 fn described(envelope: &EventEnvelope, step: SubscriptionStep) -> Result<Event, Unreadable> {
-    Ok(Event::Subscription { subscription: Subscription::read(&envelope.object)?, step, as_of: envelope.created })
+    let subscription = Subscription::read(&envelope.object)?;
+    let before = envelope.object_before().and_then(|before| Subscription::read(&before).ok()).map(Box::new);
+    Ok(Event::Subscription { subscription, step, before, as_of: envelope.created })
 }
 
 fn invoice(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
@@ -161,6 +167,8 @@ pub struct EventEnvelope {
     pub account: Option<String>,
     /// `data.object` at the time of the event; null in a thin event.
     pub object: Value,
+    /// The former values of what the event changed (`data.previous_attributes`); null if Stripe did not say.
+    pub previous: Value,
     /// A thin event (`v2.core.event`) encloses no object.
     pub thin: bool,
 }
@@ -187,8 +195,17 @@ impl EventEnvelope {
                 _ if thin => Value::Null,
                 _ => return Err(fields.missing("/data/object")),
             },
+            previous: fields.value("/data/previous_attributes").cloned().unwrap_or_default(),
             thin,
         })
+    }
+
+    /// The object as it was before the event; `None` if Stripe did not say what the event changed.
+    fn object_before(&self) -> Option<Value> {
+        let previous = self.previous.as_object().filter(|previous| !previous.is_empty())?;
+        let mut object = self.object.clone();
+        overwrite(object.as_object_mut()?, previous);
+        Some(object)
     }
 
     /// Reads the object by the event's type.
@@ -197,6 +214,17 @@ impl EventEnvelope {
             return Event::Unhandled { kind: self.kind.clone() };
         };
         read(self).unwrap_or_else(|cause| Event::Unreadable { kind: self.kind.clone(), cause })
+    }
+}
+
+/// Stripe states the former values of changed fields, of an object inside the object only those of its changed fields, and
+/// of a list all rows.
+fn overwrite(object: &mut Map<String, Value>, previous: &Map<String, Value>) {
+    for (name, value) in previous {
+        match (object.get_mut(name), value) {
+            (Some(Value::Object(inner)), Value::Object(previous)) => overwrite(inner, previous),
+            _ => drop(object.insert(name.clone(), value.clone())),
+        }
     }
 }
 

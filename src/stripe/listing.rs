@@ -7,8 +7,8 @@ use crate::clock::{Deadline, Timestamp};
 use crate::stripe::client::Stripe;
 use crate::stripe::error::StripeError;
 use crate::stripe::event::EventEnvelope;
-use crate::stripe::objects::{CheckoutSession, CreditNote, Invoice, List, Subscription, Unreadable};
-use crate::stripe::{API_VERSION, ListQuery};
+use crate::stripe::objects::{CheckoutSession, CreditNote, Fields, Invoice, List, Subscription, Unreadable};
+use crate::stripe::{API_VERSION, ListQuery, UnreadableRow};
 
 /// Which of Stripe's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,32 @@ impl ListedKind {
         ListedKind::CreditNotes,
         ListedKind::Subscriptions,
     ];
+
+    /// Those that can be looked through from a given time on. A subscription may change at any time.
+    pub const WITHOUT_SUBSCRIPTIONS: &[ListedKind] = &[
+        ListedKind::Sessions,
+        ListedKind::Invoices,
+        ListedKind::Refunds,
+        ListedKind::Disputes,
+        ListedKind::CreditNotes,
+    ];
+
+    /// Whether it lists what was paid.
+    pub fn is_paid(self) -> bool {
+        matches!(self, ListedKind::Sessions | ListedKind::Invoices)
+    }
+
+    /// What a restricted key needs to read the list, where Stripe does not say it in its answer.
+    pub fn permission(self) -> &'static str {
+        match self {
+            ListedKind::Sessions => "to read checkout sessions",
+            ListedKind::Invoices => "to read invoices",
+            ListedKind::Refunds => "rak_charge_read",
+            ListedKind::Disputes => "to read disputes",
+            ListedKind::CreditNotes => "to read credit notes",
+            ListedKind::Subscriptions => "rak_subscription_read",
+        }
+    }
 
     /// The list's name in reports and in stored cursors.
     pub fn word(self) -> &'static str {
@@ -84,35 +110,37 @@ pub struct ListedObject {
     pub created: Timestamp,
     /// Whether it changes the books: it is paid, or it is a reversal. For a subscription, only the books can tell.
     pub is_final: bool,
-    /// Minor units that it paid, and their currency.
-    pub paid: Option<(i64, String)>,
-    /// Set for subscriptions only.
-    pub subscription: Option<Subscription>,
+    pub described: Described,
     value: Value,
+}
+
+/// What a row describes, as far as it is compared with the books and not only applied.
+#[derive(Clone, Debug)]
+pub enum Described {
+    Session(Box<CheckoutSession>),
+    Invoice(Box<Invoice>),
+    Subscription(Box<Subscription>),
+    Reversal,
 }
 
 impl ListedObject {
     fn read(kind: ListedKind, value: &Value) -> Result<ListedObject, Unreadable> {
-        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let amount = |amount: Option<i64>, currency: &Option<String>| amount.zip(currency.clone());
-        let (is_final, paid) = match kind {
+        let fields = Fields::of("row", value)?;
+        let (is_final, described) = match kind {
             ListedKind::Sessions => {
                 let session = CheckoutSession::read(value)?;
-                let is_bought = session.is_payment() && session.is_bought();
-                (is_bought, amount(session.amount_total, &session.currency).filter(|_| is_bought))
+                (session.is_payment() && session.is_bought(), Described::Session(Box::new(session)))
             }
             ListedKind::Invoices => {
                 let invoice = Invoice::read(value)?;
-                (invoice.is_paid(), amount(invoice.amount_paid, &invoice.currency).filter(|_| invoice.is_paid()))
+                (invoice.is_paid(), Described::Invoice(Box::new(invoice)))
             }
-            ListedKind::CreditNotes => (CreditNote::read(value)?.returned != Some(0), None),
-            ListedKind::Refunds | ListedKind::Disputes => (true, None),
-            ListedKind::Subscriptions => (false, None),
+            ListedKind::CreditNotes => (CreditNote::read(value)?.returned != Some(0), Described::Reversal),
+            ListedKind::Refunds | ListedKind::Disputes => (true, Described::Reversal),
+            ListedKind::Subscriptions => (false, Described::Subscription(Box::new(Subscription::read(value)?))),
         };
-        let subscription = (kind == ListedKind::Subscriptions).then(|| Subscription::read(value)).transpose()?;
-        let created = value.get("created").and_then(Value::as_i64).unwrap_or(0);
-        let created = Timestamp::from_seconds(created);
-        Ok(ListedObject { kind, id: text("id"), created, is_final, paid, subscription, value: value.clone() })
+        let created = fields.time("/created")?.ok_or_else(|| fields.missing("/created"))?;
+        Ok(ListedObject { kind, id: fields.id()?, created, is_final, described, value: value.clone() })
     }
 
     /// The event that Stripe might have sent at `created`, and its body. Its id is made from the object's id and state,
@@ -143,6 +171,7 @@ impl ListedObject {
             api_version: Some(API_VERSION.to_owned()),
             account: None,
             object: self.value.clone(),
+            previous: Value::Null,
             thin: false,
         };
         (event, body.to_string())
@@ -150,14 +179,16 @@ impl ListedObject {
 }
 
 impl Stripe {
-    /// One page of objects of one kind.
+    /// One page of objects of one kind. A row that cannot be read does not stop the others.
     pub fn list_objects(
         &self,
         kind: ListedKind,
         page: &ListQuery,
         deadline: Deadline,
-    ) -> Result<List<ListedObject>, StripeError> {
-        self.page(kind.path(), kind.query(), page, |value| ListedObject::read(kind, value), deadline)
+    ) -> Result<List<Result<ListedObject, UnreadableRow>>, StripeError> {
+        let read_row =
+            |value: &Value| Ok(ListedObject::read(kind, value).map_err(|cause| UnreadableRow::of(value, cause)));
+        self.page(kind.path(), kind.query(), page, read_row, deadline)
     }
 }
 

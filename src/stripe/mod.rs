@@ -22,11 +22,11 @@ pub mod retry;
 pub mod setup;
 pub mod signature;
 
-pub use calls::{EventFilter, ListQuery, ListedEvent};
+pub use calls::{EventFilter, ListQuery, ListedEvent, UnreadableRow};
 pub use client::{Stripe, StripeOptions};
 pub use error::{StripeError, StripeErrorKind};
 pub use event::{CheckoutStep, DisputeStep, Event, EventEnvelope, SubscriptionStep};
-pub use listing::{ListedKind, ListedObject};
+pub use listing::{Described, ListedKind, ListedObject};
 pub use objects::{
     Charge, CheckoutSession, CreditNote, CreditedLines, Customer, Dispute, FundsMove, Invoice, InvoiceLine,
     InvoicePayment, LineItem, List, Price, Refund, Subscription, SubscriptionItem, Unreadable, storable,

@@ -1,11 +1,15 @@
-//! What runs by itself, in bounded batches: waiting events are tried again, holds and lots expire, old rows are removed.
-//! Nothing here decides anything: each task is one use case. A task that fails is logged and tried in the next round.
+//! What runs by itself, in bounded batches. Nothing here decides anything: each task is one use case. A task that fails is
+//! logged and tried in the next round.
+//!
+//! There is a thread for each thing that a task can wait for, so that none holds up another: the books (lots, months), Stripe's
+//! answers about single events and subscriptions, and the comparison with Stripe, which may take hours.
 
 mod delivery;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::app::App;
@@ -27,49 +31,80 @@ const ROUNDS_TO_CLEAN_UP: u32 = 720;
 /// Comparisons with Stripe between two sweeps over its objects: about a day, where they are a quarter of an hour apart.
 const COMPARISONS_TO_SWEEP: u32 = 96;
 
-/// The thread of the rounds.
+/// The threads of the rounds.
 pub struct Worker {
-    stop: SyncSender<()>,
-    thread: JoinHandle<()>,
+    rounds: Vec<Rounds>,
 }
 
 impl Worker {
     /// Starts the rounds.
     pub fn start(app: Arc<App>) -> std::result::Result<Worker, Fault> {
-        let (stop, stopping) = sync_channel(1);
-        let thread = std::thread::Builder::new()
-            .name("till-worker".to_owned())
-            .spawn(move || {
-                let mut round = 0u32;
-                let mut next_comparison = app.config.reconcile_interval.map(Deadline::after);
-                let mut comparisons = 0u32;
-                while stopping.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                    run_tasks(&app, round);
-                    round = (round + 1) % ROUNDS_TO_CLEAN_UP;
-                    if next_comparison.is_some_and(|due| due.left().is_zero()) {
-                        // Objects are swept rarely, because the list of events contains nearly everything.
-                        let sweep = comparisons.is_multiple_of(COMPARISONS_TO_SWEEP);
-                        report("compare_with_stripe", compare(&app, sweep));
-                        comparisons = comparisons.wrapping_add(1);
-                        next_comparison = app.config.reconcile_interval.map(Deadline::after);
-                    }
-                }
-            })
-            .map_err(|cause| Fault::new("cannot start the worker thread", cause))?;
-        Ok(Worker { stop, thread })
+        let (books, events, comparison) = (app.clone(), app.clone(), app);
+        let mut round = 0u32;
+        let books = Rounds::start("till-worker", move |_| {
+            keep_books(&books, round);
+            round = (round + 1) % ROUNDS_TO_CLEAN_UP;
+        })?;
+        let events = Rounds::start("till-inbox", move |_| {
+            report("retry_events", retry::retry_due(&events));
+            report("ask_about_subscriptions", retry::ask_about_ambiguous(&events));
+        })?;
+        let mut next_comparison = comparison.config.reconcile_interval.map(Deadline::after);
+        let mut comparisons = 0u32;
+        let comparison = Rounds::start("till-reconcile", move |is_stopping| {
+            if next_comparison.is_some_and(|due| due.left().is_zero()) {
+                // Objects are swept rarely, because the list of events contains nearly everything.
+                let sweep = comparisons.is_multiple_of(COMPARISONS_TO_SWEEP);
+                report("compare_with_stripe", compare(&comparison, sweep, is_stopping));
+                comparisons = comparisons.wrapping_add(1);
+                next_comparison = comparison.config.reconcile_interval.map(Deadline::after);
+            }
+        })?;
+        Ok(Worker { rounds: vec![books, events, comparison] })
     }
 
-    /// Waits for the round under way, then ends the thread.
+    /// Waits for the rounds under way, then ends the threads. A comparison ends after the page under way.
     pub fn stop(self) {
-        // The thread may have ended already.
-        let _ended = self.stop.try_send(());
-        let _panicked = self.thread.join();
+        // All of them are told before one is waited for.
+        self.rounds.iter().for_each(Rounds::ask_to_stop);
+        for rounds in self.rounds {
+            let _panicked = rounds.thread.join();
+        }
     }
 }
 
-fn run_tasks(app: &App, round: u32) {
-    report("retry_events", retry::retry_due(app));
-    report("ask_about_subscriptions", retry::ask_about_ambiguous(app));
+/// A thread that does the same every few seconds.
+struct Rounds {
+    stop: SyncSender<()>,
+    is_stopping: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Rounds {
+    /// A long `round` looks at the flag, which says that the thread is to end.
+    fn start(name: &str, mut round: impl FnMut(&AtomicBool) + Send + 'static) -> std::result::Result<Rounds, Fault> {
+        let (stop, stopping) = sync_channel(1);
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let shared = Arc::clone(&is_stopping);
+        let thread = Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                while stopping.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+                    round(&shared);
+                }
+            })
+            .map_err(|cause| Fault::new(format!("cannot start the thread {name}"), cause))?;
+        Ok(Rounds { stop, is_stopping, thread })
+    }
+
+    fn ask_to_stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        // The thread may have ended already.
+        let _ended = self.stop.try_send(());
+    }
+}
+
+fn keep_books(app: &App, round: u32) {
     report("allot_months", retry::allot_due(app));
     report("expire_lots", expire::expire(app));
     if round == 0 {
@@ -78,9 +113,13 @@ fn run_tasks(app: &App, round: u32) {
     }
 }
 
-fn compare(app: &App, sweep: bool) -> Result<usize> {
-    let compared = reconcile::reconcile(app, None, sweep, |_, _| ())?;
-    Ok(usize::try_from(compared.applied).unwrap_or(usize::MAX))
+/// Compares, and ends after the page under way when the thread is to end: the next start continues there.
+fn compare(app: &App, sweep: bool, is_stopping: &AtomicBool) -> Result<usize> {
+    let compared = reconcile::reconcile_while(app, None, sweep, |_, _| !is_stopping.load(Ordering::SeqCst));
+    match compared {
+        Err(_) if is_stopping.load(Ordering::SeqCst) => Ok(0),
+        compared => Ok(usize::try_from(compared?.applied).unwrap_or(usize::MAX)),
+    }
 }
 
 fn report(task: &str, result: Result<usize>) {

@@ -36,6 +36,9 @@ pub struct CheckoutSession {
     /// The currency of the price, and the subtotal in it. Set where an API version before 2025-03-31 states the amounts
     /// above in the buyer's own currency (adaptive pricing).
     pub converted_from: Option<(String, i64)>,
+    /// The total in other currencies, as Stripe states it where it converts the price for the buyer (adaptive pricing).
+    /// Which of them is `amount_total` depends on the API version that describes the session.
+    pub other_totals: Vec<(i64, String)>,
     /// Where the buyer pays; `None` once the session is no longer open.
     pub url: Option<String>,
     /// `None` when Stripe did not say.
@@ -68,6 +71,7 @@ impl CheckoutSession {
             converted_from: fields
                 .text("/currency_conversion/source_currency")?
                 .zip(fields.whole("/currency_conversion/amount_subtotal")?),
+            other_totals: other_totals(&fields)?,
             url: fields.text("/url")?,
             livemode: fields.flag("/livemode")?,
             created: fields.time("/created")?,
@@ -120,6 +124,15 @@ impl CheckoutSession {
     pub fn is_expired(&self) -> bool {
         self.status == "expired"
     }
+}
+
+fn other_totals(fields: &Fields<'_>) -> Result<Vec<(i64, String)>, Unreadable> {
+    let presented = fields
+        .whole("/presentment_details/presentment_amount")?
+        .zip(fields.text("/presentment_details/presentment_currency")?);
+    let converted =
+        fields.whole("/currency_conversion/amount_total")?.zip(fields.text("/currency_conversion/source_currency")?);
+    Ok([presented, converted].into_iter().flatten().collect())
 }
 
 /// One thing sold in a session.

@@ -34,7 +34,7 @@ pub struct List<T> {
     /// Whether there are more rows. Also true if the object did not include the list at all: then all rows must be
     /// requested.
     pub has_more: bool,
-    /// The id of the last row. The next page starts after it.
+    /// The id of the last row that has one. The next page starts after it.
     pub last_id: Option<String>,
 }
 
@@ -43,7 +43,8 @@ impl<T> List<T> {
         let fields = Fields::of("list", value)?;
         let values = fields.array("/data")?.ok_or_else(|| fields.missing("/data"))?;
         let rows = values.iter().map(row).collect::<Result<_, _>>()?;
-        let last_id = values.last().and_then(|last| last.get("id")).and_then(Value::as_str).map(str::to_owned);
+        let id = |row: &Value| row.get("id").and_then(Value::as_str).map(str::to_owned);
+        let last_id = values.iter().rev().find_map(id);
         Ok(List { rows, has_more: fields.flag("/has_more")?.unwrap_or(false), last_id })
     }
 

@@ -8,7 +8,8 @@ use crate::clock::Deadline;
 use crate::error::Result;
 use crate::stripe::event::TYPES;
 use crate::stripe::portal::PRODUCTS_LIMIT;
-use crate::stripe::{API_VERSION, Price, Stripe, StripeError, StripeErrorKind, probe};
+use crate::stripe::{API_VERSION, EventFilter, Price, Stripe, StripeError, StripeErrorKind, probe};
+use crate::usecase::stripe_events::payments;
 
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How far our clock may be from Stripe's: half of what a webhook's signature tolerates.
@@ -28,6 +29,7 @@ pub struct Finding {
 /// Looks at everything.
 pub fn check(app: &App) -> Vec<Finding> {
     let mut found = vec![finding("database", app.store.check_writable(&app.clock).map(|()| "takes writes".to_owned()))];
+    found.push(payments_in_doubt(app));
     let Ok(stripe) = app.stripe() else { return found };
     match stripe.ping(Deadline::after(PATIENCE)) {
         Ok(time) => {
@@ -48,10 +50,34 @@ pub fn check(app: &App) -> Vec<Finding> {
     for offer in app.catalog.for_sale() {
         found.push(price(app, offer));
     }
+    found.push(events(stripe));
     found.extend(portal(app, stripe));
     found.extend(endpoint(app));
     found.push(reached(app));
     found
+}
+
+/// Whether the last comparisons confirmed the payments in the books.
+fn payments_in_doubt(app: &App) -> Finding {
+    let what = "payments";
+    match payments::count_in_doubt(app) {
+        Ok(0) => good(what, "none is in doubt after the last comparison with Stripe".to_owned()),
+        Ok(count) => bad(what, format!("{count} in the books are not so at Stripe: till payment list shows them")),
+        Err(error) => bad(what, error.to_string()),
+    }
+}
+
+/// Whether Stripe's events can be compared with the books.
+fn events(stripe: &Stripe) -> Finding {
+    let what = "Stripe's events";
+    match stripe.list_events(&EventFilter::default(), Deadline::after(PATIENCE)) {
+        Ok(_) => good(what, "can be read, for the comparison".to_owned()),
+        Err(StripeError { kind: StripeErrorKind::Forbidden { permission }, .. }) => {
+            let permission = permission.unwrap_or_else(|| "rak_event_read".to_owned());
+            bad(what, format!("are not compared: the restricted key lacks the permission {permission}"))
+        }
+        Err(error) => bad(what, refusal(&error)),
+    }
 }
 
 fn price(app: &App, offer: Offer<'_>) -> Finding {

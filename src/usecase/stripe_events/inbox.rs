@@ -8,7 +8,7 @@ use crate::store::users;
 use crate::usecase::stripe_events::apply::EventOutcome;
 use crate::usecase::stripe_events::prefetch::prefetch;
 use crate::usecase::stripe_events::receive::foreign;
-use crate::usecase::stripe_events::retry::{envelope, reapply};
+use crate::usecase::stripe_events::retry::{ask_now, envelope, reapply};
 
 /// Events by arrival, newest first.
 pub fn list(app: &App, status: Option<Status>, limit: i64) -> Result<Vec<InboxRow>> {
@@ -43,6 +43,7 @@ pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<EventOutcome> {
     }
     let outcome = app.store.write(move |tx| reapply(tx, &catalog, &row, &prefetched, now))?;
     outcome.log_events.iter().for_each(|event| event.log(app));
+    ask_now(app, outcome.unsure_subscription.as_deref());
     Ok(outcome)
 }
 

@@ -11,7 +11,6 @@ use crate::store::Tx;
 use crate::store::inbox::{self, IncomingEvent, Status};
 use crate::stripe::event::TYPES;
 use crate::stripe::{EventEnvelope, signature, storable};
-use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
 use crate::usecase::stripe_events::retry;
@@ -60,7 +59,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
     let row = incoming.clone();
     let outcome = app.store.write(move |tx| {
         if let Some(known) = inbox::by_id(tx, &row.id)? {
-            return Ok((known.decision.status, vec![]));
+            return Ok(EventOutcome::before(&known.decision));
         }
         let outcome = match &foreign {
             Some(why) => EventOutcome::ignored(why.clone()),
@@ -72,11 +71,13 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
         };
         store(tx, &catalog, &row, outcome, now)
     });
-    let (status, log_events) = match outcome {
-        Err(Error::Fault(fault)) if !fault.is_retryable() => (store_failed(app, incoming, &fault, now)?, vec![]),
+    let outcome = match outcome {
+        Err(Error::Fault(fault)) if !fault.is_retryable() => store_failed(app, incoming, &fault, now)?,
         other => other?,
     };
-    log_events.iter().for_each(|event| event.log(app));
+    let status = outcome.status;
+    outcome.log_events.iter().for_each(|event| event.log(app));
+    retry::ask_now(app, outcome.unsure_subscription.as_deref());
     let kind = if TYPES.contains(&envelope.kind.as_str()) { envelope.kind.as_str() } else { "other" };
     app.metrics.webhook_events.get_or_create(&EventLabels { kind: kind.to_owned(), status: status.as_str() }).inc();
     tracing::debug!(event = "webhook_received", id = envelope.id, kind = envelope.kind, status = status.as_str());
@@ -108,20 +109,20 @@ fn store(
     row: &IncomingEvent,
     outcome: EventOutcome,
     now: Timestamp,
-) -> Result<(Status, Vec<LogEvent>)> {
+) -> Result<EventOutcome> {
     if !inbox::add(tx, row, &retry::decision(&outcome, 1, now))? {
         return Err(Fault::bare("the event arrived twice at once").retryable().into());
     }
-    let mut log_events = outcome.log_events;
-    log_events.extend(retry::retry_waiting_for(tx, catalog, &outcome.known_ids, now)?);
-    Ok((outcome.status, log_events))
+    let mut outcome = outcome;
+    outcome.log_events.extend(retry::retry_waiting_for(tx, catalog, &outcome.known_ids, now)?);
+    Ok(outcome)
 }
 
 /// Stores an event that could not be applied, with the reason. Stripe gets a success, because sending the event again
 /// would not help. The timer tries it again.
-fn store_failed(app: &App, row: IncomingEvent, fault: &Fault, now: Timestamp) -> Result<Status> {
+fn store_failed(app: &App, row: IncomingEvent, fault: &Fault, now: Timestamp) -> Result<EventOutcome> {
     let decision = retry::failed(fault, 1, now);
     tracing::error!(event = "webhook_not_applied", id = row.id, kind = row.kind, fault = %fault);
     app.store.write(move |tx| inbox::add(tx, &row, &decision))?;
-    Ok(Status::Failed)
+    Ok(EventOutcome::failed(fault.to_string()))
 }

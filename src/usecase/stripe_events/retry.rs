@@ -1,6 +1,6 @@
 //! What the inbox waits for. A waiting event is applied again when what it refers to becomes known, and by the timer.
-//! The timer also asks Stripe about subscriptions whose events had no clear order, and allots the months of yearly
-//! plans that are due.
+//! Stripe is asked about subscriptions whose events had no clear order, at once and again by the timer, which also allots the
+//! months of yearly plans that are due.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::catalog::Catalog;
 use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, Fault, Result};
 use crate::store::inbox::{self, Decision, InboxRow, Status};
-use crate::store::{Tx, allotments, subscriptions};
+use crate::store::subscriptions::{self, Source};
+use crate::store::{Tx, allotments};
 use crate::stripe::EventEnvelope;
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
@@ -26,6 +27,8 @@ const RELEASE_LIMIT: i64 = 100;
 const PATIENT_ATTEMPTS: i64 = 12;
 /// How long Stripe may take to describe a subscription.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same while Stripe waits for our answer to its webhook.
+const SHORT_PATIENCE: Duration = Duration::from_secs(4);
 
 /// What the inbox records of an outcome after this many attempts.
 pub(super) fn decision(outcome: &EventOutcome, attempts: i64, now: Timestamp) -> Decision {
@@ -95,7 +98,10 @@ pub fn retry_due(app: &App) -> Result<usize> {
     let due = app.store.read(|tx| inbox::to_retry(tx, now, BATCH))?;
     for row in &due {
         match retry_one(app, row, now) {
-            Ok(outcome) => outcome.log_events.iter().for_each(|event| event.log(app)),
+            Ok(outcome) => {
+                outcome.log_events.iter().for_each(|event| event.log(app));
+                ask_now(app, outcome.unsure_subscription.as_deref());
+            }
             Err(Error::Fault(fault)) if !fault.is_retryable() => {
                 let id = row.event.id.clone();
                 let decision = failed(&fault, row.attempts + 1, now);
@@ -119,19 +125,38 @@ fn retry_one(app: &App, row: &InboxRow, now: Timestamp) -> Result<EventOutcome> 
 pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
     let ambiguous = app.store.read(|tx| subscriptions::unsure(tx, BATCH))?;
     for id in &ambiguous {
-        let described = app.stripe()?.subscription(id, Deadline::after(PATIENCE))?;
-        let catalog = app.catalog.clone();
-        let now = app.clock.now();
-        posting::write(app, PostingContext::now(app), move |tx, context| {
-            let Some(known) = subscriptions::find(tx, &described.id)? else { return Ok(()) };
-            // Stripe's answer has no time of its own, so it keeps the time that could not decide.
-            let new = apply::describe(&catalog, &described, known.account, known.as_of);
-            let account = known.account;
-            enqueue::notify_if_plan_changes(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now))?;
-            posting::end_graces(tx, context, account)
-        })?;
+        ask_about(app, id, PATIENCE)?;
     }
     Ok(ambiguous.len())
+}
+
+/// Asks Stripe at once about the subscription whose order of descriptions an event left open. If Stripe does not answer,
+/// the timer asks again.
+pub(super) fn ask_now(app: &App, subscription: Option<&str>) {
+    let Some(id) = subscription else { return };
+    if let Err(error) = ask_about(app, id, SHORT_PATIENCE) {
+        tracing::warn!(event = "stripe_not_answered", id, kind = "subscription", error = %error);
+    }
+}
+
+/// Stores Stripe's description of a subscription, unless something was said about it after the question was sent: then the
+/// answer may be the older one.
+fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
+    let Some(asked) = app.store.read(|tx| subscriptions::unsure_at(tx, id))? else { return Ok(()) };
+    let described = app.stripe()?.subscription(id, Deadline::after(patience))?;
+    let catalog = app.catalog.clone();
+    let now = app.clock.now();
+    posting::write(app, PostingContext::now(app), move |tx, context| {
+        let Some(known) = subscriptions::find(tx, &described.id)? else { return Ok(()) };
+        if subscriptions::unsure_at(tx, &described.id)? != Some(asked) {
+            return Ok(());
+        }
+        // Stripe's answer has no time of its own, so it keeps the time that could not decide.
+        let new = apply::describe(&catalog, &described, known.account, known.as_of);
+        let put = |tx: &mut dyn Tx| subscriptions::put(tx, &new, Source::Answer, now);
+        enqueue::notify_if_plan_changes(tx, &catalog, known.account, now, put)?;
+        posting::end_graces(tx, context, known.account)
+    })
 }
 
 /// Allots the months of yearly plans that are due. Returns how many were due.

@@ -6,6 +6,7 @@ use std::thread;
 use till::error::{Fault, Result};
 use till::id::UserId;
 use till::ledger::Part;
+use till::store::subscriptions::Source;
 use till::store::{CacheKey, ReadVersion, Store, Tx, access, cursors, holds, subscriptions, users};
 
 use super::{Books, NOW, add_user, rows};
@@ -39,7 +40,7 @@ fn hold(tx: &mut dyn Tx) -> Result<()> {
 
 fn end_subscription(tx: &mut dyn Tx) -> Result<()> {
     let ended = subscriptions::Subscription { ended_at: Some(NOW), ..rows::subscription() };
-    subscriptions::put(tx, &ended, false, NOW).map(drop)
+    subscriptions::put(tx, &ended, Source::Change { before: None }, NOW).map(drop)
 }
 
 #[test]
@@ -60,7 +61,11 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
         ("a session", |tx| access::add_session(tx, &[1; 32], 1, NOW, NOW), &[]),
         ("a token", |tx| access::add_token(tx, &rows::token(), &[1; 32]), &[CacheKey::Tokens]),
         ("a token's use", |tx| access::token_used(tx, "tok_1", NOW), &[CacheKey::Tokens]),
-        ("a subscription", |tx| subscriptions::put(tx, &rows::subscription(), false, NOW).map(drop), &[FIRST, SECOND]),
+        (
+            "a subscription",
+            |tx| subscriptions::put(tx, &rows::subscription(), Source::Creation, NOW).map(drop),
+            &[FIRST, SECOND],
+        ),
         ("the end of one", end_subscription, &[FIRST, SECOND]),
     ];
     for (what, change, expected) in changes {

@@ -1,14 +1,16 @@
 //! Statements and their parameters, and that every statement of the store is one.
 
+use till::clock::Timestamp;
 use till::error::{Error, Result};
 use till::ledger::Part;
 use till::secret::Secret;
 use till::store::inbox::Status;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
+use till::store::subscriptions::{Source, Subscription};
 use till::store::{
-    Param, Tx, access, allotments, audit, cursors, customers, entries, holds, inbox, orders, outbox, payments, prices,
-    subscriptions, users, webhook_endpoints,
+    Param, Tx, access, allotments, audit, confirmations, cursors, customers, entries, holds, inbox, orders, outbox,
+    payments, prices, subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -142,8 +144,13 @@ const EACH: &[Row] = &[
     ("allotments::has_period", |tx| allotments::has_period(tx, "sub_1", NOW).map(drop)),
     ("prices::put", |tx| prices::put(tx, "price_1", "usd", 900)),
     ("prices::amount", |tx| prices::amount(tx, "price_1", "usd").map(drop)),
-    ("subscriptions::put", |tx| subscriptions::put(tx, &subscription(), false, NOW).map(drop)),
-    ("subscriptions::put again", |tx| subscriptions::put(tx, &subscription(), true, NOW).map(drop)),
+    ("subscriptions::put", |tx| subscriptions::put(tx, &subscription(), Source::Creation, NOW).map(drop)),
+    ("subscriptions::put again", |tx| subscriptions::put(tx, &subscription(), Source::Answer, NOW).map(drop)),
+    ("subscriptions::put of the same second", |tx| put_paused(tx, NOW)),
+    ("subscriptions::put once more", |tx| put_paused(tx, NOW)),
+    ("subscriptions::put of a later second", |tx| put_paused(tx, NOW.plus_seconds(1))),
+    ("subscriptions::put again, later", |tx| put_paused(tx, NOW.plus_seconds(2))),
+    ("subscriptions::unsure_at", |tx| subscriptions::unsure_at(tx, "sub_1").map(drop)),
     ("subscriptions::find", |tx| subscriptions::find(tx, "sub_1").map(drop)),
     ("subscriptions::has_any", |tx| subscriptions::has_any(tx, 1).map(drop)),
     ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
@@ -177,6 +184,15 @@ const EACH: &[Row] = &[
     ("holds::claim_over", |tx| holds::claim_over(tx, 1, NOW).map(drop)),
     ("holds::claim_capture", |tx| holds::claim_capture(tx, &hold(), 1, NOW).map(drop)),
     ("holds::claim_release", |tx| holds::claim_release(tx, &hold(), NOW).map(drop)),
+    ("confirmations::find", |tx| confirmations::find(tx, "pi_1").map(drop)),
+    ("confirmations::page", |tx| confirmations::page(tx, (NOW, ""), NOW, 10).map(drop)),
+    ("confirmations::confirm", |tx| confirmations::confirm(tx, "pi_1", NOW)),
+    ("confirmations::put_in_doubt", |tx| confirmations::put_in_doubt(tx, "pi_1", "Stripe does not know it")),
+    ("confirmations::in_doubt", |tx| confirmations::in_doubt(tx, "", 10).map(drop)),
+    ("confirmations::count_in_doubt", |tx| confirmations::count_in_doubt(tx).map(drop)),
+    ("confirmations::is_assigned", is_assigned),
+    ("confirmations::mark_reversed", |tx| confirmations::mark_reversed(tx, "pi_1", NOW).map(drop)),
+    ("confirmations::is_reversed", |tx| confirmations::is_reversed(tx, "pi_1").map(drop)),
     ("audit::accounts_after", |tx| audit::accounts_after(tx, 0, 10).map(drop)),
     ("audit::users_without_account", |tx| audit::users_without_account(tx, 10).map(drop)),
     ("audit::lots_after", |tx| audit::lots_after(tx, 1, 0, 10).map(drop)),
@@ -226,6 +242,16 @@ const EACH: &[Row] = &[
     ("access::end_session", |tx| access::end_session(tx, &[3; 32], NOW)),
     ("access::remove_ended", |tx| access::remove_ended(tx, NOW).map(drop)),
 ];
+
+fn is_assigned(tx: &mut dyn Tx) -> Result<()> {
+    let payment = confirmations::find(tx, "pi_1")?;
+    payment.map_or(Ok(()), |payment| confirmations::is_assigned(tx, &payment).map(drop))
+}
+
+fn put_paused(tx: &mut dyn Tx, as_of: Timestamp) -> Result<()> {
+    let paused = Subscription { status: "paused".into(), as_of, ..subscription() };
+    subscriptions::put(tx, &paused, Source::Change { before: None }, NOW).map(drop)
+}
 
 #[test]
 fn every_statement_is_one_and_runs() {

@@ -268,6 +268,8 @@ fn no_other_row_breaks_a_rule_of_its_table() {
         ("UPDATE payments SET units_reversed = 101", check_failed),
         ("UPDATE payments SET units_granted = -1", check_failed),
         ("UPDATE payments SET kind = 'gift'", check_failed),
+        ("UPDATE payments SET doubt = ''", check_failed),
+        ("UPDATE payments SET doubt = 'not paid', confirmed_at = 0", check_failed),
         ("UPDATE lots SET payment = 'pi_9'", "FOREIGN KEY"),
         ("INSERT INTO allotments (reference, month, due_at, units) VALUES ('pi_9', 1, 0, 5)", "FOREIGN KEY"),
         ("INSERT INTO allotments (reference, month, due_at, units) VALUES ('pi_1', 1, 0, 0)", check_failed),

@@ -17,6 +17,7 @@ mod reassess;
 mod refund;
 mod subscription;
 
+use self::subscription::Description;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 use crate::store::{Tx, customers};
@@ -26,6 +27,7 @@ pub use checkout::checkout;
 pub use installments::post_due;
 pub use outcome::{ApplyContext, Assignment, EventOutcome};
 pub(crate) use owner::{Clues, owner_of};
+pub(crate) use reassess::reverse;
 pub(crate) use subscription::describe;
 
 /// Applies one event. An object that cannot be read is a fault: the event is stored with it and tried again.
@@ -38,8 +40,9 @@ pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Resu
         Event::Refund(refund) => refund::refund(tx, context, refund),
         Event::Dispute(dispute, step) => dispute::dispute(tx, context, dispute, *step),
         Event::CreditNote(note) => credit_note::credit_note(tx, context, note),
-        Event::Subscription { subscription, step, as_of } => {
-            subscription::subscription(tx, context, subscription, *step, *as_of)
+        Event::Subscription { subscription, step, before, as_of } => {
+            let description = Description { subscription, step: *step, before: before.as_deref(), as_of: *as_of };
+            subscription::subscription(tx, context, &description)
         }
         Event::CustomerDeleted(customer) => customer_deleted(tx, customer, context.now),
         Event::Unhandled { kind } => Ok(EventOutcome::ignored(format!("{kind} changes nothing here"))),

@@ -2,7 +2,7 @@
 
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
-use crate::store::inbox::Status;
+use crate::store::inbox::{Decision, Status};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::units::posting::PostingContext;
 
@@ -47,6 +47,8 @@ pub struct EventOutcome {
     pub waits_for: Option<String>,
     /// Ids that the books know from now on. Events that wait for one of them are tried again at once.
     pub known_ids: Vec<String>,
+    /// A subscription whose order of descriptions only Stripe can tell. It is asked after the transaction.
+    pub unsure_subscription: Option<String>,
     /// To be logged once the outcome is durable.
     pub log_events: Vec<LogEvent>,
 }
@@ -63,6 +65,16 @@ impl EventOutcome {
     /// It changes nothing here.
     pub fn ignored(detail: impl Into<String>) -> EventOutcome {
         EventOutcome::of(Status::Ignored, detail)
+    }
+
+    /// It was decided before.
+    pub(crate) fn before(decision: &Decision) -> EventOutcome {
+        EventOutcome::of(decision.status, decision.detail.clone())
+    }
+
+    /// It could not be applied.
+    pub(crate) fn failed(detail: impl Into<String>) -> EventOutcome {
+        EventOutcome::of(Status::Failed, detail)
     }
 
     /// It refers to something that is not known yet.
@@ -91,6 +103,13 @@ impl EventOutcome {
     }
 
     fn of(status: Status, detail: impl Into<String>) -> EventOutcome {
-        EventOutcome { status, detail: detail.into(), waits_for: None, known_ids: vec![], log_events: vec![] }
+        EventOutcome {
+            status,
+            detail: detail.into(),
+            waits_for: None,
+            known_ids: vec![],
+            unsure_subscription: None,
+            log_events: vec![],
+        }
     }
 }

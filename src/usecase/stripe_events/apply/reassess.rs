@@ -4,7 +4,7 @@
 use crate::error::{Fault, Result};
 use crate::ledger::{self, Kind, Refunds, Reversal, units_to_take};
 use crate::store::payments::{self, Payment};
-use crate::store::{Tx, entries, users};
+use crate::store::{Tx, confirmations, entries, users};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::units::posting;
@@ -13,16 +13,22 @@ use crate::usecase::units::posting;
 pub(super) struct Cause {
     kind: Kind,
     reason: String,
+    note: Option<String>,
 }
 
 impl Cause {
     /// A refund, or what counts as one, by Stripe's id.
     pub(super) fn refund(id: &str) -> Cause {
-        Cause { kind: Kind::Refund, reason: format!("refund_{id}") }
+        Cause { kind: Kind::Refund, reason: format!("refund_{id}"), note: None }
     }
 
     pub(super) fn dispute(id: &str) -> Cause {
-        Cause { kind: Kind::Dispute, reason: format!("dispute_{id}") }
+        Cause { kind: Kind::Dispute, reason: format!("dispute_{id}"), note: None }
+    }
+
+    /// The operator, who says why.
+    fn operator(payment: &str, why: String) -> Cause {
+        Cause { note: Some(why), ..Cause::refund(payment) }
     }
 }
 
@@ -100,7 +106,7 @@ pub(super) fn reassess(
     let reversals = payment.reversals + 1;
     let is_used = entries::by_reason(tx, payment.account, &cause.reason)?.is_some();
     let reason = if is_used { format!("{}_{reversals}", cause.reason) } else { cause.reason.clone() };
-    let reversal = Reversal { kind: cause.kind, take, reason: reason.clone(), note: None };
+    let reversal = Reversal { kind: cause.kind, take, reason: reason.clone(), note: cause.note.clone() };
     let posting = ledger::reverse(&account.account, &of, reversal, context.now).map_err(posting::impossible)?;
     let Some(posting) = posting else { return Ok(low_balances(posting_context).collect()) };
     let entry = posting::post(tx, &mut posting_context, &account, &posting, None)?;
@@ -117,8 +123,21 @@ pub(super) fn reassess(
     Ok(std::iter::once(reversed).chain(low_balances(posting_context)).collect())
 }
 
+/// Takes back all that a payment gave, because the operator said so. The payment must be marked as reversed before.
+pub(crate) fn reverse(
+    tx: &mut dyn Tx,
+    context: &ApplyContext<'_>,
+    reference: &str,
+    why: String,
+) -> Result<Vec<LogEvent>> {
+    reassess(tx, context, reference, &Cause::operator(reference, why))
+}
+
 /// Units that all reversals of a payment take together, by all known facts.
 pub(super) fn units_reversed(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
+    if confirmations::is_reversed(tx, &payment.reference)? {
+        return Ok(payment.units_granted);
+    }
     let refunds = Refunds {
         charged: payment.amount,
         cost: payment.cost,

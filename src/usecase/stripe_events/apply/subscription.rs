@@ -4,7 +4,7 @@
 use crate::catalog::{Catalog, Offer};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::store::subscriptions::{self, Upsert};
+use crate::store::subscriptions::{self, Source, Upsert};
 use crate::store::{Tx, users};
 use crate::stripe::{Subscription, SubscriptionStep};
 use crate::usecase::log_events::LogEvent;
@@ -13,13 +13,21 @@ use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, 
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
 use crate::usecase::units::posting;
 
+/// What an event says about a subscription.
+pub(super) struct Description<'a> {
+    pub(super) subscription: &'a Subscription,
+    pub(super) step: SubscriptionStep,
+    /// As it was before the event, if Stripe says so.
+    pub(super) before: Option<&'a Subscription>,
+    pub(super) as_of: Timestamp,
+}
+
 pub(super) fn subscription(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
-    described: &Subscription,
-    step: SubscriptionStep,
-    as_of: Timestamp,
+    description: &Description<'_>,
 ) -> Result<EventOutcome> {
+    let Description { subscription: described, step, as_of, .. } = *description;
     let clues = Clues {
         assigned: context.assigned.as_ref(),
         subscription: Some(&described.id),
@@ -34,14 +42,20 @@ pub(super) fn subscription(
         new.ended_at = Some(as_of);
     }
     let before = subscriptions::find(tx, &new.id)?;
+    let replaced = description.before.map(|replaced| describe(context.catalog, replaced, account, as_of));
+    let source = match step {
+        SubscriptionStep::Created => Source::Creation,
+        SubscriptionStep::AsDescribed | SubscriptionStep::Deleted => Source::Change { before: replaced.as_ref() },
+    };
     let upsert = enqueue::notify_if_plan_changes(tx, context.catalog, account, context.now, |tx| {
-        subscriptions::put(tx, &new, false, context.now)
+        subscriptions::put(tx, &new, source, context.now)
     })?;
     let known_ids = vec![new.id.clone()];
     Ok(match upsert {
         Upsert::Older => EventOutcome { known_ids, ..EventOutcome::applied("a newer description is known") },
         Upsert::Unsure => EventOutcome {
             known_ids,
+            unsure_subscription: Some(new.id),
             ..EventOutcome::applied("another description of the same second is known: Stripe is asked")
         },
         Upsert::Newer => {

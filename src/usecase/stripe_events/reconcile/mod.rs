@@ -1,24 +1,27 @@
-//! Compares Stripe with the books: first its events since the last run, then its objects, since Stripe keeps events for
-//! only 30 days and may never have sent some. What is missing is applied like a webhook, so a comparison is safe while
-//! webhooks arrive. An interrupted comparison is simply run again, and continues where it stopped (`scan`).
+//! Compares Stripe with the books, in both directions. First Stripe's events since the last run, then its objects, since
+//! Stripe keeps events for only 30 days and may never have sent some. What is missing is applied like a webhook, so a
+//! comparison is safe while webhooks arrive. Then the payments of the books: each must be at Stripe as it is here
+//! (`confirm`). An interrupted comparison is simply run again, and continues where it stopped (`scan`).
 
+pub(super) mod confirm;
+mod pages;
+mod report;
 mod scan;
 mod subscription;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::clock::{DAY_SECONDS, Deadline, Timestamp, month_of};
+use crate::clock::{DAY_SECONDS, Deadline, Timestamp};
 use crate::error::Result;
-use crate::store::inbox::Status;
-use crate::store::{cursors, inbox, payments};
-use crate::stripe::event::TYPES;
-use crate::stripe::{EventEnvelope, EventFilter, ListQuery, ListedKind, ListedObject};
-use crate::usecase::stripe_events::{receive, retry};
+use crate::store::cursors;
+use crate::stripe::{EventFilter, ListQuery, ListedKind};
+use crate::usecase::stripe_events::retry;
 
+pub(super) use report::ComparisonError;
+pub use report::{Amounts, Progress, Report, UnconfirmedPayment};
 pub use scan::Part;
-use scan::{OVERLAP_SECONDS, PageSpan, Scan};
+use scan::{OVERLAP_SECONDS, Scan};
 
 /// How far back the first run reads: as long as Stripe keeps events.
 const FIRST_DAYS: i64 = 30;
@@ -29,55 +32,6 @@ const BEGINNING: Timestamp = Timestamp::from_millis(0);
 /// The most rounds of asking about subscriptions whose events had no clear order.
 const ROUNDS_LIMIT: usize = 1_000;
 
-/// What a comparison found.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// Stripe's events and objects that were compared.
-    pub found: u64,
-    /// Were missing, and are applied now.
-    pub applied: u64,
-    /// Were missing, and it is unknown who paid, or for what.
-    pub unmatched: u64,
-    /// Were missing, and wait for something else.
-    pub waiting: u64,
-    /// Were missing, and applying them failed.
-    pub failed: u64,
-    /// Whether it continued an interrupted comparison. What that one compared is not counted here.
-    pub is_resumed: bool,
-    /// Lists that Stripe did not return, and why. They were not compared.
-    pub unasked: Vec<String>,
-    /// By month and currency.
-    pub amounts: BTreeMap<(String, String), Amounts>,
-}
-
-/// Minor units that were paid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Amounts {
-    pub stripe: i64,
-    pub books: i64,
-}
-
-/// How far a comparison has come in one of its lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    pub part: Part,
-    pub rows: u64,
-    /// Of the time that the list covers. `None` if it is unknown when the list begins.
-    pub percent: Option<i64>,
-    pub is_done: bool,
-}
-
-impl Report {
-    /// Whether the books agree with Stripe.
-    pub fn is_clean(&self) -> bool {
-        self.unasked.is_empty()
-            && self.unmatched == 0
-            && self.waiting == 0
-            && self.failed == 0
-            && self.amounts.values().all(|amounts| amounts.stripe == amounts.books)
-    }
-}
-
 /// Compares from `since`, or from where the last comparison ended. With `with_objects` the objects are compared too:
 /// those since then or of the last 30 days, and every subscription. Calls `progress` after each page.
 pub fn reconcile(
@@ -86,33 +40,44 @@ pub fn reconcile(
     with_objects: bool,
     mut progress: impl FnMut(Progress, &Report),
 ) -> Result<Report> {
+    reconcile_while(app, since, with_objects, |at, report| {
+        progress(at, report);
+        true
+    })
+}
+
+/// Like [`reconcile`], but ends with a fault after the page at which `goes_on` is false. The next run continues there.
+pub fn reconcile_while(
+    app: &App,
+    since: Option<Timestamp>,
+    with_objects: bool,
+    goes_on: impl FnMut(Progress, &Report) -> bool,
+) -> Result<Report> {
     let started = app.clock.now();
     let cursor = app.store.read(|tx| cursors::find(tx, CURSOR))?;
     let first = started.plus_seconds(-FIRST_DAYS * DAY_SECONDS);
     let usual = cursor.map_or(first, |(at, _)| at.plus_seconds(-OVERLAP_SECONDS));
     let from = since.unwrap_or(usual);
-    let mut report = Report::default();
-    let newest = compare_list(app, Part::Events, from, &mut report, &mut progress)?;
-    // A run that starts later than the last one ended leaves a gap for the next run to compare.
-    if let Some(newest) = newest.filter(|_| from <= usual) {
-        app.store.write(move |tx| cursors::advance(tx, CURSOR, newest, started))?;
-    }
-    let mut parts = vec![Part::Events];
+    let mut run = Run { app, started, confirmed_since: None, report: Report::default(), goes_on };
+    let has_events = run.events(from, usual)?;
+    let objects_from = if with_objects { since.unwrap_or(first) } else { from };
+    let kinds: &[ListedKind] = match (with_objects, has_events) {
+        (true, _) => &ListedKind::ALL,
+        (false, true) => &[],
+        // Without events, what changed lately is looked for among the objects.
+        (false, false) => ListedKind::WITHOUT_SUBSCRIPTIONS,
+    };
     if with_objects {
-        for kind in ListedKind::ALL {
-            let from = if kind == ListedKind::Subscriptions { BEGINNING } else { since.unwrap_or(first) };
-            if let Err(error) = objects(app, kind, from, &mut report, &mut progress) {
-                // The other lists are compared anyway.
-                tracing::warn!(event = "not_compared", what = kind.word(), error = %error);
-                report.unasked.push(format!("{}: {error}", kind.word()));
-            }
-            parts.push(Part::Objects(kind));
-        }
+        run.confirmed_since = Some(started);
     }
+    let has_payments = run.objects(kinds, objects_from)?;
+    run.payments(has_payments.then_some(objects_from))?;
+    let report = run.report;
     if report.unasked.is_empty() {
+        let parts: Vec<Part> = kinds.iter().map(|kind| Part::Objects(*kind)).chain([Part::Events]).collect();
         scan::finish(app, &parts)?;
     }
-    let Report { found, applied, unmatched, waiting, failed, .. } = &report;
+    let Report { found, applied, unmatched, waiting, failed, unreadable, unconfirmed, .. } = &report;
     tracing::info!(
         event = "reconcile_finished",
         found,
@@ -120,125 +85,128 @@ pub fn reconcile(
         unmatched,
         waiting,
         failed,
+        unreadable,
+        unconfirmed,
         agrees = report.is_clean()
     );
     Ok(report)
 }
 
-/// Compares all objects of one kind.
-fn objects(
-    app: &App,
-    kind: ListedKind,
-    from: Timestamp,
-    report: &mut Report,
-    progress: &mut impl FnMut(Progress, &Report),
-) -> Result<()> {
-    compare_list(app, Part::Objects(kind), from, report, progress)?;
-    if kind == ListedKind::Subscriptions {
+/// A comparison under way.
+struct Run<'a, G> {
+    app: &'a App,
+    started: Timestamp,
+    /// Payments that Stripe confirmed at this time or later count as confirmed by this run. `None` if any time will do.
+    confirmed_since: Option<Timestamp>,
+    report: Report,
+    goes_on: G,
+}
+
+type Compared<T> = std::result::Result<T, ComparisonError>;
+
+impl<G: FnMut(Progress, &Report) -> bool> Run<'_, G> {
+    /// Compares the events. Returns `false` if our key may not read them.
+    fn events(&mut self, from: Timestamp, usual: Timestamp) -> Result<bool> {
+        let newest = match self.list(Part::Events, from) {
+            Ok(newest) => newest,
+            Err(error) if error.is_forbidden() => {
+                self.report.add_unasked(Part::Events, &error);
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // A run that starts later than the last one ended leaves a gap for the next run to compare.
+        if let Some(newest) = newest.filter(|_| from <= usual) {
+            let started = self.started;
+            self.app.store.write(move |tx| cursors::advance(tx, CURSOR, newest, started))?;
+        }
+        Ok(true)
+    }
+
+    /// Compares all objects of these kinds. Returns whether all those of payments could be compared.
+    fn objects(&mut self, kinds: &[ListedKind], from: Timestamp) -> Result<bool> {
+        let mut has_payments = true;
+        for kind in kinds {
+            let from = if *kind == ListedKind::Subscriptions { BEGINNING } else { from };
+            match self.list(Part::Objects(*kind), from) {
+                Ok(_) => {}
+                Err(error @ ComparisonError::Stopped) => return Err(error.into()),
+                Err(error) => {
+                    // The other lists are compared anyway.
+                    self.report.add_unasked(Part::Objects(*kind), &error);
+                    has_payments &= !kind.is_paid();
+                }
+            }
+            if *kind == ListedKind::Subscriptions {
+                self.ask_about_ambiguous();
+            }
+        }
+        Ok(has_payments)
+    }
+
+    fn ask_about_ambiguous(&mut self) {
         for _ in 0..ROUNDS_LIMIT {
-            if retry::ask_about_ambiguous(app)? == 0 {
-                break;
+            match retry::ask_about_ambiguous(self.app) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    return self.report.add_unasked(Part::Objects(ListedKind::Subscriptions), &error.into());
+                }
             }
         }
     }
-    Ok(())
-}
 
-/// Compares one list, page by page, newest first. Returns the time of its newest row.
-fn compare_list(
-    app: &App,
-    part: Part,
-    from: Timestamp,
-    report: &mut Report,
-    progress: &mut impl FnMut(Progress, &Report),
-) -> Result<Option<Timestamp>> {
-    let mut scan = Scan::begin(app, part, from)?;
-    report.is_resumed |= scan.is_resumed;
-    let mut rows = 0;
-    while let Some(query) = scan.next() {
-        let (span, count) = match part {
-            Part::Events => events_page(app, query, report)?,
-            Part::Objects(kind) => objects_page(app, kind, query, report)?,
-        };
-        rows += count;
-        scan.page_done(app, span)?;
-        progress(Progress { part, rows, percent: scan.percent(), is_done: scan.next().is_none() }, report);
-    }
-    Ok(scan.top())
-}
-
-/// Compares one page of events. Returns its span and its number of rows.
-fn events_page(app: &App, query: &ListQuery, report: &mut Report) -> Result<(PageSpan, u64)> {
-    let filter = EventFilter { page: query.clone(), ..EventFilter::default() };
-    let page = app.stripe()?.list_events(&filter, Deadline::after(PATIENCE))?;
-    let mut span = PageSpan::before(page.last_id.filter(|_| page.has_more));
-    let mut rows = 0;
-    for listed in page.rows {
-        rows += 1;
-        let Ok(event) = listed.event else { continue };
-        span.add(event.created);
-        if TYPES.contains(&event.kind.as_str()) {
-            apply_if_missing(app, event, listed.body, report)?;
+    /// Compares the payments of the books with Stripe: those since `from`, and in any case those in doubt.
+    fn payments(&mut self, from: Option<Timestamp>) -> Result<()> {
+        let Run { app, started, confirmed_since, report, goes_on } = self;
+        let span = from.map(|from| confirm::PaymentSpan { from, to: *started, confirmed_since: *confirmed_since });
+        match confirm::walk(app, span, report, goes_on) {
+            Ok(()) => Ok(()),
+            Err(error @ ComparisonError::Stopped) => Err(error.into()),
+            Err(error) => {
+                report.add_unasked(Part::Payments, &error);
+                Ok(())
+            }
         }
     }
-    Ok((span, rows))
-}
 
-/// Compares one page of objects. Returns its span and its number of rows.
-fn objects_page(app: &App, kind: ListedKind, query: &ListQuery, report: &mut Report) -> Result<(PageSpan, u64)> {
-    let page = app.stripe()?.list_objects(kind, query, Deadline::after(PATIENCE))?;
-    let mut span = PageSpan::before(page.last_id.filter(|_| page.has_more));
-    let mut rows = 0;
-    for object in page.rows {
-        rows += 1;
-        span.add(object.created);
-        let now = app.clock.now();
-        let as_of = match &object.subscription {
-            Some(described) => subscription::as_of(app, described)?,
-            None => object.is_final.then_some(now),
-        };
-        if let Some(as_of) = as_of {
-            let (event, body) = object.as_event(as_of, now);
-            apply_if_missing(app, event, body, report)?;
+    /// Compares one list, page by page, newest first. Returns the time of its newest row.
+    fn list(&mut self, part: Part, from: Timestamp) -> Compared<Option<Timestamp>> {
+        let app = self.app;
+        let mut scan = Scan::begin(app, part, from)?;
+        self.report.is_resumed |= scan.is_resumed;
+        if let Part::Objects(kind) = part
+            && kind.is_paid()
+        {
+            // What an interrupted run has confirmed is not listed again.
+            self.confirmed_since = self.confirmed_since.map(|since| since.min(scan.began()));
         }
-        compare_amounts(app, &object, report)?;
+        let mut rows = 0;
+        while let Some(query) = scan.next() {
+            let page = self.page(part, query)?;
+            rows += page.rows;
+            scan.page_done(app, page.span)?;
+            let progress = Progress { part, rows, percent: scan.percent(), is_done: scan.next().is_none() };
+            if !(self.goes_on)(progress, &self.report) {
+                return Err(ComparisonError::Stopped);
+            }
+        }
+        Ok(scan.top())
     }
-    Ok((span, rows))
-}
 
-/// Applies an event that the inbox does not have yet, and counts it.
-fn apply_if_missing(app: &App, event: EventEnvelope, body: String, report: &mut Report) -> Result<()> {
-    report.found += 1;
-    let object = event.object.get("id").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
-    let is_paid_object = object.starts_with("cs_") || object.starts_with("in_");
-    let id = event.id.clone();
-    let known = app.store.read(|tx| {
-        let is_swept = id.starts_with("sweep_") && is_paid_object && payments::find(tx, &object)?.is_some();
-        Ok(is_swept || inbox::by_id(tx, &id)?.is_some_and(|row| row.decision.status != Status::Failed))
-    })?;
-    if known {
-        return Ok(());
+    fn page(&mut self, part: Part, query: &ListQuery) -> Compared<pages::ComparedPage> {
+        let stripe = self.app.stripe()?;
+        let deadline = Deadline::after(PATIENCE);
+        let context = pages::PageContext { app: self.app, part, confirmed_since: self.confirmed_since };
+        match part {
+            Part::Events => {
+                let filter = EventFilter { page: query.clone(), ..EventFilter::default() };
+                pages::events(&context, stripe.list_events(&filter, deadline)?, &mut self.report)
+            }
+            Part::Objects(kind) => {
+                pages::objects(&context, stripe.list_objects(kind, query, deadline)?, &mut self.report)
+            }
+            Part::Payments => Ok(pages::ComparedPage::default()),
+        }
     }
-    match receive::ingest(app, event, body, app.clock.now())? {
-        Status::Applied => report.applied += 1,
-        Status::Ignored => {}
-        Status::Waiting => report.waiting += 1,
-        Status::Unmatched => report.unmatched += 1,
-        Status::Failed => report.failed += 1,
-    }
-    Ok(())
-}
-
-/// Adds what Stripe says was paid, and what the books say, to the month's amounts.
-fn compare_amounts(app: &App, object: &ListedObject, report: &mut Report) -> Result<()> {
-    let Some((amount, currency)) = object.paid.clone() else { return Ok(()) };
-    let payment = app.store.read(|tx| payments::find(tx, &object.id))?;
-    // A pack's invoice is the money of its checkout again.
-    if object.kind == ListedKind::Invoices && payment.as_ref().is_some_and(|payment| payment.session.is_some()) {
-        return Ok(());
-    }
-    let amounts = report.amounts.entry((month_of(object.created), currency)).or_default();
-    amounts.stripe += amount;
-    amounts.books += payment.map_or(0, |payment| payment.amount);
-    Ok(())
 }

@@ -35,6 +35,8 @@ const PAGES_LIMIT: usize = 10_000;
 pub enum Part {
     Events,
     Objects(ListedKind),
+    /// The payments of the books that Stripe is asked about. They are no list of Stripe's.
+    Payments,
 }
 
 impl Part {
@@ -43,6 +45,16 @@ impl Part {
         match self {
             Part::Events => "events",
             Part::Objects(kind) => kind.word(),
+            Part::Payments => "payments",
+        }
+    }
+
+    /// What a restricted key needs to read it, where Stripe does not say it.
+    pub(super) fn permission(self) -> &'static str {
+        match self {
+            Part::Events => "rak_event_read",
+            Part::Objects(kind) => kind.permission(),
+            Part::Payments => "to read checkouts and invoices",
         }
     }
 
@@ -121,6 +133,11 @@ impl Scan {
         };
         let query = ListQuery { created_from: Some(asked_from), ..ListQuery::default() };
         Ok(Scan { part, from, began, span, newest: None, phase, query, pages: 0, is_resumed: span.is_some() })
+    }
+
+    /// When the pass began; if it is resumed, when the interrupted one began.
+    pub(super) fn began(&self) -> Timestamp {
+        self.span.map_or(self.began, |span| span.began)
     }
 
     /// The page to ask for next; `None` when the pass is finished.

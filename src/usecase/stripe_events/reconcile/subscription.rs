@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::store::subscriptions;
+use crate::store::{Tx, subscriptions};
 use crate::stripe::Subscription;
 use crate::usecase::stripe_events::apply::{self, Clues, owner_of};
 
@@ -15,20 +15,18 @@ const UNDER_WAY_SECONDS: i64 = 300;
 ///
 /// A description that differs gets the time of the one in the books. Time then cannot decide which came later, and the
 /// rule for two events of one second applies: Stripe is asked (`retry::ask_about_ambiguous`).
-pub(super) fn as_of(app: &App, described: &Subscription) -> Result<Option<Timestamp>> {
-    app.store.read(|tx| {
-        let Some(known) = subscriptions::find(tx, &described.id)? else {
-            let recently = app.clock.now().plus_seconds(-UNDER_WAY_SECONDS);
-            let clues = Clues {
-                customer: described.customer.as_deref(),
-                user_id: described.metadata.get("user_id").map(String::as_str),
-                ..Clues::default()
-            };
-            return Ok(owner_of(tx, clues)?.map(|_| Timestamp::from_seconds(recently.seconds())));
+pub(super) fn as_of(tx: &mut dyn Tx, app: &App, described: &Subscription) -> Result<Option<Timestamp>> {
+    let Some(known) = subscriptions::find(tx, &described.id)? else {
+        let recently = app.clock.now().plus_seconds(-UNDER_WAY_SECONDS);
+        let clues = Clues {
+            customer: described.customer.as_deref(),
+            user_id: described.metadata.get("user_id").map(String::as_str),
+            ..Clues::default()
         };
-        let mut new = apply::describe(&app.catalog, described, known.account, known.as_of);
-        new.created_at = known.created_at;
-        // An ended subscription stays ended, whenever that was.
-        Ok((known.ended_at.is_none() && new != known).then_some(known.as_of))
-    })
+        return Ok(owner_of(tx, clues)?.map(|_| Timestamp::from_seconds(recently.seconds())));
+    };
+    let mut new = apply::describe(&app.catalog, described, known.account, known.as_of);
+    new.created_at = known.created_at;
+    // An ended subscription stays ended, whenever that was.
+    Ok((known.ended_at.is_none() && new != known).then_some(known.as_of))
 }
