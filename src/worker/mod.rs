@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::usecase::notifications::deliver;
+use crate::usecase::operator::clock::ClockWatch;
 use crate::usecase::stripe_events::reconcile;
 use crate::usecase::stripe_events::retry;
 use crate::usecase::units::expire;
@@ -43,7 +44,9 @@ impl Worker {
                 let mut round = 0u32;
                 let mut next_comparison = app.config.reconcile_interval.map(Deadline::after);
                 let mut comparisons = 0u32;
+                let mut clock = ClockWatch::begin(&app);
                 while stopping.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+                    report("watch_clock", look(&mut clock, &app));
                     run_tasks(&app, round);
                     round = (round + 1) % ROUNDS_TO_CLEAN_UP;
                     if next_comparison.is_some_and(|due| due.left().is_zero()) {
@@ -64,6 +67,18 @@ impl Worker {
         // The thread may have ended already.
         let _ended = self.stop.try_send(());
         let _panicked = self.thread.join();
+    }
+}
+
+/// Looks at the clock before anything happens by it.
+fn look(clock: &mut Result<ClockWatch>, app: &App) -> Result<usize> {
+    if clock.is_err() {
+        *clock = ClockWatch::begin(app);
+    }
+    match clock {
+        Ok(clock) => clock.look(app).map(|()| 0),
+        // Reported with the next look, if it fails again.
+        Err(_) => Ok(0),
     }
 }
 
