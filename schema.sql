@@ -482,7 +482,9 @@ CREATE UNIQUE INDEX entries_of_stripe ON books (reason)
 CREATE TABLE schema_version (
     version    INTEGER NOT NULL PRIMARY KEY,
     applied_at INTEGER NOT NULL,
-    checked_at INTEGER NOT NULL             -- the readiness probe writes here, to prove that the disk takes writes
+    checked_at INTEGER NOT NULL,            -- the readiness probe writes here, to prove that the disk takes writes
+    seen_at    INTEGER,                     -- the last plausible time at which something was written, to ten minutes
+    confirmed_at INTEGER                    -- the last time that the operator said was right
 ) STRICT;
 
 -- engine: sqlite

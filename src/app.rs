@@ -25,7 +25,9 @@ impl App {
     pub fn open(config: Config, clock: Clock) -> Result<App, Fault> {
         let store = Store::open(&config.database, &clock)?;
         let key = config.stripe.secret_key.clone();
+        let clock = store.clock().clone();
         let stripe = key.map(|key| Stripe::new(StripeOptions::new(key, &config.stripe.api_base))).transpose()?;
+        let stripe = stripe.map(|stripe| stripe.with_clock(clock.clone()));
         let metrics = Metrics::new(store.figures());
         Ok(App { catalog: Arc::new(config.catalog.clone()), clock, store, metrics, stripe, config })
     }

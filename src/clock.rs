@@ -11,35 +11,188 @@ pub use crate::ledger::Timestamp;
 pub const DAY_SECONDS: i64 = 86_400;
 pub const DAY_MILLIS: i64 = 1_000 * DAY_SECONDS;
 
+/// How far the clock may be beyond what is known of the time before it is implausible (rule 14).
+const AHEAD_LIMIT_MILLIS: i64 = DAY_MILLIS;
+/// How far it may be behind: as much as Stripe's signatures tolerate. A correction by NTP is smaller.
+const BEHIND_LIMIT_MILLIS: i64 = 300_000;
+/// Stripe has not stated its time.
+const UNKNOWN: i64 = i64::MIN;
+
 /// Where the time comes from. A test moves a manual one by hand.
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,
     /// Moves only when it is set: for tests.
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<ManualHands>),
+    /// Another one's time while that is plausible, and else the last plausible time and what has passed since.
+    Judged(Arc<ClockJudge>),
+}
+
+/// The time of day, and what has passed since some moment: two clocks of a machine, of which only the first is ever set.
+#[derive(Debug)]
+pub struct ManualHands {
+    wall: AtomicI64,
+    steady: AtomicI64,
+    /// Whether it is judged as the system's clock is.
+    is_doubted: bool,
+}
+
+/// Compares a clock with what is known of the time: the last time that the books were written, or that Stripe stated. What
+/// has passed since is counted by a clock that nobody sets, and that counts on while the machine sleeps. All offsets are
+/// milliseconds from that clock to the time of day.
+#[derive(Debug)]
+pub struct ClockJudge {
+    source: Clock,
+    /// Of the last plausible time.
+    last: AtomicI64,
+    /// Of the time that Stripe stated last.
+    stripe: AtomicI64,
+}
+
+/// What a clock says, beside what is known of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What the clock says.
+    pub wall: Timestamp,
+    /// The least that the time can be, or Stripe's time where that is known.
+    pub known: Timestamp,
+    pub is_by_stripe: bool,
+    pub is_plausible: bool,
 }
 
 impl Clock {
-    /// A clock that stays at `at` until [`Clock::set`] moves it.
+    /// A clock that stays at `at` until [`Clock::set`] moves it, and is never doubted.
     pub fn manual(at: Timestamp) -> Clock {
-        Clock::Manual(Arc::new(AtomicI64::new(at.millis())))
+        Clock::of_hands(at, false)
     }
 
-    /// Moves a manual clock. The system's clock stays as it is.
+    /// The same, but judged as the system's clock is.
+    pub fn doubted(at: Timestamp) -> Clock {
+        Clock::of_hands(at, true)
+    }
+
+    fn of_hands(at: Timestamp, is_doubted: bool) -> Clock {
+        let (wall, steady) = (AtomicI64::new(at.millis()), AtomicI64::new(0));
+        Clock::Manual(Arc::new(ManualHands { wall, steady, is_doubted }))
+    }
+
+    /// Lets the time pass on a manual clock until `at`. The system's clock stays as it is.
     pub fn set(&self, at: Timestamp) {
-        if let Clock::Manual(millis) = self {
-            millis.store(at.millis(), Ordering::SeqCst);
+        if let Clock::Manual(hands) = self {
+            let before = hands.wall.swap(at.millis(), Ordering::SeqCst);
+            hands.steady.fetch_add(at.millis().saturating_sub(before), Ordering::SeqCst);
         }
     }
 
+    /// Sets a manual clock to `at` while no time passes, as somebody sets a clock wrong.
+    pub fn set_wrong(&self, at: Timestamp) {
+        if let Clock::Manual(hands) = self {
+            hands.wall.store(at.millis(), Ordering::SeqCst);
+        }
+    }
+
+    /// The time to work by.
     pub fn now(&self) -> Timestamp {
+        match self {
+            Clock::System | Clock::Manual(_) => self.wall(),
+            Clock::Judged(judge) => judge.time(),
+        }
+    }
+
+    /// What the clock says, plausible or not.
+    pub fn wall(&self) -> Timestamp {
         match self {
             Clock::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
-            Clock::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
+            Clock::Manual(hands) => Timestamp::from_millis(hands.wall.load(Ordering::SeqCst)),
+            Clock::Judged(judge) => judge.source.wall(),
         }
+    }
+
+    /// Milliseconds that have passed since some moment, sleep included.
+    fn steady(&self) -> i64 {
+        match self {
+            Clock::System => {
+                let passed = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                passed.tv_sec.saturating_mul(1000).saturating_add(passed.tv_nsec / 1_000_000)
+            }
+            Clock::Manual(hands) => hands.steady.load(Ordering::SeqCst),
+            Clock::Judged(judge) => judge.source.steady(),
+        }
+    }
+
+    /// The clock, judged by the last time that is known; a manual one only if it is doubted. Without such a time it is
+    /// believed as it is.
+    pub fn judged(&self, last: Option<Timestamp>) -> Clock {
+        match self {
+            Clock::Manual(hands) if !hands.is_doubted => self.clone(),
+            Clock::Judged(judge) => judge.source.judged(last),
+            Clock::System | Clock::Manual(_) => {
+                let last = AtomicI64::new(last.unwrap_or(self.wall()).millis().saturating_sub(self.steady()));
+                let (source, stripe) = (self.clone(), AtomicI64::new(UNKNOWN));
+                Clock::Judged(Arc::new(ClockJudge { source, last, stripe }))
+            }
+        }
+    }
+
+    /// Whether anything may be given or taken by time now (rule 14).
+    pub fn is_plausible(&self) -> bool {
+        self.judgement().is_none_or(|judgement| judgement.is_plausible)
+    }
+
+    /// What the clock says beside what is known. `None` where it is not judged.
+    pub fn judgement(&self) -> Option<Judgement> {
+        match self {
+            Clock::Judged(judge) => Some(judge.judgement()),
+            Clock::System | Clock::Manual(_) => None,
+        }
+    }
+
+    /// Takes note of the time that Stripe has just stated. From then on it decides.
+    pub fn stripe_said(&self, time: Timestamp) {
+        if let Clock::Judged(judge) = self {
+            judge.stripe.store(time.millis().saturating_sub(self.steady()), Ordering::SeqCst);
+        }
+    }
+
+    /// Takes `time` for the time that it is now, whatever Stripe said before: the operator has confirmed it.
+    pub fn confirm(&self, time: Timestamp) {
+        if let Clock::Judged(judge) = self {
+            judge.last.store(time.millis().saturating_sub(self.steady()), Ordering::SeqCst);
+            judge.stripe.store(UNKNOWN, Ordering::SeqCst);
+        }
+    }
+
+    /// Remembers the time if it is plausible, so that what comes later is compared with it. Call it every few seconds.
+    pub fn keep_up(&self) {
+        if let Clock::Judged(judge) = self
+            && judge.judgement().is_plausible
+        {
+            judge.last.store(self.wall().millis().saturating_sub(self.steady()), Ordering::SeqCst);
+        }
+    }
+}
+
+impl ClockJudge {
+    fn judgement(&self) -> Judgement {
+        let (wall, steady) = (self.source.wall(), self.source.steady());
+        let stripe = self.stripe.load(Ordering::SeqCst);
+        let is_by_stripe = stripe != UNKNOWN;
+        let offset = if is_by_stripe { stripe } else { self.last.load(Ordering::SeqCst) };
+        let known = Timestamp::from_millis(steady.saturating_add(offset));
+        let ahead = wall.millis().saturating_sub(known.millis());
+        let is_plausible = (-BEHIND_LIMIT_MILLIS..=AHEAD_LIMIT_MILLIS).contains(&ahead);
+        Judgement { wall, known, is_by_stripe, is_plausible }
+    }
+
+    fn time(&self) -> Timestamp {
+        let judgement = self.judgement();
+        if judgement.is_plausible {
+            return judgement.wall;
+        }
+        Timestamp::from_millis(self.source.steady().saturating_add(self.last.load(Ordering::SeqCst)))
     }
 }
 
@@ -110,6 +263,38 @@ mod tests {
         assert_eq!(rfc3339(Timestamp::from_seconds(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(parse_rfc3339("2026-09-21T16:13:20.007+02:00"), Some(Timestamp::from_millis(1_790_000_000_007)));
         assert_eq!(parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn a_clock_is_plausible_within_a_day_beyond_what_is_known_and_not_before_it() {
+        const NOON: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+        let source = Clock::doubted(NOON);
+        let clock = source.judged(Some(NOON));
+        let day = DAY_SECONDS;
+        for (seconds, is_plausible) in
+            [(0, true), (-300, true), (-301, false), (day, true), (day + 1, false), (3_650 * day, false)]
+        {
+            source.set_wrong(NOON.plus_seconds(seconds));
+            assert_eq!(clock.is_plausible(), is_plausible, "{seconds}");
+            assert_eq!(clock.now(), if is_plausible { NOON.plus_seconds(seconds) } else { NOON }, "{seconds}");
+        }
+        // Time that passes is not taken for a wrong clock, and goes on while the clock is wrong.
+        source.set_wrong(NOON);
+        source.set(NOON.plus_seconds(40 * day));
+        assert_eq!((clock.is_plausible(), clock.now()), (true, NOON.plus_seconds(40 * day)));
+        source.set_wrong(NOON);
+        assert_eq!((clock.is_plausible(), clock.now()), (false, NOON.plus_seconds(40 * day)));
+        // Stripe decides against what was known, either way.
+        clock.stripe_said(NOON);
+        assert_eq!((clock.is_plausible(), clock.now()), (true, NOON));
+        clock.stripe_said(NOON.plus_seconds(400));
+        assert!(!clock.is_plausible());
+        clock.confirm(NOON);
+        clock.keep_up();
+        assert_eq!((clock.is_plausible(), clock.now()), (true, NOON));
+        // A manual clock that is not doubted, and the first start of all, are believed.
+        assert!(Clock::manual(NOON).judged(Some(NOON.plus_seconds(-9 * day))).is_plausible());
+        assert!(Clock::doubted(NOON).judged(None).is_plausible());
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Metrics {
     /// By status; counted when `/metrics` is asked for.
     pub inbox_events: Family<KindLabels, Gauge>,
     pub hook_deliveries: Family<DeliveryLabels, Counter>,
+    /// 1 while things may happen by time, 0 while the clock is implausible.
+    pub clock_plausible: Gauge,
     /// Users read from the database for the service API; other answers came from the cache.
     pub users_read: Counter,
     pub requests: Family<RequestLabels, Histogram>,
@@ -71,6 +73,7 @@ impl Metrics {
             units_spent: Counter::default(),
             inbox_events: Family::default(),
             hook_deliveries: Family::default(),
+            clock_plausible: Gauge::default(),
             users_read: Counter::default(),
             requests,
             registry: Registry::default(),
@@ -82,11 +85,14 @@ impl Metrics {
         registry.register("inbox_events", "Events in the inbox", metrics.inbox_events.clone());
         let deliveries = metrics.hook_deliveries.clone();
         registry.register("hook_deliveries", "Attempts to deliver outgoing webhooks", deliveries);
+        let plausible = "Whether units expire and are credited by time: not while the clock is implausible";
+        registry.register("clock_plausible", plausible, metrics.clock_plausible.clone());
         let users_read = metrics.users_read.clone();
         registry.register("users_read", "Users read to be shown to a program; others came from memory", users_read);
         registry.register("http_request_seconds", "Requests answered", metrics.requests.clone());
         registry.register("commit_seconds", "Durable commits", writer.commit_seconds.clone());
         registry.register("commit_writes", "Writes in one commit", writer.commit_writes.clone());
+        registry.register("wal_bytes", "Size of the write-ahead log", writer.wal_bytes.clone());
         registry.register("commit_failures", "Commits that failed", writer.commit_failures.clone());
         Metrics { registry, ..metrics }
     }

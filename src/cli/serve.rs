@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, LoadedConfig, Need, Sources};
 use crate::error::{Fault, Result};
 use crate::store::Lock;
+use crate::usecase::operator::clock;
 
 /// Run till: pages, API, webhooks
 ///
@@ -59,6 +60,7 @@ impl Serve {
         let loaded = with_address(&mut sources, config, service::address_of(&listener)?)?;
         logging::start(&loaded.config)?;
         let app = App::open(loaded.config, Clock::System)?;
+        clock::settle(&app);
         warn(&app, &loaded.warnings);
         let service = Service::start(app, listener)?;
 
@@ -113,6 +115,9 @@ fn socket_from_systemd() -> Result<Option<TcpListener>, Fault> {
 fn warn(app: &App, warnings: &[String]) {
     for detail in warnings {
         tracing::warn!(event = "configuration_warning", detail);
+    }
+    if let Some(what) = app.store.file_system_fault() {
+        tracing::warn!(event = "file_system_unsafe", what);
     }
     for (key, variable) in app.catalog.missing_price_ids() {
         tracing::warn!(event = "price_missing", key, variable);

@@ -9,6 +9,7 @@ use super::{CommandError, CommandResult, eprint_lines};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, LoadedConfig, Need, Sources};
+use crate::usecase::operator::clock;
 
 /// The flags of every command that opens the database.
 #[derive(Args)]
@@ -47,7 +48,10 @@ impl DatabaseArgs {
                 path.display()
             )));
         }
-        Ok(App::open(loaded.config, Clock::System)?)
+        let app = App::open(loaded.config, Clock::System)?;
+        clock::settle(&app);
+        eprint_lines("warning", &clock::fault(&app).into_iter().collect::<Vec<_>>());
+        Ok(app)
     }
 }
 

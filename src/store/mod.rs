@@ -25,7 +25,7 @@ pub mod webhook_endpoints;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Fault, Result};
 
 use db::{ChangeLog, Checkpoints, Connection, Freshness, Readers, Writer, unavailable};
@@ -40,6 +40,7 @@ pub struct Store {
     freshness: Freshness,
     writer: Writer,
     path: PathBuf,
+    clock: Clock,
 }
 
 impl Store {
@@ -53,11 +54,14 @@ impl Store {
         };
         let mut connection = Connection::open(path).map_err(cannot)?;
         db::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
+        let seen_at = db::seen_at(&mut connection);
+        let clock = clock.judged(seen_at.map_err(|error| cannot(Fault::bare(error.to_string())))?);
+        connection.keep_time_by(clock.clone());
         let readers = Readers::open(path).map_err(cannot)?;
         let changes = Arc::new(ChangeLog::new());
         let freshness = Freshness::start(connection.report_to(&changes).map_err(cannot)?, changes);
         let writer = Writer::start(connection, Checkpoints::start(path)?)?;
-        Ok(Store { readers, freshness, writer, path: path.to_owned() })
+        Ok(Store { readers, freshness, writer, path: path.to_owned(), clock })
     }
 
     /// Runs `work` in a write transaction and returns once it is durable. `work` may run more than once, alone or in
@@ -136,9 +140,42 @@ impl Store {
         self.write(move |tx| db::record_check(tx, now))
     }
 
+    /// The clock that the database was opened with, judged by the last time that it was written.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Records the time, if it is plausible and was not recorded for ten minutes, although nothing else is written.
+    pub fn record_time(&self) -> Result<()> {
+        self.write(|_| Ok(()))
+    }
+
+    /// The last time that the operator confirmed, perhaps in another process.
+    pub fn time_confirmed_at(&self) -> Result<Option<Timestamp>> {
+        self.read(db::confirmed_at)
+    }
+
+    /// Records what the clock says as right: the operator has confirmed it.
+    pub fn confirm_time(&self) -> Result<()> {
+        let now = self.clock.wall();
+        self.write(move |tx| db::record_confirmed(tx, now))?;
+        self.clock.confirm(now);
+        Ok(())
+    }
+
     /// What the writer has done so far, for the metrics.
     pub fn figures(&self) -> &WriterFigures {
         self.writer.figures()
+    }
+
+    /// What is wrong with the file system that the database lies on, if anything is, and what to do.
+    pub fn file_system_fault(&self) -> Option<String> {
+        let kind = db::unsafe_kind(&self.path)?;
+        Some(format!(
+            "{} lies on {kind}, where locks are not to be relied on and a database is damaged sooner or later: move it to a \
+             disk of this machine, and name that place in SPRITE_DATABASE",
+            self.path.display()
+        ))
     }
 
     /// Where the database lies.

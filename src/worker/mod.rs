@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::usecase::notifications::deliver;
+use crate::usecase::operator::clock::ClockWatch;
 use crate::usecase::stripe_events::reconcile;
 use crate::usecase::stripe_events::retry;
 use crate::usecase::units::expire;
@@ -41,7 +42,9 @@ impl Worker {
     pub fn start(app: Arc<App>) -> std::result::Result<Worker, Fault> {
         let (books, events, comparison) = (app.clone(), app.clone(), app);
         let mut round = 0u32;
+        let mut clock = ClockWatch::begin(&books);
         let books = Rounds::start("till-worker", move |_| {
+            report("watch_clock", look(&mut clock, &books));
             keep_books(&books, round);
             round = (round + 1) % ROUNDS_TO_CLEAN_UP;
         })?;
@@ -101,6 +104,18 @@ impl Rounds {
         self.is_stopping.store(true, Ordering::SeqCst);
         // The thread may have ended already.
         let _ended = self.stop.try_send(());
+    }
+}
+
+/// Looks at the clock before anything happens by it.
+fn look(clock: &mut Result<ClockWatch>, app: &App) -> Result<usize> {
+    if clock.is_err() {
+        *clock = ClockWatch::begin(app);
+    }
+    match clock {
+        Ok(clock) => clock.look(app).map(|()| 0),
+        // Reported with the next look, if it fails again.
+        Err(_) => Ok(0),
     }
 }
 

@@ -5,6 +5,7 @@
 mod changes;
 mod checkpoint;
 mod fault;
+mod file_system;
 mod freshness;
 mod lock;
 mod schema;
@@ -23,7 +24,8 @@ pub use writer::WriterFigures;
 pub(super) use changes::ChangeLog;
 pub(super) use checkpoint::Checkpoints;
 pub(super) use fault::unavailable;
+pub(super) use file_system::unsafe_kind;
 pub(super) use freshness::Freshness;
-pub(super) use schema::{bring_up_to_date, record_check};
+pub(super) use schema::{bring_up_to_date, confirmed_at, record_check, record_confirmed, seen_at};
 pub(super) use sqlite::{Connection, Readers};
 pub(super) use writer::Writer;

@@ -112,6 +112,32 @@ pub(in crate::store) fn record_check(tx: &mut dyn Tx, now: Timestamp) -> Result<
     }
 }
 
+/// The last plausible time at which something was written.
+pub(in crate::store) fn seen_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>> {
+    const SEEN: &str = "SELECT seen_at FROM schema_version WHERE version = $1";
+    Ok(tx.one(SEEN, &[&VERSION], |row| row.time_or_null("seen_at"))?.flatten())
+}
+
+/// Records the time as plausible.
+pub(in crate::store) fn record_seen(tx: &mut dyn Tx, now: Timestamp) -> Result<()> {
+    const SEEN: &str = "UPDATE schema_version SET seen_at = $1 WHERE version = $2";
+    tx.execute(SEEN, &[&now, &VERSION])?;
+    Ok(())
+}
+
+/// The last time that the operator said was right.
+pub(in crate::store) fn confirmed_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>> {
+    const CONFIRMED: &str = "SELECT confirmed_at FROM schema_version WHERE version = $1";
+    Ok(tx.one(CONFIRMED, &[&VERSION], |row| row.time_or_null("confirmed_at"))?.flatten())
+}
+
+/// Records the time as right, because the operator says so.
+pub(in crate::store) fn record_confirmed(tx: &mut dyn Tx, now: Timestamp) -> Result<()> {
+    const CONFIRMED: &str = "UPDATE schema_version SET seen_at = $1, confirmed_at = $1 WHERE version = $2";
+    tx.execute(CONFIRMED, &[&now, &VERSION])?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,6 +22,11 @@ pub trait Tx {
     /// changed rows only of tables that have row numbers, and the books have none. A new account needs no call, because
     /// its user's row is reported.
     fn mark_changed(&mut self, account: i64);
+
+    /// Whether anything may be given or taken by time now (`docs/rules.md`, rule 14).
+    fn is_time_plausible(&self) -> bool {
+        true
+    }
 }
 
 impl dyn Tx + '_ {

@@ -14,7 +14,7 @@ use ureq::{Agent, Body, Proxy, http};
 use url::Url;
 
 use crate::backoff::CallBackoff;
-use crate::clock::{Deadline, Timestamp, parse_http_date};
+use crate::clock::{Clock, Deadline, Timestamp, parse_http_date};
 use crate::error::Fault;
 use crate::id;
 use crate::secret::Secret;
@@ -70,6 +70,8 @@ pub struct Stripe {
     live: bool,
     attempt_timeout: Duration,
     backoff: CallBackoff,
+    /// Learns the time that Stripe states.
+    clock: Option<Clock>,
 }
 
 impl fmt::Debug for Stripe {
@@ -98,7 +100,13 @@ impl Stripe {
             live,
             attempt_timeout: options.attempt_timeout,
             backoff: options.backoff,
+            clock: None,
         })
+    }
+
+    /// Compares `clock` with Stripe's time at each answer.
+    pub fn with_clock(self, clock: Clock) -> Stripe {
+        Stripe { clock: Some(clock), ..self }
     }
 
     /// Whether our key is a live mode key. Objects of the other mode are not ours.
@@ -170,7 +178,11 @@ impl Stripe {
         let body = answer.body_mut().with_config().limit(BODY_LIMIT).read_to_vec().map_err(Failure::of_transport)?;
         let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
         let time = date.and_then(parse_http_date);
-        read_answer(&answer, &body).map(|value| (value, time))
+        let value = read_answer(&answer, &body)?;
+        if let Some((clock, time)) = self.clock.as_ref().zip(time) {
+            clock.stripe_said(time);
+        }
+        Ok((value, time))
     }
 
     fn send(&self, call: &Call<'_>, timeout: Duration) -> Result<http::Response<Body>, ureq::Error> {

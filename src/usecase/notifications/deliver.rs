@@ -84,7 +84,7 @@ pub fn due(app: &App, endpoint: &str) -> Result<Vec<PreparedDelivery>> {
 /// answered 410 Gone is disabled.
 pub fn record(app: &App, delivery: &PreparedDelivery, reply: &Reply) -> Result<DeliveryOutcome> {
     let (due, now) = (delivery.due.clone(), app.clock.now());
-    let outcome = outcome(&due, reply, now)?;
+    let outcome = outcome(&due, reply, now, app.clock.is_plausible())?;
     let attempt = Attempt {
         at: now,
         status: reply.status.map(i64::from),
@@ -104,8 +104,12 @@ pub fn record(app: &App, delivery: &PreparedDelivery, reply: &Reply) -> Result<D
     Ok(outcome)
 }
 
-/// Removes what was delivered a month ago, or parked a quarter of a year ago. Returns the number of rows.
+/// Removes what was delivered a month ago, or parked a quarter of a year ago; nothing while the clock is
+/// implausible. Returns the number of rows.
 pub fn remove_old(app: &App) -> Result<usize> {
+    if !app.clock.is_plausible() {
+        return Ok(0);
+    }
     let now = app.clock.now();
     let delivered_before = now.plus_seconds(-DELIVERED_KEPT_SECONDS);
     let parked_before = now.plus_seconds(-PARKED_KEPT_SECONDS);
@@ -119,17 +123,23 @@ pub fn remove_old(app: &App) -> Result<usize> {
     Ok(count)
 }
 
-fn outcome(due: &DueDelivery, reply: &Reply, now: Timestamp) -> std::result::Result<DeliveryOutcome, Fault> {
+/// Nothing is given up while the clock is implausible.
+fn outcome(
+    due: &DueDelivery,
+    reply: &Reply,
+    now: Timestamp,
+    is_plausible: bool,
+) -> std::result::Result<DeliveryOutcome, Fault> {
     if reply.is_delivered() {
         return Ok(DeliveryOutcome::Delivered);
     }
-    if now >= due.give_up_at {
+    if now >= due.give_up_at && is_plausible {
         return Ok(DeliveryOutcome::Parked);
     }
     let random = u64::from_le_bytes(id::random_bytes()?);
     let wait = backoff::notification_wait_millis(due.attempts.saturating_add(1), reply.retry_after, random);
     let next = Timestamp::from_millis(now.millis().saturating_add(wait));
-    Ok(DeliveryOutcome::Again(next.min(due.give_up_at)))
+    Ok(DeliveryOutcome::Again(if is_plausible { next.min(due.give_up_at) } else { next }))
 }
 
 /// Neither the URL nor the body: both may hold secrets.

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::stripe::event::TYPES;
 use crate::stripe::portal::PRODUCTS_LIMIT;
 use crate::stripe::{API_VERSION, EventFilter, Price, Stripe, StripeError, StripeErrorKind, probe};
+use crate::usecase::operator::clock;
 use crate::usecase::stripe_events::payments;
 
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -29,21 +30,29 @@ pub struct Finding {
 /// Looks at everything.
 pub fn check(app: &App) -> Vec<Finding> {
     let mut found = vec![finding("database", app.store.check_writable(&app.clock).map(|()| "takes writes".to_owned()))];
+    found.extend(app.store.file_system_fault().map(|what| bad("file system", what)));
     found.push(payments_in_doubt(app));
-    let Ok(stripe) = app.stripe() else { return found };
+    let Ok(stripe) = app.stripe() else {
+        found.extend(clock::fault(app).map(|what| bad("clock", what)));
+        return found;
+    };
     match stripe.ping(Deadline::after(PATIENCE)) {
         Ok(time) => {
             let mode = if stripe.is_live() { "live" } else { "test" };
             found.push(good("Stripe key", format!("is taken, in {mode} mode")));
-            let skew = time.map(|time| time.seconds() - app.clock.now().seconds());
-            found.push(match skew {
-                Some(skew) if skew.abs() <= CLOCK_SECONDS => good("clock", format!("{skew} s from Stripe's")),
-                Some(skew) => bad("clock", format!("{skew} s from Stripe's: webhooks will be refused; set up NTP")),
-                None => bad("clock", "Stripe did not say what time it is".to_owned()),
+            let skew = time.map(|time| time.seconds() - app.clock.wall().seconds());
+            found.push(match (skew, clock::fault(app)) {
+                (None, _) => bad("clock", "Stripe did not say what time it is".to_owned()),
+                (Some(skew), None) if skew.abs() <= CLOCK_SECONDS => good("clock", format!("{skew} s from Stripe's")),
+                (Some(skew), fault) => {
+                    let fault = fault.map(|what| format!(". {what}")).unwrap_or_default();
+                    bad("clock", format!("{skew} s from Stripe's: webhooks will be refused; set up NTP{fault}"))
+                }
             });
         }
         Err(error) => {
             found.push(bad("Stripe key", refusal(&error)));
+            found.extend(clock::fault(app).map(|what| bad("clock", what)));
             return found;
         }
     }

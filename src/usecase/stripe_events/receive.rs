@@ -10,7 +10,7 @@ use crate::metrics::EventLabels;
 use crate::store::Tx;
 use crate::store::inbox::{self, IncomingEvent, Status};
 use crate::stripe::event::TYPES;
-use crate::stripe::{EventEnvelope, signature, storable};
+use crate::stripe::{EventEnvelope, Verification, signature, storable};
 use crate::usecase::stripe_events::apply::{self, ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
 use crate::usecase::stripe_events::retry;
@@ -25,6 +25,7 @@ pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> 
         Error::from(Refused::InvalidRequest(reason))
     };
     let verified = signature::verify(header, body, &app.config.stripe.webhook_secrets, now);
+    let verified = verified.or_else(|fault| confirmed_by_signature(app, header, body).ok_or(fault));
     let verified = verified.map_err(|fault| rejected(fault.to_string()))?;
     if verified.ahead_seconds > 0 {
         tracing::warn!(
@@ -35,7 +36,21 @@ pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> 
     }
     let text = storable(body).map_err(|cause| rejected(cause.to_string()))?;
     let envelope = EventEnvelope::parse(text.as_bytes()).map_err(|cause| rejected(cause.to_string()))?;
-    ingest(app, envelope, text.into_owned(), now)
+    // The signature may have confirmed the clock.
+    ingest(app, envelope, text.into_owned(), app.clock.now())
+}
+
+/// While the clock is implausible because it is far beyond what is known, as after a long stop, a signature of its time
+/// proves it right: Stripe signs nothing ahead of time. A signature that is older than what is known proves nothing, since
+/// it may be sent again by anybody.
+fn confirmed_by_signature(app: &App, header: Option<&[u8]>, body: &[u8]) -> Option<Verification> {
+    let doubted = app.clock.judgement().filter(|judgement| !judgement.is_plausible)?;
+    let verified = signature::verify(header, body, &app.config.stripe.webhook_secrets, doubted.wall).ok()?;
+    if verified.signed_at <= doubted.known {
+        return None;
+    }
+    app.clock.stripe_said(verified.signed_at);
+    Some(verified)
 }
 
 /// Stores and applies an event once. The event must certainly come from Stripe.

@@ -178,7 +178,7 @@ fn load_and_close_due(
 ) -> Result<LoadedAccount> {
     let is_due = row.next_due.is_some_and(|due| due <= context.now);
     let mut loaded = row.with_lots(tx, payment)?;
-    if !is_due {
+    if !is_due || !tx.is_time_plausible() {
         return Ok(loaded);
     }
     while let Some(hold) = holds::claim_over(tx, loaded.account.number, context.now)? {

@@ -6,3 +6,4 @@ mod database;
 mod opening;
 mod stopping;
 mod stripe_away;
+mod wrong_clock;

@@ -84,7 +84,10 @@ fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
         check(
             |path| {
                 drop(open(path));
-                run(path, &format!("INSERT INTO schema_version VALUES ({version}, 0, 0)"));
+                run(
+                    path,
+                    &format!("INSERT INTO schema_version (version, applied_at, checked_at) VALUES ({version}, 0, 0)"),
+                );
             },
             &[&format!("schema {version}"), "newer till"],
         );

@@ -17,7 +17,7 @@ use super::changes::ChangeLog;
 use super::fault::DbResult;
 use super::tx::Tx;
 use super::value::{Param, Row};
-use crate::clock::Deadline;
+use crate::clock::{Clock, Deadline, Timestamp};
 use crate::error::Fault;
 
 use statement::{BUSY, fault, is_busy};
@@ -30,6 +30,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// of every tree. Not more, because nearly every commit searches the whole cache for pages beyond the file's end, and the
 /// system caches the file as well.
 const CACHE_KIB: i64 = -16_384;
+/// How exactly the last plausible time is recorded.
+const RECORDED_MILLIS: u64 = 600_000;
+/// How large the log's file stays when the log restarts, in bytes: as large as it is under load.
+const LOG_BYTES_KEPT: i64 = 192 << 20;
 /// Marks the file as ours ("till"): for the tool `file`, and for a program that opens it by mistake.
 const APPLICATION_ID: i32 = 0x7469_6c6c;
 
@@ -38,6 +42,9 @@ const APPLICATION_ID: i32 = 0x7469_6c6c;
 pub(in crate::store) struct Connection {
     sqlite: Arc<Mutex<rusqlite::Connection>>,
     changes: Option<Arc<ChangeLog>>,
+    clock: Option<Clock>,
+    /// When the time was last recorded by this connection.
+    recorded_at: Option<Timestamp>,
 }
 
 impl Connection {
@@ -59,10 +66,12 @@ impl Connection {
             connection.pragma_update(None, "foreign_keys", true)?;
             // The checkpoint thread comes first; this bounds the log (512 MiB) if that thread has ended.
             connection.pragma_update(None, "wal_autocheckpoint", 128_000)?;
+            // What somebody who read for long has let it grow to is given back when it restarts.
+            connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_KEPT, |_| Ok(()))?;
             connection.pragma_update(None, "cache_size", CACHE_KIB)
         };
         set_up().map_err(cannot)?;
-        Ok(Connection { sqlite: Arc::new(Mutex::new(connection)), changes: None })
+        Ok(Connection { sqlite: Arc::new(Mutex::new(connection)), changes: None, clock: None, recorded_at: None })
     }
 
     /// From now on each row that is written here ("Data Change Notification Callbacks"), each transaction, and what
@@ -74,6 +83,24 @@ impl Connection {
         self.sqlite().update_hook(Some(hook)).map_err(|cause| fault("changed rows cannot be watched", cause))?;
         self.changes = Some(Arc::clone(changes));
         Ok(DataVersionProbe { sqlite: Arc::clone(&self.sqlite), changes: Arc::clone(changes) })
+    }
+
+    /// Transactions ask this clock whether the time is plausible.
+    pub(in crate::store) fn keep_time_by(&mut self, clock: Clock) {
+        self.clock = Some(clock);
+    }
+
+    /// The time, if it is judged plausible and was not recorded for ten minutes.
+    pub(super) fn time_to_record(&self) -> Option<Timestamp> {
+        let clock = self.clock.as_ref()?;
+        let judgement = clock.judgement().filter(|judgement| judgement.is_plausible)?;
+        let is_young = |at: Timestamp| judgement.wall.millis().abs_diff(at.millis()) < RECORDED_MILLIS;
+        (!self.recorded_at.is_some_and(is_young)).then_some(judgement.wall)
+    }
+
+    /// Notes that the time was recorded.
+    pub(super) fn time_recorded(&mut self, at: Timestamp) {
+        self.recorded_at = Some(at);
     }
 
     fn sqlite(&self) -> MutexGuard<'_, rusqlite::Connection> {
@@ -222,6 +249,20 @@ impl Connection {
         }
     }
 
+    /// Moves the whole log into the database and empties it, unless somebody reads or writes at this moment.
+    pub(super) fn truncate_wal_if_unused(&self) {
+        let sqlite = self.sqlite();
+        let truncate = || {
+            sqlite.busy_timeout(Duration::ZERO)?;
+            sqlite.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        };
+        let truncated = truncate();
+        let restored = sqlite.busy_timeout(BUSY);
+        if let Err(cause) = truncated.and(restored) {
+            tracing::debug!(event = "log_not_emptied", cause = %cause);
+        }
+    }
+
     /// Moves the whole log into the database and empties it: for the writer's end.
     pub(super) fn truncate_wal(&self) {
         if let Err(cause) = self.sqlite().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
@@ -256,6 +297,10 @@ impl Tx for Connection {
         if let Some(changes) = &self.changes {
             changes.account(account);
         }
+    }
+
+    fn is_time_plausible(&self) -> bool {
+        self.clock.as_ref().is_none_or(Clock::is_plausible)
     }
 }
 

@@ -10,10 +10,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
 use super::checkpoint::Checkpoints;
 use super::fault::DbResult;
+use super::schema::record_seen;
 use super::sqlite::Connection;
 use super::tx::Tx;
 use super::value::{Param, Row};
@@ -35,14 +37,17 @@ pub struct WriterFigures {
     pub commit_writes: Histogram,
     /// Commits that failed.
     pub commit_failures: Counter,
+    /// The size of the write-ahead log, in bytes, when it was looked at last.
+    pub wal_bytes: Gauge,
 }
 
 impl WriterFigures {
-    fn new() -> WriterFigures {
+    fn new(wal_bytes: Gauge) -> WriterFigures {
         WriterFigures {
             commit_seconds: Histogram::new([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
             commit_writes: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
             commit_failures: Counter::default(),
+            wal_bytes,
         }
     }
 }
@@ -57,7 +62,7 @@ pub(in crate::store) struct Writer {
 impl Writer {
     pub(in crate::store) fn start(connection: Connection, checkpoints: Checkpoints) -> DbResult<Writer> {
         let (queue, jobs) = sync_channel(QUEUE);
-        let figures = WriterFigures::new();
+        let figures = WriterFigures::new(checkpoints.wal_bytes());
         let own_figures = figures.clone();
         let thread = std::thread::Builder::new()
             .name("till-writer".into())
@@ -152,6 +157,10 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
         }
         jobs => run_together(connection, jobs).map(|()| true),
     };
+    let ran = match ran {
+        Ok(true) => record_time(connection).map(|()| true),
+        other => other,
+    };
     let flushing = Deadline::after(Duration::ZERO);
     let ended = match ran {
         Ok(true) => connection.commit(),
@@ -184,6 +193,16 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
     }
 }
 
+/// Writes the time beside the batch, if it is plausible and was not written for a while. A later start compares its clock
+/// with it.
+fn record_time(connection: &mut Connection) -> DbResult<()> {
+    let Some(now) = connection.time_to_record() else { return Ok(()) };
+    let recorded = record_seen(&mut OpenTx(connection), now);
+    recorded.map_err(|error| Fault::bare(error.to_string()))?;
+    connection.time_recorded(now);
+    Ok(())
+}
+
 /// The transaction under way. SQLite ends it by itself on a full disk or an I/O error; each further statement of the job
 /// would then be committed on its own.
 struct OpenTx<'a>(&'a mut Connection);
@@ -210,6 +229,10 @@ impl Tx for OpenTx<'_> {
 
     fn mark_changed(&mut self, account: i64) {
         self.0.mark_changed(account);
+    }
+
+    fn is_time_plausible(&self) -> bool {
+        self.0.is_time_plausible()
     }
 }
 
