@@ -19,11 +19,13 @@ mod guard;
 mod health;
 mod observe;
 mod pages;
+mod patience;
 mod problem;
 mod render;
 mod request;
 mod security_headers;
 pub mod server;
+mod shares;
 mod state;
 #[cfg(test)]
 mod tests;

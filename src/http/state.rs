@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::cache::Cache;
 use super::description::reference::Reference;
 use super::etag::TaggedBody;
+use super::shares::Shares;
 use super::thread_pool::ThreadPool;
 use crate::app::App;
 use crate::catalog::Catalog;
@@ -16,6 +17,9 @@ use crate::config::Config;
 use crate::error::{Fault, Result};
 use crate::store::{CacheKey, ReadVersion, Store, Tx};
 use crate::usecase::users::tokens::Authentication;
+
+/// Requests of one client under way at once. The clients of a proxy share its connections, so this is counted apart.
+const REQUESTS_OF_A_CLIENT: usize = 256;
 
 /// Is called with the result of a write once it is durable.
 type OnCommit<T> = Box<dyn FnOnce(Result<T>) + Send>;
@@ -29,6 +33,7 @@ struct Shared {
     db: ThreadPool,
     stripe: ThreadPool,
     webhooks: ThreadPool,
+    requests: Arc<Shares>,
     tokens: Cache<[u8; 32], (ReadVersion, Arc<Authentication>)>,
     users: Cache<String, CachedUser>,
     description: TaggedBody,
@@ -58,6 +63,7 @@ impl AppState {
             db: ThreadPool::start("till-books", 32, 1024)?,
             stripe: ThreadPool::start("till-stripe", 8, 128)?,
             webhooks: ThreadPool::start("till-events", 8, 512)?,
+            requests: Shares::new(usize::MAX, REQUESTS_OF_A_CLIENT),
             tokens: Cache::with_capacity(1000),
             users: Cache::with_capacity(131_072),
             description,
@@ -75,6 +81,11 @@ impl AppState {
 
     pub(super) fn catalog(&self) -> &Catalog {
         &self.0.app.catalog
+    }
+
+    /// Requests under way.
+    pub(super) fn requests(&self) -> &Arc<Shares> {
+        &self.0.requests
     }
 
     /// Tokens by the hash of their secret.

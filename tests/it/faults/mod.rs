@@ -1,5 +1,6 @@
 //! What goes wrong around an appliance at work: its disk, its file, its stop, and Stripe.
 
+mod bounds;
 mod clock;
 mod crowds;
 mod database;
