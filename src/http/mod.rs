@@ -21,6 +21,7 @@ mod observe;
 mod pages;
 mod patience;
 mod problem;
+mod rates;
 mod render;
 mod request;
 mod security_headers;

@@ -8,14 +8,17 @@ use tokio::sync::oneshot;
 use super::cache::Cache;
 use super::description::reference::Reference;
 use super::etag::TaggedBody;
+use super::rates::{Buckets, Costly, Turns};
+use super::request::ClientAddress;
 use super::shares::Shares;
 use super::thread_pool::ThreadPool;
 use crate::app::App;
 use crate::catalog::Catalog;
-use crate::clock::Timestamp;
+use crate::clock::{Deadline, Timestamp};
 use crate::config::Config;
-use crate::error::{Fault, Result};
+use crate::error::{Fault, Refused, Result};
 use crate::store::{CacheKey, ReadVersion, Store, Tx};
+use crate::stripe::client::LONGEST_WAIT;
 use crate::usecase::users::tokens::Authentication;
 
 /// Requests of one client under way at once. The clients of a proxy share its connections, so this is counted apart.
@@ -34,6 +37,8 @@ struct Shared {
     stripe: ThreadPool,
     webhooks: ThreadPool,
     requests: Arc<Shares>,
+    buckets: Buckets,
+    turns: Turns,
     tokens: Cache<[u8; 32], (ReadVersion, Arc<Authentication>)>,
     users: Cache<String, CachedUser>,
     description: TaggedBody,
@@ -64,6 +69,8 @@ impl AppState {
             stripe: ThreadPool::start("till-stripe", 8, 128)?,
             webhooks: ThreadPool::start("till-events", 8, 512)?,
             requests: Shares::new(usize::MAX, REQUESTS_OF_A_CLIENT),
+            buckets: Buckets::new(),
+            turns: Turns::default(),
             tokens: Cache::with_capacity(1000),
             users: Cache::with_capacity(131_072),
             description,
@@ -86,6 +93,15 @@ impl AppState {
     /// Requests under way.
     pub(super) fn requests(&self) -> &Arc<Shares> {
         &self.0.requests
+    }
+
+    /// Refuses what costs to an account or a client that asks for it too often.
+    pub(super) fn charge(&self, what: Costly, account: Option<i64>, client: ClientAddress) -> Result<()> {
+        let charged = self.0.buckets.take(what, account, client.key());
+        if charged.is_err() {
+            self.0.app.metrics.refuse_client(what.label(), &client);
+        }
+        charged
     }
 
     /// Tokens by the hash of their secret.
@@ -123,6 +139,26 @@ impl AppState {
             Pool::Webhooks => &self.0.webhooks,
         };
         threads.run(move || work(&app)).await
+    }
+
+    /// Runs a use case that may ask Stripe for an account, one at a time for each. Its time begins now, not when a thread is
+    /// free: the caller does not know the difference.
+    pub(super) async fn ask_stripe<T: Send + 'static>(
+        &self,
+        account: i64,
+        work: impl FnOnce(&App, Deadline) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let deadline = Deadline::after(LONGEST_WAIT);
+        let turn = tokio::time::timeout(deadline.left(), self.0.turns.wait(account)).await.map_err(|_| {
+            let detail = "Another request of yours still waits for Stripe. Try again in a minute.";
+            Refused::StripeUnavailable(detail.into())
+        })?;
+        // The turn ends with the work, even if the client does not wait for it.
+        self.run(Pool::Stripe, move |app| {
+            let _turn = turn;
+            work(app, deadline)
+        })
+        .await
     }
 
     /// Starts a use case that calls back once its write is durable, and waits for that without blocking a thread.

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
@@ -13,6 +13,8 @@ use crate::error::Result;
 use crate::http::csrf::{check_csrf, check_sign_in, form_token};
 use crate::http::guard::{SignedIn, Visitor};
 use crate::http::problem::HandlerResult;
+use crate::http::rates::Costly;
+use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
 use crate::http::{body, cookie};
 use crate::id;
@@ -98,7 +100,13 @@ pub(crate) async fn show(
 }
 
 /// Uses a link up, ends the session that was open in this browser, and opens one for the link's owner.
-pub(crate) async fn sign_in(State(state): State<AppState>, headers: HeaderMap, body: Body) -> HandlerResult {
+pub(crate) async fn sign_in(
+    State(state): State<AppState>,
+    Extension(client): Extension<ClientAddress>,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
+    state.charge(Costly::SignIn, None, client)?;
     let fields = body::form(body).await?;
     check_sign_in(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), &fields)?;
     let token = fields.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value).unwrap_or_default();

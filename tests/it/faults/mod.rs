@@ -5,5 +5,6 @@ mod clock;
 mod crowds;
 mod database;
 mod opening;
+mod rates;
 mod stopping;
 mod stripe_away;
