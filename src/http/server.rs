@@ -125,6 +125,9 @@ impl Server {
     }
 }
 
+/// An answer that holds what has been gathered of its request until it is sent.
+type Answer = hyper::Response<AnswerBody<Option<Gathered>>>;
+
 /// What all connections to one address share.
 struct Door {
     app: Arc<App>,
@@ -199,7 +202,7 @@ fn connection(
     TokioIo<PatientStream>,
     impl hyper::service::Service<
         hyper::Request<Incoming>,
-        Response = hyper::Response<AnswerBody<Option<Gathered>>>,
+        Response = Answer,
         Error = std::convert::Infallible,
         Future: Send,
     > + Send,

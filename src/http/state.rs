@@ -15,7 +15,7 @@ use super::thread_pool::ThreadPool;
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::{Deadline, Timestamp};
-use crate::config::Config;
+use crate::config::{Config, STRIPE_API_BASE};
 use crate::error::{Fault, Refused, Result};
 use crate::store::{CacheKey, ReadVersion, Store, Tx};
 use crate::stripe::client::LONGEST_WAIT;
@@ -23,6 +23,11 @@ use crate::usecase::users::tokens::Authentication;
 
 /// Requests of one client under way at once. The clients of a proxy share its connections, so this is counted apart.
 const REQUESTS_OF_A_CLIENT: usize = 256;
+
+/// Of answers about users that are kept: some 100,000 usual ones.
+const USER_BYTES: usize = 64 * 1024 * 1024;
+/// What an entry takes besides its text, about.
+const ENTRY_BYTES: usize = 256;
 
 /// Is called with the result of a write once it is durable.
 type OnCommit<T> = Box<dyn FnOnce(Result<T>) + Send>;
@@ -36,6 +41,8 @@ struct Shared {
     db: ThreadPool,
     stripe: ThreadPool,
     webhooks: ThreadPool,
+    stripes_pages: String,
+    readiness: tokio::sync::Mutex<Option<(Deadline, bool)>>,
     requests: Arc<Shares>,
     buckets: Buckets,
     turns: Turns,
@@ -63,7 +70,15 @@ impl AppState {
         description: TaggedBody,
         reference: Reference,
     ) -> std::result::Result<AppState, Fault> {
+        let api = &app.config.stripe.api_base;
+        let stripes_pages = match api == STRIPE_API_BASE {
+            true => "https:".to_owned(),
+            false if app.config.base_url.is_loopback() => format!("{api} http://127.0.0.1:* http://localhost:*"),
+            false => api.clone(),
+        };
         Ok(AppState(Arc::new(Shared {
+            stripes_pages,
+            readiness: tokio::sync::Mutex::default(),
             app,
             db: ThreadPool::start("till-books", 32, 1024)?,
             stripe: ThreadPool::start("till-stripe", 8, 128)?,
@@ -72,7 +87,7 @@ impl AppState {
             buckets: Buckets::new(),
             turns: Turns::default(),
             tokens: Cache::with_capacity(1000),
-            users: Cache::with_capacity(131_072),
+            users: Cache::with_weight(USER_BYTES, |id, user| ENTRY_BYTES + id.len() + user.answer.len()),
             description,
             reference,
         })))
@@ -120,6 +135,17 @@ impl AppState {
 
     pub(super) fn reference(&self) -> &Reference {
         &self.0.reference
+    }
+
+    /// Where Stripe's pages are, as a policy's sources. Stripe's own may be under the seller's domain ("Use your custom
+    /// domain"), which is known only once a checkout is made. A stand-in's are where its API is, or on this machine.
+    pub(super) fn stripes_pages(&self) -> &str {
+        &self.0.stripes_pages
+    }
+
+    /// When readiness was last looked at, and whether the database took the write.
+    pub(super) fn readiness(&self) -> &tokio::sync::Mutex<Option<(Deadline, bool)>> {
+        &self.0.readiness
     }
 
     /// Runs a use case on one of the threads of `pool`.

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
 use super::shell::{Person, Shell};
-use super::{html, see_other};
+use super::{html, html_with_forms_to, see_other};
 use crate::error::Result;
 use crate::http::csrf::{check_csrf, check_sign_in, form_token};
 use crate::http::guard::{SignedIn, Visitor};
@@ -91,7 +91,10 @@ pub(crate) async fn show(
         csrf: form_token(&form_cookie)?,
     };
     let shell = Shell::for_visitor("Sign in", &visitor)?;
-    let mut response = html(StatusCode::OK, &LoginPage { shell, state: LoginState::Confirm(confirmation) })?;
+    // The button leads on to where the app that made the link wants the user to be.
+    let origins: Vec<&str> = state.config().return_origins.iter().map(|origin| origin.as_str()).collect();
+    let page = LoginPage { shell, state: LoginState::Confirm(confirmation) };
+    let mut response = html_with_forms_to(&origins.join(" "), &page)?;
     let headers = response.headers_mut();
     headers.insert(header::SET_COOKIE, cookie::set_form(state.config(), Some(&form_cookie))?);
     // The secret is in the address of this page.
