@@ -52,6 +52,12 @@ pub enum Refused {
     StripeRejected(String),
     /// The request body is over this limit, in bytes.
     TooLarge(u64),
+    /// The caller asks too often, or has too much under way; nothing was changed.
+    RateLimited {
+        /// In seconds.
+        retry_after: u64,
+        detail: String,
+    },
     /// `till` cannot take this now; nothing was changed.
     Unavailable {
         /// In seconds.
@@ -77,6 +83,7 @@ impl Refused {
             Refused::HoldNotOpen(_) => "hold_not_open",
             Refused::StripeUnavailable(_) => "stripe_unavailable",
             Refused::StripeRejected(_) => "stripe_rejected",
+            Refused::RateLimited { .. } => "rate_limited",
             Refused::Unavailable { .. } => "unavailable",
         }
     }
@@ -102,7 +109,7 @@ impl Refused {
                 format!("{required} units are needed and {available} are available. Top up, then try again.")
             }
             Refused::TooLarge(limit) => format!("The body is larger than the {limit} bytes that are read here."),
-            Refused::Unavailable { detail, .. } => detail.clone(),
+            Refused::RateLimited { detail, .. } | Refused::Unavailable { detail, .. } => detail.clone(),
         }
     }
 }

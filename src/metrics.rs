@@ -1,5 +1,9 @@
 //! The counters of `GET /metrics`, in Prometheus' text format. Names begin with `till_` and end in their unit.
 
+use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -8,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::store::WriterFigures;
 
@@ -23,7 +28,7 @@ pub struct EventLabels {
 /// The labels of a counter by kind of entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct KindLabels {
-    /// The ledger's kind, or the inbox's status.
+    /// The ledger's kind, the inbox's status, or what is bounded.
     pub kind: &'static str,
 }
 
@@ -43,12 +48,51 @@ pub struct RequestLabels {
     pub status: u16,
 }
 
+/// When a log line that strangers can cause may be written: once a second, so that they cannot fill the disk.
+pub struct LogPace {
+    running: Deadline,
+    state: Mutex<(Option<Duration>, u64)>,
+}
+
+impl LogPace {
+    /// At most one line in this time.
+    const APART: Duration = Duration::from_secs(1);
+
+    /// A pace of its own for one kind of line.
+    pub fn new() -> LogPace {
+        LogPace { running: Deadline::after(Duration::ZERO), state: Mutex::default() }
+    }
+
+    /// How many lines were left out since the last one, if a line may be written now. Otherwise this one is left out.
+    pub fn next(&self) -> Option<u64> {
+        let now = self.running.elapsed();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, left_out) = &mut *state;
+        if last.is_some_and(|last| now.saturating_sub(last) < LogPace::APART) {
+            *left_out = left_out.saturating_add(1);
+            return None;
+        }
+        *last = Some(now);
+        Some(std::mem::take(left_out))
+    }
+}
+
+impl Default for LogPace {
+    fn default() -> LogPace {
+        LogPace::new()
+    }
+}
+
 /// The counters and gauges that `/metrics` shows.
 pub struct Metrics {
     registry: Registry,
     pub webhook_events: Family<EventLabels, Counter>,
     /// Webhooks refused for their signature or their form.
     pub webhook_rejected: Counter,
+    pub webhook_rejected_lines: LogPace,
+    /// Requests and connections refused because a client has too many, or asks too often.
+    pub rate_limited: Family<KindLabels, Counter>,
+    rate_limited_lines: LogPace,
     pub units_credited: Family<KindLabels, Counter>,
     /// By spends and captures.
     pub units_spent: Counter,
@@ -69,6 +113,9 @@ impl Metrics {
         let metrics = Metrics {
             webhook_events: Family::default(),
             webhook_rejected: Counter::default(),
+            webhook_rejected_lines: LogPace::new(),
+            rate_limited: Family::default(),
+            rate_limited_lines: LogPace::new(),
             units_credited: Family::default(),
             units_spent: Counter::default(),
             inbox_events: Family::default(),
@@ -80,6 +127,12 @@ impl Metrics {
         };
         registry.register("webhook_events", "Stripe's events received", metrics.webhook_events.clone());
         registry.register("webhook_rejected", "Webhooks refused", metrics.webhook_rejected.clone());
+        let rate_limited = metrics.rate_limited.clone();
+        registry.register(
+            "rate_limited",
+            "Connections and requests refused to a client that has too many",
+            rate_limited,
+        );
         registry.register("units_credited", "Units credited", metrics.units_credited.clone());
         registry.register("units_spent", "Units spent", metrics.units_spent.clone());
         registry.register("inbox_events", "Events in the inbox", metrics.inbox_events.clone());
@@ -95,6 +148,14 @@ impl Metrics {
         registry.register("wal_bytes", "Size of the write-ahead log", writer.wal_bytes.clone());
         registry.register("commit_failures", "Commits that failed", writer.commit_failures.clone());
         Metrics { registry, ..metrics }
+    }
+
+    /// Counts that a client was refused something that it has too much of, and logs it now and then.
+    pub fn refuse_client(&self, what: &'static str, client: &dyn Display) {
+        self.rate_limited.get_or_create(&KindLabels { kind: what }).inc();
+        if let Some(left_out) = self.rate_limited_lines.next() {
+            tracing::warn!(event = "rate_limited", what, %client, left_out);
+        }
     }
 
     /// The body of `GET /metrics`.

@@ -111,7 +111,7 @@ pub fn run() -> ExitCode {
 fn eprint_lines(label: &str, lines: &[String]) {
     let mut stderr = std::io::stderr().lock();
     for line in lines {
-        let _unwritten = writeln!(stderr, "{label}: {line}");
+        let _unwritten = writeln!(stderr, "{label}: {}", output::safe_lines(line));
     }
 }
 

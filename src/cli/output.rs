@@ -17,6 +17,9 @@ pub(super) fn print(text: &str) -> CommandResult {
 pub(super) fn print_json(document: &impl Serialize) -> CommandResult {
     let text = serde_json::to_string(document)
         .map_err(|cause| CommandError::Failed(format!("the answer cannot be written as JSON: {cause}")))?;
+    // These occur inside strings only, where an escape means the same.
+    let escaped = |c: char| if reorders(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    let text: String = text.chars().map(escaped).collect();
     print(&format!("{text}\n"))
 }
 
@@ -54,9 +57,21 @@ pub(super) fn or_dash(text: Option<impl ToString>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| text.to_string())
 }
 
-/// Text from outside, safe for a terminal: no control characters, so no line breaks and no escape sequences.
+/// Text from outside, safe for a terminal: no control characters, so no line breaks and no escape sequences, and none that
+/// change the order in which the rest of the line is shown.
 pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || reorders(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for text of ours that may have several lines and quote text from outside.
+pub(super) fn safe_lines(text: &str) -> String {
+    text.split('\n').map(one_line).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a character changes the direction of text or breaks a line without being a control character (Unicode Standard
+/// Annex #9, section 2; UTR #36, section 2.5).
+fn reorders(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Standard output for long texts; remembers whether the reader closed it.
@@ -107,6 +122,8 @@ mod tests {
 
     #[test]
     fn columns_line_up_numbers_to_the_right_and_control_characters_are_not_passed_on() {
+        assert_eq!(one_line("a\u{202e}b\u{2066}c\u{200f}\u{2028}d"), "a\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}d");
+        assert_eq!(one_line("grüße 你好 שלום"), "grüße 你好 שלום", "languages are left alone");
         let rows = [["alice".into(), "7".into(), "a\u{1b}[2J".into()], ["bo".into(), "-12".into(), "-".into()]];
         let expected = "USER   UNITS  NOTE\nalice      7  a\u{fffd}[2J\nbo       -12  -\n";
         assert_eq!(table(["USER", "UNITS", "NOTE"], &rows), expected);

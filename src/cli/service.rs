@@ -17,6 +17,9 @@ const SERVER_STOPS_WITHIN: Duration = Duration::from_secs(6);
 /// How long the worker's current round may then still take. Both together leave time for the last commit.
 const WORKER_STOPS_WITHIN: Duration = Duration::from_secs(2);
 
+/// How many files a process may have open if the system does not say.
+const USUAL_OPEN_FILES: usize = 1024;
+
 /// Server, worker and webhook deliveries of one till.
 pub(super) struct Service {
     app: Arc<App>,
@@ -30,7 +33,7 @@ impl Service {
     pub(super) fn start(app: App, listener: TcpListener) -> Result<Service, Fault> {
         let app = Arc::new(app);
         let metrics_listener = app.config.metrics_listen.map(bind).transpose()?;
-        let server = Server::start(app.clone(), listener, metrics_listener)?;
+        let server = Server::start(app.clone(), listener, metrics_listener, raise_open_files())?;
         let worker = Worker::start(app.clone())?;
         let deliveries = DeliveryWorker::start(app.clone())?;
         Ok(Service { app, server, worker, deliveries })
@@ -64,6 +67,13 @@ impl Service {
             None => tracing::warn!(event = "books_still_in_use"),
         }
     }
+}
+
+/// Allows this process as many open files as the system lets it have, and says how many: the usual limit of 1024 is for
+/// programs that wait by select(2) (systemd's "File Descriptor Limits").
+fn raise_open_files() -> usize {
+    let files = rlimit::increase_nofile_limit(rlimit::INFINITY).or_else(|_| rlimit::Resource::NOFILE.get_soft());
+    files.map_or(USUAL_OPEN_FILES, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
 /// Binds an address. The fault says what to do.

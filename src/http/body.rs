@@ -12,6 +12,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::shares::Exhausted;
 use crate::error::{Refused, Result};
 
 /// Of a JSON body, in bytes.
@@ -29,6 +30,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes> {
     match tokio::time::timeout(TIMEOUT, to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(cause)) if is_exhausted(&cause) => {
+            let detail =
+                "Too many bytes are being received already. Nothing was changed; try again shortly.".to_owned();
+            Err(Refused::Unavailable { retry_after: 2, detail }.into())
+        }
         Ok(Err(cause)) if is_too_long(&cause) => Err(Refused::TooLarge(limit as u64).into()),
         Ok(Err(_)) => Err(Refused::InvalidRequest("The body ended before it was complete.".into()).into()),
         Err(_) => {
@@ -39,14 +45,17 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes> {
 }
 
 fn is_too_long(cause: &axum::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(cause);
-    while let Some(error) = cause {
-        if error.to_string().contains("length limit exceeded") {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    chain(cause).any(|error| error.to_string().contains("length limit exceeded"))
+}
+
+/// Whether there was no room for the bytes: see `shares`.
+fn is_exhausted(cause: &axum::Error) -> bool {
+    chain(cause).any(|error| error.is::<Exhausted>())
+}
+
+fn chain(cause: &axum::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    let first: &(dyn std::error::Error + 'static) = cause;
+    std::iter::successors(Some(first), |error| error.source())
 }
 
 /// A `T` that is read only from a JSON object. On its own, serde would also read it from an array, with the fields in the

@@ -5,13 +5,17 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::oneshot;
+
+use super::shares::{Exhausted, Share};
 
 /// In bytes. The connection of a client that goes on sending more than this is closed.
 const LIMIT: usize = 1024 * 1024;
@@ -21,20 +25,32 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct DrainableBody {
     body: Option<Incoming>,
     rest: Option<oneshot::Sender<Incoming>>,
+    gathered: Option<Gathered>,
 }
+
+/// The bytes of a request's body that have arrived. They are in memory until the request has its answer.
+pub(super) type Gathered = Arc<Mutex<Share>>;
 
 /// Receives the unread rest of a [`DrainableBody`].
 pub(super) struct Drain(Option<oneshot::Receiver<Incoming>>);
 
-/// Splits a request's body into the part for the handler and the part that drains it afterwards.
-pub(super) fn drainable(headers: &HeaderMap, body: Incoming) -> (DrainableBody, Drain) {
+/// Splits a request's body into the part for the handler and the part that drains it afterwards. The bytes count as a share
+/// that the caller holds until the request has its answer; there is none for a request without a body.
+pub(super) fn drainable(
+    headers: &HeaderMap,
+    body: Incoming,
+    share: impl FnOnce() -> Result<Share, Exhausted>,
+) -> (DrainableBody, Drain, Option<Gathered>) {
     if body.is_end_stream() {
-        return (DrainableBody { body: None, rest: None }, Drain(None));
+        return (DrainableBody { body: None, rest: None, gathered: None }, Drain(None), None);
     }
+    // To take nothing is always possible.
+    let gathered = share().ok().map(|share| Arc::new(Mutex::new(share)));
     let (sender, receiver) = oneshot::channel();
     // A client that waits for `100 Continue` sends no body without it.
     let is_sent = !headers.contains_key(header::EXPECT);
-    (DrainableBody { body: Some(body), rest: Some(sender) }, Drain(is_sent.then_some(receiver)))
+    let body = DrainableBody { body: Some(body), rest: Some(sender), gathered: gathered.clone() };
+    (body, Drain(is_sent.then_some(receiver)), gathered)
 }
 
 impl Drain {
@@ -56,13 +72,16 @@ impl Drain {
 
 impl Body for DrainableBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        self.body.as_mut().map_or(Poll::Ready(None), |body| Pin::new(body).poll_frame(context))
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(context));
+        let length = frame.as_ref().and_then(|frame| Some(frame.as_ref().ok()?.data_ref()?.len())).unwrap_or(0);
+        if let Some(gathered) = self.gathered.as_ref().filter(|_| length > 0) {
+            gathered.lock().unwrap_or_else(PoisonError::into_inner).grow(length)?;
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)))
     }
 
     fn is_end_stream(&self) -> bool {

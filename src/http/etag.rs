@@ -29,6 +29,11 @@ impl TaggedBody {
         Ok(TaggedBody { body: whole.slice(..length), tag })
     }
 
+    /// Its bytes in memory.
+    pub(super) fn len(&self) -> usize {
+        self.body.len() + self.tag.len()
+    }
+
     /// The answer to one client, which must ask again each time: a balance is never old.
     pub(super) fn private_answer(&self, request: &HeaderMap) -> Response {
         self.answer(request, "private, no-cache")

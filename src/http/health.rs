@@ -1,5 +1,7 @@
 //! For the machine's operator: liveness, readiness and metrics.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header;
@@ -11,6 +13,7 @@ use super::guard::Bearer;
 use super::problem::HandlerResult;
 use super::request::{ClientAddress, Peer};
 use super::state::{AppState, Pool};
+use crate::clock::Deadline;
 use crate::error::Refused;
 use crate::metrics::KindLabels;
 use crate::usecase::stripe_events::inbox;
@@ -21,9 +24,24 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
+/// How long it is known whether the database takes writes. Anybody may ask, and each look is a flush of the disk.
+const READINESS_LASTS: Duration = Duration::from_secs(1);
+
 /// `GET /readyz`: the database takes writes and has this program's schema.
 pub(super) async fn ready(State(state): State<AppState>) -> HandlerResult {
-    state.run(Pool::Db, |app| app.store.check_writable(&app.clock)).await?;
+    let mut last = state.readiness().lock().await;
+    match *last {
+        Some((looked, true)) if looked.elapsed() < READINESS_LASTS => {}
+        Some((looked, false)) if looked.elapsed() < READINESS_LASTS => {
+            let detail = "The database took no writes a moment ago. Try again shortly.".to_owned();
+            return Err(Refused::Unavailable { retry_after: 1, detail }.into());
+        }
+        _ => {
+            let checked = state.run(Pool::Db, |app| app.store.check_writable(&app.clock)).await;
+            *last = Some((Deadline::after(READINESS_LASTS), checked.is_ok()));
+            checked?;
+        }
+    }
     Ok(Json(json!({ "status": "ready" })).into_response())
 }
 

@@ -19,11 +19,14 @@ mod guard;
 mod health;
 mod observe;
 mod pages;
+mod patience;
 mod problem;
+mod rates;
 mod render;
 mod request;
 mod security_headers;
 pub mod server;
+mod shares;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,20 @@
-//! The one layer around every handler. It finds the client's address, renders problems, adds the security headers,
+//! The one layer around every handler. It bounds what one client does at once, renders problems, adds the security headers,
 //! measures the request and logs it. It is one layer and not five, because each layer costs time on every request.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::audience::Audience;
+use super::problem::Problem;
 use super::render::render;
-use super::request::{ClientAddress, Peer, client_address};
+use super::request::ClientAddress;
 use super::security_headers;
+use super::shares::Exhausted;
 use super::state::AppState;
 use crate::clock::Deadline;
+use crate::error::Refused;
 use crate::metrics::RequestLabels;
 
 /// What all routes of a group have in common.
@@ -37,23 +40,45 @@ pub(super) async fn observe_unknown_path(State(state): State<AppState>, request:
 async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     let started = Deadline::after(std::time::Duration::ZERO);
     let app = group.state.app();
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-    let client = peer.map_or(ClientAddress(None), |peer| client_address(peer, request.headers(), &app.config));
+    let client = request.extensions().get::<ClientAddress>().copied().unwrap_or(ClientAddress(None));
     request.extensions_mut().insert(client);
     let method = method_label(request.method());
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".into(), |path| path.as_str().to_owned());
     let reads_json = group.audience.reads_json(request.headers());
 
-    let response = next.run(request).await;
+    let response = match group.state.requests().take(client.key(), 1) {
+        Ok(_under_way) => match repeated(request.headers()) {
+            None => next.run(request).await,
+            Some(name) => {
+                let detail = format!("There are two {name} headers: one was expected.");
+                Problem::from(Refused::InvalidRequest(detail)).into_response()
+            }
+        },
+        Err(Exhausted) => {
+            app.metrics.refuse_client("requests", &client);
+            let detail = "Too many of your requests are under way at once. Nothing was changed; try again shortly.";
+            Problem::from(Refused::RateLimited { retry_after: 1, detail: detail.into() }).into_response()
+        }
+    };
 
     let mut response = render(response, group.audience, reads_json);
     (group.add_headers)(response.headers_mut());
+    if app.config.base_url.is_https() {
+        security_headers::only_https(response.headers_mut());
+    }
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
     tracing::debug!(event = "request", method, route, status, %client, seconds);
     app.metrics.requests.get_or_create(&RequestLabels { method, route, status }).observe(seconds);
     response
+}
+
+/// A header that is there twice although it may be there once. A proxy may have judged by one of them, and we by the other
+/// (RFC 9112, section 3.2: two `Host` headers are refused).
+fn repeated(headers: &HeaderMap) -> Option<&'static HeaderName> {
+    static ONCE: [HeaderName; 4] = [header::HOST, header::AUTHORIZATION, header::CONTENT_TYPE, header::ORIGIN];
+    ONCE.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some())
 }
 
 /// A client may send any word as its method, and the metrics must keep a bounded number of labels.

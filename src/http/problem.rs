@@ -73,7 +73,7 @@ impl Problem {
                 problem.members.available = Some(*available);
                 problem.members.topup_url = Some(topup_url.clone());
             }
-            Refused::Unavailable { retry_after, .. } => {
+            Refused::RateLimited { retry_after, .. } | Refused::Unavailable { retry_after, .. } => {
                 problem.retry_after = Some(*retry_after);
             }
             _ => {}
@@ -116,6 +116,7 @@ fn status_and_title(refused: &Refused) -> (StatusCode, &'static str) {
         Refused::StripeUnavailable(_) => (StatusCode::BAD_GATEWAY, "Stripe cannot be reached"),
         Refused::StripeRejected(_) => (StatusCode::BAD_GATEWAY, "Stripe refused"),
         Refused::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+        Refused::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
         Refused::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Not available right now"),
     }
 }

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use super::problem::Problem;
+use super::shares::ClientKey;
 use crate::config::Config;
 use crate::error::Refused;
 
@@ -20,6 +21,13 @@ pub(super) struct Peer(pub SocketAddr);
 /// header, or one that cannot be read. Such a client must not count as local.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ClientAddress(pub Option<IpAddr>);
+
+impl ClientAddress {
+    /// How bounds count the client; `None` if nothing is known of it.
+    pub(super) fn key(self) -> Option<ClientKey> {
+        self.0.map(ClientKey::of)
+    }
+}
 
 impl fmt::Display for ClientAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,18 +57,22 @@ impl<S: Send + Sync> FromRequestParts<S> for PathSegment {
     }
 }
 
+/// Whether this is the address of a proxy whose header counts.
+pub(super) fn is_trusted(address: IpAddr, config: &Config) -> bool {
+    let address = address.to_canonical();
+    config.trusted_proxies.iter().any(|network| network.contains(&address))
+}
+
 /// The address of the client: see [`ClientAddress`].
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, config: &Config) -> ClientAddress {
-    let trusted = |address: &IpAddr| config.trusted_proxies.iter().any(|network| network.contains(address));
-    let peer = peer.to_canonical();
-    if !trusted(&peer) {
-        return ClientAddress(Some(peer));
+    if !is_trusted(peer, config) {
+        return ClientAddress(Some(peer.to_canonical()));
     }
     let values = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("unreadable"));
     let items = values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty());
     // What stands to the left of an unreadable item may be forged by the client.
     let named: Vec<Option<IpAddr>> = items.map(forwarded).collect();
-    let nearest = named.iter().rev().find(|address| !address.is_some_and(|address| trusted(&address)));
+    let nearest = named.iter().rev().find(|address| !address.is_some_and(|address| is_trusted(address, config)));
     ClientAddress(nearest.or(named.first()).copied().flatten())
 }
 

@@ -1,6 +1,5 @@
-//! The listener: accepts a bounded number of connections, gives each a bounded time to send its headers, and finishes
-//! the requests under way when it is stopped. The accept loop is our own, because `axum::serve` has no time-out for
-//! headers and no bound on connections.
+//! The listener: accepts a bounded number of connections, in all and of one client, bounds how long each may take, and
+//! finishes the requests under way when it is stopped. The accept loop is our own, because `axum::serve` has no bounds.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,26 +11,35 @@ use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 
-use super::request::Peer;
+use super::drain::Gathered;
+use super::patience::{AnswerBody, Patience, PatientStream, Phase};
+use super::request::{ClientAddress, Peer, client_address, is_trusted};
+use super::shares::{Share, Shares};
 use super::{Routers, drain, routers};
 use crate::app::App;
 use crate::error::Fault;
+use crate::metrics::LogPace;
 
-/// Connections open at once. Further ones wait to be accepted.
-const CONNECTIONS: usize = CONNECTIONS_U32 as usize;
-const CONNECTIONS_U32: u32 = 4096;
+/// Connections open at once, if there are enough file descriptors. Further ones wait to be accepted.
+const CONNECTIONS: usize = 4096;
+/// Of one client. The connections of a trusted proxy are not bounded apart: its clients share them.
+const CONNECTIONS_OF_A_CLIENT: usize = 512;
+/// File descriptors that are kept for the database, Stripe and outgoing webhooks.
+const FILES_KEPT: usize = 256;
+/// Bytes of bodies that are in memory at once, and of one client's: as much as four of the largest.
+const BODY_BYTES: usize = 64 * 1024 * 1024;
+const BODY_BYTES_OF_A_CLIENT: usize = 16 * 1024 * 1024;
+/// Connections to the metrics' own address.
+const METRICS_CONNECTIONS: usize = 16;
 /// On a stop: how long answers that are already written may take to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long a client may take to send a request's headers. Idle connections are closed after it, too.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The running server.
 pub struct Server {
     runtime: Runtime,
@@ -42,11 +50,23 @@ pub struct Server {
 
 impl Server {
     /// Serves `app` on `listener`, and its metrics on `metrics_listener` if they have an address of their own, on its own
-    /// threads.
+    /// threads. `open_files` is how many file descriptors this process may have.
     pub fn start(
         app: Arc<App>,
         listener: std::net::TcpListener,
         metrics_listener: Option<std::net::TcpListener>,
+        open_files: usize,
+    ) -> Result<Server, Fault> {
+        let connections = open_files.saturating_sub(FILES_KEPT).clamp(METRICS_CONNECTIONS, CONNECTIONS);
+        Server::start_with(app, listener, metrics_listener, connections, Patience::USUAL)
+    }
+
+    pub(super) fn start_with(
+        app: Arc<App>,
+        listener: std::net::TcpListener,
+        metrics_listener: Option<std::net::TcpListener>,
+        connections: usize,
+        patience: Patience,
     ) -> Result<Server, Fault> {
         let cannot = |cause: std::io::Error| Fault::new("cannot serve", cause);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -57,7 +77,15 @@ impl Server {
             .build()
             .map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let Routers { public, metrics } = routers(app)?;
+        let Routers { public, metrics } = routers(Arc::clone(&app))?;
+        let door = |router, connections: usize| Door {
+            app: Arc::clone(&app),
+            router,
+            connections,
+            by_client: Shares::new(connections, CONNECTIONS_OF_A_CLIENT.min(connections / 2)),
+            bodies: Shares::new(BODY_BYTES, BODY_BYTES_OF_A_CLIENT),
+            patience,
+        };
         let (stop, stopping) = oneshot::channel();
         let (done, stopped) = std::sync::mpsc::channel();
         let inside = |listener: std::net::TcpListener| {
@@ -69,13 +97,15 @@ impl Server {
         if let Some(listener) = metrics_listener.map(inside).transpose()? {
             // It ends with the runtime: an answer about the metrics is not waited for.
             let (running, never) = oneshot::channel();
+            let door = door(metrics, METRICS_CONNECTIONS);
             runtime.spawn(async move {
-                accept(listener, metrics, never).await;
+                accept(listener, door, never).await;
                 drop(running);
             });
         }
+        let door = door(public, connections);
         runtime.spawn(async move {
-            accept(listener, public, stopping).await;
+            accept(listener, door, stopping).await;
             let _gone = done.send(());
         });
         Ok(Server { runtime, address, stop, stopped })
@@ -95,26 +125,44 @@ impl Server {
     }
 }
 
-async fn accept(listener: TcpListener, router: axum::Router, mut stopping: oneshot::Receiver<Duration>) {
+/// An answer that holds what has been gathered of its request until it is sent.
+type Answer = hyper::Response<AnswerBody<Option<Gathered>>>;
+
+/// What all connections to one address share.
+struct Door {
+    app: Arc<App>,
+    router: axum::Router,
+    connections: usize,
+    by_client: Arc<Shares>,
+    bodies: Arc<Shares>,
+    patience: Patience,
+}
+
+async fn accept(listener: TcpListener, door: Door, mut stopping: oneshot::Receiver<Duration>) {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let door = Arc::new(door);
+    let places = Arc::new(Semaphore::new(door.connections));
     // One permit for each request under way. A connection has one request at a time, so no request waits for a permit.
-    let requests = Arc::new(Semaphore::new(CONNECTIONS));
+    let requests = Arc::new(Semaphore::new(door.connections));
+    let failures = LogPace::new();
     let within = loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let connection = graceful.watch(connection(stream, peer, router.clone(), Arc::clone(&requests)));
+                    let Some(share) = admit(&door, &stream, peer) else { continue };
+                    let connection = graceful.watch(connection(Arc::clone(&door), stream, peer, Arc::clone(&requests)));
                     tokio::spawn(async move {
                         // A client that breaks the connection is not an error of ours.
                         let _ended = connection.await;
-                        drop(place);
+                        drop((place, share));
                     });
                 }
                 // Out of file descriptors, or the client has gone: the next connection may succeed.
                 Err(cause) => {
-                    tracing::warn!(event = "accept_failed", cause = %cause);
+                    if let Some(left_out) = failures.next() {
+                        tracing::warn!(event = "accept_failed", cause = %cause, left_out);
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },
@@ -122,48 +170,69 @@ async fn accept(listener: TcpListener, router: axum::Router, mut stopping: onesh
         }
     };
     drop(listener);
-    if tokio::time::timeout(within, requests.acquire_many(CONNECTIONS_U32)).await.is_err() {
+    let all = u32::try_from(door.connections).unwrap_or(u32::MAX);
+    if tokio::time::timeout(within, requests.acquire_many(all)).await.is_err() {
         tracing::warn!(event = "stopped_with_requests_under_way");
     }
     // Answers already written are sent. Idle connections are not waited for.
     let _idle = tokio::time::timeout(FLUSH_TIMEOUT, graceful.shutdown()).await;
 }
 
+/// The share of a client's new connection, or nothing if it has too many: then it is answered and closed.
+fn admit(door: &Door, stream: &TcpStream, peer: SocketAddr) -> Option<Share> {
+    const REFUSAL: &[u8] =
+        b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let client = ClientAddress(Some(peer.ip()));
+    let is_proxy = is_trusted(peer.ip(), &door.app.config);
+    let share = door.by_client.take(client.key().filter(|_| !is_proxy), 1).ok();
+    if share.is_none() {
+        door.app.metrics.refuse_client("connections", &client);
+        // The buffer of a new connection is empty, so this does not wait. If it fails all the same, the close says enough.
+        let _closed_already = stream.try_write(REFUSAL);
+    }
+    share
+}
+
 fn connection(
+    door: Arc<Door>,
     stream: TcpStream,
     peer: SocketAddr,
-    router: axum::Router,
     requests: Arc<Semaphore>,
 ) -> hyper::server::conn::http1::Connection<
-    TokioIo<TcpStream>,
+    TokioIo<PatientStream>,
     impl hyper::service::Service<
         hyper::Request<Incoming>,
-        Response = axum::response::Response,
+        Response = Answer,
         Error = std::convert::Infallible,
         Future: Send,
     > + Send,
 > {
     let _without_is_slower = stream.set_nodelay(true);
+    let phase = Phase::default();
+    let stream = PatientStream::new(stream, door.patience, Arc::clone(&door.by_client), phase.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
+        phase.request_begins();
         let (parts, body) = request.into_parts();
-        let (body, drain) = drain::drainable(&parts.headers, body);
+        let client = client_address(peer.ip(), &parts.headers, &door.app.config);
+        let share = || door.bodies.take(client.key(), 0);
+        let (body, drain, gathered) = drain::drainable(&parts.headers, body, share);
         let mut request = Request::from_parts(parts, Body::new(body));
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(client);
         if let Some(folded) = webhook_path(request.uri()) {
             *request.uri_mut() = folded;
         }
-        let router = router.clone();
+        let router = door.router.clone();
         let requests = Arc::clone(&requests);
+        let phase = phase.clone();
         async move {
             let _under_way = requests.acquire().await;
             let response = router.oneshot(request).await;
             drain.run().await;
-            response
+            response.map(|response| response.map(|body| AnswerBody::new(body, phase, gathered)))
         }
     });
     hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(64 * 1024)
         // Answers are small, and one write of one buffer costs less than a vectored write of two.
         .writev(false)

@@ -8,14 +8,26 @@ use tokio::sync::oneshot;
 use super::cache::Cache;
 use super::description::reference::Reference;
 use super::etag::TaggedBody;
+use super::rates::{Buckets, Costly, Turns};
+use super::request::ClientAddress;
+use super::shares::Shares;
 use super::thread_pool::ThreadPool;
 use crate::app::App;
 use crate::catalog::Catalog;
-use crate::clock::Timestamp;
-use crate::config::Config;
-use crate::error::{Fault, Result};
+use crate::clock::{Deadline, Timestamp};
+use crate::config::{Config, STRIPE_API_BASE};
+use crate::error::{Fault, Refused, Result};
 use crate::store::{CacheKey, ReadVersion, Store, Tx};
+use crate::stripe::client::LONGEST_WAIT;
 use crate::usecase::users::tokens::Authentication;
+
+/// Requests of one client under way at once. The clients of a proxy share its connections, so this is counted apart.
+const REQUESTS_OF_A_CLIENT: usize = 256;
+
+/// Of answers about users that are kept: some 100,000 usual ones.
+const USER_BYTES: usize = 64 * 1024 * 1024;
+/// What an entry takes besides its text, about.
+const ENTRY_BYTES: usize = 256;
 
 /// Is called with the result of a write once it is durable.
 type OnCommit<T> = Box<dyn FnOnce(Result<T>) + Send>;
@@ -29,6 +41,11 @@ struct Shared {
     db: ThreadPool,
     stripe: ThreadPool,
     webhooks: ThreadPool,
+    stripes_pages: String,
+    readiness: tokio::sync::Mutex<Option<(Deadline, bool)>>,
+    requests: Arc<Shares>,
+    buckets: Buckets,
+    turns: Turns,
     tokens: Cache<[u8; 32], (ReadVersion, Arc<Authentication>)>,
     users: Cache<String, CachedUser>,
     description: TaggedBody,
@@ -53,13 +70,24 @@ impl AppState {
         description: TaggedBody,
         reference: Reference,
     ) -> std::result::Result<AppState, Fault> {
+        let api = &app.config.stripe.api_base;
+        let stripes_pages = match api == STRIPE_API_BASE {
+            true => "https:".to_owned(),
+            false if app.config.base_url.is_loopback() => format!("{api} http://127.0.0.1:* http://localhost:*"),
+            false => api.clone(),
+        };
         Ok(AppState(Arc::new(Shared {
+            stripes_pages,
+            readiness: tokio::sync::Mutex::default(),
             app,
             db: ThreadPool::start("till-books", 32, 1024)?,
             stripe: ThreadPool::start("till-stripe", 8, 128)?,
             webhooks: ThreadPool::start("till-events", 8, 512)?,
+            requests: Shares::new(usize::MAX, REQUESTS_OF_A_CLIENT),
+            buckets: Buckets::new(),
+            turns: Turns::default(),
             tokens: Cache::with_capacity(1000),
-            users: Cache::with_capacity(131_072),
+            users: Cache::with_weight(USER_BYTES, |id, user| ENTRY_BYTES + id.len() + user.answer.len()),
             description,
             reference,
         })))
@@ -75,6 +103,20 @@ impl AppState {
 
     pub(super) fn catalog(&self) -> &Catalog {
         &self.0.app.catalog
+    }
+
+    /// Requests under way.
+    pub(super) fn requests(&self) -> &Arc<Shares> {
+        &self.0.requests
+    }
+
+    /// Refuses what costs to an account or a client that asks for it too often.
+    pub(super) fn charge(&self, what: Costly, account: Option<i64>, client: ClientAddress) -> Result<()> {
+        let charged = self.0.buckets.take(what, account, client.key());
+        if charged.is_err() {
+            self.0.app.metrics.refuse_client(what.label(), &client);
+        }
+        charged
     }
 
     /// Tokens by the hash of their secret.
@@ -95,6 +137,17 @@ impl AppState {
         &self.0.reference
     }
 
+    /// Where Stripe's pages are, as a policy's sources. Stripe's own may be under the seller's domain ("Use your custom
+    /// domain"), which is known only once a checkout is made. A stand-in's are where its API is, or on this machine.
+    pub(super) fn stripes_pages(&self) -> &str {
+        &self.0.stripes_pages
+    }
+
+    /// When readiness was last looked at, and whether the database took the write.
+    pub(super) fn readiness(&self) -> &tokio::sync::Mutex<Option<(Deadline, bool)>> {
+        &self.0.readiness
+    }
+
     /// Runs a use case on one of the threads of `pool`.
     ///
     /// # Errors
@@ -112,6 +165,26 @@ impl AppState {
             Pool::Webhooks => &self.0.webhooks,
         };
         threads.run(move || work(&app)).await
+    }
+
+    /// Runs a use case that may ask Stripe for an account, one at a time for each. Its time begins now, not when a thread is
+    /// free: the caller does not know the difference.
+    pub(super) async fn ask_stripe<T: Send + 'static>(
+        &self,
+        account: i64,
+        work: impl FnOnce(&App, Deadline) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let deadline = Deadline::after(LONGEST_WAIT);
+        let turn = tokio::time::timeout(deadline.left(), self.0.turns.wait(account)).await.map_err(|_| {
+            let detail = "Another request of yours still waits for Stripe. Try again in a minute.";
+            Refused::StripeUnavailable(detail.into())
+        })?;
+        // The turn ends with the work, even if the client does not wait for it.
+        self.run(Pool::Stripe, move |app| {
+            let _turn = turn;
+            work(app, deadline)
+        })
+        .await
     }
 
     /// Starts a use case that calls back once its write is durable, and waits for that without blocking a thread.

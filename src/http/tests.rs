@@ -1,7 +1,12 @@
 //! A rule about all routes: `GET` changes nothing (RFC 9110, section 9.2.1), because anybody can make a browser send one.
+//! And how long a connection may take.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -9,8 +14,10 @@ use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
 use tower::ServiceExt;
 
+use super::patience::Patience;
+use super::server::Server;
 use crate::app::App;
-use crate::clock::Clock;
+use crate::clock::{Clock, Deadline};
 use crate::config::{Need, Sources, load};
 use crate::id;
 use crate::usecase::users::tokens::{self, Scope};
@@ -91,4 +98,97 @@ fn no_get_changes_anything() {
     }
     assert!(sign_in::redeem(&app, &unused, None).unwrap().is_some(), "the link is still good");
     assert!(sign_in::session_account(&app, &cookie).unwrap().is_some(), "and the session open");
+}
+
+const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n";
+const SHORT: Patience = Patience {
+    headers: Duration::from_millis(400),
+    idle: Duration::from_millis(3000),
+    idle_when_scarce: Duration::from_millis(400),
+    write: Duration::from_millis(400),
+};
+
+fn start(folder: &Folder, connections: usize) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    Server::start_with(app(folder), listener, None, connections, SHORT).unwrap()
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// How long it takes until the server closes this connection.
+fn closed_after(mut stream: &TcpStream) -> Duration {
+    let waiting = Deadline::after(Duration::ZERO);
+    let _reset = stream.read_to_end(&mut Vec::new());
+    waiting.elapsed()
+}
+
+fn is_answered(mut stream: &TcpStream) -> bool {
+    stream.write_all(REQUEST).unwrap();
+    let mut answer = [0; 1000];
+    let length = stream.read(&mut answer).unwrap();
+    answer[..length].starts_with(b"HTTP/1.1 200 ")
+}
+
+#[test]
+fn a_connection_has_one_time_for_headers_and_another_between_requests() {
+    let folder = Folder(std::env::temp_dir().join(id::ordered_id("till-slow", Clock::System.now()).unwrap()));
+    let server = start(&folder, 100);
+    let (headers, idle) = (SHORT.headers, SHORT.idle);
+    // Silence from the beginning, and headers that do not end.
+    let took = closed_after(&connect(&server));
+    assert!(took >= headers && took < idle, "{took:?}");
+    let half = connect(&server);
+    (&half).write_all(&REQUEST[..20]).unwrap();
+    let took = closed_after(&half);
+    assert!(took < idle, "{took:?}");
+    // Between requests there is more time, and then again the same for headers.
+    let kept = connect(&server);
+    for _ in 0..3 {
+        assert!(is_answered(&kept));
+        sleep(headers * 2);
+    }
+    assert!(is_answered(&kept));
+    let took = closed_after(&kept);
+    assert!(took >= idle - Duration::from_millis(50), "{took:?}");
+    let kept = connect(&server);
+    assert!(is_answered(&kept));
+    (&kept).write_all(&REQUEST[..20]).unwrap();
+    let took = closed_after(&kept);
+    assert!(took < idle - headers, "{took:?}");
+    server.stop(Duration::from_secs(1));
+}
+
+#[test]
+fn a_client_that_does_not_read_is_given_up() {
+    let folder = Folder(std::env::temp_dir().join(id::ordered_id("till-deaf", Clock::System.now()).unwrap()));
+    let server = start(&folder, 100);
+    let deaf = connect(&server);
+    let mut asking = deaf.try_clone().unwrap();
+    // The answers to these are far more than the buffers of both sides hold.
+    let request = b"GET /docs HTTP/1.1\r\nHost: t\r\n\r\n";
+    let sending = std::thread::spawn(move || (0..2000).take_while(|_| asking.write_all(request).is_ok()).count());
+    sleep(SHORT.write * 4);
+    let mut read = Vec::new();
+    let _reset = (&deaf).read_to_end(&mut read);
+    let answers = read.windows(12).filter(|window| *window == b"HTTP/1.1 200").count();
+    assert!((1..1000).contains(&answers), "given up after what was on its way: {answers}");
+    sending.join().unwrap();
+    assert!(is_answered(&connect(&server)));
+    server.stop(Duration::from_secs(1));
+}
+
+#[test]
+fn connections_are_idle_for_less_time_while_they_are_scarce() {
+    let folder = Folder(std::env::temp_dir().join(id::ordered_id("till-scarce", Clock::System.now()).unwrap()));
+    let server = start(&folder, 16);
+    let idle: Vec<TcpStream> = (0..16).map(|_| connect(&server)).collect();
+    assert!(idle.iter().all(is_answered));
+    let waiting = Deadline::after(Duration::ZERO);
+    assert!(is_answered(&connect(&server)), "a place is made");
+    assert!(waiting.elapsed() < SHORT.idle, "{:?}", waiting.elapsed());
+    server.stop(Duration::from_secs(1));
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Fault, Refused, Result};
+use crate::metrics::LogPace;
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -19,6 +20,7 @@ const STACK: usize = 1024 * 1024;
 pub(super) struct ThreadPool {
     name: &'static str,
     queue: SyncSender<Work>,
+    full_lines: Arc<LogPace>,
 }
 
 impl ThreadPool {
@@ -38,7 +40,7 @@ impl ThreadPool {
                 })
                 .map_err(|cause| Fault::new("cannot start a worker thread", cause))?;
         }
-        Ok(ThreadPool { name, queue })
+        Ok(ThreadPool { name, queue, full_lines: Arc::default() })
     }
 
     /// Runs `work` on one of the threads. A panic in it is a fault of that call alone.
@@ -52,7 +54,9 @@ impl ThreadPool {
         });
         self.queue.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => {
-                tracing::warn!(event = "pool_full", pool = self.name);
+                if let Some(left_out) = self.full_lines.next() {
+                    tracing::warn!(event = "pool_full", pool = self.name, left_out);
+                }
                 let detail = "Too much is waiting already. Nothing was changed; try again shortly.".to_owned();
                 Error::from(Refused::Unavailable { retry_after: 1, detail })
             }

@@ -19,15 +19,19 @@ const LIMIT: usize = 1024 * 1024;
 
 /// `POST /billing/webhook`.
 pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, body: Body) -> HandlerResult {
-    let bytes = body::read(body, LIMIT - 1).await.map_err(|error| match error {
-        Error::Refused(Refused::TooLarge(_)) => Error::from(Refused::TooLarge(LIMIT as u64)),
-        other => other,
-    })?;
+    let app = state.app();
     let mut signatures = headers.get_all("stripe-signature").iter();
     let signature = signatures.next().map(|value| value.as_bytes().to_vec());
     if signatures.next().is_some() {
-        return Err(Refused::InvalidRequest("There are two Stripe-Signature headers: one was expected.".into()).into());
+        let detail = "There are two Stripe-Signature headers: one was expected.";
+        return Err(receive::reject(app, Refused::InvalidRequest(detail.into())).into());
     }
+    receive::check_header(app, signature.as_deref())?;
+    let bytes = body::read(body, LIMIT - 1).await.map_err(|error| match error {
+        Error::Refused(Refused::TooLarge(_)) => receive::reject(app, Refused::TooLarge(LIMIT as u64)),
+        Error::Refused(refused @ Refused::InvalidRequest(_)) => receive::reject(app, refused),
+        other => other,
+    })?;
     let received = state.run(Pool::Webhooks, move |app| receive::receive(app, signature.as_deref(), &bytes)).await;
     match received {
         Ok(_) => Ok(Json(json!({ "received": true })).into_response()),

@@ -102,16 +102,32 @@ pub fn verify(
     if !fits(&header, body, secrets) {
         return Err(SignatureFault::Mismatch);
     }
+    let ahead_seconds = check_time(&header, now)?;
+
+    Ok(Verification { signed_at: Timestamp::from_seconds(header.seconds), ahead_seconds })
+}
+
+/// Checks what the header alone says: that it can be read, has a `v1`, and is of about now. So a body that cannot be accepted
+/// need not be read. That the signature is right is for [`verify`] to say.
+pub fn check_header(header: Option<&[u8]>, now: Timestamp) -> Result<(), SignatureFault> {
+    let header = read_header(header)?;
+    if header.signatures.is_empty() {
+        return Err(SignatureFault::Mismatch);
+    }
+    check_time(&header, now).map(drop)
+}
+
+/// How many seconds the signature is ahead of us, unless it is too far from now.
+fn check_time(header: &Header<'_>, now: Timestamp) -> Result<i64, SignatureFault> {
     let age_seconds = now.seconds().saturating_sub(header.seconds);
+    let ahead_seconds = age_seconds.saturating_neg().max(0);
     if age_seconds > TOLERANCE_SECONDS {
         return Err(SignatureFault::Stale { age_seconds });
     }
-    let ahead_seconds = age_seconds.saturating_neg().max(0);
     if ahead_seconds > TOLERANCE_SECONDS {
         return Err(SignatureFault::Ahead { ahead_seconds });
     }
-
-    Ok(Verification { signed_at: Timestamp::from_seconds(header.seconds), ahead_seconds })
+    Ok(ahead_seconds)
 }
 
 struct Header<'a> {
@@ -257,6 +273,21 @@ mod tests {
         }
         assert!(SignatureFault::Stale { age_seconds: 301 }.to_string().contains("clock"));
         assert!(SignatureFault::Ahead { ahead_seconds: 301 }.to_string().contains("clock"));
+    }
+
+    #[test]
+    fn a_header_is_checked_without_its_body() {
+        let now = Timestamp::from_seconds(NOW);
+        let check = |header: &str| check_header(Some(header.as_bytes()), now);
+        let digits = "0".repeat(64);
+        for at in [NOW, NOW - 300, NOW + 300] {
+            assert_eq!(check(&format!("t={at},v1={digits}")), Ok(()));
+        }
+        assert_eq!(check(&format!("t={},v1={digits}", NOW - 301)), Err(SignatureFault::Stale { age_seconds: 301 }));
+        assert_eq!(check(&format!("t={},v1={digits}", NOW + 301)), Err(SignatureFault::Ahead { ahead_seconds: 301 }));
+        assert_eq!(check(&format!("t={NOW},v1=00,v0={digits}")), Err(SignatureFault::Mismatch));
+        assert_eq!(check_header(None, now), Err(SignatureFault::Missing));
+        assert_eq!(check("v1=00"), Err(SignatureFault::TimeUnreadable));
     }
 
     #[test]

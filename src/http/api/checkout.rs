@@ -8,15 +8,18 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::app::App;
 use crate::http::body;
 use crate::http::description::operation::{Access, Chapter, Operation, RequestBody, Success, USER_ID, schema_of};
 use crate::http::description::patterns::URL;
 use crate::http::description::problems::{
-    ALREADY_SUBSCRIBED, ORIGIN_NOT_ALLOWED, STRIPE_REJECTED, STRIPE_UNAVAILABLE, UNKNOWN_PLAN, UNKNOWN_USER,
+    ALREADY_SUBSCRIBED, ORIGIN_NOT_ALLOWED, RATE_LIMITED, STRIPE_REJECTED, STRIPE_UNAVAILABLE, UNKNOWN_PLAN,
+    UNKNOWN_USER,
 };
 use crate::http::guard::Bearer;
 use crate::http::problem::HandlerResult;
-use crate::http::request::PathSegment;
+use crate::http::rates::Costly;
+use crate::http::request::{ClientAddress, PathSegment};
 use crate::http::state::{AppState, Pool};
 use crate::usecase::checkout::start;
 use crate::usecase::users;
@@ -80,6 +83,7 @@ pub(crate) const CREATE: Operation = Operation {
         UNKNOWN_USER,
         UNKNOWN_PLAN,
         ALREADY_SUBSCRIBED,
+        RATE_LIMITED,
         STRIPE_UNAVAILABLE,
         STRIPE_REJECTED,
     ],
@@ -94,11 +98,14 @@ pub(crate) async fn create(
 ) -> HandlerResult {
     bearer.require(Scope::Admin)?;
     let create: Create = body::json(&headers, body).await?;
-    let checkout = state
-        .run(Pool::Stripe, move |app| {
-            let member = users::show(app, &id)?;
-            start::start_checkout(app, &member.user, &create.plan, create.return_url.as_deref())
-        })
-        .await?;
+    let user = state.run(Pool::Db, move |app| users::show(app, &id)).await?.user;
+    let account = user.account;
+    let charging = state.clone();
+    // The caller's address is the app's, which speaks for many users.
+    let may_ask = move || charging.charge(Costly::Press, Some(account), ClientAddress(None));
+    let start = move |app: &App, deadline| {
+        start::start_checkout(app, &user, &create.plan, create.return_url.as_deref(), deadline, may_ask)
+    };
+    let checkout = state.ask_stripe(account, start).await?;
     Ok(Json(CheckoutShape::of(checkout)).into_response())
 }

@@ -134,6 +134,14 @@ pub(crate) const ALREADY_SUBSCRIBED: DocumentedProblem = DocumentedProblem {
     when: "The user has a subscription. Send them to `portal_url` to change it.",
 };
 
+pub(crate) const RATE_LIMITED: DocumentedProblem = DocumentedProblem {
+    refused: || Refused::RateLimited {
+        retry_after: 6,
+        detail: "You have pressed this many times in a short while. Nothing was changed; try again in 6 s.".into(),
+    },
+    when: "There were many of these for this user in a short while: try again after `Retry-After`.",
+};
+
 pub(crate) const STRIPE_UNAVAILABLE: DocumentedProblem = DocumentedProblem {
     refused: || {
         Refused::StripeUnavailable(

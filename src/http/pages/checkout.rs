@@ -3,11 +3,12 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 
 use super::see_other;
+use crate::app::App;
 use crate::error::Refused;
 use crate::http::api::checkout::CheckoutShape;
 use crate::http::audience::prefers_json;
@@ -15,12 +16,15 @@ use crate::http::body;
 use crate::http::csrf::check_csrf;
 use crate::http::guard::SignedIn;
 use crate::http::problem::HandlerResult;
-use crate::http::state::{AppState, Pool};
+use crate::http::rates::Costly;
+use crate::http::request::ClientAddress;
+use crate::http::state::AppState;
 use crate::usecase::checkout::start;
 
 pub(crate) async fn open(
     State(state): State<AppState>,
     signed_in: SignedIn,
+    Extension(client): Extension<ClientAddress>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -35,8 +39,12 @@ pub(crate) async fn open(
     })?;
     let return_url = field("return_url");
     let user = signed_in.member.user;
-    let checkout =
-        state.run(Pool::Stripe, move |app| start::start_checkout(app, &user, &plan, return_url.as_deref())).await?;
+    let account = user.account;
+    let charging = state.clone();
+    let may_ask = move || charging.charge(Costly::Press, Some(account), client);
+    let start =
+        move |app: &App, deadline| start::start_checkout(app, &user, &plan, return_url.as_deref(), deadline, may_ask);
+    let checkout = state.ask_stripe(account, start).await?;
     if prefers_json(&headers) {
         return Ok(Json(CheckoutShape::of(checkout)).into_response());
     }

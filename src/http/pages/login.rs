@@ -3,16 +3,18 @@
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
 use super::shell::{Person, Shell};
-use super::{html, see_other};
+use super::{html, html_with_forms_to, see_other};
 use crate::error::Result;
 use crate::http::csrf::{check_csrf, check_sign_in, form_token};
 use crate::http::guard::{SignedIn, Visitor};
 use crate::http::problem::HandlerResult;
+use crate::http::rates::Costly;
+use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
 use crate::http::{body, cookie};
 use crate::id;
@@ -89,7 +91,10 @@ pub(crate) async fn show(
         csrf: form_token(&form_cookie)?,
     };
     let shell = Shell::for_visitor("Sign in", &visitor)?;
-    let mut response = html(StatusCode::OK, &LoginPage { shell, state: LoginState::Confirm(confirmation) })?;
+    // The button leads on to where the app that made the link wants the user to be.
+    let origins: Vec<&str> = state.config().return_origins.iter().map(|origin| origin.as_str()).collect();
+    let page = LoginPage { shell, state: LoginState::Confirm(confirmation) };
+    let mut response = html_with_forms_to(&origins.join(" "), &page)?;
     let headers = response.headers_mut();
     headers.insert(header::SET_COOKIE, cookie::set_form(state.config(), Some(&form_cookie))?);
     // The secret is in the address of this page.
@@ -98,7 +103,13 @@ pub(crate) async fn show(
 }
 
 /// Uses a link up, ends the session that was open in this browser, and opens one for the link's owner.
-pub(crate) async fn sign_in(State(state): State<AppState>, headers: HeaderMap, body: Body) -> HandlerResult {
+pub(crate) async fn sign_in(
+    State(state): State<AppState>,
+    Extension(client): Extension<ClientAddress>,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
+    state.charge(Costly::SignIn, None, client)?;
     let fields = body::form(body).await?;
     check_sign_in(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), &fields)?;
     let token = fields.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value).unwrap_or_default();

@@ -23,12 +23,20 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::security_headers::policy_with_forms_to;
 use crate::error::{Fault, Result};
 
 fn html(status: StatusCode, page: &impl Template) -> Result<Response> {
     let text = page.render().map_err(|cause| Fault::new("a page could not be written", cause))?;
     let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))];
     Ok((status, content_type, text).into_response())
+}
+
+/// A page with forms that lead on to other origins, which are separated by spaces.
+fn html_with_forms_to(origins: &str, page: &impl Template) -> Result<Response> {
+    let mut response = html(StatusCode::OK, page)?;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy_with_forms_to(origins)?);
+    Ok(response)
 }
 
 /// A redirect that the browser follows with GET (RFC 9110, section 15.4.4).

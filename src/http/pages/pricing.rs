@@ -4,10 +4,10 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::html;
 use super::offers::{PackCard, PlanCard, PlanState};
 use super::shell::Shell;
 use super::words::capitalised;
+use super::{html, html_with_forms_to};
 use crate::catalog::UnitWords;
 use crate::http::guard::Visitor;
 use crate::http::problem::HandlerResult;
@@ -31,7 +31,11 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
         plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member))?,
         packs: PackCard::all(catalog)?,
     };
-    Ok(html(StatusCode::OK, &page)?)
+    // A visitor has no forms.
+    match page.shell.person.is_some() {
+        true => Ok(html_with_forms_to(state.stripes_pages(), &page)?),
+        false => Ok(html(StatusCode::OK, &page)?),
+    }
 }
 
 impl PricingPage<'_> {

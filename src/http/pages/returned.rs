@@ -3,19 +3,22 @@
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::html;
 use super::shell::{Link, Shell};
+use crate::app::App;
 use crate::catalog::Catalog;
 use crate::error::Refused;
 use crate::http::audience::prefers_json;
 use crate::http::guard::SignedIn;
 use crate::http::problem::HandlerResult;
-use crate::http::state::{AppState, Pool};
+use crate::http::rates::Costly;
+use crate::http::request::ClientAddress;
+use crate::http::state::AppState;
 use crate::usecase::checkout::confirm::{self, Purchase, PurchaseState};
 
 #[derive(Debug, Template)]
@@ -43,6 +46,7 @@ pub(super) struct ReturnStatus {
 pub(crate) async fn show(
     State(state): State<AppState>,
     signed_in: SignedIn,
+    Extension(client): Extension<ClientAddress>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HandlerResult {
@@ -54,7 +58,10 @@ pub(crate) async fn show(
     })?;
     let account = signed_in.member.user.account;
     let escaped: String = form_urlencoded::byte_serialize(session.as_bytes()).collect();
-    let purchase = state.run(Pool::Stripe, move |app| confirm::confirm(app, account, &session)).await?;
+    let charging = state.clone();
+    let may_ask = move || charging.charge(Costly::Question, Some(account), client);
+    let confirm = move |app: &App, deadline| confirm::confirm(app, account, &session, deadline, may_ask);
+    let purchase = state.ask_stripe(account, confirm).await?;
     let page = ReturnedPage {
         shell: Shell::signed_in("Your purchase", &signed_in)?,
         catalog: state.catalog(),

@@ -44,8 +44,14 @@ pub struct Purchase {
 }
 
 /// Confirms a session with Stripe for the user of `account`. Only Stripe's answer counts, and only the session's owner
-/// receives it.
-pub fn confirm(app: &App, account: i64, session: &str) -> Result<Purchase> {
+/// receives it. Stripe is asked only if `may_ask` allows it: for a purchase that the books know, they answer otherwise.
+pub fn confirm(
+    app: &App,
+    account: i64,
+    session: &str,
+    deadline: Deadline,
+    may_ask: impl FnOnce() -> Result<()>,
+) -> Result<Purchase> {
     let not_found = || Refused::NotFound("There is no such purchase of yours.".to_owned());
     let plausible = session.starts_with("cs_")
         && session.len() <= 255
@@ -60,18 +66,25 @@ pub fn confirm(app: &App, account: i64, session: &str) -> Result<Purchase> {
     if order.as_ref().is_some_and(|order| order.paid_at.is_some() || order.failed_at.is_some()) {
         return purchase_of(app, account, session, None);
     }
-    match app.stripe()?.checkout_session(session, Deadline::after(WAIT)) {
+    match may_ask() {
+        Err(_) if order.is_some() => return unconfirmed(app, account, session),
+        allowed => allowed?,
+    }
+    match app.stripe()?.checkout_session(session, Deadline::after(WAIT.min(deadline.left()))) {
         Ok(found) => apply_own(app, account, found, order.is_some()),
         Err(error) if error.is_missing() => Err(not_found().into()),
-        Err(_) if order.is_some() => {
-            let mut purchase = purchase_of(app, account, session, None)?;
-            if purchase.state == PurchaseState::Open {
-                purchase.state = PurchaseState::StripeUnavailable;
-            }
-            Ok(purchase)
-        }
+        Err(_) if order.is_some() => unconfirmed(app, account, session),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A purchase of which only the books could be asked.
+fn unconfirmed(app: &App, account: i64, session: &str) -> Result<Purchase> {
+    let mut purchase = purchase_of(app, account, session, None)?;
+    if purchase.state == PurchaseState::Open {
+        purchase.state = PurchaseState::StripeUnavailable;
+    }
+    Ok(purchase)
 }
 
 fn apply_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) -> Result<Purchase> {

@@ -56,11 +56,8 @@ pub(super) fn forget_customer(app: &App, customer: &str) -> Result<bool> {
 /// Stripe's refusal, as the user sees it. A reused key is a bug in till, so it is logged as an error.
 pub(super) fn to_user_error(error: StripeError, key: &str) -> Error {
     if error.is_key_reused() {
-        tracing::error!(
-            event = "idempotency_key_misused",
-            key,
-            "the same key was sent with another body: a bug in till"
-        );
+        let meaning = "the same key was sent with another body: a bug in till";
+        tracing::error!(event = "idempotency_key_misused", key, meaning);
     }
     error.into()
 }

@@ -8,7 +8,6 @@ use crate::id;
 use crate::store::orders::{self, OfferKind, Order};
 use crate::store::subscriptions;
 use crate::store::users::User;
-use crate::stripe::client::LONGEST_WAIT;
 use crate::stripe::requests::with_session_id;
 use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession};
 use crate::usecase::checkout::customer::{customer_of, forget_customer, to_user_error};
@@ -22,14 +21,22 @@ pub struct Checkout {
     pub session_id: String,
 }
 
-/// Creates a Stripe Checkout Session that sells `key` to `user`. The user waits at most 20 s in all.
-pub fn start_checkout(app: &App, user: &User, key: &str, return_url: Option<&str>) -> Result<Checkout> {
+/// Creates a Stripe Checkout Session that sells `key` to `user`. The user waits until `deadline` in all.
+/// `may_ask` is called before anything is stored or Stripe is asked: what it refuses costs nothing.
+pub fn start_checkout(
+    app: &App,
+    user: &User,
+    key: &str,
+    return_url: Option<&str>,
+    deadline: Deadline,
+    may_ask: impl FnOnce() -> Result<()>,
+) -> Result<Checkout> {
     let sale = on_sale(app, key)?;
-    if sale.mode == CheckoutMode::Subscription {
-        refuse_second(app, user)?;
-    }
     let return_url = return_url.map(|url| allowed_url(app, "return_url", url)).transpose()?;
-    let deadline = Deadline::after(LONGEST_WAIT);
+    may_ask()?;
+    if sale.mode == CheckoutMode::Subscription {
+        refuse_second(app, user, deadline)?;
+    }
     let customer = customer_of(app, user, deadline)?;
     match attempt(app, user, &sale, &customer, return_url.clone(), deadline)? {
         Attempt::Opened(checkout) => Ok(checkout),
@@ -113,12 +120,12 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
 }
 
 /// Allows one subscription per user. A user who has one gets a link to change it.
-fn refuse_second(app: &App, user: &User) -> Result<()> {
+fn refuse_second(app: &App, user: &User, deadline: Deadline) -> Result<()> {
     match app.store.read(|tx| subscriptions::live_of(tx, user.account))?.is_empty() {
         true => Ok(()),
         // If Stripe opens no portal, the dashboard shows the subscription.
         false => {
-            let portal_url = portal::open(app, user).unwrap_or_else(|_| app.url("/dashboard"));
+            let portal_url = portal::open(app, user, deadline).unwrap_or_else(|_| app.url("/dashboard"));
             Err(Refused::AlreadySubscribed { portal_url }.into())
         }
     }

@@ -61,13 +61,13 @@ fn record(entry: &Entry, user_id: &str) -> [String; 14] {
     [
         entry.id(),
         entry.account.to_string(),
-        user_id.to_owned(),
+        disarmed(user_id),
         entry.seq.to_string(),
         entry.kind.as_str().to_owned(),
         entry.delta.to_string(),
         entry.balance_after.to_string(),
-        entry.reason.clone(),
-        entry.note.clone().unwrap_or_default(),
+        disarmed(&entry.reason),
+        disarmed(entry.note.as_deref().unwrap_or_default()),
         number(entry.lot),
         entry.expires_at.map(rfc3339).unwrap_or_default(),
         rfc3339(entry.created_at),
@@ -76,6 +76,35 @@ fn record(entry: &Entry, user_id: &str) -> [String; 14] {
     ]
 }
 
+/// Text that a spreadsheet would take for a formula, with an apostrophe before it, which spreadsheets do not show (OWASP, "CSV
+/// Injection"). Text that begins with an apostrophe gets one too, so that taking one away gives the text back.
+fn disarmed(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']);
+    if is_formula { format!("'{text}") } else { text.to_owned() }
+}
+
 fn write_failed(cause: csv::Error) -> Error {
     Fault::new("cannot write the export", cause).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::disarmed;
+
+    #[test]
+    fn no_text_is_a_formula() {
+        for (text, written) in [
+            ("", ""),
+            ("a fox", "a fox"),
+            ("1-2", "1-2"),
+            ("=HYPERLINK(\"x\")", "'=HYPERLINK(\"x\")"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("\t=1", "'\t=1"),
+            ("'quoted", "''quoted"),
+        ] {
+            assert_eq!(disarmed(text), written);
+        }
+    }
 }

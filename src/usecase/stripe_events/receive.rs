@@ -10,29 +10,47 @@ use crate::metrics::EventLabels;
 use crate::store::Tx;
 use crate::store::inbox::{self, IncomingEvent, Status};
 use crate::stripe::event::TYPES;
+use crate::stripe::signature::{SignatureFault, TOLERANCE_SECONDS};
 use crate::stripe::{EventEnvelope, Verification, signature, storable};
+use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
 use crate::usecase::stripe_events::retry;
+
+/// Refuses by the header `Stripe-Signature` alone what cannot be Stripe's, before the body is read.
+pub fn check_header(app: &App, header: Option<&[u8]>) -> Result<()> {
+    let refused = match signature::check_header(header, app.clock.now()) {
+        Ok(()) => return Ok(()),
+        // Whether the signature is right, is not known yet.
+        Err(SignatureFault::Stale { age_seconds: apart } | SignatureFault::Ahead { ahead_seconds: apart }) => format!(
+            "The time in Stripe-Signature is {apart} s from this server's clock, and {TOLERANCE_SECONDS} s are allowed. \
+             Check this server's clock."
+        ),
+        Err(fault) => fault.to_string(),
+    };
+    Err(reject(app, Refused::InvalidRequest(refused)))
+}
+
+/// Counts a webhook that is not accepted, and logs it. Anybody can send one, so there is a line a second at most.
+pub fn reject(app: &App, refused: Refused) -> Error {
+    app.metrics.webhook_rejected.inc();
+    if let Some(left_out) = app.metrics.webhook_rejected_lines.next() {
+        tracing::warn!(event = "webhook_rejected", reason = refused.detail(), left_out);
+    }
+    refused.into()
+}
 
 /// Handles a webhook's raw body. Success means that everything it says is durable. A refusal means that it is not from
 /// Stripe, or cannot be read. A fault means that the database failed, and that Stripe should send it again.
 pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> {
     let now = app.clock.now();
-    let rejected = |reason: String| {
-        app.metrics.webhook_rejected.inc();
-        tracing::warn!(event = "webhook_rejected", reason);
-        Error::from(Refused::InvalidRequest(reason))
-    };
+    let rejected = |reason: String| reject(app, Refused::InvalidRequest(reason));
     let verified = signature::verify(header, body, &app.config.stripe.webhook_secrets, now);
     let verified = verified.or_else(|fault| confirmed_by_signature(app, header, body).ok_or(fault));
     let verified = verified.map_err(|fault| rejected(fault.to_string()))?;
     if verified.ahead_seconds > 0 {
-        tracing::warn!(
-            event = "webhook_from_the_future",
-            ahead_seconds = verified.ahead_seconds,
-            "check this server's clock"
-        );
+        let advice = "check this server's clock";
+        tracing::warn!(event = "webhook_from_the_future", ahead_seconds = verified.ahead_seconds, advice);
     }
     let text = storable(body).map_err(|cause| rejected(cause.to_string()))?;
     let envelope = EventEnvelope::parse(text.as_bytes()).map_err(|cause| rejected(cause.to_string()))?;

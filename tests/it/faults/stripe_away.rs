@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
+use till::clock::Deadline;
 
 use crate::harness::shop::{GOOD_CARD, token, variables};
 use crate::harness::{Client, Folder, Shop, Till, eventually};
@@ -98,53 +99,87 @@ fn the_user_hears_our_words_in_time_and_the_log_has_stripes() {
     assert!(!till.log().contains("sk_test_stories"), "the key is in the log");
 }
 
-#[test]
-fn a_slow_stripe_holds_up_nobody_who_does_not_need_it() {
-    /// As many calls of Stripe as are made at once, and some that wait for their turn.
-    const BUYERS: usize = 12;
-    const AT_ONCE: usize = 8;
-    let shop = Shop::open();
-    shop.user("alice");
-    let browser = shop.sign_in("alice");
-    // The customer is made before Stripe becomes slow.
-    shop.press_buy(&browser, "topup_100");
+/// Sends a press for this user, and does not wait for its answer.
+fn press(shop: &Shop, user: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(shop.till.url.trim_start_matches("http://")).unwrap();
+    let body = json!({"plan": "topup_100"}).to_string();
+    let request = format!(
+        "POST /v1/users/{user}/checkout HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        shop.token(),
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+/// Makes these users, with a customer at Stripe, and then Stripe slow.
+fn slow_for(shop: &Shop, users: &[String]) {
+    for user in users {
+        shop.user(user);
+        shop.checkout(user, "topup_100");
+    }
     let fault = [("path", "/v1/checkout/sessions"), ("method", "POST"), ("kind", "slow:20000"), ("times", "1000")];
     shop.stripe_control("faults", &fault);
-    let address = shop.till.url.trim_start_matches("http://").to_owned();
-    let token = shop.till_prints(&["token", "create", "buyers", "--scopes", "admin", "--json"]);
-    let token: serde_json::Value = serde_json::from_str(&token).unwrap();
-    let body = json!({"plan": "topup_100"}).to_string();
-    let buyers: Vec<TcpStream> = (0..BUYERS)
-        .map(|_| {
-            let mut stream = TcpStream::connect(&address).unwrap();
-            let request = format!(
-                "POST /v1/users/alice/checkout HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
-                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                token["token"].as_str().unwrap(),
-                body.len()
-            );
-            stream.write_all(request.as_bytes()).unwrap();
-            stream
-        })
-        .collect();
-    let at_stripe = format!(", {} more", 1000 - AT_ONCE);
-    eventually("every thread for Stripe busy", || {
+}
+
+/// Waits until so many calls are at Stripe.
+fn wait_for_calls(shop: &Shop, calls: usize) {
+    let at_stripe = format!(", {} more", 1000 - calls);
+    eventually(&format!("{calls} calls at Stripe"), || {
         let state = Client::browser(&shop.stripe.url()).get("/control/state").must(200).json();
         state["faults"].to_string().contains(&at_stripe).then_some(())
     });
+}
 
-    browser.get("/dashboard").must(200);
-    browser.get("/").must(200);
-    let grant = json!({"units": 5, "note": "meanwhile"});
-    shop.api.call_once("/v1/users/alice/grants", "grant-1", &grant).must(201);
-    shop.user("bob");
-    Client::new(&shop.till.url, &[]).get("/readyz").must(200);
-
-    for stream in &buyers {
+fn still_wait(presses: &[TcpStream]) {
+    for stream in presses {
         stream.set_nonblocking(true).unwrap();
         let still_waits = stream.peek(&mut [0]).unwrap_err();
         assert_eq!(still_waits.kind(), std::io::ErrorKind::WouldBlock, "a buyer was answered before the others");
     }
+}
+
+#[test]
+fn a_slow_stripe_holds_up_nobody_who_does_not_need_it() {
+    /// As many calls of Stripe as are made at once, and some that wait for a thread.
+    const AT_ONCE: usize = 8;
+    let shop = Shop::open();
+    let buyers: Vec<String> = (0..AT_ONCE + 4).map(|number| format!("buyer_{number}")).collect();
+    slow_for(&shop, &buyers);
+    let browser = shop.sign_in("buyer_0");
+    let presses: Vec<TcpStream> = buyers.iter().map(|buyer| press(&shop, buyer)).collect();
+    wait_for_calls(&shop, AT_ONCE);
+
+    browser.get("/dashboard").must(200);
+    browser.get("/").must(200);
+    let grant = json!({"units": 5, "note": "meanwhile"});
+    shop.api.call_once("/v1/users/buyer_0/grants", "grant-1", &grant).must(201);
+    shop.user("bob");
+    Client::new(&shop.till.url, &[]).get("/readyz").must(200);
+    still_wait(&presses);
+}
+
+/// However often a buyer presses, and whatever of it waits: one thread, and the others are for others.
+#[test]
+fn one_buyer_asks_stripe_one_thing_at_a_time() {
+    let shop = Shop::open();
+    slow_for(&shop, &["alice".to_owned(), "bob".to_owned()]);
+    let alices: Vec<TcpStream> = (0..12).map(|_| press(&shop, "alice")).collect();
+    wait_for_calls(&shop, 1);
+    let bobs = press(&shop, "bob");
+    wait_for_calls(&shop, 2);
+    still_wait(&alices);
+    // The 20 seconds of each began when it came: those that waited for their turn are not asked for in vain.
+    let asked = Deadline::after(Duration::ZERO);
+    for mut stream in alices.into_iter().chain([bobs]) {
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 502");
+    }
+    assert!(asked.elapsed() < Duration::from_secs(25), "{:?}", asked.elapsed());
 }
 
 #[test]

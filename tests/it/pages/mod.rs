@@ -4,4 +4,5 @@
 mod browser;
 mod content;
 mod csrf;
+mod headers;
 mod sign_in;

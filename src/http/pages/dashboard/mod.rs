@@ -7,11 +7,10 @@ pub(super) mod units;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 
 use super::offers::{PackCard, PlanCard, PlanState};
 use super::shell::Shell;
-use super::{html, see_other};
+use super::{html_with_forms_to, see_other};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::guard::{SignedIn, Visitor};
@@ -43,7 +42,7 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
     let Some(signed_in) = visitor.0 else { return Ok(see_other("/login")?) };
     let account = signed_in.member.user.account;
     let page = state.run(Pool::Db, move |app| page(app, statement::overview(app, account)?, signed_in)).await?;
-    Ok(html(StatusCode::OK, &page)?)
+    Ok(html_with_forms_to(state.stripes_pages(), &page)?)
 }
 
 fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardPage> {

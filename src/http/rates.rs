@@ -1,0 +1,200 @@
+//! How often what costs may be asked for: each account and each client has a bucket of tokens, which fills up again with
+//! time. And that Stripe is asked one thing at a time for each account. So one buyer's clicks never fill the threads that
+//! wait for Stripe.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::shares::ClientKey;
+use crate::clock::Deadline;
+use crate::error::{Refused, Result};
+
+/// What costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Costly {
+    /// A press that makes a checkout or opens the portal.
+    Press,
+    /// A question to Stripe by the page after a payment.
+    Question,
+    /// An attempt to sign in.
+    SignIn,
+}
+
+/// The size of a bucket, and how long one token takes to come back.
+struct Rate {
+    size: u32,
+    refill: Duration,
+}
+
+const fn rate(size: u32, refill_seconds: u64) -> Rate {
+    Rate { size, refill: Duration::from_secs(refill_seconds) }
+}
+
+impl Costly {
+    /// Nobody who buys by hand comes near these.
+    const fn of_account(self) -> Rate {
+        match self {
+            Costly::Press => rate(40, 6),
+            // The page asks every two seconds at first, then less often.
+            Costly::Question => rate(30, 2),
+            Costly::SignIn => rate(20, 6),
+        }
+    }
+
+    /// More than for an account, because several people may share an address.
+    const fn of_client(self) -> Rate {
+        match self {
+            Costly::Press => rate(120, 2),
+            Costly::Question => rate(90, 1),
+            Costly::SignIn => rate(30, 2),
+        }
+    }
+
+    /// For the metrics.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Costly::Press => "presses",
+            Costly::Question => "questions",
+            Costly::SignIn => "sign_ins",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Costly::Press => "You have pressed this many times in a short while.",
+            Costly::Question => "This page was asked for many times in a short while.",
+            Costly::SignIn => "There were many attempts to sign in from here in a short while.",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Payer {
+    Account(i64),
+    Client(ClientKey),
+}
+
+/// The buckets of everybody who has taken something lately.
+pub(super) struct Buckets {
+    running: Deadline,
+    /// When each bucket will be full again, on the clock of `running`: the "theoretical arrival time" of the generic cell
+    /// rate algorithm (ITU-T I.371).
+    full_at: Mutex<HashMap<(Costly, Payer), Duration>>,
+}
+
+/// So many buckets are looked through for full ones.
+const MANY: usize = 16_384;
+/// More than these are not remembered.
+const TOO_MANY: usize = 131_072;
+
+impl Buckets {
+    pub(super) fn new() -> Buckets {
+        Buckets { running: Deadline::after(Duration::ZERO), full_at: Mutex::default() }
+    }
+
+    /// Takes a token from the account's bucket and the client's, as far as they are known. If one is empty, nothing is
+    /// taken, and the refusal says when to try again.
+    pub(super) fn take(&self, what: Costly, account: Option<i64>, client: Option<ClientKey>) -> Result<()> {
+        self.take_at(self.running.elapsed(), what, account, client)
+    }
+
+    fn take_at(&self, now: Duration, what: Costly, account: Option<i64>, client: Option<ClientKey>) -> Result<()> {
+        let payers = [
+            account.map(|account| (Payer::Account(account), what.of_account())),
+            client.map(|client| (Payer::Client(client), what.of_client())),
+        ];
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if full_at.len() >= MANY {
+            full_at.retain(|_, full_at| *full_at > now);
+            if full_at.len() >= TOO_MANY {
+                full_at.clear();
+            }
+        }
+        let full =
+            |full_at: &HashMap<_, Duration>, payer| full_at.get(&(what, payer)).copied().unwrap_or_default().max(now);
+        let wait = |(payer, rate): &(Payer, Rate)| {
+            let filled = full(&full_at, *payer).saturating_sub(now);
+            filled.saturating_sub(rate.refill * rate.size.saturating_sub(1))
+        };
+        let wait = payers.iter().flatten().map(wait).max().unwrap_or_default();
+        if !wait.is_zero() {
+            let retry_after = wait.as_secs() + 1;
+            let detail = format!("{} Nothing was changed; try again in {retry_after} s.", what.words());
+            return Err(Refused::RateLimited { retry_after, detail }.into());
+        }
+        for (payer, rate) in payers.into_iter().flatten() {
+            let next = full(&full_at, payer) + rate.refill;
+            full_at.insert((what, payer), next);
+        }
+        Ok(())
+    }
+}
+
+/// Whose turn it is to ask Stripe, for each account.
+#[derive(Default)]
+pub(super) struct Turns(Mutex<HashMap<i64, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    /// Waits until no other call for the account is under way. The turn lasts until the guard is dropped.
+    pub(super) async fn wait(&self, account: i64) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if turns.len() >= 1024 {
+                turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            }
+            Arc::clone(turns.entry(account).or_default())
+        };
+        turn.lock_owned().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn wait_of(refusal: Result<()>) -> Option<u64> {
+        match refusal {
+            Ok(()) => None,
+            Err(Error::Refused(Refused::RateLimited { retry_after, .. })) => Some(retry_after),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_bucket_empties_fills_again_and_is_its_owners_alone() {
+        let buckets = Buckets::new();
+        let client = Some(ClientKey::of("192.0.2.1".parse().unwrap()));
+        let at = |seconds: u64| Duration::from_secs(seconds);
+        let press = |seconds, account| wait_of(buckets.take_at(at(seconds), Costly::Press, account, client));
+        for _ in 0..40 {
+            assert_eq!(press(0, Some(1)), None);
+        }
+        assert_eq!(press(0, Some(1)), Some(7), "one token comes back in six seconds");
+        assert_eq!(press(5, Some(1)), Some(2));
+        assert_eq!((press(6, Some(1)), press(6, Some(1))), (None, Some(7)));
+        assert_eq!(press(0, Some(2)), None, "another account of the same address");
+        assert_eq!(wait_of(buckets.take_at(at(0), Costly::Question, Some(1), client)), None, "another thing");
+        // The address is bounded too, and an account's refusals take nothing from it.
+        let more = (0..).take_while(|account| press(6, Some(100 + account)).is_none()).count();
+        assert_eq!(more, 120 - 42 + 3, "three came back in six seconds");
+        assert_eq!(
+            wait_of(buckets.take_at(at(6), Costly::Press, Some(3), None)),
+            None,
+            "nothing is known of the client"
+        );
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let buckets = Buckets::new();
+        for account in 0..40_000 {
+            let now = Duration::from_secs(u64::try_from(account).unwrap() / 100);
+            buckets.take_at(now, Costly::Press, Some(account), None).unwrap();
+        }
+        assert!(buckets.full_at.lock().unwrap().len() <= MANY + 1);
+    }
+}
