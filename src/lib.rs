@@ -8,6 +8,7 @@
 
 pub mod ledger;
 
+pub mod actor;
 pub mod backoff;
 pub mod clock;
 pub mod error;

@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "a field or variant whose name says everything has no comment; functions have one")]
 
 pub mod access;
+pub mod anchors;
 pub mod audit;
 pub mod cursors;
 pub mod customers;
@@ -12,9 +13,12 @@ mod db;
 pub mod entries;
 pub mod holds;
 pub mod inbox;
+pub mod integrity;
+pub mod lots;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
+pub mod proof;
 pub mod subscriptions;
 pub mod users;
 pub mod webhook_endpoints;

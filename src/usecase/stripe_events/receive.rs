@@ -47,7 +47,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
         api_version: envelope.api_version.clone(),
         livemode: envelope.livemode.unwrap_or(false),
         object: envelope.object.get("id").and_then(|id| id.as_str()).map(str::to_owned),
-        body,
+        body: Some(body),
         created_at: envelope.created,
         received_at: now,
     };

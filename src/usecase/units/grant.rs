@@ -79,7 +79,7 @@ pub fn grant(app: &App, user_id: &str, request: &GrantRequest) -> Result<GrantRe
         let account = posting::open(tx, context, user.account, None)?;
         let units = request.units;
         let reason = request.reason();
-        let note = Some(request.note.to_text());
+        let note = Some(request.note.to_entry_note()?);
         let posting = if request.is_gift() {
             let credit = Credit { kind: Kind::Grant, units, reason, note, expires_at: request.expires_at };
             ledger::credit(&account.account, credit, now)
@@ -119,7 +119,7 @@ fn expired_grant(app: &App, user_id: &str, request: &GrantRequest) -> Result<Gra
 
 fn replay(user: User, entry: Entry, request: &GrantRequest) -> Result<GrantResult> {
     let is_same = entry.delta == request.delta
-        && entry.note.as_deref() == Some(request.note.as_str())
+        && entry.may_have_note(Some(request.note.as_str()))
         && entry.expires_at == request.expires_at;
     if !is_same {
         return Err(request.key.reused("grant").into());

@@ -1,6 +1,7 @@
 //! The way into the books for every use case that moves units: first whatever has ended on the account is closed, then the
 //! posting is stored whole.
 
+use crate::actor::Actor;
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
@@ -20,14 +21,16 @@ pub struct PostingContext {
     pub now: Timestamp,
     /// The installation's threshold of a low balance, for users without one of their own.
     pub low_balance: i64,
+    /// Who makes them.
+    pub actor: Actor,
     /// Balances that fell below their threshold: the use case logs them after the commit.
     pub(crate) to_log: Vec<LowBalance>,
 }
 
 impl PostingContext {
-    /// With this catalogue's threshold.
+    /// With this catalogue's threshold. [`write`] names the actor; what is posted without it, Stripe asked for.
     pub fn of(catalog: &Catalog, now: Timestamp) -> PostingContext {
-        PostingContext { now, low_balance: catalog.low_balance, to_log: vec![] }
+        PostingContext { now, low_balance: catalog.low_balance, actor: Actor::stripe(), to_log: vec![] }
     }
 
     /// With this appliance's threshold and time.
@@ -42,6 +45,7 @@ where
     T: Send + 'static,
     F: FnMut(&mut dyn Tx, &mut PostingContext) -> Result<T> + Send + 'static,
 {
+    let context = PostingContext { actor: app.actor().clone(), ..context };
     let (value, to_log) = app.store.write(in_context(context, work))?;
     log_events::low_balances(&to_log);
     Ok(value)
@@ -54,6 +58,7 @@ where
     F: FnMut(&mut dyn Tx, &mut PostingContext) -> Result<T> + Send + 'static,
     A: FnOnce(Result<T>) + Send + 'static,
 {
+    let context = PostingContext { actor: app.actor().clone(), ..context };
     app.store.write_then(in_context(context, work), |committed| {
         then(committed.map(|(value, to_log)| {
             log_events::low_balances(&to_log);
@@ -115,7 +120,7 @@ pub(crate) fn post(
     posting: &Posting,
     payment: Option<&str>,
 ) -> Result<Option<Entry>> {
-    if !entries::post(tx, before, posting, payment)? {
+    if !entries::post(tx, before, posting, payment, &context.actor)? {
         return Ok(None);
     }
     let threshold = before.low_balance.unwrap_or(context.low_balance);
@@ -157,10 +162,13 @@ fn load_and_close_due(
         entries::store(tx, &loaded, &after, None)?;
         loaded.account = after;
     }
+    // Time does this, whoever called.
+    let caller = std::mem::replace(&mut context.actor, Actor::till());
     while let Some(posting) = expire(&loaded.account, context.now) {
         let posting = posting.map_err(impossible)?;
         post(tx, context, &loaded, &posting, None)?.ok_or_else(|| Fault::bare("a lot expired twice"))?;
         loaded.account = posting.after;
     }
+    context.actor = caller;
     Ok(loaded)
 }

@@ -1,6 +1,7 @@
 //! SQLite, and the only folder that names its driver. Connections are opened for durability: write-ahead log,
 //! `synchronous=FULL` (a commit is on the disk when it returns, "Pragma statements supported by SQLite"), foreign keys on.
 
+mod catalogue;
 mod readers;
 mod statement;
 
@@ -22,6 +23,7 @@ use crate::error::Fault;
 
 use statement::{BUSY, fault, is_busy};
 
+pub(in crate::store) use catalogue::{SchemaObject, damage, dangling, objects, objects_of};
 pub(in crate::store) use readers::Readers;
 
 /// The pause between two attempts at something for which SQLite does not wait itself.
@@ -57,6 +59,8 @@ impl Connection {
             connection.set_prepared_statement_cache_capacity(128);
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
+            // What was erased or replaced is overwritten in the file.
+            connection.pragma_update(None, "secure_delete", true)?;
             // The checkpoint thread comes first; this bounds the log (512 MiB) if that thread has ended.
             connection.pragma_update(None, "wal_autocheckpoint", 128_000)?;
             connection.pragma_update(None, "cache_size", CACHE_KIB)
