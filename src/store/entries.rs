@@ -73,7 +73,9 @@ impl AccountRow {
     /// beside free units.
     pub fn with_front_only(self) -> LoadedAccount {
         const OTHERS: i64 = i64::MAX;
-        let lot = |seq, remaining, held| Lot { seq, units: remaining, remaining, held, expired: 0, expires_at: None };
+        let (expires_at, grace_until) = (None, None);
+        let lot =
+            |seq, remaining, held| Lot { seq, units: remaining, remaining, held, expired: 0, expires_at, grace_until };
         let (account, front) = (self.account, self.front.unwrap_or_default());
         let others = lot(OTHERS, account.remaining.saturating_sub(front.free), account.held);
         let lots = vec![lot(front.seq, front.free, 0), others];

@@ -9,7 +9,7 @@ use crate::ledger::{Account, Hash, Lot};
 /// The columns of a lot.
 macro_rules! lot_columns {
     () => {
-        "seq, units, remaining, held, expired, expires_at"
+        "seq, units, remaining, held, expired, expires_at, grace_until"
     };
 }
 pub(super) use lot_columns;
@@ -19,22 +19,23 @@ pub(super) use lot_columns;
 pub(super) fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option<&str>) -> Result<Hash> {
     const OPEN: &str = "INSERT INTO lots (account, seq, units, remaining, held, expired, expires_at, payment)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    const CHANGE: &str = "UPDATE lots SET remaining = $3, held = $4, expired = $5 WHERE account = $1 AND seq = $2";
+    const CHANGE: &str = "UPDATE lots SET remaining = $3, held = $4, expired = $5, grace_until = $6
+        WHERE account = $1 AND seq = $2";
     let fronts = [before.front().map(|lot| lot.seq), after.front().map(|lot| lot.seq)];
     // The free units of the front lot are in the account's row.
     let stored = |lot: &Lot, front: Option<i64>| {
         let remaining = if front == Some(lot.seq) { lot.held } else { lot.remaining };
-        [remaining, lot.held, lot.expired]
+        ([remaining, lot.held, lot.expired], lot.grace_until)
     };
     let mut changed = [0; 32];
     for lot in &after.lots {
         let new = stored(lot, fronts[1]);
-        let [remaining, held, expired] = new;
+        let ([remaining, held, expired], grace_until) = new;
         let old = before.lots.iter().find(|old| old.seq == lot.seq).map(|old| stored(old, fronts[0]));
         match old {
             Some(old) if old == new => continue,
             Some(_) => {
-                tx.execute(CHANGE, &[&after.number, &lot.seq, &remaining, &held, &expired])?;
+                tx.execute(CHANGE, &[&after.number, &lot.seq, &remaining, &held, &expired, &grace_until])?;
             }
             None => {
                 let (units, expires_at) = (lot.units, lot.expires_at);
@@ -44,7 +45,7 @@ pub(super) fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment:
                 )?;
             }
         }
-        let [old_remaining, old_held, _] = old.unwrap_or_default();
+        let ([old_remaining, old_held, _], _) = old.unwrap_or_default();
         changed = combine(changed, row_digest(after.number, lot.seq, [old_remaining, old_held]));
         changed = combine(changed, row_digest(after.number, lot.seq, [remaining, held]));
     }
@@ -73,5 +74,6 @@ pub(super) fn lot(row: &Row<'_>) -> DbResult<Lot> {
         held: row.int("held")?,
         expired: row.int("expired")?,
         expires_at: row.time_or_null("expires_at")?,
+        grace_until: row.time_or_null("grace_until")?,
     })
 }

@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "a field or variant whose name says everything has no comment; functions have one")]
 
 pub mod access;
+pub mod allotments;
 pub mod anchors;
 pub mod audit;
 pub mod cursors;
@@ -18,6 +19,7 @@ pub mod lots;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
+pub mod prices;
 pub mod proof;
 pub mod subscriptions;
 pub mod users;

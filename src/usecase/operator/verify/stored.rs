@@ -57,9 +57,9 @@ pub(super) fn check_lots(
         let page = proof::lots_after(tx, account, seq, PAGE)?;
         let Some(end) = page.last().map(|lot| lot.seq) else { break };
         for lot in &page {
-            let stored = ExpectedLot { units: lot.units, expires_at: lot.expires_at, expired: lot.expired };
+            let expected = expected.remove(&lot.seq);
             digest = lots::combine(digest, lots::row_digest(account, lot.seq, [lot.remaining, lot.held]));
-            if expected.remove(&lot.seq) != Some(stored) {
+            if !expected.is_some_and(|expected| expected.is_of(lot)) {
                 found.push(format!("the lot {} is not as its entries say", entry_id(account, lot.seq)));
             }
         }

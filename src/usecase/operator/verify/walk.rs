@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::ledger::{Chain, Discrepancy, Entry, EntryNote, Kind, Timestamp};
+use crate::ledger::{Chain, Discrepancy, Entry, EntryNote, GRACE_LIMIT_SECONDS, Kind, Lot, Timestamp};
 use crate::store::{Tx, entries};
 
 /// Entries that are read at once.
@@ -31,6 +31,21 @@ pub(super) struct ExpectedLot {
     pub expires_at: Option<Timestamp>,
     /// Units of it that have expired.
     pub expired: i64,
+    /// Whether it may live beyond that, because a plan's payment opened it.
+    pub is_plans: bool,
+}
+
+impl ExpectedLot {
+    /// Whether this is what is stored. No entry says that a lot has a grace, so that is compared with the most that rule
+    /// 9 allows.
+    pub fn is_of(self, lot: &Lot) -> bool {
+        let is_same = (self.units, self.expires_at, self.expired) == (lot.units, lot.expires_at, lot.expired);
+        let is_allowed = |grace: Timestamp| {
+            let limit = self.expires_at.filter(|_| self.is_plans).map(|end| end.plus_seconds(GRACE_LIMIT_SECONDS));
+            limit.is_some_and(|limit| grace <= limit)
+        };
+        is_same && lot.grace_until.is_none_or(is_allowed)
+    }
 }
 
 /// What the entries say of the capture of a hold.
@@ -67,7 +82,8 @@ impl Walk {
     /// Notes what an entry says of lots and holds.
     fn note(&mut self, entry: &Entry) {
         if entry.kind.is_credit() && entry.delta > 0 {
-            let lot = ExpectedLot { units: entry.delta, expires_at: entry.expires_at, expired: 0 };
+            let is_plans = entry.kind == Kind::Subscription;
+            let lot = ExpectedLot { units: entry.delta, expires_at: entry.expires_at, expired: 0, is_plans };
             self.lots.insert(entry.seq, lot);
         }
         if entry.kind == Kind::Expiry
