@@ -14,6 +14,7 @@ pub mod clock;
 pub mod error;
 pub mod id;
 pub mod money;
+pub mod private_file;
 pub mod secret;
 pub mod tls;
 

@@ -1,6 +1,5 @@
 //! `till ledger`: the proof of the ledger, its anchor, and its export as CSV.
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use crate::app::App;
 use crate::config::Need;
 use crate::error::Fault;
 use crate::ledger::{Discrepancy, entry_id};
+use crate::private_file::PrivateFile;
 use crate::usecase::operator::export::export;
 use crate::usecase::operator::head::{Anchor, take};
 use crate::usecase::operator::verify::{Proof, verify_against};
@@ -145,21 +145,12 @@ fn as_json(proof: &Proof) -> ProofShape {
     ProofShape { holds: breaks.is_empty(), accounts: proof.accounts, entries: proof.entries, breaks }
 }
 
-/// Writes to a file beside this one and renames it in the end, so that an incomplete export is never taken for a complete
-/// one.
+/// Writes to a private file that gets its name in the end, so that an incomplete export is never taken for a complete one.
 fn export_to(app: &App, user: Option<&str>, path: &Path) -> CommandResult {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
     let fault = |cause| Fault::new(format!("cannot write {}", path.display()), cause);
-    let mut file = BufWriter::new(File::create(&partial).map_err(fault)?);
-    let result = export(app, user, &mut file).map_err(CommandError::from).and_then(|count| {
-        let file = file.into_inner().map_err(|cause| fault(cause.into_error()))?;
-        file.sync_all().and_then(|()| std::fs::rename(&partial, path)).map_err(fault)?;
-        Ok(count)
-    });
-    if result.is_err() {
-        let _not_removed = std::fs::remove_file(&partial);
-    }
-    print(&format!("{} entries in {}\n", result?, path.display()))
+    let mut file = BufWriter::new(PrivateFile::begin(path).map_err(fault)?);
+    let count = export(app, user, &mut file)?;
+    let file = file.into_inner().map_err(|cause| fault(cause.into_error()))?;
+    file.finish().map_err(fault)?;
+    print(&format!("{count} entries in {}\n", path.display()))
 }

@@ -45,11 +45,7 @@ fn dump(outside: &rusqlite::Connection) -> Vec<String> {
 #[test]
 fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
     let (_books, outside) = books();
-    // An entry with a note.
-    let with_note = entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)")
-        .replace("previous)", "previous, note, note_salt, note_digest)");
-    let with_note = with_note.replace("(32))", "(32), 'text', zeroblob(16), zeroblob(32))");
-    outside.execute_batch(&format!("{}; {with_note}", reason(1, "x", 2))).unwrap();
+    add_entry_with_note(&outside);
     const ENTRY: &str = "(account, part, seq, kind, delta, balance_after, reason, created_at, previous)
         VALUES (1, 0, 1, 'grant', 200, 200, 'grant_1', 0, zeroblob(32))";
     const REASON: &str = "(account, part, used_reason, used_by) VALUES (1, 2, 'grant_1', 1)";
@@ -105,10 +101,6 @@ fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
     ] {
         check(&outside, sql, "ledger entries are never removed");
     }
-    // Both or none.
-    check(&outside, "UPDATE books SET note = NULL WHERE seq = 2", "a note can only be erased");
-    check(&outside, "UPDATE books SET note_salt = NULL WHERE seq = 2", "a note can only be erased");
-    outside.execute_batch("UPDATE books SET note = NULL, note_salt = NULL WHERE seq = 2").unwrap();
     for sql in [
         "UPDATE entries SET delta = 200",
         "DELETE FROM entries",
@@ -117,6 +109,24 @@ fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
     ] {
         check(&outside, sql, "because it is a view");
     }
+}
+
+/// The account's second entry.
+fn add_entry_with_note(outside: &rusqlite::Connection) {
+    let with_note = entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)")
+        .replace("previous)", "previous, note, note_salt, note_digest)");
+    let with_note = with_note.replace("(32))", "(32), 'text', zeroblob(16), zeroblob(32))");
+    outside.execute_batch(&format!("{}; {with_note}", reason(1, "x", 2))).unwrap();
+}
+
+#[test]
+fn the_text_of_a_note_is_erased_with_its_salt_or_not_at_all() {
+    let (_books, outside) = books();
+    add_entry_with_note(&outside);
+    // Both or none.
+    check(&outside, "UPDATE books SET note = NULL WHERE seq = 2", "a note can only be erased");
+    check(&outside, "UPDATE books SET note_salt = NULL WHERE seq = 2", "a note can only be erased");
+    outside.execute_batch("UPDATE books SET note = NULL, note_salt = NULL WHERE seq = 2").unwrap();
 }
 
 fn reason(account: i64, reason: &str, seq: i64) -> String {

@@ -6,8 +6,7 @@ mod readers;
 mod statement;
 
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use super::tx::Tx;
 use super::value::{Param, Row};
 use crate::clock::Deadline;
 use crate::error::Fault;
+use crate::private_file::create_new;
 
 use statement::{BUSY, fault, is_busy};
 
@@ -45,6 +45,7 @@ pub(in crate::store) struct Connection {
 impl Connection {
     /// Opens the file, or makes an empty one. Changes nothing in it yet: it may be another program's.
     pub(in crate::store) fn open(path: &Path) -> DbResult<Connection> {
+        let path = &as_path(path);
         make_private(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let cannot = |cause| fault("SQLite cannot open it", cause);
@@ -288,11 +289,16 @@ fn poll_data_version(sqlite: &rusqlite::Connection, changes: &ChangeLog) {
     changes.data_version(poll().inspect_err(|cause| tracing::debug!(event = "look_failed", cause = %cause)).ok());
 }
 
+/// A path that SQLite does not take for a URI: it does if the name begins with `file:` ("Uniform Resource Identifiers").
+fn as_path(path: &Path) -> PathBuf {
+    if path.as_os_str().as_encoded_bytes().starts_with(b"file:") { Path::new(".").join(path) } else { path.to_owned() }
+}
+
 /// Makes the file, readable by its owner alone, if there is none: it holds e-mail addresses, and SQLite gives its log and
 /// its index the same mode. An existing file is not touched: closing a handle on it would drop the locks that SQLite may
 /// hold on it in this process ("How To Corrupt An SQLite Database File").
 fn make_private(path: &Path) -> DbResult<()> {
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match create_new(path) {
         Ok(_made) => Ok(()),
         Err(_) if path.is_dir() => Err(Fault::bare("it is a folder: the path of a file was expected")),
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),

@@ -2,6 +2,7 @@
 
 use till::usecase::operator::head::take;
 use till::usecase::operator::verify::verify_against;
+use till::usecase::stripe_events::bodies;
 use till::usecase::units::grant::{GrantRequest, grant};
 use till::usecase::units::request::IdempotencyKey;
 use till::usecase::users::notes;
@@ -66,4 +67,27 @@ fn the_text_of_notes_is_erased_from_the_file_and_the_proof_stays() {
     assert_eq!((again.replayed, again.entry.note_text()), (true, None));
     let more = GrantRequest::new(8, SECRET.to_owned(), None, IdempotencyKey::parse("note-0").unwrap()).unwrap();
     assert!(grant(&books.app, &user(0), &more).is_err());
+}
+
+#[test]
+fn bodies_of_events_go_ninety_days_after_they_had_their_effect() {
+    let books = Books::open();
+    let outside = rusqlite::Connection::open(books.folder.path("till.db")).unwrap();
+    let day = 86_400_000;
+    let now = super::START.millis();
+    for (id, status, days) in
+        [("a", "applied", 91), ("b", "ignored", 91), ("c", "applied", 89), ("d", "unmatched", 91), ("e", "failed", 91)]
+    {
+        let decided = now - days * day;
+        let row = format!(
+            "INSERT INTO events (id, kind, livemode, body, created_at, received_at, status, detail, attempts, decided_at)
+                VALUES ('{id}', 'x', 0, 'the body', 1, 1, '{status}', '', 1, {decided})"
+        );
+        outside.execute_batch(&row).unwrap();
+    }
+    assert_eq!((bodies::remove_old(&books.app).unwrap(), bodies::remove_old(&books.app).unwrap()), (2, 0));
+    let kept = "SELECT group_concat(id, '') FROM (SELECT id FROM events WHERE body IS NOT NULL ORDER BY id)";
+    assert_eq!(outside.query_row(kept, [], |row| row.get::<_, String>(0)).unwrap(), "cde");
+    let refused = outside.execute_batch("UPDATE events SET body = NULL").unwrap_err().to_string();
+    assert!(refused.contains("CHECK constraint failed"), "{refused}");
 }

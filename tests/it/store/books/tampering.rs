@@ -277,6 +277,21 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
             UPDATE lots SET remaining = remaining - 2 WHERE account = 1 AND seq =
                 (SELECT seq FROM lots WHERE account = 1 ORDER BY remaining DESC, seq DESC LIMIT 1)",
     );
+    tampered.check("UPDATE lots SET held = 1 WHERE remaining > 0");
+    tampered.check("UPDATE lots SET remaining = 0");
+    tampered.check("UPDATE lots SET payment = NULL");
+    tampered.check("UPDATE lots SET payment = 'pi_x' WHERE account = 2");
+    tampered.check("UPDATE payments SET units_granted = units_granted + 1");
+    tampered.check("UPDATE payments SET units_reversed = units_granted - units_reversed");
+    tampered.check("INSERT INTO users (account, id, created_at) VALUES (9, 'x', 0)");
+    tampered.check("DELETE FROM users WHERE account = 1");
+    tampered.check("UPDATE users SET account = 9 WHERE account = 1");
+    tampered.books.check();
+}
+
+#[test]
+fn nothing_is_left_of_accounts_that_are_gone_or_that_cannot_be() {
+    let tampered = Tampered::open();
     // What belongs to accounts that are gone, or that cannot be.
     tampered.check("INSERT INTO lots (account, seq, units, remaining, held, expired) VALUES (77, 1, 5, 5, 0, 0)");
     tampered
@@ -297,15 +312,6 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
             INSERT INTO books (account, part, seq, kind, delta, balance_after, reason, created_at, previous)
                 VALUES (1, 0, 0, 'grant', 5, 5, 'grant_x', 0, zeroblob(32))",
     );
-    tampered.check("UPDATE lots SET held = 1 WHERE remaining > 0");
-    tampered.check("UPDATE lots SET remaining = 0");
-    tampered.check("UPDATE lots SET payment = NULL");
-    tampered.check("UPDATE lots SET payment = 'pi_x' WHERE account = 2");
-    tampered.check("UPDATE payments SET units_granted = units_granted + 1");
-    tampered.check("UPDATE payments SET units_reversed = units_granted - units_reversed");
-    tampered.check("INSERT INTO users (account, id, created_at) VALUES (9, 'x', 0)");
-    tampered.check("DELETE FROM users WHERE account = 1");
-    tampered.check("UPDATE users SET account = 9 WHERE account = 1");
     tampered.books.check();
 }
 
