@@ -363,7 +363,7 @@ CREATE TABLE audit (
     actor   TEXT    NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),   -- cli, till, stripe, token:<id> or user:<id>
     action  TEXT    NOT NULL CHECK (length(action) > 0),
     target  TEXT,                           -- the id of what it was done to
-    address TEXT,                           -- of the client; absent for what was done on this machine
+    address TEXT,                           -- of the client, or unknown; absent for what no client asked for
     detail  TEXT
 ) STRICT;
 

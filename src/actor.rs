@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     name: Arc<str>,
-    address: Option<IpAddr>,
+    address: Option<Arc<str>>,
 }
 
 impl Actor {
@@ -37,23 +37,34 @@ impl Actor {
         Actor::named(format!("user:{id}"))
     }
 
+    /// A browser or a program of which nobody knows whose it is.
+    pub fn visitor() -> Actor {
+        Actor::named("visitor".to_owned())
+    }
+
     fn named(name: String) -> Actor {
         Actor { name: name.into(), address: None }
     }
 
-    /// The same, calling from this address.
-    pub fn at(self, address: IpAddr) -> Actor {
-        Actor { address: Some(address), ..self }
+    /// The same, calling from this address; `None` is one that nobody knows.
+    pub fn at(self, address: Option<IpAddr>) -> Actor {
+        let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        Actor { address: Some(address.into()), ..self }
     }
 
-    /// `cli`, `till`, `stripe`, `token:<id>` or `user:<id>`.
+    /// Who it has turned out to be, calling from the same address.
+    pub fn identified_as(&self, actor: Actor) -> Actor {
+        Actor { address: self.address.clone(), ..actor }
+    }
+
+    /// `cli`, `till`, `stripe`, `visitor`, `token:<id>` or `user:<id>`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The client's address; `None` on this machine.
-    pub fn address(&self) -> Option<IpAddr> {
-        self.address
+    /// The client's address, or `unknown`; `None` for what no client asked for.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 }
 

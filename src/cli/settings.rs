@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::{CommandError, CommandResult, eprint_lines};
+use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, LoadedConfig, Need, Sources};
@@ -47,7 +48,7 @@ impl DatabaseArgs {
                 path.display()
             )));
         }
-        Ok(App::open(loaded.config, Clock::System)?)
+        Ok(App::open(loaded.config, Clock::System)?.acting_for(Actor::command_line()))
     }
 }
 

@@ -11,8 +11,9 @@ use super::render::render;
 use super::request::{ClientAddress, Peer, client_address};
 use super::security_headers;
 use super::state::AppState;
+use super::{caller, refusals};
 use crate::clock::Deadline;
-use crate::metrics::RequestLabels;
+use crate::metrics::{RefusalLabels, RequestLabels};
 
 /// What all routes of a group have in common.
 #[derive(Clone)]
@@ -45,13 +46,17 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".into(), |path| path.as_str().to_owned());
     let reads_json = group.audience.reads_json(request.headers());
 
-    let response = next.run(request).await;
+    let response = caller::answer(group.audience, client, next.run(request)).await;
 
     let mut response = render(response, group.audience, reads_json);
     (group.add_headers)(response.headers_mut());
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
     tracing::debug!(event = "request", method, route, status, %client, seconds);
+    if let Some(kind) = refusals::kind_of(status, &route) {
+        app.metrics.refusals.get_or_create(&RefusalLabels { kind }).inc();
+        group.state.refusals().log(kind, &route, status, client);
+    }
     app.metrics.requests.get_or_create(&RequestLabels { method, route, status }).observe(seconds);
     response
 }

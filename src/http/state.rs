@@ -6,8 +6,10 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::cache::Cache;
+use super::caller;
 use super::description::reference::Reference;
 use super::etag::TaggedBody;
+use super::refusals::Refusals;
 use super::thread_pool::ThreadPool;
 use crate::app::App;
 use crate::catalog::Catalog;
@@ -29,6 +31,7 @@ struct Shared {
     db: ThreadPool,
     stripe: ThreadPool,
     webhooks: ThreadPool,
+    refusals: Refusals,
     tokens: Cache<[u8; 32], (ReadVersion, Arc<Authentication>)>,
     users: Cache<String, CachedUser>,
     description: TaggedBody,
@@ -58,6 +61,7 @@ impl AppState {
             db: ThreadPool::start("till-books", 32, 1024)?,
             stripe: ThreadPool::start("till-stripe", 8, 128)?,
             webhooks: ThreadPool::start("till-events", 8, 512)?,
+            refusals: Refusals::new(),
             tokens: Cache::with_capacity(1000),
             users: Cache::with_capacity(131_072),
             description,
@@ -75,6 +79,11 @@ impl AppState {
 
     pub(super) fn catalog(&self) -> &Catalog {
         &self.0.app.catalog
+    }
+
+    /// The bounded log of refusals.
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.0.refusals
     }
 
     /// Tokens by the hash of their secret.
@@ -105,7 +114,7 @@ impl AppState {
         pool: Pool,
         work: impl FnOnce(&App) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let app = Arc::clone(&self.0.app);
+        let app = self.0.app.acting_for(caller::get());
         let threads = match pool {
             Pool::Db => &self.0.db,
             Pool::Stripe => &self.0.stripe,
@@ -115,10 +124,10 @@ impl AppState {
     }
 
     /// Starts a use case that calls back once its write is durable, and waits for that without blocking a thread.
-    pub(super) async fn write<T: Send + 'static>(&self, begin: impl FnOnce(&Arc<App>, OnCommit<T>)) -> Result<T> {
+    pub(super) async fn write<T: Send + 'static>(&self, begin: impl FnOnce(&App, OnCommit<T>)) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         // The client may have closed the connection. The write stands all the same.
-        begin(&self.0.app, Box::new(move |result| drop(reply.send(result))));
+        begin(&self.0.app.acting_for(caller::get()), Box::new(move |result| drop(reply.send(result))));
         answer.await.map_err(|_| Fault::bare("the writer ended before it answered"))?
     }
 

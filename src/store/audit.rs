@@ -17,7 +17,7 @@ pub struct AuditRow {
     pub action: String,
     /// The id of what it was done to.
     pub target: Option<String>,
-    /// The client's address; absent for what was done on this machine.
+    /// The client's address, or `unknown`; absent for what no client asked for.
     pub address: Option<String>,
     pub detail: Option<String>,
 }
@@ -31,8 +31,7 @@ pub fn add(
     detail: Option<&str>,
 ) -> Result<()> {
     const ADD: &str = "INSERT INTO audit (at, actor, action, target, address, detail) VALUES ($1, $2, $3, $4, $5, $6)";
-    let address = actor.address().map(|address| address.to_string());
-    tx.execute(ADD, &[&at, &actor.name(), &action, &target, &address, &detail])?;
+    tx.execute(ADD, &[&at, &actor.name(), &action, &target, &actor.address(), &detail])?;
     Ok(())
 }
 

@@ -142,6 +142,15 @@ fn the_books_prove_themselves_and_tell_where_they_were_changed() {
         till.text(&["user", "grant", "alice", "5", "--note", "one, \"two\"", "--key", key]);
     }
     till.check(&["ledger", "verify"], 0, "The books hold");
+    let head = till.text(&["ledger", "head"]);
+    let shape = till.json(&["ledger", "head", "--json"]);
+    assert!(head.starts_with("till-head-1 number=1 accounts=1 entries=3 digest="), "{head}");
+    assert_eq!((&shape["number"], &shape["entries"]), (&2.into(), &3.into()));
+    assert!(head.contains(shape["digest"].as_str().unwrap()), "nothing has changed");
+    till.check(&["ledger", "verify", "--anchor", &head], 0, "What the anchor 1 covers is as it was: entries 3");
+    till.check(&["ledger", "verify", "--anchor", "x"], 2, "a line of till ledger head was expected");
+    let later = head.replace("number=1", "number=9");
+    till.check(&["ledger", "verify", "--anchor", &later], 1, "the books: the anchor 9 is not known");
     till.text(&["ledger", "export", "--output", "books.csv"]);
     let csv = till.text(&["ledger", "export", "--user", "alice"]);
     assert_eq!(std::fs::read_to_string(till.0.join("books.csv")).unwrap(), csv);
@@ -217,6 +226,11 @@ fn an_event_is_rehearsed_and_replayed() {
     till.check(&["event", "show", "evt_1"], 0, "\"payment_intent\":\"pi_1\"");
     assert_eq!(till.json(&["event", "list", "--status", "applied", "--json"])["data"][0]["id"], "evt_1");
     till.check(&["event", "list", "--status", "waiting"], 0, "ARRIVED");
+    // Once what Stripe sent is no longer kept, it says so.
+    till.sql("UPDATE events SET body = NULL");
+    replay(&[], 1, "The event evt_1 cannot be read again: it was applied (credited before), and what");
+    assert!(till.json(&["event", "show", "evt_1", "--json"])["body"].is_null());
+    till.check(&["event", "show", "evt_1"], 0, "no longer kept");
 }
 
 /// A command that runs until it is told to stop.

@@ -15,6 +15,7 @@ use crate::store::inbox::Status;
 use crate::store::{cursors, inbox, payments};
 use crate::stripe::event::TYPES;
 use crate::stripe::{EventEnvelope, EventFilter, ListQuery, ListedKind, ListedObject};
+use crate::usecase::audit;
 use crate::usecase::stripe_events::{receive, retry};
 
 pub use scan::Part;
@@ -76,6 +77,12 @@ impl Report {
             && self.failed == 0
             && self.amounts.values().all(|amounts| amounts.stripe == amounts.books)
     }
+}
+
+/// Adds to the audit what a comparison that somebody asked for has applied. (One of the timer is only logged.)
+pub fn record(app: &App, report: &Report) -> Result<()> {
+    let detail = format!("looked at {}, applied {}, unmatched {}", report.found, report.applied, report.unmatched);
+    audit::write(app, move |tx, trail| trail.add(tx, "reconciled", "stripe", detail.clone()))
 }
 
 /// Compares from `since`, or from where the last comparison ended. With `with_objects` the objects are compared too:
