@@ -11,9 +11,9 @@
 --                                      invoice_payments, subscriptions
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors
---   Who may come in                    tokens, login_links, sessions
+--   Who may come in                    tokens, login_links, sessions, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries
---   How the books lie on disk          books (the table behind accounts, entries and reasons), triggers
+--   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, triggers
 
 -- ================================================ The ledger ================================================
 
@@ -39,6 +39,7 @@ CREATE VIEW accounts AS SELECT
     front,          -- the lot that the next spend takes from (its seq): the first in order with free units
     front_free,     -- its free units. They are here and not in the lot's own row, so that most spends change no lot
     holds,          -- how many holds were ever made: the number of the last
+    lots_digest,    -- over what the rows of its lots say is left and held (src/store/lots.rs); absent: zeros
     low_balance     -- the user's own threshold of a low balance; absent: the installation's
     FROM books WHERE part = 1 AND seq = 0 AND used_reason = '';
 
@@ -52,11 +53,15 @@ CREATE VIEW entries AS SELECT
     delta,          -- units: above zero in, below zero out
     balance_after,
     reason,         -- what makes it happen once, as topup_<payment> or spend_<idempotency key>
-    note,
+    note,           -- its text; absent: there is none, or it was erased
+    note_salt,      -- random, and erased with the text
+    note_digest,    -- of salt and text: what is hashed, and stays (EntryNote in src/ledger/note.rs)
     lot,            -- the lot that it reversed or expired (its seq)
     expires_at,     -- of the lot that it opened
     created_at,
-    previous        -- the hash of the account's entry before it; zeros for the first
+    previous,       -- the hash of the account's entry before it; zeros for the first
+    actor,          -- who made it, as in the table audit; not in the hash
+    anchors         -- how many anchors of the books had been taken before it; not in the hash, but in the proof
     FROM books WHERE part = 0 AND used_reason = '';
 
 -- The reasons that an account has used up, each with the entry that was made for it. A reason is used once.
@@ -90,7 +95,8 @@ CREATE TABLE holds (
     key         TEXT    NOT NULL,           -- the request's idempotency key
     units       INTEGER NOT NULL CHECK (units > 0),
     captured    INTEGER NOT NULL DEFAULT 0 CHECK (captured BETWEEN 0 AND units),
-    note        TEXT,
+    note        TEXT,                       -- what its entry says when it is captured
+    note_erased_at INTEGER CHECK (note_erased_at IS NULL OR note IS NULL),
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL CHECK (expires_at > created_at),
     captured_at INTEGER,
@@ -297,7 +303,7 @@ CREATE TABLE events (
     api_version     TEXT,
     livemode        INTEGER NOT NULL CHECK (livemode IN (0, 1)),
     object          TEXT,                   -- the id of what it is about
-    body            TEXT    NOT NULL,       -- as received
+    body            TEXT,                   -- as received; removed some time after the event was applied or ignored
     created_at      INTEGER NOT NULL,       -- Stripe's time, whole seconds
     received_at     INTEGER NOT NULL,
     status          TEXT    NOT NULL CHECK (status IN ('applied', 'ignored', 'waiting', 'unmatched', 'failed')),
@@ -307,12 +313,14 @@ CREATE TABLE events (
     assigned_offer  TEXT,
     attempts        INTEGER NOT NULL CHECK (attempts > 0),
     decided_at      INTEGER NOT NULL,
-    next_attempt_at INTEGER
+    next_attempt_at INTEGER,
+    CHECK (body IS NOT NULL OR status NOT IN ('waiting', 'unmatched', 'failed'))
 ) STRICT;
 CREATE INDEX events_to_retry ON events (next_attempt_at, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX events_waiting ON events (waits_for, id) WHERE waits_for IS NOT NULL;
 CREATE INDEX events_by_arrival ON events (received_at, id);
 CREATE INDEX events_assigned ON events (assigned_to, object) WHERE assigned_to IS NOT NULL;
+CREATE INDEX events_with_body ON events (decided_at, id) WHERE body IS NOT NULL;
 
 -- How far the comparison with Stripe has come.
 CREATE TABLE cursors (
@@ -354,6 +362,18 @@ CREATE TABLE sessions (
     ended_at   INTEGER
 ) STRICT;
 CREATE INDEX sessions_by_end ON sessions (expires_at);
+
+-- What was done by hand, by tokens and by people who signed in, each row written in the transaction that did it. A movement
+-- has none: its entry names its actor. Rows are only added; an address can be erased.
+CREATE TABLE audit (
+    number  INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
+    at      INTEGER NOT NULL,
+    actor   TEXT    NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),   -- cli, till, stripe, token:<id> or user:<id>
+    action  TEXT    NOT NULL CHECK (length(action) > 0),
+    target  TEXT,                           -- the id of what it was done to
+    address TEXT,                           -- of the client, or unknown; absent for what no client asked for
+    detail  TEXT
+) STRICT;
 
 -- ============================================= What is sent out =============================================
 
@@ -437,6 +457,7 @@ CREATE TABLE books (
     front         INTEGER,
     front_free    INTEGER CHECK (front_free > 0),
     holds         INTEGER CHECK (holds >= 0),
+    lots_digest   BLOB    CHECK (length(lots_digest) = 32),
     low_balance   INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000),
     -- Part 0. The kinds are compared with OR, because SQLite builds a temporary table for each row that is checked
     -- against a list of more than two.
@@ -446,10 +467,14 @@ CREATE TABLE books (
     balance_after INTEGER CHECK (balance_after BETWEEN -1000000000000000 AND 1000000000000000),
     reason        TEXT    CHECK (reason <> ''),
     note          TEXT,
+    note_salt     BLOB    CHECK (length(note_salt) = 16),
+    note_digest   BLOB    CHECK (length(note_digest) = 32),
     lot           INTEGER,
     expires_at    INTEGER,
     created_at    INTEGER,
     previous      BLOB    CHECK (length(previous) = 32),
+    actor         TEXT    CHECK (length(actor) BETWEEN 1 AND 200),
+    anchors       INTEGER CHECK (anchors >= 0),
     PRIMARY KEY (account, part, seq, used_reason),
     -- Only the capture of a hold may end below zero: its units existed when it was made, and were reversed since.
     CHECK (kind <> 'spend' OR balance_after >= 0 OR substr(reason, 1, 5) = 'hold_'),
@@ -459,13 +484,14 @@ CREATE TABLE books (
     CHECK (CASE part
         WHEN 0 THEN seq > 0 AND kind IS NOT NULL AND delta IS NOT NULL AND balance_after IS NOT NULL
             AND reason IS NOT NULL AND created_at IS NOT NULL AND previous IS NOT NULL
-        ELSE seq = 0 AND COALESCE(kind, reason, note) IS NULL AND previous IS NULL
-            AND COALESCE(delta, balance_after, lot, expires_at, created_at) IS NULL
+            AND (note IS NULL) = (note_salt IS NULL) AND (note IS NULL OR note_digest IS NOT NULL)
+        ELSE seq = 0 AND COALESCE(kind, reason, note, actor) IS NULL AND COALESCE(previous, note_salt, note_digest) IS NULL
+            AND COALESCE(delta, balance_after, lot, expires_at, created_at, anchors) IS NULL
     END),
     CHECK (CASE part
         WHEN 1 THEN owner IS NOT NULL AND owner = account AND remaining IS NOT NULL AND held IS NOT NULL
             AND credited IS NOT NULL AND entries IS NOT NULL AND head IS NOT NULL AND holds IS NOT NULL
-        ELSE head IS NULL AND COALESCE(owner, remaining, held, credited, entries, next_due, front, front_free, holds,
+        ELSE COALESCE(head, lots_digest) IS NULL AND COALESCE(owner, remaining, held, credited, entries, next_due, front, front_free, holds,
             low_balance) IS NULL
     END),
     CHECK (CASE part
@@ -478,6 +504,13 @@ CREATE INDEX accounts_due ON books (next_due, account) WHERE next_due IS NOT NUL
 CREATE UNIQUE INDEX entries_of_stripe ON books (reason)
     WHERE kind = 'topup' OR kind = 'subscription' OR kind = 'refund' OR kind = 'dispute';
 
+-- The anchors of the books that were taken (till ledger head). An entry bears how many there were before it, so that it is
+-- known for ever which entries an anchor covers.
+CREATE TABLE anchors (
+    number   INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
+    taken_at INTEGER NOT NULL
+) STRICT;
+
 -- Which schema this is. Opening an older one migrates it; a newer one is refused.
 CREATE TABLE schema_version (
     version    INTEGER NOT NULL PRIMARY KEY,
@@ -489,12 +522,15 @@ CREATE TABLE schema_version (
 
 -- engine: sqlite
 -- Rule 10 of the books: the database itself refuses to change or remove what is written. An account's sums change with
--- each entry, but its row is not removed. (Recursive triggers are compiled in, so that INSERT OR REPLACE cannot bypass
+-- each entry, but its row is not removed. The text of a note can be erased, and nothing else. (Recursive triggers are compiled in, so that INSERT OR REPLACE cannot bypass
 -- these.)
 CREATE TRIGGER entries_are_not_changed
-    BEFORE UPDATE OF account, part, seq, used_reason, used_by, owner, kind, delta, balance_after, reason, note, lot,
-        expires_at, created_at, previous ON books
+    BEFORE UPDATE OF account, part, seq, used_reason, used_by, owner, kind, delta, balance_after, reason, note_digest,
+        lot, expires_at, created_at, previous, actor, anchors ON books
 BEGIN SELECT RAISE(ABORT, 'ledger entries are never changed'); END;
+CREATE TRIGGER notes_are_only_erased BEFORE UPDATE OF note, note_salt ON books
+    WHEN NEW.note IS NOT NULL OR NEW.note_salt IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'ledger entries are never changed: a note can only be erased'); END;
 CREATE TRIGGER entries_are_not_removed BEFORE DELETE ON books
 BEGIN SELECT RAISE(ABORT, 'ledger entries are never removed'); END;
 -- An entry's reason is used up before the entry is added, so that no entry happens twice.
@@ -505,6 +541,12 @@ BEGIN
     SELECT RAISE(ABORT, 'a ledger entry has no account') WHERE NOT EXISTS (SELECT owner FROM books
         WHERE account = NEW.account AND part = 1 AND seq = 0 AND used_reason = '');
 END;
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OF number, at, actor, action, target, detail ON audit
+BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END;
+CREATE TRIGGER audit_addresses_are_only_erased BEFORE UPDATE OF address ON audit WHEN NEW.address IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'audit rows are never changed: an address can only be erased'); END;
+CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'audit rows are never removed'); END;
 CREATE TRIGGER lots_are_opened_by_an_entry BEFORE INSERT ON lots
 BEGIN
     SELECT RAISE(ABORT, 'a lot has no ledger entry') WHERE NOT EXISTS (SELECT seq FROM entries

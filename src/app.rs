@@ -1,7 +1,9 @@
 //! Everything that a use case needs, in one value. The binary and the tests use the same type.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::actor::Actor;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -10,8 +12,15 @@ use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::stripe::{Stripe, StripeOptions};
 
-/// What every use case gets: the configuration, the clock, the books and Stripe. The same in the binary and in tests.
+/// What every use case gets: the parts of the appliance, and who calls. The same in the binary and in tests.
+#[derive(Clone)]
 pub struct App {
+    parts: Arc<Parts>,
+    actor: Actor,
+}
+
+/// The configuration, the clock, the books and Stripe.
+pub struct Parts {
     pub config: Config,
     pub catalog: Arc<Catalog>,
     pub clock: Clock,
@@ -29,9 +38,31 @@ impl App {
         let stripe = key.map(|key| Stripe::new(StripeOptions::new(key, &config.stripe.api_base))).transpose()?;
         let stripe = stripe.map(|stripe| stripe.with_clock(clock.clone()));
         let metrics = Metrics::new(store.figures());
-        Ok(App { catalog: Arc::new(config.catalog.clone()), clock, store, metrics, stripe, config })
+        let catalog = Arc::new(config.catalog.clone());
+        let parts = Parts { catalog, clock, store, metrics, stripe, config };
+        Ok(App { parts: Arc::new(parts), actor: Actor::till() })
     }
 
+    /// The same, for what this actor asks for.
+    pub fn acting_for(&self, actor: Actor) -> App {
+        App { parts: Arc::clone(&self.parts), actor }
+    }
+
+    /// Who asks for what is done: the audit and the entries name them.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl Parts {
     /// Stripe's client. A command that needs it required the key when it read the configuration.
     pub fn stripe(&self) -> Result<&Stripe, Fault> {
         self.stripe.as_ref().ok_or_else(|| Fault::bare("SPRITE_STRIPE_SECRET_KEY is not set"))

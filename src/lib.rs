@@ -8,11 +8,13 @@
 
 pub mod ledger;
 
+pub mod actor;
 pub mod backoff;
 pub mod clock;
 pub mod error;
 pub mod id;
 pub mod money;
+pub mod private_file;
 pub mod secret;
 pub mod tls;
 

@@ -39,6 +39,13 @@ pub struct DeliveryLabels {
     pub status: &'static str,
 }
 
+/// A token, a press, a link or a signature that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RefusalLabels {
+    /// `sign_in`, `permission`, `link` or `signature`.
+    pub kind: &'static str,
+}
+
 /// A request that was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
@@ -104,6 +111,7 @@ pub struct Metrics {
     /// Users read from the database for the service API; other answers came from the cache.
     pub users_read: Counter,
     pub requests: Family<RequestLabels, Histogram>,
+    pub refusals: Family<RefusalLabels, Counter>,
 }
 
 impl Metrics {
@@ -123,6 +131,7 @@ impl Metrics {
             clock_plausible: Gauge::default(),
             users_read: Counter::default(),
             requests,
+            refusals: Family::default(),
             registry: Registry::default(),
         };
         registry.register("webhook_events", "Stripe's events received", metrics.webhook_events.clone());
@@ -143,6 +152,7 @@ impl Metrics {
         let users_read = metrics.users_read.clone();
         registry.register("users_read", "Users read to be shown to a program; others came from memory", users_read);
         registry.register("http_request_seconds", "Requests answered", metrics.requests.clone());
+        registry.register("refusals", "Tokens, presses, links and signatures refused", metrics.refusals.clone());
         registry.register("commit_seconds", "Durable commits", writer.commit_seconds.clone());
         registry.register("commit_writes", "Writes in one commit", writer.commit_writes.clone());
         registry.register("wal_bytes", "Size of the write-ahead log", writer.wal_bytes.clone());

@@ -151,9 +151,14 @@ fn as_text(row: &InboxRow) -> String {
         ("tried again", or_dash(decision.next_attempt_at.map(rfc3339))),
     ]);
     text.push('\n');
-    text.extend(event.body.lines().flat_map(|line| [one_line(line), "\n".to_owned()]));
+    text.extend(
+        row.event.body.as_deref().unwrap_or(REMOVED).lines().flat_map(|line| [one_line(line), "\n".to_owned()]),
+    );
     text
 }
+
+/// What stands for the body of an event that is no longer kept.
+const REMOVED: &str = "(what Stripe sent is no longer kept)";
 
 fn status(text: &str) -> Result<Status, String> {
     Status::parse(text).ok_or_else(|| {

@@ -3,6 +3,7 @@
 //!
 //! Exit status: 0 success; 1 the command failed, or its check did; 2 wrong usage or configuration.
 
+mod audit;
 mod check;
 mod demo;
 mod event;
@@ -49,6 +50,7 @@ enum Command {
     User(user::User),
     Token(token::Token),
     Ledger(ledger::Ledger),
+    Audit(audit::Audit),
     Event(event::Event),
     Payment(payment::Payment),
     Hook(hook::Hook),
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::User(user) => user.run(),
         Command::Token(token) => token.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Audit(audit) => audit.run(),
         Command::Event(event) => event.run(),
         Command::Payment(payment) => payment.run(),
         Command::Hook(hook) => hook.run(),

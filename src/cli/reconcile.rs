@@ -50,6 +50,7 @@ impl Reconcile {
             }
         })?;
         drop(screen);
+        reconcile::record(&app, &report)?;
         if self.json {
             print_json(&as_json(&report))?
         } else {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::{CommandError, CommandResult, eprint_lines};
+use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, LoadedConfig, Need, Sources};
@@ -48,7 +49,7 @@ impl DatabaseArgs {
                 path.display()
             )));
         }
-        let app = App::open(loaded.config, Clock::System)?;
+        let app = App::open(loaded.config, Clock::System)?.acting_for(Actor::command_line());
         clock::settle(&app);
         eprint_lines("warning", &clock::fault(&app).into_iter().collect::<Vec<_>>());
         Ok(app)

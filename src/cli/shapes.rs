@@ -5,10 +5,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock::{Timestamp, rfc3339};
+use crate::id::hex;
+use crate::ledger::BooksHead;
 use crate::store::access;
 use crate::store::inbox::InboxRow;
 use crate::store::outbox;
 use crate::store::webhook_endpoints::WebhookEndpoint;
+use crate::usecase::operator::head::Anchor;
 use crate::usecase::stripe_events::reconcile::UnconfirmedPayment;
 
 /// A list without further pages.
@@ -74,15 +77,15 @@ pub(super) struct EventShape<'a> {
     received_at: String,
     decided_at: String,
     next_attempt_at: Option<String>,
-    /// What Stripe sent; left out of lists.
+    /// What Stripe sent, null once it is no longer kept; left out of lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
 }
 
 impl<'a> EventShape<'a> {
     pub(super) fn with_body(row: &'a InboxRow) -> EventShape<'a> {
-        let text = &row.event.body;
-        EventShape { body: Some(serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())), ..row.into() }
+        let read = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into());
+        EventShape { body: Some(row.event.body.as_ref().map_or(Value::Null, read)), ..row.into() }
     }
 }
 
@@ -202,10 +205,31 @@ pub(super) struct ProofShape {
 
 #[derive(Serialize)]
 pub(super) struct DiscrepancyShape {
-    pub account: i64,
+    /// Null for the books as a whole.
+    pub account: Option<i64>,
     /// The entry's id; null for the account as a whole.
     pub entry: Option<String>,
     pub what: String,
+}
+
+/// The anchor of the books.
+#[derive(Serialize)]
+pub(super) struct HeadShape {
+    /// The line itself.
+    anchor: String,
+    number: i64,
+    accounts: i64,
+    entries: i64,
+    digest: String,
+    taken_at: Option<String>,
+}
+
+impl HeadShape {
+    pub(super) fn of(anchor: &Anchor) -> HeadShape {
+        let BooksHead { accounts, entries, digest } = anchor.head;
+        let (line, number) = (anchor.to_string(), anchor.number);
+        HeadShape { anchor: line, number, accounts, entries, digest: hex(&digest), taken_at: time(anchor.taken_at) }
+    }
 }
 
 /// What applying an event did, or would do.

@@ -220,7 +220,7 @@ fn as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
             format!("{:+}", entry.delta),
             entry.balance_after.to_string(),
             entry.reason.clone(),
-            or_dash(entry.note.as_ref()),
+            or_dash(entry.note_text()),
         ]
     };
     text.push('\n');

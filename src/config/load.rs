@@ -51,11 +51,17 @@ pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, Vec<ConfigFau
         database,
         catalog,
         stripe,
+        open_files: vec![],
     };
 
     warn(&mut reader, &config);
+    reader.warn_of_open_file("the database", &config.database);
     reader.warn_of_unknown_names(catalog_is_read);
-    if reader.faults.is_empty() { Ok(LoadedConfig { config, warnings: reader.warnings }) } else { Err(reader.faults) }
+    if reader.faults.is_empty() {
+        Ok(LoadedConfig { config: Config { open_files: reader.open_files, ..config }, warnings: reader.warnings })
+    } else {
+        Err(reader.faults)
+    }
 }
 
 fn database(reader: &mut Reader<'_>, sources: &Sources) -> PathBuf {

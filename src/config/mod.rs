@@ -75,6 +75,8 @@ pub struct Config {
     /// A level or a filter in the syntax of tracing-subscriber's `Targets`.
     pub log: String,
     pub log_format: LogFormat,
+    /// Sentences about the database and files with secrets that everybody on the machine can read.
+    pub open_files: Vec<String>,
 }
 
 /// How to call Stripe, and how to check that an event is Stripe's.

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::fault::ConfigFault;
+use crate::private_file::is_open_to_others;
+
 use super::variables::{fixed_names, is_secret, key_in, nearest};
 
 const PREFIX: &str = "SPRITE_";
@@ -86,6 +88,8 @@ pub(super) struct Reader<'a> {
     set: BTreeSet<String>,
     pub(super) faults: Vec<ConfigFault>,
     pub(super) warnings: Vec<String>,
+    /// Those of the warnings that are about files which everybody can read.
+    pub(super) open_files: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -100,7 +104,15 @@ impl<'a> Reader<'a> {
             None => BTreeMap::new(),
         };
         let known = fixed_names().map(str::to_owned).collect();
-        Reader { sources, credentials, known, set: BTreeSet::new(), faults, warnings: Vec::new() }
+        Reader {
+            sources,
+            credentials,
+            known,
+            set: BTreeSet::new(),
+            faults,
+            warnings: Vec::new(),
+            open_files: Vec::new(),
+        }
     }
 
     /// The value of `variable`, read by `parse`, whose error says what was expected. `None` when it is not set or faulty.
@@ -131,6 +143,17 @@ impl<'a> Reader<'a> {
     /// Whether any source sets this variable, even to a faulty value.
     pub(super) fn is_set(&self, variable: &str) -> bool {
         self.set.contains(variable)
+    }
+
+    /// Warns of a file with secrets or people's data that anybody on the machine can read or change.
+    pub(super) fn warn_of_open_file(&mut self, what: &str, path: &Path) {
+        if is_open_to_others(path) {
+            let path = path.display();
+            let warning =
+                format!("{what}, {path}, can be read or changed by everybody on this machine: chmod 600 {path}");
+            self.warnings.push(warning.clone());
+            self.open_files.push(warning);
+        }
     }
 
     /// Warns of every `SPRITE_` name that was not read. Without the catalogue, names of the form `SPRITE_<KEY>_UNITS` cannot
@@ -186,6 +209,10 @@ impl<'a> Reader<'a> {
             }
         }
         let (name, source) = flags.pop().or_else(|| others.pop())?;
+        if let (Source::File(_, path), true) = (&source, is_secret(name)) {
+            let (name, path) = (name.clone(), path.clone());
+            self.warn_of_open_file(&format!("the file of {name}"), &path);
+        }
         match self.read(name, &source) {
             Ok(text) => Some((name.clone(), source, text)),
             Err(fault) => {

@@ -1,6 +1,7 @@
 //! The configuration's rules, one row each.
 
 use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
@@ -196,7 +197,15 @@ fn a_flag_goes_first_and_two_other_sources_are_an_error() {
     let mut given = sources(&format!("{KEY}_FILE={}", file.display()));
     given.credentials_directory = Some(directory.to_path_buf());
     given.state_directory = Some("/var/lib/till:/var/lib/other".into());
-    let loaded = load(&given, Need::StripeKeyAndWebhookSecret).unwrap();
+    let with_mode = |mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        load(&given, Need::StripeKeyAndWebhookSecret).unwrap()
+    };
+    for (mode, is_open) in [(0o644, true), (0o602, true), (0o640, false), (0o400, false)] {
+        let open_files = with_mode(mode).config.open_files;
+        assert_eq!(open_files.len(), usize::from(is_open), "{mode:o}: {open_files:?}");
+    }
+    let loaded = with_mode(0o600);
     assert_eq!(loaded.config.stripe.secret_key, Some(Secret::new("sk_test_file")));
     assert_eq!(loaded.config.stripe.webhook_secrets, [Secret::new("whsec_credential")]);
     assert_eq!(loaded.config.database, Path::new("/var/lib/till/till.db"));

@@ -6,9 +6,10 @@ use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 
-use super::cookie;
 use super::problem::Problem;
 use super::state::{AppState, Pool};
+use super::{caller, cookie};
+use crate::actor::Actor;
 use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::CacheKey;
@@ -61,6 +62,7 @@ impl FromRequestParts<AppState> for Bearer {
         if token.is_to_be_remembered(state.app().clock.now()) {
             tokens::remember_use(state.app(), &token.caller);
         }
+        caller::is(Actor::token(&token.caller.token));
         Ok(Bearer(token))
     }
 }
@@ -86,6 +88,9 @@ impl FromRequestParts<AppState> for Visitor {
                 Ok(Some(SignedIn { member: users::show_account(app, account)?, cookie }))
             })
             .await?;
+        if let Some(signed_in) = &signed_in {
+            caller::is(Actor::user(&signed_in.member.user.id));
+        }
         Ok(Visitor(signed_in))
     }
 }

@@ -13,9 +13,10 @@ use super::request::ClientAddress;
 use super::security_headers;
 use super::shares::Exhausted;
 use super::state::AppState;
+use super::{caller, refusals};
 use crate::clock::Deadline;
 use crate::error::Refused;
-use crate::metrics::RequestLabels;
+use crate::metrics::{RefusalLabels, RequestLabels};
 
 /// What all routes of a group have in common.
 #[derive(Clone)]
@@ -49,7 +50,7 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
 
     let response = match group.state.requests().take(client.key(), 1) {
         Ok(_under_way) => match repeated(request.headers()) {
-            None => next.run(request).await,
+            None => caller::answer(group.audience, client, next.run(request)).await,
             Some(name) => {
                 let detail = format!("There are two {name} headers: one was expected.");
                 Problem::from(Refused::InvalidRequest(detail)).into_response()
@@ -70,6 +71,10 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
     tracing::debug!(event = "request", method, route, status, %client, seconds);
+    if let Some(kind) = refusals::kind_of(status, &route) {
+        app.metrics.refusals.get_or_create(&RefusalLabels { kind }).inc();
+        group.state.refusals().log(kind, &route, status, client);
+    }
     app.metrics.requests.get_or_create(&RequestLabels { method, route, status }).observe(seconds);
     response
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::cache::Cache;
+use super::caller;
 use super::description::reference::Reference;
 use super::etag::TaggedBody;
 use super::rates::{Buckets, Costly, Turns};
+use super::refusals::Refusals;
 use super::request::ClientAddress;
 use super::shares::Shares;
 use super::thread_pool::ThreadPool;
@@ -46,6 +48,7 @@ struct Shared {
     requests: Arc<Shares>,
     buckets: Buckets,
     turns: Turns,
+    refusals: Refusals,
     tokens: Cache<[u8; 32], (ReadVersion, Arc<Authentication>)>,
     users: Cache<String, CachedUser>,
     description: TaggedBody,
@@ -86,6 +89,7 @@ impl AppState {
             requests: Shares::new(usize::MAX, REQUESTS_OF_A_CLIENT),
             buckets: Buckets::new(),
             turns: Turns::default(),
+            refusals: Refusals::new(),
             tokens: Cache::with_capacity(1000),
             users: Cache::with_weight(USER_BYTES, |id, user| ENTRY_BYTES + id.len() + user.answer.len()),
             description,
@@ -117,6 +121,11 @@ impl AppState {
             self.0.app.metrics.refuse_client(what.label(), &client);
         }
         charged
+    }
+
+    /// The bounded log of refusals.
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.0.refusals
     }
 
     /// Tokens by the hash of their secret.
@@ -158,7 +167,7 @@ impl AppState {
         pool: Pool,
         work: impl FnOnce(&App) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let app = Arc::clone(&self.0.app);
+        let app = self.0.app.acting_for(caller::get());
         let threads = match pool {
             Pool::Db => &self.0.db,
             Pool::Stripe => &self.0.stripe,
@@ -188,10 +197,10 @@ impl AppState {
     }
 
     /// Starts a use case that calls back once its write is durable, and waits for that without blocking a thread.
-    pub(super) async fn write<T: Send + 'static>(&self, begin: impl FnOnce(&Arc<App>, OnCommit<T>)) -> Result<T> {
+    pub(super) async fn write<T: Send + 'static>(&self, begin: impl FnOnce(&App, OnCommit<T>)) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         // The client may have closed the connection. The write stands all the same.
-        begin(&self.0.app, Box::new(move |result| drop(reply.send(result))));
+        begin(&self.0.app.acting_for(caller::get()), Box::new(move |result| drop(reply.send(result))));
         answer.await.map_err(|_| Fault::bare("the writer ended before it answered"))?
     }
 

@@ -1,6 +1,6 @@
 //! A user's account: the balance, the lots that make it up, and the one way to append an entry.
 
-use super::{BALANCE_LIMIT, Entry, Hash, Kind, Timestamp};
+use super::{BALANCE_LIMIT, Entry, EntryNote, Hash, Kind, Timestamp};
 
 /// Units credited together. Its number is the `seq` of the entry that credited them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,7 +176,7 @@ impl Account {
 pub(super) struct Draft {
     pub kind: Kind,
     pub reason: String,
-    pub note: Option<String>,
+    pub note: Option<EntryNote>,
     pub lot: Option<i64>,
     pub expires_at: Option<Timestamp>,
 }

@@ -14,7 +14,7 @@ pub struct Discrepancy {
 /// A walk over one account's entries, with their sums so far.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    account: i64,
+    pub account: i64,
     /// The last entry's `seq`.
     pub entries: i64,
     pub remaining: i64,
@@ -37,6 +37,9 @@ impl Chain {
         }
         if entry.previous != self.head {
             return broken("it does not carry the hash of the previous entry: one of the two was changed".into());
+        }
+        if entry.note.as_ref().is_some_and(|note| !note.is_genuine()) {
+            return broken("its note is not the one that was written: it was changed, or erased in part".into());
         }
         let remaining = self.remaining.saturating_add(entry.delta);
         if entry.delta == 0 || remaining != entry.balance_after || remaining.saturating_abs() > BALANCE_LIMIT {

@@ -1,7 +1,7 @@
 //! Credits: a paid pack, an allotment, a grant. Also corrections, which take units out without a payment to reverse.
 
 use super::account::Draft;
-use super::{Account, Kind, Lot, Posting, Refusal, Timestamp, Units};
+use super::{Account, EntryNote, Kind, Lot, Posting, Refusal, Timestamp, Units};
 
 /// A credit that opens a lot.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub struct Credit {
     pub kind: Kind,
     pub units: Units,
     pub reason: String,
-    pub note: Option<String>,
+    pub note: Option<EntryNote>,
     pub expires_at: Option<Timestamp>,
 }
 
@@ -41,7 +41,7 @@ pub fn correct(
     kind: Kind,
     units: Units,
     reason: String,
-    note: Option<String>,
+    note: Option<EntryNote>,
     at: Timestamp,
 ) -> Result<Posting, Refusal> {
     let draft = Draft { kind, reason, note, lot: None, expires_at: None };

@@ -1,14 +1,7 @@
 //! One row of the ledger, its kinds, and the documented form that is hashed. An entry never changes.
 
-use std::fmt::Write;
-
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
-
-use super::Timestamp;
-
-/// A SHA-256 digest.
-pub type Hash = [u8; 32];
+use super::form::Form;
+use super::{EntryNote, Hash, Timestamp};
 
 /// Why units moved (`docs/rules.md`, rule 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +62,8 @@ pub struct Entry {
     pub balance_after: i64,
     /// Makes the entry happen once: unique for this account forever.
     pub reason: String,
-    /// A sentence for people.
-    pub note: Option<String>,
+    /// A sentence for people, whose text can be erased.
+    pub note: Option<EntryNote>,
     /// The `seq` of the lot concerned: one that the reversed payment bought, or the one that expired.
     pub lot: Option<i64>,
     /// When the lot that this entry opened expires.
@@ -83,51 +76,39 @@ pub struct Entry {
 impl Entry {
     /// SHA-256 over the canonical form: the form's name, then each field in the order of this type. A field is written
     /// as `<length in bytes>:<text>,` (a netstring), an absent one as `-,`. Numbers are decimal, times are milliseconds
-    /// since 1970, the previous hash is lower-case hexadecimal.
+    /// since 1970; of the note its digest is taken ([`EntryNote::digest`]), and digests are lower-case hexadecimal.
     pub fn hash(&self) -> Hash {
-        let mut form = Form { text: String::with_capacity(320), digits: String::with_capacity(20) };
-        form.text(Some("till-entry-1"));
+        let mut form = Form::named("till-entry-1");
         form.number(Some(self.account));
         form.number(Some(self.seq));
         form.text(Some(self.kind.as_str()));
         form.number(Some(self.delta));
         form.number(Some(self.balance_after));
         form.text(Some(&self.reason));
-        form.text(self.note.as_deref());
+        form.bytes(self.note.as_ref().map(|note| note.digest().as_slice()));
         form.number(self.lot);
         form.number(self.expires_at.map(Timestamp::millis));
         form.number(Some(self.created_at.millis()));
-        form.text(Some(&HEXLOWER.encode(&self.previous)));
-        Sha256::digest(form.text).into()
+        form.bytes(Some(&self.previous));
+        form.digest()
+    }
+
+    /// What the note says; `None` where there is none, or it was erased.
+    pub fn note_text(&self) -> Option<&str> {
+        self.note.as_ref().and_then(EntryNote::text)
+    }
+
+    /// Whether the note is, or may have been before it was erased, this one.
+    pub fn may_have_note(&self, text: Option<&str>) -> bool {
+        match (&self.note, text) {
+            (Some(note), Some(text)) => note.may_have_been(text),
+            (note, text) => note.is_none() && text.is_none(),
+        }
     }
 
     /// The entry's public id.
     pub fn id(&self) -> String {
         entry_id(self.account, self.seq)
-    }
-}
-
-/// Builds the canonical form.
-struct Form {
-    text: String,
-    /// A number is written here first, because its length comes before it.
-    digits: String,
-}
-
-impl Form {
-    fn text(&mut self, field: Option<&str>) {
-        // Writing to a string does not fail.
-        let _written = match field {
-            Some(field) => write!(self.text, "{}:{field},", field.len()),
-            None => write!(self.text, "-,"),
-        };
-    }
-
-    fn number(&mut self, field: Option<i64>) {
-        let Some(number) = field else { return self.text(None) };
-        self.digits.clear();
-        let _written = write!(self.digits, "{number}");
-        let _written = write!(self.text, "{}:{},", self.digits.len(), self.digits);
     }
 }
 
@@ -150,6 +131,8 @@ pub fn parse_place(prefix: &str, text: &str) -> Option<(i64, i64)> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn entry() -> Entry {
@@ -174,6 +157,15 @@ mod tests {
         let form =
             format!("12:till-entry-1,1:7,1:1,5:topup,3:100,3:100,10:topup_pi_1,-,-,-,13:1790000000000,64:{zeros},");
         assert_eq!(entry().hash(), <Hash>::from(Sha256::digest(form.as_bytes())));
+        // Of a note its digest is hashed, so the hash is the same once the text is erased.
+        let note = EntryNote::new("a gift".to_owned(), [1; 16]);
+        let digest = data_encoding::HEXLOWER.encode(note.digest());
+        let form = form.replacen("-,", &format!("64:{digest},"), 1);
+        let erased = EntryNote::from_stored(*note.digest(), None, None);
+        for note in [note, erased] {
+            let entry = Entry { note: Some(note), ..entry() };
+            assert_eq!(entry.hash(), <Hash>::from(Sha256::digest(form.as_bytes())));
+        }
     }
 
     #[test]
@@ -186,7 +178,7 @@ mod tests {
             |e| e.delta = 101,
             |e| e.balance_after = 101,
             |e| e.reason.push('x'),
-            |e| e.note = Some(String::new()),
+            |e| e.note = Some(EntryNote::new(String::new(), [0; 16])),
             |e| e.lot = Some(1),
             |e| e.expires_at = Some(Timestamp::from_millis(1)),
             |e| e.created_at = e.created_at.plus_millis(1),

@@ -2,7 +2,7 @@
 //! It marks units in their lots, and nothing else may take those, not even expiry.
 
 use super::account::Draft;
-use super::{Account, Kind, Posting, Refusal, Timestamp, Units};
+use super::{Account, EntryNote, Kind, Posting, Refusal, Timestamp, Units};
 
 /// Units of one lot that a hold has set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Capture {
     pub units: Units,
     /// `hold_<id>`.
     pub reason: String,
-    pub note: Option<String>,
+    pub note: Option<EntryNote>,
 }
 
 /// Sets units aside, from the soonest-expiring lot first, then the oldest (rules 2 and 9).

@@ -2,7 +2,7 @@
 //! is won.
 
 use super::account::Draft;
-use super::{Account, Fraction, Kind, Posting, Refusal, Timestamp};
+use super::{Account, EntryNote, Fraction, Kind, Posting, Refusal, Timestamp};
 
 /// What one payment gave, and what reversals have taken of it so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Reversal {
     /// Units that all reversals of the payment take together from now on: see [`units_to_take`].
     pub take: i64,
     pub reason: String,
-    pub note: Option<String>,
+    pub note: Option<EntryNote>,
 }
 
 /// How much of a payment was returned without a dispute, in the currency's minor unit.

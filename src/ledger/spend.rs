@@ -1,7 +1,7 @@
 //! Spends: units are used, never more than are available.
 
 use super::account::Draft;
-use super::{Account, Kind, Posting, Refusal, Timestamp, Units};
+use super::{Account, EntryNote, Kind, Posting, Refusal, Timestamp, Units};
 
 /// A use of units.
 #[derive(Clone, Debug)]
@@ -9,7 +9,7 @@ pub struct Spend {
     pub units: Units,
     /// `spend_<key>`.
     pub reason: String,
-    pub note: Option<String>,
+    pub note: Option<EntryNote>,
 }
 
 /// Spends units, from the soonest-expiring lot first, then the oldest (rules 2 and 9).

@@ -1,5 +1,8 @@
 //! The basic types of the ledger, units and instants, with their bounds.
 
+/// A SHA-256 digest.
+pub type Hash = [u8; 32];
+
 /// The most units that one movement may move (`docs/rules.md`, rule 11).
 pub const UNITS_LIMIT: i64 = 1_000_000_000;
 

@@ -1,134 +1,55 @@
-//! What only the proof of the books and their export read: every row, in order, and rows that contradict each other.
+//! The audit: what was done by hand, by tokens and by people who signed in, apart from movements, whose entries name their
+//! actor. A row is written in the transaction that did it.
 
-use super::db::Tx;
-use super::entries::{self, entry_columns, lot_columns};
-use super::holds::{self, Hold, hold_columns};
-use super::no_account;
+use super::db::{DbResult, Row, Tx};
+use crate::actor::Actor;
+use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::ledger::{Entry, Lot, Part};
 
-/// A reason and an entry that do not belong together as they should.
-#[derive(Clone, Debug)]
-pub struct ReasonMismatch {
-    /// The number of the entry.
-    pub seq: i64,
-    pub reason: String,
-    /// Whether the entry exists, and no reason row names it; otherwise a reason row names an entry that is missing or has
-    /// another reason.
-    pub is_entry: bool,
+/// Something that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    pub number: i64,
+    pub at: Timestamp,
+    /// Who did it, as [`Actor::name`] says.
+    pub actor: String,
+    /// What: a word such as `token_revoked`.
+    pub action: String,
+    /// The id of what it was done to.
+    pub target: Option<String>,
+    /// The client's address, or `unknown`; absent for what no client asked for.
+    pub address: Option<String>,
+    pub detail: Option<String>,
 }
 
-/// A payment whose units are not those of its entries.
-#[derive(Clone, Debug)]
-pub struct PaymentMismatch {
-    pub account: i64,
-    pub reference: String,
+/// Adds a row.
+pub fn add(
+    tx: &mut dyn Tx,
+    (actor, at): (&Actor, Timestamp),
+    action: &str,
+    target: Option<&str>,
+    detail: Option<&str>,
+) -> Result<()> {
+    const ADD: &str = "INSERT INTO audit (at, actor, action, target, address, detail) VALUES ($1, $2, $3, $4, $5, $6)";
+    tx.execute(ADD, &[&at, &actor.name(), &action, &target, &actor.address(), &detail])?;
+    Ok(())
 }
 
-/// All entries in the order of accounts and of time, after the given one, page by page.
-pub fn entries_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Entry>> {
-    // From the table, and by a range of parts: only so its key finds where the page before ended, without sorting.
-    const PAGE: &str = concat!(
-        "SELECT ",
-        entry_columns!(),
-        " FROM books e
-        WHERE (e.account, e.part, e.seq) > ($1, 0, $2) AND e.part < 1 ORDER BY e.account, e.part, e.seq LIMIT $3"
-    );
-    tx.all(PAGE, &[&account, &seq, &limit], entries::entry)
+/// Rows before the one with this number, newest first.
+pub fn newest(tx: &mut dyn Tx, before: i64, limit: i64) -> Result<Vec<AuditRow>> {
+    const PAGE: &str = "SELECT number, at, actor, action, target, address, detail FROM audit
+        WHERE number < $1 ORDER BY number DESC LIMIT $2";
+    tx.all(PAGE, &[&before, &limit], audit_row)
 }
 
-/// Accounts that have any row in the books, after the given one, in order.
-pub fn accounts_after(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<i64>> {
-    // Straight from one account to the next, without a look at the rows between.
-    const PAGE: &str = "WITH RECURSIVE known (account, place) AS (
-            SELECT MIN(account), 1 FROM books WHERE account > $1
-            UNION ALL SELECT (SELECT MIN(b.account) FROM books b WHERE b.account > k.account), k.place + 1
-                FROM known k WHERE k.account IS NOT NULL AND k.place < $2)
-        SELECT account FROM known WHERE account IS NOT NULL ORDER BY account LIMIT $2";
-    tx.all(PAGE, &[&account, &limit], |row| row.int("account"))
-}
-
-/// Users whose account is missing.
-pub fn users_without_account(tx: &mut dyn Tx, limit: i64) -> Result<Vec<i64>> {
-    const LOST: &str = "SELECT u.account FROM users u LEFT JOIN accounts a ON a.account = u.account
-        WHERE a.account IS NULL ORDER BY u.account LIMIT $1";
-    tx.all(LOST, &[&limit], |row| row.int("account"))
-}
-
-/// Whether the account belongs to the user who has its number.
-pub fn is_owned(tx: &mut dyn Tx, account: i64) -> Result<bool> {
-    const OWNER: &str = "SELECT u.account FROM books b JOIN users u ON u.account = b.owner
-        WHERE b.account = $1 AND b.part = 1 AND b.owner = b.account";
-    Ok(tx.one(OWNER, &[&account], |row| row.int("account"))?.is_some())
-}
-
-/// An account's lots in order, empty ones included, after the one with number `seq`.
-pub fn lots_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<Lot>> {
-    const PAGE: &str =
-        concat!("SELECT ", lot_columns!(), " FROM lots WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3");
-    tx.all(PAGE, &[&account, &seq, &limit], entries::lot)
-}
-
-/// Entries of an account whose reason no row uses up for them, rows of reasons that name no such entry, and rows that the
-/// views do not show.
-pub fn reason_mismatches(tx: &mut dyn Tx, account: i64) -> Result<Vec<ReasonMismatch>> {
-    const MISMATCHES: &str = "SELECT e.seq, e.reason, 1 AS is_entry FROM books e LEFT JOIN books r
-            ON r.account = e.account AND r.part = 2 AND r.seq = 0 AND r.used_reason = e.reason AND r.used_by = e.seq
-            WHERE e.account = $1 AND e.part = 0 AND r.account IS NULL
-        UNION ALL SELECT COALESCE(r.used_by, 0), r.used_reason, 0 FROM books r LEFT JOIN books e
-            ON e.account = r.account AND e.part = 0 AND e.seq = r.used_by AND e.reason = r.used_reason
-            WHERE r.account = $1 AND r.part > 1 AND (e.account IS NULL OR r.part <> 2 OR r.seq <> 0)
-        UNION ALL SELECT b.seq, b.used_reason, 0 FROM books b
-            WHERE b.account = $1 AND b.part < 2
-            AND (b.part < 0 OR b.used_reason <> '' OR (b.part = 1 AND b.seq <> 0))
-        LIMIT 100";
-    tx.all(MISMATCHES, &[&account], |row| {
-        Ok(ReasonMismatch { seq: row.int("seq")?, reason: row.text("reason")?, is_entry: row.flag("is_entry")? })
+fn audit_row(row: &Row<'_>) -> DbResult<AuditRow> {
+    Ok(AuditRow {
+        number: row.int("number")?,
+        at: row.time("at")?,
+        actor: row.text("actor")?,
+        action: row.text("action")?,
+        target: row.text_or_null("target")?,
+        address: row.text_or_null("address")?,
+        detail: row.text_or_null("detail")?,
     })
-}
-
-/// Payments that the books contradict: the units that they gave are not in their lots, or those that were reversed are
-/// not in the entries that reversed them.
-pub fn payment_mismatches(tx: &mut dyn Tx) -> Result<Vec<PaymentMismatch>> {
-    const MISMATCHES: &str = "SELECT p.account, p.reference FROM payments p WHERE
-        p.units_granted <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS INTEGER) FROM lots l
-            JOIN entries e ON e.account = l.account AND e.seq = l.seq WHERE l.payment = p.reference)
-        OR -p.units_reversed <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS INTEGER) FROM entries e
-            JOIN lots l ON l.account = e.account AND l.seq = e.lot
-            WHERE l.payment = p.reference AND e.account = p.account AND e.kind IN ('refund', 'dispute'))
-        ORDER BY p.account, p.reference LIMIT 1000";
-    tx.all(MISMATCHES, &[], |row| {
-        Ok(PaymentMismatch { account: row.int("account")?, reference: row.text("reference")? })
-    })
-}
-
-/// An account's holds in order, after the one with this number.
-pub fn holds_after(tx: &mut dyn Tx, account: i64, number: i64, limit: i64) -> Result<Vec<Hold>> {
-    const PAGE: &str =
-        concat!("SELECT ", hold_columns!(), " FROM holds WHERE account = $1 AND number > $2 ORDER BY number LIMIT $3");
-    tx.all(PAGE, &[&account, &number, &limit], holds::hold)
-}
-
-/// What open holds keep of each lot.
-pub fn held_by_lot(tx: &mut dyn Tx, account: i64) -> Result<Vec<Part>> {
-    const HELD: &str = "SELECT p.lot, CAST(SUM(p.units) AS INTEGER) AS units FROM holds h
-        JOIN hold_lots p ON p.account = h.account AND p.number = h.number
-        WHERE h.account = $1 AND h.captured_at IS NULL AND h.released_at IS NULL AND h.expired_at IS NULL
-        GROUP BY p.lot ORDER BY p.lot LIMIT 100000";
-    tx.all(HELD, &[&account], holds::part)
-}
-
-/// How many holds an account has had, as its row says.
-pub fn holds_made(tx: &mut dyn Tx, account: i64) -> Result<i64> {
-    const MADE: &str = "SELECT holds FROM accounts WHERE account = $1";
-    tx.one(MADE, &[&account], |row| row.int("holds"))?.ok_or_else(|| no_account(account))
-}
-
-/// The numbers of an account's holds, open or closed, that have other units than their lots.
-pub fn hold_mismatches(tx: &mut dyn Tx, account: i64) -> Result<Vec<i64>> {
-    const MISMATCHES: &str = "SELECT h.number FROM holds h WHERE h.account = $1 AND h.units <>
-        (SELECT CAST(COALESCE(SUM(p.units), 0) AS INTEGER) FROM hold_lots p
-            WHERE p.account = h.account AND p.number = h.number)
-        ORDER BY h.number LIMIT 100";
-    tx.all(MISMATCHES, &[&account], |row| row.int("number"))
 }

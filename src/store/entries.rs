@@ -2,10 +2,12 @@
 //! `ledger` decided. `schema.sql` says how they lie on the disk; here they are read through its views.
 
 use super::db::{DbResult, Row, Tx};
+use super::lots::{self, lot_columns};
 use super::{holds, no_account};
+use crate::actor::Actor;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
-use crate::ledger::{Account, Entry, Kind, Lot, Posting};
+use crate::ledger::{Account, Entry, EntryNote, Hash, Kind, Lot, Posting};
 
 /// The columns of an account, of the view `a`.
 macro_rules! account_columns {
@@ -16,16 +18,11 @@ macro_rules! account_columns {
 /// The columns of an entry, of the view `e`.
 macro_rules! entry_columns {
     () => {
-        "e.account, e.seq, e.kind, e.delta, e.balance_after, e.reason, e.note, e.lot, e.expires_at, e.created_at, e.previous"
+        "e.account, e.seq, e.kind, e.delta, e.balance_after, e.reason, e.note,
+        e.note_salt, e.note_digest, e.lot, e.expires_at, e.created_at, e.previous"
     };
 }
-/// The columns of a lot.
-macro_rules! lot_columns {
-    () => {
-        "seq, units, remaining, held, expired, expires_at, grace_until"
-    };
-}
-pub(super) use {entry_columns, lot_columns};
+pub(super) use entry_columns;
 
 /// An account's row, before any of its lots is read.
 #[derive(Clone, Debug)]
@@ -101,8 +98,8 @@ impl AccountRow {
         );
         let (account, front) = (self.account.number, self.front.map(|front| front.seq));
         let mut lots = match payment {
-            None => tx.all(OPEN, &[&account, &front], lot)?,
-            Some(payment) => tx.all(OPEN_OR_BOUGHT, &[&account, &front, &payment], lot)?,
+            None => tx.all(OPEN, &[&account, &front], lots::lot)?,
+            Some(payment) => tx.all(OPEN_OR_BOUGHT, &[&account, &front, &payment], lots::lot)?,
         };
         if let Some(front) = self.front
             && let Some(lot) = lots.iter_mut().find(|lot| lot.seq == front.seq)
@@ -144,9 +141,15 @@ pub fn load(tx: &mut dyn Tx, account: i64, payment: Option<&str>) -> Result<Load
 }
 
 /// Stores a posting: the entry, the account, the lots that changed. `false` when the account has an entry with this
-/// reason already; then nothing is stored. `payment` is what bought the lot that the posting opens.
-pub fn post(tx: &mut dyn Tx, before: &LoadedAccount, posting: &Posting, payment: Option<&str>) -> Result<bool> {
-    if !add(tx, &posting.entry)? {
+/// reason already; then nothing is stored. `payment` is what bought the lot that the posting opens, `actor` who made it.
+pub fn post(
+    tx: &mut dyn Tx,
+    before: &LoadedAccount,
+    posting: &Posting,
+    payment: Option<&str>,
+    actor: &Actor,
+) -> Result<bool> {
+    if !add(tx, &posting.entry, actor)? {
         return Ok(false);
     }
     store(tx, before, &posting.after, payment)?;
@@ -154,12 +157,15 @@ pub fn post(tx: &mut dyn Tx, before: &LoadedAccount, posting: &Posting, payment:
 }
 
 /// Uses the entry's reason up, and adds the entry. `false` when the reason was used before.
-fn add(tx: &mut dyn Tx, entry: &Entry) -> Result<bool> {
+fn add(tx: &mut dyn Tx, entry: &Entry, actor: &Actor) -> Result<bool> {
     const USE_REASON: &str = "INSERT INTO books (account, part, used_reason, used_by) VALUES ($1, 2, $2, $3)
         ON CONFLICT (account, part, seq, used_reason) DO NOTHING";
     const ADD: &str = "INSERT INTO books
-        (account, part, seq, kind, delta, balance_after, reason, note, lot, expires_at, created_at, previous)
-        VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        (account, part, seq, kind, delta, balance_after, reason, note, note_salt, note_digest, lot, expires_at,
+            created_at, previous, actor, anchors)
+        VALUES ($1, 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+            (SELECT COALESCE(MAX(number), 0) FROM anchors))";
+    let note = entry.note.as_ref();
     if tx.execute(USE_REASON, &[&entry.account, &entry.reason, &entry.seq])? == 0 {
         return Ok(false);
     }
@@ -172,11 +178,14 @@ fn add(tx: &mut dyn Tx, entry: &Entry) -> Result<bool> {
             &entry.delta,
             &entry.balance_after,
             &entry.reason,
-            &entry.note,
+            &entry.note_text(),
+            &note.and_then(EntryNote::salt),
+            &note.map(EntryNote::digest),
             &entry.lot,
             &entry.expires_at,
             &entry.created_at,
             &entry.previous,
+            &actor.name(),
         ],
     )?;
     Ok(true)
@@ -210,50 +219,25 @@ pub fn store(tx: &mut dyn Tx, before: &LoadedAccount, after: &Account, payment: 
         // The front lot's free units are in the account's row, and no other lot is touched.
         Lots::FrontOnly => Ok(()),
         Lots::All => {
-            store_lots(tx, &before.account, after, payment)?;
-            store_next_due(tx, &before.account, after)
+            let changed = lots::store(tx, &before.account, after, payment)?;
+            store_next_due(tx, &before.account, after, changed)
         }
     }
 }
 
-fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option<&str>) -> Result<()> {
-    const OPEN: &str = "INSERT INTO lots (account, seq, units, remaining, held, expired, expires_at, payment)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    const CHANGE: &str = "UPDATE lots SET remaining = $3, held = $4, expired = $5, grace_until = $6
-        WHERE account = $1 AND seq = $2";
-    let fronts = [before.front().map(|lot| lot.seq), after.front().map(|lot| lot.seq)];
-    // The free units of the front lot are in the account's row.
-    let stored = |lot: &Lot, front: Option<i64>| {
-        let remaining = if front == Some(lot.seq) { lot.held } else { lot.remaining };
-        ([remaining, lot.held, lot.expired], lot.grace_until)
-    };
-    for lot in &after.lots {
-        let new = stored(lot, fronts[1]);
-        let ([remaining, held, expired], grace_until) = new;
-        match before.lots.iter().find(|old| old.seq == lot.seq) {
-            Some(old) if stored(old, fronts[0]) == new => {}
-            Some(_) => {
-                tx.execute(CHANGE, &[&after.number, &lot.seq, &remaining, &held, &expired, &grace_until])?;
-            }
-            None => {
-                let (units, expires_at) = (lot.units, lot.expires_at);
-                tx.execute(
-                    OPEN,
-                    &[&after.number, &lot.seq, &units, &remaining, &held, &expired, &expires_at, &payment],
-                )?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn store_next_due(tx: &mut dyn Tx, before: &Account, after: &Account) -> Result<()> {
-    const DUE: &str = "UPDATE books SET next_due = $2 WHERE account = $1 AND part = 1 AND seq = 0 AND used_reason = ''";
+/// Stores when the next lot or hold ends, and what `changed` of the digest over the lots' rows.
+fn store_next_due(tx: &mut dyn Tx, before: &Account, after: &Account, changed: Hash) -> Result<()> {
+    const STORED: &str = "SELECT lots_digest FROM accounts WHERE account = $1";
+    const CHANGE: &str = "UPDATE books SET next_due = $2, lots_digest = $3
+        WHERE account = $1 AND part = 1 AND seq = 0 AND used_reason = ''";
     // Without holds, before and after, only the lots say what is due.
-    if before.held != 0 || after.held != 0 || before.next_expiry() != after.next_expiry() {
+    let is_other_due = before.held != 0 || after.held != 0 || before.next_expiry() != after.next_expiry();
+    if is_other_due || changed != [0; 32] {
         let due = next_due(tx, after)?;
+        let stored: Option<Option<Hash>> = tx.one(STORED, &[&after.number], |row| row.bytes_or_null("lots_digest"))?;
+        let digest = lots::combine(stored.flatten().unwrap_or_default(), changed);
         tx.mark_changed(after.number);
-        tx.execute(DUE, &[&after.number, &due])?;
+        tx.execute(CHANGE, &[&after.number, &due, &digest])?;
     }
     Ok(())
 }
@@ -305,6 +289,13 @@ pub fn spent_by_day(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<V
     tx.all(DAYS, &[&account, &since], |row| Ok((row.int("day")?, row.int("units")?)))
 }
 
+/// Erases the notes of an account's entries after the one with number `after` up to `last`; how many had one.
+pub fn erase_notes(tx: &mut dyn Tx, account: i64, after: i64, last: i64) -> Result<usize> {
+    const ERASE: &str = "UPDATE books SET note = NULL, note_salt = NULL WHERE account = $1 AND part = 0
+        AND seq > $2 AND seq <= $3 AND used_reason = '' AND note IS NOT NULL";
+    Ok(tx.execute(ERASE, &[&account, &after, &last])?)
+}
+
 /// Accounts of which a lot or a hold has ended at `at`, and is not closed yet.
 pub fn accounts_due(tx: &mut dyn Tx, at: Timestamp, limit: i64) -> Result<Vec<i64>> {
     const DUE: &str = "SELECT account FROM accounts WHERE next_due IS NOT NULL AND next_due <= $1
@@ -339,7 +330,7 @@ pub(super) fn entry(row: &Row<'_>) -> DbResult<Entry> {
         delta: row.int("delta")?,
         balance_after: row.int("balance_after")?,
         reason: row.text("reason")?,
-        note: row.text_or_null("note")?,
+        note: note(row)?,
         lot: row.int_or_null("lot")?,
         expires_at: row.time_or_null("expires_at")?,
         created_at: row.time("created_at")?,
@@ -347,14 +338,11 @@ pub(super) fn entry(row: &Row<'_>) -> DbResult<Entry> {
     })
 }
 
-pub(super) fn lot(row: &Row<'_>) -> DbResult<Lot> {
-    Ok(Lot {
-        seq: row.int("seq")?,
-        units: row.int("units")?,
-        remaining: row.int("remaining")?,
-        held: row.int("held")?,
-        expired: row.int("expired")?,
-        expires_at: row.time_or_null("expires_at")?,
-        grace_until: row.time_or_null("grace_until")?,
+/// The note as it is stored. A text or a salt without a digest is a note too, so that the proof sees it.
+fn note(row: &Row<'_>) -> DbResult<Option<EntryNote>> {
+    let (text, salt) = (row.text_or_null("note")?, row.bytes_or_null("note_salt")?);
+    Ok(match row.bytes_or_null("note_digest")? {
+        None if text.is_none() && salt.is_none() => None,
+        digest => Some(EntryNote::from_stored(digest.unwrap_or_default(), text, salt)),
     })
 }

@@ -9,7 +9,7 @@ use crate::ledger::{Part, parse_place};
 /// The columns of a hold.
 macro_rules! hold_columns {
     () => {
-        "account, number, units, captured, note, created_at, expires_at, captured_at, released_at, expired_at"
+        "account, number, units, captured, note, note_erased_at, created_at, expires_at, captured_at, released_at, expired_at"
     };
 }
 pub(super) use hold_columns;
@@ -25,6 +25,8 @@ pub struct Hold {
     /// Units of them that were used.
     pub captured: i64,
     pub note: Option<String>,
+    /// When the note was erased.
+    pub note_erased_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     /// `None`: it is open.
@@ -83,7 +85,7 @@ pub fn add(
         tx.execute(PART, &[&account, &number, &part.lot, &part.units])?;
     }
     let note = note.map(str::to_owned);
-    Ok(Hold { account, number, units, captured: 0, note, created_at, expires_at, closed: None })
+    Ok(Hold { account, number, units, captured: 0, note, note_erased_at: None, created_at, expires_at, closed: None })
 }
 
 /// The hold with this number.
@@ -134,6 +136,13 @@ pub fn claim_release(tx: &mut dyn Tx, hold: &Hold, at: Timestamp) -> Result<bool
     Ok(tx.execute(CLAIM, &[&hold.account, &hold.number, &at])? == 1)
 }
 
+/// Erases the notes of an account's holds after the one with number `after` up to `last`; how many had one.
+pub fn erase_notes(tx: &mut dyn Tx, account: i64, [after, last]: [i64; 2], at: Timestamp) -> Result<usize> {
+    const ERASE: &str = "UPDATE holds SET note = NULL, note_erased_at = $4
+        WHERE account = $1 AND number > $2 AND number <= $3 AND note IS NOT NULL";
+    Ok(tx.execute(ERASE, &[&account, &after, &last, &at])?)
+}
+
 pub(super) fn part(row: &Row<'_>) -> DbResult<Part> {
     Ok(Part { lot: row.int("lot")?, units: row.int("units")? })
 }
@@ -141,6 +150,7 @@ pub(super) fn part(row: &Row<'_>) -> DbResult<Part> {
 pub(super) fn hold(row: &Row<'_>) -> DbResult<Hold> {
     let (account, number, units) = (row.int("account")?, row.int("number")?, row.int("units")?);
     let (captured, note) = (row.int("captured")?, row.text_or_null("note")?);
+    let note_erased_at = row.time_or_null("note_erased_at")?;
     let (created_at, expires_at) = (row.time("created_at")?, row.time("expires_at")?);
     let ends = [row.int_or_null("captured_at")?, row.int_or_null("released_at")?, row.int_or_null("expired_at")?];
     let closed = match ends {
@@ -149,5 +159,5 @@ pub(super) fn hold(row: &Row<'_>) -> DbResult<Hold> {
         [_, _, Some(_)] => Some(HoldEnd::Expired),
         _ => None,
     };
-    Ok(Hold { account, number, units, captured, note, created_at, expires_at, closed })
+    Ok(Hold { account, number, units, captured, note, note_erased_at, created_at, expires_at, closed })
 }

@@ -72,7 +72,8 @@ pub struct IncomingEvent {
     pub livemode: bool,
     /// The id of what it is about.
     pub object: Option<String>,
-    pub body: String,
+    /// `None` in the inbox once it was removed: [`remove_bodies`].
+    pub body: Option<String>,
     /// Stripe's time.
     pub created_at: Timestamp,
     pub received_at: Timestamp,
@@ -132,6 +133,14 @@ pub fn assign(tx: &mut dyn Tx, id: &str, account: i64, offer: Option<&str>) -> R
     const ASSIGN: &str = "UPDATE events SET assigned_to = $2, assigned_offer = $3 WHERE id = $1";
     tx.execute(ASSIGN, &[&id, &account, &offer])?;
     Ok(())
+}
+
+/// Removes the bodies of events that were decided before this time and need no further attempt, the oldest first; how many.
+pub fn remove_bodies(tx: &mut dyn Tx, before: Timestamp, limit: i64) -> Result<usize> {
+    const REMOVE: &str = "UPDATE events SET body = NULL WHERE id IN (SELECT id FROM events
+        WHERE body IS NOT NULL AND decided_at < $1 AND status NOT IN ('waiting', 'unmatched', 'failed')
+        ORDER BY decided_at, id LIMIT $2)";
+    Ok(tx.execute(REMOVE, &[&before, &limit])?)
 }
 
 /// The event with this id.
@@ -196,7 +205,7 @@ fn inbox_row(row: &Row<'_>) -> DbResult<InboxRow> {
             api_version: row.text_or_null("api_version")?,
             livemode: row.flag("livemode")?,
             object: row.text_or_null("object")?,
-            body: row.text("body")?,
+            body: row.text_or_null("body")?,
             created_at: row.time("created_at")?,
             received_at: row.time("received_at")?,
         },

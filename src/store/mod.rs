@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod allotments;
+pub mod anchors;
 pub mod audit;
 pub mod confirmations;
 pub mod cursors;
@@ -14,10 +15,13 @@ mod db;
 pub mod entries;
 pub mod holds;
 pub mod inbox;
+pub mod integrity;
+pub mod lots;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
 pub mod prices;
+pub mod proof;
 pub mod subscriptions;
 pub mod users;
 pub mod webhook_endpoints;

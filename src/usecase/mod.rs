@@ -12,6 +12,7 @@
 
 mod log_events;
 
+pub mod audit;
 pub mod checkout;
 pub mod notifications;
 pub mod operator;

@@ -17,6 +17,8 @@ use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::usecase::notifications::deliver;
 use crate::usecase::operator::clock::ClockWatch;
+use crate::usecase::operator::head;
+use crate::usecase::stripe_events::bodies;
 use crate::usecase::stripe_events::reconcile;
 use crate::usecase::stripe_events::retry;
 use crate::usecase::units::expire;
@@ -123,8 +125,10 @@ fn keep_books(app: &App, round: u32) {
     report("allot_months", retry::allot_due(app));
     report("expire_lots", expire::expire(app));
     if round == 0 {
+        report("log_books_head", head::log(app));
         report("remove_ended_sign_ins", sign_in::remove_ended(app));
         report("remove_old_messages", deliver::remove_old(app));
+        report("remove_old_event_bodies", bodies::remove_old(app));
     }
 }
 

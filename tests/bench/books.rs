@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use till::actor::Actor;
 use till::clock::{Clock, Timestamp};
 use till::error::{Fault, Result};
 use till::id::UserId;
-use till::ledger::{self, Credit, Kind, Spend, Units};
+use till::ledger::{self, Credit, EntryNote, Kind, Spend, Units};
 use till::store::{Store, Tx, entries, users};
 
 use super::Outcome;
@@ -78,11 +79,11 @@ fn add_user(tx: &mut dyn Tx, number: u32, now: Timestamp) -> Result<()> {
     let (user, _) = users::put(tx, &id, None, None, now)?;
     let loaded = entries::load(tx, user.account, None)?;
     let units = Units::new(LOT).ok_or_else(|| Fault::bare("a lot out of bounds"))?;
-    let note = Some("for the benchmark".to_owned());
+    let note = Some(EntryNote::new("for the benchmark".to_owned(), [0; 16]));
     let credit = Credit { kind: Kind::Grant, units, reason: "grant_bench".into(), note, expires_at: None };
     let posting =
         ledger::credit(&loaded.account, credit, now).map_err(|refusal| Fault::bare(format!("{refusal:?}")))?;
-    stored(entries::post(tx, &loaded, &posting, None)?)
+    stored(entries::post(tx, &loaded, &posting, None, &Actor::till())?)
 }
 
 fn spend_one(tx: &mut dyn Tx, user: &str, key: &str, now: Timestamp) -> Result<()> {
@@ -91,7 +92,7 @@ fn spend_one(tx: &mut dyn Tx, user: &str, key: &str, now: Timestamp) -> Result<(
     let spend = Spend { units, reason: format!("spend_{key}"), note: None };
     let loaded = row.with_front_only();
     let posting = ledger::spend(&loaded.account, spend, now).map_err(|refusal| Fault::bare(format!("{refusal:?}")))?;
-    stored(entries::post(tx, &loaded, &posting, None)?)
+    stored(entries::post(tx, &loaded, &posting, None, &Actor::till())?)
 }
 
 fn stored(is_new: bool) -> Result<()> {

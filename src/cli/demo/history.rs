@@ -4,6 +4,7 @@
 use crate::app::App;
 use crate::clock::DAY_SECONDS;
 use crate::error::{Fault, Result};
+use crate::id;
 use crate::ledger::{self, Credit, Kind, Spend, Units};
 use crate::store::users;
 use crate::usecase::units::posting::{self, PostingContext};
@@ -31,7 +32,7 @@ pub(super) fn write(app: &App, user_id: &'static str, past: Vec<PastEntry>) -> R
             let account = posting::open(tx, context, user.account, None)?;
             let units = Units::new(entry.units).ok_or_else(|| Fault::bare("a past entry moves no units"))?;
             let at = context.now.plus_seconds(-entry.days_ago * DAY_SECONDS);
-            let note = Some(entry.note.to_owned());
+            let note = Some(ledger::EntryNote::new(entry.note.to_owned(), id::random_bytes()?));
             let posting = if entry.kind == Kind::Grant {
                 let reason = format!("grant_demo_{number}");
                 ledger::credit(

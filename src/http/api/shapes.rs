@@ -129,8 +129,8 @@ impl EntryShape {
             kind: entry.kind.as_str(),
             delta: entry.delta,
             balance_after: entry.balance_after,
+            note: entry.note_text().map(str::to_owned),
             reason: entry.reason,
-            note: entry.note,
             created_at: rfc3339(entry.created_at),
         }
     }

@@ -3,12 +3,12 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::fault::DbResult;
 use crate::clock::{Clock, rfc3339};
 use crate::error::Fault;
+use crate::private_file::create_new;
 
 /// Held while the appliance runs. The operating system releases it when the process ends, however it ends.
 pub struct Lock(#[allow(dead_code, reason = "kept open: closing it releases the lock")] File);
@@ -19,7 +19,12 @@ impl Lock {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
         let cannot = |what: &str| format!("cannot {what} the lock file {}", Path::new(&name).display());
-        let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&name);
+        let path_of_lock = Path::new(&name);
+        // Not through a link that somebody else laid: one that is there is no file.
+        let file = create_new(path_of_lock).or_else(|cause| match path_of_lock.symlink_metadata() {
+            Ok(there) if there.is_file() => File::options().read(true).write(true).open(path_of_lock),
+            _ => Err(cause),
+        });
         let mut file = file.map_err(|cause| Fault::new(cannot("open"), cause))?;
         match file.try_lock() {
             Ok(()) => {}

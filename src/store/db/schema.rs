@@ -1,7 +1,7 @@
 //! Which schema the database has, and the way from an older one to ours: all of it in one transaction.
 
 use super::fault::DbResult;
-use super::sqlite::Connection;
+use super::sqlite::{Connection, SchemaObject, objects_of};
 use super::tx::Tx;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
@@ -14,6 +14,11 @@ const ANOTHER_FILE: &str = "name a file that does not exist yet";
 
 /// Each step leads from one version to the next: the first from version 1 to 2, and so on. There is no older version yet.
 const STEPS: &[&str] = &[];
+
+/// The tables, indexes, triggers and views that this program makes.
+pub(in crate::store) fn objects_made() -> Result<Vec<SchemaObject>> {
+    objects_of(SCHEMA)
+}
 
 /// Makes the schema in an empty database, or migrates an older one. A database that is not ours, or newer than this
 /// program, is left as it is. One that is up to date is not written to, so that it opens while another process writes.

@@ -59,7 +59,7 @@ impl Param for String {
     }
 }
 
-impl Param for [u8; 32] {
+impl<const N: usize> Param for [u8; N] {
     fn value(&self) -> Value<'_> {
         Value::Blob(self)
     }
@@ -155,6 +155,17 @@ impl<'a> Row<'a> {
         match self.value(column)? {
             Value::Blob(bytes) => bytes.try_into().map_err(|_| wrong(column, "32 bytes")),
             _ => Err(wrong(column, "32 bytes")),
+        }
+    }
+
+    /// So many bytes or NULL.
+    pub fn bytes_or_null<const N: usize>(&self, column: &str) -> DbResult<Option<[u8; N]>> {
+        match self.value(column)? {
+            Value::Blob(bytes) => {
+                bytes.try_into().map(Some).map_err(|_| wrong(column, "so many bytes as were expected"))
+            }
+            Value::Null => Ok(None),
+            _ => Err(wrong(column, "bytes")),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::store::subscriptions;
 use crate::store::users::User;
 use crate::stripe::requests::with_session_id;
 use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession};
+use crate::usecase::audit;
 use crate::usecase::checkout::customer::{customer_of, forget_customer, to_user_error};
 use crate::usecase::checkout::portal;
 use crate::usecase::users::sign_in::allowed_url;
@@ -168,7 +169,10 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
         expired_at: None,
     };
     let stored = order.clone();
-    app.store.write(move |tx| orders::add(tx, &stored))?;
+    audit::write(app, move |tx, trail| {
+        trail.add(tx, "checkout_started", &stored.id, stored.offer.clone())?;
+        orders::add(tx, &stored)
+    })?;
     Ok(order)
 }
 

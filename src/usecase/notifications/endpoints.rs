@@ -11,6 +11,7 @@ use crate::notification::{Topic, body, signature};
 use crate::secret::Secret;
 use crate::store::outbox::{self, Delivery};
 use crate::store::webhook_endpoints::{self, ENDPOINTS_LIMIT, WebhookEndpoint};
+use crate::usecase::audit;
 
 /// How long the older of two secrets signs as well.
 const ROLL_SECONDS: i64 = DAY_SECONDS;
@@ -43,7 +44,14 @@ pub fn add(app: &App, url: &str, topics: &[Topic]) -> Result<WebhookEndpoint> {
         disabled_at: None,
     };
     let stored = endpoint.clone();
-    if !app.store.write(move |tx| webhook_endpoints::add(tx, &stored))? {
+    let is_added = audit::write(app, move |tx, trail| {
+        let is_added = webhook_endpoints::add(tx, &stored)?;
+        if is_added {
+            trail.add(tx, "hook_added", &stored.id, stored.kinds.clone())?;
+        }
+        Ok(is_added)
+    })?;
+    if !is_added {
         let detail =
             format!("There are {ENDPOINTS_LIMIT} endpoints already, which is the most. Remove one: till hook remove.");
         return Err(Refused::InvalidRequest(detail).into());
@@ -78,7 +86,14 @@ pub fn remove(app: &App, id: &str) -> Result<()> {
     disable(app, id)?;
     loop {
         let id = id.to_owned();
-        if app.store.write(move |tx| webhook_endpoints::remove(tx, &id, BATCH))? {
+        let is_removed = audit::write(app, move |tx, trail| {
+            let is_removed = webhook_endpoints::remove(tx, &id, BATCH)?;
+            if is_removed {
+                trail.add(tx, "hook_removed", &id, None)?;
+            }
+            Ok(is_removed)
+        })?;
+        if is_removed {
             break;
         }
     }
@@ -90,7 +105,14 @@ pub fn remove(app: &App, id: &str) -> Result<()> {
 pub fn roll(app: &App, id: &str) -> Result<Secret> {
     let secret = signature::new_secret()?;
     let (endpoint, new, until) = (id.to_owned(), secret.clone(), app.clock.now().plus_seconds(ROLL_SECONDS));
-    if !app.store.write(move |tx| webhook_endpoints::roll(tx, &endpoint, &new, until))? {
+    let is_rolled = audit::write(app, move |tx, trail| {
+        let is_rolled = webhook_endpoints::roll(tx, &endpoint, &new, until)?;
+        if is_rolled {
+            trail.add(tx, "hook_secret_rolled", &endpoint, None)?;
+        }
+        Ok(is_rolled)
+    })?;
+    if !is_rolled {
         return Err(unknown(id));
     }
     tracing::info!(event = "hook_secret_rolled", hook = id);
@@ -144,9 +166,15 @@ fn networks(app: &App) -> Networks {
 
 fn set_disabled(app: &App, id: &str, at: Option<Timestamp>) -> Result<()> {
     let endpoint = id.to_owned();
-    let changed = app.store.write(move |tx| match webhook_endpoints::find(tx, &endpoint)? {
-        Some(_) => Ok(Some(webhook_endpoints::set_disabled(tx, &endpoint, at)?)),
-        None => Ok(None),
+    let changed = audit::write(app, move |tx, trail| {
+        if webhook_endpoints::find(tx, &endpoint)?.is_none() {
+            return Ok(None);
+        }
+        let is_changed = webhook_endpoints::set_disabled(tx, &endpoint, at)?;
+        if is_changed {
+            trail.add(tx, if at.is_some() { "hook_disabled" } else { "hook_enabled" }, &endpoint, None)?;
+        }
+        Ok(Some(is_changed))
     })?;
     match (changed, at) {
         (None, _) => return Err(unknown(id)),

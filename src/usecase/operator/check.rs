@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::catalog::{Interval, Offer, price_id_variable};
 use crate::clock::Deadline;
 use crate::error::Result;
+use crate::private_file::is_open_to_others;
 use crate::stripe::event::TYPES;
 use crate::stripe::portal::PRODUCTS_LIMIT;
 use crate::stripe::{API_VERSION, EventFilter, Price, Stripe, StripeError, StripeErrorKind, probe};
@@ -30,6 +31,7 @@ pub struct Finding {
 /// Looks at everything.
 pub fn check(app: &App) -> Vec<Finding> {
     let mut found = vec![finding("database", app.store.check_writable(&app.clock).map(|()| "takes writes".to_owned()))];
+    found.push(files(app));
     found.extend(app.store.file_system_fault().map(|what| bad("file system", what)));
     found.push(payments_in_doubt(app));
     let Ok(stripe) = app.stripe() else {
@@ -86,6 +88,23 @@ fn events(stripe: &Stripe) -> Finding {
             bad(what, format!("are not compared: the restricted key lacks the permission {permission}"))
         }
         Err(error) => bad(what, refusal(&error)),
+    }
+}
+
+/// Whether the database and the files with secrets are their owner's alone.
+fn files(app: &App) -> Finding {
+    let mut open = app.config.open_files.clone();
+    for suffix in ["-wal", "-shm"] {
+        let mut name = app.config.database.as_os_str().to_owned();
+        name.push(suffix);
+        let path = std::path::PathBuf::from(name);
+        if is_open_to_others(&path) {
+            open.push(format!("{} can be read or changed by everybody: chmod 600 {}", path.display(), path.display()));
+        }
+    }
+    match open.is_empty() {
+        true => good("private files", "are their owner's alone".to_owned()),
+        false => bad("private files", open.join("; ")),
     }
 }
 

@@ -6,11 +6,12 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::error::{Error, Fault, Result};
 use crate::id::hex;
-use crate::ledger::Entry;
-use crate::store::{audit, entries, users};
+use crate::ledger::{Entry, EntryNote};
+use crate::store::proof::{self, StoredEntry};
+use crate::store::users;
 
 const PAGE: i64 = 1000;
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 17] = [
     "id",
     "account",
     "user_id",
@@ -20,11 +21,14 @@ const COLUMNS: [&str; 14] = [
     "balance_after",
     "reason",
     "note",
+    "note_salt",
+    "note_digest",
     "lot",
     "expires_at",
     "created_at",
     "previous",
     "hash",
+    "actor",
 ];
 
 /// Writes all entries, or those of one user, and returns how many. Times are RFC 3339; the hashed form has milliseconds.
@@ -37,16 +41,16 @@ pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {
         let (mut count, mut owner) = (0, only.clone());
         loop {
             let page = match &only {
-                Some(user) => entries::of_account_after(tx, user.account, seq, PAGE)?,
-                None => audit::entries_after(tx, account, seq, PAGE)?,
+                Some(user) => proof::entries_of_account_after(tx, user.account, seq, PAGE)?,
+                None => proof::entries_after(tx, account, seq, PAGE)?,
             };
-            let Some(end) = page.last().map(|entry| (entry.account, entry.seq)) else { break };
-            for entry in &page {
+            let Some(end) = page.last().map(|StoredEntry { entry, .. }| (entry.account, entry.seq)) else { break };
+            for StoredEntry { entry, actor } in &page {
                 if owner.as_ref().is_none_or(|user| user.account != entry.account) {
                     owner = Some(users::by_account(tx, entry.account)?);
                 }
                 let id = owner.as_ref().map_or("", |user| &user.id);
-                csv.write_record(record(entry, id)).map_err(write_failed)?;
+                csv.write_record(record(entry, id, actor.as_deref())).map_err(write_failed)?;
                 count += 1;
             }
             (account, seq) = end;
@@ -56,7 +60,8 @@ pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {
     })
 }
 
-fn record(entry: &Entry, user_id: &str) -> [String; 14] {
+fn record(entry: &Entry, user_id: &str, actor: Option<&str>) -> [String; 17] {
+    let note = entry.note.as_ref();
     let number = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
     [
         entry.id(),
@@ -67,12 +72,15 @@ fn record(entry: &Entry, user_id: &str) -> [String; 14] {
         entry.delta.to_string(),
         entry.balance_after.to_string(),
         disarmed(&entry.reason),
-        disarmed(entry.note.as_deref().unwrap_or_default()),
+        disarmed(entry.note_text().unwrap_or_default()),
+        note.and_then(EntryNote::salt).map(|salt| hex(salt)).unwrap_or_default(),
+        note.map(|note| hex(note.digest())).unwrap_or_default(),
         number(entry.lot),
         entry.expires_at.map(rfc3339).unwrap_or_default(),
         rfc3339(entry.created_at),
         hex(&entry.previous),
         hex(&entry.hash()),
+        actor.unwrap_or_default().to_owned(),
     ]
 }
 

@@ -1,7 +1,8 @@
-//! What the operator asks for: the proof of the books, their export, a check of the installation, the set-up at Stripe.
+//! What the operator asks for: the proof of the books and its anchor, their export, a check of the installation, the set-up at Stripe.
 
 pub mod check;
 pub mod clock;
 pub mod export;
+pub mod head;
 pub mod stripe_setup;
 pub mod verify;

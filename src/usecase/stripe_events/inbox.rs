@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
 use crate::store::inbox::{self, InboxRow, Status};
 use crate::store::users;
+use crate::usecase::audit;
 use crate::usecase::stripe_events::apply::EventOutcome;
 use crate::usecase::stripe_events::prefetch::prefetch;
 use crate::usecase::stripe_events::receive::foreign;
@@ -41,7 +42,11 @@ pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<EventOutcome> {
     if dry_run {
         return app.store.dry_run(move |tx| reapply(tx, &catalog, &row, &prefetched, now));
     }
-    let outcome = app.store.write(move |tx| reapply(tx, &catalog, &row, &prefetched, now))?;
+    let outcome = audit::write(app, move |tx, trail| {
+        let outcome = reapply(tx, &catalog, &row, &prefetched, now)?;
+        trail.add(tx, "event_replayed", &row.event.id, format!("{}: {}", outcome.status.as_str(), outcome.detail))?;
+        Ok(outcome)
+    })?;
     outcome.log_events.iter().for_each(|event| event.log(app));
     ask_now(app, outcome.unsure_subscription.as_deref());
     Ok(outcome)
@@ -66,8 +71,9 @@ pub fn assign(app: &App, id: &str, user: &str, offer: Option<&str>) -> Result<Ev
     let catalog = app.catalog.clone();
     let user = user.to_owned();
     let offer = offer.map(str::to_owned);
-    let outcome = app.store.write(move |tx| {
+    let outcome = audit::write(app, move |tx, trail| {
         let account = users::by_id(tx, &user)?.account;
+        trail.add(tx, "event_assigned", &row.event.id, format!("to {user}"))?;
         inbox::assign(tx, &row.event.id, account, offer.as_deref())?;
         let row = InboxRow { assigned_to: Some(account), assigned_offer: offer.clone(), ..row.clone() };
         reapply(tx, &catalog, &row, &prefetched, now)

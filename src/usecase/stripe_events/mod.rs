@@ -11,6 +11,7 @@
 //! To handle another event type, add it to `stripe::event` and follow the compiler.
 
 pub mod apply;
+pub mod bodies;
 pub mod inbox;
 pub mod payments;
 mod prefetch;

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::error::{Fault, Refused, Result};
 use crate::store::confirmations::{self, BookedPayment};
 use crate::store::users;
+use crate::usecase::audit;
 use crate::usecase::stripe_events::apply::{self, ApplyContext};
 use crate::usecase::stripe_events::reconcile::{ComparisonError, UnconfirmedPayment, confirm};
 use crate::usecase::units::request::Note;
@@ -34,7 +35,7 @@ pub fn count_in_doubt(app: &App) -> Result<i64> {
 /// Takes back all units that a payment gave, once and for good, with a reason for the ledger. Stripe is asked first: a
 /// payment that it confirms is refused, because its money has to be returned at Stripe.
 pub fn reverse(app: &App, id: &str, reason: &str) -> Result<TakenBack> {
-    let note = Note::parse(reason.to_owned())?;
+    let note = Note::parse(reason.to_owned())?.to_entry_note()?;
     let payment = app.store.read(|tx| confirmations::find(tx, id))?;
     let payment = payment.ok_or_else(|| Refused::NotFound(format!("There is no payment {id:?} in the books.")))?;
     let doubt = match payment.reversed_at {
@@ -44,14 +45,15 @@ pub fn reverse(app: &App, id: &str, reason: &str) -> Result<TakenBack> {
     let now = app.clock.now();
     let catalog = app.catalog.clone();
     let BookedPayment { reference, account, units, .. } = payment.clone();
-    let (is_new, log_events, user_id, balance) = app.store.write(move |tx| {
+    let (is_new, log_events, user_id, balance) = audit::write(app, move |tx, trail| {
         let is_new = confirmations::mark_reversed(tx, &reference, now)?;
         let mut log_events = vec![];
         if is_new {
             if let Some(doubt) = &doubt {
                 confirmations::put_in_doubt(tx, &reference, doubt)?;
             }
-            log_events = apply::reverse(tx, &ApplyContext::new(&catalog, now), &reference, note.to_text())?;
+            trail.add(tx, "payment_reversed", &reference, None)?;
+            log_events = apply::reverse(tx, &ApplyContext::new(&catalog, now), &reference, note.clone())?;
         }
         let user_id = users::by_account(tx, account)?.id;
         Ok((is_new, log_events, user_id, users::balance_of(tx, account)?.remaining))

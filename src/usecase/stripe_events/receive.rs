@@ -12,7 +12,6 @@ use crate::store::inbox::{self, IncomingEvent, Status};
 use crate::stripe::event::TYPES;
 use crate::stripe::signature::{SignatureFault, TOLERANCE_SECONDS};
 use crate::stripe::{EventEnvelope, Verification, signature, storable};
-use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
 use crate::usecase::stripe_events::retry;
@@ -79,7 +78,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
         api_version: envelope.api_version.clone(),
         livemode: envelope.livemode.unwrap_or(false),
         object: envelope.object.get("id").and_then(|id| id.as_str()).map(str::to_owned),
-        body,
+        body: Some(body),
         created_at: envelope.created,
         received_at: now,
     };

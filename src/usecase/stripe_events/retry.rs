@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::backoff::next_event_attempt;
 use crate::catalog::Catalog;
 use crate::clock::{Deadline, Timestamp};
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, Fault, Refused, Result};
 use crate::store::inbox::{self, Decision, InboxRow, Status};
 use crate::store::subscriptions::{self, Source};
 use crate::store::{Tx, allotments};
@@ -16,6 +16,7 @@ use crate::stripe::EventEnvelope;
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, Assignment, EventOutcome};
+use crate::usecase::stripe_events::bodies::BODY_DAYS;
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
 use crate::usecase::units::posting::{self, PostingContext};
 
@@ -57,7 +58,16 @@ pub(super) fn failed(fault: &Fault, attempts: i64, now: Timestamp) -> Decision {
 /// The envelope of a row of the inbox.
 pub(super) fn envelope(row: &InboxRow) -> Result<EventEnvelope> {
     let unreadable = |cause| Fault::new(format!("the event {} cannot be read", row.event.id), cause);
-    Ok(EventEnvelope::parse(row.event.body.as_bytes()).map_err(unreadable)?)
+    let body = row.event.body.as_ref().ok_or_else(|| no_body(row))?;
+    Ok(EventEnvelope::parse(body.as_bytes()).map_err(unreadable)?)
+}
+
+fn no_body(row: &InboxRow) -> Refused {
+    let (id, status, detail) = (&row.event.id, row.decision.status.as_str(), &row.decision.detail);
+    Refused::NotFound(format!(
+        "The event {id} cannot be read again: it was {status} ({detail}), and what Stripe sent is kept for {BODY_DAYS} days \
+         after that. What it did is in the books; till reconcile applies what is missing there."
+    ))
 }
 
 /// Applies an event of the inbox once more and records the outcome.

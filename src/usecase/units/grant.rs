@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::{Fault, Refused, Result};
 use crate::ledger::{self, Credit, Entry, Kind, UNITS_LIMIT, Units};
 use crate::store::users::User;
-use crate::store::{entries, users};
+use crate::store::{audit, entries, users};
 
 use crate::usecase::log_events;
 use crate::usecase::units::posting::{self, PostingContext};
@@ -79,7 +79,7 @@ pub fn grant(app: &App, user_id: &str, request: &GrantRequest) -> Result<GrantRe
         let account = posting::open(tx, context, user.account, None)?;
         let units = request.units;
         let reason = request.reason();
-        let note = Some(request.note.to_text());
+        let note = Some(request.note.to_entry_note()?);
         let posting = if request.is_gift() {
             let credit = Credit { kind: Kind::Grant, units, reason, note, expires_at: request.expires_at };
             ledger::credit(&account.account, credit, now)
@@ -89,12 +89,14 @@ pub fn grant(app: &App, user_id: &str, request: &GrantRequest) -> Result<GrantRe
         let posting = posting.map_err(posting::refused)?;
         let entry = posting::post(tx, context, &account, &posting, None)?
             .ok_or_else(|| Fault::bare("a grant with this key appeared meanwhile").retryable())?;
+        audit::add(tx, (&context.actor, now), "units_granted", Some(&user.id), Some(&entry.id()))?;
         Ok(GrantResult { user, entry, replayed: false })
     })?;
     if !result.replayed {
         let entry = &result.entry;
         tracing::info!(
             event = "units_granted",
+            actor = app.actor().name(),
             user_id = result.user.id,
             units = entry.delta,
             entry = entry.id(),
@@ -119,7 +121,7 @@ fn expired_grant(app: &App, user_id: &str, request: &GrantRequest) -> Result<Gra
 
 fn replay(user: User, entry: Entry, request: &GrantRequest) -> Result<GrantResult> {
     let is_same = entry.delta == request.delta
-        && entry.note.as_deref() == Some(request.note.as_str())
+        && entry.may_have_note(Some(request.note.as_str()))
         && entry.expires_at == request.expires_at;
     if !is_same {
         return Err(request.key.reused("grant").into());

@@ -10,7 +10,7 @@ use crate::store::holds::{self, Hold, HoldEnd, parse_hold_id};
 use crate::store::{Tx, users};
 
 use crate::usecase::units::posting::{self, PostingContext};
-use crate::usecase::units::request::{IdempotencyKey, Note, parse_units, refused};
+use crate::usecase::units::request::{IdempotencyKey, Note, entry_note, parse_units, refused};
 
 /// How long a hold lasts when the request does not say, in seconds.
 pub const DEFAULT_SECONDS: i64 = 900;
@@ -53,7 +53,11 @@ impl HoldRequest {
         let seconds = (hold.expires_at.millis() - hold.created_at.millis()) / 1000;
         hold.units == self.units.count()
             && seconds == self.seconds
-            && hold.note.as_deref() == self.note.as_ref().map(Note::as_str)
+            && match hold.note_erased_at {
+                // Nobody can tell any more what it said.
+                Some(_) => self.note.is_some(),
+                None => hold.note.as_deref() == self.note.as_ref().map(Note::as_str),
+            }
     }
 }
 
@@ -197,7 +201,8 @@ fn capture(
     units: Units,
 ) -> Result<Hold> {
     let parts = holds::parts(tx, hold.account, hold.number)?;
-    let request = Capture { units, reason: format!("hold_{}", hold.id()), note: hold.note.clone() };
+    let note = hold.note.as_deref().map(entry_note).transpose()?;
+    let request = Capture { units, reason: format!("hold_{}", hold.id()), note };
     let posting = ledger::capture(&account.account, &parts, request, context.now).map_err(posting::impossible)?;
     if !holds::claim_capture(tx, hold, units.count(), context.now)? {
         return Err(Fault::bare("a hold was closed meanwhile").retryable().into());

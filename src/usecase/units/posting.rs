@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::actor::Actor;
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
@@ -23,6 +24,8 @@ pub struct PostingContext {
     pub now: Timestamp,
     /// The installation's threshold of a low balance, for users without one of their own.
     pub low_balance: i64,
+    /// Who makes them.
+    pub actor: Actor,
     /// Says which plans' units wait for the next period's.
     pub(crate) catalog: Arc<Catalog>,
     /// Balances that fell below their threshold: the use case logs them after the commit.
@@ -30,7 +33,7 @@ pub struct PostingContext {
 }
 
 impl PostingContext {
-    /// With this catalogue's threshold.
+    /// With this catalogue's threshold. [`write`] names the actor; what is posted without it, Stripe asked for.
     pub fn of(catalog: &Catalog, now: Timestamp) -> PostingContext {
         PostingContext::shared(Arc::new(catalog.clone()), now)
     }
@@ -41,7 +44,7 @@ impl PostingContext {
     }
 
     fn shared(catalog: Arc<Catalog>, now: Timestamp) -> PostingContext {
-        PostingContext { now, low_balance: catalog.low_balance, catalog, to_log: vec![] }
+        PostingContext { now, low_balance: catalog.low_balance, catalog, actor: Actor::stripe(), to_log: vec![] }
     }
 }
 
@@ -51,6 +54,7 @@ where
     T: Send + 'static,
     F: FnMut(&mut dyn Tx, &mut PostingContext) -> Result<T> + Send + 'static,
 {
+    let context = PostingContext { actor: app.actor().clone(), ..context };
     let (value, to_log) = app.store.write(in_context(context, work))?;
     log_events::low_balances(&to_log);
     Ok(value)
@@ -63,6 +67,7 @@ where
     F: FnMut(&mut dyn Tx, &mut PostingContext) -> Result<T> + Send + 'static,
     A: FnOnce(Result<T>) + Send + 'static,
 {
+    let context = PostingContext { actor: app.actor().clone(), ..context };
     app.store.write_then(in_context(context, work), |committed| {
         then(committed.map(|(value, to_log)| {
             log_events::low_balances(&to_log);
@@ -124,7 +129,7 @@ pub(crate) fn post(
     posting: &Posting,
     payment: Option<&str>,
 ) -> Result<Option<Entry>> {
-    if !entries::post(tx, before, posting, payment)? {
+    if !entries::post(tx, before, posting, payment, &context.actor)? {
         return Ok(None);
     }
     let threshold = before.low_balance.unwrap_or(context.low_balance);
@@ -197,11 +202,14 @@ fn load_and_close_due(
             keep(tx, &mut loaded, after)?;
         }
     }
+    // Time does this, and not the caller.
+    let caller = std::mem::replace(&mut context.actor, Actor::till());
     while let Some(posting) = expire(&loaded.account, context.now) {
         let posting = posting.map_err(impossible)?;
         post(tx, context, &loaded, &posting, None)?.ok_or_else(|| Fault::bare("a lot expired twice"))?;
         loaded.account = posting.after;
     }
+    context.actor = caller;
     Ok(loaded)
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::id;
-use crate::ledger::{Refusal, UNITS_LIMIT, Units};
+use crate::ledger::{EntryNote, Refusal, UNITS_LIMIT, Units};
 
 use crate::usecase::units::posting;
 
@@ -35,10 +35,15 @@ impl Note {
         &self.0
     }
 
-    /// The note as the ledger takes it.
-    pub fn to_text(&self) -> String {
-        self.0.clone()
+    /// The note as the ledger takes it, with a salt of its own.
+    pub fn to_entry_note(&self) -> Result<EntryNote, Fault> {
+        entry_note(&self.0)
     }
+}
+
+/// A note as the ledger takes it, with a salt of its own.
+pub(super) fn entry_note(text: &str) -> Result<EntryNote, Fault> {
+    Ok(EntryNote::new(text.to_owned(), id::random_bytes()?))
 }
 
 /// What makes a movement happen once: 1 to [`KEY_LIMIT`] printable ASCII characters. It holds for one user and one kind of

@@ -114,7 +114,7 @@ fn post_spend(
     let Some(account) = posting::open_to_spend(tx, context, &request.user_id, request.units.count())? else {
         return Err(users::unknown(&request.user_id).into());
     };
-    let note = request.note.as_ref().map(Note::to_text);
+    let note = request.note.as_ref().map(Note::to_entry_note).transpose()?;
     let spend = ledger::Spend { units: request.units, reason: request.reason(), note };
     let posting = match ledger::spend(&account.account, spend, context.now) {
         Ok(posting) => posting,
@@ -131,7 +131,7 @@ fn post_spend(
 fn replay(tx: &mut dyn Tx, account: i64, request: &SpendRequest) -> Result<Option<SpendResult>> {
     let Some(entry) = entries::by_reason(tx, account, &request.reason())? else { return Ok(None) };
     let note = request.note.as_ref().map(Note::as_str);
-    if entry.kind != Kind::Spend || entry.delta != -request.units.count() || entry.note.as_deref() != note {
+    if entry.kind != Kind::Spend || entry.delta != -request.units.count() || !entry.may_have_note(note) {
         return Err(request.key.reused("spend").into());
     }
     Ok(Some(SpendResult { user_id: request.user_id.clone(), entry, replayed: true }))

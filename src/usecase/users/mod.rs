@@ -1,6 +1,7 @@
 //! Users as programs and the operator know them: created, changed, read and listed, with what they have.
 
 pub mod entitlement;
+pub mod notes;
 pub mod sign_in;
 pub mod statement;
 pub mod tokens;
@@ -13,6 +14,7 @@ use crate::error::{Refused, Result};
 use crate::id::{USER_ID_LIMIT, UserId};
 use crate::store::users;
 
+use crate::usecase::audit;
 use crate::usecase::units::posting::{self, PostingContext};
 
 /// The most characters of an e-mail address (RFC 5321, section 4.5.3.1.3, less the brackets).
@@ -70,10 +72,14 @@ pub fn put(app: &App, id: &str, patch: UserPatch<'_>) -> Result<(UserSnapshot, b
     let low_balance = patch.low_balance;
     let now = app.clock.now();
     let catalog = app.catalog.clone();
-    app.store.write(move |tx| {
+    audit::write(app, move |tx, trail| {
+        let before = users::find(tx, id.as_str())?;
         let (user, is_new) = users::put(tx, &id, email.as_deref(), name.as_deref(), now)?;
         if let Some(units) = low_balance {
             users::set_low_balance(tx, user.account, units)?;
+        }
+        if before.as_ref() != Some(&user) || low_balance.is_some() {
+            trail.add(tx, if is_new { "user_added" } else { "user_changed" }, &user.id, None)?;
         }
         Ok((entitlement::of_user(tx, &catalog, user)?, is_new))
     })
@@ -83,8 +89,9 @@ pub fn put(app: &App, id: &str, patch: UserPatch<'_>) -> Result<(UserSnapshot, b
 pub fn set_low_balance(app: &App, id: &str, units: Option<i64>) -> Result<()> {
     units.map(check_low_balance).transpose()?;
     let id = id.to_owned();
-    app.store.write(move |tx| {
+    audit::write(app, move |tx, trail| {
         let user = users::by_id(tx, &id)?;
+        trail.add(tx, "low_balance_set", &id, units.map(|units| units.to_string()))?;
         users::set_low_balance(tx, user.account, units)
     })
 }

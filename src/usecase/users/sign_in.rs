@@ -8,6 +8,7 @@ use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::users::User;
 use crate::store::{access, users};
+use crate::usecase::audit;
 
 const LINK_SECONDS: i64 = 300;
 /// How long a browser stays signed in.
@@ -31,8 +32,9 @@ pub fn make_link(app: &App, id: &str, return_to: Option<&str>) -> Result<LoginLi
     let now = app.clock.now();
     let user_id = id.to_owned();
     let expires_at = now.plus_seconds(LINK_SECONDS);
-    app.store.write(move |tx| {
+    audit::write(app, move |tx, trail| {
         let user = users::by_id(tx, &user_id)?;
+        trail.add(tx, "login_link_made", &user.id, None)?;
         access::add_login_link(tx, &hash, user.account, return_to.as_deref(), now, expires_at)
     })?;
     Ok(LoginLink { url: app.url(&format!("/login?token={secret}")), expires_at })
@@ -65,8 +67,11 @@ pub fn redeem(app: &App, link: &str, former: Option<&str>) -> Result<Option<NewS
     let session = id::secret_hash(&cookie);
     let former = former.map(id::secret_hash);
     let now = app.clock.now();
-    let used = app.store.write(move |tx| {
+    let used = audit::write(app, move |tx, trail| {
         let Some((account, return_to)) = access::use_login_link(tx, &link, now)? else { return Ok(None) };
+        let user = users::by_account(tx, account)?;
+        trail.is_done_by_user(&user.id);
+        trail.add(tx, "signed_in", &user.id, None)?;
         if let Some(former) = &former {
             access::end_session(tx, former, now)?;
         }
@@ -90,7 +95,14 @@ pub fn session_account(app: &App, cookie: &str) -> Result<Option<i64>> {
 pub fn sign_out(app: &App, cookie: &str) -> Result<()> {
     let hash = id::secret_hash(cookie);
     let now = app.clock.now();
-    app.store.write(move |tx| access::end_session(tx, &hash, now))
+    audit::write(app, move |tx, trail| {
+        if let Some(account) = access::session_account(tx, &hash, now)? {
+            let user = users::by_account(tx, account)?;
+            trail.is_done_by_user(&user.id);
+            trail.add(tx, "signed_out", &user.id, None)?;
+        }
+        access::end_session(tx, &hash, now)
+    })
 }
 
 /// Removes links and sessions that ended more than a day ago; none while the clock is implausible.

@@ -6,6 +6,7 @@ use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::Tx;
 use crate::store::access::{self, Token};
+use crate::usecase::audit;
 
 /// What a token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,7 +75,10 @@ pub fn create(app: &App, name: &str, scopes: &[Scope]) -> Result<(Token, String)
     let secret = id::secret("till_")?;
     let stored = token.clone();
     let hash = id::secret_hash(&secret);
-    app.store.write(move |tx| access::add_token(tx, &stored, &hash))?;
+    audit::write(app, move |tx, trail| {
+        trail.add(tx, "token_created", &stored.id, format!("{}: {}", stored.name, stored.scopes))?;
+        access::add_token(tx, &stored, &hash)
+    })?;
     tracing::info!(event = "token_created", token = token.id, name = token.name, scopes = token.scopes);
     Ok((token, secret))
 }
@@ -88,7 +92,14 @@ pub fn list(app: &App) -> Result<Vec<Token>> {
 pub fn revoke(app: &App, token: &str) -> Result<()> {
     let id = token.to_owned();
     let now = app.clock.now();
-    if !app.store.write(move |tx| access::revoke_token(tx, &id, now))? {
+    let is_known = audit::write(app, move |tx, trail| {
+        let is_known = access::revoke_token(tx, &id, now)?;
+        if is_known {
+            trail.add(tx, "token_revoked", &id, None)?;
+        }
+        Ok(is_known)
+    })?;
+    if !is_known {
         return Err(Refused::NotFound(format!("There is no token {token:?}. See till token list.")).into());
     }
     tracing::info!(event = "token_revoked", token);

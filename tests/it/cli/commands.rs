@@ -142,17 +142,26 @@ fn the_books_prove_themselves_and_tell_where_they_were_changed() {
         till.text(&["user", "grant", "alice", "5", "--note", "one, \"two\"", "--key", key]);
     }
     till.check(&["ledger", "verify"], 0, "The books hold");
+    let head = till.text(&["ledger", "head"]);
+    let shape = till.json(&["ledger", "head", "--json"]);
+    assert!(head.starts_with("till-head-1 number=1 accounts=1 entries=3 digest="), "{head}");
+    assert_eq!((&shape["number"], &shape["entries"]), (&2.into(), &3.into()));
+    assert!(head.contains(shape["digest"].as_str().unwrap()), "nothing has changed");
+    till.check(&["ledger", "verify", "--anchor", &head], 0, "What the anchor 1 covers is as it was: entries 3");
+    till.check(&["ledger", "verify", "--anchor", "x"], 2, "a line of till ledger head was expected");
+    let later = head.replace("number=1", "number=9");
+    till.check(&["ledger", "verify", "--anchor", &later], 1, "the books: the anchor 9 is not known");
     till.text(&["ledger", "export", "--output", "books.csv"]);
     let csv = till.text(&["ledger", "export", "--user", "alice"]);
     assert_eq!(std::fs::read_to_string(till.0.join("books.csv")).unwrap(), csv);
     assert_eq!(proven_by_itself(&csv), 3);
 
-    till.sql("DROP TRIGGER entries_are_not_changed; UPDATE books SET note = 'another' WHERE seq = 2");
-    till.check(&["ledger", "verify"], 1, "account 1, ent_1_3: ");
+    till.sql("DROP TRIGGER notes_are_only_erased; UPDATE books SET note = 'another' WHERE seq = 2");
+    till.check(&["ledger", "verify"], 1, "account 1, ent_1_2: ");
     let output = till.run(&["ledger", "verify", "--json"]);
     let proof: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &proof["holds"]), (Some(1), &Value::Bool(false)));
-    assert_eq!(proof["breaks"][0]["entry"], "ent_1_3");
+    assert_eq!(proof["breaks"][1]["entry"], "ent_1_2");
 }
 
 /// Walks an export with nothing but SHA-256 and the documented form; answers how many entries follow one another.
@@ -166,7 +175,13 @@ fn proven_by_itself(csv: &str) -> usize {
         let cell = |name: &str| row.get(headings.iter().position(|heading| heading == name).unwrap()).unwrap();
         let millis = |name: &str| parse_rfc3339(cell(name)).map(|at| at.millis().to_string()).unwrap_or_default();
         assert_eq!(cell("previous"), before);
-        let columns = ["account", "seq", "kind", "delta", "balance_after", "reason", "note", "lot"];
+        // The note is in the hash by its digest, which the file proves too.
+        if !cell("note").is_empty() {
+            let (salt, note) = (cell("note_salt"), cell("note"));
+            let form = format!("11:till-note-1,32:{salt},{}:{note},", note.len());
+            assert_eq!(cell("note_digest"), id::hex(&Sha256::digest(form)));
+        }
+        let columns = ["account", "seq", "kind", "delta", "balance_after", "reason", "note_digest", "lot"];
         let mut fields = vec!["till-entry-1".to_owned()];
         fields.extend(columns.map(|name| cell(name).to_owned()));
         fields.extend([millis("expires_at"), millis("created_at"), before]);
@@ -211,6 +226,11 @@ fn an_event_is_rehearsed_and_replayed() {
     till.check(&["event", "show", "evt_1"], 0, "\"payment_intent\":\"pi_1\"");
     assert_eq!(till.json(&["event", "list", "--status", "applied", "--json"])["data"][0]["id"], "evt_1");
     till.check(&["event", "list", "--status", "waiting"], 0, "ARRIVED");
+    // Once what Stripe sent is no longer kept, it says so.
+    till.sql("UPDATE events SET body = NULL");
+    replay(&[], 1, "The event evt_1 cannot be read again: it was applied (credited before), and what");
+    assert!(till.json(&["event", "show", "evt_1", "--json"])["body"].is_null());
+    till.check(&["event", "show", "evt_1"], 0, "no longer kept");
 }
 
 /// A command that runs until it is told to stop.

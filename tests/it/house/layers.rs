@@ -6,16 +6,18 @@ use super::paths::paths;
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-const BASE: &[&str] = &["backoff", "clock", "error", "id", "money", "secret"];
+const BASE: &[&str] = &["actor", "backoff", "clock", "error", "id", "money", "private_file", "secret"];
 
 /// Each module with what it may use besides itself; `base` stands for the modules above and `ledger`.
 const TABLE: &[(&str, &[&str])] = &[
     ("ledger", &[]),
+    ("actor", &["base"]),
     ("backoff", &["base"]),
     ("clock", &["base"]),
     ("error", &["base"]),
     ("id", &["base"]),
     ("money", &["base"]),
+    ("private_file", &["base"]),
     ("secret", &["base"]),
     ("catalog", &["base"]),
     ("config", &["base", "catalog"]),

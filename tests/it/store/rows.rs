@@ -1,8 +1,9 @@
 //! One row of each kind, for the statements that need one: what is in them need not mean anything.
 
+use till::actor::Actor;
 use till::clock::Timestamp;
 use till::error::Result;
-use till::ledger::{Credit, Kind, Spend, Units, credit, spend};
+use till::ledger::{Credit, EntryNote, Kind, Spend, Units, credit, spend};
 use till::secret::Secret;
 use till::store::allotments::{DueAllotment, PlanPeriod};
 use till::store::customers::Customer;
@@ -28,10 +29,10 @@ pub fn give(tx: &mut dyn Tx, account: i64, payment: Option<&str>) -> Result<()> 
         kind: Kind::Grant,
         units: Units::new(100).unwrap(),
         reason: "grant_1".into(),
-        note: Some("a gift".into()),
+        note: Some(EntryNote::new("a gift".into(), [7; 16])),
         expires_at: Some(NOW),
     };
-    assert!(entries::post(tx, &before, &credit(&before.account, gift, NOW).unwrap(), payment)?);
+    assert!(entries::post(tx, &before, &credit(&before.account, gift, NOW).unwrap(), payment, &Actor::till())?);
     Ok(())
 }
 
@@ -48,7 +49,7 @@ pub fn with_lots(tx: &mut dyn Tx, payment: Option<&str>) -> Result<()> {
 pub fn spend_one(tx: &mut dyn Tx, account: i64, key: &str) -> Result<()> {
     let before = entries::find(tx, account)?.unwrap().with_front_only();
     let wanted = Spend { units: Units::new(1).unwrap(), reason: format!("spend_{key}"), note: None };
-    assert!(entries::post(tx, &before, &spend(&before.account, wanted, NOW).unwrap(), None)?);
+    assert!(entries::post(tx, &before, &spend(&before.account, wanted, NOW).unwrap(), None, &Actor::till())?);
     Ok(())
 }
 
@@ -58,7 +59,17 @@ pub fn post_from_front(tx: &mut dyn Tx) -> Result<()> {
 
 pub fn hold() -> Hold {
     let [created_at, expires_at] = TIMES;
-    Hold { account: 1, number: 1, units: 5, captured: 0, note: None, created_at, expires_at, closed: None }
+    Hold {
+        account: 1,
+        number: 1,
+        units: 5,
+        captured: 0,
+        note: None,
+        note_erased_at: None,
+        created_at,
+        expires_at,
+        closed: None,
+    }
 }
 
 pub fn customer() -> Customer {
@@ -138,7 +149,7 @@ pub fn event() -> IncomingEvent {
         api_version: None,
         livemode: false,
         object: Some("ch_1".into()),
-        body: "{}".into(),
+        body: Some("{}".into()),
         created_at: NOW,
         received_at: NOW,
     }

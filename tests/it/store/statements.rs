@@ -1,5 +1,6 @@
 //! Statements and their parameters, and that every statement of the store is one.
 
+use till::actor::Actor;
 use till::clock::Timestamp;
 use till::error::{Error, Result};
 use till::ledger::Part;
@@ -9,8 +10,8 @@ use till::store::orders::Fact;
 use till::store::payments::RefundState;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
-    Param, Tx, access, allotments, audit, confirmations, cursors, customers, entries, holds, inbox, orders, outbox,
-    payments, prices, subscriptions, users, webhook_endpoints,
+    Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
+    orders, outbox, payments, prices, proof, subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -161,7 +162,18 @@ const EACH: &[Row] = &[
     ("cursors::forget", |tx| cursors::forget(tx, "a")),
     ("entries::by_reason", |tx| entries::by_reason(tx, 1, "grant_1").map(drop)),
     ("entries::newest", |tx| entries::newest(tx, 1, 10, 10).map(drop)),
-    ("audit::entries_after", |tx| audit::entries_after(tx, 0, 0, 10).map(drop)),
+    ("proof::entries_after", |tx| proof::entries_after(tx, 0, 0, 10).map(drop)),
+    ("proof::entries_of_account_after", |tx| proof::entries_of_account_after(tx, 1, 0, 10).map(drop)),
+    ("proof::misplaced_rows", |tx| proof::misplaced_rows(tx, 1).map(drop)),
+    ("proof::lots_digest", |tx| proof::lots_digest(tx, 1).map(drop)),
+    ("anchors::take", |tx| anchors::take(tx, NOW).map(drop)),
+    ("anchors::taken", |tx| anchors::taken(tx).map(drop)),
+    ("anchors::heads_after", |tx| anchors::heads_after(tx, 1, 0, 10).map(drop)),
+    ("anchors::covered", |tx| anchors::covered(tx, 1, 1).map(drop)),
+    ("audit::add", |tx| audit::add(tx, (&Actor::till(), NOW), "user_added", Some("user_1"), None)),
+    ("audit::newest", |tx| audit::newest(tx, 10, 10).map(drop)),
+    ("integrity::faults", |tx| integrity::faults(tx).map(drop)),
+    ("entries::erase_notes", |tx| entries::erase_notes(tx, 1, 0, 10).map(drop)),
     ("entries::of_account_after", |tx| entries::of_account_after(tx, 1, 0, 10).map(drop)),
     ("entries::spent_by_day", |tx| entries::spent_by_day(tx, 1, NOW).map(drop)),
     ("entries::accounts_due", |tx| entries::accounts_due(tx, NOW, 10).map(drop)),
@@ -175,11 +187,12 @@ const EACH: &[Row] = &[
     ("holds::add", |tx| holds::add(tx, 1, "k", &[Part { lot: 1, units: 5 }], None, TIMES).map(drop)),
     ("holds::find", |tx| holds::find(tx, 1, 1).map(drop)),
     ("holds::by_key", |tx| holds::by_key(tx, 1, "k").map(drop)),
-    ("audit::holds_after", |tx| audit::holds_after(tx, 1, 0, 10).map(drop)),
+    ("proof::holds_after", |tx| proof::holds_after(tx, 1, 0, 10).map(drop)),
+    ("holds::erase_notes", |tx| holds::erase_notes(tx, 1, [0, 10], NOW).map(drop)),
     ("holds::parts", |tx| holds::parts(tx, 1, 1).map(drop)),
-    ("audit::held_by_lot", |tx| audit::held_by_lot(tx, 1).map(drop)),
-    ("audit::holds_made", |tx| audit::holds_made(tx, 1).map(drop)),
-    ("audit::hold_mismatches", |tx| audit::hold_mismatches(tx, 1).map(drop)),
+    ("proof::held_by_lot", |tx| proof::held_by_lot(tx, 1).map(drop)),
+    ("proof::holds_made", |tx| proof::holds_made(tx, 1).map(drop)),
+    ("proof::hold_mismatches", |tx| proof::hold_mismatches(tx, 1).map(drop)),
     ("holds::next_end", |tx| holds::next_end(tx, 1).map(drop)),
     ("holds::claim_over", |tx| holds::claim_over(tx, 1, NOW).map(drop)),
     ("holds::claim_capture", |tx| holds::claim_capture(tx, &hold(), 1, NOW).map(drop)),
@@ -193,13 +206,13 @@ const EACH: &[Row] = &[
     ("confirmations::is_assigned", is_assigned),
     ("confirmations::mark_reversed", |tx| confirmations::mark_reversed(tx, "pi_1", NOW).map(drop)),
     ("confirmations::is_reversed", |tx| confirmations::is_reversed(tx, "pi_1").map(drop)),
-    ("audit::accounts_after", |tx| audit::accounts_after(tx, 0, 10).map(drop)),
-    ("audit::users_without_account", |tx| audit::users_without_account(tx, 10).map(drop)),
-    ("audit::lots_after", |tx| audit::lots_after(tx, 1, 0, 10).map(drop)),
-    ("audit::payment_mismatches", |tx| audit::payment_mismatches(tx).map(drop)),
-    ("audit::reason_mismatches", |tx| audit::reason_mismatches(tx, 1).map(drop)),
+    ("proof::accounts_after", |tx| proof::accounts_after(tx, 0, 10).map(drop)),
+    ("proof::users_without_account", |tx| proof::users_without_account(tx, 10).map(drop)),
+    ("proof::lots_after", |tx| proof::lots_after(tx, 1, 0, 10).map(drop)),
+    ("proof::payment_mismatches", |tx| proof::payment_mismatches(tx).map(drop)),
+    ("proof::reason_mismatches", |tx| proof::reason_mismatches(tx, 1).map(drop)),
     ("entries::find", |tx| entries::find(tx, 1).map(drop)),
-    ("audit::is_owned", |tx| audit::is_owned(tx, 1).map(drop)),
+    ("proof::is_owned", |tx| proof::is_owned(tx, 1).map(drop)),
     ("inbox::add", |tx| inbox::add(tx, &event(), &waiting()).map(drop)),
     ("inbox::decide", |tx| inbox::decide(tx, "evt_1", &waiting(), NOW)),
     ("inbox::assign", |tx| inbox::assign(tx, "evt_1", 1, Some("starter"))),
@@ -209,6 +222,7 @@ const EACH: &[Row] = &[
     ("inbox::newest", |tx| inbox::newest(tx, None, (NOW, "z"), 10).map(drop)),
     ("inbox::newest by status", |tx| inbox::newest(tx, Some(Status::Waiting), (NOW, "z"), 10).map(drop)),
     ("inbox::count", |tx| inbox::count(tx).map(drop)),
+    ("inbox::remove_bodies", |tx| inbox::remove_bodies(tx, NOW, 10).map(drop)),
     ("users::low_balance_of", |tx| users::low_balance_of(tx, 1).map(drop)),
     ("users::set_low_balance", |tx| users::set_low_balance(tx, 1, Some(5))),
     ("webhook_endpoints::add", |tx| webhook_endpoints::add(tx, &endpoint()).map(drop)),

@@ -45,17 +45,32 @@ fn dump(outside: &rusqlite::Connection) -> Vec<String> {
 #[test]
 fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
     let (_books, outside) = books();
+    add_entry_with_note(&outside);
     const ENTRY: &str = "(account, part, seq, kind, delta, balance_after, reason, created_at, previous)
         VALUES (1, 0, 1, 'grant', 200, 200, 'grant_1', 0, zeroblob(32))";
     const REASON: &str = "(account, part, used_reason, used_by) VALUES (1, 2, 'grant_1', 1)";
     const ACCOUNT: &str = "(account, part, owner, remaining, held, credited, entries, head, holds)
         VALUES (1, 1, 1, 0, 0, 0, 0, zeroblob(32), 0)";
-    let sums =
-        ["remaining", "held", "credited", "entries", "head", "next_due", "front", "front_free", "holds", "low_balance"];
+    let sums = [
+        "remaining",
+        "held",
+        "credited",
+        "entries",
+        "head",
+        "next_due",
+        "front",
+        "front_free",
+        "holds",
+        "lots_digest",
+        "low_balance",
+    ];
     let columns = "SELECT name FROM pragma_table_info('books')";
     let columns: Vec<String> =
         outside.prepare(columns).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    for column in columns.iter().filter(|column| !sums.contains(&column.as_str())) {
+    let erasable = ["note", "note_salt"];
+    for column in
+        columns.iter().filter(|column| !sums.contains(&column.as_str()) && !erasable.contains(&column.as_str()))
+    {
         check(&outside, &format!("UPDATE books SET {column} = {column}"), "ledger entries are never changed");
     }
     for sql in [
@@ -63,6 +78,11 @@ fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
         "UPDATE books SET note = 'other' WHERE seq = 1",
         "UPDATE books SET used_by = 2 WHERE used_reason = 'grant_1'",
         "UPDATE OR IGNORE books SET note = 'other'",
+        "UPDATE books SET note = 'a', note_salt = zeroblob(16) WHERE seq = 1",
+        "UPDATE books SET note_salt = zeroblob(16) WHERE seq = 1",
+        "UPDATE books SET note = note, note_salt = note_salt WHERE seq = 2",
+        "UPDATE books SET note = NULL, note_digest = NULL WHERE seq = 2",
+        "UPDATE books SET note = NULL, delta = 1 WHERE seq = 2",
         "UPDATE OR REPLACE books SET seq = 2",
         &format!("INSERT INTO books {ENTRY} ON CONFLICT (account, part, seq, used_reason) DO UPDATE SET delta = 200"),
         &format!("INSERT INTO books {REASON} ON CONFLICT (account, part, seq, used_reason) DO UPDATE SET used_by = 2"),
@@ -89,6 +109,24 @@ fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
     ] {
         check(&outside, sql, "because it is a view");
     }
+}
+
+/// The account's second entry.
+fn add_entry_with_note(outside: &rusqlite::Connection) {
+    let with_note = entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)")
+        .replace("previous)", "previous, note, note_salt, note_digest)");
+    let with_note = with_note.replace("(32))", "(32), 'text', zeroblob(16), zeroblob(32))");
+    outside.execute_batch(&format!("{}; {with_note}", reason(1, "x", 2))).unwrap();
+}
+
+#[test]
+fn the_text_of_a_note_is_erased_with_its_salt_or_not_at_all() {
+    let (_books, outside) = books();
+    add_entry_with_note(&outside);
+    // Both or none.
+    check(&outside, "UPDATE books SET note = NULL WHERE seq = 2", "a note can only be erased");
+    check(&outside, "UPDATE books SET note_salt = NULL WHERE seq = 2", "a note can only be erased");
+    outside.execute_batch("UPDATE books SET note = NULL, note_salt = NULL WHERE seq = 2").unwrap();
 }
 
 fn reason(account: i64, reason: &str, seq: i64) -> String {
@@ -152,6 +190,7 @@ fn no_entry_breaks_a_rule_of_its_table() {
         "low_balance",
         "used_by",
         "used_reason",
+        "note",
     ] {
         let with = entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)");
         let with = with.replace("previous)", &format!("previous, {column})")).replace("(32))", "(32), 1)");

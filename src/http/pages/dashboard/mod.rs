@@ -51,14 +51,7 @@ fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardP
     let signed_in = SignedIn { member: overview.member, ..signed_in };
     let member = &signed_in.member;
     let entries = overview.recent.iter().map(|entry| {
-        EntryView::of(
-            entry.kind.as_str(),
-            entry.delta,
-            entry.note.as_deref(),
-            entry.balance_after,
-            entry.created_at,
-            words,
-        )
+        EntryView::of(entry.kind.as_str(), entry.delta, entry.note_text(), entry.balance_after, entry.created_at, words)
     });
     Ok(DashboardPage {
         shell: Shell::signed_in("Dashboard", &signed_in)?,

@@ -1,12 +1,12 @@
 //! SQLite, and the only folder that names its driver. Connections are opened for durability: write-ahead log,
 //! `synchronous=FULL` (a commit is on the disk when it returns, "Pragma statements supported by SQLite"), foreign keys on.
 
+mod catalogue;
 mod readers;
 mod statement;
 
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -19,9 +19,11 @@ use super::tx::Tx;
 use super::value::{Param, Row};
 use crate::clock::{Clock, Deadline, Timestamp};
 use crate::error::Fault;
+use crate::private_file::create_new;
 
 use statement::{BUSY, fault, is_busy};
 
+pub(in crate::store) use catalogue::{SchemaObject, damage, dangling, objects, objects_of};
 pub(in crate::store) use readers::Readers;
 
 /// The pause between two attempts at something for which SQLite does not wait itself.
@@ -50,6 +52,7 @@ pub(in crate::store) struct Connection {
 impl Connection {
     /// Opens the file, or makes an empty one. Changes nothing in it yet: it may be another program's.
     pub(in crate::store) fn open(path: &Path) -> DbResult<Connection> {
+        let path = &as_path(path);
         make_private(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let cannot = |cause| fault("SQLite cannot open it", cause);
@@ -64,6 +67,8 @@ impl Connection {
             connection.set_prepared_statement_cache_capacity(128);
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
+            // What was erased or replaced is overwritten in the file.
+            connection.pragma_update(None, "secure_delete", true)?;
             // The checkpoint thread comes first; this bounds the log (512 MiB) if that thread has ended.
             connection.pragma_update(None, "wal_autocheckpoint", 128_000)?;
             // What somebody who read for long has let it grow to is given back when it restarts.
@@ -329,11 +334,16 @@ fn poll_data_version(sqlite: &rusqlite::Connection, changes: &ChangeLog) {
     changes.data_version(poll().inspect_err(|cause| tracing::debug!(event = "look_failed", cause = %cause)).ok());
 }
 
+/// A path that SQLite does not take for a URI: it does if the name begins with `file:` ("Uniform Resource Identifiers").
+fn as_path(path: &Path) -> PathBuf {
+    if path.as_os_str().as_encoded_bytes().starts_with(b"file:") { Path::new(".").join(path) } else { path.to_owned() }
+}
+
 /// Makes the file, readable by its owner alone, if there is none: it holds e-mail addresses, and SQLite gives its log and
 /// its index the same mode. An existing file is not touched: closing a handle on it would drop the locks that SQLite may
 /// hold on it in this process ("How To Corrupt An SQLite Database File").
 fn make_private(path: &Path) -> DbResult<()> {
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match create_new(path) {
         Ok(_made) => Ok(()),
         Err(_) if path.is_dir() => Err(Fault::bare("it is a folder: the path of a file was expected")),
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),

@@ -92,7 +92,9 @@ impl Drop for Readers {
 }
 
 fn manager(path: &Path) -> SqliteConnectionManager {
-    SqliteConnectionManager::file(path).with_flags(READ_ONLY).with_init(|connection| set_up_to_read(connection))
+    SqliteConnectionManager::file(super::as_path(path))
+        .with_flags(READ_ONLY)
+        .with_init(|connection| set_up_to_read(connection))
 }
 
 fn set_up_to_read(connection: &rusqlite::Connection) -> rusqlite::Result<()> {

@@ -2,7 +2,7 @@
 //! and 7). Each event adds facts that only move forward. What reversals take is then computed from all facts together.
 
 use crate::error::{Fault, Result};
-use crate::ledger::{self, Kind, Refunds, Reversal, units_to_take};
+use crate::ledger::{self, EntryNote, Kind, Refunds, Reversal, units_to_take};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, confirmations, entries, users};
 use crate::usecase::log_events::LogEvent;
@@ -13,7 +13,7 @@ use crate::usecase::units::posting;
 pub(super) struct Cause {
     kind: Kind,
     reason: String,
-    note: Option<String>,
+    note: Option<EntryNote>,
 }
 
 impl Cause {
@@ -27,7 +27,7 @@ impl Cause {
     }
 
     /// The operator, who says why.
-    fn operator(payment: &str, why: String) -> Cause {
+    fn operator(payment: &str, why: EntryNote) -> Cause {
         Cause { note: Some(why), ..Cause::refund(payment) }
     }
 }
@@ -128,7 +128,7 @@ pub(crate) fn reverse(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
     reference: &str,
-    why: String,
+    why: EntryNote,
 ) -> Result<Vec<LogEvent>> {
     reassess(tx, context, reference, &Cause::operator(reference, why))
 }

@@ -16,6 +16,7 @@ use crate::clock::{DAY_SECONDS, Deadline, Timestamp};
 use crate::error::Result;
 use crate::store::cursors;
 use crate::stripe::{EventFilter, ListQuery, ListedKind};
+use crate::usecase::audit;
 use crate::usecase::stripe_events::retry;
 
 pub(super) use report::ComparisonError;
@@ -31,6 +32,12 @@ const CURSOR: &str = "stripe_events";
 const BEGINNING: Timestamp = Timestamp::from_millis(0);
 /// The most rounds of asking about subscriptions whose events had no clear order.
 const ROUNDS_LIMIT: usize = 1_000;
+
+/// Adds to the audit what a comparison that somebody asked for has applied. (One of the timer is only logged.)
+pub fn record(app: &App, report: &Report) -> Result<()> {
+    let detail = format!("looked at {}, applied {}, unmatched {}", report.found, report.applied, report.unmatched);
+    audit::write(app, move |tx, trail| trail.add(tx, "reconciled", "stripe", detail.clone()))
+}
 
 /// Compares from `since`, or from where the last comparison ended. With `with_objects` the objects are compared too:
 /// those since then or of the last 30 days, and every subscription. Calls `progress` after each page.

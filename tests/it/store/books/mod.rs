@@ -2,6 +2,8 @@
 //! whatever somebody changes in the file, the proof breaks.
 
 mod at_once;
+mod notes;
+mod rewriting;
 mod simple;
 mod tampering;
 mod walk;
@@ -9,6 +11,7 @@ mod walk;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use till::actor::Actor;
 use till::app::App;
 use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources};
@@ -157,7 +160,7 @@ impl Books {
             let mut loaded = entries::load(tx, number, reference)?;
             while let Some(posting) = ledger::expire(&loaded.account, now) {
                 let posting = posting.unwrap();
-                assert!(entries::post(tx, &loaded, &posting, None)?);
+                assert!(entries::post(tx, &loaded, &posting, None, &Actor::till())?);
                 loaded.account = posting.after;
             }
             let posting = match decide(&loaded.account, now) {
@@ -167,8 +170,8 @@ impl Books {
             if let Some(bought) = &bought {
                 keep(tx, number, bought)?;
             }
-            assert!(entries::post(tx, &loaded, &posting, reference)?);
-            assert!(!entries::post(tx, &loaded, &posting, reference)?, "the same reason twice");
+            assert!(entries::post(tx, &loaded, &posting, reference, &Actor::till())?);
+            assert!(!entries::post(tx, &loaded, &posting, reference, &Actor::till())?, "the same reason twice");
             Ok(Ok(posting))
         };
         self.app.store.write(store).unwrap()

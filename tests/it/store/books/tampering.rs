@@ -1,6 +1,5 @@
 //! Somebody changes the file with a tool of their own, past triggers and checks: the proof says so, whatever it was.
-//! (What it cannot see is books that were rewritten as a whole, with all hashes new, or a user removed with everything
-//! that belongs to them: for that there are exports and backups.)
+//! (Books that were rewritten as a whole, with all hashes new: see `rewriting.rs`.)
 
 use std::sync::mpsc::channel;
 
@@ -14,13 +13,16 @@ use super::{Books, Move};
 const TABLES: &[&str] = &["users", "books", "lots", "payments", "holds", "hold_lots"];
 
 /// Books in which everything has happened, and a hand that changes them.
-struct Tampered {
-    books: Books,
-    hand: rusqlite::Connection,
+pub(super) struct Tampered {
+    pub books: Books,
+    pub hand: rusqlite::Connection,
+    /// Drops the triggers, and makes them again: that they are gone would be seen first.
+    drop_triggers: String,
+    make_triggers: String,
 }
 
 impl Tampered {
-    fn open() -> Tampered {
+    pub fn open() -> Tampered {
         let mut books = Books::open();
         for step in [
             Move::Grant { units: 50, lives: Some(10) },
@@ -44,28 +46,50 @@ impl Tampered {
         books.check();
         let hand = books.folder.path("till.db");
         let hand = rusqlite::Connection::open(hand).unwrap();
-        let loosen = "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;
-            DROP TRIGGER entries_are_not_changed; DROP TRIGGER entries_are_not_removed;
-            DROP TRIGGER entries_use_a_reason; DROP TRIGGER lots_are_opened_by_an_entry;";
+        let loosen = "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;";
         hand.execute_batch(loosen).unwrap();
+        let triggers = |column: &str| -> String {
+            let sql = format!("SELECT group_concat({column}, ';') FROM sqlite_schema WHERE type = 'trigger'");
+            hand.query_row(&sql, [], |row| row.get(0)).unwrap()
+        };
+        let (drop_triggers, make_triggers) = (triggers("'DROP TRIGGER ' || name"), triggers("sql"));
         for table in TABLES {
             hand.execute_batch(&format!("CREATE TEMP TABLE honest_{table} AS SELECT * FROM {table}")).unwrap();
         }
-        Tampered { books, hand }
+        Tampered { books, hand, drop_triggers, make_triggers }
+    }
+
+    /// Makes a change as if there were no triggers.
+    pub fn change(&self, change: &str) {
+        let (drop, make) = (&self.drop_triggers, &self.make_triggers);
+        let whole = format!("BEGIN; {drop}; {change}; {make}; COMMIT");
+        self.hand.execute_batch(&whole).unwrap_or_else(|why| panic!("{change}: {why}"));
     }
 
     /// Makes the change, which the proof must see, and takes it back.
     fn check(&self, change: &str) {
-        self.hand.execute_batch(&format!("BEGIN; {change}; COMMIT")).unwrap_or_else(|why| panic!("{change}: {why}"));
+        self.change(change);
         let breaks = match self.books.proof() {
             Ok(proof) => proof.breaks.iter().map(|found| found.what.clone()).collect(),
             Err(Error::Fault(fault)) => vec![fault.to_string()],
             Err(other) => panic!("{change}: {other}"),
         };
         assert!(!breaks.is_empty(), "not seen: {change}");
+        self.restore();
+    }
+
+    /// All tables as they were.
+    pub fn restore(&self) {
+        let restore =
+            TABLES.iter().map(|table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM honest_{table}"));
+        self.change(&restore.collect::<Vec<_>>().join(";"));
+    }
+
+    /// What is stored now is honest from here on.
+    pub fn keep(&self) {
         for table in TABLES {
-            let restore = format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM honest_{table}");
-            self.hand.execute_batch(&restore).unwrap();
+            let keep = format!("DELETE FROM honest_{table}; INSERT INTO honest_{table} SELECT * FROM {table}");
+            self.hand.execute_batch(&keep).unwrap();
         }
     }
 
@@ -121,6 +145,11 @@ fn no_column_of_any_entry_or_reason_can_be_changed_unseen() {
             "used_by = used_by + 1",
             "used_by = used_by + 100",
             "used_by = NULL",
+            "kind = 'grant'",
+            "note = 'x'",
+            "anchors = 1",
+            "actor = 'x'",
+            "held = 1",
         ] {
             tampered.check(&format!("UPDATE books SET {change} WHERE {its_reason}"));
         }
@@ -137,6 +166,16 @@ fn no_column_of_any_entry_or_reason_can_be_changed_unseen() {
             "balance_after = balance_after - 1",
             "reason = reason || 'x'",
             "note = COALESCE(note, '') || 'x'",
+            "note = 'x', note_salt = zeroblob(16)",
+            "note = 'x', note_salt = zeroblob(16), note_digest = zeroblob(32)",
+            "note = CASE WHEN note IS NULL THEN 'x' END",
+            "note_salt = CASE WHEN note_salt IS NULL THEN zeroblob(16) END",
+            "note_digest = CASE WHEN note_digest IS NULL THEN zeroblob(32) END",
+            "note = NULL, note_salt = NULL, note_digest = CASE WHEN note IS NULL THEN zeroblob(32) END",
+            // Columns of another part.
+            "remaining = 1",
+            "used_by = 1",
+            "lots_digest = zeroblob(32)",
             "note = CAST(x'ff' AS TEXT)",
             "lot = COALESCE(lot, 0) + 1",
             "expires_at = COALESCE(expires_at, 0) + 1",
@@ -208,6 +247,10 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
             "next_due = COALESCE(next_due, 0) + 1",
             "front_free = COALESCE(front_free, 0) + 1",
             "front = COALESCE(front, 0) + 100",
+            "lots_digest = randomblob(32)",
+            "delta = 1",
+            "note_digest = zeroblob(32)",
+            "used_by = 1",
         ] {
             tampered.check(&format!("UPDATE books SET {change} WHERE account = {account} AND part = 1"));
         }
@@ -227,6 +270,13 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
         }
         tampered.check(&format!("DELETE FROM lots WHERE account = {account} AND seq = {seq}"));
     }
+    // Units moved from one lot to another, whose sum stays.
+    tampered.check(
+        "UPDATE lots SET remaining = remaining + 2 WHERE account = 1 AND seq =
+                (SELECT seq FROM lots WHERE account = 1 ORDER BY remaining, seq LIMIT 1);
+            UPDATE lots SET remaining = remaining - 2 WHERE account = 1 AND seq =
+                (SELECT seq FROM lots WHERE account = 1 ORDER BY remaining DESC, seq DESC LIMIT 1)",
+    );
     tampered.check("UPDATE lots SET held = 1 WHERE remaining > 0");
     tampered.check("UPDATE lots SET remaining = 0");
     tampered.check("UPDATE lots SET payment = NULL");
@@ -236,6 +286,32 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
     tampered.check("INSERT INTO users (account, id, created_at) VALUES (9, 'x', 0)");
     tampered.check("DELETE FROM users WHERE account = 1");
     tampered.check("UPDATE users SET account = 9 WHERE account = 1");
+    tampered.books.check();
+}
+
+#[test]
+fn nothing_is_left_of_accounts_that_are_gone_or_that_cannot_be() {
+    let tampered = Tampered::open();
+    // What belongs to accounts that are gone, or that cannot be.
+    tampered.check("INSERT INTO lots (account, seq, units, remaining, held, expired) VALUES (77, 1, 5, 5, 0, 0)");
+    tampered
+        .check("INSERT INTO holds (account, number, key, units, created_at, expires_at) VALUES (77, 1, 'k', 5, 0, 1)");
+    tampered.check("INSERT INTO hold_lots (account, number, lot, units) VALUES (77, 1, 1, 5)");
+    tampered.check("DELETE FROM books WHERE account = 2; DELETE FROM users WHERE account = 2; DELETE FROM payments");
+    for account in [0, -1] {
+        tampered.check(&format!("INSERT INTO users (account, id, created_at) VALUES ({account}, 'x', 0)"));
+        tampered.check(&format!(
+            "INSERT INTO users (account, id, created_at) VALUES ({account}, 'x', 0);
+            INSERT INTO books (account, part, owner, remaining, held, credited, entries, head, holds)
+                VALUES ({account}, 1, {account}, 0, 0, 0, 0, zeroblob(32), 0)"
+        ));
+    }
+    // An entry numbered 0, with its claim.
+    tampered.check(
+        "INSERT INTO books (account, part, used_reason, used_by) VALUES (1, 2, 'grant_x', 0);
+            INSERT INTO books (account, part, seq, kind, delta, balance_after, reason, created_at, previous)
+                VALUES (1, 0, 0, 'grant', 5, 5, 'grant_x', 0, zeroblob(32))",
+    );
     tampered.books.check();
 }
 

@@ -1,0 +1,37 @@
+//! Who sends the request that the present task answers, as the audit and the entries name them. The layer around all handlers
+//! opens the place, who proves to be somebody fills it, and [`AppState`](super::state::AppState) hands it to the use case: so
+//! no handler can forget it.
+
+use std::cell::RefCell;
+
+use super::audience::Audience;
+use super::request::ClientAddress;
+use crate::actor::Actor;
+
+tokio::task_local! {
+    static CALLER: RefCell<Actor>;
+}
+
+/// Answers a request of this client.
+pub(super) async fn answer<T>(audience: Audience, client: ClientAddress, answer: impl Future<Output = T>) -> T {
+    let actor = match audience {
+        Audience::Stripe => Actor::stripe(),
+        Audience::Machine => Actor::till(),
+        Audience::Browser | Audience::Service => Actor::visitor(),
+    };
+    CALLER.scope(RefCell::new(actor.at(client.0)), answer).await
+}
+
+/// The caller has proved to be this one.
+pub(super) fn is(actor: Actor) {
+    // Outside of a request there is nobody to name.
+    let _outside = CALLER.try_with(|caller| {
+        let identified = caller.borrow().identified_as(actor);
+        *caller.borrow_mut() = identified;
+    });
+}
+
+/// Who it is, as far as is known by now.
+pub(super) fn get() -> Actor {
+    CALLER.try_with(|caller| caller.borrow().clone()).unwrap_or_else(|_| Actor::till())
+}

@@ -1,0 +1,102 @@
+//! Files with people's data: readable by their owner alone, and never written through a link that somebody else laid.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::id;
+
+/// A file in the making: beside the path that it will have, under a name that nobody can guess, and gone if it is dropped
+/// before it is whole.
+pub struct PrivateFile {
+    file: File,
+    partial: PathBuf,
+    path: PathBuf,
+    is_whole: bool,
+}
+
+impl PrivateFile {
+    /// Begins a file of mode 0600 that will be at `path`.
+    pub fn begin(path: &Path) -> io::Result<PrivateFile> {
+        match path.symlink_metadata() {
+            Ok(there) if !there.is_file() && !there.is_symlink() => {
+                return Err(io::Error::other("there is something that is no file: the path of a file was expected"));
+            }
+            _ => {}
+        }
+        let mut partial = path.as_os_str().to_owned();
+        let random = id::random_bytes::<8>().map_err(io::Error::other)?;
+        partial.push(format!(".{}.partial", id::hex(&random)));
+        let partial = PathBuf::from(partial);
+        let file = create_new(&partial)?;
+        Ok(PrivateFile { file, partial, path: path.to_owned(), is_whole: false })
+    }
+
+    /// Makes it durable and gives it its name. A file, or a link, that had the name is replaced; what the link named is not
+    /// touched.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.partial, &self.path)?;
+        self.is_whole = true;
+        Ok(())
+    }
+}
+
+impl io::Write for PrivateFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for PrivateFile {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            let _not_removed = std::fs::remove_file(&self.partial);
+        }
+    }
+}
+
+/// Makes a file of mode 0600. Fails if there is anything at the path, a link included (open(2), `O_EXCL`).
+pub fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Whether anybody on the machine can read or change the file.
+pub fn is_open_to_others(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o007 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_private_file_is_whole_or_not_there_and_no_link_is_followed() {
+        let folder = std::env::temp_dir().join(id::hex(&id::random_bytes::<8>().unwrap()));
+        std::fs::create_dir(&folder).unwrap();
+        let (path, other) = (folder.join("books.csv"), folder.join("other"));
+        std::fs::write(&other, "theirs").unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert!(create_new(&path).is_err());
+        let mut given_up = PrivateFile::begin(&path).unwrap();
+        given_up.write_all(b"half").unwrap();
+        drop(given_up);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
+        let mut file = PrivateFile::begin(&path).unwrap();
+        file.write_all(b"ours").unwrap();
+        file.finish().unwrap();
+        let mode = path.symlink_metadata().unwrap().permissions().mode();
+        assert_eq!((std::fs::read(&path).unwrap(), mode & 0o7777), (b"ours".to_vec(), 0o600));
+        assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
+        assert!(path.symlink_metadata().unwrap().is_file() && !is_open_to_others(&path));
+        assert!(PrivateFile::begin(&folder).is_err());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

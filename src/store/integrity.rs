@@ -1,0 +1,42 @@
+//! Whether the database is the one that this program makes: its schema, the checks of its tables, and the references between
+//! rows. Part of the proof of the books: a planted trigger, or a table without its checks, could change what is written.
+
+use super::db::{self, SchemaObject, Tx};
+use crate::error::Result;
+
+/// Tables that Litestream keeps in the databases that it copies.
+const LITESTREAM: [&str; 2] = ["_litestream_seq", "_litestream_lock"];
+
+/// Everything that is wrong, in sentences.
+pub fn faults(tx: &mut dyn Tx) -> Result<Vec<String>> {
+    let mut found = schema_faults(&db::objects(tx)?, &db::objects_made()?);
+    found.extend(db::damage(tx)?.into_iter().map(|fault| format!("the file is not sound: {fault}")));
+    for (child, parent, count) in db::dangling(tx)? {
+        found.push(format!("rows of {child} that refer to a row of {parent} which does not exist: {count}"));
+    }
+    Ok(found)
+}
+
+fn schema_faults(found: &[SchemaObject], made: &[SchemaObject]) -> Vec<String> {
+    let is_named = |one: &SchemaObject, other: &SchemaObject| (&one.kind, &one.name) == (&other.kind, &other.name);
+    let mut faults = vec![];
+    for object in made {
+        let SchemaObject { kind, name, .. } = object;
+        match found.iter().find(|other| is_named(object, other)) {
+            None => faults.push(format!("the schema lacks the {kind} {name}")),
+            Some(other) if other != object => {
+                faults.push(format!("the schema's {kind} {name} is not the one that this program makes"));
+            }
+            Some(_) => {}
+        }
+    }
+    for object in found.iter().filter(|object| !made.iter().any(|other| is_named(object, other))) {
+        let SchemaObject { kind, name, table, .. } = object;
+        if kind == "table" && LITESTREAM.contains(&name.as_str()) {
+            continue;
+        }
+        let of = if table == name { String::new() } else { format!(" of {table}") };
+        faults.push(format!("the schema has a {kind} {name}{of} that this program does not make"));
+    }
+    faults
+}

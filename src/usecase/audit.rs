@@ -1,0 +1,69 @@
+//! The audit: what was done, by whom and from where. A row is written in the transaction that does it, and logged after the
+//! commit. Movements have no row: their entries name the actor.
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::store::Tx;
+use crate::store::audit::{self, AuditRow};
+
+/// What one transaction does, for the audit.
+pub(crate) struct Trail {
+    actor: Actor,
+    at: Timestamp,
+    to_log: Vec<Action>,
+}
+
+struct Action {
+    actor: Actor,
+    action: &'static str,
+    target: String,
+    detail: Option<String>,
+}
+
+impl Trail {
+    /// Adds a row: what was done, to what, and what else is worth knowing. No secret and nobody's data may be in it.
+    pub(crate) fn add(
+        &mut self,
+        tx: &mut dyn Tx,
+        action: &'static str,
+        target: &str,
+        detail: impl Into<Option<String>>,
+    ) -> Result<()> {
+        let detail = detail.into();
+        audit::add(tx, (&self.actor, self.at), action, Some(target), detail.as_deref())?;
+        self.to_log.push(Action { actor: self.actor.clone(), action, target: target.to_owned(), detail });
+        Ok(())
+    }
+
+    /// From here on it is this user who acts, from the same address.
+    pub(crate) fn is_done_by_user(&mut self, id: &str) {
+        self.actor = self.actor.identified_as(Actor::user(id));
+    }
+}
+
+/// Runs `work` in a write transaction, and logs after the commit what it added to the audit.
+pub(crate) fn write<T, F>(app: &App, mut work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnMut(&mut dyn Tx, &mut Trail) -> Result<T> + Send + 'static,
+{
+    let (actor, at) = (app.actor().clone(), app.clock.now());
+    let (value, done) = app.store.write(move |tx| {
+        // A write closure may run again, so each run gets a trail of its own.
+        let mut trail = Trail { actor: actor.clone(), at, to_log: vec![] };
+        let value = work(tx, &mut trail)?;
+        Ok((value, trail.to_log))
+    })?;
+    for Action { actor, action, target, detail } in done {
+        let (actor, address) = (actor.name(), actor.address());
+        tracing::info!(event = "audit", action, actor, target, address, detail);
+    }
+    Ok(value)
+}
+
+/// Rows before the one with number `before`, newest first.
+pub fn list(app: &App, before: Option<i64>, limit: i64) -> Result<Vec<AuditRow>> {
+    app.store.read(|tx| audit::newest(tx, before.unwrap_or(i64::MAX), limit))
+}

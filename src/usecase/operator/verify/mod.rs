@@ -1,0 +1,153 @@
+//! The proof of the books: every account's chain is walked, and its sums, lots, holds and reasons are compared with what
+//! is stored; the database itself is compared with the one that this program makes; and an anchor, if there is one, with the
+//! entries that it covers.
+
+mod stored;
+mod walk;
+
+use crate::app::App;
+use crate::error::Result;
+use crate::ledger::{BooksHead, Discrepancy};
+use crate::store::{Tx, anchors, entries, integrity, proof};
+use crate::usecase::operator::head::Anchor;
+
+use stored::{check_end_of_chain, check_held, check_holds, check_lots, check_next, check_sums_of_lots};
+use walk::walk_chain;
+
+const PAGE: i64 = 1000;
+/// Discrepancies that are listed; books with more are no worse.
+const BREAKS_LIMIT: usize = 1000;
+
+/// What the proof found.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    /// Accounts walked.
+    pub accounts: u64,
+    /// Entries walked.
+    pub entries: u64,
+    /// Where the books contradict themselves; none when they hold.
+    pub breaks: Vec<Discrepancy>,
+}
+
+/// Proves all books on one snapshot. `progress` is called after each account.
+pub fn verify(app: &App, progress: impl FnMut(&Proof)) -> Result<Proof> {
+    verify_against(app, None, progress)
+}
+
+/// Proves all books on one snapshot, and that what an anchor covers is as it was when the anchor was taken.
+pub fn verify_against(app: &App, anchor: Option<&Anchor>, mut progress: impl FnMut(&Proof)) -> Result<Proof> {
+    app.store.read(|tx| {
+        let mut proof = Proof::default();
+        proof.breaks.extend(integrity::faults(tx)?.into_iter().map(|what| of_account(0, what)));
+        let (mut last, mut head) = (i64::MIN, BooksHead::default());
+        loop {
+            let accounts = proof::accounts_after(tx, last, PAGE)?;
+            let Some(&end) = accounts.last() else { break };
+            for account in accounts {
+                proof.entries += prove_account(tx, account, anchor, &mut head, &mut proof.breaks)?;
+                proof.accounts += 1;
+                proof.breaks.truncate(BREAKS_LIMIT);
+                progress(&proof);
+            }
+            last = end;
+        }
+        for account in proof::users_without_account(tx, PAGE)? {
+            proof.breaks.push(of_account(account, "a user has this account, and it is missing".into()));
+        }
+        for payment in proof::payment_mismatches(tx)? {
+            let what = format!("the payment {} granted or lost other units than its entries say", payment.reference);
+            proof.breaks.push(of_account(payment.account, what));
+        }
+        if let Some(anchor) = anchor {
+            proof.breaks.extend(check_anchor(tx, anchor, head)?.map(|what| of_account(0, what)));
+        }
+        proof.breaks.truncate(BREAKS_LIMIT);
+        Ok(proof)
+    })
+}
+
+/// What an anchor says of the books up to it is what the entries lead to.
+fn check_anchor(tx: &mut dyn Tx, anchor: &Anchor, head: BooksHead) -> Result<Option<String>> {
+    let taken = anchors::taken(tx)?;
+    let what = format!("the anchor {}", anchor.number);
+    if anchor.number > taken {
+        let older = "they are an older copy, or others than those that it was taken of";
+        return Ok(Some(format!("{what} is not known to these books, whose last is {taken}: {older}")));
+    }
+    Ok((head != anchor.head).then(|| {
+        let BooksHead { accounts, entries, .. } = anchor.head;
+        format!(
+            "{what} counted {entries} entries of {accounts} accounts, and up to there these books have {} of {}{}: entries \
+             were changed, removed or added since among those that it covers",
+            head.entries,
+            head.accounts,
+            if (entries, accounts) == (head.entries, head.accounts) { ", with other hashes" } else { "" },
+        )
+    }))
+}
+
+/// Proves one account; returns how many entries it has. `head` takes its last entry that the anchor covers.
+fn prove_account(
+    tx: &mut dyn Tx,
+    account: i64,
+    anchor: Option<&Anchor>,
+    head: &mut BooksHead,
+    breaks: &mut Vec<Discrepancy>,
+) -> Result<u64> {
+    let covered = anchor.map(|anchor| anchors::covered(tx, anchor.number, account)).transpose()?;
+    let walk = walk_chain(tx, account, covered.unwrap_or_default())?;
+    head.add_chain(&walk.at_anchor);
+    breaks.extend(walk.broken_at.clone());
+    breaks.extend(check_reasons(tx, account)?);
+    let mut found = Vec::new();
+    if account < 1 {
+        found.push("it is no number of an account".into());
+    }
+    for (part, seq) in proof::misplaced_rows(tx, account)? {
+        found
+            .push(format!("its row of part {part} and number {seq} is no row of that part, or has columns of another"));
+    }
+    match entries::find(tx, account)? {
+        None => found.push("there are rows of this account, and the account is missing".into()),
+        Some(row) => {
+            let (next_due, front) = (row.next_due, row.front);
+            let stored = row.with_lots(tx, None)?.account;
+            found.extend(check_owner(tx, account)?);
+            found.extend(check_end_of_chain(&walk.chain, &stored));
+            found.extend(check_sums_of_lots(&stored));
+            // A chain that is broken says nothing about what should be stored.
+            if walk.broken_at.is_none() {
+                found.extend(check_lots(tx, account, walk.lots)?);
+                found.extend(check_holds(tx, account, walk.captures)?);
+            }
+            found.extend(check_held(tx, &stored)?);
+            found.extend(check_next(tx, &stored, next_due, front)?);
+        }
+    }
+    breaks.extend(found.into_iter().map(|what| of_account(account, what)));
+    Ok(walk.entries)
+}
+
+/// A discrepancy of an account as a whole; of the books as a whole for account 0.
+fn of_account(account: i64, what: String) -> Discrepancy {
+    Discrepancy { account, seq: 0, what }
+}
+
+/// Each entry has used up its reason, and no other reason is used up.
+fn check_reasons(tx: &mut dyn Tx, account: i64) -> Result<Vec<Discrepancy>> {
+    let mismatches = proof::reason_mismatches(tx, account)?.into_iter();
+    let discrepancies = mismatches.map(|mismatch| {
+        let (seq, reason) = (mismatch.seq, mismatch.reason);
+        let what = match mismatch.is_entry {
+            true => format!("its reason {reason:?} is not marked as used by it, so it could happen again"),
+            false => format!("the reason {reason:?} is marked as used by this entry, which is missing or has another"),
+        };
+        Discrepancy { account, seq, what }
+    });
+    Ok(discrepancies.collect())
+}
+
+fn check_owner(tx: &mut dyn Tx, account: i64) -> Result<Option<String>> {
+    let is_owned = proof::is_owned(tx, account)?;
+    Ok((!is_owned).then(|| "no user has this account".into()))
+}

@@ -1,0 +1,93 @@
+//! The text of a user's notes can be erased, and the proof of the books stays.
+
+use till::usecase::operator::head::take;
+use till::usecase::operator::verify::verify_against;
+use till::usecase::stripe_events::bodies;
+use till::usecase::units::grant::{GrantRequest, grant};
+use till::usecase::units::request::IdempotencyKey;
+use till::usecase::users::notes;
+
+use super::tampering::held;
+use super::{Books, Move, user};
+
+const SECRET: &str = "Erika Mustermann of 12 Long Street";
+
+/// How often a text is in the files of the database.
+fn copies(books: &Books, text: &str) -> usize {
+    let count = |name: &str| {
+        let bytes = std::fs::read(books.folder.path(name)).unwrap_or_default();
+        bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()
+    };
+    count("till.db") + count("till.db-wal")
+}
+
+#[test]
+fn the_text_of_notes_is_erased_from_the_file_and_the_proof_stays() {
+    let mut books = Books::open();
+    let given = |number: usize, note: &str| {
+        let key = IdempotencyKey::parse(&format!("note-{number}")).unwrap();
+        GrantRequest::new(7, note.to_owned(), None, key).unwrap()
+    };
+    // So many that pages were split, and more than one batch.
+    for number in 0..1200 {
+        let note = if number % 2 == 0 { SECRET.to_owned() } else { format!("{SECRET}, {}", "and more ".repeat(40)) };
+        grant(&books.app, &user(0), &given(number, &note)).unwrap();
+        books.sums[0] += 7;
+        if number % 100 == 0 {
+            grant(&books.app, &user(1), &given(number, "of another user")).unwrap();
+            books.sums[1] += 7;
+        }
+    }
+    held(&mut books);
+    books.make(0, &Move::Spend { units: 1 });
+    let anchor = take(&books.app).unwrap();
+    let empty_log = |books: &Books| {
+        let outside = rusqlite::Connection::open(books.folder.path("till.db")).unwrap();
+        outside.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    };
+    empty_log(&books);
+    assert!(copies(&books, SECRET) >= 1200);
+
+    // Five holds, of which one was captured.
+    assert_eq!(notes::erase(&books.app, &user(0)).unwrap(), 1200 + 5 + 1);
+    assert_eq!(notes::erase(&books.app, &user(0)).unwrap(), 0);
+    empty_log(&books);
+    // Where a page was split, SQLite leaves a copy of what moved in the page's unused part until that is used again.
+    assert!(copies(&books, "Erika Mustermann") < 12);
+    let outside = rusqlite::Connection::open(books.folder.path("till.db")).unwrap();
+    outside.execute_batch("VACUUM").unwrap();
+    empty_log(&books);
+    assert_eq!(copies(&books, "Erika Mustermann"), 0);
+    assert!(copies(&books, "of another user") >= 12);
+    books.check();
+    assert!(verify_against(&books.app, Some(&anchor), |_| ()).unwrap().breaks.is_empty());
+
+    // A repetition of a call still does nothing; whether its note was another cannot be told any more.
+    let again = grant(&books.app, &user(0), &given(0, SECRET)).unwrap();
+    assert_eq!((again.replayed, again.entry.note_text()), (true, None));
+    let more = GrantRequest::new(8, SECRET.to_owned(), None, IdempotencyKey::parse("note-0").unwrap()).unwrap();
+    assert!(grant(&books.app, &user(0), &more).is_err());
+}
+
+#[test]
+fn bodies_of_events_go_ninety_days_after_they_had_their_effect() {
+    let books = Books::open();
+    let outside = rusqlite::Connection::open(books.folder.path("till.db")).unwrap();
+    let day = 86_400_000;
+    let now = super::START.millis();
+    for (id, status, days) in
+        [("a", "applied", 91), ("b", "ignored", 91), ("c", "applied", 89), ("d", "unmatched", 91), ("e", "failed", 91)]
+    {
+        let decided = now - days * day;
+        let row = format!(
+            "INSERT INTO events (id, kind, livemode, body, created_at, received_at, status, detail, attempts, decided_at)
+                VALUES ('{id}', 'x', 0, 'the body', 1, 1, '{status}', '', 1, {decided})"
+        );
+        outside.execute_batch(&row).unwrap();
+    }
+    assert_eq!((bodies::remove_old(&books.app).unwrap(), bodies::remove_old(&books.app).unwrap()), (2, 0));
+    let kept = "SELECT group_concat(id, '') FROM (SELECT id FROM events WHERE body IS NOT NULL ORDER BY id)";
+    assert_eq!(outside.query_row(kept, [], |row| row.get::<_, String>(0)).unwrap(), "cde");
+    let refused = outside.execute_batch("UPDATE events SET body = NULL").unwrap_err().to_string();
+    assert!(refused.contains("CHECK constraint failed"), "{refused}");
+}
