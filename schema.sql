@@ -134,6 +134,7 @@ CREATE TABLE orders (
     return_url   TEXT,
     request_body TEXT    NOT NULL,
     session      TEXT UNIQUE,
+    subscription TEXT,                      -- the one that a plan's checkout began
     checkout_url TEXT,
     subtotal     INTEGER,                   -- what Stripe says one of it costs
     created_at   INTEGER NOT NULL,
@@ -145,6 +146,9 @@ CREATE TABLE orders (
     refused_at   INTEGER                    -- Stripe did not make the session
 ) STRICT;
 CREATE INDEX orders_by_account ON orders (account, created_at);
+-- An account has one open checkout for a plan, so that nobody pays for two.
+CREATE UNIQUE INDEX orders_open_plan ON orders (account) WHERE kind = 'plan' AND pending_at IS NULL AND paid_at IS NULL
+    AND failed_at IS NULL AND expired_at IS NULL AND refused_at IS NULL;
 
 -- A user's customers at Stripe: one at a time, and another when the old one was deleted there. The request is stored
 -- before it is sent, so that a repetition has the same key and the same body. A request that Stripe refused for good is

@@ -63,6 +63,17 @@ impl Stripe {
         Ok(CheckoutSession::read(&self.post("/v1/checkout/sessions", body, key, deadline)?)?)
     }
 
+    /// Expires an open session: nobody can pay it any more. Stripe refuses if it is not open.
+    pub fn expire_checkout_session(
+        &self,
+        id: &str,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<CheckoutSession, StripeError> {
+        let path = format!("/v1/checkout/sessions/{}/expire", checked(id)?);
+        Ok(CheckoutSession::read(&self.post(&path, "", key, deadline)?)?)
+    }
+
     /// Creates a link to the customer portal. `body` comes from `PortalRequest::body`. The link opens once, within
     /// minutes.
     pub fn create_portal_session(&self, body: &str, key: &str, deadline: Deadline) -> Result<String, StripeError> {

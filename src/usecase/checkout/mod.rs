@@ -4,5 +4,7 @@
 
 pub mod confirm;
 mod customer;
+pub(crate) mod one_plan;
 pub mod portal;
+mod session;
 pub mod start;
