@@ -7,7 +7,7 @@
 -- references), and the triggers in the last section.
 --
 --   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
---   What is paid                       orders, customers, payments, allotments, plan_periods, prices,
+--   What is paid                       orders, customers, customer_changes, payments, allotments, plan_periods, prices,
 --                                      invoice_payments, subscriptions
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors
@@ -165,6 +165,26 @@ CREATE TABLE customers (
     gone_at      INTEGER,                   -- Stripe says that it does not exist any more
     PRIMARY KEY (account, generation)
 ) STRICT;
+
+-- Changes of a user's e-mail address or name that the customer at Stripe is to have. Each is stored with its key until
+-- Stripe has taken it or refused it for good. An account's changes are sent in the order of their numbers, one at a time.
+CREATE TABLE customer_changes (
+    account         INTEGER NOT NULL,
+    generation      INTEGER NOT NULL,
+    number          INTEGER NOT NULL CHECK (number > 0),
+    request_key     TEXT    NOT NULL UNIQUE,
+    request_body    TEXT    NOT NULL,
+    attempts        INTEGER NOT NULL CHECK (attempts >= 0),
+    next_attempt_at INTEGER NOT NULL,
+    made_at         INTEGER NOT NULL,
+    taken_at        INTEGER,
+    refused_at      INTEGER,                -- Stripe refused it for good, or it was tried for too long
+    PRIMARY KEY (account, number),
+    FOREIGN KEY (account, generation) REFERENCES customers (account, generation),
+    CHECK (taken_at IS NULL OR refused_at IS NULL)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX customer_changes_open ON customer_changes (next_attempt_at, account, number)
+    WHERE taken_at IS NULL AND refused_at IS NULL;
 
 -- What Stripe was paid and what it bought: one row for each payment, under the id that makes its credit happen once (the
 -- payment intent; the session if there is none; the invoice). A later refund or dispute finds it by the other ids. An

@@ -53,6 +53,17 @@ impl Stripe {
         Ok(Customer::read(&self.post("/v1/customers", body, key, deadline)?)?)
     }
 
+    /// Changes what `body` names of a customer. It comes from `CustomerRequest::body`.
+    pub fn update_customer(
+        &self,
+        id: &str,
+        body: &str,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Customer, StripeError> {
+        Ok(Customer::read(&self.post(&format!("/v1/customers/{}", checked(id)?), body, key, deadline)?)?)
+    }
+
     /// Creates a session. `body` comes from `CheckoutRequest::body`. The buyer pays at the session's `url`.
     pub fn create_checkout_session(
         &self,

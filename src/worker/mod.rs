@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
+use crate::usecase::checkout::customer_change;
 use crate::usecase::notifications::deliver;
 use crate::usecase::stripe_events::reconcile;
 use crate::usecase::stripe_events::retry;
@@ -70,6 +71,7 @@ impl Worker {
 fn run_tasks(app: &App, round: u32) {
     report("retry_events", retry::retry_due(app));
     report("ask_about_subscriptions", retry::ask_about_ambiguous(app));
+    report("send_customer_changes", customer_change::send_due(app));
     report("allot_months", retry::allot_due(app));
     report("expire_lots", expire::expire(app));
     if round == 0 {

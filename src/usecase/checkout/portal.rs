@@ -9,6 +9,7 @@ use crate::store::users::User;
 use crate::stripe::PortalRequest;
 use crate::stripe::client::LONGEST_WAIT;
 use crate::usecase::checkout::customer::forget_customer;
+use crate::usecase::checkout::customer_change;
 
 /// A link to the portal for the user. It opens within minutes and leads back to the dashboard. `till stripe setup` sets
 /// what can be done there; without it, the account's own configuration applies.
@@ -18,6 +19,7 @@ pub fn open(app: &App, user: &User) -> Result<String> {
     let customer = app.store.read(|tx| customers::linked(tx, user.account))?.ok_or_else(nothing)?;
     let stripe = app.stripe()?;
     let deadline = Deadline::after(LONGEST_WAIT);
+    customer_change::send_all_of(app, user.account, deadline)?;
     // Asked each time and not cached: the configuration may be made or switched off at any time, and the portal is
     // opened rarely.
     let configuration = stripe.portal_configurations(deadline)?.ours.map(|ours| ours.id);

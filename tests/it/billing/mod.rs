@@ -2,6 +2,7 @@
 //! `hard_cases` lists all hard cases of payments through Stripe, each with the test that covers it.
 
 pub mod checkout;
+mod customer_change;
 mod inbox;
 mod webhook;
 

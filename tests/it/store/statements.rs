@@ -3,6 +3,7 @@
 use till::error::{Error, Result};
 use till::ledger::Part;
 use till::secret::Secret;
+use till::store::customers::ChangeOutcome;
 use till::store::inbox::Status;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
@@ -98,7 +99,16 @@ const EACH: &[Row] = &[
     ("users::list by e-mail", |tx| users::list(tx, Some("a@example.com"), 0, 10).map(drop)),
     ("users::balance_of", |tx| users::balance_of(tx, 1).map(drop)),
     ("customers::current", |tx| customers::current(tx, 1, "cust_1", "", NOW).map(drop)),
-    ("customers::link", |tx| customers::link(tx, &customer(), "cus_1", NOW)),
+    ("customers::link", |tx| customers::link(tx, &customer(), "cus_1", NOW).map(drop)),
+    ("customers::add_change", |tx| customers::add_change(tx, 1, "change_1", "", NOW)),
+    ("customers::due_changes", |tx| customers::due_changes(tx, NOW, 10).map(drop)),
+    ("customers::first_change", |tx| customers::first_change(tx, 1).map(drop)),
+    ("customers::decide_change taken", |tx| customers::decide_change(tx, &change(), &ChangeOutcome::Taken, NOW)),
+    ("customers::decide_change refused", |tx| customers::decide_change(tx, &change(), &ChangeOutcome::Refused, NOW)),
+    ("customers::decide_change postponed", |tx| {
+        let outcome = ChangeOutcome::Postponed { until: NOW, key: "change_2".to_owned() };
+        customers::decide_change(tx, &change(), &outcome, NOW)
+    }),
     ("customers::refused", |tx| customers::refused(tx, &customer(), NOW)),
     ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
