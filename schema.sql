@@ -150,7 +150,7 @@ CREATE INDEX orders_by_account ON orders (account, created_at);
 CREATE UNIQUE INDEX orders_open_plan ON orders (account) WHERE kind = 'plan' AND pending_at IS NULL AND paid_at IS NULL
     AND failed_at IS NULL AND expired_at IS NULL AND refused_at IS NULL;
 
--- A user's customers at Stripe: one at a time, and another when the old one was deleted there. The request is stored
+-- A user's customers at Stripe: one at a time, and another when the old one is gone. The request is stored
 -- before it is sent, so that a repetition has the same key and the same body. A request that Stripe refused for good is
 -- over, and the next one has a row of its own.
 CREATE TABLE customers (
@@ -162,7 +162,7 @@ CREATE TABLE customers (
     requested_at INTEGER NOT NULL,
     linked_at    INTEGER,
     refused_at   INTEGER,                   -- Stripe did not make it
-    gone_at      INTEGER,                   -- Stripe says that it does not exist any more
+    gone_at      INTEGER,                   -- deleted at Stripe, or bound to another currency
     PRIMARY KEY (account, generation)
 ) STRICT;
 

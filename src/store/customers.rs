@@ -23,7 +23,7 @@ macro_rules! change_columns {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     pub account: i64,
-    /// 1, and one more for each that Stripe did not make or deleted.
+    /// 1, and one more for each that Stripe did not make, and for each that is gone.
     pub generation: i64,
     /// The idempotency key of the request.
     pub request_key: String,
@@ -69,7 +69,7 @@ pub fn refused(tx: &mut dyn Tx, customer: &Customer, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Stripe says that the customer does not exist any more: the next purchase makes another.
+/// The customer was deleted at Stripe, or is bound to another currency: the next purchase makes another.
 pub fn gone(tx: &mut dyn Tx, stripe_id: &str, now: Timestamp) -> Result<bool> {
     const GONE: &str = "UPDATE customers SET gone_at = $2 WHERE stripe_id = $1 AND gone_at IS NULL";
     Ok(tx.execute(GONE, &[&stripe_id, &now])? == 1)

@@ -65,7 +65,8 @@ fn link(app: &App, customer: Customer, stripe_id: String) -> Result<String> {
     Ok(stripe_id)
 }
 
-/// Stripe does not have this customer any more. Returns whether that is news.
+/// The user's next purchase makes another customer. What this one paid, or still pays, remains the user's. Returns whether
+/// that is news.
 pub(super) fn forget_customer(app: &App, customer: &str) -> Result<bool> {
     let (customer, now) = (customer.to_owned(), app.clock.now());
     app.store.write(move |tx| customers::gone(tx, &customer, now))

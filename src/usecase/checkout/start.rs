@@ -6,12 +6,13 @@ use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::id;
 use crate::store::orders::{self, OfferKind, Order};
+use crate::store::subscriptions;
 use crate::store::users::User;
 use crate::stripe::client::LONGEST_WAIT;
 use crate::stripe::requests::with_session_id;
 use crate::stripe::{CheckoutMode, CheckoutRequest};
 use crate::usecase::checkout::customer::{customer_of, forget_customer, to_user_error};
-use crate::usecase::checkout::one_plan::{self, Obstacle};
+use crate::usecase::checkout::one_plan::{self, Obstacle, already_subscribed};
 use crate::usecase::checkout::session;
 use crate::usecase::users::sign_in::allowed_url;
 
@@ -32,24 +33,55 @@ pub fn start_checkout(app: &App, user: &User, key: &str, return_url: Option<&str
     let return_url = return_url.map(|url| allowed_url(app, "return_url", url)).transpose()?;
     let deadline = Deadline::after(LONGEST_WAIT);
     let customer = customer_of(app, user, deadline)?;
-    match attempt(app, user, &sale, &customer, return_url.clone(), deadline)? {
+    let unfit = match attempt(app, user, &sale, &customer, return_url.clone(), deadline)? {
+        Attempt::Opened(checkout) => return Ok(checkout),
+        Attempt::Unfit(unfit, _) => unfit,
+    };
+    replace_customer(app, user, &sale, &customer, unfit)?;
+    let customer = customer_of(app, user, deadline)?;
+    match attempt(app, user, &sale, &customer, return_url, deadline)? {
         Attempt::Opened(checkout) => Ok(checkout),
-        Attempt::CustomerGone(_) => {
-            tracing::info!(event = "customer_gone", user_id = user.id, customer);
-            forget_customer(app, &customer)?;
-            let customer = customer_of(app, user, deadline)?;
-            match attempt(app, user, &sale, &customer, return_url, deadline)? {
-                Attempt::Opened(checkout) => Ok(checkout),
-                Attempt::CustomerGone(error) => Err(error),
-            }
-        }
+        Attempt::Unfit(_, error) => Err(error),
     }
 }
 
 enum Attempt {
     Opened(Checkout),
-    /// The customer was deleted at Stripe: a new one may succeed.
-    CustomerGone(Error),
+    /// Another customer may succeed.
+    Unfit(Unfit, Error),
+}
+
+/// Why nothing can be sold to a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unfit {
+    /// It was deleted at Stripe.
+    Deleted,
+    /// Stripe has bound it to another currency.
+    OtherCurrency,
+}
+
+/// Gives up the user's customer, so that the next one takes its place. A customer with a subscription in another
+/// currency is kept: then the refusal says to end that first.
+fn replace_customer(app: &App, user: &User, sale: &Sale, customer: &str, unfit: Unfit) -> Result<()> {
+    let live = app.store.read(|tx| subscriptions::live_of(tx, user.account))?;
+    if unfit == Unfit::OtherCurrency
+        && let Some(subscription) = live.first()
+    {
+        let name = |key: &str| app.catalog.offer(key).map_or("your plan", Offer::name).to_owned();
+        let (plan, currency) = (name(&subscription.offer), app.catalog.currency.to_ascii_uppercase());
+        let detail = format!(
+            "{} is sold in {currency}, and you pay for {plan} in another currency. Stripe takes one currency at a time. \
+             End {plan} in the customer portal, and buy again when it has ended.",
+            name(&sale.offer)
+        );
+        return Err(already_subscribed(app, user, detail));
+    }
+    let event = match unfit {
+        Unfit::Deleted => "customer_gone",
+        Unfit::OtherCurrency => "customer_of_other_currency",
+    };
+    tracing::info!(event, user_id = user.id, customer);
+    forget_customer(app, customer).map(drop)
 }
 
 fn attempt(
@@ -68,9 +100,16 @@ fn attempt(
         Ok(session) => return Ok(Attempt::Opened(Checkout::of(session)?)),
         Err(error) => error,
     };
-    let is_gone = error.is_missing_param("customer");
+    let unfit = match &error {
+        error if error.is_missing_param("customer") => Some(Unfit::Deleted),
+        error if error.is_other_currency() => Some(Unfit::OtherCurrency),
+        _ => None,
+    };
     let error = to_user_error(error, &order.id);
-    if is_gone { Ok(Attempt::CustomerGone(error)) } else { Err(error) }
+    match unfit {
+        Some(unfit) => Ok(Attempt::Unfit(unfit, error)),
+        None => Err(error),
+    }
 }
 
 /// An offer, as it is on sale now.

@@ -4,6 +4,7 @@
 pub mod checkout;
 mod customer_change;
 mod inbox;
+mod other_currency;
 mod webhook;
 
 mod pack;
