@@ -153,7 +153,7 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
 
 /// Where a new order stands.
 enum Placed {
-    New(Order),
+    New(Box<Order>),
     /// The same plan's checkout is open already, and is handed out again.
     Earlier(Checkout),
 }
@@ -172,7 +172,7 @@ fn place_order(
         let id = id::ordered_id("ord", app.clock.now())?;
         let order = order_of(app, user, sale, customer, return_url.clone(), id);
         let earlier = match store_order(app, &order)? {
-            Stored::New => return Ok(Placed::New(order)),
+            Stored::New => return Ok(Placed::New(Box::new(order))),
             Stored::Hindered(obstacle) => return Err(obstacle.refusal(app, user)),
             Stored::Beside(earlier) => earlier,
         };
@@ -191,7 +191,7 @@ fn place_order(
 enum Stored {
     New,
     /// The account has an open checkout for a plan: this one.
-    Beside(Order),
+    Beside(Box<Order>),
     Hindered(Obstacle),
 }
 
@@ -209,7 +209,7 @@ fn store_order(app: &App, order: &Order) -> Result<Stored> {
         }
         let earlier = orders::open_plan(tx, order.account)?;
         let earlier = earlier.ok_or_else(|| Fault::bare(format!("the order {} was not stored", order.id)))?;
-        Ok(Stored::Beside(earlier))
+        Ok(Stored::Beside(Box::new(earlier)))
     })
 }
 
