@@ -56,7 +56,7 @@ pub(super) fn send_all_of(app: &App, account: i64, deadline: Deadline) -> Result
     Ok(())
 }
 
-/// Sends one change. Returns whether it is over.
+/// Sends one change. Returns whether Stripe answers, so that the next one may be sent.
 fn send(app: &App, change: &CustomerChange, deadline: Deadline) -> Result<bool> {
     let CustomerChange { stripe_id, request_body, request_key, .. } = change;
     let now = app.clock.now();
@@ -64,7 +64,7 @@ fn send(app: &App, change: &CustomerChange, deadline: Deadline) -> Result<bool> 
         Ok(_) => ChangeOutcome::Taken,
         Err(error) => after_failure(change, &error, now)?,
     };
-    let is_over = !matches!(outcome, ChangeOutcome::Postponed { .. });
+    let goes_on = !matches!(outcome, ChangeOutcome::Postponed { until, .. } if until > now);
     if outcome == ChangeOutcome::Refused {
         tracing::warn!(
             event = "customer_change_refused",
@@ -75,11 +75,11 @@ fn send(app: &App, change: &CustomerChange, deadline: Deadline) -> Result<bool> 
     }
     let change = change.clone();
     app.store.write(move |tx| customers::decide_change(tx, &change, &outcome, now))?;
-    Ok(is_over)
+    Ok(goes_on)
 }
 
-/// A failure that Stripe replays needs another key. What is wrong with our own secret key the operator can put right, so
-/// the change waits for that.
+/// A failure that Stripe replays needs another key, which is tried at once the first time. What is wrong with our own
+/// secret key the operator can put right, so the change waits for that.
 fn after_failure(change: &CustomerChange, error: &StripeError, now: Timestamp) -> Result<ChangeOutcome> {
     let is_about_our_key = matches!(error.kind, StripeErrorKind::KeyRefused | StripeErrorKind::Forbidden { .. });
     let may_pass = is_about_our_key || error.kind == StripeErrorKind::Unavailable;
@@ -89,6 +89,7 @@ fn after_failure(change: &CustomerChange, error: &StripeError, now: Timestamp) -
                 true => id::ordered_id("change", now)?,
                 false => change.request_key.clone(),
             };
+            let until = if error.is_replayed && change.attempts == 0 { now } else { until };
             ChangeOutcome::Postponed { until, key }
         }
         _ => ChangeOutcome::Refused,

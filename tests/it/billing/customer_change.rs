@@ -89,7 +89,9 @@ fn a_change_outlives_failures_and_a_crash() {
     fault("close");
     put(&shop, "alice", json!({ "email": "one@example.org" }), 200);
     wait_for(&shop, &customer, "one@example.org", "Alice");
-    // Stripe keeps a 500 for the key, so the change gets another key.
+    let is_sent = |line: &Value| line["event"] == "worker_done" && line["task"] == "send_customer_changes";
+    shop.till.wait_for_log("the end of the round", is_sent);
+    // Stripe keeps a 500 for the key, so the change gets another key, also if the crash comes before it is stored.
     fault("status:500");
     put(&shop, "alice", json!({ "email": "two@example.org" }), 200);
     put(&shop, "alice", json!({ "name": "Later" }), 200);
@@ -115,7 +117,9 @@ fn what_stripe_refuses_for_good_is_said_once_and_keeps_nothing_waiting() {
     let line = shop.till.wait_for_log("the refusal", |line| line["event"] == "customer_change_refused");
     assert_eq!(line["customer"], customer.as_str());
     shop.checkout("alice", "topup_100");
-    assert_eq!(sent(&recorder, &customer).len(), 2);
+    // A press may send what the timer is sending at this moment, with the same key.
+    let keys: BTreeSet<String> = sent(&recorder, &customer).into_iter().map(|(_, key)| key).collect();
+    assert_eq!(keys.len(), 2);
 }
 
 #[test]
