@@ -7,7 +7,7 @@
 -- references), and the triggers in the last section.
 --
 --   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
---   What is paid                       orders, customers, payments, allotments, plan_periods, prices,
+--   What is paid                       orders, customers, customer_changes, payments, allotments, plan_periods, prices,
 --                                      invoice_payments, subscriptions
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors
@@ -140,6 +140,7 @@ CREATE TABLE orders (
     return_url   TEXT,
     request_body TEXT    NOT NULL,
     session      TEXT UNIQUE,
+    subscription TEXT,                      -- the one that a plan's checkout began
     checkout_url TEXT,
     subtotal     INTEGER,                   -- what Stripe says one of it costs
     created_at   INTEGER NOT NULL,
@@ -151,8 +152,11 @@ CREATE TABLE orders (
     refused_at   INTEGER                    -- Stripe did not make the session
 ) STRICT;
 CREATE INDEX orders_by_account ON orders (account, created_at);
+-- An account has one open checkout for a plan, so that nobody pays for two.
+CREATE UNIQUE INDEX orders_open_plan ON orders (account) WHERE kind = 'plan' AND pending_at IS NULL AND paid_at IS NULL
+    AND failed_at IS NULL AND expired_at IS NULL AND refused_at IS NULL;
 
--- A user's customers at Stripe: one at a time, and another when the old one was deleted there. The request is stored
+-- A user's customers at Stripe: one at a time, and another when the old one is gone. The request is stored
 -- before it is sent, so that a repetition has the same key and the same body. A request that Stripe refused for good is
 -- over, and the next one has a row of its own.
 CREATE TABLE customers (
@@ -164,9 +168,29 @@ CREATE TABLE customers (
     requested_at INTEGER NOT NULL,
     linked_at    INTEGER,
     refused_at   INTEGER,                   -- Stripe did not make it
-    gone_at      INTEGER,                   -- Stripe says that it does not exist any more
+    gone_at      INTEGER,                   -- deleted at Stripe, or bound to another currency
     PRIMARY KEY (account, generation)
 ) STRICT;
+
+-- Changes of a user's e-mail address or name that the customer at Stripe is to have. Each is stored with its key until
+-- Stripe has taken it or refused it for good. An account's changes are sent in the order of their numbers, one at a time.
+CREATE TABLE customer_changes (
+    account         INTEGER NOT NULL,
+    generation      INTEGER NOT NULL,
+    number          INTEGER NOT NULL CHECK (number > 0),
+    request_key     TEXT    NOT NULL UNIQUE,
+    request_body    TEXT    NOT NULL,
+    attempts        INTEGER NOT NULL CHECK (attempts >= 0),
+    next_attempt_at INTEGER NOT NULL,
+    made_at         INTEGER NOT NULL,
+    taken_at        INTEGER,
+    refused_at      INTEGER,                -- Stripe refused it for good, or it was tried for too long
+    PRIMARY KEY (account, number),
+    FOREIGN KEY (account, generation) REFERENCES customers (account, generation),
+    CHECK (taken_at IS NULL OR refused_at IS NULL)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX customer_changes_open ON customer_changes (next_attempt_at, account, number)
+    WHERE taken_at IS NULL AND refused_at IS NULL;
 
 -- What Stripe was paid and what it bought: one row for each payment, under the id that makes its credit happen once (the
 -- payment intent; the session if there is none; the invoice). A later refund or dispute finds it by the other ids. An

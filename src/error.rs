@@ -33,6 +33,7 @@ pub enum Refused {
     AlreadySubscribed {
         /// Stripe's customer portal for this user.
         portal_url: String,
+        detail: String,
     },
     /// A spend or hold of more units than are available.
     InsufficientUnits {
@@ -102,14 +103,13 @@ impl Refused {
             | Refused::HoldNotOpen(text)
             | Refused::StripeUnavailable(text)
             | Refused::StripeRejected(text) => text.clone(),
-            Refused::AlreadySubscribed { .. } => {
-                "You already have a subscription. Change or cancel it in the customer portal.".to_owned()
-            }
             Refused::InsufficientUnits { required, available, .. } => {
                 format!("{required} units are needed and {available} are available. Top up, then try again.")
             }
             Refused::TooLarge(limit) => format!("The body is larger than the {limit} bytes that are read here."),
-            Refused::RateLimited { detail, .. } | Refused::Unavailable { detail, .. } => detail.clone(),
+            Refused::AlreadySubscribed { detail, .. }
+            | Refused::RateLimited { detail, .. }
+            | Refused::Unavailable { detail, .. } => detail.clone(),
         }
     }
 }

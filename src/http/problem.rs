@@ -67,7 +67,7 @@ impl Problem {
         let (status, title) = status_and_title(refused);
         let mut problem = Problem::new(status, refused.code(), title, refused.detail());
         match refused {
-            Refused::AlreadySubscribed { portal_url } => problem.members.portal_url = Some(portal_url.clone()),
+            Refused::AlreadySubscribed { portal_url, .. } => problem.members.portal_url = Some(portal_url.clone()),
             Refused::InsufficientUnits { required, available, topup_url } => {
                 problem.members.required = Some(*required);
                 problem.members.available = Some(*available);

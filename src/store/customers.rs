@@ -12,11 +12,18 @@ macro_rules! columns {
     };
 }
 
+/// The columns of a change, of `customer_changes k` and `customers c`.
+macro_rules! change_columns {
+    () => {
+        "k.account, k.number, k.request_key, k.request_body, k.attempts, c.stripe_id"
+    };
+}
+
 /// A user's current customer, or the request that is to make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     pub account: i64,
-    /// 1, and one more for each that Stripe did not make or deleted.
+    /// 1, and one more for each that Stripe did not make, and for each that is gone.
     pub generation: i64,
     /// The idempotency key of the request.
     pub request_key: String,
@@ -47,12 +54,11 @@ pub fn current(tx: &mut dyn Tx, account: i64, key: &str, body: &str, now: Timest
     added.ok_or_else(|| Fault::bare("a customer request was not stored").into())
 }
 
-/// Remembers Stripe's answer. A customer id that belongs to another user is refused by its uniqueness.
-pub fn link(tx: &mut dyn Tx, customer: &Customer, stripe_id: &str, now: Timestamp) -> Result<()> {
+/// Remembers Stripe's answer. Returns whether it is news. A customer id that belongs to another user is refused by its uniqueness.
+pub fn link(tx: &mut dyn Tx, customer: &Customer, stripe_id: &str, now: Timestamp) -> Result<bool> {
     const LINK: &str = "UPDATE customers SET stripe_id = $3, linked_at = $4
         WHERE account = $1 AND generation = $2 AND stripe_id IS NULL";
-    tx.execute(LINK, &[&customer.account, &customer.generation, &stripe_id, &now])?;
-    Ok(())
+    Ok(tx.execute(LINK, &[&customer.account, &customer.generation, &stripe_id, &now])? == 1)
 }
 
 /// Stripe did not make the customer, and the same request would never bring one: the next purchase makes another.
@@ -63,7 +69,7 @@ pub fn refused(tx: &mut dyn Tx, customer: &Customer, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Stripe says that the customer does not exist any more: the next purchase makes another.
+/// The customer was deleted at Stripe, or is bound to another currency: the next purchase makes another.
 pub fn gone(tx: &mut dyn Tx, stripe_id: &str, now: Timestamp) -> Result<bool> {
     const GONE: &str = "UPDATE customers SET gone_at = $2 WHERE stripe_id = $1 AND gone_at IS NULL";
     Ok(tx.execute(GONE, &[&stripe_id, &now])? == 1)
@@ -80,6 +86,104 @@ pub fn linked(tx: &mut dyn Tx, account: i64) -> Result<Option<String>> {
 pub fn account_of(tx: &mut dyn Tx, stripe_id: &str) -> Result<Option<i64>> {
     const FIND: &str = "SELECT account FROM customers WHERE stripe_id = $1";
     tx.one(FIND, &[&stripe_id], |row| row.int("account"))
+}
+
+/// A change that a customer at Stripe is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerChange {
+    pub account: i64,
+    /// 1 for the account's first, then without a gap.
+    pub number: i64,
+    /// The idempotency key of the request.
+    pub request_key: String,
+    /// Its exact body.
+    pub request_body: String,
+    /// How often Stripe has not taken it.
+    pub attempts: i64,
+    /// The customer.
+    pub stripe_id: String,
+}
+
+/// Stores a change for the account's current customer. Without a customer it stores nothing: the request that makes one
+/// says it all.
+pub fn add_change(tx: &mut dyn Tx, account: i64, key: &str, body: &str, now: Timestamp) -> Result<()> {
+    const ADD: &str = "INSERT INTO customer_changes
+        (account, generation, number, request_key, request_body, attempts, next_attempt_at, made_at)
+        SELECT c.account, c.generation,
+            (SELECT COALESCE(MAX(k.number), 0) + 1 FROM customer_changes k WHERE k.account = $1), $2, $3, 0, $4, $4
+        FROM customers c WHERE c.account = $1 AND c.gone_at IS NULL AND c.stripe_id IS NOT NULL
+        ORDER BY c.generation DESC LIMIT 1";
+    tx.execute(ADD, &[&account, &key, &body, &now])?;
+    Ok(())
+}
+
+/// The changes that are due: of each account only the first that is still open.
+pub fn due_changes(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<CustomerChange>> {
+    const DUE: &str = concat!(
+        "SELECT ",
+        change_columns!(),
+        " FROM customer_changes k
+        JOIN customers c ON c.account = k.account AND c.generation = k.generation
+        WHERE k.taken_at IS NULL AND k.refused_at IS NULL AND k.next_attempt_at <= $1
+            AND NOT EXISTS (SELECT e.number FROM customer_changes e WHERE e.account = k.account
+                AND e.number < k.number AND e.taken_at IS NULL AND e.refused_at IS NULL)
+        ORDER BY k.next_attempt_at, k.account, k.number LIMIT $2"
+    );
+    tx.all(DUE, &[&now, &limit], change)
+}
+
+/// The account's first change that is still open, due or not.
+pub fn first_change(tx: &mut dyn Tx, account: i64) -> Result<Option<CustomerChange>> {
+    const FIRST: &str = concat!(
+        "SELECT ",
+        change_columns!(),
+        " FROM customer_changes k
+        JOIN customers c ON c.account = k.account AND c.generation = k.generation
+        WHERE k.account = $1 AND k.taken_at IS NULL AND k.refused_at IS NULL ORDER BY k.number LIMIT 1"
+    );
+    tx.one(FIRST, &[&account], change)
+}
+
+/// What became of an attempt to send a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    Taken,
+    /// For good.
+    Refused,
+    /// It is sent again at this time, with this key.
+    Postponed {
+        until: Timestamp,
+        key: String,
+    },
+}
+
+/// Records what became of an attempt. One that is taken or refused stays so.
+pub fn decide_change(tx: &mut dyn Tx, change: &CustomerChange, outcome: &ChangeOutcome, now: Timestamp) -> Result<()> {
+    const TAKEN: &str = "UPDATE customer_changes SET taken_at = $3
+        WHERE account = $1 AND number = $2 AND taken_at IS NULL AND refused_at IS NULL";
+    const REFUSED: &str = "UPDATE customer_changes SET refused_at = $3
+        WHERE account = $1 AND number = $2 AND taken_at IS NULL AND refused_at IS NULL";
+    const POSTPONED: &str =
+        "UPDATE customer_changes SET next_attempt_at = $3, request_key = $4, attempts = attempts + 1
+        WHERE account = $1 AND number = $2 AND taken_at IS NULL AND refused_at IS NULL";
+    let CustomerChange { account, number, .. } = change;
+    match outcome {
+        ChangeOutcome::Taken => tx.execute(TAKEN, &[account, number, &now])?,
+        ChangeOutcome::Refused => tx.execute(REFUSED, &[account, number, &now])?,
+        ChangeOutcome::Postponed { until, key } => tx.execute(POSTPONED, &[account, number, until, key])?,
+    };
+    Ok(())
+}
+
+fn change(row: &Row<'_>) -> DbResult<CustomerChange> {
+    Ok(CustomerChange {
+        account: row.int("account")?,
+        number: row.int("number")?,
+        request_key: row.text("request_key")?,
+        request_body: row.text("request_body")?,
+        attempts: row.int("attempts")?,
+        stripe_id: row.text("stripe_id")?,
+    })
 }
 
 fn customer(row: &Row<'_>) -> DbResult<Customer> {

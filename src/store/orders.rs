@@ -71,11 +71,13 @@ pub struct Order {
     pub expired_at: Option<Timestamp>,
 }
 
-/// Stores a new order, before the request to Stripe.
-pub fn add(tx: &mut dyn Tx, order: &Order) -> Result<()> {
+/// Stores a new order, before the request to Stripe. Returns false, and stores nothing, for a plan if the account has an
+/// open order for one.
+pub fn add(tx: &mut dyn Tx, order: &Order) -> Result<bool> {
     const ADD: &str = "INSERT INTO orders (id, account, offer, kind, units, amount, currency, price, expires_in_days,
-        return_url, request_body, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    tx.execute(
+        return_url, request_body, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        ON CONFLICT DO NOTHING";
+    let added = tx.execute(
         ADD,
         &[
             &order.id,
@@ -92,6 +94,38 @@ pub fn add(tx: &mut dyn Tx, order: &Order) -> Result<()> {
             &order.created_at,
         ],
     )?;
+    Ok(added == 1)
+}
+
+/// The account's order for a plan whose checkout is not finished, as far as the books know.
+pub fn open_plan(tx: &mut dyn Tx, account: i64) -> Result<Option<Order>> {
+    const OPEN: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM orders
+        WHERE account = $1 AND kind = 'plan' AND pending_at IS NULL AND paid_at IS NULL AND failed_at IS NULL
+            AND expired_at IS NULL AND refused_at IS NULL"
+    );
+    tx.one(OPEN, &[&account], order)
+}
+
+/// The newest order for a plan that was paid at this time or later, and whose subscription Stripe has not described yet.
+pub fn plan_without_subscription(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<Option<Order>> {
+    const PAID: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM orders o
+        WHERE account = $1 AND kind = 'plan' AND paid_at >= $2 AND subscription IS NOT NULL
+            AND NOT EXISTS (SELECT s.id FROM subscriptions s WHERE s.id = o.subscription)
+        ORDER BY created_at DESC, id LIMIT 1"
+    );
+    tx.one(PAID, &[&account, &since], order)
+}
+
+/// Records the subscription that a plan's order began.
+pub fn subscribed(tx: &mut dyn Tx, id: &str, subscription: &str) -> Result<()> {
+    const SUBSCRIBED: &str = "UPDATE orders SET subscription = COALESCE(subscription, $2) WHERE id = $1";
+    tx.execute(SUBSCRIBED, &[&id, &subscription])?;
     Ok(())
 }
 
@@ -159,16 +193,31 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Order>> {
     tx.one(FIND, &[&id], order)
 }
 
-/// Orders of an account whose money is on its way, newest first.
-pub fn pending(tx: &mut dyn Tx, account: i64) -> Result<Vec<Order>> {
+/// Orders of an account whose money is on its way since this time or later, newest first.
+pub fn pending(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<Vec<Order>> {
     const PENDING: &str = concat!(
         "SELECT ",
         columns!(),
         " FROM orders
-        WHERE account = $1 AND pending_at IS NOT NULL AND paid_at IS NULL AND failed_at IS NULL
+        WHERE account = $1 AND pending_at >= $2 AND paid_at IS NULL AND failed_at IS NULL
         ORDER BY created_at DESC, id LIMIT 20"
     );
-    tx.all(PENDING, &[&account], order)
+    tx.all(PENDING, &[&account, &since], order)
+}
+
+/// Orders of an account whose slow payment failed at this time or later, newest first. An order that is paid, or pending,
+/// since then for something of the same kind takes the place of one that failed.
+pub fn failed(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<Vec<Order>> {
+    const FAILED: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM orders f
+        WHERE account = $1 AND failed_at >= $2 AND paid_at IS NULL
+            AND NOT EXISTS (SELECT n.id FROM orders n WHERE n.account = f.account AND n.kind = f.kind
+                AND n.id <> f.id AND n.failed_at IS NULL AND (n.paid_at >= f.failed_at OR n.pending_at >= f.failed_at))
+        ORDER BY failed_at DESC, id LIMIT 20"
+    );
+    tx.all(FAILED, &[&account, &since], order)
 }
 
 fn order(row: &Row<'_>) -> DbResult<Order> {

@@ -70,6 +70,17 @@ impl Stripe {
         Ok(Customer::read(&self.post("/v1/customers", body, key, deadline)?)?)
     }
 
+    /// Changes what `body` names of a customer. It comes from `CustomerRequest::body`.
+    pub fn update_customer(
+        &self,
+        id: &str,
+        body: &str,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Customer, StripeError> {
+        Ok(Customer::read(&self.post(&format!("/v1/customers/{}", checked(id)?), body, key, deadline)?)?)
+    }
+
     /// Creates a session. `body` comes from `CheckoutRequest::body`. The buyer pays at the session's `url`.
     pub fn create_checkout_session(
         &self,
@@ -78,6 +89,17 @@ impl Stripe {
         deadline: Deadline,
     ) -> Result<CheckoutSession, StripeError> {
         Ok(CheckoutSession::read(&self.post("/v1/checkout/sessions", body, key, deadline)?)?)
+    }
+
+    /// Expires an open session: nobody can pay it any more. Stripe refuses if it is not open.
+    pub fn expire_checkout_session(
+        &self,
+        id: &str,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<CheckoutSession, StripeError> {
+        let path = format!("/v1/checkout/sessions/{}/expire", checked(id)?);
+        Ok(CheckoutSession::read(&self.post(&path, "", key, deadline)?)?)
     }
 
     /// Creates a link to the customer portal. `body` comes from `PortalRequest::body`. The link opens once, within

@@ -105,6 +105,12 @@ impl StripeError {
         matches!(&self.kind, StripeErrorKind::Missing { param: Some(param) } if param == name)
     }
 
+    /// Whether the customer is bound to another currency, by a subscription, an open invoice or a credit balance. Stripe
+    /// gives no code for it, so its sentence decides.
+    pub fn is_other_currency(&self) -> bool {
+        self.message.to_ascii_lowercase().contains("combine currencies on a single customer")
+    }
+
     /// Whether an object that the request names does not exist at Stripe.
     pub fn is_missing(&self) -> bool {
         matches!(self.kind, StripeErrorKind::Missing { .. })

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
+use crate::usecase::checkout::customer_change;
 use crate::usecase::notifications::deliver;
 use crate::usecase::operator::clock::ClockWatch;
 use crate::usecase::operator::head;
@@ -53,6 +54,7 @@ impl Worker {
         let events = Rounds::start("till-inbox", move |_| {
             report("retry_events", retry::retry_due(&events));
             report("ask_about_subscriptions", retry::ask_about_ambiguous(&events));
+            report("send_customer_changes", customer_change::send_due(&events));
         })?;
         let mut next_comparison = comparison.config.reconcile_interval.map(Deadline::after);
         let mut comparisons = 0u32;

@@ -130,8 +130,11 @@ pub(crate) const UNKNOWN_PLAN: DocumentedProblem = DocumentedProblem {
 };
 
 pub(crate) const ALREADY_SUBSCRIBED: DocumentedProblem = DocumentedProblem {
-    refused: || Refused::AlreadySubscribed { portal_url: "https://billing.stripe.com/p/session/test_a1".into() },
-    when: "The user has a subscription. Send them to `portal_url` to change it.",
+    refused: || Refused::AlreadySubscribed {
+        portal_url: "https://billing.stripe.com/p/session/test_a1".into(),
+        detail: "You already have a subscription. Change or cancel it in the customer portal.".into(),
+    },
+    when: "The user has a subscription, or the payment for one is on its way. Send them to `portal_url` to change it.",
 };
 
 pub(crate) const RATE_LIMITED: DocumentedProblem = DocumentedProblem {

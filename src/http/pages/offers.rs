@@ -60,6 +60,8 @@ pub(super) enum PlanState {
     Current,
     /// The user has another subscription, so the plan is changed in the customer portal.
     InPortal,
+    /// It could be bought, but the payment for a plan is on its way.
+    PaymentPending,
     /// It costs nothing and needs no button.
     Free,
     /// It has no price at Stripe.
@@ -84,8 +86,9 @@ pub(super) struct PlanCard {
 }
 
 impl PlanCard {
-    /// The plans on sale, and the user's own one even when it is no longer on sale.
-    pub(super) fn all(catalog: &Catalog, member: Option<&UserSnapshot>) -> Result<Vec<PlanCard>> {
+    /// The plans on sale, and the user's own one even when it is no longer on sale. `is_pending`: a payment of the user's
+    /// for a plan is on its way.
+    pub(super) fn all(catalog: &Catalog, member: Option<&UserSnapshot>, is_pending: bool) -> Result<Vec<PlanCard>> {
         let currency = currency(catalog)?;
         let has = |plan: &Plan| member.is_some_and(|member| member.plan == plan.key);
         let has_subscription = member.is_some_and(|member| member.subscription.is_some());
@@ -93,6 +96,7 @@ impl PlanCard {
             plan if has(plan) => PlanState::Current,
             plan if plan.amount == 0 => PlanState::Free,
             _ if has_subscription => PlanState::InPortal,
+            plan if plan.price_id.is_some() && is_pending => PlanState::PaymentPending,
             plan if plan.price_id.is_some() => PlanState::ForSale,
             _ => PlanState::NotAvailable,
         };

@@ -11,7 +11,8 @@ use super::{html, html_with_forms_to};
 use crate::catalog::UnitWords;
 use crate::http::guard::Visitor;
 use crate::http::problem::HandlerResult;
-use crate::http::state::AppState;
+use crate::http::state::{AppState, Pool};
+use crate::usecase::checkout::one_plan;
 
 #[derive(Debug, Template)]
 #[template(path = "pricing.html")]
@@ -24,11 +25,16 @@ pub(super) struct PricingPage<'a> {
 
 /// Users get buttons to buy, visitors a link to sign in.
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> HandlerResult {
+    let account = visitor.0.as_ref().map(|signed_in| signed_in.member.user.account);
+    let is_pending = match account {
+        Some(account) => state.run(Pool::Db, move |app| one_plan::is_payment_pending(app, account)).await?,
+        None => false,
+    };
     let catalog = state.catalog();
     let page = PricingPage {
         shell: Shell::for_visitor("Pricing", &visitor)?,
         words: &catalog.unit,
-        plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member))?,
+        plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member), is_pending)?,
         packs: PackCard::all(catalog)?,
     };
     // A visitor has no forms.

@@ -8,8 +8,8 @@ use crate::clock::Deadline;
 use crate::error::{Refused, Result};
 use crate::store::orders::{self, OfferKind, Order};
 use crate::store::{payments, users};
-use crate::stripe::{CheckoutSession, CheckoutStep};
-use crate::usecase::stripe_events::apply::{self, ApplyContext};
+use crate::stripe::CheckoutSession;
+use crate::usecase::checkout::session;
 
 /// How long the buyer waits for Stripe's answer. After that the page says that the units will come later.
 const WAIT: Duration = Duration::from_secs(8);
@@ -94,13 +94,7 @@ fn apply_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) -> 
             return Err(Refused::NotFound("There is no such purchase of yours.".to_owned()).into());
         }
     }
-    let catalog = app.catalog.clone();
-    let now = app.clock.now();
-    let session = found.clone();
-    let outcome = app
-        .store
-        .write(move |tx| apply::checkout(tx, &ApplyContext::new(&catalog, now), &session, CheckoutStep::AsDescribed))?;
-    outcome.log_events.iter().for_each(|event| event.log(app));
+    session::apply(app, found.clone())?;
     purchase_of(app, account, &found.id, Some(&found))
 }
 

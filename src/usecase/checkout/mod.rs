@@ -4,5 +4,8 @@
 
 pub mod confirm;
 mod customer;
+pub mod customer_change;
+pub(crate) mod one_plan;
 pub mod portal;
+mod session;
 pub mod start;

@@ -8,6 +8,7 @@ use crate::store::customers;
 use crate::store::users::User;
 use crate::stripe::PortalRequest;
 use crate::usecase::checkout::customer::forget_customer;
+use crate::usecase::checkout::customer_change;
 
 /// A link to the portal for the user. It opens within minutes and leads back to the dashboard. `till stripe setup` sets
 /// what can be done there; without it, the account's own configuration applies.
@@ -16,6 +17,7 @@ pub fn open(app: &App, user: &User, deadline: Deadline) -> Result<String> {
         || Refused::NotFound("There is nothing to manage at Stripe yet: buy a plan or a pack first.".to_owned());
     let customer = app.store.read(|tx| customers::linked(tx, user.account))?.ok_or_else(nothing)?;
     let stripe = app.stripe()?;
+    customer_change::send_all_of(app, user.account, deadline)?;
     // Asked each time and not cached: the configuration may be made or switched off at any time, and the portal is
     // opened rarely.
     let configuration = stripe.portal_configurations(deadline)?.ours.map(|ours| ours.id);

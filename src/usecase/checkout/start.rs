@@ -9,18 +9,17 @@ use crate::store::orders::{self, OfferKind, Order};
 use crate::store::subscriptions;
 use crate::store::users::User;
 use crate::stripe::requests::with_session_id;
-use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession};
+use crate::stripe::{CheckoutMode, CheckoutRequest};
 use crate::usecase::audit;
 use crate::usecase::checkout::customer::{customer_of, forget_customer, to_user_error};
-use crate::usecase::checkout::portal;
+use crate::usecase::checkout::one_plan::{self, Obstacle, already_subscribed};
+use crate::usecase::checkout::session;
 use crate::usecase::users::sign_in::allowed_url;
 
-/// Where the buyer goes to pay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkout {
-    pub checkout_url: String,
-    pub session_id: String,
-}
+pub use crate::usecase::checkout::session::Checkout;
+
+/// How often an earlier checkout is settled before a new one begins. Only presses at the same moment need more than two.
+const ROUNDS: usize = 4;
 
 /// Creates a Stripe Checkout Session that sells `key` to `user`. The user waits until `deadline` in all.
 /// `may_ask` is called before anything is stored or Stripe is asked: what it refuses costs nothing.
@@ -36,27 +35,68 @@ pub fn start_checkout(
     let return_url = return_url.map(|url| allowed_url(app, "return_url", url)).transpose()?;
     may_ask()?;
     if sale.mode == CheckoutMode::Subscription {
-        refuse_second(app, user, deadline)?;
+        let (account, now) = (user.account, app.clock.now());
+        if let Some(obstacle) = app.store.read(|tx| one_plan::obstacle(tx, account, now))? {
+            return Err(obstacle.refusal(app, user, deadline));
+        }
     }
     let customer = customer_of(app, user, deadline)?;
-    match attempt(app, user, &sale, &customer, return_url.clone(), deadline)? {
+    let unfit = match attempt(app, user, &sale, &customer, return_url.clone(), deadline)? {
+        Attempt::Opened(checkout) => return Ok(checkout),
+        Attempt::Unfit(unfit, _) => unfit,
+    };
+    replace_customer(app, user, &sale, &customer, unfit, deadline)?;
+    let customer = customer_of(app, user, deadline)?;
+    match attempt(app, user, &sale, &customer, return_url, deadline)? {
         Attempt::Opened(checkout) => Ok(checkout),
-        Attempt::CustomerGone(_) => {
-            tracing::info!(event = "customer_gone", user_id = user.id, customer);
-            forget_customer(app, &customer)?;
-            let customer = customer_of(app, user, deadline)?;
-            match attempt(app, user, &sale, &customer, return_url, deadline)? {
-                Attempt::Opened(checkout) => Ok(checkout),
-                Attempt::CustomerGone(error) => Err(error),
-            }
-        }
+        Attempt::Unfit(_, error) => Err(error),
     }
 }
 
 enum Attempt {
     Opened(Checkout),
-    /// The customer was deleted at Stripe: a new one may succeed.
-    CustomerGone(Error),
+    /// Another customer may succeed.
+    Unfit(Unfit, Error),
+}
+
+/// Why nothing can be sold to a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unfit {
+    /// It was deleted at Stripe.
+    Deleted,
+    /// Stripe has bound it to another currency.
+    OtherCurrency,
+}
+
+/// Gives up the user's customer, so that the next one takes its place. A customer with a subscription in another
+/// currency is kept: then the refusal says to end that first.
+fn replace_customer(
+    app: &App,
+    user: &User,
+    sale: &Sale,
+    customer: &str,
+    unfit: Unfit,
+    deadline: Deadline,
+) -> Result<()> {
+    let live = app.store.read(|tx| subscriptions::live_of(tx, user.account))?;
+    if unfit == Unfit::OtherCurrency
+        && let Some(subscription) = live.first()
+    {
+        let name = |key: &str| app.catalog.offer(key).map_or("your plan", Offer::name).to_owned();
+        let (plan, currency) = (name(&subscription.offer), app.catalog.currency.to_ascii_uppercase());
+        let detail = format!(
+            "{} is sold in {currency}, and you pay for {plan} in another currency. Stripe takes one currency at a time. \
+             End {plan} in the customer portal, and buy again when it has ended.",
+            name(&sale.offer)
+        );
+        return Err(already_subscribed(app, user, detail, deadline));
+    }
+    let event = match unfit {
+        Unfit::Deleted => "customer_gone",
+        Unfit::OtherCurrency => "customer_of_other_currency",
+    };
+    tracing::info!(event, user_id = user.id, customer);
+    forget_customer(app, customer).map(drop)
 }
 
 fn attempt(
@@ -67,18 +107,24 @@ fn attempt(
     return_url: Option<String>,
     deadline: Deadline,
 ) -> Result<Attempt> {
-    let order = store_order(app, user, sale, customer, return_url)?;
-    let error = match app.stripe()?.create_checkout_session(&order.request_body, &order.id, deadline) {
-        Ok(session) => return Ok(Attempt::Opened(open(app, user, &order, &session)?)),
+    let order = match place_order(app, user, sale, customer, return_url, deadline)? {
+        Placed::New(order) => order,
+        Placed::Earlier(checkout) => return Ok(Attempt::Opened(checkout)),
+    };
+    let error = match session::create(app, user, &order, deadline)? {
+        Ok(session) => return Ok(Attempt::Opened(Checkout::of(session)?)),
         Err(error) => error,
     };
-    if error.is_final() {
-        let (id, now) = (order.id.clone(), app.clock.now());
-        app.store.write(move |tx| orders::refused(tx, &id, now))?;
-    }
-    let is_gone = error.is_missing_param("customer");
+    let unfit = match &error {
+        error if error.is_missing_param("customer") => Some(Unfit::Deleted),
+        error if error.is_other_currency() => Some(Unfit::OtherCurrency),
+        _ => None,
+    };
     let error = to_user_error(error, &order.id);
-    if is_gone { Ok(Attempt::CustomerGone(error)) } else { Err(error) }
+    match unfit {
+        Some(unfit) => Ok(Attempt::Unfit(unfit, error)),
+        None => Err(error),
+    }
 }
 
 /// An offer, as it is on sale now.
@@ -120,21 +166,70 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
     })
 }
 
-/// Allows one subscription per user. A user who has one gets a link to change it.
-fn refuse_second(app: &App, user: &User, deadline: Deadline) -> Result<()> {
-    match app.store.read(|tx| subscriptions::live_of(tx, user.account))?.is_empty() {
-        true => Ok(()),
-        // If Stripe opens no portal, the dashboard shows the subscription.
-        false => {
-            let portal_url = portal::open(app, user, deadline).unwrap_or_else(|_| app.url("/dashboard"));
-            Err(Refused::AlreadySubscribed { portal_url }.into())
-        }
-    }
+/// Where a new order stands.
+enum Placed {
+    New(Box<Order>),
+    /// The same plan's checkout is open already, and is handed out again.
+    Earlier(Checkout),
 }
 
-fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: Option<String>) -> Result<Order> {
+/// Stores the order of a press. Each press for a pack is an order of its own. An account has one open checkout for a
+/// plan, so that two tabs cannot pay for two plans: an earlier one is handed out again or expired first.
+fn place_order(
+    app: &App,
+    user: &User,
+    sale: &Sale,
+    customer: &str,
+    return_url: Option<String>,
+    deadline: Deadline,
+) -> Result<Placed> {
+    for _ in 0..ROUNDS {
+        let id = id::ordered_id("ord", app.clock.now())?;
+        let order = order_of(app, user, sale, customer, return_url.clone(), id);
+        let earlier = match store_order(app, &order)? {
+            Stored::New => return Ok(Placed::New(Box::new(order))),
+            Stored::Hindered(obstacle) => return Err(obstacle.refusal(app, user, deadline)),
+            Stored::Beside(earlier) => earlier,
+        };
+        // The request says everything about a sale. It is the same if nothing but the order's id differs.
+        let again = order_of(app, user, sale, customer, return_url.clone(), earlier.id.clone());
+        let is_wanted = again.request_body == earlier.request_body
+            && (again.units, again.amount) == (earlier.units, earlier.amount);
+        if let Some(checkout) = session::settle(app, user, &earlier, is_wanted, deadline)? {
+            return Ok(Placed::Earlier(checkout));
+        }
+    }
+    let detail = "Several checkouts of yours begin at the same time. Try again in a moment.".to_owned();
+    Err(Refused::Unavailable { retry_after: 1, detail }.into())
+}
+
+enum Stored {
+    New,
+    /// The account has an open checkout for a plan: this one.
+    Beside(Box<Order>),
+    Hindered(Obstacle),
+}
+
+fn store_order(app: &App, order: &Order) -> Result<Stored> {
+    let order = order.clone();
     let now = app.clock.now();
-    let id = id::ordered_id("ord", now)?;
+    audit::write(app, move |tx, trail| {
+        if order.kind == OfferKind::Plan
+            && let Some(obstacle) = one_plan::obstacle(tx, order.account, now)?
+        {
+            return Ok(Stored::Hindered(obstacle));
+        }
+        if orders::add(tx, &order)? {
+            trail.add(tx, "checkout_started", &order.id, order.offer.clone())?;
+            return Ok(Stored::New);
+        }
+        let earlier = orders::open_plan(tx, order.account)?;
+        let earlier = earlier.ok_or_else(|| Fault::bare(format!("the order {} was not stored", order.id)))?;
+        Ok(Stored::Beside(Box::new(earlier)))
+    })
+}
+
+fn order_of(app: &App, user: &User, sale: &Sale, customer: &str, return_url: Option<String>, id: String) -> Order {
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let request = CheckoutRequest {
         mode: sale.mode,
@@ -148,7 +243,7 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
         expires_at: None,
         allow_promotion_codes: sale.takes_promotion_codes,
     };
-    let order = Order {
+    Order {
         id,
         account: user.account,
         offer: sale.offer.clone(),
@@ -162,33 +257,10 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
         request_body: request.body(),
         session: None,
         subtotal: None,
-        created_at: now,
+        created_at: app.clock.now(),
         pending_at: None,
         paid_at: None,
         failed_at: None,
         expired_at: None,
-    };
-    let stored = order.clone();
-    audit::write(app, move |tx, trail| {
-        trail.add(tx, "checkout_started", &stored.id, stored.offer.clone())?;
-        orders::add(tx, &stored)
-    })?;
-    Ok(order)
-}
-
-fn open(app: &App, user: &User, order: &Order, session: &CheckoutSession) -> Result<Checkout> {
-    let url = session.url.clone().ok_or_else(|| Fault::bare(format!("Stripe's session {} has no URL", session.id)))?;
-    let id = order.id.clone();
-    let opened = session.clone();
-    let now = app.clock.now();
-    app.store
-        .write(move |tx| orders::opened(tx, &id, &opened.id, opened.url.as_deref(), opened.amount_subtotal, now))?;
-    tracing::info!(
-        event = "checkout_created",
-        user_id = user.id,
-        plan = order.offer,
-        session_id = session.id,
-        order = order.id
-    );
-    Ok(Checkout { checkout_url: url, session_id: session.id.clone() })
+    }
 }

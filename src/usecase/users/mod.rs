@@ -15,6 +15,7 @@ use crate::id::{USER_ID_LIMIT, UserId};
 use crate::store::users;
 
 use crate::usecase::audit;
+use crate::usecase::checkout::customer_change;
 use crate::usecase::units::posting::{self, PostingContext};
 
 /// The most characters of an e-mail address (RFC 5321, section 4.5.3.1.3, less the brackets).
@@ -75,6 +76,9 @@ pub fn put(app: &App, id: &str, patch: UserPatch<'_>) -> Result<(UserSnapshot, b
     audit::write(app, move |tx, trail| {
         let before = users::find(tx, id.as_str())?;
         let (user, is_new) = users::put(tx, &id, email.as_deref(), name.as_deref(), now)?;
+        if let Some(before) = &before {
+            customer_change::note(tx, before, &user, now)?;
+        }
         if let Some(units) = low_balance {
             users::set_low_balance(tx, user.account, units)?;
         }

@@ -1,19 +1,24 @@
 //! A user's statement: pages of the ledger, and what the dashboard shows, as one snapshot.
 
 use crate::app::App;
-use crate::clock::{DAY_MILLIS, Timestamp};
+use crate::clock::{DAY_MILLIS, DAY_SECONDS, Timestamp};
 use crate::error::{Refused, Result};
 use crate::ledger::{Entry, parse_entry_id};
 use crate::store::entries;
 use crate::store::orders::{self, Order};
+use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::User;
 
+use crate::usecase::checkout::one_plan::pending_payments;
 use crate::usecase::users::{self, Listing, UserSnapshot};
 
 /// Days in the usage chart.
 pub const CHART_DAYS: i64 = 30;
 /// Entries on the dashboard.
 const RECENT: i64 = 12;
+
+/// How long the dashboard tells of a payment that failed, in days.
+const FAILURE_DAYS: i64 = 14;
 
 /// What the dashboard shows of a user.
 #[derive(Clone, Debug)]
@@ -25,19 +30,27 @@ pub struct Overview {
     pub usage: Vec<(Timestamp, i64)>,
     /// Purchases that are not paid yet.
     pub pending: Vec<Order>,
+    /// Purchases whose slow payment failed in the last [`FAILURE_DAYS`] days, and that were not repeated, newest first.
+    pub failed: Vec<Order>,
+    /// Subscriptions that have not ended, newest first.
+    pub subscriptions: Vec<Subscription>,
 }
 
 /// What the dashboard shows of an account.
 pub fn overview(app: &App, account: i64) -> Result<Overview> {
     let member = users::show_account(app, account)?;
-    let today = app.clock.now().millis().div_euclid(DAY_MILLIS);
+    let now = app.clock.now();
+    let today = now.millis().div_euclid(DAY_MILLIS);
     let first = today - CHART_DAYS + 1;
     app.store.read(|tx| {
         let recent = entries::newest(tx, account, i64::MAX, RECENT)?;
         let spent = entries::spent_by_day(tx, account, Timestamp::from_millis(first * DAY_MILLIS))?;
         let on = |day: i64| spent.iter().find(|(spent_on, _)| *spent_on == day).map_or(0, |(_, units)| *units);
         let usage = (first..=today).map(|day| (Timestamp::from_millis(day * DAY_MILLIS), on(day))).collect();
-        Ok(Overview { member, recent, usage, pending: orders::pending(tx, account)? })
+        let pending = pending_payments(tx, account, now)?;
+        let failed = orders::failed(tx, account, now.plus_seconds(-FAILURE_DAYS * DAY_SECONDS))?;
+        let subscriptions = subscriptions::live_of(tx, account)?;
+        Ok(Overview { member, recent, usage, pending, failed, subscriptions })
     })
 }
 

@@ -2,7 +2,9 @@
 //! `hard_cases` lists all hard cases of payments through Stripe, each with the test that covers it.
 
 pub mod checkout;
+mod customer_change;
 mod inbox;
+mod other_currency;
 mod webhook;
 
 mod pack;

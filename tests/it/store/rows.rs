@@ -6,7 +6,7 @@ use till::error::Result;
 use till::ledger::{Credit, EntryNote, Kind, Spend, Units, credit, spend};
 use till::secret::Secret;
 use till::store::allotments::{DueAllotment, PlanPeriod};
-use till::store::customers::Customer;
+use till::store::customers::{Customer, CustomerChange};
 use till::store::entries::LoadedAccount;
 use till::store::holds::Hold;
 use till::store::inbox::{Decision, IncomingEvent, Status};
@@ -75,6 +75,11 @@ pub fn hold() -> Hold {
 pub fn customer() -> Customer {
     let (request_key, request_body) = ("cust_1".to_owned(), String::new());
     Customer { account: 1, generation: 1, request_key, request_body, stripe_id: None }
+}
+
+pub fn change() -> CustomerChange {
+    let (request_key, request_body) = ("change_1".to_owned(), String::new());
+    CustomerChange { account: 1, number: 1, request_key, request_body, attempts: 0, stripe_id: "cus_1".into() }
 }
 
 pub fn order() -> Order {

@@ -5,6 +5,7 @@ use till::clock::Timestamp;
 use till::error::{Error, Result};
 use till::ledger::Part;
 use till::secret::Secret;
+use till::store::customers::ChangeOutcome;
 use till::store::inbox::Status;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
@@ -101,12 +102,24 @@ const EACH: &[Row] = &[
     ("users::list by e-mail", |tx| users::list(tx, Some("a@example.com"), 0, 10).map(drop)),
     ("users::balance_of", |tx| users::balance_of(tx, 1).map(drop)),
     ("customers::current", |tx| customers::current(tx, 1, "cust_1", "", NOW).map(drop)),
-    ("customers::link", |tx| customers::link(tx, &customer(), "cus_1", NOW)),
+    ("customers::link", |tx| customers::link(tx, &customer(), "cus_1", NOW).map(drop)),
+    ("customers::add_change", |tx| customers::add_change(tx, 1, "change_1", "", NOW)),
+    ("customers::due_changes", |tx| customers::due_changes(tx, NOW, 10).map(drop)),
+    ("customers::first_change", |tx| customers::first_change(tx, 1).map(drop)),
+    ("customers::decide_change taken", |tx| customers::decide_change(tx, &change(), &ChangeOutcome::Taken, NOW)),
+    ("customers::decide_change refused", |tx| customers::decide_change(tx, &change(), &ChangeOutcome::Refused, NOW)),
+    ("customers::decide_change postponed", |tx| {
+        let outcome = ChangeOutcome::Postponed { until: NOW, key: "change_2".to_owned() };
+        customers::decide_change(tx, &change(), &outcome, NOW)
+    }),
     ("customers::refused", |tx| customers::refused(tx, &customer(), NOW)),
     ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
     ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
-    ("orders::add", |tx| orders::add(tx, &order())),
+    ("orders::add", |tx| orders::add(tx, &order()).map(drop)),
+    ("orders::open_plan", |tx| orders::open_plan(tx, 1).map(drop)),
+    ("orders::plan_without_subscription", |tx| orders::plan_without_subscription(tx, 1, NOW).map(drop)),
+    ("orders::subscribed", |tx| orders::subscribed(tx, "ord_1", "sub_1")),
     ("orders::opened", |tx| orders::opened(tx, "ord_1", "cs_1", None, None, NOW).map(drop)),
     ("orders::refused", |tx| orders::refused(tx, "ord_1", NOW)),
     ("orders::set pending", |tx| orders::set(tx, "ord_1", Fact::Pending, NOW).map(drop)),
@@ -115,7 +128,8 @@ const EACH: &[Row] = &[
     ("orders::set expired", |tx| orders::set(tx, "ord_1", Fact::Expired, NOW).map(drop)),
     ("orders::by_session", |tx| orders::by_session(tx, "cs_1").map(drop)),
     ("orders::by_id", |tx| orders::by_id(tx, "ord_1").map(drop)),
-    ("orders::pending", |tx| orders::pending(tx, 1).map(drop)),
+    ("orders::failed", |tx| orders::failed(tx, 1, NOW).map(drop)),
+    ("orders::pending", |tx| orders::pending(tx, 1, NOW).map(drop)),
     ("payments::add", |tx| payments::add(tx, &payment()).map(drop)),
     ("entries::post", post),
     ("payments::find", |tx| payments::find(tx, "cs_1").map(drop)),

@@ -2,6 +2,7 @@
 
 pub(super) mod chart;
 pub(super) mod entries;
+pub(super) mod notices;
 pub(super) mod plan;
 pub(super) mod units;
 
@@ -16,9 +17,11 @@ use crate::error::Result;
 use crate::http::guard::{SignedIn, Visitor};
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
+use crate::store::orders::OfferKind;
 use crate::usecase::users::statement::{self, Overview};
 use chart::Chart;
 use entries::EntryView;
+use notices::{Notice, pending_sentences};
 use plan::PlanView;
 use units::UnitsView;
 
@@ -28,6 +31,8 @@ pub(super) struct DashboardPage {
     pub shell: Shell,
     /// A sentence about a payment that is on its way. While there is one, the script asks `/v1/me` and updates the numbers.
     pub pending: Option<String>,
+    /// Payments that went wrong.
+    pub notices: Vec<Notice>,
     pub units: UnitsView,
     pub plan: PlanView,
     pub packs: Vec<PackCard>,
@@ -46,7 +51,9 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
 }
 
 fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardPage> {
-    let words = &app.catalog.unit;
+    let catalog = &*app.catalog;
+    let words = &catalog.unit;
+    let is_plan_pending = overview.pending.iter().any(|order| order.kind == OfferKind::Plan);
     // The overview is a little newer than what the guard has read.
     let signed_in = SignedIn { member: overview.member, ..signed_in };
     let member = &signed_in.member;
@@ -55,7 +62,8 @@ fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardP
     });
     Ok(DashboardPage {
         shell: Shell::signed_in("Dashboard", &signed_in)?,
-        pending: overview.pending.first().map(|order| pending_sentence(&words.count(order.units))),
+        pending: pending_sentences(&overview.pending, catalog),
+        notices: Notice::all(&overview.failed, &overview.subscriptions, member, catalog),
         units: UnitsView {
             words: words.clone(),
             remaining: member.balance.remaining,
@@ -64,13 +72,8 @@ fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardP
         },
         plan: PlanView::of(member, &app.catalog),
         packs: PackCard::all(&app.catalog)?,
-        plans: PlanCard::all(&app.catalog, Some(member))?,
+        plans: PlanCard::all(catalog, Some(member), is_plan_pending)?,
         entries: entries.collect(),
         chart: Chart::of(app.clock.now(), &overview.usage, words),
     })
-}
-
-/// `units` is a count with its noun.
-pub(super) fn pending_sentence(units: &str) -> String {
-    format!("Your bank payment is on its way; no need to pay again. {units} will be added as soon as it arrives.")
 }

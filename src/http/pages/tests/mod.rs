@@ -157,8 +157,11 @@ fn pages_say_what_is_so() {
             vec![
                 "-20: a refund or dispute took back pictures that were already used; the next top-up repays it first.",
                 "Payment pending Your bank payment is on its way; no need to pay again.",
+                "Your payment for Pro did not arrive.",
+                "Try again",
+                "Your payment is on its way",
             ],
-            vec![],
+            vec!["Subscribe to Pro"],
         ),
         (
             html(&samples::full_dashboard()),

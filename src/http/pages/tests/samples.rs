@@ -2,11 +2,12 @@
 
 use crate::catalog::{Catalog, Pack, UnitWords};
 use crate::clock::{DAY_MILLIS, DAY_SECONDS, Timestamp};
+use crate::http::pages::dashboard::DashboardPage;
 use crate::http::pages::dashboard::chart::Chart;
 use crate::http::pages::dashboard::entries::EntryView;
+use crate::http::pages::dashboard::notices::{Notice, NoticeButton};
 use crate::http::pages::dashboard::plan::{PlanView, SubscriptionView};
 use crate::http::pages::dashboard::units::UnitsView;
-use crate::http::pages::dashboard::{DashboardPage, pending_sentence};
 use crate::http::pages::error::ErrorPage;
 use crate::http::pages::login::{Confirmation, LoginPage, LoginState};
 use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
@@ -88,6 +89,7 @@ pub fn dashboard() -> DashboardPage {
     DashboardPage {
         shell: shell("Dashboard"),
         pending: None,
+        notices: vec![],
         units: units(412, 0, 1060),
         plan: PlanView {
             name: "Pro".to_owned(),
@@ -117,10 +119,15 @@ pub fn fresh_dashboard() -> DashboardPage {
 /// A debt, and a slow payment on its way that will repay it.
 pub fn debt_dashboard() -> DashboardPage {
     DashboardPage {
-        pending: Some(pending_sentence("100 pictures")),
+        pending: Some("Your bank payment is on its way; no need to pay again.".to_owned()),
+        notices: vec![Notice {
+            title: "Your payment for Pro did not arrive.".to_owned(),
+            sentence: HOSTILE.to_owned(),
+            button: Some(NoticeButton { label: "Try again", action: "/billing/checkout?plan=pro".to_owned() }),
+        }],
         units: units(-20, 0, 100),
         plan: free_plan(),
-        plans: plans(PlanState::Current, PlanState::ForSale, PlanState::ForSale),
+        plans: plans(PlanState::Current, PlanState::ForSale, PlanState::PaymentPending),
         chart: Chart::of(now(), &usage(1), &words()),
         ..dashboard()
     }

@@ -69,6 +69,9 @@ fn subscribed(
         return Ok(EventOutcome::ignored("a subscription that did not begin here; its invoice decides"));
     };
     orders::set(tx, &order.id, Fact::Paid, now)?;
+    if let Some(subscription) = &session.subscription {
+        orders::subscribed(tx, &order.id, subscription)?;
+    }
     let known_ids = session.subscription.iter().chain(&session.invoice).cloned().collect();
     Ok(EventOutcome { known_ids, ..EventOutcome::applied("subscribed; the invoice brings the units") })
 }
