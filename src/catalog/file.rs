@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
 use super::rules::DAYS_LIMIT;
-use super::{Catalog, Expiry, Interval, Pack, Place, Plan, UnitWords, breaches, pack_name, plan_name};
+use super::{Catalog, Expiry, Interval, Pack, Place, Plan, Selling, UnitWords, breaches, pack_name, plan_name};
 
 /// What is wrong with a catalogue file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ struct CatalogRows {
     currency: Option<String>,
     #[serde(default, deserialize_with = "some_units")]
     low_balance: Option<i64>,
+    #[serde(default)]
+    selling: Selling,
     #[serde(default)]
     plan: Vec<PlanRow>,
     #[serde(default)]
@@ -126,7 +128,7 @@ impl CatalogRows {
         let low_balance = self.low_balance.unwrap_or(built_in.low_balance);
         let plans = self.plan.into_iter().map(PlanRow::into_plan).collect();
         let packs = self.pack.into_iter().map(|row| row.into_pack(&unit)).collect();
-        Catalog { unit, currency, low_balance, plans, packs }
+        Catalog { unit, currency, low_balance, selling: self.selling, plans, packs }
     }
 }
 

@@ -117,10 +117,11 @@ fn with_lines_and_checkout(app: &App, invoice: Invoice, deadline: Deadline) -> C
     if !invoice.is_paid() || is_complete || is_known(app, &invoice.id)? {
         return Ok(invoice);
     }
-    complete_invoice(stripe(app)?, invoice, deadline)
+    complete_invoice(app, invoice, deadline)
 }
 
-fn complete_invoice(stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {
+fn complete_invoice(app: &App, mut invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {
+    let stripe = stripe(app)?;
     if invoice.lines.has_more {
         invoice.lines = List::whole(stripe.list_invoice_lines(&invoice.id, deadline)?);
     }
@@ -128,19 +129,40 @@ fn complete_invoice(stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -
         if invoice.payment_intent.is_none() {
             invoice.payment_intent = stripe.invoice(&invoice.id, deadline)?.payment_intent;
         }
-        if let Some(intent) = &invoice.payment_intent {
-            invoice.checkout = stripe.session_of_payment(intent, deadline)?.map(Box::new);
-        }
+        invoice.checkout = checkout_of(app, stripe, &invoice, deadline)?.map(Box::new);
     }
     Ok(invoice)
+}
+
+/// The checkout that made an invoice: by the payment that both have. An order that cost nothing has no payment; then our
+/// order's id in the invoice's metadata names the checkout, or the customer's newest checkouts do.
+fn checkout_of(
+    app: &App,
+    stripe: &Stripe,
+    invoice: &Invoice,
+    deadline: Deadline,
+) -> Completed<Option<CheckoutSession>> {
+    if let Some(intent) = &invoice.payment_intent {
+        return Ok(stripe.session_of_payment(intent, deadline)?);
+    }
+    let order = match invoice.metadata.get("order_id") {
+        Some(id) => app.store.read(|tx| orders::by_id(tx, id))?,
+        None => None,
+    };
+    if let Some(session) = order.and_then(|order| order.session) {
+        return Ok(Some(stripe.checkout_session(&session, deadline)?));
+    }
+    match &invoice.customer {
+        Some(customer) => Ok(stripe.session_of_invoice(customer, &invoice.id, deadline)?),
+        None => Ok(None),
+    }
 }
 
 /// An invoice payment may be the first event that mentions its invoice.
 fn with_invoice(app: &App, mut payment: InvoicePayment, deadline: Deadline) -> Completed<InvoicePayment> {
     let Some(id) = &payment.invoice else { return Ok(payment) };
     if !is_known(app, id)? {
-        let stripe = stripe(app)?;
-        let invoice = complete_invoice(stripe, stripe.invoice(id, deadline)?, deadline)?;
+        let invoice = complete_invoice(app, stripe(app)?.invoice(id, deadline)?, deadline)?;
         payment.paid_invoice = Some(Box::new(invoice));
     }
     Ok(payment)
