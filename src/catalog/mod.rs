@@ -4,10 +4,12 @@
 
 mod file;
 mod rules;
+mod selling;
 mod unit_words;
 
 pub use file::{CatalogFault, parse};
 pub use rules::{Breach, Field, LOW_BALANCE_LIMIT, Place, breaches, price_id_fault};
+pub use selling::Selling;
 pub use unit_words::UnitWords;
 
 use crate::clock::{DAY_SECONDS, Timestamp};
@@ -30,6 +32,8 @@ pub struct Catalog {
     pub currency: String,
     /// Units below which a balance is low, where a user has no threshold of their own.
     pub low_balance: i64,
+    /// The terms of every sale.
+    pub selling: Selling,
     /// Subscriptions, in the order in which pages show them.
     pub plans: Vec<Plan>,
     /// One-time top-ups, in the order in which pages show them.
@@ -165,7 +169,14 @@ impl Catalog {
             plan("pro", 2_900, 500, &[], &["tier2"]),
         ];
         let packs = vec![pack("topup_100", 900, 100), pack("topup_250", 2_000, 250)];
-        Catalog { currency: "usd".to_owned(), low_balance: LOW_BALANCE, plans, packs, unit }
+        Catalog {
+            currency: "usd".to_owned(),
+            low_balance: LOW_BALANCE,
+            selling: Selling::default(),
+            plans,
+            packs,
+            unit,
+        }
     }
 
     /// Plans first, then packs.

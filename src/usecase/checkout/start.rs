@@ -1,7 +1,7 @@
 //! A purchase starts: the order records what is on sale now, then Stripe creates a Checkout Session.
 
 use crate::app::App;
-use crate::catalog::Offer;
+use crate::catalog::{Offer, Selling};
 use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::id;
@@ -10,7 +10,7 @@ use crate::store::subscriptions;
 use crate::store::users::User;
 use crate::stripe::client::LONGEST_WAIT;
 use crate::stripe::requests::with_session_id;
-use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession};
+use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession, CheckoutTerms};
 use crate::usecase::checkout::customer::{customer_of, forget_customer, to_user_error};
 use crate::usecase::checkout::portal;
 use crate::usecase::users::sign_in::allowed_url;
@@ -139,6 +139,7 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
         cancel_url: return_url.clone().unwrap_or_else(|| app.url("/dashboard")),
         expires_at: None,
         allow_promotion_codes: sale.takes_promotion_codes,
+        terms: terms(&app.catalog.selling),
     };
     let order = Order {
         id,
@@ -163,6 +164,16 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
     let stored = order.clone();
     app.store.write(move |tx| orders::add(tx, &stored))?;
     Ok(order)
+}
+
+/// The catalogue's terms, as a request has them.
+fn terms(selling: &Selling) -> CheckoutTerms {
+    CheckoutTerms {
+        invoices: selling.invoices,
+        tax_ids: selling.tax_ids,
+        automatic_tax: selling.automatic_tax,
+        billing_address: selling.billing_address,
+    }
 }
 
 fn open(app: &App, user: &User, order: &Order, session: &CheckoutSession) -> Result<Checkout> {

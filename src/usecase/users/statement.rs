@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::clock::{DAY_MILLIS, Timestamp};
 use crate::error::{Refused, Result};
 use crate::ledger::{Entry, parse_entry_id};
+use crate::store::customers;
 use crate::store::entries;
 use crate::store::orders::{self, Order};
 use crate::store::users::User;
@@ -25,6 +26,8 @@ pub struct Overview {
     pub usage: Vec<(Timestamp, i64)>,
     /// Purchases that are not paid yet.
     pub pending: Vec<Order>,
+    /// Whether Stripe has a customer for the user, and so a portal with payments and invoices.
+    pub has_customer: bool,
 }
 
 /// What the dashboard shows of an account.
@@ -37,7 +40,8 @@ pub fn overview(app: &App, account: i64) -> Result<Overview> {
         let spent = entries::spent_by_day(tx, account, Timestamp::from_millis(first * DAY_MILLIS))?;
         let on = |day: i64| spent.iter().find(|(spent_on, _)| *spent_on == day).map_or(0, |(_, units)| *units);
         let usage = (first..=today).map(|day| (Timestamp::from_millis(day * DAY_MILLIS), on(day))).collect();
-        Ok(Overview { member, recent, usage, pending: orders::pending(tx, account)? })
+        let has_customer = customers::linked(tx, account)?.is_some();
+        Ok(Overview { member, recent, usage, pending: orders::pending(tx, account)?, has_customer })
     })
 }
 
