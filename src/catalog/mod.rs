@@ -4,10 +4,12 @@
 
 mod file;
 mod rules;
+mod selling;
 mod unit_words;
 
 pub use file::{CatalogFault, parse};
 pub use rules::{Breach, Field, LOW_BALANCE_LIMIT, Place, breaches, price_id_fault};
+pub use selling::Selling;
 pub use unit_words::UnitWords;
 
 use crate::clock::{DAY_SECONDS, Timestamp};
@@ -15,8 +17,6 @@ use crate::clock::{DAY_SECONDS, Timestamp};
 /// The threshold of the built-in catalogue.
 const LOW_BALANCE: i64 = 10;
 
-/// How long the units of a period that has ended wait for the next period's: three days.
-const GRACE_SECONDS: i64 = 3 * DAY_SECONDS;
 /// Whether promotion codes are taken where the catalogue does not say. A code is mostly meant for the first month of a
 /// plan. With it, a pack could be bought for nothing again and again.
 const PLANS_TAKE_CODES: bool = true;
@@ -30,6 +30,8 @@ pub struct Catalog {
     pub currency: String,
     /// Units below which a balance is low, where a user has no threshold of their own.
     pub low_balance: i64,
+    /// The terms of every sale.
+    pub selling: Selling,
     /// Subscriptions, in the order in which pages show them.
     pub plans: Vec<Plan>,
     /// One-time top-ups, in the order in which pages show them.
@@ -165,7 +167,14 @@ impl Catalog {
             plan("pro", 2_900, 500, &[], &["tier2"]),
         ];
         let packs = vec![pack("topup_100", 900, 100), pack("topup_250", 2_000, 250)];
-        Catalog { currency: "usd".to_owned(), low_balance: LOW_BALANCE, plans, packs, unit }
+        Catalog {
+            currency: "usd".to_owned(),
+            low_balance: LOW_BALANCE,
+            selling: Selling::default(),
+            plans,
+            packs,
+            unit,
+        }
     }
 
     /// Plans first, then packs.
@@ -186,11 +195,6 @@ impl Catalog {
     /// The plan with this key; an alias is not enough.
     pub fn plan(&self, key: &str) -> Option<&Plan> {
         self.plans.iter().find(|plan| plan.key == key)
-    }
-
-    /// How long a kept plan's lot lives beyond its period while the next one is still to come (rule 9), in seconds.
-    pub fn grace_seconds(&self) -> i64 {
-        GRACE_SECONDS
     }
 
     /// The plan of everyone who does not pay for one.

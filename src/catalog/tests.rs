@@ -53,6 +53,18 @@ fn a_file_says_everything_an_entry_has() {
 }
 
 #[test]
+fn packs_have_invoices_unless_the_file_says_otherwise() {
+    let selling = |text: &str| parse(&(text.to_owned() + &file("", ""))).unwrap().selling;
+    let default =
+        Selling { invoices: true, tax_ids: false, automatic_tax: false, billing_address: false, grace_days: 3 };
+    assert_eq!(selling(""), default);
+    assert_eq!(selling("[selling]\ngrace = \"0d\"\n"), Selling { grace_days: 0, ..default.clone() });
+    let text = "[selling]\ninvoices = false\ntax_ids = true\nautomatic_tax = true\nbilling_address = true\n";
+    let other = Selling { invoices: false, tax_ids: true, automatic_tax: true, billing_address: true, ..default };
+    assert_eq!(selling(text), other);
+}
+
+#[test]
 fn each_fault_names_its_line_and_what_was_expected() {
     let many: String = (0..100).map(|n| format!("[[pack]]\nkey = \"p{n}\"\namount = 1\nunits = 1\n")).collect();
     let rows = [
@@ -82,6 +94,17 @@ fn each_fault_names_its_line_and_what_was_expected() {
         (file("features = [\"a b\"]", ""), "the feature \"a b\" is not a word"),
         (file("", "") + "currency = 1", "line 11: unknown field `currency`"),
         ("currency = \"dollar\"\n".to_owned() + &file("", ""), "currency is \"dollar\"; expected three letters"),
+        (
+            "[selling]\ngrace = \"3\"\n".to_owned() + &file("", ""),
+            "line 2: invalid value: string \"3\", expected a number of",
+        ),
+        ("[selling]\ngrace = \"91d\"\n".to_owned() + &file("", ""), "expected a number of days from 0 to 90"),
+        ("[selling]\ngrace = 3\n".to_owned() + &file("", ""), "line 2: invalid type"),
+        ("[selling]\ninvoices = \"yes\"\n".to_owned() + &file("", ""), "line 2: invalid type"),
+        (
+            "[selling]\nvat = true\n".to_owned() + &file("", ""),
+            "line 2: unknown field `vat`, expected one of `invoices`",
+        ),
         ("low_balance = -1\n".to_owned() + &file("", ""), "low_balance is -1; expected 0 to 1000000000 units"),
         ("low_balance = \"few\"\n".to_owned() + &file("", ""), "expected a whole number of units, such as 100"),
         ("[[plan]]\nkey = \"a\"\namount = 0\nunits = 1".to_owned(), "line 2: plan \"a\": units is 1; expected 0"),

@@ -34,4 +34,4 @@ pub use hold::{Capture, HoldPosting, Part, capture, hold, release};
 pub use note::{EntryNote, Salt};
 pub use reversal::{DisputedFunds, Payment, Refunds, Reversal, reverse, units_to_take};
 pub use spend::{Spend, spend};
-pub use types::{BALANCE_LIMIT, GRACE_LIMIT_SECONDS, Hash, Timestamp, UNITS_LIMIT, Units};
+pub use types::{BALANCE_LIMIT, GRACE_LIMIT_DAYS, Hash, Timestamp, UNITS_LIMIT, Units};

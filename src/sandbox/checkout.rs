@@ -5,23 +5,16 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::billing::line::PendingItem;
+use crate::sandbox::billing::discount;
+use crate::sandbox::billing::prepaid;
 use crate::sandbox::billing::start::{self, FirstPayment, SubscriptionRequest};
-use crate::sandbox::billing::{customer, discount};
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
 use crate::sandbox::collect::{intent, payment_method};
-use crate::sandbox::model::session::{StoredSession, Trial, customer_details};
+use crate::sandbox::model::session::{StoredSession, Trial};
+use crate::sandbox::payer::{self, Payer};
 use crate::sandbox::shape::{change, integer, text};
 use crate::sandbox::state::State;
-
-#[derive(Clone, Debug, Default)]
-pub struct Payer {
-    /// The session's own address when `None`.
-    pub email: Option<String>,
-    pub name: Option<String>,
-    pub has_authenticated: bool,
-}
 
 #[derive(Clone, Debug)]
 pub enum PaymentChoice {
@@ -48,13 +41,37 @@ pub fn apply_promotion(state: &mut State, id: &str, code: &str) -> Result<(), Ap
     Ok(())
 }
 
+/// Changes the quantity of an item that the payer may change.
+pub fn change_quantity(state: &mut State, id: &str, place: usize, quantity: i64) -> Result<(), ApiError> {
+    let mut session = find_open(state, id)?;
+    let Some(item) = session.items.get_mut(place) else { return Err(ApiError::invalid("There is no such item.")) };
+    let bounds = item["adjustable_quantity"].clone();
+    if bounds["enabled"] != true {
+        return Err(ApiError::invalid("The quantity of this item cannot be changed here.").param("quantity"));
+    }
+    let (least, most) = (integer(&bounds, "minimum").max(1), integer(&bounds, "maximum"));
+    if !(least..=most).contains(&quantity) {
+        let message = format!("Choose a quantity from {least} to {most}.");
+        return Err(ApiError::invalid(message).param("quantity"));
+    }
+    item["quantity"] = json!(quantity);
+    session.total();
+    state.sessions.put(id, session);
+    Ok(())
+}
+
 /// Pays an open session. With nothing due, the session completes whatever the payer chose.
 pub fn pay(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice) -> Result<(), ApiError> {
     let session = find_open(state, id)?;
+    if session.needs_address() && !has_address(&session, payer) {
+        let message = "Enter your address: the country at least, as two letters.";
+        return Err(ApiError::invalid(message).param("country"));
+    }
     if session.object["mode"] == "subscription" {
         return subscribe(state, id, payer, method);
     }
-    record_payer(state, id, payer, &session);
+    payer::record(state, id, payer);
+    let session = find_open(state, id)?;
     if integer(&session.object, "amount_total") == 0 {
         complete(state, id, "no_payment_required");
         return Ok(());
@@ -85,9 +102,9 @@ fn subscribe(state: &mut State, id: &str, payer: &Payer, method: &PaymentChoice)
         }
         PaymentChoice::BankDebit => None,
     };
-    record_payer(state, id, payer, &session);
-    let customer =
-        state.sessions.get(id).map(|session| text(&session.object, "customer").to_owned()).unwrap_or_default();
+    payer::record(state, id, payer);
+    let session = find_open(state, id)?;
+    let customer = text(&session.object, "customer").to_owned();
     state.follow_clock_of(&customer);
     let mut fields = session.plan.clone();
     if let Some(card) = card {
@@ -129,22 +146,12 @@ fn subscription_request(
     let is_plan = |item: &&Value| !item["price"]["recurring"].is_null();
     let (plans, once): (Vec<&Value>, Vec<&Value>) = session.items.iter().partition(is_plan);
     let plan = |item: &Value| (item["price"].clone(), integer(item, "quantity"), json!({}));
-    let purchase = |item: &Value| PendingItem {
-        amount: integer(item, "amount_subtotal"),
-        currency: text(item, "currency").to_owned(),
-        description: text(item, "description").to_owned(),
-        price: item["price"].clone(),
-        quantity: integer(item, "quantity"),
-        period: (now, now),
-        item: None,
-        metadata: json!({}),
-    };
     let promotion = session.object["discounts"][0]["promotion_code"].clone();
     SubscriptionRequest {
         customer,
         currency: text(&session.object, "currency").to_owned(),
         items: plans.into_iter().map(plan).collect(),
-        purchases: once.into_iter().map(purchase).collect(),
+        purchases: once.into_iter().map(|item| prepaid::purchase(state, item)).collect(),
         trial_end: session.trial.map(|trial| match trial {
             Trial::Lasts(seconds) => now + seconds,
             Trial::Until(end) => end,
@@ -173,6 +180,7 @@ fn needs_authentication() -> ApiError {
 pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
     let (intent, charge) = pending_debit(state, id)?;
     attempt::settle_debit(state, &intent, &charge);
+    invoice(state, id);
     change_session(state, id, "checkout.session.async_payment_succeeded", json!({ "payment_status": "paid" }));
     Ok(())
 }
@@ -232,23 +240,6 @@ fn pending_debit(state: &State, id: &str) -> Result<(String, String), ApiError> 
     }
 }
 
-/// Records the payer, and makes a customer if the session asks for one.
-fn record_payer(state: &mut State, id: &str, payer: &Payer, session: &StoredSession) {
-    let known = &session.object["customer_details"];
-    let email = payer.email.as_ref().map_or_else(|| known["email"].clone(), |email| json!(email));
-    let name = payer.name.as_ref().map_or_else(|| known["name"].clone(), |name| json!(name));
-    let mut customer = session.object["customer"].clone();
-    let wants_customer = session.object["customer_creation"] == "always" || session.object["mode"] == "subscription";
-    if customer.is_null() && wants_customer {
-        let fields = json!({ "email": email, "name": name });
-        customer = customer::add(state, fields)["id"].take();
-    }
-    if let Some(session) = state.sessions.get_mut(id) {
-        session.object["customer"] = customer;
-        session.object["customer_details"] = customer_details(&email, &name);
-    }
-}
-
 /// The session's payment intent. The first attempt to pay makes it.
 fn session_intent(state: &mut State, id: &str) -> Result<String, ApiError> {
     let session = find_open(state, id)?;
@@ -273,7 +264,24 @@ fn session_intent(state: &mut State, id: &str) -> Result<String, ApiError> {
     Ok(intent)
 }
 
+fn has_address(session: &StoredSession, payer: &Payer) -> bool {
+    let country = |address: &Value| !text(address, "country").is_empty();
+    payer.address.as_ref().map_or_else(|| country(&session.object["customer_details"]["address"]), country)
+}
+
+/// Makes the invoice of a payment that has arrived, if the session has `invoice_creation`.
+fn invoice(state: &mut State, id: &str) {
+    let Some(session) = state.sessions.get(id).filter(|session| session.makes_invoice()).cloned() else { return };
+    let invoice = prepaid::make(state, &session);
+    if let Some(session) = state.sessions.get_mut(id) {
+        session.object["invoice"] = json!(invoice);
+    }
+}
+
 fn complete(state: &mut State, id: &str, payment_status: &str) {
+    if payment_status != "unpaid" {
+        invoice(state, id);
+    }
     let fields = json!({ "status": "complete", "payment_status": payment_status, "url": null });
     change_session(state, id, "checkout.session.completed", fields);
 }

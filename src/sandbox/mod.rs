@@ -13,6 +13,7 @@
 //!  resource/  expand          Stripe's resources, one file each: calls and their parameters
 //!  due        shared          what is due by the clock; the lock
 //!  checkout                   paying, expiring and completing a checkout session
+//!  payer                      what a payer enters, and where it is kept
 //!  billing/                   subscriptions, invoices, balance, credit notes, customers
 //!  collect/                   payment intents, charges, refunds, disputes
 //!  state      call            all tables, the time, ids, and events (`State::emit`); a call and its route
@@ -51,6 +52,7 @@ mod model;
 mod outbox;
 mod page;
 mod params;
+mod payer;
 mod resource;
 mod server;
 mod shape;

@@ -63,6 +63,8 @@ pub struct State {
     pub base_url: String,
     /// A deleted customer stays as Stripe's deleted object.
     pub customers: Table<Value>,
+    /// `tax_id` of customers.
+    pub tax_ids: Table<Value>,
     pub products: Table<Value>,
     pub prices: Table<Value>,
     /// `currency_options` of prices, by the price's id and without its own currency. Stripe shows them only if expanded.
@@ -110,6 +112,7 @@ impl State {
             agenda: Agenda::default(),
             base_url,
             customers: Table::new(OBJECTS_LIMIT),
+            tax_ids: Table::new(OBJECTS_LIMIT),
             products: Table::new(OBJECTS_LIMIT),
             prices: Table::new(OBJECTS_LIMIT),
             currency_options: Table::new(OBJECTS_LIMIT),

@@ -170,6 +170,19 @@ impl Stripe {
         Ok(sessions.rows.into_iter().next())
     }
 
+    /// The checkout session that made an invoice, if it is among the customer's hundred newest.
+    pub fn session_of_invoice(
+        &self,
+        customer: &str,
+        invoice: &str,
+        deadline: Deadline,
+    ) -> Result<Option<CheckoutSession>, StripeError> {
+        let query = [("customer", customer)];
+        let page =
+            self.page("/v1/checkout/sessions", &query, &ListQuery::default(), CheckoutSession::read, deadline)?;
+        Ok(page.rows.into_iter().find(|session| session.invoice.as_deref() == Some(invoice)))
+    }
+
     /// All refunds of a payment intent.
     pub fn refunds_of(&self, payment_intent: &str, deadline: Deadline) -> Result<Vec<Refund>, StripeError> {
         self.all("/v1/refunds", &[("payment_intent", payment_intent)], Refund::read, deadline)

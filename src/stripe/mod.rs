@@ -32,7 +32,7 @@ pub use objects::{
     InvoicePayment, LineItem, List, Price, Refund, Subscription, SubscriptionItem, Unreadable, storable,
 };
 pub use portal::{PortalConfiguration, PortalPlan};
-pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};
+pub use requests::{CheckoutMode, CheckoutRequest, CheckoutTerms, CustomerRequest, PortalRequest};
 pub use signature::{SignatureFault, Verification};
 
 /// The API version that every request names in `Stripe-Version`, and that till sets on a webhook endpoint. What arrives

@@ -43,6 +43,21 @@ pub struct CheckoutRequest {
     /// The end of the session: 30 minutes to 24 hours from now. Stripe's default is 24 hours.
     pub expires_at: Option<Timestamp>,
     pub allow_promotion_codes: bool,
+    pub terms: CheckoutTerms,
+}
+
+/// What a checkout asks for beside the money, and what it leaves behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckoutTerms {
+    /// A payment makes an invoice (`invoice_creation`). A subscription always makes one, so Stripe takes it in
+    /// `payment` mode only.
+    pub invoices: bool,
+    /// A business may enter its tax id, and its name with it.
+    pub tax_ids: bool,
+    /// Stripe Tax computes the tax, by the buyer's address.
+    pub automatic_tax: bool,
+    /// The buyer enters the whole billing address.
+    pub billing_address: bool,
 }
 
 impl CheckoutRequest {
@@ -68,7 +83,27 @@ impl CheckoutRequest {
         form.append_pair("cancel_url", &self.cancel_url);
         append_some(&mut form, "expires_at", expires_at.as_deref());
         append_some(&mut form, "allow_promotion_codes", self.allow_promotion_codes.then_some("true"));
+        self.append_terms(&mut form);
         form.finish()
+    }
+
+    fn append_terms(&self, form: &mut Serializer<'_, String>) {
+        let CheckoutTerms { invoices, tax_ids, automatic_tax, billing_address } = self.terms;
+        if invoices && self.mode == CheckoutMode::Payment {
+            form.append_pair("invoice_creation[enabled]", "true");
+            append_metadata(form, "invoice_creation[invoice_data][metadata]", &self.metadata);
+        }
+        append_some(form, "tax_id_collection[enabled]", tax_ids.then_some("true"));
+        append_some(form, "automatic_tax[enabled]", automatic_tax.then_some("true"));
+        append_some(form, "billing_address_collection", billing_address.then_some("required"));
+        // For a customer who exists, Stripe takes a tax id or computes a tax only if it may write what the buyer enters
+        // into the customer. The address is also what later invoices show. Stripe, "Create a Checkout Session",
+        // `customer_update`.
+        if self.customer.is_some() {
+            let takes_address = tax_ids || automatic_tax || billing_address;
+            append_some(form, "customer_update[name]", tax_ids.then_some("auto"));
+            append_some(form, "customer_update[address]", takes_address.then_some("auto"));
+        }
     }
 }
 
@@ -153,6 +188,7 @@ mod tests {
             cancel_url: "https://example.org/billing?cancelled=1&x".to_owned(),
             expires_at: Some(Timestamp::from_millis(1_790_000_000_999)),
             allow_promotion_codes: true,
+            terms: CheckoutTerms::default(),
         }
     }
 
@@ -179,6 +215,42 @@ mod tests {
                 decoded(&request(mode).body()),
                 expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
             );
+        }
+    }
+
+    #[test]
+    fn each_term_of_a_sale_is_sent_where_stripe_takes_it() {
+        const ALL: CheckoutTerms =
+            CheckoutTerms { invoices: true, tax_ids: true, automatic_tax: true, billing_address: true };
+        const NONE: CheckoutTerms =
+            CheckoutTerms { invoices: false, tax_ids: false, automatic_tax: false, billing_address: false };
+        let (payment, subscription) = (CheckoutMode::Payment, CheckoutMode::Subscription);
+        let invoice = ["invoice_creation[enabled]=true", "invoice_creation[invoice_data][metadata][user_id]=a"];
+        let tax_ids = ["tax_id_collection[enabled]=true"];
+        let tax = ["automatic_tax[enabled]=true"];
+        let address = ["billing_address_collection=required"];
+        let (own_name, own_address) = (["customer_update[name]=auto"], ["customer_update[address]=auto"]);
+        for (mode, customer, terms, expected) in [
+            (payment, "cus_1", NONE, vec![]),
+            (payment, "cus_1", CheckoutTerms { invoices: true, ..NONE }, invoice.to_vec()),
+            (subscription, "cus_1", CheckoutTerms { invoices: true, ..NONE }, vec![]),
+            (payment, "cus_1", CheckoutTerms { tax_ids: true, ..NONE }, [tax_ids, own_name, own_address].concat()),
+            (subscription, "cus_1", CheckoutTerms { automatic_tax: true, ..NONE }, [tax, own_address].concat()),
+            (payment, "cus_1", CheckoutTerms { billing_address: true, ..NONE }, [address, own_address].concat()),
+            (payment, "", CheckoutTerms { invoices: false, ..ALL }, [tax_ids, tax, address].concat()),
+            (subscription, "cus_1", ALL, [tax_ids, tax, address, own_name, own_address].concat()),
+        ] {
+            let pairs = vec![("user_id".to_owned(), "a".to_owned())];
+            let customer = Some(customer.to_owned()).filter(|id| !id.is_empty());
+            let plain = CheckoutRequest { metadata: pairs, customer, ..request(mode) };
+            let names = decoded(&CheckoutRequest { terms, ..plain.clone() }.body());
+            let before = decoded(&plain.body());
+            let added: Vec<String> = names
+                .iter()
+                .filter(|pair| !before.contains(pair))
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            assert_eq!(added, expected, "{mode:?} {terms:?}");
         }
     }
 

@@ -54,6 +54,8 @@ pub struct NewPrice<'a> {
     pub interval: Option<&'a str>,
     /// Finds the price again.
     pub lookup_key: &'a str,
+    /// Whether tax comes on top; `None` leaves it open.
+    pub tax_behavior: Option<&'a str>,
 }
 
 impl Stripe {
@@ -83,7 +85,20 @@ impl Stripe {
             ("metadata[till_key]", new.key),
         ];
         pairs.extend(new.interval.map(|interval| ("recurring[interval]", interval)));
+        pairs.extend(new.tax_behavior.map(|behavior| ("tax_behavior", behavior)));
         Ok(Price::read(&self.post("/v1/prices", &form(&pairs), key, deadline)?)?)
+    }
+
+    /// Says of a price that left it open whether tax comes on top. Stripe takes this once.
+    pub fn set_tax_behavior(
+        &self,
+        price: &str,
+        behavior: &str,
+        key: &str,
+        deadline: Deadline,
+    ) -> Result<Price, StripeError> {
+        let path = format!("/v1/prices/{price}");
+        Ok(Price::read(&self.post(&path, &form(&[("tax_behavior", behavior)]), key, deadline)?)?)
     }
 
     /// All webhook endpoints.

@@ -40,14 +40,32 @@ pub fn forget_method(state: &mut State, id: &str, method: &Value) {
 
 /// Sets the payment method that invoices are paid with.
 pub fn prefer_method(state: &mut State, id: &str, method: &Value) {
-    let Some(customer) = state.customers.get_mut(id) else { return };
+    let Some(customer) = state.customers.get(id) else { return };
     let mut settings = customer["invoice_settings"].clone();
     settings["default_payment_method"] = method["id"].clone();
-    let previous = change(customer, json!({ "invoice_settings": settings }));
+    update(state, id, json!({ "invoice_settings": settings }));
+}
+
+/// Changes fields of a customer who is not deleted.
+pub fn update(state: &mut State, id: &str, fields: Value) {
+    let Some(customer) = state.customers.get_mut(id).filter(|customer| customer["deleted"] != true) else { return };
+    let previous = change(customer, fields);
     let customer = customer.clone();
     if has_changes(&previous) {
         state.emit_change("customer.updated", customer, previous);
     }
+}
+
+pub fn add_tax_id(state: &mut State, id: &str, kind: &str, value: &str) -> Value {
+    let tax_id = state.new_id("txi_1", 24);
+    let row = json!({
+        "id": tax_id, "object": "tax_id", "country": value.get(..2), "created": state.now(), "customer": id,
+        "customer_account": null, "livemode": false, "owner": { "customer": id, "type": "customer" }, "type": kind,
+        "value": value, "verification": { "status": "pending", "verified_address": null, "verified_name": null },
+    });
+    state.tax_ids.put(&tax_id, row.clone());
+    state.emit("customer.tax_id.created", row.clone());
+    row
 }
 
 /// Deletes a customer and cancels their subscriptions.

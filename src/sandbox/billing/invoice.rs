@@ -3,12 +3,14 @@
 
 use serde_json::{Value, json};
 
+use super::price::is_exclusive;
 use super::{balance, invoice_payment, line};
 use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::model::coupon::Discount;
 use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::model::subscription::StoredSubscription;
+use crate::sandbox::model::tax;
 use crate::sandbox::shape::{INVOICE, change, filled, integer, text};
 use crate::sandbox::state::State;
 
@@ -32,14 +34,17 @@ pub struct InvoiceParts {
     /// The period that has just ended.
     pub period: (i64, i64),
     pub discount: Option<Discount>,
+    /// It is paid already, so the customer's credit does not change what is due.
+    pub is_prepaid: bool,
     /// Further fields of the object.
     pub fields: Value,
 }
 
 impl InvoiceParts {
     /// The parts that a subscription decides.
-    pub fn of_subscription(subscription: &StoredSubscription, fields: Value) -> InvoiceParts {
+    pub fn of_subscription(subscription: &StoredSubscription, mut fields: Value) -> InvoiceParts {
         let object = &subscription.object;
+        fields["automatic_tax"] = object["automatic_tax"].clone();
         InvoiceParts {
             customer: subscription.customer().to_owned(),
             subscription: Some((text(object, "id").to_owned(), object["metadata"].clone())),
@@ -70,19 +75,47 @@ pub fn preview(state: &mut State, parts: InvoiceParts) -> StoredInvoice {
         json!({ "quote_details": null, "type": "subscription_details", "subscription_details": details })
     });
     let mut object = filled(INVOICE, parts.fields);
+    let is_taxed = object["automatic_tax"]["enabled"] == true;
+    let has_address = customer["address"]["country"].is_string();
+    object["automatic_tax"] = automatic_tax(is_taxed, has_address);
     let fields = json!({
         "id": id, "created": now, "currency": parts.currency, "customer": parts.customer, "parent": parent,
         "customer_email": customer["email"], "customer_name": customer["name"], "customer_phone": customer["phone"],
+        "customer_address": customer["address"], "customer_tax_ids": tax_ids(state, &parts.customer),
         "billing_reason": parts.reason, "period_start": parts.period.0, "period_end": parts.period.1,
         "test_clock": customer["test_clock"],
     });
     change(&mut object, fields);
     let mut lines = parts.lines;
     lines.extend(parts.waiting.iter().map(|item| line::of_invoice_item(state, item)));
-    let mut invoice = StoredInvoice { object, lines, discount: parts.discount };
+    if is_taxed && has_address {
+        lines.iter_mut().for_each(|line| mark_taxed(state, line));
+    }
+    let is_prepaid = parts.is_prepaid;
+    let mut invoice = StoredInvoice { object, lines, discount: parts.discount, is_prepaid };
     invoice.total();
     project(&mut invoice, integer(&customer, "balance"));
     invoice
+}
+
+fn automatic_tax(is_enabled: bool, has_address: bool) -> Value {
+    let status = if has_address { "complete" } else { "requires_location_inputs" };
+    json!({
+        "disabled_reason": null, "enabled": is_enabled, "liability": is_enabled.then(|| json!({ "type": "self" })),
+        "provider": is_enabled.then_some("stripe"), "status": is_enabled.then_some(status),
+    })
+}
+
+fn tax_ids(state: &State, customer: &str) -> Vec<Value> {
+    let own = state.tax_ids.oldest().filter(|row| row["customer"] == customer);
+    own.map(|row| json!({ "type": row["type"], "value": row["value"] })).collect()
+}
+
+/// Says on a line that it is taxed, and how. [`StoredInvoice::total`] computes the tax.
+fn mark_taxed(state: &State, line: &mut Value) {
+    let (price, currency) = (text(&line["pricing"]["price_details"], "price"), text(line, "currency"));
+    let price = state.prices.get(price).cloned().unwrap_or_default();
+    line["taxes"] = json!([tax::entry(0, 0, is_exclusive(state, &price, currency))]);
 }
 
 /// Makes a draft and emits its event. Returns its id.
@@ -115,6 +148,7 @@ pub fn add_lines(state: &mut State, id: &str, lines: Vec<Value>) {
 
 /// Writes what would be due if the invoice became final now.
 fn project(invoice: &mut StoredInvoice, balance: i64) {
+    let balance = if invoice.is_prepaid { 0 } else { balance };
     let (due, _) = balance::due_after_credit(integer(&invoice.object, "total"), balance);
     let fields = json!({ "amount_due": due, "amount_remaining": due, "starting_balance": balance });
     change(&mut invoice.object, fields);
@@ -124,7 +158,8 @@ fn project(invoice: &mut StoredInvoice, balance: i64) {
 pub fn open(state: &mut State, id: &str) -> Result<i64, ApiError> {
     let invoice = in_status(state, id, &["draft"], "finalized")?;
     let customer = text(&invoice.object, "customer").to_owned();
-    let (now, starting) = (state.now(), balance::of(state, &customer));
+    let starting = if invoice.is_prepaid { 0 } else { balance::of(state, &customer) };
+    let now = state.now();
     let (due, ending) = balance::due_after_credit(integer(&invoice.object, "total"), starting);
     if ending != starting {
         let kind = if due == 0 && ending > 0 { "invoice_too_small" } else { "applied_to_invoice" };

@@ -17,6 +17,7 @@
 //! | `cycle` | renewing, collecting, and what a payment or its failure means |
 //! | `start` | starting a subscription, ending its trial, resuming it |
 //! | `change` | other prices and quantities, with prorations |
+//! | `prepaid` | the invoice of a checkout that has been paid |
 //! | `credit_note` | lowering a final invoice |
 
 pub mod balance;
@@ -29,6 +30,7 @@ pub mod discount;
 pub mod invoice;
 pub mod invoice_payment;
 pub mod line;
+pub mod prepaid;
 pub mod price;
 pub mod start;
 pub mod subscription;

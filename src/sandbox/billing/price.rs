@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
+use crate::sandbox::model::tax;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::state::State;
 
@@ -25,6 +26,18 @@ pub fn required_unit(state: &State, price: &Value, currency: &str, param: &str) 
         );
         ApiError::invalid(message).param(param)
     })
+}
+
+/// Whether tax comes on top of the price in this currency.
+pub fn is_exclusive(state: &State, price: &Value, currency: &str) -> bool {
+    let behavior = match text(price, "currency") == currency {
+        true => text(price, "tax_behavior"),
+        false => {
+            let options = state.currency_options.get(text(price, "id"));
+            options.map(|options| text(&options[currency], "tax_behavior")).unwrap_or_default()
+        }
+    };
+    tax::is_exclusive(behavior, currency)
 }
 
 /// `currency_options` as Stripe shows it when it is expanded: the price's own currency is among them.

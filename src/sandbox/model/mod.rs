@@ -5,4 +5,5 @@ pub mod coupon;
 pub mod invoice;
 pub mod session;
 pub mod subscription;
+pub mod tax;
 pub mod webhook_endpoint;

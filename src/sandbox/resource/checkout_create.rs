@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::checkout_plan::{plan_fields, trial};
+use super::checkout_terms::{adjustable_quantity, check_terms, term_fields};
 use super::discounts;
 use super::prices::{check_active, recurring};
 use super::products;
@@ -10,122 +11,17 @@ use crate::clock::DAY_SECONDS;
 use crate::sandbox::amount::{checked_amount, checked_currency};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
-use crate::sandbox::billing::price::{check_customers_currency, unit_in};
+use crate::sandbox::billing::price::{check_customers_currency, is_exclusive, unit_in};
 use crate::sandbox::call::ApiCall;
 use crate::sandbox::fields::{metadata, texts};
 use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::session::{StoredSession, customer_details};
-use crate::sandbox::params::{Rule, boolean, integer, map, name_of, one_of, text, url};
+use crate::sandbox::params::name_of;
 use crate::sandbox::shape::{CHECKOUT_SESSION, PRICE, change, filled, integer as number, text as word};
 
 const HALF_HOUR: i64 = 30 * 60;
 const ITEMS_LIMIT: usize = 100;
 const QUANTITY_LIMIT: i64 = 999_999;
-
-/// Cards, and a debit that settles later. `link` is accepted and shows nothing.
-const METHODS: &[&str] = &["card", "link", "us_bank_account"];
-
-pub const RULES: &[&[Rule]] = &[&[
-    one_of("mode", &["payment", "subscription", "setup"]).required(),
-    url("success_url"),
-    url("cancel_url"),
-    text("client_reference_id"),
-    text("currency"),
-    text("customer"),
-    text("customer_email"),
-    one_of("customer_creation", &["always", "if_required"]),
-    integer("expires_at"),
-    boolean("allow_promotion_codes"),
-    text("discounts.#.coupon"),
-    text("discounts.#.promotion_code"),
-    text("line_items.#.price"),
-    integer("line_items.#.quantity"),
-    text("line_items.#.price_data.currency"),
-    integer("line_items.#.price_data.unit_amount"),
-    text("line_items.#.price_data.product"),
-    text("line_items.#.price_data.product_data.name"),
-    text("line_items.#.price_data.product_data.description"),
-    one_of("line_items.#.price_data.recurring.interval", &["day", "week", "month", "year"]),
-    integer("line_items.#.price_data.recurring.interval_count"),
-    map("metadata"),
-    map("payment_intent_data.metadata"),
-    text("payment_intent_data.description"),
-    text("payment_intent_data.receipt_email"),
-    text("payment_intent_data.statement_descriptor"),
-    text("payment_intent_data.statement_descriptor_suffix"),
-    map("subscription_data.metadata"),
-    text("subscription_data.description"),
-    integer("subscription_data.trial_period_days"),
-    integer("subscription_data.trial_end"),
-    one_of(
-        "subscription_data.trial_settings.end_behavior.missing_payment_method",
-        &["cancel", "create_invoice", "pause"],
-    ),
-    one_of("payment_method_collection", &["always", "if_required"]),
-    one_of("payment_method_types.#", METHODS),
-    one_of("ui_mode", &["hosted_page"]),
-    one_of("submit_type", &["auto", "book", "donate", "pay"]),
-    text("locale"),
-]];
-
-pub const NOT_BUILT: &[&str] = &[
-    "adaptive_pricing",
-    "after_expiration",
-    "automatic_tax",
-    "billing_address_collection",
-    "branding_settings",
-    "consent_collection",
-    "custom_fields",
-    "custom_text",
-    "customer_account",
-    "customer_update",
-    "excluded_payment_method_types",
-    "integration_identifier",
-    "invoice_creation",
-    "line_items.#.adjustable_quantity",
-    "line_items.#.dynamic_tax_rates",
-    "line_items.#.metadata",
-    "line_items.#.price_data.product_data.images",
-    "line_items.#.price_data.product_data.metadata",
-    "line_items.#.price_data.product_data.tax_code",
-    "line_items.#.price_data.product_data.unit_label",
-    "line_items.#.price_data.tax_behavior",
-    "line_items.#.price_data.unit_amount_decimal",
-    "line_items.#.tax_rates",
-    "managed_payments",
-    "name_collection",
-    "optional_items",
-    "origin_context",
-    "payment_intent_data.application_fee_amount",
-    "payment_intent_data.capture_method",
-    "payment_intent_data.on_behalf_of",
-    "payment_intent_data.setup_future_usage",
-    "payment_intent_data.shipping",
-    "payment_intent_data.transfer_data",
-    "payment_intent_data.transfer_group",
-    "payment_method_configuration",
-    "payment_method_data",
-    "payment_method_options",
-    "permissions",
-    "phone_number_collection",
-    "redirect_on_completion",
-    "return_url",
-    "saved_payment_method_options",
-    "setup_intent_data",
-    "shipping_address_collection",
-    "shipping_options",
-    "subscription_data.application_fee_percent",
-    "subscription_data.billing_cycle_anchor",
-    "subscription_data.billing_mode",
-    "subscription_data.default_tax_rates",
-    "subscription_data.invoice_settings",
-    "subscription_data.on_behalf_of",
-    "subscription_data.pending_invoice_item_interval",
-    "subscription_data.proration_behavior",
-    "subscription_data.transfer_data",
-    "tax_id_collection",
-    "wallet_options",
-];
 
 /// `POST /v1/checkout/sessions`.
 pub fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -133,6 +29,7 @@ pub fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     check_words(call, &mode)?;
     let expires_at = expires_at(call)?;
     let customer = customer(call)?;
+    check_terms(&call.form, &mode, customer.as_ref())?;
     let (currency, items) = items(call, &mode)?;
     if let Some(customer) = &customer {
         check_customers_currency(call.state, word(customer, "id"), &currency)?;
@@ -146,6 +43,9 @@ pub fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut session = StoredSession {
         object: filled(CHECKOUT_SESSION, fields),
         units: items.iter().map(|item| number(item, "amount_subtotal") / number(item, "quantity").max(1)).collect(),
+        exclusive: items.iter().map(|item| is_exclusive(call.state, &item["price"], &currency)).collect(),
+        saves_name: call.form.text("customer_update.name") == Some("auto"),
+        saves_address: call.form.text("customer_update.address") == Some("auto"),
         items,
         coupon,
         intent,
@@ -263,9 +163,10 @@ fn item(call: &mut ApiCall<'_>, path: &str, mode: &str, price: Value, currency: 
     checked_amount(Some(amount), &name_of(&quantity_path))?;
     let product = call.state.products.get(word(&price, "product"));
     let description = product.map(|product| product["name"].clone()).unwrap_or_default();
+    let adjustable = adjustable_quantity(&call.form, path)?;
     let id = call.state.new_id("li_1", 24);
     Ok(json!({
-        "id": id, "object": "item", "adjustable_quantity": null, "amount_discount": 0, "amount_subtotal": amount,
+        "id": id, "object": "item", "adjustable_quantity": adjustable, "amount_discount": 0, "amount_subtotal": amount,
         "amount_tax": 0, "amount_total": amount, "currency": currency, "description": description,
         "metadata": {}, "price": price, "quantity": quantity,
     }))
@@ -339,6 +240,8 @@ fn fields(call: &ApiCall<'_>, id: &str, mode: &str, currency: &str, customer: Op
     let known = customer.as_ref().map(|customer| (customer["email"].clone(), customer["name"].clone()));
     if let Some((email, name)) = known.or_else(|| email.map(|email| (email, Value::Null))) {
         fields["customer_details"] = customer_details(&email, &name);
+        fields["customer_details"]["address"] =
+            customer.as_ref().map(|customer| customer["address"].clone()).unwrap_or_default();
     }
     if mode == "payment" && customer.is_none() && !form.has("customer_creation") {
         fields["customer_creation"] = json!("if_required");
@@ -347,6 +250,7 @@ fn fields(call: &ApiCall<'_>, id: &str, mode: &str, currency: &str, customer: Op
         fields["payment_method_collection"] = json!(form.text("payment_method_collection").unwrap_or("always"));
         fields["invoice_creation"] = Value::Null;
     }
+    change(&mut fields, term_fields(form, mode));
     let more = json!({
         "id": id, "created": call.at, "currency": currency, "expires_at": expires_at, "mode": mode,
         "allow_promotion_codes": form.flag("allow_promotion_codes"),

@@ -11,6 +11,9 @@ use crate::sandbox::model::session::Trial;
 
 pub fn plan_fields(form: &RequestForm) -> Value {
     let mut fields = json!({ "metadata": metadata(form, "subscription_data.metadata") });
+    if form.flag("automatic_tax.enabled") == Some(true) {
+        fields["automatic_tax"] = json!({ "disabled_reason": null, "enabled": true, "liability": { "type": "self" } });
+    }
     if let Some(text) = form.text("subscription_data.description") {
         fields["description"] = json!(text);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::checkout_create;
+use super::{checkout_create, checkout_params};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::checkout;
@@ -21,8 +21,8 @@ const FILTERS: &[Rule] = &[
 
 pub const ROUTES: &[Route] = &[
     Route::post("/v1/checkout/sessions", checkout_create::create)
-        .takes(checkout_create::RULES)
-        .not_built(checkout_create::NOT_BUILT),
+        .takes(checkout_params::RULES)
+        .not_built(checkout_params::NOT_BUILT),
     Route::get("/v1/checkout/sessions", list).takes(&[LIST, FILTERS]).not_built(&["customer_account", "payment_link"]),
     Route::get("/v1/checkout/sessions/{}", retrieve),
     Route::post("/v1/checkout/sessions/{}", update).takes(&[&[map("metadata")]]).not_built(&[

@@ -20,10 +20,16 @@ const FIELDS: &[Rule] = &[
     integer("balance"),
     clearable("invoice_settings.default_payment_method"),
     map("metadata"),
+    clearable("address"),
+    clearable("address.city"),
+    clearable("address.country"),
+    clearable("address.line1"),
+    clearable("address.line2"),
+    clearable("address.postal_code"),
+    clearable("address.state"),
 ];
 const NEW: &[Rule] = &[text("payment_method"), text("test_clock")];
 const NOT_BUILT: &[&str] = &[
-    "address",
     "business_name",
     "cash_balance",
     "default_source",
@@ -142,6 +148,9 @@ fn fields(call: &ApiCall<'_>) -> Result<Value, ApiError> {
         return Err(ApiError::invalid(format!("Invalid email address: {email}")).code("email_invalid").param("email"));
     }
     let mut fields = texts(&call.form, &["name", "email", "phone", "description"]);
+    if call.form.has("address") {
+        fields["address"] = address(&call.form);
+    }
     if let Some(balance) = call.form.integer("balance") {
         fields["balance"] = json!(balance);
     }
@@ -152,4 +161,14 @@ fn fields(call: &ApiCall<'_>) -> Result<Value, ApiError> {
 fn is_address(email: &str) -> bool {
     let parts = email.split_once('@');
     parts.is_some_and(|(name, host)| !name.is_empty() && host.trim_matches('.').contains('.')) && !email.contains(' ')
+}
+
+/// The address that a form has at `address`. Null if it is empty.
+fn address(form: &RequestForm) -> Value {
+    let parts = ["city", "country", "line1", "line2", "postal_code", "state"];
+    let rows = parts.map(|part| ((*part).to_owned(), json!(form.filled(&format!("address.{part}")))));
+    match rows.iter().all(|(_, value)| value.is_null()) {
+        true => Value::Null,
+        false => Value::Object(rows.into_iter().collect()),
+    }
 }

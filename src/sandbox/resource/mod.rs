@@ -5,8 +5,10 @@ pub mod account;
 pub mod balance_transactions;
 pub mod charges;
 pub mod checkout_create;
+mod checkout_params;
 mod checkout_plan;
 pub mod checkout_sessions;
+mod checkout_terms;
 pub mod coupons;
 pub mod credit_notes;
 pub mod customers;
@@ -28,6 +30,7 @@ pub mod refunds;
 mod subscription_params;
 pub mod subscription_update;
 pub mod subscriptions;
+pub mod tax_ids;
 pub mod test_clocks;
 pub mod webhook_endpoints;
 
@@ -36,6 +39,7 @@ use crate::sandbox::call::Route;
 const ALL: &[&[Route]] = &[
     account::ROUTES,
     customers::ROUTES,
+    tax_ids::ROUTES,
     products::ROUTES,
     prices::ROUTES,
     coupons::ROUTES,

@@ -173,6 +173,8 @@ pub struct Price {
     /// Minor units for one; `None` if it depends on the quantity or is fractional.
     pub unit_amount: Option<i64>,
     pub product: Option<String>,
+    /// `exclusive`, `inclusive` or `unspecified`: whether tax comes on top. Empty when Stripe did not say.
+    pub tax_behavior: String,
     /// `day`, `week`, `month` or `year`; empty for a price paid once.
     pub interval: String,
     /// The number of intervals between two payments.
@@ -196,6 +198,7 @@ impl Price {
             currency: fields.text("/currency")?,
             unit_amount: fields.whole("/unit_amount")?,
             product: fields.reference("/product")?,
+            tax_behavior: fields.word("/tax_behavior")?,
             interval: fields.word("/recurring/interval")?,
             interval_count: fields.whole("/recurring/interval_count")?,
             lookup_key: fields.text("/lookup_key")?,

@@ -1,7 +1,7 @@
 //! A purchase starts: the order records what is on sale now, then Stripe creates a Checkout Session.
 
 use crate::app::App;
-use crate::catalog::Offer;
+use crate::catalog::{Offer, Selling};
 use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::id;
@@ -9,7 +9,7 @@ use crate::store::orders::{self, OfferKind, Order};
 use crate::store::subscriptions;
 use crate::store::users::User;
 use crate::stripe::requests::with_session_id;
-use crate::stripe::{CheckoutMode, CheckoutRequest};
+use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutTerms};
 use crate::usecase::audit;
 use crate::usecase::checkout::customer::{customer_of, forget_customer, to_user_error};
 use crate::usecase::checkout::one_plan::{self, Obstacle, already_subscribed};
@@ -242,6 +242,7 @@ fn order_of(app: &App, user: &User, sale: &Sale, customer: &str, return_url: Opt
         cancel_url: return_url.clone().unwrap_or_else(|| app.url("/dashboard")),
         expires_at: None,
         allow_promotion_codes: sale.takes_promotion_codes,
+        terms: terms(&app.catalog.selling),
     };
     Order {
         id,
@@ -262,5 +263,15 @@ fn order_of(app: &App, user: &User, sale: &Sale, customer: &str, return_url: Opt
         paid_at: None,
         failed_at: None,
         expired_at: None,
+    }
+}
+
+/// The catalogue's terms, as a request has them.
+fn terms(selling: &Selling) -> CheckoutTerms {
+    CheckoutTerms {
+        invoices: selling.invoices,
+        tax_ids: selling.tax_ids,
+        automatic_tax: selling.automatic_tax,
+        billing_address: selling.billing_address,
     }
 }

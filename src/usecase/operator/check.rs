@@ -135,6 +135,10 @@ fn differences(app: &App, offer: Offer<'_>, price: &Price) -> Vec<String> {
     if price.currency.as_deref() != Some(app.catalog.currency.as_str()) {
         different.push(format!("is in {} at Stripe", price.currency.as_deref().unwrap_or("no currency")));
     }
+    if app.catalog.selling.automatic_tax && price.tax_behavior == "unspecified" {
+        different
+            .push("does not say whether tax is contained, which automatic_tax needs: till stripe setup".to_owned());
+    }
     let interval = match offer {
         Offer::Plan(plan) if plan.interval == Interval::Year => "year",
         Offer::Plan(_) => "month",

@@ -49,12 +49,14 @@ fn price(app: &App, offer: Offer<'_>, dry_run: bool, setup: &mut Setup, deadline
         Offer::Pack(_) => None,
     };
     let (key, amount) = (offer.key(), offer.amount());
+    let tax_behavior = app.catalog.selling.automatic_tax.then(|| tax_behavior(currency));
     let lookup_key =
         format!("till_{key}_{amount}_{currency}{}", interval.map(|word| format!("_{word}")).unwrap_or_default());
     let found = stripe.price_by_lookup_key(&lookup_key, deadline)?;
     let made = match found {
         Some(price) => {
             setup.steps.push(format!("{key}: the price {} is there", price.id));
+            say_how_tax_is_meant(app, offer, &price, dry_run, setup, deadline)?;
             price
         }
         None if dry_run => {
@@ -62,7 +64,8 @@ fn price(app: &App, offer: Offer<'_>, dry_run: bool, setup: &mut Setup, deadline
             return Ok(None);
         }
         None => {
-            let new = NewPrice { key, name: offer.name(), amount, currency, interval, lookup_key: &lookup_key };
+            let new =
+                NewPrice { key, name: offer.name(), amount, currency, interval, lookup_key: &lookup_key, tax_behavior };
             let price = stripe.create_price(&new, &id::ordered_id("setup", app.clock.now())?, deadline)?;
             setup.steps.push(format!("{key}: made the price {}", price.id));
             price
@@ -70,6 +73,39 @@ fn price(app: &App, offer: Offer<'_>, dry_run: bool, setup: &mut Setup, deadline
     };
     setup.variables.push((price_id_variable(key), made.id.clone()));
     Ok(Some(made))
+}
+
+/// Whether tax comes on top of a price in this currency, as by default at Stripe: on top in US and Canadian dollars,
+/// where prices are named without tax, and contained in all others. An operator who means it otherwise says so on the
+/// price at Stripe first.
+fn tax_behavior(currency: &str) -> &'static str {
+    if matches!(currency, "usd" | "cad") { "exclusive" } else { "inclusive" }
+}
+
+/// Where Stripe computes tax, a price must say whether tax comes on top. One that does is left as it is.
+fn say_how_tax_is_meant(
+    app: &App,
+    offer: Offer<'_>,
+    price: &Price,
+    dry_run: bool,
+    setup: &mut Setup,
+    deadline: Deadline,
+) -> Result<()> {
+    if !app.catalog.selling.automatic_tax || price.tax_behavior != "unspecified" {
+        return Ok(());
+    }
+    let behavior = tax_behavior(&app.catalog.currency);
+    let words = if behavior == "exclusive" { "comes on top" } else { "is contained" };
+    let step = match dry_run {
+        true => format!("would say that tax {words} (which cannot be changed later)"),
+        false => {
+            let key = id::ordered_id("setup", app.clock.now())?;
+            app.stripe()?.set_tax_behavior(&price.id, behavior, &key, deadline)?;
+            format!("said that tax {words}")
+        }
+    };
+    setup.steps.push(format!("{}: {step}", offer.key()));
+    Ok(())
 }
 
 /// The customer portal with the plans on sale; `plans` is `None` while some of their prices are still to be made.

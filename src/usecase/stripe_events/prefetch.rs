@@ -131,9 +131,7 @@ fn complete_invoice(app: &App, stripe: &Stripe, mut invoice: Invoice, deadline: 
         if invoice.payment_intent.is_none() {
             invoice.payment_intent = stripe.invoice(&invoice.id, deadline)?.payment_intent;
         }
-        if let Some(intent) = &invoice.payment_intent {
-            invoice.checkout = stripe.session_of_payment(intent, deadline)?.map(Box::new);
-        }
+        invoice.checkout = checkout_of(app, stripe, &invoice, deadline)?.map(Box::new);
     }
     let currency = invoice.currency.clone();
     for line in invoice.lines.rows.iter_mut().filter(|line| wants_price(app, line)) {
@@ -203,6 +201,30 @@ fn unit_amount(
         Ok(price) => Ok(price.amount_in(currency)),
         Err(error) if error.is_missing() => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The checkout that made an invoice: by the payment that both have. An order that cost nothing has no payment; then our
+/// order's id in the invoice's metadata names the checkout, or the customer's newest checkouts do.
+fn checkout_of(
+    app: &App,
+    stripe: &Stripe,
+    invoice: &Invoice,
+    deadline: Deadline,
+) -> Completed<Option<CheckoutSession>> {
+    if let Some(intent) = &invoice.payment_intent {
+        return Ok(stripe.session_of_payment(intent, deadline)?);
+    }
+    let order = match invoice.metadata.get("order_id") {
+        Some(id) => app.store.read(|tx| orders::by_id(tx, id))?,
+        None => None,
+    };
+    if let Some(session) = order.and_then(|order| order.session) {
+        return Ok(Some(stripe.checkout_session(&session, deadline)?));
+    }
+    match &invoice.customer {
+        Some(customer) => Ok(stripe.session_of_invoice(customer, &invoice.id, deadline)?),
+        None => Ok(None),
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::catalog::{Catalog, Expiry, Plan};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::ledger::{GRACE_LIMIT_SECONDS, Lot};
+use crate::ledger::Lot;
 use crate::store::subscriptions::{self, Subscription};
 use crate::store::{Tx, payments};
 
@@ -21,8 +21,7 @@ pub(super) fn grace_of(tx: &mut dyn Tx, catalog: &Catalog, account: i64, lot: &L
     if payments::has_later_lot(tx, account, [&plan.key, &kept], lot.seq, period_end)? {
         return Ok(None);
     }
-    Ok(Some(period_end.plus_seconds(catalog.grace_seconds().clamp(0, GRACE_LIMIT_SECONDS)))
-        .filter(|at| *at > period_end))
+    Ok(Some(period_end.plus_seconds(catalog.selling.grace_seconds())).filter(|at| *at > period_end))
 }
 
 /// The key of the plan whose next period the lot waits for: its own, or the dearer one that the user changed to. A cheaper

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::clock::{DAY_MILLIS, DAY_SECONDS, Timestamp};
 use crate::error::{Refused, Result};
 use crate::ledger::{Entry, parse_entry_id};
+use crate::store::customers;
 use crate::store::entries;
 use crate::store::orders::{self, Order};
 use crate::store::subscriptions::{self, Subscription};
@@ -34,6 +35,8 @@ pub struct Overview {
     pub failed: Vec<Order>,
     /// Subscriptions that have not ended, newest first.
     pub subscriptions: Vec<Subscription>,
+    /// Whether Stripe has a customer for the user, and so a portal with payments and invoices.
+    pub has_customer: bool,
 }
 
 /// What the dashboard shows of an account.
@@ -50,7 +53,8 @@ pub fn overview(app: &App, account: i64) -> Result<Overview> {
         let pending = pending_payments(tx, account, now)?;
         let failed = orders::failed(tx, account, now.plus_seconds(-FAILURE_DAYS * DAY_SECONDS))?;
         let subscriptions = subscriptions::live_of(tx, account)?;
-        Ok(Overview { member, recent, usage, pending, failed, subscriptions })
+        let has_customer = customers::linked(tx, account)?.is_some();
+        Ok(Overview { member, recent, usage, pending, failed, subscriptions, has_customer })
     })
 }
 

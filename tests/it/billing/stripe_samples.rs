@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::harness::left_out;
 use serde_json::Value;
 use till::stripe::{
-    Charge, CheckoutMode, CheckoutRequest, CheckoutSession, Customer, CustomerRequest, Dispute, EventEnvelope, Invoice,
-    InvoicePayment, PortalRequest, Refund, Subscription, Unreadable,
+    Charge, CheckoutMode, CheckoutRequest, CheckoutSession, CheckoutTerms, Customer, CustomerRequest, Dispute,
+    EventEnvelope, Invoice, InvoicePayment, PortalRequest, Refund, Subscription, Unreadable,
 };
 
 /// Files below this many mean that the search went wrong.
@@ -136,6 +136,7 @@ fn every_parameter_sent_is_in_stripes_description() {
         cancel_url: "https://example.org/".to_owned(),
         expires_at: Some(till::clock::Timestamp::from_seconds(1_790_000_000)),
         allow_promotion_codes: true,
+        terms: CheckoutTerms { invoices: true, tax_ids: true, automatic_tax: true, billing_address: true },
     };
     let customer =
         CustomerRequest { email: Some("a@b.c".to_owned()), name: Some("A".to_owned()), metadata: metadata() };

@@ -14,4 +14,5 @@ mod prorations;
 mod refunds;
 mod stripe_library;
 mod subscriptions;
+mod terms;
 mod webhooks;

@@ -35,6 +35,8 @@ pub(super) struct DashboardPage {
     pub notices: Vec<Notice>,
     pub units: UnitsView,
     pub plan: PlanView,
+    /// Whether the customer portal has invoices for a user without a plan.
+    pub has_invoices: bool,
     pub packs: Vec<PackCard>,
     pub plans: Vec<PlanCard>,
     /// Newest first.
@@ -71,6 +73,7 @@ fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardP
             total: member.balance.total,
         },
         plan: PlanView::of(member, &app.catalog),
+        has_invoices: overview.has_customer && member.subscription.is_none(),
         packs: PackCard::all(&app.catalog)?,
         plans: PlanCard::all(catalog, Some(member), is_plan_pending)?,
         entries: entries.collect(),

@@ -96,6 +96,7 @@ pub fn dashboard() -> DashboardPage {
             allotment: allotment(500, &words()),
             subscription: Some(SubscriptionView::of("active", Some(now().plus_seconds(DAY_SECONDS * 9)), false)),
         },
+        has_invoices: false,
         packs: packs(),
         plans: plans(PlanState::Free, PlanState::InPortal, PlanState::Current),
         entries: entries(),
@@ -127,6 +128,7 @@ pub fn debt_dashboard() -> DashboardPage {
         }],
         units: units(-20, 0, 100),
         plan: free_plan(),
+        has_invoices: true,
         plans: plans(PlanState::Current, PlanState::ForSale, PlanState::PaymentPending),
         chart: Chart::of(now(), &usage(1), &words()),
         ..dashboard()

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::clock::DAY_SECONDS;
 use crate::error::Result;
-use crate::ledger::{Chain, Discrepancy, Entry, EntryNote, GRACE_LIMIT_SECONDS, Kind, Lot, Timestamp};
+use crate::ledger::{Chain, Discrepancy, Entry, EntryNote, GRACE_LIMIT_DAYS, Kind, Lot, Timestamp};
 use crate::store::{Tx, entries};
 
 /// Entries that are read at once.
@@ -41,7 +42,10 @@ impl ExpectedLot {
     pub fn is_of(self, lot: &Lot) -> bool {
         let is_same = (self.units, self.expires_at, self.expired) == (lot.units, lot.expires_at, lot.expired);
         let is_allowed = |grace: Timestamp| {
-            let limit = self.expires_at.filter(|_| self.is_plans).map(|end| end.plus_seconds(GRACE_LIMIT_SECONDS));
+            let limit = self
+                .expires_at
+                .filter(|_| self.is_plans)
+                .map(|end| end.plus_seconds(i64::from(GRACE_LIMIT_DAYS) * DAY_SECONDS));
             limit.is_some_and(|limit| grace <= limit)
         };
         is_same && lot.grace_until.is_none_or(is_allowed)

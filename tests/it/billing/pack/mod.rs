@@ -3,6 +3,7 @@
 mod idempotency;
 mod order;
 mod purchase;
+mod terms;
 
 use crate::harness::Shop;
 
