@@ -50,7 +50,12 @@ struct Story {
 
 impl Story {
     fn begin() -> Story {
-        let life = Life::begin_with("http://127.0.0.1:1", Some(CATALOG));
+        Story::begin_with("")
+    }
+
+    /// With more at the end of the catalogue.
+    fn begin_with(more: &str) -> Story {
+        let life = Life::begin_with("http://127.0.0.1:1", Some(&format!("{CATALOG}{more}")));
         let story = Story { life, events: 0 };
         story.go_to(JANUARY[0]);
         story
@@ -115,6 +120,21 @@ fn a_kept_plans_units_wait_for_the_next_periods_at_most_the_grace() {
         story.has("2027-02-04T00:00:00Z", 0);
         story.paid("in_2", "small", FEBRUARY);
         story.has("2027-02-04T00:00:01Z", 100);
+    }
+}
+
+#[test]
+fn the_catalogue_sets_the_grace() {
+    for (grace, last, over) in [
+        ("0d", "2027-01-31T23:59:59Z", "2027-02-01T00:00:00Z"),
+        ("10d", "2027-02-10T23:59:59Z", "2027-02-11T00:00:00Z"),
+        ("90d", "2027-05-01T23:59:59Z", "2027-05-02T00:00:00Z"),
+    ] {
+        let mut story = Story::begin_with(&format!("[selling]\ngrace = \"{grace}\"\n"));
+        story.subscription("small", "active", json!({}));
+        story.paid("in_1", "small", JANUARY);
+        story.has(last, 100);
+        story.has(over, 0);
     }
 }
 
