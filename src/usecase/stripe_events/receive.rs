@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::catalog::Catalog;
-use crate::clock::Timestamp;
+use crate::clock::{Judgement, Timestamp};
 use crate::config::Mode;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::metrics::EventLabels;
@@ -18,7 +18,13 @@ use crate::usecase::stripe_events::retry;
 
 /// Refuses by the header `Stripe-Signature` alone what cannot be Stripe's, before the body is read.
 pub fn check_header(app: &App, header: Option<&[u8]>) -> Result<()> {
-    let refused = match signature::check_header(header, app.clock.now()) {
+    let checked = signature::check_header(header, app.clock.now());
+    // A signature of the time that is in doubt may confirm it.
+    let checked = checked.or_else(|fault| match doubted_clock(app) {
+        Some(doubted) => signature::check_header(header, doubted.wall),
+        None => Err(fault),
+    });
+    let refused = match checked {
         Ok(()) => return Ok(()),
         // Whether the signature is right, is not known yet.
         Err(SignatureFault::Stale { age_seconds: apart } | SignatureFault::Ahead { ahead_seconds: apart }) => format!(
@@ -61,13 +67,17 @@ pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> 
 /// proves it right: Stripe signs nothing ahead of time. A signature that is older than what is known proves nothing, since
 /// it may be sent again by anybody.
 fn confirmed_by_signature(app: &App, header: Option<&[u8]>, body: &[u8]) -> Option<Verification> {
-    let doubted = app.clock.judgement().filter(|judgement| !judgement.is_plausible)?;
+    let doubted = doubted_clock(app)?;
     let verified = signature::verify(header, body, &app.config.stripe.webhook_secrets, doubted.wall).ok()?;
     if verified.signed_at <= doubted.known {
         return None;
     }
     app.clock.stripe_said(verified.signed_at);
     Some(verified)
+}
+
+fn doubted_clock(app: &App) -> Option<Judgement> {
+    app.clock.judgement().filter(|judgement| !judgement.is_plausible)
 }
 
 /// Stores and applies an event once. The event must certainly come from Stripe.
