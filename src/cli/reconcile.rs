@@ -78,6 +78,7 @@ fn as_json(report: &Report) -> serde_json::Value {
         "found": report.found,
         "applied": report.applied,
         "unmatched": report.unmatched,
+        "foreign": report.foreign,
         "waiting": report.waiting,
         "failed": report.failed,
         "not_compared": report.unasked,
@@ -88,9 +89,10 @@ fn as_json(report: &Report) -> serde_json::Value {
 }
 
 fn as_text(report: &Report) -> String {
-    let Report { found, applied, unmatched, waiting, failed, .. } = report;
+    let Report { found, applied, unmatched, foreign, waiting, failed, .. } = report;
     let mut text = format!(
-        "looked at  {found}\napplied    {applied}\nunmatched  {unmatched}\nwaiting    {waiting}\nfailed     {failed}\n"
+        "looked at  {found}\napplied    {applied}\nunmatched  {unmatched}\nwaiting    {waiting}\nfailed     {failed}\n\
+         not ours   {foreign}\n"
     );
     let different: BTreeMap<_, _> =
         report.amounts.iter().filter(|(_, amounts)| amounts.stripe != amounts.books).collect();

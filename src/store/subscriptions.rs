@@ -8,7 +8,7 @@ use crate::error::Result;
 /// The columns of a subscription.
 macro_rules! columns {
     () => {
-        "id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at"
+        "id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at"
     };
 }
 
@@ -18,6 +18,8 @@ pub struct Subscription {
     /// `sub_…`
     pub id: String,
     pub account: i64,
+    /// Stripe's id of who pays.
+    pub customer: Option<String>,
     /// Stripe's word for its state.
     pub status: String,
     /// The plan's key; `-` when its price is not in the catalogue.
@@ -46,14 +48,15 @@ pub enum Upsert {
 /// time cannot.
 pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> Result<Upsert> {
     const ADD: &str = "INSERT INTO subscriptions
-        (id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+        (id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at, customer)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING";
     const CHANGE: &str =
         "UPDATE subscriptions SET status = $2, offer = $3, period_end = $4, ends_at = $5, ended_at = $6,
-        as_of = $7, unsure_at = NULL WHERE id = $1";
+        as_of = $7, customer = COALESCE($8, customer), unsure_at = NULL WHERE id = $1";
     const UNSURE: &str = "UPDATE subscriptions SET unsure_at = $2 WHERE id = $1";
-    let Subscription { id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at } = new;
-    let added = tx.execute(ADD, &[id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at])?;
+    let Subscription { id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at } = new;
+    let added =
+        tx.execute(ADD, &[id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at, customer])?;
     let Some(known) = find(tx, id)?.filter(|_| added == 0) else { return Ok(Upsert::Newer) };
     let same = Subscription { as_of: new.as_of, created_at: new.created_at, ..known.clone() } == *new;
     if known.ended_at.is_some() || (new.ended_at.is_none() && new.as_of < known.as_of) || (same && !asked) {
@@ -63,7 +66,7 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> 
         tx.execute(UNSURE, &[id, &now])?;
         return Ok(Upsert::Unsure);
     }
-    tx.execute(CHANGE, &[id, status, offer, period_end, ends_at, ended_at, as_of])?;
+    tx.execute(CHANGE, &[id, status, offer, period_end, ends_at, ended_at, as_of, customer])?;
     Ok(Upsert::Newer)
 }
 
@@ -71,6 +74,12 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> 
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Subscription>> {
     const FIND: &str = concat!("SELECT ", columns!(), " FROM subscriptions WHERE id = $1");
     tx.one(FIND, &[&id], subscription)
+}
+
+/// The account of the subscriptions of a customer, whether or not the customer is linked.
+pub fn account_of_customer(tx: &mut dyn Tx, customer: &str) -> Result<Option<i64>> {
+    const FIND: &str = "SELECT account FROM subscriptions WHERE customer = $1 ORDER BY created_at DESC, id LIMIT 1";
+    tx.one(FIND, &[&customer], |row| row.int("account"))
 }
 
 /// A user's subscriptions that have not ended, newest first.
@@ -99,6 +108,7 @@ pub(super) fn described(row: &Row<'_>, id: String, account: i64, created_at: &st
     Ok(Subscription {
         id,
         account,
+        customer: row.text_or_null("customer")?,
         status: row.text("status")?,
         offer: row.text("offer")?,
         period_end: row.time_or_null("period_end")?,

@@ -7,8 +7,8 @@ use crate::stripe::client::Stripe;
 use crate::stripe::error::{StripeError, StripeErrorKind};
 use crate::stripe::event::EventEnvelope;
 use crate::stripe::objects::{
-    CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, Price, Refund,
-    Subscription, Unreadable,
+    CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, PaymentIntent,
+    Price, Refund, Subscription, Unreadable,
 };
 
 /// Rows per page: Stripe's maximum.
@@ -90,6 +90,16 @@ impl Stripe {
     /// A subscription as it is now. It decides where the order of events is unclear.
     pub fn subscription(&self, id: &str, deadline: Deadline) -> Result<Subscription, StripeError> {
         self.one("/v1/subscriptions/", id, &[], Subscription::read, deadline)
+    }
+
+    /// Reads a customer. One that was deleted is still known by its id.
+    pub fn customer(&self, id: &str, deadline: Deadline) -> Result<Customer, StripeError> {
+        self.one("/v1/customers/", id, &[], Customer::read, deadline)
+    }
+
+    /// Reads a payment intent.
+    pub fn payment_intent(&self, id: &str, deadline: Deadline) -> Result<PaymentIntent, StripeError> {
+        self.one("/v1/payment_intents/", id, &[], PaymentIntent::read, deadline)
     }
 
     /// An invoice with its payments and the first of its lines. If there are more, [`Stripe::list_invoice_lines`]
@@ -176,7 +186,7 @@ impl Stripe {
         Ok(List::read(&self.get(path, &query, deadline)?, row)?)
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         path: &str,
         query: &[(&str, &str)],

@@ -98,8 +98,9 @@ impl ListedObject {
         let (is_final, paid) = match kind {
             ListedKind::Sessions => {
                 let session = CheckoutSession::read(value)?;
-                let is_bought = session.is_payment() && session.is_bought();
-                (is_bought, amount(session.amount_total, &session.currency).filter(|_| is_bought))
+                // What a plan's checkout was paid is in its invoice.
+                let is_paid = session.is_payment() && session.is_bought();
+                (session.is_bought(), amount(session.amount_total, &session.currency).filter(|_| is_paid))
             }
             ListedKind::Invoices => {
                 let invoice = Invoice::read(value)?;
@@ -150,6 +151,17 @@ impl ListedObject {
 }
 
 impl Stripe {
+    /// All objects of one kind that `query` selects, such as those of a customer.
+    pub fn objects_of(
+        &self,
+        kind: ListedKind,
+        query: &[(&str, &str)],
+        deadline: Deadline,
+    ) -> Result<Vec<ListedObject>, StripeError> {
+        let query = [kind.query(), query].concat();
+        self.all(kind.path(), &query, |value| ListedObject::read(kind, value), deadline)
+    }
+
     /// One page of objects of one kind.
     pub fn list_objects(
         &self,

@@ -29,7 +29,7 @@ pub use event::{CheckoutStep, DisputeStep, Event, EventEnvelope, SubscriptionSte
 pub use listing::{ListedKind, ListedObject};
 pub use objects::{
     Charge, CheckoutSession, CreditNote, Customer, Dispute, FundsMove, Invoice, InvoiceLine, InvoicePayment, LineItem,
-    List, Price, Refund, Subscription, SubscriptionItem, Unreadable,
+    List, PaymentIntent, PaymentOrigin, Price, Refund, Subscription, SubscriptionItem, Unreadable,
 };
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};

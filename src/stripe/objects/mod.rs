@@ -23,7 +23,7 @@ pub use checkout::{CheckoutSession, Customer, LineItem, Price};
 pub use credit_note::CreditNote;
 pub use fields::{List, Unreadable};
 pub use invoice::{Invoice, InvoiceLine, InvoicePayment};
-pub use payment::{Charge, Dispute, FundsMove, Refund};
+pub use payment::{Charge, Dispute, FundsMove, PaymentIntent, PaymentOrigin, Refund};
 pub use problem::ErrorBody;
 pub use subscription::{Subscription, SubscriptionItem};
 

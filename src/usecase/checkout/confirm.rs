@@ -10,6 +10,7 @@ use crate::store::orders::{self, OfferKind, Order};
 use crate::store::{payments, users};
 use crate::stripe::{CheckoutSession, CheckoutStep};
 use crate::usecase::stripe_events::apply::{self, ApplyContext};
+use crate::usecase::stripe_events::retry;
 
 /// How long the buyer waits for Stripe's answer. After that the page says that the units will come later.
 const WAIT: Duration = Duration::from_secs(8);
@@ -76,18 +77,21 @@ pub fn confirm(app: &App, account: i64, session: &str) -> Result<Purchase> {
 
 fn apply_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) -> Result<Purchase> {
     if !is_ours {
-        let owner = app.store.read(|tx| users::by_account(tx, account))?;
-        if found.metadata.get("user_id") != Some(&owner.id) {
+        let buyer = app.store.read(|tx| apply::buyer_of(tx, apply::Clues::of_session(&found, None)))?;
+        if buyer != Ok(account) {
             return Err(Refused::NotFound("There is no such purchase of yours.".to_owned()).into());
         }
     }
     let catalog = app.catalog.clone();
     let now = app.clock.now();
     let session = found.clone();
-    let outcome = app
-        .store
-        .write(move |tx| apply::checkout(tx, &ApplyContext::new(&catalog, now), &session, CheckoutStep::AsDescribed))?;
-    outcome.log_events.iter().for_each(|event| event.log(app));
+    let log_events = app.store.write(move |tx| {
+        let context = ApplyContext::new(&catalog, now);
+        let outcome = apply::checkout(tx, &context, &session, CheckoutStep::AsDescribed)?;
+        let released = retry::release(tx, &catalog, &outcome.known_ids, now)?;
+        Ok([outcome.log_events, released].concat())
+    })?;
+    log_events.iter().for_each(|event| event.log(app));
     purchase_of(app, account, &found.id, Some(&found))
 }
 

@@ -3,6 +3,7 @@
 use till::error::{Error, Result};
 use till::ledger::Part;
 use till::secret::Secret;
+use till::store::customers::LinkSource;
 use till::store::inbox::Status;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
@@ -100,6 +101,8 @@ const EACH: &[Row] = &[
     ("customers::current", |tx| customers::current(tx, 1, "cust_1", "", NOW).map(drop)),
     ("customers::link", |tx| customers::link(tx, &customer(), "cus_1", NOW)),
     ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
+    ("customers::tie", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Checkout, NOW).map(drop)),
+    ("customers::tie again", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Operator, NOW).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
     ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
     ("orders::add", |tx| orders::add(tx, &order())),
@@ -115,7 +118,8 @@ const EACH: &[Row] = &[
     ("payments::add", |tx| payments::add(tx, &payment()).map(drop)),
     ("entries::post", post),
     ("payments::find", |tx| payments::find(tx, "cs_1").map(drop)),
-    ("payments::add_stripe_ids", |tx| payments::add_stripe_ids(tx, "pi_1", None, Some("ch_1"))),
+    ("payments::add_stripe_ids", |tx| payments::add_stripe_ids(tx, "pi_1", charge())),
+    ("payments::add_linked_ids", |tx| payments::add_linked_ids(tx, "pi_1")),
     ("payments::lots_of", |tx| payments::lots_of(tx, "pi_1").map(drop)),
     ("payments::link_invoice", |tx| payments::link_invoice(tx, "pi_1", "in_1")),
     ("payments::invoice_of", |tx| payments::invoice_of(tx, "pi_1").map(drop)),
@@ -136,6 +140,7 @@ const EACH: &[Row] = &[
     ("subscriptions::put", |tx| subscriptions::put(tx, &subscription(), false, NOW).map(drop)),
     ("subscriptions::put again", |tx| subscriptions::put(tx, &subscription(), true, NOW).map(drop)),
     ("subscriptions::find", |tx| subscriptions::find(tx, "sub_1").map(drop)),
+    ("subscriptions::account_of_customer", |tx| subscriptions::account_of_customer(tx, "cus_1").map(drop)),
     ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
     ("subscriptions::unsure", |tx| subscriptions::unsure(tx, 10).map(drop)),
     ("cursors::find", |tx| cursors::find(tx, "a").map(drop)),
@@ -179,6 +184,10 @@ const EACH: &[Row] = &[
     ("inbox::assign", |tx| inbox::assign(tx, "evt_1", 1, Some("starter"))),
     ("inbox::by_id", |tx| inbox::by_id(tx, "evt_1").map(drop)),
     ("inbox::waiting_for", |tx| inbox::waiting_for(tx, "cs_1", 10).map(drop)),
+    ("inbox::dismiss", |tx| inbox::dismiss(tx, "evt_1", "not ours", NOW).map(drop)),
+    ("inbox::dismissal", |tx| inbox::dismissal(tx, "cs_1").map(drop)),
+    ("inbox::reopen", |tx| inbox::reopen(tx, "cs_1")),
+    ("inbox::unapplied_of_customer", |tx| inbox::unapplied_of_customer(tx, "cus_1", 10).map(drop)),
     ("inbox::to_retry", |tx| inbox::to_retry(tx, NOW, 10).map(drop)),
     ("inbox::newest", |tx| inbox::newest(tx, None, (NOW, "z"), 10).map(drop)),
     ("inbox::newest by status", |tx| inbox::newest(tx, Some(Status::Waiting), (NOW, "z"), 10).map(drop)),

@@ -295,6 +295,30 @@ fn no_other_row_breaks_a_rule_of_its_table() {
                 VALUES ('evt_1', 'x', 2, '{}', 0, 0, 'applied', '', 1, 0)",
             check_failed,
         ),
+        (
+            "INSERT INTO events (id, kind, livemode, body, created_at, received_at, status, ignore_reason, detail, attempts,
+                decided_at) VALUES ('evt_1', 'x', 0, '{}', 0, 0, 'ignored', 'bored', '', 1, 0)",
+            check_failed,
+        ),
+        (
+            "INSERT INTO events (id, kind, livemode, body, created_at, received_at, status, ignore_reason, detail, attempts,
+                decided_at) VALUES ('evt_1', 'x', 0, '{}', 0, 0, 'unmatched', 'foreign', '', 1, 0)",
+            check_failed,
+        ),
+        (
+            "INSERT INTO customers (account, generation, source, stripe_id, requested_at) VALUES (1, 9, 'guess', 'cus_9', 0)",
+            check_failed,
+        ),
+        (
+            "INSERT INTO customers (account, generation, source, stripe_id, requested_at) VALUES (1, 9, 'request', 'cus_9', 0)",
+            check_failed,
+        ),
+        ("INSERT INTO customers (account, generation, source, requested_at) VALUES (1, 9, 'operator', 0)", check_failed),
+        (
+            "INSERT INTO customers (account, generation, source, stripe_id, requested_at)
+                VALUES (1, 8, 'operator', 'cus_8', 0), (2, 8, 'checkout', 'cus_8', 0)",
+            taken,
+        ),
     ] {
         check(&outside, sql, expected);
     }

@@ -2,7 +2,7 @@
 
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
-use crate::store::inbox::Status;
+use crate::store::inbox::{IgnoreReason, Status};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::units::posting::PostingContext;
 
@@ -42,14 +42,20 @@ pub struct Assignment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventOutcome {
     pub status: Status,
+    /// Why a payment is ignored.
+    pub ignore_reason: Option<IgnoreReason>,
     /// A sentence for the operator.
     pub detail: String,
+    /// An id; when the books learn it, the event is applied again.
     pub waits_for: Option<String>,
     /// Ids that the books know from now on. Events that wait for one of them are tried again at once.
     pub known_ids: Vec<String>,
     /// To be logged once the outcome is durable.
     pub log_events: Vec<LogEvent>,
 }
+
+/// In place of the id of a payment that its event does not name.
+pub(super) const NO_ID: &str = "-";
 
 /// What an event waits for if Stripe could not be asked. The timer asks again.
 const STRIPE: &str = "stripe";
@@ -75,14 +81,39 @@ impl EventOutcome {
         EventOutcome::waiting(STRIPE, detail)
     }
 
-    /// Somebody paid, but it is unknown who or for what (`docs/rules.md`, rule 12).
+    /// Somebody paid, but it is unknown who or for what (`docs/rules.md`, rule 12). Another event may tell of the same
+    /// money: once one of them is in the books, this one is applied again.
     pub(super) fn unmatched(object: &str, why: impl Into<String>) -> EventOutcome {
         let why = why.into();
         let log_events = vec![LogEvent::Unmatched { object: object.to_owned(), why: why.clone() }];
-        EventOutcome { log_events, ..EventOutcome::of(Status::Unmatched, why) }
+        EventOutcome { log_events, waits_for: own_id(object), ..EventOutcome::of(Status::Unmatched, why) }
+    }
+
+    /// Nothing in it is ours: the same Stripe account sells something else (`docs/rules.md`, rule 12).
+    pub(super) fn foreign(object: &str, why: impl Into<String>) -> EventOutcome {
+        let ignore_reason = Some(IgnoreReason::Foreign);
+        EventOutcome { ignore_reason, waits_for: own_id(object), ..EventOutcome::ignored(why) }
+    }
+
+    /// The same, closed by the operator with these words.
+    pub(crate) fn dismissed(self, detail: String) -> EventOutcome {
+        let ignore_reason = Some(IgnoreReason::Dismissed);
+        EventOutcome { ignore_reason, waits_for: self.waits_for, ..EventOutcome::ignored(detail) }
     }
 
     fn of(status: Status, detail: impl Into<String>) -> EventOutcome {
-        EventOutcome { status, detail: detail.into(), waits_for: None, known_ids: vec![], log_events: vec![] }
+        EventOutcome {
+            status,
+            ignore_reason: None,
+            detail: detail.into(),
+            waits_for: None,
+            known_ids: vec![],
+            log_events: vec![],
+        }
     }
+}
+
+/// The id of what was paid, where the object names it.
+fn own_id(object: &str) -> Option<String> {
+    Some(object.to_owned()).filter(|id| id != NO_ID)
 }

@@ -46,6 +46,8 @@ pub struct Report {
     pub is_resumed: bool,
     /// Lists that Stripe did not return, and why. They were not compared.
     pub unasked: Vec<String>,
+    /// Paid objects in which nothing is ours, or that the operator closed. Their amounts are not compared.
+    pub foreign: u64,
     /// By month and currency.
     pub amounts: BTreeMap<(String, String), Amounts>,
 }
@@ -112,12 +114,13 @@ pub fn reconcile(
     if report.unasked.is_empty() {
         scan::finish(app, &parts)?;
     }
-    let Report { found, applied, unmatched, waiting, failed, .. } = &report;
+    let Report { found, applied, unmatched, foreign, waiting, failed, .. } = &report;
     tracing::info!(
         event = "reconcile_finished",
         found,
         applied,
         unmatched,
+        foreign,
         waiting,
         failed,
         agrees = report.is_clean()
@@ -232,7 +235,14 @@ fn apply_if_missing(app: &App, event: EventEnvelope, body: String, report: &mut 
 /// Adds what Stripe says was paid, and what the books say, to the month's amounts.
 fn compare_amounts(app: &App, object: &ListedObject, report: &mut Report) -> Result<()> {
     let Some((amount, currency)) = object.paid.clone() else { return Ok(()) };
-    let payment = app.store.read(|tx| payments::find(tx, &object.id))?;
+    let (event, _) = object.as_event(object.created, object.created);
+    let (payment, decision) = app
+        .store
+        .read(|tx| Ok((payments::find(tx, &object.id)?, inbox::by_id(tx, &event.id)?.map(|row| row.decision))))?;
+    if payment.is_none() && decision.is_some_and(|decision| decision.ignore_reason.is_some()) {
+        report.foreign += 1;
+        return Ok(());
+    }
     // A pack's invoice is the money of its checkout again.
     if object.kind == ListedKind::Invoices && payment.as_ref().is_some_and(|payment| payment.session.is_some()) {
         return Ok(());

@@ -18,6 +18,9 @@ const UNDER_WAY_SECONDS: i64 = 300;
 pub(super) fn as_of(app: &App, described: &Subscription) -> Result<Option<Timestamp>> {
     app.store.read(|tx| {
         let Some(known) = subscriptions::find(tx, &described.id)? else {
+            if !apply::is_our_subscription(&app.catalog, described) {
+                return Ok(None);
+            }
             let recently = app.clock.now().plus_seconds(-UNDER_WAY_SECONDS);
             let clues = Clues {
                 customer: described.customer.as_deref(),

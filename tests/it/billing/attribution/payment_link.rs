@@ -1,0 +1,158 @@
+//! Payment links and pricing tables: the reference in their address names the user.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::{event_of, id, is_told, pay_link, post, shows, status};
+use crate::harness::Shop;
+use crate::harness::life::permutations;
+
+#[test]
+fn a_pack_by_a_payment_link_is_credited_to_the_user_that_its_reference_names() {
+    let shop = Shop::open();
+    for user in ["alice", "bob@example.org", "till64_YWxpY2U", "c_D-1"] {
+        shop.user(user);
+    }
+    for (reference, user) in [
+        ("alice", "alice"),
+        ("c_D-1", "c_D-1"),
+        ("till64_Ym9iQGV4YW1wbGUub3Jn", "bob@example.org"),
+        // Encoded, it means alice, whoever has it as an id.
+        ("till64_YWxpY2U", "alice"),
+        ("till64_dGlsbDY0X1lXeHBZMlU", "till64_YWxpY2U"),
+    ] {
+        let before = shop.remaining(user);
+        let session = pay_link(&shop, "price_topup_100", Some(reference));
+        assert_eq!((&session["client_reference_id"], &session["metadata"]), (&json!(reference), &json!({})));
+        shop.wait_for_units(user, before + 100);
+        let reason = format!("topup_{}", session["payment_intent"].as_str().unwrap());
+        assert_eq!(shop.ledger(user)[0].0, reason);
+    }
+    assert!(shop.till_prints(&["user", "show", "bob@example.org"]).contains("till64_Ym9iQGV4YW1wbGUub3Jn"));
+    // Stripe drops these.
+    for reference in ["bob@example.org", "a.b"] {
+        assert_eq!(pay_link(&shop, "price_topup_100", Some(reference))["client_reference_id"], json!(null));
+    }
+    is_told(&shop);
+    assert_eq!(shop.inbox(&["--status", "unmatched"]).len(), 2);
+    assert_eq!(shop.remaining("bob@example.org"), 100);
+    shop.verify_books();
+}
+
+#[test]
+fn a_plan_by_a_payment_link_is_the_users_with_its_renewals_and_its_portal() {
+    let shop = Shop::open();
+    shop.user("alice");
+    let session = pay_link(&shop, "price_starter", Some("alice"));
+    shop.wait_for_units("alice", 100);
+    shows(&shop, "alice", "starter", "active");
+    is_told(&shop);
+    assert_eq!(shop.inbox(&["--status", "unmatched"]), Vec::<Value>::new());
+    let linked = |line: &Value| line["user_id"] == "alice" && line["customer"] == session["customer"];
+    shop.till.wait_for_log("customer_linked", |line| line["event"] == "customer_linked" && linked(line));
+    for renewal in 2..=3 {
+        shop.stripe_control("clock/advance", &[("by", "month"), ("times", "1")]);
+        shop.wait_for_units("alice", 100 * renewal);
+    }
+    let refused = shop.api.call("POST", "/v1/users/alice/checkout", &json!({"plan": "pro"})).must(409).json();
+    assert!(refused["portal_url"].as_str().unwrap().contains("/p/session/"), "{refused}");
+    // The user's own checkouts never go to a customer that a stranger may have made.
+    let (own, _) = shop.checkout("alice", "topup_100");
+    let own = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{own}"));
+    assert_ne!(own["customer"], session["customer"]);
+    shop.verify_books();
+    shop.till_prints(&["reconcile"]);
+}
+
+const KINDS: [&str; 4] =
+    ["customer.subscription.created", "invoice.paid", "invoice_payment.paid", "checkout.session.completed"];
+
+#[test]
+fn a_plan_by_a_payment_link_ends_the_same_in_any_order_of_its_events() {
+    let shop = Shop::open();
+    shop.stripe_control("webhooks/hold", &[]);
+    let orders = permutations(&KINDS.map(|kind| json!(kind)));
+    thread::scope(|scope| {
+        for (number, part) in orders.chunks(6).enumerate() {
+            let (shop, part) = (&shop, part.to_vec());
+            scope.spawn(move || {
+                for (at, order) in part.iter().enumerate() {
+                    begin_in_order(shop, &format!("u{number}_{at}"), order);
+                }
+            });
+        }
+    });
+    assert_eq!(shop.inbox(&["--status", "unmatched"]), Vec::<Value>::new());
+    shop.verify_books();
+    shop.till_prints(&["reconcile"]);
+}
+
+fn begin_in_order(shop: &Shop, user: &str, order: &[Value]) {
+    shop.user(user);
+    let session = pay_link(shop, "price_starter", Some(user));
+    let invoice = session["invoice"].as_str().unwrap();
+    for kind in order {
+        let about =
+            if kind == "customer.subscription.created" { &session["subscription"] } else { &session["invoice"] };
+        let event = event_of(shop, kind.as_str().unwrap(), about.as_str().unwrap());
+        shop.webhook(&event).must(200);
+        shop.webhook(&event).must(200);
+    }
+    shows(shop, user, "starter", "active");
+    assert_eq!(shop.ledger(user), [(format!("sub_{invoice}"), 100, 100)], "{order:?}");
+}
+
+/// A buyer may write any user into the address of a payment link: that gives, and takes nothing.
+#[test]
+fn a_reference_gives_units_away_and_never_takes_a_customer_a_plan_or_units() {
+    let shop = Shop::open();
+    shop.user("alice");
+    shop.user("mallory");
+    let (own, checkout) = shop.checkout("alice", "starter");
+    shop.pay(&checkout, &[("card", crate::harness::shop::GOOD_CARD)]).must(303);
+    shop.wait_for_units("alice", 100);
+    let own = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{own}"));
+
+    // Her customer is hers, whatever reference a session of it has.
+    let theirs = json!({"id": "cs_test_theirs", "object": "checkout.session", "mode": "subscription",
+        "status": "complete", "payment_status": "paid", "customer": own["customer"], "client_reference_id": "mallory",
+        "subscription": "sub_theirs", "metadata": {}, "line_items": {"object": "list", "has_more": false, "data": [
+            {"id": "li_1", "price": {"id": "price_starter"}, "quantity": 1}]}});
+    shop.webhook(&crate::harness::webhook::event("checkout.session.completed", &theirs)).must(200);
+    let portal = || {
+        let refused = shop.api.call("POST", "/v1/users/alice/checkout", &json!({"plan": "pro"})).must(409).json();
+        refused["portal_url"].as_str().unwrap().to_owned()
+    };
+    assert!(crate::harness::Client::browser(&shop.stripe.url()).get(&portal()).must(200).body.contains("Starter"));
+
+    // A gift, and its refund: what it gave is what it takes.
+    let gift = pay_link(&shop, "price_topup_250", Some("alice"));
+    shop.wait_for_units("alice", 350);
+    post(&shop, "/v1/refunds", &[("payment_intent", gift["payment_intent"].as_str().unwrap())]);
+    shop.wait_for_units("alice", 100);
+    let plan = pay_link(&shop, "price_pro", Some("alice"));
+    shop.wait_for_units("alice", 600);
+    is_told(&shop);
+    let page = crate::harness::Client::browser(&shop.stripe.url()).get(&portal()).must(200).body;
+    assert!(page.contains("Starter"), "her own customer's page, and not the giver's: {page}");
+    shop.ask_stripe("DELETE", &format!("/v1/subscriptions/{}", plan["subscription"].as_str().unwrap()));
+    shows(&shop, "alice", "starter", "active");
+    assert_eq!((shop.remaining("alice"), shop.remaining("mallory")), (600, 0));
+    shop.verify_books();
+}
+
+#[test]
+fn a_reference_to_what_is_not_sold_here_is_shown_and_makes_nobodys_customer() {
+    let shop = Shop::open();
+    shop.user("alice");
+    let price = super::foreign_price(&shop, Some("month"));
+    let session = pay_link(&shop, &price, Some("alice"));
+    is_told(&shop);
+    let told = event_of(&shop, "checkout.session.completed", id(&session));
+    let (status, detail) = status(&shop, id(&told));
+    assert!(status == "unmatched" && detail.contains("no plan of the catalogue"), "{status} {detail}");
+    assert_eq!((shop.remaining("alice"), shop.ledger("alice").len()), (0, 0));
+    shows(&shop, "alice", "free", "none");
+    shop.checkout("alice", "starter");
+}
