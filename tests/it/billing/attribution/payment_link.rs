@@ -5,8 +5,9 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::{event_of, id, is_told, pay_link, post, shows, status};
-use crate::harness::Shop;
 use crate::harness::life::permutations;
+use crate::harness::shop::GOOD_CARD;
+use crate::harness::{Client, Shop, webhook};
 
 #[test]
 fn a_pack_by_a_payment_link_is_credited_to_the_user_that_its_reference_names() {
@@ -18,7 +19,7 @@ fn a_pack_by_a_payment_link_is_credited_to_the_user_that_its_reference_names() {
         ("alice", "alice"),
         ("c_D-1", "c_D-1"),
         ("till64_Ym9iQGV4YW1wbGUub3Jn", "bob@example.org"),
-        // Encoded, it means alice, whoever has it as an id.
+        // Encoded, it means alice, and not the user who has it as an id.
         ("till64_YWxpY2U", "alice"),
         ("till64_dGlsbDY0X1lXeHBZMlU", "till64_YWxpY2U"),
     ] {
@@ -37,6 +38,45 @@ fn a_pack_by_a_payment_link_is_credited_to_the_user_that_its_reference_names() {
     is_told(&shop);
     assert_eq!(shop.inbox(&["--status", "unmatched"]).len(), 2);
     assert_eq!(shop.remaining("bob@example.org"), 100);
+    shop.verify_books();
+}
+
+/// Metadata decides, then a customer who is known, and only then the reference.
+#[test]
+fn the_reference_decides_last() {
+    let shop = Shop::open();
+    shop.user("alice");
+    shop.user("bob");
+    let (known, _) = shop.checkout("alice", "topup_100");
+    let customer = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{known}"))["customer"].clone();
+    for (number, (more, expected)) in [
+        (json!({}), Ok("bob")),
+        (json!({"customer": "cus_stranger"}), Ok("bob")),
+        (json!({"customer": customer}), Ok("alice")),
+        (json!({"metadata": {"user_id": "alice"}}), Ok("alice")),
+        (json!({"metadata": {"user_id": "carol"}}), Err("\"carol\"")),
+        (json!({"client_reference_id": "carol"}), Err("neither a user nor a customer")),
+        (json!({"client_reference_id": "bob@example.org"}), Err("neither a user nor a customer")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let item = json!({"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 1});
+        let mut session = json!({"id": format!("cs_test_{number}"), "object": "checkout.session", "mode": "payment",
+            "status": "complete", "payment_status": "paid", "payment_intent": format!("pi_{number}"), "metadata": {},
+            "amount_total": 900, "currency": "usd", "client_reference_id": "bob",
+            "line_items": {"object": "list", "has_more": false, "data": [item]}});
+        session.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let before = expected.map(|user| shop.remaining(user));
+        let told = webhook::event("checkout.session.completed", &session);
+        shop.webhook(&told).must(200);
+        let (status, detail) = status(&shop, id(&told));
+        match (expected, before) {
+            (Ok(user), Ok(before)) => assert_eq!(shop.remaining(user), before + 100, "{more}: {detail}"),
+            (Err(why), _) => assert!(status == "unmatched" && detail.contains(why), "{more}: {detail}"),
+            _ => unreachable!(),
+        }
+    }
     shop.verify_books();
 }
 
@@ -110,7 +150,7 @@ fn a_reference_gives_units_away_and_never_takes_a_customer_a_plan_or_units() {
     shop.user("alice");
     shop.user("mallory");
     let (own, checkout) = shop.checkout("alice", "starter");
-    shop.pay(&checkout, &[("card", crate::harness::shop::GOOD_CARD)]).must(303);
+    shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
     shop.wait_for_units("alice", 100);
     let own = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{own}"));
 
@@ -119,12 +159,12 @@ fn a_reference_gives_units_away_and_never_takes_a_customer_a_plan_or_units() {
         "status": "complete", "payment_status": "paid", "customer": own["customer"], "client_reference_id": "mallory",
         "subscription": "sub_theirs", "metadata": {}, "line_items": {"object": "list", "has_more": false, "data": [
             {"id": "li_1", "price": {"id": "price_starter"}, "quantity": 1}]}});
-    shop.webhook(&crate::harness::webhook::event("checkout.session.completed", &theirs)).must(200);
+    shop.webhook(&webhook::event("checkout.session.completed", &theirs)).must(200);
     let portal = || {
         let refused = shop.api.call("POST", "/v1/users/alice/checkout", &json!({"plan": "pro"})).must(409).json();
         refused["portal_url"].as_str().unwrap().to_owned()
     };
-    assert!(crate::harness::Client::browser(&shop.stripe.url()).get(&portal()).must(200).body.contains("Starter"));
+    assert!(Client::browser(&shop.stripe.url()).get(&portal()).must(200).body.contains("Starter"));
 
     // A gift, and its refund: what it gave is what it takes.
     let gift = pay_link(&shop, "price_topup_250", Some("alice"));
@@ -134,7 +174,7 @@ fn a_reference_gives_units_away_and_never_takes_a_customer_a_plan_or_units() {
     let plan = pay_link(&shop, "price_pro", Some("alice"));
     shop.wait_for_units("alice", 600);
     is_told(&shop);
-    let page = crate::harness::Client::browser(&shop.stripe.url()).get(&portal()).must(200).body;
+    let page = Client::browser(&shop.stripe.url()).get(&portal()).must(200).body;
     assert!(page.contains("Starter"), "her own customer's page, and not the giver's: {page}");
     shop.ask_stripe("DELETE", &format!("/v1/subscriptions/{}", plan["subscription"].as_str().unwrap()));
     shows(&shop, "alice", "starter", "active");

@@ -95,11 +95,11 @@ fn ids_that_are_learnt_later_lead_refunds_and_credit_notes_to_the_payment_in_any
     let payment = json!({"id": "inpay_1", "object": "invoice_payment", "status": "paid", "invoice": "in_1",
         "is_default": true, "amount_paid": 900, "payment": {"type": "payment_intent", "payment_intent": "pi_1"}});
     let mut with_payments = invoice.clone();
-    with_payments["payments"] = list(&[payment.clone()]);
+    with_payments["payments"] = list(std::slice::from_ref(&payment));
     let stripe = canned::start(vec![
-        ("/v1/checkout/sessions?payment_intent=pi_1", "200 OK", list(&[whole.clone()]).to_string()),
+        ("/v1/checkout/sessions?payment_intent=pi_1", "200 OK", list(&[whole]).to_string()),
         ("/v1/invoices/in_1", "200 OK", with_payments.to_string()),
-        ("/v1/invoice_payments", "200 OK", list(&[payment.clone()]).to_string()),
+        ("/v1/invoice_payments", "200 OK", list(std::slice::from_ref(&payment)).to_string()),
         ("/v1/refunds", "200 OK", list(&[]).to_string()),
     ]);
     let refund = json!({"id": "re_1", "object": "refund", "status": "succeeded", "amount": 450, "currency": "usd",
