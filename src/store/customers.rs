@@ -46,7 +46,7 @@ pub enum Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     pub account: i64,
-    /// 1, and one more for each further customer.
+    /// 1, and one more for each further customer, and for each that Stripe did not make.
     pub generation: i64,
     /// The idempotency key of the request; empty for a customer that was linked.
     pub request_key: String,
@@ -63,7 +63,7 @@ pub fn current(tx: &mut dyn Tx, account: i64, key: &str, body: &str, now: Timest
         "SELECT ",
         columns!(),
         " FROM customers
-        WHERE account = $1 AND gone_at IS NULL AND source <> 'checkout'
+        WHERE account = $1 AND refused_at IS NULL AND gone_at IS NULL AND source <> 'checkout'
         ORDER BY CASE WHEN stripe_id IS NULL THEN 1 ELSE 0 END, CASE source WHEN 'request' THEN 0 ELSE 1 END,
         generation DESC LIMIT 1"
     );
@@ -108,6 +108,14 @@ pub fn tie(tx: &mut dyn Tx, account: i64, stripe_id: &str, source: LinkSource, n
         Some(owner) => Ok(Link::OfAnother(owner)),
         None => Err(Fault::bare(format!("the customer {stripe_id} was not linked")).into()),
     }
+}
+
+/// Stripe did not make the customer, and the same request would never bring one: the next purchase makes another.
+pub fn refused(tx: &mut dyn Tx, customer: &Customer, now: Timestamp) -> Result<()> {
+    const REFUSED: &str = "UPDATE customers SET refused_at = $3
+        WHERE account = $1 AND generation = $2 AND stripe_id IS NULL AND refused_at IS NULL";
+    tx.execute(REFUSED, &[&customer.account, &customer.generation, &now])?;
+    Ok(())
 }
 
 /// Stripe says that the customer does not exist any more: the next purchase makes another.
