@@ -112,7 +112,11 @@ fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) 
         Ok(by_id.is_some() || orders::by_session(tx, &session.id)?.is_some())
     })?;
     if !is_ours {
-        session.line_items = Some(List::whole(stripe(app)?.list_line_items(&session.id, deadline)?));
+        session.line_items = match stripe(app)?.list_line_items(&session.id, deadline) {
+            Ok(items) => Some(List::whole(items)),
+            Err(error) if error.is_missing() => None,
+            Err(error) => return Err(error.into()),
+        };
     }
     Ok(session)
 }
@@ -142,8 +146,10 @@ fn complete_invoice(app: &App, stripe: &Stripe, mut invoice: Invoice, deadline: 
         if invoice.payment_intent.is_none() {
             invoice.payment_intent = stripe.invoice(&invoice.id, deadline)?.payment_intent;
         }
-        if let Some(intent) = &invoice.payment_intent {
-            invoice.checkout = stripe.session_of_payment(intent, deadline)?.map(Box::new);
+        if let Some(intent) = &invoice.payment_intent
+            && let Some(session) = stripe.session_of_payment(intent, deadline)?
+        {
+            invoice.checkout = Some(Box::new(with_line_items(app, session, deadline)?));
         }
     }
     let currency = invoice.currency.clone();

@@ -143,6 +143,38 @@ fn ids_that_are_learnt_later_lead_refunds_and_credit_notes_to_the_payment_in_any
     }
 }
 
+/// The invoice of a checkout may be told first. The checkout's line items say what was bought, as they do for the session.
+#[test]
+fn a_checkout_that_its_invoice_tells_of_is_credited_as_the_session_tells_it() {
+    let (key, reference) = (json!({"user_id": "alice", "plan": "topup_100"}), json!("alice"));
+    let item = json!({"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 3, "amount_total": 2700});
+    let line = json!({"id": "il_1", "amount": 2700, "quantity": 3,
+        "pricing": {"price_details": {"price": "price_topup_100"}}});
+    for who in [json!({"metadata": key}), json!({"metadata": {}, "client_reference_id": reference})] {
+        let mut session = session(&json!({"payment_intent": "pi_1", "invoice": "in_1", "amount_total": 2700}));
+        session.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        let invoice = json!({"id": "in_1", "object": "invoice", "status": "paid", "billing_reason": "manual",
+            "total": 2700, "amount_paid": 2700, "currency": "usd", "parent": null, "metadata": {},
+            "lines": list(std::slice::from_ref(&line)),
+            "payments": list(&[json!({"id": "inpay_1", "object": "invoice_payment", "status": "paid",
+                "invoice": "in_1", "is_default": true, "amount_paid": 2700,
+                "payment": {"type": "payment_intent", "payment_intent": "pi_1"}})])});
+        let stripe = canned::start(vec![
+            ("/v1/checkout/sessions/cs_test_1/line_items", "200 OK", list(std::slice::from_ref(&item)).to_string()),
+            ("/v1/checkout/sessions?payment_intent=pi_1", "200 OK", list(std::slice::from_ref(&session)).to_string()),
+            ("/v1/invoices/in_1", "200 OK", invoice.to_string()),
+        ]);
+        let events = [
+            life::event("first", "checkout.session.completed", 0, session),
+            life::event("later", "invoice.paid", 0, invoice),
+        ];
+        check(&stripe, &format!("{who}"), &events, 300);
+        let life = Life::begin(&stripe);
+        life.hear(&events[1]);
+        assert_eq!((life.remaining(), life.unmatched()), (300, 0), "{who}: the invoice alone");
+    }
+}
+
 /// The same without a word from Stripe: the ids come with the events alone.
 #[test]
 fn ids_that_only_events_bring_lead_to_the_payment_in_any_order() {
