@@ -79,7 +79,7 @@ enum EventCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Close an unmatched payment that is nobody's here; it stays ignored
+    /// Close what could not be applied and is nobody's here; it stays ignored
     ///
     /// Closes every event that tells of the same payment. till event assign opens it again.
     #[command(after_help = "Example:\n  till event dismiss evt_1Qabc… --reason 'the book shop'")]

@@ -12,6 +12,9 @@ macro_rules! columns {
     };
 }
 
+/// What an event waits for if Stripe could not be asked. Many wait for that, so it is never the id of a payment.
+pub const STRIPE: &str = "stripe";
+
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -165,13 +168,15 @@ pub fn assign(tx: &mut dyn Tx, id: &str, account: i64, offer: Option<&str>) -> R
     Ok(())
 }
 
-/// Closes an unmatched event, and those that tell of the same payment. Returns the ids of all that were closed.
+/// Closes an event that was not applied, and those that tell of the same payment. Where the event does not name what it
+/// waits for, that is its own object. Returns the ids of all that were closed.
 pub fn dismiss(tx: &mut dyn Tx, id: &str, detail: &str, now: Timestamp) -> Result<Vec<String>> {
     const DISMISS: &str = "UPDATE events SET status = 'ignored', ignore_reason = 'dismissed', detail = $2,
-        next_attempt_at = NULL, decided_at = $3
-        WHERE status = 'unmatched' AND (id = $1 OR waits_for = (SELECT waits_for FROM events WHERE id = $1))
+        waits_for = COALESCE(NULLIF(waits_for, $4), object), next_attempt_at = NULL, decided_at = $3
+        WHERE status IN ('unmatched', 'waiting', 'failed') AND (id = $1 OR waits_for =
+            (SELECT COALESCE(NULLIF(e.waits_for, $4), e.object) FROM events e WHERE e.id = $1))
         RETURNING id";
-    tx.all(DISMISS, &[&id, &detail, &now], |row| row.text("id"))
+    tx.all(DISMISS, &[&id, &detail, &now, &STRIPE], |row| row.text("id"))
 }
 
 /// Opens what the operator had closed about a payment.

@@ -126,16 +126,18 @@ fn customer_of(row: &InboxRow, event: &Event) -> Option<String> {
     }
 }
 
-/// Closes an unmatched event, with all that tells of the same payment: it stays ignored, and so does what Stripe sends
-/// about that payment later. With `dry_run` nothing is stored. Returns the ids that were closed, and the words.
+/// Closes an event that could not be applied, with all that tells of the same payment: it stays ignored, and so does what
+/// Stripe sends about that payment later. With `dry_run` nothing is stored. Returns the ids that were closed, and the
+/// words.
 pub fn dismiss(app: &App, id: &str, reason: Option<&str>, dry_run: bool) -> Result<(Vec<String>, String)> {
     let row = show(app, id)?;
     if row.decision.ignore_reason == Some(IgnoreReason::Dismissed) {
         return Ok((vec![], row.decision.detail));
     }
-    if row.decision.status != Status::Unmatched {
+    if !matches!(row.decision.status, Status::Unmatched | Status::Waiting | Status::Failed) {
         let status = row.decision.status.as_str();
-        let detail = format!("The event {id} is {status}: only an unmatched one can be dismissed.");
+        let detail =
+            format!("The event {id} is {status}: only one that is unmatched, waiting or failed can be dismissed.");
         return Err(Refused::InvalidRequest(detail).into());
     }
     let detail = match reason.map(str::trim).filter(|reason| !reason.is_empty()) {

@@ -2,7 +2,7 @@
 
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
-use crate::store::inbox::{IgnoreReason, Status};
+use crate::store::inbox::{IgnoreReason, STRIPE, Status};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::units::posting::PostingContext;
 
@@ -57,9 +57,6 @@ pub struct EventOutcome {
 /// In place of the id of a payment that its event does not name.
 pub(super) const NO_ID: &str = "-";
 
-/// What an event waits for if Stripe could not be asked. The timer asks again.
-const STRIPE: &str = "stripe";
-
 impl EventOutcome {
     /// Everything that it means is in the books.
     pub fn applied(detail: impl Into<String>) -> EventOutcome {
@@ -76,7 +73,7 @@ impl EventOutcome {
         EventOutcome { waits_for: Some(referent.to_owned()), ..EventOutcome::of(Status::Waiting, detail) }
     }
 
-    /// It cannot be decided before Stripe answers.
+    /// It cannot be decided before Stripe answers. The timer asks again.
     pub(super) fn waiting_for_stripe(detail: impl Into<String>) -> EventOutcome {
         EventOutcome::waiting(STRIPE, detail)
     }

@@ -1,10 +1,12 @@
 //! What the same Stripe account sells besides: ignored, counted apart, and never asked about. What the operator closes.
 
 use serde_json::{Value, json};
+use till::usecase::stripe_events::{inbox, retry};
 
 use super::{event_of, foreign_price, id, is_told, pay_link, post, status};
+use crate::harness::life::{self, Life};
 use crate::harness::webhook::event;
-use crate::harness::{Shop, eventually};
+use crate::harness::{Shop, canned, eventually};
 
 fn reconciled(shop: &Shop) -> Value {
     let output = shop.till(&["reconcile", "--json"]);
@@ -178,7 +180,42 @@ fn what_the_operator_dismissed_stays_closed_and_can_be_opened_again() {
         assert_eq!(status(&shop, id(event)).0, "applied");
     }
     let (code, said) = dismiss(&[]);
-    assert!(code == 2 && said.contains("is applied: only an unmatched one can be dismissed"), "{code} {said}");
+    assert!(code == 2 && said.contains("is applied: only one that is unmatched"), "{code} {said}");
     assert_eq!(shop.till(&["event", "dismiss", "evt_unknown"]).status.code(), Some(1));
     shop.verify_books();
+}
+
+/// Many events may wait for Stripe: what the operator closes among them is one payment, and not the others.
+#[test]
+fn to_dismiss_one_payment_that_waits_for_stripe_closes_no_other() {
+    let away = [("/", "500 Internal Server Error\r\nStripe-Should-Retry: false", "{}".to_owned())];
+    let life = Life::begin(&canned::start(away.to_vec()));
+    let session = |name: &str, reference: Option<&str>| {
+        json!({"id": format!("cs_test_{name}"), "object": "checkout.session", "mode": "payment", "status": "complete",
+            "payment_status": "paid", "payment_intent": format!("pi_{name}"), "amount_total": 900, "currency": "usd",
+            "metadata": {}, "client_reference_id": reference})
+    };
+    let told = |id: &str, object: Value| life::event(id, "checkout.session.completed", 0, object);
+    let status = |event: &Value| inbox::show(&life.app, id(event)).unwrap().decision.status.as_str();
+    let theirs = told("theirs", session("theirs", None));
+    let ours = told("ours", session("ours", Some("alice")));
+    let later = told("later", session("later", Some("alice")));
+    life.hear(&theirs);
+    life.hear(&ours);
+    assert_eq!((status(&theirs), status(&ours)), ("waiting", "waiting"));
+    let (closed, _) = inbox::dismiss(&life.app, id(&theirs), None, false).unwrap();
+    assert_eq!(closed, [id(&theirs)]);
+    life.hear(&later);
+    assert_eq!((status(&theirs), status(&ours), status(&later)), ("ignored", "waiting", "waiting"));
+    life.clock.set(life.clock.now().plus_seconds(120));
+    retry::retry_due(&life.app).unwrap();
+    assert_eq!((status(&theirs), status(&ours), status(&later)), ("ignored", "waiting", "waiting"));
+    // What else tells of the closed payment is closed too, once Stripe can be asked.
+    let items = json!({"object": "list", "has_more": false, "data": [
+        {"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 1}]});
+    let mut whole = session("theirs", None);
+    whole["line_items"] = items;
+    let again = told("again", whole);
+    life.hear(&again);
+    assert_eq!(status(&again), "ignored");
 }
