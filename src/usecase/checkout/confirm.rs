@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Refused, Result};
+use crate::store::inbox::Status;
 use crate::store::orders::{self, OfferKind, Order};
 use crate::store::{payments, users};
 use crate::stripe::{CheckoutSession, CheckoutStep};
@@ -85,14 +86,23 @@ fn apply_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) -> 
     let catalog = app.catalog.clone();
     let now = app.clock.now();
     let session = found.clone();
-    let log_events = app.store.write(move |tx| {
+    let (status, log_events) = app.store.write(move |tx| {
         let context = ApplyContext::new(&catalog, now);
         let outcome = apply::checkout(tx, &context, &session, CheckoutStep::AsDescribed)?;
         let released = retry::release(tx, &catalog, &outcome.known_ids, now)?;
-        Ok([outcome.log_events, released].concat())
+        Ok((outcome.status, [outcome.log_events, released].concat()))
     })?;
     log_events.iter().for_each(|event| event.log(app));
-    purchase_of(app, account, &found.id, Some(&found))
+    let mut purchase = purchase_of(app, account, &found.id, Some(&found))?;
+    // A plan that was bought by a payment link has no order here. Its customer is the user's now.
+    if purchase.state == PurchaseState::Unmatched
+        && status == Status::Applied
+        && let Some(plan) = apply::plan_of(&app.catalog, &found)
+    {
+        let remaining = app.store.read(|tx| users::balance_of(tx, account))?.remaining;
+        purchase.state = PurchaseState::Subscribed { plan: plan.key.clone(), remaining };
+    }
+    Ok(purchase)
 }
 
 /// The purchase as the books have it now, where `described` is Stripe's session if Stripe was asked.

@@ -29,7 +29,7 @@ pub use checkout::checkout;
 pub use installments::post_due;
 pub use outcome::{ApplyContext, Assignment, EventOutcome};
 pub(crate) use owner::{Clues, buyer_of, owner_of};
-pub(crate) use plan_checkout::link;
+pub(crate) use plan_checkout::{link, plan_of};
 pub(crate) use signs::{is_foreign_invoice, is_foreign_payment, is_foreign_session, is_our_subscription};
 pub(crate) use subscription::describe;
 

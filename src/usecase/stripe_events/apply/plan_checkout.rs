@@ -1,7 +1,7 @@
 //! A plan's checkout is finished. Its units come with its invoice, whose owner is the customer's. So a checkout that
 //! began elsewhere (a payment link, a pricing table) and names a user makes its customer that user's.
 
-use crate::catalog::{Catalog, Offer};
+use crate::catalog::{Catalog, Offer, Plan};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::customers::{self, Link, LinkSource};
@@ -30,7 +30,7 @@ pub(super) fn subscribed(
     let Some(customer) = session.customer.as_deref() else { return elsewhere() };
     let known = customers::account_of(tx, customer)?;
     let Ok(account) = buyer_of(tx, Clues::of_session(session, context.assigned.as_ref()))? else { return elsewhere() };
-    let names_plan = context.assigned.is_some() || sells_plan(context.catalog, session);
+    let names_plan = context.assigned.is_some() || plan_of(context.catalog, session).is_some();
     if !names_plan && known.is_some() {
         return elsewhere();
     }
@@ -73,10 +73,13 @@ pub(crate) fn link(
     })
 }
 
-/// Whether a plan of the catalogue is among what it sold, by our metadata or by its prices.
-fn sells_plan(catalog: &Catalog, session: &CheckoutSession) -> bool {
-    let is_plan = |offer: Option<Offer<'_>>| matches!(offer, Some(Offer::Plan(_)));
+/// The plan of the catalogue that it sold, by our metadata or by its prices.
+pub(crate) fn plan_of<'a>(catalog: &'a Catalog, session: &CheckoutSession) -> Option<&'a Plan> {
+    let plan = |offer| match offer {
+        Some(Offer::Plan(plan)) => Some(plan),
+        _ => None,
+    };
     let items = session.line_items.as_ref().map(|list| list.rows.as_slice()).unwrap_or_default();
-    session.metadata.get("plan").is_some_and(|key| is_plan(catalog.offer(key)))
-        || items.iter().any(|item| item.price.as_deref().is_some_and(|price| is_plan(catalog.by_price(price))))
+    let named = session.metadata.get("plan").and_then(|key| plan(catalog.offer(key)));
+    named.or_else(|| items.iter().find_map(|item| plan(catalog.by_price(item.price.as_deref()?))))
 }

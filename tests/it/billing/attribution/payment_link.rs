@@ -143,6 +143,31 @@ fn begin_in_order(shop: &Shop, user: &str, order: &[Value]) {
     assert_eq!(shop.ledger(user), [(format!("sub_{invoice}"), 100, 100)], "{order:?}");
 }
 
+/// The link may lead back to till's return page.
+#[test]
+fn the_return_page_of_a_payment_link_shows_what_was_bought_to_the_user_whom_it_names() {
+    let shop = Shop::open_with(&[("SPRITE_RECONCILE_INTERVAL", "off")]);
+    shop.user("alice");
+    shop.user("bob");
+    shop.stripe_control("webhooks/hold", &[]);
+    let (alice, bob) = (shop.sign_in("alice"), shop.sign_in("bob"));
+    for (price, says) in [("price_topup_100", "100 pictures added"), ("price_starter", "You are subscribed to Starter")]
+    {
+        let session = pay_link(&shop, price, Some("alice"));
+        let back = format!("/billing/return?session_id={}", id(&session));
+        bob.get(&back).must(404);
+        for _ in 0..2 {
+            let page = alice.get(&back).must(200).body;
+            assert!(page.contains(says), "{price}: {page}");
+        }
+    }
+    assert_eq!((shop.remaining("alice"), shop.remaining("bob")), (100, 0));
+    shop.till_prints(&["reconcile"]);
+    assert_eq!(shop.remaining("alice"), 200);
+    shows(&shop, "alice", "starter", "active");
+    shop.verify_books();
+}
+
 /// A buyer may write any user into the address of a payment link: that gives, and takes nothing.
 #[test]
 fn a_reference_gives_units_away_and_never_takes_a_customer_a_plan_or_units() {
