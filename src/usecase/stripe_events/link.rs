@@ -66,7 +66,10 @@ pub fn link(app: &App, user: &str, customer: &str, dry_run: bool) -> Result<Link
     let now = app.clock.now();
     let mut candidates = in_inbox(app, customer)?;
     let is_gone = match app.stripe()?.customer(customer, Deadline::after(PATIENCE)) {
-        Ok(found) => found.deleted,
+        Ok(found) => {
+            candidates.extend(at_stripe(app, customer, now)?);
+            found.deleted
+        }
         // What the inbox has of it was signed by Stripe.
         Err(error) if error.is_missing() && !candidates.is_empty() => false,
         Err(error) if error.is_missing() => {
@@ -75,7 +78,6 @@ pub fn link(app: &App, user: &str, customer: &str, dry_run: bool) -> Result<Link
         }
         Err(error) => return Err(error.into()),
     };
-    candidates.extend(at_stripe(app, customer, now)?);
     let catalog = app.catalog.clone();
     let (user, id) = (user.to_owned(), customer.to_owned());
     let work = move |tx: &mut dyn Tx| {

@@ -30,7 +30,9 @@ pub(super) fn subscribed(
     let Some(customer) = session.customer.as_deref() else { return elsewhere() };
     let known = customers::account_of(tx, customer)?;
     let Ok(account) = buyer_of(tx, Clues::of_session(session, context.assigned.as_ref()))? else { return elsewhere() };
-    let names_plan = context.assigned.is_some() || plan_of(context.catalog, session).is_some();
+    // Where Stripe does not know what was sold, its invoice says so, and it is the reference that tells whose that is.
+    let is_untold = session.line_items.is_none() && context.stripe_answered;
+    let names_plan = context.assigned.is_some() || is_untold || plan_of(context.catalog, session).is_some();
     if !names_plan && known.is_some() {
         return elsewhere();
     }

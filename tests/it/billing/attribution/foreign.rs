@@ -219,3 +219,87 @@ fn to_dismiss_one_payment_that_waits_for_stripe_closes_no_other() {
     life.hear(&again);
     assert_eq!(status(&again), "ignored");
 }
+
+/// Where a payment came from decides about what is given back of it. One sign of ours is enough to wait for the payment.
+#[test]
+fn what_is_given_back_of_what_is_not_ours_is_not_asked_about() {
+    let list = |rows: &[&Value]| json!({"object": "list", "has_more": false, "data": rows}).to_string();
+    let told = |id: &str, kind: &str, object: Value| life::event(id, kind, 0, object);
+    let refund = told(
+        "refund",
+        "refund.created",
+        json!({"id": "re_1", "object": "refund", "status": "succeeded",
+        "amount": 500, "currency": "usd", "payment_intent": "pi_1", "charge": "ch_1"}),
+    );
+    let charge = told(
+        "charge",
+        "charge.refunded",
+        json!({"id": "ch_1", "object": "charge", "amount": 500,
+        "amount_refunded": 500, "currency": "usd", "payment_intent": "pi_1"}),
+    );
+    let dispute = told(
+        "dispute",
+        "charge.dispute.created",
+        json!({"id": "du_1", "object": "dispute",
+        "status": "needs_response", "amount": 500, "currency": "usd", "payment_intent": "pi_1", "charge": "ch_1"}),
+    );
+    let note = told(
+        "note",
+        "credit_note.created",
+        json!({"id": "cn_1", "object": "credit_note", "invoice": "in_1",
+        "status": "issued", "amount": 500, "currency": "usd", "pre_payment_amount": 0, "post_payment_amount": 500,
+        "refunds": []}),
+    );
+    let by_intent = [refund, charge, dispute];
+    let by_both = [&by_intent[..], &[note]].concat();
+    for (metadata, expected) in [(json!({"site": "blog"}), "ignored"), (json!({"user_id": "carol"}), "waiting")] {
+        let session = json!({"id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete",
+            "payment_status": "paid", "payment_intent": "pi_1", "metadata": metadata});
+        let item = json!({"id": "li_1", "price": {"id": "price_other"}, "quantity": 1});
+        let line = json!({"id": "il_1", "amount": 500, "pricing": {"price_details": {"price": "price_other"}}});
+        let tie = json!({"id": "inpay_1", "object": "invoice_payment", "status": "paid", "invoice": "in_1",
+            "payment": {"type": "payment_intent", "payment_intent": "pi_1"}});
+        let invoice = json!({"id": "in_1", "object": "invoice", "status": "paid", "total": 500, "amount_paid": 500,
+            "currency": "usd", "metadata": metadata, "payments": {"object": "list", "has_more": false, "data": [tie]},
+            "lines": {"object": "list", "has_more": false, "data": [line]}});
+        let intent = json!({"id": "pi_1", "object": "payment_intent", "customer": null, "metadata": metadata});
+        let (none, ok) = (list(&[]), "200 OK");
+        for (origin, answers, events) in [
+            (
+                "a checkout",
+                vec![
+                    ("/v1/checkout/sessions/cs_1/line_items", ok, list(&[&item])),
+                    ("/v1/checkout/sessions?", ok, list(&[&session])),
+                    ("/v1/invoice_payments", ok, none.clone()),
+                ],
+                &by_intent[..],
+            ),
+            (
+                "an invoice",
+                vec![
+                    ("/v1/checkout/sessions?", ok, none.clone()),
+                    ("/v1/invoice_payments", ok, list(&[&tie])),
+                    ("/v1/invoices/in_1", ok, invoice.to_string()),
+                ],
+                &by_both[..],
+            ),
+            (
+                "neither",
+                vec![
+                    ("/v1/checkout/sessions?", ok, none.clone()),
+                    ("/v1/invoice_payments", ok, none.clone()),
+                    ("/v1/payment_intents/pi_1", ok, intent.to_string()),
+                ],
+                &by_intent[..],
+            ),
+        ] {
+            let life = Life::begin(&canned::start(answers));
+            for event in events {
+                life.hear(event);
+                let decision = inbox::show(&life.app, id(event)).unwrap().decision;
+                let (status, kind) = (decision.status.as_str(), &event["type"]);
+                assert_eq!(status, expected, "{kind} of {origin} with {metadata}: {}", decision.detail);
+            }
+        }
+    }
+}

@@ -124,3 +124,21 @@ fn a_customer_of_another_user_is_refused_in_words() {
     assert_eq!(again.status.code(), Some(1));
     shop.verify_books();
 }
+
+/// A customer that Stripe does not show to this key any more: what the inbox has of it was signed by Stripe.
+#[test]
+fn linking_a_customer_that_stripe_does_not_show_applies_what_the_inbox_has() {
+    let shop = Shop::open();
+    shop.user("alice");
+    let line = json!({"id": "il_1", "amount": 900, "quantity": 1,
+        "pricing": {"price_details": {"price": "price_starter"}}});
+    let invoice = json!({"id": "in_old", "object": "invoice", "status": "paid", "total": 900, "amount_paid": 900,
+        "currency": "usd", "customer": "cus_old", "metadata": {},
+        "lines": {"object": "list", "has_more": false, "data": [line]}});
+    let told = crate::harness::webhook::event("invoice.paid", &invoice);
+    shop.webhook(&told).must(200);
+    assert_eq!(status(&shop, id(&told)).0, "unmatched");
+    shop.till_prints(&["user", "link", "alice", "cus_old"]);
+    assert_eq!((status(&shop, id(&told)).0.as_str(), shop.remaining("alice")), ("applied", 100));
+    shop.verify_books();
+}

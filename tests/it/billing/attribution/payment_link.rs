@@ -5,7 +5,8 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::{event_of, id, is_told, pay_link, post, shows, status};
-use crate::harness::life::permutations;
+use crate::harness::canned;
+use crate::harness::life::{self, check, permutations};
 use crate::harness::shop::GOOD_CARD;
 use crate::harness::{Client, Shop, webhook};
 
@@ -141,6 +142,33 @@ fn begin_in_order(shop: &Shop, user: &str, order: &[Value]) {
     }
     shows(shop, user, "starter", "active");
     assert_eq!(shop.ledger(user), [(format!("sub_{invoice}"), 100, 100)], "{order:?}");
+}
+
+/// The same where Stripe does not tell what the session sold: the invoice does.
+#[test]
+fn a_plan_whose_checkout_tells_only_the_user_ends_the_same_in_any_order() {
+    let told = |id: &str, kind: &str, object: Value| life::event(id, kind, 0, object);
+    let session = json!({"id": "cs_test_1", "object": "checkout.session", "mode": "subscription", "status": "complete",
+        "payment_status": "paid", "customer": "cus_new", "subscription": "sub_new", "invoice": "in_1",
+        "client_reference_id": "alice", "metadata": {}});
+    let item = json!({"id": "si_1", "price": {"id": "price_starter"}, "quantity": 1,
+        "current_period_start": 1_790_000_000, "current_period_end": 1_792_592_000});
+    let subscription = json!({"id": "sub_new", "object": "subscription", "status": "active", "customer": "cus_new",
+        "metadata": {}, "items": {"object": "list", "has_more": false, "data": [item]}});
+    let invoice = |id: &str| {
+        let line = json!({"id": "il_1", "amount": 900, "quantity": 1,
+            "pricing": {"price_details": {"price": "price_starter"}}});
+        json!({"id": id, "object": "invoice", "status": "paid", "total": 900, "amount_paid": 900, "currency": "usd",
+            "customer": "cus_new", "metadata": {}, "lines": {"object": "list", "has_more": false, "data": [line]},
+            "parent": {"subscription_details": {"subscription": "sub_new", "metadata": {}}}})
+    };
+    let events = [
+        told("session", "checkout.session.completed", session),
+        told("subscription", "customer.subscription.created", subscription),
+        told("first", "invoice.paid", invoice("in_1")),
+        told("renewal", "invoice.paid", invoice("in_2")),
+    ];
+    check(&canned::start(vec![]), "a plan", &events, 200);
 }
 
 /// The link may lead back to till's return page.
