@@ -220,38 +220,31 @@ fn to_dismiss_one_payment_that_waits_for_stripe_closes_no_other() {
     assert_eq!(status(&again), "ignored");
 }
 
+/// All of a payment that was given back: three events name its payment intent, and the last its invoice.
+fn given_back() -> [Value; 4] {
+    let of_intent = |id: &str, kind: &str, status: &str| {
+        json!({"id": id, "object": kind, "status": status, "amount": 500, "currency": "usd", "payment_intent": "pi_1",
+            "charge": "ch_1"})
+    };
+    let charge = json!({"id": "ch_1", "object": "charge", "amount": 500, "amount_refunded": 500, "currency": "usd",
+        "payment_intent": "pi_1"});
+    let note = json!({"id": "cn_1", "object": "credit_note", "invoice": "in_1", "status": "issued", "amount": 500,
+        "currency": "usd", "pre_payment_amount": 0, "post_payment_amount": 500, "refunds": []});
+    [
+        ("refund.created", of_intent("re_1", "refund", "succeeded")),
+        ("charge.refunded", charge),
+        ("charge.dispute.created", of_intent("du_1", "dispute", "needs_response")),
+        ("credit_note.created", note),
+    ]
+    .map(|(kind, object)| life::event(kind, kind, 0, object))
+}
+
 /// Where a payment came from decides about what is given back of it. One sign of ours is enough to wait for the payment.
 #[test]
 fn what_is_given_back_of_what_is_not_ours_is_not_asked_about() {
     let list = |rows: &[&Value]| json!({"object": "list", "has_more": false, "data": rows}).to_string();
-    let told = |id: &str, kind: &str, object: Value| life::event(id, kind, 0, object);
-    let refund = told(
-        "refund",
-        "refund.created",
-        json!({"id": "re_1", "object": "refund", "status": "succeeded",
-        "amount": 500, "currency": "usd", "payment_intent": "pi_1", "charge": "ch_1"}),
-    );
-    let charge = told(
-        "charge",
-        "charge.refunded",
-        json!({"id": "ch_1", "object": "charge", "amount": 500,
-        "amount_refunded": 500, "currency": "usd", "payment_intent": "pi_1"}),
-    );
-    let dispute = told(
-        "dispute",
-        "charge.dispute.created",
-        json!({"id": "du_1", "object": "dispute",
-        "status": "needs_response", "amount": 500, "currency": "usd", "payment_intent": "pi_1", "charge": "ch_1"}),
-    );
-    let note = told(
-        "note",
-        "credit_note.created",
-        json!({"id": "cn_1", "object": "credit_note", "invoice": "in_1",
-        "status": "issued", "amount": 500, "currency": "usd", "pre_payment_amount": 0, "post_payment_amount": 500,
-        "refunds": []}),
-    );
-    let by_intent = [refund, charge, dispute];
-    let by_both = [&by_intent[..], &[note]].concat();
+    let by_both = given_back();
+    let by_intent = &by_both[..3];
     for (metadata, expected) in [(json!({"site": "blog"}), "ignored"), (json!({"user_id": "carol"}), "waiting")] {
         let session = json!({"id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete",
             "payment_status": "paid", "payment_intent": "pi_1", "metadata": metadata});
@@ -272,7 +265,7 @@ fn what_is_given_back_of_what_is_not_ours_is_not_asked_about() {
                     ("/v1/checkout/sessions?", ok, list(&[&session])),
                     ("/v1/invoice_payments", ok, none.clone()),
                 ],
-                &by_intent[..],
+                by_intent,
             ),
             (
                 "an invoice",
@@ -290,7 +283,7 @@ fn what_is_given_back_of_what_is_not_ours_is_not_asked_about() {
                     ("/v1/invoice_payments", ok, none.clone()),
                     ("/v1/payment_intents/pi_1", ok, intent.to_string()),
                 ],
-                &by_intent[..],
+                by_intent,
             ),
         ] {
             let life = Life::begin(&canned::start(answers));
