@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/v1/…` | Stripe's API (`api`, `resource`) |
 //! | `GET`, `POST /c/pay/{session}` | the checkout page (`page::checkout`) |
+//! | `GET /b/{price}` | a payment link (`page::payment_link`) |
 //! | `GET`, `POST /p/session/{secret}` | the portal page (`page::portal`) |
 //! | `GET /`, `GET /control`, `POST /control/…` | the control page (`page::control`, `page::steps`) |
 //! | `GET /sandbox.css` | their style |
@@ -27,7 +28,7 @@ use tower::ServiceExt;
 
 use crate::sandbox::api::{self, ApiReply};
 use crate::sandbox::form::BODY_LIMIT;
-use crate::sandbox::page::{checkout, control, portal, steps, stylesheet};
+use crate::sandbox::page::{checkout, control, payment_link, portal, steps, stylesheet};
 use crate::sandbox::shared::Shared;
 use crate::sandbox::state::API_VERSION;
 
@@ -77,6 +78,7 @@ fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/{*rest}", any(answer))
         .route("/c/pay/{session}", get(checkout::show).post(checkout::submit))
+        .route("/b/{price}", get(payment_link::open))
         .route("/p/session/{secret}", get(portal::show).post(portal::submit))
         .route("/", get(control::show))
         .route("/control", get(control::show))

@@ -7,8 +7,8 @@ use crate::stripe::client::Stripe;
 use crate::stripe::error::{StripeError, StripeErrorKind};
 use crate::stripe::event::EventEnvelope;
 use crate::stripe::objects::{
-    CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, Price, Refund,
-    Subscription, Unreadable,
+    CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, PaymentIntent,
+    Price, Refund, Subscription, Unreadable,
 };
 
 /// Rows per page: Stripe's maximum.
@@ -131,6 +131,16 @@ impl Stripe {
         self.one("/v1/subscriptions/", id, &[], Subscription::read, deadline)
     }
 
+    /// Reads a customer. One that was deleted is still known by its id.
+    pub fn customer(&self, id: &str, deadline: Deadline) -> Result<Customer, StripeError> {
+        self.one("/v1/customers/", id, &[], Customer::read, deadline)
+    }
+
+    /// Reads a payment intent.
+    pub fn payment_intent(&self, id: &str, deadline: Deadline) -> Result<PaymentIntent, StripeError> {
+        self.one("/v1/payment_intents/", id, &[], PaymentIntent::read, deadline)
+    }
+
     /// An invoice with its payments and the first of its lines. If there are more, [`Stripe::list_invoice_lines`]
     /// returns all.
     pub fn invoice(&self, id: &str, deadline: Deadline) -> Result<Invoice, StripeError> {
@@ -240,7 +250,7 @@ impl Stripe {
         Ok(page)
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         path: &str,
         query: &[(&str, &str)],

@@ -208,6 +208,11 @@ impl EventEnvelope {
         Some(object)
     }
 
+    /// The id of the customer that the object names.
+    pub fn customer(&self) -> Option<String> {
+        Fields::of("event's object", &self.object).ok()?.reference("/customer").ok()?
+    }
+
     /// Reads the object by the event's type.
     pub fn event(&self) -> Event {
         let Some((_, read)) = READERS.iter().find(|(kind, _)| *kind == self.kind) else {

@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod control;
+pub mod payment_link;
 pub mod portal;
 pub mod steps;
 

@@ -102,6 +102,7 @@ pub struct InvoiceLine {
     /// `il_…`; the same line may have another id in another list.
     pub id: String,
     pub price: Option<String>,
+    pub product: Option<String>,
     pub quantity: Option<i64>,
     /// Minor units before discounts and taxes; negative where paid time is credited.
     pub amount: i64,
@@ -136,6 +137,7 @@ impl InvoiceLine {
         Ok(InvoiceLine {
             id: fields.id()?,
             price: fields.first_reference(&["/pricing/price_details/price", "/price", "/plan"])?,
+            product: fields.first_reference(&["/pricing/price_details/product", "/price/product", "/plan/product"])?,
             quantity: fields.whole("/quantity")?,
             amount: fields.whole("/amount")?.ok_or_else(|| fields.missing("/amount"))?,
             currency: fields.text("/currency")?,

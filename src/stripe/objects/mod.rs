@@ -26,7 +26,7 @@ pub use credit_note::CreditNote;
 pub use fields::{List, Unreadable};
 pub use invoice::{CreditedLines, Invoice, InvoiceLine, InvoicePayment};
 pub use json::storable;
-pub use payment::{Charge, Dispute, FundsMove, Refund};
+pub use payment::{Charge, Dispute, FundsMove, PaymentIntent, PaymentOrigin, Refund};
 pub use problem::ErrorBody;
 pub use subscription::{Subscription, SubscriptionItem};
 

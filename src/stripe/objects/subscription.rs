@@ -39,6 +39,7 @@ pub struct Subscription {
 pub struct SubscriptionItem {
     pub id: String,
     pub price: Option<String>,
+    pub product: Option<String>,
     /// `None` where use is metered.
     pub quantity: Option<i64>,
     pub period_start: Option<Timestamp>,
@@ -110,6 +111,7 @@ impl SubscriptionItem {
         Ok(SubscriptionItem {
             id: fields.id()?,
             price: fields.first_reference(&["/price", "/plan"])?,
+            product: fields.first_reference(&["/price/product", "/plan/product"])?,
             quantity: fields.whole("/quantity")?,
             period_start: fields.time("/current_period_start")?,
             period_end: fields.time("/current_period_end")?,

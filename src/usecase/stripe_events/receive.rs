@@ -12,7 +12,7 @@ use crate::store::inbox::{self, IncomingEvent, Status};
 use crate::stripe::event::TYPES;
 use crate::stripe::signature::{SignatureFault, TOLERANCE_SECONDS};
 use crate::stripe::{EventEnvelope, Verification, signature, storable};
-use crate::usecase::stripe_events::apply::{self, ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
 use crate::usecase::stripe_events::retry;
 
@@ -82,16 +82,7 @@ fn doubted_clock(app: &App) -> Option<Judgement> {
 
 /// Stores and applies an event once. The event must certainly come from Stripe.
 pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Timestamp) -> Result<Status> {
-    let incoming = IncomingEvent {
-        id: envelope.id.clone(),
-        kind: envelope.kind.clone(),
-        api_version: envelope.api_version.clone(),
-        livemode: envelope.livemode.unwrap_or(false),
-        object: envelope.object.get("id").and_then(|id| id.as_str()).map(str::to_owned),
-        body: Some(body),
-        created_at: envelope.created,
-        received_at: now,
-    };
+    let incoming = incoming(&envelope, body, now);
     let foreign = foreign(&envelope, app.config.stripe.mode());
     let prefetched = match foreign {
         Some(_) => PrefetchedEvent::as_sent(&envelope),
@@ -108,7 +99,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
             None => {
                 let stripe_answered = prefetched.stripe_answered;
                 let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered, now };
-                apply::apply(tx, &context, &prefetched.event)?
+                retry::outcome_of(tx, &context, &prefetched.event)?
             }
         };
         store(tx, &catalog, &row, outcome, now)
@@ -124,6 +115,22 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
     app.metrics.webhook_events.get_or_create(&EventLabels { kind: kind.to_owned(), status: status.as_str() }).inc();
     tracing::debug!(event = "webhook_received", id = envelope.id, kind = envelope.kind, status = status.as_str());
     Ok(status)
+}
+
+/// The inbox's row of an event that arrives now.
+pub(super) fn incoming(envelope: &EventEnvelope, body: String, now: Timestamp) -> IncomingEvent {
+    let is_handled = TYPES.contains(&envelope.kind.as_str());
+    IncomingEvent {
+        id: envelope.id.clone(),
+        kind: envelope.kind.clone(),
+        api_version: envelope.api_version.clone(),
+        livemode: envelope.livemode.unwrap_or(false),
+        object: envelope.object.get("id").and_then(|id| id.as_str()).map(str::to_owned),
+        customer: envelope.customer().filter(|_| is_handled),
+        body: Some(body),
+        created_at: envelope.created,
+        received_at: now,
+    }
 }
 
 /// Why an event is not ours to apply, although Stripe signed it.
@@ -145,7 +152,8 @@ pub(super) fn foreign(envelope: &EventEnvelope, mode: Option<Mode>) -> Option<St
     }
 }
 
-fn store(
+/// Stores an event with its outcome, and applies what waits for the ids that are known now.
+pub(super) fn store(
     tx: &mut dyn Tx,
     catalog: &Catalog,
     row: &IncomingEvent,
@@ -156,7 +164,7 @@ fn store(
         return Err(Fault::bare("the event arrived twice at once").retryable().into());
     }
     let mut outcome = outcome;
-    outcome.log_events.extend(retry::retry_waiting_for(tx, catalog, &outcome.known_ids, now)?);
+    outcome.log_events.extend(retry::release(tx, catalog, &outcome.known_ids, now)?);
     Ok(outcome)
 }
 

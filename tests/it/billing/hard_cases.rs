@@ -31,7 +31,7 @@
 //! | 26 | a deleted customer buys again | `billing/stripe_requests::a_customer_deleted_at_stripe_who_buys_again_is_a_new_customer` |
 //! | 27 | e-mail decides nothing | `billing/pack/order::the_order_decides_then_metadata_then_customer_and_price` |
 //! | 28 | metadata edited or gone | `billing/pack/order::the_order_decides_then_metadata_then_customer_and_price` |
-//! | 29 | links and invoices by hand | `billing/pack/order::the_order_decides_then_metadata_then_customer_and_price`, `billing/inbox::a_replay_says_what_it_would_do_then_does_it_and_does_it_once` |
+//! | 29 | links and invoices by hand | `billing/pack/order::the_order_decides_then_metadata_then_customer_and_price`, `billing/attribution/payment_link::a_plan_by_a_payment_link_is_the_users_with_its_renewals_and_its_portal`, `billing/attribution/operator::assigning_an_invoice_makes_its_customer_and_subscription_the_users`, `billing/inbox::a_replay_says_what_it_would_do_then_does_it_and_does_it_once` |
 //! | 30 | the answer is lost | `billing/stripe_requests::a_connection_lost_after_stripe_made_the_session_makes_no_second_one`, `src/stripe/error::an_answer_means_what_its_status_and_code_say` |
 //! | 31 | pressed twice | `billing/pack/idempotency::two_presses_are_two_payments_and_each_is_credited` |
 //! | 32 | the return address | `billing/stripe_requests::our_facts_are_on_the_session_and_on_the_payment`, `billing/pack/order::only_the_owner_is_told_of_a_purchase` |

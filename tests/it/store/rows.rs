@@ -12,7 +12,7 @@ use till::store::holds::Hold;
 use till::store::inbox::{Decision, IncomingEvent, Status};
 use till::store::orders::{OfferKind, Order};
 use till::store::outbox::{Attempt, DeliveryKey, DeliveryOutcome, DueDelivery, Message};
-use till::store::payments::{DisputeStage, DisputeState, Payment};
+use till::store::payments::{DisputeStage, DisputeState, Payment, StripeIds};
 use till::store::subscriptions::Subscription;
 use till::store::webhook_endpoints::WebhookEndpoint;
 use till::store::{Tx, access, entries};
@@ -129,6 +129,10 @@ pub fn payment() -> Payment {
     }
 }
 
+pub fn charge() -> StripeIds<'static> {
+    StripeIds { charge: Some("ch_1"), ..StripeIds::default() }
+}
+
 pub fn dispute() -> DisputeState<'static> {
     DisputeState { id: "dp_1", disputed: 900, withheld: 900, stage: DisputeStage::Open, moves: 1 }
 }
@@ -137,6 +141,7 @@ pub fn subscription() -> Subscription {
     Subscription {
         id: "sub_1".into(),
         account: 1,
+        customer: Some("cus_1".into()),
         status: "active".into(),
         offer: "starter".into(),
         period_end: None,
@@ -154,6 +159,7 @@ pub fn event() -> IncomingEvent {
         api_version: None,
         livemode: false,
         object: Some("ch_1".into()),
+        customer: Some("cus_1".into()),
         body: Some("{}".into()),
         created_at: NOW,
         received_at: NOW,
@@ -162,7 +168,7 @@ pub fn event() -> IncomingEvent {
 
 pub fn waiting() -> Decision {
     let (detail, waits_for) = ("no payment yet".to_owned(), Some("cs_1".to_owned()));
-    Decision { status: Status::Waiting, detail, waits_for, next_attempt_at: Some(NOW) }
+    Decision { status: Status::Waiting, ignore_reason: None, detail, waits_for, next_attempt_at: Some(NOW) }
 }
 
 pub fn endpoint() -> WebhookEndpoint {

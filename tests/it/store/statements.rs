@@ -5,7 +5,7 @@ use till::clock::Timestamp;
 use till::error::{Error, Result};
 use till::ledger::Part;
 use till::secret::Secret;
-use till::store::customers::ChangeOutcome;
+use till::store::customers::{ChangeOutcome, LinkSource};
 use till::store::inbox::Status;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
@@ -114,6 +114,8 @@ const EACH: &[Row] = &[
     }),
     ("customers::refused", |tx| customers::refused(tx, &customer(), NOW)),
     ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
+    ("customers::tie", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Checkout, NOW).map(drop)),
+    ("customers::tie again", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Operator, NOW).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
     ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
     ("orders::add", |tx| orders::add(tx, &order()).map(drop)),
@@ -133,7 +135,8 @@ const EACH: &[Row] = &[
     ("payments::add", |tx| payments::add(tx, &payment()).map(drop)),
     ("entries::post", post),
     ("payments::find", |tx| payments::find(tx, "cs_1").map(drop)),
-    ("payments::add_stripe_ids", |tx| payments::add_stripe_ids(tx, "pi_1", None, Some("ch_1"))),
+    ("payments::add_stripe_ids", |tx| payments::add_stripe_ids(tx, "pi_1", charge())),
+    ("payments::add_linked_ids", |tx| payments::add_linked_ids(tx, "pi_1")),
     ("payments::plan_of_lot", |tx| payments::plan_of_lot(tx, 1, 1).map(drop)),
     ("payments::has_later_lot", |tx| payments::has_later_lot(tx, 1, ["starter", "pro"], 1, NOW).map(drop)),
     ("payments::lots_of", |tx| payments::lots_of(tx, "pi_1").map(drop)),
@@ -167,6 +170,7 @@ const EACH: &[Row] = &[
     ("subscriptions::put again, later", |tx| put_paused(tx, NOW.plus_seconds(2))),
     ("subscriptions::unsure_at", |tx| subscriptions::unsure_at(tx, "sub_1").map(drop)),
     ("subscriptions::find", |tx| subscriptions::find(tx, "sub_1").map(drop)),
+    ("subscriptions::account_of_customer", |tx| subscriptions::account_of_customer(tx, "cus_1").map(drop)),
     ("subscriptions::has_any", |tx| subscriptions::has_any(tx, 1).map(drop)),
     ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
     ("subscriptions::unsure", |tx| subscriptions::unsure(tx, 10).map(drop)),
@@ -232,6 +236,10 @@ const EACH: &[Row] = &[
     ("inbox::assign", |tx| inbox::assign(tx, "evt_1", 1, Some("starter"))),
     ("inbox::by_id", |tx| inbox::by_id(tx, "evt_1").map(drop)),
     ("inbox::waiting_for", |tx| inbox::waiting_for(tx, "cs_1", 10).map(drop)),
+    ("inbox::dismiss", |tx| inbox::dismiss(tx, "evt_1", "not ours", NOW).map(drop)),
+    ("inbox::dismissal", |tx| inbox::dismissal(tx, "cs_1").map(drop)),
+    ("inbox::reopen", |tx| inbox::reopen(tx, "cs_1")),
+    ("inbox::unapplied_of_customer", |tx| inbox::unapplied_of_customer(tx, "cus_1", 10).map(drop)),
     ("inbox::to_retry", |tx| inbox::to_retry(tx, NOW, 10).map(drop)),
     ("inbox::newest", |tx| inbox::newest(tx, None, (NOW, "z"), 10).map(drop)),
     ("inbox::newest by status", |tx| inbox::newest(tx, Some(Status::Waiting), (NOW, "z"), 10).map(drop)),

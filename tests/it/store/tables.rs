@@ -345,6 +345,40 @@ fn no_other_row_breaks_a_rule_of_its_table() {
 }
 
 #[test]
+fn no_row_of_customers_or_of_ignored_payments_breaks_a_rule_of_its_table() {
+    let (_books, outside) = books();
+    let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
+    for (sql, expected) in [
+        (
+            "INSERT INTO events (id, kind, livemode, body, created_at, received_at, status, ignore_reason, detail, attempts,
+                decided_at) VALUES ('evt_1', 'x', 0, '{}', 0, 0, 'ignored', 'bored', '', 1, 0)",
+            check_failed,
+        ),
+        (
+            "INSERT INTO events (id, kind, livemode, body, created_at, received_at, status, ignore_reason, detail, attempts,
+                decided_at) VALUES ('evt_1', 'x', 0, '{}', 0, 0, 'unmatched', 'foreign', '', 1, 0)",
+            check_failed,
+        ),
+        (
+            "INSERT INTO customers (account, generation, source, stripe_id, requested_at) VALUES (1, 9, 'guess', 'cus_9', 0)",
+            check_failed,
+        ),
+        (
+            "INSERT INTO customers (account, generation, source, stripe_id, requested_at) VALUES (1, 9, 'request', 'cus_9', 0)",
+            check_failed,
+        ),
+        ("INSERT INTO customers (account, generation, source, requested_at) VALUES (1, 9, 'operator', 0)", check_failed),
+        (
+            "INSERT INTO customers (account, generation, source, stripe_id, requested_at)
+                VALUES (1, 8, 'operator', 'cus_8', 0), (2, 8, 'checkout', 'cus_8', 0)",
+            taken,
+        ),
+    ] {
+        check(&outside, sql, expected);
+    }
+}
+
+#[test]
 fn a_row_of_the_books_is_found_by_its_whole_key_and_pages_are_not_sorted() {
     let (_books, outside) = books();
     const WHOLE_KEY: &str = "USING PRIMARY KEY (account=? AND part=? AND seq=? AND used_reason=?)";

@@ -11,6 +11,7 @@ use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
+use crate::usecase::stripe_events::apply::signs::is_our_subscription;
 use crate::usecase::units::posting;
 
 /// What an event says about a subscription.
@@ -33,15 +34,19 @@ pub(super) fn subscription(
         subscription: Some(&described.id),
         customer: described.customer.as_deref(),
         user_id: described.metadata.get("user_id").map(String::as_str),
+        ..Clues::default()
     };
     let Some(account) = owner_of(tx, clues)? else {
         return Ok(EventOutcome::ignored("a subscription of a user who is not known here"));
     };
+    let before = subscriptions::find(tx, &described.id)?;
+    if before.is_none() && context.assigned.is_none() && !is_our_subscription(context.catalog, described) {
+        return Ok(EventOutcome::ignored("a subscription to something that is not sold here"));
+    }
     let mut new = describe(context.catalog, described, account, as_of);
     if step == SubscriptionStep::Deleted && new.ended_at.is_none() {
         new.ended_at = Some(as_of);
     }
-    let before = subscriptions::find(tx, &new.id)?;
     let replaced = description.before.map(|replaced| describe(context.catalog, replaced, account, as_of));
     let source = match step {
         SubscriptionStep::Created => Source::Creation,
@@ -108,6 +113,7 @@ pub(crate) fn describe(
     subscriptions::Subscription {
         id: described.id.clone(),
         account,
+        customer: described.customer.clone(),
         status: described.status.clone(),
         offer: best.map_or("-", |offer| offer.key()).to_owned(),
         period_end: described.period_end(is_plan),

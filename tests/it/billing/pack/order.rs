@@ -217,7 +217,7 @@ fn the_order_decides_then_metadata_then_customer_and_price() {
             false,
             Err("neither a user nor a customer"),
         ),
-        (with(json!({ "client_reference_id": "bob", "line_items": pack })), false, Err("neither a user")),
+        (with(json!({ "client_reference_id": "bob", "line_items": pack })), false, Ok((0, 250))),
         (with(json!({ "metadata": { "user_id": "carol", "plan": "topup_100" } })), false, Err("\"carol\"")),
         (with(json!({ "metadata": { "user_id": "bob", "plan": "no_such" } })), false, Err("no pack")),
         (with(json!({ "metadata": { "user_id": "bob", "plan": "starter" } })), false, Err("no pack")),
