@@ -59,6 +59,7 @@ impl Serve {
         let loaded = with_address(&mut sources, config, service::address_of(&listener)?)?;
         logging::start(&loaded.config)?;
         let app = App::open(loaded.config, Clock::System)?;
+        settings::confirm_account(&app)?;
         warn(&app, &loaded.warnings);
         let service = Service::start(app, listener)?;
 

@@ -9,6 +9,7 @@ use super::{CommandError, CommandResult, eprint_lines};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, LoadedConfig, Need, Sources};
+use crate::usecase::operator::stripe_account::{self, Standing};
 
 /// The flags of every command that opens the database.
 #[derive(Args)]
@@ -35,8 +36,18 @@ impl DatabaseArgs {
         flags([("SPRITE_DATABASE", &self.database), ("SPRITE_CATALOG", &self.catalog)])
     }
 
-    /// Opens the database. `till serve` may run on it at the same time.
+    /// Opens the database. `till serve` may run on it at the same time. For a command that talks to Stripe, the key must
+    /// be of the account and mode that the database belongs to.
     pub(super) fn open(&self, need: Need, if_missing: IfMissing) -> CommandResult<App> {
+        let app = self.open_unconfirmed(need, if_missing)?;
+        if need != Need::Nothing {
+            confirm_account(&app)?;
+        }
+        Ok(app)
+    }
+
+    /// The same without the look at the key's account, for a command that looks itself.
+    pub(super) fn open_unconfirmed(&self, need: Need, if_missing: IfMissing) -> CommandResult<App> {
         let loaded = load(&Sources::from_process(self.flags()), need)?;
         eprint_lines("warning", &loaded.warnings);
         let path = &loaded.config.database;
@@ -48,6 +59,14 @@ impl DatabaseArgs {
             )));
         }
         Ok(App::open(loaded.config, Clock::System)?)
+    }
+}
+
+/// Refuses a key of another account or mode than the database's. Without an answer of Stripe's, only the mode is compared.
+pub(super) fn confirm_account(app: &App) -> CommandResult {
+    match stripe_account::confirm(app)? {
+        Standing::Refused(reason) => Err(CommandError::Usage(vec![reason])),
+        Standing::Confirmed(_) | Standing::Unasked(_) => Ok(()),
     }
 }
 

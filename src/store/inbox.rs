@@ -140,6 +140,12 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<InboxRow>> {
     tx.one(FIND, &[&id], inbox_row)
 }
 
+/// Removes a row that `till check` sent itself; `false` if there is none.
+pub fn remove_probe(tx: &mut dyn Tx, id: &str, kind: &str) -> Result<bool> {
+    const REMOVE: &str = "DELETE FROM events WHERE id = $1 AND kind = $2 AND status = 'ignored'";
+    Ok(tx.execute(REMOVE, &[&id, &kind])? == 1)
+}
+
 /// Events that wait for something, oldest first.
 pub fn waiting_for(tx: &mut dyn Tx, referent: &str, limit: i64) -> Result<Vec<InboxRow>> {
     const WAITING: &str = concat!("SELECT ", columns!(), " FROM events WHERE waits_for = $1 ORDER BY id LIMIT $2");

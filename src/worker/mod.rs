@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::usecase::notifications::deliver;
+use crate::usecase::operator::stripe_account;
 use crate::usecase::stripe_events::reconcile;
 use crate::usecase::stripe_events::retry;
 use crate::usecase::units::expire;
@@ -68,6 +69,7 @@ impl Worker {
 }
 
 fn run_tasks(app: &App, round: u32) {
+    report("ask_whose_key_it_is", stripe_account::confirm_later(app));
     report("retry_events", retry::retry_due(app));
     report("ask_about_subscriptions", retry::ask_about_ambiguous(app));
     report("allot_months", retry::allot_due(app));

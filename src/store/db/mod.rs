@@ -24,6 +24,6 @@ pub(super) use changes::ChangeLog;
 pub(super) use checkpoint::Checkpoints;
 pub(super) use fault::unavailable;
 pub(super) use freshness::Freshness;
-pub(super) use schema::{bring_up_to_date, record_check};
+pub(super) use schema::{begin_again, bring_up_to_date, record_check};
 pub(super) use sqlite::{Connection, Readers};
 pub(super) use writer::Writer;

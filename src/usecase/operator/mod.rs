@@ -1,6 +1,9 @@
-//! What the operator asks for: the proof of the books, their export, a check of the installation, the set-up at Stripe.
+//! What the operator asks for: the proof of the books, their export, a check of the installation, the set-up at Stripe,
+//! the account that the database belongs to.
 
 pub mod check;
 pub mod export;
+pub mod go_live;
+pub mod stripe_account;
 pub mod stripe_setup;
 pub mod verify;

@@ -19,6 +19,8 @@ use crate::usecase::stripe_events::retry;
 /// Handles a webhook's raw body. Success means that everything it says is durable. A refusal means that it is not from
 /// Stripe, or cannot be read. A fault means that the database failed, and that Stripe should send it again.
 pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> {
+    // With a key of another account, the events are of that account too.
+    app.stripe()?;
     let now = app.clock.now();
     let rejected = |reason: String| {
         app.metrics.webhook_rejected.inc();

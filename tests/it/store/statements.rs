@@ -6,9 +6,10 @@ use till::secret::Secret;
 use till::store::inbox::Status;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
+use till::store::stripe_account::BoundAccount;
 use till::store::{
-    Param, Tx, access, audit, cursors, customers, entries, holds, inbox, orders, outbox, payments, subscriptions,
-    users, webhook_endpoints,
+    Param, Tx, access, audit, cursors, customers, entries, holds, inbox, orders, outbox, payments, stripe_account,
+    subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -87,6 +88,10 @@ fn a_reader_sees_one_moment_and_gives_its_connection_back_however_it_ends() {
 
 type Row = (&'static str, fn(&mut dyn Tx) -> Result<()>);
 
+fn account() -> BoundAccount {
+    BoundAccount { id: Some("acct_1".to_owned()), is_live: false, bound_at: NOW }
+}
+
 /// Each function of the store, with arguments that need not mean anything.
 const EACH: &[Row] = &[
     ("users::put", |tx| add_user(tx, 1)),
@@ -102,6 +107,11 @@ const EACH: &[Row] = &[
     ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
     ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
+    ("stripe_account::bind", |tx| stripe_account::bind(tx, &account()).map(drop)),
+    ("stripe_account::find", |tx| stripe_account::find(tx).map(drop)),
+    ("stripe_account::newest_customers", |tx| stripe_account::newest_customers(tx, 3).map(drop)),
+    ("stripe_account::contents", |tx| stripe_account::contents(tx).map(drop)),
+    ("inbox::remove_probe", |tx| inbox::remove_probe(tx, "evt_till_1", "till.probe").map(drop)),
     ("orders::add", |tx| orders::add(tx, &order())),
     ("orders::opened", |tx| orders::opened(tx, "ord_1", "cs_1", None, None, NOW).map(drop)),
     ("orders::refused", |tx| orders::refused(tx, "ord_1", NOW)),
