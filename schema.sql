@@ -7,7 +7,8 @@
 -- references), and the triggers in the last section.
 --
 --   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
---   What is paid                       orders, customers, payments, allotments, invoice_payments, subscriptions
+--   What is paid                       orders, customers, payments, allotments, plan_periods, prices,
+--                                      invoice_payments, subscriptions
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors, stripe_account
 --   Who may come in                    tokens, login_links, sessions
@@ -19,7 +20,7 @@
 -- People who buy. The id is the caller's own and may be long; everything else refers to the short number.
 CREATE TABLE users (
     account    INTEGER NOT NULL PRIMARY KEY CHECK (account > 0),
-    id         TEXT    NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 128),
+    id         TEXT    NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 128 AND replace(id, '.', '') <> ''),
     email      TEXT,                        -- for people to read; never used to tie a payment to a user
     name       TEXT,
     created_at INTEGER NOT NULL
@@ -74,6 +75,8 @@ CREATE TABLE lots (
     held       INTEGER NOT NULL CHECK (held BETWEEN 0 AND remaining),
     expired    INTEGER NOT NULL CHECK (expired >= 0),
     expires_at INTEGER,
+    grace_until INTEGER CHECK (grace_until IS NULL OR (expires_at IS NOT NULL AND grace_until > expires_at)),
+                                            -- its period has ended, and it lives on: the next one is still to come
     payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- the one that bought it
     PRIMARY KEY (account, seq)
 ) STRICT, WITHOUT ROWID;
@@ -144,7 +147,8 @@ CREATE TABLE orders (
 CREATE INDEX orders_by_account ON orders (account, created_at);
 
 -- A user's customers at Stripe: one at a time, and another when the old one was deleted there. The request is stored
--- before it is sent, so that a repetition has the same key and the same body.
+-- before it is sent, so that a repetition has the same key and the same body. A request that Stripe refused for good is
+-- over, and the next one has a row of its own.
 CREATE TABLE customers (
     account      INTEGER NOT NULL REFERENCES users (account),
     generation   INTEGER NOT NULL CHECK (generation > 0),
@@ -153,6 +157,7 @@ CREATE TABLE customers (
     stripe_id    TEXT UNIQUE,
     requested_at INTEGER NOT NULL,
     linked_at    INTEGER,
+    refused_at   INTEGER,                   -- Stripe did not make it
     gone_at      INTEGER,                   -- Stripe says that it does not exist any more
     PRIMARY KEY (account, generation)
 ) STRICT;
@@ -186,10 +191,37 @@ CREATE TABLE allotments (
     month      INTEGER NOT NULL CHECK (month > 0),
     due_at     INTEGER NOT NULL,
     units      INTEGER NOT NULL CHECK (units <> 0),
+    expires_at INTEGER,                     -- of the lot that it opens
     posted_at  INTEGER,
     PRIMARY KEY (reference, month)
 ) STRICT;
 CREATE INDEX allotments_due ON allotments (due_at, reference) WHERE posted_at IS NULL;
+
+-- What each line of a plan's invoice gave its billing period. A later line that gives time back takes its share of this,
+-- whatever the catalogue says by then.
+CREATE TABLE plan_periods (
+    invoice      TEXT    NOT NULL,
+    line         TEXT    NOT NULL,          -- Stripe's id
+    account      INTEGER NOT NULL REFERENCES users (account),
+    subscription TEXT,
+    price        TEXT    NOT NULL,
+    quantity     INTEGER NOT NULL CHECK (quantity > 0),
+    units        INTEGER NOT NULL CHECK (units >= 0),   -- that the whole billing period gives for the quantity
+    starts_at    INTEGER NOT NULL,          -- the billing period
+    ends_at      INTEGER NOT NULL CHECK (ends_at > starts_at),
+    covers_from  INTEGER NOT NULL,          -- the line covers it from then on
+    PRIMARY KEY (invoice, line)
+) STRICT;
+CREATE INDEX plan_periods_by_end ON plan_periods (account, ends_at);
+CREATE INDEX plan_periods_by_subscription ON plan_periods (subscription, ends_at) WHERE subscription IS NOT NULL;
+
+-- What one of a price costs at Stripe: asked once, since a price's amount never changes there.
+CREATE TABLE prices (
+    price    TEXT    NOT NULL,
+    currency TEXT    NOT NULL,
+    amount   INTEGER NOT NULL,
+    PRIMARY KEY (price, currency)
+) STRICT;
 
 -- Which invoice a payment intent paid. Since Stripe's version 2025-03-31 neither of them says so.
 CREATE TABLE invoice_payments (

@@ -11,7 +11,8 @@ use crate::error::{Fault, Result};
 /// The most characters of a user's id.
 pub const USER_ID_LIMIT: usize = 128;
 
-/// A user's id, which the calling program chooses: 1 to [`USER_ID_LIMIT`] of `A–Z a–z 0–9 . _ : @ -`.
+/// A user's id, which the calling program chooses: 1 to [`USER_ID_LIMIT`] of `A–Z a–z 0–9 . _ : @ -`. It is not of dots
+/// alone: libraries fold `.` and `..` away in a URL (RFC 3986, section 5.2.4), so a call would reach another address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
@@ -19,7 +20,9 @@ impl UserId {
     /// `None` unless the text is a user id.
     pub fn new(text: &str) -> Option<UserId> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@-".contains(&byte);
-        ((1..=USER_ID_LIMIT).contains(&text.len()) && text.bytes().all(allowed)).then(|| UserId(text.to_owned()))
+        let is_dots = text.bytes().all(|byte| byte == b'.');
+        let is_id = (1..=USER_ID_LIMIT).contains(&text.len()) && text.bytes().all(allowed) && !is_dots;
+        is_id.then(|| UserId(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -74,10 +77,10 @@ mod tests {
 
     #[test]
     fn a_user_id_is_1_to_128_of_the_allowed_characters() {
-        for good in ["a", "alice@example.org", "A-z_0.9:x", &"x".repeat(128)] {
+        for good in ["a", "alice@example.org", "A-z_0.9:x", ".a", "a..", "..-", &"x".repeat(128)] {
             assert!(UserId::new(good).is_some(), "{good}");
         }
-        for bad in ["", "a b", "ä", "a/b", "a\n", &"x".repeat(129)] {
+        for bad in ["", "a b", "ä", "a/b", "a\n", ".", "..", "...", "a%2e", &"x".repeat(129)] {
             assert!(UserId::new(bad).is_none(), "{bad:?}");
         }
     }

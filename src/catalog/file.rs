@@ -7,7 +7,10 @@ use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
 use super::rules::DAYS_LIMIT;
-use super::{Catalog, Expiry, Interval, Pack, Place, Plan, UnitWords, breaches, pack_name, plan_name};
+use super::{
+    Catalog, Expiry, Interval, PACKS_TAKE_CODES, PLANS_TAKE_CODES, Pack, Place, Plan, UnitWords, breaches, pack_name,
+    plan_name,
+};
 
 /// What is wrong with a catalogue file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +97,7 @@ struct PlanRow {
     aliases: Vec<String>,
     #[serde(default, deserialize_with = "expiry")]
     expiry: Expiry,
+    promotion_codes: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +119,7 @@ struct PackRow {
     aliases: Vec<String>,
     #[serde(default, deserialize_with = "expiry")]
     expiry: Expiry,
+    promotion_codes: Option<bool>,
 }
 
 impl CatalogRows {
@@ -144,6 +149,7 @@ impl PlanRow {
             features: self.features,
             aliases: self.alias.into_iter().chain(self.aliases).collect(),
             expiry: self.expiry,
+            promotion_codes: self.promotion_codes.unwrap_or(PLANS_TAKE_CODES),
         }
     }
 }
@@ -160,6 +166,7 @@ impl PackRow {
             features: self.features,
             aliases: self.alias.into_iter().chain(self.aliases).collect(),
             expiry: self.expiry,
+            promotion_codes: self.promotion_codes.unwrap_or(PACKS_TAKE_CODES),
         }
     }
 }

@@ -15,6 +15,13 @@ use crate::clock::{DAY_SECONDS, Timestamp};
 /// The threshold of the built-in catalogue.
 const LOW_BALANCE: i64 = 10;
 
+/// How long the units of a period that has ended wait for the next period's: three days.
+const GRACE_SECONDS: i64 = 3 * DAY_SECONDS;
+/// Whether promotion codes are taken where the catalogue does not say. A code is mostly meant for the first month of a
+/// plan. With it, a pack could be bought for nothing again and again.
+const PLANS_TAKE_CODES: bool = true;
+const PACKS_TAKE_CODES: bool = false;
+
 /// Everything that is on sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
@@ -49,6 +56,8 @@ pub struct Plan {
     /// Other keys by which callers may ask for it.
     pub aliases: Vec<String>,
     pub expiry: Expiry,
+    /// Whether the buyer may enter a promotion code in the checkout.
+    pub promotion_codes: bool,
 }
 
 /// A one-time top-up.
@@ -70,6 +79,8 @@ pub struct Pack {
     /// Other keys by which callers may ask for it.
     pub aliases: Vec<String>,
     pub expiry: Expiry,
+    /// Whether the buyer may enter a promotion code in the checkout.
+    pub promotion_codes: bool,
 }
 
 /// How often a plan is charged.
@@ -134,6 +145,7 @@ impl Catalog {
             features: features.iter().map(|&word| word.to_owned()).collect(),
             aliases: aliases.iter().map(|&word| word.to_owned()).collect(),
             expiry: Expiry::Never,
+            promotion_codes: PLANS_TAKE_CODES,
         };
         let pack = |key: &str, amount, units| Pack {
             key: key.to_owned(),
@@ -145,6 +157,7 @@ impl Catalog {
             features: Vec::new(),
             aliases: Vec::new(),
             expiry: Expiry::Never,
+            promotion_codes: PACKS_TAKE_CODES,
         };
         let plans = vec![
             plan("free", 0, 0, &["byok"], &[]),
@@ -173,6 +186,11 @@ impl Catalog {
     /// The plan with this key; an alias is not enough.
     pub fn plan(&self, key: &str) -> Option<&Plan> {
         self.plans.iter().find(|plan| plan.key == key)
+    }
+
+    /// How long a kept plan's lot lives beyond its period while the next one is still to come (rule 9), in seconds.
+    pub fn grace_seconds(&self) -> i64 {
+        GRACE_SECONDS
     }
 
     /// The plan of everyone who does not pay for one.
@@ -296,6 +314,14 @@ impl<'a> Offer<'a> {
         match self {
             Offer::Plan(plan) => plan.expiry,
             Offer::Pack(pack) => pack.expiry,
+        }
+    }
+
+    /// Whether the buyer may enter a promotion code in the checkout.
+    pub fn takes_promotion_codes(self) -> bool {
+        match self {
+            Offer::Plan(plan) => plan.promotion_codes,
+            Offer::Pack(pack) => pack.promotion_codes,
         }
     }
 }

@@ -160,7 +160,7 @@ fn units(offer: Offer<'_>, breach: &mut impl FnMut(Field, String)) {
         return;
     }
     let expected = if most == 0 {
-        // A plan's units follow the money of its invoices (`docs/rules.md`, rule 6); where none is paid, none can follow.
+        // A plan's units follow its paid invoices (`docs/rules.md`, rule 6). A plan that costs nothing has none.
         "0, because units follow what is paid and this plan costs nothing; give units away with a grant".to_owned()
     } else {
         format!("{least} to {most}")

@@ -45,6 +45,10 @@ fn a_file_says_everything_an_entry_has() {
     let Some(Offer::Pack(more)) = catalog.offer("more") else { panic!("the pack is there") };
     assert_eq!((more.name.as_str(), more.expiry, &more.price_id), ("100 songs", Expiry::Days(90), &None));
     assert_eq!((catalog.currency.as_str(), catalog.low_balance, catalog.free_plan()), ("eur", 3, None));
+    let codes: Vec<bool> = catalog.offers().map(Offer::takes_promotion_codes).collect();
+    assert_eq!(codes, [true, false], "plans take promotion codes, packs do not, unless the file says so");
+    let said = parse(&file("promotion_codes = false", "promotion_codes = true")).unwrap();
+    assert_eq!(said.offers().map(Offer::takes_promotion_codes).collect::<Vec<bool>>(), [false, true]);
     assert_eq!(catalog.missing_price_ids(), [("more".to_owned(), "SPRITE_STRIPE_MORE_PRICE_ID".to_owned())]);
 }
 
@@ -60,6 +64,7 @@ fn each_fault_names_its_line_and_what_was_expected() {
             "line 5: invalid value: string \"soon\", expected \"never\", \"period_end\" or",
         ),
         (file("expiry = -1", ""), "line 5: invalid value"),
+        (file("promotion_codes = \"no\"", ""), "line 5: invalid type: string \"no\", expected a boolean"),
         (file("expiry = 0", ""), "line 2: plan \"basic\": expiry is 0 days; expected 1 to 36500"),
         (
             file("", "expiry = \"period_end\""),

@@ -26,10 +26,11 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Starts the server on `listener`, the worker and the deliveries.
+    /// Starts the server on `listener`, the metrics on their own address if they have one, the worker and the deliveries.
     pub(super) fn start(app: App, listener: TcpListener) -> Result<Service, Fault> {
         let app = Arc::new(app);
-        let server = Server::start(app.clone(), listener)?;
+        let metrics_listener = app.config.metrics_listen.map(bind).transpose()?;
+        let server = Server::start(app.clone(), listener, metrics_listener)?;
         let worker = Worker::start(app.clone())?;
         let deliveries = DeliveryWorker::start(app.clone())?;
         Ok(Service { app, server, worker, deliveries })

@@ -31,7 +31,7 @@ enum UserCommand {
     /// Add a user, or change the e-mail address or name of one
     #[command(after_help = "Example:\n  till user add alice --email alice@example.org --name 'Alice Example'")]
     Add {
-        /// Your own id for the user: 1 to 128 of A-Z a-z 0-9 . _ : @ -
+        /// Your own id for the user: 1 to 128 of A-Z a-z 0-9 . _ : @ - and not of dots alone
         id: String,
         /// For people to read
         #[arg(long)]

@@ -33,11 +33,13 @@ pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, Vec<ConfigFau
 
     let return_origins = reader.value("SPRITE_RETURN_ORIGINS", values::origins);
     let trusted_proxies = reader.value("SPRITE_TRUSTED_PROXIES", values::networks);
+    let metrics_listen = reader.value("SPRITE_METRICS_LISTEN", values::listen);
     let hook_private_networks = reader.value("SPRITE_HOOK_PRIVATE_NETWORKS", values::networks);
     unused::check(&mut reader);
     let config = Config {
         return_origins: return_origins.unwrap_or_else(|| vec![base_url.clone()]),
         trusted_proxies: trusted_proxies.unwrap_or_else(loopback_networks),
+        metrics_listen,
         hook_private_networks: hook_private_networks.unwrap_or_default(),
         reconcile_interval: reader
             .value("SPRITE_RECONCILE_INTERVAL", values::interval)

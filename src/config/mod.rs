@@ -66,6 +66,8 @@ pub struct Config {
     pub return_origins: Vec<Origin>,
     /// Networks whose forwarding headers count.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where `/metrics` has an address of its own.
+    pub metrics_listen: Option<SocketAddr>,
     /// Networks that are not public and that outgoing webhooks may go to, also without TLS.
     pub hook_private_networks: Vec<IpNet>,
     /// How often Stripe is compared with the books; `None` is never.

@@ -62,6 +62,7 @@ fn without_any_variable_the_defaults_hold() {
     assert_eq!(config.database, Path::new("./till.db"));
     assert_eq!(config.catalog, Catalog::built_in());
     assert_eq!(config.trusted_proxies, ["127.0.0.1/32".parse().unwrap(), "::1/128".parse().unwrap()]);
+    assert_eq!(config.metrics_listen, None);
     assert_eq!((config.stripe.mode(), config.stripe.api_base.as_str()), (None, STRIPE_API_BASE));
     assert_eq!(config.reconcile_interval, Some(Duration::from_secs(900)));
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Auto));
@@ -91,6 +92,7 @@ fn each_value_means_what_the_contract_says() {
     check("SPRITE_LOW_BALANCE=0", |c| c.catalog.low_balance == 0);
     check("SPRITE_LOW_BALANCE=1000000000", |c| c.catalog.low_balance == 1_000_000_000);
     check("SPRITE_TRUSTED_PROXIES=none", |c| c.trusted_proxies.is_empty());
+    check("SPRITE_METRICS_LISTEN=127.0.0.1:9100", |c| c.metrics_listen.is_some_and(|listen| listen.port() == 9100));
     // What no feature uses yet is accepted all the same.
     check("SPRITE_SIGNUP=invite", |_| true);
     check("SPRITE_PROXY_AUTH_HEADER=Remote-Email", |_| true);
@@ -106,6 +108,7 @@ fn each_value_means_what_the_contract_says() {
 fn what_does_not_parse_is_said_with_its_value_and_what_was_expected() {
     let rows = [
         ("SPRITE_LISTEN=8080", "SPRITE_LISTEN is `8080`: expected an IP address and a port"),
+        ("SPRITE_METRICS_LISTEN=9100", "SPRITE_METRICS_LISTEN is `9100`: expected an IP address and a port"),
         ("SPRITE_BASE_URL=pay.example.com", "SPRITE_BASE_URL is `pay.example.com`: expected an origin"),
         ("SPRITE_BASE_URL=https://a.example/shop", "without path, query or fragment"),
         ("SPRITE_BASE_URL=ftp://a.example", "SPRITE_BASE_URL is `ftp://a.example`: expected an origin"),

@@ -51,7 +51,12 @@ pub const VARIABLES: &[Variable] = &[
     plain(
         "SPRITE_TRUSTED_PROXIES",
         "127.0.0.1/32,::1/128",
-        "networks whose X-Forwarded-For, -Proto and -Host count, separated by commas; none for nobody's",
+        "networks whose X-Forwarded-For counts, separated by commas; none for nobody's",
+    ),
+    plain(
+        "SPRITE_METRICS_LISTEN",
+        "none",
+        "an address of its own for /metrics; without it /metrics needs a token with the scope read",
     ),
     plain(
         "SPRITE_HOOK_PRIVATE_NETWORKS",

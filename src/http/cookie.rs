@@ -1,4 +1,5 @@
-//! The session cookie: its name, how it is read and how it is set.
+//! Our two cookies: the session, and the one that a sign-in form is bound to while there is no session yet. Their names,
+//! how they are read and how they are set.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -6,23 +7,51 @@ use crate::config::Config;
 use crate::error::{Fault, Result};
 use crate::usecase::users::sign_in;
 
+/// How long a sign-in form can be sent: longer than a sign-in link lives.
+const FORM_SECONDS: i64 = 600;
+
 /// The name of the session cookie. Under https it is bound to the host (RFC 6265bis, "Cookie Name Prefixes").
 pub(super) fn name(config: &Config) -> &'static str {
     if config.base_url.is_https() { "__Host-till" } else { "till" }
 }
 
+/// The name of the cookie that a sign-in form's token is bound to.
+fn form_name(config: &Config) -> &'static str {
+    if config.base_url.is_https() { "__Host-till-form" } else { "till-form" }
+}
+
 /// The value of the session cookie, if the request has one of plausible length.
 pub(super) fn session_of(headers: &HeaderMap, config: &Config) -> Option<String> {
-    let name = name(config);
+    value_of(headers, name(config))
+}
+
+/// The value of the cookie that a sign-in form's token is bound to, if the request has one of plausible length.
+pub(super) fn form_of(headers: &HeaderMap, config: &Config) -> Option<String> {
+    value_of(headers, form_name(config))
+}
+
+fn value_of(headers: &HeaderMap, name: &str) -> Option<String> {
     let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned()).filter(|value| value.len() <= 100)
+    pairs
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value.to_owned())
+        .filter(|value| (1..=100).contains(&value.len()))
 }
 
 /// A `Set-Cookie` header that signs a browser in, or out when `value` is `None`.
 pub(super) fn set(config: &Config, value: Option<&str>) -> Result<HeaderValue> {
+    written(config, name(config), value.map(|value| (value, sign_in::SESSION_SECONDS)))
+}
+
+/// A `Set-Cookie` header of a sign-in form, or one that removes it when `value` is `None`.
+pub(super) fn set_form(config: &Config, value: Option<&str>) -> Result<HeaderValue> {
+    written(config, form_name(config), value.map(|value| (value, FORM_SECONDS)))
+}
+
+fn written(config: &Config, name: &str, value: Option<(&str, i64)>) -> Result<HeaderValue> {
     let secure = if config.base_url.is_https() { "; Secure" } else { "" };
-    let (value, age) = value.map_or(("", 0), |value| (value, sign_in::SESSION_SECONDS));
-    let text = format!("{}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}", name(config));
+    let (value, age) = value.unwrap_or(("", 0));
+    let text = format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).map_err(|cause| Fault::new("cannot write the cookie", cause).into())
 }

@@ -55,5 +55,31 @@ pub(super) fn check_csrf(
     if !is_cross_site && (is_our_form || is_program) {
         return Ok(());
     }
-    Err(Refused::Forbidden("This form did not come from this site, or is too old. Load the page again.".into()).into())
+    Err(not_ours().into())
+}
+
+/// Refuses a sign-in form that another site's page has sent: such a site could sign a buyer in as somebody else, whose
+/// units the buyer then pays for. Other origins that the operator allows are refused as well. There is no session yet, so
+/// the form's token is bound to a cookie of its own, `form_cookie`. A browser that names neither an origin nor
+/// `Sec-Fetch-Site` is refused; one that hides the origin, as ours do on a page without a referrer, is judged by the token.
+pub(super) fn check_sign_in(
+    config: &Config,
+    headers: &HeaderMap,
+    form_cookie: Option<&str>,
+    fields: &[(String, String)],
+) -> Result<()> {
+    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let is_own_site = match (origin, site) {
+        (None, None) => false,
+        (None | Some(b"null"), site) => site.is_none_or(|site| site == b"same-origin"),
+        (Some(_), _) => allowed_origin(config, headers).is_some_and(|origin| origin == config.base_url),
+    };
+    let token = fields.iter().find(|(name, _)| name == "csrf").map(|(_, value)| value.as_str());
+    let is_our_form = form_cookie.zip(token).is_some_and(|(cookie, token)| is_form_token(cookie, token));
+    if is_own_site && is_our_form { Ok(()) } else { Err(not_ours().into()) }
+}
+
+fn not_ours() -> Refused {
+    Refused::Forbidden("This form did not come from this site, or is too old. Load the page again.".into())
 }

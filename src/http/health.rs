@@ -1,17 +1,20 @@
 //! For the machine's operator: liveness, readiness and metrics.
 
 use axum::Json;
-use axum::extract::{Extension, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header;
+use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use serde_json::json;
 
+use super::guard::Bearer;
 use super::problem::HandlerResult;
-use super::request::ClientAddress;
+use super::request::{ClientAddress, Peer};
 use super::state::{AppState, Pool};
 use crate::error::Refused;
 use crate::metrics::KindLabels;
 use crate::usecase::stripe_events::inbox;
+use crate::usecase::users::tokens::Scope;
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn alive() -> &'static str {
@@ -24,16 +27,37 @@ pub(super) async fn ready(State(state): State<AppState>) -> HandlerResult {
     Ok(Json(json!({ "status": "ready" })).into_response())
 }
 
-/// `GET /metrics`: Prometheus' text. Only this machine and the trusted proxies may read it, because it shows how business
-/// is going.
-pub(super) async fn metrics(
-    State(state): State<AppState>,
-    Extension(client): Extension<ClientAddress>,
-) -> HandlerResult {
-    let trusted = state.config().trusted_proxies.iter().any(|network| network.contains(&client.0));
-    if !client.0.is_loopback() && !trusted {
+/// `GET /metrics`: Prometheus' text. It shows how business is going, so it needs a token with the scope `read`. Local
+/// callers of a till whose base URL is this machine need none. If it has an address of its own, it is only there.
+pub(super) async fn metrics(State(state): State<AppState>, request: Request) -> HandlerResult {
+    if state.config().metrics_listen.is_some() {
         return Err(Refused::NotFound("There is nothing at /metrics.".into()).into());
     }
+    let (mut parts, _) = request.into_parts();
+    if !is_local(&state, &parts) {
+        Bearer::from_request_parts(&mut parts, &state).await?.require(Scope::Read)?;
+    }
+    text(&state).await
+}
+
+/// `GET /metrics` on the address of its own. The operator decides who can reach that.
+pub(super) async fn metrics_alone(State(state): State<AppState>) -> HandlerResult {
+    text(&state).await
+}
+
+/// Whether this till is for this machine alone, and the caller is on it. A proxy on this machine that names no client
+/// does not change that, because the base URL says that there is none.
+fn is_local(state: &AppState, parts: &Parts) -> bool {
+    let peer = parts.extensions.get::<Peer>().is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
+    let client = match parts.extensions.get::<ClientAddress>() {
+        Some(ClientAddress(Some(address))) => address.is_loopback(),
+        // A header that cannot be read comes from a proxy all the same.
+        _ => !parts.headers.contains_key("x-forwarded-for"),
+    };
+    state.config().base_url.is_loopback() && peer && client
+}
+
+async fn text(state: &AppState) -> HandlerResult {
     let text = state
         .run(Pool::Db, |app| {
             for (status, count) in inbox::count(app)? {

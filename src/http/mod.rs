@@ -25,6 +25,8 @@ mod request;
 mod security_headers;
 pub mod server;
 mod state;
+#[cfg(test)]
+mod tests;
 mod thread_pool;
 mod webhook;
 
@@ -54,7 +56,7 @@ fn people() -> Router<AppState> {
         .route("/", get(pages::pricing::show))
         .route("/docs", get(pages::reference::show))
         .route("/dashboard", get(pages::dashboard::show))
-        .route("/login", get(pages::login::show))
+        .route("/login", get(pages::login::show).post(pages::login::sign_in))
         .route("/logout", post(pages::login::sign_out))
         .route("/assets/{file}", get(assets::get))
         // Operators open these with a browser as well as with a program.
@@ -123,8 +125,15 @@ fn state(app: Arc<App>) -> Result<AppState, Fault> {
     AppState::new(app, description, reference)
 }
 
+/// What runs on each of our addresses.
+struct Routers {
+    public: Router,
+    /// For `SPRITE_METRICS_LISTEN`.
+    metrics: Router,
+}
+
 /// All groups with their layers.
-fn router(app: Arc<App>) -> Result<Router, Fault> {
+fn routers(app: Arc<App>) -> Result<Routers, Fault> {
     let state = state(app)?;
     let group = |router: Router<AppState>, audience: Audience, add_headers: fn(&mut HeaderMap)| {
         let group = Group { state: state.clone(), audience, add_headers };
@@ -147,8 +156,13 @@ fn router(app: Arc<App>) -> Result<Router, Fault> {
         .merge(group(machine(), Audience::Machine, security_headers::for_browsers))
         .merge(unknown_path)
         .layer(CompressionLayer::new());
-    Ok(compressed
+    let public = compressed
         .merge(group(service().router, Audience::Service, security_headers::for_programs))
         .merge(group(stripe(), Audience::Stripe, security_headers::for_programs))
-        .with_state(state))
+        .with_state(state.clone());
+    let metrics = Router::new().route("/metrics", get(health::metrics_alone));
+    let metrics = group(metrics, Audience::Machine, security_headers::for_programs)
+        .fallback(problem::no_such_path)
+        .with_state(state);
+    Ok(Routers { public, metrics })
 }

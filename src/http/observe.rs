@@ -38,8 +38,8 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     let started = Deadline::after(std::time::Duration::ZERO);
     let app = group.state.app();
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-    let client = client_address(peer, request.headers(), &app.config);
-    request.extensions_mut().insert(ClientAddress(client));
+    let client = peer.map_or(ClientAddress(None), |peer| client_address(peer, request.headers(), &app.config));
+    request.extensions_mut().insert(client);
     let method = method_label(request.method());
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".into(), |path| path.as_str().to_owned());

@@ -167,8 +167,11 @@ pub(super) async fn no_such_path(uri: Uri) -> Problem {
     Refused::NotFound(format!("There is nothing at {path}.")).into()
 }
 
-/// The fallback for a known path with another method.
+/// The fallback for a known path with another method. The router also knows a path in which an id is empty; nothing is there.
 pub(super) async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    if uri.path().contains("//") {
+        return no_such_path(uri).await;
+    }
     let path: String = uri.path().chars().take(200).collect();
     let detail = format!("{path} does not take {method}. The Allow header names what it takes.");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "Wrong method", detail)

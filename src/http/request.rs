@@ -1,6 +1,7 @@
 //! What is read from a request before its handler runs: the client's address and the variable part of the path.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
@@ -15,12 +16,22 @@ use crate::error::Refused;
 pub(super) struct Peer(pub SocketAddr);
 
 /// The client's address: the other end of the connection, or, when that is a trusted proxy, the last address in
-/// `X-Forwarded-For` that is not a trusted proxy. It is unspecified when the proxy's header cannot be read, because such
-/// a client must not count as local.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ClientAddress(pub IpAddr);
+/// `X-Forwarded-For` that is not a trusted proxy. `None` is a client of whom nothing is known: a trusted proxy sent no
+/// header, or one that cannot be read. Such a client must not count as local.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ClientAddress(pub Option<IpAddr>);
 
-/// The variable part of a path. One that does not decode to UTF-8 is refused like any other invalid input.
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("unknown"),
+        }
+    }
+}
+
+/// The variable part of a path. One that does not decode to UTF-8 is refused like any other invalid input; an empty one
+/// names nothing.
 pub(super) struct PathSegment(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathSegment {
@@ -31,25 +42,26 @@ impl<S: Send + Sync> FromRequestParts<S> for PathSegment {
             let detail = "The path holds bytes that are no UTF-8: percent-encoded UTF-8 was expected.";
             return Err(Refused::InvalidRequest(detail.into()).into());
         };
+        if text.is_empty() {
+            return Err(Refused::NotFound(format!("There is nothing at {}.", parts.uri.path())).into());
+        }
         Ok(PathSegment(text))
     }
 }
 
-const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-
 /// The address of the client: see [`ClientAddress`].
-pub(super) fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, config: &Config) -> IpAddr {
+pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, config: &Config) -> ClientAddress {
     let trusted = |address: &IpAddr| config.trusted_proxies.iter().any(|network| network.contains(address));
-    let peer = peer.map_or(UNKNOWN, |address| address.to_canonical());
-    if !trusted(&peer) || !headers.contains_key("x-forwarded-for") {
-        return peer;
+    let peer = peer.to_canonical();
+    if !trusted(&peer) {
+        return ClientAddress(Some(peer));
     }
     let values = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("unreadable"));
     let items = values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty());
     // What stands to the left of an unreadable item may be forged by the client.
-    let named: Vec<IpAddr> = items.map(|item| forwarded(item).unwrap_or(UNKNOWN)).collect();
-    let nearest = named.iter().rev().find(|address| !trusted(address));
-    nearest.or(named.first()).copied().unwrap_or(peer)
+    let named: Vec<Option<IpAddr>> = items.map(forwarded).collect();
+    let nearest = named.iter().rev().find(|address| !address.is_some_and(|address| trusted(&address)));
+    ClientAddress(nearest.or(named.first()).copied().flatten())
 }
 
 /// An address as proxies write it: alone, in brackets, or with a port.
@@ -70,12 +82,17 @@ mod tests {
             load(&Sources::from_variables([("SPRITE_TRUSTED_PROXIES", "127.0.0.1/32,10.0.0.0/8")]), Need::Nothing);
         let config = loaded.unwrap().config;
         for (peer, forwarded, client) in [
-            ("127.0.0.1", "", "127.0.0.1"),
+            ("127.0.0.1", "", "unknown"),
+            ("10.1.2.3", "", "unknown"),
+            ("::ffff:127.0.0.1", "", "unknown"),
+            ("127.0.0.1", " , ", "unknown"),
+            ("203.0.113.9", "", "203.0.113.9"),
             ("127.0.0.1", "203.0.113.7", "203.0.113.7"),
             ("127.0.0.1", "198.51.100.1, 203.0.113.7, 10.1.2.3", "203.0.113.7"),
             ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
-            ("127.0.0.1", "nonsense", "0.0.0.0"),
-            ("127.0.0.1", "127.0.0.1, unknown", "0.0.0.0"),
+            ("127.0.0.1", "nonsense", "unknown"),
+            ("127.0.0.1", "127.0.0.1, unknown", "unknown"),
+            ("127.0.0.1", "203.0.113.7, unknown, 10.1.2.3", "unknown"),
             ("127.0.0.1", "127.0.0.1, 203.0.113.7:4711", "203.0.113.7"),
             ("127.0.0.1", "127.0.0.1, [2001:db8::7]:4711", "2001:db8::7"),
             ("127.0.0.1", "[2001:db8::7], , 10.1.2.3,", "2001:db8::7"),
@@ -86,8 +103,8 @@ mod tests {
             if !forwarded.is_empty() {
                 headers.insert("x-forwarded-for", forwarded.parse().unwrap());
             }
-            let found = client_address(Some(peer.parse().unwrap()), &headers, &config);
-            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} forwarding {forwarded:?}");
+            let found = client_address(peer.parse().unwrap(), &headers, &config);
+            assert_eq!(found.to_string(), client, "{peer} forwarding {forwarded:?}");
         }
     }
 }

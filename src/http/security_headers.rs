@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// For answers that a browser may show: no sniffing, no framing, no referrer to other sites, and pages that load only our
-/// own files (Content Security Policy Level 3). `form-action` also governs where a form is redirected to, and a checkout
+/// own files (Content Security Policy Level 3). A page may have set a stricter referrer policy. `form-action` also governs where a form is redirected to, and a checkout
 /// page may live under the seller's own domain.
 pub(super) fn for_browsers(headers: &mut HeaderMap) {
     const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -12,10 +12,12 @@ pub(super) fn for_browsers(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::REFERRER_POLICY) {
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     }
     for_programs(headers);
 }

@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 
 use super::request::Peer;
-use super::{drain, router};
+use super::{Routers, drain, routers};
 use crate::app::App;
 use crate::error::Fault;
 
@@ -41,8 +41,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `app` on `listener`, on its own threads.
-    pub fn start(app: Arc<App>, listener: std::net::TcpListener) -> Result<Server, Fault> {
+    /// Serves `app` on `listener`, and its metrics on `metrics_listener` if they have an address of their own, on its own
+    /// threads.
+    pub fn start(
+        app: Arc<App>,
+        listener: std::net::TcpListener,
+        metrics_listener: Option<std::net::TcpListener>,
+    ) -> Result<Server, Fault> {
         let cannot = |cause: std::io::Error| Fault::new("cannot serve", cause);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(4))
@@ -51,17 +56,26 @@ impl Server {
             .enable_all()
             .build()
             .map_err(cannot)?;
-        listener.set_nonblocking(true).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let router = router(app)?;
+        let Routers { public, metrics } = routers(app)?;
         let (stop, stopping) = oneshot::channel();
         let (done, stopped) = std::sync::mpsc::channel();
-        let listener = {
+        let inside = |listener: std::net::TcpListener| {
+            listener.set_nonblocking(true).map_err(cannot)?;
             let _inside = runtime.enter();
-            TcpListener::from_std(listener).map_err(cannot)?
+            TcpListener::from_std(listener).map_err(cannot)
         };
+        let listener = inside(listener)?;
+        if let Some(listener) = metrics_listener.map(inside).transpose()? {
+            // It ends with the runtime: an answer about the metrics is not waited for.
+            let (running, never) = oneshot::channel();
+            runtime.spawn(async move {
+                accept(listener, metrics, never).await;
+                drop(running);
+            });
+        }
         runtime.spawn(async move {
-            accept(listener, router, stopping).await;
+            accept(listener, public, stopping).await;
             let _gone = done.send(());
         });
         Ok(Server { runtime, address, stop, stopped })
@@ -135,8 +149,8 @@ fn connection(
         let (body, drain) = drain::drainable(&parts.headers, body);
         let mut request = Request::from_parts(parts, Body::new(body));
         request.extensions_mut().insert(Peer(peer));
-        if let Some(normalized) = normalize_path(request.uri()) {
-            *request.uri_mut() = normalized;
+        if let Some(folded) = webhook_path(request.uri()) {
+            *request.uri_mut() = folded;
         }
         let router = router.clone();
         let requests = Arc::clone(&requests);
@@ -156,18 +170,18 @@ fn connection(
         .serve_connection(TokioIo::new(stream), service)
 }
 
-/// The path without doubled and trailing slashes, if it has any. There is no redirect, because Stripe counts a redirect
-/// as a failed delivery.
-fn normalize_path(uri: &Uri) -> Option<Uri> {
+/// The webhook's address, if the path is that with doubled or trailing slashes. It is taken as meant and without a redirect,
+/// because Stripe counts a redirect as a failed delivery. No other path is folded: a proxy's rule about `/metrics` must not
+/// be passed by as `/metrics/`, nor a call for one user with an empty id become a call for all.
+fn webhook_path(uri: &Uri) -> Option<Uri> {
+    const WEBHOOK: &str = "/billing/webhook";
     let path = uri.path();
-    if !path.contains("//") && (path == "/" || !path.ends_with('/')) {
+    if path == WEBHOOK || !path.split('/').filter(|part| !part.is_empty()).eq(["billing", "webhook"]) {
         return None;
     }
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let normalized = format!("/{}{query}", parts.join("/"));
     let mut whole = uri.clone().into_parts();
-    whole.path_and_query = Some(normalized.parse::<PathAndQuery>().ok()?);
+    whole.path_and_query = Some(format!("{WEBHOOK}{query}").parse::<PathAndQuery>().ok()?);
     Uri::from_parts(whole).ok()
 }
 
@@ -176,17 +190,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slashes_too_many_are_taken_away_without_a_redirect() {
-        for (given, normalized) in [
+    fn slashes_too_many_are_taken_away_from_the_webhook_alone_and_without_a_redirect() {
+        for (given, folded) in [
             ("/billing/webhook/", Some("/billing/webhook")),
             ("//billing//webhook", Some("/billing/webhook")),
-            ("/billing/return/?session_id=a//b", Some("/billing/return?session_id=a//b")),
-            ("//", Some("/")),
+            ("/billing/webhook//?a=b//c", Some("/billing/webhook?a=b//c")),
+            ("/billing/webhook", None),
+            ("/billing/webhook/x", None),
+            ("/billing/return/?session_id=a//b", None),
+            ("/metrics/", None),
+            ("//metrics", None),
+            ("/v1/users/", None),
             ("/", None),
-            ("/v1/users/a", None),
         ] {
             let uri: Uri = given.parse::<PathAndQuery>().map(Uri::from).unwrap();
-            assert_eq!(normalize_path(&uri).map(|uri| uri.to_string()), normalized.map(str::to_owned), "{given}");
+            assert_eq!(webhook_path(&uri).map(|uri| uri.to_string()), folded.map(str::to_owned), "{given}");
         }
     }
 }

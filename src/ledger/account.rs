@@ -12,11 +12,18 @@ pub struct Lot {
     /// Units set aside by holds. They do not expire, and nothing else may take them.
     pub held: i64,
     pub expired: i64,
-    /// Held units stay beyond this time.
+    /// Held units stay beyond this time, and all of them where there is a grace.
     pub expires_at: Option<Timestamp>,
+    /// The lot is a kept plan's, its period has ended, and it lives on until then: see [`extend`](super::extend).
+    pub grace_until: Option<Timestamp>,
 }
 
 impl Lot {
+    /// When its units expire as far as is known now.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.expires_at.map(|end| end.max(self.grace_until.unwrap_or(end)))
+    }
+
     /// Units that are not held.
     pub fn free(&self) -> i64 {
         self.remaining.saturating_sub(self.held)
@@ -24,10 +31,11 @@ impl Lot {
 
     /// Whether its expiry has passed at `at`. The instant itself counts as passed.
     pub fn is_over(&self, at: Timestamp) -> bool {
-        self.expires_at.is_some_and(|end| end <= at)
+        self.ends_at().is_some_and(|end| end <= at)
     }
 
-    /// The soonest-expiring first, then the oldest (`docs/rules.md`, rule 9).
+    /// The soonest-expiring first, then the oldest (`docs/rules.md`, rule 9). A grace does not change its place: the lot
+    /// that may end at any moment is used before one with an end to come.
     fn order(&self) -> (bool, Option<Timestamp>, i64) {
         (self.expires_at.is_none(), self.expires_at, self.seq)
     }
@@ -92,7 +100,7 @@ impl Account {
 
     /// The earliest expiry of a lot with units that are not held.
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        self.lots.iter().filter(|lot| lot.free() > 0).filter_map(|lot| lot.expires_at).min()
+        self.lots.iter().filter(|lot| lot.free() > 0).filter_map(Lot::ends_at).min()
     }
 
     /// The lot that the next spend takes from: the first in the order of rule 9 with units that are not held.

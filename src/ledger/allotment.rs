@@ -1,27 +1,17 @@
-//! A plan's units follow the money (`docs/rules.md`, rule 6): how many units the lines of one paid invoice buy, and
-//! when each part is due.
+//! A plan's units follow what was paid for (`docs/rules.md`, rule 6): what the lines of one paid invoice give, and in which
+//! months it is allotted.
 
 use super::{Fraction, Timestamp, UNITS_LIMIT};
 
-/// One line of an invoice whose price is a plan's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// The plan's units per month.
-    pub units: i64,
-    /// The plan's price for its whole interval, in minor units. Positive.
-    pub price: i64,
-    /// What the line bills, in minor units before discounts and taxes. Negative where paid time is credited.
-    pub amount: i64,
-}
-
-/// A line, and how its units are spread over time.
+/// What one line of an invoice gives, and how that is spread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
-    pub line: Line,
-    /// When each part is due: one for a monthly plan, one per month for a yearly plan. Never empty.
+    /// What the whole billing period gives; negative where the line gives time back.
+    pub units: i64,
+    /// The part of the billing period that the line covers.
+    pub part: Fraction,
+    /// When each equal part of it is due: one for a monthly plan, one per month for a yearly plan. Never empty.
     pub due: Vec<Timestamp>,
-    /// Parts of a full interval: 1 or 12. A full yearly line buys twelve times the plan's units.
-    pub months: i64,
 }
 
 /// Units that become due at one time.
@@ -59,15 +49,10 @@ pub fn allot(shares: &[Share], now: Timestamp) -> Option<Vec<Allotment>> {
 fn running_sum(shares: &[Share], time: Timestamp, now: Timestamp) -> Option<i64> {
     let mut sum = Fraction::ZERO;
     for share in shares {
-        let parts = i128::try_from(share.due.len()).ok()?;
-        let due = i128::try_from(share.due.iter().filter(|due| (**due).max(now) <= time).count()).ok()?;
-        let line = share.line;
-        let above = i128::from(line.units)
-            .checked_mul(i128::from(share.months))?
-            .checked_mul(i128::from(line.amount))?
-            .checked_mul(due)?;
-        let below = i128::from(line.price).checked_mul(parts)?;
-        sum = sum.plus(Fraction::reduced(above, below)?)?;
+        let parts = i64::try_from(share.due.len()).ok()?;
+        let due = i64::try_from(share.due.iter().filter(|due| (**due).max(now) <= time).count()).ok()?;
+        let units = Fraction::of(share.units, 1)?.times(share.part)?;
+        sum = sum.plus(units.times(Fraction::of(due, parts)?)?)?;
     }
     let units = sum.share_of(1)?;
     (units.unsigned_abs() <= UNITS_LIMIT.unsigned_abs()).then_some(units)
@@ -92,28 +77,29 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
-    const STARTER: (i64, i64) = (100, 900);
-    const PRO: (i64, i64) = (500, 2900);
+    const STARTER: i64 = 100;
+    const PRO: i64 = 500;
 
-    fn monthly((units, price): (i64, i64), amount: i64) -> Share {
-        Share { line: Line { units, price, amount }, due: vec![NOW], months: 1 }
+    fn monthly(units: i64, (part, whole): (i64, i64)) -> Share {
+        Share { units, part: Fraction::of(part, whole).unwrap(), due: vec![NOW] }
     }
 
     #[test]
-    fn units_follow_the_money_line_by_line() {
+    fn units_follow_the_time_line_by_line() {
+        let half = (1_209_600, 2_419_200);
         for (name, shares, units) in [
-            ("renewal", vec![monthly(STARTER, 900)], 100),
-            ("trial", vec![monthly(STARTER, 0)], 0),
-            ("three of it", vec![monthly(STARTER, 2700)], 300),
-            ("upgrade at half time", vec![monthly(STARTER, -450), monthly(PRO, 1450)], 200),
-            ("downgrade at half time", vec![monthly(PRO, -1450), monthly(STARTER, 450)], -200),
+            ("renewal", vec![monthly(STARTER, (1, 1))], 100),
+            ("trial", vec![monthly(0, (1, 1))], 0),
+            ("three of it", vec![monthly(3 * STARTER, (1, 1))], 300),
+            ("upgrade at half time", vec![monthly(-STARTER, half), monthly(PRO, half)], 200),
+            ("downgrade at half time", vec![monthly(-PRO, half), monthly(STARTER, half)], -200),
             (
                 "renewal with the proration beside it",
-                vec![monthly(STARTER, -450), monthly(PRO, 1450), monthly(PRO, 2900)],
+                vec![monthly(-STARTER, half), monthly(PRO, half), monthly(PRO, (1, 1))],
                 700,
             ),
-            ("rounded toward zero, on the sum", vec![monthly(STARTER, 5), monthly(STARTER, 5)], 1),
-            ("rounded toward zero, below", vec![monthly(STARTER, -10)], -1),
+            ("rounded toward zero, on the sum", vec![monthly(STARTER, (1, 180)), monthly(STARTER, (1, 180))], 1),
+            ("rounded toward zero, below", vec![monthly(-STARTER, (1, 90))], -1),
             ("nothing", vec![], 0),
         ] {
             let allotted: i64 = allot(&shares, NOW).unwrap().iter().map(|part| part.units).sum();
@@ -123,25 +109,30 @@ mod tests {
 
     #[test]
     fn to_and_fro_within_a_moment_gives_nothing() {
-        for amount in 1..900 {
-            let there = allot(&[monthly(STARTER, -amount), monthly(PRO, amount * 29 / 9)], NOW).unwrap();
-            let back = allot(&[monthly(PRO, -(amount * 29 / 9)), monthly(STARTER, amount)], NOW).unwrap();
+        for seconds in (1..2_419_200).step_by(9_973) {
+            let left = (seconds, 2_419_200);
+            let there = allot(&[monthly(-STARTER, left), monthly(PRO, left)], NOW).unwrap();
+            let back = allot(&[monthly(-PRO, left), monthly(STARTER, left)], NOW).unwrap();
             let sum: i64 = there.iter().chain(&back).map(|part| part.units).sum();
-            assert_eq!(sum, 0, "{amount}");
+            assert_eq!(sum, 0, "{seconds}");
         }
     }
 
     #[test]
     fn a_year_is_allotted_month_by_month_and_adds_up() {
         let due: Vec<Timestamp> = (0..12).map(|month| NOW.plus_seconds(month * 2_600_000)).collect();
-        for (amount, total) in [(9_000, 1200), (8_999, 1199), (-9_000, -1200)] {
-            let share = Share { line: Line { units: 100, price: 9_000, amount }, due: due.clone(), months: 12 };
+        for (units, part, total) in [(1200, (1, 1), 1200), (1200, (8_999, 9_000), 1199), (-1200, (1, 1), -1200)] {
+            let share = Share { due: due.clone(), ..monthly(units, part) };
             let parts = allot(&[share], NOW).unwrap();
-            assert_eq!((parts.len(), parts.iter().map(|part| part.units).sum::<i64>()), (12, total), "{amount}");
+            assert_eq!(
+                (parts.len(), parts.iter().map(|part| part.units).sum::<i64>()),
+                (12, total),
+                "{units} {part:?}"
+            );
             assert!(parts.iter().all(|part| (99..=100).contains(&part.units.abs())), "{parts:?}");
         }
-        // The invoice becomes known three months late: the parts due so far are credited at once.
-        let late = Share { line: Line { units: 100, price: 9_000, amount: 9_000 }, due, months: 12 };
+        // Learned of three months late: what is due is due at once.
+        let late = Share { due, ..monthly(1200, (1, 1)) };
         let parts = allot(&[late], NOW.plus_seconds(3 * 2_600_000)).unwrap();
         assert_eq!((parts.len(), parts[0].units), (9, 400));
     }

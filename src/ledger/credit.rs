@@ -29,6 +29,7 @@ pub fn credit(account: &Account, credit: Credit, at: Timestamp) -> Result<Postin
         held: 0,
         expired: 0,
         expires_at: credit.expires_at,
+        grace_until: None,
     });
     Ok(posting)
 }

@@ -1,4 +1,5 @@
-//! Expiry: when a lot's time has passed, its units that are not held leave the balance.
+//! Expiry: when a lot's time has passed, its units that are not held leave the balance. A lot of a plan that is kept may
+//! get a grace before that, because its successor comes with an invoice that is paid an hour or days after the period.
 
 use super::account::Draft;
 use super::{Account, Kind, Lot, Posting, Refusal, Timestamp, entry_id};
@@ -29,6 +30,21 @@ pub fn expire(account: &Account, at: Timestamp) -> Option<Result<Posting, Refusa
         }
         posting
     }))
+}
+
+/// Lets a lot live on until `until`, although its own time has passed (rule 9). Nothing moves.
+pub fn extend(account: &Account, seq: i64, until: Timestamp) -> Result<Account, Refusal> {
+    let mut after = account.clone();
+    let lot = after.lot_mut(seq).filter(|lot| lot.expires_at.is_some_and(|end| end < until));
+    lot.ok_or(Refusal::LotNotLoaded)?.grace_until = Some(until);
+    Ok(after)
+}
+
+/// Ends a lot's grace, so that its own time counts again: its successor has come, or its plan is kept no longer.
+pub fn end_grace(account: &Account, seq: i64) -> Result<Account, Refusal> {
+    let mut after = account.clone();
+    after.lot_mut(seq).ok_or(Refusal::LotNotLoaded)?.grace_until = None;
+    Ok(after)
 }
 
 fn first_due(account: &Account, at: Timestamp) -> Option<&Lot> {

@@ -9,7 +9,8 @@ pub struct Fraction {
 }
 
 impl Fraction {
-    pub(crate) const ZERO: Fraction = Fraction { above: 0, below: 1 };
+    pub const ZERO: Fraction = Fraction { above: 0, below: 1 };
+    pub const WHOLE: Fraction = Fraction { above: 1, below: 1 };
 
     /// `part ÷ whole`; `None` unless `whole` is positive.
     pub fn of(part: i64, whole: i64) -> Option<Fraction> {
@@ -29,6 +30,11 @@ impl Fraction {
     pub fn plus(self, other: Fraction) -> Option<Fraction> {
         let above = self.above.checked_mul(other.below)?.checked_add(other.above.checked_mul(self.below)?)?;
         Fraction::reduced(above, self.below.checked_mul(other.below)?)
+    }
+
+    /// The product. `None` beyond 128 bits.
+    pub fn times(self, other: Fraction) -> Option<Fraction> {
+        Fraction::reduced(self.above.checked_mul(other.above)?, self.below.checked_mul(other.below)?)
     }
 
     /// This share of `units`, rounded toward zero. `None` beyond 64 bits.

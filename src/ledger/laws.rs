@@ -15,6 +15,8 @@ enum Move {
     Capture { hold: usize, units: i64 },
     Release { hold: usize },
     Wait { millis: i64 },
+    Extend { lot: usize, millis: i64 },
+    EndGrace { lot: usize },
 }
 
 fn any_move() -> impl Strategy<Value = Move> {
@@ -27,6 +29,8 @@ fn any_move() -> impl Strategy<Value = Move> {
         2 => (0usize..4, 1i64..120).prop_map(|(hold, units)| Move::Capture { hold, units }),
         1 => (0usize..4).prop_map(|hold| Move::Release { hold }),
         2 => (1i64..40).prop_map(|millis| Move::Wait { millis }),
+        1 => (0usize..8, 1i64..40).prop_map(|(lot, millis)| Move::Extend { lot, millis }),
+        1 => (0usize..8).prop_map(|lot| Move::EndGrace { lot }),
     ]
 }
 
@@ -121,6 +125,27 @@ impl Books {
                 }
             }
             Move::Wait { millis } => self.now = self.now.plus_millis(millis),
+            Move::Extend { lot, millis } => self.extend(lot, millis),
+            Move::EndGrace { lot } => {
+                if let Some(seq) = self.account.lots.get(lot).map(|lot| lot.seq) {
+                    self.account = end_grace(&self.account, seq).unwrap();
+                }
+            }
+        }
+    }
+
+    /// Rule 9: a lot with a grace lives until then and not longer, in its own place.
+    fn extend(&mut self, lot: usize, millis: i64) {
+        let Some(lot) = self.account.lots.get(lot).cloned() else { return };
+        let until = lot.expires_at.unwrap_or(self.now).plus_millis(millis);
+        match extend(&self.account, lot.seq, until) {
+            Ok(after) => {
+                let extended = after.lots.iter().find(|after| after.seq == lot.seq).unwrap();
+                assert_eq!(extended, &Lot { grace_until: Some(until), ..lot });
+                assert!(!extended.is_over(until.plus_millis(-1)) && extended.is_over(until));
+                self.account = after;
+            }
+            Err(refusal) => assert!(lot.expires_at.is_none(), "{refusal:?}"),
         }
     }
 

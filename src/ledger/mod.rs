@@ -20,13 +20,13 @@ mod spend;
 mod types;
 
 pub use account::{Account, Lot, Posting, Refusal};
-pub use allotment::{Allotment, Line, Share, allot, less_credited};
+pub use allotment::{Allotment, Share, allot, less_credited};
 pub use chain::{Chain, Discrepancy};
 pub use credit::{Credit, correct, credit};
 pub use entry::{Entry, Hash, Kind, entry_id, parse_entry_id, parse_place};
-pub use expiry::{due, expire};
+pub use expiry::{due, end_grace, expire, extend};
 pub use fraction::Fraction;
 pub use hold::{Capture, HoldPosting, Part, capture, hold, release};
 pub use reversal::{DisputedFunds, Payment, Refunds, Reversal, reverse, units_to_take};
 pub use spend::{Spend, spend};
-pub use types::{BALANCE_LIMIT, Timestamp, UNITS_LIMIT, Units};
+pub use types::{BALANCE_LIMIT, GRACE_LIMIT_SECONDS, Timestamp, UNITS_LIMIT, Units};

@@ -7,6 +7,9 @@ pub const UNITS_LIMIT: i64 = 1_000_000_000;
 /// checks it again.
 pub const BALANCE_LIMIT: i64 = 1_000_000_000_000_000;
 
+/// No lot lives longer than this beyond its own time (rule 9), in seconds: 30 days. `till ledger verify` checks it.
+pub const GRACE_LIMIT_SECONDS: i64 = 30 * 86_400;
+
 /// A positive count of units (pictures, say), from 1 to [`UNITS_LIMIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Units(i64);

@@ -142,6 +142,7 @@ fn subscription_request(
     let promotion = session.object["discounts"][0]["promotion_code"].clone();
     SubscriptionRequest {
         customer,
+        currency: text(&session.object, "currency").to_owned(),
         items: plans.into_iter().map(plan).collect(),
         purchases: once.into_iter().map(purchase).collect(),
         trial_end: session.trial.map(|trial| match trial {

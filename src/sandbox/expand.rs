@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::billing::invoice_payment;
+use crate::sandbox::billing::{invoice_payment, price};
 use crate::sandbox::shape::{first_page, text};
 use crate::sandbox::state::State;
 
@@ -66,6 +66,9 @@ fn include(state: &State, value: &mut Value, name: &str) {
     }
     if value["object"] == "invoice" && name == "confirmation_secret" {
         value["confirmation_secret"] = confirmation_secret(state, text(value, "id"));
+    }
+    if value["object"] == "price" && name == "currency_options" {
+        value["currency_options"] = price::currency_options(state, value);
     }
     if value["object"] == "checkout.session" && name == "line_items" && value.get("line_items").is_none() {
         value["line_items"] = line_items(state, text(value, "id"));

@@ -1,7 +1,7 @@
 //! Reads Stripe's request encoding: `line_items[0][price]=…`, `metadata[user_id]=…`, `expand[]=…`. A form is a list of
 //! leaves: a value, and the names that lead to it. `params` decides which names are allowed and what they mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sandbox::api_error::ApiError;
 
@@ -101,6 +101,14 @@ impl RequestForm {
 
     pub fn list(&self, path: &str) -> Vec<String> {
         self.items(path).iter().filter_map(|item| self.text(item)).map(str::to_owned).collect()
+    }
+
+    /// The keys at `path`, such as the currencies of `currency_options`.
+    pub fn keys(&self, path: &str) -> Vec<String> {
+        let depth = path.split('.').count();
+        let under = self.leaves.iter().filter(|leaf| is_under(&leaf.names, path));
+        let keys: BTreeSet<&String> = under.filter_map(|leaf| leaf.names.get(depth)).collect();
+        keys.into_iter().cloned().collect()
     }
 
     /// The entries of the map at `path`, such as metadata.

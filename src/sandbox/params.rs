@@ -10,7 +10,8 @@ const METADATA_ENTRIES: usize = 50;
 const METADATA_KEY: usize = 40;
 const METADATA_VALUE: usize = 500;
 
-/// One parameter. In its path, such as `line_items.#.price`, `#` is any index.
+/// One parameter. In its path, `#` is any index, as in `line_items.#.price`, and `*` any key, as in
+/// `currency_options.*.unit_amount`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     path: &'static str,
@@ -167,6 +168,7 @@ fn leads_to(path: &str, leaf: &Leaf) -> bool {
     path.split('.').all(|part| {
         names.next().is_some_and(|name| match part {
             "#" => !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()),
+            "*" => !name.is_empty(),
             _ => name == part,
         })
     })

@@ -69,6 +69,8 @@ pub struct State {
     pub customers: Table<Value>,
     pub products: Table<Value>,
     pub prices: Table<Value>,
+    /// `currency_options` of prices, by the price's id and without its own currency. Stripe shows them only if expanded.
+    pub currency_options: Table<Value>,
     pub coupons: Table<Value>,
     pub promotion_codes: Table<Value>,
     pub sessions: Table<StoredSession>,
@@ -115,6 +117,7 @@ impl State {
             customers: Table::new(OBJECTS_LIMIT),
             products: Table::new(OBJECTS_LIMIT),
             prices: Table::new(OBJECTS_LIMIT),
+            currency_options: Table::new(OBJECTS_LIMIT),
             coupons: Table::new(OBJECTS_LIMIT),
             promotion_codes: Table::new(OBJECTS_LIMIT),
             sessions: Table::new(OBJECTS_LIMIT),

@@ -75,6 +75,12 @@ pub fn add_login_link(
     Ok(())
 }
 
+/// The account that a sign-in link would sign in at `now`. Looking at a link does not use it up.
+pub fn login_link_account(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<Option<i64>> {
+    const FIND: &str = "SELECT account FROM login_links WHERE hash = $1 AND used_at IS NULL AND expires_at > $2";
+    tx.one(FIND, &[hash, &now], |row| row.int("account"))
+}
+
 /// Uses a sign-in link up: the account that it signs in, and the page to go to. `None` when it is unknown, used or too
 /// old.
 pub fn use_login_link(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<Option<(i64, Option<String>)>> {

@@ -16,7 +16,7 @@ macro_rules! columns {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     pub account: i64,
-    /// 1, and one more for each that Stripe deleted.
+    /// 1, and one more for each that Stripe did not make or deleted.
     pub generation: i64,
     /// The idempotency key of the request.
     pub request_key: String,
@@ -32,7 +32,7 @@ pub fn current(tx: &mut dyn Tx, account: i64, key: &str, body: &str, now: Timest
         "SELECT ",
         columns!(),
         " FROM customers
-        WHERE account = $1 AND gone_at IS NULL ORDER BY generation DESC LIMIT 1"
+        WHERE account = $1 AND refused_at IS NULL AND gone_at IS NULL ORDER BY generation DESC LIMIT 1"
     );
     const ADD: &str = concat!(
         "INSERT INTO customers (account, generation, request_key, request_body, requested_at)
@@ -52,6 +52,14 @@ pub fn link(tx: &mut dyn Tx, customer: &Customer, stripe_id: &str, now: Timestam
     const LINK: &str = "UPDATE customers SET stripe_id = $3, linked_at = $4
         WHERE account = $1 AND generation = $2 AND stripe_id IS NULL";
     tx.execute(LINK, &[&customer.account, &customer.generation, &stripe_id, &now])?;
+    Ok(())
+}
+
+/// Stripe did not make the customer, and the same request would never bring one: the next purchase makes another.
+pub fn refused(tx: &mut dyn Tx, customer: &Customer, now: Timestamp) -> Result<()> {
+    const REFUSED: &str = "UPDATE customers SET refused_at = $3
+        WHERE account = $1 AND generation = $2 AND stripe_id IS NULL AND refused_at IS NULL";
+    tx.execute(REFUSED, &[&customer.account, &customer.generation, &now])?;
     Ok(())
 }
 

@@ -22,7 +22,7 @@ macro_rules! entry_columns {
 /// The columns of a lot.
 macro_rules! lot_columns {
     () => {
-        "seq, units, remaining, held, expired, expires_at"
+        "seq, units, remaining, held, expired, expires_at, grace_until"
     };
 }
 pub(super) use {entry_columns, lot_columns};
@@ -76,7 +76,9 @@ impl AccountRow {
     /// beside free units.
     pub fn with_front_only(self) -> LoadedAccount {
         const OTHERS: i64 = i64::MAX;
-        let lot = |seq, remaining, held| Lot { seq, units: remaining, remaining, held, expired: 0, expires_at: None };
+        let (expires_at, grace_until) = (None, None);
+        let lot =
+            |seq, remaining, held| Lot { seq, units: remaining, remaining, held, expired: 0, expires_at, grace_until };
         let (account, front) = (self.account, self.front.unwrap_or_default());
         let others = lot(OTHERS, account.remaining.saturating_sub(front.free), account.held);
         let lots = vec![lot(front.seq, front.free, 0), others];
@@ -217,20 +219,21 @@ pub fn store(tx: &mut dyn Tx, before: &LoadedAccount, after: &Account, payment: 
 fn store_lots(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option<&str>) -> Result<()> {
     const OPEN: &str = "INSERT INTO lots (account, seq, units, remaining, held, expired, expires_at, payment)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    const CHANGE: &str = "UPDATE lots SET remaining = $3, held = $4, expired = $5 WHERE account = $1 AND seq = $2";
+    const CHANGE: &str = "UPDATE lots SET remaining = $3, held = $4, expired = $5, grace_until = $6
+        WHERE account = $1 AND seq = $2";
     let fronts = [before.front().map(|lot| lot.seq), after.front().map(|lot| lot.seq)];
     // The free units of the front lot are in the account's row.
     let stored = |lot: &Lot, front: Option<i64>| {
         let remaining = if front == Some(lot.seq) { lot.held } else { lot.remaining };
-        [remaining, lot.held, lot.expired]
+        ([remaining, lot.held, lot.expired], lot.grace_until)
     };
     for lot in &after.lots {
         let new = stored(lot, fronts[1]);
-        let [remaining, held, expired] = new;
+        let ([remaining, held, expired], grace_until) = new;
         match before.lots.iter().find(|old| old.seq == lot.seq) {
             Some(old) if stored(old, fronts[0]) == new => {}
             Some(_) => {
-                tx.execute(CHANGE, &[&after.number, &lot.seq, &remaining, &held, &expired])?;
+                tx.execute(CHANGE, &[&after.number, &lot.seq, &remaining, &held, &expired, &grace_until])?;
             }
             None => {
                 let (units, expires_at) = (lot.units, lot.expires_at);
@@ -352,5 +355,6 @@ pub(super) fn lot(row: &Row<'_>) -> DbResult<Lot> {
         held: row.int("held")?,
         expired: row.int("expired")?,
         expires_at: row.time_or_null("expires_at")?,
+        grace_until: row.time_or_null("grace_until")?,
     })
 }

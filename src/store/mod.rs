@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "a field or variant whose name says everything has no comment; functions have one")]
 
 pub mod access;
+pub mod allotments;
 pub mod audit;
 pub mod cursors;
 pub mod customers;
@@ -16,6 +17,7 @@ pub mod inbox;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
+pub mod prices;
 pub mod stripe_account;
 pub mod subscriptions;
 pub mod users;

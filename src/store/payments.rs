@@ -105,6 +105,23 @@ pub fn lots_of(tx: &mut dyn Tx, reference: &str) -> Result<Vec<i64>> {
     tx.all(LOTS, &[&reference], |row| row.int("seq"))
 }
 
+/// The key of the plan whose payment bought a lot. `None` where something else opened it.
+pub fn plan_of_lot(tx: &mut dyn Tx, account: i64, seq: i64) -> Result<Option<String>> {
+    const PLAN: &str = "SELECT p.offer FROM lots l JOIN payments p ON p.reference = l.payment
+        WHERE l.account = $1 AND l.seq = $2 AND p.kind = 'plan'";
+    tx.one(PLAN, &[&account, &seq], |row| row.text("offer"))
+}
+
+/// Whether one of these plans has bought the account a lot of a later period than the one that ended at `period_end` with
+/// the lot number `seq`: one that expires later, or one that was credited later and does not expire.
+pub fn has_later_lot(tx: &mut dyn Tx, account: i64, plans: [&str; 2], seq: i64, period_end: Timestamp) -> Result<bool> {
+    const LATER: &str = "SELECT l.seq FROM lots l JOIN payments p ON p.reference = l.payment
+        WHERE l.account = $1 AND p.kind = 'plan' AND (p.offer = $2 OR p.offer = $3)
+        AND (l.expires_at > $5 OR (l.expires_at IS NULL AND l.seq > $4)) ORDER BY l.seq DESC LIMIT 1";
+    let [one, other] = plans;
+    Ok(tx.one(LATER, &[&account, &one, &other, &seq, &period_end], |row| row.int("seq"))?.is_some())
+}
+
 /// Remembers which invoice a payment intent paid.
 pub fn link_invoice(tx: &mut dyn Tx, payment_intent: &str, invoice: &str) -> Result<()> {
     const LINK: &str = "INSERT INTO invoice_payments (payment_intent, invoice) VALUES ($1, $2)
@@ -231,52 +248,6 @@ pub fn withheld(tx: &mut dyn Tx, payment: &str) -> Result<Option<DisputedFunds>>
     tx.one(WORST, &[&payment], |row| {
         Ok(DisputedFunds { withheld: row.int("withheld")?, disputed: row.int("disputed")? })
     })
-}
-
-/// Units of a payment that are due, and not credited yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueAllotment {
-    /// The payment's.
-    pub reference: String,
-    /// 1 for the second month that was paid for, which is the first that is credited later.
-    pub month: i64,
-    pub units: i64,
-    pub due_at: Timestamp,
-}
-
-/// Plans a later part of a payment; `false` when it is planned already.
-pub fn plan_allotment(tx: &mut dyn Tx, reference: &str, month: i64, due: Timestamp, units: i64) -> Result<bool> {
-    const PLAN: &str = "INSERT INTO allotments (reference, month, due_at, units) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (reference, month) DO NOTHING";
-    Ok(tx.execute(PLAN, &[&reference, &month, &due, &units])? == 1)
-}
-
-/// Parts of payments that are due, the earliest first.
-pub fn due_allotments(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<DueAllotment>> {
-    const DUE: &str = "SELECT reference, month, units, due_at FROM allotments
-        WHERE posted_at IS NULL AND due_at <= $1 ORDER BY due_at, reference, month LIMIT $2";
-    tx.all(DUE, &[&now, &limit], |row| {
-        Ok(DueAllotment {
-            reference: row.text("reference")?,
-            month: row.int("month")?,
-            units: row.int("units")?,
-            due_at: row.time("due_at")?,
-        })
-    })
-}
-
-/// Postpones a part.
-pub fn postpone(tx: &mut dyn Tx, reference: &str, month: i64, until: Timestamp) -> Result<()> {
-    const POSTPONE: &str = "UPDATE allotments SET due_at = $3 WHERE reference = $1 AND month = $2";
-    tx.execute(POSTPONE, &[&reference, &month, &until])?;
-    Ok(())
-}
-
-/// Marks a part as credited; `false` when it was before.
-pub fn allotted(tx: &mut dyn Tx, reference: &str, month: i64, now: Timestamp) -> Result<bool> {
-    const POSTED: &str =
-        "UPDATE allotments SET posted_at = $3 WHERE reference = $1 AND month = $2 AND posted_at IS NULL";
-    Ok(tx.execute(POSTED, &[&reference, &month, &now])? == 1)
 }
 
 fn payment(row: &Row<'_>) -> DbResult<Payment> {

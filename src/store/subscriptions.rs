@@ -84,6 +84,12 @@ pub fn live_of(tx: &mut dyn Tx, account: i64) -> Result<Vec<Subscription>> {
     tx.all(LIVE, &[&account], subscription)
 }
 
+/// Whether Stripe has described any subscription of the user's, ended or not.
+pub fn has_any(tx: &mut dyn Tx, account: i64) -> Result<bool> {
+    const ANY: &str = "SELECT id FROM subscriptions WHERE account = $1 ORDER BY created_at, id LIMIT 1";
+    Ok(tx.one(ANY, &[&account], |row| row.text("id"))?.is_some())
+}
+
 /// Subscriptions about which Stripe must be asked.
 pub fn unsure(tx: &mut dyn Tx, limit: i64) -> Result<Vec<String>> {
     const UNSURE: &str = "SELECT id FROM subscriptions WHERE unsure_at IS NOT NULL ORDER BY unsure_at, id LIMIT $1";

@@ -82,9 +82,9 @@ impl Stripe {
         self.all(&path, &[], LineItem::read, deadline)
     }
 
-    /// Reads a price.
+    /// Reads a price, with what it costs in each of its currencies.
     pub fn price(&self, id: &str, deadline: Deadline) -> Result<Price, StripeError> {
-        self.one("/v1/prices/", id, &[], Price::read, deadline)
+        self.one("/v1/prices/", id, &[("expand[]", "currency_options")], Price::read, deadline)
     }
 
     /// A subscription as it is now. It decides where the order of events is unclear.

@@ -20,6 +20,8 @@ pub struct StripeError {
     pub message: String,
     /// Stripe's id of the request, for its dashboard and its support.
     pub request_id: Option<String>,
+    /// Stripe has stored this answer under the request's idempotency key, and gave it again.
+    pub is_replayed: bool,
 }
 
 /// What a failed call means to the caller.
@@ -59,7 +61,14 @@ impl StripeError {
             409 | 429 | 300..=399 | 500.. => StripeErrorKind::Unavailable,
             _ => StripeErrorKind::Rejected,
         };
-        StripeError { kind, status: Some(status), code: body.code.or(body.kind), message, request_id }
+        StripeError {
+            kind,
+            status: Some(status),
+            code: body.code.or(body.kind),
+            message,
+            request_id,
+            is_replayed: false,
+        }
     }
 
     /// For a request without an answer, or without a usable one.
@@ -70,12 +79,19 @@ impl StripeError {
             code: None,
             message: redact(why),
             request_id: None,
+            is_replayed: false,
         }
     }
 
     /// For a request that is not even sent.
     pub(crate) fn unsent(kind: StripeErrorKind, why: &str) -> StripeError {
         StripeError { kind, ..StripeError::unanswered(why) }
+    }
+
+    /// Whether a request that was stored with its idempotency key is over. Stripe refused it for good, or replays a
+    /// failure, so the same key and body would bring the same answer for ever. Only another request can succeed.
+    pub fn is_final(&self) -> bool {
+        self.is_replayed || self.kind != StripeErrorKind::Unavailable
     }
 
     /// Whether the idempotency key was used before with other parameters. That is a bug in till, not a mistake of the
@@ -221,6 +237,21 @@ mod tests {
         let lacks = "The provided key 'rk_test_1' lacks it on account 'acct_1Nuz'. Having the 'rak_x' permission would";
         assert_eq!(answered(403, json!({ "message": lacks })).account(), Some("acct_1Nuz"));
         assert_eq!(answered(403, json!(null)).account(), None);
+        for (status, is_replayed, is_final) in [
+            (400, false, true),
+            (401, false, true),
+            (402, false, true),
+            (404, false, true),
+            (409, false, false),
+            (429, false, false),
+            (500, false, false),
+            (500, true, true),
+            (503, true, true),
+        ] {
+            let error = StripeError { is_replayed, ..answered(status, json!(null)) };
+            assert_eq!(error.is_final(), is_final, "{status} {is_replayed}");
+        }
+        assert!(!StripeError::unanswered("no answer").is_final());
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub use error::{StripeError, StripeErrorKind};
 pub use event::{CheckoutStep, DisputeStep, Event, EventEnvelope, SubscriptionStep};
 pub use listing::{ListedKind, ListedObject};
 pub use objects::{
-    Charge, CheckoutSession, CreditNote, Customer, Dispute, FundsMove, Invoice, InvoiceLine, InvoicePayment, LineItem,
-    List, Price, Refund, Subscription, SubscriptionItem, Unreadable,
+    Charge, CheckoutSession, CreditNote, CreditedLines, Customer, Dispute, FundsMove, Invoice, InvoiceLine,
+    InvoicePayment, LineItem, List, Price, Refund, Subscription, SubscriptionItem, Unreadable, storable,
 };
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CustomerRequest, PortalRequest};

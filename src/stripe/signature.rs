@@ -13,7 +13,7 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 
-/// How old a signature may be, in seconds. Exactly this age is still accepted.
+/// How far a signature's time may be from ours, before or after, in seconds. Exactly this distance is still accepted.
 pub const TOLERANCE_SECONDS: i64 = 300;
 
 /// The longest `Stripe-Signature` header that is read, in bytes: enough for about fifty signatures.
@@ -24,8 +24,8 @@ pub const HEADER_LIMIT: usize = 4096;
 pub struct Verification {
     /// When Stripe signed it. Each delivery has its own signature.
     pub signed_at: Timestamp,
-    /// How far that is ahead of our clock, in seconds; zero if it is not. Such a body is accepted, as in Stripe's own
-    /// libraries. But one of the two clocks is wrong, and probably not Stripe's.
+    /// How far that is ahead of our clock, in seconds; zero if it is not. One of the two clocks is wrong, and probably
+    /// not Stripe's.
     pub ahead_seconds: i64,
 }
 
@@ -49,6 +49,12 @@ pub enum SignatureFault {
         /// By our clock.
         age_seconds: i64,
     },
+    /// The signature is right, but more than [`TOLERANCE_SECONDS`] ahead of our clock. Who has the secret could sign such
+    /// bodies today, to be sent after the secret was changed. Stripe's own libraries accept them.
+    Ahead {
+        /// Of our clock.
+        ahead_seconds: i64,
+    },
 }
 
 impl fmt::Display for SignatureFault {
@@ -70,13 +76,18 @@ impl fmt::Display for SignatureFault {
                 "The signature is right, but by this server's clock it was made {age_seconds} s ago, and \
                  {TOLERANCE_SECONDS} s are allowed. Check this server's clock."
             ),
+            SignatureFault::Ahead { ahead_seconds } => write!(
+                f,
+                "The signature is right, but its time is {ahead_seconds} s ahead of this server's clock, and \
+                 {TOLERANCE_SECONDS} s are allowed. Check this server's clock."
+            ),
         }
     }
 }
 
 impl std::error::Error for SignatureFault {}
 
-/// Checks that `body` was signed under one of `secrets`, and not too long before `now`.
+/// Checks that `body` was signed under one of `secrets`, and neither too long before `now` nor too long after.
 ///
 /// `header` is the value of `Stripe-Signature`; `body` is the bytes as received. A secret is used whole, with its
 /// `whsec_`. Any `v1` that matches under any secret passes, since Stripe signs under both while a secret is rolled.
@@ -95,11 +106,12 @@ pub fn verify(
     if age_seconds > TOLERANCE_SECONDS {
         return Err(SignatureFault::Stale { age_seconds });
     }
+    let ahead_seconds = age_seconds.saturating_neg().max(0);
+    if ahead_seconds > TOLERANCE_SECONDS {
+        return Err(SignatureFault::Ahead { ahead_seconds });
+    }
 
-    Ok(Verification {
-        signed_at: Timestamp::from_seconds(header.seconds),
-        ahead_seconds: age_seconds.saturating_neg().max(0),
-    })
+    Ok(Verification { signed_at: Timestamp::from_seconds(header.seconds), ahead_seconds })
 }
 
 /// The header that Stripe would send with this body: for a probe of our own webhook.
@@ -237,8 +249,8 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_lives_300_seconds_and_one_from_the_future_is_reported() {
-        for (at, ahead_seconds) in [(NOW, 0), (NOW - 300, 0), (NOW + 1, 1), (NOW + 9999, 9999)] {
+    fn a_signature_is_accepted_within_300_seconds_of_our_clock_either_way() {
+        for (at, ahead_seconds) in [(NOW, 0), (NOW - 300, 0), (NOW + 1, 1), (NOW + 300, 300)] {
             let verified = check(Some(good(at).as_bytes()), BODY);
             assert_eq!(verified, Ok(Verification { signed_at: Timestamp::from_seconds(at), ahead_seconds }), "{at}");
         }
@@ -246,8 +258,12 @@ mod tests {
             let verified = check(Some(good(NOW - age_seconds).as_bytes()), BODY);
             assert_eq!(verified, Err(SignatureFault::Stale { age_seconds }));
         }
+        for ahead_seconds in [301, 9999, i64::MAX - NOW] {
+            let verified = check(Some(good(NOW + ahead_seconds).as_bytes()), BODY);
+            assert_eq!(verified, Err(SignatureFault::Ahead { ahead_seconds }));
+        }
         assert!(SignatureFault::Stale { age_seconds: 301 }.to_string().contains("clock"));
-        assert!(check(Some(good(i64::MAX).as_bytes()), BODY).is_ok());
+        assert!(SignatureFault::Ahead { ahead_seconds: 301 }.to_string().contains("clock"));
     }
 
     #[test]

@@ -14,6 +14,13 @@ def whole(value):
     return value
 
 
+def known_to_stripe(body):
+    """Stripe refuses the customer of an address without a dot behind the @, so that nothing can be bought for that user."""
+    if isinstance(body, dict) and isinstance(body.get("email"), str) and "@" in body["email"]:
+        return {**body, "email": body["email"][:200].replace(" ", "") + ".example"}
+    return body
+
+
 @schemathesis.hook
 def map_body(context, body):
-    return whole(body)
+    return known_to_stripe(whole(body))

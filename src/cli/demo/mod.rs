@@ -194,14 +194,14 @@ fn welcome(base_url: &str, link: &str, stripe: &str, token: &str, database: &str
 till demo: everything on this machine, no account, no money.
 
   Sign in as Ada   {link}
-                   (works once, within 5 minutes)
+                   (press the button there; it works once, within 5 minutes)
   Dashboard        {base_url}/dashboard
   Stripe stand-in  {stripe}
                    (payments, webhooks: twice, late, or not at all)
 
   Test cards       4242 4242 4242 4242  pays
                    4000 0000 0000 0002  is declined
-                   any future date, any CVC; the promotion code {FREE_CODE} makes it free
+                   any future date, any CVC; the promotion code {FREE_CODE} makes a plan free
 
   Service API      {base_url}/docs
                    TOKEN={token}

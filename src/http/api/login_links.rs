@@ -33,7 +33,8 @@ struct Create {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LoginLink")]
 struct LinkShape {
-    /// Signs the user in, once, for 30 days. Anyone who opens it is signed in as that user: hand it to nobody else.
+    /// A page that says whom it signs in, with a button that does so, once, for 30 days. Anyone who has it can press the
+    /// button: hand it to nobody else.
     #[schemars(extend("format" = "uri"))]
     url: String,
     /// Until when it works: 5 minutes from now.
@@ -45,7 +46,8 @@ pub(crate) const CREATE: Operation = Operation {
     name: "createLoginLink",
     chapter: Chapter::People,
     summary: "Make a sign-in link",
-    text: "Redirect the user to it, and they are signed in on the dashboard. The body may be left out.",
+    text: "Redirect the user to it: its page says whom it signs in, and its button leads on to the dashboard. The body may be \
+           left out.",
     access: Access::Token(Scope::Admin),
     parameters: &[USER_ID],
     body: Some(RequestBody {

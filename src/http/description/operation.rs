@@ -178,8 +178,11 @@ pub(crate) const USER_ID: Parameter = Parameter {
     name: "id",
     place: Place::Path,
     is_required: true,
-    text: "Your own id for the user: 1 to 128 of A–Z a–z 0–9 . _ : @ -",
-    schema: || json!({ "type": "string", "pattern": format!("^[A-Za-z0-9._:@-]{{1,{USER_ID_LIMIT}}}$") }),
+    text: "Your own id for the user: 1 to 128 of A–Z a–z 0–9 . _ : @ - and not of dots alone.",
+    schema: || {
+        let pattern = "^\\.*[A-Za-z0-9_:@-][A-Za-z0-9._:@-]*$";
+        json!({ "type": "string", "pattern": pattern, "maxLength": USER_ID_LIMIT })
+    },
     example: "alice",
 };
 

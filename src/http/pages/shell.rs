@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::http::assets;
 use crate::http::csrf::form_token;
 use crate::http::guard::{SignedIn, Visitor};
+use crate::store::users::User;
 
 #[derive(Clone, Debug)]
 pub(super) struct Shell {
@@ -24,6 +25,10 @@ pub(super) struct Person {
 }
 
 impl Person {
+    pub(super) fn of(user: &User) -> Person {
+        Person { id: user.id.clone(), name: user.name.clone(), email: user.email.clone() }
+    }
+
     /// How the page addresses them: by name, else by e-mail address, else by id.
     pub(super) fn label(&self) -> &str {
         [&self.name, &self.email]
@@ -47,8 +52,7 @@ impl Shell {
     }
 
     pub(super) fn signed_in(title: &str, signed_in: &SignedIn) -> Result<Shell> {
-        let user = &signed_in.member.user;
-        let person = Person { id: user.id.clone(), name: user.name.clone(), email: user.email.clone() };
+        let person = Person::of(&signed_in.member.user);
         Ok(Shell { title: title.to_owned(), csrf: form_token(&signed_in.cookie)?, person: Some(person) })
     }
 

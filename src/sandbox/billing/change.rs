@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::calendar::{next_after, share};
 use super::invoice::{self, InvoiceParts};
 use super::line::{self, PendingItem};
+use super::price::{required_unit, unit_in};
 use super::subscription::{self, update};
 use super::{cycle, invoice_payment, start};
 use crate::sandbox::api_error::ApiError;
@@ -232,6 +233,9 @@ fn is_same(one: &Value, other: &Value) -> bool {
 fn changed_items(state: &mut State, row: &StoredSubscription, changes: &[ItemChange]) -> Result<Vec<Value>, ApiError> {
     let (mut items, id) = (row.items().to_vec(), text(&row.object, "id").to_owned());
     for wanted in changes {
+        if let Some(price) = &wanted.price {
+            required_unit(state, price, text(&row.object, "currency"), "items[0][price]")?;
+        }
         let Some(item) = &wanted.id else {
             let price = wanted.price.as_ref().ok_or_else(|| ApiError::missing("items[0][price]"))?;
             if items.iter().any(|item| item["price"]["id"] == price["id"]) {
@@ -271,11 +275,12 @@ fn changed_items(state: &mut State, row: &StoredSubscription, changes: &[ItemCha
 
 fn proration(state: &State, row: &StoredSubscription, item: &Value, is_credit: bool, at: i64) -> PendingItem {
     let ((start, end), price) = (row.period(), &item["price"]);
-    let whole = integer(price, "unit_amount").saturating_mul(integer(item, "quantity"));
+    let currency = text(&row.object, "currency");
+    let whole = unit_in(state, price, currency).unwrap_or_default().saturating_mul(integer(item, "quantity"));
     let amount = share(whole, end - at, end - start);
     PendingItem {
         amount: if is_credit { -amount } else { amount },
-        currency: text(price, "currency").to_owned(),
+        currency: currency.to_owned(),
         description: line::proration_words(state, item, is_credit, at),
         price: price.clone(),
         quantity: integer(item, "quantity"),

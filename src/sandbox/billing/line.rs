@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::calendar::day_in_words;
+use super::price::unit_in;
 use crate::sandbox::amount::money;
 use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{integer, text};
@@ -28,13 +29,14 @@ pub struct PendingItem {
 /// The line of a subscription's item for a whole period, or for a trial, which costs nothing.
 pub fn of_item(state: &mut State, object: &Value, item: &Value, period: (i64, i64), is_trial: bool) -> Value {
     let (price, quantity) = (&item["price"], integer(item, "quantity"));
-    let unit = if is_trial { 0 } else { integer(price, "unit_amount") };
+    let currency = text(object, "currency");
+    let unit = if is_trial { 0 } else { unit_in(state, price, currency).unwrap_or_default() };
     let amount = unit.saturating_mul(quantity);
     let name = product_name(state, price);
     let description = match is_trial {
         true => format!("Trial period for {name}"),
         false => {
-            let cost = money(unit, text(price, "currency"));
+            let cost = money(unit, currency);
             format!("{quantity} × {name} (at {cost} / {})", text(&price["recurring"], "interval"))
         }
     };
@@ -45,7 +47,7 @@ pub fn of_item(state: &mut State, object: &Value, item: &Value, period: (i64, i6
             "subscription": object["id"], "subscription_item": item["id"],
         },
     });
-    let mut line = new_line(state, amount, text(price, "currency"), &description, period, quantity);
+    let mut line = new_line(state, amount, currency, &description, period, quantity);
     line["parent"] = parent;
     line["pricing"] = pricing(price, unit);
     line["subscription"] = object["id"].clone();

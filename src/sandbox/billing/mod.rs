@@ -6,6 +6,7 @@
 //! | file | what it decides |
 //! | --- | --- |
 //! | `calendar` | when a period ends, and what a part of one costs |
+//! | `price` | what a price costs in a currency, and which currency a customer is bound to |
 //! | `balance` | a customer's credit |
 //! | `line` | what an invoice's lines look like, and what waits for the next invoice |
 //! | `subscription` | every change of a subscription that has an event, up to its cancellation |
@@ -28,5 +29,6 @@ pub mod discount;
 pub mod invoice;
 pub mod invoice_payment;
 pub mod line;
+pub mod price;
 pub mod start;
 pub mod subscription;

@@ -32,6 +32,8 @@ pub enum FirstPayment {
 #[derive(Clone, Debug)]
 pub struct SubscriptionRequest {
     pub customer: String,
+    /// One that every price is sold in.
+    pub currency: String,
     /// Price, quantity and metadata of each item.
     pub items: Vec<(Value, i64, Value)>,
     /// One-time purchases on the first invoice.
@@ -102,10 +104,9 @@ fn build(state: &mut State, id: &str, request: &SubscriptionRequest) -> StoredSu
         .collect();
     let mut object = filled(SUBSCRIPTION, request.fields.clone());
     let status = if request.trial_end.is_some() { "trialing" } else { "incomplete" };
-    let currency = request.items.first().map(|(price, ..)| price["currency"].clone());
     let fields = json!({
         "id": id, "created": now, "start_date": now, "billing_cycle_anchor": anchor, "customer": request.customer,
-        "currency": currency, "items": StoredSubscription::item_list(id, &items), "status": status, "latest_invoice": null,
+        "currency": request.currency, "items": StoredSubscription::item_list(id, &items), "status": status, "latest_invoice": null,
         "test_clock": state.test_clock_of(&request.customer), "trial_end": request.trial_end,
         "trial_start": request.trial_end.map(|_| now),
     });

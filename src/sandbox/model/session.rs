@@ -16,6 +16,8 @@ pub enum Trial {
 pub struct StoredSession {
     pub object: Value,
     pub items: Vec<Value>,
+    /// What one of each item costs in the session's currency.
+    pub units: Vec<i64>,
     pub coupon: Option<Value>,
     /// Fields for the payment intent.
     pub intent: Value,
@@ -42,8 +44,11 @@ impl StoredSession {
         let currency = text(&self.object, "currency").to_owned();
         // During a trial the plan costs nothing. What is bought once with it does cost.
         let is_free = |item: &Value| self.trial.is_some() && !item["price"]["recurring"].is_null();
-        let cost = |item: &Value| integer(&item["price"], "unit_amount").saturating_mul(integer(item, "quantity"));
-        let amounts: Vec<i64> = self.items.iter().map(|item| if is_free(item) { 0 } else { cost(item) }).collect();
+        let cost = |(item, unit): (&Value, &i64)| match is_free(item) {
+            true => 0,
+            false => unit.saturating_mul(integer(item, "quantity")),
+        };
+        let amounts: Vec<i64> = self.items.iter().zip(&self.units).map(cost).collect();
         let off = match &self.coupon {
             Some(coupon) => coupon::discounts(coupon, &amounts, &currency),
             None => vec![0; amounts.len()],

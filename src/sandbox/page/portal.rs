@@ -22,6 +22,7 @@ use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::calendar::day_in_words;
 use crate::sandbox::billing::change::{self, ItemChange, Proration, SubscriptionChange};
+use crate::sandbox::billing::price::unit_in;
 use crate::sandbox::billing::{customer, cycle, subscription};
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::attempt::Presence;
@@ -213,7 +214,7 @@ fn choices(state: &Store, row: &StoredSubscription, features: &Value) -> Vec<Val
     let is_choice = |price: &&Value| {
         price["active"] == true
             && !price["recurring"].is_null()
-            && price["currency"] == row.object["currency"]
+            && unit_in(state, price, text(&row.object, "currency")).is_some()
             && price["id"] != current
             && is_offered(price)
     };
@@ -253,14 +254,15 @@ fn build(state: &mut Store, secret: &str, error: Option<&ApiError>) -> Option<Po
 
 fn plan(state: &Store, row: &StoredSubscription, features: &Value) -> SubscriptionRow {
     let price = row.items().first().map(|item| item["price"].clone()).unwrap_or_default();
+    let currency = text(&row.object, "currency");
     let choice = |price: Value| PriceChoice {
-        words: format!("{}, {}", name(state, &price), cost(&price)),
+        words: format!("{}, {}", name(state, &price), cost(state, &price, currency)),
         price: text(&price, "id").to_owned(),
     };
     SubscriptionRow {
         id: text(&row.object, "id").to_owned(),
         name: name(state, &price),
-        cost: cost(&price),
+        cost: cost(state, &price, currency),
         status: row.status().replace('_', " "),
         ends: row.object["cancel_at"].as_i64().map(day_in_words).unwrap_or_default(),
         until: day_in_words(row.period().1),
@@ -273,8 +275,8 @@ fn name(state: &Store, price: &Value) -> String {
     state.products.get(text(price, "product")).map(|product| text(product, "name").to_owned()).unwrap_or_default()
 }
 
-fn cost(price: &Value) -> String {
-    let amount = money(integer(price, "unit_amount"), text(price, "currency"));
+fn cost(state: &Store, price: &Value, currency: &str) -> String {
+    let amount = money(unit_in(state, price, currency).unwrap_or_default(), currency);
     format!("{amount} a {}", text(&price["recurring"], "interval"))
 }
 

@@ -10,6 +10,7 @@ use crate::clock::DAY_SECONDS;
 use crate::sandbox::amount::{checked_amount, checked_currency};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
+use crate::sandbox::billing::price::{check_customers_currency, unit_in};
 use crate::sandbox::call::ApiCall;
 use crate::sandbox::fields::{metadata, texts};
 use crate::sandbox::form::RequestForm;
@@ -29,6 +30,7 @@ pub const RULES: &[&[Rule]] = &[&[
     url("success_url"),
     url("cancel_url"),
     text("client_reference_id"),
+    text("currency"),
     text("customer"),
     text("customer_email"),
     one_of("customer_creation", &["always", "if_required"]),
@@ -73,7 +75,6 @@ pub const NOT_BUILT: &[&str] = &[
     "billing_address_collection",
     "branding_settings",
     "consent_collection",
-    "currency",
     "custom_fields",
     "custom_text",
     "customer_account",
@@ -132,15 +133,19 @@ pub fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     check_words(call, &mode)?;
     let expires_at = expires_at(call)?;
     let customer = customer(call)?;
-    let items = items(call, &mode)?;
+    let (currency, items) = items(call, &mode)?;
+    if let Some(customer) = &customer {
+        check_customers_currency(call.state, word(customer, "id"), &currency)?;
+    }
     let (coupon, discounts) = discounts::read(call)?;
 
     let id = call.state.new_id("cs_test_a1", 52);
-    let fields = fields(call, &id, &mode, &items, customer, expires_at);
+    let fields = fields(call, &id, &mode, &currency, customer, expires_at);
     let mut intent = intent_fields(&call.form);
     intent["metadata"] = metadata(&call.form, "payment_intent_data.metadata");
     let mut session = StoredSession {
         object: filled(CHECKOUT_SESSION, fields),
+        units: items.iter().map(|item| number(item, "amount_subtotal") / number(item, "quantity").max(1)).collect(),
         items,
         coupon,
         intent,
@@ -212,7 +217,8 @@ fn customer(call: &ApiCall<'_>) -> Result<Option<Value>, ApiError> {
     Ok(call.state.customers.get(id).cloned())
 }
 
-fn items(call: &mut ApiCall<'_>, mode: &str) -> Result<Vec<Value>, ApiError> {
+/// The session's currency and its line items. The currency is the request's, or else that of the first price.
+fn items(call: &mut ApiCall<'_>, mode: &str) -> Result<(String, Vec<Value>), ApiError> {
     let paths = call.form.items("line_items");
     if paths.is_empty() {
         return Err(ApiError::missing("line_items"));
@@ -221,40 +227,46 @@ fn items(call: &mut ApiCall<'_>, mode: &str) -> Result<Vec<Value>, ApiError> {
         let message = format!("A Checkout Session can have at most {ITEMS_LIMIT} line items.");
         return Err(ApiError::invalid(message).param("line_items"));
     }
-    let items = paths.iter().map(|path| item(call, path, mode)).collect::<Result<Vec<Value>, ApiError>>()?;
-    let currency = word(&items[0], "currency").to_owned();
-    if items.iter().any(|item| word(item, "currency") != currency) {
-        let message = "You cannot combine currencies on a single Checkout Session.";
-        return Err(ApiError::invalid(message).param("line_items"));
-    }
+    let prices = paths.iter().map(|path| price(call, path)).collect::<Result<Vec<Value>, ApiError>>()?;
+    let wanted = call.form.text("currency").unwrap_or_else(|| word(&prices[0], "currency"));
+    let currency = checked_currency(wanted, "currency")?;
+    let rows = paths.iter().zip(prices);
+    let items =
+        rows.map(|(path, price)| item(call, path, mode, price, &currency)).collect::<Result<Vec<Value>, ApiError>>()?;
     if mode == "subscription" && items.iter().all(|item| item["price"]["recurring"].is_null()) {
         let message = "You must provide at least one recurring price in `subscription` mode when using prices.";
         return Err(ApiError::invalid(message).param("line_items"));
     }
-    Ok(items)
+    Ok((currency, items))
 }
 
-fn item(call: &mut ApiCall<'_>, path: &str, mode: &str) -> Result<Value, ApiError> {
-    let price = price(call, path)?;
+fn item(call: &mut ApiCall<'_>, path: &str, mode: &str, price: Value, currency: &str) -> Result<Value, ApiError> {
     if mode == "payment" && !price["recurring"].is_null() {
         let message = "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or \
                        use only one-time prices.";
         return Err(ApiError::invalid(message).param(name_of(path)));
     }
+    let Some(unit) = unit_in(call.state, &price, currency) else {
+        let message = format!(
+            "You cannot combine currencies on a single Checkout Session. The price is not sold in `{currency}`; add it to \
+             the price's `currency_options`."
+        );
+        return Err(ApiError::invalid(message).param("line_items"));
+    };
     let quantity_path = format!("{path}.quantity");
     let quantity = call.form.integer(&quantity_path).ok_or_else(|| ApiError::missing(&name_of(&quantity_path)))?;
     if !(1..=QUANTITY_LIMIT).contains(&quantity) {
         let message = "Invalid integer: a quantity must be from 1 to 999999.";
         return Err(ApiError::invalid(message).code("parameter_invalid_integer").param(name_of(&quantity_path)));
     }
-    let amount = number(&price, "unit_amount").saturating_mul(quantity);
+    let amount = unit.saturating_mul(quantity);
     checked_amount(Some(amount), &name_of(&quantity_path))?;
     let product = call.state.products.get(word(&price, "product"));
     let description = product.map(|product| product["name"].clone()).unwrap_or_default();
     let id = call.state.new_id("li_1", 24);
     Ok(json!({
         "id": id, "object": "item", "adjustable_quantity": null, "amount_discount": 0, "amount_subtotal": amount,
-        "amount_tax": 0, "amount_total": amount, "currency": price["currency"], "description": description,
+        "amount_tax": 0, "amount_total": amount, "currency": currency, "description": description,
         "metadata": {}, "price": price, "quantity": quantity,
     }))
 }
@@ -307,14 +319,7 @@ fn intent_fields(form: &RequestForm) -> Value {
     Value::Object(sent.collect())
 }
 
-fn fields(
-    call: &ApiCall<'_>,
-    id: &str,
-    mode: &str,
-    items: &[Value],
-    customer: Option<Value>,
-    expires_at: i64,
-) -> Value {
+fn fields(call: &ApiCall<'_>, id: &str, mode: &str, currency: &str, customer: Option<Value>, expires_at: i64) -> Value {
     let form = &call.form;
     let optional = [
         "cancel_url",
@@ -343,7 +348,7 @@ fn fields(
         fields["invoice_creation"] = Value::Null;
     }
     let more = json!({
-        "id": id, "created": call.at, "currency": items[0]["currency"], "expires_at": expires_at, "mode": mode,
+        "id": id, "created": call.at, "currency": currency, "expires_at": expires_at, "mode": mode,
         "allow_promotion_codes": form.flag("allow_promotion_codes"),
         "customer": customer.map(|mut customer| customer["id"].take()),
         "metadata": metadata(form, "metadata"), "payment_intent": null, "payment_method_types": types,

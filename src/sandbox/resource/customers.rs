@@ -137,9 +137,7 @@ fn live_id(call: &ApiCall<'_>) -> Result<String, ApiError> {
 
 fn fields(call: &ApiCall<'_>) -> Result<Value, ApiError> {
     if let Some(email) = call.form.filled("email")
-        && !email
-            .split_once('@')
-            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !email.contains(' '))
+        && !is_address(email)
     {
         return Err(ApiError::invalid(format!("Invalid email address: {email}")).code("email_invalid").param("email"));
     }
@@ -148,4 +146,10 @@ fn fields(call: &ApiCall<'_>) -> Result<Value, ApiError> {
         fields["balance"] = json!(balance);
     }
     Ok(fields)
+}
+
+/// Stripe refuses a host without a dot, such as `localhost`.
+fn is_address(email: &str) -> bool {
+    let parts = email.split_once('@');
+    parts.is_some_and(|(name, host)| !name.is_empty() && host.trim_matches('.').contains('.')) && !email.contains(' ')
 }

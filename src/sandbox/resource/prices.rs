@@ -1,10 +1,12 @@
-//! `price`: a fixed amount per unit, once or every month or year. Tiers, usage and other currencies are not built.
+//! `price`: a fixed amount per unit, once or every month or year, in one currency or several. Tiers and usage are not
+//! built.
 
 use serde_json::{Value, json};
 
 use super::products;
 use crate::sandbox::amount::{checked_amount, checked_currency};
 use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::price;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::{matches, page};
@@ -13,12 +15,16 @@ use crate::sandbox::shape::{PRICE, change, filled, text as text_of};
 use crate::sandbox::state::State;
 
 const INTERVALS: &[&str] = &["day", "week", "month", "year"];
+const TAX_BEHAVIORS: &[&str] = &["exclusive", "inclusive", "unspecified"];
 const FIELDS: &[Rule] = &[
     boolean("active"),
     clearable("nickname"),
     clearable("lookup_key"),
     boolean("transfer_lookup_key"),
     map("metadata"),
+    integer("currency_options.*.unit_amount"),
+    one_of("currency_options.*.tax_behavior", TAX_BEHAVIORS),
+    one_of("tax_behavior", TAX_BEHAVIORS),
 ];
 const NEW: &[Rule] = &[
     text("currency").required(),
@@ -48,7 +54,6 @@ const NOT_BUILT: &[&str] = &[
     "product_data.statement_descriptor",
     "product_data.tax_code",
     "recurring.meter",
-    "tax_behavior",
     "tiers",
     "tiers_mode",
     "transform_quantity",
@@ -98,12 +103,15 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         (None, false) => Value::Null,
     };
     claim_lookup_key(call, "")?;
+    let options = currency_options(call, &currency, &json!({}))?;
     let mut fields = fields(call, &json!({}));
     fields["product"] = product(call)?;
     fields["currency"] = json!(currency);
     fields["unit_amount"] = json!(amount);
     fields["recurring"] = recurrence;
-    Ok(add(call.state, None, fields))
+    let price = add(call.state, None, fields);
+    call.state.currency_options.put(text_of(&price, "id"), options);
+    Ok(price)
 }
 
 fn product(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -138,11 +146,44 @@ fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut price = retrieve(call)?;
     let id = call.id().to_owned();
     claim_lookup_key(call, &id)?;
+    check_tax_behavior(call, &price)?;
+    let options = call.state.currency_options.get(&id).cloned().unwrap_or_else(|| json!({}));
+    let options = currency_options(call, text_of(&price, "currency"), &options)?;
+    call.state.currency_options.put(&id, options);
     let fields = fields(call, &price["metadata"]);
     let previous = change(&mut price, fields);
     call.state.prices.put(&id, price.clone());
     call.state.emit_change("price.updated", price.clone(), previous);
     Ok(price)
+}
+
+/// The price's amounts in other currencies after the request.
+fn currency_options(call: &ApiCall<'_>, own: &str, before: &Value) -> Result<Value, ApiError> {
+    let mut options = before.clone();
+    for key in call.form.keys("currency_options") {
+        let path = format!("currency_options.{key}");
+        let currency = checked_currency(&key, &name_of(&path))?;
+        if currency == own {
+            let message = "You cannot pass the price's own currency in `currency_options`.";
+            return Err(ApiError::invalid(message).param(name_of(&path)));
+        }
+        let path = format!("{path}.unit_amount");
+        let amount = checked_amount(call.form.integer(&path), &name_of(&path))?;
+        let behavior = call.form.text(&format!("currency_options.{key}.tax_behavior")).unwrap_or("unspecified");
+        options[&currency] = price::option(amount, &json!(behavior));
+    }
+    Ok(options)
+}
+
+/// `tax_behavior` can be set once. Source: Stripe, "Update a price": once specified as inclusive or exclusive, it cannot
+/// be changed.
+fn check_tax_behavior(call: &ApiCall<'_>, price: &Value) -> Result<(), ApiError> {
+    let (now, wanted) = (text_of(price, "tax_behavior"), call.form.text("tax_behavior"));
+    if now == "unspecified" || wanted.is_none_or(|wanted| wanted == now) {
+        return Ok(());
+    }
+    let message = "You cannot update `tax_behavior` on a price once it has been set to `inclusive` or `exclusive`.";
+    Err(ApiError::invalid(message).param("tax_behavior"))
 }
 
 /// A lookup key belongs to one price. It moves only if the request says so.
@@ -164,6 +205,9 @@ fn claim_lookup_key(call: &mut ApiCall<'_>, own: &str) -> Result<(), ApiError> {
 
 fn fields(call: &ApiCall<'_>, metadata_before: &Value) -> Value {
     let mut fields = texts(&call.form, &["nickname", "lookup_key"]);
+    if let Some(word) = call.form.text("tax_behavior") {
+        fields["tax_behavior"] = json!(word);
+    }
     if let Some(active) = call.form.flag("active") {
         fields["active"] = json!(active);
     }

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use super::subscription_params::{FIELDS, NOT_BUILT, default_method, find, price_at, quantity_at};
 use super::{discounts, subscription_update};
 use crate::clock::DAY_SECONDS;
+use crate::sandbox::amount::checked_currency;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
 use crate::sandbox::billing::start::{self, FirstPayment, SubscriptionRequest};
-use crate::sandbox::billing::{change, subscription};
+use crate::sandbox::billing::{change, price, subscription};
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::attempt::Presence;
 use crate::sandbox::fields::{metadata, texts};
@@ -76,6 +77,7 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     customer::check_live(call.state, &customer)?;
     call.state.follow_clock_of(&customer);
     let items = items(call)?;
+    let currency = currency(call, &customer, &items)?;
     let coupon = discounts::coupon(call)?;
     let trial_end = trial_end(call)?;
     let method = default_method(call, &customer)?;
@@ -97,6 +99,7 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let request = SubscriptionRequest {
         presence: if form.flag("off_session") == Some(true) { Presence::Away } else { Presence::Present },
         customer,
+        currency,
         items,
         purchases: Vec::new(),
         trial_end,
@@ -143,13 +146,21 @@ fn items(call: &ApiCall<'_>) -> Result<Vec<(Value, i64, Value)>, ApiError> {
         items.push((price, quantity, metadata));
     }
     let (first, ..) = &items[0];
-    if items.iter().any(|(price, ..)| price["currency"] != first["currency"]) {
-        return Err(ApiError::invalid("All prices on a subscription must have the same currency.").param("items"));
-    }
     if items.iter().any(|(price, ..)| price["recurring"] != first["recurring"]) {
         return Err(ApiError::not_built("subscriptions whose items have different intervals"));
     }
     Ok(items)
+}
+
+/// The currency of the request, or else of the first price. Every price must be sold in it.
+fn currency(call: &ApiCall<'_>, customer: &str, items: &[(Value, i64, Value)]) -> Result<String, ApiError> {
+    let first = items.first().map(|(price, ..)| shape::text(price, "currency")).unwrap_or_default();
+    let currency = checked_currency(call.form.text("currency").unwrap_or(first), "currency")?;
+    for (place, (price, ..)) in items.iter().enumerate() {
+        price::required_unit(call.state, price, &currency, &format!("items[{place}][price]"))?;
+    }
+    price::check_customers_currency(call.state, customer, &currency)?;
+    Ok(currency)
 }
 
 fn trial_end(call: &ApiCall<'_>) -> Result<Option<i64>, ApiError> {

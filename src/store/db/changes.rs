@@ -139,7 +139,8 @@ mod tests {
                 "subscriptions" => &[ALICE, BOB],
                 "tokens" => &[CacheKey::Tokens],
                 "schema_version" | "cursors" | "stripe_account" | "customers" | "orders" | "events" => &[],
-                "payments" | "allotments" | "invoice_payments" | "refunds" | "credit_notes" | "disputes" => &[],
+                "payments" | "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds"
+                | "credit_notes" | "disputes" => &[],
                 "login_links" | "sessions" | "webhook_endpoints" | "messages" => &[],
                 // Without a row number. For an account's row in the books `Tx::mark_changed` is called.
                 "books" | "lots" | "holds" | "hold_lots" | "deliveries" => &[],

@@ -243,11 +243,13 @@ fn read_answer(answer: &http::Response<Body>, body: &[u8]) -> Result<Value, Fail
     let error_body = value.map(|value| ErrorBody::read(&value)).unwrap_or_default();
     // Stripe repeats its stored answer for this key, even a 500, so asking again changes nothing ("Idempotent
     // requests").
-    let advice = match header("idempotent-replayed") {
-        Some("true") => Advice::STOP,
-        _ => Advice::of_answer(status, header("stripe-should-retry"), header("retry-after")),
+    let is_replayed = header("idempotent-replayed") == Some("true");
+    let advice = match is_replayed {
+        true => Advice::STOP,
+        false => Advice::of_answer(status, header("stripe-should-retry"), header("retry-after")),
     };
-    Err(Failure::new(StripeError::answered(status, error_body, request_id), advice))
+    let error = StripeError { is_replayed, ..StripeError::answered(status, error_body, request_id) };
+    Err(Failure::new(error, advice))
 }
 
 /// The one line about a call that failed. It never holds a key, a query or a body.

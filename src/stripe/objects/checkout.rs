@@ -165,6 +165,8 @@ pub struct Price {
     /// The number of intervals between two payments.
     pub interval_count: Option<i64>,
     pub lookup_key: Option<String>,
+    /// What one costs in further currencies, in their minor units. Only when they were asked for.
+    pub currency_options: BTreeMap<String, i64>,
     pub metadata: BTreeMap<String, String>,
     /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
@@ -184,15 +186,33 @@ impl Price {
             interval: fields.word("/recurring/interval")?,
             interval_count: fields.whole("/recurring/interval_count")?,
             lookup_key: fields.text("/lookup_key")?,
+            currency_options: currency_options(&fields),
             metadata: fields.metadata(&["/metadata"])?,
             livemode: fields.flag("/livemode")?,
         })
+    }
+
+    /// What one costs in a currency, in its minor unit. `None` where the price is not sold in it, or depends on the
+    /// quantity.
+    pub fn amount_in(&self, currency: &str) -> Option<i64> {
+        if self.currency.as_deref() == Some(currency) {
+            return self.unit_amount;
+        }
+        self.currency_options.get(currency).copied()
     }
 
     /// Whether it is paid repeatedly, like a plan's price.
     pub fn is_recurring(&self) -> bool {
         self.kind == "recurring"
     }
+}
+
+/// An option without a fixed amount, as of a tiered price, is left out.
+fn currency_options(fields: &Fields<'_>) -> BTreeMap<String, i64> {
+    let options = fields.value("/currency_options").and_then(Value::as_object);
+    let amount = |option: &Value| option.get("unit_amount").and_then(Value::as_i64);
+    let options = options.into_iter().flatten();
+    options.filter_map(|(currency, option)| Some((currency.clone(), amount(option)?))).collect()
 }
 
 /// A customer (`cus_…`).

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use crate::clock::Timestamp;
 
@@ -193,57 +193,4 @@ impl<'a> Fields<'a> {
 
 fn dotted(path: &str) -> String {
     path.trim_start_matches('/').replace('/', ".")
-}
-
-/// Reads JSON that is safe to store: UTF-8, no NUL characters, numbers of at most 64 bits, and no deeper than
-/// serde_json allows (128), so that later code needs no limit of its own.
-pub(crate) fn parse_json(body: &[u8]) -> Result<Value, Unreadable> {
-    let text = std::str::from_utf8(body).map_err(|_| Unreadable::new("the body is not UTF-8"))?;
-    if text.contains('\0') {
-        return Err(Unreadable::new("the body holds a NUL byte"));
-    }
-    let value = serde_json::from_str(text).map_err(|cause| Unreadable(not_json(&cause)))?;
-    check_values(&value)?;
-    Ok(value)
-}
-
-fn not_json(cause: &serde_json::Error) -> String {
-    let message = cause.to_string();
-    if message.starts_with("recursion limit") {
-        "the body's JSON is nested deeper than 128 levels".to_owned()
-    } else if message.starts_with("number out of range") {
-        BEYOND_64_BITS.to_owned()
-    } else {
-        format!("the body is not JSON: {message}")
-    }
-}
-
-const BEYOND_64_BITS: &str = "the body holds a number beyond 64 bits";
-
-fn check_values(value: &Value) -> Result<(), Unreadable> {
-    match value {
-        Value::Null | Value::Bool(_) => Ok(()),
-        Value::Number(number) if is_beyond_64_bits(number) => Err(Unreadable::new(BEYOND_64_BITS)),
-        Value::Number(_) => Ok(()),
-        Value::String(text) => check_text(text),
-        Value::Array(values) => values.iter().try_for_each(check_values),
-        Value::Object(pairs) => pairs.iter().try_for_each(|(key, value)| {
-            check_text(key)?;
-            check_values(value)
-        }),
-    }
-}
-
-fn check_text(text: &str) -> Result<(), Unreadable> {
-    match text.contains('\0') {
-        true => Err(Unreadable::new("the body holds a NUL character in a text")),
-        false => Ok(()),
-    }
-}
-
-/// serde_json keeps a whole number beyond 64 bits as a float, and only such floats are that large.
-fn is_beyond_64_bits(number: &Number) -> bool {
-    const TOO_HIGH: f64 = 18_446_744_073_709_551_616.0;
-    const TOO_LOW: f64 = -9_223_372_036_854_775_808.0;
-    number.is_f64() && number.as_f64().is_none_or(|value| !(TOO_LOW < value && value < TOO_HIGH))
 }

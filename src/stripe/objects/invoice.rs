@@ -113,6 +113,20 @@ pub struct InvoiceLine {
     pub subscription_item: Option<String>,
     pub period_start: Option<Timestamp>,
     pub period_end: Option<Timestamp>,
+    /// What a proration gives back, where Stripe names it.
+    pub credited: Option<CreditedLines>,
+    /// What one of the price costs in the invoice's currency. Stripe's line does not say it free of discounts: `prefetch`
+    /// asks where the period does not tell the share.
+    pub unit_amount: Option<i64>,
+    /// The billing period that a proration lies in, where `prefetch` found it at the subscription.
+    pub billing_period: Option<(Timestamp, Timestamp)>,
+}
+
+/// The lines of an earlier invoice whose paid time a proration gives back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreditedLines {
+    pub invoice: Option<String>,
+    pub lines: Vec<String>,
 }
 
 impl InvoiceLine {
@@ -139,8 +153,30 @@ impl InvoiceLine {
                 .first_reference(&["/parent/subscription_item_details/subscription_item", "/subscription_item"])?,
             period_start: fields.time("/period/start")?,
             period_end: fields.time("/period/end")?,
+            credited: credited_lines(&fields)?,
+            unit_amount: None,
+            billing_period: None,
         })
     }
+
+    /// The time that the line bills, if it says one.
+    pub fn period(&self) -> Option<(Timestamp, Timestamp)> {
+        self.period_start.zip(self.period_end).filter(|(start, end)| start < end)
+    }
+}
+
+fn credited_lines(fields: &Fields<'_>) -> Result<Option<CreditedLines>, Unreadable> {
+    const PLACES: [&str; 3] = [
+        "/parent/subscription_item_details/proration_details/credited_items",
+        "/parent/invoice_item_details/proration_details/credited_items",
+        "/proration_details/credited_items",
+    ];
+    let Some(place) = PLACES.into_iter().find(|place| fields.value(place).is_some()) else { return Ok(None) };
+    let lines = fields.array(&format!("{place}/invoice_line_items"))?.map(Vec::as_slice).unwrap_or_default();
+    Ok(Some(CreditedLines {
+        invoice: fields.reference(&format!("{place}/invoice"))?,
+        lines: lines.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+    }))
 }
 
 /// Connects an invoice to a payment since 2025-03-31 (`inpay_…`).

@@ -8,6 +8,7 @@
 //!   A predicate names the words that it accepts. An unknown word never counts as paid.
 //! - Amounts are whole minor units. Decimals in strings are not read.
 //! - A field of an unexpected type is not guessed at: [`Unreadable`] names it.
+//! - Characters, numbers and depths that parsers and databases refuse are replaced before anything is read (`json`).
 //!
 //! Not here: how many units anything is worth, and for whom.
 
@@ -15,6 +16,7 @@ mod checkout;
 mod credit_note;
 mod fields;
 mod invoice;
+mod json;
 mod payment;
 mod problem;
 mod subscription;
@@ -22,9 +24,11 @@ mod subscription;
 pub use checkout::{CheckoutSession, Customer, LineItem, Price};
 pub use credit_note::CreditNote;
 pub use fields::{List, Unreadable};
-pub use invoice::{Invoice, InvoiceLine, InvoicePayment};
+pub use invoice::{CreditedLines, Invoice, InvoiceLine, InvoicePayment};
+pub use json::storable;
 pub use payment::{Charge, Dispute, FundsMove, Refund};
 pub use problem::ErrorBody;
 pub use subscription::{Subscription, SubscriptionItem};
 
-pub(super) use fields::{Fields, parse_json};
+pub(super) use fields::Fields;
+pub(super) use json::parse_json;

@@ -3,5 +3,6 @@
 //! worth.
 
 pub mod confirm;
+mod customer;
 pub mod portal;
 pub mod start;

@@ -8,19 +8,28 @@ use crate::store::customers;
 use crate::store::users::User;
 use crate::stripe::PortalRequest;
 use crate::stripe::client::LONGEST_WAIT;
+use crate::usecase::checkout::customer::forget_customer;
 
 /// A link to the portal for the user. It opens within minutes and leads back to the dashboard. `till stripe setup` sets
 /// what can be done there; without it, the account's own configuration applies.
 pub fn open(app: &App, user: &User) -> Result<String> {
-    let customer = app.store.read(|tx| customers::linked(tx, user.account))?.ok_or_else(|| {
-        Refused::NotFound("There is nothing to manage at Stripe yet: buy a plan or a pack first.".to_owned())
-    })?;
+    let nothing =
+        || Refused::NotFound("There is nothing to manage at Stripe yet: buy a plan or a pack first.".to_owned());
+    let customer = app.store.read(|tx| customers::linked(tx, user.account))?.ok_or_else(nothing)?;
     let stripe = app.stripe()?;
     let deadline = Deadline::after(LONGEST_WAIT);
     // Asked each time and not cached: the configuration may be made or switched off at any time, and the portal is
     // opened rarely.
     let configuration = stripe.portal_configurations(deadline)?.ours.map(|ours| ours.id);
-    let request = PortalRequest { customer, return_url: app.url("/dashboard"), configuration };
+    let request = PortalRequest { customer: customer.clone(), return_url: app.url("/dashboard"), configuration };
+    // A key for each visit: what Stripe refused is not sent again.
     let key = id::ordered_id("portal", app.clock.now())?;
-    Ok(stripe.create_portal_session(&request.body(), &key, deadline)?)
+    match stripe.create_portal_session(&request.body(), &key, deadline) {
+        Ok(url) => Ok(url),
+        Err(error) if error.is_missing_param("customer") => {
+            forget_customer(app, &customer)?;
+            Err(nothing().into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -2,16 +2,16 @@
 
 use crate::app::App;
 use crate::catalog::Offer;
-use crate::clock::{Deadline, Timestamp};
+use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::id;
-use crate::store::customers::{self, Customer};
 use crate::store::orders::{self, OfferKind, Order};
 use crate::store::subscriptions;
 use crate::store::users::User;
 use crate::stripe::client::LONGEST_WAIT;
 use crate::stripe::requests::with_session_id;
-use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession, CustomerRequest, StripeError};
+use crate::stripe::{CheckoutMode, CheckoutRequest, CheckoutSession};
+use crate::usecase::checkout::customer::{customer_of, forget_customer, to_user_error};
 use crate::usecase::checkout::portal;
 use crate::usecase::users::sign_in::allowed_url;
 
@@ -35,7 +35,7 @@ pub fn start_checkout(app: &App, user: &User, key: &str, return_url: Option<&str
         Attempt::Opened(checkout) => Ok(checkout),
         Attempt::CustomerGone(_) => {
             tracing::info!(event = "customer_gone", user_id = user.id, customer);
-            forget_customer(app, customer)?;
+            forget_customer(app, &customer)?;
             let customer = customer_of(app, user, deadline)?;
             match attempt(app, user, &sale, &customer, return_url, deadline)? {
                 Attempt::Opened(checkout) => Ok(checkout),
@@ -64,17 +64,13 @@ fn attempt(
         Ok(session) => return Ok(Attempt::Opened(open(app, user, &order, &session)?)),
         Err(error) => error,
     };
-    let id = order.id.clone();
-    let now = app.clock.now();
-    app.store.write(move |tx| orders::refused(tx, &id, now))?;
+    if error.is_final() {
+        let (id, now) = (order.id.clone(), app.clock.now());
+        app.store.write(move |tx| orders::refused(tx, &id, now))?;
+    }
     let is_gone = error.is_missing_param("customer");
     let error = to_user_error(error, &order.id);
     if is_gone { Ok(Attempt::CustomerGone(error)) } else { Err(error) }
-}
-
-fn forget_customer(app: &App, customer: String) -> Result<()> {
-    let now = app.clock.now();
-    app.store.write(move |tx| customers::gone(tx, &customer, now).map(drop))
 }
 
 /// An offer, as it is on sale now.
@@ -85,6 +81,7 @@ struct Sale {
     amount: i64,
     price: String,
     expires_in_days: Option<i64>,
+    takes_promotion_codes: bool,
 }
 
 fn on_sale(app: &App, key: &str) -> Result<Sale> {
@@ -111,6 +108,7 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
         amount: offer.amount(),
         price: price.to_owned(),
         expires_in_days: offer.expiry().days(),
+        takes_promotion_codes: offer.takes_promotion_codes(),
     })
 }
 
@@ -124,33 +122,6 @@ fn refuse_second(app: &App, user: &User) -> Result<()> {
             Err(Refused::AlreadySubscribed { portal_url }.into())
         }
     }
-}
-
-/// The user's customer at Stripe, created if there is none yet. Two clicks at once send the same key and body, so
-/// Stripe creates one customer.
-fn customer_of(app: &App, user: &User, deadline: Deadline) -> Result<String> {
-    let request = CustomerRequest {
-        email: user.email.clone(),
-        name: user.name.clone(),
-        metadata: vec![("user_id".to_owned(), user.id.clone())],
-    };
-    let key = id::ordered_id("cust", app.clock.now())?;
-    let body = request.body();
-    let now = app.clock.now();
-    let account = user.account;
-    let customer = app.store.write(move |tx| customers::current(tx, account, &key, &body, now))?;
-    if let Some(id) = customer.stripe_id {
-        return Ok(id);
-    }
-    let created = app.stripe()?.create_customer(&customer.request_body, &customer.request_key, deadline);
-    let created = created.map_err(|error| to_user_error(error, &customer.request_key))?;
-    link(app, customer, created.id, now)
-}
-
-fn link(app: &App, customer: Customer, stripe_id: String, now: Timestamp) -> Result<String> {
-    let id = stripe_id.clone();
-    app.store.write(move |tx| customers::link(tx, &customer, &id, now))?;
-    Ok(stripe_id)
 }
 
 fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: Option<String>) -> Result<Order> {
@@ -167,7 +138,7 @@ fn store_order(app: &App, user: &User, sale: &Sale, customer: &str, return_url: 
         success_url: with_session_id(&app.url("/billing/return")),
         cancel_url: return_url.clone().unwrap_or_else(|| app.url("/dashboard")),
         expires_at: None,
-        allow_promotion_codes: true,
+        allow_promotion_codes: sale.takes_promotion_codes,
     };
     let order = Order {
         id,
@@ -209,16 +180,4 @@ fn open(app: &App, user: &User, order: &Order, session: &CheckoutSession) -> Res
         order = order.id
     );
     Ok(Checkout { checkout_url: url, session_id: session.id.clone() })
-}
-
-/// Stripe's refusal, as the user sees it. A reused key is a bug in till, so it is logged as an error.
-fn to_user_error(error: StripeError, key: &str) -> Error {
-    if error.is_key_reused() {
-        tracing::error!(
-            event = "idempotency_key_misused",
-            key,
-            "the same key was sent with another body: a bug in till"
-        );
-    }
-    error.into()
 }

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::catalog::Offer;
-use crate::clock::Deadline;
+use crate::catalog::{Interval, Offer};
+use crate::clock::{Deadline, Timestamp, months_after};
 use crate::error::{Error, Result};
-use crate::store::{orders, payments};
+use crate::store::{allotments, orders, payments, prices};
 use crate::stripe::{
-    Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoicePayment, List, Stripe, StripeError,
+    Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoiceLine, InvoicePayment, List, Stripe,
+    StripeError,
 };
 
 /// How long Stripe may take to answer. Meanwhile Stripe itself waits for our answer to its webhook.
@@ -90,10 +91,9 @@ fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
     })
 }
 
-/// A pack's session without an order of ours is recognized by its line items.
+/// A pack's session without an order of ours: its line items say what was bought, and how many.
 fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) -> Completed<CheckoutSession> {
-    let names_offer = session.metadata.contains_key("plan") || session.line_items.is_some();
-    if !session.is_payment() || !session.is_bought() || names_offer {
+    if !session.is_payment() || !session.is_bought() || session.line_items.is_some() {
         return Ok(session);
     }
     let is_ours = app.store.read(|tx| {
@@ -113,14 +113,17 @@ fn with_lines_and_checkout(app: &App, invoice: Invoice, deadline: Deadline) -> C
         let offer = line.price.as_deref().and_then(|price| app.catalog.by_price(price));
         matches!(offer, Some(Offer::Pack(_)))
     });
-    let is_complete = !invoice.lines.has_more && !sells_pack;
+    let mut is_complete = !invoice.lines.has_more && !sells_pack;
+    for line in &invoice.lines.rows {
+        is_complete &= !wants_price(app, line) && !wants_billing_period(app, line)?;
+    }
     if !invoice.is_paid() || is_complete || is_known(app, &invoice.id)? {
         return Ok(invoice);
     }
-    complete_invoice(stripe(app)?, invoice, deadline)
+    complete_invoice(app, stripe(app)?, invoice, deadline)
 }
 
-fn complete_invoice(stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {
+fn complete_invoice(app: &App, stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {
     if invoice.lines.has_more {
         invoice.lines = List::whole(stripe.list_invoice_lines(&invoice.id, deadline)?);
     }
@@ -132,7 +135,75 @@ fn complete_invoice(stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -
             invoice.checkout = stripe.session_of_payment(intent, deadline)?.map(Box::new);
         }
     }
+    let currency = invoice.currency.clone();
+    for line in invoice.lines.rows.iter_mut().filter(|line| wants_price(app, line)) {
+        line.unit_amount = unit_amount(app, stripe, line, currency.as_deref(), deadline)?;
+    }
+    for line in &mut invoice.lines.rows {
+        if wants_billing_period(app, line)? {
+            line.billing_period = billing_period(stripe, line, deadline)?;
+        }
+    }
     Ok(invoice)
+}
+
+/// Whether the time of a plan's proration does not tell its share: then what the price costs does.
+fn wants_price(app: &App, line: &InvoiceLine) -> bool {
+    let Some(Offer::Plan(plan)) = line.price.as_deref().and_then(|price| app.catalog.by_price(price)) else {
+        return false;
+    };
+    let months = if plan.interval == Interval::Year { 12 } else { 1 };
+    let is_within = |(from, to)| months_after(to, -months).is_some_and(|begins| begins <= from);
+    line.proration && line.unit_amount.is_none() && !line.period().is_some_and(is_within)
+}
+
+/// Whether nothing that the books know says which billing period a plan's proration lies in.
+fn wants_billing_period(app: &App, line: &InvoiceLine) -> Completed<bool> {
+    let offer = line.price.as_deref().and_then(|price| app.catalog.by_price(price));
+    let (Some(Offer::Plan(_)), Some((_, end)), Some(subscription)) = (offer, line.period(), &line.subscription) else {
+        return Ok(false);
+    };
+    if !line.proration || line.billing_period.is_some() {
+        return Ok(false);
+    }
+    Ok(!app.store.read(|tx| allotments::has_period(tx, subscription, end))?)
+}
+
+/// The subscription's running period, if it ends with the line's time.
+fn billing_period(
+    stripe: &Stripe,
+    line: &InvoiceLine,
+    deadline: Deadline,
+) -> Completed<Option<(Timestamp, Timestamp)>> {
+    let Some(subscription) = &line.subscription else { return Ok(None) };
+    let described = match stripe.subscription(subscription, deadline) {
+        Ok(described) => described,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let item = described.items.rows.iter().find(|item| item.period_end == line.period_end);
+    Ok(item.and_then(|item| item.period_start.zip(item.period_end)))
+}
+
+/// What one of a line's price costs in the invoice's currency: as it is kept, else as Stripe says.
+fn unit_amount(
+    app: &App,
+    stripe: &Stripe,
+    line: &InvoiceLine,
+    currency: Option<&str>,
+    deadline: Deadline,
+) -> Completed<Option<i64>> {
+    let Some((price, currency)) = line.price.as_deref().zip(line.currency.as_deref().or(currency)) else {
+        return Ok(None);
+    };
+    if let Some(kept) = app.store.read(|tx| prices::amount(tx, price, currency))? {
+        return Ok(Some(kept));
+    }
+    match stripe.price(price, deadline) {
+        Ok(price) => Ok(price.amount_in(currency)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// An invoice payment may be the first event that mentions its invoice.
@@ -140,7 +211,7 @@ fn with_invoice(app: &App, mut payment: InvoicePayment, deadline: Deadline) -> C
     let Some(id) = &payment.invoice else { return Ok(payment) };
     if !is_known(app, id)? {
         let stripe = stripe(app)?;
-        let invoice = complete_invoice(stripe, stripe.invoice(id, deadline)?, deadline)?;
+        let invoice = complete_invoice(app, stripe, stripe.invoice(id, deadline)?, deadline)?;
         payment.paid_invoice = Some(Box::new(invoice));
     }
     Ok(payment)

@@ -10,7 +10,7 @@ use crate::metrics::EventLabels;
 use crate::store::Tx;
 use crate::store::inbox::{self, IncomingEvent, Status};
 use crate::stripe::event::TYPES;
-use crate::stripe::{EventEnvelope, signature};
+use crate::stripe::{EventEnvelope, signature, storable};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
@@ -36,9 +36,9 @@ pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> 
             "check this server's clock"
         );
     }
-    let envelope = EventEnvelope::parse(body).map_err(|cause| rejected(cause.to_string()))?;
-    let text = std::str::from_utf8(body).map_err(|cause| rejected(cause.to_string()))?;
-    ingest(app, envelope, text.to_owned(), now)
+    let text = storable(body).map_err(|cause| rejected(cause.to_string()))?;
+    let envelope = EventEnvelope::parse(text.as_bytes()).map_err(|cause| rejected(cause.to_string()))?;
+    ingest(app, envelope, text.into_owned(), now)
 }
 
 /// Stores and applies an event once. The event must certainly come from Stripe.

@@ -10,12 +10,13 @@ use crate::catalog::Catalog;
 use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, Fault, Result};
 use crate::store::inbox::{self, Decision, InboxRow, Status};
-use crate::store::{Tx, payments, subscriptions};
+use crate::store::{Tx, allotments, subscriptions};
 use crate::stripe::EventEnvelope;
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, Assignment, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
+use crate::usecase::units::posting::{self, PostingContext};
 
 /// Events, subscriptions or months per round of the timer.
 const BATCH: i64 = 50;
@@ -121,13 +122,13 @@ pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
         let described = app.stripe()?.subscription(id, Deadline::after(PATIENCE))?;
         let catalog = app.catalog.clone();
         let now = app.clock.now();
-        app.store.write(move |tx| {
+        posting::write(app, PostingContext::now(app), move |tx, context| {
             let Some(known) = subscriptions::find(tx, &described.id)? else { return Ok(()) };
             // Stripe's answer has no time of its own, so it keeps the time that could not decide.
             let new = apply::describe(&catalog, &described, known.account, known.as_of);
             let account = known.account;
-            enqueue::notify_if_plan_changes(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now))
-                .map(|_| ())
+            enqueue::notify_if_plan_changes(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now))?;
+            posting::end_graces(tx, context, account)
         })?;
     }
     Ok(ambiguous.len())
@@ -136,13 +137,13 @@ pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
 /// Allots the months of yearly plans that are due. Returns how many were due.
 pub fn allot_due(app: &App) -> Result<usize> {
     let now = app.clock.now();
-    let due = app.store.read(|tx| payments::due_allotments(tx, now, BATCH))?;
+    let due = app.store.read(|tx| allotments::due(tx, now, BATCH))?;
     let count = due.len();
     for part in due {
         let catalog = app.catalog.clone();
         let log_events = app.store.write(move |tx| {
             let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered: true, now };
-            apply::post_due(tx, &context, &part.reference, part.month, part.units)
+            apply::post_due(tx, &context, &part)
         })?;
         log_events.iter().for_each(|event| event.log(app));
     }

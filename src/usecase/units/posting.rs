@@ -1,17 +1,20 @@
 //! The way into the books for every use case that moves units: first whatever has ended on the account is closed, then the
 //! posting is stored whole.
 
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Refused, Result};
-use crate::ledger::{Entry, Posting, Refusal, expire, release};
+use crate::ledger::{Account, Entry, Kind, Posting, Refusal, end_grace, expire, extend, release};
 use crate::notification::body::LowBalance;
 use crate::store::entries::{AccountRow, LoadedAccount};
 use crate::store::{Tx, entries, holds};
 
 use crate::usecase::log_events;
 use crate::usecase::notifications::enqueue;
+use crate::usecase::units::grace;
 
 /// What every movement in one transaction has in common, and what they leave to be logged: see [`write`].
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct PostingContext {
     pub now: Timestamp,
     /// The installation's threshold of a low balance, for users without one of their own.
     pub low_balance: i64,
+    /// Says which plans' units wait for the next period's.
+    pub(crate) catalog: Arc<Catalog>,
     /// Balances that fell below their threshold: the use case logs them after the commit.
     pub(crate) to_log: Vec<LowBalance>,
 }
@@ -27,12 +32,16 @@ pub struct PostingContext {
 impl PostingContext {
     /// With this catalogue's threshold.
     pub fn of(catalog: &Catalog, now: Timestamp) -> PostingContext {
-        PostingContext { now, low_balance: catalog.low_balance, to_log: vec![] }
+        PostingContext::shared(Arc::new(catalog.clone()), now)
     }
 
     /// With this appliance's threshold and time.
     pub fn now(app: &App) -> PostingContext {
-        PostingContext::of(&app.catalog, app.clock.now())
+        PostingContext::shared(Arc::clone(&app.catalog), app.clock.now())
+    }
+
+    fn shared(catalog: Arc<Catalog>, now: Timestamp) -> PostingContext {
+        PostingContext { now, low_balance: catalog.low_balance, catalog, to_log: vec![] }
     }
 }
 
@@ -82,7 +91,7 @@ pub(crate) fn open(
     number: i64,
     payment: Option<&str>,
 ) -> Result<LoadedAccount> {
-    let row = entries::find(tx, number)?.ok_or_else(|| Fault::bare(format!("account {number} is missing")))?;
+    let row = entries::find(tx, number)?.ok_or_else(|| missing(number))?;
     load_and_close_due(tx, context, row, payment)
 }
 
@@ -121,7 +130,28 @@ pub(crate) fn post(
     let threshold = before.low_balance.unwrap_or(context.low_balance);
     let low = enqueue::enqueue_for_entry(tx, context.now, &posting.entry, threshold, payment)?;
     context.to_log.extend(low);
+    if posting.entry.kind == Kind::Subscription && posting.entry.delta > 0 {
+        end_graces(tx, context, posting.entry.account)?;
+    }
     Ok(Some(posting.entry.clone()))
+}
+
+/// Expires the lots that lived on after their period, and whose successor has come or whose plan is kept no longer. Call
+/// it after either; the account must then be loaded again.
+pub(crate) fn end_graces(tx: &mut dyn Tx, context: &mut PostingContext, account: i64) -> Result<()> {
+    let mut loaded = entries::load(tx, account, None)?;
+    for lot in loaded.account.lots.clone() {
+        if lot.grace_until.is_some() && grace::grace_of(tx, &context.catalog, account, &lot)?.is_none() {
+            let after = end_grace(&loaded.account, lot.seq).map_err(impossible)?;
+            keep(tx, &mut loaded, after)?;
+        }
+    }
+    let row = entries::find(tx, account)?.ok_or_else(|| missing(account))?;
+    load_and_close_due(tx, context, row, None).map(drop)
+}
+
+fn missing(account: i64) -> Fault {
+    Fault::bare(format!("account {account} is missing"))
 }
 
 /// The refusal of a movement that a request asked for. Only the limit of the balance can be the request's doing.
@@ -154,8 +184,18 @@ fn load_and_close_due(
     while let Some(hold) = holds::claim_over(tx, loaded.account.number, context.now)? {
         let parts = holds::parts(tx, loaded.account.number, hold)?;
         let after = release(&loaded.account, &parts).map_err(impossible)?;
-        entries::store(tx, &loaded, &after, None)?;
-        loaded.account = after;
+        keep(tx, &mut loaded, after)?;
+    }
+    for lot in loaded.account.lots.clone() {
+        let number = loaded.account.number;
+        if lot.remaining > 0
+            && lot.grace_until.is_none()
+            && lot.is_over(context.now)
+            && let Some(until) = grace::grace_of(tx, &context.catalog, number, &lot)?.filter(|at| *at > context.now)
+        {
+            let after = extend(&loaded.account, lot.seq, until).map_err(impossible)?;
+            keep(tx, &mut loaded, after)?;
+        }
     }
     while let Some(posting) = expire(&loaded.account, context.now) {
         let posting = posting.map_err(impossible)?;
@@ -163,4 +203,11 @@ fn load_and_close_due(
         loaded.account = posting.after;
     }
     Ok(loaded)
+}
+
+/// Stores a change of an account that moves no units.
+fn keep(tx: &mut dyn Tx, loaded: &mut LoadedAccount, after: Account) -> Result<()> {
+    entries::store(tx, loaded, &after, None)?;
+    loaded.account = after;
+    Ok(())
 }

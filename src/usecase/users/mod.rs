@@ -128,7 +128,7 @@ pub fn list(app: &App, email: Option<&str>, after: Option<&str>, limit: i64) -> 
 pub fn user_id(text: &str) -> Result<UserId> {
     UserId::new(text).ok_or_else(|| {
         let shown: String = text.chars().take(140).collect();
-        let expected = format!("1 to {USER_ID_LIMIT} of A-Z a-z 0-9 . _ : @ - were expected");
+        let expected = format!("1 to {USER_ID_LIMIT} of A-Z a-z 0-9 . _ : @ -, not of dots alone, were expected");
         Refused::InvalidRequest(format!("{shown:?} is no user id: {expected}.")).into()
     })
 }

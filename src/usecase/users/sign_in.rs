@@ -1,10 +1,12 @@
-//! Signing in: a link that works once opens a session, which a browser's cookie carries.
+//! Signing in: a link that works once opens a session, which a browser's cookie carries. Looking at a link changes
+//! nothing, because previews of messengers and scanners of mail open links before their owners do.
 
 use crate::app::App;
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::config::{in_ascii, origin_of};
 use crate::error::{Refused, Result};
 use crate::id;
+use crate::store::users::User;
 use crate::store::{access, users};
 
 const LINK_SECONDS: i64 = 300;
@@ -45,14 +47,29 @@ pub struct NewSession {
     pub return_to: Option<String>,
 }
 
-/// Uses up a link and opens a session; `None` when the link is unknown, used or too old.
-pub fn redeem(app: &App, link: &str) -> Result<Option<NewSession>> {
+/// The user whom a link would sign in; `None` when the link is unknown, used or too old.
+pub fn owner_of_link(app: &App, link: &str) -> Result<Option<User>> {
+    let link = id::secret_hash(link);
+    let now = app.clock.now();
+    app.store.read(|tx| {
+        let account = access::login_link_account(tx, &link, now)?;
+        account.map(|account| users::by_account(tx, account)).transpose()
+    })
+}
+
+/// Uses up a link and opens a session; `None` when the link is unknown, used or too old. `former` is the cookie of the
+/// session that is open in this browser: it ends, also if it is another user's.
+pub fn redeem(app: &App, link: &str, former: Option<&str>) -> Result<Option<NewSession>> {
     let cookie = id::secret("")?;
     let link = id::secret_hash(link);
     let session = id::secret_hash(&cookie);
+    let former = former.map(id::secret_hash);
     let now = app.clock.now();
     let used = app.store.write(move |tx| {
         let Some((account, return_to)) = access::use_login_link(tx, &link, now)? else { return Ok(None) };
+        if let Some(former) = &former {
+            access::end_session(tx, former, now)?;
+        }
         access::add_session(tx, &session, account, now, now.plus_seconds(SESSION_SECONDS))?;
         Ok(Some((account, return_to)))
     })?;

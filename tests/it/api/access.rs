@@ -127,7 +127,7 @@ fn a_sign_in_link_lives_five_minutes_and_works_once() {
     assert_eq!(scanner.send("HEAD", url, &[], b"").must(200).header("set-cookie"), "");
     let browser = shop.visitor();
     assert_eq!(browser.get("/dashboard").must(303).header("location"), "/login");
-    let arrived = browser.get(url).must(303);
+    let arrived = browser.follow(url).must(303);
     assert_eq!(arrived.header("location"), "/dashboard");
     let cookie = arrived.header("set-cookie").to_owned();
     assert!(cookie.starts_with("till="), "{cookie}");
@@ -152,7 +152,7 @@ fn a_session_survives_a_restart_and_ends_with_logout() {
     let shop = Shop::open();
     shop.user("alice");
     let browser = shop.visitor();
-    let arrived = browser.get(&shop.login_link("alice")).must(303);
+    let arrived = browser.follow(&shop.login_link("alice")).must(303);
     let copied = arrived.header("set-cookie").split(';').next().unwrap().to_owned();
     let shop = shop.crash_and_restart();
     let dashboard = browser.get("/dashboard").must(200);
@@ -183,7 +183,7 @@ fn a_link_leads_on_to_allowed_origins_only() {
     ];
     for (return_to, location) in allowed {
         let url = link(&shop, &json!({"return_to": return_to})).must(201).json()["url"].as_str().unwrap().to_owned();
-        assert_eq!(shop.visitor().get(&url).must(303).header("location"), location);
+        assert_eq!(shop.visitor().follow(&url).must(303).header("location"), location);
     }
     for return_to in crate::billing::checkout::STRANGE_ADDRESSES.iter().chain(&[long.as_str()]) {
         let refused = link(&shop, &json!({"return_to": return_to}));
@@ -205,7 +205,7 @@ fn under_https_the_cookie_is_bound_to_it() {
     let path = url.as_str().unwrap().strip_prefix("https://pay.example").unwrap().to_owned();
 
     let browser = Client::new(&origin, &[("origin", "https://pay.example"), ("accept", "text/html")]);
-    let cookie = browser.get(&path).must(303).header("set-cookie").to_owned();
+    let cookie = browser.follow(&path).must(303).header("set-cookie").to_owned();
 
     let parts: Vec<&str> = cookie.split("; ").collect();
     assert!(parts[0].starts_with("__Host-till="), "{cookie}");
@@ -231,7 +231,7 @@ fn secrets_are_neither_logged_nor_stored() {
     Client::program(&shop.till.url, "till_mistyped").get("/v1/users").must(401);
     let (link, unused) = (shop.login_link("alice"), shop.login_link("alice"));
     let browser = shop.visitor();
-    let cookie = browser.get(&link).must(303).header("set-cookie").to_owned();
+    let cookie = browser.follow(&link).must(303).header("set-cookie").to_owned();
     let dashboard = browser.get("/dashboard").must(200);
     let form = dashboard.form("/logout");
     shop.visitor().get(&link).must(410);
@@ -274,6 +274,7 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 /// Header lines, and the status of an answer.
 type Asked<'a> = (&'a [&'a str], u16);
 
+/// The metrics of a till for this machine alone are for callers on it.
 #[test]
 fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
     let folder = Folder::new();
@@ -283,15 +284,16 @@ fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
             "127.0.0.1/32,10.0.0.0/8",
             &[
                 (&[], 200),
-                (&["X-Forwarded-For: 203.0.113.7"], 404),
-                (&["X-Forwarded-For: 127.0.0.1, 203.0.113.7"], 404),
-                (&["X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7"], 404),
-                (&["X-Forwarded-For: 203.0.113.7, 10.1.2.3"], 404),
-                (&["X-Forwarded-For: 127.0.0.1, 203.0.113.7:4711"], 404),
-                (&["X-Forwarded-For: 127.0.0.1, [2001:db8::7]:4711"], 404),
-                (&["X-Forwarded-For: 127.0.0.1, unknown"], 404),
-                (&["X-Forwarded-For: 10.1.2.3"], 200),
-                (&["X-Forwarded-For: 203.0.113.7, 127.0.0.1"], 404),
+                (&["X-Forwarded-For: 127.0.0.1"], 200),
+                (&["X-Forwarded-For: 203.0.113.7"], 401),
+                (&["X-Forwarded-For: 127.0.0.1, 203.0.113.7"], 401),
+                (&["X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7"], 401),
+                (&["X-Forwarded-For: 203.0.113.7, 10.1.2.3"], 401),
+                (&["X-Forwarded-For: 127.0.0.1, 203.0.113.7:4711"], 401),
+                (&["X-Forwarded-For: 127.0.0.1, [2001:db8::7]:4711"], 401),
+                (&["X-Forwarded-For: 127.0.0.1, unknown"], 401),
+                (&["X-Forwarded-For: 10.1.2.3"], 401),
+                (&["X-Forwarded-For: 203.0.113.7, 127.0.0.1"], 401),
             ],
         ),
         ("none", &[(&[], 200), (&["X-Forwarded-For: 203.0.113.7"], 200)]),
@@ -303,4 +305,41 @@ fn a_forwarded_address_counts_from_a_trusted_proxy_only() {
             assert_eq!(wire::ask(&till.url, "GET /metrics", headers).status, *status, "{proxies}: {headers:?}");
         }
     }
+}
+
+#[test]
+fn the_metrics_of_a_public_till_need_a_token_or_an_address_of_their_own() {
+    let folder = Folder::new();
+    let mut variables = variables(&folder, "http://127.0.0.1:1");
+    variables.insert("SPRITE_BASE_URL".to_owned(), "https://pay.example".to_owned());
+    let [read, spend, admin] = ["read", "spend", "admin"].map(|scopes| token(&variables, scopes));
+    let origin = |till: &Till| {
+        let ready = till.wait_for_log("ready", |line| line["event"] == "ready");
+        format!("http://{}", ready["listen"].as_str().unwrap())
+    };
+    let till = Till::start(&variables);
+    // A proxy on this machine that sends no X-Forwarded-For makes nobody local.
+    for (token, status) in [("", 401), ("till_x", 401), (&*spend, 403), (&*read, 200), (&*admin, 200)] {
+        for forwarded in ["", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7"] {
+            let bearer = format!("Authorization: Bearer {token}");
+            let headers: Vec<&str> = [&*bearer, forwarded].into_iter().filter(|line| !line.is_empty()).collect();
+            let headers = if token.is_empty() { &headers[1..] } else { &headers };
+            assert_eq!(wire::ask(&origin(&till), "GET /metrics", headers).status, status, "{token} {forwarded}");
+        }
+    }
+    drop(till);
+
+    // A free port, as far as one can know.
+    let own = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    variables.insert("SPRITE_METRICS_LISTEN".to_owned(), own.clone());
+    let till = Till::start(&variables);
+    let bearer = format!("Authorization: Bearer {admin}");
+    assert_eq!(wire::ask(&origin(&till), "GET /metrics", &[&bearer]).status, 404, "it is elsewhere");
+    let own = format!("http://{own}");
+    let metrics = wire::ask(&own, "GET /metrics", &[]);
+    assert!(metrics.status == 200 && String::from_utf8_lossy(&metrics.body).contains("till_commit_seconds"));
+    for path in ["/", "/dashboard", "/v1/users", "/healthz", "/metrics/"] {
+        assert_eq!(wire::ask(&own, &format!("GET {path}"), &[&bearer]).status, 404, "{path}");
+    }
+    assert_eq!(wire::ask(&own, "POST /metrics", &["Content-Length: 0"]).status, 405);
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use till::clock::{parse_rfc3339, rfc3339};
 
+use crate::harness::wire;
 use crate::harness::{Client, Shop};
 
 fn keys(object: &Value) -> Vec<&str> {
@@ -61,12 +62,30 @@ fn ids_and_fields_have_their_limits() {
     let shop = Shop::open();
     let put = |id: &str, body: &Value| shop.api.call("PUT", &format!("/v1/users/{id}"), body);
     let longest = "x".repeat(128);
-    for id in ["0", "A-z_0.9:x", "a@b.example", "..", &longest] {
+    for id in ["0", "A-z_0.9:x", "a@b.example", ".a", "a..", &longest] {
         assert_eq!(put(id, &json!({})).must(201).json()["id"], id);
         shop.api.get(&format!("/v1/users/{id}/ledger")).must(200);
     }
     for id in ["a%20b", "%C3%A4", "a%2Fb", "a%00", "a+b", "%FF", "a%0d%0ab", &"x".repeat(129)] {
         assert_eq!(put(id, &json!({})).must(400).code(), "invalid_request", "{id}");
+    }
+    // A URL library folds these away, so they are sent as they are.
+    for dots in [".", "..", "...", "%2E", "%2e%2E", ".%2e"] {
+        let headers = [format!("Authorization: Bearer {}", shop.token()), "Content-Length: 0".to_owned()];
+        let headers = headers.each_ref().map(String::as_str);
+        let made = wire::ask(&shop.till.url, &format!("PUT /v1/users/{dots}"), &headers);
+        assert_eq!(made.status, 400, "{dots}: {}", made.head);
+        assert!(String::from_utf8_lossy(&made.body).contains("not of dots alone"), "{dots}");
+        for more in ["", "/ledger"] {
+            let shown = wire::ask(&shop.till.url, &format!("GET /v1/users/{dots}{more}"), &headers);
+            assert_eq!(shown.status, 404, "{dots}{more}: {}", shown.head);
+        }
+    }
+    assert_eq!(shop.till(&["user", "add", ".."]).status.code(), Some(2));
+    // A user whose id was lost on the way is not all users.
+    for path in ["/v1/users/", "/v1/users//", "/v1/users//ledger", "//v1/users", "/v1//users", "/v1/users/alice/"] {
+        assert_eq!(shop.api.get(path).must(404).code(), "not_found", "{path}");
+        assert_eq!(shop.api.call("PUT", path, &json!({})).must(404).code(), "not_found", "{path}");
     }
     let local = "l".repeat(249);
     let rows = [

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::client::Answer;
+use crate::harness::shop::CATALOG;
 use crate::harness::{Client, Shop};
 
 /// Addresses that nobody may be sent to when `https://app.example` and `http://localhost:3000` are allowed.
@@ -65,7 +66,7 @@ fn a_form_is_sent_on_and_a_program_gets_the_address() {
     assert!(pressed.header("location").starts_with(&shop.stripe.url()), "{}", pressed.header("location"));
 
     let accept = [("accept", "application/json")];
-    let cookie = browser.get(&shop.login_link("alice")).must(303).header("set-cookie").to_owned();
+    let cookie = browser.follow(&shop.login_link("alice")).must(303).header("set-cookie").to_owned();
     let front_end = Client::new(&shop.till.url, &[("cookie", cookie.split(';').next().unwrap())]);
     let from_page = front_end.send("POST", "/billing/checkout?plan=topup_250", &accept, b"").must(200);
     let from_server = ask(&shop, &json!({"plan": "topup_250"})).must(200);
@@ -161,5 +162,28 @@ fn the_way_back_leads_to_allowed_origins_only() {
         let page =
             browser.post_form(&format!("/billing/checkout?plan=topup_100&return_url={encoded}"), &[("csrf", csrf)]);
         assert_eq!(page.must(400).header("location"), "", "{address:?}");
+    }
+}
+
+#[test]
+fn promotion_codes_are_taken_where_the_catalogue_says_so() {
+    let other = CATALOG
+        .replace("key = \"starter\"", "key = \"starter\"\npromotion_codes = false")
+        .replace("key = \"topup_100\"", "key = \"topup_100\"\npromotion_codes = true");
+    let rows: [(Shop, &[(&str, bool)]); 2] = [
+        (Shop::open(), &[("starter", true), ("pro", true), ("topup_100", false), ("topup_250", false)]),
+        (
+            Shop::open_with_catalog(&other),
+            &[("starter", false), ("pro", true), ("topup_100", true), ("topup_250", false)],
+        ),
+    ];
+    for (shop, offers) in rows {
+        for (offer, takes_codes) in offers {
+            shop.user(offer);
+            let (session, checkout) = shop.checkout(offer, offer);
+            assert_eq!(at_stripe(&shop, &session)["allow_promotion_codes"] == true, *takes_codes, "{offer}");
+            let applied = shop.pay(&checkout, &[("action", "apply"), ("promotion_code", "FREE100")]);
+            assert_eq!(applied.status == 200, *takes_codes, "{offer}");
+        }
     }
 }

@@ -15,7 +15,7 @@
 //! | 10 | the other mode | `billing/inbox::what_is_none_of_our_business_is_kept_as_ignored_even_when_replayed` |
 //! | 11 | thin events | `billing/inbox::what_is_none_of_our_business_is_kept_as_ignored_even_when_replayed` |
 //! | 12 | another account | `billing/inbox::what_is_none_of_our_business_is_kept_as_ignored_even_when_replayed` |
-//! | 13 | bodies that break parsers | `billing/webhook::a_body_that_is_no_event_is_refused_and_nothing_breaks` |
+//! | 13 | bodies that break parsers | `billing/webhook::a_body_that_is_no_event_is_refused_and_nothing_breaks`, `billing/webhook::a_signed_event_with_odd_values_in_it_is_taken_and_credited` |
 //! | 14 | any order as a plan begins | `billing/plan/shapes::a_plan_that_begins_ends_the_same_in_any_order_of_its_events` |
 //! | 15 | an ended plan is not revived | `billing/plan/allotment::a_plan_allots_once_for_each_invoice_and_its_state_never_goes_back` |
 //! | 16 | a reversal before its payment | `billing/refund/reversal::refunds_and_disputes_of_a_pack_end_the_same_in_any_order` |

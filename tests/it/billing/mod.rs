@@ -10,6 +10,7 @@ mod plan;
 mod refund;
 
 mod reconcile;
+mod refused_request;
 mod simulation;
 
 mod hard_cases;

@@ -186,7 +186,8 @@ fn an_event_is_rehearsed_and_replayed() {
     let body = r#"{"id":"evt_1","object":"event","type":"checkout.session.completed","created":1790000000,"livemode":false,
         "data":{"object":{"id":"cs_test_1","object":"checkout.session","mode":"payment","status":"complete",
         "payment_status":"paid","payment_intent":"pi_1","amount_subtotal":900,"amount_total":900,"currency":"usd",
-        "livemode":false,"metadata":{"user_id":"alice","plan":"topup_100"}}}}"#;
+        "livemode":false,"line_items":{"data":[{"id":"li_1","price":{"id":"price_topup_100"},"quantity":1}],"has_more":false},
+        "metadata":{"user_id":"alice","plan":"topup_100"}}}}"#;
     till.sql(&format!(
         "INSERT INTO events (id, kind, livemode, object, body, created_at, received_at, status, detail, attempts,
          decided_at) VALUES ('evt_1', 'checkout.session.completed', 0, 'cs_test_1', '{body}', 1, 2, 'unmatched', 'x', 1, 2)"

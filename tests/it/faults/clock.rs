@@ -165,13 +165,13 @@ fn links_sessions_and_tokens_keep_their_rules() {
     let token_of = |url: &str| url.split_once("token=").unwrap().1.to_owned();
     let link = || token_of(&sign_in::make_link(&life.app, "alice", None).unwrap().url);
     let (used, late, early) = (link(), link(), link());
-    let session = sign_in::redeem(&life.app, &used).unwrap().unwrap().cookie;
+    let session = sign_in::redeem(&life.app, &used, None).unwrap().unwrap().cookie;
     life.go_to(-HOUR);
-    assert!(sign_in::redeem(&life.app, &used).unwrap().is_none(), "once is once");
-    assert!(sign_in::redeem(&life.app, &early).unwrap().is_some(), "and good until its end");
+    assert!(sign_in::redeem(&life.app, &used, None).unwrap().is_none(), "once is once");
+    assert!(sign_in::redeem(&life.app, &early, None).unwrap().is_some(), "and good until its end");
     assert!(sign_in::session_account(&life.app, &session).unwrap().is_some());
     life.go_to(301);
-    assert!(sign_in::redeem(&life.app, &late).unwrap().is_none());
+    assert!(sign_in::redeem(&life.app, &late, None).unwrap().is_none());
     sign_in::sign_out(&life.app, &session).unwrap();
     life.go_to(-HOUR);
     assert!(sign_in::session_account(&life.app, &session).unwrap().is_none(), "signed out is signed out");

@@ -71,6 +71,13 @@ impl Chromium {
         self.tab.navigate_to(url).unwrap();
     }
 
+    /// Opens a sign-in link, which says whom it signs in, and presses its button.
+    pub fn sign_in(&self, link: &str, name: &str) {
+        self.open(link);
+        self.wait_for_words(&format!("Sign in as {name}?"));
+        self.click("form[action=\"/login\"] button");
+    }
+
     /// Waits until the page holds such an element.
     pub fn wait_for(&self, selector: &str) {
         self.eventually(selector, || self.node(selector).map(drop));

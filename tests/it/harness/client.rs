@@ -81,6 +81,13 @@ impl Client {
         self.post_form(action, &fields)
     }
 
+    /// Opens a sign-in link and presses its button.
+    #[track_caller]
+    pub fn follow(&self, link: &str) -> Answer {
+        let page = self.get(link).must(200);
+        self.press(&page, "/login")
+    }
+
     /// The cookies as a browser would send them.
     pub fn cookies(&self) -> String {
         let cookies = self.cookies.lock().unwrap();

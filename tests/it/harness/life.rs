@@ -8,8 +8,9 @@ use till::app::App;
 use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources, load};
 use till::sandbox::{self, Options, SeedPrice};
+use till::store::inbox::Status;
 use till::usecase::operator::verify;
-use till::usecase::stripe_events::receive;
+use till::usecase::stripe_events::{inbox, receive};
 use till::usecase::users::{self, UserPatch};
 
 use super::client::Client;
@@ -34,7 +35,20 @@ impl Life {
 
     /// With another catalogue than the built-in one, whose prices are in it.
     pub fn begin_with(stripe: &str, catalog: Option<&str>) -> Life {
-        let folder = Folder::new();
+        let life = Life::open(Folder::new(), stripe, catalog);
+        users::put(&life.app, "alice", UserPatch::default()).unwrap();
+        life
+    }
+
+    /// The same books after the operator edited the catalogue.
+    pub fn with_catalog(self, catalog: &str) -> Life {
+        let Life { app, _folder: folder, .. } = self;
+        let stripe = app.config.stripe.api_base.clone();
+        drop(app);
+        Life::open(folder, &stripe, Some(catalog))
+    }
+
+    fn open(folder: Folder, stripe: &str, catalog: Option<&str>) -> Life {
         let database = folder.path("till.db");
         let variables = [
             ("SPRITE_DATABASE", database.to_str().unwrap()),
@@ -55,7 +69,6 @@ impl Life {
         let loaded = load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret).unwrap();
         let clock = Clock::manual(NOW);
         let app = Arc::new(App::open(loaded.config, clock.clone()).unwrap());
-        users::put(&app, "alice", UserPatch::default()).unwrap();
         Life { app, clock, _folder: folder }
     }
 
@@ -67,6 +80,11 @@ impl Life {
 
     pub fn remaining(&self) -> i64 {
         users::show(&self.app, "alice").unwrap().balance.remaining
+    }
+
+    /// How many events wait for the operator.
+    pub fn unmatched(&self) -> usize {
+        inbox::list(&self.app, Some(Status::Unmatched), 100).unwrap().len()
     }
 
     pub fn prove(&self) {

@@ -32,6 +32,9 @@ const PRICES: &[(&str, &str, i64, Option<&str>, &str)] = &[
     ("price_pro", "Pro", 2_900, Some("month"), "SPRITE_STRIPE_PRO_PRICE_ID"),
 ];
 
+/// The built-in catalogue as a file.
+pub const CATALOG: &str = include_str!("../../../systemd/catalog.example.toml");
+
 /// Binary and stand-in, wired together. Fields are dropped in this order.
 pub struct Shop {
     /// The appliance.
@@ -53,7 +56,23 @@ impl Shop {
 
     /// The same, with further variables.
     pub fn open_with(more: &[(&str, &str)]) -> Shop {
+        Shop::open_in(Folder::new(), more)
+    }
+
+    /// The same, with a catalogue file.
+    pub fn open_with_catalog(catalog: &str) -> Shop {
         let folder = Folder::new();
+        let path = folder.path("catalog.toml");
+        std::fs::write(&path, catalog).unwrap();
+        Shop::open_in(folder, &[("SPRITE_CATALOG", path.to_str().unwrap())])
+    }
+
+    /// The same, with the built-in catalogue, whose packs take promotion codes.
+    pub fn open_taking_codes() -> Shop {
+        Shop::open_with_catalog(&CATALOG.replace("[[pack]]", "[[pack]]\npromotion_codes = true"))
+    }
+
+    fn open_in(folder: Folder, more: &[(&str, &str)]) -> Shop {
         let stripe = start_stripe();
         let mut variables = variables(&folder, &stripe.url());
         variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -140,7 +159,7 @@ impl Shop {
     /// A browser in which the user is signed in.
     pub fn sign_in(&self, user: &str) -> Client {
         let browser = self.visitor();
-        let answer = browser.get(&self.login_link(user)).must(303);
+        let answer = browser.follow(&self.login_link(user)).must(303);
         assert_eq!(answer.header("location"), "/dashboard");
         browser
     }

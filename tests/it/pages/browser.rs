@@ -10,7 +10,7 @@ const PAY: &str = "button[name=\"action\"][value=\"pay\"]";
 /// From the link to the dashboard, where nothing is left.
 fn arrive(chromium: &Chromium, shop: &Shop) {
     shop.user("alice");
-    chromium.open(&shop.login_link("alice"));
+    chromium.sign_in(&shop.login_link("alice"), "alice");
     chromium.wait_for_words("Need More Pictures?");
     chromium.wait_for_value("#remaining", "value", "0");
 }

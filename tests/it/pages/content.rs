@@ -9,7 +9,7 @@ use crate::harness::{Client, Shop};
 /// A buyer's way: the cookie, and the page to which Stripe sends them back.
 fn bought(shop: &Shop, user: &str) -> (Client, String, String) {
     let browser = shop.visitor();
-    let arrived = browser.get(&shop.login_link(user)).must(303);
+    let arrived = browser.follow(&shop.login_link(user)).must(303);
     let cookie = arrived.header("set-cookie").split(';').next().unwrap().to_owned();
     let checkout = shop.press_buy(&browser, "topup_100");
     let back = shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303).header("location").to_owned();

@@ -13,7 +13,7 @@ fn from(origin: &str) -> (&str, &str) {
 /// Signs in; the cookie and a form's token.
 fn session(shop: &Shop, user: &str) -> (String, String) {
     let browser = shop.visitor();
-    let arrived = browser.get(&shop.login_link(user)).must(303);
+    let arrived = browser.follow(&shop.login_link(user)).must(303);
     let cookie = arrived.header("set-cookie").split(';').next().unwrap().to_owned();
     let form = browser.get("/dashboard").must(200).form(CHECKOUT);
     assert_eq!(form[0].0, "csrf");

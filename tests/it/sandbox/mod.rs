@@ -4,6 +4,7 @@
 mod calls;
 mod checkout;
 mod credit_notes;
+mod currencies;
 mod disputes;
 mod fixture;
 mod idempotency;

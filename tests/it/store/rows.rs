@@ -4,6 +4,7 @@ use till::clock::Timestamp;
 use till::error::Result;
 use till::ledger::{Credit, Kind, Spend, Units, credit, spend};
 use till::secret::Secret;
+use till::store::allotments::{DueAllotment, PlanPeriod};
 use till::store::customers::Customer;
 use till::store::entries::LoadedAccount;
 use till::store::holds::Hold;
@@ -186,5 +187,25 @@ pub fn token() -> access::Token {
         created_at: NOW,
         last_used_at: None,
         revoked_at: None,
+    }
+}
+
+pub fn part() -> DueAllotment {
+    DueAllotment { reference: "pi_1".into(), month: 1, units: 5, due_at: NOW, expires_at: None }
+}
+
+pub fn plan_period() -> PlanPeriod {
+    let [starts_at, ends_at] = TIMES;
+    PlanPeriod {
+        invoice: "in_1".into(),
+        line: "il_1".into(),
+        account: 1,
+        subscription: None,
+        price: "price_1".into(),
+        quantity: 1,
+        units: 100,
+        starts_at,
+        ends_at,
+        covers_from: starts_at,
     }
 }

@@ -28,6 +28,7 @@ fn pages() -> Vec<(String, String)> {
         ("pricing-visitor".to_owned(), html(&samples::pricing(&catalog, Shell::anonymous("Pricing")))),
         ("pricing-user".to_owned(), html(&samples::pricing(&catalog, samples::shell("Pricing")))),
         ("login".to_owned(), html(&samples::login(LoginState::Ask))),
+        ("login-confirm".to_owned(), html(&samples::login(LoginState::Confirm(samples::confirmation())))),
         ("login-spent".to_owned(), html(&samples::login(LoginState::LinkSpent))),
         ("login-signed-out".to_owned(), html(&samples::login(LoginState::SignedOut))),
         ("error".to_owned(), html(&samples::error())),
@@ -177,6 +178,23 @@ fn pages_say_what_is_so() {
             vec!["<form", "Subscribe to"],
         ),
         (html(&user), vec!["100 pictures $9", "Subscribe to Pro", "Sign out"], vec!["Sign in"]),
+    ] {
+        check_words(&page, &present, &absent);
+    }
+}
+
+#[test]
+fn sign_in_and_error_pages_say_what_is_so() {
+    for (page, present, absent) in [
+        (
+            html(&samples::login(LoginState::Confirm(samples::confirmation()))),
+            vec![
+                "Sign in as Ada Lovelace?",
+                "You are signed in here as bob. That session ends when you sign in as Ada Lovelace.",
+                "ada@example.org",
+            ],
+            vec!["within five minutes"],
+        ),
         (html(&samples::login(LoginState::LinkSpent)), vec!["no longer works", "within five minutes"], vec!["<form"]),
         (html(&samples::error()), vec!["404", "This page does not exist", "Go to your dashboard"], vec![]),
     ] {

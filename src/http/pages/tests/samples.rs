@@ -8,7 +8,7 @@ use crate::http::pages::dashboard::plan::{PlanView, SubscriptionView};
 use crate::http::pages::dashboard::units::UnitsView;
 use crate::http::pages::dashboard::{DashboardPage, pending_sentence};
 use crate::http::pages::error::ErrorPage;
-use crate::http::pages::login::{LoginPage, LoginState};
+use crate::http::pages::login::{Confirmation, LoginPage, LoginState};
 use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
 use crate::http::pages::pricing::PricingPage;
 use crate::http::pages::returned::ReturnedPage;
@@ -187,6 +187,20 @@ pub fn purchase_states() -> [(&'static str, PurchaseState); 8] {
 
 pub fn login(state: LoginState) -> LoginPage {
     LoginPage { shell: Shell::anonymous("Sign in"), state }
+}
+
+/// Ada follows a link in a browser in which bob is signed in.
+pub fn confirmation() -> Confirmation {
+    Confirmation {
+        person: Person {
+            id: "ada".to_owned(),
+            name: Some("Ada Lovelace".to_owned()),
+            email: Some("ada@example.org".to_owned()),
+        },
+        replaced: Some(Person { id: "bob".to_owned(), name: None, email: None }),
+        token: "secret".to_owned(),
+        csrf: "t".to_owned(),
+    }
 }
 
 pub fn error() -> ErrorPage {

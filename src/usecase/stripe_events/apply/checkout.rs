@@ -1,19 +1,16 @@
 //! A checkout session that the buyer finished, paid, or abandoned. A paid one for a pack is credited once
 //! (`docs/rules.md`, rule 5). One for a plan waits for its invoice.
 
-use crate::catalog::{Expiry, Offer};
+use crate::catalog::{Offer, Pack};
 use crate::clock::Timestamp;
-use crate::error::{Fault, Result};
-use crate::ledger::{self, Credit, Kind, Refusal, Units};
+use crate::error::Result;
+use crate::store::Tx;
 use crate::store::orders::{self, Fact, OfferKind, Order};
-use crate::store::payments::{self, Payment};
-use crate::store::{Tx, users};
+use crate::store::payments::Payment;
 use crate::stripe::{CheckoutSession, CheckoutStep};
-use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::apply::owner::{Clues, buyer_of};
-use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
-use crate::usecase::units::posting;
+use crate::usecase::stripe_events::apply::pack::{PackCredit, credit_packs, units_of};
 
 /// Applies a checkout session. A paid one is credited once, under the payment intent's id or, if Stripe has none, under
 /// the session's ("Fulfill orders").
@@ -79,9 +76,9 @@ fn subscribed(
 /// What a paid session bought, and for which account.
 struct Purchase {
     account: i64,
-    offer: String,
-    units: i64,
-    expires_in_days: Option<i64>,
+    packs: Vec<PackCredit>,
+    /// Why an item that was paid for is not among the packs.
+    unknown: Option<String>,
 }
 
 fn paid(
@@ -93,9 +90,12 @@ fn paid(
     let purchase = match &order {
         Some(order) => Ok(Purchase {
             account: order.account,
-            offer: order.offer.clone(),
-            units: order.units.saturating_mul(quantity(session, order)),
-            expires_in_days: order.expires_in_days,
+            packs: vec![PackCredit {
+                offer: order.offer.clone(),
+                units: order.units.saturating_mul(quantity(session, order)),
+                expires_in_days: order.expires_in_days,
+            }],
+            unknown: None,
         }),
         None => purchase_without_order(tx, context, session)?,
     };
@@ -104,28 +104,30 @@ fn paid(
         Err(why) if !context.stripe_answered => return Ok(EventOutcome::waiting_for_stripe(why)),
         Err(why) => return Ok(EventOutcome::unmatched(&session.id, why)),
     };
-    if Units::new(purchase.units).is_none() {
-        let why = format!("{} units cannot be credited at once", purchase.units);
-        return Ok(EventOutcome::unmatched(&session.id, why));
-    }
+    let Some(units) = units_of(&purchase.packs) else {
+        let units: i64 = purchase.packs.iter().map(|pack| pack.units).fold(0, i64::saturating_add);
+        return Ok(EventOutcome::unmatched(&session.id, format!("{units} units cannot be credited at once")));
+    };
     if let Some(order) = &order {
         orders::set(tx, &order.id, Fact::Paid, context.now)?;
     }
-    credit_pack(tx, context, &payment_of(context, session, &purchase), purchase.expires_in_days)
+    let payment = payment_of(context, session, &purchase, units);
+    let outcome = credit_packs(tx, context, &payment, &purchase.packs)?;
+    Ok(outcome.with_rest(&session.id, purchase.unknown))
 }
 
-fn payment_of(context: &ApplyContext<'_>, session: &CheckoutSession, purchase: &Purchase) -> Payment {
+fn payment_of(context: &ApplyContext<'_>, session: &CheckoutSession, purchase: &Purchase, units: i64) -> Payment {
     let amount = session.amount_total.unwrap_or(0).max(0);
     Payment {
         reference: session.payment_intent.clone().unwrap_or_else(|| session.id.clone()),
         account: purchase.account,
         kind: OfferKind::Pack,
-        units_granted: purchase.units,
+        units_granted: units,
         units_reversed: 0,
         amount,
         cost: amount,
         currency: session.currency.clone().unwrap_or_else(|| "-".to_owned()),
-        offer: purchase.offer.clone(),
+        offer: purchase.packs.first().map_or_else(|| "-".to_owned(), |pack| pack.offer.clone()),
         out_of_band: false,
         session: Some(session.id.clone()),
         payment_intent: session.payment_intent.clone(),
@@ -135,52 +137,6 @@ fn payment_of(context: &ApplyContext<'_>, session: &CheckoutSession, purchase: &
         reversals: 0,
         paid_at: context.now,
     }
-}
-
-/// Credits a pack's payment, once under its reference.
-pub(super) fn credit_pack(
-    tx: &mut dyn Tx,
-    context: &ApplyContext<'_>,
-    payment: &Payment,
-    expires_in_days: Option<i64>,
-) -> Result<EventOutcome> {
-    let known_ids: Vec<String> =
-        [&payment.session, &payment.payment_intent, &payment.invoice].into_iter().flatten().cloned().collect();
-    let mut posting_context = context.posting();
-    let account = posting::open(tx, &mut posting_context, payment.account, None)?;
-    let units = Units::new(payment.units_granted).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
-    let reason = format!("topup_{}", payment.reference);
-    let expires_at = Expiry::of_days(expires_in_days).end(context.now);
-    let credit = Credit { kind: Kind::Topup, units, reason: reason.clone(), note: None, expires_at };
-    let posting = match ledger::credit(&account.account, credit, context.now) {
-        Ok(posting) => posting,
-        Err(Refusal::BalanceLimit) => {
-            let why = "the balance would pass the most that an account may hold";
-            let mut outcome = EventOutcome::unmatched(&payment.reference, why);
-            outcome.log_events.extend(low_balances(posting_context));
-            return Ok(outcome);
-        }
-        Err(other) => return Err(posting::impossible(other).into()),
-    };
-    if !payments::add(tx, payment)? {
-        let log_events = low_balances(posting_context).collect();
-        return Ok(EventOutcome { known_ids, log_events, ..EventOutcome::applied("credited before") });
-    }
-    let entry = posting::post(tx, &mut posting_context, &account, &posting, Some(&payment.reference))?;
-    let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger without its payment")))?;
-    let user_id = users::by_account(tx, payment.account)?.id;
-    let detail = format!("{} units for {user_id}", units.count());
-    let mut log_events = vec![LogEvent::ToppedUp {
-        user_id,
-        plan: payment.offer.clone(),
-        units: units.count(),
-        payment_intent: payment.payment_intent.clone(),
-        reason,
-        balance: entry.balance_after,
-    }];
-    log_events.extend(low_balances(posting_context));
-    log_events.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
-    Ok(EventOutcome { known_ids, log_events, ..EventOutcome::applied(detail) })
 }
 
 /// How many packs were bought: the buyer may have changed the quantity in the checkout. Stripe said what one costs when
@@ -193,8 +149,8 @@ fn quantity(session: &CheckoutSession, order: &Order) -> i64 {
     }
 }
 
-/// A paid session that did not begin with an order of ours, or whose order is lost. Our metadata says what it bought,
-/// else the price does. `Err` says why this is unknown.
+/// A paid session that did not begin with an order of ours, or whose order is lost. Stripe's line items say what it bought;
+/// where there is one alone, or none, the operator or our metadata may name the pack. `Err` says why this is unknown.
 fn purchase_without_order(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
@@ -211,22 +167,35 @@ fn purchase_without_order(
         Ok(account) => account,
         Err(why) => return Ok(Err(why)),
     };
+    if session.line_items.is_none() && !context.stripe_answered {
+        return Ok(Err("Stripe could not say what it bought".to_owned()));
+    }
     let catalog = context.catalog;
-    let items = session.line_items.as_ref().map(|list| list.rows.as_slice()).unwrap_or_default();
-    let key = assigned.and_then(|assigned| assigned.offer.as_ref()).or(session.metadata.get("plan"));
-    let (offer, count) = match (key, items) {
-        (Some(key), [item]) => (catalog.offer(key), item.quantity.unwrap_or(1)),
-        (Some(key), _) => (catalog.offer(key), 1),
-        (None, [item]) => (item.price.as_deref().and_then(|price| catalog.by_price(price)), item.quantity.unwrap_or(1)),
-        (None, _) => (None, 1),
+    let credit = |pack: &Pack, quantity: Option<i64>| PackCredit {
+        offer: pack.key.clone(),
+        units: pack.units.saturating_mul(quantity.unwrap_or(1).max(1)),
+        expires_in_days: pack.expiry.days(),
     };
-    Ok(match offer {
-        Some(Offer::Pack(pack)) => Ok(Purchase {
-            account,
-            offer: pack.key.clone(),
-            units: pack.units.saturating_mul(count.max(1)),
-            expires_in_days: pack.expiry.days(),
-        }),
-        _ => Err("it names no pack of the catalogue".to_owned()),
+    let items = session.line_items.as_ref().map(|list| list.rows.as_slice()).unwrap_or_default();
+    let (mut packs, mut unknown) = (vec![], None);
+    for item in items {
+        match item.price.as_deref().and_then(|price| catalog.by_price(price)) {
+            Some(Offer::Pack(pack)) => packs.push(credit(pack, item.quantity)),
+            _ if item.amount_total == Some(0) => {}
+            _ => {
+                let price = item.price.as_deref().unwrap_or("none");
+                unknown = Some(format!("an item's price ({price}) is not a pack of the catalogue"));
+            }
+        }
+    }
+    let key = assigned.and_then(|assigned| assigned.offer.as_ref()).or(session.metadata.get("plan"));
+    let named = key.and_then(|key| catalog.offer(key));
+    if let (true, [] | [_], Some(Offer::Pack(pack))) = (packs.is_empty(), items, named) {
+        packs.push(credit(pack, items.first().and_then(|item| item.quantity)));
+        unknown = None;
+    }
+    Ok(match packs.is_empty() {
+        true => Err("it names no pack of the catalogue".to_owned()),
+        false => Ok(Purchase { account, packs, unknown }),
     })
 }

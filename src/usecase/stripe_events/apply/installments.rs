@@ -3,6 +3,7 @@
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Fault, Result};
 use crate::ledger::{self, Credit, Entry, Kind, Units};
+use crate::store::allotments::{self, DueAllotment};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::usecase::log_events::LogEvent;
@@ -35,36 +36,37 @@ pub(super) fn post(
 
 /// Posts one month that is due, unless it was posted before. A payment that is completely reversed gets nothing now. It
 /// is looked at again a day later, since a dispute may still be won.
-pub fn post_due(
-    tx: &mut dyn Tx,
-    context: &ApplyContext<'_>,
-    reference: &str,
-    month: i64,
-    units: i64,
-) -> Result<Vec<LogEvent>> {
+pub fn post_due(tx: &mut dyn Tx, context: &ApplyContext<'_>, part: &DueAllotment) -> Result<Vec<LogEvent>> {
+    let DueAllotment { reference, month, units, .. } = part;
     let payment = payments::find(tx, reference)?;
     let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
     if payment.units_granted > 0 && units_reversed(tx, &payment)? == payment.units_granted {
-        payments::postpone(tx, reference, month, context.now.plus_seconds(DAY_SECONDS))?;
+        allotments::postpone(tx, reference, *month, context.now.plus_seconds(DAY_SECONDS))?;
         return Ok(vec![]);
     }
-    if !payments::allotted(tx, reference, month, context.now)? {
+    if !allotments::mark_posted(tx, reference, *month, context.now)? {
         return Ok(vec![]);
     }
     let reason = format!("sub_{reference}_{}", month + 1);
     let mut posting_context = context.posting();
-    let entry = post(tx, &mut posting_context, &payment, units, reason, None)?;
-    let granted = payment.units_granted + units.max(0);
+    let entry = post(tx, &mut posting_context, &payment, *units, reason, expiry_of(part, context.now))?;
+    let granted = payment.units_granted + (*units).max(0);
     payments::set_totals(tx, reference, granted, payment.units_reversed, payment.reversals)?;
     let mut log_events = vec![LogEvent::Allotted {
         user_id: users::by_account(tx, payment.account)?.id,
         plan: payment.offer.clone(),
-        units,
-        invoice: reference.to_owned(),
+        units: *units,
+        invoice: reference.clone(),
         reason: entry.reason,
         balance: entry.balance_after,
     }];
     log_events.extend(low_balances(posting_context));
     log_events.extend(reassess(tx, context, reference, &Cause::refund(reference))?);
     Ok(log_events)
+}
+
+/// As planned; a part that is posted after its planned end lives as long as it would have, from now on.
+fn expiry_of(part: &DueAllotment, now: Timestamp) -> Option<Timestamp> {
+    let life = |end: Timestamp| end.millis().saturating_sub(part.due_at.millis());
+    part.expires_at.map(|end| if end > now { end } else { now.plus_millis(life(end)) })
 }

@@ -1,23 +1,22 @@
 //! A paid invoice: its lines say which plans' time was bought, and so how many units (`docs/rules.md`, rule 6). It is
 //! applied once, whichever event brings it. Its status and its lines decide, never the amount that was paid.
 
-use crate::catalog::{Expiry, Interval, Offer, Pack, Plan};
-use crate::clock::{Timestamp, months_after};
+use crate::catalog::{Offer, Plan};
 use crate::error::{Fault, Result};
-use crate::ledger::{Allotment, Line, Share, Units, allot, less_credited};
+use crate::ledger::{Allotment, Share, allot, less_credited};
+use crate::store::allotments::{self, DueAllotment, PlanPeriod};
 use crate::store::orders::OfferKind;
 use crate::store::payments::{self, Payment};
-use crate::store::{Tx, users};
+use crate::store::{Tx, prices, users};
 use crate::stripe::{CheckoutStep, Invoice, InvoiceLine, InvoicePayment};
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::checkout::{checkout, credit_pack};
+use crate::usecase::stripe_events::apply::checkout::checkout;
 use crate::usecase::stripe_events::apply::installments;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
+use crate::usecase::stripe_events::apply::pack::{PackCredit, credit_packs, post_packs, units_of};
+use crate::usecase::stripe_events::apply::plan_line::{PlanLine, expiry, plan_line};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
-
-/// The most months of a line that are planned: ten years.
-const MONTHS_LIMIT: i64 = 120;
 
 /// A payment that paid an invoice. The books record which invoice, since a later refund names only the payment. This
 /// event may also be the first to mention the invoice.
@@ -62,7 +61,7 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
     }
     let lines = SortedLines::sort(context, &invoice.lines.rows);
     if lines.plans.is_empty()
-        && lines.pack.is_some()
+        && !lines.packs.is_empty()
         && let Some(session) = &invoice.checkout
     {
         // The invoice that a pack's checkout created is the same money again, and only the checkout says who bought.
@@ -73,31 +72,43 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
         return Ok(EventOutcome::unmatched(&invoice.id, "it is unknown which user it is for"));
     };
     let outcome = match &lines {
-        SortedLines { plans, .. } if !plans.is_empty() => plan(tx, context, invoice, account, &lines)?,
-        SortedLines { pack: Some((pack, line)), .. } => {
-            pack_without_checkout(tx, context, invoice, account, pack, line)?
+        SortedLines { plans, packs, unknown: Some(why) } if plans.is_empty() && packs.is_empty() => {
+            EventOutcome::unmatched(&invoice.id, why.as_str())
         }
-        SortedLines { unknown: Some(why), .. } => EventOutcome::unmatched(&invoice.id, why.as_str()),
-        _ => EventOutcome::ignored("it has no line with a price of ours"),
+        SortedLines { plans, packs, .. } if plans.is_empty() && packs.is_empty() => {
+            EventOutcome::ignored("it has no line with a price of ours")
+        }
+        _ if !lines.packs.is_empty() && !context.stripe_answered => {
+            EventOutcome::waiting_for_stripe("Stripe could not say whether a checkout made it")
+        }
+        SortedLines { plans, .. } if plans.is_empty() => packs_without_checkout(tx, context, invoice, account, &lines)?,
+        _ => plans_and_packs(tx, context, invoice, account, &lines)?,
     };
-    Ok(EventOutcome { known_ids, ..outcome })
+    Ok(EventOutcome { known_ids, ..outcome.with_rest(&invoice.id, lines.unknown) })
 }
 
 /// The lines of an invoice, by what their prices sell.
 struct SortedLines<'a> {
     plans: Vec<(&'a Plan, &'a InvoiceLine)>,
-    pack: Option<(&'a Pack, &'a InvoiceLine)>,
+    packs: Vec<PackCredit>,
     /// Why a line with an amount sells nothing that we know.
     unknown: Option<String>,
 }
 
 impl<'a> SortedLines<'a> {
     fn sort(context: &ApplyContext<'a>, lines: &'a [InvoiceLine]) -> SortedLines<'a> {
-        let mut sorted = SortedLines { plans: vec![], pack: None, unknown: None };
+        let mut sorted = SortedLines { plans: vec![], packs: vec![], unknown: None };
         for line in lines {
             match line.price.as_deref().and_then(|price| context.catalog.by_price(price)) {
                 Some(Offer::Plan(plan)) if plan.amount > 0 => sorted.plans.push((plan, line)),
-                Some(Offer::Pack(pack)) => sorted.pack = Some((pack, line)),
+                Some(Offer::Pack(_)) if line.amount < 0 => {
+                    sorted.unknown = Some(format!("the line {} gives back a pack, which a refund does", line.id));
+                }
+                Some(Offer::Pack(pack)) => sorted.packs.push(PackCredit {
+                    offer: pack.key.clone(),
+                    units: pack.units.saturating_mul(line.quantity.unwrap_or(1).max(1)),
+                    expires_in_days: pack.expiry.days(),
+                }),
                 _ if line.amount != 0 => {
                     let price = line.price.as_deref().unwrap_or("none");
                     sorted.unknown = Some(format!("a line's price ({price}) is not in the catalogue"));
@@ -120,7 +131,8 @@ fn account_of(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Invoice) ->
     owner_of(tx, clues)
 }
 
-fn plan(
+/// Credits the lines of plans, and those of packs beside them, as one payment under the invoice.
+fn plans_and_packs(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
     invoice: &Invoice,
@@ -128,84 +140,90 @@ fn plan(
     lines: &SortedLines<'_>,
 ) -> Result<EventOutcome> {
     let now = context.now;
-    let shares: Vec<Share> = lines.plans.iter().map(|(plan, line)| share(plan, line, now)).collect();
-    let Some(parts) = allot(&shares, now) else {
+    let mut plans = vec![];
+    for (plan, line) in &lines.plans {
+        keep_price(tx, invoice, line)?;
+        match plan_line(tx, invoice, account, plan, line, now)? {
+            Ok(line) => plans.push(line),
+            Err(why) if !context.stripe_answered => return Ok(EventOutcome::waiting_for_stripe(why)),
+            Err(why) => return Ok(EventOutcome::unmatched(&invoice.id, why)),
+        }
+    }
+    let shares: Vec<Share> = plans.iter().map(|line| line.share.clone()).collect();
+    let (Some(parts), Some(pack_units)) = (allot(&shares, now), units_of(&lines.packs)) else {
         return Ok(EventOutcome::unmatched(&invoice.id, "its lines buy more units than can be credited"));
     };
     let parts = less_credited(parts, invoice.total.unwrap_or(0), invoice.credited_before);
     let (due, later): (Vec<Allotment>, Vec<Allotment>) = parts.into_iter().partition(|part| part.due <= now);
     let units: i64 = due.iter().map(|part| part.units).sum();
-    let main = lines.plans.iter().max_by_key(|(_, line)| line.amount);
-    let (main, line) = main.ok_or_else(|| Fault::bare("an invoice for a plan has no plan"))?;
-    let payment = payment_of(context, invoice, account, &main.key, units.max(0));
+    let main = plans.iter().max_by_key(|line| (line.share.units, line.line.amount));
+    let main = main.ok_or_else(|| Fault::bare("an invoice for a plan has no plan"))?;
+    let payment = payment_of(context, invoice, account, &main.plan.key, units.max(0).saturating_add(pack_units));
     if !payments::add(tx, &payment)? {
         return Ok(EventOutcome::applied("allotted before"));
     }
     if let Some(intent) = &payment.payment_intent {
         payments::link_invoice(tx, intent, &invoice.id)?;
     }
-    for (month, part) in (1..).zip(&later) {
-        payments::plan_allotment(tx, &payment.reference, month, part.due, part.units)?;
-    }
+    record(tx, invoice, &plans, main, &later)?;
     let user_id = users::by_account(tx, account)?.id;
+    let mut posting_context = context.posting();
     let mut log_events = vec![];
     if units != 0 {
         let reason = format!("sub_{}", invoice.id);
-        let expires_at = expiry(main, line, now);
-        let mut posting_context = context.posting();
+        let expires_at = expiry(main.plan, main.line, now);
         let entry = installments::post(tx, &mut posting_context, &payment, units, reason.clone(), expires_at)?;
         log_events.push(LogEvent::Allotted {
             user_id: user_id.clone(),
-            plan: main.key.clone(),
+            plan: main.plan.key.clone(),
             units,
             invoice: invoice.id.clone(),
             reason,
             balance: entry.balance_after,
         });
-        log_events.extend(low_balances(posting_context));
     }
+    log_events.extend(post_packs(tx, &mut posting_context, &payment, &lines.packs)?);
+    log_events.extend(low_balances(posting_context));
     log_events.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
-    let detail = format!("{units} units for {user_id}");
-    let outcome = match &lines.unknown {
-        Some(why) => EventOutcome::unmatched(&invoice.id, format!("{detail}, but {why}")),
-        None => EventOutcome::applied(detail),
-    };
-    log_events.extend(outcome.log_events.clone());
-    Ok(EventOutcome { log_events, ..outcome })
+    let detail = format!("{} units for {user_id}", units.saturating_add(pack_units));
+    Ok(EventOutcome { log_events, ..EventOutcome::applied(detail) })
+}
+
+/// Records what the lines gave their billing periods, and the months that are due later. Credit notes that lowered the open
+/// invoice lower what its periods were given as well.
+fn record(
+    tx: &mut dyn Tx,
+    invoice: &Invoice,
+    plans: &[PlanLine<'_>],
+    main: &PlanLine<'_>,
+    later: &[Allotment],
+) -> Result<()> {
+    for period in plans.iter().filter_map(|line| line.period.as_ref()) {
+        let whole = vec![Allotment { due: period.starts_at, units: period.units }];
+        let units = less_credited(whole, invoice.total.unwrap_or(0), invoice.credited_before);
+        let units = units.first().map_or(0, |part| part.units);
+        allotments::add_period(tx, &PlanPeriod { units, ..period.clone() })?;
+    }
+    for (month, part) in (1..).zip(later) {
+        let expires_at = expiry(main.plan, main.line, part.due);
+        let reference = invoice.id.clone();
+        allotments::plan(tx, &DueAllotment { reference, month, units: part.units, due_at: part.due, expires_at })?;
+    }
+    Ok(())
+}
+
+/// Keeps what a price costs, where Stripe was asked.
+fn keep_price(tx: &mut dyn Tx, invoice: &Invoice, line: &InvoiceLine) -> Result<()> {
+    let currency = line.currency.as_deref().or(invoice.currency.as_deref());
+    match (&line.price, currency, line.unit_amount) {
+        (Some(price), Some(currency), Some(amount)) => prices::put(tx, price, currency, amount),
+        _ => Ok(()),
+    }
 }
 
 /// What the invoice cost: what was charged for it, and what a credit balance paid.
 fn cost_of(invoice: &Invoice, charged: i64) -> i64 {
     invoice.total.map_or(charged, |total| total.saturating_sub(invoice.credited_before).max(charged))
-}
-
-/// A line's units and when they are due. A yearly plan's line is split into months from the day it begins.
-fn share(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Share {
-    let bought = Line { units: plan.units, price: plan.amount, amount: line.amount };
-    let period = line.period_start.zip(line.period_end).filter(|(start, end)| start < end);
-    match (plan.interval, period) {
-        (Interval::Year, Some((start, end))) => {
-            let months = (0..MONTHS_LIMIT).map_while(|month| months_after(start, month));
-            let mut due: Vec<Timestamp> = months.take_while(|due| *due < end).collect();
-            if due.is_empty() {
-                due.push(now);
-            }
-            Share { line: bought, due, months: 12 }
-        }
-        (Interval::Year, None) => Share { line: bought, due: vec![now], months: 12 },
-        (Interval::Month, _) => Share { line: bought, due: vec![now], months: 1 },
-    }
-}
-
-/// When the lot of a plan's units expires, by the catalogue's policy.
-fn expiry(plan: &Plan, line: &InvoiceLine, now: Timestamp) -> Option<Timestamp> {
-    match plan.expiry {
-        Expiry::Never | Expiry::Days(_) => plan.expiry.end(now),
-        Expiry::PeriodEnd if plan.interval == Interval::Year => line
-            .period_start
-            .and_then(|start| (1..=MONTHS_LIMIT).filter_map(|month| months_after(start, month)).find(|end| *end > now)),
-        Expiry::PeriodEnd => line.period_end,
-    }
 }
 
 fn payment_of(context: &ApplyContext<'_>, invoice: &Invoice, account: i64, offer: &str, units: i64) -> Payment {
@@ -231,25 +249,22 @@ fn payment_of(context: &ApplyContext<'_>, invoice: &Invoice, account: i64, offer
     }
 }
 
-/// An invoice for a pack that no checkout created. It is credited under its payment intent, or under the invoice if
+/// An invoice for packs that no checkout created. They are credited under its payment intent, or under the invoice if
 /// Stripe took no payment.
-fn pack_without_checkout(
+fn packs_without_checkout(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
     invoice: &Invoice,
     account: i64,
-    pack: &Pack,
-    line: &InvoiceLine,
+    lines: &SortedLines<'_>,
 ) -> Result<EventOutcome> {
-    if !context.stripe_answered {
-        return Ok(EventOutcome::waiting_for_stripe("Stripe could not say whether a checkout made it"));
-    }
-    let units = pack.units.saturating_mul(line.quantity.unwrap_or(1).max(1));
-    if Units::new(units).is_none() {
+    let Some(units) = units_of(&lines.packs) else {
+        let units: i64 = lines.packs.iter().map(|pack| pack.units).fold(0, i64::saturating_add);
         return Ok(EventOutcome::unmatched(&invoice.id, format!("{units} units cannot be credited at once")));
-    }
+    };
     let reference = invoice.payment_intent.clone().unwrap_or_else(|| invoice.id.clone());
-    let payment = payment_of(context, invoice, account, &pack.key, units);
+    let offer = lines.packs.first().map_or("-", |pack| pack.offer.as_str());
+    let payment = payment_of(context, invoice, account, offer, units);
     let payment = Payment { kind: OfferKind::Pack, reference, ..payment };
-    credit_pack(tx, context, &payment, pack.expiry.days())
+    credit_packs(tx, context, &payment, &lines.packs)
 }

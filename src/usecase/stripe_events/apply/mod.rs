@@ -11,6 +11,8 @@ mod installments;
 mod invoice;
 mod outcome;
 mod owner;
+mod pack;
+mod plan_line;
 mod reassess;
 mod refund;
 mod subscription;

@@ -82,6 +82,14 @@ impl EventOutcome {
         EventOutcome { log_events, ..EventOutcome::of(Status::Unmatched, why) }
     }
 
+    /// The outcome where a part of what was paid for could not be told: that part is left to the operator.
+    pub(super) fn with_rest(mut self, object: &str, unknown: Option<String>) -> EventOutcome {
+        let Some(why) = unknown.filter(|_| self.status == Status::Applied) else { return self };
+        let rest = EventOutcome::unmatched(object, format!("{}, but {why}", self.detail));
+        self.log_events.extend(rest.log_events);
+        EventOutcome { status: rest.status, detail: rest.detail, ..self }
+    }
+
     fn of(status: Status, detail: impl Into<String>) -> EventOutcome {
         EventOutcome { status, detail: detail.into(), waits_for: None, known_ids: vec![], log_events: vec![] }
     }

@@ -9,8 +9,9 @@ use crate::store::{Tx, users};
 use crate::stripe::{Subscription, SubscriptionStep};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
-use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
+use crate::usecase::units::posting;
 
 pub(super) fn subscription(
     tx: &mut dyn Tx,
@@ -46,7 +47,11 @@ pub(super) fn subscription(
         Upsert::Newer => {
             let user_id = users::by_account(tx, account)?.id;
             let detail = format!("{} is {} for {user_id}", new.offer, new.status);
-            let log_events = log_events(tx, account, user_id, before.as_ref(), &new)?;
+            let mut log_events = log_events(tx, account, user_id, before.as_ref(), &new)?;
+            // A plan that is kept no longer does not keep the units of a period that has ended.
+            let mut posting_context = context.posting();
+            posting::end_graces(tx, &mut posting_context, account)?;
+            log_events.extend(low_balances(posting_context));
             EventOutcome { known_ids, log_events, ..EventOutcome::applied(detail) }
         }
     })

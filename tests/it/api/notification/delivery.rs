@@ -254,7 +254,7 @@ fn what_is_rolled_back_or_a_dry_run_is_not_sent() {
         0,
         json!({"id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete",
             "payment_status": "paid", "payment_intent": "pi_1", "amount_total": 900, "amount_subtotal": 900,
-            "currency": "usd", "metadata": {"user_id": "carol", "plan": "topup_100"}}),
+            "currency": "usd", "line_items": {"object": "list", "has_more": false, "data": [{"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 1}]}, "metadata": {"user_id": "carol", "plan": "topup_100"}}),
     );
     let body = session.to_string();
     let header = signature(SECRET, body.as_bytes(), desk.clock.now());

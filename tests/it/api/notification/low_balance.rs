@@ -122,7 +122,7 @@ fn pay_for_pack(life: &Life, id: &str, user: &str) {
         "checkout.session.completed",
         json!({"id": format!("cs_{id}"), "object": "checkout.session", "mode": "payment", "status": "complete",
             "payment_status": "paid", "payment_intent": format!("pi_{id}"), "amount_total": 900,
-            "amount_subtotal": 900, "currency": "usd", "metadata": {"user_id": user, "plan": "topup_100"}}),
+            "amount_subtotal": 900, "currency": "usd", "line_items": {"object": "list", "has_more": false, "data": [{"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 1}]}, "metadata": {"user_id": user, "plan": "topup_100"}}),
     );
 }
 

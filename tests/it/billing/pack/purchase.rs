@@ -83,7 +83,7 @@ fn quiet(shop: &Shop) {
 
 #[test]
 fn what_was_paid_is_credited_once_whatever_becomes_of_the_webhooks() {
-    let shop = Shop::open();
+    let shop = Shop::open_taking_codes();
     let rows: &[(&[&str], i64)] = &[
         (&["pay", "100 pictures added"], 100),
         (&["declined", "pay", "100 pictures added", "100 pictures added"], 100),

@@ -6,10 +6,13 @@ use till::usecase::users;
 use crate::harness::life::{Life, check, event, permutations, stripe};
 
 fn invoice(name: &str, id: &str, created: i64, lines: &[(&str, i64)]) -> Value {
+    // What is neither a whole price nor a trial is a proration of the last half of the month.
     let line = |(price, amount): &(&str, i64)| {
-        json!({"id": "il_1", "object": "line_item", "amount": amount, "quantity": 1,
-        "pricing": {"price_details": {"price": price}}, "period": {"start": 1_790_000_000, "end": 1_792_592_000},
-        "parent": {"subscription_item_details": {"proration": *amount < 0, "subscription": "sub_1"}}})
+        let is_proration = ![0, 100, 900, 2900].contains(amount);
+        let start = if is_proration { 1_791_296_000 } else { 1_790_000_000 };
+        json!({"id": format!("il_{price}_{amount}"), "object": "line_item", "amount": amount, "quantity": 1,
+        "pricing": {"price_details": {"price": price}}, "period": {"start": start, "end": 1_792_592_000},
+        "parent": {"subscription_item_details": {"proration": is_proration, "subscription": "sub_1"}}})
     };
     event(
         name,

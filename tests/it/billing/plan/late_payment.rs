@@ -98,7 +98,7 @@ fn in_a_browser_the_notice_leads_to_the_portal_where_the_card_is_mended() {
     alice.card_fails();
     alice.advance("month", "1");
     alice.shows("starter", "past_due");
-    chromium.open(&alice.shop.login_link("alice"));
+    chromium.sign_in(&alice.shop.login_link("alice"), "alice");
     chromium.wait_for_words(LATE);
     chromium.click("#trouble button");
     chromium.wait_for("#card");

@@ -3,9 +3,11 @@
 
 mod allotment;
 mod changes;
+mod grace;
 mod late_payment;
 mod shapes;
 mod states;
 mod subscriber;
 mod subscription;
+mod time_shares;
 mod year;

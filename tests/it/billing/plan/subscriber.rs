@@ -121,24 +121,52 @@ impl Subscriber {
         open["data"][0]["id"].as_str().unwrap_or_else(|| panic!("no open invoice: {open}")).to_owned()
     }
 
-    /// What the lines of all paid invoices bought, computed in whole numbers over one denominator, and the money that was
-    /// paid or credited for it.
+    /// What the time on all paid invoices gives, counted without the rules of the program, and the money that was paid or
+    /// credited for it. A line that was not billed gives nothing, and each invoice is rounded toward zero.
     pub fn bought(&self) -> (i64, i64) {
         let invoices =
             self.shop.ask_stripe("GET", &format!("/v1/invoices?customer={}&status=paid&limit=100", self.customer));
-        let (mut units, mut money) = (0, 0);
-        for invoice in invoices["data"].as_array().unwrap() {
+        let lines_of = |invoice: &Value| {
             let path = format!("/v1/invoices/{}/lines?limit=100", invoice["id"].as_str().unwrap());
-            let lines = self.shop.ask_stripe("GET", &path);
-            let of = |price: &str| -> i64 {
-                let is_it = |line: &&Value| line["pricing"]["price_details"]["price"] == json!(price);
-                let rows = lines["data"].as_array().unwrap().iter().filter(is_it);
-                rows.map(|line| line["amount"].as_i64().unwrap()).sum()
-            };
-            let (starter, pro) = (of("price_starter"), of("price_pro"));
-            units += (100 * starter * 2_900 + 500 * pro * 900) / (900 * 2_900);
-            money += starter + pro;
+            self.shop.ask_stripe("GET", &path)["data"].as_array().unwrap().clone()
+        };
+        let invoices: Vec<Vec<Value>> = invoices["data"].as_array().unwrap().iter().map(lines_of).collect();
+        let whole: Vec<(i64, i64)> =
+            invoices.iter().flatten().filter(|line| !is_proration(line)).map(period_of).collect();
+        let (mut units, mut money) = (0, 0);
+        for lines in &invoices {
+            let (mut above, mut below) = (0_i128, 1_i128);
+            for line in lines {
+                let each = match line["pricing"]["price_details"]["price"].as_str() {
+                    Some("price_starter") => 100,
+                    Some("price_pro") => 500,
+                    _ => continue,
+                };
+                let (amount, (from, to)) = (line["amount"].as_i64().unwrap(), period_of(line));
+                money += amount;
+                let (part, period) = match is_proration(line) {
+                    true => {
+                        let (starts, ends) = whole.iter().find(|(_, ends)| *ends == to).expect("a whole line before");
+                        (to - from, ends - starts)
+                    }
+                    false => (1, 1),
+                };
+                let given = i128::from(part) * i128::from(amount.signum() * each * line["quantity"].as_i64().unwrap());
+                above = above * i128::from(period) + given * below;
+                below *= i128::from(period);
+            }
+            units += i64::try_from(above / below).unwrap();
         }
         (units, money)
     }
+}
+
+fn is_proration(line: &Value) -> bool {
+    let parent = &line["parent"];
+    parent["invoice_item_details"]["proration"] == json!(true)
+        || parent["subscription_item_details"]["proration"] == json!(true)
+}
+
+fn period_of(line: &Value) -> (i64, i64) {
+    (line["period"]["start"].as_i64().unwrap(), line["period"]["end"].as_i64().unwrap())
 }

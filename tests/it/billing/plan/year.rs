@@ -94,3 +94,17 @@ fn a_refund_of_the_year_takes_what_was_allotted_and_stops_the_rest() {
         assert_eq!(at(&life, "2028-02-01T00:00:00Z"), later, "{refunded} refunded, a year later");
     }
 }
+
+#[test]
+fn each_month_of_a_year_expires_as_the_first_does() {
+    let stripe = stripe();
+    for (expiry, balances) in [("\"period_end\"", [100, 100, 100]), ("45", [100, 200, 200])] {
+        let catalog =
+            CATALOG.replace("price_id = \"price_year\"", &format!("price_id = \"price_year\"\nexpiry = {expiry}"));
+        let life = Life::begin_with(&stripe.url(), Some(&catalog));
+        life.clock.set(parse_rfc3339("2027-01-31T10:00:00Z").unwrap());
+        life.hear(&year());
+        let times = ["2027-01-31T10:00:01Z", "2027-03-01T10:00:01Z", "2027-04-01T10:00:01Z"];
+        assert_eq!(times.map(|time| at(&life, time)), balances, "{expiry}");
+    }
+}

@@ -15,7 +15,7 @@ fn account(lots: Vec<(i64, i64, Option<i64>)>) -> Account {
     let mut account = Account { entries: 99, credited: 5000, ..Account::open(7) };
     for (seq, (free, held, expires_at)) in (1..).zip(lots) {
         let (remaining, expires_at) = (free + held, expires_at.map(Timestamp::from_millis));
-        account.lots.push(Lot { seq, units: 100, remaining, held, expired: 0, expires_at });
+        account.lots.push(Lot { seq, units: 100, remaining, held, expired: 0, expires_at, grace_until: None });
         account.remaining += remaining;
         account.held += held;
     }

@@ -221,6 +221,7 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
             "remaining = remaining + 1",
             "expired = expired + 1",
             "expires_at = COALESCE(expires_at, 0) + 1",
+            "grace_until = COALESCE(expires_at, 0) + 1",
         ] {
             tampered.check(&format!("UPDATE lots SET {change} WHERE account = {account} AND seq = {seq}"));
         }

@@ -232,7 +232,7 @@ impl Walk {
         let number = self.model.payments.len();
         let session = json!({"id": format!("cs_{number}"), "object": "checkout.session", "mode": "payment",
             "status": "complete", "payment_status": "paid", "payment_intent": format!("pi_{number}"),
-            "amount_total": PAID, "currency": "usd", "metadata": {"user_id": "alice", "plan": "topup_100"}});
+            "amount_total": PAID, "currency": "usd", "line_items": {"object": "list", "has_more": false, "data": [{"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 1}]}, "metadata": {"user_id": "alice", "plan": "topup_100"}});
         self.hear("checkout.session.completed", session);
         self.model.buy(Some(self.now + DAY));
     }

@@ -1,0 +1,66 @@
+//! The user's customer at Stripe: made before the first purchase, and again when Stripe no longer has it. Its request is
+//! stored before it is sent. What Stripe refused for good is never sent again.
+
+use crate::app::App;
+use crate::clock::Deadline;
+use crate::error::{Error, Result};
+use crate::id;
+use crate::store::customers::{self, Customer};
+use crate::store::users::User;
+use crate::stripe::{CustomerRequest, StripeError};
+
+/// The user's customer at Stripe, created if there is none yet. Two clicks at once send the same key and body, so
+/// Stripe creates one customer.
+pub(super) fn customer_of(app: &App, user: &User, deadline: Deadline) -> Result<String> {
+    let request = CustomerRequest {
+        email: user.email.clone(),
+        name: user.name.clone(),
+        metadata: vec![("user_id".to_owned(), user.id.clone())],
+    };
+    loop {
+        let (account, now) = (user.account, app.clock.now());
+        let (own_key, body) = (id::ordered_id("cust", now)?, request.body());
+        let key = own_key.clone();
+        let customer = app.store.write(move |tx| customers::current(tx, account, &key, &body, now))?;
+        if let Some(id) = customer.stripe_id {
+            return Ok(id);
+        }
+        let error = match app.stripe()?.create_customer(&customer.request_body, &customer.request_key, deadline) {
+            Ok(created) => return link(app, customer, created.id),
+            Err(error) => error,
+        };
+        let is_own = customer.request_key == own_key;
+        if error.is_final() {
+            let refused = customer.clone();
+            app.store.write(move |tx| customers::refused(tx, &refused, now))?;
+        }
+        // An earlier press stored what was refused. What it asked for may have been corrected since.
+        if is_own || !error.is_final() {
+            return Err(to_user_error(error, &customer.request_key));
+        }
+    }
+}
+
+fn link(app: &App, customer: Customer, stripe_id: String) -> Result<String> {
+    let (id, now) = (stripe_id.clone(), app.clock.now());
+    app.store.write(move |tx| customers::link(tx, &customer, &id, now))?;
+    Ok(stripe_id)
+}
+
+/// Stripe does not have this customer any more. Returns whether that is news.
+pub(super) fn forget_customer(app: &App, customer: &str) -> Result<bool> {
+    let (customer, now) = (customer.to_owned(), app.clock.now());
+    app.store.write(move |tx| customers::gone(tx, &customer, now))
+}
+
+/// Stripe's refusal, as the user sees it. A reused key is a bug in till, so it is logged as an error.
+pub(super) fn to_user_error(error: StripeError, key: &str) -> Error {
+    if error.is_key_reused() {
+        tracing::error!(
+            event = "idempotency_key_misused",
+            key,
+            "the same key was sent with another body: a bug in till"
+        );
+    }
+    error.into()
+}
