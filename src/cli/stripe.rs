@@ -10,7 +10,7 @@ use crate::app::stripe_of;
 use crate::clock::Clock;
 use crate::config::{Mode, Need, Sources};
 use crate::stripe::permissions::{NEEDED, NEEDED_BY_SETUP, form_url};
-use crate::usecase::operator::stripe_setup::{self, SetupContext};
+use crate::usecase::operator::stripe_setup::{self, Setup, SetupContext};
 
 /// Set up Stripe for this shop
 #[derive(Args)]
@@ -18,6 +18,9 @@ pub(super) struct Stripe {
     /// Path of a TOML catalogue of plans and packs, instead of SPRITE_CATALOG (else the built-in one)
     #[arg(long, value_name = "FILE", global = true, display_order = 100)]
     catalog: Option<String>,
+    /// Not used: nothing of it opens a database. Accepted, so that one set of flags serves every command.
+    #[arg(long, value_name = "FILE", global = true, hide = true)]
+    database: Option<String>,
     #[command(subcommand)]
     command: StripeCommand,
 }
@@ -64,10 +67,13 @@ impl Stripe {
         let stripe = stripe_of(&loaded.config)?;
         let mut context = SetupContext::new(&loaded.config, &stripe, Clock::System.now());
         (context.dry_run, context.disable) = (dry_run, disable);
-        let setup = stripe_setup::set_up(&context)?;
+        let mut setup = Setup::default();
+        let done = stripe_setup::set_up(&context, &mut setup);
+        // What was made is there, also if a later step failed.
         let steps: String = setup.steps.iter().map(|step| format!("# {step}\n")).collect();
         let lines: String = setup.variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        print(&format!("{steps}{lines}"))
+        print(&format!("{steps}{lines}"))?;
+        Ok(done?)
     }
 
     fn permissions(&self, json: bool) -> CommandResult {
@@ -97,6 +103,6 @@ impl Stripe {
     }
 
     fn sources(&self) -> Sources {
-        Sources::from_process(flags([("SPRITE_CATALOG", &self.catalog)]))
+        Sources::from_process(flags([("SPRITE_CATALOG", &self.catalog), ("SPRITE_DATABASE", &self.database)]))
     }
 }

@@ -114,6 +114,20 @@ impl StripeError {
     pub fn is_missing(&self) -> bool {
         matches!(self.kind, StripeErrorKind::Missing { .. })
     }
+
+    /// What the operator of a command reads: Stripe's own reason, and what to do where that is known.
+    pub fn to_operator(&self) -> String {
+        match &self.kind {
+            StripeErrorKind::KeyRefused => {
+                "SPRITE_STRIPE_SECRET_KEY is refused by Stripe: copy it again from the dashboard".to_owned()
+            }
+            StripeErrorKind::Forbidden { permission } => {
+                let named = permission.as_deref().unwrap_or("one that Stripe did not name");
+                format!("the restricted key lacks a permission: {named} (till stripe permissions lists what it needs)")
+            }
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl From<Unreadable> for StripeError {

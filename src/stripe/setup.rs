@@ -89,6 +89,8 @@ pub struct PricedProduct {
     pub price: Price,
     /// `None` when Stripe did not say.
     pub is_product_active: Option<bool>,
+    /// Whether Stripe bills by reported use, so that nothing can be bought with a quantity.
+    pub is_metered: bool,
 }
 
 /// What is changed of a webhook endpoint; `None` stays as it is.
@@ -102,7 +104,8 @@ pub struct EndpointChange<'a> {
 impl PricedProduct {
     fn read(value: &Value) -> Result<PricedProduct, Unreadable> {
         let is_product_active = value.pointer("/product/active").and_then(Value::as_bool);
-        Ok(PricedProduct { price: Price::read(value)?, is_product_active })
+        let usage = value.pointer("/recurring/usage_type").and_then(Value::as_str);
+        Ok(PricedProduct { price: Price::read(value)?, is_product_active, is_metered: usage == Some("metered") })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use till::clock::Clock;
 use till::sandbox::{self, Options, Sandbox};
+use till::stripe::permissions::NEEDED;
 
 use crate::harness::shop::{self, GOOD_CARD};
 use crate::harness::{Client, Folder, Recorder, Shop, eventually, left_out, openapi, process};
@@ -61,6 +62,8 @@ fn setting_up_twice_makes_nothing_twice_and_a_dry_run_nothing() {
     let dry = empty.set_up(&["--dry-run"]);
     assert!(dry.contains("topup_100: would make a price of 900 usd") && !dry.contains("_PRICE_ID="), "{dry}");
     assert_eq!(empty.set_up(&["--dry-run"]), dry, "a dry run makes nothing");
+    let database = empty.folder.path("none.db");
+    assert_eq!(empty.set_up(&["--dry-run", "--database", database.to_str().unwrap()]), dry, "the flag is taken");
 
     let first = empty.set_up(&[]);
     assert!(first.contains("SPRITE_STRIPE_WEBHOOK_SECRET=whsec_"), "{first}");
@@ -93,6 +96,7 @@ fn what_is_there_is_found_by_what_it_is() {
     let printed = empty.set_up(&[]);
     assert_eq!(printed_prices(&printed)[PACK], first[PACK], "{printed}");
     assert!(printed.contains("is archived, or is not what the catalogue says"), "{printed}");
+    assert!(printed.contains("If somebody subscribed at it, put it into older_price_ids"), "{printed}");
     empty.variables.insert(PACK.to_owned(), "price_of_live_mode".to_owned());
     let printed = empty.set_up(&[]);
     assert!(printed.contains("price_of_live_mode does not exist in this account's test mode"), "{printed}");
@@ -162,6 +166,25 @@ fn an_endpoint_is_found_corrected_and_an_earlier_one_disabled_on_demand() {
     assert_eq!((status(&empty, &ours).1, empty.list("/v1/webhook_endpoints").len()), ("disabled".to_owned(), 4));
     let output = process::run(&empty.variables, &["stripe", "setup", "--disable", "we_none"]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn what_was_made_before_a_failure_is_printed_with_stripes_reason() {
+    let mut empty = EmptyStripe::open();
+    let permissions = NEEDED.iter().map(|permission| permission.slug).chain(["rak_product_write", "rak_plan_write"]);
+    let permissions = permissions.collect::<Vec<_>>().join(",");
+    let fields = [("key", "rk_test_setup"), ("permissions", permissions.as_str())];
+    Client::browser(&empty.stripe.url()).post_form("/control/keys", &fields).must(303);
+    let secret = empty.variables.insert("SPRITE_STRIPE_SECRET_KEY".to_owned(), "rk_test_setup".to_owned()).unwrap();
+    let output = process::run(&empty.variables, &["stripe", "setup"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && said.contains("lacks a permission: rak_webhook_write"), "{said}");
+    let prices = printed_prices(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(prices.len(), 4);
+    // The next run goes on from there.
+    empty.variables.insert("SPRITE_STRIPE_SECRET_KEY".to_owned(), secret);
+    let printed = empty.set_up(&[]);
+    assert!(printed_prices(&printed) == prices && printed.contains("SPRITE_STRIPE_WEBHOOK_SECRET=whsec_"), "{printed}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::PATIENCE;
-use super::finding::{Finding, bad, good, open, refusal};
+use super::finding::{Finding, bad, good, open};
 use crate::app::App;
 use crate::clock::{DAY_SECONDS, Deadline, Timestamp};
 use crate::error::Result;
@@ -98,8 +98,8 @@ fn judge(seen: &Deliveries, endpoints: &[StripeEndpoint], is_reached: bool) -> F
 
 fn look(app: &App, stripe: &Stripe) -> std::result::Result<Deliveries, String> {
     let now = app.clock.now();
-    let undelivered = list(stripe, now, true).map_err(|error| refusal(&error))?;
-    let all = list(stripe, now, false).map_err(|error| refusal(&error))?;
+    let undelivered = list(stripe, now, true).map_err(|error| error.to_operator())?;
+    let all = list(stripe, now, false).map_err(|error| error.to_operator())?;
     count(app, &undelivered, &all).map_err(|error| error.to_string())
 }
 

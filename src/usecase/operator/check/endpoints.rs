@@ -1,7 +1,7 @@
 //! The way from Stripe to us: the webhook endpoints at Stripe that lead here, and a probe along that way.
 
 use super::PATIENCE;
-use super::finding::{Finding, bad, good, refusal};
+use super::finding::{Finding, bad, good};
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::Result;
@@ -20,7 +20,7 @@ pub(super) fn endpoints(app: &App, stripe: &Stripe) -> (Vec<StripeEndpoint>, Vec
     let url = app.url("/billing/webhook");
     let all = match stripe.webhook_endpoints(Deadline::after(PATIENCE)) {
         Ok(all) => all,
-        Err(error) => return (vec![], vec![bad(ENDPOINT, refusal(&error))]),
+        Err(error) => return (vec![], vec![bad(ENDPOINT, error.to_operator())]),
     };
     let earlier = all.iter().find(|endpoint| endpoint.is_enabled && endpoint.is_of_another_address(&url)).cloned();
     let mut here: Vec<StripeEndpoint> = all.into_iter().filter(|endpoint| endpoint.leads_to(&url)).collect();

@@ -1,14 +1,13 @@
 //! One line of `till check`.
 
 use crate::error::Result;
-use crate::stripe::{StripeError, StripeErrorKind};
 
 /// Whether something is as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Good,
     Bad,
-    /// There is nothing to judge it by yet.
+    /// Nothing shows yet whether it is, or only the operator knows.
     Open,
 }
 
@@ -49,17 +48,5 @@ pub(super) fn finding(what: &str, looked: Result<String>) -> Finding {
     match looked {
         Ok(detail) => good(what, detail),
         Err(error) => bad(what, error.to_string()),
-    }
-}
-
-/// A refusal of Stripe's, and what to do about it.
-pub(super) fn refusal(error: &StripeError) -> String {
-    match &error.kind {
-        StripeErrorKind::KeyRefused => "is refused by Stripe: copy it again from the dashboard".to_owned(),
-        StripeErrorKind::Forbidden { permission } => {
-            let named = permission.as_deref().unwrap_or("one that Stripe did not name");
-            format!("the restricted key lacks a permission: {named} (till stripe permissions lists what it needs)")
-        }
-        _ => error.to_string(),
     }
 }

@@ -2,7 +2,7 @@
 //! answer says what time it is.
 
 use super::PATIENCE;
-use super::finding::{Finding, bad, good, open, refusal};
+use super::finding::{Finding, bad, good, open};
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::stripe::permissions::{NEEDED, Permission, READS_PRICES};
@@ -29,7 +29,7 @@ pub(super) fn key_and_clock(app: &App, stripe: &Stripe) -> (Result<PricesPermiss
         Ok(time) => time,
         Err(error) => {
             let is_lacking = matches!(error.kind, StripeErrorKind::Forbidden { .. });
-            let found = vec![bad("Stripe key", refusal(&error))];
+            let found = vec![bad("Stripe key", error.to_operator())];
             return (if is_lacking { Ok(PricesPermission::Lacking) } else { Err(Unusable) }, found);
         }
     };
@@ -47,7 +47,7 @@ pub(super) fn key_and_clock(app: &App, stripe: &Stripe) -> (Result<PricesPermiss
 pub(super) fn account(stripe: &Stripe, standing: &Standing) -> Finding {
     let account = match standing {
         Standing::Confirmed(account) => account,
-        Standing::Unasked(error) => return bad(ACCOUNT, refusal(error)),
+        Standing::Unasked(error) => return bad(ACCOUNT, error.to_operator()),
         Standing::Refused(reason) => return bad(ACCOUNT, reason.clone()),
     };
     let Some(id) = &account.id else {
@@ -81,7 +81,7 @@ pub(super) fn permissions(stripe: &Stripe, of_prices: &PricesPermission) -> Find
                 lacking.push(format!("{name} ({}), which {purpose}", access.word()));
             }
             Err(error) => {
-                return bad(what, format!("{} could not be asked about: {}", permission.name, refusal(&error)));
+                return bad(what, format!("{} could not be asked about: {}", permission.name, error.to_operator()));
             }
         }
     }

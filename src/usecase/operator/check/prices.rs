@@ -1,7 +1,7 @@
 //! What is on sale, compared with what Stripe would charge, and the plans that the customer portal offers.
 
 use super::PATIENCE;
-use super::finding::{Finding, bad, good, refusal};
+use super::finding::{Finding, bad, good};
 use crate::app::App;
 use crate::catalog::{Interval, Offer, price_id_variable};
 use crate::clock::Deadline;
@@ -23,7 +23,7 @@ pub(super) fn price(app: &App, stripe: &Stripe, offer: Offer<'_>) -> Finding {
             let mode = if stripe.is_live() { "live" } else { "test" };
             bad(&what, format!("{id} does not exist in this account's {mode} mode: till stripe setup"))
         }
-        Err(error) => bad(&what, refusal(&error)),
+        Err(error) => bad(&what, error.to_operator()),
     }
 }
 
@@ -55,6 +55,9 @@ fn differences(app: &App, stripe: &Stripe, offer: Offer<'_>, priced: &PricedProd
         let interval = &price.interval;
         different.push(format!("is paid every {count} {interval}s at Stripe and every {interval} in the catalogue"));
     }
+    if priced.is_metered {
+        different.push("is billed by reported use at Stripe: nobody can buy it".to_owned());
+    }
     if price.livemode.is_some_and(|is_live| is_live != stripe.is_live()) {
         different.push("is of the other mode".to_owned());
     }
@@ -80,7 +83,7 @@ pub(super) fn portal(app: &App, stripe: &Stripe) -> Option<Finding> {
     }
     let found = match stripe.portal_configurations(Deadline::after(PATIENCE)) {
         Ok(found) => found,
-        Err(error) => return Some(bad(what, refusal(&error))),
+        Err(error) => return Some(bad(what, error.to_operator())),
     };
     let prices = plans.iter().filter_map(|offer| offer.price_id());
     Some(match (found.ours, found.default) {

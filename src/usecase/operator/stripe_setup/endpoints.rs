@@ -1,13 +1,13 @@
 //! The webhook endpoint that leads here, and others that do no longer.
 
-use super::{Setup, SetupContext};
-use crate::error::{Refused, Result};
+use super::{Setup, SetupContext, SetupResult};
+use crate::error::Refused;
 use crate::stripe::API_VERSION;
 use crate::stripe::event::TYPES;
 use crate::stripe::setup::{EndpointChange, StripeEndpoint};
 
 /// Finds, corrects or makes the endpoint, disables those that were asked for, and names what is left over.
-pub(super) fn endpoints(context: &SetupContext<'_>, setup: &mut Setup) -> Result<()> {
+pub(super) fn endpoints(context: &SetupContext<'_>, setup: &mut Setup) -> SetupResult<()> {
     let url = format!("{}/billing/webhook", context.config.base_url.as_str());
     let all = context.stripe.webhook_endpoints(context.deadline)?;
     if let Some(unknown) = context.disable.iter().find(|id| all.iter().all(|endpoint| endpoint.id != **id)) {
@@ -50,7 +50,7 @@ fn left_over(url: &str, endpoint: &StripeEndpoint) -> Option<String> {
 }
 
 /// Changes what is wrong with the endpoint that leads here.
-fn correct(context: &SetupContext<'_>, url: &str, endpoint: &StripeEndpoint, setup: &mut Setup) -> Result<()> {
+fn correct(context: &SetupContext<'_>, url: &str, endpoint: &StripeEndpoint, setup: &mut Setup) -> SetupResult<()> {
     let mut change = EndpointChange::default();
     let (mut would, mut done) = (vec![], vec![]);
     if endpoint.url != url {
@@ -88,7 +88,7 @@ fn correct(context: &SetupContext<'_>, url: &str, endpoint: &StripeEndpoint, set
     Ok(())
 }
 
-fn disable(context: &SetupContext<'_>, endpoint: &StripeEndpoint, setup: &mut Setup) -> Result<()> {
+fn disable(context: &SetupContext<'_>, endpoint: &StripeEndpoint, setup: &mut Setup) -> SetupResult<()> {
     let StripeEndpoint { id, url, is_enabled, .. } = endpoint;
     let step = match (is_enabled, context.dry_run) {
         (false, _) => "is disabled already",

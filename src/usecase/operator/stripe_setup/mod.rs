@@ -11,9 +11,9 @@ use std::time::Duration;
 use crate::catalog::Offer;
 use crate::clock::{Deadline, Timestamp};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Fault, Refused, Result};
 use crate::id;
-use crate::stripe::Stripe;
+use crate::stripe::{Stripe, StripeError};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -37,7 +37,7 @@ impl<'a> SetupContext<'a> {
     }
 
     /// An idempotency key. What is made is found again by what it is, so each run has keys of its own.
-    fn key(&self) -> Result<String> {
+    fn key(&self) -> SetupResult<String> {
         Ok(id::ordered_id("setup", self.now)?)
     }
 }
@@ -51,18 +51,49 @@ pub struct Setup {
     pub variables: Vec<(String, String)>,
 }
 
-/// Sets Stripe up.
-pub fn set_up(context: &SetupContext<'_>) -> Result<Setup> {
-    let mut setup = Setup::default();
+/// Why the set-up stopped. An operator reads Stripe's own reason, not the words for buyers.
+enum SetupFailure {
+    OfStripe(StripeError),
+    Other(Error),
+}
+
+type SetupResult<T> = std::result::Result<T, SetupFailure>;
+
+impl From<StripeError> for SetupFailure {
+    fn from(error: StripeError) -> SetupFailure {
+        SetupFailure::OfStripe(error)
+    }
+}
+
+impl From<Fault> for SetupFailure {
+    fn from(fault: Fault) -> SetupFailure {
+        SetupFailure::Other(fault.into())
+    }
+}
+
+impl From<Refused> for SetupFailure {
+    fn from(refused: Refused) -> SetupFailure {
+        SetupFailure::Other(refused.into())
+    }
+}
+
+/// Sets Stripe up. What is in `setup` is done, also if a later step fails.
+pub fn set_up(context: &SetupContext<'_>, setup: &mut Setup) -> Result<()> {
+    steps(context, setup).map_err(|failure| match failure {
+        SetupFailure::OfStripe(error) => Fault::bare(error.to_operator()).into(),
+        SetupFailure::Other(error) => error,
+    })
+}
+
+fn steps(context: &SetupContext<'_>, setup: &mut Setup) -> SetupResult<()> {
     let mut plans = Some(vec![]);
     for offer in context.config.catalog.for_sale() {
-        let price = prices::price(context, offer, &mut setup)?;
+        let price = prices::price(context, offer, setup)?;
         if matches!(offer, Offer::Plan(_)) {
             // Without its price, which a dry run does not make, what the portal would offer cannot be told.
             plans = plans.zip(price).map(|(plans, price)| [plans, vec![price]].concat());
         }
     }
-    portal::portal(context, plans, &mut setup)?;
-    endpoints::endpoints(context, &mut setup)?;
-    Ok(setup)
+    portal::portal(context, plans, setup)?;
+    endpoints::endpoints(context, setup)
 }

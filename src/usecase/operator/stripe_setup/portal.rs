@@ -1,12 +1,11 @@
 //! The customer portal with the plans on sale.
 
-use super::{Setup, SetupContext};
-use crate::error::Result;
+use super::{Setup, SetupContext, SetupResult};
 use crate::stripe::portal::PRODUCTS_LIMIT;
 use crate::stripe::{PortalPlan, Price};
 
 /// Finds, makes or updates it; `plans` is `None` while some of their prices are still to be made.
-pub(super) fn portal(context: &SetupContext<'_>, plans: Option<Vec<Price>>, setup: &mut Setup) -> Result<()> {
+pub(super) fn portal(context: &SetupContext<'_>, plans: Option<Vec<Price>>, setup: &mut Setup) -> SetupResult<()> {
     let SetupContext { stripe, deadline, .. } = *context;
     let there = stripe.portal_configurations(deadline)?.ours;
     let plan = |price: Price| price.product.map(|product| PortalPlan { product, price: price.id });

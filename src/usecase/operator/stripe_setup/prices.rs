@@ -1,13 +1,12 @@
 //! Products and prices.
 
-use super::{Setup, SetupContext};
+use super::{Setup, SetupContext, SetupResult};
 use crate::catalog::{Interval, Offer, price_id_variable};
-use crate::error::Result;
 use crate::stripe::Price;
 use crate::stripe::setup::{NewPrice, PricedProduct};
 
 /// Finds or makes the price of what is on sale. `None` if a dry run would make it.
-pub(super) fn price(context: &SetupContext<'_>, offer: Offer<'_>, setup: &mut Setup) -> Result<Option<Price>> {
+pub(super) fn price(context: &SetupContext<'_>, offer: Offer<'_>, setup: &mut Setup) -> SetupResult<Option<Price>> {
     let currency = context.config.catalog.currency.as_str();
     let interval = match offer {
         Offer::Plan(plan) if plan.interval == Interval::Year => Some("year"),
@@ -51,15 +50,16 @@ fn find(
     configured: Option<&str>,
     new: &mut NewPrice<'_>,
     setup: &mut Setup,
-) -> Result<Option<PricedProduct>> {
+) -> SetupResult<Option<PricedProduct>> {
     let SetupContext { stripe, deadline, .. } = *context;
     let key = new.key;
     if let Some(id) = configured {
         match stripe.priced_product(id, deadline) {
             Ok(found) if fits(&found.price, new) => return Ok(Some(found)),
-            Ok(_) => {
-                setup.steps.push(format!("{key}: the configured {id} is archived, or is not what the catalogue says"))
-            }
+            Ok(_) => setup.steps.push(format!(
+                "{key}: the configured {id} is archived, or is not what the catalogue says. If somebody subscribed at \
+                 it, put it into older_price_ids"
+            )),
             Err(error) if error.is_missing() => {
                 let mode = if stripe.is_live() { "live" } else { "test" };
                 setup.steps.push(format!("{key}: the configured {id} does not exist in this account's {mode} mode"));
@@ -94,7 +94,7 @@ fn fits(price: &Price, new: &NewPrice<'_>) -> bool {
         && price.interval_count.is_none_or(|count| count == 1)
 }
 
-fn make(context: &SetupContext<'_>, new: &NewPrice<'_>, setup: &mut Setup) -> Result<Option<Price>> {
+fn make(context: &SetupContext<'_>, new: &NewPrice<'_>, setup: &mut Setup) -> SetupResult<Option<Price>> {
     let SetupContext { stripe, deadline, .. } = *context;
     let NewPrice { key, amount, currency, .. } = *new;
     if context.dry_run {
@@ -114,7 +114,7 @@ fn make(context: &SetupContext<'_>, new: &NewPrice<'_>, setup: &mut Setup) -> Re
 }
 
 /// What is on sale here must be on sale there.
-fn activate(context: &SetupContext<'_>, key: &str, product: &str, setup: &mut Setup) -> Result<()> {
+fn activate(context: &SetupContext<'_>, key: &str, product: &str, setup: &mut Setup) -> SetupResult<()> {
     if context.dry_run {
         setup.steps.push(format!("{key}: would activate the archived product {product}"));
         return Ok(());
