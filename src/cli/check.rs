@@ -9,25 +9,26 @@ use super::{CommandError, CommandResult};
 use crate::config::Need;
 use crate::usecase::operator::check::{self, Verdict};
 
-/// Check configuration, database, Stripe key, account, permissions, prices, customer portal, webhooks, public URL and clock
+/// Check configuration, database, Stripe key, account, permissions, prices, customer portal, renewals, webhooks, public URL and clock
 ///
 /// Calls Stripe, asks once for each permission (a list with one row, or a change of an object that does not exist), and
 /// sends probes to the public URL, which must arrive in this database. Asks Stripe what it could not deliver in the last
-/// day. A ? stands before what cannot be judged yet. Exits with 1 if anything is wrong.
+/// day. A ? stands before what cannot be judged yet, or what only you can judge. Exits with 1 if anything is wrong.
 #[derive(Args)]
 #[command(after_help = "Example:\n  till check")]
 pub(super) struct Check {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Print {"data":[{"what","is_good","detail"}…]}; is_good is null where nothing can be judged yet
+    /// Print {"data":[{"what","is_good","detail"}…]}; is_good is null where a ? would stand
     #[arg(long)]
     json: bool,
 }
 
 impl Check {
     pub(super) fn run(&self) -> CommandResult {
-        let app = self.database.open_unconfirmed(Need::StripeKeyAndWebhookSecret, IfMissing::Create)?;
-        let findings = check::check(&app);
+        let need = Need::StripeKeyAndWebhookSecret;
+        let (app, warnings) = self.database.open_with_warnings(need, IfMissing::Create)?;
+        let findings = check::check(&app, &warnings);
         if self.json {
             let row = |finding: &check::Finding| json!({ "what": finding.what, "is_good": finding.is_good(), "detail": finding.detail });
             print_json(&json!({ "data": findings.iter().map(row).collect::<Vec<_>>() }))?;

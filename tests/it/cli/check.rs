@@ -172,6 +172,37 @@ fn what_nobody_can_buy_is_found() {
     says(&found, "price of starter", false, "price_starter is archived at Stripe");
     says(&found, "price of topup_250", false, "price_of_live_mode does not exist in this account's test mode");
     says(&found, "price of topup_100", true, "is as the catalogue says");
+
+    // A price that bills reported use cannot be bought by quantity.
+    let price = r#"{"id": "price_m", "object": "price", "active": true, "currency": "usd", "unit_amount": 2900, "type": "recurring",
+        "recurring": {"interval": "month", "interval_count": 1, "usage_type": "metered"}}"#;
+    let empty = r#"{"object": "list", "data": [], "has_more": false}"#;
+    let answers = [("/v1/prices/", "200 OK", price), ("/v1/prices", "200 OK", empty), ("/", "404 Not Found", "{}")];
+    let metered = canned::start(answers.map(|(path, head, body)| (path, head, body.to_owned())).to_vec());
+    let folder = Folder::new();
+    let database = folder.path("other.db");
+    let elsewhere = [("SPRITE_STRIPE_API_BASE", metered.as_str()), ("SPRITE_DATABASE", database.to_str().unwrap())];
+    let found = checked(&shop, &elsewhere);
+    says(&found, "price of pro", false, "is billed by reported use at Stripe: nobody can buy it");
+}
+
+#[test]
+fn a_subscription_that_renews_at_an_unknown_price_and_a_warning_of_the_configuration_are_named() {
+    let shop = shop_with_an_address(&[]);
+    let found = checked(&shop, &[("SPRITE_STRIPE_STARTER_PRICEID", "price_new")]);
+    says(&found, "configuration", Value::Null, "SPRITE_STRIPE_STARTER_PRICEID");
+    assert!(!found.contains_key("renewals"), "{found:?}");
+    shop.user("alice");
+    let checkout = shop.checkout("alice", "starter").1;
+    shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+    shop.wait_for_units("alice", 100);
+    let found = checked(&shop, &[]);
+    says(&found, "configuration", true, "every variable is known");
+    says(&found, "renewals", true, "the price of all 1 subscriptions");
+    // Another price takes its place, and the one that alice pays is forgotten.
+    let found = checked(&shop, &[("SPRITE_STRIPE_STARTER_PRICE_ID", "price_new")]);
+    says(&found, "renewals", false, "1 at price_starter");
+    says(&found, "renewals", false, "older_price_ids");
 }
 
 #[test]

@@ -6,21 +6,25 @@ mod endpoints;
 mod finding;
 mod key;
 mod prices;
+mod renewals;
 
 use std::time::Duration;
 
 use crate::app::App;
 use crate::usecase::operator::stripe_account::{self, Standing};
 
-use finding::{bad, finding};
+use finding::{bad, finding, good, open};
 
 pub use finding::{Finding, Verdict};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Looks at everything.
-pub fn check(app: &App) -> Vec<Finding> {
-    let mut found = vec![finding("database", app.store.check_writable(&app.clock).map(|()| "takes writes".to_owned()))];
+/// Looks at everything. `warnings` are those of the configuration, which could be read.
+pub fn check(app: &App, warnings: &[String]) -> Vec<Finding> {
+    let mut found = vec![
+        configuration(warnings),
+        finding("database", app.store.check_writable(&app.clock).map(|()| "takes writes".to_owned())),
+    ];
     let Ok(stripe) = app.stripe() else { return found };
     let standing = stripe_account::confirm(app);
     if let Ok(Standing::Refused(reason)) = standing {
@@ -38,10 +42,20 @@ pub fn check(app: &App) -> Vec<Finding> {
     found.push(key::permissions(stripe, &of_prices));
     found.extend(app.catalog.for_sale().map(|offer| prices::price(app, stripe, offer)));
     found.extend(prices::portal(app, stripe));
+    found.extend(renewals::renewals(app, stripe));
     let (endpoints, of_endpoints) = endpoints::endpoints(app, stripe);
     found.extend(of_endpoints);
     let (is_reached, of_url) = endpoints::public_url(app, stripe, &endpoints);
     found.extend(of_url);
     found.push(deliveries::deliveries(app, stripe, &endpoints, is_reached));
     found
+}
+
+/// A warning may be a mistake, and only the operator knows.
+fn configuration(warnings: &[String]) -> Finding {
+    let what = "configuration";
+    match warnings {
+        [] => good(what, "every variable is known and can be read".to_owned()),
+        warnings => open(what, warnings.join("; ")),
+    }
 }
