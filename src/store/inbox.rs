@@ -188,6 +188,12 @@ pub fn newest(
     }
 }
 
+/// Whether what was applied first is of live mode; `None` if nothing was.
+pub fn mode_of_applied(tx: &mut dyn Tx) -> Result<Option<bool>> {
+    const FIRST: &str = "SELECT livemode FROM events WHERE status = 'applied' ORDER BY received_at, id LIMIT 1";
+    tx.one(FIRST, &[], |row| row.flag("livemode"))
+}
+
 /// How many events have which status.
 pub fn count(tx: &mut dyn Tx) -> Result<Vec<(Status, i64)>> {
     const COUNT: &str = "SELECT status, COUNT(*) AS events FROM events GROUP BY status ORDER BY status LIMIT 10";

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::{Deadline, rfc3339};
-use crate::error::{Refused, Result};
+use crate::error::{Fault, Refused, Result};
 use crate::store::stripe_account::{self, BoundAccount, Contents};
-use crate::usecase::operator::stripe_account::{Standing, confirm};
+use crate::usecase::operator::stripe_account::{Standing, confirm, mode_of_books};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -37,8 +37,8 @@ pub fn go_live(app: &App, dry_run: bool) -> Result<GoLive> {
     }
     let (bound, before) = app.store.read(|tx| Ok((stripe_account::find(tx)?, stripe_account::contents(tx)?)))?;
     // The key must be one that Stripe takes: else nothing could be sold afterwards.
-    let account = stripe.account(Deadline::after(PATIENCE))?.id;
-    let is_test = bound.as_ref().is_some_and(|bound| !bound.is_live);
+    let account = stripe.account(Deadline::after(PATIENCE)).map_err(|error| Fault::bare(error.to_operator()))?.id;
+    let is_test = mode_of_books(app, bound.as_ref())? == Some(false);
     if !is_test {
         // Live already, or not bound: a key of the wrong account is refused in either case.
         if !(dry_run && bound.is_none())

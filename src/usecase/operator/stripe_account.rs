@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::Result;
+use crate::store::inbox;
 use crate::store::stripe_account::{self, BoundAccount};
 use crate::stripe::{Stripe, StripeAccount, StripeError, StripeErrorKind};
 
@@ -54,8 +55,9 @@ pub fn confirm_later(app: &App) -> Result<usize> {
 fn look(app: &App) -> Result<Standing> {
     let stripe = app.stripe()?;
     let bound = app.store.read(stripe_account::find)?;
-    if let Some(bound) = bound.as_ref().filter(|bound| bound.is_live != stripe.is_live()) {
-        return Ok(Standing::Refused(of_another_mode(app, bound)));
+    if let Some(is_live) = mode_of_books(app, bound.as_ref())?.filter(|is_live| *is_live != stripe.is_live()) {
+        let id = bound.and_then(|bound| bound.id);
+        return Ok(Standing::Refused(of_another_mode(app, id.as_deref(), is_live)));
     }
     let deadline = Deadline::after(PATIENCE);
     let account = match stripe.account(deadline) {
@@ -80,13 +82,23 @@ fn look(app: &App) -> Result<Standing> {
     bind(app, stripe, account)
 }
 
+/// Whether the books are of live mode; `None` if nothing tells. Webhooks may have arrived before Stripe could be asked.
+pub(super) fn mode_of_books(app: &App, bound: Option<&BoundAccount>) -> Result<Option<bool>> {
+    match bound {
+        Some(bound) => Ok(Some(bound.is_live)),
+        None => app.store.read(inbox::mode_of_applied),
+    }
+}
+
 fn bind(app: &App, stripe: &Stripe, account: StripeAccount) -> Result<Standing> {
     let wanted = BoundAccount { id: account.id.clone(), is_live: stripe.is_live(), bound_at: app.clock.now() };
     let binding = wanted.clone();
     let bound = app.store.write(move |tx| stripe_account::bind(tx, &binding))?;
     Ok(match bound {
         // Another process was faster, with another key.
-        Some(bound) if bound.is_live != wanted.is_live => Standing::Refused(of_another_mode(app, &bound)),
+        Some(bound) if bound.is_live != wanted.is_live => {
+            Standing::Refused(of_another_mode(app, bound.id.as_deref(), bound.is_live))
+        }
         Some(BoundAccount { id: Some(ours), .. }) if account.id.as_ref().is_some_and(|theirs| *theirs != ours) => {
             Standing::Refused(of_another_account(app, &ours, account.id.as_deref().unwrap_or_default()))
         }
@@ -116,11 +128,11 @@ fn mode(is_live: bool) -> &'static str {
     if is_live { "live" } else { "test" }
 }
 
-fn of_another_mode(app: &App, bound: &BoundAccount) -> String {
-    let (theirs, ours) = (mode(bound.is_live), mode(!bound.is_live));
+fn of_another_mode(app: &App, id: Option<&str>, is_live: bool) -> String {
+    let (theirs, ours) = (mode(is_live), mode(!is_live));
     let database = app.store.path().display();
-    let account = bound.id.as_deref().map(|id| format!(" of {id}")).unwrap_or_default();
-    let way_out = if bound.is_live {
+    let account = id.map(|id| format!(" of {id}")).unwrap_or_default();
+    let way_out = if is_live {
         "Set the live key, or name another database for tests with --database or SPRITE_DATABASE."
     } else {
         "To begin selling for real, stop till serve and run till go-live: it sets the test data apart and keeps users and \

@@ -127,6 +127,35 @@ fn stripe_that_was_away_at_the_start_is_asked_later_and_another_account_gets_not
     send().must(500);
 }
 
+/// Stripe cannot be asked, and its webhooks arrive.
+#[test]
+fn what_webhooks_brought_before_stripe_could_be_asked_is_of_their_mode() {
+    let folder = Folder::new();
+    let away = shop::variables(&folder, "http://127.0.0.1:9");
+    prints(&away, &["user", "add", "alice"]);
+    let till = process::Till::start(&away);
+    let period = |seconds: i64| webhook::now().seconds() + seconds;
+    let item = serde_json::json!({ "id": "si_1", "price": { "id": "price_starter", "object": "price" }, "quantity": 1,
+        "current_period_start": period(0), "current_period_end": period(86_400) });
+    let subscription = serde_json::json!({ "id": "sub_1", "object": "subscription", "status": "active", "customer": "cus_1",
+        "items": { "object": "list", "data": [item], "has_more": false }, "metadata": { "user_id": "alice" },
+        "created": period(0), "livemode": false });
+    let event = webhook::event("customer.subscription.created", &subscription).to_string();
+    let signature = webhook::signature(shop::WEBHOOK_SECRET, event.as_bytes(), webhook::now());
+    let headers = [("stripe-signature", signature.as_str())];
+    Client::new(&till.url, &[]).send("POST", "/billing/webhook", &headers, event.as_bytes()).must(200);
+    drop(till);
+    assert_eq!(json(&away, &["event", "list"])["data"][0]["status"], "applied");
+
+    let live = stripe_of("acct_9Live");
+    let live = with(&away, &[("SPRITE_STRIPE_API_BASE", &live), ("SPRITE_STRIPE_SECRET_KEY", "sk_live_1")]);
+    let said = refused(&process::run(&live, &["serve"]));
+    assert!(said.contains("belongs to test mode,") && said.contains("till go-live"), "{said}");
+    assert!(json(&live, &["go-live"])["set_apart"].is_string());
+    assert_eq!(json(&live, &["user", "show", "alice"])["subscription"], Value::Null);
+    drop(process::Till::start(&live));
+}
+
 #[test]
 fn going_live_sets_the_test_data_apart_and_keeps_people_and_access() {
     let folder = Folder::new();
