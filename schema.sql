@@ -10,7 +10,7 @@
 --   What is paid                       orders, customers, customer_changes, payments, allotments, plan_periods, prices,
 --                                      invoice_payments, subscriptions
 --   What is given back                 refunds, credit_notes, disputes
---   What Stripe says                   events, cursors
+--   What Stripe says                   events, cursors, stripe_account
 --   Who may come in                    tokens, login_links, sessions, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries
 --   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, triggers
@@ -364,6 +364,15 @@ CREATE TABLE cursors (
     name       TEXT    NOT NULL PRIMARY KEY,
     position   INTEGER NOT NULL,            -- a time of Stripe's
     moved_at   INTEGER NOT NULL
+) STRICT;
+
+-- The one Stripe account and mode that this database belongs to (rule 13), written at the first contact with Stripe. A key
+-- of another account or mode is refused.
+CREATE TABLE stripe_account (
+    one        INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),   -- there is one row at most
+    id         TEXT CHECK (length(id) > 0), -- acct_…; absent while no key could tell
+    livemode   INTEGER NOT NULL CHECK (livemode IN (0, 1)),
+    bound_at   INTEGER NOT NULL
 ) STRICT;
 
 -- ============================================= Who may come in ==============================================

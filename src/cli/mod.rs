@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod demo;
 mod event;
+mod go_live;
 mod hook;
 mod ledger;
 mod logging;
@@ -57,6 +58,7 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     Check(check::Check),
     Stripe(stripe::Stripe),
+    GoLive(go_live::GoLiveCommand),
 }
 
 enum CommandError {
@@ -95,6 +97,7 @@ pub fn run() -> ExitCode {
         Command::Reconcile(reconcile) => reconcile.run(),
         Command::Check(check) => check.run(),
         Command::Stripe(stripe) => stripe.run(),
+        Command::GoLive(go_live) => go_live.run(),
     };
     match result {
         Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,

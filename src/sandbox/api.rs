@@ -37,20 +37,26 @@ pub struct ApiReply {
 /// Answers a call. Waits only for an injected slow fault.
 pub async fn answer(shared: &Shared, request: &ApiRequest) -> ApiReply {
     match prepare(request) {
-        Ok((route, names, form)) => perform(shared, request, route, names, form).await,
+        Ok((key, (route, names, form))) => {
+            match shared.with(|state| state.access.check(&key, &request.method, &request.path)) {
+                Ok(()) => perform(shared, request, route, names, form).await,
+                Err(error) => reply(error_answer(&error)),
+            }
+        }
         Err(error) => reply(error_answer(&error)),
     }
 }
 
 type PreparedCall = (&'static Route, Vec<String>, RequestForm);
 
-fn prepare(request: &ApiRequest) -> Result<PreparedCall, ApiError> {
-    authenticate(request.authorization.as_deref())?;
+/// The key, and the call that it makes.
+fn prepare(request: &ApiRequest) -> Result<(String, PreparedCall), ApiError> {
+    let key = authenticate(request.authorization.as_deref())?;
     let (route, names) = resource::find(&request.method, &request.path)
         .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
     let form = RequestForm::decode(if request.method == "POST" { &request.body } else { &request.query })?;
     params::check(&form, route.rules, route.not_built)?;
-    Ok((route, names, form))
+    Ok((key, (route, names, form)))
 }
 
 async fn perform(
@@ -113,8 +119,8 @@ fn reply(answer: ApiAnswer) -> ApiReply {
     ApiReply { answer, is_replay: false, closes_connection: false }
 }
 
-/// Accepts any test key. A live key is refused, so that a real one is never left here.
-fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
+/// The key: any test key is accepted. A live key is refused, so that a real one is never left here.
+fn authenticate(header: Option<&str>) -> Result<String, ApiError> {
     let key = header.and_then(|header| {
         let (scheme, rest) = header.split_once(' ')?;
         match scheme.to_ascii_lowercase().as_str() {
@@ -143,7 +149,7 @@ fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
             "Invalid API Key provided. This stand-in for Stripe takes any key that begins with sk_test_ or rk_test_.",
         ));
     }
-    Ok(())
+    Ok(key)
 }
 
 #[cfg(test)]

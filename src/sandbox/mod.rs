@@ -19,7 +19,7 @@
 //!  state      call            all tables, the time, ids, and events (`State::emit`); a call and its route
 //!  model/                     rows that are more than one of Stripe's objects
 //!  form  params  fields  list  card  amount  faults  idempotency
-//!  api_error  table  shape  agenda  outbox  wire
+//!  api_error  access  table  shape  agenda  outbox  wire
 //! ```
 //! Only `server`, `page` and the wait for a slow fault are asynchronous. The rest is ordinary functions on `State`.
 //!
@@ -31,6 +31,7 @@
 //! - a control: its route in `server`, its function and its row of the table in `page/steps` or `page/control`, and its
 //!   button in `templates/sandbox/control.html`.
 
+mod access;
 mod agenda;
 mod amount;
 mod api;

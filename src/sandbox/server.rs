@@ -94,6 +94,8 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/control/payment_intents/{intent}/authenticate", post(steps::authenticate))
         .route("/control/clock/advance", post(steps::advance))
         .route("/control/retries/{ending}", post(steps::retries))
+        .route("/control/account", post(steps::account))
+        .route("/control/keys", post(steps::restrict))
         .route("/control/faults", post(control::set_fault))
         .route("/control/faults/clear", post(control::clear_faults))
         .route("/sandbox.css", get(stylesheet))

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::{Clock, Timestamp};
 use crate::error::Fault;
 use crate::id;
+use crate::sandbox::access::Access;
 use crate::sandbox::agenda::Agenda;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::idempotency::IdempotencyKeys;
@@ -21,6 +22,9 @@ use crate::sandbox::wire;
 
 /// The API version of the shapes. Answers and events have it unless the request names another.
 pub const API_VERSION: &str = "2026-05-27.dahlia";
+
+/// The account, until the control page gives it another id.
+const OWN_ACCOUNT: &str = "acct_1Sandbox0000000";
 
 const OBJECTS_LIMIT: usize = 20_000;
 const BILLING_LIMIT: usize = 5_000;
@@ -97,6 +101,7 @@ pub struct State {
     pub outbox: Outbox,
     pub keys: IdempotencyKeys,
     pub faults: Faults,
+    pub access: Access,
     ahead_millis: i64,
     held_time: Option<i64>,
     salt: [u8; 32],
@@ -140,6 +145,7 @@ impl State {
             outbox: Outbox::default(),
             keys: IdempotencyKeys::default(),
             faults: Faults::default(),
+            access: Access::new(OWN_ACCOUNT),
             ahead_millis: 0,
             held_time: None,
             salt: id::random_bytes()?,

@@ -220,6 +220,12 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<InboxRow>> {
     tx.one(FIND, &[&id], inbox_row)
 }
 
+/// Removes a row that `till check` sent itself; `false` if there is none.
+pub fn remove_probe(tx: &mut dyn Tx, id: &str, kind: &str) -> Result<bool> {
+    const REMOVE: &str = "DELETE FROM events WHERE id = $1 AND kind = $2 AND status = 'ignored'";
+    Ok(tx.execute(REMOVE, &[&id, &kind])? == 1)
+}
+
 /// Events that are applied again when the books learn this id, in the order of their ids.
 pub fn waiting_for(tx: &mut dyn Tx, referent: &str, limit: i64) -> Result<Vec<InboxRow>> {
     const WAITING: &str =
@@ -261,6 +267,12 @@ pub fn newest(
         None => tx.all(PAGE, &[&at, &id, &limit], inbox_row),
         Some(status) => tx.all(PAGE_OF, &[&at, &id, &limit, &status.as_str()], inbox_row),
     }
+}
+
+/// Whether what was applied first is of live mode; `None` if nothing was.
+pub fn mode_of_applied(tx: &mut dyn Tx) -> Result<Option<bool>> {
+    const FIRST: &str = "SELECT livemode FROM events WHERE status = 'applied' ORDER BY received_at, id LIMIT 1";
+    tx.one(FIRST, &[], |row| row.flag("livemode"))
 }
 
 /// How many events have which status. What is not ours, and what the operator closed, is counted apart.

@@ -273,7 +273,7 @@ impl Stripe {
 
 /// An id as part of a path. It may come from a browser. One that cannot be Stripe's is not sent, since Stripe would not
 /// find it.
-fn checked(id: &str) -> Result<&str, StripeError> {
+pub(super) fn checked(id: &str) -> Result<&str, StripeError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if (1..=255).contains(&id.len()) && id.bytes().all(allowed) {
         return Ok(id);

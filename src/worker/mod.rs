@@ -19,6 +19,7 @@ use crate::usecase::checkout::customer_change;
 use crate::usecase::notifications::deliver;
 use crate::usecase::operator::clock::ClockWatch;
 use crate::usecase::operator::head;
+use crate::usecase::operator::stripe_account;
 use crate::usecase::stripe_events::bodies;
 use crate::usecase::stripe_events::reconcile;
 use crate::usecase::stripe_events::retry;
@@ -52,6 +53,7 @@ impl Worker {
             round = (round + 1) % ROUNDS_TO_CLEAN_UP;
         })?;
         let events = Rounds::start("till-inbox", move |_| {
+            report("ask_whose_key_it_is", stripe_account::confirm_later(&events));
             report("retry_events", retry::retry_due(&events));
             report("ask_about_subscriptions", retry::ask_about_ambiguous(&events));
             report("send_customer_changes", customer_change::send_due(&events));

@@ -1,6 +1,6 @@
 //! `account`: the one account of the stand-in.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
@@ -8,6 +8,6 @@ use crate::sandbox::shape;
 
 pub const ROUTES: &[Route] = &[Route::get("/v1/account", retrieve)];
 
-fn retrieve(_: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    Ok(shape::filled(shape::ACCOUNT, Value::Null))
+fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
+    Ok(shape::filled(shape::ACCOUNT, json!({ "id": call.state.access.account })))
 }

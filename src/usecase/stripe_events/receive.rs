@@ -48,6 +48,8 @@ pub fn reject(app: &App, refused: Refused) -> Error {
 /// Handles a webhook's raw body. Success means that everything it says is durable. A refusal means that it is not from
 /// Stripe, or cannot be read. A fault means that the database failed, and that Stripe should send it again.
 pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> {
+    // With a key of another account, the events are of that account too.
+    app.stripe()?;
     let now = app.clock.now();
     let rejected = |reason: String| reject(app, Refused::InvalidRequest(reason));
     let verified = signature::verify(header, body, &app.config.stripe.webhook_secrets, now);

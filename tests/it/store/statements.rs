@@ -9,10 +9,11 @@ use till::store::customers::{ChangeOutcome, LinkSource};
 use till::store::inbox::Status;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
+use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    orders, outbox, payments, prices, proof, subscriptions, users, webhook_endpoints,
+    orders, outbox, payments, prices, proof, stripe_account, subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -91,6 +92,10 @@ fn a_reader_sees_one_moment_and_gives_its_connection_back_however_it_ends() {
 
 type Row = (&'static str, fn(&mut dyn Tx) -> Result<()>);
 
+fn account() -> BoundAccount {
+    BoundAccount { id: Some("acct_1".to_owned()), is_live: false, bound_at: NOW }
+}
+
 /// Each function of the store, with arguments that need not mean anything.
 const EACH: &[Row] = &[
     ("users::put", |tx| add_user(tx, 1)),
@@ -118,6 +123,11 @@ const EACH: &[Row] = &[
     ("customers::tie again", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Operator, NOW).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
     ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
+    ("stripe_account::bind", |tx| stripe_account::bind(tx, &account()).map(drop)),
+    ("stripe_account::find", |tx| stripe_account::find(tx).map(drop)),
+    ("stripe_account::newest_customers", |tx| stripe_account::newest_customers(tx, 3).map(drop)),
+    ("stripe_account::contents", |tx| stripe_account::contents(tx).map(drop)),
+    ("inbox::remove_probe", |tx| inbox::remove_probe(tx, "evt_till_1", "till.probe").map(drop)),
     ("orders::add", |tx| orders::add(tx, &order()).map(drop)),
     ("orders::open_plan", |tx| orders::open_plan(tx, 1).map(drop)),
     ("orders::plan_without_subscription", |tx| orders::plan_without_subscription(tx, 1, NOW).map(drop)),
