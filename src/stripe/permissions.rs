@@ -52,7 +52,7 @@ use Question::{Get, Post};
 pub const READS_PRICES: &str = "rak_plan_read";
 
 /// The smallest set with which `serve` does everything and `check` can look at everything.
-pub const NEEDED: [Permission; 12] = [
+pub const NEEDED: [Permission; 13] = [
     Permission {
         name: "Checkout Sessions",
         access: Access::Write,
@@ -93,6 +93,12 @@ pub const NEEDED: [Permission; 12] = [
         &[Get("/v1/credit_notes")],
     ),
     read("Charges and Refunds", "rak_charge_read", "takes back what was refunded", &[Get("/v1/refunds")]),
+    read(
+        "PaymentIntents",
+        "rak_payment_intent_read",
+        "tells a payment of ours from one of another product",
+        &[Get("/v1/payment_intents")],
+    ),
     read("Disputes", "rak_dispute_read", "takes back what is disputed", &[Get("/v1/disputes")]),
     read("Events", "rak_event_read", "finds what no webhook reported", &[Get("/v1/events")]),
     read("Prices", READS_PRICES, "compares the catalogue with what Stripe charges", &[Get("/v1/prices")]),
