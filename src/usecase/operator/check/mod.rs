@@ -23,9 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Looks at everything. `warnings` are those of the configuration, which could be read.
 pub fn check(app: &App, warnings: &[String]) -> Vec<Finding> {
+    let path = app.store.path();
     let mut found = vec![
         configuration(warnings),
-        finding("database", app.store.check_writable(&app.clock).map(|()| "takes writes".to_owned())),
+        finding("database", app.store.check_writable(&app.clock).map(|()| format!("{} takes writes", path.display()))),
         books::files(app),
         books::payments(app),
     ];
