@@ -17,6 +17,7 @@ pub mod orders;
 pub mod outbox;
 pub mod payments;
 pub mod prices;
+pub mod scheduled_changes;
 pub mod subscriptions;
 pub mod users;
 pub mod webhook_endpoints;

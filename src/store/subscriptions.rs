@@ -51,7 +51,6 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> 
     const CHANGE: &str =
         "UPDATE subscriptions SET status = $2, offer = $3, period_end = $4, ends_at = $5, ended_at = $6,
         as_of = $7, unsure_at = NULL WHERE id = $1";
-    const UNSURE: &str = "UPDATE subscriptions SET unsure_at = $2 WHERE id = $1";
     let Subscription { id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at } = new;
     let added = tx.execute(ADD, &[id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at])?;
     let Some(known) = find(tx, id)?.filter(|_| added == 0) else { return Ok(Upsert::Newer) };
@@ -60,11 +59,18 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, asked: bool, now: Timestamp) -> 
         return Ok(Upsert::Older);
     }
     if new.ended_at.is_none() && new.as_of == known.as_of && !asked {
-        tx.execute(UNSURE, &[id, &now])?;
+        mark_unsure(tx, id, now)?;
         return Ok(Upsert::Unsure);
     }
     tx.execute(CHANGE, &[id, status, offer, period_end, ends_at, ended_at, as_of])?;
     Ok(Upsert::Newer)
+}
+
+/// Marks that Stripe must be asked about a subscription. One that has ended stays as it is.
+pub fn mark_unsure(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<()> {
+    const UNSURE: &str = "UPDATE subscriptions SET unsure_at = $2 WHERE id = $1 AND ended_at IS NULL";
+    tx.execute(UNSURE, &[&id, &now])?;
+    Ok(())
 }
 
 /// The subscription with this id.

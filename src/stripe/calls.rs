@@ -89,7 +89,7 @@ impl Stripe {
 
     /// A subscription as it is now. It decides where the order of events is unclear.
     pub fn subscription(&self, id: &str, deadline: Deadline) -> Result<Subscription, StripeError> {
-        self.one("/v1/subscriptions/", id, &[], Subscription::read, deadline)
+        self.one("/v1/subscriptions/", id, &[("expand[]", "schedule")], Subscription::read, deadline)
     }
 
     /// An invoice with its payments and the first of its lines. If there are more, [`Stripe::list_invoice_lines`]

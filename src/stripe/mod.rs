@@ -29,7 +29,8 @@ pub use event::{CheckoutStep, DisputeStep, Event, EventEnvelope, SubscriptionSte
 pub use listing::{ListedKind, ListedObject};
 pub use objects::{
     Charge, CheckoutSession, CreditNote, CreditedLines, Customer, Dispute, FundsMove, Invoice, InvoiceLine,
-    InvoicePayment, LineItem, List, Price, Refund, Subscription, SubscriptionItem, Unreadable, storable,
+    InvoicePayment, LineItem, List, NextPhase, Price, Refund, Schedule, ScheduleHint, Subscription, SubscriptionItem,
+    Unreadable, storable,
 };
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CheckoutTerms, CustomerRequest, PortalRequest};

@@ -128,6 +128,7 @@ pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
             let new = apply::describe(&catalog, &described, known.account, known.as_of);
             let account = known.account;
             enqueue::notify_if_plan_changes(tx, &catalog, account, now, |tx| subscriptions::put(tx, &new, true, now))?;
+            apply::plan_change(tx, &catalog, &described, now)?;
             posting::end_graces(tx, context, account)
         })?;
     }

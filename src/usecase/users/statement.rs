@@ -7,6 +7,7 @@ use crate::ledger::{Entry, parse_entry_id};
 use crate::store::customers;
 use crate::store::entries;
 use crate::store::orders::{self, Order};
+use crate::store::scheduled_changes::{self, ScheduledChange};
 use crate::store::users::User;
 
 use crate::usecase::users::{self, Listing, UserSnapshot};
@@ -24,6 +25,8 @@ pub struct Overview {
     pub recent: Vec<Entry>,
     /// Units spent on each of the last [`CHART_DAYS`] days (UTC), oldest first; the day's first instant with each.
     pub usage: Vec<(Timestamp, i64)>,
+    /// What the subscription changes to at the end of its period.
+    pub change: Option<ScheduledChange>,
     /// Purchases that are not paid yet.
     pub pending: Vec<Order>,
     /// Whether Stripe has a customer for the user, and so a portal with payments and invoices.
@@ -40,8 +43,12 @@ pub fn overview(app: &App, account: i64) -> Result<Overview> {
         let spent = entries::spent_by_day(tx, account, Timestamp::from_millis(first * DAY_MILLIS))?;
         let on = |day: i64| spent.iter().find(|(spent_on, _)| *spent_on == day).map_or(0, |(_, units)| *units);
         let usage = (first..=today).map(|day| (Timestamp::from_millis(day * DAY_MILLIS), on(day))).collect();
+        let change = match &member.subscription {
+            Some(subscription) => scheduled_changes::of(tx, &subscription.id)?,
+            None => None,
+        };
         let has_customer = customers::linked(tx, account)?.is_some();
-        Ok(Overview { member, recent, usage, pending: orders::pending(tx, account)?, has_customer })
+        Ok(Overview { member, recent, usage, change, pending: orders::pending(tx, account)?, has_customer })
     })
 }
 

@@ -8,7 +8,7 @@ use till::store::orders::Fact;
 use till::store::payments::RefundState;
 use till::store::{
     Param, Tx, access, allotments, audit, cursors, customers, entries, holds, inbox, orders, outbox, payments, prices,
-    subscriptions, users, webhook_endpoints,
+    scheduled_changes, subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -147,6 +147,10 @@ const EACH: &[Row] = &[
     ("subscriptions::find", |tx| subscriptions::find(tx, "sub_1").map(drop)),
     ("subscriptions::has_any", |tx| subscriptions::has_any(tx, 1).map(drop)),
     ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
+    ("subscriptions::mark_unsure", |tx| subscriptions::mark_unsure(tx, "sub_1", NOW)),
+    ("scheduled_changes::put", |tx| scheduled_changes::put(tx, &scheduled_change())),
+    ("scheduled_changes::of", |tx| scheduled_changes::of(tx, "sub_1").map(drop)),
+    ("scheduled_changes::clear", |tx| scheduled_changes::clear(tx, "sub_1")),
     ("subscriptions::unsure", |tx| subscriptions::unsure(tx, 10).map(drop)),
     ("cursors::find", |tx| cursors::find(tx, "a").map(drop)),
     ("cursors::advance", |tx| cursors::advance(tx, "a", NOW, NOW)),

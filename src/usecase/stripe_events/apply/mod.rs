@@ -26,7 +26,7 @@ pub use checkout::checkout;
 pub use installments::post_due;
 pub use outcome::{ApplyContext, Assignment, EventOutcome};
 pub(crate) use owner::{Clues, owner_of};
-pub(crate) use subscription::describe;
+pub(crate) use subscription::{describe, plan_change};
 
 /// Applies one event. An object that cannot be read is a fault: the event is stored with it and tried again.
 pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Result<EventOutcome> {
@@ -41,6 +41,7 @@ pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Resu
         Event::Subscription { subscription, step, as_of } => {
             subscription::subscription(tx, context, subscription, *step, *as_of)
         }
+        Event::Schedule { hint, subscription } => subscription::schedule(tx, context, hint, subscription.as_deref()),
         Event::CustomerDeleted(customer) => customer_deleted(tx, customer, context.now),
         Event::Unhandled { kind } => Ok(EventOutcome::ignored(format!("{kind} changes nothing here"))),
         Event::Unreadable { kind, cause } => {

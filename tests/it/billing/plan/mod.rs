@@ -5,6 +5,7 @@ mod allotment;
 mod changes;
 mod grace;
 mod late_payment;
+mod scheduled;
 mod shapes;
 mod states;
 mod subscriber;
