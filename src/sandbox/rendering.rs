@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::billing::invoice_payment;
+use crate::sandbox::billing::{invoice_payment, price};
 use crate::sandbox::shape::{change, integer, text};
 use crate::sandbox::state::State;
 use crate::sandbox::version::ApiVersion;
@@ -26,6 +26,7 @@ pub fn render(state: &State, value: &mut Value, version: &ApiVersion) {
     if version.is_before(BASIL) {
         match kind.as_str() {
             "subscription" => before_basil_subscription(value),
+            "subscription_item" => value["plan"] = json!(price::plan(&value["price"])),
             "invoice" => before_basil_invoice(state, value),
             "line_item" => before_basil_line(state, value),
             "charge" | "payment_intent" => before_basil_payment(state, value, &kind),
@@ -56,7 +57,7 @@ fn before_basil_subscription(value: &mut Value) {
     let item = value["items"]["data"][0].clone();
     let fields = json!({
         "current_period_end": item["current_period_end"], "current_period_start": item["current_period_start"],
-        "discount": null,
+        "discount": null, "plan": item["plan"], "quantity": item["quantity"],
     });
     change(value, fields);
 }
@@ -86,7 +87,7 @@ fn before_basil_line(state: &State, value: &mut Value) {
     let details = value["parent"][if by_item { "subscription_item_details" } else { "invoice_item_details" }].clone();
     let price = state.prices.get(text(&value["pricing"]["price_details"], "price")).cloned();
     let fields = json!({
-        "invoice_item": details["invoice_item"], "plan": null, "price": price, "proration": details["proration"] == true,
+        "invoice_item": details["invoice_item"], "plan": price.as_ref().and_then(price::plan), "price": price, "proration": details["proration"] == true,
         "proration_details": { "credited_items": null }, "subscription": details["subscription"],
         "subscription_item": details["subscription_item"], "tax_amounts": older_taxes(&value["taxes"]), "tax_rates": [],
         "type": if by_item { "subscription" } else { "invoiceitem" },

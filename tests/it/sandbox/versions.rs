@@ -22,6 +22,10 @@ fn an_older_version_has_its_fields_where_its_libraries_read_them() {
             get(&fixture, version, &path, "expand[]=latest_invoice.payment_intent&expand[]=latest_invoice.charge");
         assert_eq!((status, named.as_str()), (200, version));
         assert_eq!(old["current_period_end"], plan["items"]["data"][0]["current_period_end"]);
+        assert_eq!(
+            (&old["plan"]["id"], &old["items"]["data"][0]["plan"]["amount"]),
+            (&json!("price_month"), &json!(900))
+        );
         let invoice = &old["latest_invoice"];
         assert_eq!((&invoice["subscription"], &invoice["paid"]), (&plan["id"], &json!(true)));
         assert_eq!(
