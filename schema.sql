@@ -287,6 +287,12 @@ CREATE TABLE subscriptions (
     before        TEXT,                     -- the description before this one, if its event told; '' for the first
     created_at    INTEGER NOT NULL
 ) STRICT;
+-- A change of a subscription's plan that waits for the end of the period, as Stripe's schedule last said.
+CREATE TABLE scheduled_changes (
+    subscription TEXT    NOT NULL PRIMARY KEY REFERENCES subscriptions (id),
+    offer        TEXT    NOT NULL,          -- the plan's key from then on; '-' when its price is not in the catalogue
+    starts_at    INTEGER NOT NULL
+) STRICT;
 CREATE INDEX subscriptions_by_account ON subscriptions (account, created_at);
 CREATE INDEX subscriptions_by_customer ON subscriptions (customer, created_at) WHERE customer IS NOT NULL;
 CREATE INDEX subscriptions_unsure ON subscriptions (unsure_at, id) WHERE unsure_at IS NOT NULL;

@@ -8,9 +8,11 @@ use crate::sandbox::faults::FaultKind;
 use crate::sandbox::form::RequestForm;
 use crate::sandbox::idempotency::{ApiAnswer, KeyUse};
 use crate::sandbox::params;
+use crate::sandbox::rendering::render;
 use crate::sandbox::resource;
 use crate::sandbox::shared::Shared;
 use crate::sandbox::state::EventCause;
+use crate::sandbox::version::ApiVersion;
 use crate::sandbox::wire;
 
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct ApiRequest {
     pub body: String,
     pub authorization: Option<String>,
     pub idempotency_key: Option<String>,
+    /// `Stripe-Version`. Without the header it is the account's.
+    pub version: String,
     /// The `Request-Id` that the answer carries.
     pub id: String,
 }
@@ -56,6 +60,7 @@ fn prepare(request: &ApiRequest) -> Result<(String, PreparedCall), ApiError> {
         .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
     let form = RequestForm::decode(if request.method == "POST" { &request.body } else { &request.query })?;
     params::check(&form, route.rules, route.not_built)?;
+    ApiVersion::read(&request.version)?;
     Ok((key, (route, names, form)))
 }
 
@@ -98,11 +103,13 @@ async fn perform(
 fn work(shared: &Shared, request: &ApiRequest, route: &Route, names: Vec<String>, form: RequestForm) -> ApiAnswer {
     let cause = EventCause { request: Some(request.id.clone()), idempotency_key: request.idempotency_key.clone() };
     let outcome = shared.with(|state| {
+        let version = ApiVersion::read(&request.version)?;
         let at = state.now();
         let paths = form.list("expand");
         state.cause = cause;
         let mut object = (route.handler)(&mut ApiCall { state, names, form, at })?;
-        expand(state, &mut object, &paths)?;
+        render(state, &mut object, &version);
+        expand(state, &mut object, &paths, &version)?;
         Ok(object)
     });
     match outcome {

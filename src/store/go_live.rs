@@ -42,7 +42,7 @@ mod tests {
     use super::CARRIED;
 
     /// The tables that begin empty.
-    const LEFT: [&str; 24] = [
+    const LEFT: [&str; 25] = [
         "lots",
         "holds",
         "hold_lots",
@@ -56,6 +56,7 @@ mod tests {
         "plan_periods",
         "prices",
         "subscriptions",
+        "scheduled_changes",
         "refunds",
         "credit_notes",
         "disputes",

@@ -88,9 +88,6 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timesta
         as_of = $7, before = $8, customer = COALESCE($9, customer), unsure_at = NULL WHERE id = $1";
     const REPEAT: &str = "UPDATE subscriptions SET as_of = $2, before = $3, customer = COALESCE($4, customer)
         WHERE id = $1 AND as_of < $2";
-    // Each mark differs from the one before, so that an answer to the question about that one is not taken for this one's.
-    const UNSURE: &str = "UPDATE subscriptions SET unsure_at =
-        CASE WHEN unsure_at >= $2 THEN unsure_at + 1 ELSE $2 END WHERE id = $1";
     let Subscription { id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at } = new;
     let before = source.before();
     let row: [&dyn Param; 11] =
@@ -111,7 +108,7 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timesta
             Some(Ordering::Greater) => {}
             Some(_) => return Ok(Upsert::Older),
             None => {
-                tx.execute(UNSURE, &[id, &now])?;
+                mark_unsure(tx, id, now)?;
                 return Ok(Upsert::Unsure);
             }
         }
@@ -144,6 +141,15 @@ fn order(tx: &mut dyn Tx, known: &Subscription, new: &Subscription, source: Sour
 pub fn unsure_at(tx: &mut dyn Tx, id: &str) -> Result<Option<Timestamp>> {
     const UNSURE: &str = "SELECT unsure_at FROM subscriptions WHERE id = $1";
     Ok(tx.one(UNSURE, &[&id], |row| row.time_or_null("unsure_at"))?.flatten())
+}
+
+/// Marks that Stripe must be asked about a subscription. One that has ended stays as it is.
+pub fn mark_unsure(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<()> {
+    // Each mark differs from the one before, so that an answer to the question about that one is not taken for this one's.
+    const UNSURE: &str = "UPDATE subscriptions SET unsure_at =
+        CASE WHEN unsure_at >= $2 THEN unsure_at + 1 ELSE $2 END WHERE id = $1 AND ended_at IS NULL";
+    tx.execute(UNSURE, &[&id, &now])?;
+    Ok(())
 }
 
 /// The subscription with this id.

@@ -128,7 +128,7 @@ impl Stripe {
 
     /// A subscription as it is now. It decides where the order of events is unclear.
     pub fn subscription(&self, id: &str, deadline: Deadline) -> Result<Subscription, StripeError> {
-        self.one("/v1/subscriptions/", id, &[], Subscription::read, deadline)
+        self.one("/v1/subscriptions/", id, &[("expand[]", "schedule")], Subscription::read, deadline)
     }
 
     /// Reads a customer. One that was deleted is still known by its id.

@@ -33,8 +33,8 @@ pub use event::{CheckoutStep, DisputeStep, Event, EventEnvelope, SubscriptionSte
 pub use listing::{Described, ListedKind, ListedObject};
 pub use objects::{
     Charge, CheckoutSession, CreditNote, CreditedLines, Customer, Dispute, FundsMove, Invoice, InvoiceLine,
-    InvoicePayment, LineItem, List, PaymentIntent, PaymentOrigin, Price, Refund, Subscription, SubscriptionItem,
-    Unreadable, storable,
+    InvoicePayment, LineItem, List, NextPhase, PaymentIntent, PaymentOrigin, Price, Refund, Schedule, ScheduleHint,
+    Subscription, SubscriptionItem, Unreadable, storable,
 };
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CheckoutTerms, CustomerRequest, PortalRequest};

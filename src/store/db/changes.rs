@@ -140,7 +140,7 @@ mod tests {
                 "tokens" => &[CacheKey::Tokens],
                 "schema_version" | "cursors" | "stripe_account" | "customers" | "orders" | "events" => &[],
                 "payments" | "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds"
-                | "credit_notes" | "disputes" => &[],
+                | "credit_notes" | "disputes" | "scheduled_changes" => &[],
                 "login_links" | "sessions" | "audit" | "anchors" | "webhook_endpoints" | "messages" => &[],
                 // Without a row number. For an account's row in the books `Tx::mark_changed` is called.
                 "books" | "lots" | "holds" | "hold_lots" | "deliveries" | "customer_changes" => &[],

@@ -19,6 +19,7 @@ mod invoice;
 mod json;
 mod payment;
 mod problem;
+mod schedule;
 mod subscription;
 
 pub use checkout::{CheckoutSession, Customer, LineItem, Price};
@@ -28,6 +29,7 @@ pub use invoice::{CreditedLines, Invoice, InvoiceLine, InvoicePayment};
 pub use json::storable;
 pub use payment::{Charge, Dispute, FundsMove, PaymentIntent, PaymentOrigin, Refund};
 pub use problem::ErrorBody;
+pub use schedule::{NextPhase, Schedule, ScheduleHint};
 pub use subscription::{Subscription, SubscriptionItem};
 
 pub(super) use fields::Fields;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::stripe::objects::fields::{Fields, List, Unreadable};
+use crate::stripe::objects::schedule::Schedule;
 
 /// A subscription (`sub_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Subscription {
     /// Payments are paused (`pause_collection`). This does not change the status.
     pub collection_paused: bool,
     pub latest_invoice: Option<String>,
+    /// What is planned for the end of the period.
+    pub schedule: Schedule,
     pub metadata: BTreeMap<String, String>,
     pub created: Option<Timestamp>,
     /// `None` when Stripe did not say.
@@ -62,6 +65,7 @@ impl Subscription {
             trial_end: fields.time("/trial_end")?,
             collection_paused: fields.value("/pause_collection").is_some(),
             latest_invoice: fields.reference("/latest_invoice")?,
+            schedule: Schedule::read(&fields)?,
             metadata: fields.metadata(&["/metadata"])?,
             created: fields.time("/created")?,
             livemode: fields.flag("/livemode")?,

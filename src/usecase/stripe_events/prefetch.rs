@@ -7,10 +7,10 @@ use crate::app::App;
 use crate::catalog::{Interval, Offer};
 use crate::clock::{Deadline, Timestamp, months_after};
 use crate::error::{Error, Result};
-use crate::store::{allotments, orders, payments, prices};
+use crate::store::{allotments, orders, payments, prices, scheduled_changes, subscriptions};
 use crate::stripe::{
     Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoiceLine, InvoicePayment, List,
-    PaymentOrigin, Stripe, StripeError,
+    PaymentOrigin, Schedule, ScheduleHint, Stripe, StripeError, Subscription,
 };
 use crate::usecase::stripe_events::origin;
 
@@ -95,11 +95,37 @@ fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
             note.origin = origin_of_invoice(app, note.invoice.as_deref(), deadline)?;
             Event::CreditNote(note)
         }
-        complete @ (Event::Subscription { .. }
-        | Event::CustomerDeleted(_)
-        | Event::Unhandled { .. }
-        | Event::Unreadable { .. }) => complete,
+        Event::Subscription { subscription, step, before, as_of } => {
+            Event::Subscription { subscription: with_schedule(app, subscription, deadline)?, step, before, as_of }
+        }
+        Event::Schedule { hint, .. } => {
+            let subscription = scheduled(app, &hint, deadline)?.map(Box::new);
+            Event::Schedule { hint, subscription }
+        }
+        complete @ (Event::CustomerDeleted(_) | Event::Unhandled { .. } | Event::Unreadable { .. }) => complete,
     })
+}
+
+/// An event names the schedule of a subscription only by its id. And where something is planned in the books, an event
+/// without a schedule may be older than the plan. In both cases Stripe says what is planned now.
+fn with_schedule(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completed<Subscription> {
+    let is_clear = subscription.schedule == Schedule::Absent
+        && app.store.read(|tx| Ok(scheduled_changes::of(tx, &subscription.id)?.is_none()))?;
+    if subscription.is_over() || is_clear {
+        return Ok(subscription);
+    }
+    subscription.schedule = stripe(app)?.subscription(&subscription.id, deadline)?.schedule;
+    Ok(subscription)
+}
+
+/// The subscription of a schedule, if it is known here.
+fn scheduled(app: &App, hint: &ScheduleHint, deadline: Deadline) -> Completed<Option<Subscription>> {
+    let Some(id) = &hint.subscription else { return Ok(None) };
+    let known = app.store.read(|tx| subscriptions::find(tx, id))?;
+    match known.is_some_and(|known| known.ended_at.is_none()) {
+        true => Ok(Some(stripe(app)?.subscription(id, deadline)?)),
+        false => Ok(None),
+    }
 }
 
 /// A session without an order of ours: its line items say what was bought, and how many, and whether it is ours at all.

@@ -205,6 +205,7 @@ fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
         let new = apply::describe(&catalog, &described, known.account, known.as_of);
         let put = |tx: &mut dyn Tx| subscriptions::put(tx, &new, Source::Answer, now);
         enqueue::notify_if_plan_changes(tx, &catalog, known.account, now, put)?;
+        apply::plan_change(tx, &catalog, &described, now)?;
         posting::end_graces(tx, context, known.account)
     })
 }

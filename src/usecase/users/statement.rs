@@ -7,6 +7,7 @@ use crate::ledger::{Entry, parse_entry_id};
 use crate::store::customers;
 use crate::store::entries;
 use crate::store::orders::{self, Order};
+use crate::store::scheduled_changes::{self, ScheduledChange};
 use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::User;
 
@@ -29,6 +30,8 @@ pub struct Overview {
     pub recent: Vec<Entry>,
     /// Units spent on each of the last [`CHART_DAYS`] days (UTC), oldest first; the day's first instant with each.
     pub usage: Vec<(Timestamp, i64)>,
+    /// What the subscription changes to at the end of its period.
+    pub change: Option<ScheduledChange>,
     /// Purchases that are not paid yet.
     pub pending: Vec<Order>,
     /// Purchases whose slow payment failed in the last [`FAILURE_DAYS`] days, and that were not repeated, newest first.
@@ -53,8 +56,12 @@ pub fn overview(app: &App, account: i64) -> Result<Overview> {
         let pending = pending_payments(tx, account, now)?;
         let failed = orders::failed(tx, account, now.plus_seconds(-FAILURE_DAYS * DAY_SECONDS))?;
         let subscriptions = subscriptions::live_of(tx, account)?;
+        let change = match &member.subscription {
+            Some(subscription) => scheduled_changes::of(tx, &subscription.id)?,
+            None => None,
+        };
         let has_customer = customers::linked(tx, account)?.is_some();
-        Ok(Overview { member, recent, usage, pending, failed, subscriptions, has_customer })
+        Ok(Overview { member, recent, usage, change, pending, failed, subscriptions, has_customer })
     })
 }
 

@@ -261,6 +261,9 @@ fn the_portal_is_set_up_once_and_again_when_the_plans_have_changed() {
     let features = &first[0]["features"];
     assert_eq!(features["subscription_update"]["proration_behavior"], "always_invoice");
     assert_eq!(features["subscription_cancel"]["mode"], "at_period_end");
+    let conditions = &features["subscription_update"]["schedule_at_period_end"]["conditions"];
+    let kinds = [&conditions[0]["type"], &conditions[1]["type"]];
+    assert_eq!(kinds, ["decreasing_item_amount", "shortening_interval"]);
     assert_eq!(set_up(&shop, &[]).0, format!("the configuration {id} is there"));
     assert_eq!(portals(&shop), first);
     assert_eq!(check_of_the_portal(&shop), (true, format!("{id} has the plans on sale")));

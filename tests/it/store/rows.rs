@@ -13,6 +13,7 @@ use till::store::inbox::{Decision, IncomingEvent, Status};
 use till::store::orders::{OfferKind, Order};
 use till::store::outbox::{Attempt, DeliveryKey, DeliveryOutcome, DueDelivery, Message};
 use till::store::payments::{DisputeStage, DisputeState, Payment, StripeIds};
+use till::store::scheduled_changes::ScheduledChange;
 use till::store::subscriptions::Subscription;
 use till::store::webhook_endpoints::WebhookEndpoint;
 use till::store::{Tx, access, entries};
@@ -150,6 +151,10 @@ pub fn subscription() -> Subscription {
         as_of: NOW,
         created_at: NOW,
     }
+}
+
+pub fn scheduled_change() -> ScheduledChange {
+    ScheduledChange { subscription: "sub_1".into(), offer: "starter".into(), starts_at: NOW }
 }
 
 pub fn event() -> IncomingEvent {

@@ -13,7 +13,8 @@ use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    orders, outbox, payments, prices, proof, stripe_account, subscriptions, users, webhook_endpoints,
+    orders, outbox, payments, prices, proof, scheduled_changes, stripe_account, subscriptions, users,
+    webhook_endpoints,
 };
 
 use super::rows::*;
@@ -183,6 +184,10 @@ const EACH: &[Row] = &[
     ("subscriptions::account_of_customer", |tx| subscriptions::account_of_customer(tx, "cus_1").map(drop)),
     ("subscriptions::has_any", |tx| subscriptions::has_any(tx, 1).map(drop)),
     ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
+    ("subscriptions::mark_unsure", |tx| subscriptions::mark_unsure(tx, "sub_1", NOW)),
+    ("scheduled_changes::put", |tx| scheduled_changes::put(tx, &scheduled_change())),
+    ("scheduled_changes::of", |tx| scheduled_changes::of(tx, "sub_1").map(drop)),
+    ("scheduled_changes::clear", |tx| scheduled_changes::clear(tx, "sub_1")),
     ("subscriptions::unsure", |tx| subscriptions::unsure(tx, 10).map(drop)),
     ("cursors::find", |tx| cursors::find(tx, "a").map(drop)),
     ("cursors::advance", |tx| cursors::advance(tx, "a", NOW, NOW)),

@@ -72,7 +72,7 @@ fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardP
             held: member.balance.held,
             total: member.balance.total,
         },
-        plan: PlanView::of(member, &app.catalog),
+        plan: PlanView::of(member, overview.change.as_ref(), &app.catalog),
         has_invoices: overview.has_customer && member.subscription.is_none(),
         packs: PackCard::all(&app.catalog)?,
         plans: PlanCard::all(catalog, Some(member), is_plan_pending)?,

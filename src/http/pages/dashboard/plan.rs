@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::http::pages::offers::allotment;
 use crate::http::pages::words::Moment;
+use crate::store::scheduled_changes::ScheduledChange;
 use crate::usecase::users::UserSnapshot;
 
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct SubscriptionView {
     /// What happens at `period_end`: `Renews on`, `Ends on`. Empty when that is not known.
     pub next: &'static str,
     pub period_end: Option<Moment>,
+    /// The plan that follows, and when.
+    pub change: Option<(String, Moment)>,
 }
 
 /// A payment that failed: a notice with a button that leads to the customer portal.
@@ -36,17 +39,24 @@ pub(crate) struct Trouble {
 }
 
 impl PlanView {
-    pub(super) fn of(member: &UserSnapshot, catalog: &Catalog) -> PlanView {
+    pub(super) fn of(member: &UserSnapshot, change: Option<&ScheduledChange>, catalog: &Catalog) -> PlanView {
         let plan = catalog.plan(&member.plan);
         PlanView {
             name: plan.map_or_else(|| "None".to_owned(), |plan| plan.name.clone()),
             allotment: allotment(plan.map_or(0, |plan| plan.units), &catalog.unit),
             subscription: member.subscription.as_ref().map(|subscription| {
                 let ends = subscription.ends_at;
-                SubscriptionView::of(&subscription.status, ends.or(subscription.period_end), ends.is_some())
+                let view = SubscriptionView::of(&subscription.status, ends.or(subscription.period_end), ends.is_some());
+                SubscriptionView { change: change.map(|change| next_plan(change, catalog)), ..view }
             }),
         }
     }
+}
+
+/// The name of the plan that follows, and when it begins.
+fn next_plan(change: &ScheduledChange, catalog: &Catalog) -> (String, Moment) {
+    let name = catalog.plan(&change.offer).map_or_else(|| "Another plan".to_owned(), |plan| plan.name.clone());
+    (name, Moment::of(change.starts_at))
 }
 
 impl Trouble {
@@ -99,6 +109,12 @@ impl SubscriptionView {
             "active" => "Renews on",
             _ => "Paid period ends on",
         };
-        SubscriptionView { status: words, trouble: Trouble::of(status), next, period_end: period_end.map(Moment::of) }
+        SubscriptionView {
+            status: words,
+            trouble: Trouble::of(status),
+            next,
+            period_end: period_end.map(Moment::of),
+            change: None,
+        }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) use owner::{Clues, buyer_of, owner_of};
 pub(crate) use plan_checkout::{link, plan_of};
 pub(crate) use reassess::reverse;
 pub(crate) use signs::{is_foreign_invoice, is_foreign_payment, is_foreign_session, is_our_subscription};
-pub(crate) use subscription::describe;
+pub(crate) use subscription::{describe, plan_change};
 
 /// Applies one event. An object that cannot be read is a fault: the event is stored with it and tried again.
 pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Result<EventOutcome> {
@@ -49,6 +49,7 @@ pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Resu
             let description = Description { subscription, step: *step, before: before.as_deref(), as_of: *as_of };
             subscription::subscription(tx, context, &description)
         }
+        Event::Schedule { hint, subscription } => subscription::schedule(tx, context, hint, subscription.as_deref()),
         Event::CustomerDeleted(customer) => customer_deleted(tx, customer, context.now),
         Event::Unhandled { kind } => Ok(EventOutcome::ignored(format!("{kind} changes nothing here"))),
         Event::Unreadable { kind, cause } => {

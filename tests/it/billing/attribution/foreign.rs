@@ -39,7 +39,7 @@ fn what_is_not_ours_is_ignored_counted_apart_and_compared_with_nothing() {
     }
     let report = reconciled(&shop);
     assert_eq!((&report["agrees"], &report["foreign"]), (&json!(true), &json!(2)), "{report}");
-    assert!(shop.till_prints(&["reconcile"]).contains("not ours   2"));
+    assert!(shop.till_prints(&["reconcile"]).contains("not ours     2"));
     let metrics = shop.visitor().get("/metrics").must(200).body;
     assert!(metrics.contains("till_inbox_events{kind=\"foreign\"}"), "{metrics}");
 
