@@ -87,6 +87,11 @@ impl Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error", detail)
     }
 
+    /// Stripe's customer portal, where that is the way out.
+    pub fn portal_url(&self) -> Option<&str> {
+        self.members.portal_url.as_deref()
+    }
+
     /// The body of `application/problem+json`.
     pub fn shape(&self) -> ProblemShape {
         ProblemShape {
@@ -166,6 +171,18 @@ pub(super) type HandlerResult = std::result::Result<Response, Problem>;
 pub(super) async fn no_such_path(uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     Refused::NotFound(format!("There is nothing at {path}.")).into()
+}
+
+/// The fallback for a known path of ours, with another method, that people open with a browser.
+pub(super) async fn no_such_page(method: Method, uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    let detail = match method {
+        Method::GET | Method::HEAD => {
+            format!("There is nothing to see at {path}: it belongs to a button on another page.")
+        }
+        _ => format!("{path} takes no {method}: nothing was sent there that could be used."),
+    };
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "Not a page of its own", detail)
 }
 
 /// The fallback for a known path with another method. The router also knows a path in which an id is empty; nothing is there.

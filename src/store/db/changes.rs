@@ -138,7 +138,7 @@ mod tests {
                 "users" => &[ALICE],
                 "subscriptions" => &[ALICE, BOB],
                 "tokens" => &[CacheKey::Tokens],
-                "schema_version" | "cursors" | "customers" | "orders" | "events" => &[],
+                "schema_version" | "cursors" | "customers" | "orders" | "events" | "open_invoices" => &[],
                 "payments" | "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds"
                 | "credit_notes" | "disputes" => &[],
                 "login_links" | "sessions" | "audit" | "anchors" | "webhook_endpoints" | "messages" => &[],

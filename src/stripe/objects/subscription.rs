@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::stripe::objects::fields::{Fields, List, Unreadable};
+use crate::stripe::objects::invoice::Invoice;
 
 /// A subscription (`sub_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Subscription {
     /// Payments are paused (`pause_collection`). This does not change the status.
     pub collection_paused: bool,
     pub latest_invoice: Option<String>,
+    /// The latest invoice, where the subscription waits for its payment. Stripe's object only names it: `prefetch` asks.
+    pub open_invoice: Option<Box<Invoice>>,
     pub metadata: BTreeMap<String, String>,
     pub created: Option<Timestamp>,
     /// `None` when Stripe did not say.
@@ -61,6 +64,7 @@ impl Subscription {
             trial_end: fields.time("/trial_end")?,
             collection_paused: fields.value("/pause_collection").is_some(),
             latest_invoice: fields.reference("/latest_invoice")?,
+            open_invoice: None,
             metadata: fields.metadata(&["/metadata"])?,
             created: fields.time("/created")?,
             livemode: fields.flag("/livemode")?,
@@ -91,6 +95,11 @@ impl Subscription {
     /// Whether it has ended for good, or never began. Nothing later brings it back.
     pub fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired") || self.ended_at.is_some()
+    }
+
+    /// Whether it waits for the payment of its latest invoice.
+    pub fn awaits_payment(&self) -> bool {
+        !self.is_over() && matches!(self.status.as_str(), "past_due" | "unpaid" | "incomplete")
     }
 
     /// Whether the customer has the plan now: paid, in trial, or late with a payment that is being retried.

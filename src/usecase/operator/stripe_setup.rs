@@ -71,8 +71,30 @@ fn price(app: &App, offer: Offer<'_>, dry_run: bool, setup: &mut Setup, deadline
             price
         }
     };
+    describe(app, offer, &made, dry_run, setup, deadline)?;
     setup.variables.push((price_id_variable(key), made.id.clone()));
     Ok(Some(made))
+}
+
+/// Where units expire, Stripe's checkout says so before the buyer pays.
+fn describe(
+    app: &App,
+    offer: Offer<'_>,
+    price: &Price,
+    dry_run: bool,
+    setup: &mut Setup,
+    deadline: Deadline,
+) -> Result<()> {
+    let Some((validity, product)) = offer.expiry().words().zip(price.product.as_deref()) else { return Ok(()) };
+    let every = if matches!(offer, Offer::Plan(_)) { " every month" } else { "" };
+    let words = format!("{}{every}, {validity}", app.catalog.unit.count(offer.units()));
+    let verb = if dry_run { "would say" } else { "says" };
+    if !dry_run {
+        let key = id::ordered_id("setup", app.clock.now())?;
+        app.stripe()?.describe_product(product, &words, &key, deadline)?;
+    }
+    setup.steps.push(format!("{}: its product {verb} {words:?}", offer.key()));
+    Ok(())
 }
 
 /// Whether tax comes on top of a price in this currency, as by default at Stripe: on top in US and Canadian dollars,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::store::{allotments, orders, payments, prices};
 use crate::stripe::{
     Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoiceLine, InvoicePayment, List, Stripe,
-    StripeError,
+    StripeError, Subscription,
 };
 
 /// How long Stripe may take to answer. Meanwhile Stripe itself waits for our answer to its webhook.
@@ -84,11 +84,25 @@ fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
             Event::Dispute(dispute, step)
         }
         Event::CreditNote(note) => Event::CreditNote(with_division(app, note, deadline)?),
-        complete @ (Event::Subscription { .. }
-        | Event::CustomerDeleted(_)
-        | Event::Unhandled { .. }
-        | Event::Unreadable { .. }) => complete,
+        Event::Subscription { subscription, step, before, as_of } => {
+            let subscription = with_open_invoice(app, subscription, deadline)?;
+            Event::Subscription { subscription, step, before, as_of }
+        }
+        complete @ (Event::CustomerDeleted(_) | Event::Unhandled { .. } | Event::Unreadable { .. }) => complete,
     })
+}
+
+/// What is to be paid, and since when, is for the user to read.
+fn with_open_invoice(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completed<Subscription> {
+    if let Some(id) = subscription.latest_invoice.as_deref().filter(|_| subscription.awaits_payment()) {
+        subscription.open_invoice = Some(Box::new(stripe(app)?.invoice(id, deadline)?));
+    }
+    Ok(subscription)
+}
+
+/// The same, as far as Stripe answers: a subscription's state counts more than what is to be paid.
+pub(super) fn with_open_invoice_if_told(app: &App, subscription: Subscription, deadline: Deadline) -> Subscription {
+    with_open_invoice(app, subscription.clone(), deadline).unwrap_or(subscription)
 }
 
 /// A pack's session without an order of ours: its line items say what was bought, and how many.

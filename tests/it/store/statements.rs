@@ -7,12 +7,13 @@ use till::ledger::Part;
 use till::secret::Secret;
 use till::store::customers::ChangeOutcome;
 use till::store::inbox::Status;
+use till::store::lots::EndingLot;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    orders, outbox, payments, prices, proof, subscriptions, users, webhook_endpoints,
+    lots, open_invoices, orders, outbox, payments, prices, proof, subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -170,6 +171,9 @@ const EACH: &[Row] = &[
     ("subscriptions::has_any", |tx| subscriptions::has_any(tx, 1).map(drop)),
     ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
     ("subscriptions::unsure", |tx| subscriptions::unsure(tx, 10).map(drop)),
+    ("open_invoices::put", |tx| open_invoices::put(tx, "sub_1", Some(&open_invoice()))),
+    ("open_invoices::find", |tx| open_invoices::find(tx, "sub_1").map(drop)),
+    ("open_invoices::put none", |tx| open_invoices::put(tx, "sub_1", None)),
     ("cursors::find", |tx| cursors::find(tx, "a").map(drop)),
     ("cursors::advance", |tx| cursors::advance(tx, "a", NOW, NOW)),
     ("cursors::put", |tx| cursors::put(tx, "a", NOW, NOW)),
@@ -193,6 +197,14 @@ const EACH: &[Row] = &[
     ("entries::accounts_due", |tx| entries::accounts_due(tx, NOW, 10).map(drop)),
     ("entries::load", |tx| entries::load(tx, 1, None).map(drop)),
     ("entries::load of a payment", |tx| entries::load(tx, 1, Some("pi_1")).map(drop)),
+    ("lots::expiring", |tx| lots::expiring(tx, 1).map(drop)),
+    ("lots::open", |tx| lots::open(tx, 1).map(drop)),
+    ("lots::newest_of_plans", |tx| lots::newest_of_plans(tx, 1).map(drop)),
+    ("lots::to_notify", |tx| lots::to_notify(tx, NOW, NOW, 10).map(drop)),
+    ("lots::mark_notified", |tx| lots::mark_notified(tx, EndingLot { account: 1, expires_at: NOW }, false, NOW)),
+    ("lots::mark_notified of the empty", |tx| {
+        lots::mark_notified(tx, EndingLot { account: 1, expires_at: NOW }, true, NOW)
+    }),
     ("entries::find_of_user", |tx| entries::find_of_user(tx, "user_1").map(drop)),
     ("AccountRow::with_lots", |tx| with_lots(tx, None)),
     ("AccountRow::with_lots of a payment", |tx| with_lots(tx, Some("pi_1"))),

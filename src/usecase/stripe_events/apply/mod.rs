@@ -28,7 +28,7 @@ pub use installments::post_due;
 pub use outcome::{ApplyContext, Assignment, EventOutcome};
 pub(crate) use owner::{Clues, owner_of};
 pub(crate) use reassess::reverse;
-pub(crate) use subscription::describe;
+pub(crate) use subscription::{describe, open_invoice};
 
 /// Applies one event. An object that cannot be read is a fault: the event is stored with it and tried again.
 pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Result<EventOutcome> {
