@@ -17,6 +17,8 @@ pub(crate) struct Problem {
     pub detail: String,
     pub members: Box<ExtensionMembers>,
     pub retry_after: Option<u64>,
+    /// Whether it kept a buyer from paying, so that nothing can have been charged.
+    pub is_before_payment: bool,
 }
 
 /// Why a request was not granted: RFC 9457.
@@ -60,7 +62,13 @@ pub(crate) struct ExtensionMembers {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, title, detail: detail.into(), members: Box::default(), retry_after: None }
+        let (members, retry_after, is_before_payment) = (Box::default(), None, false);
+        Problem { status, code, title, detail: detail.into(), members, retry_after, is_before_payment }
+    }
+
+    /// The same problem, of a press that would have led to the payment.
+    pub fn before_payment(self) -> Problem {
+        Problem { is_before_payment: true, ..self }
     }
 
     fn of(refused: &Refused) -> Problem {

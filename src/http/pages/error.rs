@@ -30,8 +30,7 @@ pub(crate) fn page(app: &App, visitor: Option<&Visitor>, problem: &Problem) -> R
             status: problem.status.as_u16(),
             title: problem.title.to_owned(),
             sentence: problem.detail.clone(),
-            // A browser that Stripe did not serve was about to pay.
-            assurance: if problem.status == StatusCode::BAD_GATEWAY { "Nothing was charged." } else { "" },
+            assurance: if problem.is_before_payment { "Nothing was charged." } else { "" },
             link: way_on(problem, shell.person.is_some() || visitor.is_none()),
             shell,
         };
@@ -48,10 +47,11 @@ fn shell(app: &App, visitor: Option<&Visitor>, title: &str) -> crate::error::Res
 }
 
 fn way_on(problem: &Problem, is_signed_in: bool) -> Link {
-    let portal = problem.portal_url().filter(|url| *url != "/dashboard" && !url.ends_with("/dashboard"));
+    // Where Stripe opened no portal, the refusal leads to the dashboard.
+    let portal = problem.portal_url().filter(|url| !url.ends_with("/dashboard"));
     match (problem.status, portal) {
         (StatusCode::UNAUTHORIZED, _) => Link::to("/login", "How to sign in"),
-        (_, Some(portal)) => Link::to(portal, "Change or cancel it at Stripe"),
+        (_, Some(portal)) => Link::to(portal, "Open the customer portal"),
         _ if is_signed_in => Link::dashboard(),
         _ => Link::to("/", "See the prices"),
     }

@@ -85,7 +85,7 @@ fn an_error_page_knows_who_reads_it_and_has_one_way_on() {
     shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
     shop.wait_for_units("alice", 100);
     let page = alice.press(&dashboard, "/billing/checkout?plan=pro").must(409);
-    assert!(text(&page).contains("Change or cancel it at Stripe"), "{}", page.body);
+    assert!(text(&page).contains("Open the customer portal"), "{}", page.body);
     assert!(ways(&page).len() == 1 && ways(&page)[0].starts_with(&shop.stripe.url()), "{:?}", ways(&page));
 
     // Stripe does not answer: what to do is said once.

@@ -72,6 +72,8 @@ fn after_the_last_retry_the_plan_is_gone_or_stays_as_the_account_has_it() {
         assert!(!words.contains("Paid period") && !words.contains("Change to Starter"), "{status}: {words}");
         assert_eq!(words.contains("· $9.00 open"), status != "none", "{status}: {words}");
         if status == "unpaid" {
+            let refused = alice.shop.api.call("POST", "/v1/users/alice/checkout", &json!({"plan": "pro"})).must(409);
+            assert!(refused.json()["detail"].as_str().unwrap().contains("Pay its open invoice"), "{}", refused.body);
             assert_eq!(words.matches("Pay the open invoice").count(), 2, "the notice and the plan: {words}");
             assert!(words.contains("Once the open invoice is paid") && !words.contains("Change to"), "{words}");
         }
