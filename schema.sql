@@ -8,7 +8,7 @@
 --
 --   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
 --   What is paid                       orders, customers, customer_changes, payments, allotments, plan_periods, prices,
---                                      invoice_payments, subscriptions
+--                                      invoice_payments, subscriptions, open_invoices
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors, stripe_account
 --   Who may come in                    tokens, login_links, sessions, audit
@@ -83,9 +83,12 @@ CREATE TABLE lots (
     grace_until INTEGER CHECK (grace_until IS NULL OR (expires_at IS NOT NULL AND grace_until > expires_at)),
                                             -- its period has ended, and it lives on: the next one is still to come
     payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- the one that bought it
+    notified_at INTEGER CHECK (notified_at IS NULL OR expires_at IS NOT NULL),   -- a message said that it ends soon
     PRIMARY KEY (account, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lots_by_payment ON lots (payment, seq) WHERE payment IS NOT NULL;
+CREATE INDEX lots_expiring ON lots (account, expires_at, seq) WHERE expires_at IS NOT NULL AND remaining > 0;
+CREATE INDEX lots_to_notify ON lots (expires_at, account, seq) WHERE expires_at IS NOT NULL AND notified_at IS NULL;
 
 -- Units set aside for work under way. A hold is open until it is captured, released or expired, and is then closed for
 -- ever. Its row keeps what the first answer said, so that a repeated request gets the same answer.
@@ -296,6 +299,16 @@ CREATE TABLE scheduled_changes (
 CREATE INDEX subscriptions_by_account ON subscriptions (account, created_at);
 CREATE INDEX subscriptions_by_customer ON subscriptions (customer, created_at) WHERE customer IS NOT NULL;
 CREATE INDEX subscriptions_unsure ON subscriptions (unsure_at, id) WHERE unsure_at IS NOT NULL;
+
+-- The invoice that a subscription waits for, as Stripe last answered: at most one for each, and only for what the dashboard
+-- says.
+CREATE TABLE open_invoices (
+    subscription TEXT    NOT NULL PRIMARY KEY REFERENCES subscriptions (id),
+    invoice      TEXT    NOT NULL,
+    amount       INTEGER NOT NULL CHECK (amount > 0),      -- still to be paid
+    currency     TEXT    NOT NULL,
+    due_at       INTEGER NOT NULL
+) STRICT;
 
 -- ============================================ What is given back ============================================
 

@@ -64,6 +64,17 @@ pub struct PlanChange<'a> {
     pub status: Option<&'a str>,
 }
 
+/// The data of `user.units_expiring`.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnitsExpiring<'a> {
+    /// Whose units.
+    pub user_id: &'a str,
+    /// How many of them, without those that are held.
+    pub units: i64,
+    /// When they expire.
+    pub at: String,
+}
+
 /// The data of `user.low_balance` as it is written into the outbox, and of the log line `low_balance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LowBalance {

@@ -192,6 +192,11 @@ impl Stripe {
         Ok(Price::read(&self.post(&path, &form(&[("tax_behavior", behavior)]), key, deadline)?)?)
     }
 
+    /// Describes a product: its buyers read this in the checkout.
+    pub fn describe_product(&self, id: &str, words: &str, key: &str, deadline: Deadline) -> Result<(), StripeError> {
+        self.post(&format!("/v1/products/{id}"), &form(&[("description", words)]), key, deadline).map(drop)
+    }
+
     /// All webhook endpoints.
     pub fn webhook_endpoints(&self, deadline: Deadline) -> Result<Vec<StripeEndpoint>, StripeError> {
         Ok(self.page("/v1/webhook_endpoints", &[], &ListQuery::default(), StripeEndpoint::read, deadline)?.rows)

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::usecase::checkout::customer_change;
-use crate::usecase::notifications::deliver;
+use crate::usecase::notifications::{deliver, expiring};
 use crate::usecase::operator::clock::ClockWatch;
 use crate::usecase::operator::head;
 use crate::usecase::operator::stripe_account;
@@ -128,6 +128,7 @@ fn look(clock: &mut Result<ClockWatch>, app: &App) -> Result<usize> {
 fn keep_books(app: &App, round: u32) {
     report("allot_months", retry::allot_due(app));
     report("expire_lots", expire::expire(app));
+    report("notify_of_expiry", expiring::notify(app));
     if round == 0 {
         report("log_books_head", head::log(app));
         report("remove_ended_sign_ins", sign_in::remove_ended(app));

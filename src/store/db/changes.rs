@@ -138,7 +138,8 @@ mod tests {
                 "users" => &[ALICE],
                 "subscriptions" => &[ALICE, BOB],
                 "tokens" => &[CacheKey::Tokens],
-                "schema_version" | "cursors" | "stripe_account" | "customers" | "orders" | "events" => &[],
+                "schema_version" | "cursors" | "stripe_account" | "customers" | "orders" | "events"
+                | "open_invoices" => &[],
                 "payments" | "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds"
                 | "credit_notes" | "disputes" | "scheduled_changes" => &[],
                 "login_links" | "sessions" | "audit" | "anchors" | "webhook_endpoints" | "messages" => &[],

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::stripe::objects::fields::{Fields, List, Unreadable};
+use crate::stripe::objects::invoice::Invoice;
 use crate::stripe::objects::schedule::Schedule;
 
 /// A subscription (`sub_…`).
@@ -29,6 +30,8 @@ pub struct Subscription {
     pub latest_invoice: Option<String>,
     /// What is planned for the end of the period.
     pub schedule: Schedule,
+    /// The latest invoice, where the subscription waits for its payment. Stripe's object only names it: `prefetch` asks.
+    pub open_invoice: Option<Box<Invoice>>,
     pub metadata: BTreeMap<String, String>,
     pub created: Option<Timestamp>,
     /// `None` when Stripe did not say.
@@ -66,6 +69,7 @@ impl Subscription {
             collection_paused: fields.value("/pause_collection").is_some(),
             latest_invoice: fields.reference("/latest_invoice")?,
             schedule: Schedule::read(&fields)?,
+            open_invoice: None,
             metadata: fields.metadata(&["/metadata"])?,
             created: fields.time("/created")?,
             livemode: fields.flag("/livemode")?,
@@ -96,6 +100,11 @@ impl Subscription {
     /// Whether it has ended for good, or never began. Nothing later brings it back.
     pub fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired") || self.ended_at.is_some()
+    }
+
+    /// Whether it waits for the payment of its latest invoice.
+    pub fn awaits_payment(&self) -> bool {
+        !self.is_over() && matches!(self.status.as_str(), "past_due" | "unpaid" | "incomplete")
     }
 
     /// Whether the customer has the plan now: paid, in trial, or late with a payment that is being retried.

@@ -45,6 +45,11 @@ pub struct Purchase {
     pub return_url: Option<String>,
 }
 
+/// The account that a checkout session was made for here; `None` for a session that is not one of ours.
+pub fn buyer(app: &App, session: &str) -> Result<Option<i64>> {
+    Ok(app.store.read(|tx| orders::by_session(tx, session))?.map(|order| order.account))
+}
+
 /// Confirms a session with Stripe for the user of `account`. Only Stripe's answer counts, and only the session's owner
 /// receives it. Stripe is asked only if `may_ask` allows it: for a purchase that the books know, they answer otherwise.
 pub fn confirm(

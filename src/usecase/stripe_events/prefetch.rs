@@ -96,7 +96,8 @@ fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
             Event::CreditNote(note)
         }
         Event::Subscription { subscription, step, before, as_of } => {
-            Event::Subscription { subscription: with_schedule(app, subscription, deadline)?, step, before, as_of }
+            let subscription = with_open_invoice(app, with_schedule(app, subscription, deadline)?, deadline)?;
+            Event::Subscription { subscription, step, before, as_of }
         }
         Event::Schedule { hint, .. } => {
             let subscription = scheduled(app, &hint, deadline)?.map(Box::new);
@@ -104,6 +105,19 @@ fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
         }
         complete @ (Event::CustomerDeleted(_) | Event::Unhandled { .. } | Event::Unreadable { .. }) => complete,
     })
+}
+
+/// What is to be paid, and since when, is for the user to read.
+fn with_open_invoice(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completed<Subscription> {
+    if let Some(id) = subscription.latest_invoice.as_deref().filter(|_| subscription.awaits_payment()) {
+        subscription.open_invoice = Some(Box::new(stripe(app)?.invoice(id, deadline)?));
+    }
+    Ok(subscription)
+}
+
+/// The same, as far as Stripe answers: a subscription's state counts more than what is to be paid.
+pub(super) fn with_open_invoice_if_told(app: &App, subscription: Subscription, deadline: Deadline) -> Subscription {
+    with_open_invoice(app, subscription.clone(), deadline).unwrap_or(subscription)
 }
 
 /// An event names the schedule of a subscription only by its id. And where something is planned in the books, an event

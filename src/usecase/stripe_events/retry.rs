@@ -12,13 +12,13 @@ use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, Fault, Refused, Result};
 use crate::store::inbox::{self, Decision, InboxRow, Status};
 use crate::store::subscriptions::{self, Source};
-use crate::store::{Tx, allotments};
+use crate::store::{Tx, allotments, open_invoices};
 use crate::stripe::{Event, EventEnvelope};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, Assignment, EventOutcome};
 use crate::usecase::stripe_events::bodies::BODY_DAYS;
-use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
+use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch, with_open_invoice_if_told};
 use crate::usecase::units::posting::{self, PostingContext};
 
 /// Events, subscriptions or months per round of the timer.
@@ -193,7 +193,8 @@ pub(super) fn ask_now(app: &App, subscription: Option<&str>) {
 /// answer may be the older one.
 fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
     let Some(asked) = app.store.read(|tx| subscriptions::unsure_at(tx, id))? else { return Ok(()) };
-    let described = app.stripe()?.subscription(id, Deadline::after(patience))?;
+    let deadline = Deadline::after(patience);
+    let described = with_open_invoice_if_told(app, app.stripe()?.subscription(id, deadline)?, deadline);
     let catalog = app.catalog.clone();
     let now = app.clock.now();
     posting::write(app, PostingContext::now(app), move |tx, context| {
@@ -206,6 +207,7 @@ fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
         let put = |tx: &mut dyn Tx| subscriptions::put(tx, &new, Source::Answer, now);
         enqueue::notify_if_plan_changes(tx, &catalog, known.account, now, put)?;
         apply::plan_change(tx, &catalog, &described, now)?;
+        open_invoices::put(tx, &described.id, apply::open_invoice(&described).as_ref())?;
         posting::end_graces(tx, context, known.account)
     })
 }

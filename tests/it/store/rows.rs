@@ -10,6 +10,7 @@ use till::store::customers::{Customer, CustomerChange};
 use till::store::entries::LoadedAccount;
 use till::store::holds::Hold;
 use till::store::inbox::{Decision, IncomingEvent, Status};
+use till::store::open_invoices::OpenInvoice;
 use till::store::orders::{OfferKind, Order};
 use till::store::outbox::{Attempt, DeliveryKey, DeliveryOutcome, DueDelivery, Message};
 use till::store::payments::{DisputeStage, DisputeState, Payment, StripeIds};
@@ -155,6 +156,10 @@ pub fn subscription() -> Subscription {
 
 pub fn scheduled_change() -> ScheduledChange {
     ScheduledChange { subscription: "sub_1".into(), offer: "starter".into(), starts_at: NOW }
+}
+
+pub fn open_invoice() -> OpenInvoice {
+    OpenInvoice { id: "in_2".into(), amount: 900, currency: "usd".into(), due_at: NOW }
 }
 
 pub fn event() -> IncomingEvent {

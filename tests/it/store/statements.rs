@@ -7,14 +7,15 @@ use till::ledger::Part;
 use till::secret::Secret;
 use till::store::customers::{ChangeOutcome, LinkSource};
 use till::store::inbox::Status;
+use till::store::lots::EndingLot;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
 use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    orders, outbox, payments, prices, proof, scheduled_changes, stripe_account, subscriptions, users,
-    webhook_endpoints,
+    lots, open_invoices, orders, outbox, payments, prices, proof, scheduled_changes, stripe_account, subscriptions,
+    users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -189,6 +190,9 @@ const EACH: &[Row] = &[
     ("scheduled_changes::of", |tx| scheduled_changes::of(tx, "sub_1").map(drop)),
     ("scheduled_changes::clear", |tx| scheduled_changes::clear(tx, "sub_1")),
     ("subscriptions::unsure", |tx| subscriptions::unsure(tx, 10).map(drop)),
+    ("open_invoices::put", |tx| open_invoices::put(tx, "sub_1", Some(&open_invoice()))),
+    ("open_invoices::find", |tx| open_invoices::find(tx, "sub_1").map(drop)),
+    ("open_invoices::put none", |tx| open_invoices::put(tx, "sub_1", None)),
     ("cursors::find", |tx| cursors::find(tx, "a").map(drop)),
     ("cursors::advance", |tx| cursors::advance(tx, "a", NOW, NOW)),
     ("cursors::put", |tx| cursors::put(tx, "a", NOW, NOW)),
@@ -212,6 +216,14 @@ const EACH: &[Row] = &[
     ("entries::accounts_due", |tx| entries::accounts_due(tx, NOW, 10).map(drop)),
     ("entries::load", |tx| entries::load(tx, 1, None).map(drop)),
     ("entries::load of a payment", |tx| entries::load(tx, 1, Some("pi_1")).map(drop)),
+    ("lots::expiring", |tx| lots::expiring(tx, 1).map(drop)),
+    ("lots::open", |tx| lots::open(tx, 1).map(drop)),
+    ("lots::newest_of_plans", |tx| lots::newest_of_plans(tx, 1).map(drop)),
+    ("lots::to_notify", |tx| lots::to_notify(tx, NOW, NOW, 10).map(drop)),
+    ("lots::mark_notified", |tx| lots::mark_notified(tx, EndingLot { account: 1, expires_at: NOW }, false, NOW)),
+    ("lots::mark_notified of the empty", |tx| {
+        lots::mark_notified(tx, EndingLot { account: 1, expires_at: NOW }, true, NOW)
+    }),
     ("entries::find_of_user", |tx| entries::find_of_user(tx, "user_1").map(drop)),
     ("AccountRow::with_lots", |tx| with_lots(tx, None)),
     ("AccountRow::with_lots of a payment", |tx| with_lots(tx, Some("pi_1"))),

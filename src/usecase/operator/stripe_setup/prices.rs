@@ -40,6 +40,7 @@ pub(super) fn price(context: &SetupContext<'_>, offer: Offer<'_>, setup: &mut Se
         None => make(context, &new, setup)?,
     };
     if let Some(price) = &price {
+        describe(context, offer, price, setup)?;
         setup.variables.push((price_id_variable(key), price.id.clone()));
     }
     Ok(price)
@@ -113,6 +114,19 @@ fn make(context: &SetupContext<'_>, new: &NewPrice<'_>, setup: &mut Setup) -> Se
     let moved = if new.takes_lookup_key { ", which takes over the lookup key" } else { "" };
     setup.steps.push(format!("{key}: made the price {}{moved}", price.id));
     Ok(Some(price))
+}
+
+/// Where units expire, Stripe's checkout says so before the buyer pays.
+fn describe(context: &SetupContext<'_>, offer: Offer<'_>, price: &Price, setup: &mut Setup) -> SetupResult<()> {
+    let Some((validity, product)) = offer.expiry().words().zip(price.product.as_deref()) else { return Ok(()) };
+    let every = if matches!(offer, Offer::Plan(_)) { " every month" } else { "" };
+    let words = format!("{}{every}, {validity}", context.config.catalog.unit.count(offer.units()));
+    let verb = if context.dry_run { "would say" } else { "says" };
+    if !context.dry_run {
+        context.stripe.describe_product(product, &words, &context.key()?, context.deadline)?;
+    }
+    setup.steps.push(format!("{}: its product {verb} {words:?}", offer.key()));
+    Ok(())
 }
 
 /// Whether tax comes on top of a price in this currency, as by default at Stripe: on top in US and Canadian dollars,

@@ -4,6 +4,7 @@
 use crate::catalog::{Catalog, Offer};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::store::open_invoices::{self, OpenInvoice};
 use crate::store::scheduled_changes::{self, ScheduledChange};
 use crate::store::subscriptions::{self, Source, Upsert};
 use crate::store::{Tx, users};
@@ -69,6 +70,7 @@ pub(super) fn subscription(
             ..EventOutcome::applied("another description of the same second is known: Stripe is asked")
         },
         Upsert::Newer => {
+            open_invoices::put(tx, &new.id, open_invoice(described).as_ref())?;
             let user_id = users::by_account(tx, account)?.id;
             let detail = format!("{} is {} for {user_id}", new.offer, new.status);
             let mut log_events = log_events(tx, account, user_id, before.as_ref(), &new)?;
@@ -165,6 +167,17 @@ fn log_events(
         log_events.push(LogEvent::SeveralSubscriptions { user_id, count });
     }
     Ok(log_events)
+}
+
+/// The invoice that it waits for, as a row of ours. `None` if it waits for none, or Stripe did not say.
+pub(crate) fn open_invoice(described: &Subscription) -> Option<OpenInvoice> {
+    let invoice = described.open_invoice.as_deref().filter(|invoice| invoice.status == "open")?;
+    Some(OpenInvoice {
+        id: invoice.id.clone(),
+        amount: invoice.amount_remaining.filter(|amount| *amount > 0)?,
+        currency: invoice.currency.clone()?,
+        due_at: invoice.due_date.or(invoice.created)?,
+    })
 }
 
 /// Stripe's description as a row of ours.
