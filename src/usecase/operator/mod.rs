@@ -1,8 +1,10 @@
-//! What the operator asks for: the proof of the books and its anchor, their export, a check of the installation, the set-up at Stripe.
+//! What the operator asks for: the proof of the books and its anchor, their export, a check of the installation, its status,
+//! the set-up at Stripe.
 
 pub mod check;
 pub mod clock;
 pub mod export;
 pub mod head;
+pub mod status;
 pub mod stripe_setup;
 pub mod verify;

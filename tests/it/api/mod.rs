@@ -13,4 +13,5 @@ mod problem;
 
 mod description;
 mod notification;
+mod own_token;
 mod pipeline_example;

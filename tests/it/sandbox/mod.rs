@@ -15,4 +15,5 @@ mod refunds;
 mod stripe_library;
 mod subscriptions;
 mod terms;
+mod trust;
 mod webhooks;
