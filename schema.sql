@@ -401,10 +401,12 @@ CREATE TABLE tokens (
     id           TEXT    NOT NULL PRIMARY KEY,
     name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
     hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
-    scopes       TEXT    NOT NULL,          -- words of read, spend, admin, separated by commas
+    scopes       TEXT    NOT NULL,          -- words of read, spend, sell, admin, separated by commas; or self alone
+    account      INTEGER REFERENCES users (account),   -- whose balance, history and checkout: of a token with self alone
     created_at   INTEGER NOT NULL,
     last_used_at INTEGER,                   -- to the minute
-    revoked_at   INTEGER
+    revoked_at   INTEGER,
+    CHECK ((scopes = 'self') = (account IS NOT NULL))
 ) STRICT;
 
 -- Sign-in links: one use, five minutes.

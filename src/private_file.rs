@@ -2,8 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
 
 use crate::id;
 
@@ -69,6 +72,63 @@ pub fn create_new(path: &Path) -> io::Result<File> {
 /// Whether anybody on the machine can read or change the file.
 pub fn is_open_to_others(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o007 != 0)
+}
+
+/// Which right this process lacks to read a file and, with `to_write`, to change it and to make files beside it: what is in
+/// the way, whose it is, and what to do. `None` if rights are not what is in the way.
+pub fn missing_right(path: &Path, to_write: bool) -> Option<String> {
+    let path = std::path::absolute(path).ok()?;
+    let folder = path.parent()?;
+    let mut folders: Vec<&Path> = folder.ancestors().collect();
+    folders.reverse();
+    if let Some(closed) = folders.into_iter().find(|folder| is_refused(folder, Access::EXEC_OK)) {
+        return Some(blame("folder", closed, "entered", "rwx"));
+    }
+    let (rights, verb, mode) = match to_write {
+        true => (Access::READ_OK | Access::WRITE_OK, "read and changed", "rw"),
+        false => (Access::READ_OK, "read", "r"),
+    };
+    if is_refused(&path, rights) {
+        return Some(blame("file", &path, verb, mode));
+    }
+    let is_closed = to_write && is_refused(folder, Access::WRITE_OK | Access::EXEC_OK);
+    is_closed.then(|| blame("folder", folder, "written to, and files are made there", "rwx"))
+}
+
+fn is_refused(path: &Path, rights: Access) -> bool {
+    accessat(CWD, path, rights, AtFlags::EACCESS) == Err(Errno::ACCESS)
+}
+
+fn blame(what: &str, path: &Path, verb: &str, mode: &str) -> String {
+    let shown = path.display();
+    let Ok(metadata) = path.metadata() else { return format!("the {what} {shown} cannot be {verb} by this user") };
+    let owner = user_name(metadata.uid());
+    // The owner of a process's entry is the user it runs as (proc(5)).
+    let own_id = Path::new("/proc/self").metadata().map(|process| process.uid());
+    if own_id.as_ref().is_ok_and(|id| *id == metadata.uid()) {
+        return format!(
+            "the {what} {shown} is this user's own, and cannot be {verb} (mode {:04o}): chmod u+{mode} {shown}",
+            metadata.permissions().mode() & 0o7777
+        );
+    }
+    let me = own_id.map_or_else(|_| "another user".to_owned(), user_name);
+    let way = match metadata.uid() {
+        0 => "run till as root (sudo till …)".to_owned(),
+        _ => format!("run till as {owner} (sudo -u {owner} till …) or as root"),
+    };
+    format!("the {what} {shown} belongs to {owner} and cannot be {verb} by {me}: {way}, or name another file")
+}
+
+/// The name of a user, or `#1000` where the system's list has none (as sudo takes it). The name services that could know
+/// more are not asked: a static program cannot load them.
+fn user_name(id: u32) -> String {
+    let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| format!("#{id}"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::output::{facts, one_line, or_dash, print, print_json, table};
+use super::output::{facts, one_line, or_dash, print, print_json, table, times};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::{DismissShape, EventShape, ReplayShape, WholeList};
 use super::{CommandError, CommandResult};
@@ -188,14 +188,19 @@ fn as_text(row: &InboxRow) -> String {
         ("ignored as", or_dash(decision.ignore_reason.map(IgnoreReason::as_str))),
         ("detail", decision.detail.clone()),
         ("waits for", or_dash(decision.waits_for.as_ref())),
-        ("tried", format!("{} times, the last at {}", row.attempts, rfc3339(row.decided_at))),
+        ("tried", format!("{}, the last at {}", times(row.attempts), rfc3339(row.decided_at))),
         ("tried again", or_dash(decision.next_attempt_at.map(rfc3339))),
     ]);
     text.push('\n');
-    text.extend(
-        row.event.body.as_deref().unwrap_or(REMOVED).lines().flat_map(|line| [one_line(line), "\n".to_owned()]),
-    );
+    text.extend(body_as_text(row.event.body.as_deref()).lines().flat_map(|line| [one_line(line), "\n".to_owned()]));
     text
+}
+
+/// What Stripe sent, a line for each field.
+fn body_as_text(body: Option<&str>) -> String {
+    let Some(body) = body else { return REMOVED.to_owned() };
+    let read: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    read.and_then(|read| serde_json::to_string_pretty(&read).ok()).unwrap_or_else(|| body.to_owned())
 }
 
 /// What stands for the body of an event that is no longer kept.

@@ -152,5 +152,6 @@ fn export_to(app: &App, user: Option<&str>, path: &Path) -> CommandResult {
     let count = export(app, user, &mut file)?;
     let file = file.into_inner().map_err(|cause| fault(cause.into_error()))?;
     file.finish().map_err(fault)?;
-    print(&format!("{count} entries in {}\n", path.display()))
+    let counted = if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
+    print(&format!("{counted} in {}\n", path.display()))
 }

@@ -4,13 +4,17 @@
 //! Exit status: 0 success; 1 the command failed, or its check did; 2 wrong usage or configuration.
 
 mod audit;
+mod catalog;
 mod check;
+mod config;
 mod demo;
 mod event;
 mod go_live;
+mod healthcheck;
 mod hook;
 mod ledger;
 mod logging;
+mod manual;
 pub mod nss;
 mod output;
 mod payment;
@@ -22,21 +26,24 @@ mod service;
 mod settings;
 mod shapes;
 mod signals;
+mod status;
 mod stripe;
 mod token;
 mod user;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Fault, Refused};
 
 /// A cash register for people who sell prepaid units through Stripe Checkout.
 #[derive(Parser)]
-#[command(name = "till", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "till", version = env!("TILL_VERSION"), subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "Try it, with no account and no configuration:\n  till demo\n\nRun it:\n  till serve\n\n\
+    --database FILE and --catalog FILE may stand before the command or after it.\n\
     Exit status: 0 success, 1 failure or a check that failed, 2 wrong usage or configuration.")]
 struct Cli {
     #[command(subcommand)]
@@ -59,7 +66,17 @@ enum Command {
     Check(check::Check),
     Stripe(stripe::Stripe),
     GoLive(go_live::GoLiveCommand),
+    Config(config::Config),
+    Catalog(catalog::CatalogCommand),
+    Status(status::Status),
+    Healthcheck(healthcheck::Healthcheck),
+    Completions(manual::Completions),
+    #[command(name = "man")]
+    Manual(manual::Manual),
 }
+
+/// Options of every command that opens the books. They may stand before the command too.
+const COMMON_OPTIONS: [&str; 2] = ["--database", "--catalog"];
 
 enum CommandError {
     Failed(String),
@@ -75,7 +92,7 @@ type CommandResult<T = ()> = Result<T, CommandError>;
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let command = match Cli::try_parse() {
+    let command = match Cli::try_parse_from(command_first(std::env::args_os().collect())) {
         Ok(cli) => cli.command,
         Err(error) => {
             // Help and version are such "errors" too. If nobody reads them, there is nothing left to do.
@@ -98,6 +115,12 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Stripe(stripe) => stripe.run(),
         Command::GoLive(go_live) => go_live.run(),
+        Command::Config(config) => config.run(),
+        Command::Catalog(catalog) => catalog.run(),
+        Command::Status(status) => status.run(),
+        Command::Healthcheck(healthcheck) => healthcheck.run(),
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Manual(manual) => manual.run(Cli::command()),
     };
     match result {
         Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,
@@ -111,6 +134,29 @@ pub fn run() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The arguments with the common options moved behind the command: `till --database FILE user list` means the same as
+/// `till user --database FILE list`. A command that has no such option refuses it there.
+fn command_first(arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_common = |argument: &OsString| COMMON_OPTIONS.iter().any(|option| argument.as_os_str() == *option);
+    let has_value = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        COMMON_OPTIONS.iter().any(|option| text.strip_prefix(option).is_some_and(|rest| rest.starts_with('=')))
+    };
+    let mut end = 1;
+    while let Some(argument) = arguments.get(end) {
+        match argument {
+            argument if is_common(argument) => end += 2,
+            argument if has_value(argument) => end += 1,
+            _ => break,
+        }
+    }
+    let mut ordered = arguments;
+    if end < ordered.len() {
+        ordered[1..=end].rotate_right(1);
+    }
+    ordered
 }
 
 /// Writes each line to standard error, behind a label. A failure to write there has nowhere else to go.
@@ -149,6 +195,22 @@ impl From<Error> for CommandError {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    #[test]
+    fn common_options_may_stand_before_the_command() {
+        for (given, expected) in [
+            ("till user list", "till user list"),
+            ("till --database a.db user list", "till user --database a.db list"),
+            ("till --database=a.db --catalog c.toml user list", "till user --database=a.db --catalog c.toml list"),
+            ("till --version", "till --version"),
+            ("till --database", "till --database"),
+            ("till --database a.db", "till --database a.db"),
+            ("till", "till"),
+        ] {
+            let ordered = super::command_first(given.split(' ').map(Into::into).collect());
+            assert_eq!(ordered, expected.split(' ').map(std::ffi::OsString::from).collect::<Vec<_>>(), "{given}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_sound_and_every_command_has_help() {

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use serde::Serialize;
 
 use super::{CommandError, CommandResult};
+use crate::error::Error;
 
 /// Prints text as it is.
 pub(super) fn print(text: &str) -> CommandResult {
@@ -51,6 +52,19 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
 /// One fact per line, behind its name.
 pub(super) fn facts(rows: &[(&str, String)]) -> String {
     rows.iter().map(|(name, value)| format!("{name:<12} {}\n", one_line(value))).collect()
+}
+
+/// Why an argument is refused, as the sentence after "invalid value".
+pub(super) fn detail_of(error: &Error) -> String {
+    match error {
+        Error::Refused(refused) => refused.detail(),
+        Error::Fault(fault) => fault.to_string(),
+    }
+}
+
+/// `once`, `3 times`.
+pub(super) fn times(count: i64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 pub(super) fn or_dash(text: Option<impl ToString>) -> String {

@@ -11,7 +11,7 @@ use super::signals::Signals;
 use super::{CommandError, CommandResult, eprint_lines};
 use crate::catalog::{Catalog, Interval, Offer, price_id_variable};
 use crate::clock::Clock;
-use crate::config::{LoadedConfig, Mode, Need, Sources, origin_of};
+use crate::config::{LoadedConfig, Mode, Need, Origin, Sources, origin_of, parse_listen};
 use crate::id;
 use crate::sandbox::{self, Endpoint, Options, SeedPrice};
 use crate::secret::Secret;
@@ -25,8 +25,15 @@ use crate::secret::Secret;
 #[command(after_help = "Example:\n  till sandbox --webhook-url http://127.0.0.1:8080/billing/webhook")]
 pub(super) struct Sandbox {
     /// Address to bind
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:12111")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:12111", value_parser = parse_listen)]
     listen: SocketAddr,
+    /// The origin under which browsers reach it [default: http:// and the listen address]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    base_url: Option<Origin>,
+    /// Send webhooks to any address, although others can reach this stand-in. Without it, a stand-in that does not listen on
+    /// this machine alone sends them to --webhook-url, to this machine and to private networks only
+    #[arg(long)]
+    deliver_anywhere: bool,
     /// Where to send webhooks, such as http://127.0.0.1:8080/billing/webhook; without it they are only kept
     #[arg(long, value_name = "URL", value_parser = web_url)]
     webhook_url: Option<String>,
@@ -60,9 +67,17 @@ impl Sandbox {
             }
         };
         let endpoint = self.webhook_url.clone().map(|url| Endpoint { url, secret });
-        let running = sandbox::start(options(self.listen, endpoint, prices(&config.catalog)))?;
+        let mut options = options(self.listen, endpoint, prices(&config.catalog));
+        if let Some(origin) = &self.base_url {
+            options.public_url = Some(origin.as_str().to_owned());
+        }
+        let running = match self.deliver_anywhere {
+            true => sandbox::start_delivering_anywhere(options)?,
+            false => sandbox::start(options)?,
+        };
         let new_secret = new_secret.filter(|_| self.webhook_url.is_some());
-        let text = as_text(&running.url(), self.webhook_url.as_deref(), new_secret.as_deref(), &config.catalog);
+        let api = format!("http://{}", reachable(running.address()));
+        let text = as_text(&running.url(), &api, self.webhook_url.as_deref(), new_secret.as_deref(), &config.catalog);
         let printed = print(&text);
         if !matches!(printed, Ok(()) | Err(CommandError::OutputClosed)) {
             return printed;
@@ -104,14 +119,14 @@ pub(super) fn price_id(offer: Offer<'_>) -> String {
     offer.price_id().map_or_else(|| format!("price_test_{}", offer.key()), str::to_owned)
 }
 
-fn as_text(url: &str, webhook_url: Option<&str>, new_secret: Option<&str>, catalog: &Catalog) -> String {
+fn as_text(url: &str, api: &str, webhook_url: Option<&str>, new_secret: Option<&str>, catalog: &Catalog) -> String {
     let mut text = format!("The Stripe stand-in is at {url} (its control page, in a browser).\n");
     match webhook_url {
         Some(to) => text.push_str(&format!("Webhooks go to {to}\n")),
         None => text.push_str("Webhooks are not sent: give --webhook-url, or create an endpoint through its API.\n"),
     }
     text.push_str("\nThe environment of a till that uses it:\n");
-    text.push_str(&format!("  SPRITE_STRIPE_API_BASE={url}\n  SPRITE_STRIPE_SECRET_KEY=sk_test_sandbox\n"));
+    text.push_str(&format!("  SPRITE_STRIPE_API_BASE={api}\n  SPRITE_STRIPE_SECRET_KEY=sk_test_sandbox\n"));
     if let Some(secret) = new_secret {
         text.push_str(&format!("  SPRITE_STRIPE_WEBHOOK_SECRET={secret}\n"));
     }
@@ -120,6 +135,11 @@ fn as_text(url: &str, webhook_url: Option<&str>, new_secret: Option<&str>, catal
     }
     text.push_str("\nCtrl-C stops it.\n");
     text
+}
+
+/// An origin as the command line takes it.
+pub(super) fn origin(text: &str) -> Result<Origin, String> {
+    Origin::parse(text)
 }
 
 fn web_url(text: &str) -> Result<String, String> {

@@ -68,7 +68,7 @@ impl Serve {
         let url = service.app().config.base_url.as_str();
         let listen = service.address();
         let database = path.display();
-        let version = env!("CARGO_PKG_VERSION");
+        let version = env!("TILL_VERSION");
         tracing::info!(event = "ready", url, %listen, %database, version);
         notify(NotifyState::Ready);
         let signal = signals.wait();

@@ -58,7 +58,8 @@ impl DatabaseArgs {
         let loaded = load(&Sources::from_process(self.flags()), need)?;
         eprint_lines("warning", &loaded.warnings);
         let path = &loaded.config.database;
-        if if_missing == IfMissing::Refuse && !path.exists() {
+        // Where it cannot be looked for, opening it says why.
+        if if_missing == IfMissing::Refuse && path.try_exists().is_ok_and(|is_there| !is_there) {
             return Err(CommandError::Failed(format!(
                 "there is no database at {}: name the right one with --database or SPRITE_DATABASE \
                  (till serve, till user add and till token create create a new one)",

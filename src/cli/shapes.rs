@@ -44,6 +44,8 @@ pub(super) struct TokenShape<'a> {
     id: &'a str,
     name: &'a str,
     scopes: Vec<&'a str>,
+    /// Whose it is, with the scope `self`.
+    user_id: Option<&'a str>,
     created_at: String,
     last_used_at: Option<String>,
     revoked_at: Option<String>,
@@ -55,6 +57,7 @@ impl<'a> From<&'a access::Token> for TokenShape<'a> {
             id: &token.id,
             name: &token.name,
             scopes: token.scopes.split(',').collect(),
+            user_id: token.owner.as_ref().map(|(_, user)| user.as_str()),
             created_at: rfc3339(token.created_at),
             last_used_at: time(token.last_used_at),
             revoked_at: time(token.revoked_at),

@@ -2,6 +2,7 @@
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::error::{Fault, Result};
 
@@ -21,6 +22,28 @@ impl Signals {
         let interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
         drop(inside);
         Ok(Signals { runtime, terminate, interrupt })
+    }
+
+    /// Waits for the first signal, and calls `on_line` for each line that comes on standard input meanwhile.
+    pub(super) fn wait_with_lines(mut self, mut on_line: impl FnMut()) {
+        // Nobody can end a thread that reads; it ends with the process.
+        let (sender, mut lines) = mpsc::channel(1);
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lines() {
+                if line.is_err() || sender.blocking_send(()).is_err() {
+                    return;
+                }
+            }
+        });
+        self.runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = self.terminate.recv() => return,
+                    _ = self.interrupt.recv() => return,
+                    Some(()) = lines.recv() => on_line(),
+                }
+            }
+        });
     }
 
     /// Waits for the first signal and returns its name.

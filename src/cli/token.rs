@@ -2,14 +2,14 @@
 
 use clap::{Args, Subcommand};
 
-use super::output::{or_dash, print, print_json, table};
+use super::output::{detail_of, or_dash, print, print_json, table};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::{NewTokenShape, TokenShape, WholeList};
 use super::{CommandResult, eprint_lines};
 use crate::clock::rfc3339;
 use crate::config::Need;
 use crate::store::access;
-use crate::usecase::users::tokens::{self, Scope};
+use crate::usecase::users::tokens::{self, EXPECTED_SCOPES, Scope};
 
 /// Create, list and revoke tokens of the service API
 #[derive(Args)]
@@ -23,13 +23,19 @@ pub(super) struct Token {
 #[derive(Subcommand)]
 enum TokenCommand {
     /// Create a token; its secret is shown now and never again
-    #[command(after_help = "Example:\n  till token create pipeline --scopes read,spend")]
+    #[command(after_help = "Examples:\n  till token create pipeline --scopes read,spend\n  \
+        till token create my-app --scopes read,sell\n  till token create ada --scopes self --user ada")]
     Create {
         /// What it is for, for people to read
+        #[arg(value_parser = name)]
         name: String,
-        /// read: users and ledgers; spend: use units; admin: everything
-        #[arg(long, required = true, value_delimiter = ',', value_parser = scope, value_name = "read,spend,admin")]
+        /// read: users and ledgers; spend: use units; sell: users, sign-in links, checkouts, portal; admin: everything;
+        /// self: one user's own balance, history and checkout
+        #[arg(long, required = true, value_delimiter = ',', value_parser = scope, value_name = "read,spend,sell,admin")]
         scopes: Vec<Scope>,
+        /// With the scope self: whose token it is
+        #[arg(long, value_name = "ID")]
+        user: Option<String>,
         /// Print {"id","name","scopes","token"}
         #[arg(long)]
         json: bool,
@@ -51,9 +57,12 @@ enum TokenCommand {
 impl Token {
     pub(super) fn run(&self) -> CommandResult {
         match &self.command {
-            TokenCommand::Create { name, scopes, json } => {
-                let app = self.database.open(Need::Nothing, IfMissing::Create)?;
-                let (token, secret) = tokens::create(&app, name, scopes)?;
+            TokenCommand::Create { name, scopes, user, json } => {
+                // Before a database is made.
+                tokens::check_scopes(scopes, user.as_deref())?;
+                let if_missing = if user.is_some() { IfMissing::Refuse } else { IfMissing::Create };
+                let app = self.database.open(Need::Nothing, if_missing)?;
+                let (token, secret) = tokens::create_for(&app, name, scopes, user.as_deref())?;
                 if *json {
                     let scopes = token.scopes.split(',').collect();
                     let shape = NewTokenShape { id: &token.id, name: &token.name, scopes, token: &secret };
@@ -90,12 +99,18 @@ fn list_as_text(tokens: &[access::Token]) -> String {
             rfc3339(token.created_at),
             or_dash(token.last_used_at.map(rfc3339)),
             or_dash(token.revoked_at.map(rfc3339)),
+            or_dash(token.owner.as_ref().map(|(_, user)| user)),
             token.name.clone(),
         ]
     };
-    table(["ID", "SCOPES", "MADE", "LAST USED", "REVOKED", "NAME"], &tokens.iter().map(row).collect::<Vec<_>>())
+    table(["ID", "SCOPES", "MADE", "LAST USED", "REVOKED", "USER", "NAME"], &tokens.iter().map(row).collect::<Vec<_>>())
 }
 
 fn scope(text: &str) -> Result<Scope, String> {
-    Scope::parse(text.trim()).ok_or_else(|| "some of read, spend, admin were expected, separated by commas".to_owned())
+    Scope::parse(text.trim()).ok_or_else(|| format!("{EXPECTED_SCOPES} was expected"))
+}
+
+fn name(text: &str) -> Result<String, String> {
+    tokens::check_name(text).map_err(|error| detail_of(&error))?;
+    Ok(text.to_owned())
 }

@@ -1,11 +1,12 @@
 //! `till user`: the operator adds, lists and shows users, gives them units, and says which customers are theirs.
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
-use super::CommandResult;
-use super::output::{one_line, or_dash, print, print_json, table};
+use super::output::{detail_of, one_line, or_dash, print, print_json, table};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::LinkShape;
+use super::{CommandResult, eprint_lines};
 use crate::app::App;
 use crate::clock::{Timestamp, parse_rfc3339, rfc3339};
 use crate::config::Need;
@@ -15,7 +16,7 @@ use crate::ledger::Entry;
 use crate::usecase::stripe_events::link::{self, LinkReport};
 use crate::usecase::units::grant::{self, GrantRequest};
 use crate::usecase::units::request::{IdempotencyKey, KEY_LIMIT};
-use crate::usecase::users::{self, Listing, UserPatch, UserSnapshot, statement};
+use crate::usecase::users::{self, Listing, UserPatch, UserSnapshot, sign_in, statement};
 
 /// Entries that `user show` lists.
 const RECENT: i64 = 10;
@@ -35,12 +36,13 @@ enum UserCommand {
     #[command(after_help = "Example:\n  till user add alice --email alice@example.org --name 'Alice Example'")]
     Add {
         /// Your own id for the user: 1 to 128 of A-Z a-z 0-9 . _ : @ - and not of dots alone
+        #[arg(value_parser = user_id)]
         id: String,
         /// For people to read
-        #[arg(long)]
+        #[arg(long, value_parser = email)]
         email: Option<String>,
         /// For people to read
-        #[arg(long)]
+        #[arg(long, value_parser = name)]
         name: Option<String>,
     },
     /// List users with their units, in the order in which they were added
@@ -106,6 +108,21 @@ enum UserCommand {
         #[arg(long)]
         dry_run: bool,
         /// Print {"user_id","customer","dry_run","is_new","events":[{"id","type","status","detail"}]}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a link that signs a user in to the dashboard: once, within five minutes
+    ///
+    /// Opening it changes nothing: the page says whom it signs in and has a button. SPRITE_BASE_URL must be that of the
+    /// service, because the link leads there.
+    #[command(after_help = "Example:\n  till user sign-in alice")]
+    SignIn {
+        /// The user's id
+        id: String,
+        /// Where the button leads: a path of till, or a URL on one of SPRITE_RETURN_ORIGINS; the dashboard if left out
+        #[arg(long, value_name = "URL")]
+        return_to: Option<String>,
+        /// Print {"url","expires_at"}
         #[arg(long)]
         json: bool,
     },
@@ -177,6 +194,18 @@ impl User {
                     return print_json(&LinkShape::of(&report, *dry_run));
                 }
                 print(&link_as_text(&report, *dry_run))
+            }
+            UserCommand::SignIn { id, return_to, json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+                let link = sign_in::make_link(&app, id, return_to.as_deref())?;
+                let expires_at = rfc3339(link.expires_at);
+                if *json {
+                    return print_json(&json!({ "url": link.url, "expires_at": expires_at }));
+                }
+                print(&format!("{}\n", link.url))?;
+                // To standard error, so that LINK=$(till user sign-in …) is the link alone.
+                eprint_lines("note", &[format!("it signs {} in once, until {expires_at}", one_line(id))]);
+                Ok(())
             }
             UserCommand::LowBalance { id, units } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
@@ -275,6 +304,20 @@ fn as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
         text.push_str(&format!("There are older ones: till ledger export --user {}\n", member.user.id));
     }
     Ok(text)
+}
+
+fn user_id(text: &str) -> Result<String, String> {
+    users::user_id(text).map(|id| id.as_str().to_owned()).map_err(|error| detail_of(&error))
+}
+
+fn email(text: &str) -> Result<String, String> {
+    let patch = UserPatch { email: Some(text), ..UserPatch::default() };
+    patch.check().map(|()| text.to_owned()).map_err(|error| detail_of(&error))
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let patch = UserPatch { name: Some(text), ..UserPatch::default() };
+    patch.check().map(|()| text.to_owned()).map_err(|error| detail_of(&error))
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {

@@ -54,15 +54,20 @@ const DISPLAYED_LIMIT: usize = 120;
 /// A value as a message may contain it. A secret becomes its kind and length, `sk_…(32 characters)`; so does anything that
 /// looks like one in a variable that is not for secrets, and a URL with a password.
 pub(super) fn display(value: &str, secret: bool) -> String {
+    format!("`{}`", shown(value, secret, DISPLAYED_LIMIT))
+}
+
+/// The same without the marks around it, and as long as this.
+pub(super) fn shown(value: &str, secret: bool, limit: usize) -> String {
     if secret || looks_secret(value) {
         let parts: Vec<String> = value.split(',').map(|part| masked(part.trim())).collect();
-        return format!("`{}`", parts.join(","));
+        return parts.join(",");
     }
-    let mut text: String = value.chars().take(DISPLAYED_LIMIT).flat_map(char::escape_debug).collect();
-    if value.chars().count() > DISPLAYED_LIMIT {
+    let mut text: String = value.chars().take(limit).flat_map(char::escape_debug).collect();
+    if value.chars().count() > limit {
         text.push('…');
     }
-    format!("`{text}`")
+    text
 }
 
 fn looks_secret(value: &str) -> bool {

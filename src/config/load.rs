@@ -19,6 +19,16 @@ const DEFAULT_RECONCILE_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 /// Reads and checks everything. The error has every fault, in the order of the variables.
 pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, Vec<ConfigFault>> {
+    let (config, reader) = read(sources, need);
+    if reader.faults.is_empty() {
+        Ok(LoadedConfig { config: Config { open_files: reader.open_files, ..config }, warnings: reader.warnings })
+    } else {
+        Err(reader.faults)
+    }
+}
+
+/// The configuration, with defaults where a value is faulty, and what was found on the way.
+pub(super) fn read(sources: &Sources, need: Need) -> (Config, Reader<'_>) {
     let mut reader = Reader::new(sources);
     let listen = reader.value("SPRITE_LISTEN", values::listen).unwrap_or(DEFAULT_LISTEN);
     let base_url = reader.value("SPRITE_BASE_URL", Origin::parse).unwrap_or_else(|| Origin::of_address(listen));
@@ -57,11 +67,7 @@ pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, Vec<ConfigFau
     warn(&mut reader, &config);
     reader.warn_of_open_file("the database", &config.database);
     reader.warn_of_unknown_names(catalog_is_read);
-    if reader.faults.is_empty() {
-        Ok(LoadedConfig { config: Config { open_files: reader.open_files, ..config }, warnings: reader.warnings })
-    } else {
-        Err(reader.faults)
-    }
+    (config, reader)
 }
 
 fn database(reader: &mut Reader<'_>, sources: &Sources) -> PathBuf {

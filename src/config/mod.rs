@@ -6,6 +6,7 @@
 //! be given as `X_FILE`, or as a systemd credential named `x`; two of these at once are an error. White space around a
 //! value is dropped, and a variable that is then empty counts as unset.
 
+mod explanation;
 mod fault;
 mod load;
 mod origin;
@@ -20,11 +21,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use explanation::{Explanation, Setting, explain};
 pub use fault::ConfigFault;
 pub use load::load;
 pub use origin::{Origin, in_ascii, origin_of};
 pub use sources::Sources;
 pub use unused::not_used_yet;
+pub use values::listen as parse_listen;
 pub use variables::{VARIABLES, Variable};
 
 use crate::catalog::Catalog;
@@ -64,7 +67,7 @@ pub struct Config {
     pub stripe: StripeConfig,
     /// Origins that a `return_url` may have, and that may call `/billing/*` and `/v1/me` from a browser.
     pub return_origins: Vec<Origin>,
-    /// Networks whose forwarding headers count.
+    /// Networks whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
     /// Where `/metrics` has an address of its own.
     pub metrics_listen: Option<SocketAddr>,

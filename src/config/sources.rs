@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::fault::ConfigFault;
-use crate::private_file::is_open_to_others;
+use super::fault::{ConfigFault, shown};
+use crate::private_file::{is_open_to_others, missing_right};
 
 use super::variables::{fixed_names, is_secret, key_in, nearest};
 
@@ -22,6 +22,8 @@ const VALUE_BYTES_LIMIT: u64 = 64 * 1024;
 const CATALOG_BYTES_LIMIT: u64 = 1024 * 1024;
 /// The most files of a credentials directory that are looked at.
 const CREDENTIALS_LIMIT: usize = 1_000;
+/// How much of a value is shown, in characters.
+const SHOWN_LIMIT: usize = 1_000;
 /// Names longer than this are not compared with the known ones.
 const COMPARED_NAME_LIMIT: usize = 200;
 
@@ -80,12 +82,34 @@ impl fmt::Display for Source {
     }
 }
 
+impl Source {
+    /// The kind of source, with the path where there is one: for a column.
+    fn kind(&self) -> String {
+        match self {
+            Source::Flag(_) => "flag".to_owned(),
+            Source::Environment(_) => "environment".to_owned(),
+            Source::File(_, path) => format!("file {}", path.display()),
+            Source::Credential(path) => format!("credential {}", path.display()),
+        }
+    }
+}
+
+/// A value that a source gives, as it may be shown.
+#[derive(Clone, Debug)]
+pub(super) struct GivenValue {
+    /// With secrets masked.
+    pub(super) text: String,
+    pub(super) source: String,
+}
+
 /// Reads variables one after the other and collects their faults.
 pub(super) struct Reader<'a> {
     sources: &'a Sources,
     credentials: BTreeMap<String, PathBuf>,
     known: BTreeSet<String>,
     set: BTreeSet<String>,
+    /// By the variable, also where the value is faulty.
+    pub(super) given: BTreeMap<String, GivenValue>,
     pub(super) faults: Vec<ConfigFault>,
     pub(super) warnings: Vec<String>,
     /// Those of the warnings that are about files which everybody can read.
@@ -109,6 +133,7 @@ impl<'a> Reader<'a> {
             credentials,
             known,
             set: BTreeSet::new(),
+            given: BTreeMap::new(),
             faults,
             warnings: Vec::new(),
             open_files: Vec::new(),
@@ -127,6 +152,8 @@ impl<'a> Reader<'a> {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<(String, T)> {
         let (name, source, text) = self.text(names)?;
+        let given = GivenValue { text: shown(&text, is_secret(&name), SHOWN_LIMIT), source: source.kind() };
+        self.given.insert(name.clone(), given);
         match parse(&text) {
             Ok(value) => Some((name, value)),
             Err(problem) => {
@@ -270,7 +297,10 @@ pub(super) fn read_catalog(path: &Path) -> Result<String, String> {
 fn read_text(path: &Path, bytes_limit: u64) -> Result<String, String> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = File::open(path).and_then(|file| file.take(bytes_limit + 1).read_to_end(&mut bytes));
-    read.map_err(|cause| format!("cannot be read: {cause}"))?;
+    read.map_err(|cause| {
+        let right = missing_right(path, false).map(|right| format!("; {right}")).unwrap_or_default();
+        format!("cannot be read: {cause}{right}")
+    })?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_limit {
         return Err(format!("is larger than the {bytes_limit} bytes that are read"));
     }

@@ -19,9 +19,19 @@ const INTERVAL_EXPECTED: &str = "expected a duration from 1s to 7d such as 30s, 
 const DAY_SECONDS: u64 = crate::clock::DAY_SECONDS.unsigned_abs();
 const WEEK_SECONDS: u64 = 7 * DAY_SECONDS;
 
-pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+/// An address to bind, as `SPRITE_LISTEN` and the flags take it.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
     let expected = "expected an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
-    text.parse().map_err(|_| expected.to_owned())
+    text.parse().map_err(|_| match text.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) {
+        Some(("" | "*", Ok(port))) => {
+            format!("{expected}; every address of this machine is 0.0.0.0:{port}, or [::]:{port}")
+        }
+        Some(("localhost", Ok(port))) => format!("{expected}; a name is not looked up here: write 127.0.0.1:{port}"),
+        _ => match text.parse::<u16>() {
+            Ok(port) => format!("{expected}; for this machine alone write 127.0.0.1:{port}"),
+            Err(_) => expected.to_owned(),
+        },
+    })
 }
 
 pub(super) fn database(text: &str) -> Result<PathBuf, String> {

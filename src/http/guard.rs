@@ -30,6 +30,18 @@ impl Bearer {
             format!("This token lacks the scope {:?}. Make one that has it: till token create.", scope.as_str());
         Err(Refused::Forbidden(detail).into())
     }
+
+    /// The same for a call about one user, which a token of that user's own may make too.
+    pub(super) fn require_for(&self, scope: Scope, user: &str) -> Result<()> {
+        match self.0.caller.owner() {
+            Some(owner) if owner == user => Ok(()),
+            Some(owner) => {
+                let detail = format!("This token is for the user {owner:?} alone.");
+                Err(Refused::Forbidden(detail).into())
+            }
+            None => self.require(scope),
+        }
+    }
 }
 
 impl FromRequestParts<AppState> for Bearer {

@@ -46,7 +46,7 @@ use tower_http::compression::CompressionLayer;
 use crate::app::App;
 use crate::error::Fault;
 use api::router::ApiRouter;
-use api::{checkout, grants, holds, ledger, login_links, me, openapi, spends, users};
+use api::{catalog, checkout, grants, holds, ledger, login_links, me, openapi, portal, spends, users};
 use audience::Audience;
 use description::document::document;
 use description::operation::Endpoint;
@@ -98,6 +98,8 @@ fn service() -> ApiRouter {
         .post("/v1/users/{id}/grants", &grants::CREATE, grants::create)
         .post("/v1/users/{id}/login-links", &login_links::CREATE, login_links::create)
         .post("/v1/users/{id}/checkout", &checkout::CREATE, checkout::create)
+        .post("/v1/users/{id}/portal", &portal::CREATE, portal::create)
+        .get("/v1/catalog", &catalog::SHOW, catalog::show)
 }
 
 /// The calls of the service API with long answers, which are compressed.

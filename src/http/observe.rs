@@ -15,6 +15,7 @@ use super::shares::Exhausted;
 use super::state::AppState;
 use super::{caller, cookie, refusals};
 use crate::clock::Deadline;
+use crate::config::{Config, Origin};
 use crate::error::Refused;
 use crate::metrics::{RefusalLabels, RequestLabels};
 
@@ -48,6 +49,7 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".into(), |path| path.as_str().to_owned());
     let reads_json = group.audience.reads_json(request.headers());
     let session = if reads_json { None } else { cookie::session_of(request.headers(), group.state.config()) };
+    let origin = request.headers().get(header::ORIGIN).cloned();
 
     let response = match group.state.requests().take(client.key(), 1) {
         Ok(_under_way) => match repeated(request.headers()) {
@@ -76,10 +78,18 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     tracing::debug!(event = "request", method, route, status, %client, seconds);
     if let Some(kind) = refusals::kind_of(status, &route) {
         app.metrics.refusals.get_or_create(&RefusalLabels { kind }).inc();
-        group.state.refusals().log(kind, &route, status, client);
+        let origin = origin.as_ref().filter(|_| kind == "permission").and_then(|origin| origin.to_str().ok());
+        let expected = origin.map(|_| expected_origins(&app.config));
+        group.state.refusals().log(kind, (&route, status), client, (origin, expected.as_deref()));
     }
     app.metrics.requests.get_or_create(&RequestLabels { method, route, status }).observe(seconds);
     response
+}
+
+/// Where browsers may come from: the base URL, and the other origins that the operator allows.
+fn expected_origins(config: &Config) -> String {
+    let others = config.return_origins.iter().filter(|origin| **origin != config.base_url);
+    std::iter::once(&config.base_url).chain(others).map(Origin::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// A header that is there twice although it may be there once. A proxy may have judged by one of them, and we by the other

@@ -35,7 +35,16 @@ impl Refusals {
     }
 
     /// Logs a refusal, or counts it as left out.
-    pub(super) fn log(&self, kind: &str, route: &str, status: u16, client: ClientAddress) {
+    ///
+    /// `origin` is where the browser says that it is, of a form or a script that was refused: where that differs from what is
+    /// `expected`, the base URL is mostly wrong.
+    pub(super) fn log(
+        &self,
+        kind: &str,
+        (route, status): (&str, u16),
+        client: ClientAddress,
+        (origin, expected): (Option<&str>, Option<&str>),
+    ) {
         let mut pace = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !pace.next.left().is_zero() {
             pace.left_out += 1;
@@ -44,6 +53,6 @@ impl Refusals {
         let left_out = std::mem::take(&mut pace.left_out);
         pace.next = Deadline::after(PAUSE);
         drop(pace);
-        tracing::warn!(event = "refused", kind, route, status, %client, left_out);
+        tracing::warn!(event = "refused", kind, route, status, %client, left_out, origin, expected);
     }
 }

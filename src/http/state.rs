@@ -17,7 +17,7 @@ use super::thread_pool::ThreadPool;
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::{Deadline, Timestamp};
-use crate::config::{Config, STRIPE_API_BASE};
+use crate::config::{Config, Origin, STRIPE_API_BASE};
 use crate::error::{Fault, Refused, Result};
 use crate::store::{CacheKey, ReadVersion, Store, Tx};
 use crate::stripe::client::LONGEST_WAIT;
@@ -77,6 +77,10 @@ impl AppState {
         let stripes_pages = match api == STRIPE_API_BASE {
             true => "https:".to_owned(),
             false if app.config.base_url.is_loopback() => format!("{api} http://127.0.0.1:* http://localhost:*"),
+            // A stand-in on this machine, whose pages are for browsers on others.
+            false if Origin::parse(api).is_ok_and(|origin| origin.is_loopback()) => {
+                format!("{api} https: http://{}:*", app.config.base_url.host())
+            }
             false => api.clone(),
         };
         Ok(AppState(Arc::new(Shared {

@@ -1,6 +1,7 @@
 //! What a notification says: `{"type","timestamp","data"}`, as the Standard Webhooks specification advises. The only
 //! place that writes the JSON of outgoing webhooks. Times are RFC 3339 with milliseconds, units whole numbers.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Topic;
@@ -16,7 +17,8 @@ struct Envelope<K, T> {
 }
 
 /// The data of `user.topped_up` and `user.allotted`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "CreditMessage")]
 pub struct Credit<'a> {
     /// Whose ledger.
     pub user_id: &'a str,
@@ -33,7 +35,8 @@ pub struct Credit<'a> {
 }
 
 /// The data of `user.reversed`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReversalMessage")]
 pub struct Reversal<'a> {
     /// Whose ledger.
     pub user_id: &'a str,
@@ -50,7 +53,8 @@ pub struct Reversal<'a> {
 }
 
 /// The data of `user.plan_changed`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PlanChangeMessage")]
 pub struct PlanChange<'a> {
     /// Whose plan.
     pub user_id: &'a str,
@@ -65,7 +69,8 @@ pub struct PlanChange<'a> {
 }
 
 /// The data of `user.units_expiring`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UnitsExpiringMessage")]
 pub struct UnitsExpiring<'a> {
     /// Whose units.
     pub user_id: &'a str,
@@ -76,7 +81,7 @@ pub struct UnitsExpiring<'a> {
 }
 
 /// The data of `user.low_balance` as it is written into the outbox, and of the log line `low_balance`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LowBalance {
     /// Whose units.
     pub user_id: String,
@@ -87,10 +92,13 @@ pub struct LowBalance {
 }
 
 /// The data of `user.low_balance` as it is sent.
-#[derive(Serialize)]
-struct LowBalanceWithUrl<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LowBalanceMessage")]
+pub struct LowBalanceWithUrl<'a> {
     #[serde(flatten)]
     low_balance: LowBalance,
+    /// Where the user buys more.
+    #[schemars(extend("format" = "uri"))]
     topup_url: &'a str,
 }
 

@@ -6,16 +6,19 @@ use std::thread;
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 
 use crate::error::Fault;
 use crate::sandbox::due;
+use crate::sandbox::reach::{NearResolver, Reach};
 use crate::sandbox::rendering::render;
 use crate::sandbox::shape::text;
 use crate::sandbox::shared::Shared;
 use crate::sandbox::state::State;
 use crate::sandbox::version::ApiVersion;
 use crate::sandbox::wire;
+use crate::tls;
 
 const THREADS: usize = 4;
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -23,8 +26,8 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 const NAP: Duration = Duration::from_millis(500);
 
 /// Starts the threads. They end after [`Shared::stop`].
-pub fn start(shared: &Arc<Shared>) -> Result<(), Fault> {
-    let agent = agent();
+pub fn start(shared: &Arc<Shared>, reach: Reach) -> Result<(), Fault> {
+    let agent = agent(reach);
     for number in 1..=THREADS {
         let (shared, agent) = (shared.clone(), agent.clone());
         thread::Builder::new()
@@ -35,22 +38,17 @@ pub fn start(shared: &Arc<Shared>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn agent() -> Agent {
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .root_certs(RootCerts::WebPki)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build();
-    Agent::config_builder()
-        .tls_config(tls)
+fn agent(reach: Reach) -> Agent {
+    let config = Agent::config_builder()
+        .tls_config(tls::config())
         .proxy(None)
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .timeout_global(Some(ANSWER_TIME))
         .user_agent("Stripe/1.0 (+https://stripe.com/docs/webhooks)")
-        .build()
-        .new_agent()
+        .build();
+    Agent::with_parts(config, DefaultConnector::default(), NearResolver { reach, names: DefaultResolver::default() })
 }
 
 fn run(shared: &Shared, agent: &Agent) {

@@ -3,13 +3,13 @@
 //! banks and payers do what they do, and time moves ahead. It serves `till demo`, `till sandbox`, and tests.
 //!
 //! It is a second product in this repository: it knows Stripe's API and nothing of till. From the crate it uses only
-//! `clock`, `error`, `id` and `secret`. It keeps everything in memory, within limits, and no money moves.
+//! `clock`, `error`, `id`, `money`, `secret` and `tls`. It keeps everything in memory, within limits, and no money moves.
 //!
 //! Its rooms, from the top down. Each uses only those below it, or to its left in the same row:
 //!
 //! ```text
 //!  server                     connections and routes
-//!  api        page/           one API call from bytes to bytes; the pages      deliver   posts webhooks
+//!  api        page/           one API call from bytes to bytes; the pages      deliver   posts webhooks, where reach lets it
 //!  resource/  expand          Stripe's resources, one file each: calls and their parameters
 //!  rendering                  objects in the shape of older API versions
 //!  breakdown                  what a session's total is made of
@@ -57,6 +57,7 @@ mod outbox;
 mod page;
 mod params;
 mod payer;
+mod reach;
 mod rendering;
 mod resource;
 mod server;
@@ -76,6 +77,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use self::model::webhook_endpoint::StoredEndpoint;
+use self::reach::Reach;
 use self::resource::{coupons, portal_configurations, prices, products, promotion_codes, webhook_endpoints};
 use self::shared::Shared;
 use self::state::{API_VERSION, State};
@@ -136,8 +138,19 @@ pub struct Sandbox {
 }
 
 /// Starts a stand-in on its own threads and returns at once. Fails if the address cannot be bound, or the system gives
-/// no threads or random numbers.
+/// no threads or random numbers. Where others can reach it, it sends webhooks to this machine, to private networks and to
+/// its own endpoint alone.
 pub fn start(options: Options) -> Result<Sandbox, Fault> {
+    let reach = Reach::of(options.listen, options.endpoint.as_ref().map(|endpoint| endpoint.url.as_str()));
+    start_with(options, reach)
+}
+
+/// The same, but it sends webhooks to any address that somebody makes an endpoint for.
+pub fn start_delivering_anywhere(options: Options) -> Result<Sandbox, Fault> {
+    start_with(options, Reach::Anywhere)
+}
+
+fn start_with(options: Options, reach: Reach) -> Result<Sandbox, Fault> {
     let listener = TcpListener::bind(options.listen)
         .map_err(|cause| Fault::new(format!("the stand-in for Stripe cannot listen on {}", options.listen), cause))?;
     let address = listener.local_addr().map_err(|cause| Fault::new("the stand-in's address is unknown", cause))?;
@@ -159,7 +172,7 @@ pub fn start(options: Options) -> Result<Sandbox, Fault> {
     });
     let listener = listener.map_err(|cause| Fault::new("the stand-in for Stripe could not start to listen", cause))?;
     runtime.spawn(server::serve(listener, shared.clone()));
-    deliver::start(&shared)?;
+    deliver::start(&shared, reach)?;
     Ok(Sandbox { address, url, shared, runtime: Some(runtime) })
 }
 

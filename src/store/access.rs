@@ -4,10 +4,11 @@ use super::db::{DbResult, Row, Tx};
 use crate::clock::Timestamp;
 use crate::error::Result;
 
-/// The columns of a token.
+/// The columns of a token, and where they come from.
 macro_rules! token_columns {
     () => {
-        "id, name, scopes, created_at, last_used_at, revoked_at"
+        "t.id, t.name, t.scopes, t.created_at, t.last_used_at, t.revoked_at, t.account, u.id AS user_id
+        FROM tokens t LEFT JOIN users u ON u.account = t.account"
     };
 }
 
@@ -18,8 +19,10 @@ pub struct Token {
     pub id: String,
     /// For people to read.
     pub name: String,
-    /// Words of `read`, `spend`, `admin`, separated by commas.
+    /// Words of `read`, `spend`, `sell`, `admin`, separated by commas; or `self` alone.
     pub scopes: String,
+    /// Whose token it is: the account and the user's id. Only with the scope `self`.
+    pub owner: Option<(i64, String)>,
     pub created_at: Timestamp,
     /// To the minute.
     pub last_used_at: Option<Timestamp>,
@@ -29,20 +32,22 @@ pub struct Token {
 
 /// Stores a new token.
 pub fn add_token(tx: &mut dyn Tx, token: &Token, hash: &[u8; 32]) -> Result<()> {
-    const ADD: &str = "INSERT INTO tokens (id, name, hash, scopes, created_at) VALUES ($1, $2, $3, $4, $5)";
-    tx.execute(ADD, &[&token.id, &token.name, hash, &token.scopes, &token.created_at])?;
+    const ADD: &str =
+        "INSERT INTO tokens (id, name, hash, scopes, account, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    let account = token.owner.as_ref().map(|(account, _)| *account);
+    tx.execute(ADD, &[&token.id, &token.name, hash, &token.scopes, &account, &token.created_at])?;
     Ok(())
 }
 
 /// The token with this hash, revoked or not.
 pub fn token_by_hash(tx: &mut dyn Tx, hash: &[u8; 32]) -> Result<Option<Token>> {
-    const FIND: &str = concat!("SELECT ", token_columns!(), " FROM tokens WHERE hash = $1");
+    const FIND: &str = concat!("SELECT ", token_columns!(), " WHERE t.hash = $1");
     tx.one(FIND, &[hash], token)
 }
 
 /// Tokens, newest first.
 pub fn tokens(tx: &mut dyn Tx) -> Result<Vec<Token>> {
-    const LIST: &str = concat!("SELECT ", token_columns!(), " FROM tokens ORDER BY created_at DESC, id LIMIT 1000");
+    const LIST: &str = concat!("SELECT ", token_columns!(), " ORDER BY t.created_at DESC, t.id LIMIT 1000");
     tx.all(LIST, &[], token)
 }
 
@@ -127,6 +132,7 @@ fn token(row: &Row<'_>) -> DbResult<Token> {
         id: row.text("id")?,
         name: row.text("name")?,
         scopes: row.text("scopes")?,
+        owner: row.int_or_null("account")?.zip(row.text_or_null("user_id")?),
         created_at: row.time("created_at")?,
         last_used_at: row.time_or_null("last_used_at")?,
         revoked_at: row.time_or_null("revoked_at")?,

@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Fault, Result};
+use crate::private_file::missing_right;
 
 use db::{ChangeLog, Checkpoints, Connection, Freshness, Readers, Writer, unavailable};
 
@@ -57,6 +58,9 @@ impl Store {
     pub fn open(path: &Path, clock: &Clock) -> DbResult<Store> {
         let cannot = |cause: Fault| {
             let (heals, what) = (cause.is_retryable(), format!("the database {} cannot be used", path.display()));
+            if let Some(right) = right_missing(path) {
+                return Fault::bare(format!("{what}: {right}"));
+            }
             let fault = Fault::new(what, cause);
             if heals { fault.retryable() } else { fault }
         };
@@ -190,6 +194,16 @@ impl Store {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Which right to the database, or to the files of its log, this process lacks, if it lacks one.
+fn right_missing(path: &Path) -> Option<String> {
+    let beside = ["-wal", "-shm"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    });
+    std::iter::once(path).chain(beside.iter().map(PathBuf::as_path)).find_map(|file| missing_right(file, true))
 }
 
 /// The fault of an account that should be there.

@@ -205,6 +205,14 @@ pub fn list(tx: &mut dyn Tx, parked: bool, limit: i64) -> Result<Vec<Delivery>> 
     tx.all(if parked { PARKED } else { ALL }, &[&limit], delivery)
 }
 
+/// How many deliveries are open, and how many are parked.
+pub fn count(tx: &mut dyn Tx) -> Result<(i64, i64)> {
+    const OPEN: &str = "SELECT COUNT(*) AS open FROM deliveries WHERE delivered_at IS NULL AND parked_at IS NULL";
+    const PARKED: &str = "SELECT COUNT(*) AS parked FROM deliveries WHERE parked_at IS NOT NULL";
+    let open = tx.one(OPEN, &[], |row| row.int("open"))?.unwrap_or_default();
+    Ok((open, tx.one(PARKED, &[], |row| row.int("parked"))?.unwrap_or_default()))
+}
+
 /// Up to `limit` parked deliveries, the earliest parked first.
 pub fn parked(tx: &mut dyn Tx, limit: i64) -> Result<Vec<DeliveryKey>> {
     const PARKED: &str = "SELECT endpoint, message, account FROM deliveries WHERE parked_at IS NOT NULL

@@ -115,6 +115,12 @@ pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<User>> {
     tx.one(FIND, &[&id], user)
 }
 
+/// How many users there are.
+pub fn count(tx: &mut dyn Tx) -> Result<i64> {
+    const COUNT: &str = "SELECT COUNT(*) AS users FROM users";
+    Ok(tx.one(COUNT, &[], |row| row.int("users"))?.unwrap_or_default())
+}
+
 /// The user of an account.
 pub fn by_account(tx: &mut dyn Tx, account: i64) -> Result<User> {
     const FIND: &str = "SELECT account, id, email, name, created_at FROM users WHERE account = $1";

@@ -8,6 +8,7 @@ The token needs the scope `spend`. Whose job it is, your own sign-in knows; here
 
 import os
 import time
+from email.utils import parsedate_to_datetime
 
 import httpx
 from fastapi import FastAPI
@@ -27,11 +28,25 @@ class Job(BaseModel):
     pictures: int = 1
 
 
+def pause(answer, otherwise):
+    """How long `Retry-After` asks to wait, at most a minute: seconds, or a date (RFC 9110, section 10.2.3)."""
+    asked = answer.headers.get("Retry-After", "")
+    try:
+        seconds = float(asked)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(asked).timestamp() - time.time()
+        except (TypeError, ValueError):
+            seconds = otherwise
+    return min(max(seconds, 0), 60) if seconds == seconds else otherwise
+
+
 def ask(path, body, key=None):
     """One call, repeated until there is an answer.
 
-    A connection that is lost, a time-out, a 500 or a 503 leave open whether the call was made. Sent again, it is made once:
-    by its key, or because a hold is closed once. So the same request goes out again, for about half a minute.
+    A connection that is lost, a time-out, a 500 or a 503 leave open whether the call was made; a 429 asks for a moment. Sent
+    again, it is made once: by its key, or because a hold is closed once. So the same request goes out again, for about half a
+    minute.
     """
     headers = {"Idempotency-Key": key} if key else {}
     for attempt in range(8):
@@ -42,9 +57,9 @@ def ask(path, body, key=None):
             answer = till.post(path, json=body, headers=headers)
         except httpx.TransportError:
             continue
-        if answer.status_code < 500:
+        if answer.status_code < 500 and answer.status_code != 429:
             return answer
-        wait = float(answer.headers.get("Retry-After", wait))
+        wait = pause(answer, wait)
     raise RuntimeError(f"till does not answer: {path}")
 
 
@@ -59,6 +74,11 @@ def top_up(refused):
     return JSONResponse({"message": problem["detail"], "topup_url": problem["topup_url"]}, status_code=402)
 
 
+def unknown(refused):
+    """404: the app that signs users up has not made this one in till (PUT /v1/users/{id}). Nothing was drawn."""
+    return JSONResponse({"message": refused.json()["detail"]}, status_code=404)
+
+
 @app.post("/users/{user}/jobs/{job}")
 def make(user: str, job: str, wanted: Job):
     # The job's id is the key: however often this runs for the job, its units are taken once.
@@ -69,6 +89,8 @@ def make(user: str, job: str, wanted: Job):
     )
     if hold.status_code == 402:
         return top_up(hold)
+    if hold.status_code == 404:
+        return unknown(hold)
     hold.raise_for_status()
     hold = hold.json()["id"]
 

@@ -6,6 +6,7 @@ Usage: pipeline_example.py TILL_URL TOKEN ADMIN_TOKEN. Run by tests/it/api/pipel
 import os
 import sys
 import time
+from email.utils import formatdate
 
 url, token, admin = sys.argv[1:]
 os.environ.update(TILL_URL=url, TILL_TOKEN=token)
@@ -43,6 +44,13 @@ def all_of(prompt, pictures):
     return [f"{prompt} {number}" for number in range(pictures)]
 
 
+# How long an answer asks to wait: seconds, a date, or something that is neither.
+soon = formatdate(time.time() + 20, usegmt=True)
+for asked, least, most in [("3", 3, 3), ("999999", 60, 60), ("-1", 0, 0), (soon, 15, 20), ("soon", 7, 7), ("nan", 7, 7)]:
+    waits = pipeline.pause(httpx.Response(503, headers={"Retry-After": asked}), 7)
+    assert least <= waits <= most, (asked, waits)
+equal("nothing asked", pipeline.pause(httpx.Response(503), 7), 7)
+
 # A job, the same job again, and one of which only a part comes out.
 user("ada", 10)
 equal("a job", make("ada", "job-1", 3, all_of).json()["used"], 3)
@@ -70,8 +78,15 @@ equal("after the top-up", make("ada", "job-5", 7, all_of).json()["used"], 7)
 equal("all used", units("ada"), (0, 0))
 
 
+# A user whom nobody has made in till: said, and nothing is drawn.
+refused = make("nobody", "job-1", 1, lambda prompt, pictures: 1 / 0)
+equal("an unknown user", refused.status_code, 404)
+assert "nobody" in refused.json()["message"], refused.text
+
+
 class Flaky(httpx.BaseTransport):
-    """Each call is made, and its answer lost; then it is refused for a moment; then it comes through."""
+    """Each call is made, and its answer lost; then it is refused for a moment, by seconds and by a date; then it comes
+    through."""
 
     def __init__(self):
         self.real, self.asked = httpx.HTTPTransport(), {}
@@ -83,6 +98,8 @@ class Flaky(httpx.BaseTransport):
             raise httpx.ReadError("the connection was lost")
         if times == 2:
             return httpx.Response(503, headers={"Retry-After": "0"})
+        if times == 3:
+            return httpx.Response(429, headers={"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"})
         return self.real.handle_request(request)
 
 
@@ -91,7 +108,7 @@ user("bo", 5)
 pipeline.till._transport = flaky
 equal("a bad line", make("bo", "job-1", 2, all_of).json()["used"], 2)
 pipeline.till._transport = sound
-equal("asked three times each", set(flaky.asked.values()), {3})
+equal("asked four times each", set(flaky.asked.values()), {4})
 equal("charged once on a bad line", units("bo"), (3, 0))
 
 

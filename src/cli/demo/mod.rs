@@ -20,11 +20,11 @@ use crate::cli::service::{self, Service, reachable};
 use crate::cli::signals::Signals;
 use crate::cli::{CommandError, CommandResult, eprint_lines, logging, sandbox, settings};
 use crate::clock::Clock;
-use crate::config::{Config, Need, Sources};
+use crate::config::{Config, Need, Origin, Sources, parse_listen};
 use crate::error::Fault;
 use crate::id;
 use crate::ledger::Kind;
-use crate::sandbox::{Endpoint, FREE_CODE};
+use crate::sandbox::{Endpoint, FREE_CODE, Sandbox};
 use crate::secret::Secret;
 use crate::store::Lock;
 use crate::usecase::users::tokens::{self, Scope};
@@ -32,6 +32,7 @@ use crate::usecase::users::{self, UserPatch, sign_in};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const ANY_PORT_OF_ALL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 /// Not `till.db`: a demonstration in the wrong folder must not write into a real database.
 const DATABASE: &str = "demo.db";
 const USER: &str = "demo";
@@ -43,17 +44,25 @@ const TOKEN_NAME: &str = "demo";
 /// money moves, and SPRITE_* variables are ignored. The database is in a temporary folder, which is removed at the end,
 /// or in --dir, which is kept and used again next time.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  till demo\n  till demo --dir ~/till-demo --listen 127.0.0.1:9000")]
+#[command(after_help = "Examples:\n  till demo\n  till demo --dir ~/till-demo --listen 127.0.0.1:9000\n  \
+    till demo --listen 0.0.0.0:8080 --base-url http://192.168.1.5:8080   (from another machine)")]
 pub(super) struct Demo {
     /// Keep the database in this folder, which is created if it does not exist
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Address of the dashboard and the API [default: 127.0.0.1:8080, or a free port if that is taken]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
-    /// Address of the Stripe stand-in [default: a free port]
-    #[arg(long, value_name = "ADDRESS")]
+    /// The origin under which browsers reach the dashboard, for a demonstration on another machine than the browser
+    /// [default: http:// and the listen address]
+    #[arg(long, value_name = "ORIGIN", value_parser = sandbox::origin)]
+    base_url: Option<Origin>,
+    /// Address of the Stripe stand-in [default: a free port of this machine; with --base-url, of all its addresses]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     sandbox_listen: Option<SocketAddr>,
+    /// The origin under which browsers reach the stand-in [default: the host of --base-url and the stand-in's port]
+    #[arg(long, value_name = "ORIGIN", value_parser = sandbox::origin)]
+    sandbox_base_url: Option<Origin>,
 }
 
 impl Demo {
@@ -63,14 +72,15 @@ impl Demo {
         let database = folder.path.join(DATABASE);
         let lock = Lock::take(&database, &Clock::System)?;
         let listener = self.listener()?;
-        let base_url = format!("http://{}", reachable(service::address_of(&listener)?));
+        let here = format!("http://{}", reachable(service::address_of(&listener)?));
+        let base_url = self.base_url.as_ref().map_or_else(|| here.clone(), Origin::to_string);
 
         let secret = id::secret("whsec_")?;
-        let endpoint = Endpoint { url: format!("{base_url}/billing/webhook"), secret: Secret::new(secret.clone()) };
-        let prices = sandbox::prices(&Catalog::built_in());
-        let listen = self.sandbox_listen.unwrap_or(ANY_PORT);
-        let stripe = crate::sandbox::start(sandbox::options(listen, Some(endpoint), prices))?;
-        let config = configure(&database, &base_url, &stripe.url(), &secret)?;
+        // Webhooks need no detour through the network.
+        let endpoint = Endpoint { url: format!("{here}/billing/webhook"), secret: Secret::new(secret.clone()) };
+        let stripe = self.stand_in(endpoint)?;
+        let api = format!("http://{}", reachable(stripe.address()));
+        let config = configure(&database, &base_url, &api, &secret)?;
 
         let app = App::open(config, Clock::System)?;
         let token = seed(&app)?;
@@ -82,13 +92,34 @@ impl Demo {
         let printed = print(&welcome(&base_url, &link, &stripe.url(), &token, &database));
 
         if matches!(printed, Ok(()) | Err(CommandError::OutputClosed)) {
-            signals.wait();
+            signals.wait_with_lines(|| match sign_in::make_link(service.app(), USER, None) {
+                // If nobody reads it, there is nothing left to do.
+                Ok(link) => drop(print(&format!("  Sign in as Ada   {}\n", link.url))),
+                Err(error) => eprint_lines("error", &[error.to_string()]),
+            });
         }
         service.stop();
         stripe.stop();
         drop(lock);
         folder.remove()?;
         printed
+    }
+
+    /// The stand-in, where browsers reach it as they reach the dashboard.
+    fn stand_in(&self, endpoint: Endpoint) -> CommandResult<Sandbox> {
+        let far = self.base_url.as_ref().filter(|origin| !origin.is_loopback());
+        let default = if far.is_some() { ANY_PORT_OF_ALL } else { ANY_PORT };
+        let mut listen = self.sandbox_listen.unwrap_or(default);
+        if far.is_some() && listen.port() == 0 {
+            // Its origin has to be known before it starts.
+            listen = service::address_of(&service::bind(listen)?)?;
+        }
+        let mut options = sandbox::options(listen, Some(endpoint), sandbox::prices(&Catalog::built_in()));
+        let derived = far.map(|origin| format!("http://{}:{}", origin.host(), listen.port()));
+        if let Some(origin) = self.sandbox_base_url.as_ref().map(Origin::to_string).or(derived) {
+            options.public_url = Some(origin);
+        }
+        Ok(crate::sandbox::start(options)?)
     }
 
     /// The dashboard's socket, on the address of --listen if there is one; otherwise on the default or a free port.
@@ -126,7 +157,9 @@ fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> Com
         ("SPRITE_HOOK_PRIVATE_NETWORKS", "127.0.0.0/8,::1/128"),
     ];
     variables.extend(prices.iter().map(|(name, id)| (name.as_str(), id.as_str())));
-    Ok(settings::load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret)?.config)
+    let loaded = settings::load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret)?;
+    eprint_lines("warning", &loaded.warnings);
+    Ok(loaded.config)
 }
 
 /// Creates a user with a history, and a new service token, which is returned. Tokens of earlier runs are revoked.
@@ -213,7 +246,7 @@ till demo: everything on this machine, no account, no money.
 
   Database         {database}
 
-Ctrl-C stops all of it.
+Enter prints another sign-in link. Ctrl-C stops all of it.
 
 "
     )

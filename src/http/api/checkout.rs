@@ -61,7 +61,7 @@ pub(crate) const CREATE: Operation = Operation {
     summary: "Make a checkout",
     text: "Makes a page of Stripe's on which the user pays for a plan or a pack. Units are credited once the payment is made. \
            Waits for Stripe, up to 20 seconds.",
-    access: Access::Token(Scope::Admin),
+    access: Access::TokenOrOwn(Scope::Sell),
     parameters: &[USER_ID],
     body: Some(RequestBody {
         schema: schema_of::<Create>,
@@ -96,7 +96,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    bearer.require(Scope::Admin)?;
+    bearer.require_for(Scope::Sell, &id)?;
     let create: Create = body::json(&headers, body).await?;
     let user = state.run(Pool::Db, move |app| users::show(app, &id)).await?.user;
     let account = user.account;

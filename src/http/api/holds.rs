@@ -20,7 +20,7 @@ use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
 use crate::http::state::AppState;
 use crate::ledger::UNITS_LIMIT;
-use crate::usecase::units::hold::{self, Closing, DEFAULT_SECONDS, HoldRequest, SECONDS_LIMIT};
+use crate::usecase::units::hold::{self, Closing, HoldRequest, SECONDS_LIMIT};
 use crate::usecase::units::request::NOTE_LIMIT;
 use crate::usecase::users::tokens::Scope;
 
@@ -33,7 +33,7 @@ struct Create {
     #[schemars(range(min = 1, max = UNITS_LIMIT))]
     units: i64,
     /// For how many seconds; 900 where nothing is said.
-    #[schemars(range(min = 1, max = SECONDS_LIMIT), extend("default" = DEFAULT_SECONDS))]
+    #[schemars(range(min = 1, max = SECONDS_LIMIT))]
     expires_in: Option<i64>,
     /// For people to read; the entry's note once units are captured.
     #[schemars(length(min = 1, max = NOTE_LIMIT), pattern(NOTE))]

@@ -21,7 +21,7 @@ pub(crate) const LIST: Operation = Operation {
     chapter: Chapter::Books,
     summary: "List a user's ledger",
     text: "Everything that moved, newest first. Entries are never changed or removed.",
-    access: Access::Token(Scope::Read),
+    access: Access::TokenOrOwn(Scope::Read),
     parameters: &[
         USER_ID,
         LIMIT,
@@ -55,7 +55,7 @@ pub(crate) async fn list(
     PathSegment(id): PathSegment,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
-    bearer.require(Scope::Read)?;
+    bearer.require_for(Scope::Read, &id)?;
     let page = page::read(query.as_deref(), None)?;
     let (user, listing) =
         state.run(Pool::Db, move |app| statement::ledger_page(app, &id, page.after.as_deref(), page.limit)).await?;

@@ -48,7 +48,7 @@ pub(crate) const CREATE: Operation = Operation {
     summary: "Make a sign-in link",
     text: "Redirect the user to it: its page says whom it signs in, and its button leads on to the dashboard. The body may be \
            left out.",
-    access: Access::Token(Scope::Admin),
+    access: Access::Token(Scope::Sell),
     parameters: &[USER_ID],
     body: Some(RequestBody {
         schema: schema_of::<Create>,
@@ -74,7 +74,7 @@ pub(crate) async fn create(
     PathSegment(id): PathSegment,
     request: Request,
 ) -> HandlerResult {
-    bearer.require(Scope::Admin)?;
+    bearer.require(Scope::Sell)?;
     let create: Create = body::json_or_default(request).await?;
     let link = state.run(Pool::Db, move |app| sign_in::make_link(app, &id, create.return_to.as_deref())).await?;
     let shape = LinkShape { url: link.url, expires_at: rfc3339(link.expires_at) };

@@ -12,7 +12,9 @@ pub(crate) const SHOW: Operation = Operation {
     name: "getMe",
     chapter: Chapter::People,
     summary: "Show who is signed in",
-    text: "For a front end on another origin, which the operator allows with SPRITE_RETURN_ORIGINS.",
+    text: "For a front end on another origin, which the operator allows with SPRITE_RETURN_ORIGINS, and which is of the same \
+           site, such as app.example.com and pay.example.com: the cookie is SameSite=Lax, and a browser does not send it with \
+           a script's request from another site. A front end on another site asks its own server, which has a token.",
     access: Access::Session,
     parameters: &[],
     body: None,

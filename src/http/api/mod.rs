@@ -1,5 +1,6 @@
 //! The service API under `/v1`: JSON in, JSON out, one file for each resource. Here is what calls that move units share.
 
+pub(crate) mod catalog;
 pub(super) mod checkout;
 pub(super) mod grants;
 pub(super) mod holds;
@@ -8,6 +9,7 @@ pub(super) mod login_links;
 pub(super) mod me;
 pub(super) mod openapi;
 mod page;
+pub(super) mod portal;
 pub(super) mod router;
 pub(crate) mod shapes;
 pub(super) mod spends;

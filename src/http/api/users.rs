@@ -53,7 +53,7 @@ pub(crate) const PUT: Operation = Operation {
     chapter: Chapter::Users,
     summary: "Make or change a user",
     text: "Makes the user when there is none with this id. What is left out stays as it is; the body may be left out.",
-    access: Access::Token(Scope::Admin),
+    access: Access::Token(Scope::Sell),
     parameters: &[USER_ID],
     body: Some(RequestBody {
         schema: schema_of::<Put>,
@@ -88,7 +88,7 @@ pub(crate) const SHOW: Operation = Operation {
     chapter: Chapter::Users,
     summary: "Show a user",
     text: "Plan, features and units. Cheap enough to ask before each job.",
-    access: Access::Token(Scope::Read),
+    access: Access::TokenOrOwn(Scope::Read),
     parameters: &[USER_ID, IF_NONE_MATCH],
     body: None,
     answers: &[
@@ -151,7 +151,7 @@ pub(crate) async fn put(
     PathSegment(id): PathSegment,
     request: Request,
 ) -> HandlerResult {
-    bearer.require(Scope::Admin)?;
+    bearer.require(Scope::Sell)?;
     let put: Put = body::json_or_default(request).await?;
     let put = move |app: &App| {
         let patch = UserPatch { email: put.email.as_deref(), name: put.name.as_deref(), low_balance: put.low_balance };
@@ -169,7 +169,7 @@ pub(crate) async fn show(
     PathSegment(id): PathSegment,
     request: Request,
 ) -> HandlerResult {
-    bearer.require(Scope::Read)?;
+    bearer.require_for(Scope::Read, &id)?;
     let headers = request.headers();
     let store = &state.app().store;
     let now = state.app().clock.now();

@@ -4,10 +4,11 @@ use schemars::generate::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
 use super::operation::{Access, Chapter, Endpoint, Header, Operation, Parameter, Success, schema_of};
-use super::problems;
 use super::schemas::Schemas;
+use super::{problems, webhooks};
 use crate::error::Fault;
 use crate::http::problem::{Problem, ProblemShape};
+use crate::usecase::users::tokens::Scope;
 
 const TITLE: &str = "till service API";
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -16,8 +17,8 @@ const SUMMARY: &str = "Who has how many units, and what becomes of them.";
 pub(crate) const INTRODUCTION: &str = "\
 JSON over HTTP, for the programs that use units up and for the server in front of the people who buy them.
 
-**Tokens.** `Authorization: Bearer till_…`, made with `till token create NAME --scopes read,spend,admin`. The scope `admin` \
-includes the others.
+**Tokens.** `Authorization: Bearer till_…`, made with `till token create NAME --scopes read,spend,sell`. The scope `admin` \
+includes the others; `self` is one user's own balance, history and checkout.
 
 **Once, and only once.** A call that moves units has an `Idempotency-Key`. The same key and body again gives the first answer \
 again, with `Idempotent-Replayed: true`; the same key with another body is 422. Keys are per user and kind of call, and never expire. So after a \
@@ -32,7 +33,7 @@ with the code `not_found` and a 405 also answer paths and methods that are not d
 **Times and numbers.** Times are RFC 3339 in UTC with milliseconds. Units are whole numbers, written without a fraction or \
 an exponent. A request with a field that is not known, or twice the same field, is refused.";
 
-const TOKEN: &str = "A service token: `till token create NAME --scopes read,spend,admin`.";
+const TOKEN: &str = "A service token: `till token create NAME --scopes read,spend,sell`.";
 const SESSION: &str = "The cookie that a sign-in link sets.";
 
 /// The document. `base_url` is where the API is served, `cookie` the name of the session cookie.
@@ -44,15 +45,18 @@ pub(crate) fn document(endpoints: &[Endpoint], base_url: &str, cookie: &str) -> 
         let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
         path[endpoint.method.as_str().to_ascii_lowercase()] = described;
     }
+    let webhooks = webhooks::described(&mut schemas.answers)?;
     let mut named = schemas.requests.take_definitions(true);
     named.extend(schemas.answers.take_definitions(true));
     let tags = Chapter::ALL.map(|chapter| json!({ "name": chapter.name(), "description": chapter.text() }));
     Ok(json!({
         "openapi": "3.1.1",
-        "info": { "title": TITLE, "version": env!("CARGO_PKG_VERSION"), "summary": SUMMARY, "description": INTRODUCTION },
+        "info": { "title": TITLE, "version": env!("CARGO_PKG_VERSION"), "summary": SUMMARY,
+            "description": INTRODUCTION, "license": { "name": "MIT", "identifier": "MIT" } },
         "servers": [{ "url": base_url }],
         "tags": tags,
         "paths": paths,
+        "webhooks": webhooks,
         "components": {
             "schemas": named,
             "securitySchemes": {
@@ -79,7 +83,7 @@ fn operation(schemas: &mut Schemas, operation: &Operation) -> Result<Value, Faul
         "security": security(operation.access),
         "responses": responses,
     });
-    if let Access::Token(scope) = operation.access {
+    if let Access::Token(scope) | Access::TokenOrOwn(scope) = operation.access {
         described["x-scope"] = scope.as_str().into();
     }
     if !operation.parameters.is_empty() {
@@ -142,6 +146,8 @@ fn problem_response(answers: &mut SchemaGenerator, problems: &[(Problem, &str)])
 fn security(access: Access) -> Value {
     match access {
         Access::Token(scope) => json!([{ "token": [scope.as_str()] }]),
+        Access::TokenOrOwn(scope) => json!([{ "token": [scope.as_str()] }, { "token": [Scope::Own.as_str()] }]),
+        Access::AnyToken => json!([{ "token": [] }]),
         Access::Session => json!([{ "session": [] }]),
         Access::Open => json!([]),
     }

@@ -8,6 +8,7 @@ pub(crate) mod patterns;
 pub(crate) mod problems;
 pub(crate) mod reference;
 pub(crate) mod schemas;
+pub(crate) mod webhooks;
 
 #[cfg(test)]
 mod tests;

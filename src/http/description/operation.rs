@@ -39,6 +39,10 @@ impl Operation {
         let access = match self.access {
             Access::Token(Scope::Admin) => "Needs a token with the scope `admin`.".to_owned(),
             Access::Token(scope) => format!("Needs a token with the scope `{}` or `admin`.", scope.as_str()),
+            Access::TokenOrOwn(scope) => {
+                format!("Needs a token with the scope `{}` or `admin`, or the user's own with `self`.", scope.as_str())
+            }
+            Access::AnyToken => "Needs a token, with any scope.".to_owned(),
             Access::Session => "Needs the cookie of a browser that is signed in; no token.".to_owned(),
             Access::Open => "Needs no token.".to_owned(),
         };
@@ -95,6 +99,10 @@ impl Chapter {
 pub(crate) enum Access {
     /// A token that has this scope, or `admin`.
     Token(Scope),
+    /// The same, or a token of the user's own whom the call is about.
+    TokenOrOwn(Scope),
+    /// Any token.
+    AnyToken,
     /// The browser that is signed in.
     Session,
     /// Anybody.

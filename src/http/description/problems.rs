@@ -11,7 +11,8 @@ use crate::http::problem::Problem;
 pub(crate) fn all(operation: &Operation) -> BTreeMap<u16, Vec<(Problem, &'static str)>> {
     let mut documented = operation.problems.to_vec();
     match operation.access {
-        Access::Token(_) => documented.extend([NO_TOKEN, NO_SCOPE]),
+        Access::Token(_) | Access::TokenOrOwn(_) => documented.extend([NO_TOKEN, NO_SCOPE]),
+        Access::AnyToken => documented.push(NO_TOKEN),
         Access::Session => documented.push(NO_SESSION),
         Access::Open => {}
     }
@@ -77,6 +78,11 @@ const INTERNAL_WHEN: &str =
 
 pub(crate) const UNKNOWN_USER: DocumentedProblem =
     DocumentedProblem { refused: || crate::store::users::unknown("alice"), when: "There is no such user." };
+
+pub(crate) const NO_CUSTOMER: DocumentedProblem = DocumentedProblem {
+    refused: || Refused::NotFound("There is nothing to manage at Stripe yet: buy a plan or a pack first.".into()),
+    when: "The user has never bought anything.",
+};
 
 pub(crate) const INSUFFICIENT: DocumentedProblem = DocumentedProblem {
     refused: || Refused::InsufficientUnits {

@@ -4,7 +4,10 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::document;
+use crate::clock::{Timestamp, rfc3339};
 use crate::http::endpoints;
+use crate::notification::Topic;
+use crate::notification::body::{self, Credit, LowBalance, PlanChange, Reversal, UnitsExpiring};
 
 fn document() -> Value {
     document::document(&endpoints(), "https://till.example.org", "__Host-till").unwrap()
@@ -70,6 +73,52 @@ fn every_example_is_as_described() {
             }
         }
     }
+}
+
+/// The messages as they are written are what the description says.
+#[test]
+fn every_webhook_is_described_as_it_is_sent() {
+    let document = document();
+    let webhooks = document["webhooks"].as_object().unwrap();
+    let topics: Vec<&str> = Topic::ALL.iter().map(|topic| topic.as_str()).collect();
+    assert!(webhooks.len() == topics.len() && topics.iter().all(|topic| webhooks.contains_key(*topic)), "{webhooks:?}");
+    let at = Timestamp::from_millis(1_790_000_000_007);
+    let (user_id, reason, entry_id) = ("alice", "topup_pi_1", "ent_1_1");
+    let credit = Credit { user_id, units: 100, balance: 104, reason, entry_id, plan: None };
+    let reversal = Reversal { user_id, units: -100, balance: 4, reason, entry_id, cause: "refund" };
+    let change = PlanChange { user_id, plan: "pro", previous_plan: "free", features: &[], status: None };
+    let expiring = UnitsExpiring { user_id, units: 40, at: rfc3339(at) };
+    let low = LowBalance { user_id: user_id.to_owned(), remaining: 4, threshold: 10 };
+    for topic in Topic::ALL {
+        let written = match topic {
+            Topic::ToppedUp | Topic::Allotted => body::write(topic, at, &credit),
+            Topic::Reversed => body::write(topic, at, &reversal),
+            Topic::PlanChanged => body::write(topic, at, &change),
+            Topic::UnitsExpiring => body::write(topic, at, &expiring),
+            Topic::LowBalance => body::write(topic, at, &low)
+                .and_then(|stored| body::low_balance_as_sent(&stored, "https://till.example.org/dashboard")),
+        };
+        let content = &webhooks[topic.as_str()]["post"]["requestBody"]["content"]["application/json"];
+        for message in [&serde_json::from_str(&written.unwrap()).unwrap(), &content["example"]] {
+            check(&document, &content["schema"], message, topic.as_str());
+        }
+    }
+}
+
+/// Generators of clients take a field with a default for one that is always there.
+#[test]
+fn no_field_has_a_default() {
+    fn fields_with_default(schema: &Value, path: &str, found: &mut Vec<String>) {
+        let Some(members) = schema.as_object() else { return };
+        found.extend(members.get("default").map(|_| path.to_owned()));
+        for (name, member) in members {
+            fields_with_default(member, &format!("{path}/{name}"), found);
+        }
+    }
+    let mut found = vec![];
+    fields_with_default(&document()["components"]["schemas"], "", &mut found);
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(document()["info"]["license"]["identifier"], "MIT");
 }
 
 #[test]

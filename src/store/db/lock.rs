@@ -8,12 +8,27 @@ use std::path::Path;
 use super::fault::DbResult;
 use crate::clock::{Clock, rfc3339};
 use crate::error::Fault;
-use crate::private_file::create_new;
+use crate::private_file::{create_new, missing_right};
 
 /// Held while the appliance runs. The operating system releases it when the process ends, however it ends.
 pub struct Lock(#[allow(dead_code, reason = "kept open: closing it releases the lock")] File);
 
 impl Lock {
+    /// Who holds the lock of the database at `path`, in the words that the holder wrote; `None` if nobody does.
+    pub fn holder(path: &Path) -> Option<String> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let mut file = File::open(Path::new(&name)).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _unreadable = (&mut file).take(300).read_to_string(&mut holder);
+                Some(holder.trim().to_owned()).filter(|holder| !holder.is_empty()).or(Some("another till".to_owned()))
+            }
+            _ => None,
+        }
+    }
+
     /// Takes the lock of the database at `path`, or says which process holds it.
     pub fn take(path: &Path, clock: &Clock) -> DbResult<Lock> {
         let mut name = path.as_os_str().to_owned();
@@ -25,7 +40,10 @@ impl Lock {
             Ok(there) if there.is_file() => File::options().read(true).write(true).open(path_of_lock),
             _ => Err(cause),
         });
-        let mut file = file.map_err(|cause| Fault::new(cannot("open"), cause))?;
+        let mut file = file.map_err(|cause| match missing_right(path_of_lock, true) {
+            Some(right) => Fault::bare(format!("{}: {right}", cannot("open"))),
+            None => Fault::new(cannot("open"), cause),
+        })?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

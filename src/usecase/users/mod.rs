@@ -34,7 +34,8 @@ pub struct UserPatch<'a> {
 }
 
 impl UserPatch<'_> {
-    fn check(&self) -> Result<()> {
+    /// Refuses what no user can have.
+    pub fn check(&self) -> Result<()> {
         self.low_balance.flatten().map(check_low_balance).transpose()?;
         check_text("email", self.email, EMAIL_LIMIT)?;
         check_text("name", self.name, NAME_LIMIT)?;

@@ -76,10 +76,10 @@ pub fn redeem(app: &App, link: &str, former: Option<&str>) -> Result<Option<NewS
             access::end_session(tx, former, now)?;
         }
         access::add_session(tx, &session, account, now, now.plus_seconds(SESSION_SECONDS))?;
-        Ok(Some((account, return_to)))
+        Ok(Some((user.id, return_to)))
     })?;
-    Ok(used.map(|(account, return_to)| {
-        tracing::info!(event = "signed_in", account);
+    Ok(used.map(|(user_id, return_to)| {
+        tracing::info!(event = "signed_in", user_id);
         NewSession { cookie, return_to }
     }))
 }

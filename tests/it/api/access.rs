@@ -17,6 +17,7 @@ fn each_route_asks_for_its_scope() {
     shop.user("alice");
     let (read, spend, admin) = (shop.program("read"), shop.program("spend"), shop.program("admin"));
     let both = shop.program("read,spend");
+    let sell = shop.program("sell");
     let unknown = Client::program(&shop.till.url, &format!("till_{}", "a".repeat(52)));
     let nobody = Client::new(&shop.till.url, &[]);
     let (grant, plan) = (json!({"units": 9, "note": "n"}), json!({"plan": "topup_100"}));
@@ -41,10 +42,12 @@ fn each_route_asks_for_its_scope() {
         ("POST", "/v1/users/alice/holds", json!({"units": 1}), "spend", 201),
         ("POST", &format!("{hold}/capture"), json!({}), "spend", 200),
         ("POST", &format!("{other_hold}/release"), json!({}), "spend", 200),
-        ("PUT", "/v1/users/alice", json!({}), "admin", 200),
+        ("PUT", "/v1/users/alice", json!({}), "sell", 200),
         ("POST", "/v1/users/alice/grants", grant, "admin", 201),
-        ("POST", "/v1/users/alice/login-links", json!({}), "admin", 201),
-        ("POST", "/v1/users/alice/checkout", plan, "admin", 200),
+        ("POST", "/v1/users/alice/login-links", json!({}), "sell", 201),
+        ("POST", "/v1/users/alice/checkout", plan, "sell", 200),
+        // After the checkout, which made a customer.
+        ("POST", "/v1/users/alice/portal", json!({}), "sell", 200),
     ];
     for (method, path, body, needed, good) in rows {
         let status = |caller: &Client| match method {
@@ -54,14 +57,19 @@ fn each_route_asks_for_its_scope() {
                 caller.send(method, path, &headers, body.to_string().as_bytes())
             }
         };
-        let [if_spend, if_read] = ["spend", "read"].map(|scope| if needed == scope { good } else { 403 });
+        let [if_spend, if_read, if_sell] =
+            ["spend", "read", "sell"].map(|scope| if needed == scope { good } else { 403 });
         let if_both = if_spend.min(if_read);
-        let all = [&nobody, &unknown, &spend, &read, &both, &admin].map(|caller| status(caller).status);
-        assert_eq!(all, [401, 401, if_spend, if_read, if_both, good], "{method} {path}");
+        let all = [&nobody, &unknown, &spend, &read, &both, &sell, &admin].map(|caller| status(caller).status);
+        assert_eq!(all, [401, 401, if_spend, if_read, if_both, if_sell, good], "{method} {path}");
         let refused = status(&nobody);
         assert_eq!((refused.code().as_str(), refused.header("www-authenticate")), ("unauthenticated", "Bearer"));
         let too_little = status(if needed == "spend" { &read } else { &spend });
         assert_eq!(too_little.code(), "forbidden", "{method} {path}");
+    }
+    // The catalogue is for every token.
+    for (caller, expected) in [(&nobody, 401), (&unknown, 401), (&spend, 200), (&sell, 200), (&admin, 200)] {
+        assert_eq!(caller.get("/v1/catalog").status, expected);
     }
     // A token is no user, and a cookie no token.
     assert_eq!(admin.get("/v1/me").must(401).code(), "unauthenticated");

@@ -96,7 +96,7 @@ fn the_scopes_are_as_described() {
     let shop = Shop::open();
     shop.user("alice");
     let document = shop.api.get(PATH).must(200).json();
-    let programs = [("read", shop.program("read")), ("spend", shop.program("spend")), ("admin", shop.program("admin"))];
+    let programs = ["read", "spend", "sell", "admin"].map(|scope| (scope, shop.program(scope)));
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, call) in methods.as_object().unwrap() {
             let Some(scope) = call["x-scope"].as_str() else { continue };

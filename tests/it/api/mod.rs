@@ -14,4 +14,5 @@ mod problem;
 
 mod description;
 mod notification;
+mod own_token;
 mod pipeline_example;

@@ -87,7 +87,7 @@ fn each_exit_status_means_what_the_contract_says() {
         (&["user", "grant", "alice", "0", "--note", "none"], 2, "units is 0"),
         (&["user", "grant", "alice", "1", "--note", "x", "--expires-at", "soon"], 2, "RFC 3339"),
         (&["user", "show", "alice"], 0, "15 pictures available"),
-        (&["token", "create", "pipe", "--scopes", "read,write"], 2, "read, spend, admin"),
+        (&["token", "create", "pipe", "--scopes", "read,write"], 2, "read, spend, sell, admin"),
         (&["token", "revoke", "tok_1"], 1, "There is no token"),
         (&["event", "show", "evt_1"], 1, "There is no event"),
         (&["event", "replay", "evt_1"], 2, "SPRITE_STRIPE_SECRET_KEY: it is not set"),
@@ -226,7 +226,7 @@ fn an_event_is_rehearsed_and_replayed() {
 
     let event = till.json(&["event", "show", "evt_1", "--json"]);
     assert_eq!((&event["attempts"], &event["body"]["data"]["object"]["id"]), (&4.into(), &"cs_test_1".into()));
-    till.check(&["event", "show", "evt_1"], 0, "\"payment_intent\":\"pi_1\"");
+    till.check(&["event", "show", "evt_1"], 0, "\"payment_intent\": \"pi_1\"");
     assert_eq!(till.json(&["event", "list", "--status", "applied", "--json"])["data"][0]["id"], "evt_1");
     till.check(&["event", "list", "--status", "waiting"], 0, "ARRIVED");
     // Once what Stripe sent is no longer kept, it says so.

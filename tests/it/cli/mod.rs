@@ -1,4 +1,4 @@
-//! The command line and the binary behind it: the commands, `till check`, `till stripe setup`, faults in the
+//! The command line and the binary behind it: the commands, what an operator asks for, the demonstration, `till check`, `till stripe setup`, faults in the
 //! configuration, and what the binary needs of its host.
 
 mod account;
@@ -7,4 +7,6 @@ mod binary;
 mod check;
 mod commands;
 mod configuration;
+mod demo;
+mod operator;
 mod setup;

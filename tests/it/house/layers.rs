@@ -47,7 +47,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "sandbox",
         ],
     ),
-    ("sandbox", &["clock", "error", "id", "money", "secret"]),
+    ("sandbox", &["clock", "error", "id", "money", "secret", "tls"]),
 ];
 
 /// The module that a file of `src/` belongs to; none for `lib.rs`, which is the map, and `main.rs`, which is the door.

@@ -123,3 +123,17 @@ fn answers_are_readable_for_named_origins_and_nowhere_else() {
         assert!(allowed == " " && !exchange.head.contains("access-control"), "{first}: {}", exchange.head);
     }
 }
+
+#[test]
+fn a_wrong_base_url_is_seen_in_the_log() {
+    let shop = Shop::open_with(&[("SPRITE_BASE_URL", "http://127.0.0.1:1"), ("SPRITE_RETURN_ORIGINS", FRIEND)]);
+    let ready = shop.till.wait_for_log("ready", |line| line["event"] == "ready");
+    let here = format!("http://{}", ready["listen"].as_str().unwrap());
+    let browser = Client::new(&here, &[]);
+    // The form is our own, and the browser says where it sees us.
+    let headers = [from(&here), ("content-type", "application/x-www-form-urlencoded"), ("accept", "text/html")];
+    browser.send("POST", "/login", &headers, b"token=x&csrf=y").must(403);
+    let line = shop.till.wait_for_log("the refusal", |line| line["event"] == "refused" && line["kind"] == "permission");
+    let expected = format!("http://127.0.0.1:1 {FRIEND}");
+    assert_eq!((line["origin"].as_str(), line["expected"].as_str()), (Some(here.as_str()), Some(expected.as_str())));
+}

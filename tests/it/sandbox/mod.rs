@@ -17,5 +17,6 @@ mod schedules;
 mod stripe_library;
 mod subscriptions;
 mod terms;
+mod trust;
 mod versions;
 mod webhooks;

@@ -216,6 +216,7 @@ pub fn token() -> access::Token {
         id: "tok_1".into(),
         name: "a token".into(),
         scopes: "read".into(),
+        owner: None,
         created_at: NOW,
         last_used_at: None,
         revoked_at: None,

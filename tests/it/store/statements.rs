@@ -272,6 +272,8 @@ const EACH: &[Row] = &[
     ("inbox::newest by status", |tx| inbox::newest(tx, Some(Status::Waiting), (NOW, "z"), 10).map(drop)),
     ("inbox::count", |tx| inbox::count(tx).map(drop)),
     ("inbox::remove_bodies", |tx| inbox::remove_bodies(tx, NOW, 10).map(drop)),
+    ("users::count", |tx| users::count(tx).map(drop)),
+    ("outbox::count", |tx| outbox::count(tx).map(drop)),
     ("users::low_balance_of", |tx| users::low_balance_of(tx, 1).map(drop)),
     ("users::set_low_balance", |tx| users::set_low_balance(tx, 1, Some(5))),
     ("webhook_endpoints::add", |tx| webhook_endpoints::add(tx, &endpoint()).map(drop)),

@@ -320,6 +320,11 @@ fn no_other_row_breaks_a_rule_of_its_table() {
         ("INSERT INTO stripe_account (one, id, livemode, bound_at) VALUES (1, '', 0, 0)", check_failed),
         ("INSERT INTO stripe_account (one, id, livemode, bound_at) VALUES (1, 'acct_1', 2, 0)", check_failed),
         ("INSERT INTO webhook_endpoints (id, url, kinds, secret, created_at) VALUES ('hook_1', '', '*', 'x', 0)", check_failed),
+        ("INSERT INTO tokens (id, name, hash, scopes, created_at) VALUES ('t', 'n', zeroblob(32), 'self', 0)", check_failed),
+        (
+            "INSERT INTO tokens (id, name, hash, scopes, account, created_at) VALUES ('t', 'n', zeroblob(32), 'read', 1, 0)",
+            check_failed,
+        ),
         ("INSERT INTO messages (number, id, account, kind, body, created_at) VALUES (1, 'm', 9, 'x', '', 0)", "FOREIGN KEY"),
         ("INSERT INTO deliveries (endpoint, message, account, give_up_at) VALUES ('hook_9', 1, 1, 0)", "FOREIGN KEY"),
         (

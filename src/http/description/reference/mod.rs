@@ -179,7 +179,9 @@ fn curl(endpoint: &Endpoint, origin: &str, cookie: &str) -> String {
     let mut query = String::new();
     let mut parts = vec![];
     match operation.access {
-        Access::Token(_) => parts.push("-H \"Authorization: Bearer $TOKEN\"".to_owned()),
+        Access::Token(_) | Access::TokenOrOwn(_) | Access::AnyToken => {
+            parts.push("-H \"Authorization: Bearer $TOKEN\"".to_owned())
+        }
         Access::Session => parts.push(format!("-b \"{cookie}=$SESSION\"")),
         Access::Open => {}
     }

@@ -39,6 +39,11 @@ pub fn record(app: &App, report: &Report) -> Result<()> {
     audit::write(app, move |tx, trail| trail.add(tx, "reconciled", "stripe", detail.clone()))
 }
 
+/// Up to when Stripe's events are compared; `None` before the first comparison that found one.
+pub fn compared_to(app: &App) -> Result<Option<Timestamp>> {
+    Ok(app.store.read(|tx| cursors::find(tx, CURSOR))?.map(|(position, _)| position))
+}
+
 /// Compares from `since`, or from where the last comparison ended. With `with_objects` the objects are compared too:
 /// those since then or of the last 30 days, and every subscription. Calls `progress` after each page.
 pub fn reconcile(

@@ -1,0 +1,107 @@
+//! `till status`: the appliance in ten lines.
+
+use clap::Args;
+use serde_json::json;
+
+use super::CommandResult;
+use super::output::{facts, print, print_json};
+use super::settings::{DatabaseArgs, IfMissing};
+use crate::app::App;
+use crate::clock::rfc3339;
+use crate::config::{Mode, Need};
+use crate::usecase::operator::status::{self, ApplianceStatus};
+
+/// Show the appliance in ten lines
+///
+/// Reads the database and this machine, and asks nobody: till check asks Stripe. The exit status is 0 also when something
+/// waits for the operator.
+#[derive(Args)]
+#[command(after_help = "Example:\n  till status")]
+pub(super) struct Status {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Print one object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(super) fn run(&self) -> CommandResult {
+        let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+        let found = status::look(&app)?;
+        if self.json { print_json(&as_json(&app, &found)) } else { print(&as_text(&app, &found)) }
+    }
+}
+
+fn mode_word(mode: Option<Mode>) -> Option<&'static str> {
+    mode.map(|mode| match mode {
+        Mode::Live => "live",
+        Mode::Test => "test",
+    })
+}
+
+fn as_text(app: &App, found: &ApplianceStatus) -> String {
+    let events: Vec<String> = found.events.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    let events = if events.is_empty() { "none yet".to_owned() } else { events.join(", ") };
+    let newest = found.newest_event.as_ref().map(|(at, kind)| format!("; the latest at {}, {kind}", rfc3339(*at)));
+    let stripe = match mode_word(found.mode) {
+        Some(mode) => format!("{mode} mode, {}", app.config.stripe.api_base),
+        None => "no key is set".to_owned(),
+    };
+    let users = if found.users == 1 { "1 user".to_owned() } else { format!("{} users", found.users) };
+    let on_sale = app.catalog.for_sale().count();
+    let without = match found.without_price.as_slice() {
+        [] => String::new(),
+        keys => format!("; without a Stripe price: {}", keys.join(", ")),
+    };
+    let doubt = match found.in_doubt {
+        0 => "every payment is confirmed".to_owned(),
+        count => format!("payments in doubt: {count} (till payment list)"),
+    };
+    let compared = found.compared_to.map_or_else(|| "not yet".to_owned(), |at| format!("up to {}", rfc3339(at)));
+    facts(&[
+        ("version", env!("TILL_VERSION").to_owned()),
+        ("serving", found.served_by.clone().unwrap_or_else(|| "nobody serves on this database".to_owned())),
+        ("address", format!("{}, on {}", app.config.base_url, app.config.listen)),
+        (
+            "database",
+            format!(
+                "{}, {} KiB and {} KiB in its log",
+                app.store.path().display(),
+                found.database_bytes.div_ceil(1024),
+                found.log_bytes.div_ceil(1024)
+            ),
+        ),
+        ("Stripe", stripe),
+        ("shop", format!("{users}, {on_sale} plans and packs on sale{without}")),
+        ("events", format!("{events}{}", newest.unwrap_or_default())),
+        ("compared", format!("{compared}; {doubt}")),
+        ("messages", format!("{} to deliver, {} parked", found.messages_open, found.messages_parked)),
+        ("clock", found.clock_fault.clone().unwrap_or_else(|| "plausible".to_owned())),
+    ])
+}
+
+fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
+    let events: serde_json::Map<String, serde_json::Value> =
+        found.events.iter().map(|(status, count)| ((*status).to_owned(), (*count).into())).collect();
+    json!({
+        "version": env!("TILL_VERSION"),
+        "served_by": found.served_by,
+        "base_url": app.config.base_url.as_str(),
+        "listen": app.config.listen.to_string(),
+        "database": app.store.path().display().to_string(),
+        "database_bytes": found.database_bytes,
+        "log_bytes": found.log_bytes,
+        "stripe_mode": mode_word(found.mode),
+        "stripe_api": app.config.stripe.api_base,
+        "without_price": found.without_price,
+        "users": found.users,
+        "events": events,
+        "latest_event_at": found.newest_event.as_ref().map(|(at, _)| rfc3339(*at)),
+        "compared_to": found.compared_to.map(rfc3339),
+        "payments_in_doubt": found.in_doubt,
+        "messages_to_deliver": found.messages_open,
+        "messages_parked": found.messages_parked,
+        "clock_fault": found.clock_fault,
+    })
+}

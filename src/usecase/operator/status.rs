@@ -1,0 +1,72 @@
+//! The appliance at a glance: what an operator wants to know first, from the books and this machine alone. Nobody is asked
+//! over the network; that is `check`.
+
+use std::path::Path;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::config::Mode;
+use crate::error::Result;
+use crate::store::inbox::InboxRow;
+use crate::store::{Lock, outbox, users};
+use crate::usecase::operator::clock;
+use crate::usecase::stripe_events::{inbox, payments, reconcile};
+
+/// The appliance at a glance.
+#[derive(Clone, Debug)]
+pub struct ApplianceStatus {
+    /// Which process serves on this database, in its own words; `None` if none does.
+    pub served_by: Option<String>,
+    /// Of the file, in bytes.
+    pub database_bytes: u64,
+    /// Of the write-ahead log beside it, in bytes.
+    pub log_bytes: u64,
+    /// `None` without a key.
+    pub mode: Option<Mode>,
+    /// Keys of plans and packs that cannot be bought, because their Stripe price is not known.
+    pub without_price: Vec<String>,
+    pub users: i64,
+    /// The arrival that is the latest, and its type.
+    pub newest_event: Option<(Timestamp, String)>,
+    /// How many events have which status.
+    pub events: Vec<(&'static str, i64)>,
+    /// Up to when Stripe's events are compared with the books.
+    pub compared_to: Option<Timestamp>,
+    /// Payments in the books that Stripe does not confirm.
+    pub in_doubt: i64,
+    /// Outgoing messages that wait to be delivered.
+    pub messages_open: i64,
+    /// Outgoing messages that were given up.
+    pub messages_parked: i64,
+    /// What is wrong with the clock, if anything is.
+    pub clock_fault: Option<String>,
+}
+
+/// Looks at the books, the files and the clock.
+pub fn look(app: &App) -> Result<ApplianceStatus> {
+    let path = app.store.path();
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let (users, (messages_open, messages_parked)) = app.store.read(|tx| Ok((users::count(tx)?, outbox::count(tx)?)))?;
+    let newest = inbox::list(app, None, 1)?.into_iter().next();
+    Ok(ApplianceStatus {
+        served_by: Lock::holder(path),
+        database_bytes: bytes(path),
+        log_bytes: bytes(Path::new(&log)),
+        mode: app.config.stripe.mode(),
+        without_price: app.catalog.missing_price_ids().into_iter().map(|(key, _)| key).collect(),
+        users,
+        newest_event: newest.map(|InboxRow { event, .. }| (event.received_at, event.kind)),
+        events: inbox::count(app)?,
+        compared_to: reconcile::compared_to(app)?,
+        in_doubt: payments::count_in_doubt(app)?,
+        messages_open,
+        messages_parked,
+        clock_fault: clock::fault(app),
+    })
+}
+
+/// The size of a file; 0 for one that is not there.
+fn bytes(path: &Path) -> u64 {
+    path.metadata().map_or(0, |file| file.len())
+}
