@@ -171,7 +171,7 @@ fn a_price_that_is_there_already_is_told_how_tax_is_meant() {
 
 #[test]
 fn an_order_that_costs_nothing_with_an_invoice_is_credited_under_the_session_in_any_order() {
-    let shop = Shop::open();
+    let shop = Shop::open_taking_codes();
     for (user, order) in [("alice", "made"), ("bert", "reverse")] {
         shop.user(user);
         shop.stripe_control("webhooks/hold", &[]);
