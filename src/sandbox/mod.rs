@@ -11,7 +11,7 @@
 //!  server                     connections and routes
 //!  api        page/           one API call from bytes to bytes; the pages      deliver   posts webhooks, where reach lets it
 //!  resource/  expand          Stripe's resources, one file each: calls and their parameters
-//!  rendering                  objects in the shape of older API versions
+//!  rendering                  objects in the shape of other API versions
 //!  breakdown                  what a session's total is made of
 //!  due        shared          what is due by the clock; the lock
 //!  checkout                   paying, expiring and completing a checkout session

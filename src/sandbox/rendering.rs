@@ -1,5 +1,5 @@
-//! Objects in the shape of an older API version. They are stored in the newest shape; what moved or went since then is put
-//! back where the version had it. Source: Stripe's changelog, releases basil, clover and dahlia.
+//! Objects in the shape of another API version than the stand-in's own. What moved or went until dahlia is put back where
+//! an older version had it; what endive added is added. Source: Stripe's changelog, releases basil to endive.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,11 @@ use crate::sandbox::version::ApiVersion;
 const BASIL: &str = "2025-03-31";
 const CLOVER: &str = "2025-09-30";
 const DAHLIA: &str = "2026-03-25";
+const ENDIVE: &str = "2026-09-30";
 
 /// Gives an object, and those in it, the shape of this version. Events keep the shape of the version that they name.
 pub fn render(state: &State, value: &mut Value, version: &ApiVersion) {
-    if !version.is_before(DAHLIA) || value["object"] == "event" {
+    if value["object"] == "event" || !version.is_before(DAHLIA) && version.is_before(ENDIVE) {
         return;
     }
     match value {
@@ -40,9 +41,34 @@ pub fn render(state: &State, value: &mut Value, version: &ApiVersion) {
             _ => {}
         }
     }
-    if kind == "checkout.session" && value["ui_mode"] == "hosted_page" {
+    if !version.is_before(ENDIVE) {
+        match kind.as_str() {
+            "subscription" => value["status_details"] = pause_of(value),
+            "invoice" => value["status_details"] = Value::Null,
+            "refund" => add_payer(state, value),
+            _ => {}
+        }
+    }
+    if version.is_before(DAHLIA) && kind == "checkout.session" && value["ui_mode"] == "hosted_page" {
         value["ui_mode"] = json!("hosted");
     }
+}
+
+/// Why a subscription is paused. Here only a trial that ended without a card pauses one.
+fn pause_of(subscription: &Value) -> Value {
+    if subscription["status"] != "paused" {
+        return Value::Null;
+    }
+    json!({ "paused": {
+        "subscription": { "type": "trial_end_without_payment_method" }, "transitioned_at": subscription["trial_end"],
+        "type": "subscription",
+    } })
+}
+
+fn add_payer(state: &State, refund: &mut Value) {
+    let charge = state.charges.get(text(refund, "charge")).cloned().unwrap_or_default();
+    refund["customer"] = charge["customer"].clone();
+    refund["payment_method"] = charge["payment_method"].clone();
 }
 
 fn remove(value: &mut Value, names: &[&str]) {

@@ -231,7 +231,9 @@ fn fields(call: &ApiCall<'_>, id: &str, mode: &str, currency: &str, customer: Op
     let optional = ["cancel_url", "client_reference_id", "customer_email", "customer_creation", "success_url"];
     let mut fields = kept(&filled(CHECKOUT_SESSION, Value::Null), form, KEPT);
     change(&mut fields, texts(form, &optional));
-    let types = match form.list("payment_method_types") {
+    // Since version 2026-09-30 the list has another name.
+    let named = ["payment_method_types", "allowed_payment_method_types"].map(|name| form.list(name)).concat();
+    let types = match named {
         types if types.is_empty() => vec!["card".to_owned(), "us_bank_account".to_owned()],
         types => types,
     };

@@ -145,6 +145,7 @@ pub const RULES: &[&[Rule]] = &[
             &["cancel", "create_invoice", "pause"],
         ),
         one_of("payment_method_collection", &["always", "if_required"]),
+        one_of("allowed_payment_method_types.#", METHODS),
         one_of("payment_method_types.#", METHODS),
         one_of("ui_mode", &["hosted", "hosted_page"]),
     ],

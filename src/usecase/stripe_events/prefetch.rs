@@ -128,7 +128,11 @@ fn with_schedule(app: &App, mut subscription: Subscription, deadline: Deadline) 
     if subscription.is_over() || is_clear {
         return Ok(subscription);
     }
-    subscription.schedule = stripe(app)?.subscription(&subscription.id, deadline)?.schedule;
+    subscription.schedule = match stripe(app)?.subscription(&subscription.id, deadline) {
+        Ok(found) => found.schedule,
+        Err(error) if error.is_missing() => Schedule::Absent,
+        Err(error) => return Err(error.into()),
+    };
     Ok(subscription)
 }
 

@@ -13,7 +13,7 @@ fn get(fixture: &Fixture, version: &str, path: &str, query: &str) -> (u16, Value
 }
 
 #[test]
-fn an_older_version_has_its_fields_where_its_libraries_read_them() {
+fn another_version_has_its_fields_where_its_libraries_read_them() {
     let fixture = Fixture::new();
     let plan = fixture.subscribe("4242424242424242", "");
     let path = format!("/v1/subscriptions/{}", id(&plan));
@@ -52,6 +52,21 @@ fn an_older_version_has_its_fields_where_its_libraries_read_them() {
         (codes("2025-09-30.clover").get("coupon"), &codes("2026-10-28.endive")["promotion"]["coupon"]),
         (None, &json!("FREE100"))
     );
+    let (_, newer, _) = get(&fixture, "2026-10-28.endive", &path, "expand[]=latest_invoice");
+    assert_eq!(
+        (newer.get("status_details"), newer["latest_invoice"].get("status_details")),
+        (Some(&Value::Null), Some(&Value::Null))
+    );
+    assert_eq!((newer.get("current_period_end"), plan.get("status_details")), (None, None));
+    let intent = fixture.pay_new_session("card=4242424242424242");
+    let refund = fixture.ok("POST", "/v1/refunds", &format!("payment_intent={intent}&amount=100"));
+    let (_, refund, _) = get(&fixture, "2026-10-28.endive", &format!("/v1/refunds/{}", id(&refund)), "");
+    assert!(refund["payment_method"].is_string() && refund.get("customer") == Some(&Value::Null), "{refund}");
+    let headers = [("Authorization", "Bearer sk_test_1"), ("Stripe-Version", "2026-10-28.endive")];
+    let form = "mode=payment&line_items[0][price]=price_100&line_items[0][quantity]=1&success_url=https://shop.test/\
+                &allowed_payment_method_types[]=card";
+    let session = fixture.send("POST", "/v1/checkout/sessions", form, &headers).expect("an answer").json();
+    assert_eq!(session["payment_method_types"], json!(["card"]));
     let session = format!("/v1/checkout/sessions/{}", fixture.new_session(""));
     assert_eq!(get(&fixture, "2026-02-25.clover", &session, "").1["ui_mode"], "hosted");
     assert_eq!(get(&fixture, "2026-03-25.dahlia", &session, "").1["ui_mode"], "hosted_page");

@@ -97,11 +97,15 @@ pub(super) fn schedule(
     let Some(known) = known else {
         return Ok(EventOutcome::ignored("a schedule of a subscription that is not known here"));
     };
-    let Some(described) = now else {
-        subscriptions::mark_unsure(tx, &known.id, context.now)?;
-        return Ok(EventOutcome::applied("Stripe is asked what is planned"));
-    };
-    plan_change(tx, context.catalog, described, context.now)?;
+    match now {
+        Some(described) => plan_change(tx, context.catalog, described, context.now)?,
+        // It has ended, or Stripe does not know it.
+        None if context.stripe_answered => scheduled_changes::clear(tx, &known.id)?,
+        None => {
+            subscriptions::mark_unsure(tx, &known.id, context.now)?;
+            return Ok(EventOutcome::applied("Stripe is asked what is planned"));
+        }
+    }
     Ok(EventOutcome::applied(match scheduled_changes::of(tx, &known.id)? {
         Some(change) => format!("{} is planned in place of {}", change.offer, known.offer),
         None => "nothing is planned".to_owned(),
