@@ -149,7 +149,7 @@ pub fn subscription() -> Subscription {
 }
 
 pub fn open_invoice() -> OpenInvoice {
-    OpenInvoice { id: "in_2".into(), amount: 900, currency: "usd".into(), due_at: NOW }
+    OpenInvoice { id: "in_2".into(), open: Some((900, "usd".into())), due_at: NOW }
 }
 
 pub fn event() -> IncomingEvent {
