@@ -305,9 +305,10 @@ CREATE INDEX subscriptions_unsure ON subscriptions (unsure_at, id) WHERE unsure_
 CREATE TABLE open_invoices (
     subscription TEXT    NOT NULL PRIMARY KEY REFERENCES subscriptions (id),
     invoice      TEXT    NOT NULL,
-    amount       INTEGER NOT NULL CHECK (amount > 0),      -- still to be paid
-    currency     TEXT    NOT NULL,
-    due_at       INTEGER NOT NULL
+    amount       INTEGER CHECK (amount > 0),               -- still to be paid; absent: Stripe did not say
+    currency     TEXT,
+    due_at       INTEGER NOT NULL,
+    CHECK ((amount IS NULL) = (currency IS NULL))
 ) STRICT;
 
 -- ============================================ What is given back ============================================

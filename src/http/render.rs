@@ -14,7 +14,7 @@ use super::state::AppState;
 pub(super) enum Reader<'a> {
     Program,
     /// A browser, signed in or not. `None` where the session could not be looked at.
-    Browser(&'a AppState, Option<Visitor>),
+    Browser(&'a AppState, Option<Box<Visitor>>),
 }
 
 impl<'a> Reader<'a> {
@@ -30,7 +30,7 @@ impl<'a> Reader<'a> {
             (Some(StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE), _) => None,
             (Some(_), Some(session)) => visitor_of(state, session).await.ok(),
         };
-        Reader::Browser(state, visitor)
+        Reader::Browser(state, visitor.map(Box::new))
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn render(mut response: Response, audience: Audience, reader: &Reader
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let mut rendered = match reader {
         Reader::Program => json(&problem),
-        Reader::Browser(state, visitor) => pages::error::page(state.app(), visitor.as_ref(), &problem),
+        Reader::Browser(state, visitor) => pages::error::page(state.app(), visitor.as_deref(), &problem),
     };
     if let Some(seconds) = problem.retry_after {
         rendered.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -9,10 +9,9 @@ use crate::error::Result;
 pub struct OpenInvoice {
     /// `in_…`
     pub id: String,
-    /// What is still to be paid, in the currency's minor unit.
-    pub amount: i64,
-    /// ISO code in lower case.
-    pub currency: String,
+    /// What is still to be paid, in the currency's minor unit, and the currency's ISO code in lower case. `None` where
+    /// Stripe did not say.
+    pub open: Option<(i64, String)>,
     pub due_at: Timestamp,
 }
 
@@ -23,8 +22,9 @@ pub fn put(tx: &mut dyn Tx, subscription: &str, invoice: Option<&OpenInvoice>) -
         ON CONFLICT (subscription) DO UPDATE SET invoice = $2, amount = $3, currency = $4, due_at = $5";
     const REMOVE: &str = "DELETE FROM open_invoices WHERE subscription = $1";
     match invoice {
-        Some(OpenInvoice { id, amount, currency, due_at }) => {
-            tx.execute(PUT, &[&subscription, id, amount, currency, due_at])?;
+        Some(OpenInvoice { id, open, due_at }) => {
+            let (amount, currency) = open.clone().unzip();
+            tx.execute(PUT, &[&subscription, id, &amount, &currency, due_at])?;
         }
         None => {
             tx.execute(REMOVE, &[&subscription])?;
@@ -39,8 +39,7 @@ pub fn find(tx: &mut dyn Tx, subscription: &str) -> Result<Option<OpenInvoice>> 
     tx.one(FIND, &[&subscription], |row| {
         Ok(OpenInvoice {
             id: row.text("invoice")?,
-            amount: row.int("amount")?,
-            currency: row.text("currency")?,
+            open: row.int_or_null("amount")?.zip(row.text_or_null("currency")?),
             due_at: row.time("due_at")?,
         })
     })

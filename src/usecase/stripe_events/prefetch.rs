@@ -12,6 +12,7 @@ use crate::stripe::{
     Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoiceLine, InvoicePayment, List,
     PaymentOrigin, Schedule, ScheduleHint, Stripe, StripeError, Subscription,
 };
+use crate::usecase::stripe_events::apply::{Clues, owner_of};
 use crate::usecase::stripe_events::origin;
 
 /// How long Stripe may take to answer. Meanwhile Stripe itself waits for our answer to its webhook.
@@ -107,9 +108,18 @@ fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
     })
 }
 
-/// What is to be paid, and since when, is for the user to read.
+/// What is to be paid, and since when, is for the user to read. A subscription of nobody here is of no interest.
 fn with_open_invoice(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completed<Subscription> {
-    if let Some(id) = subscription.latest_invoice.as_deref().filter(|_| subscription.awaits_payment()) {
+    let Some(id) = subscription.latest_invoice.as_deref().filter(|_| subscription.awaits_payment()) else {
+        return Ok(subscription);
+    };
+    let clues = Clues {
+        subscription: Some(&subscription.id),
+        customer: subscription.customer.as_deref(),
+        user_id: subscription.metadata.get("user_id").map(String::as_str),
+        ..Clues::default()
+    };
+    if app.store.read(|tx| owner_of(tx, clues))?.is_some() {
         subscription.open_invoice = Some(Box::new(stripe(app)?.invoice(id, deadline)?));
     }
     Ok(subscription)

@@ -207,7 +207,7 @@ fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
         let put = |tx: &mut dyn Tx| subscriptions::put(tx, &new, Source::Answer, now);
         enqueue::notify_if_plan_changes(tx, &catalog, known.account, now, put)?;
         apply::plan_change(tx, &catalog, &described, now)?;
-        open_invoices::put(tx, &described.id, apply::open_invoice(&described).as_ref())?;
+        open_invoices::put(tx, &described.id, apply::open_invoice(&catalog, &described, known.as_of).as_ref())?;
         posting::end_graces(tx, context, known.account)
     })
 }

@@ -159,7 +159,7 @@ pub fn scheduled_change() -> ScheduledChange {
 }
 
 pub fn open_invoice() -> OpenInvoice {
-    OpenInvoice { id: "in_2".into(), amount: 900, currency: "usd".into(), due_at: NOW }
+    OpenInvoice { id: "in_2".into(), open: Some((900, "usd".into())), due_at: NOW }
 }
 
 pub fn event() -> IncomingEvent {

@@ -36,14 +36,18 @@ pub(crate) struct SubscriptionView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DuePayment {
     pub since: Moment,
-    /// `$9.00 open`.
-    pub amount: String,
+    /// `$9.00 open`; `None` where Stripe did not say.
+    pub amount: Option<String>,
 }
 
 impl DuePayment {
-    fn of(invoice: &OpenInvoice) -> Option<DuePayment> {
-        let amount = Money::new(invoice.amount, Currency::new(&invoice.currency)?).to_the_cent();
-        Some(DuePayment { since: Moment::of(invoice.due_at), amount: format!("{amount} open") })
+    fn of(invoice: &OpenInvoice) -> DuePayment {
+        let open = invoice.open.as_ref();
+        let open = open.and_then(|(amount, currency)| Some(Money::new(*amount, Currency::new(currency)?)));
+        DuePayment {
+            since: Moment::of(invoice.due_at),
+            amount: open.map(|open| format!("{} open", open.to_the_cent())),
+        }
     }
 }
 
@@ -141,7 +145,7 @@ impl SubscriptionView {
         let trouble = Trouble::of(status);
         SubscriptionView {
             status: words,
-            due: open.filter(|_| trouble.is_some()).and_then(DuePayment::of),
+            due: open.filter(|_| trouble.is_some()).map(DuePayment::of),
             trouble,
             next: next.zip(period_end.map(Moment::of)),
             change: None,
@@ -156,7 +160,7 @@ mod tests {
     #[test]
     fn nothing_is_promised_of_a_period_that_is_not_paid() {
         let at = Timestamp::from_seconds(1_795_497_780);
-        let open = OpenInvoice { id: "in_1".into(), amount: 900, currency: "usd".into(), due_at: at };
+        let open = OpenInvoice { id: "in_1".into(), open: Some((900, "usd".into())), due_at: at };
         for (status, ends_then, next, is_due) in [
             ("active", false, Some("Renews on"), false),
             ("active", true, Some("Ends on"), false),
@@ -173,7 +177,7 @@ mod tests {
             let view = SubscriptionView::of(status, Some(at), ends_then, Some(&open));
             assert_eq!(view.next.map(|(label, _)| label), next, "{status}");
             let due = view.due.map(|due| (due.since.date, due.amount));
-            assert_eq!(due, is_due.then(|| ("24 Nov 2026".to_owned(), "$9.00 open".to_owned())), "{status}");
+            assert_eq!(due, is_due.then(|| ("24 Nov 2026".to_owned(), Some("$9.00 open".to_owned()))), "{status}");
             assert_eq!(SubscriptionView::of(status, None, ends_then, None).due, None, "{status}: Stripe did not say");
         }
     }

@@ -170,7 +170,7 @@ pub fn full_dashboard() -> DashboardPage {
 }
 
 fn open_invoice() -> OpenInvoice {
-    OpenInvoice { id: "in_1".to_owned(), amount: 900, currency: "usd".to_owned(), due_at: now() }
+    OpenInvoice { id: "in_1".to_owned(), open: Some((900, "usd".to_owned())), due_at: now() }
 }
 
 fn free_plan() -> PlanView {

@@ -70,7 +70,7 @@ pub(super) fn subscription(
             ..EventOutcome::applied("another description of the same second is known: Stripe is asked")
         },
         Upsert::Newer => {
-            open_invoices::put(tx, &new.id, open_invoice(described).as_ref())?;
+            open_invoices::put(tx, &new.id, open_invoice(context.catalog, described, as_of).as_ref())?;
             let user_id = users::by_account(tx, account)?.id;
             let detail = format!("{} is {} for {user_id}", new.offer, new.status);
             let mut log_events = log_events(tx, account, user_id, before.as_ref(), &new)?;
@@ -173,15 +173,24 @@ fn log_events(
     Ok(log_events)
 }
 
-/// The invoice that it waits for, as a row of ours. `None` if it waits for none, or Stripe did not say.
-pub(crate) fn open_invoice(described: &Subscription) -> Option<OpenInvoice> {
-    let invoice = described.open_invoice.as_deref().filter(|invoice| invoice.status == "open")?;
+/// The invoice that it waits for, as a row of ours; `None` if it waits for none. Where Stripe did not show the invoice, the
+/// payment is due since the period began, as with a renewal.
+pub(crate) fn open_invoice(catalog: &Catalog, described: &Subscription, as_of: Timestamp) -> Option<OpenInvoice> {
+    let id = described.latest_invoice.clone().filter(|_| described.awaits_payment())?;
+    let Some(invoice) = described.open_invoice.as_deref() else {
+        let due_at = described.period_start(|price| is_plan(catalog, price)).unwrap_or(as_of);
+        return Some(OpenInvoice { id, open: None, due_at });
+    };
+    let open = invoice.amount_remaining.filter(|amount| *amount > 0 && invoice.status == "open")?;
     Some(OpenInvoice {
-        id: invoice.id.clone(),
-        amount: invoice.amount_remaining.filter(|amount| *amount > 0)?,
-        currency: invoice.currency.clone()?,
-        due_at: invoice.due_date.or(invoice.created)?,
+        id,
+        open: invoice.currency.clone().map(|currency| (open, currency)),
+        due_at: invoice.due_date.or(invoice.created).unwrap_or(as_of),
     })
+}
+
+fn is_plan(catalog: &Catalog, price: &str) -> bool {
+    matches!(catalog.by_price(price), Some(Offer::Plan(_)))
 }
 
 /// Stripe's description as a row of ours.
@@ -191,7 +200,7 @@ pub(crate) fn describe(
     account: i64,
     as_of: Timestamp,
 ) -> subscriptions::Subscription {
-    let is_plan = |price: &str| matches!(catalog.by_price(price), Some(Offer::Plan(_)));
+    let is_plan = |price: &str| is_plan(catalog, price);
     subscriptions::Subscription {
         id: described.id.clone(),
         account,

@@ -95,6 +95,24 @@ fn what_was_never_paid_never_was_a_plan() {
     assert_eq!((alice.remaining(), alice.shop.ledger("alice").len()), (0, 0));
 }
 
+#[test]
+fn an_overdue_payment_is_due_since_its_period_began_where_stripe_does_not_show_the_invoice() {
+    let alice = Subscriber::begin();
+    let item = json!({"id": "si_1", "price": {"id": "price_starter"}, "quantity": 1,
+        "current_period_start": 1_800_921_600, "current_period_end": 1_803_600_000});
+    let subscription = json!({"id": alice.plan, "object": "subscription", "status": "past_due",
+        "customer": alice.customer, "latest_invoice": "in_nowhere", "items": {"data": [item], "has_more": false}});
+    let created = till::clock::Clock::System.now().seconds() + 5;
+    alice
+        .shop
+        .webhook(&json!({"id": "evt_late", "object": "event", "type": "customer.subscription.updated",
+            "created": created, "livemode": false, "data": {"object": subscription}}))
+        .must(200);
+    let words = dashboard(&alice);
+    assert!(words.contains("Payment due since 26 Jan 2027") && !words.contains(" open"), "{words}");
+    assert!(!words.contains("Renews on") && !words.contains("Feb 2027"), "{words}");
+}
+
 /// The dashboard's words about what comes next, and what a program reads.
 fn next(alice: &Subscriber, words: &str, ends: bool) {
     crate::harness::eventually(words, || {
