@@ -43,28 +43,29 @@ impl LotsSum {
     }
 }
 
+/// Stripe's clock may be ahead of ours by this.
+const CLOCKS_APART_SECONDS: i64 = 3600;
+
 /// The lots of a user, as stored.
-pub fn of(tx: &mut dyn Tx, member: &UserSnapshot) -> Result<LotsByOrigin> {
+pub fn of(tx: &mut dyn Tx, member: &UserSnapshot, now: Timestamp) -> Result<LotsByOrigin> {
     let open = lots::open(tx, member.user.account)?;
     let subscription = member.subscription.as_ref().filter(|subscription| keeps_plan(&subscription.status));
     let of_plans = match subscription {
         Some(_) => lots::newest_of_plans(tx, member.user.account)?,
         None => vec![],
     };
-    let month = subscription.and_then(|subscription| month_began(&of_plans, subscription.period_end));
-    Ok(sort(&open, &of_plans, month))
+    let newest = of_plans.first().map(|lot| lot.opened_at);
+    let period_end = subscription.and_then(|subscription| subscription.period_end);
+    Ok(sort(&open, &of_plans, newest.and_then(|newest| month_began(newest, period_end, now))))
 }
 
-/// When the running month of a plan began. Where its period does not tell, because it is a year or Stripe's clock is another,
-/// the newest lot does.
-fn month_began(of_plans: &[LotOrigin], period_end: Option<Timestamp>) -> Option<Timestamp> {
-    let newest = of_plans.first()?.opened_at;
-    let by_period = period_end.and_then(|end| months_after(end, -1));
-    Some(by_period.filter(|start| *start <= newest && newest < start.plus_seconds(MONTH_SECONDS)).unwrap_or(newest))
+/// When the month began for which a plan brought its newest lot. `None` if that lot is an earlier month's, because the running
+/// one is not paid. Where the period does not tell, as with a year, the lot does.
+fn month_began(newest: Timestamp, period_end: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let began = period_end.and_then(|end| months_after(end, -1)).filter(|began| *began <= now);
+    let Some(began) = began else { return Some(newest) };
+    Some(began.plus_seconds(-CLOCKS_APART_SECONDS)).filter(|began| *began <= newest)
 }
-
-/// The longest month.
-const MONTH_SECONDS: i64 = 31 * 86_400;
 
 fn sort(open: &[LotOrigin], of_plans: &[LotOrigin], month: Option<Timestamp>) -> LotsByOrigin {
     let mut sums = LotsByOrigin { this_month: month.map(|_| LotsSum::default()), ..LotsByOrigin::default() };
@@ -82,4 +83,27 @@ fn sort(open: &[LotOrigin], of_plans: &[LotOrigin], month: Option<Timestamp>) ->
         sum.add(&origin.lot);
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::parse_rfc3339;
+
+    #[test]
+    fn the_running_month_is_told_by_the_period_or_else_by_the_newest_lot() {
+        let at = |time: &str| parse_rfc3339(time).unwrap();
+        let now = at("2027-02-10T00:00:00Z");
+        for (newest, period_end, began) in [
+            ("2027-02-01T00:00:05Z", Some("2027-03-01T00:00:00Z"), Some("2027-01-31T23:00:00Z")),
+            ("2027-02-05T00:00:00Z", Some("2027-03-01T00:00:00Z"), Some("2027-01-31T23:00:00Z")),
+            // The renewal is not paid.
+            ("2027-01-01T00:00:00Z", Some("2027-03-01T00:00:00Z"), None),
+            // A year, a clock at Stripe that is months ahead, and a subscription without a period.
+            ("2027-02-01T00:00:00Z", Some("2027-12-01T00:00:00Z"), Some("2027-02-01T00:00:00Z")),
+            ("2027-02-01T00:00:00Z", None, Some("2027-02-01T00:00:00Z")),
+        ] {
+            assert_eq!(month_began(at(newest), period_end.map(at), now), began.map(at), "{newest} {period_end:?}");
+        }
+    }
 }

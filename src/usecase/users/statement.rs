@@ -62,7 +62,7 @@ pub fn overview(app: &App, account: i64) -> Result<Overview> {
         let pending = pending_payments(tx, account, now)?;
         let failed = orders::failed(tx, account, now.plus_seconds(-FAILURE_DAYS * DAY_SECONDS))?;
         let subscriptions = subscriptions::live_of(tx, account)?;
-        let lots = lots_by_origin::of(tx, &member)?;
+        let lots = lots_by_origin::of(tx, &member, now)?;
         let open_invoice = match &member.subscription {
             Some(subscription) => open_invoices::find(tx, &subscription.id)?,
             None => None,
