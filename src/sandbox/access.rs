@@ -14,6 +14,7 @@ const NAMES: &[(&str, &str)] = &[
     ("invoiceitems", "invoice"),
     ("prices", "plan"),
     ("refunds", "charge"),
+    ("subscription_schedules", "subscription"),
     ("test_helpers", "test_clock"),
     ("webhook_endpoints", "webhook"),
 ];

@@ -84,7 +84,12 @@ pub const NEEDED: [Permission; 13] = [
             Get("/v1/billing_portal/configurations"),
         ],
     },
-    read("Subscriptions", "rak_subscription_read", "knows the plan of each user", &[Get("/v1/subscriptions")]),
+    read(
+        "Subscriptions",
+        "rak_subscription_read",
+        "knows the plan of each user, and the one that follows",
+        &[Get("/v1/subscriptions"), Get("/v1/subscription_schedules")],
+    ),
     read("Invoices", "rak_invoice_read", "credits plans", &[Get("/v1/invoices"), Get("/v1/invoice_payments")]),
     read(
         "Credit notes",
