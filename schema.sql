@@ -8,9 +8,9 @@
 --
 --   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
 --   What is paid                       orders, customers, customer_changes, payments, allotments, plan_periods, prices,
---                                      invoice_payments, subscriptions
+--                                      invoice_payments, subscriptions, open_invoices
 --   What is given back                 refunds, credit_notes, disputes
---   What Stripe says                   events, cursors
+--   What Stripe says                   events, cursors, stripe_account
 --   Who may come in                    tokens, login_links, sessions, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries
 --   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, triggers
@@ -83,9 +83,12 @@ CREATE TABLE lots (
     grace_until INTEGER CHECK (grace_until IS NULL OR (expires_at IS NOT NULL AND grace_until > expires_at)),
                                             -- its period has ended, and it lives on: the next one is still to come
     payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- the one that bought it
+    notified_at INTEGER CHECK (notified_at IS NULL OR expires_at IS NOT NULL),   -- a message said that it ends soon
     PRIMARY KEY (account, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lots_by_payment ON lots (payment, seq) WHERE payment IS NOT NULL;
+CREATE INDEX lots_expiring ON lots (account, expires_at, seq) WHERE expires_at IS NOT NULL AND remaining > 0;
+CREATE INDEX lots_to_notify ON lots (expires_at, account, seq) WHERE expires_at IS NOT NULL AND notified_at IS NULL;
 
 -- Units set aside for work under way. A hold is open until it is captured, released or expired, and is then closed for
 -- ever. Its row keeps what the first answer said, so that a repeated request gets the same answer.
@@ -156,20 +159,25 @@ CREATE INDEX orders_by_account ON orders (account, created_at);
 CREATE UNIQUE INDEX orders_open_plan ON orders (account) WHERE kind = 'plan' AND pending_at IS NULL AND paid_at IS NULL
     AND failed_at IS NULL AND expired_at IS NULL AND refused_at IS NULL;
 
--- A user's customers at Stripe: one at a time, and another when the old one is gone. The request is stored
--- before it is sent, so that a repetition has the same key and the same body. A request that Stripe refused for good is
--- over, and the next one has a row of its own.
+-- A user's customers at Stripe. till makes one at a time, and another when the old one was deleted there. The request is
+-- stored before it is sent, so that a repetition has the same key and the same body. A request that Stripe refused for good
+-- is over, and the next one has a row of its own. Other customers are linked: by the operator, or by a checkout that began
+-- elsewhere and named the user. A customer belongs to one user.
 CREATE TABLE customers (
     account      INTEGER NOT NULL REFERENCES users (account),
     generation   INTEGER NOT NULL CHECK (generation > 0),
-    request_key  TEXT    NOT NULL UNIQUE,
-    request_body TEXT    NOT NULL,
+    source       TEXT    NOT NULL CHECK (source IN ('request', 'operator', 'checkout')),
+    request_key  TEXT UNIQUE,
+    request_body TEXT,
     stripe_id    TEXT UNIQUE,
     requested_at INTEGER NOT NULL,
     linked_at    INTEGER,
     refused_at   INTEGER,                   -- Stripe did not make it
     gone_at      INTEGER,                   -- deleted at Stripe, or bound to another currency
-    PRIMARY KEY (account, generation)
+    PRIMARY KEY (account, generation),
+    CHECK ((source = 'request') = (request_key IS NOT NULL)),
+    CHECK ((source = 'request') = (request_body IS NOT NULL)),
+    CHECK (source = 'request' OR stripe_id IS NOT NULL)
 ) STRICT;
 
 -- Changes of a user's e-mail address or name that the customer at Stripe is to have. Each is stored with its key until
@@ -264,12 +272,14 @@ CREATE TABLE invoice_payments (
     payment_intent TEXT NOT NULL PRIMARY KEY,
     invoice        TEXT NOT NULL
 ) STRICT;
+CREATE INDEX invoice_payments_by_invoice ON invoice_payments (invoice, payment_intent);
 
 -- Subscriptions as Stripe last described them. as_of is Stripe's time of that description. If it cannot tell which of two
 -- came later, unsure_at is set and Stripe is asked. A subscription that has ended stays ended.
 CREATE TABLE subscriptions (
     id            TEXT    NOT NULL PRIMARY KEY,
     account       INTEGER NOT NULL REFERENCES users (account),
+    customer      TEXT,                     -- Stripe's id of who pays
     status        TEXT    NOT NULL,         -- Stripe's word
     offer         TEXT    NOT NULL,         -- the plan's key; '-' when its price is not in the catalogue
     period_end    INTEGER,
@@ -280,8 +290,25 @@ CREATE TABLE subscriptions (
     before        TEXT,                     -- the description before this one, if its event told; '' for the first
     created_at    INTEGER NOT NULL
 ) STRICT;
+-- A change of a subscription's plan that waits for the end of the period, as Stripe's schedule last said.
+CREATE TABLE scheduled_changes (
+    subscription TEXT    NOT NULL PRIMARY KEY REFERENCES subscriptions (id),
+    offer        TEXT    NOT NULL,          -- the plan's key from then on; '-' when its price is not in the catalogue
+    starts_at    INTEGER NOT NULL
+) STRICT;
 CREATE INDEX subscriptions_by_account ON subscriptions (account, created_at);
+CREATE INDEX subscriptions_by_customer ON subscriptions (customer, created_at) WHERE customer IS NOT NULL;
 CREATE INDEX subscriptions_unsure ON subscriptions (unsure_at, id) WHERE unsure_at IS NOT NULL;
+
+-- The invoice that a subscription waits for, as Stripe last answered: at most one for each, and only for what the dashboard
+-- says.
+CREATE TABLE open_invoices (
+    subscription TEXT    NOT NULL PRIMARY KEY REFERENCES subscriptions (id),
+    invoice      TEXT    NOT NULL,
+    amount       INTEGER NOT NULL CHECK (amount > 0),      -- still to be paid
+    currency     TEXT    NOT NULL,
+    due_at       INTEGER NOT NULL
+) STRICT;
 
 -- ============================================ What is given back ============================================
 
@@ -327,21 +354,26 @@ CREATE TABLE events (
     api_version     TEXT,
     livemode        INTEGER NOT NULL CHECK (livemode IN (0, 1)),
     object          TEXT,                   -- the id of what it is about
+    customer        TEXT,                   -- Stripe's id of the customer that the object names
     body            TEXT,                   -- as received; removed some time after the event was applied or ignored
     created_at      INTEGER NOT NULL,       -- Stripe's time, whole seconds
     received_at     INTEGER NOT NULL,
     status          TEXT    NOT NULL CHECK (status IN ('applied', 'ignored', 'waiting', 'unmatched', 'failed')),
+    ignore_reason   TEXT CHECK (ignore_reason IN ('foreign', 'dismissed')),  -- not ours; or closed by the operator
     detail          TEXT    NOT NULL,       -- what it did, or why it did nothing
-    waits_for       TEXT CHECK (waits_for IS NOT NULL OR status <> 'waiting'),
+    waits_for       TEXT,                   -- an id; when the books learn it, the event is applied again
     assigned_to     INTEGER REFERENCES users (account),   -- by the operator, who knows what Stripe does not say
     assigned_offer  TEXT,
     attempts        INTEGER NOT NULL CHECK (attempts > 0),
     decided_at      INTEGER NOT NULL,
     next_attempt_at INTEGER,
-    CHECK (body IS NOT NULL OR status NOT IN ('waiting', 'unmatched', 'failed'))
+    CHECK (body IS NOT NULL OR status NOT IN ('waiting', 'unmatched', 'failed')),
+    CHECK (waits_for IS NOT NULL OR status <> 'waiting'),
+    CHECK (ignore_reason IS NULL OR status = 'ignored')
 ) STRICT;
 CREATE INDEX events_to_retry ON events (next_attempt_at, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX events_waiting ON events (waits_for, id) WHERE waits_for IS NOT NULL;
+CREATE INDEX events_of_customer ON events (customer, created_at, id) WHERE customer IS NOT NULL;
 CREATE INDEX events_by_arrival ON events (received_at, id);
 CREATE INDEX events_assigned ON events (assigned_to, object) WHERE assigned_to IS NOT NULL;
 CREATE INDEX events_with_body ON events (decided_at, id) WHERE body IS NOT NULL;
@@ -351,6 +383,15 @@ CREATE TABLE cursors (
     name       TEXT    NOT NULL PRIMARY KEY,
     position   INTEGER NOT NULL,            -- a time of Stripe's
     moved_at   INTEGER NOT NULL
+) STRICT;
+
+-- The one Stripe account and mode that this database belongs to (rule 13), written at the first contact with Stripe. A key
+-- of another account or mode is refused.
+CREATE TABLE stripe_account (
+    one        INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),   -- there is one row at most
+    id         TEXT CHECK (length(id) > 0), -- acct_…; absent while no key could tell
+    livemode   INTEGER NOT NULL CHECK (livemode IN (0, 1)),
+    bound_at   INTEGER NOT NULL
 ) STRICT;
 
 -- ============================================= Who may come in ==============================================

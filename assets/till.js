@@ -51,7 +51,7 @@
     place.dataset.state = answer.state;
     byId("title").textContent = answer.title;
     byId("sentence").textContent = answer.sentence;
-    document.title = answer.title + " · till";
+    document.title = answer.title + " · " + document.title.split(" · ").pop();
     return true;
   };
 
@@ -66,18 +66,19 @@
     const { one, many } = place.dataset;
     const noun = (count) => (Math.abs(count) === 1 ? one : many);
     const left = Math.max(units.remaining, 0);
-    const full = Math.max(units.total, left, 1);
+    const full = Math.max(Number(place.dataset.full) + units.total - Number(place.dataset.total), left, 1);
     const meter = byId("meter");
     const length = (count) => String(count <= 0 ? 0 : Math.max(12, Math.round((count / full) * 1000)));
     shown.value = units.remaining;
     shown.textContent = number.format(units.remaining);
+    shown.className = shown.textContent.length > 11 ? "longer" : shown.textContent.length > 7 ? "long" : "";
     byId("label").textContent = noun(units.remaining) + (units.remaining < 0 ? "" : " left");
     meter.setAttribute("aria-valuemax", full);
     meter.setAttribute("aria-valuenow", left);
     meter.setAttribute("aria-valuetext", `${number.format(left)} of ${number.format(full)} ${noun(full)} left`);
     meter.querySelector(".held").setAttribute("width", length(left));
     meter.querySelector(".free").setAttribute("width", length(left - units.held));
-    for (const id of ["added", "held", "debt"]) if (byId(id)) byId(id).remove();
+    for (const id of ["lots", "held", "debt"]) if (byId(id)) byId(id).remove();
     if (units.remaining >= 0) shown.parentElement.classList.remove("debt");
     return credited;
   };

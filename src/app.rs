@@ -1,7 +1,7 @@
 //! Everything that a use case needs, in one value. The binary and the tests use the same type.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::actor::Actor;
 use crate::catalog::Catalog;
@@ -27,19 +27,25 @@ pub struct Parts {
     pub store: Store,
     pub metrics: Metrics,
     stripe: Option<Stripe>,
+    standing: OnceLock<Standing>,
+}
+
+/// Whether the key is of the Stripe account that the database belongs to.
+enum Standing {
+    Confirmed,
+    /// Why not, and the way out.
+    Refused(String),
 }
 
 impl App {
     /// Opens the database, and prepares Stripe's client when there is a key for it.
     pub fn open(config: Config, clock: Clock) -> Result<App, Fault> {
         let store = Store::open(&config.database, &clock)?;
-        let key = config.stripe.secret_key.clone();
         let clock = store.clock().clone();
-        let stripe = key.map(|key| Stripe::new(StripeOptions::new(key, &config.stripe.api_base))).transpose()?;
-        let stripe = stripe.map(|stripe| stripe.with_clock(clock.clone()));
+        let stripe = stripe_client(&config)?.map(|stripe| stripe.with_clock(clock.clone()));
         let metrics = Metrics::new(store.figures());
         let catalog = Arc::new(config.catalog.clone());
-        let parts = Parts { catalog, clock, store, metrics, stripe, config };
+        let parts = Parts { catalog, clock, store, metrics, stripe, standing: OnceLock::new(), config };
         Ok(App { parts: Arc::new(parts), actor: Actor::till() })
     }
 
@@ -63,9 +69,23 @@ impl Deref for App {
 }
 
 impl Parts {
-    /// Stripe's client. A command that needs it required the key when it read the configuration.
+    /// Stripe's client. A command that needs it required the key when it read the configuration. There is none for a key
+    /// that turned out to be of another account than the database.
     pub fn stripe(&self) -> Result<&Stripe, Fault> {
-        self.stripe.as_ref().ok_or_else(|| Fault::bare("SPRITE_STRIPE_SECRET_KEY is not set"))
+        if let Some(Standing::Refused(reason)) = self.standing.get() {
+            return Err(Fault::bare(reason.clone()));
+        }
+        self.stripe.as_ref().ok_or_else(no_key)
+    }
+
+    /// Whether it is known that the key is, or is not, of the database's account.
+    pub fn is_account_decided(&self) -> bool {
+        self.standing.get().is_some()
+    }
+
+    /// Remembers whether the key is of the database's account. The first decision stays.
+    pub fn decide_account(&self, refusal: Option<String>) {
+        self.standing.get_or_init(|| refusal.map_or(Standing::Confirmed, Standing::Refused));
     }
 
     /// The absolute URL of one of our pages.
@@ -77,4 +97,18 @@ impl Parts {
     pub fn topup_url(&self) -> String {
         self.url("/dashboard")
     }
+}
+
+/// Stripe's client by the configuration alone: for what needs no database.
+pub fn stripe_of(config: &Config) -> Result<Stripe, Fault> {
+    stripe_client(config)?.ok_or_else(no_key)
+}
+
+fn stripe_client(config: &Config) -> Result<Option<Stripe>, Fault> {
+    let key = config.stripe.secret_key.clone();
+    key.map(|key| Stripe::new(StripeOptions::new(key, &config.stripe.api_base))).transpose()
+}
+
+fn no_key() -> Fault {
+    Fault::bare("SPRITE_STRIPE_SECRET_KEY is not set")
 }

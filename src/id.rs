@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use data_encoding::{BASE32_NOPAD, HEXLOWER};
+use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
@@ -10,6 +10,9 @@ use crate::error::{Fault, Result};
 
 /// The most characters of a user's id.
 pub const USER_ID_LIMIT: usize = 128;
+
+/// What a reference begins with if the rest is a user id in base64url without padding (RFC 4648, section 5).
+const ENCODED: &str = "till64_";
 
 /// A user's id, which the calling program chooses: 1 to [`USER_ID_LIMIT`] of `A–Z a–z 0–9 . _ : @ -`. It is not of dots
 /// alone: libraries fold `.` and `..` away in a URL (RFC 3986, section 5.2.4), so a call would reach another address.
@@ -27,6 +30,24 @@ impl UserId {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The `client_reference_id` of a payment link or a pricing table that names this user. Stripe drops one with other
+    /// characters than letters, digits, `-` and `_` ("Track a payment link"), so such an id is encoded.
+    pub fn reference(&self) -> String {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if self.0.bytes().all(allowed) && !self.0.starts_with(ENCODED) {
+            return self.0.clone();
+        }
+        format!("{ENCODED}{}", BASE64URL_NOPAD.encode(self.0.as_bytes()))
+    }
+
+    /// The user id that a `client_reference_id` means. The text alone decides, and not which users there are: otherwise
+    /// a user could take an id that reads like the encoded id of another.
+    pub fn of_reference(text: &str) -> Option<UserId> {
+        let decoded = text.strip_prefix(ENCODED).and_then(|rest| BASE64URL_NOPAD.decode(rest.as_bytes()).ok());
+        let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| UserId::new(&text));
+        decoded.or_else(|| UserId::new(text))
     }
 }
 
@@ -83,6 +104,29 @@ mod tests {
         for bad in ["", "a b", "ä", "a/b", "a\n", ".", "..", "...", "a%2e", &"x".repeat(129)] {
             assert!(UserId::new(bad).is_none(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_reference_means_one_user_and_has_only_characters_that_stripe_keeps() {
+        let long = ".".repeat(USER_ID_LIMIT - 1) + "x";
+        for (id, reference) in [
+            ("alice", "alice"),
+            ("a-b_C9", "a-b_C9"),
+            ("alice@example.org", "till64_YWxpY2VAZXhhbXBsZS5vcmc"),
+            ("a:b", "till64_YTpi"),
+            ("till64_YTpi", "till64_dGlsbDY0X1lUcGk"),
+            (long.as_str(), ""),
+        ] {
+            let user = UserId::new(id).unwrap();
+            let made = user.reference();
+            assert!(made == reference || reference.is_empty(), "{id}: {made}");
+            let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+            assert!(made.len() <= 200 && made.bytes().all(kept), "{made}");
+            assert_eq!(UserId::of_reference(&made), Some(user), "{id}");
+        }
+        assert_eq!(UserId::of_reference("alice@example.org"), UserId::new("alice@example.org"), "a checkout by API");
+        assert_eq!(UserId::of_reference("till64_?"), None);
+        assert_eq!(UserId::of_reference("till64_x"), UserId::new("till64_x"), "nothing is encoded so");
     }
 
     #[test]

@@ -95,6 +95,17 @@ impl Money {
         Money { amount, currency }
     }
 
+    /// As an invoice writes it, with all decimals: `$9.00`, `¥900`.
+    pub fn to_the_cent(self) -> String {
+        self.written(false)
+    }
+
+    fn written(self, short: bool) -> String {
+        let sign = if self.amount < 0 { "-" } else { "" };
+        let size = i128::from(self.amount).abs();
+        format!("{sign}{}{}", self.currency.prefix(), decimal(size, self.currency.decimals(), short))
+    }
+
     /// The price of one of `units`, for people: `9¢`, `5.8¢`, `$1.50`, `¥9`; with `about` before it when it is rounded.
     /// `None` when there are no units or no price.
     pub fn per_unit(self, units: i64) -> Option<String> {
@@ -133,11 +144,8 @@ impl Currency {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decimals = self.currency.decimals();
-        let size = i128::from(self.amount).abs();
-        let whole = size % 10_i128.pow(decimals) == 0;
-        let sign = if self.amount < 0 { "-" } else { "" };
-        write!(f, "{sign}{}{}", self.currency.prefix(), decimal(size, decimals, whole))
+        let is_whole = i128::from(self.amount) % 10_i128.pow(self.currency.decimals()) == 0;
+        f.write_str(&self.written(is_whole))
     }
 }
 

@@ -5,11 +5,13 @@
 mod file;
 mod rules;
 mod selling;
+mod shop;
 mod unit_words;
 
 pub use file::{CatalogFault, parse};
 pub use rules::{Breach, Field, LOW_BALANCE_LIMIT, Place, breaches, price_id_fault};
 pub use selling::Selling;
+pub use shop::Shop;
 pub use unit_words::UnitWords;
 
 use crate::clock::{DAY_SECONDS, Timestamp};
@@ -30,6 +32,8 @@ pub struct Catalog {
     pub currency: String,
     /// Units below which a balance is low, where a user has no threshold of their own.
     pub low_balance: i64,
+    /// Who sells.
+    pub shop: Shop,
     /// The terms of every sale.
     pub selling: Selling,
     /// Subscriptions, in the order in which pages show them.
@@ -119,6 +123,16 @@ impl Expiry {
         }
     }
 
+    /// For a buyer, before buying: `valid for 365 days`. `None` where units live for ever.
+    pub fn words(self) -> Option<String> {
+        match self {
+            Expiry::Never => None,
+            Expiry::PeriodEnd => Some("valid for the month that is paid".to_owned()),
+            Expiry::Days(1) => Some("valid for 1 day".to_owned()),
+            Expiry::Days(days) => Some(format!("valid for {days} days")),
+        }
+    }
+
     /// When units that are credited at `from` expire; `None` where they never do, or where the paid period decides.
     pub fn end(self, from: Timestamp) -> Option<Timestamp> {
         self.days().map(|days| from.plus_seconds(days.saturating_mul(DAY_SECONDS)))
@@ -170,6 +184,7 @@ impl Catalog {
         Catalog {
             currency: "usd".to_owned(),
             low_balance: LOW_BALANCE,
+            shop: Shop::default(),
             selling: Selling::default(),
             plans,
             packs,
@@ -243,6 +258,13 @@ impl Catalog {
             }
             Place::Whole => {}
         }
+    }
+}
+
+impl Pack {
+    /// The name that the operator gave it; `None` if it is named after its units.
+    pub fn own_name(&self, unit: &UnitWords) -> Option<&str> {
+        (self.name != pack_name(self.units, unit)).then_some(self.name.as_str())
     }
 }
 

@@ -105,6 +105,7 @@ fn whole(catalog: &Catalog, found: &mut Vec<Breach>) {
     if !(0..=LOW_BALANCE_LIMIT).contains(&catalog.low_balance) {
         breach(format!("low_balance is {}; expected 0 to {LOW_BALANCE_LIMIT} units", catalog.low_balance));
     }
+    catalog.shop.faults().into_iter().for_each(&mut breach);
     for (field, word) in [("singular", &catalog.unit.singular), ("plural", &catalog.unit.plural)] {
         if !is_line(word, UNIT_WORD_LIMIT) {
             breach(format!("unit.{field} is {word:?}; expected one line of 1 to {UNIT_WORD_LIMIT} characters"));

@@ -7,17 +7,19 @@ use super::output::{print, print_json};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::{CommandError, CommandResult};
 use crate::config::Need;
-use crate::usecase::operator::check;
+use crate::usecase::operator::check::{self, Verdict};
 
-/// Check configuration, database, Stripe key, prices, customer portal, webhook endpoint, public URL and clock
+/// Check configuration, database, Stripe key, account, permissions, prices, customer portal, renewals, webhooks, public URL and clock
 ///
-/// Calls Stripe, and sends one request to the public URL. Exits with 1 if anything is wrong.
+/// Calls Stripe, asks once for each permission (a list with one row, or a change of an object that does not exist), and
+/// sends probes to the public URL, which must arrive in this database. Asks Stripe what it could not deliver in the last
+/// day. A ? stands before what cannot be judged yet, or what only you can judge. Exits with 1 if anything is wrong.
 #[derive(Args)]
 #[command(after_help = "Example:\n  till check")]
 pub(super) struct Check {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Print {"data":[{"what","is_good","detail"}…]}
+    /// Print {"data":[{"what","is_good","detail"}…]}; is_good is null where a ? would stand
     #[arg(long)]
     json: bool,
     /// Say that this machine's clock is right, where till doubts it and Stripe cannot be asked
@@ -27,21 +29,30 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> CommandResult {
-        let app = self.database.open(Need::StripeKeyAndWebhookSecret, IfMissing::Create)?;
+        let need = Need::StripeKeyAndWebhookSecret;
+        let (app, warnings) = self.database.open_with_warnings(need, IfMissing::Create)?;
         if self.clock_is_right {
             app.store.confirm_time()?;
         }
-        let findings = check::check(&app);
+        let findings = check::check(&app, &warnings);
         if self.json {
-            let row = |finding: &check::Finding| json!({ "what": finding.what, "is_good": finding.is_good, "detail": finding.detail });
+            let row = |finding: &check::Finding| json!({ "what": finding.what, "is_good": finding.is_good(), "detail": finding.detail });
             print_json(&json!({ "data": findings.iter().map(row).collect::<Vec<_>>() }))?;
         } else {
             let line = |finding: &check::Finding| {
-                let mark = if finding.is_good { "ok  " } else { "FAIL" };
+                let mark = match finding.verdict {
+                    Verdict::Good => "ok  ",
+                    Verdict::Bad => "FAIL",
+                    Verdict::Open => "?   ",
+                };
                 format!("{mark}  {:<20} {}\n", finding.what, finding.detail)
             };
             print(&findings.iter().map(line).collect::<String>())?;
         }
-        if findings.iter().all(|finding| finding.is_good) { Ok(()) } else { Err(CommandError::Unsatisfied) }
+        if findings.iter().all(|finding| finding.verdict != Verdict::Bad) {
+            Ok(())
+        } else {
+            Err(CommandError::Unsatisfied)
+        }
     }
 }

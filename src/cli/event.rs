@@ -1,18 +1,18 @@
-//! `till event`: Stripe's events in the inbox, and applying one again.
+//! `till event`: Stripe's events in the inbox; one is applied again, assigned, or closed.
 
 use clap::{Args, Subcommand};
 
 use super::output::{facts, one_line, or_dash, print, print_json, table, times};
 use super::settings::{DatabaseArgs, IfMissing};
-use super::shapes::{EventShape, ReplayShape, WholeList};
+use super::shapes::{DismissShape, EventShape, ReplayShape, WholeList};
 use super::{CommandError, CommandResult};
 use crate::clock::rfc3339;
 use crate::config::Need;
-use crate::store::inbox::{InboxRow, Status};
+use crate::store::inbox::{IgnoreReason, InboxRow, Status};
 use crate::usecase::stripe_events::apply::EventOutcome;
 use crate::usecase::stripe_events::inbox;
 
-/// List and show Stripe's events; apply one again
+/// List and show Stripe's events; apply one again, assign it or close it
 #[derive(Args)]
 pub(super) struct Event {
     #[command(flatten)]
@@ -62,8 +62,10 @@ enum EventCommand {
     },
     /// Assign an unmatched payment to a user; it is then credited, once
     ///
-    /// Requires SPRITE_STRIPE_SECRET_KEY. Exits with 1 if it still cannot be applied: name the pack with --plan if Stripe
-    /// does not say which one was bought.
+    /// Its customer at Stripe becomes the user's too, with its subscriptions, so that renewals need no operator; a customer
+    /// that is another user's stays there. An event of a subscription can be assigned as well. Requires
+    /// SPRITE_STRIPE_SECRET_KEY. Exits with 1 if it still cannot be applied: name the pack with --plan if Stripe does not
+    /// say which one was bought.
     #[command(after_help = "Example:\n  till event assign evt_1Qabc… alice --plan topup_100")]
     Assign {
         /// The event's id, evt_…
@@ -74,6 +76,23 @@ enum EventCommand {
         #[arg(long)]
         plan: Option<String>,
         /// Print {"id","dry_run","status","detail","waits_for"}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Close what could not be applied and is nobody's here; it stays ignored
+    ///
+    /// Closes every event that tells of the same payment. till event assign opens it again.
+    #[command(after_help = "Example:\n  till event dismiss evt_1Qabc… --reason 'the book shop'")]
+    Dismiss {
+        /// The event's id, evt_…
+        id: String,
+        /// Why, for people to read
+        #[arg(long)]
+        reason: Option<String>,
+        /// Print what would be closed, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Print {"id","dry_run","status","detail","closed"}
         #[arg(long)]
         json: bool,
     },
@@ -103,6 +122,11 @@ impl Event {
                 let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
                 print_outcome(id, false, *json, &inbox::assign(&app, id, user, plan.as_deref())?)
             }
+            EventCommand::Dismiss { id, reason, dry_run, json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+                let (closed, detail) = inbox::dismiss(&app, id, reason.as_deref(), *dry_run)?;
+                print_dismissal(id, *dry_run, *json, &closed, &detail)
+            }
         }
     }
 }
@@ -119,6 +143,22 @@ fn print_outcome(id: &str, dry_run: bool, json: bool, outcome: &EventOutcome) ->
     }
     let is_done = matches!(outcome.status, Status::Applied | Status::Ignored);
     if is_done { Ok(()) } else { Err(CommandError::Unsatisfied) }
+}
+
+fn print_dismissal(id: &str, dry_run: bool, json: bool, closed: &[String], detail: &str) -> CommandResult {
+    if json {
+        let status = Status::Ignored.as_str();
+        return print_json(&DismissShape { id, dry_run, status, detail, closed });
+    }
+    let mut text = match closed {
+        [] => format!("{id}: closed before ({})\n", one_line(detail)),
+        _ if dry_run => format!("{id} would be ignored ({})\n", one_line(detail)),
+        _ => format!("{id}: ignored ({})\n", one_line(detail)),
+    };
+    for other in closed.iter().filter(|other| *other != id) {
+        text.push_str(&format!("  and {other}, which tells of the same payment\n"));
+    }
+    print(&text)
 }
 
 fn list_as_text(rows: &[InboxRow]) -> String {
@@ -145,6 +185,7 @@ fn as_text(row: &InboxRow) -> String {
         ("made", rfc3339(event.created_at)),
         ("arrived", rfc3339(event.received_at)),
         ("status", decision.status.as_str().to_owned()),
+        ("ignored as", or_dash(decision.ignore_reason.map(IgnoreReason::as_str))),
         ("detail", decision.detail.clone()),
         ("waits for", or_dash(decision.waits_for.as_ref())),
         ("tried", format!("{}, the last at {}", times(row.attempts), rfc3339(row.decided_at))),

@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod demo;
 mod event;
+mod go_live;
 mod healthcheck;
 mod hook;
 mod ledger;
@@ -71,6 +72,7 @@ enum Command {
     Completions(manual::Completions),
     #[command(name = "man")]
     Manual(manual::Manual),
+    GoLive(go_live::GoLiveCommand),
 }
 
 /// Options of every command that opens the books. They may stand before the command too.
@@ -118,6 +120,7 @@ pub fn run() -> ExitCode {
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Manual(manual) => manual.run(Cli::command()),
+        Command::GoLive(go_live) => go_live.run(),
     };
     match result {
         Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,

@@ -82,6 +82,7 @@ fn as_json(report: &Report) -> serde_json::Value {
         "found": report.found,
         "applied": report.applied,
         "unmatched": report.unmatched,
+        "foreign": report.foreign,
         "waiting": report.waiting,
         "failed": report.failed,
         "unreadable": report.unreadable,
@@ -96,10 +97,10 @@ fn as_json(report: &Report) -> serde_json::Value {
 }
 
 fn as_text(report: &Report) -> String {
-    let Report { found, applied, unmatched, waiting, failed, unconfirmed, .. } = report;
+    let Report { found, applied, unmatched, foreign, waiting, failed, unconfirmed, .. } = report;
     let mut text = format!(
         "looked at    {found}\napplied      {applied}\nunmatched    {unmatched}\nwaiting      {waiting}\n\
-         failed       {failed}\nunconfirmed  {unconfirmed}\n"
+         failed       {failed}\nunconfirmed  {unconfirmed}\nnot ours     {foreign}\n"
     );
     let different: BTreeMap<_, _> =
         report.amounts.iter().filter(|(_, amounts)| amounts.stripe != amounts.books).collect();

@@ -61,6 +61,7 @@ impl Serve {
         logging::start(&loaded.config)?;
         let app = App::open(loaded.config, Clock::System)?;
         clock::settle(&app);
+        settings::confirm_account(&app)?;
         warn(&app, &loaded.warnings);
         let service = Service::start(app, listener)?;
 

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, LoadedConfig, Need, Sources};
 use crate::usecase::operator::clock;
+use crate::usecase::operator::stripe_account::{self, Standing};
 
 /// The flags of every command that opens the database.
 #[derive(Args)]
@@ -37,8 +38,23 @@ impl DatabaseArgs {
         flags([("SPRITE_DATABASE", &self.database), ("SPRITE_CATALOG", &self.catalog)])
     }
 
-    /// Opens the database. `till serve` may run on it at the same time.
+    /// Opens the database. `till serve` may run on it at the same time. For a command that talks to Stripe, the key must
+    /// be of the account and mode that the database belongs to.
     pub(super) fn open(&self, need: Need, if_missing: IfMissing) -> CommandResult<App> {
+        let app = self.open_unconfirmed(need, if_missing)?;
+        if need != Need::Nothing {
+            confirm_account(&app)?;
+        }
+        Ok(app)
+    }
+
+    /// The same without the look at the key's account, for a command that looks itself.
+    pub(super) fn open_unconfirmed(&self, need: Need, if_missing: IfMissing) -> CommandResult<App> {
+        self.open_with_warnings(need, if_missing).map(|(app, _)| app)
+    }
+
+    /// The same, and what the operator was warned of.
+    pub(super) fn open_with_warnings(&self, need: Need, if_missing: IfMissing) -> CommandResult<(App, Vec<String>)> {
         let loaded = load(&Sources::from_process(self.flags()), need)?;
         eprint_lines("warning", &loaded.warnings);
         let path = &loaded.config.database;
@@ -53,7 +69,15 @@ impl DatabaseArgs {
         let app = App::open(loaded.config, Clock::System)?.acting_for(Actor::command_line());
         clock::settle(&app);
         eprint_lines("warning", &clock::fault(&app).into_iter().collect::<Vec<_>>());
-        Ok(app)
+        Ok((app, loaded.warnings))
+    }
+}
+
+/// Refuses a key of another account or mode than the database's. Without an answer of Stripe's, only the mode is compared.
+pub(super) fn confirm_account(app: &App) -> CommandResult {
+    match stripe_account::confirm(app)? {
+        Standing::Refused(reason) => Err(CommandError::Usage(vec![reason])),
+        Standing::Confirmed(_) | Standing::Unasked(_) => Ok(()),
     }
 }
 

@@ -8,10 +8,11 @@ use crate::clock::{Timestamp, rfc3339};
 use crate::id::hex;
 use crate::ledger::BooksHead;
 use crate::store::access;
-use crate::store::inbox::InboxRow;
+use crate::store::inbox::{IgnoreReason, InboxRow};
 use crate::store::outbox;
 use crate::store::webhook_endpoints::WebhookEndpoint;
 use crate::usecase::operator::head::Anchor;
+use crate::usecase::stripe_events::link::{LinkReport, LinkedEvent};
 use crate::usecase::stripe_events::reconcile::UnconfirmedPayment;
 
 /// A list without further pages.
@@ -73,6 +74,8 @@ pub(super) struct EventShape<'a> {
     livemode: bool,
     object: Option<&'a str>,
     status: &'static str,
+    /// `foreign` or `dismissed`, of an ignored payment.
+    ignore_reason: Option<&'static str>,
     detail: &'a str,
     waits_for: Option<&'a str>,
     attempts: i64,
@@ -101,6 +104,7 @@ impl<'a> From<&'a InboxRow> for EventShape<'a> {
             livemode: row.event.livemode,
             object: row.event.object.as_deref(),
             status: row.decision.status.as_str(),
+            ignore_reason: row.decision.ignore_reason.map(IgnoreReason::as_str),
             detail: &row.decision.detail,
             waits_for: row.decision.waits_for.as_deref(),
             attempts: row.attempts,
@@ -243,6 +247,55 @@ pub(super) struct ReplayShape<'a> {
     pub status: &'static str,
     pub detail: &'a str,
     pub waits_for: Option<&'a str>,
+}
+
+/// What dismissing an event closed.
+#[derive(Serialize)]
+pub(super) struct DismissShape<'a> {
+    pub id: &'a str,
+    pub dry_run: bool,
+    pub status: &'static str,
+    pub detail: &'a str,
+    /// Every event that was closed: those that tell of the same payment, too.
+    pub closed: &'a [String],
+}
+
+/// What linking a customer did.
+#[derive(Serialize)]
+pub(super) struct LinkShape<'a> {
+    user_id: &'a str,
+    customer: &'a str,
+    dry_run: bool,
+    /// False if the customer was this user's before.
+    is_new: bool,
+    events: Vec<LinkedEventShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct LinkedEventShape<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    status: &'static str,
+    detail: &'a str,
+}
+
+impl<'a> LinkShape<'a> {
+    pub(super) fn of(report: &'a LinkReport, dry_run: bool) -> LinkShape<'a> {
+        let event = |event: &'a LinkedEvent| LinkedEventShape {
+            id: &event.id,
+            kind: &event.kind,
+            status: event.outcome.status.as_str(),
+            detail: &event.outcome.detail,
+        };
+        LinkShape {
+            user_id: &report.user_id,
+            customer: &report.customer,
+            dry_run,
+            is_new: report.is_new,
+            events: report.events.iter().map(event).collect(),
+        }
+    }
 }
 
 fn time(at: Option<Timestamp>) -> Option<String> {

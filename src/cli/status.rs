@@ -41,8 +41,7 @@ fn mode_word(mode: Option<Mode>) -> Option<&'static str> {
 }
 
 fn as_text(app: &App, found: &ApplianceStatus) -> String {
-    let events: Vec<String> =
-        found.events.iter().map(|(status, count)| format!("{count} {}", status.as_str())).collect();
+    let events: Vec<String> = found.events.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let events = if events.is_empty() { "none yet".to_owned() } else { events.join(", ") };
     let newest = found.newest_event.as_ref().map(|(at, kind)| format!("; the latest at {}, {kind}", rfc3339(*at)));
     let stripe = match mode_word(found.mode) {
@@ -84,7 +83,7 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
 
 fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
     let events: serde_json::Map<String, serde_json::Value> =
-        found.events.iter().map(|(status, count)| (status.as_str().to_owned(), (*count).into())).collect();
+        found.events.iter().map(|(status, count)| ((*status).to_owned(), (*count).into())).collect();
     json!({
         "version": env!("TILL_VERSION"),
         "served_by": found.served_by,

@@ -1,18 +1,26 @@
 //! `till stripe`: sets up Stripe for this shop.
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
-use super::CommandResult;
-use super::output::print;
-use super::settings::{DatabaseArgs, IfMissing};
-use crate::config::Need;
-use crate::usecase::operator::stripe_setup;
+use super::output::{print, print_json, table};
+use super::settings::{flags, load};
+use super::{CommandResult, eprint_lines};
+use crate::app::stripe_of;
+use crate::clock::Clock;
+use crate::config::{Mode, Need, Sources};
+use crate::stripe::permissions::{NEEDED, NEEDED_BY_SETUP, form_url};
+use crate::usecase::operator::stripe_setup::{self, Setup, SetupContext};
 
 /// Set up Stripe for this shop
 #[derive(Args)]
 pub(super) struct Stripe {
-    #[command(flatten)]
-    database: DatabaseArgs,
+    /// Path of a TOML catalogue of plans and packs, instead of SPRITE_CATALOG (else the built-in one)
+    #[arg(long, value_name = "FILE", global = true, display_order = 100)]
+    catalog: Option<String>,
+    /// Not used: nothing of it opens a database. Accepted, so that one set of flags serves every command.
+    #[arg(long, value_name = "FILE", global = true, hide = true)]
+    database: Option<String>,
     #[command(subcommand)]
     command: StripeCommand,
 }
@@ -21,23 +29,80 @@ pub(super) struct Stripe {
 enum StripeCommand {
     /// Create products, prices, the customer portal and the webhook endpoint, and print the lines for the configuration
     ///
-    /// What exists already is found and not created twice. The customer portal is set to offer the plans on sale; run this
-    /// again when they change. The endpoint's signing secret is printed when the endpoint is created, and never again.
-    #[command(after_help = "Example:\n  till stripe setup --dry-run")]
+    /// Needs no database. What exists already is found and not created twice: a configured price, one that was created
+    /// before, an endpoint whose URL differs by a slash or that is disabled. The customer portal is set to offer the plans
+    /// on sale; run this again when they change. The endpoint's signing secret is printed when the endpoint is created,
+    /// and never again.
+    #[command(after_help = "Examples:\n  till stripe setup --dry-run\n  till stripe setup --disable we_1Qabc…")]
     Setup {
         /// Print what would be created, and create nothing
         #[arg(long)]
         dry_run: bool,
+        /// Disable this webhook endpoint, such as one of an earlier address; may be given several times
+        #[arg(long, value_name = "we_…")]
+        disable: Vec<String>,
+    },
+    /// Print the smallest set of permissions for a restricted key
+    ///
+    /// With these, till serve and till check do everything. Asks nobody; till check shows what a key lacks.
+    #[command(after_help = "Example:\n  till stripe permissions")]
+    Permissions {
+        /// Print {"form_url","data":[{"name","access","slug","purpose"}…],"setup":[{"name","access","slug"}…]}
+        #[arg(long)]
+        json: bool,
     },
 }
 
 impl Stripe {
     pub(super) fn run(&self) -> CommandResult {
-        let StripeCommand::Setup { dry_run } = self.command;
-        let app = self.database.open(Need::StripeKey, IfMissing::Create)?;
-        let setup = stripe_setup::set_up(&app, dry_run)?;
+        match &self.command {
+            StripeCommand::Setup { dry_run, disable } => self.set_up(*dry_run, disable),
+            StripeCommand::Permissions { json } => self.permissions(*json),
+        }
+    }
+
+    fn set_up(&self, dry_run: bool, disable: &[String]) -> CommandResult {
+        let loaded = load(&self.sources(), Need::StripeKey)?;
+        eprint_lines("warning", &loaded.warnings);
+        let stripe = stripe_of(&loaded.config)?;
+        let mut context = SetupContext::new(&loaded.config, &stripe, Clock::System.now());
+        (context.dry_run, context.disable) = (dry_run, disable);
+        let mut setup = Setup::default();
+        let done = stripe_setup::set_up(&context, &mut setup);
+        // What was made is there, also if a later step failed.
         let steps: String = setup.steps.iter().map(|step| format!("# {step}\n")).collect();
         let lines: String = setup.variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        print(&format!("{steps}{lines}"))
+        print(&format!("{steps}{lines}"))?;
+        Ok(done?)
+    }
+
+    fn permissions(&self, json: bool) -> CommandResult {
+        let loaded = load(&self.sources(), Need::Nothing)?;
+        let form_url = form_url(loaded.config.stripe.mode() != Some(Mode::Test));
+        if json {
+            let needed = NEEDED.iter().map(|permission| {
+                json!({ "name": permission.name, "access": permission.access.word(), "slug": permission.slug,
+                    "purpose": permission.purpose })
+            });
+            let by_setup =
+                NEEDED_BY_SETUP.iter().map(|(name, slug)| json!({ "name": name, "access": "Write", "slug": slug }));
+            let (needed, by_setup): (Vec<_>, Vec<_>) = (needed.collect(), by_setup.collect());
+            return print_json(&json!({ "form_url": form_url, "data": needed, "setup": by_setup }));
+        }
+        let rows: Vec<[String; 3]> = NEEDED
+            .iter()
+            .map(|permission| [permission.name, permission.access.word(), permission.purpose].map(str::to_owned))
+            .collect();
+        let by_setup: Vec<&str> = NEEDED_BY_SETUP.iter().map(|(name, _)| *name).collect();
+        print(&format!(
+            "{}\nEverything else stays at None. The dashboard's form, with these chosen:\n{form_url}\n\n\
+             till stripe setup needs Write for {} in addition: run it with the secret key, or with a key of its own.\n",
+            table(["PERMISSION", "ACCESS", "FOR"], &rows),
+            by_setup.join(", ")
+        ))
+    }
+
+    fn sources(&self) -> Sources {
+        Sources::from_process(flags([("SPRITE_CATALOG", &self.catalog), ("SPRITE_DATABASE", &self.database)]))
     }
 }

@@ -1,16 +1,19 @@
-//! `till user`: the operator adds, lists and shows users, and gives them units.
+//! `till user`: the operator adds, lists and shows users, gives them units, and says which customers are theirs.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::{detail_of, one_line, or_dash, print, print_json, table};
 use super::settings::{DatabaseArgs, IfMissing};
+use super::shapes::LinkShape;
 use super::{CommandResult, eprint_lines};
 use crate::app::App;
 use crate::clock::{Timestamp, parse_rfc3339, rfc3339};
 use crate::config::Need;
 use crate::http::api::shapes::{EntryShape, ListShape, UserShape};
+use crate::id::UserId;
 use crate::ledger::Entry;
+use crate::usecase::stripe_events::link::{self, LinkReport};
 use crate::usecase::units::grant::{self, GrantRequest};
 use crate::usecase::units::request::{IdempotencyKey, KEY_LIMIT};
 use crate::usecase::users::{self, Listing, UserPatch, UserSnapshot, sign_in, statement};
@@ -18,7 +21,7 @@ use crate::usecase::users::{self, Listing, UserPatch, UserSnapshot, sign_in, sta
 /// Entries that `user show` lists.
 const RECENT: i64 = 10;
 
-/// Add, list and show users; give them units; set when a balance is low
+/// Add, list and show users; give them units; link their customers; set when a balance is low
 #[derive(Args)]
 pub(super) struct User {
     #[command(flatten)]
@@ -106,6 +109,23 @@ enum UserCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Make a customer of Stripe's a user's, with its subscriptions, and apply what waited for that
+    ///
+    /// Requires SPRITE_STRIPE_SECRET_KEY. Subscriptions are read at Stripe, and so are the payments of the last 30 days; what
+    /// the inbox has is applied whatever its age. A customer that is another user's is refused.
+    #[command(after_help = "Example:\n  till user link alice cus_Qabc… --dry-run")]
+    Link {
+        /// The user's id
+        id: String,
+        /// The customer's id at Stripe, cus_…
+        customer: String,
+        /// Print what would happen, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Print {"user_id","customer","dry_run","is_new","events":[{"id","type","status","detail"}]}
+        #[arg(long)]
+        json: bool,
+    },
     /// Set below how many units a user's balance is low, which the log and outgoing webhooks report
     #[command(after_help = "Examples:\n  till user low-balance alice 25\n  till user low-balance alice default")]
     LowBalance {
@@ -179,6 +199,14 @@ impl User {
                 eprint_lines("note", &[format!("it signs {} in once, until {expires_at}", one_line(id))]);
                 Ok(())
             }
+            UserCommand::Link { id, customer, dry_run, json } => {
+                let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
+                let report = link::link(&app, id, customer, *dry_run)?;
+                if *json {
+                    return print_json(&LinkShape::of(&report, *dry_run));
+                }
+                print(&link_as_text(&report, *dry_run))
+            }
             UserCommand::LowBalance { id, units } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
                 match units {
@@ -190,6 +218,20 @@ impl User {
             }
         }
     }
+}
+
+fn link_as_text(report: &LinkReport, dry_run: bool) -> String {
+    let LinkReport { user_id, customer, is_new, events } = report;
+    let mut text = match (dry_run, is_new) {
+        (true, true) => format!("{customer} would become a customer of {user_id}\n"),
+        (false, true) => format!("{customer} is a customer of {user_id} now\n"),
+        (_, false) => format!("{customer} is a customer of {user_id} already\n"),
+    };
+    for event in events {
+        let (status, detail) = (event.outcome.status.as_str(), one_line(&event.outcome.detail));
+        text.push_str(&format!("  {} {}: {status} ({detail})\n", event.id, event.kind));
+    }
+    text
 }
 
 fn low_balance_as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
@@ -238,6 +280,9 @@ fn as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
     ));
     text.push_str(&low_balance_as_text(app, member)?);
     text.push('\n');
+    if let Some(id) = UserId::new(&member.user.id) {
+        text.push_str(&format!("in a payment link: client_reference_id={}\n", id.reference()));
+    }
     let (_, recent) = statement::ledger_page(app, &member.user.id, None, RECENT)?;
     if recent.rows.is_empty() {
         return Ok(text);

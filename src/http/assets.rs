@@ -55,6 +55,11 @@ pub(super) async fn get(PathSegment(file): PathSegment, headers: HeaderMap) -> H
     Ok((known, [(header::CONTENT_TYPE, content_type)], asset.bytes.as_slice()).into_response())
 }
 
+/// `GET /robots.txt` (RFC 9309): search engines may show prices and the reference. The other pages are for one person each.
+pub(super) async fn robots() -> &'static str {
+    "User-agent: *\nDisallow: /dashboard\nDisallow: /login\nDisallow: /billing/\nDisallow: /v1/\n"
+}
+
 fn asset(name: &str, file: rust_embed::EmbeddedFile) -> Option<Asset> {
     let hash = id::hex(&file.metadata.sha256_hash()[..6]);
     let (stem, extension) = name.rsplit_once('.')?;
@@ -62,6 +67,7 @@ fn asset(name: &str, file: rust_embed::EmbeddedFile) -> Option<Asset> {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
+        "png" => "image/png",
         _ => "application/octet-stream",
     };
     Some(Asset {

@@ -94,12 +94,7 @@ impl FromRequestParts<AppState> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Visitor, Problem> {
         let Some(cookie) = cookie::session_of(&parts.headers, state.config()) else { return Ok(Visitor(None)) };
-        let signed_in = state
-            .run(Pool::Db, move |app| {
-                let Some(account) = sign_in::session_account(app, &cookie)? else { return Ok(None) };
-                Ok(Some(SignedIn { member: users::show_account(app, account)?, cookie }))
-            })
-            .await?;
+        let Visitor(signed_in) = visitor_of(state, cookie).await?;
         if let Some(signed_in) = &signed_in {
             caller::is(Actor::user(&signed_in.member.user.id));
         }
@@ -107,14 +102,26 @@ impl FromRequestParts<AppState> for Visitor {
     }
 }
 
+/// The browser with this session cookie.
+pub(super) async fn visitor_of(state: &AppState, cookie: String) -> Result<Visitor> {
+    let signed_in = state.run(Pool::Db, move |app| {
+        let Some(account) = sign_in::session_account(app, &cookie)? else { return Ok(None) };
+        Ok(Some(SignedIn { member: users::show_account(app, account)?, cookie }))
+    });
+    signed_in.await.map(Visitor)
+}
+
 impl FromRequestParts<AppState> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<SignedIn, Problem> {
         let Visitor(signed_in) = Visitor::from_request_parts(parts, state).await?;
-        signed_in.ok_or_else(|| {
-            let detail = "You are not signed in here. Open the sign-in link of the app that you use.";
-            Refused::Unauthenticated(detail.into()).into()
-        })
+        signed_in.ok_or_else(not_signed_in)
     }
+}
+
+/// The refusal of a browser without a session.
+pub(super) fn not_signed_in() -> Problem {
+    let detail = "You are not signed in here. Open the sign-in link of the app that you use.";
+    Refused::Unauthenticated(detail.into()).into()
 }

@@ -78,8 +78,8 @@ fn is_local(state: &AppState, parts: &Parts) -> bool {
 async fn text(state: &AppState) -> HandlerResult {
     let text = state
         .run(Pool::Db, |app| {
-            for (status, count) in inbox::count(app)? {
-                app.metrics.inbox_events.get_or_create(&KindLabels { kind: status.as_str() }).set(count);
+            for (kind, count) in inbox::count(app)? {
+                app.metrics.inbox_events.get_or_create(&KindLabels { kind }).set(count);
             }
             Ok(app.metrics.text()?)
         })

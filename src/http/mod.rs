@@ -64,6 +64,8 @@ fn people() -> Router<AppState> {
         .route("/login", get(pages::login::show).post(pages::login::sign_in))
         .route("/logout", post(pages::login::sign_out))
         .route("/assets/{file}", get(assets::get))
+        .route("/accent.css", get(pages::accent::show))
+        .route("/robots.txt", get(assets::robots))
         // Operators open these with a browser as well as with a program.
         .route("/healthz", get(health::alive))
         .route("/metrics", get(health::metrics))
@@ -72,8 +74,8 @@ fn people() -> Router<AppState> {
 /// Browsers, from our own pages and from front ends on other origins.
 fn shop() -> Router<AppState> {
     Router::new()
-        .route("/billing/checkout", post(pages::checkout::open))
-        .route("/billing/portal", post(pages::portal::open))
+        .route("/billing/checkout", post(pages::checkout::open).get(pages::reopened))
+        .route("/billing/portal", post(pages::portal::open).get(pages::reopened))
         .route("/billing/return", get(pages::returned::show))
 }
 
@@ -144,21 +146,24 @@ fn routers(app: Arc<App>) -> Result<Routers, Fault> {
     let state = state(app)?;
     let group = |router: Router<AppState>, audience: Audience, add_headers: fn(&mut HeaderMap)| {
         let group = Group { state: state.clone(), audience, add_headers };
-        router.method_not_allowed_fallback(problem::wrong_method).layer(from_fn_with_state(group, observe::observe))
+        let router = match audience {
+            Audience::Browser => router.method_not_allowed_fallback(problem::no_such_page),
+            _ => router.method_not_allowed_fallback(problem::wrong_method),
+        };
+        router.layer(from_fn_with_state(group, observe::observe))
     };
-    // The fallback comes first, so that a preflight, which is a method of no route, reaches this layer.
-    let cross_origin = |router: Router<AppState>| {
-        let layer = from_fn_with_state(state.clone(), cors::allow_origins);
-        router.method_not_allowed_fallback(problem::wrong_method).layer(layer)
-    };
+    // The routes' fallback is set before, so that a preflight, which is a method of no route, reaches this layer.
+    let cross_origin = |router: Router<AppState>| router.layer(from_fn_with_state(state.clone(), cors::allow_origins));
+    let shop = shop().method_not_allowed_fallback(problem::no_such_page);
+    let scripts = scripts().router.method_not_allowed_fallback(problem::wrong_method);
     let unknown_path = Router::new()
         .fallback(problem::no_such_path)
         .layer(from_fn_with_state(state.clone(), observe::observe_unknown_path));
 
     let compressed = Router::new()
         .merge(group(people(), Audience::Browser, security_headers::for_browsers))
-        .merge(group(cross_origin(shop()), Audience::Browser, security_headers::for_browsers))
-        .merge(group(cross_origin(scripts().router), Audience::Service, security_headers::for_browsers))
+        .merge(group(cross_origin(shop), Audience::Browser, security_headers::for_browsers))
+        .merge(group(cross_origin(scripts), Audience::Service, security_headers::for_browsers))
         .merge(group(lists().router, Audience::Service, security_headers::for_browsers))
         .merge(group(machine(), Audience::Machine, security_headers::for_browsers))
         .merge(unknown_path)

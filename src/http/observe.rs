@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::audience::Audience;
 use super::problem::Problem;
-use super::render::render;
+use super::render::{Reader, render};
 use super::request::ClientAddress;
 use super::security_headers;
 use super::shares::Exhausted;
 use super::state::AppState;
-use super::{caller, refusals};
+use super::{caller, cookie, refusals};
 use crate::clock::Deadline;
 use crate::config::{Config, Origin};
 use crate::error::Refused;
@@ -49,6 +49,7 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".into(), |path| path.as_str().to_owned());
     let reads_json = group.audience.reads_json(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let session = if reads_json { None } else { cookie::session_of(request.headers(), group.state.config()) };
 
     let response = match group.state.requests().take(client.key(), 1) {
         Ok(_under_way) => match repeated(request.headers()) {
@@ -65,7 +66,9 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
         }
     };
 
-    let mut response = render(response, group.audience, reads_json);
+    let problem = response.extensions().get::<Problem>().map(|problem| problem.status);
+    let reader = if reads_json { Reader::Program } else { Reader::of_page(&group.state, problem, session).await };
+    let mut response = render(response, group.audience, &reader);
     (group.add_headers)(response.headers_mut());
     if app.config.base_url.is_https() {
         security_headers::only_https(response.headers_mut());

@@ -17,6 +17,8 @@ pub(crate) struct Problem {
     pub detail: String,
     pub members: Box<ExtensionMembers>,
     pub retry_after: Option<u64>,
+    /// Whether it kept a buyer from paying, so that nothing can have been charged.
+    pub is_before_payment: bool,
 }
 
 /// Why a request was not granted: RFC 9457.
@@ -60,7 +62,13 @@ pub(crate) struct ExtensionMembers {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, title, detail: detail.into(), members: Box::default(), retry_after: None }
+        let (members, retry_after, is_before_payment) = (Box::default(), None, false);
+        Problem { status, code, title, detail: detail.into(), members, retry_after, is_before_payment }
+    }
+
+    /// The same problem, of a press that would have led to the payment.
+    pub fn before_payment(self) -> Problem {
+        Problem { is_before_payment: true, ..self }
     }
 
     fn of(refused: &Refused) -> Problem {
@@ -85,6 +93,11 @@ impl Problem {
     pub fn internal() -> Problem {
         let detail = "Something failed on our side and was logged. Nothing was lost; trying again is safe.";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error", detail)
+    }
+
+    /// Stripe's customer portal, where that is the way out.
+    pub fn portal_url(&self) -> Option<&str> {
+        self.members.portal_url.as_deref()
     }
 
     /// The body of `application/problem+json`.
@@ -166,6 +179,18 @@ pub(super) type HandlerResult = std::result::Result<Response, Problem>;
 pub(super) async fn no_such_path(uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     Refused::NotFound(format!("There is nothing at {path}.")).into()
+}
+
+/// The fallback for a known path of ours, with another method, that people open with a browser.
+pub(super) async fn no_such_page(method: Method, uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    let detail = match method {
+        Method::GET | Method::HEAD => {
+            format!("There is nothing to see at {path}: it belongs to a button on another page.")
+        }
+        _ => format!("{path} takes no {method}: nothing was sent there that could be used."),
+    };
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "Not a page of its own", detail)
 }
 
 /// The fallback for a known path with another method. The router also knows a path in which an id is empty; nothing is there.

@@ -5,14 +5,42 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::audience::Audience;
+use super::guard::{Visitor, visitor_of};
 use super::pages;
 use super::problem::Problem;
+use super::state::AppState;
 
-/// Gives a problem its body and headers. Any other response stays as it is. `reads_json` is what
-/// [`Audience::reads_json`] said of the request.
-pub(super) fn render(mut response: Response, audience: Audience, reads_json: bool) -> Response {
+/// Who reads a problem.
+pub(super) enum Reader<'a> {
+    Program,
+    /// A browser, signed in or not. `None` where the session could not be looked at.
+    Browser(&'a AppState, Option<Visitor>),
+}
+
+impl<'a> Reader<'a> {
+    /// The reader of a page, for the page's header. A session is looked up only for a problem, and not where the database may
+    /// be what failed.
+    pub(super) async fn of_page(
+        state: &'a AppState,
+        problem: Option<StatusCode>,
+        session: Option<String>,
+    ) -> Reader<'a> {
+        let visitor = match (problem, session) {
+            (None, _) | (_, None) => Some(Visitor(None)),
+            (Some(StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE), _) => None,
+            (Some(_), Some(session)) => visitor_of(state, session).await.ok(),
+        };
+        Reader::Browser(state, visitor)
+    }
+}
+
+/// Gives a problem its body and headers. Any other response stays as it is.
+pub(super) fn render(mut response: Response, audience: Audience, reader: &Reader<'_>) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    let mut rendered = if reads_json { json(&problem) } else { pages::error::page(&problem) };
+    let mut rendered = match reader {
+        Reader::Program => json(&problem),
+        Reader::Browser(state, visitor) => pages::error::page(state.app(), visitor.as_ref(), &problem),
+    };
     if let Some(seconds) = problem.retry_after {
         rendered.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -68,6 +68,19 @@ pub struct PlanChange<'a> {
     pub status: Option<&'a str>,
 }
 
+/// The data of `user.units_expiring`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UnitsExpiringMessage")]
+pub struct UnitsExpiring<'a> {
+    /// Whose units.
+    pub user_id: &'a str,
+    /// How many of them, without those that are held.
+    pub units: i64,
+    /// When they expire.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+}
+
 /// The data of `user.low_balance` as it is written into the outbox, and of the log line `low_balance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LowBalance {

@@ -16,6 +16,8 @@ pub enum Topic {
     Allotted,
     /// The balance fell below the user's threshold.
     LowBalance,
+    /// Units expire within a week.
+    UnitsExpiring,
     /// The user has another plan than before.
     PlanChanged,
     /// A refund or a dispute took units, or gave them back.
@@ -24,8 +26,14 @@ pub enum Topic {
 
 impl Topic {
     /// All of them, in the order in which they are listed to people.
-    pub const ALL: [Topic; 5] =
-        [Topic::ToppedUp, Topic::Allotted, Topic::LowBalance, Topic::PlanChanged, Topic::Reversed];
+    pub const ALL: [Topic; 6] = [
+        Topic::ToppedUp,
+        Topic::Allotted,
+        Topic::LowBalance,
+        Topic::UnitsExpiring,
+        Topic::PlanChanged,
+        Topic::Reversed,
+    ];
 
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
@@ -33,6 +41,7 @@ impl Topic {
             Topic::ToppedUp => "user.topped_up",
             Topic::Allotted => "user.allotted",
             Topic::LowBalance => "user.low_balance",
+            Topic::UnitsExpiring => "user.units_expiring",
             Topic::PlanChanged => "user.plan_changed",
             Topic::Reversed => "user.reversed",
         }

@@ -5,6 +5,15 @@ use crate::sandbox::api_error::ApiError;
 /// Stripe's limit on an amount.
 pub const AMOUNT_LIMIT: i64 = 99_999_999;
 
+/// Source: Stripe, "Supported currencies".
+const CURRENCIES: &str = "\
+    aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd btn bwp byn bzd cad cdf chf \
+    clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel ghs gip gmd gnf gtq gyd hkd hnl htg huf idr \
+    ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mro mur \
+    mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek \
+    sgd shp sle sll sos srd std svc szl thb tjs tnd top try ttd twd tzs uah ugx usd uyu uzs vnd vuv wst xaf xcd xcg \
+    xof xpf yer zar zmw";
+
 /// Checks an amount that a request asks for. `param` is what the error names.
 pub fn checked_amount(amount: Option<i64>, param: &str) -> Result<i64, ApiError> {
     let amount = amount.ok_or_else(|| ApiError::missing(param))?;
@@ -20,9 +29,13 @@ pub fn checked_amount(amount: Option<i64>, param: &str) -> Result<i64, ApiError>
 /// Checks a currency. Returns it in lower case.
 pub fn checked_currency(currency: &str, param: &str) -> Result<String, ApiError> {
     let lower = currency.to_ascii_lowercase();
-    match lower.len() == 3 && lower.bytes().all(|byte| byte.is_ascii_lowercase()) {
+    match CURRENCIES.split(' ').any(|known| known == lower) {
         true => Ok(lower),
-        false => Err(ApiError::invalid(format!("Invalid currency: {currency}.")).param(param)),
+        false => {
+            let known = CURRENCIES.replace(' ', ", ");
+            let message = format!("Invalid currency: {currency}. Stripe currently supports these currencies: {known}");
+            Err(ApiError::invalid(message).param(param))
+        }
     }
 }
 
@@ -50,6 +63,15 @@ pub fn money(amount: i64, currency: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_currency_is_one_that_stripe_has() {
+        for (currency, expected) in
+            [("usd", Some("usd")), ("EUR", Some("eur")), ("zmw", Some("zmw")), ("xxx", None), ("us", None), ("", None)]
+        {
+            assert_eq!(checked_currency(currency, "currency").ok().as_deref(), expected, "{currency}");
+        }
+    }
 
     #[test]
     fn amounts_are_written_with_their_currencys_decimals() {

@@ -8,9 +8,11 @@ use crate::sandbox::faults::FaultKind;
 use crate::sandbox::form::RequestForm;
 use crate::sandbox::idempotency::{ApiAnswer, KeyUse};
 use crate::sandbox::params;
+use crate::sandbox::rendering::render;
 use crate::sandbox::resource;
 use crate::sandbox::shared::Shared;
 use crate::sandbox::state::EventCause;
+use crate::sandbox::version::ApiVersion;
 use crate::sandbox::wire;
 
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct ApiRequest {
     pub body: String,
     pub authorization: Option<String>,
     pub idempotency_key: Option<String>,
+    /// `Stripe-Version`. Without the header it is the account's.
+    pub version: String,
     /// The `Request-Id` that the answer carries.
     pub id: String,
 }
@@ -37,20 +41,27 @@ pub struct ApiReply {
 /// Answers a call. Waits only for an injected slow fault.
 pub async fn answer(shared: &Shared, request: &ApiRequest) -> ApiReply {
     match prepare(request) {
-        Ok((route, names, form)) => perform(shared, request, route, names, form).await,
+        Ok((key, (route, names, form))) => {
+            match shared.with(|state| state.access.check(&key, &request.method, &request.path)) {
+                Ok(()) => perform(shared, request, route, names, form).await,
+                Err(error) => reply(error_answer(&error)),
+            }
+        }
         Err(error) => reply(error_answer(&error)),
     }
 }
 
 type PreparedCall = (&'static Route, Vec<String>, RequestForm);
 
-fn prepare(request: &ApiRequest) -> Result<PreparedCall, ApiError> {
-    authenticate(request.authorization.as_deref())?;
+/// The key, and the call that it makes.
+fn prepare(request: &ApiRequest) -> Result<(String, PreparedCall), ApiError> {
+    let key = authenticate(request.authorization.as_deref())?;
     let (route, names) = resource::find(&request.method, &request.path)
         .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
     let form = RequestForm::decode(if request.method == "POST" { &request.body } else { &request.query })?;
     params::check(&form, route.rules, route.not_built)?;
-    Ok((route, names, form))
+    ApiVersion::read(&request.version)?;
+    Ok((key, (route, names, form)))
 }
 
 async fn perform(
@@ -92,11 +103,13 @@ async fn perform(
 fn work(shared: &Shared, request: &ApiRequest, route: &Route, names: Vec<String>, form: RequestForm) -> ApiAnswer {
     let cause = EventCause { request: Some(request.id.clone()), idempotency_key: request.idempotency_key.clone() };
     let outcome = shared.with(|state| {
+        let version = ApiVersion::read(&request.version)?;
         let at = state.now();
         let paths = form.list("expand");
         state.cause = cause;
         let mut object = (route.handler)(&mut ApiCall { state, names, form, at })?;
-        expand(state, &mut object, &paths)?;
+        render(state, &mut object, &version);
+        expand(state, &mut object, &paths, &version)?;
         Ok(object)
     });
     match outcome {
@@ -113,8 +126,8 @@ fn reply(answer: ApiAnswer) -> ApiReply {
     ApiReply { answer, is_replay: false, closes_connection: false }
 }
 
-/// Accepts any test key. A live key is refused, so that a real one is never left here.
-fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
+/// The key: any test key is accepted. A live key is refused, so that a real one is never left here.
+fn authenticate(header: Option<&str>) -> Result<String, ApiError> {
     let key = header.and_then(|header| {
         let (scheme, rest) = header.split_once(' ')?;
         match scheme.to_ascii_lowercase().as_str() {
@@ -143,7 +156,7 @@ fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
             "Invalid API Key provided. This stand-in for Stripe takes any key that begins with sk_test_ or rk_test_.",
         ));
     }
-    Ok(())
+    Ok(key)
 }
 
 #[cfg(test)]

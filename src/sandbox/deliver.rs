@@ -12,8 +12,12 @@ use ureq::unversioned::transport::DefaultConnector;
 use crate::error::Fault;
 use crate::sandbox::due;
 use crate::sandbox::reach::{NearResolver, Reach};
+use crate::sandbox::rendering::render;
+use crate::sandbox::shape::text;
 use crate::sandbox::shared::Shared;
-use crate::sandbox::state::SignedWebhook;
+use crate::sandbox::state::State;
+use crate::sandbox::version::ApiVersion;
+use crate::sandbox::wire;
 use crate::tls;
 
 const THREADS: usize = 4;
@@ -53,7 +57,7 @@ fn run(shared: &Shared, agent: &Agent) {
         due::run(&mut state);
         match state.outbox.take_due() {
             Some((id, event, endpoint)) => {
-                let webhook = state.signed_webhook(&event, &endpoint);
+                let webhook = signed_webhook(&state, &event, &endpoint);
                 drop(state);
                 let (is_delivered, last) = match webhook {
                     Some(webhook) => post(agent, &webhook),
@@ -73,6 +77,27 @@ fn run(shared: &Shared, agent: &Agent) {
             }
         }
     }
+}
+
+#[derive(Debug)]
+struct SignedWebhook {
+    url: String,
+    body: String,
+    signature: String,
+}
+
+/// An event as a webhook to this endpoint, in the shape of the endpoint's API version and signed now. `None`: the event or
+/// the endpoint is gone.
+fn signed_webhook(state: &State, event: &str, endpoint: &str) -> Option<SignedWebhook> {
+    let mut event = state.events.get(event)?.clone();
+    let endpoint = state.webhook_endpoints.get(endpoint)?;
+    if let Some(version) = endpoint.object["api_version"].as_str().and_then(|text| ApiVersion::read(text).ok()) {
+        event["api_version"] = version.as_str().into();
+        render(state, &mut event["data"], &version);
+    }
+    let body = wire::render(&event);
+    let signature = wire::signature(&endpoint.secret, state.clock.now().seconds(), &body);
+    Some(SignedWebhook { url: text(&endpoint.object, "url").to_owned(), body, signature })
 }
 
 fn post(agent: &Agent, webhook: &SignedWebhook) -> (bool, String) {

@@ -5,19 +5,24 @@ use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::{invoice_payment, price};
+use crate::sandbox::breakdown;
+use crate::sandbox::collect::transaction;
+use crate::sandbox::rendering::render;
 use crate::sandbox::shape::{first_page, text};
 use crate::sandbox::state::State;
+use crate::sandbox::version::ApiVersion;
 
 const DEPTH_LIMIT: usize = 4;
 
-pub fn expand(state: &State, object: &mut Value, paths: &[String]) -> Result<(), ApiError> {
+/// Expands these paths. What is put in has the shape of this version.
+pub fn expand(state: &State, object: &mut Value, paths: &[String], version: &ApiVersion) -> Result<(), ApiError> {
     for path in paths {
         let names: Vec<&str> = path.split('.').collect();
         if names.len() > DEPTH_LIMIT {
             let message = format!("You cannot expand more than {DEPTH_LIMIT} levels of a property. (Property: {path})");
             return Err(ApiError::invalid(message).param("expand"));
         }
-        walk(state, object, &names).map_err(|name| {
+        walk(state, object, &names, version).map_err(|name| {
             let message = format!(
                 "This property cannot be expanded ({name}). You may want to try expanding one of its parents, or check \
                  the path. (This is a stand-in for Stripe: it expands what it has built.)"
@@ -28,55 +33,75 @@ pub fn expand(state: &State, object: &mut Value, paths: &[String]) -> Result<(),
     Ok(())
 }
 
-fn walk(state: &State, value: &mut Value, names: &[&str]) -> Result<(), String> {
+fn walk(state: &State, value: &mut Value, names: &[&str], version: &ApiVersion) -> Result<(), String> {
     let Some((name, rest)) = names.split_first() else { return Ok(()) };
     if let Value::Array(items) = value {
-        return items.iter_mut().try_for_each(|item| walk(state, item, names));
+        return items.iter_mut().try_for_each(|item| walk(state, item, names, version));
     }
-    include(state, value, name);
+    if let Some(mut included) = missing(state, value, name) {
+        render(state, &mut included, version);
+        value[*name] = included;
+    }
+    if *name == "total_details" && rest == ["breakdown"] && value["object"] == "checkout.session" {
+        let breakdown = breakdown::of(state, text(value, "id"));
+        value["total_details"]["breakdown"] = breakdown;
+        return Ok(());
+    }
+    let is_optional = is_optional(value, name);
     match value.get_mut(*name) {
         Some(Value::Null) => Ok(()),
         Some(Value::String(id)) => {
             let mut object = lookup(state, name, id).ok_or_else(|| (*name).to_owned())?;
-            walk(state, &mut object, rest)?;
+            render(state, &mut object, version);
+            walk(state, &mut object, rest, version)?;
             value[*name] = object;
             Ok(())
         }
         Some(Value::Array(items)) if items.iter().any(Value::is_string) => {
             for item in items {
                 if let Some(mut object) = item.as_str().and_then(|id| lookup(state, name, id)) {
-                    walk(state, &mut object, rest)?;
+                    render(state, &mut object, version);
+                    walk(state, &mut object, rest, version)?;
                     *item = object;
                 }
             }
             Ok(())
         }
-        Some(inner @ (Value::Object(_) | Value::Array(_))) => walk(state, inner, rest),
+        Some(inner @ (Value::Object(_) | Value::Array(_))) => walk(state, inner, rest, version),
+        None if is_optional => Ok(()),
         _ => Err((*name).to_owned()),
     }
 }
 
-/// Adds a field that Stripe has in an object only when it is expanded.
-fn include(state: &State, value: &mut Value, name: &str) {
-    if value["object"] == "charge" && name == "refunds" && value.get("refunds").is_none() {
-        value["refunds"] = refunds(state, text(value, "id"));
+/// A field that Stripe has in an object only when it is expanded, if the object lacks it.
+fn missing(state: &State, value: &Value, name: &str) -> Option<Value> {
+    if value.get(name).is_some_and(|field| !field.is_null()) {
+        return None;
     }
-    if value["object"] == "invoice" && name == "payments" && value.get("payments").is_none() {
-        value["payments"] = invoice_payment::list(state, text(value, "id"));
-    }
-    if value["object"] == "invoice" && name == "confirmation_secret" {
-        value["confirmation_secret"] = confirmation_secret(state, text(value, "id"));
-    }
-    if value["object"] == "price" && name == "currency_options" {
-        value["currency_options"] = price::currency_options(state, value);
-    }
-    if value["object"] == "checkout.session" && name == "line_items" && value.get("line_items").is_none() {
-        value["line_items"] = line_items(state, text(value, "id"));
-    }
+    let id = text(value, "id");
+    Some(match (text(value, "object"), name) {
+        ("charge", "refunds") => refunds(state, id),
+        ("checkout.session", "line_items") => line_items(state, id),
+        ("customer", "sources") => first_page(&[Value::Null; 0], &format!("/v1/customers/{id}/sources")),
+        ("customer", "subscriptions") => subscriptions(state, id),
+        ("customer", "tax_ids") => tax_ids(state, id),
+        ("invoice", "payments") => invoice_payment::list(state, id),
+        ("invoice", "confirmation_secret") => confirmation_secret(state, id),
+        ("price", "currency_options") => price::currency_options(state, value),
+        _ => return None,
+    })
+}
+
+/// Whether Stripe has this field only in some objects of the kind: tiers of a price that has tiers, the products that a
+/// coupon is bound to.
+fn is_optional(value: &Value, name: &str) -> bool {
+    matches!((text(value, "object"), name), ("coupon", "applies_to" | "currency_options") | ("price", "tiers"))
 }
 
 fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
     let table = match name {
+        "balance_transaction" | "failure_balance_transaction" => return transaction::find(state, id),
+        "source" => state.charges.get(id).map_or(&state.refunds, |_| &state.charges),
         "customer" => &state.customers,
         "product" => &state.products,
         "price" | "default_price" => &state.prices,
@@ -87,6 +112,7 @@ fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
         "payment_method" | "default_payment_method" => &state.payment_methods,
         "subscription" => return state.subscriptions.get(id).map(|row| row.object.clone()),
         "invoice" | "latest_invoice" => return state.invoices.get(id).map(|row| row.object.clone()),
+        "schedule" => &state.schedules,
         "dispute" => &state.disputes,
         "refund" => &state.refunds,
         "customer_balance_transaction" => &state.balance_transactions,
@@ -100,6 +126,17 @@ fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
 fn line_items(state: &State, session: &str) -> Value {
     let items = state.sessions.get(session).map(|session| session.items.as_slice()).unwrap_or_default();
     first_page(items, &format!("/v1/checkout/sessions/{session}/line_items"))
+}
+
+fn subscriptions(state: &State, customer: &str) -> Value {
+    let of_customer = state.subscriptions.newest().filter(|row| row.is_running_for(customer));
+    let rows: Vec<&Value> = of_customer.map(|row| &row.object).collect();
+    first_page(&rows, &format!("/v1/customers/{customer}/subscriptions"))
+}
+
+fn tax_ids(state: &State, customer: &str) -> Value {
+    let rows: Vec<&Value> = state.tax_ids.newest().filter(|row| row["customer"] == customer).collect();
+    first_page(&rows, &format!("/v1/customers/{customer}/tax_ids"))
 }
 
 fn refunds(state: &State, charge: &str) -> Value {

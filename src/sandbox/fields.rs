@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::sandbox::form::RequestForm;
+use crate::sandbox::params::{Rule, shown};
 
 /// The named fields, as far as the form has them. An empty value becomes null.
 pub fn texts(form: &RequestForm, names: &[&str]) -> Value {
@@ -14,6 +15,70 @@ pub fn texts(form: &RequestForm, names: &[&str]) -> Value {
         Some(((*name).to_owned(), json!(value)))
     });
     Value::Object(sent.collect())
+}
+
+/// The fields after a request of what is only kept and shown. An address and a shipping are replaced, and have all their
+/// fields; in other objects the request changes what it names.
+pub fn kept(before: &Value, form: &RequestForm, rules: &[Rule]) -> Value {
+    let mut fields = shown(form, rules);
+    for (name, value) in fields.as_object_mut().into_iter().flatten() {
+        if !matches!(name.as_str(), "address" | "shipping") {
+            let mut whole = before[name].clone();
+            merge(&mut whole, value.take());
+            *value = whole;
+        }
+        complete(name, value);
+    }
+    fields
+}
+
+fn merge(whole: &mut Value, part: Value) {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            for (name, value) in part {
+                merge(whole.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (whole, part) => *whole = part,
+    }
+}
+
+/// Adds what Stripe shows though the request does not say it. An address with nothing in it is null.
+fn complete(name: &str, value: &mut Value) {
+    if value.is_null() && matches!(name, "images" | "marketing_features" | "preferred_locales") {
+        *value = json!([]);
+    }
+    let Value::Object(fields) = value else { return };
+    for (name, value) in fields.iter_mut() {
+        complete(name, value);
+    }
+    if name == "address" && fields.values().all(Value::is_null) {
+        *value = Value::Null;
+        return;
+    }
+    for (name, default) in defaults(name).as_object().into_iter().flatten() {
+        fields.entry(name).or_insert_with(|| default.clone());
+    }
+}
+
+/// What Stripe shows of an object of this name where the request does not say it.
+fn defaults(name: &str) -> Value {
+    match name {
+        "address" => json!({
+            "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null,
+        }),
+        "branding_settings" => json!({
+            "background_color": "#ffffff", "border_style": "rounded", "button_color": "#0074d4",
+            "display_name": "Stand-in for Stripe", "font_family": "default", "icon": null, "logo": null,
+        }),
+        "business" | "individual" => json!({ "enabled": false, "optional": false }),
+        "consent_collection" => {
+            json!({ "payment_method_reuse_agreement": null, "promotions": null, "terms_of_service": null })
+        }
+        "recovery" => json!({ "allow_promotion_codes": false, "enabled": false, "expires_at": null, "url": null }),
+        "shipping" => json!({ "address": null, "name": null, "phone": null }),
+        _ => Value::Null,
+    }
 }
 
 /// The metadata of a new object. `path` is where the request has it.
@@ -43,6 +108,30 @@ fn merged(mut entries: BTreeMap<String, String>, form: &RequestForm, path: &str)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::params::{boolean, clearable, integer, text};
+
+    #[test]
+    fn what_is_kept_has_its_kinds_and_all_fields_of_an_address() {
+        const RULES: &[Rule] = &[
+            clearable("address"),
+            clearable("address.city"),
+            clearable("settings.footer"),
+            text("images.#"),
+            integer("height"),
+            boolean("shippable"),
+        ];
+        let before = json!({"address": {"city": "Bonn"}, "settings": {"a": 1, "footer": null}, "images": ["x"]});
+        let after = |form| kept(&before, &RequestForm::decode(form).unwrap(), RULES);
+        assert_eq!(
+            after("address[city]=Rome&settings[footer]=f&images[]=a&images[]=b&height=3&shippable=True"),
+            json!({
+                "address": {"city": "Rome", "country": null, "line1": null, "line2": null, "postal_code": null, "state": null},
+                "settings": {"a": 1, "footer": "f"}, "images": ["a", "b"], "height": 3, "shippable": true,
+            })
+        );
+        assert_eq!(after("address="), json!({"address": null}));
+        assert_eq!(after("address[city]="), json!({"address": null}));
+    }
 
     #[test]
     fn metadata_is_merged_as_stripe_merges_it() {

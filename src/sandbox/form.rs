@@ -58,6 +58,16 @@ impl RequestForm {
         Ok(form)
     }
 
+    /// A form of the leaves that a test lets through, and of these further values, by dotted paths.
+    pub fn with(&self, is_kept: impl Fn(&Leaf) -> bool, more: &[(&str, &str)]) -> RequestForm {
+        let kept = self.leaves.iter().filter(|leaf| is_kept(leaf)).cloned();
+        let more = more.iter().map(|(path, value)| Leaf {
+            names: path.split('.').map(str::to_owned).collect(),
+            value: (*value).to_owned(),
+        });
+        RequestForm { leaves: kept.chain(more).collect() }
+    }
+
     /// All values in the order sent.
     pub fn leaves(&self) -> &[Leaf] {
         &self.leaves
@@ -79,7 +89,7 @@ impl RequestForm {
     }
 
     pub fn flag(&self, path: &str) -> Option<bool> {
-        self.text(path).map(|value| value == "true" || value == "1")
+        self.text(path).and_then(flag)
     }
 
     /// Whether the form has anything at or under `path`.
@@ -133,6 +143,15 @@ impl RequestForm {
             .filter_map(|leaf| leaf.names[depth].parse::<usize>().ok())
             .max()
             .map_or(0, |last| last.saturating_add(1))
+    }
+}
+
+/// A boolean. Stripe's library for Python wrote `True` and `False` before version 12.
+pub fn flag(value: &str) -> Option<bool> {
+    match value {
+        "true" | "True" | "1" => Some(true),
+        "false" | "False" | "0" => Some(false),
+        _ => None,
     }
 }
 

@@ -11,6 +11,8 @@
 //!  server                     connections and routes
 //!  api        page/           one API call from bytes to bytes; the pages      deliver   posts webhooks, where reach lets it
 //!  resource/  expand          Stripe's resources, one file each: calls and their parameters
+//!  rendering                  objects in the shape of older API versions
+//!  breakdown                  what a session's total is made of
 //!  due        shared          what is due by the clock; the lock
 //!  checkout                   paying, expiring and completing a checkout session
 //!  payer                      what a payer enters, and where it is kept
@@ -19,7 +21,7 @@
 //!  state      call            all tables, the time, ids, and events (`State::emit`); a call and its route
 //!  model/                     rows that are more than one of Stripe's objects
 //!  form  params  fields  list  card  amount  faults  idempotency
-//!  api_error  table  shape  agenda  outbox  wire
+//!  version  api_error  access  table  shape  agenda  outbox  wire
 //! ```
 //! Only `server`, `page` and the wait for a slow fault are asynchronous. The rest is ordinary functions on `State`.
 //!
@@ -31,11 +33,13 @@
 //! - a control: its route in `server`, its function and its row of the table in `page/steps` or `page/control`, and its
 //!   button in `templates/sandbox/control.html`.
 
+mod access;
 mod agenda;
 mod amount;
 mod api;
 mod api_error;
 mod billing;
+mod breakdown;
 mod call;
 mod card;
 mod checkout;
@@ -54,12 +58,14 @@ mod page;
 mod params;
 mod payer;
 mod reach;
+mod rendering;
 mod resource;
 mod server;
 mod shape;
 mod shared;
 mod state;
 mod table;
+mod version;
 mod wire;
 
 use std::fmt;

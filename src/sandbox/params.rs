@@ -2,8 +2,10 @@
 //! (`parameter_unknown`), and so is a value of the wrong kind. Parameters that Stripe takes and the stand-in has not
 //! built are refused by name, never ignored. Source: Stripe's OpenAPI description.
 
+use serde_json::{Value, json};
+
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::form::{Leaf, RequestForm, bracketed};
+use crate::sandbox::form::{self, Leaf, RequestForm, bracketed};
 
 const TEXT_LIMIT: usize = 5_000;
 const METADATA_ENTRIES: usize = 50;
@@ -117,6 +119,41 @@ pub fn check(form: &RequestForm, rules: &[&[Rule]], not_built: &[&str]) -> Resul
     Ok(())
 }
 
+/// The values that the form has for these rules, each of its kind and at its place. What is only kept and shown is
+/// taken from here. An empty value is null.
+pub fn shown(form: &RequestForm, rules: &[Rule]) -> Value {
+    let mut root = json!({});
+    for leaf in form.leaves() {
+        if let Some(rule) = rules.iter().find(|rule| rule.matches(leaf)) {
+            place(&mut root, rule.path, &leaf.names, rule.read(leaf));
+        }
+    }
+    root
+}
+
+fn place(root: &mut Value, path: &str, names: &[String], value: Value) {
+    let mut at = root;
+    for (part, name) in path.split('.').zip(names) {
+        if part == "#" {
+            if !at.is_array() {
+                *at = json!([]);
+            }
+            let Some(items) = at.as_array_mut() else { return };
+            let index = name.parse::<usize>().unwrap_or_default().min(items.len());
+            if index == items.len() {
+                items.push(Value::Null);
+            }
+            at = &mut items[index];
+        } else {
+            if !at.is_object() {
+                *at = json!({});
+            }
+            at = &mut at[name];
+        }
+    }
+    *at = value;
+}
+
 fn unknown(leaf: &Leaf) -> ApiError {
     let name = leaf.bracketed();
     ApiError::invalid(format!("Received unknown parameter: {name}")).code("parameter_unknown").param(name)
@@ -133,6 +170,16 @@ impl Rule {
             }
     }
 
+    fn read(&self, leaf: &Leaf) -> Value {
+        let value = leaf.value.as_str();
+        match self.kind {
+            _ if value.is_empty() => Value::Null,
+            ValueKind::Integer | ValueKind::Decimal => serde_json::from_str(value).unwrap_or_default(),
+            ValueKind::Boolean => json!(form::flag(value)),
+            _ => json!(value),
+        }
+    }
+
     fn check(&self, leaf: &Leaf) -> Result<(), ApiError> {
         let (name, value) = (leaf.bracketed(), leaf.value.as_str());
         if value.is_empty() {
@@ -146,7 +193,7 @@ impl Rule {
             ValueKind::Text | ValueKind::Clearable => Ok(()),
             ValueKind::Integer if value.parse::<i64>().is_ok() => Ok(()),
             ValueKind::Integer => Err(wrong("integer", value, name).code("parameter_invalid_integer")),
-            ValueKind::Boolean if matches!(value, "true" | "false" | "1" | "0") => Ok(()),
+            ValueKind::Boolean if form::flag(value).is_some() => Ok(()),
             ValueKind::Boolean => Err(wrong("boolean", value, name)),
             ValueKind::Decimal if hundredths(value).is_some() => Ok(()),
             ValueKind::Decimal => Err(wrong("decimal", value, name)),
@@ -246,6 +293,8 @@ mod tests {
             ("currency=usd&line_items[x][quantity]=1", "Received unknown parameter: line_items[x][quantity]"),
             ("currency=usd&line_items[0][quantity]=1.5", "Invalid integer: 1.5"),
             ("currency=", "You passed an empty string for 'currency'"),
+            ("currency=usd&active=True", ""),
+            ("currency=usd&active=False", ""),
             ("currency=usd&active=yes", "Invalid boolean: yes"),
             ("currency=usd&percent_off=x", "Invalid decimal: x"),
             ("currency=usd&success_url=javascript:1", "Not a valid URL"),

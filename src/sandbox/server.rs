@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/v1/…` | Stripe's API (`api`, `resource`) |
 //! | `GET`, `POST /c/pay/{session}` | the checkout page (`page::checkout`) |
+//! | `GET /buy/{name}` | a payment link (`page::link`) |
 //! | `GET`, `POST /p/session/{secret}` | the portal page (`page::portal`) |
 //! | `GET /`, `GET /control`, `POST /control/…` | the control page (`page::control`, `page::steps`) |
 //! | `GET /sandbox.css` | their style |
@@ -27,7 +28,7 @@ use tower::ServiceExt;
 
 use crate::sandbox::api::{self, ApiReply};
 use crate::sandbox::form::BODY_LIMIT;
-use crate::sandbox::page::{checkout, control, portal, steps, stylesheet};
+use crate::sandbox::page::{checkout, control, link, portal, steps, stylesheet};
 use crate::sandbox::shared::Shared;
 use crate::sandbox::state::API_VERSION;
 
@@ -77,6 +78,8 @@ fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/{*rest}", any(answer))
         .route("/c/pay/{session}", get(checkout::show).post(checkout::submit))
+        .route("/buy/{name}", get(link::visit))
+        .route("/buy/{name}/done", get(link::done))
         .route("/p/session/{secret}", get(portal::show).post(portal::submit))
         .route("/", get(control::show))
         .route("/control", get(control::show))
@@ -92,6 +95,8 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/control/payment_intents/{intent}/authenticate", post(steps::authenticate))
         .route("/control/clock/advance", post(steps::advance))
         .route("/control/retries/{ending}", post(steps::retries))
+        .route("/control/account", post(steps::account))
+        .route("/control/keys", post(steps::restrict))
         .route("/control/faults", post(control::set_fault))
         .route("/control/faults/clear", post(control::clear_faults))
         .route("/sandbox.css", get(stylesheet))
@@ -117,6 +122,7 @@ async fn answer(
         body: String::from_utf8_lossy(&body).into_owned(),
         authorization: header(&head.headers, AUTHORIZATION.as_str()),
         idempotency_key: header(&head.headers, "idempotency-key"),
+        version: version.clone(),
         id: id.clone(),
     };
     let key = call.idempotency_key.clone();

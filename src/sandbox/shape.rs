@@ -43,7 +43,8 @@ pub fn integer(object: &Value, field: &str) -> i64 {
     object.get(field).and_then(Value::as_i64).unwrap_or_default()
 }
 
-/// Sets the fields of an object. Returns the former values of those that changed.
+/// Sets the fields of an object, even to null: a client reads a field by its name. Returns the former values of those
+/// that changed.
 pub fn change(object: &mut Value, fields: Value) -> Value {
     let mut previous = serde_json::Map::new();
     if let Value::Object(fields) = fields {
@@ -51,6 +52,8 @@ pub fn change(object: &mut Value, fields: Value) -> Value {
             if object[&name] != value {
                 previous.insert(name.clone(), object[&name].take());
                 object[name] = value;
+            } else if object.get(&name).is_none() {
+                object[name] = Value::Null;
             }
         }
     }

@@ -7,20 +7,24 @@ use sha2::{Digest, Sha256};
 use crate::clock::{Clock, Timestamp};
 use crate::error::Fault;
 use crate::id;
+use crate::sandbox::access::Access;
 use crate::sandbox::agenda::Agenda;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::idempotency::IdempotencyKeys;
 use crate::sandbox::model::invoice::StoredInvoice;
+use crate::sandbox::model::link::StoredLink;
 use crate::sandbox::model::session::StoredSession;
 use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::model::webhook_endpoint::StoredEndpoint;
 use crate::sandbox::outbox::Outbox;
 use crate::sandbox::shape::text;
 use crate::sandbox::table::Table;
-use crate::sandbox::wire;
 
 /// The API version of the shapes. Answers and events have it unless the request names another.
 pub const API_VERSION: &str = "2026-05-27.dahlia";
+
+/// The account, until the control page gives it another id.
+const OWN_ACCOUNT: &str = "acct_1Sandbox0000000";
 
 const OBJECTS_LIMIT: usize = 20_000;
 const BILLING_LIMIT: usize = 5_000;
@@ -72,6 +76,8 @@ pub struct State {
     pub coupons: Table<Value>,
     pub promotion_codes: Table<Value>,
     pub sessions: Table<StoredSession>,
+    /// `payment_link`, by the name at the end of its URL.
+    pub payment_links: Table<StoredLink>,
     pub payment_intents: Table<Value>,
     pub charges: Table<Value>,
     pub refunds: Table<Value>,
@@ -79,6 +85,8 @@ pub struct State {
     pub payment_methods: Table<Value>,
     pub test_clocks: Table<Value>,
     pub subscriptions: Table<StoredSubscription>,
+    /// `subscription_schedule`.
+    pub schedules: Table<Value>,
     /// Discounts of subscriptions.
     pub discounts: Table<Value>,
     pub invoices: Table<StoredInvoice>,
@@ -97,6 +105,7 @@ pub struct State {
     pub outbox: Outbox,
     pub keys: IdempotencyKeys,
     pub faults: Faults,
+    pub access: Access,
     ahead_millis: i64,
     held_time: Option<i64>,
     salt: [u8; 32],
@@ -119,6 +128,7 @@ impl State {
             coupons: Table::new(OBJECTS_LIMIT),
             promotion_codes: Table::new(OBJECTS_LIMIT),
             sessions: Table::new(OBJECTS_LIMIT),
+            payment_links: Table::new(BILLING_LIMIT),
             payment_intents: Table::new(OBJECTS_LIMIT),
             charges: Table::new(OBJECTS_LIMIT),
             refunds: Table::new(OBJECTS_LIMIT),
@@ -126,6 +136,7 @@ impl State {
             payment_methods: Table::new(OBJECTS_LIMIT),
             test_clocks: Table::new(100),
             subscriptions: Table::new(BILLING_LIMIT),
+            schedules: Table::new(BILLING_LIMIT),
             discounts: Table::new(BILLING_LIMIT),
             invoices: Table::new(BILLING_LIMIT),
             invoice_items: Table::new(OBJECTS_LIMIT),
@@ -140,6 +151,7 @@ impl State {
             outbox: Outbox::default(),
             keys: IdempotencyKeys::default(),
             faults: Faults::default(),
+            access: Access::new(OWN_ACCOUNT),
             ahead_millis: 0,
             held_time: None,
             salt: id::random_bytes()?,
@@ -247,19 +259,4 @@ impl State {
             event["pending_webhooks"] = json!(pending.saturating_sub(1).max(0));
         }
     }
-
-    /// An event as a webhook to this endpoint, signed now. `None`: the event or the endpoint is gone.
-    pub fn signed_webhook(&self, event: &str, endpoint: &str) -> Option<SignedWebhook> {
-        let body = wire::render(self.events.get(event)?);
-        let endpoint = self.webhook_endpoints.get(endpoint)?;
-        let signature = wire::signature(&endpoint.secret, self.clock.now().seconds(), &body);
-        Some(SignedWebhook { url: text(&endpoint.object, "url").to_owned(), body, signature })
-    }
-}
-
-#[derive(Debug)]
-pub struct SignedWebhook {
-    pub url: String,
-    pub body: String,
-    pub signature: String,
 }

@@ -1,5 +1,5 @@
-//! A user's customers at Stripe: one at a time. The request is stored before it is sent, so that a repetition carries
-//! the same key and the same body ("Idempotent requests" in Stripe's API reference).
+//! A user's customers at Stripe. till makes one at a time: the request is stored before it is sent, so that a repetition
+//! carries the same key and the same body ("Idempotent requests" in Stripe's API reference). Others are linked.
 
 use super::db::{DbResult, Row, Tx};
 use crate::clock::Timestamp;
@@ -19,31 +19,64 @@ macro_rules! change_columns {
     };
 }
 
+/// How a customer that till did not make became a user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkSource {
+    /// The operator said so.
+    Operator,
+    /// A checkout that began elsewhere named the user. Its buyer may have chosen that name, so such a customer pays for
+    /// the user, and till never sends the user's own checkouts to it.
+    Checkout,
+}
+
+impl LinkSource {
+    /// The word that is stored and logged.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LinkSource::Operator => "operator",
+            LinkSource::Checkout => "checkout",
+        }
+    }
+}
+
+/// The result of linking a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    New,
+    /// It was this user's before.
+    Known,
+    /// It belongs to another account, and stays there.
+    OfAnother(i64),
+}
+
 /// A user's current customer, or the request that is to make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     pub account: i64,
-    /// 1, and one more for each that Stripe did not make, and for each that is gone.
+    /// 1, and one more for each further customer, and for each that Stripe did not make.
     pub generation: i64,
-    /// The idempotency key of the request.
+    /// The idempotency key of the request; empty for a customer that was linked.
     pub request_key: String,
-    /// Its exact body.
+    /// Its exact body; empty for a customer that was linked.
     pub request_body: String,
     /// Stripe's id, once known.
     pub stripe_id: Option<String>,
 }
 
-/// The current customer. If there is none, the given request is stored as the one that makes it.
+/// The customer of the user's next checkout: the one that till made, else one that the operator linked. If there is
+/// none, the given request is stored as the one that makes it.
 pub fn current(tx: &mut dyn Tx, account: i64, key: &str, body: &str, now: Timestamp) -> Result<Customer> {
     const FIND: &str = concat!(
         "SELECT ",
         columns!(),
         " FROM customers
-        WHERE account = $1 AND refused_at IS NULL AND gone_at IS NULL ORDER BY generation DESC LIMIT 1"
+        WHERE account = $1 AND refused_at IS NULL AND gone_at IS NULL AND source <> 'checkout'
+        ORDER BY CASE WHEN stripe_id IS NULL THEN 1 ELSE 0 END, CASE source WHEN 'request' THEN 0 ELSE 1 END,
+        generation DESC LIMIT 1"
     );
     const ADD: &str = concat!(
-        "INSERT INTO customers (account, generation, request_key, request_body, requested_at)
-        SELECT $1, COALESCE(MAX(generation), 0) + 1, $2, $3, $4 FROM customers WHERE account = $1
+        "INSERT INTO customers (account, generation, source, request_key, request_body, requested_at)
+        SELECT $1, COALESCE(MAX(generation), 0) + 1, 'request', $2, $3, $4 FROM customers WHERE account = $1
         RETURNING ",
         columns!()
     );
@@ -61,6 +94,28 @@ pub fn link(tx: &mut dyn Tx, customer: &Customer, stripe_id: &str, now: Timestam
     Ok(tx.execute(LINK, &[&customer.account, &customer.generation, &stripe_id, &now])? == 1)
 }
 
+/// Links a customer that till did not make to the user, unless it belongs to another.
+pub fn tie(tx: &mut dyn Tx, account: i64, stripe_id: &str, source: LinkSource, now: Timestamp) -> Result<Link> {
+    const ADD: &str = "INSERT INTO customers (account, generation, source, stripe_id, requested_at, linked_at)
+        SELECT $1, COALESCE(MAX(generation), 0) + 1, $3, $2, $4, $4 FROM customers WHERE account = $1
+        ON CONFLICT (stripe_id) DO NOTHING";
+    // What the operator says counts more than what a checkout said before.
+    const TRUST: &str = "UPDATE customers SET source = 'operator' WHERE stripe_id = $1 AND source = 'checkout'";
+    if tx.execute(ADD, &[&account, &stripe_id, &source.as_str(), &now])? == 1 {
+        return Ok(Link::New);
+    }
+    match account_of(tx, stripe_id)? {
+        Some(owner) if owner == account => {
+            if source == LinkSource::Operator {
+                tx.execute(TRUST, &[&stripe_id])?;
+            }
+            Ok(Link::Known)
+        }
+        Some(owner) => Ok(Link::OfAnother(owner)),
+        None => Err(Fault::bare(format!("the customer {stripe_id} was not linked")).into()),
+    }
+}
+
 /// Stripe did not make the customer, and the same request would never bring one: the next purchase makes another.
 pub fn refused(tx: &mut dyn Tx, customer: &Customer, now: Timestamp) -> Result<()> {
     const REFUSED: &str = "UPDATE customers SET refused_at = $3
@@ -75,10 +130,14 @@ pub fn gone(tx: &mut dyn Tx, stripe_id: &str, now: Timestamp) -> Result<bool> {
     Ok(tx.execute(GONE, &[&stripe_id, &now])? == 1)
 }
 
-/// Stripe's id of the user's current customer, once known.
+/// Stripe's id of the customer that the user's portal shows: one with a subscription that has not ended comes first, and
+/// one that only a checkout named comes last.
 pub fn linked(tx: &mut dyn Tx, account: i64) -> Result<Option<String>> {
-    const FIND: &str = "SELECT stripe_id FROM customers
-        WHERE account = $1 AND gone_at IS NULL AND stripe_id IS NOT NULL ORDER BY generation DESC LIMIT 1";
+    const FIND: &str = "SELECT c.stripe_id FROM customers c
+        WHERE c.account = $1 AND c.gone_at IS NULL AND c.stripe_id IS NOT NULL
+        ORDER BY CASE WHEN EXISTS (SELECT 1 FROM subscriptions s
+            WHERE s.account = $1 AND s.customer = c.stripe_id AND s.ended_at IS NULL) THEN 0 ELSE 1 END,
+        CASE c.source WHEN 'request' THEN 0 WHEN 'operator' THEN 1 ELSE 2 END, c.generation DESC LIMIT 1";
     tx.one(FIND, &[&account], |row| row.text("stripe_id"))
 }
 
@@ -112,7 +171,8 @@ pub fn add_change(tx: &mut dyn Tx, account: i64, key: &str, body: &str, now: Tim
         SELECT c.account, c.generation,
             (SELECT COALESCE(MAX(k.number), 0) + 1 FROM customer_changes k WHERE k.account = $1), $2, $3, 0, $4, $4
         FROM customers c WHERE c.account = $1 AND c.gone_at IS NULL AND c.stripe_id IS NOT NULL
-        ORDER BY c.generation DESC LIMIT 1";
+            AND c.source <> 'checkout'
+        ORDER BY CASE c.source WHEN 'request' THEN 0 ELSE 1 END, c.generation DESC LIMIT 1";
     tx.execute(ADD, &[&account, &key, &body, &now])?;
     Ok(())
 }
@@ -190,8 +250,8 @@ fn customer(row: &Row<'_>) -> DbResult<Customer> {
     Ok(Customer {
         account: row.int("account")?,
         generation: row.int("generation")?,
-        request_key: row.text("request_key")?,
-        request_body: row.text("request_body")?,
+        request_key: row.text_or_null("request_key")?.unwrap_or_default(),
+        request_body: row.text_or_null("request_body")?.unwrap_or_default(),
         stripe_id: row.text_or_null("stripe_id")?,
     })
 }

@@ -7,10 +7,13 @@ use crate::error::Result;
 /// The columns of an event.
 macro_rules! columns {
     () => {
-        "id, kind, api_version, livemode, object, body, created_at, received_at, status, detail, waits_for, attempts,
-        decided_at, next_attempt_at, assigned_to, assigned_offer"
+        "id, kind, api_version, livemode, object, customer, body, created_at, received_at, status, ignore_reason, detail,
+        waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer"
     };
 }
+
+/// What an event waits for if Stripe could not be asked. Many wait for that, so it is never the id of a payment.
+pub const STRIPE: &str = "stripe";
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +50,39 @@ impl Status {
     }
 }
 
+/// Why a payment is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IgnoreReason {
+    /// Nothing in it is ours: another product of the same Stripe account.
+    Foreign,
+    /// The operator closed it.
+    Dismissed,
+}
+
+impl IgnoreReason {
+    /// The word that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IgnoreReason::Foreign => "foreign",
+            IgnoreReason::Dismissed => "dismissed",
+        }
+    }
+
+    fn parse(text: &str) -> Option<IgnoreReason> {
+        [IgnoreReason::Foreign, IgnoreReason::Dismissed].into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
 /// What became of an event, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub status: Status,
+    /// Only of what is ignored.
+    pub ignore_reason: Option<IgnoreReason>,
     /// In words, for the operator.
     pub detail: String,
-    /// The id of what it waits for: a payment, for example.
+    /// An id; when the books learn it, the event is applied again. What waits has one, and so has a payment that is
+    /// unmatched or ignored: its own, since another event may tell of the same money.
     pub waits_for: Option<String>,
     /// When the worker tries it again.
     pub next_attempt_at: Option<Timestamp>,
@@ -72,6 +101,8 @@ pub struct IncomingEvent {
     pub livemode: bool,
     /// The id of what it is about.
     pub object: Option<String>,
+    /// The id of the customer that the object names.
+    pub customer: Option<String>,
     /// `None` in the inbox once it was removed: [`remove_bodies`].
     pub body: Option<String>,
     /// Stripe's time.
@@ -97,8 +128,8 @@ pub struct InboxRow {
 pub fn add(tx: &mut dyn Tx, event: &IncomingEvent, decision: &Decision) -> Result<bool> {
     const ADD: &str =
         "INSERT INTO events (id, kind, api_version, livemode, object, body, created_at, received_at, status,
-        detail, waits_for, attempts, decided_at, next_attempt_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $8, $12) ON CONFLICT (id) DO NOTHING";
+        detail, waits_for, attempts, decided_at, next_attempt_at, customer, ignore_reason)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $8, $12, $13, $14) ON CONFLICT (id) DO NOTHING";
     let added = tx.execute(
         ADD,
         &[
@@ -114,6 +145,8 @@ pub fn add(tx: &mut dyn Tx, event: &IncomingEvent, decision: &Decision) -> Resul
             &decision.detail,
             &decision.waits_for,
             &decision.next_attempt_at,
+            &event.customer,
+            &decision.ignore_reason.map(IgnoreReason::as_str),
         ],
     )?;
     Ok(added == 1)
@@ -122,9 +155,10 @@ pub fn add(tx: &mut dyn Tx, event: &IncomingEvent, decision: &Decision) -> Resul
 /// Records a further attempt.
 pub fn decide(tx: &mut dyn Tx, id: &str, decision: &Decision, now: Timestamp) -> Result<()> {
     const DECIDE: &str = "UPDATE events SET status = $2, detail = $3, waits_for = $4, next_attempt_at = $5,
-        attempts = attempts + 1, decided_at = $6 WHERE id = $1";
-    let Decision { status, detail, waits_for, next_attempt_at } = decision;
-    tx.execute(DECIDE, &[&id, &status.as_str(), detail, waits_for, next_attempt_at, &now])?;
+        attempts = attempts + 1, decided_at = $6, ignore_reason = $7 WHERE id = $1";
+    let Decision { status, ignore_reason, detail, waits_for, next_attempt_at } = decision;
+    let ignore_reason = ignore_reason.map(IgnoreReason::as_str);
+    tx.execute(DECIDE, &[&id, &status.as_str(), detail, waits_for, next_attempt_at, &now, &ignore_reason])?;
     Ok(())
 }
 
@@ -143,15 +177,59 @@ pub fn remove_bodies(tx: &mut dyn Tx, before: Timestamp, limit: i64) -> Result<u
     Ok(tx.execute(REMOVE, &[&before, &limit])?)
 }
 
+/// Closes an event that was not applied, and those that tell of the same payment. Where the event does not name what it
+/// waits for, that is its own object. Returns the ids of all that were closed.
+pub fn dismiss(tx: &mut dyn Tx, id: &str, detail: &str, now: Timestamp) -> Result<Vec<String>> {
+    const DISMISS: &str = "UPDATE events SET status = 'ignored', ignore_reason = 'dismissed', detail = $2,
+        waits_for = COALESCE(NULLIF(waits_for, $4), object), next_attempt_at = NULL, decided_at = $3
+        WHERE status IN ('unmatched', 'waiting', 'failed') AND (id = $1 OR waits_for =
+            (SELECT COALESCE(NULLIF(e.waits_for, $4), e.object) FROM events e WHERE e.id = $1))
+        RETURNING id";
+    tx.all(DISMISS, &[&id, &detail, &now, &STRIPE], |row| row.text("id"))
+}
+
+/// Opens what the operator had closed about a payment.
+pub fn reopen(tx: &mut dyn Tx, referent: &str) -> Result<()> {
+    const REOPEN: &str = "UPDATE events SET status = 'unmatched', ignore_reason = NULL
+        WHERE waits_for = $1 AND ignore_reason = 'dismissed' AND body IS NOT NULL";
+    tx.execute(REOPEN, &[&referent])?;
+    Ok(())
+}
+
+/// The operator's words, if the payment with this id was closed.
+pub fn dismissal(tx: &mut dyn Tx, referent: &str) -> Result<Option<String>> {
+    const FIND: &str = "SELECT detail FROM events WHERE waits_for = $1 AND ignore_reason = 'dismissed'
+        ORDER BY id LIMIT 1";
+    tx.one(FIND, &[&referent], |row| row.text("detail"))
+}
+
+/// Events about a customer that were unmatched or ignored, oldest first; not those that the operator closed.
+pub fn unapplied_of_customer(tx: &mut dyn Tx, customer: &str, limit: i64) -> Result<Vec<InboxRow>> {
+    const UNAPPLIED: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM events WHERE customer = $1 AND status IN ('unmatched', 'ignored')
+        AND (ignore_reason IS NULL OR ignore_reason <> 'dismissed') AND body IS NOT NULL ORDER BY created_at, id LIMIT $2"
+    );
+    tx.all(UNAPPLIED, &[&customer, &limit], inbox_row)
+}
+
 /// The event with this id.
 pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<InboxRow>> {
     const FIND: &str = concat!("SELECT ", columns!(), " FROM events WHERE id = $1");
     tx.one(FIND, &[&id], inbox_row)
 }
 
-/// Events that wait for something, oldest first.
+/// Removes a row that `till check` sent itself; `false` if there is none.
+pub fn remove_probe(tx: &mut dyn Tx, id: &str, kind: &str) -> Result<bool> {
+    const REMOVE: &str = "DELETE FROM events WHERE id = $1 AND kind = $2 AND status = 'ignored'";
+    Ok(tx.execute(REMOVE, &[&id, &kind])? == 1)
+}
+
+/// Events that are applied again when the books learn this id, in the order of their ids.
 pub fn waiting_for(tx: &mut dyn Tx, referent: &str, limit: i64) -> Result<Vec<InboxRow>> {
-    const WAITING: &str = concat!("SELECT ", columns!(), " FROM events WHERE waits_for = $1 ORDER BY id LIMIT $2");
+    const WAITING: &str =
+        concat!("SELECT ", columns!(), " FROM events WHERE waits_for = $1 AND body IS NOT NULL ORDER BY id LIMIT $2");
     tx.all(WAITING, &[&referent, &limit], inbox_row)
 }
 
@@ -191,10 +269,21 @@ pub fn newest(
     }
 }
 
-/// How many events have which status.
-pub fn count(tx: &mut dyn Tx) -> Result<Vec<(Status, i64)>> {
-    const COUNT: &str = "SELECT status, COUNT(*) AS events FROM events GROUP BY status ORDER BY status LIMIT 10";
-    tx.all(COUNT, &[], |row| Ok((row.word("status", Status::parse)?, row.int("events")?)))
+/// Whether what was applied first is of live mode; `None` if nothing was.
+pub fn mode_of_applied(tx: &mut dyn Tx) -> Result<Option<bool>> {
+    const FIRST: &str = "SELECT livemode FROM events WHERE status = 'applied' ORDER BY received_at, id LIMIT 1";
+    tx.one(FIRST, &[], |row| row.flag("livemode"))
+}
+
+/// How many events have which status. What is not ours, and what the operator closed, is counted apart.
+pub fn count(tx: &mut dyn Tx) -> Result<Vec<(&'static str, i64)>> {
+    const COUNT: &str = "SELECT status, ignore_reason, COUNT(*) AS events FROM events
+        GROUP BY status, ignore_reason ORDER BY status, ignore_reason LIMIT 10";
+    tx.all(COUNT, &[], |row| {
+        let status = row.word("status", Status::parse)?;
+        let reason = row.text_or_null("ignore_reason")?.and_then(|word| IgnoreReason::parse(&word));
+        Ok((reason.map_or(status.as_str(), IgnoreReason::as_str), row.int("events")?))
+    })
 }
 
 fn inbox_row(row: &Row<'_>) -> DbResult<InboxRow> {
@@ -205,12 +294,14 @@ fn inbox_row(row: &Row<'_>) -> DbResult<InboxRow> {
             api_version: row.text_or_null("api_version")?,
             livemode: row.flag("livemode")?,
             object: row.text_or_null("object")?,
+            customer: row.text_or_null("customer")?,
             body: row.text_or_null("body")?,
             created_at: row.time("created_at")?,
             received_at: row.time("received_at")?,
         },
         decision: Decision {
             status: row.word("status", Status::parse)?,
+            ignore_reason: row.text_or_null("ignore_reason")?.and_then(|word| IgnoreReason::parse(&word)),
             detail: row.text("detail")?,
             waits_for: row.text_or_null("waits_for")?,
             next_attempt_at: row.time_or_null("next_attempt_at")?,

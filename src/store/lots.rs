@@ -2,6 +2,8 @@
 //! by somebody who does not compute it too.
 
 use super::db::{DbResult, Row, Tx};
+use super::orders::OfferKind;
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id;
 use crate::ledger::{Account, Hash, Lot};
@@ -64,6 +66,114 @@ pub fn row_digest(account: i64, seq: i64, [remaining, held]: [i64; 2]) -> Hash {
 /// The digest over two sets of rows: what both have cancels out.
 pub fn combine(one: Hash, other: Hash) -> Hash {
     std::array::from_fn(|at| one[at] ^ other[at])
+}
+
+/// Units that expire at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpiringUnits {
+    pub units: i64,
+    pub at: Timestamp,
+}
+
+/// What of an account's units expires, by the time at which it does, the soonest first. What is held does not expire while
+/// it is held.
+pub fn expiring(tx: &mut dyn Tx, account: i64) -> Result<Vec<ExpiringUnits>> {
+    const LOTS: &str = concat!(
+        "SELECT ",
+        lot_columns!(),
+        " FROM lots
+        WHERE account = $1 AND expires_at IS NOT NULL AND remaining > 0 ORDER BY expires_at, seq LIMIT 10000"
+    );
+    const FRONT: &str =
+        "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, a.front_free
+        FROM accounts a JOIN lots l ON l.account = a.account AND l.seq = a.front
+        WHERE a.account = $1 AND l.expires_at IS NOT NULL";
+    let mut lots = tx.all(LOTS, &[&account], lot)?;
+    lots.extend(tx.one(FRONT, &[&account], front_lot)?);
+    let mut ends: Vec<(Timestamp, i64)> =
+        lots.iter().filter(|lot| lot.free() > 0).filter_map(|lot| Some((lot.ends_at()?, lot.free()))).collect();
+    ends.sort_unstable();
+    let mut expiring: Vec<ExpiringUnits> = vec![];
+    for (at, units) in ends {
+        match expiring.last_mut().filter(|last| last.at == at) {
+            Some(last) => last.units = last.units.saturating_add(units),
+            None => expiring.push(ExpiringUnits { units, at }),
+        }
+    }
+    Ok(expiring)
+}
+
+/// The front lot with its free units, which are in the account's row. What is held of it is in its own row, and is listed
+/// apart.
+fn front_lot(row: &Row<'_>) -> DbResult<Lot> {
+    let free = row.int("front_free")?;
+    Ok(Lot { remaining: free, held: 0, ..lot(row)? })
+}
+
+/// What a lot was opened for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LotOrigin {
+    pub lot: Lot,
+    /// What was bought; `None` for a gift.
+    pub kind: Option<OfferKind>,
+    pub opened_at: Timestamp,
+}
+
+/// The lots of an account that have units, newest first.
+pub fn open(tx: &mut dyn Tx, account: i64) -> Result<Vec<LotOrigin>> {
+    const OPEN: &str = "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, p.kind,
+            e.created_at, CASE WHEN l.seq = a.front THEN a.front_free ELSE 0 END AS front_free
+        FROM accounts a JOIN lots l ON l.account = a.account AND (l.remaining > 0 OR l.seq = a.front)
+        JOIN entries e ON e.account = l.account AND e.seq = l.seq
+        LEFT JOIN payments p ON p.reference = l.payment
+        WHERE a.account = $1 ORDER BY l.seq DESC LIMIT 1000";
+    tx.all(OPEN, &[&account], |row| {
+        let lot = lot(row)?;
+        let lot = Lot { remaining: lot.remaining.saturating_add(row.int("front_free")?), ..lot };
+        origin(row, lot)
+    })
+}
+
+/// The newest lots that plans bought for an account, newest first, with or without units. The front lot's free units are
+/// left out.
+pub fn newest_of_plans(tx: &mut dyn Tx, account: i64) -> Result<Vec<LotOrigin>> {
+    const NEWEST: &str = "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, p.kind,
+            e.created_at
+        FROM lots l JOIN payments p ON p.reference = l.payment AND p.kind = 'plan'
+        JOIN entries e ON e.account = l.account AND e.seq = l.seq
+        WHERE l.account = $1 ORDER BY l.seq DESC LIMIT 12";
+    tx.all(NEWEST, &[&account], |row| origin(row, lot(row)?))
+}
+
+fn origin(row: &Row<'_>, lot: Lot) -> DbResult<LotOrigin> {
+    let kind = row.text_or_null("kind")?.as_deref().and_then(OfferKind::parse);
+    Ok(LotOrigin { lot, kind, opened_at: row.time("created_at")? })
+}
+
+/// A lot that ends soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndingLot {
+    pub account: i64,
+    pub expires_at: Timestamp,
+}
+
+/// Lots that end after `now` and until `until`, of which no message has said so, the soonest first.
+pub fn to_notify(tx: &mut dyn Tx, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<EndingLot>> {
+    const ENDING: &str = "SELECT account, expires_at FROM lots
+        WHERE expires_at > $1 AND expires_at <= $2 AND notified_at IS NULL ORDER BY expires_at, account, seq LIMIT $3";
+    tx.all(ENDING, &[&now, &until, &limit], |row| {
+        Ok(EndingLot { account: row.int("account")?, expires_at: row.time("expires_at")? })
+    })
+}
+
+/// Remembers that a message has said when these lots of an account end. With `only_empty`, which is true where no message
+/// was needed, those that are held are left for later.
+pub fn mark_notified(tx: &mut dyn Tx, ending: EndingLot, only_empty: bool, now: Timestamp) -> Result<()> {
+    const ALL: &str = "UPDATE lots SET notified_at = $3 WHERE account = $1 AND expires_at = $2 AND notified_at IS NULL";
+    const EMPTY: &str = "UPDATE lots SET notified_at = $3
+        WHERE account = $1 AND expires_at = $2 AND notified_at IS NULL AND remaining = 0";
+    tx.execute(if only_empty { EMPTY } else { ALL }, &[&ending.account, &ending.expires_at, &now])?;
+    Ok(())
 }
 
 pub(super) fn lot(row: &Row<'_>) -> DbResult<Lot> {

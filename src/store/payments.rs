@@ -41,6 +41,25 @@ pub struct Payment {
     pub paid_at: Timestamp,
 }
 
+impl Payment {
+    /// The ids by which Stripe's events may name it.
+    pub fn ids(&self) -> Vec<String> {
+        let others = [&self.session, &self.payment_intent, &self.charge, &self.invoice].into_iter().flatten();
+        let others = others.filter(|id| **id != self.reference);
+        std::iter::once(&self.reference).chain(others).cloned().collect()
+    }
+}
+
+/// Ids of one payment, as far as one of Stripe's objects names them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StripeIds<'a> {
+    /// Of a pack's checkout.
+    pub session: Option<&'a str>,
+    pub payment_intent: Option<&'a str>,
+    pub charge: Option<&'a str>,
+    pub invoice: Option<&'a str>,
+}
+
 /// Records the payment before its entry is made; `false` when it, or another under one of its ids, was recorded before.
 pub fn add(tx: &mut dyn Tx, new: &Payment) -> Result<bool> {
     const ADD: &str = "INSERT INTO payments
@@ -66,6 +85,9 @@ pub fn add(tx: &mut dyn Tx, new: &Payment) -> Result<bool> {
             &new.paid_at,
         ],
     )?;
+    if added == 1 {
+        add_linked_ids(tx, &new.reference)?;
+    }
     Ok(added == 1)
 }
 
@@ -78,17 +100,33 @@ pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Payment>> {
     tx.one(FIND, &[&id], payment)
 }
 
-/// Adds further ids of a payment; those that are known stay.
-pub fn add_stripe_ids(
-    tx: &mut dyn Tx,
-    reference: &str,
-    payment_intent: Option<&str>,
-    charge: Option<&str>,
-) -> Result<()> {
-    const ADD: &str = "UPDATE payments SET payment_intent = COALESCE(payment_intent, $2), charge = COALESCE(charge, $3)
-        WHERE reference = $1 AND (payment_intent IS NULL OR charge IS NULL)";
-    tx.execute(ADD, &[&reference, &payment_intent, &charge])?;
+/// Adds further ids of a payment. Those that are known stay, and an id that another payment has stays with that one.
+pub fn add_stripe_ids(tx: &mut dyn Tx, reference: &str, ids: StripeIds<'_>) -> Result<()> {
+    const ADD: &str = "UPDATE payments SET
+        session = CASE WHEN session IS NOT NULL OR EXISTS (SELECT 1 FROM payments p WHERE p.session = $2)
+            THEN session ELSE $2 END,
+        payment_intent = CASE WHEN payment_intent IS NOT NULL
+            OR EXISTS (SELECT 1 FROM payments p WHERE p.payment_intent = $3) THEN payment_intent ELSE $3 END,
+        charge = CASE WHEN charge IS NOT NULL OR EXISTS (SELECT 1 FROM payments p WHERE p.charge = $4)
+            THEN charge ELSE $4 END,
+        invoice = CASE WHEN invoice IS NOT NULL OR EXISTS (SELECT 1 FROM payments p WHERE p.invoice = $5)
+            THEN invoice ELSE $5 END
+        WHERE reference = $1
+        AND (session IS NULL OR payment_intent IS NULL OR charge IS NULL OR invoice IS NULL)";
+    let StripeIds { session, payment_intent, charge, invoice } = ids;
+    tx.execute(ADD, &[&reference, &session, &payment_intent, &charge, &invoice])?;
     Ok(())
+}
+
+/// Adds the invoice or the payment intent of a payment, if `invoice_payments` ties it to the one that is known.
+pub fn add_linked_ids(tx: &mut dyn Tx, reference: &str) -> Result<()> {
+    const LINKED: &str = "SELECT l.payment_intent, l.invoice FROM invoice_payments l, payments p
+        WHERE p.reference = $1 AND (l.payment_intent = p.payment_intent OR l.invoice = p.invoice)
+        ORDER BY l.payment_intent LIMIT 1";
+    let linked = tx.one(LINKED, &[&reference], |row| Ok((row.text("payment_intent")?, row.text("invoice")?)))?;
+    let Some((payment_intent, invoice)) = linked else { return Ok(()) };
+    let ids = StripeIds { payment_intent: Some(&payment_intent), invoice: Some(&invoice), ..StripeIds::default() };
+    add_stripe_ids(tx, reference, ids)
 }
 
 /// Sets the units that were granted and reversed so far, and the number of reversing entries.
@@ -122,11 +160,16 @@ pub fn has_later_lot(tx: &mut dyn Tx, account: i64, plans: [&str; 2], seq: i64, 
     Ok(tx.one(LATER, &[&account, &one, &other, &seq, &period_end], |row| row.int("seq"))?.is_some())
 }
 
-/// Remembers which invoice a payment intent paid.
+/// Remembers which invoice a payment intent paid, also for a payment of which only one of the two is known so far.
 pub fn link_invoice(tx: &mut dyn Tx, payment_intent: &str, invoice: &str) -> Result<()> {
     const LINK: &str = "INSERT INTO invoice_payments (payment_intent, invoice) VALUES ($1, $2)
         ON CONFLICT (payment_intent) DO NOTHING";
     tx.execute(LINK, &[&payment_intent, &invoice])?;
+    for id in [payment_intent, invoice] {
+        if let Some(known) = find(tx, id)? {
+            add_linked_ids(tx, &known.reference)?;
+        }
+    }
     Ok(())
 }
 

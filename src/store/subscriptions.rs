@@ -11,7 +11,7 @@ use crate::error::Result;
 /// The columns of a subscription.
 macro_rules! columns {
     () => {
-        "id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at"
+        "id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at"
     };
 }
 
@@ -21,6 +21,8 @@ pub struct Subscription {
     /// `sub_…`
     pub id: String,
     pub account: i64,
+    /// Stripe's id of who pays.
+    pub customer: Option<String>,
     /// Stripe's word for its state.
     pub status: String,
     /// The plan's key; `-` when its price is not in the catalogue.
@@ -79,18 +81,17 @@ impl Source<'_> {
 /// Stores a description unless what is known is newer. Of two of the same second, the one that replaced the other is newer.
 pub fn put(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timestamp) -> Result<Upsert> {
     const ADD: &str = "INSERT INTO subscriptions
-        (id, account, status, offer, period_end, ends_at, ended_at, as_of, before, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING";
+        (id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, before, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING";
     const CHANGE: &str =
         "UPDATE subscriptions SET status = $2, offer = $3, period_end = $4, ends_at = $5, ended_at = $6,
-        as_of = $7, before = $8, unsure_at = NULL WHERE id = $1";
-    const REPEAT: &str = "UPDATE subscriptions SET as_of = $2, before = $3 WHERE id = $1 AND as_of < $2";
-    // Each mark differs from the one before, so that an answer to the question about that one is not taken for this one's.
-    const UNSURE: &str = "UPDATE subscriptions SET unsure_at =
-        CASE WHEN unsure_at >= $2 THEN unsure_at + 1 ELSE $2 END WHERE id = $1";
-    let Subscription { id, account, status, offer, period_end, ends_at, ended_at, as_of, created_at } = new;
+        as_of = $7, before = $8, customer = COALESCE($9, customer), unsure_at = NULL WHERE id = $1";
+    const REPEAT: &str = "UPDATE subscriptions SET as_of = $2, before = $3, customer = COALESCE($4, customer)
+        WHERE id = $1 AND as_of < $2";
+    let Subscription { id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at } = new;
     let before = source.before();
-    let row: [&dyn Param; 10] = [id, account, status, offer, period_end, ends_at, ended_at, as_of, &before, created_at];
+    let row: [&dyn Param; 11] =
+        [id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, &before, created_at];
     let added = tx.execute(ADD, &row)?;
     let Some(known) = find(tx, id)?.filter(|_| added == 0) else { return Ok(Upsert::Newer) };
     let is_answer = matches!(source, Source::Answer);
@@ -99,7 +100,7 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timesta
     }
     if new.words() == known.words() && !is_answer {
         // The same again, at a later time: a description of a time between the two is older than this one.
-        tx.execute(REPEAT, &[id, as_of, &before])?;
+        tx.execute(REPEAT, &[id, as_of, &before, customer])?;
         return Ok(Upsert::Older);
     }
     if new.ended_at.is_none() && new.as_of == known.as_of && !is_answer {
@@ -107,12 +108,12 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timesta
             Some(Ordering::Greater) => {}
             Some(_) => return Ok(Upsert::Older),
             None => {
-                tx.execute(UNSURE, &[id, &now])?;
+                mark_unsure(tx, id, now)?;
                 return Ok(Upsert::Unsure);
             }
         }
     }
-    tx.execute(CHANGE, &[id, status, offer, period_end, ends_at, ended_at, as_of, &before])?;
+    tx.execute(CHANGE, &[id, status, offer, period_end, ends_at, ended_at, as_of, &before, customer])?;
     Ok(Upsert::Newer)
 }
 
@@ -142,10 +143,25 @@ pub fn unsure_at(tx: &mut dyn Tx, id: &str) -> Result<Option<Timestamp>> {
     Ok(tx.one(UNSURE, &[&id], |row| row.time_or_null("unsure_at"))?.flatten())
 }
 
+/// Marks that Stripe must be asked about a subscription. One that has ended stays as it is.
+pub fn mark_unsure(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<()> {
+    // Each mark differs from the one before, so that an answer to the question about that one is not taken for this one's.
+    const UNSURE: &str = "UPDATE subscriptions SET unsure_at =
+        CASE WHEN unsure_at >= $2 THEN unsure_at + 1 ELSE $2 END WHERE id = $1 AND ended_at IS NULL";
+    tx.execute(UNSURE, &[&id, &now])?;
+    Ok(())
+}
+
 /// The subscription with this id.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Subscription>> {
     const FIND: &str = concat!("SELECT ", columns!(), " FROM subscriptions WHERE id = $1");
     tx.one(FIND, &[&id], subscription)
+}
+
+/// The account of the subscriptions of a customer, whether or not the customer is linked.
+pub fn account_of_customer(tx: &mut dyn Tx, customer: &str) -> Result<Option<i64>> {
+    const FIND: &str = "SELECT account FROM subscriptions WHERE customer = $1 ORDER BY created_at DESC, id LIMIT 1";
+    tx.one(FIND, &[&customer], |row| row.int("account"))
 }
 
 /// A user's subscriptions that have not ended, newest first.
@@ -180,6 +196,7 @@ pub(super) fn described(row: &Row<'_>, id: String, account: i64, created_at: &st
     Ok(Subscription {
         id,
         account,
+        customer: row.text_or_null("customer")?,
         status: row.text("status")?,
         offer: row.text("offer")?,
         period_end: row.time_or_null("period_end")?,

@@ -90,7 +90,7 @@ pub fn with_all(tx: &mut dyn Tx, id: &str) -> Result<(User, Balance, Vec<Subscri
     const FIND: &str = concat!(
         "SELECT ",
         member_columns!(),
-        ", s.id AS subscription, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at AS subscribed_at
+        ", s.id AS subscription, s.customer, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at AS subscribed_at
         FROM users u JOIN accounts a ON a.account = u.account
         LEFT JOIN subscriptions s ON s.account = u.account AND s.ended_at IS NULL
         WHERE u.id = $1 LIMIT 20"

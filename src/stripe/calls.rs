@@ -7,8 +7,8 @@ use crate::stripe::client::Stripe;
 use crate::stripe::error::{StripeError, StripeErrorKind};
 use crate::stripe::event::EventEnvelope;
 use crate::stripe::objects::{
-    CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, Price, Refund,
-    Subscription, Unreadable,
+    CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, PaymentIntent,
+    Price, Refund, Subscription, Unreadable,
 };
 
 /// Rows per page: Stripe's maximum.
@@ -128,7 +128,17 @@ impl Stripe {
 
     /// A subscription as it is now. It decides where the order of events is unclear.
     pub fn subscription(&self, id: &str, deadline: Deadline) -> Result<Subscription, StripeError> {
-        self.one("/v1/subscriptions/", id, &[], Subscription::read, deadline)
+        self.one("/v1/subscriptions/", id, &[("expand[]", "schedule")], Subscription::read, deadline)
+    }
+
+    /// Reads a customer. One that was deleted is still known by its id.
+    pub fn customer(&self, id: &str, deadline: Deadline) -> Result<Customer, StripeError> {
+        self.one("/v1/customers/", id, &[], Customer::read, deadline)
+    }
+
+    /// Reads a payment intent.
+    pub fn payment_intent(&self, id: &str, deadline: Deadline) -> Result<PaymentIntent, StripeError> {
+        self.one("/v1/payment_intents/", id, &[], PaymentIntent::read, deadline)
     }
 
     /// An invoice with its payments and the first of its lines. If there are more, [`Stripe::list_invoice_lines`]
@@ -240,7 +250,7 @@ impl Stripe {
         Ok(page)
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         path: &str,
         query: &[(&str, &str)],
@@ -263,7 +273,7 @@ impl Stripe {
 
 /// An id as part of a path. It may come from a browser. One that cannot be Stripe's is not sent, since Stripe would not
 /// find it.
-fn checked(id: &str) -> Result<&str, StripeError> {
+pub(super) fn checked(id: &str) -> Result<&str, StripeError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if (1..=255).contains(&id.len()) && id.bytes().all(allowed) {
         return Ok(id);

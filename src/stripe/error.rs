@@ -111,9 +111,28 @@ impl StripeError {
         self.message.to_ascii_lowercase().contains("combine currencies on a single customer")
     }
 
+    /// The account of our key, if Stripe's refusal names it, as that of a missing permission does.
+    pub fn account(&self) -> Option<&str> {
+        self.message.split('\'').find(|part| part.starts_with("acct_"))
+    }
+
     /// Whether an object that the request names does not exist at Stripe.
     pub fn is_missing(&self) -> bool {
         matches!(self.kind, StripeErrorKind::Missing { .. })
+    }
+
+    /// What the operator of a command reads: Stripe's own reason, and what to do where that is known.
+    pub fn to_operator(&self) -> String {
+        match &self.kind {
+            StripeErrorKind::KeyRefused => {
+                "SPRITE_STRIPE_SECRET_KEY is refused by Stripe: copy it again from the dashboard".to_owned()
+            }
+            StripeErrorKind::Forbidden { permission } => {
+                let named = permission.as_deref().unwrap_or("one that Stripe did not name");
+                format!("the restricted key lacks a permission: {named} (till stripe permissions lists what it needs)")
+            }
+            _ => self.to_string(),
+        }
     }
 }
 
@@ -164,9 +183,12 @@ impl From<StripeError> for Error {
     }
 }
 
-/// The permission in Stripe's sentence "Having the 'rak_…' permission would allow this request to continue."
+/// The permission in Stripe's sentence "Having the 'rak_…' permission would allow this request to continue", or in its
+/// newer one, "Enabling "Prices Read" ('plan_read') permissions on this key would allow this request to continue".
 fn permission_named_in(message: &str) -> Option<String> {
-    message.split('\'').find(|part| part.starts_with("rak_")).map(str::to_owned)
+    let enabling = message.split_once("Enabling \"").and_then(|(_, rest)| rest.split_once('"'));
+    let having = || message.split('\'').find(|part| part.starts_with("rak_"));
+    enabling.map(|(name, _)| name).or_else(having).map(str::to_owned)
 }
 
 /// One bounded line, without anything that looks like a key. Stripe quotes keys in part; a stand-in might quote a whole
@@ -215,6 +237,11 @@ mod tests {
                 json!({"message": "The key 'rk_test_1' lacks it. Having the 'rak_checkout_session_write' permission would"}),
                 StripeErrorKind::Forbidden { permission },
             ),
+            (
+                403,
+                json!({"message": "It lacks them. Enabling \"Prices Read\" ('plan_read') permissions on this key would"}),
+                StripeErrorKind::Forbidden { permission: Some("Prices Read".to_owned()) },
+            ),
             (403, json!(null), StripeErrorKind::Forbidden { permission: None }),
             (404, json!({"param": "customer"}), customer()),
             (409, json!({"code": "idempotency_key_in_use"}), StripeErrorKind::Unavailable),
@@ -227,6 +254,9 @@ mod tests {
             assert_eq!(answered(status, body.clone()).kind, kind, "{status} {body}");
         }
         assert!(answered(400, json!({"type": "idempotency_error"})).is_key_reused());
+        let lacks = "The provided key 'rk_test_1' lacks it on account 'acct_1Nuz'. Having the 'rak_x' permission would";
+        assert_eq!(answered(403, json!({ "message": lacks })).account(), Some("acct_1Nuz"));
+        assert_eq!(answered(403, json!(null)).account(), None);
         for (status, is_replayed, is_final) in [
             (400, false, true),
             (401, false, true),

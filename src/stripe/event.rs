@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::clock::{self, Timestamp};
 use crate::stripe::objects::{
-    Charge, CheckoutSession, CreditNote, Customer, Dispute, Fields, Invoice, InvoicePayment, Refund, Subscription,
-    Unreadable, parse_json,
+    Charge, CheckoutSession, CreditNote, Customer, Dispute, Fields, Invoice, InvoicePayment, Refund, ScheduleHint,
+    Subscription, Unreadable, parse_json,
 };
 
 /// What an event says, as an object that can be applied. `usecase::stripe_events::prefetch` completes the object with
@@ -30,6 +30,11 @@ pub enum Event {
         before: Option<Box<Subscription>>,
         /// When the event happened: of two descriptions, the later one counts.
         as_of: Timestamp,
+    },
+    Schedule {
+        hint: ScheduleHint,
+        /// The subscription as it is now. `prefetch` asks Stripe for it.
+        subscription: Option<Box<Subscription>>,
     },
     CustomerDeleted(Customer),
     /// Events of this type change nothing here.
@@ -76,7 +81,7 @@ pub enum SubscriptionStep {
 type Reader = fn(&EventEnvelope) -> Result<Event, Unreadable>;
 
 /// Every event type that till handles, with the way to read its object.
-const READERS: [(&str, Reader); 26] = [
+const READERS: [(&str, Reader); 30] = [
     ("checkout.session.completed", checkout),
     ("checkout.session.async_payment_succeeded", checkout),
     ("checkout.session.async_payment_failed", |envelope| {
@@ -89,6 +94,10 @@ const READERS: [(&str, Reader); 26] = [
     ("customer.subscription.deleted", |envelope| described(envelope, SubscriptionStep::Deleted)),
     ("customer.subscription.paused", subscription),
     ("customer.subscription.resumed", subscription),
+    ("subscription_schedule.created", schedule),
+    ("subscription_schedule.updated", schedule),
+    ("subscription_schedule.released", schedule),
+    ("subscription_schedule.canceled", schedule),
     ("invoice.paid", invoice),
     ("invoice.payment_succeeded", invoice),
     ("invoice_payment.paid", |envelope| Ok(Event::InvoicePayment(InvoicePayment::read(&envelope.object)?))),
@@ -132,6 +141,10 @@ fn described(envelope: &EventEnvelope, step: SubscriptionStep) -> Result<Event, 
     let subscription = Subscription::read(&envelope.object)?;
     let before = envelope.object_before().and_then(|before| Subscription::read(&before).ok()).map(Box::new);
     Ok(Event::Subscription { subscription, step, before, as_of: envelope.created })
+}
+
+fn schedule(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
+    Ok(Event::Schedule { hint: ScheduleHint::read(&envelope.object)?, subscription: None })
 }
 
 fn invoice(envelope: &EventEnvelope) -> Result<Event, Unreadable> {
@@ -206,6 +219,11 @@ impl EventEnvelope {
         let mut object = self.object.clone();
         overwrite(object.as_object_mut()?, previous);
         Some(object)
+    }
+
+    /// The id of the customer that the object names.
+    pub fn customer(&self) -> Option<String> {
+        Fields::of("event's object", &self.object).ok()?.reference("/customer").ok()?
     }
 
     /// Reads the object by the event's type.

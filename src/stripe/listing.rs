@@ -129,7 +129,7 @@ impl ListedObject {
         let (is_final, described) = match kind {
             ListedKind::Sessions => {
                 let session = CheckoutSession::read(value)?;
-                (session.is_payment() && session.is_bought(), Described::Session(Box::new(session)))
+                (session.is_bought(), Described::Session(Box::new(session)))
             }
             ListedKind::Invoices => {
                 let invoice = Invoice::read(value)?;
@@ -179,6 +179,17 @@ impl ListedObject {
 }
 
 impl Stripe {
+    /// All objects of one kind that `query` selects, such as those of a customer.
+    pub fn objects_of(
+        &self,
+        kind: ListedKind,
+        query: &[(&str, &str)],
+        deadline: Deadline,
+    ) -> Result<Vec<ListedObject>, StripeError> {
+        let query = [kind.query(), query].concat();
+        self.all(kind.path(), &query, |value| ListedObject::read(kind, value), deadline)
+    }
+
     /// One page of objects of one kind. A row that cannot be read does not stop the others.
     pub fn list_objects(
         &self,

@@ -7,14 +7,17 @@
 //! [`objects`] reads their objects, whichever API version wrote them; [`listing`] reads the same objects from Stripe's
 //! lists; [`requests`] writes the exact bodies that are sent; [`client`] sends them, and [`retry`] decides whether again;
 //! [`error`] is a failed call; [`calls`] are the calls that till makes; [`setup`] and [`portal`] are what an operator
-//! sets up; [`probe`] tests the way to our webhook.
+//! sets up; [`account`] says whose key it is, [`permissions`] what a restricted one must allow; [`probe`] tests the way
+//! to our webhook.
 
+pub mod account;
 pub mod calls;
 pub mod client;
 pub mod error;
 pub mod event;
 pub mod listing;
 pub mod objects;
+pub mod permissions;
 pub mod portal;
 pub mod probe;
 pub mod requests;
@@ -22,6 +25,7 @@ pub mod retry;
 pub mod setup;
 pub mod signature;
 
+pub use account::StripeAccount;
 pub use calls::{EventFilter, ListQuery, ListedEvent, UnreadableRow};
 pub use client::{Stripe, StripeOptions};
 pub use error::{StripeError, StripeErrorKind};
@@ -29,7 +33,8 @@ pub use event::{CheckoutStep, DisputeStep, Event, EventEnvelope, SubscriptionSte
 pub use listing::{Described, ListedKind, ListedObject};
 pub use objects::{
     Charge, CheckoutSession, CreditNote, CreditedLines, Customer, Dispute, FundsMove, Invoice, InvoiceLine,
-    InvoicePayment, LineItem, List, Price, Refund, Subscription, SubscriptionItem, Unreadable, storable,
+    InvoicePayment, LineItem, List, NextPhase, PaymentIntent, PaymentOrigin, Price, Refund, Schedule, ScheduleHint,
+    Subscription, SubscriptionItem, Unreadable, storable,
 };
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CheckoutTerms, CustomerRequest, PortalRequest};

@@ -10,6 +10,9 @@ use crate::stripe::client::Stripe;
 use crate::stripe::error::StripeError;
 use crate::stripe::objects::{Fields, Unreadable};
 
+/// Changes that wait for the end of the period: to less money, and to a shorter interval. All others are made at once.
+const WAITING: [&str; 2] = ["decreasing_item_amount", "shortening_interval"];
+
 const PATH: &str = "/v1/billing_portal/configurations";
 /// The metadata that marks our configuration, as a catalogue key marks a product.
 const MARK: (&str, &str) = ("till_key", "portal");
@@ -60,7 +63,8 @@ impl PortalConfiguration {
             && is_on("payment_method_update")?
             && is_on("subscription_cancel")?
             && fields.word("/features/subscription_cancel/mode")? == "at_period_end"
-            && (!changes_plans || fields.word("/features/subscription_update/proration_behavior")? == "always_invoice");
+            && (!changes_plans || fields.word("/features/subscription_update/proration_behavior")? == "always_invoice")
+            && (!changes_plans || puts_downgrades_off(&fields)?);
         Ok(PortalConfiguration {
             id: fields.id()?,
             is_default: fields.first_flag(&["/is_default"])?,
@@ -95,9 +99,9 @@ impl Stripe {
     }
 
     /// Creates our configuration, or resets the one with this id. Customers see their invoices, change the card, end
-    /// their subscription at the end of its period, and change between these plans. A change is invoiced at once. So
-    /// the units of an upgrade are paid for, and a downgrade's units are taken back, when the change is made and not at
-    /// the next renewal.
+    /// their subscription at the end of its period, and change between these plans. An upgrade is made and invoiced at
+    /// once, so that its units are there when it is paid for. A downgrade waits for the end of the period that is paid
+    /// for, so that no units are taken back.
     pub fn put_portal_configuration(
         &self,
         id: Option<&str>,
@@ -108,6 +112,13 @@ impl Stripe {
         let path = id.map_or_else(|| PATH.to_owned(), |id| format!("{PATH}/{id}"));
         Ok(PortalConfiguration::read(&self.post(&path, &body(plans), key, deadline)?)?)
     }
+}
+
+fn puts_downgrades_off(configuration: &Fields<'_>) -> Result<bool, Unreadable> {
+    let conditions = configuration.array("/features/subscription_update/schedule_at_period_end/conditions")?;
+    let kinds = conditions.map(Vec::as_slice).unwrap_or_default().iter().filter_map(|row| row["type"].as_str());
+    let kinds: Vec<&str> = kinds.collect();
+    Ok(WAITING.iter().all(|kind| kinds.contains(kind)))
 }
 
 fn joined<'a>(prices: impl IntoIterator<Item = &'a str>) -> String {
@@ -128,6 +139,10 @@ fn body(plans: &[PortalPlan]) -> String {
     if !plans.is_empty() {
         form.append_pair("features[subscription_update][default_allowed_updates][0]", "price");
         form.append_pair("features[subscription_update][proration_behavior]", "always_invoice");
+        for (place, kind) in WAITING.iter().enumerate() {
+            let condition = format!("features[subscription_update][schedule_at_period_end][conditions][{place}]");
+            form.append_pair(&format!("{condition}[type]"), kind);
+        }
     }
     for (place, plan) in plans.iter().enumerate() {
         let product = format!("features[subscription_update][products][{place}]");

@@ -130,6 +130,13 @@ fn check_time(header: &Header<'_>, now: Timestamp) -> Result<i64, SignatureFault
     Ok(ahead_seconds)
 }
 
+/// The header that Stripe would send with this body: for a probe of our own webhook.
+pub fn header(secret: &Secret, body: &[u8], now: Timestamp) -> Option<String> {
+    let time = now.seconds().to_string();
+    let signature = signature(secret, &time, body)?;
+    Some(format!("t={time},v1={}", HEXLOWER.encode(&signature)))
+}
+
 struct Header<'a> {
     /// As it was written, because that is what was signed.
     time: &'a str,

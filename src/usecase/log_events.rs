@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::ledger::Kind;
 use crate::metrics::KindLabels;
 use crate::notification::body::LowBalance;
+use crate::store::customers::LinkSource;
 
 /// Something that is worth a line in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub enum LogEvent {
     },
     /// A user has more than one subscription. All of them allot units, and the operator should look.
     SeveralSubscriptions { user_id: String, count: usize },
+    /// A customer that till did not make became a user's.
+    CustomerLinked { user_id: String, customer: String, source: LinkSource },
     /// Somebody paid, but it is unknown who or for what.
     Unmatched {
         /// Stripe's id of what was paid.
@@ -92,6 +95,9 @@ impl LogEvent {
             }
             LogEvent::SeveralSubscriptions { user_id, count } => {
                 tracing::warn!(event = "several_subscriptions", user_id, count);
+            }
+            LogEvent::CustomerLinked { user_id, customer, source } => {
+                tracing::info!(event = "customer_linked", user_id, customer, by = source.as_str());
             }
             LogEvent::Unmatched { object, why } => tracing::warn!(event = "payment_unmatched", object, why),
             LogEvent::LowBalance(low) => low_balance(low),

@@ -16,9 +16,10 @@ use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::usecase::checkout::customer_change;
-use crate::usecase::notifications::deliver;
+use crate::usecase::notifications::{deliver, expiring};
 use crate::usecase::operator::clock::ClockWatch;
 use crate::usecase::operator::head;
+use crate::usecase::operator::stripe_account;
 use crate::usecase::stripe_events::bodies;
 use crate::usecase::stripe_events::reconcile;
 use crate::usecase::stripe_events::retry;
@@ -52,6 +53,7 @@ impl Worker {
             round = (round + 1) % ROUNDS_TO_CLEAN_UP;
         })?;
         let events = Rounds::start("till-inbox", move |_| {
+            report("ask_whose_key_it_is", stripe_account::confirm_later(&events));
             report("retry_events", retry::retry_due(&events));
             report("ask_about_subscriptions", retry::ask_about_ambiguous(&events));
             report("send_customer_changes", customer_change::send_due(&events));
@@ -126,6 +128,7 @@ fn look(clock: &mut Result<ClockWatch>, app: &App) -> Result<usize> {
 fn keep_books(app: &App, round: u32) {
     report("allot_months", retry::allot_due(app));
     report("expire_lots", expire::expire(app));
+    report("notify_of_expiry", expiring::notify(app));
     if round == 0 {
         report("log_books_head", head::log(app));
         report("remove_ended_sign_ins", sign_in::remove_ended(app));

@@ -11,7 +11,8 @@ use crate::usecase::users::UserSnapshot;
 
 /// The example of a user in the description.
 pub(super) const USER: &str = r#"{"id":"alice","email":"alice@example.org","name":"Alice Example","plan":"starter",
-    "features":[],"units":{"total":200,"remaining":97,"held":1,"available":96},"subscription":{"plan":"starter",
+    "features":[],"units":{"total":200,"remaining":97,"held":1,"available":96,
+    "expiring":[{"units":40,"at":"2027-02-14T08:00:00.000Z"}]},"subscription":{"plan":"starter",
     "status":"active","current_period_end":"2027-02-14T08:00:00.000Z","cancel_at_period_end":false},
     "created_at":"2026-11-14T08:00:00.000Z"}"#;
 /// The example of an entry in the description.
@@ -53,6 +54,23 @@ pub(crate) struct UnitsShape {
     held: i64,
     /// What a spend or a hold may take: `remaining` less `held`.
     available: i64,
+    /// What of it expires and when, the soonest first; at most a hundred times.
+    #[schemars(length(max = EXPIRING_LIMIT))]
+    expiring: Vec<ExpiringShape>,
+}
+
+/// The most times that `expiring` lists.
+const EXPIRING_LIMIT: usize = 100;
+
+/// Units that expire at the same time.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ExpiringUnits")]
+pub(crate) struct ExpiringShape {
+    /// How many are left of them, without those that are held.
+    units: i64,
+    /// When they expire, if nothing else happens. A plan's units may get a grace then.
+    #[schemars(extend("format" = "date-time"))]
+    at: String,
 }
 
 /// A subscription.
@@ -84,6 +102,12 @@ impl UserShape {
                 remaining: balance.remaining,
                 held: balance.held,
                 available: balance.available(),
+                expiring: member
+                    .expiring
+                    .iter()
+                    .take(EXPIRING_LIMIT)
+                    .map(|part| ExpiringShape { units: part.units, at: rfc3339(part.at) })
+                    .collect(),
             },
             subscription: member.subscription.map(|subscription| SubscriptionShape {
                 plan: subscription.offer,

@@ -74,7 +74,7 @@ pub(crate) const PUT: Operation = Operation {
             content: Some((
                 schema_of::<UserShape>,
                 r#"{"id":"alice","email":"alice@example.org","name":"Alice Example","plan":"free","features":["byok"],
-                "units":{"total":0,"remaining":0,"held":0,"available":0},"subscription":null,
+                "units":{"total":0,"remaining":0,"held":0,"available":0,"expiring":[]},"subscription":null,
                 "created_at":"2026-11-14T08:00:00.000Z"}"#,
             )),
             headers: &[],
@@ -136,7 +136,7 @@ pub(crate) const LIST: Operation = Operation {
         content: Some((
             schema_of::<ListShape<UserShape>>,
             r#"{"data":[{"id":"alice","email":"alice@example.org","name":null,"plan":"free","features":["byok"],
-            "units":{"total":100,"remaining":97,"held":0,"available":97},"subscription":null,
+            "units":{"total":100,"remaining":97,"held":0,"available":97,"expiring":[]},"subscription":null,
             "created_at":"2026-11-14T08:00:00.000Z"}],"next":null}"#,
         )),
         headers: &[],

@@ -7,7 +7,7 @@ use super::document;
 use crate::clock::Timestamp;
 use crate::http::endpoints;
 use crate::notification::Topic;
-use crate::notification::body::{self, Credit, LowBalance, PlanChange, Reversal};
+use crate::notification::body::{self, Credit, LowBalance, PlanChange, Reversal, UnitsExpiring};
 
 fn document() -> Value {
     document::document(&endpoints(), "https://till.example.org", "__Host-till").unwrap()
@@ -87,11 +87,13 @@ fn every_webhook_is_described_as_it_is_sent() {
     let reversal = Reversal { user_id, units: -100, balance: 4, reason, entry_id, cause: "refund" };
     let change = PlanChange { user_id, plan: "pro", previous_plan: "free", features: &[], status: None };
     let low = LowBalance { user_id: user_id.to_owned(), remaining: 4, threshold: 10 };
+    let expiring = UnitsExpiring { user_id, units: 40, at: "2027-02-07T09:30:00.000Z".to_owned() };
     let at = Timestamp::from_millis(1_790_000_000_007);
     for topic in Topic::ALL {
         let written = match topic {
             Topic::ToppedUp | Topic::Allotted => body::write(topic, at, &credit),
             Topic::Reversed => body::write(topic, at, &reversal),
+            Topic::UnitsExpiring => body::write(topic, at, &expiring),
             Topic::PlanChanged => body::write(topic, at, &change),
             Topic::LowBalance => body::write(topic, at, &low)
                 .and_then(|stored| body::low_balance_as_sent(&stored, "https://till.example.org/dashboard")),

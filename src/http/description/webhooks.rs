@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::operation::{SchemaOf, schema_of};
 use crate::error::Fault;
 use crate::notification::Topic;
-use crate::notification::body::{Credit, LowBalanceWithUrl, PlanChange, Reversal};
+use crate::notification::body::{Credit, LowBalanceWithUrl, PlanChange, Reversal, UnitsExpiring};
 
 /// Of one topic: when it is sent, the schema of its data, and an example of them.
 fn of(topic: Topic) -> (&'static str, SchemaOf, &'static str) {
@@ -26,6 +26,11 @@ fn of(topic: Topic) -> (&'static str, SchemaOf, &'static str) {
             "`remaining` fell below the threshold; once each time.",
             schema_of::<LowBalanceWithUrl<'static>>,
             r#"{"user_id":"alice","remaining":4,"threshold":10,"topup_url":"https://till.example.org/dashboard"}"#,
+        ),
+        Topic::UnitsExpiring => (
+            "Units expire within seven days; once for each time of expiry.",
+            schema_of::<UnitsExpiring<'static>>,
+            r#"{"user_id":"alice","units":40,"at":"2027-02-07T09:30:00.000Z"}"#,
         ),
         Topic::PlanChanged => (
             "The user's plan changed.",

@@ -9,13 +9,13 @@ use axum::response::IntoResponse;
 
 use super::see_other;
 use crate::app::App;
-use crate::error::Refused;
+use crate::error::{Error, Refused};
 use crate::http::api::checkout::CheckoutShape;
 use crate::http::audience::prefers_json;
 use crate::http::body;
 use crate::http::csrf::check_csrf;
 use crate::http::guard::SignedIn;
-use crate::http::problem::HandlerResult;
+use crate::http::problem::{HandlerResult, Problem};
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::AppState;
@@ -44,9 +44,16 @@ pub(crate) async fn open(
     let may_ask = move || charging.charge(Costly::Press, Some(account), client);
     let start =
         move |app: &App, deadline| start::start_checkout(app, &user, &plan, return_url.as_deref(), deadline, may_ask);
-    let checkout = state.ask_stripe(account, start).await?;
+    let checkout = state.ask_stripe(account, start).await.map_err(before_payment)?;
     if prefers_json(&headers) {
         return Ok(Json(CheckoutShape::of(checkout)).into_response());
     }
     Ok(see_other(&checkout.checkout_url)?)
+}
+
+/// A plan or pack that the user has already may have been charged before; any other refusal comes before a charge.
+fn before_payment(error: Error) -> Problem {
+    let is_first = !matches!(error, Error::Refused(Refused::AlreadySubscribed { .. }));
+    let problem = Problem::from(error);
+    if is_first { problem.before_payment() } else { problem }
 }

@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use super::shell::{Person, Shell};
 use super::{html, html_with_forms_to, see_other};
+use crate::app::App;
 use crate::error::Result;
 use crate::http::csrf::{check_csrf, check_sign_in, form_token};
 use crate::http::guard::{SignedIn, Visitor};
@@ -74,12 +75,13 @@ pub(crate) async fn show(
     };
     let Some(token) = field("token").filter(|_| method != Method::HEAD) else {
         let signed_out = field("signed-out").is_some();
+        let shell = Shell::anonymous(state.app(), "Sign in");
         let state = if signed_out { LoginState::SignedOut } else { LoginState::Ask };
-        return Ok(html(StatusCode::OK, &LoginPage { shell: Shell::anonymous("Sign in"), state })?);
+        return Ok(html(StatusCode::OK, &LoginPage { shell, state })?);
     };
     let link = token.clone();
     let Some(owner) = state.run(Pool::Db, move |app| sign_in::owner_of_link(app, &link)).await? else {
-        return Ok(link_spent()?);
+        return Ok(link_spent(state.app())?);
     };
     // Several tabs share the cookie, so that each of their forms can be sent.
     let form_cookie = cookie::form_of(&headers, state.config()).map_or_else(|| id::secret(""), Ok)?;
@@ -90,7 +92,7 @@ pub(crate) async fn show(
         token,
         csrf: form_token(&form_cookie)?,
     };
-    let shell = Shell::for_visitor("Sign in", &visitor)?;
+    let shell = Shell::for_visitor(state.app(), "Sign in", &visitor)?;
     // The button leads on to where the app that made the link wants the user to be.
     let origins: Vec<&str> = state.config().return_origins.iter().map(|origin| origin.as_str()).collect();
     let page = LoginPage { shell, state: LoginState::Confirm(confirmation) };
@@ -115,7 +117,7 @@ pub(crate) async fn sign_in(
     let token = fields.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value).unwrap_or_default();
     let former = cookie::session_of(&headers, state.config());
     let Some(signed_in) = state.run(Pool::Db, move |app| sign_in::redeem(app, &token, former.as_deref())).await? else {
-        return Ok(link_spent()?);
+        return Ok(link_spent(state.app())?);
     };
     let mut response = see_other(signed_in.return_to.as_deref().unwrap_or("/dashboard"))?;
     let headers = response.headers_mut();
@@ -142,6 +144,6 @@ pub(crate) async fn sign_out(
     Ok(response)
 }
 
-fn link_spent() -> Result<Response> {
-    html(StatusCode::GONE, &LoginPage { shell: Shell::anonymous("Sign in"), state: LoginState::LinkSpent })
+fn link_spent(app: &App) -> Result<Response> {
+    html(StatusCode::GONE, &LoginPage { shell: Shell::anonymous(app, "Sign in"), state: LoginState::LinkSpent })
 }

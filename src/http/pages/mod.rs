@@ -4,6 +4,7 @@
 //! To add a page: that file, that template, a `mod` line here, a line in `http/mod.rs`, and a sample in
 //! `tests/samples.rs` so that the tests check the page's markup and size.
 
+pub(super) mod accent;
 pub(super) mod checkout;
 pub(super) mod dashboard;
 pub(super) mod error;
@@ -20,9 +21,11 @@ mod words;
 mod tests;
 
 use askama::Template;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use super::audience::prefers_json;
+use super::problem::{HandlerResult, no_such_page};
 use super::security_headers::policy_with_forms_to;
 use crate::error::{Fault, Result};
 
@@ -37,6 +40,17 @@ fn html_with_forms_to(origins: &str, page: &impl Template) -> Result<Response> {
     let mut response = html(StatusCode::OK, page)?;
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy_with_forms_to(origins)?);
     Ok(response)
+}
+
+/// The address of a button, opened like a page, as by a tab that was restored or a reader who signed in meanwhile: the
+/// dashboard has the button. A program gets the refusal.
+pub(super) async fn reopened(method: Method, uri: Uri, headers: HeaderMap) -> HandlerResult {
+    if prefers_json(&headers) {
+        return Ok(
+            ([(header::ALLOW, HeaderValue::from_static("POST"))], no_such_page(method, uri).await).into_response()
+        );
+    }
+    Ok(see_other("/dashboard")?)
 }
 
 /// A redirect that the browser follows with GET (RFC 9110, section 15.4.4).

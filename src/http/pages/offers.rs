@@ -5,13 +5,18 @@ use super::words::capitalised;
 use crate::catalog::{Catalog, Interval, Offer, Pack, Plan, UnitWords};
 use crate::error::{Fault, Result};
 use crate::money::{Currency, Money, best_value};
+use crate::store::subscriptions::Subscription;
 use crate::usecase::users::UserSnapshot;
 
 #[derive(Clone, Debug)]
 pub(super) struct PackCard {
     pub key: String,
-    /// `100 pictures`.
-    pub units: String,
+    /// As the catalogue names it: `100 pictures`, `Big box`.
+    pub name: String,
+    /// `250 pictures`, where the name does not say it.
+    pub units: Option<String>,
+    /// `valid for 365 days`.
+    pub validity: Option<String>,
     /// `$9`.
     pub price: String,
     /// `9¢ per picture`.
@@ -32,7 +37,9 @@ impl PackCard {
             let price = Money::new(pack.amount, currency);
             PackCard {
                 key: pack.key.clone(),
-                units: catalog.unit.count(pack.units),
+                name: pack.own_name(&catalog.unit).map_or_else(|| catalog.unit.count(pack.units), str::to_owned),
+                units: pack.own_name(&catalog.unit).map(|_| catalog.unit.count(pack.units)),
+                validity: pack.expiry.words(),
                 price: price.to_string(),
                 per_unit: per_unit(price, pack.units, &catalog.unit),
                 mark: best.filter(|(key, _)| *key == pack.key).map(|(_, mark)| mark),
@@ -60,6 +67,14 @@ pub(super) enum PlanState {
     Current,
     /// The user has another subscription, so the plan is changed in the customer portal.
     InPortal,
+    /// It is the plan of the user's subscription, which is off until its open invoice is paid in the customer portal.
+    InvoiceOpen,
+    /// It is the plan of the user's subscription, whose first payment is not complete.
+    PaymentIncomplete,
+    /// It is the plan of the user's subscription, which is paused.
+    Paused,
+    /// The user has another subscription, which waits for a payment and cannot be changed before.
+    AfterPayment,
     /// It could be bought, but the payment for a plan is on its way.
     PaymentPending,
     /// It costs nothing and needs no button.
@@ -78,6 +93,8 @@ pub(super) struct PlanCard {
     pub every: &'static str,
     /// `100 pictures every month`.
     pub allotment: String,
+    /// `valid for 365 days`, where there are units.
+    pub validity: Option<String>,
     /// `9¢ per picture`.
     pub per_unit: Option<String>,
     /// In sentences.
@@ -91,17 +108,28 @@ impl PlanCard {
     pub(super) fn all(catalog: &Catalog, member: Option<&UserSnapshot>, is_pending: bool) -> Result<Vec<PlanCard>> {
         let currency = currency(catalog)?;
         let has = |plan: &Plan| member.is_some_and(|member| member.plan == plan.key);
-        let has_subscription = member.is_some_and(|member| member.subscription.is_some());
-        let state = |plan: &Plan| match plan {
-            plan if has(plan) => PlanState::Current,
-            plan if plan.amount == 0 => PlanState::Free,
-            _ if has_subscription => PlanState::InPortal,
-            plan if plan.price_id.is_some() && is_pending => PlanState::PaymentPending,
-            plan if plan.price_id.is_some() => PlanState::ForSale,
-            _ => PlanState::NotAvailable,
+        let subscription = member.and_then(|member| member.subscription.as_ref());
+        let state = |plan: &Plan| match subscription {
+            _ if has(plan) => PlanState::Current,
+            _ if plan.amount == 0 => PlanState::Free,
+            Some(subscription) => state_beside(plan, subscription),
+            None if plan.price_id.is_none() => PlanState::NotAvailable,
+            None if is_pending => PlanState::PaymentPending,
+            None => PlanState::ForSale,
         };
         let plans = catalog.plans.iter().filter(|plan| !Offer::Plan(plan).is_retired() || has(plan));
         Ok(plans.map(|plan| PlanCard::of(plan, state(plan), currency, &catalog.unit)).collect())
+    }
+
+    /// The label of the button that leads to the customer portal, where something is to be done there.
+    pub(super) fn portal_label(&self) -> Option<String> {
+        match self.state {
+            PlanState::InPortal => Some(format!("Change to {}", self.name)),
+            PlanState::InvoiceOpen => Some("Pay the open invoice".to_owned()),
+            PlanState::PaymentIncomplete => Some("Finish the payment".to_owned()),
+            PlanState::Paused => Some(format!("Continue {}", self.name)),
+            _ => None,
+        }
     }
 
     pub(super) fn of(plan: &Plan, state: PlanState, currency: Currency, words: &UnitWords) -> PlanCard {
@@ -116,10 +144,23 @@ impl PlanCard {
             price: price.to_string(),
             every: if plan.amount == 0 { "" } else { every },
             allotment: allotment(plan.units, words),
+            validity: plan.expiry.words().filter(|_| plan.units > 0),
             per_unit: per_unit(price, plan.units.saturating_mul(months), words),
             features: plan.features.iter().map(|feature| feature_words(feature)).collect(),
             state,
         }
+    }
+}
+
+/// What a user with a subscription can do about a plan that is not theirs at the moment.
+fn state_beside(plan: &Plan, subscription: &Subscription) -> PlanState {
+    let is_own = subscription.offer == plan.key;
+    match (subscription.status.as_str(), is_own) {
+        ("unpaid" | "past_due", true) => PlanState::InvoiceOpen,
+        ("incomplete", true) => PlanState::PaymentIncomplete,
+        ("paused", true) => PlanState::Paused,
+        ("unpaid" | "incomplete", false) => PlanState::AfterPayment,
+        _ => PlanState::InPortal,
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
     };
     let catalog = state.catalog();
     let page = PricingPage {
-        shell: Shell::for_visitor("Pricing", &visitor)?,
+        shell: Shell::for_visitor(state.app(), "Pricing", &visitor)?,
         words: &catalog.unit,
         plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member), is_pending)?,
         packs: PackCard::all(catalog)?,

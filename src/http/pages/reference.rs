@@ -21,6 +21,9 @@ pub(super) struct ReferencePage<'a> {
 }
 
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> HandlerResult {
-    let page = ReferencePage { shell: Shell::for_visitor("Service API", &visitor)?, reference: state.reference() };
+    let page = ReferencePage {
+        shell: Shell::for_visitor(state.app(), "Service API", &visitor)?,
+        reference: state.reference(),
+    };
     Ok(html(StatusCode::OK, &page)?)
 }

@@ -14,11 +14,11 @@ use crate::app::App;
 use crate::catalog::Catalog;
 use crate::error::Refused;
 use crate::http::audience::prefers_json;
-use crate::http::guard::SignedIn;
+use crate::http::guard::{Visitor, not_signed_in};
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
-use crate::http::state::AppState;
+use crate::http::state::{AppState, Pool};
 use crate::usecase::checkout::confirm::{self, Purchase, PurchaseState};
 
 #[derive(Debug, Template)]
@@ -27,6 +27,8 @@ pub(super) struct ReturnedPage<'a> {
     pub shell: Shell,
     pub catalog: &'a Catalog,
     pub state: PurchaseState,
+    /// Whether nobody is signed in here: the buyer paid in another browser. Then no account is shown.
+    pub is_elsewhere: bool,
     /// A path that answers [`ReturnStatus`] as JSON. The script asks it while the purchase is undecided.
     pub status_url: String,
     /// The most likely one first.
@@ -42,10 +44,12 @@ pub(super) struct ReturnStatus {
     pub sentence: String,
 }
 
-/// Confirms the purchase with Stripe and says how it stands.
+/// Confirms the purchase with Stripe and says how it stands. Stripe may lead a buyer back to another browser than the one in
+/// which they are signed in, such as that of their bank's app. Who knows the session's id may know how its payment stands,
+/// and nothing of the account.
 pub(crate) async fn show(
     State(state): State<AppState>,
-    signed_in: SignedIn,
+    visitor: Visitor,
     Extension(client): Extension<ClientAddress>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -56,17 +60,27 @@ pub(crate) async fn show(
     let session = session.ok_or_else(|| {
         Refused::InvalidRequest("The query field session_id is missing: open this page from Stripe's checkout.".into())
     })?;
-    let account = signed_in.member.user.account;
+    let wanted = session.clone();
+    let account = match &visitor.0 {
+        Some(signed_in) => Some(signed_in.member.user.account),
+        // The script of a page that is signed in, or a front end: without a session it gets nothing.
+        None if prefers_json(&headers) => None,
+        None => state.run(Pool::Db, move |app| confirm::buyer(app, &wanted)).await?,
+    };
+    let account = account.ok_or_else(not_signed_in)?;
     let escaped: String = form_urlencoded::byte_serialize(session.as_bytes()).collect();
     let charging = state.clone();
-    let may_ask = move || charging.charge(Costly::Question, Some(account), client);
+    let charged = visitor.0.as_ref().map(|_| account);
+    let may_ask = move || charging.charge(Costly::Question, charged, client);
     let confirm = move |app: &App, deadline| confirm::confirm(app, account, &session, deadline, may_ask);
     let purchase = state.ask_stripe(account, confirm).await?;
+    let is_elsewhere = visitor.0.is_none();
     let page = ReturnedPage {
-        shell: Shell::signed_in("Your purchase", &signed_in)?,
+        shell: Shell::for_visitor(state.app(), "Your purchase", &visitor)?,
         catalog: state.catalog(),
-        links: links(&purchase),
+        links: if is_elsewhere { vec![Link::to("/login", "Sign in")] } else { links(&purchase) },
         state: purchase.state,
+        is_elsewhere,
         status_url: format!("/billing/return?session_id={escaped}"),
     };
     if prefers_json(&headers) {
@@ -108,6 +122,7 @@ impl ReturnedPage<'_> {
 
     pub(super) fn title(&self) -> String {
         match &self.state {
+            PurchaseState::Credited { .. } | PurchaseState::Subscribed { .. } if self.is_elsewhere => "Paid".to_owned(),
             PurchaseState::Credited { added, .. } => format!("{} added", self.catalog.unit.count(*added)),
             PurchaseState::Subscribed { plan, .. } => format!("You are subscribed to {}", self.plan_name(plan)),
             PurchaseState::Unmatched => "Confirming your payment".to_owned(),
@@ -127,6 +142,16 @@ impl ReturnedPage<'_> {
         let words = &self.catalog.unit;
         let many = &words.plural;
         match &self.state {
+            PurchaseState::Credited { .. } if self.is_elsewhere => {
+                format!("The {many} are on the account that bought them. Sign in to see them.")
+            }
+            PurchaseState::Subscribed { .. } if self.is_elsewhere => {
+                "The plan is on the account that bought it. Sign in to see it.".to_owned()
+            }
+            PurchaseState::Pending { .. } if self.is_elsewhere => format!(
+                "The bank payment is on its way, which can take a few working days. The {many} will be added to the \
+                 account that bought them when it arrives. No need to pay again."
+            ),
             PurchaseState::Credited { remaining, .. } => format!("You now have {}.", words.count(*remaining)),
             PurchaseState::Subscribed { remaining, .. } => format!(
                 "You now have {}. The plan's {many} are added each time an invoice is paid.",

@@ -1,19 +1,69 @@
 //! What surrounds every page, and links. `templates/layout.html` shows it.
 
+use crate::app::App;
+use crate::catalog::Catalog;
+use crate::config::Mode;
 use crate::error::Result;
 use crate::http::assets;
 use crate::http::csrf::form_token;
 use crate::http::guard::{SignedIn, Visitor};
+use crate::http::pages::words::capitalised;
 use crate::store::users::User;
+
+/// What all pages say about the shop.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub name: String,
+    /// For search engines and previews.
+    pub description: String,
+    /// The app in which the units are used.
+    pub app: Option<Link>,
+    /// Support, terms, privacy.
+    pub footer: Vec<Link>,
+    /// Whether no real money moves.
+    pub is_test: bool,
+    /// Whether the shop has a colour of its own.
+    pub has_accent: bool,
+}
+
+impl Site {
+    pub(super) fn of(catalog: &Catalog, is_test: bool) -> Site {
+        let shop = &catalog.shop;
+        let name = shop.name.clone().unwrap_or_else(|| "till".to_owned());
+        let footer = [
+            ("Support", shop.support_link()),
+            ("Terms", shop.terms_url.clone()),
+            ("Privacy", shop.privacy_url.clone()),
+        ];
+        Site {
+            description: format!(
+                "{}, paid in advance: prices of plans and packs, your balance and your invoices at {name}.",
+                capitalised(&catalog.unit.plural)
+            ),
+            app: shop.app_url.as_deref().and_then(|url| Link::to_app(url, shop.name.as_deref())),
+            footer: footer.into_iter().filter_map(|(label, href)| Some(Link::to(&href?, label))).collect(),
+            is_test,
+            has_accent: shop.accent.is_some(),
+            name,
+        }
+    }
+
+    fn of_app(app: &App) -> Site {
+        Site::of(&app.catalog, app.config.stripe.mode() == Some(Mode::Test))
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Shell {
+    pub site: Site,
     /// Without the program's name.
     pub title: String,
     /// For the hidden field `csrf` of each form. Empty for visitors, who get no forms.
     pub csrf: String,
     /// `None` for visitors.
     pub person: Option<Person>,
+    /// Whether the header offers to sign in. Where the session could not be looked at, it does not.
+    pub offers_sign_in: bool,
 }
 
 /// The signed-in user, as the header names them.
@@ -47,18 +97,22 @@ impl Person {
 
 impl Shell {
     /// For a page that is the same for everybody.
-    pub(super) fn anonymous(title: &str) -> Shell {
-        Shell { title: title.to_owned(), csrf: String::new(), person: None }
+    pub(super) fn anonymous(app: &App, title: &str) -> Shell {
+        let site = Site::of_app(app);
+        Shell { site, title: title.to_owned(), csrf: String::new(), person: None, offers_sign_in: true }
     }
 
-    pub(super) fn signed_in(title: &str, signed_in: &SignedIn) -> Result<Shell> {
-        let person = Person::of(&signed_in.member.user);
-        Ok(Shell { title: title.to_owned(), csrf: form_token(&signed_in.cookie)?, person: Some(person) })
+    pub(super) fn signed_in(app: &App, title: &str, signed_in: &SignedIn) -> Result<Shell> {
+        let person = Some(Person::of(&signed_in.member.user));
+        Ok(Shell { csrf: form_token(&signed_in.cookie)?, person, ..Shell::anonymous(app, title) })
     }
 
     /// For a page that both visitors and users see.
-    pub(super) fn for_visitor(title: &str, visitor: &Visitor) -> Result<Shell> {
-        visitor.0.as_ref().map_or_else(|| Ok(Shell::anonymous(title)), |signed_in| Shell::signed_in(title, signed_in))
+    pub(super) fn for_visitor(app: &App, title: &str, visitor: &Visitor) -> Result<Shell> {
+        match &visitor.0 {
+            Some(signed_in) => Shell::signed_in(app, title, signed_in),
+            None => Ok(Shell::anonymous(app, title)),
+        }
     }
 
     /// The path of a stylesheet, script or icon.
@@ -83,6 +137,12 @@ impl Link {
 
     pub(super) fn dashboard() -> Link {
         Link::to("/dashboard", "Go to your dashboard")
+    }
+
+    /// To the app in which the units are used, named by the shop or by its host.
+    fn to_app(url: &str, name: Option<&str>) -> Option<Link> {
+        let host = url::Url::parse(url).ok()?.host_str()?.to_owned();
+        Some(Link::to(url, &format!("Open {}", name.unwrap_or(&host))))
     }
 
     /// Back to where the buyer came from, named by its host. The caller has checked that the origin is allowed. Anything

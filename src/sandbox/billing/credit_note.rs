@@ -24,8 +24,20 @@ pub struct CreditNoteRequest {
     pub credit: i64,
     /// The part that goes back outside Stripe.
     pub outside: i64,
+    /// What is credited, with the amount of each. If there are none, the invoice's lines until the amount is reached.
+    pub lines: Vec<CreditedLine>,
     /// Further fields of the object.
     pub fields: Value,
+}
+
+/// A line of a credit note as it is asked for.
+#[derive(Clone, Debug)]
+pub struct CreditedLine {
+    /// A line of the invoice. `None`: a line of its own.
+    pub invoice_line: Option<String>,
+    pub amount: i64,
+    pub quantity: Option<i64>,
+    pub description: Option<String>,
 }
 
 /// Issues a credit note. It lowers what is still due first; only the rest goes back. Returns its object.
@@ -53,7 +65,10 @@ pub fn issue(state: &mut State, request: CreditNoteRequest) -> Result<Value, Api
     });
     let count = state.credit_notes.oldest().filter(|note| note["invoice"] == invoice.id()).count() + 1;
     let number = format!("{}-CN-{count:02}", text(&invoice.object, "number"));
-    let (amount, lines) = (request.amount, lines(state, &id, &invoice, request.amount));
+    let amount = request.amount;
+    let rows = if request.lines.is_empty() { lines_up_to(&invoice, amount) } else { request.lines };
+    let rows: Vec<Value> = rows.iter().map(|row| line(state, &invoice, row)).collect();
+    let lines = first_page(&rows, &format!("/v1/credit_notes/{id}/lines"));
     let mut note = filled(CREDIT_NOTE, request.fields);
     let fields = json!({
         "id": id, "amount": amount, "subtotal": amount, "subtotal_excluding_tax": amount, "total": amount,
@@ -127,22 +142,30 @@ fn charge_of(state: &State, invoice: &str) -> Result<String, ApiError> {
 }
 
 /// Lines of the invoice, until the amount is reached.
-fn lines(state: &mut State, note: &str, invoice: &StoredInvoice, amount: i64) -> Value {
+fn lines_up_to(invoice: &StoredInvoice, amount: i64) -> Vec<CreditedLine> {
     let (mut left, mut rows) = (amount, Vec::new());
     for line in &invoice.lines {
         let part = left.min(integer(line, "amount"));
         if part > 0 {
             left -= part;
-            rows.push(json!({
-                "id": state.new_id("cnli_1", 24), "object": "credit_note_line_item", "amount": part,
-                "description": line["description"], "discount_amount": 0, "discount_amounts": [],
-                "invoice_line_item": line["id"], "livemode": false, "metadata": {}, "pretax_credit_amounts": [],
-                "quantity": null, "tax_rates": [], "taxes": [], "type": "invoice_line_item", "unit_amount": null,
-                "unit_amount_decimal": null,
-            }));
+            let invoice_line = Some(text(line, "id").to_owned());
+            rows.push(CreditedLine { invoice_line, amount: part, quantity: None, description: None });
         }
     }
-    first_page(&rows, &format!("/v1/credit_notes/{note}/lines"))
+    rows
+}
+
+fn line(state: &mut State, invoice: &StoredInvoice, row: &CreditedLine) -> Value {
+    let credited = invoice.lines.iter().find(|line| row.invoice_line.as_deref() == line["id"].as_str());
+    let description = row.description.clone().map(Value::from);
+    let own = description.or_else(|| credited.map(|line| line["description"].clone())).unwrap_or_default();
+    json!({
+        "id": state.new_id("cnli_1", 24), "object": "credit_note_line_item", "amount": row.amount, "description": own,
+        "discount_amount": 0, "discount_amounts": [], "invoice_line_item": row.invoice_line, "livemode": false,
+        "metadata": {}, "pretax_credit_amounts": [], "quantity": row.quantity, "tax_rates": [], "taxes": [],
+        "type": if row.invoice_line.is_some() { "invoice_line_item" } else { "custom_line_item" },
+        "unit_amount": null, "unit_amount_decimal": null,
+    })
 }
 
 /// Changes what is due of an invoice and what was credited. If nothing is left to pay, the invoice is paid.

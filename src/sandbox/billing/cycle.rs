@@ -9,12 +9,13 @@ use serde_json::json;
 use super::calendar::next_after;
 use super::invoice::{self, InvoiceParts, PaymentSource};
 use super::subscription::{self, update};
-use super::{discount, invoice_payment, line};
+use super::{discount, invoice_payment, line, schedule};
 use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
 use crate::sandbox::collect::payment_method;
 use crate::sandbox::model::invoice::StoredInvoice;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::state::{AfterRetries, State};
 
@@ -251,21 +252,38 @@ fn renew(state: &mut State, id: &str) {
     }
     let (_, start) = row.period();
     let anchor = integer(&row.object, "billing_cycle_anchor");
-    begin_period(state, id, (start, next_after(anchor, row.recurring(), start)), false);
+    let mut next = row.clone();
+    if let Some(items) = schedule::items_from(state, &row, start) {
+        next.object["items"] = StoredSubscription::item_list(id, &items);
+    }
+    let period = (start, next_after(anchor, next.recurring(), start));
+    begin(state, &next, period, false);
+    if let Some(schedule) = row.object["schedule"].as_str()
+        && schedule::turn(state, schedule, start)
+    {
+        subscription::release_schedule(state, id);
+    }
 }
 
 /// Begins a period now and bills it, with everything that waits. With `at_once` the invoice does not stay a draft.
 pub fn begin_period(state: &mut State, id: &str, period: (i64, i64), at_once: bool) {
-    let Some(row) = state.subscriptions.get(id).cloned() else { return };
+    if let Some(row) = state.subscriptions.get(id).cloned() {
+        begin(state, &row, period, at_once);
+    }
+}
+
+/// Begins a period with the items of `row`.
+fn begin(state: &mut State, row: &StoredSubscription, period: (i64, i64), at_once: bool) {
+    let id = text(&row.object, "id");
     let pause = text(&row.object["pause_collection"], "behavior").to_owned();
     let stays_draft = row.status() == "unpaid" || pause == "keep_as_draft";
     let fields = json!({ "auto_advance": !stays_draft && !at_once && pause.is_empty() });
     let parts = InvoiceParts {
         reason: if at_once { "subscription_update" } else { "subscription_cycle" },
-        lines: line::of_period(state, &row, period, false),
+        lines: line::of_period(state, row, period, false),
         waiting: line::waiting(state, row.customer(), Some(id)),
-        discount: discount::usable(state, &row, period.0),
-        ..InvoiceParts::of_subscription(&row, fields)
+        discount: discount::usable(state, row, period.0),
+        ..InvoiceParts::of_subscription(row, fields)
     };
     let invoice = invoice::draft(state, parts);
     discount::use_up(state, id);

@@ -9,6 +9,7 @@
 //! | `price` | what a price costs in a currency, and which currency a customer is bound to |
 //! | `balance` | a customer's credit |
 //! | `line` | what an invoice's lines look like, and what waits for the next invoice |
+//! | `schedule` | a change that waits for the end of a period |
 //! | `subscription` | every change of a subscription that has an event, up to its cancellation |
 //! | `customer` | a customer, whose deletion cancels subscriptions |
 //! | `discount` | what a coupon gives to a subscription |
@@ -32,5 +33,6 @@ pub mod invoice_payment;
 pub mod line;
 pub mod prepaid;
 pub mod price;
+pub mod schedule;
 pub mod start;
 pub mod subscription;

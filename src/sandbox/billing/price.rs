@@ -56,6 +56,19 @@ pub fn option(unit_amount: i64, tax_behavior: &Value) -> Value {
     })
 }
 
+/// A recurring price as programs from before prices read it. Source: Stripe, "The Plan object".
+pub fn plan(price: &Value) -> Option<Value> {
+    let recurring = price["recurring"].as_object()?;
+    Some(json!({
+        "id": price["id"], "object": "plan", "active": price["active"], "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"], "billing_scheme": "per_unit", "created": price["created"],
+        "currency": price["currency"], "interval": recurring["interval"], "interval_count": recurring["interval_count"],
+        "livemode": false, "metadata": price["metadata"], "meter": null, "nickname": price["nickname"],
+        "product": price["product"], "tiers_mode": null, "transform_usage": null, "trial_period_days": null,
+        "usage_type": "licensed",
+    }))
+}
+
 /// Refuses a second currency for one customer. Source: Stripe's message "You cannot combine currencies on a single
 /// customer".
 pub fn check_customers_currency(state: &State, customer: &str, currency: &str) -> Result<(), ApiError> {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::schedule;
 use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::shape::{change, has_changes, text};
 use crate::sandbox::state::State;
@@ -20,6 +21,22 @@ pub fn update_as(state: &mut State, id: &str, event: &str, fields: Value) {
         _ if !is_told => {}
         "customer.subscription.updated" => state.emit_change(event, object, previous),
         _ => state.emit(event, object),
+    }
+}
+
+/// Plans other items for the end of the period.
+pub fn schedule_items(state: &mut State, id: &str, items: &[Value]) {
+    let Some(row) = state.subscriptions.get(id).cloned() else { return };
+    let schedule = schedule::plan(state, &row, items);
+    update(state, id, json!({ "schedule": schedule }));
+}
+
+/// Gives up what is planned for the end of the period.
+pub fn release_schedule(state: &mut State, id: &str) {
+    let schedule = state.subscriptions.get(id).and_then(|row| row.object["schedule"].as_str()).map(str::to_owned);
+    if let Some(schedule) = schedule {
+        schedule::release(state, &schedule);
+        update(state, id, json!({ "schedule": null }));
     }
 }
 
@@ -59,10 +76,14 @@ pub fn cancel(state: &mut State, id: &str, reason: &str) {
         return;
     }
     let asked_at = row.object["canceled_at"].as_i64().unwrap_or(now);
+    let scheduled = row.object["schedule"].as_str().map(str::to_owned);
     let fields = json!({
-        "status": "canceled", "canceled_at": asked_at, "ended_at": now,
+        "schedule": null, "status": "canceled", "canceled_at": asked_at, "ended_at": now,
         "cancellation_details": row.cancellation_details(Some(reason)), "pause_collection": null,
     });
+    if let Some(schedule) = scheduled {
+        schedule::cancel(state, &schedule);
+    }
     update_as(state, id, "customer.subscription.deleted", fields);
     // Its unpaid invoices are not collected any more.
     let is_its = |invoice: &&mut StoredInvoice| invoice.subscription() == Some(id);

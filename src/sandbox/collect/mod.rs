@@ -7,6 +7,7 @@
 //! | `charge` | the charge that each attempt records |
 //! | `dispute` | a chargeback or an inquiry, from its opening to its end |
 //! | `refund` | money back to the payer |
+//! | `transaction` | what each of these moves on the account's balance |
 //! | `attempt` | one attempt to collect, and what a bank debit ends in |
 
 pub mod attempt;
@@ -15,3 +16,4 @@ pub mod dispute;
 pub mod intent;
 pub mod payment_method;
 pub mod refund;
+pub mod transaction;

@@ -3,6 +3,7 @@
 
 pub mod coupon;
 pub mod invoice;
+pub mod link;
 pub mod session;
 pub mod subscription;
 pub mod tax;

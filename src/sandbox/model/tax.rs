@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 const PERCENT: i64 = 19;
+const RATE: &str = "txr_1standin19percent";
 
 /// Whether tax comes on top of a price. A price that does not say follows its currency, as by default at Stripe: on top
 /// in US and Canadian dollars, contained in all others.
@@ -21,11 +22,21 @@ pub fn tax(amount: i64, is_exclusive: bool) -> i64 {
     share * amount.signum()
 }
 
+/// The `tax_rate` that is computed with.
+pub fn rate(is_exclusive: bool) -> Value {
+    json!({
+        "id": RATE, "object": "tax_rate", "active": false, "country": null, "created": 1_234_567_890,
+        "description": null, "display_name": "VAT", "effective_percentage": PERCENT, "flat_amount": null,
+        "inclusive": !is_exclusive, "jurisdiction": null, "jurisdiction_level": null, "livemode": false, "metadata": {},
+        "percentage": PERCENT, "rate_type": "percentage", "state": null, "tax_type": "vat",
+    })
+}
+
 /// An entry of `taxes` or `total_taxes` of an invoice.
 pub fn entry(taxable: i64, tax: i64, is_exclusive: bool) -> Value {
     json!({
         "amount": tax, "tax_behavior": if is_exclusive { "exclusive" } else { "inclusive" },
-        "tax_rate_details": { "tax_rate": "txr_1standin19percent" }, "taxability_reason": "standard_rated",
+        "tax_rate_details": { "tax_rate": RATE }, "taxability_reason": "standard_rated",
         "taxable_amount": if is_exclusive { taxable } else { taxable - tax }, "type": "tax_rate_details",
     })
 }

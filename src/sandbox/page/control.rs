@@ -27,18 +27,21 @@ use super::{SameSiteForm, error_page, page, respond, see_other};
 use crate::clock::{Timestamp, rfc3339};
 use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::calendar::day_in_words;
 use crate::sandbox::checkout;
 use crate::sandbox::collect::dispute;
 use crate::sandbox::faults::{FaultKind, InjectedFault};
 use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::session::StoredSession;
+use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::outbox::{ReleaseOrder, WebhookDelivery};
 use crate::sandbox::shape::{integer, text};
 use crate::sandbox::shared::Shared;
 use crate::sandbox::state::State as Store;
 use crate::sandbox::wire;
 
-const ROWS_LIMIT: usize = 50;
+/// Rows of each table of the page, and ids in each list of its JSON. All objects are in the API's lists.
+const ROWS_LIMIT: usize = 20;
 const TIMES_LIMIT: i64 = 10;
 const DROP_LIMIT: i64 = 1_000;
 
@@ -56,12 +59,18 @@ struct ControlPage {
     refunds: Vec<MoneyRow>,
     disputes: Vec<MoneyRow>,
     sessions: Vec<SessionRow>,
+    subscriptions: Vec<SubscriptionRow>,
     deliveries: Vec<DeliveryRow>,
+    /// Of each table.
+    rows_limit: usize,
 }
 
 /// A charge, refund or dispute, and the steps that are possible.
 struct MoneyRow {
     id: String,
+    at: String,
+    /// The payer's e-mail address, or else the customer's id.
+    who: String,
     amount: String,
     status: String,
     steps: &'static [&'static str],
@@ -75,6 +84,15 @@ struct SessionRow {
     payment_status: String,
     is_open: bool,
     is_pending: bool,
+}
+
+struct SubscriptionRow {
+    id: String,
+    at: String,
+    who: String,
+    plan: String,
+    status: String,
+    until: String,
 }
 
 struct DeliveryRow {
@@ -240,22 +258,54 @@ fn build(state: &Store) -> ControlPage {
         endpoints: state.webhook_endpoints.oldest().map(|row| text(&row.object, "url").to_owned()).collect(),
         time: time_in_words(state.own_time()),
         after_retries: state.after_retries.in_words(),
-        charges: rows(state.charges.newest(), charge_steps),
-        refunds: rows(state.refunds.newest(), refund_steps),
-        disputes: rows(state.disputes.newest(), dispute_steps),
+        charges: rows(state, state.charges.newest(), charge_steps),
+        refunds: rows(state, state.refunds.newest(), refund_steps),
+        disputes: rows(state, state.disputes.newest(), dispute_steps),
         sessions: state.sessions.newest().take(ROWS_LIMIT).map(session).collect(),
-        deliveries: state.outbox.newest().take(2 * ROWS_LIMIT).map(row).collect(),
+        deliveries: state.outbox.newest().take(ROWS_LIMIT).map(row).collect(),
+        subscriptions: state.subscriptions.newest().take(ROWS_LIMIT).map(|row| subscription(state, row)).collect(),
+        rows_limit: ROWS_LIMIT,
     }
 }
 
-fn rows<'a>(rows: impl Iterator<Item = &'a Value>, steps: fn(&Value) -> &'static [&'static str]) -> Vec<MoneyRow> {
-    let row = |row: &Value| MoneyRow {
-        id: text(row, "id").to_owned(),
-        amount: money(integer(row, "amount"), text(row, "currency")),
-        status: text(row, "status").replace('_', " "),
-        steps: steps(row),
+fn rows<'a>(
+    state: &Store,
+    rows: impl Iterator<Item = &'a Value>,
+    steps: fn(&Value) -> &'static [&'static str],
+) -> Vec<MoneyRow> {
+    let row = |row: &Value| {
+        let charge = if row["object"] == "charge" { Some(row) } else { state.charges.get(text(row, "charge")) };
+        MoneyRow {
+            id: text(row, "id").to_owned(),
+            at: time_in_words(Timestamp::from_seconds(integer(row, "created"))),
+            who: charge.map(|charge| payer(state, charge)).unwrap_or_default(),
+            amount: money(integer(row, "amount"), text(row, "currency")),
+            status: text(row, "status").replace('_', " "),
+            steps: steps(row),
+        }
     };
     rows.take(ROWS_LIMIT).map(row).collect()
+}
+
+/// Who paid, or is to pay: by e-mail address if one is known.
+fn payer(state: &Store, object: &Value) -> String {
+    let customer = text(object, "customer");
+    let email = object["billing_details"]["email"].as_str();
+    let email = email.or_else(|| state.customers.get(customer)?["email"].as_str());
+    email.unwrap_or(customer).to_owned()
+}
+
+fn subscription(state: &Store, row: &StoredSubscription) -> SubscriptionRow {
+    let price = row.items().first().map(|item| &item["price"]);
+    let product = price.and_then(|price| state.products.get(text(price, "product")));
+    SubscriptionRow {
+        id: text(&row.object, "id").to_owned(),
+        at: time_in_words(Timestamp::from_seconds(integer(&row.object, "created"))),
+        who: payer(state, &row.object),
+        plan: product.map(|product| text(product, "name").to_owned()).unwrap_or_default(),
+        status: row.status().replace('_', " "),
+        until: day_in_words(row.period().1),
+    }
 }
 
 fn charge_steps(charge: &Value) -> &'static [&'static str] {

@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod control;
+pub mod link;
 pub mod portal;
 pub mod steps;
 
@@ -25,12 +26,18 @@ pub async fn stylesheet() -> Response {
 #[derive(Template)]
 #[template(path = "sandbox/message.html")]
 struct MessagePage<'a> {
+    title: &'a str,
     message: &'a str,
 }
 
 /// A page that says why something was not done.
 fn error_page(error: &ApiError) -> Response {
-    page(error.status, &MessagePage { message: error.message() }, "'self'")
+    page(error.status, &MessagePage { title: "That was not done", message: error.message() }, "'self'")
+}
+
+/// A page with a title and one sentence.
+fn message_page(title: &str, message: &str) -> Response {
+    page(200, &MessagePage { title, message }, "'self'")
 }
 
 /// A page. `form_targets` is where its forms may lead, as in a content security policy.

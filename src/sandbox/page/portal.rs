@@ -4,9 +4,10 @@
 //!
 //! | `action` | further fields | what it does |
 //! | --- | --- | --- |
-//! | `change` | `subscription`, `price` | changes the plan, prorated as the configuration says |
+//! | `change` | `subscription`, `price` | changes the plan, prorated as the configuration says, or at the end of the period (`subscription_schedule`) if a condition of its `schedule_at_period_end` holds |
 //! | `cancel` | `subscription` | cancels at the end of the period (`cancel_at`), or at once if the configuration says so |
 //! | `resume` | `subscription` | undoes that |
+//! | `keep` | `subscription` | undoes a change that waits for the end of the period |
 //! | `card` | `card`, `exp`, `cvc` | changes the card of all subscriptions |
 //! | `pay` | `invoice` | pays an open invoice |
 
@@ -20,10 +21,10 @@ use serde_json::{Value, json};
 use super::{SameSiteForm, error_page, page, see_other};
 use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::billing::calendar::day_in_words;
+use crate::sandbox::billing::calendar::{day_in_words, next_after};
 use crate::sandbox::billing::change::{self, ItemChange, Proration, SubscriptionChange};
 use crate::sandbox::billing::price::unit_in;
-use crate::sandbox::billing::{customer, cycle, subscription};
+use crate::sandbox::billing::{customer, cycle, schedule, subscription};
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::attempt::Presence;
 use crate::sandbox::collect::payment_method;
@@ -58,6 +59,8 @@ struct SubscriptionRow {
     ends: String,
     until: String,
     is_ending: bool,
+    /// What it changes to at the end of the period.
+    next: Option<String>,
     choices: Vec<PriceChoice>,
 }
 
@@ -123,6 +126,11 @@ fn act(state: &mut Store, secret: &str, form: &RequestForm) -> Result<(), ApiErr
             subscription::update(state, text(&row.object, "id"), fields);
             Ok(())
         }
+        "keep" => {
+            let row = own_subscription(state, &customer, form, &features["subscription_update"])?;
+            subscription::release_schedule(state, text(&row.object, "id"));
+            Ok(())
+        }
         "card" if features["payment_method_update"]["enabled"] == true => change_card(state, &customer, form),
         "pay" => {
             let invoice = form.text("invoice").unwrap_or_default();
@@ -161,6 +169,14 @@ fn change_plan(
         return Err(ApiError::invalid("This plan is not offered here. Choose one that the page shows.").param("price"));
     };
     let Some(item) = row.items().first() else { return Err(ApiError::invalid("This subscription has no plan.")) };
+    let id = text(&row.object, "id");
+    if waits(state, row, item, &price, &features["subscription_update"]) {
+        let mut next = item.clone();
+        next["price"] = price;
+        subscription::schedule_items(state, id, &[next]);
+        return Ok(());
+    }
+    subscription::release_schedule(state, id);
     let wanted = SubscriptionChange {
         items: vec![ItemChange { id: Some(text(item, "id").to_owned()), price: Some(price), ..ItemChange::default() }],
         proration: Proration::read(features["subscription_update"]["proration_behavior"].as_str()),
@@ -169,11 +185,27 @@ fn change_plan(
         restarts_period: false,
         fields: json!({}),
     };
-    change::apply(state, text(&row.object, "id"), wanted)
+    change::apply(state, id, wanted)
+}
+
+/// Whether the configuration puts this change to the end of the period. During a trial nothing is paid for, so a change
+/// is made at once.
+fn waits(state: &Store, row: &StoredSubscription, item: &Value, price: &Value, feature: &Value) -> bool {
+    let currency = text(&row.object, "currency");
+    let amount = |price: &Value| unit_in(state, price, currency).unwrap_or_default();
+    let length = |price: &Value| next_after(0, &price["recurring"], 0);
+    let conditions = feature["schedule_at_period_end"]["conditions"].as_array();
+    let holds = |condition: &Value| match text(condition, "type") {
+        "decreasing_item_amount" => amount(price) < amount(&item["price"]),
+        "shortening_interval" => length(price) < length(&item["price"]),
+        _ => false,
+    };
+    row.status() != "trialing" && conditions.is_some_and(|all| all.iter().any(holds))
 }
 
 fn cancel(state: &mut Store, row: &StoredSubscription, feature: &Value) {
     let id = text(&row.object, "id");
+    subscription::release_schedule(state, id);
     if feature["mode"] == "immediately" {
         let proration = Proration::read(feature["proration_behavior"].as_str());
         return change::cancel(state, id, proration != Proration::None, proration == Proration::AtOnce);
@@ -267,6 +299,8 @@ fn plan(state: &Store, row: &StoredSubscription, features: &Value) -> Subscripti
         ends: row.object["cancel_at"].as_i64().map(day_in_words).unwrap_or_default(),
         until: day_in_words(row.period().1),
         is_ending: row.object["cancel_at"].is_i64(),
+        next: schedule::items_from(state, row, row.period().1)
+            .and_then(|items| Some(name(state, &items.first()?["price"]))),
         choices: choices(state, row, features).into_iter().map(choice).collect(),
     }
 }

@@ -10,6 +10,8 @@
 //! | `POST /control/payment_intents/{pi_…}/authenticate` | | the payer authenticates |
 //! | `POST /control/clock/advance` | `by`: `hour`, `day`, `week`, `month`, `year`; `times` (1, at most 36); or `to`, in whole seconds | moves the stand-in's own clock ahead and does in order what is due until then. A month or a year ends two hours later, when the drafts of that day's renewals have become final |
 //! | `POST /control/events/forget` | | removes all events from the list, as Stripe does after thirty days |
+//! | `POST /control/account` | `id`: `acct_…` | every key is one of this account from now on |
+//! | `POST /control/keys` | `key`: `rk_test_…`; `permissions`: `rak_…`, separated by commas | the key may do only this from now on |
 //! | `POST /control/retries/{cancel, unpaid or past_due}` | | sets what happens to a subscription after its last failed retry |
 
 use std::sync::Arc;
@@ -34,6 +36,25 @@ use crate::sandbox::state::{AfterRetries, State as Store};
 
 const HOUR: i64 = 60 * 60;
 const ADVANCE_LIMIT: i64 = 3 * 366 * DAY_SECONDS;
+
+/// `POST /control/account`.
+pub async fn account(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response {
+    act(shared, form, |state, form| {
+        let id = form.filled("id").ok_or_else(|| ApiError::missing("id"))?;
+        id.clone_into(&mut state.access.account);
+        Ok(())
+    })
+}
+
+/// `POST /control/keys`.
+pub async fn restrict(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response {
+    act(shared, form, |state, form| {
+        let key = form.filled("key").ok_or_else(|| ApiError::missing("key"))?;
+        let permissions = form.filled("permissions").unwrap_or_default();
+        state.access.restrict(key, permissions.split(',').map(|permission| permission.trim().to_owned()).collect());
+        Ok(())
+    })
+}
 
 /// `POST /control/charges/{charge}/{step}`.
 pub async fn charge(

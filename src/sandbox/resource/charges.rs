@@ -4,19 +4,35 @@ use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
-use crate::sandbox::fields::{merged_metadata, texts};
+use crate::sandbox::fields::{kept, merged_metadata};
 use crate::sandbox::list::filtered_page;
-use crate::sandbox::params::{LIST, map, text};
+use crate::sandbox::params::{LIST, Rule, map, one_of, text};
 use crate::sandbox::shape::change;
+
+/// What is only kept and shown.
+const KEPT: &[Rule] = &[
+    text("description"),
+    one_of("fraud_details.user_report", &["fraudulent", "safe"]),
+    text("receipt_email"),
+    text("shipping.address.city"),
+    text("shipping.address.country"),
+    text("shipping.address.line1"),
+    text("shipping.address.line2"),
+    text("shipping.address.postal_code"),
+    text("shipping.address.state"),
+    text("shipping.carrier"),
+    text("shipping.name"),
+    text("shipping.phone"),
+    text("shipping.tracking_number"),
+    text("transfer_group"),
+];
 
 pub const ROUTES: &[Route] = &[
     Route::get("/v1/charges", list)
         .takes(&[LIST, &[text("customer"), text("payment_intent")]])
         .not_built(&["transfer_group"]),
     Route::get("/v1/charges/{}", retrieve),
-    Route::post("/v1/charges/{}", update)
-        .takes(&[&[text("description"), text("receipt_email"), map("metadata")]])
-        .not_built(&["customer", "fraud_details", "shipping", "transfer_group"]),
+    Route::post("/v1/charges/{}", update).takes(&[KEPT, &[map("metadata")]]).not_built(&["customer"]),
 ];
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
@@ -29,7 +45,7 @@ fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut charge = retrieve(call)?;
-    let mut fields = texts(&call.form, &["description", "receipt_email"]);
+    let mut fields = kept(&charge, &call.form, KEPT);
     fields["metadata"] = merged_metadata(&charge["metadata"], &call.form);
     let previous = change(&mut charge, fields);
     let id = call.id().to_owned();

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::checkout_params::{KEPT, KEPT_IN_INTENT};
 use super::checkout_plan::{plan_fields, trial};
 use super::checkout_terms::{adjustable_quantity, check_terms, term_fields};
 use super::discounts;
@@ -13,7 +14,7 @@ use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::customer;
 use crate::sandbox::billing::price::{check_customers_currency, is_exclusive, unit_in};
 use crate::sandbox::call::ApiCall;
-use crate::sandbox::fields::{metadata, texts};
+use crate::sandbox::fields::{kept, metadata, texts};
 use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::session::{StoredSession, customer_details};
 use crate::sandbox::params::name_of;
@@ -38,8 +39,6 @@ pub fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 
     let id = call.state.new_id("cs_test_a1", 52);
     let fields = fields(call, &id, &mode, &currency, customer, expires_at);
-    let mut intent = intent_fields(&call.form);
-    intent["metadata"] = metadata(&call.form, "payment_intent_data.metadata");
     let mut session = StoredSession {
         object: filled(CHECKOUT_SESSION, fields),
         units: items.iter().map(|item| number(item, "amount_subtotal") / number(item, "quantity").max(1)).collect(),
@@ -48,7 +47,7 @@ pub fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         saves_address: call.form.text("customer_update.address") == Some("auto"),
         items,
         coupon,
-        intent,
+        intent: intent_fields(&call.form),
         plan: plan_fields(&call.form),
         trial: trial(call)?,
         failed_at: None,
@@ -118,7 +117,7 @@ fn customer(call: &ApiCall<'_>) -> Result<Option<Value>, ApiError> {
 }
 
 /// The session's currency and its line items. The currency is the request's, or else that of the first price.
-fn items(call: &mut ApiCall<'_>, mode: &str) -> Result<(String, Vec<Value>), ApiError> {
+pub fn items(call: &mut ApiCall<'_>, mode: &str) -> Result<(String, Vec<Value>), ApiError> {
     let paths = call.form.items("line_items");
     if paths.is_empty() {
         return Err(ApiError::missing("line_items"));
@@ -176,7 +175,7 @@ fn price(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError> {
     let param = format!("{path}.price");
     let Some(id) = call.form.text(&param) else { return price_made_here(call, path) };
     let price = call.state.prices.get(id).ok_or_else(|| ApiError::no_such("price", id, name_of(&param)))?;
-    check_active(price, &param)?;
+    check_active(call.state, price, &param)?;
     Ok(price.clone())
 }
 
@@ -192,13 +191,20 @@ fn price_made_here(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError
             found.ok_or_else(|| ApiError::no_such("product", id, name_of(&at("product"))))?
         }
         (None, Some(name)) => {
-            let fields = json!({ "name": name, "description": call.form.text(&at("product_data.description")) });
+            let path = at("product_data");
+            let word = |name: &str| json!(call.form.text(&format!("{path}.{name}")));
+            let fields = json!({
+                "name": name, "description": word("description"), "images": call.form.list(&format!("{path}.images")),
+                "metadata": metadata(&call.form, &format!("{path}.metadata")), "tax_code": word("tax_code"),
+                "unit_label": word("unit_label"),
+            });
             products::add(call.state, None, fields)["id"].take()
         }
         (None, None) => return Err(missing("price_data.product_data")),
     };
     let count = call.form.integer(&at("recurring.interval_count")).unwrap_or(1);
     let recurrence = call.form.text(&at("recurring.interval")).map(|interval| recurring(interval, count));
+    let behavior = call.form.text(&at("tax_behavior")).unwrap_or("unspecified").to_owned();
     let id = call.state.new_id("price_1", 24);
     // Stripe keeps such a price inactive, because it is for sale only here.
     Ok(filled(
@@ -206,32 +212,25 @@ fn price_made_here(call: &mut ApiCall<'_>, path: &str) -> Result<Value, ApiError
         json!({
             "id": id, "active": false, "created": call.at, "currency": currency, "product": product,
             "type": if recurrence.is_some() { "recurring" } else { "one_time" }, "recurring": recurrence,
-            "unit_amount": amount, "unit_amount_decimal": amount.to_string(),
+            "tax_behavior": behavior, "unit_amount": amount, "unit_amount_decimal": amount.to_string(),
         }),
     ))
 }
 
 fn intent_fields(form: &RequestForm) -> Value {
-    let names = ["description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix"];
-    let sent = names.iter().filter_map(|name| {
-        let value = form.text(&format!("payment_intent_data.{name}"))?;
-        Some(((*name).to_owned(), json!(value)))
-    });
-    Value::Object(sent.collect())
+    let mut fields = kept(&Value::Null, form, KEPT_IN_INTENT)["payment_intent_data"].take();
+    if fields.is_null() {
+        fields = json!({});
+    }
+    fields["metadata"] = metadata(form, "payment_intent_data.metadata");
+    fields
 }
 
 fn fields(call: &ApiCall<'_>, id: &str, mode: &str, currency: &str, customer: Option<Value>, expires_at: i64) -> Value {
     let form = &call.form;
-    let optional = [
-        "cancel_url",
-        "client_reference_id",
-        "customer_email",
-        "customer_creation",
-        "locale",
-        "submit_type",
-        "success_url",
-    ];
-    let mut fields = texts(form, &optional);
+    let optional = ["cancel_url", "client_reference_id", "customer_email", "customer_creation", "success_url"];
+    let mut fields = kept(&filled(CHECKOUT_SESSION, Value::Null), form, KEPT);
+    change(&mut fields, texts(form, &optional));
     let types = match form.list("payment_method_types") {
         types if types.is_empty() => vec!["card".to_owned(), "us_bank_account".to_owned()],
         types => types,

@@ -3,17 +3,23 @@
 use serde_json::Value;
 
 use crate::sandbox::api_error::ApiError;
-use crate::sandbox::billing::credit_note::{self, CreditNoteRequest};
+use crate::sandbox::billing::credit_note::{self, CreditNoteRequest, CreditedLine};
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::fields::{merged_metadata, metadata, texts};
 use crate::sandbox::list::filtered_page;
-use crate::sandbox::params::{LIST, Rule, integer, map, one_of, text};
+use crate::sandbox::params::{LIST, Rule, integer, map, name_of, one_of, text};
 use crate::sandbox::shape::{self, change};
 
 const FIELDS: &[Rule] = &[text("memo"), map("metadata")];
 const NEW: &[Rule] = &[
     text("invoice").required(),
-    integer("amount").required(),
+    integer("amount"),
+    integer("lines.#.amount"),
+    text("lines.#.description"),
+    text("lines.#.invoice_line_item"),
+    integer("lines.#.quantity"),
+    one_of("lines.#.type", &["custom_line_item", "invoice_line_item"]),
+    integer("lines.#.unit_amount"),
     integer("credit_amount"),
     integer("refund_amount"),
     integer("out_of_band_amount"),
@@ -40,9 +46,21 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut fields = texts(form, &["memo", "reason"]);
     fields["metadata"] = metadata(form, "metadata");
     let part = |name: &str| form.integer(name).unwrap_or(0);
+    let lines = lines(call, &invoice)?;
+    let sum = lines.iter().map(|line| line.amount).sum();
+    let amount = match (form.integer("amount"), lines.is_empty()) {
+        (Some(amount), true) => amount,
+        (Some(amount), false) if amount != sum => {
+            let message = format!("The sum of `lines` ({sum}) must be the credit note's `amount` ({amount}).");
+            return Err(ApiError::invalid(message).param("amount"));
+        }
+        (_, false) => sum,
+        (None, true) => return Err(ApiError::missing("amount")),
+    };
     let request = CreditNoteRequest {
         invoice,
-        amount: part("amount"),
+        amount,
+        lines,
         refund: part("refund_amount"),
         credit: part("credit_amount"),
         outside: part("out_of_band_amount"),
@@ -50,6 +68,37 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     };
     call.state.follow_clock_of(&customer);
     credit_note::issue(call.state, request)
+}
+
+fn lines(call: &ApiCall<'_>, invoice: &str) -> Result<Vec<CreditedLine>, ApiError> {
+    let of_invoice = call.state.invoices.get(invoice).map(|row| row.lines.as_slice()).unwrap_or_default();
+    let read = |path: &String| {
+        let at = |name: &str| format!("{path}.{name}");
+        let (quantity, id) = (call.form.integer(&at("quantity")), call.form.text(&at("invoice_line_item")));
+        let line = match (call.form.text(&at("type")), id) {
+            (None, _) => return Err(ApiError::missing(&name_of(&at("type")))),
+            (Some("invoice_line_item"), Some(id)) => {
+                let found = of_invoice.iter().find(|line| line["id"] == id);
+                let param = name_of(&at("invoice_line_item"));
+                Some(found.ok_or_else(|| ApiError::no_such("invoice line item", id, param))?)
+            }
+            (Some("invoice_line_item"), None) => return Err(ApiError::missing(&name_of(&at("invoice_line_item")))),
+            _ => None,
+        };
+        let unit = call.form.integer(&at("unit_amount")).or_else(|| {
+            let line = line?;
+            Some(shape::integer(line, "amount") / shape::integer(line, "quantity").max(1))
+        });
+        let of_units = quantity.zip(unit).map(|(quantity, unit)| unit.saturating_mul(quantity));
+        let amount = call.form.integer(&at("amount")).or(of_units);
+        Ok(CreditedLine {
+            invoice_line: id.filter(|_| line.is_some()).map(str::to_owned),
+            amount: amount.ok_or_else(|| ApiError::missing(&name_of(&at("amount"))))?,
+            quantity,
+            description: call.form.text(&at("description")).map(str::to_owned),
+        })
+    };
+    call.form.items("lines").iter().map(read).collect()
 }
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

@@ -2,6 +2,7 @@
 //! table in `State`, and its `ROUTES` in the list here.
 
 pub mod account;
+pub mod account_transactions;
 pub mod balance_transactions;
 pub mod charges;
 pub mod checkout_create;
@@ -14,20 +15,25 @@ pub mod credit_notes;
 pub mod customers;
 mod discounts;
 pub mod disputes;
+pub mod empty_lists;
 pub mod events;
 pub mod invoice_items;
 pub mod invoice_payments;
 pub mod invoice_preview;
 pub mod invoices;
 pub mod payment_intents;
+pub mod payment_links;
 pub mod payment_methods;
+pub mod plans;
 pub mod portal_configurations;
 pub mod portal_sessions;
 pub mod prices;
 pub mod products;
 pub mod promotion_codes;
 pub mod refunds;
+pub mod subscription_items;
 mod subscription_params;
+pub mod subscription_schedules;
 pub mod subscription_update;
 pub mod subscriptions;
 pub mod tax_ids;
@@ -38,6 +44,11 @@ use crate::sandbox::call::Route;
 
 const ALL: &[&[Route]] = &[
     account::ROUTES,
+    account_transactions::ROUTES,
+    empty_lists::ROUTES,
+    plans::ROUTES,
+    subscription_items::ROUTES,
+    subscription_schedules::ROUTES,
     customers::ROUTES,
     tax_ids::ROUTES,
     products::ROUTES,
@@ -45,6 +56,7 @@ const ALL: &[&[Route]] = &[
     coupons::ROUTES,
     promotion_codes::ROUTES,
     checkout_sessions::ROUTES,
+    payment_links::ROUTES,
     payment_intents::ROUTES,
     payment_methods::ROUTES,
     charges::ROUTES,

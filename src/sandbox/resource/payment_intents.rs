@@ -11,14 +11,32 @@ use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::attempt::{self, AttemptOutcome, Presence};
 use crate::sandbox::collect::intent;
 use crate::sandbox::collect::payment_method;
-use crate::sandbox::fields::{merged_metadata, metadata, texts};
+use crate::sandbox::fields::{kept, merged_metadata, metadata, texts};
 use crate::sandbox::list::filtered_page;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text, url};
 use crate::sandbox::shape::change;
 use crate::sandbox::state::State;
 
-const FIELDS: &[Rule] =
-    &[clearable("description"), clearable("receipt_email"), text("payment_method"), map("metadata")];
+const FIELDS: &[Rule] = &[text("payment_method"), map("metadata")];
+/// What is only kept and shown.
+const KEPT: &[Rule] = &[
+    clearable("description"),
+    clearable("receipt_email"),
+    clearable("shipping"),
+    text("shipping.address.city"),
+    text("shipping.address.country"),
+    text("shipping.address.line1"),
+    text("shipping.address.line2"),
+    text("shipping.address.postal_code"),
+    text("shipping.address.state"),
+    text("shipping.carrier"),
+    text("shipping.name"),
+    text("shipping.phone"),
+    text("shipping.tracking_number"),
+    text("statement_descriptor"),
+    text("statement_descriptor_suffix"),
+    text("transfer_group"),
+];
 const NEW: &[Rule] = &[
     integer("amount").required(),
     text("currency").required(),
@@ -27,6 +45,8 @@ const NEW: &[Rule] = &[
     boolean("off_session"),
     boolean("automatic_payment_methods.enabled"),
     one_of("automatic_payment_methods.allow_redirects", &["always", "never"]),
+    one_of("capture_method", &["automatic", "automatic_async"]),
+    one_of("confirmation_method", &["automatic"]),
     text("payment_method_types.#"),
     url("return_url"),
     one_of("setup_future_usage", &["off_session", "on_session"]),
@@ -36,8 +56,6 @@ const NOT_BUILT: &[&str] = &[
     "amount_details",
     "amount_to_confirm",
     "application_fee_amount",
-    "capture_method",
-    "confirmation_method",
     "confirmation_token",
     "customer_account",
     "error_on_requires_action",
@@ -51,19 +69,15 @@ const NOT_BUILT: &[&str] = &[
     "payment_method_data",
     "payment_method_options",
     "radar_options",
-    "shipping",
-    "statement_descriptor",
-    "statement_descriptor_suffix",
     "transfer_data",
-    "transfer_group",
     "use_stripe_sdk",
 ];
 
 pub const ROUTES: &[Route] = &[
-    Route::post("/v1/payment_intents", create).takes(&[FIELDS, NEW]).not_built(NOT_BUILT),
+    Route::post("/v1/payment_intents", create).takes(&[FIELDS, KEPT, NEW]).not_built(NOT_BUILT),
     Route::get("/v1/payment_intents", list).takes(&[LIST, &[text("customer")]]).not_built(&["customer_account"]),
     Route::get("/v1/payment_intents/{}", retrieve).not_built(&["client_secret"]),
-    Route::post("/v1/payment_intents/{}", update).takes(&[FIELDS]).not_built(NOT_BUILT),
+    Route::post("/v1/payment_intents/{}", update).takes(&[FIELDS, KEPT]).not_built(NOT_BUILT),
     Route::post("/v1/payment_intents/{}/confirm", confirm).takes(&[CONFIRM]).not_built(NOT_BUILT),
     Route::post("/v1/payment_intents/{}/cancel", cancel)
         .takes(&[&[one_of("cancellation_reason", &["abandoned", "duplicate", "fraudulent", "requested_by_customer"])]]),
@@ -104,7 +118,8 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     if let Some(id) = &customer {
         customer::check_live(call.state, id)?;
     }
-    let mut fields = texts(form, &["customer", "description", "receipt_email", "setup_future_usage"]);
+    let mut fields = kept(&Value::Null, form, KEPT);
+    change(&mut fields, texts(form, &["customer", "setup_future_usage"]));
     let types = form.list("payment_method_types");
     if !types.is_empty() {
         fields["payment_method_types"] = json!(types);
@@ -174,7 +189,7 @@ fn cancel(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
 fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let id = call.id().to_owned();
     let mut intent = find(call.state, &id)?;
-    let mut fields = texts(&call.form, &["description", "receipt_email"]);
+    let mut fields = kept(&intent, &call.form, KEPT);
     fields["metadata"] = merged_metadata(&intent["metadata"], &call.form);
     if let Some(method) = call.form.text("payment_method").map(str::to_owned) {
         fields["payment_method"] = payment_method::named(call.state, &method, "payment_method")?["id"].take();

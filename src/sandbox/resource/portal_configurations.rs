@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
-use crate::sandbox::fields::{merged_metadata, texts};
+use crate::sandbox::fields::{kept, merged_metadata, texts};
 use crate::sandbox::form::RequestForm;
 use crate::sandbox::list::filtered_page;
-use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, one_of, text, url};
+use crate::sandbox::params::{LIST, Rule, boolean, clearable, integer, map, one_of, text, url};
 use crate::sandbox::shape::change;
 use crate::sandbox::state::State;
 
@@ -29,25 +29,46 @@ const FIELDS: &[Rule] = &[
     boolean("features.subscription_update.enabled"),
     text("features.subscription_update.default_allowed_updates.#"),
     one_of("features.subscription_update.proration_behavior", PRORATIONS),
+    clearable("features.subscription_update.products"),
+    boolean("features.subscription_update.products.#.adjustable_quantity.enabled"),
+    integer("features.subscription_update.products.#.adjustable_quantity.maximum"),
+    integer("features.subscription_update.products.#.adjustable_quantity.minimum"),
     text("features.subscription_update.products.#.product"),
     text("features.subscription_update.products.#.prices.#"),
     map("metadata"),
 ];
+/// What is only kept and shown of the features, except for `schedule_at_period_end`, which the portal page follows.
+const KEPT: &[Rule] = &[
+    boolean("features.subscription_cancel.cancellation_reason.enabled"),
+    text("features.subscription_cancel.cancellation_reason.options.#"),
+    one_of("features.subscription_update.billing_cycle_anchor", &["unchanged"]),
+    clearable("features.subscription_update.schedule_at_period_end.conditions"),
+    one_of(
+        "features.subscription_update.schedule_at_period_end.conditions.#.type",
+        &["decreasing_item_amount", "shortening_interval"],
+    ),
+    one_of("features.subscription_update.trial_update_behavior", &["end_trial"]),
+];
 const NOT_BUILT: &[&str] = &["features", "login_page"];
 
 pub const ROUTES: &[Route] = &[
-    Route::post("/v1/billing_portal/configurations", create).takes(&[FIELDS]).not_built(NOT_BUILT),
+    Route::post("/v1/billing_portal/configurations", create).takes(&[FIELDS, KEPT]).not_built(NOT_BUILT),
     Route::get("/v1/billing_portal/configurations", list).takes(&[LIST, &[boolean("active"), boolean("is_default")]]),
     Route::get("/v1/billing_portal/configurations/{}", retrieve),
     Route::post("/v1/billing_portal/configurations/{}", update)
-        .takes(&[FIELDS, &[boolean("active")]])
+        .takes(&[FIELDS, KEPT, &[boolean("active")]])
         .not_built(NOT_BUILT),
 ];
 
-/// Makes a configuration. The default one allows everything that the page can do.
+/// Makes a configuration. The default one allows everything that the page can do, and puts downgrades to the end of the
+/// period.
 pub fn add(state: &mut State, is_default: bool, fields: Value) -> Value {
     let id = state.new_id("bpc_1", 24);
     let now = state.now();
+    let conditions = match is_default {
+        true => json!([{ "type": "decreasing_item_amount" }, { "type": "shortening_interval" }]),
+        false => json!([]),
+    };
     let mut object = json!({
         "id": id, "object": "billing_portal.configuration", "active": true, "application": null,
         "business_profile": { "headline": null, "privacy_policy_url": null, "terms_of_service_url": null },
@@ -63,7 +84,7 @@ pub fn add(state: &mut State, is_default: bool, fields: Value) -> Value {
             },
             "subscription_update": {
                 "billing_cycle_anchor": null, "default_allowed_updates": ["price"], "enabled": is_default, "products": [],
-                "proration_behavior": "create_prorations", "schedule_at_period_end": { "conditions": [] },
+                "proration_behavior": "create_prorations", "schedule_at_period_end": { "conditions": conditions },
                 "trial_update_behavior": "end_trial",
             },
         },
@@ -163,11 +184,21 @@ fn apply_form(object: &mut Value, form: &RequestForm) {
             }
         }
     }
+    let kept = kept(object, form, KEPT);
+    change(object, kept);
+    let conditions = &mut object["features"]["subscription_update"]["schedule_at_period_end"]["conditions"];
+    if conditions.is_null() {
+        *conditions = json!([]);
+    }
     let path = "features.subscription_update.products";
     if form.has(path) {
         let product = |path: &String| {
             json!({
-                "adjustable_quantity": { "enabled": false, "maximum": null, "minimum": 1 },
+                "adjustable_quantity": {
+                    "enabled": form.flag(&format!("{path}.adjustable_quantity.enabled")).unwrap_or(false),
+                    "maximum": form.integer(&format!("{path}.adjustable_quantity.maximum")),
+                    "minimum": form.integer(&format!("{path}.adjustable_quantity.minimum")).unwrap_or(1),
+                },
                 "prices": form.list(&format!("{path}.prices")), "product": form.text(&format!("{path}.product")),
             })
         };

@@ -32,6 +32,9 @@ const NEW: &[Rule] = &[
     text("product"),
     text("product_data.name"),
     map("product_data.metadata"),
+    boolean("product_data.active"),
+    text("product_data.statement_descriptor"),
+    text("product_data.tax_code"),
     text("product_data.unit_label"),
     one_of("recurring.interval", INTERVALS),
     integer("recurring.interval_count"),
@@ -49,10 +52,7 @@ const FILTERS: &[Rule] = &[
 const NOT_BUILT: &[&str] = &[
     "currency_options",
     "custom_unit_amount",
-    "product_data.active",
     "product_data.id",
-    "product_data.statement_descriptor",
-    "product_data.tax_code",
     "recurring.meter",
     "tiers",
     "tiers_mode",
@@ -84,13 +84,20 @@ pub fn recurring(interval: &str, count: i64) -> Value {
     json!({ "interval": interval, "interval_count": count, "meter": null, "trial_period_days": null, "usage_type": "licensed" })
 }
 
-/// Refuses an inactive price. `param` is the dotted path of the parameter that names it.
-pub fn check_active(price: &Value, param: &str) -> Result<(), ApiError> {
-    if price["active"] == true {
-        return Ok(());
-    }
+/// Refuses an archived price, and a price of an archived product. `param` is the dotted path of the parameter that names
+/// it.
+pub fn check_active(state: &State, price: &Value, param: &str) -> Result<(), ApiError> {
     let id = text_of(price, "id");
-    let message = format!("The price specified is inactive. This field only accepts active prices. ({id})");
+    let is_archived = |product: &Value| product["active"] == false;
+    let message = match state.products.get(text_of(price, "product")) {
+        _ if price["active"] != true => {
+            format!("The price specified is inactive. This field only accepts active prices. ({id})")
+        }
+        Some(product) if is_archived(product) => {
+            format!("Price `{id}` is not available to be purchased because its product is not active.")
+        }
+        _ => return Ok(()),
+    };
     Err(ApiError::invalid(message).param(name_of(param)))
 }
 
@@ -120,9 +127,10 @@ fn product(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         return found.ok_or_else(|| ApiError::no_such("product", id, "product"));
     }
     let Some(name) = call.form.text("product_data.name") else { return Err(ApiError::missing("product")) };
+    let word = |name: &str| json!(call.form.text(&format!("product_data.{name}")));
     let fields = json!({
-        "name": name,
-        "unit_label": call.form.text("product_data.unit_label"),
+        "name": name, "active": call.form.flag("product_data.active").unwrap_or(true), "unit_label": word("unit_label"),
+        "statement_descriptor": word("statement_descriptor"), "tax_code": word("tax_code"),
         "metadata": metadata(&call.form, "product_data.metadata"),
     });
     Ok(products::add(call.state, None, fields)["id"].take())

@@ -4,30 +4,43 @@ use serde_json::{Value, json};
 
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::call::{ApiCall, Route};
-use crate::sandbox::fields::{merged_metadata, texts};
+use crate::sandbox::fields::{kept, merged_metadata, texts};
 use crate::sandbox::list::{matches, page};
-use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, text};
+use crate::sandbox::params::{LIST, Rule, boolean, clearable, decimal, map, text};
 use crate::sandbox::shape::{PRODUCT, change, deleted, filled};
 use crate::sandbox::state::State;
 
-const FIELDS: &[Rule] = &[boolean("active"), clearable("description"), clearable("unit_label"), map("metadata")];
-const NOT_BUILT: &[&str] = &[
-    "default_price_data",
-    "images",
-    "marketing_features",
-    "package_dimensions",
-    "shippable",
-    "statement_descriptor",
-    "tax_code",
-    "url",
+const FIELDS: &[Rule] = &[boolean("active"), map("metadata")];
+/// What is only kept and shown.
+const KEPT: &[Rule] = &[
+    clearable("description"),
+    clearable("images"),
+    text("images.#"),
+    clearable("marketing_features"),
+    text("marketing_features.#.name"),
+    clearable("package_dimensions"),
+    decimal("package_dimensions.height"),
+    decimal("package_dimensions.length"),
+    decimal("package_dimensions.weight"),
+    decimal("package_dimensions.width"),
+    boolean("shippable"),
+    text("statement_descriptor"),
+    clearable("tax_code"),
+    clearable("unit_label"),
+    clearable("url"),
 ];
+const NOT_BUILT: &[&str] = &["default_price_data"];
 
 pub const ROUTES: &[Route] = &[
-    Route::post("/v1/products", create).takes(&[FIELDS, &[text("name").required(), text("id")]]).not_built(NOT_BUILT),
-    Route::get("/v1/products", list).takes(&[LIST, &[boolean("active"), text("ids.#")]]).not_built(NOT_BUILT),
+    Route::post("/v1/products", create)
+        .takes(&[FIELDS, KEPT, &[text("name").required(), text("id")]])
+        .not_built(NOT_BUILT),
+    Route::get("/v1/products", list)
+        .takes(&[LIST, &[boolean("active"), text("ids.#"), boolean("shippable"), text("url")]])
+        .not_built(NOT_BUILT),
     Route::get("/v1/products/{}", retrieve),
     Route::post("/v1/products/{}", update)
-        .takes(&[FIELDS, &[text("name"), text("default_price")]])
+        .takes(&[FIELDS, KEPT, &[text("name"), text("default_price")]])
         .not_built(NOT_BUILT),
     Route::delete("/v1/products/{}", delete),
 ];
@@ -50,14 +63,15 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
             .code("resource_already_exists")
             .param("id"));
     }
-    let fields = fields(call, &json!({}));
+    let fields = fields(call, &filled(PRODUCT, Value::Null));
     Ok(add(call.state, id.as_deref(), fields))
 }
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let ids = call.form.list("ids");
     let wanted = |row: &&Value| {
-        matches(&call.form, row, "active") && (ids.is_empty() || ids.iter().any(|id| row["id"] == id.as_str()))
+        ["active", "shippable", "url"].iter().all(|field| matches(&call.form, row, field))
+            && (ids.is_empty() || ids.iter().any(|id| row["id"] == id.as_str()))
     };
     page(&call.form, "/v1/products", call.state.products.newest().filter(wanted))
 }
@@ -72,7 +86,7 @@ fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         return Err(ApiError::no_such("price", price, "default_price"));
     }
     let (id, mut product) = (call.id().to_owned(), before.clone());
-    let mut fields = fields(call, &before["metadata"]);
+    let mut fields = fields(call, &before);
     fields["updated"] = json!(call.at);
     let previous = change(&mut product, fields);
     call.state.products.put(&id, product.clone());
@@ -92,11 +106,12 @@ fn delete(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     Ok(deleted("product", &id))
 }
 
-fn fields(call: &ApiCall<'_>, metadata_before: &Value) -> Value {
-    let mut fields = texts(&call.form, &["name", "description", "unit_label", "default_price"]);
+fn fields(call: &ApiCall<'_>, before: &Value) -> Value {
+    let mut fields = kept(before, &call.form, KEPT);
+    change(&mut fields, texts(&call.form, &["name", "default_price"]));
     if let Some(active) = call.form.flag("active") {
         fields["active"] = json!(active);
     }
-    fields["metadata"] = merged_metadata(metadata_before, &call.form);
+    fields["metadata"] = merged_metadata(&before["metadata"], &call.form);
     fields
 }

@@ -1,6 +1,6 @@
 //! What the calls that start, change and preview a subscription share.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::prices::check_active;
 use crate::sandbox::api_error::ApiError;
@@ -8,13 +8,14 @@ use crate::sandbox::call::ApiCall;
 use crate::sandbox::card::Card;
 use crate::sandbox::collect::payment_method;
 use crate::sandbox::model::subscription::StoredSubscription;
-use crate::sandbox::params::{Rule, boolean, integer, map, name_of, one_of, text};
+use crate::sandbox::params::{Rule, boolean, clearable, integer, map, name_of, one_of, text};
 
 pub const FIELDS: &[Rule] = &[
     text("items.#.price"),
     integer("items.#.quantity"),
     map("items.#.metadata"),
     text("default_payment_method"),
+    boolean("automatic_tax.enabled"),
     boolean("cancel_at_period_end"),
     one_of("collection_method", &["charge_automatically"]),
     text("discounts.#.coupon"),
@@ -28,10 +29,18 @@ pub const FIELDS: &[Rule] = &[
     one_of("trial_settings.end_behavior.missing_payment_method", &["cancel", "create_invoice", "pause"]),
 ];
 
+/// What is only kept and shown.
+pub const KEPT: &[Rule] = &[
+    clearable("description"),
+    clearable("payment_settings.payment_method_types"),
+    text("payment_settings.payment_method_types.#"),
+    one_of("payment_settings.payment_method_options.card.request_three_d_secure", &["any", "automatic", "challenge"]),
+];
+
 pub const NOT_BUILT: &[&str] = &[
     "add_invoice_items",
     "application_fee_percent",
-    "automatic_tax",
+    "automatic_tax.liability",
     "backdate_start_date",
     "billing_cycle_anchor",
     "billing_cycle_anchor_config",
@@ -67,7 +76,7 @@ pub fn price_at(call: &ApiCall<'_>, param: &str) -> Result<Option<Value>, ApiErr
         );
         return Err(ApiError::invalid(message).param(name_of(param)));
     }
-    check_active(price, param)?;
+    check_active(call.state, price, param)?;
     Ok(Some(price.clone()))
 }
 
@@ -100,4 +109,10 @@ pub fn default_method(call: &mut ApiCall<'_>, customer: &str) -> Result<Option<V
 
 pub fn find(call: &ApiCall<'_>, id: &str) -> Result<StoredSubscription, ApiError> {
     call.state.subscriptions.required("subscription", id, "id").cloned()
+}
+
+/// `automatic_tax` of a subscription.
+pub fn automatic_tax(enabled: bool) -> Value {
+    let liability = if enabled { json!({ "type": "self" }) } else { Value::Null };
+    json!({ "disabled_reason": null, "enabled": enabled, "liability": liability })
 }

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::discounts;
-use super::subscription_params::{default_method, find, price_at, quantity_at};
+use super::subscription_params::{KEPT, automatic_tax, default_method, find, price_at, quantity_at};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::change::{self as billing_change, ItemChange, Proration, SubscriptionChange};
-use crate::sandbox::billing::{discount, start};
+use crate::sandbox::billing::{discount, start, subscription};
 use crate::sandbox::call::ApiCall;
-use crate::sandbox::fields::{merged_metadata, metadata, texts};
+use crate::sandbox::fields::{kept, merged_metadata, metadata};
 use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::params::{Rule, boolean, clearable, integer, one_of, text};
 use crate::sandbox::shape::change;
@@ -17,7 +17,6 @@ use crate::sandbox::shape::change;
 pub const MORE: &[Rule] = &[
     text("items.#.id"),
     boolean("items.#.deleted"),
-    clearable("description"),
     clearable("cancel_at"),
     one_of("billing_cycle_anchor", &["now", "unchanged"]),
     integer("proration_date"),
@@ -32,8 +31,7 @@ pub const MORE: &[Rule] = &[
 pub fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let row = find(call, call.id())?;
     if row.has_ended() {
-        let message = "A canceled subscription can only update its cancellation_details and metadata.";
-        return Err(ApiError::invalid(message));
+        return annotate(call, &row);
     }
     let id = call.id().to_owned();
     call.state.follow_clock_of(row.customer());
@@ -58,6 +56,33 @@ pub fn update(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         start::end_trial(call.state, &id);
     }
     find(call, &id).map(|row| row.object)
+}
+
+/// Changes what Stripe lets change of a subscription that has ended.
+fn annotate(call: &mut ApiCall<'_>, row: &StoredSubscription) -> Result<Value, ApiError> {
+    let names = call.form.leaves().iter().filter_map(|leaf| leaf.names.first());
+    if !names.into_iter().all(|name| matches!(name.as_str(), "cancellation_details" | "expand" | "metadata")) {
+        let message = "A canceled subscription can only update its cancellation_details and metadata.";
+        return Err(ApiError::invalid(message));
+    }
+    let id = call.id().to_owned();
+    call.state.follow_clock_of(row.customer());
+    let fields = json!({
+        "cancellation_details": said_details(call, row), "metadata": merged_metadata(&row.object["metadata"], &call.form),
+    });
+    subscription::update(call.state, &id, fields);
+    find(call, &id).map(|row| row.object)
+}
+
+/// `cancellation_details` with what the request says.
+fn said_details(call: &ApiCall<'_>, row: &StoredSubscription) -> Value {
+    let mut details = row.object["cancellation_details"].clone();
+    for field in ["comment", "feedback"] {
+        if let Some(words) = call.form.text(&format!("cancellation_details.{field}")) {
+            details[field] = json!(words);
+        }
+    }
+    details
 }
 
 /// The item changes that the request has at `path`.
@@ -93,8 +118,14 @@ fn set(fields: &mut Value, more: Value) {
 
 fn fields(call: &ApiCall<'_>, row: &StoredSubscription) -> Result<Value, ApiError> {
     let (form, now) = (&call.form, call.state.now());
-    let mut fields = texts(form, &["description"]);
+    let mut fields = kept(&row.object, form, KEPT);
+    if let Some(enabled) = form.flag("automatic_tax.enabled") {
+        fields["automatic_tax"] = automatic_tax(enabled);
+    }
     fields["metadata"] = merged_metadata(&row.object["metadata"], form);
+    if form.has("cancellation_details") {
+        fields["cancellation_details"] = said_details(call, row);
+    }
     if let Some(at_end) = form.flag("cancel_at_period_end") {
         set(&mut fields, ending(row, at_end, now));
     }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::subscription_params::{FIELDS, NOT_BUILT, default_method, find, price_at, quantity_at};
+use super::subscription_params::{FIELDS, KEPT, NOT_BUILT, automatic_tax, default_method, find, price_at, quantity_at};
 use super::{discounts, subscription_update};
 use crate::clock::DAY_SECONDS;
 use crate::sandbox::amount::checked_currency;
@@ -13,7 +13,7 @@ use crate::sandbox::billing::start::{self, FirstPayment, SubscriptionRequest};
 use crate::sandbox::billing::{change, price, subscription};
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::collect::attempt::Presence;
-use crate::sandbox::fields::{metadata, texts};
+use crate::sandbox::fields::{kept, metadata};
 use crate::sandbox::list::{matches, page};
 use crate::sandbox::params::{LIST, Rule, boolean, integer, name_of, one_of, text};
 use crate::sandbox::shape::{self, change, integer as number};
@@ -22,7 +22,6 @@ const ITEMS_LIMIT: usize = 20;
 
 const NEW: &[Rule] = &[
     text("customer").required(),
-    text("description"),
     integer("trial_period_days"),
     integer("cancel_at"),
     one_of("billing_mode.type", &["flexible"]),
@@ -51,11 +50,11 @@ const FILTERS: &[Rule] = &[
 ];
 
 pub const ROUTES: &[Route] = &[
-    Route::post("/v1/subscriptions", create).takes(&[FIELDS, NEW]).not_built(NOT_BUILT),
+    Route::post("/v1/subscriptions", create).takes(&[FIELDS, KEPT, NEW]).not_built(NOT_BUILT),
     Route::get("/v1/subscriptions", list).takes(&[LIST, FILTERS]).not_built(NOT_BUILT),
     Route::get("/v1/subscriptions/{}", retrieve),
     Route::post("/v1/subscriptions/{}", subscription_update::update)
-        .takes(&[FIELDS, subscription_update::MORE])
+        .takes(&[FIELDS, KEPT, subscription_update::MORE])
         .not_built(NOT_BUILT),
     Route::delete("/v1/subscriptions/{}", cancel).takes(&[&[
         boolean("prorate"),
@@ -87,7 +86,10 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         Some("error_if_incomplete") => FirstPayment::OrNothing,
         _ => FirstPayment::Allowed,
     };
-    let mut fields = texts(form, &["description"]);
+    let mut fields = kept(&shape::filled(shape::SUBSCRIPTION, Value::Null), form, KEPT);
+    if let Some(enabled) = form.flag("automatic_tax.enabled") {
+        fields["automatic_tax"] = automatic_tax(enabled);
+    }
     let more = json!({
         "metadata": metadata(form, "metadata"), "default_payment_method": method.map(|mut row| row["id"].take()),
         "cancel_at_period_end": form.flag("cancel_at_period_end").unwrap_or(false), "cancel_at": form.integer("cancel_at"),
@@ -184,8 +186,11 @@ fn trial_end(call: &ApiCall<'_>) -> Result<Option<i64>, ApiError> {
     }
 }
 
+/// Subscriptions on test clocks are listed only if the filter names the clock or a customer. Source: Stripe, "List
+/// subscriptions", `test_clock`.
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let form = &call.form;
+    let has_clocks = form.has("test_clock") || form.has("customer");
     let wanted = |row: &&Value| {
         let status = shape::text(row, "status");
         let has_status = match form.filled("status") {
@@ -198,6 +203,7 @@ fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
             row["items"]["data"].as_array().is_some_and(|items| items.iter().any(|item| item["price"]["id"] == price))
         };
         has_status
+            && (has_clocks || row["test_clock"].is_null())
             && ["customer", "test_clock", "collection_method"].iter().all(|field| matches(form, row, field))
             && form.filled("price").is_none_or(has_price)
     };

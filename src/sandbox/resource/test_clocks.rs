@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
+use crate::sandbox::billing::calendar::boundary;
 use crate::sandbox::billing::customer;
 use crate::sandbox::call::{ApiCall, Route};
 use crate::sandbox::due;
@@ -13,11 +14,12 @@ use crate::sandbox::fields::texts;
 use crate::sandbox::list::page;
 use crate::sandbox::params::{LIST, integer, text};
 use crate::sandbox::shape::{self, change, deleted};
+use crate::sandbox::state::State;
 
 const CLOCKS_LIMIT: usize = 100;
 const LIFETIME: i64 = 30 * DAY_SECONDS;
-/// How far one advance can go: two yearly periods.
-const ADVANCE_LIMIT: i64 = 2 * 366 * DAY_SECONDS;
+/// How far one advance can go without subscriptions.
+const TWO_YEARS: i64 = 2 * 366 * DAY_SECONDS;
 
 pub const ROUTES: &[Route] = &[
     Route::post("/v1/test_helpers/test_clocks", create)
@@ -74,8 +76,9 @@ fn advance(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
     let mut clock = retrieve(call)?;
     let (id, to) = (call.id().to_owned(), call.form.integer("frozen_time").unwrap_or_default());
     let from = shape::integer(&clock, "frozen_time");
-    if to <= from || to > from + ADVANCE_LIMIT {
-        let message = "`frozen_time` must be after the clock's present `frozen_time`, and at most two years after it.";
+    if to <= from || to > latest(call.state, &id, from) {
+        let message = "`frozen_time` must be after the clock's present `frozen_time`, and at most two intervals of the \
+                       shortest subscription on the clock after it. Without subscriptions it can be two years after it.";
         return Err(ApiError::invalid(message).param("frozen_time"));
     }
     clock["status"] = json!("advancing");
@@ -86,4 +89,11 @@ fn advance(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         call.state.emit("test_helpers.test_clock.ready", clock);
     }
     Ok(clock)
+}
+
+/// How far the clock can be advanced now: two intervals of its shortest subscription. Source: Stripe, "Advance a test
+/// clock", `frozen_time`.
+fn latest(state: &State, clock: &str, from: i64) -> i64 {
+    let on_clock = state.subscriptions.oldest().filter(|row| row.object["test_clock"] == clock && !row.has_ended());
+    on_clock.map(|row| boundary(from, row.recurring(), 2)).min().unwrap_or(from + TWO_YEARS)
 }

@@ -10,6 +10,7 @@ use crate::sandbox::model::webhook_endpoint::StoredEndpoint;
 use crate::sandbox::params::{LIST, Rule, boolean, clearable, map, text, url};
 use crate::sandbox::shape::{WEBHOOK_ENDPOINT, change, deleted, filled};
 use crate::sandbox::state::State;
+use crate::sandbox::version::ApiVersion;
 use crate::secret::Secret;
 
 /// Every event type of the API version, one per line, from Stripe's OpenAPI description.
@@ -44,6 +45,9 @@ fn create(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
         )));
     }
     let events = enabled_events(call)?.ok_or_else(|| ApiError::missing("enabled_events"))?;
+    if let Some(version) = call.form.text("api_version") {
+        ApiVersion::read(version).map_err(|error| error.param("api_version"))?;
+    }
     let mut fields = texts(&call.form, &["url", "description", "api_version"]);
     fields["enabled_events"] = events;
     fields["metadata"] = metadata(&call.form, "metadata");

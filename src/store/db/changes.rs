@@ -138,9 +138,10 @@ mod tests {
                 "users" => &[ALICE],
                 "subscriptions" => &[ALICE, BOB],
                 "tokens" => &[CacheKey::Tokens],
-                "schema_version" | "cursors" | "customers" | "orders" | "events" => &[],
+                "schema_version" | "cursors" | "stripe_account" | "customers" | "orders" | "events"
+                | "open_invoices" => &[],
                 "payments" | "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds"
-                | "credit_notes" | "disputes" => &[],
+                | "credit_notes" | "disputes" | "scheduled_changes" => &[],
                 "login_links" | "sessions" | "audit" | "anchors" | "webhook_endpoints" | "messages" => &[],
                 // Without a row number. For an account's row in the books `Tx::mark_changed` is called.
                 "books" | "lots" | "holds" | "hold_lots" | "deliveries" | "customer_changes" => &[],

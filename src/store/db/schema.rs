@@ -1,10 +1,12 @@
 //! Which schema the database has, and the way from an older one to ours: all of it in one transaction.
 
+use std::path::Path;
+
 use super::fault::DbResult;
 use super::sqlite::{Connection, SchemaObject, objects_of};
 use super::tx::Tx;
 use crate::clock::Timestamp;
-use crate::error::{Fault, Result};
+use crate::error::{Error, Fault, Result};
 
 /// The schema that this program is written for.
 const VERSION: i64 = 1;
@@ -68,6 +70,47 @@ fn change(connection: &mut Connection, steps: &[&str], target: i64, now: Timesta
             }
         }
     }
+    record(connection, target, now)
+}
+
+/// Copies the contents into a new file at `aside` and replaces them by the empty schema and what `fill` writes, which may
+/// read the copy as `apart`. One transaction: if anything fails, or another process wrote since the copy, nothing changes.
+pub(in crate::store) fn begin_again(
+    connection: &mut Connection,
+    aside: &Path,
+    now: Timestamp,
+    fill: impl FnOnce(&mut Connection) -> Result<()>,
+) -> Result<()> {
+    let version = connection.others_version()?;
+    connection.copy_apart(aside)?;
+    connection.enforce_references(false)?;
+    let begun = connection.begin().map_err(Error::from).and_then(|()| {
+        if connection.others_version()? != version {
+            let what = "another process wrote into the database meanwhile: stop it, and run this again";
+            return Err(Fault::bare(what).into());
+        }
+        connection.drop_everything()?;
+        connection.run_script(SCHEMA)?;
+        record(connection, VERSION, now)?;
+        fill(connection)?;
+        Ok(connection.check_references()?)
+    });
+    if begun.is_err() {
+        connection.rollback();
+        // Nothing was set apart. What cannot be removed is a copy that nobody uses.
+        let _left_behind = std::fs::remove_file(aside);
+        return begun;
+    }
+    // If this fails, the copy stays: it may be the only one.
+    let committed = connection.commit();
+    match &committed {
+        Ok(()) => connection.shrink(),
+        Err(_) => connection.rollback(),
+    }
+    Ok(committed?)
+}
+
+fn record(connection: &mut Connection, target: i64, now: Timestamp) -> DbResult<()> {
     const RECORD: &str = "INSERT INTO schema_version (version, applied_at, checked_at) VALUES ($1, $2, $2)";
     connection.execute(RECORD, &[&target, &now])?;
     Ok(())

@@ -141,6 +141,7 @@ pub struct LineItem {
     pub id: String,
     /// `None` for a price made up for this session only.
     pub price: Option<String>,
+    pub product: Option<String>,
     /// The buyer may have changed it.
     pub quantity: Option<i64>,
     /// Minor units, after discounts and taxes.
@@ -154,6 +155,7 @@ impl LineItem {
         Ok(LineItem {
             id: fields.id()?,
             price: fields.reference("/price")?,
+            product: fields.reference("/price/product")?,
             quantity: fields.whole("/quantity")?,
             amount_total: fields.whole("/amount_total")?,
         })

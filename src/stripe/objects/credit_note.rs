@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::stripe::objects::fields::{Fields, Unreadable};
+use crate::stripe::objects::payment::PaymentOrigin;
 
 /// A credit note (`cn_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct CreditNote {
     /// outside Stripe. A refund that belongs to it has its own event. `None` if an older shape does not say how the
     /// amount is divided.
     pub returned: Option<i64>,
+    /// Where the payment came from, as far as it is known.
+    pub origin: PaymentOrigin,
     /// `None` when Stripe did not say.
     pub livemode: Option<bool>,
 }
@@ -29,6 +32,7 @@ impl CreditNote {
             status: fields.word("/status")?,
             invoice: fields.reference("/invoice")?,
             returned: returned(&fields)?,
+            origin: PaymentOrigin::default(),
             livemode: fields.flag("/livemode")?,
         })
     }

@@ -30,6 +30,10 @@ pub struct Invoice {
     pub credited_before: i64,
     /// Minor units. Zero does not mean unpaid: a credit balance pays too.
     pub amount_paid: Option<i64>,
+    /// Minor units that are still to be paid.
+    pub amount_remaining: Option<i64>,
+    /// Where it is sent and not charged.
+    pub due_date: Option<Timestamp>,
     /// Three letters, lower case.
     pub currency: Option<String>,
     /// Whether it was marked as paid although Stripe did not take the money.
@@ -67,6 +71,8 @@ impl Invoice {
             subtotal: fields.whole("/subtotal")?,
             credited_before: fields.whole("/pre_payment_credit_notes_amount")?.unwrap_or(0).max(0),
             amount_paid: fields.whole("/amount_paid")?,
+            amount_remaining: fields.whole("/amount_remaining")?,
+            due_date: fields.time("/due_date")?,
             currency: fields.text("/currency")?,
             paid_out_of_band: off_stripe || fields.first_flag(&["/paid_out_of_band"])?,
             payment_intent: match paid_payment_intent(&fields)? {
@@ -102,6 +108,7 @@ pub struct InvoiceLine {
     /// `il_…`; the same line may have another id in another list.
     pub id: String,
     pub price: Option<String>,
+    pub product: Option<String>,
     pub quantity: Option<i64>,
     /// Minor units before discounts and taxes; negative where paid time is credited.
     pub amount: i64,
@@ -136,6 +143,7 @@ impl InvoiceLine {
         Ok(InvoiceLine {
             id: fields.id()?,
             price: fields.first_reference(&["/pricing/price_details/price", "/price", "/plan"])?,
+            product: fields.first_reference(&["/pricing/price_details/product", "/price/product", "/plan/product"])?,
             quantity: fields.whole("/quantity")?,
             amount: fields.whole("/amount")?.ok_or_else(|| fields.missing("/amount"))?,
             currency: fields.text("/currency")?,

@@ -19,6 +19,7 @@ mod invoice;
 mod json;
 mod payment;
 mod problem;
+mod schedule;
 mod subscription;
 
 pub use checkout::{CheckoutSession, Customer, LineItem, Price};
@@ -26,8 +27,9 @@ pub use credit_note::CreditNote;
 pub use fields::{List, Unreadable};
 pub use invoice::{CreditedLines, Invoice, InvoiceLine, InvoicePayment};
 pub use json::storable;
-pub use payment::{Charge, Dispute, FundsMove, Refund};
+pub use payment::{Charge, Dispute, FundsMove, PaymentIntent, PaymentOrigin, Refund};
 pub use problem::ErrorBody;
+pub use schedule::{NextPhase, Schedule, ScheduleHint};
 pub use subscription::{Subscription, SubscriptionItem};
 
 pub(super) use fields::Fields;

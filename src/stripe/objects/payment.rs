@@ -1,8 +1,42 @@
 //! Charges, refunds and disputes: the fields that a reversal is computed from.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::stripe::objects::fields::{Fields, List, Unreadable};
+
+/// Where a payment came from. Stripe's objects rarely say it, so `prefetch` asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentOrigin {
+    /// The invoice that it paid. Since 2025-03-31 no object names it.
+    pub invoice: Option<String>,
+    pub payment_intent: Option<String>,
+    /// The checkout session that it was made in.
+    pub session: Option<String>,
+    /// Whether all that Stripe says of it has nothing of ours.
+    pub is_foreign: bool,
+}
+
+/// A payment intent (`pi_…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentIntent {
+    pub id: String,
+    pub customer: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl PaymentIntent {
+    /// Reads it from Stripe's JSON.
+    pub fn read(value: &Value) -> Result<PaymentIntent, Unreadable> {
+        let fields = Fields::of("payment intent", value)?;
+        Ok(PaymentIntent {
+            id: fields.id()?,
+            customer: fields.reference("/customer")?,
+            metadata: fields.metadata(&["/metadata"])?,
+        })
+    }
+}
 
 /// A charge (`ch_…` or `py_…`): one attempt at a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +47,8 @@ pub struct Charge {
     pub payment_intent: Option<String>,
     /// Only before 2022-11-15, or when requested.
     pub refunds: Option<List<Refund>>,
-    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not name it: `prefetch` asks.
-    pub paid_invoice: Option<String>,
+    /// Where the payment came from, as far as it is known.
+    pub origin: PaymentOrigin,
 }
 
 impl Charge {
@@ -26,7 +60,7 @@ impl Charge {
             amount_refunded: fields.whole("/amount_refunded")?,
             payment_intent: fields.reference("/payment_intent")?,
             refunds: fields.included("/refunds", Refund::read)?,
-            paid_invoice: None,
+            origin: PaymentOrigin { invoice: fields.reference("/invoice")?, ..PaymentOrigin::default() },
         })
     }
 }
@@ -41,8 +75,8 @@ pub struct Refund {
     pub amount: Option<i64>,
     pub charge: Option<String>,
     pub payment_intent: Option<String>,
-    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not name it: `prefetch` asks.
-    pub paid_invoice: Option<String>,
+    /// Where the payment came from, as far as it is known.
+    pub origin: PaymentOrigin,
 }
 
 impl Refund {
@@ -55,7 +89,7 @@ impl Refund {
             amount: fields.whole("/amount")?,
             charge: fields.reference("/charge")?,
             payment_intent: fields.reference("/payment_intent")?,
-            paid_invoice: None,
+            origin: PaymentOrigin::default(),
         })
     }
 
@@ -80,8 +114,8 @@ pub struct Dispute {
     pub amount: Option<i64>,
     pub charge: Option<String>,
     pub payment_intent: Option<String>,
-    /// The invoice that the payment intent paid. Since 2025-03-31 Stripe's object does not name it: `prefetch` asks.
-    pub paid_invoice: Option<String>,
+    /// Where the payment came from, as far as it is known.
+    pub origin: PaymentOrigin,
     /// At most one withdrawal and one reinstatement.
     pub funds: Vec<FundsMove>,
 }
@@ -105,7 +139,7 @@ impl Dispute {
             amount: fields.whole("/amount")?,
             charge: fields.reference("/charge")?,
             payment_intent: fields.reference("/payment_intent")?,
-            paid_invoice: None,
+            origin: PaymentOrigin::default(),
             funds: moves.iter().map(FundsMove::read).collect::<Result<_, _>>()?,
         })
     }

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::stripe::objects::fields::{Fields, List, Unreadable};
+use crate::stripe::objects::invoice::Invoice;
+use crate::stripe::objects::schedule::Schedule;
 
 /// A subscription (`sub_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,10 @@ pub struct Subscription {
     /// Payments are paused (`pause_collection`). This does not change the status.
     pub collection_paused: bool,
     pub latest_invoice: Option<String>,
+    /// What is planned for the end of the period.
+    pub schedule: Schedule,
+    /// The latest invoice, where the subscription waits for its payment. Stripe's object only names it: `prefetch` asks.
+    pub open_invoice: Option<Box<Invoice>>,
     pub metadata: BTreeMap<String, String>,
     pub created: Option<Timestamp>,
     /// `None` when Stripe did not say.
@@ -39,6 +45,7 @@ pub struct Subscription {
 pub struct SubscriptionItem {
     pub id: String,
     pub price: Option<String>,
+    pub product: Option<String>,
     /// `None` where use is metered.
     pub quantity: Option<i64>,
     pub period_start: Option<Timestamp>,
@@ -61,6 +68,8 @@ impl Subscription {
             trial_end: fields.time("/trial_end")?,
             collection_paused: fields.value("/pause_collection").is_some(),
             latest_invoice: fields.reference("/latest_invoice")?,
+            schedule: Schedule::read(&fields)?,
+            open_invoice: None,
             metadata: fields.metadata(&["/metadata"])?,
             created: fields.time("/created")?,
             livemode: fields.flag("/livemode")?,
@@ -93,6 +102,11 @@ impl Subscription {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired") || self.ended_at.is_some()
     }
 
+    /// Whether it waits for the payment of its latest invoice.
+    pub fn awaits_payment(&self) -> bool {
+        !self.is_over() && matches!(self.status.as_str(), "past_due" | "unpaid" | "incomplete")
+    }
+
     /// Whether the customer has the plan now: paid, in trial, or late with a payment that is being retried.
     pub fn is_current(&self) -> bool {
         !self.is_over() && matches!(self.status.as_str(), "active" | "trialing" | "past_due")
@@ -110,6 +124,7 @@ impl SubscriptionItem {
         Ok(SubscriptionItem {
             id: fields.id()?,
             price: fields.first_reference(&["/price", "/plan"])?,
+            product: fields.first_reference(&["/price/product", "/plan/product"])?,
             quantity: fields.whole("/quantity")?,
             period_start: fields.time("/current_period_start")?,
             period_end: fields.time("/current_period_end")?,

@@ -6,10 +6,12 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Refused, Result};
+use crate::store::inbox::Status;
 use crate::store::orders::{self, OfferKind, Order};
 use crate::store::{payments, users};
 use crate::stripe::CheckoutSession;
 use crate::usecase::checkout::session;
+use crate::usecase::stripe_events::apply;
 
 /// How long the buyer waits for Stripe's answer. After that the page says that the units will come later.
 const WAIT: Duration = Duration::from_secs(8);
@@ -41,6 +43,11 @@ pub struct Purchase {
     pub state: PurchaseState,
     /// Where the buyer wants to go afterwards.
     pub return_url: Option<String>,
+}
+
+/// The account that a checkout session was made for here; `None` for a session that is not one of ours.
+pub fn buyer(app: &App, session: &str) -> Result<Option<i64>> {
+    Ok(app.store.read(|tx| orders::by_session(tx, session))?.map(|order| order.account))
 }
 
 /// Confirms a session with Stripe for the user of `account`. Only Stripe's answer counts, and only the session's owner
@@ -89,13 +96,22 @@ fn unconfirmed(app: &App, account: i64, session: &str) -> Result<Purchase> {
 
 fn apply_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) -> Result<Purchase> {
     if !is_ours {
-        let owner = app.store.read(|tx| users::by_account(tx, account))?;
-        if found.metadata.get("user_id") != Some(&owner.id) {
+        let buyer = app.store.read(|tx| apply::buyer_of(tx, apply::Clues::of_session(&found, None)))?;
+        if buyer != Ok(account) {
             return Err(Refused::NotFound("There is no such purchase of yours.".to_owned()).into());
         }
     }
-    session::apply(app, found.clone())?;
-    purchase_of(app, account, &found.id, Some(&found))
+    let status = session::apply(app, found.clone())?;
+    let mut purchase = purchase_of(app, account, &found.id, Some(&found))?;
+    // A plan that was bought by a payment link has no order here. Its customer is the user's now.
+    if purchase.state == PurchaseState::Unmatched
+        && status == Status::Applied
+        && let Some(plan) = apply::plan_of(&app.catalog, &found)
+    {
+        let remaining = app.store.read(|tx| users::balance_of(tx, account))?.remaining;
+        purchase.state = PurchaseState::Subscribed { plan: plan.key.clone(), remaining };
+    }
+    Ok(purchase)
 }
 
 /// The purchase as the books have it now, where `described` is Stripe's session if Stripe was asked.

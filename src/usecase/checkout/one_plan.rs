@@ -3,9 +3,10 @@
 use crate::app::App;
 use crate::clock::{DAY_SECONDS, Deadline, Timestamp};
 use crate::error::{Error, Refused, Result};
+use crate::store::Tx;
 use crate::store::orders::{self, OfferKind, Order};
+use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::User;
-use crate::store::{Tx, subscriptions};
 use crate::usecase::checkout::portal;
 
 /// How long a slow payment may be on its way. Bank debits take up to 14 working days at Stripe; after that, an event was
@@ -19,6 +20,8 @@ const SUBSCRIPTION_ARRIVES_SECONDS: i64 = DAY_SECONDS;
 pub(super) enum Obstacle {
     /// There is a subscription.
     Subscription,
+    /// There is one, and it waits for its payment.
+    UnpaidSubscription,
     /// A plan is bought by a slow method, and the money has not arrived.
     PendingPayment(String),
     /// A plan is paid, and Stripe has not described its subscription yet.
@@ -42,8 +45,11 @@ fn pending_plan(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<Option<
 
 /// What keeps the user of this account from buying a plan now.
 pub(super) fn obstacle(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<Option<Obstacle>> {
-    if !subscriptions::live_of(tx, account)?.is_empty() {
-        return Ok(Some(Obstacle::Subscription));
+    let live = subscriptions::live_of(tx, account)?;
+    let is_unpaid = |subscription: &Subscription| matches!(subscription.status.as_str(), "unpaid" | "incomplete");
+    if !live.is_empty() {
+        let all_unpaid = live.iter().all(is_unpaid);
+        return Ok(Some(if all_unpaid { Obstacle::UnpaidSubscription } else { Obstacle::Subscription }));
     }
     if let Some(order) = pending_plan(tx, account, now)? {
         return Ok(Some(Obstacle::PendingPayment(order.offer)));
@@ -59,6 +65,9 @@ impl Obstacle {
         let detail = match self {
             Obstacle::Subscription => {
                 "You already have a subscription. Change or cancel it in the customer portal.".to_owned()
+            }
+            Obstacle::UnpaidSubscription => {
+                "You have a subscription that is not paid. Pay its open invoice in the customer portal.".to_owned()
             }
             Obstacle::PendingPayment(plan) => format!(
                 "Your payment for {} is on its way, which can take a few working days. No need to pay again.",

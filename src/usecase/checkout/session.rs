@@ -5,11 +5,13 @@ use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Error, Fault, Result};
 use crate::id;
+use crate::store::inbox::Status;
 use crate::store::orders::{self, Fact, Order};
 use crate::store::users::User;
 use crate::stripe::{CheckoutSession, CheckoutStep, StripeError};
 use crate::usecase::checkout::customer::to_user_error;
 use crate::usecase::stripe_events::apply::{self, ApplyContext};
+use crate::usecase::stripe_events::retry;
 
 /// Where the buyer goes to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,12 +113,15 @@ fn expire(app: &App, session: &str, deadline: Deadline) -> Result<CheckoutSessio
 }
 
 /// Applies what Stripe says about a session, as an event that says the same would be.
-pub(super) fn apply(app: &App, session: CheckoutSession) -> Result<()> {
+pub(super) fn apply(app: &App, session: CheckoutSession) -> Result<Status> {
     let catalog = app.catalog.clone();
     let now = app.clock.now();
-    let outcome = app
-        .store
-        .write(move |tx| apply::checkout(tx, &ApplyContext::new(&catalog, now), &session, CheckoutStep::AsDescribed))?;
-    outcome.log_events.iter().for_each(|event| event.log(app));
-    Ok(())
+    let (status, log_events) = app.store.write(move |tx| {
+        let context = ApplyContext::new(&catalog, now);
+        let outcome = apply::checkout(tx, &context, &session, CheckoutStep::AsDescribed)?;
+        let released = retry::release(tx, &catalog, &outcome.known_ids, now)?;
+        Ok((outcome.status, [outcome.log_events, released].concat()))
+    })?;
+    log_events.iter().for_each(|event| event.log(app));
+    Ok(status)
 }

@@ -5,12 +5,13 @@ use serde::Serialize;
 
 use crate::backoff::NOTIFICATION_PATIENCE_MILLIS;
 use crate::catalog::Catalog;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, rfc3339};
 use crate::error::Result;
 use crate::id;
 use crate::ledger::{Entry, Kind};
 use crate::notification::Topic;
-use crate::notification::body::{self, Credit, LowBalance, PlanChange, Reversal};
+use crate::notification::body::{self, Credit, LowBalance, PlanChange, Reversal, UnitsExpiring};
+use crate::store::lots::ExpiringUnits;
 use crate::store::outbox::{self, Message};
 use crate::store::{Tx, payments, users, webhook_endpoints};
 
@@ -41,6 +42,22 @@ pub(crate) fn enqueue_for_entry(
     let endpoints = endpoints_for(tx, Topic::LowBalance)?;
     write(tx, now, Topic::LowBalance, entry.account, &low, &endpoints)?;
     Ok(Some(low))
+}
+
+/// Enqueues that units expire soon.
+pub(super) fn enqueue_expiring(tx: &mut dyn Tx, now: Timestamp, account: i64, expiring: ExpiringUnits) -> Result<()> {
+    let endpoints = endpoints_for(tx, Topic::UnitsExpiring)?;
+    if endpoints.is_empty() {
+        return Ok(());
+    }
+    let user_id = users::by_account(tx, account)?.id;
+    let data = UnitsExpiring { user_id: &user_id, units: expiring.units, at: rfc3339(expiring.at) };
+    write(tx, now, Topic::UnitsExpiring, account, &data, &endpoints)
+}
+
+/// Whether any endpoint wants to know that units expire.
+pub(super) fn is_expiry_wanted(tx: &mut dyn Tx) -> Result<bool> {
+    Ok(!endpoints_for(tx, Topic::UnitsExpiring)?.is_empty())
 }
 
 /// Runs `change`, which changes an account's subscriptions, and enqueues a notification if the user has another plan

@@ -4,3 +4,4 @@
 pub mod deliver;
 pub mod endpoints;
 pub(crate) mod enqueue;
+pub mod expiring;

@@ -31,33 +31,32 @@ const COLUMNS: [&str; 17] = [
     "actor",
 ];
 
-/// Writes all entries, or those of one user, and returns how many. Times are RFC 3339; the hashed form has milliseconds.
+/// Writes all entries, or those of one user, and returns how many. What is posted meanwhile may be among them. Times are RFC 3339; the hashed form has milliseconds.
 pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {
     let mut csv = csv::Writer::from_writer(to);
     csv.write_record(COLUMNS).map_err(write_failed)?;
-    app.store.read(|tx| {
-        let only = user.map(|id| users::by_id(tx, id)).transpose()?;
-        let (mut account, mut seq) = (only.as_ref().map_or(0, |user| user.account), 0);
-        let (mut count, mut owner) = (0, only.clone());
-        loop {
-            let page = match &only {
-                Some(user) => proof::entries_of_account_after(tx, user.account, seq, PAGE)?,
-                None => proof::entries_after(tx, account, seq, PAGE)?,
-            };
-            let Some(end) = page.last().map(|StoredEntry { entry, .. }| (entry.account, entry.seq)) else { break };
-            for StoredEntry { entry, actor } in &page {
-                if owner.as_ref().is_none_or(|user| user.account != entry.account) {
-                    owner = Some(users::by_account(tx, entry.account)?);
-                }
-                let id = owner.as_ref().map_or("", |user| &user.id);
-                csv.write_record(record(entry, id, actor.as_deref())).map_err(write_failed)?;
-                count += 1;
+    let only = user.map(|id| app.store.read(|tx| users::by_id(tx, id))).transpose()?;
+    let (mut account, mut seq) = (only.as_ref().map_or(0, |user| user.account), 0);
+    let (mut count, mut owner) = (0, only.clone());
+    loop {
+        // A snapshot for each page: entries never change, and the log cannot start over while a snapshot is kept.
+        let page = app.store.read(|tx| match &only {
+            Some(user) => proof::entries_of_account_after(tx, user.account, seq, PAGE),
+            None => proof::entries_after(tx, account, seq, PAGE),
+        })?;
+        let Some(end) = page.last().map(|StoredEntry { entry, .. }| (entry.account, entry.seq)) else { break };
+        for StoredEntry { entry, actor } in &page {
+            if owner.as_ref().is_none_or(|user| user.account != entry.account) {
+                owner = Some(app.store.read(|tx| users::by_account(tx, entry.account))?);
             }
-            (account, seq) = end;
+            let id = owner.as_ref().map_or("", |user| &user.id);
+            csv.write_record(record(entry, id, actor.as_deref())).map_err(write_failed)?;
+            count += 1;
         }
-        csv.flush().map_err(|cause| Fault::new("cannot write the export", cause))?;
-        Ok(count)
-    })
+        (account, seq) = end;
+    }
+    csv.flush().map_err(|cause| Fault::new("cannot write the export", cause))?;
+    Ok(count)
 }
 
 fn record(entry: &Entry, user_id: &str, actor: Option<&str>) -> [String; 17] {

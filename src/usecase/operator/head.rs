@@ -8,7 +8,7 @@ use crate::clock::{Timestamp, rfc3339};
 use crate::error::Result;
 use crate::id::hex;
 use crate::ledger::BooksHead;
-use crate::store::{anchors, entries};
+use crate::store::{Tx, anchors, entries};
 
 /// Accounts that are read at once.
 const PAGE: i64 = 1000;
@@ -56,24 +56,28 @@ pub fn take(app: &App) -> Result<Anchor> {
     let now = app.clock.now();
     // From here on each new entry says that it is newer, so the heads can be read without holding up anybody.
     let number = app.store.write(move |tx| anchors::take(tx, now))?;
-    let head = app.store.read(|tx| {
-        let (mut head, mut account) = (BooksHead::default(), 0);
-        loop {
-            let page = anchors::heads_after(tx, number, account, PAGE)?;
-            let Some(end) = page.last().map(|last| last.account) else { return Ok(head) };
-            for at in page {
-                if !at.is_newer {
-                    head.add(at.account, at.entries, &at.head);
-                    continue;
-                }
-                let covered = anchors::covered(tx, number, at.account)?;
-                let next = entries::of_account_after(tx, at.account, covered, 1)?;
-                head.add(at.account, covered, &next.first().map_or(at.head, |entry| entry.previous));
-            }
-            account = end;
-        }
-    })?;
+    let (mut head, mut last) = (BooksHead::default(), 0);
+    // No snapshot is kept for long: the log beside the database cannot start over while one is.
+    while let Some(end) = app.store.read(|tx| add_page(tx, number, last, &mut head))? {
+        last = end;
+    }
     Ok(Anchor { number, head, taken_at: Some(now) })
+}
+
+/// Adds the heads of the accounts after `last`, as the anchor covers them. Returns the last of them, or `None` at the end.
+fn add_page(tx: &mut dyn Tx, number: i64, last: i64, head: &mut BooksHead) -> Result<Option<i64>> {
+    let page = anchors::heads_after(tx, number, last, PAGE)?;
+    let end = page.last().map(|last| last.account);
+    for at in page {
+        if !at.is_newer {
+            head.add(at.account, at.entries, &at.head);
+            continue;
+        }
+        let covered = anchors::covered(tx, number, at.account)?;
+        let next = entries::of_account_after(tx, at.account, covered, 1)?;
+        head.add(at.account, covered, &next.first().map_or(at.head, |entry| entry.previous));
+    }
+    Ok(end)
 }
 
 /// Takes an anchor and writes it to the log, where it is out of the database's reach.

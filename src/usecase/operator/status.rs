@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::config::Mode;
 use crate::error::Result;
-use crate::store::inbox::{InboxRow, Status as EventStatus};
+use crate::store::inbox::InboxRow;
 use crate::store::{Lock, outbox, users};
 use crate::usecase::operator::clock;
 use crate::usecase::stripe_events::{inbox, payments, reconcile};
@@ -29,7 +29,7 @@ pub struct ApplianceStatus {
     /// The arrival that is the latest, and its type.
     pub newest_event: Option<(Timestamp, String)>,
     /// How many events have which status.
-    pub events: Vec<(EventStatus, i64)>,
+    pub events: Vec<(&'static str, i64)>,
     /// Up to when Stripe's events are compared with the books.
     pub compared_to: Option<Timestamp>,
     /// Payments in the books that Stripe does not confirm.

@@ -1,12 +1,15 @@
-//! The operator's view of the inbox: list, show, replay and assign events.
+//! The operator's view of the inbox: list, show, replay, assign and dismiss events.
 
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
-use crate::store::inbox::{self, InboxRow, Status};
-use crate::store::users;
+use crate::store::customers::{self, LinkSource};
+use crate::store::inbox::{self, IgnoreReason, InboxRow, Status};
+use crate::store::{Tx, users};
+use crate::stripe::{Event, EventEnvelope};
 use crate::usecase::audit;
-use crate::usecase::stripe_events::apply::EventOutcome;
+use crate::usecase::stripe_events::apply::{self, EventOutcome};
+use crate::usecase::stripe_events::link;
 use crate::usecase::stripe_events::prefetch::prefetch;
 use crate::usecase::stripe_events::receive::foreign;
 use crate::usecase::stripe_events::retry::{ask_now, envelope, reapply};
@@ -24,8 +27,8 @@ pub fn show(app: &App, id: &str) -> Result<InboxRow> {
         .ok_or_else(|| Refused::NotFound(format!("There is no event {id:?} in the inbox. See till event list.")).into())
 }
 
-/// The number of events of each status.
-pub fn count(app: &App) -> Result<Vec<(Status, i64)>> {
+/// The number of events of each status; what is foreign and what was dismissed is counted apart.
+pub fn count(app: &App) -> Result<Vec<(&'static str, i64)>> {
     app.store.read(inbox::count)
 }
 
@@ -52,32 +55,114 @@ pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<EventOutcome> {
     Ok(outcome)
 }
 
-/// Assigns an unmatched payment to a user and, if Stripe does not say it, to the pack that was bought. It is then
-/// applied like any event, once.
+/// Assigns a payment or a subscription to a user and, if Stripe does not say it, to the pack that was bought. It is then
+/// applied like any event, once. Its customer becomes the user's too, unless it is another's, so that what follows from
+/// the same customer needs no operator.
 pub fn assign(app: &App, id: &str, user: &str, offer: Option<&str>) -> Result<EventOutcome> {
     let row = show(app, id)?;
-    if row.decision.status != Status::Unmatched {
-        let detail =
-            format!("The event {id} is {}: only an unmatched one can be assigned.", row.decision.status.as_str());
-        return Err(Refused::InvalidRequest(detail).into());
-    }
+    let envelope = envelope(&row)?;
+    refuse_unassignable(app, &row, &envelope)?;
     if let Some(key) = offer
         && app.catalog.offer(key).is_none()
     {
         return Err(Refused::UnknownPlan(format!("There is no {key:?} in the catalogue.")).into());
     }
-    let prefetched = prefetch(app, &envelope(&row)?)?;
+    let prefetched = prefetch(app, &envelope)?;
     let now = app.clock.now();
+    let customer = customer_of(&row, &prefetched.event);
+    let is_unknown =
+        |customer: &String| -> Result<bool> { Ok(app.store.read(|tx| customers::account_of(tx, customer))?.is_none()) };
+    let mut candidates = vec![];
+    if let Some(customer) = &customer
+        && is_unknown(customer)?
+    {
+        candidates = link::in_inbox(app, customer)?;
+        candidates.extend(link::at_stripe_or_later(app, customer, now));
+    }
     let catalog = app.catalog.clone();
     let user = user.to_owned();
     let offer = offer.map(str::to_owned);
     let outcome = audit::write(app, move |tx, trail| {
         let account = users::by_id(tx, &user)?.account;
         trail.add(tx, "event_assigned", &row.event.id, format!("to {user}"))?;
+        if let Some(referent) = &row.decision.waits_for {
+            inbox::reopen(tx, referent)?;
+        }
         inbox::assign(tx, &row.event.id, account, offer.as_deref())?;
         let row = InboxRow { assigned_to: Some(account), assigned_offer: offer.clone(), ..row.clone() };
-        reapply(tx, &catalog, &row, &prefetched, now)
+        let mut outcome = reapply(tx, &catalog, &row, &prefetched, now)?;
+        let is_in_books = outcome.waits_for.is_none() && outcome.status != Status::Ignored;
+        if let Some(customer) = customer.as_deref().filter(|_| is_in_books) {
+            // One that is another's stays there: only this payment was assigned.
+            let linked = apply::link(tx, account, customer, LinkSource::Operator, now)?.unwrap_or_default();
+            outcome.log_events.extend(linked);
+            outcome.log_events.extend(link::apply_all(tx, &catalog, &candidates, now)?.1);
+        }
+        Ok(outcome)
     })?;
     outcome.log_events.iter().for_each(|event| event.log(app));
     Ok(outcome)
+}
+
+/// Refuses what an assignment would not change: only what is unmatched, and what was ignored because nobody knew whose it
+/// was, can be assigned.
+fn refuse_unassignable(app: &App, row: &InboxRow, envelope: &EventEnvelope) -> Result<()> {
+    let id = &row.event.id;
+    if let Some(why) = foreign(envelope, app.config.stripe.mode()) {
+        return Err(Refused::InvalidRequest(format!("The event {id} cannot be assigned: {why}.")).into());
+    }
+    let event = envelope.event();
+    let status = row.decision.status;
+    let is_unowned = match &event {
+        Event::Subscription { .. } => true,
+        Event::Checkout(session, _) => row.decision.ignore_reason.is_some() || session.is_subscription(),
+        _ => row.decision.ignore_reason.is_some(),
+    };
+    if status != Status::Unmatched && !(status == Status::Ignored && is_unowned) {
+        let detail = format!("The event {id} is {}: only an unmatched one can be assigned.", status.as_str());
+        return Err(Refused::InvalidRequest(detail).into());
+    }
+    Ok(())
+}
+
+/// The customer that pays, by the event's object, or by the invoice that it belongs to.
+fn customer_of(row: &InboxRow, event: &Event) -> Option<String> {
+    match event {
+        Event::InvoicePayment(payment) => payment.paid_invoice.as_ref().and_then(|invoice| invoice.customer.clone()),
+        _ => row.event.customer.clone(),
+    }
+}
+
+/// Closes an event that could not be applied, with all that tells of the same payment: it stays ignored, and so does what
+/// Stripe sends about that payment later. With `dry_run` nothing is stored. Returns the ids that were closed, and the
+/// words.
+pub fn dismiss(app: &App, id: &str, reason: Option<&str>, dry_run: bool) -> Result<(Vec<String>, String)> {
+    let row = show(app, id)?;
+    if row.decision.ignore_reason == Some(IgnoreReason::Dismissed) {
+        return Ok((vec![], row.decision.detail));
+    }
+    if !matches!(row.decision.status, Status::Unmatched | Status::Waiting | Status::Failed) {
+        let status = row.decision.status.as_str();
+        let detail =
+            format!("The event {id} is {status}: only one that is unmatched, waiting or failed can be dismissed.");
+        return Err(Refused::InvalidRequest(detail).into());
+    }
+    let detail = match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("dismissed by the operator: {reason}"),
+        None => "dismissed by the operator".to_owned(),
+    };
+    let now = app.clock.now();
+    let (event, words) = (id.to_owned(), detail.clone());
+    let work = move |tx: &mut dyn Tx| inbox::dismiss(tx, &event, &words, now);
+    if dry_run {
+        return Ok((app.store.dry_run(work)?, detail));
+    }
+    let event = id.to_owned();
+    let closed = audit::write(app, move |tx, trail| {
+        let closed = work(tx)?;
+        trail.add(tx, "event_dismissed", &event, None)?;
+        Ok(closed)
+    })?;
+    tracing::info!(event = "event_dismissed", id, closed = closed.len(), detail);
+    Ok((closed, detail))
 }

@@ -5,14 +5,16 @@
 //! 3. [`apply`] changes the books, inside the transaction and without network.
 //! 4. [`retry`] records the outcome and tries again what waits.
 //!
-//! [`inbox`] and [`payments`] (the operator), [`reconcile`] (what Stripe never sent) and `usecase::checkout::confirm` (the
-//! buyer who comes back) use the same `apply`.
+//! [`inbox`], [`link`] and [`payments`] (the operator), [`reconcile`] (what Stripe never sent) and
+//! `usecase::checkout::confirm` (the buyer who comes back) use the same `apply`.
 //!
 //! To handle another event type, add it to `stripe::event` and follow the compiler.
 
 pub mod apply;
 pub mod bodies;
 pub mod inbox;
+pub mod link;
+mod origin;
 pub mod payments;
 mod prefetch;
 pub mod receive;

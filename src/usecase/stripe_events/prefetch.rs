@@ -7,16 +7,18 @@ use crate::app::App;
 use crate::catalog::{Interval, Offer};
 use crate::clock::{Deadline, Timestamp, months_after};
 use crate::error::{Error, Result};
-use crate::store::{allotments, orders, payments, prices};
+use crate::store::{allotments, orders, payments, prices, scheduled_changes, subscriptions};
 use crate::stripe::{
-    Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoiceLine, InvoicePayment, List, Stripe,
-    StripeError,
+    Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoiceLine, InvoicePayment, List,
+    PaymentOrigin, Schedule, ScheduleHint, Stripe, StripeError, Subscription,
 };
+use crate::usecase::stripe_events::origin;
 
 /// How long Stripe may take to answer. Meanwhile Stripe itself waits for our answer to its webhook.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// An event that is ready to be applied.
+#[derive(Clone)]
 pub(super) struct PrefetchedEvent {
     pub(super) event: Event,
     /// False if Stripe was asked but did not answer. What cannot be decided without the answer waits.
@@ -24,9 +26,14 @@ pub(super) struct PrefetchedEvent {
 }
 
 impl PrefetchedEvent {
-    /// For use inside a transaction, where Stripe cannot be asked.
+    /// As Stripe sent it, where Stripe has nothing to add.
     pub(super) fn as_sent(envelope: &EventEnvelope) -> PrefetchedEvent {
         PrefetchedEvent { event: envelope.event(), stripe_answered: true }
+    }
+
+    /// For use inside a transaction, where Stripe cannot be asked: what needs an answer waits for the timer.
+    pub(super) fn unasked(envelope: &EventEnvelope) -> PrefetchedEvent {
+        PrefetchedEvent { event: envelope.event(), stripe_answered: false }
     }
 }
 
@@ -75,25 +82,69 @@ fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
         Event::Charge(charge) => Event::Charge(with_invoice_or_refunds(app, charge, deadline)?),
         Event::Refund(mut refund) => {
             let ids = [refund.payment_intent.as_deref(), refund.charge.as_deref()];
-            refund.paid_invoice = paid_invoice(app, ids, deadline)?;
+            refund.origin = origin_of_payment(app, ids, deadline)?;
             Event::Refund(refund)
         }
         Event::Dispute(mut dispute, step) => {
             let ids = [dispute.payment_intent.as_deref(), dispute.charge.as_deref()];
-            dispute.paid_invoice = paid_invoice(app, ids, deadline)?;
+            dispute.origin = origin_of_payment(app, ids, deadline)?;
             Event::Dispute(dispute, step)
         }
-        Event::CreditNote(note) => Event::CreditNote(with_division(app, note, deadline)?),
-        complete @ (Event::Subscription { .. }
-        | Event::CustomerDeleted(_)
-        | Event::Unhandled { .. }
-        | Event::Unreadable { .. }) => complete,
+        Event::CreditNote(note) => {
+            let mut note = with_division(app, note, deadline)?;
+            note.origin = origin_of_invoice(app, note.invoice.as_deref(), deadline)?;
+            Event::CreditNote(note)
+        }
+        Event::Subscription { subscription, step, before, as_of } => {
+            let subscription = with_open_invoice(app, with_schedule(app, subscription, deadline)?, deadline)?;
+            Event::Subscription { subscription, step, before, as_of }
+        }
+        Event::Schedule { hint, .. } => {
+            let subscription = scheduled(app, &hint, deadline)?.map(Box::new);
+            Event::Schedule { hint, subscription }
+        }
+        complete @ (Event::CustomerDeleted(_) | Event::Unhandled { .. } | Event::Unreadable { .. }) => complete,
     })
 }
 
-/// A pack's session without an order of ours: its line items say what was bought, and how many.
+/// What is to be paid, and since when, is for the user to read.
+fn with_open_invoice(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completed<Subscription> {
+    if let Some(id) = subscription.latest_invoice.as_deref().filter(|_| subscription.awaits_payment()) {
+        subscription.open_invoice = Some(Box::new(stripe(app)?.invoice(id, deadline)?));
+    }
+    Ok(subscription)
+}
+
+/// The same, as far as Stripe answers: a subscription's state counts more than what is to be paid.
+pub(super) fn with_open_invoice_if_told(app: &App, subscription: Subscription, deadline: Deadline) -> Subscription {
+    with_open_invoice(app, subscription.clone(), deadline).unwrap_or(subscription)
+}
+
+/// An event names the schedule of a subscription only by its id. And where something is planned in the books, an event
+/// without a schedule may be older than the plan. In both cases Stripe says what is planned now.
+fn with_schedule(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completed<Subscription> {
+    let is_clear = subscription.schedule == Schedule::Absent
+        && app.store.read(|tx| Ok(scheduled_changes::of(tx, &subscription.id)?.is_none()))?;
+    if subscription.is_over() || is_clear {
+        return Ok(subscription);
+    }
+    subscription.schedule = stripe(app)?.subscription(&subscription.id, deadline)?.schedule;
+    Ok(subscription)
+}
+
+/// The subscription of a schedule, if it is known here.
+fn scheduled(app: &App, hint: &ScheduleHint, deadline: Deadline) -> Completed<Option<Subscription>> {
+    let Some(id) = &hint.subscription else { return Ok(None) };
+    let known = app.store.read(|tx| subscriptions::find(tx, id))?;
+    match known.is_some_and(|known| known.ended_at.is_none()) {
+        true => Ok(Some(stripe(app)?.subscription(id, deadline)?)),
+        false => Ok(None),
+    }
+}
+
+/// A session without an order of ours: its line items say what was bought, and how many, and whether it is ours at all.
 fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) -> Completed<CheckoutSession> {
-    if !session.is_payment() || !session.is_bought() || session.line_items.is_some() {
+    if !session.is_bought() || session.line_items.is_some() {
         return Ok(session);
     }
     let is_ours = app.store.read(|tx| {
@@ -101,7 +152,11 @@ fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) 
         Ok(by_id.is_some() || orders::by_session(tx, &session.id)?.is_some())
     })?;
     if !is_ours {
-        session.line_items = Some(List::whole(stripe(app)?.list_line_items(&session.id, deadline)?));
+        session.line_items = match stripe(app)?.list_line_items(&session.id, deadline) {
+            Ok(items) => Some(List::whole(items)),
+            Err(error) if error.is_missing() => None,
+            Err(error) => return Err(error.into()),
+        };
     }
     Ok(session)
 }
@@ -131,7 +186,9 @@ fn complete_invoice(app: &App, stripe: &Stripe, mut invoice: Invoice, deadline: 
         if invoice.payment_intent.is_none() {
             invoice.payment_intent = stripe.invoice(&invoice.id, deadline)?.payment_intent;
         }
-        invoice.checkout = checkout_of(app, stripe, &invoice, deadline)?.map(Box::new);
+        if let Some(session) = checkout_of(app, stripe, &invoice, deadline)? {
+            invoice.checkout = Some(Box::new(with_line_items(app, session, deadline)?));
+        }
     }
     let currency = invoice.currency.clone();
     for line in invoice.lines.rows.iter_mut().filter(|line| wants_price(app, line)) {
@@ -246,7 +303,9 @@ fn with_invoice_or_refunds(app: &App, mut charge: Charge, deadline: Deadline) ->
             charge.refunds = Some(List::whole(stripe(app)?.refunds_of(&intent, deadline)?));
         }
     } else {
-        charge.paid_invoice = paid_invoice(app, [Some(&intent), Some(&charge.id)], deadline)?;
+        let asked = origin_of_payment(app, [Some(&intent), Some(&charge.id)], deadline)?;
+        let invoice = asked.invoice.or(charge.origin.invoice);
+        charge.origin = PaymentOrigin { invoice, ..asked };
     }
     Ok(charge)
 }
@@ -259,26 +318,37 @@ fn with_division(app: &App, note: CreditNote, deadline: Deadline) -> Completed<C
     }
 }
 
-/// Which invoice a payment intent paid. Stripe is asked only if neither the payment nor its invoice is known.
-fn paid_invoice(
+/// Where a payment came from. Stripe is asked only if neither the payment nor its invoice is in the books.
+fn origin_of_payment(
     app: &App,
     [payment_intent, charge]: [Option<&str>; 2],
     deadline: Deadline,
-) -> Completed<Option<String>> {
-    let Some(intent) = payment_intent else { return Ok(None) };
-    if is_payment_known(app, intent, charge)? {
-        return Ok(None);
+) -> Completed<PaymentOrigin> {
+    match payment_intent {
+        Some(intent) if !is_payment_known(app, intent, charge)? => {
+            Ok(origin::of_payment(app, stripe(app)?, intent, deadline)??)
+        }
+        _ => Ok(PaymentOrigin::default()),
     }
-    let paid = stripe(app)?.invoice_payments_of(intent, deadline)?;
-    Ok(paid.into_iter().find_map(|payment| payment.invoice))
+}
+
+/// Where the payment of an invoice came from. Stripe is asked only if the invoice is not in the books.
+fn origin_of_invoice(app: &App, invoice: Option<&str>, deadline: Deadline) -> Completed<PaymentOrigin> {
+    match invoice {
+        Some(id) if !is_known(app, id)? => Ok(origin::of_invoice(app, stripe(app)?, id, deadline)??),
+        _ => Ok(PaymentOrigin::default()),
+    }
 }
 
 fn is_payment_known(app: &App, payment_intent: &str, charge: Option<&str>) -> Result<bool> {
     app.store.read(|tx| {
-        if payments::invoice_of(tx, payment_intent)?.is_some() || payments::find(tx, payment_intent)?.is_some() {
-            return Ok(true);
+        let invoice = payments::invoice_of(tx, payment_intent)?;
+        for id in [Some(payment_intent), charge, invoice.as_deref()].into_iter().flatten() {
+            if payments::find(tx, id)?.is_some() {
+                return Ok(true);
+            }
         }
-        Ok(charge.map(|charge| payments::find(tx, charge)).transpose()?.flatten().is_some())
+        Ok(false)
     })
 }
 

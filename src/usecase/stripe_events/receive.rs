@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::catalog::Catalog;
-use crate::clock::Timestamp;
+use crate::clock::{Judgement, Timestamp};
 use crate::config::Mode;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::metrics::EventLabels;
@@ -12,13 +12,19 @@ use crate::store::inbox::{self, IncomingEvent, Status};
 use crate::stripe::event::TYPES;
 use crate::stripe::signature::{SignatureFault, TOLERANCE_SECONDS};
 use crate::stripe::{EventEnvelope, Verification, signature, storable};
-use crate::usecase::stripe_events::apply::{self, ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
 use crate::usecase::stripe_events::retry;
 
 /// Refuses by the header `Stripe-Signature` alone what cannot be Stripe's, before the body is read.
 pub fn check_header(app: &App, header: Option<&[u8]>) -> Result<()> {
-    let refused = match signature::check_header(header, app.clock.now()) {
+    let checked = signature::check_header(header, app.clock.now());
+    // A signature of the time that is in doubt may confirm it.
+    let checked = checked.or_else(|fault| match doubted_clock(app) {
+        Some(doubted) => signature::check_header(header, doubted.wall),
+        None => Err(fault),
+    });
+    let refused = match checked {
         Ok(()) => return Ok(()),
         // Whether the signature is right, is not known yet.
         Err(SignatureFault::Stale { age_seconds: apart } | SignatureFault::Ahead { ahead_seconds: apart }) => format!(
@@ -42,6 +48,8 @@ pub fn reject(app: &App, refused: Refused) -> Error {
 /// Handles a webhook's raw body. Success means that everything it says is durable. A refusal means that it is not from
 /// Stripe, or cannot be read. A fault means that the database failed, and that Stripe should send it again.
 pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> {
+    // With a key of another account, the events are of that account too.
+    app.stripe()?;
     let now = app.clock.now();
     let rejected = |reason: String| reject(app, Refused::InvalidRequest(reason));
     let verified = signature::verify(header, body, &app.config.stripe.webhook_secrets, now);
@@ -61,7 +69,7 @@ pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> 
 /// proves it right: Stripe signs nothing ahead of time. A signature that is older than what is known proves nothing, since
 /// it may be sent again by anybody.
 fn confirmed_by_signature(app: &App, header: Option<&[u8]>, body: &[u8]) -> Option<Verification> {
-    let doubted = app.clock.judgement().filter(|judgement| !judgement.is_plausible)?;
+    let doubted = doubted_clock(app)?;
     let verified = signature::verify(header, body, &app.config.stripe.webhook_secrets, doubted.wall).ok()?;
     if verified.signed_at <= doubted.known {
         return None;
@@ -70,18 +78,13 @@ fn confirmed_by_signature(app: &App, header: Option<&[u8]>, body: &[u8]) -> Opti
     Some(verified)
 }
 
+fn doubted_clock(app: &App) -> Option<Judgement> {
+    app.clock.judgement().filter(|judgement| !judgement.is_plausible)
+}
+
 /// Stores and applies an event once. The event must certainly come from Stripe.
 pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Timestamp) -> Result<Status> {
-    let incoming = IncomingEvent {
-        id: envelope.id.clone(),
-        kind: envelope.kind.clone(),
-        api_version: envelope.api_version.clone(),
-        livemode: envelope.livemode.unwrap_or(false),
-        object: envelope.object.get("id").and_then(|id| id.as_str()).map(str::to_owned),
-        body: Some(body),
-        created_at: envelope.created,
-        received_at: now,
-    };
+    let incoming = incoming(&envelope, body, now);
     let foreign = foreign(&envelope, app.config.stripe.mode());
     let prefetched = match foreign {
         Some(_) => PrefetchedEvent::as_sent(&envelope),
@@ -98,7 +101,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
             None => {
                 let stripe_answered = prefetched.stripe_answered;
                 let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered, now };
-                apply::apply(tx, &context, &prefetched.event)?
+                retry::outcome_of(tx, &context, &prefetched.event)?
             }
         };
         store(tx, &catalog, &row, outcome, now)
@@ -114,6 +117,22 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
     app.metrics.webhook_events.get_or_create(&EventLabels { kind: kind.to_owned(), status: status.as_str() }).inc();
     tracing::debug!(event = "webhook_received", id = envelope.id, kind = envelope.kind, status = status.as_str());
     Ok(status)
+}
+
+/// The inbox's row of an event that arrives now.
+pub(super) fn incoming(envelope: &EventEnvelope, body: String, now: Timestamp) -> IncomingEvent {
+    let is_handled = TYPES.contains(&envelope.kind.as_str());
+    IncomingEvent {
+        id: envelope.id.clone(),
+        kind: envelope.kind.clone(),
+        api_version: envelope.api_version.clone(),
+        livemode: envelope.livemode.unwrap_or(false),
+        object: envelope.object.get("id").and_then(|id| id.as_str()).map(str::to_owned),
+        customer: envelope.customer().filter(|_| is_handled),
+        body: Some(body),
+        created_at: envelope.created,
+        received_at: now,
+    }
 }
 
 /// Why an event is not ours to apply, although Stripe signed it.
@@ -135,7 +154,8 @@ pub(super) fn foreign(envelope: &EventEnvelope, mode: Option<Mode>) -> Option<St
     }
 }
 
-fn store(
+/// Stores an event with its outcome, and applies what waits for the ids that are known now.
+pub(super) fn store(
     tx: &mut dyn Tx,
     catalog: &Catalog,
     row: &IncomingEvent,
@@ -146,7 +166,7 @@ fn store(
         return Err(Fault::bare("the event arrived twice at once").retryable().into());
     }
     let mut outcome = outcome;
-    outcome.log_events.extend(retry::retry_waiting_for(tx, catalog, &outcome.known_ids, now)?);
+    outcome.log_events.extend(retry::release(tx, catalog, &outcome.known_ids, now)?);
     Ok(outcome)
 }
 

@@ -2,6 +2,7 @@
 //! Stripe is asked about subscriptions whose events had no clear order, at once and again by the timer, which also allots the
 //! months of yearly plans that are due.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::app::App;
@@ -11,19 +12,23 @@ use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, Fault, Refused, Result};
 use crate::store::inbox::{self, Decision, InboxRow, Status};
 use crate::store::subscriptions::{self, Source};
-use crate::store::{Tx, allotments};
-use crate::stripe::EventEnvelope;
+use crate::store::{Tx, allotments, open_invoices};
+use crate::stripe::{Event, EventEnvelope};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, Assignment, EventOutcome};
 use crate::usecase::stripe_events::bodies::BODY_DAYS;
-use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
+use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch, with_open_invoice_if_told};
 use crate::usecase::units::posting::{self, PostingContext};
 
 /// Events, subscriptions or months per round of the timer.
 const BATCH: i64 = 50;
 /// Waiting events that one id may release at once.
 const RELEASE_LIMIT: i64 = 100;
+/// Ids that one event may make known at once, with all that follow from it.
+const RELEASED_IDS_LIMIT: usize = 1_000;
+/// What Stripe's ids of customers begin with.
+const CUSTOMER_PREFIX: &str = "cus_";
 /// Attempts, over about a day, after which an event that waits counts as unmatched. It is still tried.
 const PATIENT_ATTEMPTS: i64 = 12;
 /// How long Stripe may take to describe a subscription.
@@ -39,6 +44,7 @@ pub(super) fn decision(outcome: &EventOutcome, attempts: i64, now: Timestamp) ->
     let is_late = is_waiting && attempts > PATIENT_ATTEMPTS;
     Decision {
         status: if is_late { Status::Unmatched } else { outcome.status },
+        ignore_reason: outcome.ignore_reason,
         detail: outcome.detail.clone(),
         waits_for: outcome.waits_for.clone(),
         next_attempt_at: if is_waiting { next_event_attempt(attempts, now) } else { None },
@@ -49,6 +55,7 @@ pub(super) fn decision(outcome: &EventOutcome, attempts: i64, now: Timestamp) ->
 pub(super) fn failed(fault: &Fault, attempts: i64, now: Timestamp) -> Decision {
     Decision {
         status: Status::Failed,
+        ignore_reason: None,
         detail: fault.to_string(),
         waits_for: None,
         next_attempt_at: next_event_attempt(attempts, now),
@@ -70,8 +77,34 @@ fn no_body(row: &InboxRow) -> Refused {
     ))
 }
 
-/// Applies an event of the inbox once more and records the outcome.
+/// Applies an event. If the operator closed the payment that it tells of, it stays closed unless the event can be applied.
+pub(super) fn outcome_of(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Result<EventOutcome> {
+    let outcome = apply::apply(tx, context, event)?;
+    let is_open = matches!(outcome.status, Status::Unmatched | Status::Waiting);
+    match outcome.waits_for.as_deref().filter(|_| is_open) {
+        Some(referent) => Ok(match inbox::dismissal(tx, referent)? {
+            Some(detail) => outcome.dismissed(detail),
+            None => outcome,
+        }),
+        None => Ok(outcome),
+    }
+}
+
+/// Applies an event of the inbox once more and records the outcome. Then it applies what waits for the ids that are known
+/// now; the outcome has the log lines of all of them.
 pub(super) fn reapply(
+    tx: &mut dyn Tx,
+    catalog: &Catalog,
+    row: &InboxRow,
+    prefetched: &PrefetchedEvent,
+    now: Timestamp,
+) -> Result<EventOutcome> {
+    let mut outcome = reapply_alone(tx, catalog, row, prefetched, now)?;
+    outcome.log_events.extend(release(tx, catalog, &outcome.known_ids, now)?);
+    Ok(outcome)
+}
+
+fn reapply_alone(
     tx: &mut dyn Tx,
     catalog: &Catalog,
     row: &InboxRow,
@@ -80,23 +113,30 @@ pub(super) fn reapply(
 ) -> Result<EventOutcome> {
     let assigned = row.assigned_to.map(|account| Assignment { account, offer: row.assigned_offer.clone() });
     let context = ApplyContext { catalog, assigned, stripe_answered: prefetched.stripe_answered, now };
-    let outcome = apply::apply(tx, &context, &prefetched.event)?;
+    let outcome = outcome_of(tx, &context, &prefetched.event)?;
     inbox::decide(tx, &row.event.id, &decision(&outcome, row.attempts + 1, now), now)?;
     Ok(outcome)
 }
 
-/// Applies what waits for one of these ids, in the transaction that made them known.
-pub(super) fn retry_waiting_for(
-    tx: &mut dyn Tx,
-    catalog: &Catalog,
-    known_ids: &[String],
-    now: Timestamp,
-) -> Result<Vec<LogEvent>> {
+/// Applies what waits for one of these ids, in the transaction that made them known, and what waits for the ids that
+/// become known by that. Of a customer these are all events that could not be applied while nobody knew whose it was.
+pub fn release(tx: &mut dyn Tx, catalog: &Catalog, known_ids: &[String], now: Timestamp) -> Result<Vec<LogEvent>> {
     let mut log_events = vec![];
-    for referent in known_ids {
-        for row in inbox::waiting_for(tx, referent, RELEASE_LIMIT)? {
-            let event = PrefetchedEvent::as_sent(&envelope(&row)?);
-            log_events.extend(reapply(tx, catalog, &row, &event, now)?.log_events);
+    let mut ids: VecDeque<String> = known_ids.iter().cloned().collect();
+    let mut done: BTreeSet<String> = BTreeSet::new();
+    while let Some(id) = ids.pop_front().filter(|_| done.len() < RELEASED_IDS_LIMIT) {
+        if !done.insert(id.clone()) {
+            continue;
+        }
+        let mut rows = inbox::waiting_for(tx, &id, RELEASE_LIMIT)?;
+        if id.starts_with(CUSTOMER_PREFIX) {
+            rows.extend(inbox::unapplied_of_customer(tx, &id, RELEASE_LIMIT)?);
+        }
+        for row in rows {
+            let event = PrefetchedEvent::unasked(&envelope(&row)?);
+            let outcome = reapply_alone(tx, catalog, &row, &event, now)?;
+            log_events.extend(outcome.log_events);
+            ids.extend(outcome.known_ids);
         }
     }
     Ok(log_events)
@@ -153,7 +193,8 @@ pub(super) fn ask_now(app: &App, subscription: Option<&str>) {
 /// answer may be the older one.
 fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
     let Some(asked) = app.store.read(|tx| subscriptions::unsure_at(tx, id))? else { return Ok(()) };
-    let described = app.stripe()?.subscription(id, Deadline::after(patience))?;
+    let deadline = Deadline::after(patience);
+    let described = with_open_invoice_if_told(app, app.stripe()?.subscription(id, deadline)?, deadline);
     let catalog = app.catalog.clone();
     let now = app.clock.now();
     posting::write(app, PostingContext::now(app), move |tx, context| {
@@ -165,6 +206,8 @@ fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
         let new = apply::describe(&catalog, &described, known.account, known.as_of);
         let put = |tx: &mut dyn Tx| subscriptions::put(tx, &new, Source::Answer, now);
         enqueue::notify_if_plan_changes(tx, &catalog, known.account, now, put)?;
+        apply::plan_change(tx, &catalog, &described, now)?;
+        open_invoices::put(tx, &described.id, apply::open_invoice(&described).as_ref())?;
         posting::end_graces(tx, context, known.account)
     })
 }

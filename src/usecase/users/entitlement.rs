@@ -5,6 +5,7 @@ use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::Tx;
+use crate::store::lots::{self, ExpiringUnits};
 use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::{self, Balance, User};
 
@@ -18,6 +19,8 @@ pub struct UserSnapshot {
     pub features: Vec<String>,
     /// The subscription that decides the plan, or, where none does, the newest that has not ended.
     pub subscription: Option<Subscription>,
+    /// What of the balance expires, the soonest first.
+    pub expiring: Vec<ExpiringUnits>,
 }
 
 impl UserSnapshot {
@@ -27,10 +30,11 @@ impl UserSnapshot {
     }
 }
 
-/// The user with this id as stored, in one indexed read. See [`UserSnapshot::is_due`].
+/// The user with this id as stored, in one indexed read, and two more where units expire. See [`UserSnapshot::is_due`].
 pub fn fetch(tx: &mut dyn Tx, catalog: &Catalog, id: &str) -> Result<UserSnapshot> {
     let (user, balance, subscriptions) = users::with_all(tx, id)?;
-    Ok(combine(catalog, user, balance, subscriptions))
+    let expiring = expiring(tx, &user, balance)?;
+    Ok(combine(catalog, user, balance, subscriptions, expiring))
 }
 
 /// What a user has, as stored.
@@ -42,7 +46,16 @@ pub(crate) fn of_user(tx: &mut dyn Tx, catalog: &Catalog, user: User) -> Result<
 /// As [`of_user`], where the balance is read already.
 pub(super) fn with_balance(tx: &mut dyn Tx, catalog: &Catalog, user: User, balance: Balance) -> Result<UserSnapshot> {
     let subscriptions = subscriptions::live_of(tx, user.account)?;
-    Ok(combine(catalog, user, balance, subscriptions))
+    let expiring = expiring(tx, &user, balance)?;
+    Ok(combine(catalog, user, balance, subscriptions, expiring))
+}
+
+/// Where nothing is due ever, nothing expires.
+fn expiring(tx: &mut dyn Tx, user: &User, balance: Balance) -> Result<Vec<ExpiringUnits>> {
+    match balance.next_due {
+        Some(_) => lots::expiring(tx, user.account),
+        None => Ok(vec![]),
+    }
 }
 
 /// Which of Stripe's subscription states keep a plan's features. A late payment is retried, and the features stay
@@ -57,7 +70,13 @@ pub fn keeps_plan(status: &str) -> bool {
 }
 
 /// The plan is the dearest one that a live subscription keeps, else the free one.
-fn combine(catalog: &Catalog, user: User, balance: Balance, subscriptions: Vec<Subscription>) -> UserSnapshot {
+fn combine(
+    catalog: &Catalog,
+    user: User,
+    balance: Balance,
+    subscriptions: Vec<Subscription>,
+    expiring: Vec<ExpiringUnits>,
+) -> UserSnapshot {
     let keeping = subscriptions.iter().filter(|subscription| keeps_plan(&subscription.status));
     let keeping = keeping.filter_map(|subscription| Some((catalog.plan(&subscription.offer)?, subscription)));
     let best = keeping.max_by_key(|(plan, _)| plan.amount);
@@ -68,5 +87,6 @@ fn combine(catalog: &Catalog, user: User, balance: Balance, subscriptions: Vec<S
         subscription: best.map(|(_, subscription)| subscription.clone()).or(subscriptions.first().cloned()),
         user,
         balance,
+        expiring,
     }
 }

@@ -1,6 +1,7 @@
 //! Users as programs and the operator know them: created, changed, read and listed, with what they have.
 
 pub mod entitlement;
+pub mod lots_by_origin;
 pub mod notes;
 pub mod sign_in;
 pub mod statement;

@@ -6,11 +6,14 @@ use crate::error::{Refused, Result};
 use crate::ledger::{Entry, parse_entry_id};
 use crate::store::customers;
 use crate::store::entries;
+use crate::store::open_invoices::{self, OpenInvoice};
 use crate::store::orders::{self, Order};
+use crate::store::scheduled_changes::{self, ScheduledChange};
 use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::User;
 
 use crate::usecase::checkout::one_plan::pending_payments;
+use crate::usecase::users::lots_by_origin::{self, LotsByOrigin};
 use crate::usecase::users::{self, Listing, UserSnapshot};
 
 /// Days in the usage chart.
@@ -29,12 +32,18 @@ pub struct Overview {
     pub recent: Vec<Entry>,
     /// Units spent on each of the last [`CHART_DAYS`] days (UTC), oldest first; the day's first instant with each.
     pub usage: Vec<(Timestamp, i64)>,
+    /// What the subscription changes to at the end of its period.
+    pub change: Option<ScheduledChange>,
     /// Purchases that are not paid yet.
     pub pending: Vec<Order>,
     /// Purchases whose slow payment failed in the last [`FAILURE_DAYS`] days, and that were not repeated, newest first.
     pub failed: Vec<Order>,
     /// Subscriptions that have not ended, newest first.
     pub subscriptions: Vec<Subscription>,
+    /// Where the units lie.
+    pub lots: LotsByOrigin,
+    /// The invoice that the user's subscription waits for.
+    pub open_invoice: Option<OpenInvoice>,
     /// Whether Stripe has a customer for the user, and so a portal with payments and invoices.
     pub has_customer: bool,
 }
@@ -53,8 +62,17 @@ pub fn overview(app: &App, account: i64) -> Result<Overview> {
         let pending = pending_payments(tx, account, now)?;
         let failed = orders::failed(tx, account, now.plus_seconds(-FAILURE_DAYS * DAY_SECONDS))?;
         let subscriptions = subscriptions::live_of(tx, account)?;
+        let lots = lots_by_origin::of(tx, &member)?;
+        let open_invoice = match &member.subscription {
+            Some(subscription) => open_invoices::find(tx, &subscription.id)?,
+            None => None,
+        };
+        let change = match &member.subscription {
+            Some(subscription) => scheduled_changes::of(tx, &subscription.id)?,
+            None => None,
+        };
         let has_customer = customers::linked(tx, account)?.is_some();
-        Ok(Overview { member, recent, usage, pending, failed, subscriptions, has_customer })
+        Ok(Overview { member, recent, usage, pending, failed, subscriptions, lots, change, open_invoice, has_customer })
     })
 }
 

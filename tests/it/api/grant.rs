@@ -136,7 +136,8 @@ fn a_correction_may_leave_a_debt_and_the_next_credit_repays_it() {
     for (number, (units, remaining, total)) in rows.into_iter().enumerate() {
         let entry = grant(&shop, &format!("k{number}"), units).must(201).json();
         assert_eq!((&entry["delta"], &entry["balance_after"]), (&json!(units), &json!(remaining)));
-        let expected = json!({"total": total, "remaining": remaining, "held": 0, "available": remaining});
+        let expected =
+            json!({"total": total, "remaining": remaining, "held": 0, "available": remaining, "expiring": []});
         assert_eq!(shop.api.get("/v1/users/alice").json()["units"], expected, "after {units}");
     }
     let output = shop.till_prints(&["ledger", "verify"]);
@@ -161,7 +162,7 @@ fn a_lot_that_is_over_leaves_as_an_entry_and_takes_only_what_is_left_of_it() {
     assert_eq!((&entry["delta"], &entry["balance_after"]), (&json!(-3), &json!(4)), "the soonest was used first");
     assert!(entry["reason"].as_str().unwrap().starts_with("expire_"), "{entry}");
     let user = shop.api.get("/v1/users/alice").json();
-    assert_eq!(user["units"], json!({"total": 9, "remaining": 4, "held": 0, "available": 4}));
+    assert_eq!(user["units"], json!({"total": 9, "remaining": 4, "held": 0, "available": 4, "expiring": []}));
     let again = shop.api.call_once(ALICE, "short", &body).must(201);
     assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body), "its time does not matter");
     assert_eq!(shop.api.call_once(ALICE, "new", &body).must(400).code(), "invalid_request");

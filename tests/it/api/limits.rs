@@ -94,7 +94,7 @@ fn each_limit_is_where_it_is_for_two_users_at_once() {
     for user in [&long, &short] {
         let units = &shop.api.get(&format!("/v1/users/{user}")).must(200).json()["units"];
         let left = MOST - 3;
-        let expected = json!({"total": 2 * MOST, "remaining": left, "held": 1, "available": left - 1});
+        let expected = json!({"total": 2 * MOST, "remaining": left, "held": 1, "available": left - 1, "expiring": []});
         assert_eq!(units, &expected, "{user}");
         let reasons: Vec<String> = shop.ledger(user).into_iter().map(|(reason, ..)| reason).collect();
         assert_eq!(reasons.len(), 6, "{reasons:?}");

@@ -1,6 +1,7 @@
 //! The service API, called as a program calls it: one file per resource, then who may call, how calls are refused, the
 //! limits, the published description, and the webhooks that go out to the operator's own programs.
 
+mod expiring;
 mod grant;
 mod hold;
 mod spend;

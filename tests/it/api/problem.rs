@@ -145,7 +145,6 @@ fn people_read_the_same_words_as_programs() {
         ("DELETE", "/dashboard", 405, "invalid_request"),
         ("PUT", "/login", 405, "invalid_request"),
         ("GET", "/logout", 405, "invalid_request"),
-        ("GET", "/billing/checkout", 405, "invalid_request"),
         ("POST", "/metrics", 405, "invalid_request"),
         ("GET", "/billing/return?session_id=cs_test_1", 401, "unauthenticated"),
         ("POST", "/logout", 401, "unauthenticated"),

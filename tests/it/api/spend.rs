@@ -62,7 +62,7 @@ fn a_spend_is_an_entry_and_is_answered_the_same_for_ever() {
     {
         assert_eq!(shop.api.call_once(ALICE, "job 7", &other).must(422).code(), "idempotency_key_reused", "{other}");
     }
-    assert_eq!(units(&shop, "alice"), json!({"total": 100, "remaining": 0, "held": 0, "available": 0}));
+    assert_eq!(units(&shop, "alice"), json!({"total": 100, "remaining": 0, "held": 0, "available": 0, "expiring": []}));
     shop.verify_books();
 }
 
@@ -262,7 +262,7 @@ fn a_user_is_read_again_when_they_have_changed_and_not_when_another_has() {
         }
         assert_eq!(reads() - before, expected, "{what}");
     }
-    assert_eq!(units(&shop, "bob"), json!({"total": 1, "remaining": 1, "held": 1, "available": 0}));
+    assert_eq!(units(&shop, "bob"), json!({"total": 1, "remaining": 1, "held": 1, "available": 0, "expiring": []}));
 }
 
 #[test]

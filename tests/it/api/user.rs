@@ -44,7 +44,7 @@ fn a_user_and_an_entry_have_exactly_these_fields() {
 
     let user = shop.api.get("/v1/users/alice").json();
     assert_eq!(keys(&user), ["created_at", "email", "features", "id", "name", "plan", "subscription", "units"]);
-    assert_eq!(user["units"], json!({"total": 3, "remaining": 3, "held": 0, "available": 3}));
+    assert_eq!(user["units"], json!({"total": 3, "remaining": 3, "held": 0, "available": 3, "expiring": []}));
     let standing = ["id", "plan", "features", "subscription"].map(|field| user[field].clone());
     assert_eq!(standing.to_vec(), [json!("alice"), json!("free"), json!(["byok"]), Value::Null]);
     assert_eq!(shop.sign_in("alice").get("/v1/me").must(200).json(), user);

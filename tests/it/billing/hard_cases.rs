@@ -31,7 +31,7 @@
 //! | 26 | a deleted customer buys again | `billing/stripe_requests::a_customer_deleted_at_stripe_who_buys_again_is_a_new_customer` |
 //! | 27 | e-mail decides nothing | `billing/pack/order::the_order_decides_then_metadata_then_customer_and_price` |
 //! | 28 | metadata edited or gone | `billing/pack/order::the_order_decides_then_metadata_then_customer_and_price` |
-//! | 29 | links and invoices by hand | `billing/pack/order::the_order_decides_then_metadata_then_customer_and_price`, `billing/inbox::a_replay_says_what_it_would_do_then_does_it_and_does_it_once` |
+//! | 29 | links and invoices by hand | `billing/pack/order::the_order_decides_then_metadata_then_customer_and_price`, `billing/attribution/payment_link::a_plan_by_a_payment_link_is_the_users_with_its_renewals_and_its_portal`, `billing/attribution/operator::assigning_an_invoice_makes_its_customer_and_subscription_the_users`, `billing/inbox::a_replay_says_what_it_would_do_then_does_it_and_does_it_once` |
 //! | 30 | the answer is lost | `billing/stripe_requests::a_connection_lost_after_stripe_made_the_session_makes_no_second_one`, `src/stripe/error::an_answer_means_what_its_status_and_code_say` |
 //! | 31 | pressed twice | `billing/pack/idempotency::two_presses_are_two_payments_and_each_is_credited` |
 //! | 32 | the return address | `billing/stripe_requests::our_facts_are_on_the_session_and_on_the_payment`, `billing/pack/order::only_the_owner_is_told_of_a_purchase` |
@@ -62,7 +62,7 @@
 //! | 57 | a refund of an unknown payment | `billing/plan/shapes::a_refund_of_what_is_not_in_the_books_is_shown_to_the_operator_and_still_counts_when_that_comes` |
 //! | 58 | which refusals are tried again | `src/stripe/client/tests::what_may_heal_is_sent_again_unchanged`, `src/stripe/client/tests::what_will_not_heal_is_asked_once` |
 //! | 59 | no answer in time | `faults/stripe_away::the_user_hears_our_words_in_time_and_the_log_has_stripes`, `src/stripe/client/tests::a_server_that_never_answers_is_left_at_the_deadline` |
-//! | 60 | a permission is missing | `cli/check::a_key_and_a_clock_that_are_not_right_are_named` |
+//! | 60 | a permission is missing | `cli/check::a_key_and_a_clock_that_are_not_right_are_named`, `cli/check::each_permission_that_the_key_lacks_is_named` |
 //! | 61 | lists with pages | `src/stripe/client/tests::lists_are_read_page_by_page`, `billing/reconcile/resumption::a_comparison_that_broke_off_goes_on_and_skips_nothing` |
 //! | 62 | expanded or not | `src/stripe/objects/checkout::a_reference_is_an_id_or_an_object_with_one` |
 //! | 63 | fields and words not known | `src/stripe/objects/invoice::only_the_status_says_paid_and_lines_left_out_have_to_be_asked_for`, `src/stripe/objects/subscription::an_unknown_status_is_neither_current_nor_over` |

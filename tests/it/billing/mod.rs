@@ -1,6 +1,7 @@
 //! Money through Stripe: a checkout, the webhooks that report the payment, and what the payment changes in the books.
 //! `hard_cases` lists all hard cases of payments through Stripe, each with the test that covers it.
 
+mod attribution;
 pub mod checkout;
 mod customer_change;
 mod inbox;

@@ -114,7 +114,10 @@ fn json_has_the_shapes_of_the_api() {
 
     let user = till.json(&["user", "show", "alice", "--json"]);
     assert_eq!(keys(&user), ["created_at", "email", "features", "id", "name", "plan", "subscription", "units"]);
-    assert_eq!(user["units"], serde_json::json!({"total": 7, "remaining": 7, "held": 0, "available": 7}));
+    assert_eq!(
+        user["units"],
+        serde_json::json!({"total": 7, "remaining": 7, "held": 0, "available": 7, "expiring": []})
+    );
     assert_eq!(till.json(&["user", "list", "--json"]), serde_json::json!({"data": [user], "next": null}));
     till.text(&["user", "add", "bob", "--email", "Bob@example.org"]);
     assert_eq!(till.json(&["user", "list", "--limit", "1", "--json"])["next"], "alice");

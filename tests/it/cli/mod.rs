@@ -1,6 +1,7 @@
 //! The command line and the binary behind it: the commands, what an operator asks for, the demonstration, `till check`, `till stripe setup`, faults in the
 //! configuration, and what the binary needs of its host.
 
+mod account;
 mod audit;
 mod binary;
 mod check;

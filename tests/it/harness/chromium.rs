@@ -10,6 +10,8 @@ use headless_chrome::protocol::cdp::types::Event;
 use headless_chrome::protocol::cdp::{DOM, Emulation, Log, Runtime};
 use headless_chrome::{Browser, LaunchOptions};
 
+use serde_json::{Value, json};
+
 use super::folder::Folder;
 use super::left_out::{is_set, left_out};
 use super::wait::{PATIENCE, eventually};
@@ -104,6 +106,18 @@ impl Chromium {
             let middle = Point { x: (corners[0] + corners[4]) / 2.0, y: (corners[1] + corners[5]) / 2.0 };
             self.tab.click_point(middle).ok().map(drop)
         });
+    }
+
+    /// Makes the page as wide as a phone or a desktop.
+    pub fn resize(&self, width: u32) {
+        let asked = json!({"width": width, "height": 900, "deviceScaleFactor": 1.0, "mobile": false});
+        let metrics: Emulation::SetDeviceMetricsOverride = serde_json::from_value(asked).unwrap();
+        self.tab.call_method(metrics).unwrap();
+    }
+
+    /// What a script answers. Needs scripts.
+    pub fn ask(&self, script: &str) -> Value {
+        self.tab.evaluate(script, false).unwrap().value.unwrap_or(Value::Null)
     }
 
     /// Replaces what a field holds.

@@ -104,6 +104,11 @@ impl Shop {
         &self.token
     }
 
+    /// The appliance's environment.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
     /// Where the books are.
     pub fn database(&self) -> PathBuf {
         PathBuf::from(&self.variables["SPRITE_DATABASE"])

@@ -5,4 +5,7 @@ mod browser;
 mod content;
 mod csrf;
 mod headers;
+mod lots;
+mod sideways;
 mod sign_in;
+mod ways_on;

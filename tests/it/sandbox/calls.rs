@@ -139,14 +139,7 @@ fn what_stripe_refuses_is_refused_in_its_words() {
     for (method, path, form, status, code, param) in [
         ("POST", sessions, with("&colour=red"), 400, "parameter_unknown", "colour"),
         ("POST", sessions, with("&line_items[0][size]=1"), 400, "parameter_unknown", "line_items[0][size]"),
-        (
-            "POST",
-            sessions,
-            with("&phone_number_collection[enabled]=true"),
-            400,
-            "stand_in_not_built",
-            "phone_number_collection[enabled]",
-        ),
+        ("POST", sessions, with("&custom_fields[0][key]=colour"), 400, "stand_in_not_built", "custom_fields[0][key]"),
         ("POST", sessions, "mode=payment".to_owned(), 400, "parameter_missing", "success_url"),
         ("POST", sessions, "success_url=https://shop.test/".to_owned(), 400, "parameter_missing", "mode"),
         (

@@ -24,7 +24,8 @@ fn a_paid_invoice_is_credited_by_refund_by_balance_or_outside_stripe() {
         ("amount=0", "The credit note's amount ($0.00)"),
         ("amount=300&credit_amount=200", "The sum of `refund_amount`"),
         ("amount=300&credit_amount=600&refund_amount=-300", "The sum of `refund_amount`"),
-        ("amount=300&lines[0][type]=custom_line_item", "stand_in_not_built"),
+        ("amount=300&lines[0][type]=custom_line_item&lines[0][amount]=200", "The sum of `lines` (200)"),
+        ("amount=300&shipping_cost[shipping_rate]=shr_1", "stand_in_not_built"),
     ] {
         let refused = fixture.error("POST", "/v1/credit_notes", &format!("invoice={invoice}&{form}"));
         assert!(refused.0 == 400 && refused.1.starts_with(code), "{form}: {refused:?}");

@@ -157,7 +157,7 @@ fn an_upgrade_that_is_not_paid_leaves_an_open_invoice_or_nothing() {
         ("cancel_at=5", "Invalid timestamp"),
         ("trial_end=5", "Invalid timestamp"),
         ("default_payment_method=pm_no", "resource_missing"),
-        ("automatic_tax[enabled]=true", "stand_in_not_built"),
+        ("automatic_tax[liability][type]=self", "stand_in_not_built"),
     ] {
         let refused = fixture.error("POST", &path, form);
         assert!(refused.0 == 400 && refused.1.starts_with(code), "{form}: {refused:?}");

@@ -1,6 +1,6 @@
-//! Stripe's official libraries, of the stand-in's API version, against the stand-in: the judges of whether a program
-//! written for Stripe runs against it unchanged. They are installed by name from PyPI and npm, each into a folder under
-//! the target directory. Where that cannot be, this says so and passes; not so when `CI` is `true`.
+//! Stripe's official libraries, of the stand-in's API version and of an older one, against the stand-in: the judges of
+//! whether a program written for Stripe runs against it unchanged. They are installed by name from PyPI and npm, each into
+//! a folder under the target directory. Where that cannot be, this says so and passes; not so when `CI` is `true`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +11,8 @@ use till::sandbox::Options;
 use crate::harness::left_out;
 
 const PYTHON_LIBRARY: &str = "stripe==15.2.1";
+/// The last one that writes booleans as Python does and reads the fields of before 2025-03-31.
+const OLDER_PYTHON_LIBRARY: &str = "stripe==11.6.0";
 const NODE_LIBRARY: &str = "stripe@22.2.0";
 
 /// A program that ended well, or what it said.
@@ -29,14 +31,14 @@ fn folder(name: &str) -> Result<String, String> {
     folder.into_os_string().into_string().map_err(|_| "the target directory's name is not UTF-8".to_owned())
 }
 
-/// A Python that has the library.
-fn python() -> Result<PathBuf, String> {
-    let folder = folder(&format!("python-{PYTHON_LIBRARY}"))?;
+/// A Python that has this library.
+fn python(library: &str) -> Result<PathBuf, String> {
+    let folder = folder(&format!("python-{library}"))?;
     let python = Path::new(&folder).join("bin/python");
     if run(&python, &["-c", "import stripe"]).is_err() {
         run(Path::new("python3"), &["-m", "venv", "--clear", &folder])?;
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "15"];
-        run(&python, &[&install[..], &[PYTHON_LIBRARY]].concat())?;
+        run(&python, &[&install[..], &[library]].concat())?;
     }
     Ok(python)
 }
@@ -84,8 +86,15 @@ fn tell(program: &Path, story: &str, more: &[&str]) {
 
 #[test]
 fn stripes_library_for_python_finds_nothing_amiss() {
-    if let Some(python) = had(&format!("Python with {PYTHON_LIBRARY}"), python()) {
+    if let Some(python) = had(&format!("Python with {PYTHON_LIBRARY}"), python(PYTHON_LIBRARY)) {
         tell(&python, "python/stripe_library.py", &[]);
+    }
+}
+
+#[test]
+fn an_older_library_for_python_finds_nothing_amiss() {
+    if let Some(python) = had(&format!("Python with {OLDER_PYTHON_LIBRARY}"), python(OLDER_PYTHON_LIBRARY)) {
+        tell(&python, "python/older_stripe_library.py", &[]);
     }
 }
 

@@ -5,6 +5,7 @@ mod books;
 mod changes;
 mod files;
 mod log;
+mod lookup;
 mod queue;
 mod rows;
 mod statements;

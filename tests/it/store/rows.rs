@@ -10,9 +10,11 @@ use till::store::customers::{Customer, CustomerChange};
 use till::store::entries::LoadedAccount;
 use till::store::holds::Hold;
 use till::store::inbox::{Decision, IncomingEvent, Status};
+use till::store::open_invoices::OpenInvoice;
 use till::store::orders::{OfferKind, Order};
 use till::store::outbox::{Attempt, DeliveryKey, DeliveryOutcome, DueDelivery, Message};
-use till::store::payments::{DisputeStage, DisputeState, Payment};
+use till::store::payments::{DisputeStage, DisputeState, Payment, StripeIds};
+use till::store::scheduled_changes::ScheduledChange;
 use till::store::subscriptions::Subscription;
 use till::store::webhook_endpoints::WebhookEndpoint;
 use till::store::{Tx, access, entries};
@@ -129,6 +131,10 @@ pub fn payment() -> Payment {
     }
 }
 
+pub fn charge() -> StripeIds<'static> {
+    StripeIds { charge: Some("ch_1"), ..StripeIds::default() }
+}
+
 pub fn dispute() -> DisputeState<'static> {
     DisputeState { id: "dp_1", disputed: 900, withheld: 900, stage: DisputeStage::Open, moves: 1 }
 }
@@ -137,6 +143,7 @@ pub fn subscription() -> Subscription {
     Subscription {
         id: "sub_1".into(),
         account: 1,
+        customer: Some("cus_1".into()),
         status: "active".into(),
         offer: "starter".into(),
         period_end: None,
@@ -147,6 +154,14 @@ pub fn subscription() -> Subscription {
     }
 }
 
+pub fn scheduled_change() -> ScheduledChange {
+    ScheduledChange { subscription: "sub_1".into(), offer: "starter".into(), starts_at: NOW }
+}
+
+pub fn open_invoice() -> OpenInvoice {
+    OpenInvoice { id: "in_2".into(), amount: 900, currency: "usd".into(), due_at: NOW }
+}
+
 pub fn event() -> IncomingEvent {
     IncomingEvent {
         id: "evt_1".into(),
@@ -154,6 +169,7 @@ pub fn event() -> IncomingEvent {
         api_version: None,
         livemode: false,
         object: Some("ch_1".into()),
+        customer: Some("cus_1".into()),
         body: Some("{}".into()),
         created_at: NOW,
         received_at: NOW,
@@ -162,7 +178,7 @@ pub fn event() -> IncomingEvent {
 
 pub fn waiting() -> Decision {
     let (detail, waits_for) = ("no payment yet".to_owned(), Some("cs_1".to_owned()));
-    Decision { status: Status::Waiting, detail, waits_for, next_attempt_at: Some(NOW) }
+    Decision { status: Status::Waiting, ignore_reason: None, detail, waits_for, next_attempt_at: Some(NOW) }
 }
 
 pub fn endpoint() -> WebhookEndpoint {

@@ -5,14 +5,17 @@ use till::clock::Timestamp;
 use till::error::{Error, Result};
 use till::ledger::Part;
 use till::secret::Secret;
-use till::store::customers::ChangeOutcome;
+use till::store::customers::{ChangeOutcome, LinkSource};
 use till::store::inbox::Status;
+use till::store::lots::EndingLot;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
+use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    orders, outbox, payments, prices, proof, subscriptions, users, webhook_endpoints,
+    lots, open_invoices, orders, outbox, payments, prices, proof, scheduled_changes, stripe_account, subscriptions,
+    users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -91,6 +94,10 @@ fn a_reader_sees_one_moment_and_gives_its_connection_back_however_it_ends() {
 
 type Row = (&'static str, fn(&mut dyn Tx) -> Result<()>);
 
+fn account() -> BoundAccount {
+    BoundAccount { id: Some("acct_1".to_owned()), is_live: false, bound_at: NOW }
+}
+
 /// Each function of the store, with arguments that need not mean anything.
 const EACH: &[Row] = &[
     ("users::put", |tx| add_user(tx, 1)),
@@ -114,8 +121,15 @@ const EACH: &[Row] = &[
     }),
     ("customers::refused", |tx| customers::refused(tx, &customer(), NOW)),
     ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
+    ("customers::tie", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Checkout, NOW).map(drop)),
+    ("customers::tie again", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Operator, NOW).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
     ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
+    ("stripe_account::bind", |tx| stripe_account::bind(tx, &account()).map(drop)),
+    ("stripe_account::find", |tx| stripe_account::find(tx).map(drop)),
+    ("stripe_account::newest_customers", |tx| stripe_account::newest_customers(tx, 3).map(drop)),
+    ("stripe_account::contents", |tx| stripe_account::contents(tx).map(drop)),
+    ("inbox::remove_probe", |tx| inbox::remove_probe(tx, "evt_till_1", "till.probe").map(drop)),
     ("orders::add", |tx| orders::add(tx, &order()).map(drop)),
     ("orders::open_plan", |tx| orders::open_plan(tx, 1).map(drop)),
     ("orders::plan_without_subscription", |tx| orders::plan_without_subscription(tx, 1, NOW).map(drop)),
@@ -133,7 +147,8 @@ const EACH: &[Row] = &[
     ("payments::add", |tx| payments::add(tx, &payment()).map(drop)),
     ("entries::post", post),
     ("payments::find", |tx| payments::find(tx, "cs_1").map(drop)),
-    ("payments::add_stripe_ids", |tx| payments::add_stripe_ids(tx, "pi_1", None, Some("ch_1"))),
+    ("payments::add_stripe_ids", |tx| payments::add_stripe_ids(tx, "pi_1", charge())),
+    ("payments::add_linked_ids", |tx| payments::add_linked_ids(tx, "pi_1")),
     ("payments::plan_of_lot", |tx| payments::plan_of_lot(tx, 1, 1).map(drop)),
     ("payments::has_later_lot", |tx| payments::has_later_lot(tx, 1, ["starter", "pro"], 1, NOW).map(drop)),
     ("payments::lots_of", |tx| payments::lots_of(tx, "pi_1").map(drop)),
@@ -167,9 +182,17 @@ const EACH: &[Row] = &[
     ("subscriptions::put again, later", |tx| put_paused(tx, NOW.plus_seconds(2))),
     ("subscriptions::unsure_at", |tx| subscriptions::unsure_at(tx, "sub_1").map(drop)),
     ("subscriptions::find", |tx| subscriptions::find(tx, "sub_1").map(drop)),
+    ("subscriptions::account_of_customer", |tx| subscriptions::account_of_customer(tx, "cus_1").map(drop)),
     ("subscriptions::has_any", |tx| subscriptions::has_any(tx, 1).map(drop)),
     ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
+    ("subscriptions::mark_unsure", |tx| subscriptions::mark_unsure(tx, "sub_1", NOW)),
+    ("scheduled_changes::put", |tx| scheduled_changes::put(tx, &scheduled_change())),
+    ("scheduled_changes::of", |tx| scheduled_changes::of(tx, "sub_1").map(drop)),
+    ("scheduled_changes::clear", |tx| scheduled_changes::clear(tx, "sub_1")),
     ("subscriptions::unsure", |tx| subscriptions::unsure(tx, 10).map(drop)),
+    ("open_invoices::put", |tx| open_invoices::put(tx, "sub_1", Some(&open_invoice()))),
+    ("open_invoices::find", |tx| open_invoices::find(tx, "sub_1").map(drop)),
+    ("open_invoices::put none", |tx| open_invoices::put(tx, "sub_1", None)),
     ("cursors::find", |tx| cursors::find(tx, "a").map(drop)),
     ("cursors::advance", |tx| cursors::advance(tx, "a", NOW, NOW)),
     ("cursors::put", |tx| cursors::put(tx, "a", NOW, NOW)),
@@ -193,6 +216,14 @@ const EACH: &[Row] = &[
     ("entries::accounts_due", |tx| entries::accounts_due(tx, NOW, 10).map(drop)),
     ("entries::load", |tx| entries::load(tx, 1, None).map(drop)),
     ("entries::load of a payment", |tx| entries::load(tx, 1, Some("pi_1")).map(drop)),
+    ("lots::expiring", |tx| lots::expiring(tx, 1).map(drop)),
+    ("lots::open", |tx| lots::open(tx, 1).map(drop)),
+    ("lots::newest_of_plans", |tx| lots::newest_of_plans(tx, 1).map(drop)),
+    ("lots::to_notify", |tx| lots::to_notify(tx, NOW, NOW, 10).map(drop)),
+    ("lots::mark_notified", |tx| lots::mark_notified(tx, EndingLot { account: 1, expires_at: NOW }, false, NOW)),
+    ("lots::mark_notified of the empty", |tx| {
+        lots::mark_notified(tx, EndingLot { account: 1, expires_at: NOW }, true, NOW)
+    }),
     ("entries::find_of_user", |tx| entries::find_of_user(tx, "user_1").map(drop)),
     ("AccountRow::with_lots", |tx| with_lots(tx, None)),
     ("AccountRow::with_lots of a payment", |tx| with_lots(tx, Some("pi_1"))),
@@ -232,6 +263,10 @@ const EACH: &[Row] = &[
     ("inbox::assign", |tx| inbox::assign(tx, "evt_1", 1, Some("starter"))),
     ("inbox::by_id", |tx| inbox::by_id(tx, "evt_1").map(drop)),
     ("inbox::waiting_for", |tx| inbox::waiting_for(tx, "cs_1", 10).map(drop)),
+    ("inbox::dismiss", |tx| inbox::dismiss(tx, "evt_1", "not ours", NOW).map(drop)),
+    ("inbox::dismissal", |tx| inbox::dismissal(tx, "cs_1").map(drop)),
+    ("inbox::reopen", |tx| inbox::reopen(tx, "cs_1")),
+    ("inbox::unapplied_of_customer", |tx| inbox::unapplied_of_customer(tx, "cus_1", 10).map(drop)),
     ("inbox::to_retry", |tx| inbox::to_retry(tx, NOW, 10).map(drop)),
     ("inbox::newest", |tx| inbox::newest(tx, None, (NOW, "z"), 10).map(drop)),
     ("inbox::newest by status", |tx| inbox::newest(tx, Some(Status::Waiting), (NOW, "z"), 10).map(drop)),

@@ -35,8 +35,8 @@ pub(super) struct DashboardPage {
     pub notices: Vec<Notice>,
     pub units: UnitsView,
     pub plan: PlanView,
-    /// Whether the customer portal has invoices for a user without a plan.
-    pub has_invoices: bool,
+    /// Whether there is a customer portal for the user.
+    pub has_portal: bool,
     pub packs: Vec<PackCard>,
     pub plans: Vec<PlanCard>,
     /// Newest first.
@@ -63,17 +63,12 @@ fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardP
         EntryView::of(entry.kind.as_str(), entry.delta, entry.note_text(), entry.balance_after, entry.created_at, words)
     });
     Ok(DashboardPage {
-        shell: Shell::signed_in("Dashboard", &signed_in)?,
+        shell: Shell::signed_in(app, "Dashboard", &signed_in)?,
         pending: pending_sentences(&overview.pending, catalog),
         notices: Notice::all(&overview.failed, &overview.subscriptions, member, catalog),
-        units: UnitsView {
-            words: words.clone(),
-            remaining: member.balance.remaining,
-            held: member.balance.held,
-            total: member.balance.total,
-        },
-        plan: PlanView::of(member, &app.catalog),
-        has_invoices: overview.has_customer && member.subscription.is_none(),
+        units: UnitsView::of(member, &overview.lots, words),
+        plan: PlanView::of(member, overview.open_invoice.as_ref(), overview.change.as_ref(), &app.catalog),
+        has_portal: overview.has_customer,
         packs: PackCard::all(&app.catalog)?,
         plans: PlanCard::all(catalog, Some(member), is_plan_pending)?,
         entries: entries.collect(),

@@ -46,7 +46,7 @@ impl Notice {
         let words = &catalog.unit;
         let name = match order.kind {
             OfferKind::Plan => plan_name(catalog, &order.offer),
-            OfferKind::Pack => words.count(order.units),
+            OfferKind::Pack => pack_name(catalog, order),
         };
         let is_for_sale = catalog.offer(&order.offer).and_then(Offer::price_id).is_some();
         let has_subscription = order.kind == OfferKind::Plan && member.subscription.is_some();
@@ -107,6 +107,12 @@ fn pending_sentence(order: &Order, catalog: &Catalog) -> String {
             catalog.unit.count(order.units)
         ),
     }
+}
+
+fn pack_name(catalog: &Catalog, order: &Order) -> String {
+    let pack = catalog.packs.iter().find(|pack| pack.key == order.offer);
+    let own_name = pack.and_then(|pack| pack.own_name(&catalog.unit));
+    own_name.map_or_else(|| catalog.unit.count(order.units), str::to_owned)
 }
 
 fn plan_name(catalog: &Catalog, key: &str) -> String {

@@ -1,8 +1,11 @@
 //! What a user has left, as a number, a meter and sentences.
 
 use crate::catalog::UnitWords;
-use crate::http::pages::words::capitalised;
+use crate::http::pages::words::{Moment, capitalised};
 use crate::money::grouped;
+use crate::store::lots::ExpiringUnits;
+use crate::usecase::users::UserSnapshot;
+use crate::usecase::users::lots_by_origin::{LotsByOrigin, LotsSum};
 
 /// The length of the meter in the units of its drawing.
 const METER: i64 = 1000;
@@ -14,11 +17,35 @@ pub(crate) struct UnitsView {
     pub remaining: i64,
     /// Of these, set aside by open holds.
     pub held: i64,
-    /// All units ever credited. The meter is full at this number.
+    /// All units ever credited.
     pub total: i64,
+    /// What the lots that are open were when they were credited. The meter is full at this number.
+    pub full: i64,
+    /// Under the meter: `80 of 100 this month · 40 from packs until 3 Dec 2026`. `None` where nothing is left.
+    pub lots: Option<String>,
+    /// `40 pictures expire on 3 Dec 2026.`
+    pub expiring: Vec<String>,
 }
 
+/// Times of expiry that are listed one by one.
+const EXPIRING_SHOWN: usize = 3;
+
 impl UnitsView {
+    pub(super) fn of(member: &UserSnapshot, lots: &LotsByOrigin, words: &UnitWords) -> UnitsView {
+        let balance = member.balance;
+        let this_month = lots.this_month.unwrap_or_default();
+        let sums = [this_month, lots.earlier_months, lots.packs, lots.gifts];
+        UnitsView {
+            words: words.clone(),
+            remaining: balance.remaining,
+            held: balance.held,
+            total: balance.total,
+            full: sums.iter().fold(0, |full: i64, sum| full.saturating_add(sum.of)),
+            lots: lots_sentence(lots),
+            expiring: expiring_sentences(&member.expiring, words),
+        }
+    }
+
     /// `Pictures`.
     pub(crate) fn heading(&self) -> String {
         capitalised(&self.words.plural)
@@ -26,6 +53,15 @@ impl UnitsView {
 
     pub(crate) fn number(&self) -> String {
         grouped(self.remaining)
+    }
+
+    /// A long number is written smaller.
+    pub(crate) fn number_class(&self) -> Option<&'static str> {
+        match self.number().len() {
+            0..=7 => None,
+            8..=11 => Some("long"),
+            _ => Some("longer"),
+        }
     }
 
     /// The words after the number: `pictures left`, or `pictures` for a debt.
@@ -48,12 +84,7 @@ impl UnitsView {
 
     /// The meter in words, for screen readers.
     pub(crate) fn meter_text(&self) -> String {
-        format!("{} of {} left", grouped(self.remaining.max(0)), self.words.count(self.total.max(self.meter_now())))
-    }
-
-    /// Under the meter: the number at which it is full. `None` while nothing was added.
-    pub(crate) fn added_sentence(&self) -> Option<String> {
-        (self.total > 0).then(|| format!("{} added so far", self.words.count(self.total)))
+        format!("{} of {} left", grouped(self.remaining.max(0)), self.words.count(self.full.max(self.meter_now())))
     }
 
     /// What is held and what can be used. `None` when nothing is held.
@@ -69,9 +100,9 @@ impl UnitsView {
         self.remaining.clamp(0, self.meter_full())
     }
 
-    /// The meter's end: what was ever credited, but at least the balance and at least 1.
+    /// The meter's end: what the open lots were, but at least the balance and at least 1.
     pub(crate) fn meter_full(&self) -> i64 {
-        self.total.max(self.remaining).max(1)
+        self.full.max(self.remaining).max(1)
     }
 
     pub(crate) fn free_length(&self) -> i64 {
@@ -93,5 +124,69 @@ impl UnitsView {
         }
         let share = i128::from(units) * i128::from(METER) / i128::from(self.meter_full());
         i64::try_from(share).unwrap_or(METER).clamp(12, METER)
+    }
+}
+
+/// What the lots are, and what is left of them.
+fn lots_sentence(lots: &LotsByOrigin) -> Option<String> {
+    let until = |sum: &LotsSum| sum.until.map_or_else(String::new, |at| format!(" until {}", Moment::of(at).date));
+    let part =
+        |sum: &LotsSum, origin: &str| (sum.left > 0).then(|| format!("{} {origin}{}", grouped(sum.left), until(sum)));
+    let this_month = lots.this_month.map(|sum| format!("{} of {} this month", grouped(sum.left), grouped(sum.of)));
+    let parts = [
+        this_month,
+        part(&lots.earlier_months, "from earlier months"),
+        part(&lots.packs, "from packs"),
+        part(&lots.gifts, "as a gift"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+fn expiring_sentences(expiring: &[ExpiringUnits], words: &UnitWords) -> Vec<String> {
+    let sentence = |part: &ExpiringUnits| {
+        let verb = if part.units == 1 { "expires" } else { "expire" };
+        format!("{} {verb} on {}.", words.count(part.units), Moment::of(part.at).date)
+    };
+    let mut sentences: Vec<String> = expiring.iter().take(EXPIRING_SHOWN).map(sentence).collect();
+    let later = expiring.iter().skip(EXPIRING_SHOWN).fold(0, |sum: i64, part| sum.saturating_add(part.units));
+    if later > 0 {
+        sentences.push(format!("{} more later.", grouped(later)));
+    }
+    sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::clock::Timestamp;
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_seconds(1_796_256_000 + day * 86_400)
+    }
+
+    #[test]
+    fn what_expires_is_said_the_soonest_first() {
+        let words = Catalog::built_in().unit;
+        let parts = |units: &[i64]| -> Vec<ExpiringUnits> {
+            units.iter().zip(0..).map(|(units, day)| ExpiringUnits { units: *units, at: at(day) }).collect()
+        };
+        for (units, expected) in [
+            (&[][..], &[][..]),
+            (&[40], &["40 pictures expire on 3 Dec 2026."]),
+            (&[1, 2000], &["1 picture expires on 3 Dec 2026.", "2,000 pictures expire on 4 Dec 2026."]),
+            (
+                &[1, 2, 3, 4, 5],
+                &[
+                    "1 picture expires on 3 Dec 2026.",
+                    "2 pictures expire on 4 Dec 2026.",
+                    "3 pictures expire on 5 Dec 2026.",
+                    "9 more later.",
+                ],
+            ),
+        ] {
+            assert_eq!(expiring_sentences(&parts(units), &words), expected);
+        }
     }
 }

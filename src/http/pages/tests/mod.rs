@@ -11,7 +11,7 @@ use super::dashboard::units::UnitsView;
 use super::login::LoginState;
 use super::offers::PackCard;
 use super::reference::ReferencePage;
-use super::shell::{Link, Shell};
+use super::shell::Link;
 use crate::catalog::Catalog;
 use crate::http::description::reference::Reference;
 use crate::http::{assets, endpoints};
@@ -25,7 +25,7 @@ fn pages() -> Vec<(String, String)> {
         ("dashboard-fresh".to_owned(), html(&samples::fresh_dashboard())),
         ("dashboard-debt".to_owned(), html(&samples::debt_dashboard())),
         ("dashboard-full".to_owned(), html(&samples::full_dashboard())),
-        ("pricing-visitor".to_owned(), html(&samples::pricing(&catalog, Shell::anonymous("Pricing")))),
+        ("pricing-visitor".to_owned(), html(&samples::pricing(&catalog, samples::visitor("Pricing")))),
         ("pricing-user".to_owned(), html(&samples::pricing(&catalog, samples::shell("Pricing")))),
         ("login".to_owned(), html(&samples::login(LoginState::Ask))),
         ("login-confirm".to_owned(), html(&samples::login(LoginState::Confirm(samples::confirmation())))),
@@ -43,7 +43,7 @@ fn pages() -> Vec<(String, String)> {
 /// The reference of a till with the default configuration.
 fn reference() -> String {
     let reference = Reference::of(&endpoints(), "http://127.0.0.1:8080", "till").unwrap();
-    html(&ReferencePage { shell: Shell::anonymous("Service API"), reference: &reference })
+    html(&ReferencePage { shell: samples::visitor("Service API"), reference: &reference })
 }
 
 fn html(page: &impl Template) -> String {
@@ -117,14 +117,14 @@ fn every_page_keeps_the_rules_of_the_house() {
 fn pages_say_what_is_so() {
     let catalog = Catalog::built_in();
     let user = samples::pricing(&catalog, samples::shell("Pricing"));
-    let visitor = samples::pricing(&catalog, Shell::anonymous("Pricing"));
+    let visitor = samples::pricing(&catalog, samples::visitor("Pricing"));
     for (page, present, absent) in [
         (
             html(&samples::dashboard()),
             vec![
                 "Need More Pictures?",
                 "412 pictures left",
-                "1,060 pictures added so far",
+                "162 of 500 this month · 250 from packs until 3 Dec 2026 250 pictures expire on 3 Dec 2026.",
                 "100 pictures $9",
                 "250 pictures $20",
                 "9¢ per picture",
@@ -135,7 +135,7 @@ fn pages_say_what_is_so() {
                 "Change to Starter",
                 "Used 3 pictures Spring catalogue, cover 24 Nov 2026, 04:23 UTC -3 412",
                 "Pro Your plan",
-                "Manage payment and invoices",
+                "Invoices, card, cancel",
                 "Priority queue",
                 "Bring your own key",
             ],
@@ -150,7 +150,7 @@ fn pages_say_what_is_so() {
                 "No pictures used in the last 30 days.",
                 "Subscribe to Starter",
             ],
-            vec!["Better value", "Subscribe to Pro", "Show the numbers", "added so far"],
+            vec!["Better value", "Subscribe to Pro", "Show the numbers", "Invoices, card", "expire"],
         ),
         (
             html(&samples::debt_dashboard()),
@@ -166,14 +166,14 @@ fn pages_say_what_is_so() {
         (
             html(&samples::full_dashboard()),
             vec![
-                "1,000 pictures added",
                 "250 pictures are set aside for work under way; 750 pictures can be used now.",
                 "Payment overdue",
+                "Payment due since 24 Nov 2026 · $9.00 open",
                 "Your last payment did not go through. Stripe could not charge your card and will try again",
                 "Fix the card",
                 "&#60;script&#62;alert(1)&#60;/script&#62;",
             ],
-            vec![],
+            vec!["Renews on", "period ends"],
         ),
         (
             html(&visitor),
@@ -275,7 +275,8 @@ fn the_meter_shows_nothing_little_and_all() {
         (100, 100, 100, 0, 1000, "100 of 100 pictures left"),
         (i64::MAX, 0, i64::MAX, 1000, 0, "9,223,372,036,854,775,807 of 9,223,372,036,854,775,807 pictures left"),
     ] {
-        let units = UnitsView { words: samples::words(), remaining, held, total };
+        let units =
+            UnitsView { words: samples::words(), remaining, held, total, full: total, lots: None, expiring: vec![] };
         assert_eq!((units.free_length(), units.held_length()), (free, held_length), "{remaining} {held} {total}");
         assert_eq!(units.meter_text(), text);
     }

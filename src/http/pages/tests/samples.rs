@@ -13,8 +13,9 @@ use crate::http::pages::login::{Confirmation, LoginPage, LoginState};
 use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
 use crate::http::pages::pricing::PricingPage;
 use crate::http::pages::returned::ReturnedPage;
-use crate::http::pages::shell::{Link, Person, Shell};
+use crate::http::pages::shell::{Link, Person, Shell, Site};
 use crate::money::Currency;
+use crate::store::open_invoices::OpenInvoice;
 use crate::usecase::checkout::confirm::PurchaseState;
 
 /// 24 November 2026, 05:23 UTC.
@@ -33,6 +34,7 @@ pub fn words() -> UnitWords {
 pub fn catalog(packs: &[(i64, i64, bool)]) -> Catalog {
     let pack = |(units, amount, is_for_sale): &(i64, i64, bool)| Pack {
         key: format!("topup_{units}"),
+        name: format!("{units} pictures"),
         units: *units,
         amount: *amount,
         price_id: is_for_sale.then(|| format!("price_{units}")),
@@ -55,11 +57,18 @@ pub fn plans(free: PlanState, starter: PlanState, pro: PlanState) -> Vec<PlanCar
 pub fn shell(title: &str) -> Shell {
     let email = Some("ada@example.org".to_owned());
     let person = Person { id: "u_1".to_owned(), name: Some("Ada Lovelace".to_owned()), email };
-    Shell { title: title.to_owned(), csrf: "csrf-token".to_owned(), person: Some(person) }
+    Shell { csrf: "csrf-token".to_owned(), person: Some(person), ..visitor(title) }
+}
+
+/// For somebody who is not signed in.
+pub fn visitor(title: &str) -> Shell {
+    let site = Site::of(&Catalog::built_in(), false);
+    Shell { site, title: title.to_owned(), csrf: String::new(), person: None, offers_sign_in: true }
 }
 
 fn units(remaining: i64, held: i64, total: i64) -> UnitsView {
-    UnitsView { words: words(), remaining, held, total }
+    let (lots, expiring) = (None, vec![]);
+    UnitsView { words: words(), remaining, held, total, full: total, lots, expiring }
 }
 
 fn entries() -> Vec<EntryView> {
@@ -90,13 +99,18 @@ pub fn dashboard() -> DashboardPage {
         shell: shell("Dashboard"),
         pending: None,
         notices: vec![],
-        units: units(412, 0, 1060),
+        units: UnitsView {
+            lots: Some("162 of 500 this month · 250 from packs until 3 Dec 2026".to_owned()),
+            expiring: vec!["250 pictures expire on 3 Dec 2026.".to_owned()],
+            full: 750,
+            ..units(412, 0, 1060)
+        },
         plan: PlanView {
             name: "Pro".to_owned(),
             allotment: allotment(500, &words()),
-            subscription: Some(SubscriptionView::of("active", Some(now().plus_seconds(DAY_SECONDS * 9)), false)),
+            subscription: Some(SubscriptionView::of("active", Some(now().plus_seconds(DAY_SECONDS * 9)), false, None)),
         },
-        has_invoices: false,
+        has_portal: true,
         packs: packs(),
         plans: plans(PlanState::Free, PlanState::InPortal, PlanState::Current),
         entries: entries(),
@@ -109,6 +123,7 @@ pub fn fresh_dashboard() -> DashboardPage {
     DashboardPage {
         units: units(0, 0, 0),
         plan: free_plan(),
+        has_portal: false,
         packs: PackCard::all(&catalog(&[(100, 900, true), (250, 2000, false)])).unwrap(),
         plans: plans(PlanState::Current, PlanState::ForSale, PlanState::NotAvailable),
         entries: vec![],
@@ -128,7 +143,6 @@ pub fn debt_dashboard() -> DashboardPage {
         }],
         units: units(-20, 0, 100),
         plan: free_plan(),
-        has_invoices: true,
         plans: plans(PlanState::Current, PlanState::ForSale, PlanState::PaymentPending),
         chart: Chart::of(now(), &usage(1), &words()),
         ..dashboard()
@@ -146,13 +160,17 @@ pub fn full_dashboard() -> DashboardPage {
         },
         units: units(1000, 250, 1000),
         plan: PlanView {
-            subscription: Some(SubscriptionView::of("past_due", Some(now()), false)),
+            subscription: Some(SubscriptionView::of("past_due", Some(now()), false, Some(&open_invoice()))),
             name: HOSTILE.to_owned(),
             ..free_plan()
         },
         entries: vec![note],
         ..dashboard()
     }
+}
+
+fn open_invoice() -> OpenInvoice {
+    OpenInvoice { id: "in_1".to_owned(), amount: 900, currency: "usd".to_owned(), due_at: now() }
 }
 
 fn free_plan() -> PlanView {
@@ -174,6 +192,7 @@ pub fn returned(catalog: &Catalog, state: PurchaseState) -> ReturnedPage<'_> {
         shell: shell(""),
         catalog,
         state,
+        is_elsewhere: false,
         status_url: "/billing/return?session_id=cs_test_1".to_owned(),
         links: links.into_iter().flatten().collect(),
     };
@@ -195,7 +214,7 @@ pub fn purchase_states() -> [(&'static str, PurchaseState); 8] {
 }
 
 pub fn login(state: LoginState) -> LoginPage {
-    LoginPage { shell: Shell::anonymous("Sign in"), state }
+    LoginPage { shell: visitor("Sign in"), state }
 }
 
 /// Ada follows a link in a browser in which bob is signed in.
@@ -214,11 +233,11 @@ pub fn confirmation() -> Confirmation {
 
 pub fn error() -> ErrorPage {
     ErrorPage {
-        shell: Shell::anonymous("Not found"),
+        shell: visitor("Not found"),
         status: 404,
         title: "This page does not exist".to_owned(),
         sentence: format!("There is nothing at {HOSTILE}."),
-        advice: "Check the address, or start from your dashboard.".to_owned(),
-        links: vec![Link::dashboard(), Link::to("/", "See the prices")],
+        assurance: "Nothing was charged.",
+        link: Link::dashboard(),
     }
 }

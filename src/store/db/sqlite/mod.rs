@@ -1,6 +1,7 @@
 //! SQLite, and the only folder that names its driver. Connections are opened for durability: write-ahead log,
 //! `synchronous=FULL` (a commit is on the disk when it returns, "Pragma statements supported by SQLite"), foreign keys on.
 
+mod apart;
 mod catalogue;
 mod readers;
 mod statement;

@@ -7,7 +7,7 @@ mod walk;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::ledger::{BooksHead, Discrepancy};
+use crate::ledger::{BooksHead, Chain, Discrepancy};
 use crate::store::{Tx, anchors, entries, integrity, proof};
 use crate::usecase::operator::head::Anchor;
 
@@ -29,41 +29,45 @@ pub struct Proof {
     pub breaks: Vec<Discrepancy>,
 }
 
-/// Proves all books on one snapshot. `progress` is called after each account.
+/// Proves all books. `progress` is called after each account.
 pub fn verify(app: &App, progress: impl FnMut(&Proof)) -> Result<Proof> {
     verify_against(app, None, progress)
 }
 
-/// Proves all books on one snapshot, and that what an anchor covers is as it was when the anchor was taken.
+/// Proves all books, and that what an anchor covers is as it was when the anchor was taken. Each account is proven on one
+/// snapshot, and no snapshot is kept for long: the log beside the database cannot start over while one is.
 pub fn verify_against(app: &App, anchor: Option<&Anchor>, mut progress: impl FnMut(&Proof)) -> Result<Proof> {
-    app.store.read(|tx| {
-        let mut proof = Proof::default();
-        proof.breaks.extend(integrity::faults(tx)?.into_iter().map(|what| of_account(0, what)));
-        let (mut last, mut head) = (i64::MIN, BooksHead::default());
-        loop {
-            let accounts = proof::accounts_after(tx, last, PAGE)?;
-            let Some(&end) = accounts.last() else { break };
-            for account in accounts {
-                proof.entries += prove_account(tx, account, anchor, &mut head, &mut proof.breaks)?;
-                proof.accounts += 1;
-                proof.breaks.truncate(BREAKS_LIMIT);
-                progress(&proof);
-            }
-            last = end;
+    let mut proof = Proof::default();
+    let faults = app.store.read(integrity::faults)?;
+    proof.breaks.extend(faults.into_iter().map(|what| of_account(0, what)));
+    let (mut last, mut head) = (i64::MIN, BooksHead::default());
+    loop {
+        let accounts = app.store.read(|tx| proof::accounts_after(tx, last, PAGE))?;
+        let Some(&end) = accounts.last() else { break };
+        for account in accounts {
+            let (entries, at_anchor, breaks) = app.store.read(|tx| prove_account(tx, account, anchor))?;
+            head.add_chain(&at_anchor);
+            proof.entries += entries;
+            proof.accounts += 1;
+            proof.breaks.extend(breaks);
+            proof.breaks.truncate(BREAKS_LIMIT);
+            progress(&proof);
         }
-        for account in proof::users_without_account(tx, PAGE)? {
-            proof.breaks.push(of_account(account, "a user has this account, and it is missing".into()));
-        }
-        for payment in proof::payment_mismatches(tx)? {
-            let what = format!("the payment {} granted or lost other units than its entries say", payment.reference);
-            proof.breaks.push(of_account(payment.account, what));
-        }
-        if let Some(anchor) = anchor {
-            proof.breaks.extend(check_anchor(tx, anchor, head)?.map(|what| of_account(0, what)));
-        }
-        proof.breaks.truncate(BREAKS_LIMIT);
-        Ok(proof)
-    })
+        last = end;
+    }
+    for account in app.store.read(|tx| proof::users_without_account(tx, PAGE))? {
+        proof.breaks.push(of_account(account, "a user has this account, and it is missing".into()));
+    }
+    for payment in app.store.read(proof::payment_mismatches)? {
+        let what = format!("the payment {} granted or lost other units than its entries say", payment.reference);
+        proof.breaks.push(of_account(payment.account, what));
+    }
+    if let Some(anchor) = anchor {
+        let found = app.store.read(|tx| check_anchor(tx, anchor, head))?;
+        proof.breaks.extend(found.map(|what| of_account(0, what)));
+    }
+    proof.breaks.truncate(BREAKS_LIMIT);
+    Ok(proof)
 }
 
 /// What an anchor says of the books up to it is what the entries lead to.
@@ -86,18 +90,11 @@ fn check_anchor(tx: &mut dyn Tx, anchor: &Anchor, head: BooksHead) -> Result<Opt
     }))
 }
 
-/// Proves one account; returns how many entries it has. `head` takes its last entry that the anchor covers.
-fn prove_account(
-    tx: &mut dyn Tx,
-    account: i64,
-    anchor: Option<&Anchor>,
-    head: &mut BooksHead,
-    breaks: &mut Vec<Discrepancy>,
-) -> Result<u64> {
+/// Proves one account. Returns how many entries it has, its chain up to where the anchor covers it, and what is wrong.
+fn prove_account(tx: &mut dyn Tx, account: i64, anchor: Option<&Anchor>) -> Result<(u64, Chain, Vec<Discrepancy>)> {
     let covered = anchor.map(|anchor| anchors::covered(tx, anchor.number, account)).transpose()?;
     let walk = walk_chain(tx, account, covered.unwrap_or_default())?;
-    head.add_chain(&walk.at_anchor);
-    breaks.extend(walk.broken_at.clone());
+    let mut breaks: Vec<Discrepancy> = walk.broken_at.clone().into_iter().collect();
     breaks.extend(check_reasons(tx, account)?);
     let mut found = Vec::new();
     if account < 1 {
@@ -125,7 +122,7 @@ fn prove_account(
         }
     }
     breaks.extend(found.into_iter().map(|what| of_account(account, what)));
-    Ok(walk.entries)
+    Ok((walk.entries, walk.at_anchor, breaks))
 }
 
 /// A discrepancy of an account as a whole; of the books as a whole for account 0.

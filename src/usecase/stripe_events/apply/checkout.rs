@@ -8,9 +8,12 @@ use crate::store::Tx;
 use crate::store::orders::{self, Fact, OfferKind, Order};
 use crate::store::payments::Payment;
 use crate::stripe::{CheckoutSession, CheckoutStep};
+use crate::usecase::stripe_events::apply::known_payment;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::apply::owner::{Clues, buyer_of};
 use crate::usecase::stripe_events::apply::pack::{PackCredit, credit_packs, units_of};
+use crate::usecase::stripe_events::apply::plan_checkout::subscribed;
+use crate::usecase::stripe_events::apply::signs::is_foreign_session;
 
 /// Applies a checkout session. A paid one is credited once, under the payment intent's id or, if Stripe has none, under
 /// the session's ("Fulfill orders").
@@ -27,8 +30,8 @@ pub fn checkout(
     let order = order_of(tx, session, now)?;
     if session.is_bought() {
         return match session.is_payment() {
-            true => paid(tx, context, session, order),
-            false => subscribed(tx, session, order, now),
+            true => paid_once(tx, context, session, order),
+            false => subscribed(tx, context, session, order.as_ref()),
         };
     }
     let Some(order) = order else {
@@ -58,22 +61,23 @@ fn order_of(tx: &mut dyn Tx, session: &CheckoutSession, now: Timestamp) -> Resul
     Ok(Some(Order { session: Some(session.id.clone()), ..order }))
 }
 
-/// A plan's checkout is finished. Its units come with its invoice.
-fn subscribed(
+/// A pack that was paid for. What is in the books was credited before, for any user and by any event; this
+/// session may know further ids of it.
+fn paid_once(
     tx: &mut dyn Tx,
+    context: &ApplyContext<'_>,
     session: &CheckoutSession,
     order: Option<Order>,
-    now: Timestamp,
 ) -> Result<EventOutcome> {
-    let Some(order) = order else {
-        return Ok(EventOutcome::ignored("a subscription that did not begin here; its invoice decides"));
-    };
-    orders::set(tx, &order.id, Fact::Paid, now)?;
-    if let Some(subscription) = &session.subscription {
-        orders::subscribed(tx, &order.id, subscription)?;
+    if let Some(known) = known_payment::learn(tx, known_payment::ids_of_session(session))? {
+        if let Some(order) = &order {
+            orders::set(tx, &order.id, Fact::Paid, context.now)?;
+        }
+        return Ok(known_payment::applied(&known, "credited before"));
     }
-    let known_ids = session.subscription.iter().chain(&session.invoice).cloned().collect();
-    Ok(EventOutcome { known_ids, ..EventOutcome::applied("subscribed; the invoice brings the units") })
+    let outcome = paid(tx, context, session, order)?;
+    let known = known_payment::learn(tx, known_payment::ids_of_session(session))?;
+    Ok(EventOutcome { known_ids: known.map(|payment| payment.ids()).unwrap_or_default(), ..outcome })
 }
 
 /// What a paid session bought, and for which account.
@@ -105,6 +109,9 @@ fn paid(
     let purchase = match purchase {
         Ok(purchase) => purchase,
         Err(why) if !context.stripe_answered => return Ok(EventOutcome::waiting_for_stripe(why)),
+        Err(_) if is_foreign_session(tx, context.catalog, session)? => {
+            return Ok(EventOutcome::foreign(&session.id, "a checkout of something that is not sold here"));
+        }
         Err(why) => return Ok(EventOutcome::unmatched(&session.id, why)),
     };
     let Some(units) = units_of(&purchase.packs) else {
@@ -160,13 +167,7 @@ fn purchase_without_order(
     session: &CheckoutSession,
 ) -> Result<std::result::Result<Purchase, String>> {
     let assigned = context.assigned.as_ref();
-    let clues = Clues {
-        assigned,
-        customer: session.customer.as_deref(),
-        user_id: session.metadata.get("user_id").map(String::as_str),
-        ..Clues::default()
-    };
-    let account = match buyer_of(tx, clues)? {
+    let account = match buyer_of(tx, Clues::of_session(session, assigned))? {
         Ok(account) => account,
         Err(why) => return Ok(Err(why)),
     };

@@ -5,9 +5,9 @@
 
 use crate::error::Result;
 use crate::store::{Tx, payments};
-use crate::stripe::CreditNote;
+use crate::stripe::{CreditNote, PaymentOrigin};
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
-use crate::usecase::stripe_events::apply::reassess::{Cause, reassess_for};
+use crate::usecase::stripe_events::apply::reassess::{Cause, Lookup, find_payment, reassess_for};
 
 pub(super) fn credit_note(tx: &mut dyn Tx, context: &ApplyContext<'_>, note: &CreditNote) -> Result<EventOutcome> {
     let returned = match note.returned {
@@ -20,8 +20,10 @@ pub(super) fn credit_note(tx: &mut dyn Tx, context: &ApplyContext<'_>, note: &Cr
     let Some(invoice) = &note.invoice else {
         return Ok(EventOutcome::unmatched(&note.id, "it names no invoice"));
     };
-    let Some(payment) = payments::find(tx, invoice)? else {
-        return Ok(EventOutcome::waiting(invoice, format!("the invoice {invoice} is not in the books")));
+    let origin = PaymentOrigin { invoice: Some(invoice.clone()), ..note.origin.clone() };
+    let payment = match find_payment(tx, context, [None, None], &origin)? {
+        Lookup::Found(payment) => payment,
+        Lookup::Undecided(outcome) => return Ok(outcome),
     };
     payments::put_credit_note(tx, &note.id, &payment.reference, returned, note.is_void())?;
     let what = format!("the credit note {} over {returned} is {}", note.id, note.status);

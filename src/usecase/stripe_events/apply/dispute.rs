@@ -16,7 +16,7 @@ pub(super) fn dispute(
     step: DisputeStep,
 ) -> Result<EventOutcome> {
     let ids = [dispute.payment_intent.as_deref(), dispute.charge.as_deref()];
-    let payment = match find_payment(tx, context, ids, dispute.paid_invoice.as_deref())? {
+    let payment = match find_payment(tx, context, ids, &dispute.origin)? {
         Lookup::Found(payment) => payment,
         Lookup::Undecided(outcome) => return Ok(outcome),
     };

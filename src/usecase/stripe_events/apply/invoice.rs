@@ -6,17 +6,19 @@ use crate::error::{Fault, Result};
 use crate::ledger::{Allotment, Share, allot, less_credited};
 use crate::store::allotments::{self, DueAllotment, PlanPeriod};
 use crate::store::orders::OfferKind;
-use crate::store::payments::{self, Payment};
+use crate::store::payments::{self, Payment, StripeIds};
 use crate::store::{Tx, prices, users};
 use crate::stripe::{CheckoutStep, Invoice, InvoiceLine, InvoicePayment};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::checkout::checkout;
 use crate::usecase::stripe_events::apply::installments;
+use crate::usecase::stripe_events::apply::known_payment;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
 use crate::usecase::stripe_events::apply::pack::{PackCredit, credit_packs, post_packs, units_of};
 use crate::usecase::stripe_events::apply::plan_line::{PlanLine, expiry, plan_line};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
+use crate::usecase::stripe_events::apply::signs::is_foreign_invoice;
 
 /// A payment that paid an invoice. The books record which invoice, since a later refund names only the payment. This
 /// event may also be the first to mention the invoice.
@@ -26,13 +28,14 @@ pub(super) fn invoice_payment(
     paid: &InvoicePayment,
 ) -> Result<EventOutcome> {
     let Some(invoice_id) = &paid.invoice else { return Ok(EventOutcome::ignored("it names no invoice")) };
-    if let Some(intent) = &paid.payment_intent {
-        payments::link_invoice(tx, intent, invoice_id)?;
-    }
-    if let Some(known) = payments::find(tx, invoice_id)? {
-        payments::add_stripe_ids(tx, &known.reference, paid.payment_intent.as_deref(), paid.charge.as_deref())?;
-        let known_ids = [paid.payment_intent.clone(), paid.charge.clone()].into_iter().flatten().collect();
-        return Ok(EventOutcome { known_ids, ..EventOutcome::applied("its invoice is in the books") });
+    let ids = StripeIds {
+        session: None,
+        payment_intent: paid.payment_intent.as_deref(),
+        charge: paid.charge.as_deref(),
+        invoice: Some(invoice_id),
+    };
+    if let Some(known) = known_payment::learn(tx, ids)? {
+        return Ok(known_payment::applied(&known, "its invoice is in the books"));
     }
     match &paid.paid_invoice {
         Some(found) => invoice(tx, context, found),
@@ -48,13 +51,14 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
     if !invoice.is_paid() {
         return Ok(EventOutcome::ignored(format!("the invoice is {}", invoice.status)));
     }
-    let intent = invoice.payment_intent.as_deref();
-    let charge = invoice.charge.as_deref();
-    let known_ids: Vec<String> =
-        [Some(invoice.id.as_str()), intent, charge].into_iter().flatten().map(str::to_owned).collect();
-    if let Some(before) = payments::find(tx, &invoice.id)? {
-        payments::add_stripe_ids(tx, &before.reference, intent, charge)?;
-        return Ok(EventOutcome { known_ids, ..EventOutcome::applied("allotted before") });
+    let ids = StripeIds {
+        session: None,
+        payment_intent: invoice.payment_intent.as_deref(),
+        charge: invoice.charge.as_deref(),
+        invoice: Some(&invoice.id),
+    };
+    if let Some(before) = known_payment::learn(tx, ids)? {
+        return Ok(known_payment::applied(&before, "allotted before"));
     }
     if invoice.lines.has_more {
         return Ok(EventOutcome::waiting_for_stripe("not all of its lines are known yet"));
@@ -66,10 +70,14 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
     {
         // The invoice that a pack's checkout created is the same money again, and only the checkout says who bought.
         let outcome = checkout(tx, context, session, CheckoutStep::AsDescribed)?;
-        return Ok(EventOutcome { known_ids: [known_ids, outcome.known_ids.clone()].concat(), ..outcome });
+        let known = known_payment::learn(tx, StripeIds { session: Some(&session.id), ..ids })?;
+        return Ok(EventOutcome { known_ids: known.map(|known| known.ids()).unwrap_or_default(), ..outcome });
     }
     let Some(account) = account_of(tx, context, invoice)? else {
-        return Ok(EventOutcome::unmatched(&invoice.id, "it is unknown which user it is for"));
+        return Ok(match is_foreign_invoice(tx, context.catalog, invoice)? {
+            true => EventOutcome::foreign(&invoice.id, "an invoice for something that is not sold here"),
+            false => EventOutcome::unmatched(&invoice.id, "it is unknown which user it is for"),
+        });
     };
     let outcome = match &lines {
         SortedLines { plans, packs, unknown: Some(why) } if plans.is_empty() && packs.is_empty() => {
@@ -84,6 +92,8 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
         SortedLines { plans, .. } if plans.is_empty() => packs_without_checkout(tx, context, invoice, account, &lines)?,
         _ => plans_and_packs(tx, context, invoice, account, &lines)?,
     };
+    let known = known_payment::learn(tx, ids)?;
+    let known_ids = known.map(|known| known.ids()).unwrap_or_default();
     Ok(EventOutcome { known_ids, ..outcome.with_rest(&invoice.id, lines.unknown) })
 }
 
@@ -127,6 +137,7 @@ fn account_of(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Invoice) ->
         subscription: invoice.subscription.as_deref(),
         customer: invoice.customer.as_deref(),
         user_id: user_id.map(String::as_str),
+        ..Clues::default()
     };
     owner_of(tx, clues)
 }

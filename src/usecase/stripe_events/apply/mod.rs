@@ -1,20 +1,23 @@
 //! Turns what Stripe says into what the books say. Webhook, return page, timer, reconciliation and replay all enter
 //! here, each in its own transaction. Nothing here talks to Stripe; `prefetch` has asked before.
 //!
-//! One file for each kind of object. Several of them use `owner` (whose is it) and `reassess` (what the reversals of a
-//! payment take together).
+//! One file for each kind of object. Several of them use `owner` (whose is it), `signs` (is it ours at all),
+//! `known_payment` (is it in the books already) and `reassess` (what the reversals of a payment take together).
 
 mod checkout;
 mod credit_note;
 mod dispute;
 mod installments;
 mod invoice;
+mod known_payment;
 mod outcome;
 mod owner;
 mod pack;
+mod plan_checkout;
 mod plan_line;
 mod reassess;
 mod refund;
+mod signs;
 mod subscription;
 
 use self::subscription::Description;
@@ -26,9 +29,11 @@ use crate::stripe::{Customer, Event};
 pub use checkout::checkout;
 pub use installments::post_due;
 pub use outcome::{ApplyContext, Assignment, EventOutcome};
-pub(crate) use owner::{Clues, owner_of};
+pub(crate) use owner::{Clues, buyer_of, owner_of};
+pub(crate) use plan_checkout::{link, plan_of};
 pub(crate) use reassess::reverse;
-pub(crate) use subscription::describe;
+pub(crate) use signs::{is_foreign_invoice, is_foreign_payment, is_foreign_session, is_our_subscription};
+pub(crate) use subscription::{describe, open_invoice, plan_change};
 
 /// Applies one event. An object that cannot be read is a fault: the event is stored with it and tried again.
 pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Result<EventOutcome> {
@@ -44,6 +49,7 @@ pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Resu
             let description = Description { subscription, step: *step, before: before.as_deref(), as_of: *as_of };
             subscription::subscription(tx, context, &description)
         }
+        Event::Schedule { hint, subscription } => subscription::schedule(tx, context, hint, subscription.as_deref()),
         Event::CustomerDeleted(customer) => customer_deleted(tx, customer, context.now),
         Event::Unhandled { kind } => Ok(EventOutcome::ignored(format!("{kind} changes nothing here"))),
         Event::Unreadable { kind, cause } => {

@@ -2,7 +2,7 @@
 
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
-use crate::store::inbox::{Decision, Status};
+use crate::store::inbox::{Decision, IgnoreReason, STRIPE, Status};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::units::posting::PostingContext;
 
@@ -42,8 +42,11 @@ pub struct Assignment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventOutcome {
     pub status: Status,
+    /// Why a payment is ignored.
+    pub ignore_reason: Option<IgnoreReason>,
     /// A sentence for the operator.
     pub detail: String,
+    /// An id; when the books learn it, the event is applied again.
     pub waits_for: Option<String>,
     /// Ids that the books know from now on. Events that wait for one of them are tried again at once.
     pub known_ids: Vec<String>,
@@ -53,8 +56,8 @@ pub struct EventOutcome {
     pub log_events: Vec<LogEvent>,
 }
 
-/// What an event waits for if Stripe could not be asked. The timer asks again.
-const STRIPE: &str = "stripe";
+/// In place of the id of a payment that its event does not name.
+pub(super) const NO_ID: &str = "-";
 
 impl EventOutcome {
     /// Everything that it means is in the books.
@@ -82,16 +85,29 @@ impl EventOutcome {
         EventOutcome { waits_for: Some(referent.to_owned()), ..EventOutcome::of(Status::Waiting, detail) }
     }
 
-    /// It cannot be decided before Stripe answers.
+    /// It cannot be decided before Stripe answers. The timer asks again.
     pub(super) fn waiting_for_stripe(detail: impl Into<String>) -> EventOutcome {
         EventOutcome::waiting(STRIPE, detail)
     }
 
-    /// Somebody paid, but it is unknown who or for what (`docs/rules.md`, rule 12).
+    /// Somebody paid, but it is unknown who or for what (`docs/rules.md`, rule 12). Another event may tell of the same
+    /// money: once one of them is in the books, this one is applied again.
     pub(super) fn unmatched(object: &str, why: impl Into<String>) -> EventOutcome {
         let why = why.into();
         let log_events = vec![LogEvent::Unmatched { object: object.to_owned(), why: why.clone() }];
-        EventOutcome { log_events, ..EventOutcome::of(Status::Unmatched, why) }
+        EventOutcome { log_events, waits_for: own_id(object), ..EventOutcome::of(Status::Unmatched, why) }
+    }
+
+    /// Nothing in it is ours: the same Stripe account sells something else (`docs/rules.md`, rule 12).
+    pub(super) fn foreign(object: &str, why: impl Into<String>) -> EventOutcome {
+        let ignore_reason = Some(IgnoreReason::Foreign);
+        EventOutcome { ignore_reason, waits_for: own_id(object), ..EventOutcome::ignored(why) }
+    }
+
+    /// The same, closed by the operator with these words.
+    pub(crate) fn dismissed(self, detail: String) -> EventOutcome {
+        let ignore_reason = Some(IgnoreReason::Dismissed);
+        EventOutcome { ignore_reason, waits_for: self.waits_for, ..EventOutcome::ignored(detail) }
     }
 
     /// The outcome where a part of what was paid for could not be told: that part is left to the operator.
@@ -105,6 +121,7 @@ impl EventOutcome {
     fn of(status: Status, detail: impl Into<String>) -> EventOutcome {
         EventOutcome {
             status,
+            ignore_reason: None,
             detail: detail.into(),
             waits_for: None,
             known_ids: vec![],
@@ -112,4 +129,9 @@ impl EventOutcome {
             log_events: vec![],
         }
     }
+}
+
+/// The id of what was paid, where the object names it.
+fn own_id(object: &str) -> Option<String> {
+    Some(object.to_owned()).filter(|id| id != NO_ID)
 }

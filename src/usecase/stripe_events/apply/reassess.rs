@@ -3,10 +3,12 @@
 
 use crate::error::{Fault, Result};
 use crate::ledger::{self, EntryNote, Kind, Refunds, Reversal, units_to_take};
-use crate::store::payments::{self, Payment};
-use crate::store::{Tx, confirmations, entries, users};
+use crate::store::payments::{self, Payment, StripeIds};
+use crate::store::{Tx, confirmations, entries, inbox, users};
+use crate::stripe::PaymentOrigin;
 use crate::usecase::log_events::LogEvent;
-use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
+use crate::usecase::stripe_events::apply::known_payment;
+use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, NO_ID, low_balances};
 use crate::usecase::units::posting;
 
 /// Why a payment is reassessed: the kind and the reason of the entry, if one is needed.
@@ -40,30 +42,33 @@ pub(super) enum Lookup {
 }
 
 /// The payment that a reversal belongs to. Since 2025-03-31 an invoice's payment is found through the invoice that it
-/// paid, which `prefetch` asks for.
+/// paid, and a pack's may be known by its session only: `prefetch` asks for both.
 pub(super) fn find_payment(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
     [payment_intent, charge]: [Option<&str>; 2],
-    paid_invoice: Option<&str>,
+    origin: &PaymentOrigin,
 ) -> Result<Lookup> {
-    if let Some((intent, invoice)) = payment_intent.zip(paid_invoice) {
-        payments::link_invoice(tx, intent, invoice)?;
+    let linked = payment_intent.map(|intent| payments::invoice_of(tx, intent)).transpose()?.flatten();
+    let invoice = linked.as_deref().or(origin.invoice.as_deref());
+    let payment_intent = payment_intent.or(origin.payment_intent.as_deref());
+    let ids = StripeIds { session: origin.session.as_deref(), payment_intent, charge, invoice };
+    if let Some(payment) = known_payment::learn(tx, ids)? {
+        return Ok(Lookup::Found(payment));
     }
-    let invoice = payment_intent.map(|intent| payments::invoice_of(tx, intent)).transpose()?.flatten();
-    for id in [payment_intent, charge, invoice.as_deref()].into_iter().flatten() {
-        if let Some(payment) = payments::find(tx, id)? {
-            payments::add_stripe_ids(tx, &payment.reference, payment_intent, charge)?;
-            return Ok(Lookup::Found(payment));
+    let awaited = invoice.or(payment_intent).or(charge);
+    for id in [origin.session.as_deref(), invoice].into_iter().flatten() {
+        if let Some(detail) = inbox::dismissal(tx, id)? {
+            return Ok(Lookup::Undecided(EventOutcome::foreign(awaited.unwrap_or(id), "").dismissed(detail)));
         }
     }
-    let awaited = invoice.as_deref().or(payment_intent).or(charge);
     Ok(Lookup::Undecided(match awaited {
+        Some(id) if origin.is_foreign => EventOutcome::foreign(id, "its payment was for something not sold here"),
         Some(id) if !context.stripe_answered => {
             EventOutcome::waiting(id, format!("the payment {id} is not in the books, and Stripe could not be asked"))
         }
         Some(id) => EventOutcome::waiting(id, format!("the payment {id} is not in the books")),
-        None => EventOutcome::unmatched("-", "it names no payment"),
+        None => EventOutcome::unmatched(NO_ID, "it names no payment"),
     }))
 }
 
@@ -80,7 +85,7 @@ pub(super) fn reassess_for(
         Some(LogEvent::Reversed { user_id, units, .. }) => format!("{what}: {units:+} units for {user_id}"),
         _ => format!("{what}: the books agree already"),
     };
-    Ok(EventOutcome { log_events, ..EventOutcome::applied(detail) })
+    Ok(EventOutcome { log_events, known_ids: payment.ids(), ..EventOutcome::applied(detail) })
 }
 
 /// Changes what the reversals of a payment take to what all known facts say.

@@ -10,7 +10,7 @@ use crate::usecase::stripe_events::apply::reassess::{Cause, Lookup, find_payment
 /// One refund, at any stage.
 pub(super) fn refund(tx: &mut dyn Tx, context: &ApplyContext<'_>, refund: &Refund) -> Result<EventOutcome> {
     let ids = [refund.payment_intent.as_deref(), refund.charge.as_deref()];
-    let payment = match find_payment(tx, context, ids, refund.paid_invoice.as_deref())? {
+    let payment = match find_payment(tx, context, ids, &refund.origin)? {
         Lookup::Found(payment) => payment,
         Lookup::Undecided(outcome) => return Ok(outcome),
     };
@@ -22,7 +22,7 @@ pub(super) fn refund(tx: &mut dyn Tx, context: &ApplyContext<'_>, refund: &Refun
 /// A charge states how much of it is refunded in total, and perhaps by which refunds.
 pub(super) fn charge_refunded(tx: &mut dyn Tx, context: &ApplyContext<'_>, charge: &Charge) -> Result<EventOutcome> {
     let ids = [charge.payment_intent.as_deref(), Some(charge.id.as_str())];
-    let payment = match find_payment(tx, context, ids, charge.paid_invoice.as_deref())? {
+    let payment = match find_payment(tx, context, ids, &charge.origin)? {
         Lookup::Found(payment) => payment,
         Lookup::Undecided(outcome) => return Ok(outcome),
     };

@@ -4,13 +4,16 @@
 use crate::catalog::{Catalog, Offer};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::store::open_invoices::{self, OpenInvoice};
+use crate::store::scheduled_changes::{self, ScheduledChange};
 use crate::store::subscriptions::{self, Source, Upsert};
 use crate::store::{Tx, users};
-use crate::stripe::{Subscription, SubscriptionStep};
+use crate::stripe::{Schedule, ScheduleHint, Subscription, SubscriptionStep};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
+use crate::usecase::stripe_events::apply::signs::is_our_subscription;
 use crate::usecase::units::posting;
 
 /// What an event says about a subscription.
@@ -33,15 +36,19 @@ pub(super) fn subscription(
         subscription: Some(&described.id),
         customer: described.customer.as_deref(),
         user_id: described.metadata.get("user_id").map(String::as_str),
+        ..Clues::default()
     };
     let Some(account) = owner_of(tx, clues)? else {
         return Ok(EventOutcome::ignored("a subscription of a user who is not known here"));
     };
+    let before = subscriptions::find(tx, &described.id)?;
+    if before.is_none() && context.assigned.is_none() && !is_our_subscription(context.catalog, described) {
+        return Ok(EventOutcome::ignored("a subscription to something that is not sold here"));
+    }
     let mut new = describe(context.catalog, described, account, as_of);
     if step == SubscriptionStep::Deleted && new.ended_at.is_none() {
         new.ended_at = Some(as_of);
     }
-    let before = subscriptions::find(tx, &new.id)?;
     let replaced = description.before.map(|replaced| describe(context.catalog, replaced, account, as_of));
     let source = match step {
         SubscriptionStep::Created => Source::Creation,
@@ -50,6 +57,10 @@ pub(super) fn subscription(
     let upsert = enqueue::notify_if_plan_changes(tx, context.catalog, account, context.now, |tx| {
         subscriptions::put(tx, &new, source, context.now)
     })?;
+    match context.stripe_answered {
+        true => plan_change(tx, context.catalog, described, context.now)?,
+        false => ask_later(tx, described, context.now)?,
+    }
     let known_ids = vec![new.id.clone()];
     Ok(match upsert {
         Upsert::Older => EventOutcome { known_ids, ..EventOutcome::applied("a newer description is known") },
@@ -59,6 +70,7 @@ pub(super) fn subscription(
             ..EventOutcome::applied("another description of the same second is known: Stripe is asked")
         },
         Upsert::Newer => {
+            open_invoices::put(tx, &new.id, open_invoice(described).as_ref())?;
             let user_id = users::by_account(tx, account)?.id;
             let detail = format!("{} is {} for {user_id}", new.offer, new.status);
             let mut log_events = log_events(tx, account, user_id, before.as_ref(), &new)?;
@@ -69,6 +81,69 @@ pub(super) fn subscription(
             EventOutcome { known_ids, log_events, ..EventOutcome::applied(detail) }
         }
     })
+}
+
+/// An event about a schedule. It says only that something may have changed; `now` is the subscription as Stripe has it.
+pub(super) fn schedule(
+    tx: &mut dyn Tx,
+    context: &ApplyContext<'_>,
+    hint: &ScheduleHint,
+    now: Option<&Subscription>,
+) -> Result<EventOutcome> {
+    let known = match &hint.subscription {
+        Some(id) => subscriptions::find(tx, id)?,
+        None => None,
+    };
+    let Some(known) = known else {
+        return Ok(EventOutcome::ignored("a schedule of a subscription that is not known here"));
+    };
+    let Some(described) = now else {
+        subscriptions::mark_unsure(tx, &known.id, context.now)?;
+        return Ok(EventOutcome::applied("Stripe is asked what is planned"));
+    };
+    plan_change(tx, context.catalog, described, context.now)?;
+    Ok(EventOutcome::applied(match scheduled_changes::of(tx, &known.id)? {
+        Some(change) => format!("{} is planned in place of {}", change.offer, known.offer),
+        None => "nothing is planned".to_owned(),
+    }))
+}
+
+/// Stores what Stripe plans for the end of the period. What it names by an id alone is asked for later.
+pub(crate) fn plan_change(tx: &mut dyn Tx, catalog: &Catalog, described: &Subscription, now: Timestamp) -> Result<()> {
+    if subscriptions::find(tx, &described.id)?.is_none() {
+        return Ok(());
+    }
+    match &described.schedule {
+        _ if described.is_over() => scheduled_changes::clear(tx, &described.id),
+        Schedule::Named(_) => subscriptions::mark_unsure(tx, &described.id, now),
+        Schedule::Absent | Schedule::Read(None) => scheduled_changes::clear(tx, &described.id),
+        Schedule::Read(Some(next)) => {
+            let offer = best_plan(catalog, next.prices.iter().map(String::as_str));
+            let current = best_plan(catalog, prices_of(described));
+            if offer == current {
+                return scheduled_changes::clear(tx, &described.id);
+            }
+            let change = ScheduledChange { subscription: described.id.clone(), offer, starts_at: next.starts_at };
+            scheduled_changes::put(tx, &change)
+        }
+    }
+}
+
+/// Stripe did not say what is planned. Where something may be, it is asked again.
+fn ask_later(tx: &mut dyn Tx, described: &Subscription, now: Timestamp) -> Result<()> {
+    let may_plan = described.schedule != Schedule::Absent || scheduled_changes::of(tx, &described.id)?.is_some();
+    if may_plan { subscriptions::mark_unsure(tx, &described.id, now) } else { Ok(()) }
+}
+
+fn prices_of(described: &Subscription) -> impl Iterator<Item = &str> {
+    described.items.rows.iter().filter_map(|item| item.price.as_deref())
+}
+
+/// The key of the dearest plan among these prices; `-` where none is in the catalogue.
+fn best_plan<'a>(catalog: &Catalog, prices: impl Iterator<Item = &'a str>) -> String {
+    let offers = prices.filter_map(|price| catalog.by_price(price));
+    let best = offers.filter(|offer| matches!(offer, Offer::Plan(_))).max_by_key(|offer| offer.amount());
+    best.map_or("-", |offer| offer.key()).to_owned()
 }
 
 fn log_events(
@@ -94,6 +169,17 @@ fn log_events(
     Ok(log_events)
 }
 
+/// The invoice that it waits for, as a row of ours. `None` if it waits for none, or Stripe did not say.
+pub(crate) fn open_invoice(described: &Subscription) -> Option<OpenInvoice> {
+    let invoice = described.open_invoice.as_deref().filter(|invoice| invoice.status == "open")?;
+    Some(OpenInvoice {
+        id: invoice.id.clone(),
+        amount: invoice.amount_remaining.filter(|amount| *amount > 0)?,
+        currency: invoice.currency.clone()?,
+        due_at: invoice.due_date.or(invoice.created)?,
+    })
+}
+
 /// Stripe's description as a row of ours.
 pub(crate) fn describe(
     catalog: &Catalog,
@@ -102,14 +188,12 @@ pub(crate) fn describe(
     as_of: Timestamp,
 ) -> subscriptions::Subscription {
     let is_plan = |price: &str| matches!(catalog.by_price(price), Some(Offer::Plan(_)));
-    let prices = described.items.rows.iter().filter_map(|item| item.price.as_deref());
-    let offers = prices.filter_map(|price| catalog.by_price(price));
-    let best = offers.filter(|offer| matches!(offer, Offer::Plan(_))).max_by_key(|offer| offer.amount());
     subscriptions::Subscription {
         id: described.id.clone(),
         account,
+        customer: described.customer.clone(),
         status: described.status.clone(),
-        offer: best.map_or("-", |offer| offer.key()).to_owned(),
+        offer: best_plan(catalog, prices_of(described)),
         period_end: described.period_end(is_plan),
         ends_at: described.ends_at(is_plan),
         ended_at: described.is_over().then(|| described.ended_at.unwrap_or(as_of)),

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::store::confirmations::{self, BookedPayment};
 use crate::store::{Tx, orders, users};
 use crate::stripe::{CheckoutSession, Described, Event, Invoice, StripeErrorKind, Unreadable, UnreadableRow};
-use crate::usecase::stripe_events::apply::{Clues, owner_of};
+use crate::usecase::stripe_events::apply::{Clues, buyer_of, owner_of};
 use crate::usecase::stripe_events::reconcile::report::{ComparisonError, Progress, Report, UnconfirmedPayment};
 use crate::usecase::stripe_events::reconcile::scan::Part;
 
@@ -54,7 +54,8 @@ impl<'a> PaidObject<'a> {
 
     pub(super) fn of_row(described: &'a Described) -> Option<PaidObject<'a>> {
         match described {
-            Described::Session(session) => Some(PaidObject::Session(session)),
+            // What a plan's checkout was paid is in its invoice.
+            Described::Session(session) => session.is_payment().then_some(PaidObject::Session(session)),
             Described::Invoice(invoice) => Some(PaidObject::Invoice(invoice)),
             Described::Subscription(_) | Described::Reversal => None,
         }
@@ -115,15 +116,10 @@ impl<'a> PaidObject<'a> {
     fn owner(self, tx: &mut dyn Tx) -> Result<Option<i64>> {
         let clues = match self {
             PaidObject::Session(session) => {
-                if let Some(order) = orders::by_session(tx, &session.id)? {
-                    return Ok(Some(order.account));
-                }
-                if let Some(id) = session.metadata.get("user_id")
-                    && let Some(user) = users::find(tx, id)?
-                {
-                    return Ok(Some(user.account));
-                }
-                Clues { customer: session.customer.as_deref(), ..Clues::default() }
+                return Ok(match orders::by_session(tx, &session.id)? {
+                    Some(order) => Some(order.account),
+                    None => buyer_of(tx, Clues::of_session(session, None))?.ok(),
+                });
             }
             PaidObject::Invoice(invoice) => {
                 let user_id = invoice.subscription_metadata.get("user_id").or(invoice.metadata.get("user_id"));

@@ -89,12 +89,13 @@ pub fn reconcile_while(
         let parts: Vec<Part> = kinds.iter().map(|kind| Part::Objects(*kind)).chain([Part::Events]).collect();
         scan::finish(app, &parts)?;
     }
-    let Report { found, applied, unmatched, waiting, failed, unreadable, unconfirmed, .. } = &report;
+    let Report { found, applied, unmatched, foreign, waiting, failed, unreadable, unconfirmed, .. } = &report;
     tracing::info!(
         event = "reconcile_finished",
         found,
         applied,
         unmatched,
+        foreign,
         waiting,
         failed,
         unreadable,

@@ -74,10 +74,10 @@ pub(super) fn objects(
         Ok(missing)
     })?;
     apply_missing(context.app, missing, report)?;
-    let paid: Vec<(Timestamp, PaidObject<'_>)> = objects
+    let paid: Vec<(&ListedObject, PaidObject<'_>)> = objects
         .iter()
         .filter(|object| object.is_final)
-        .filter_map(|object| Some((object.created, PaidObject::of_row(&object.described)?)))
+        .filter_map(|object| Some((object, PaidObject::of_row(&object.described)?)))
         .collect();
     context.app.store.read(|tx| compare_amounts(tx, &paid, report))?;
     let paid: Vec<PaidObject<'_>> = paid.into_iter().map(|(_, object)| object).collect();
@@ -133,10 +133,16 @@ fn is_known(tx: &mut dyn Tx, event: &EventEnvelope) -> Result<bool> {
 }
 
 /// Adds what Stripe says was paid, and what the books say, to the amounts of each month.
-fn compare_amounts(tx: &mut dyn Tx, paid: &[(Timestamp, PaidObject<'_>)], report: &mut Report) -> Result<()> {
-    for (created, object) in paid {
+fn compare_amounts(tx: &mut dyn Tx, paid: &[(&ListedObject, PaidObject<'_>)], report: &mut Report) -> Result<()> {
+    for (row, object) in paid {
         let Some((amount, currency)) = object.total() else { continue };
         let payment = confirmations::find(tx, object.id())?;
+        let (event, _) = row.as_event(row.created, row.created);
+        let decision = inbox::by_id(tx, &event.id)?.map(|row| row.decision);
+        if payment.is_none() && decision.is_some_and(|decision| decision.ignore_reason.is_some()) {
+            report.foreign += 1;
+            continue;
+        }
         // A pack's invoice is the money of its checkout again.
         if object.is_invoice() && payment.as_ref().is_some_and(|payment| payment.session.is_some()) {
             continue;
@@ -147,7 +153,7 @@ fn compare_amounts(tx: &mut dyn Tx, paid: &[(Timestamp, PaidObject<'_>)], report
             Some(payment) => payment.amount,
             None => 0,
         };
-        let amounts = report.amounts.entry((month_of(*created), currency)).or_default();
+        let amounts = report.amounts.entry((month_of(row.created), currency)).or_default();
         amounts.stripe += amount;
         amounts.books += booked;
     }

@@ -17,6 +17,9 @@ const UNDER_WAY_SECONDS: i64 = 300;
 /// rule for two events of one second applies: Stripe is asked (`retry::ask_about_ambiguous`).
 pub(super) fn as_of(tx: &mut dyn Tx, app: &App, described: &Subscription) -> Result<Option<Timestamp>> {
     let Some(known) = subscriptions::find(tx, &described.id)? else {
+        if !apply::is_our_subscription(&app.catalog, described) {
+            return Ok(None);
+        }
         let recently = app.clock.now().plus_seconds(-UNDER_WAY_SECONDS);
         let clues = Clues {
             customer: described.customer.as_deref(),

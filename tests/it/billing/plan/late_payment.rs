@@ -83,7 +83,9 @@ fn when_the_retries_are_over_the_dashboard_says_that_the_plan_is_off() {
     alice.advance("day", "16");
     alice.shows("free", "unpaid");
     let dashboard = alice.shop.sign_in("alice").get("/dashboard").must(200).body;
-    for words in ["Your subscription is not paid.", "Your plan is off until the open invoice is paid", "Fix the card"] {
+    for words in
+        ["Your subscription is not paid.", "Your plan is off until the open invoice is paid", "Pay the open invoice"]
+    {
         assert!(dashboard.contains(words), "{words}: {dashboard}");
     }
     alice.post(&format!("/v1/invoices/{}/pay", alice.open_invoice()), "payment_method=pm_card_visa");

@@ -7,6 +7,7 @@ mod grace;
 mod late_payment;
 mod one_plan;
 mod same_second;
+mod scheduled;
 mod shapes;
 mod slow_payment;
 mod states;

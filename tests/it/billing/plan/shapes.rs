@@ -9,7 +9,7 @@ use till::store::inbox::Status;
 use till::store::payments;
 use till::stripe::client::LONGEST_WAIT;
 use till::usecase::checkout::start;
-use till::usecase::operator::stripe_setup;
+use till::usecase::operator::stripe_setup::{self, SetupContext};
 use till::usecase::stripe_events::{inbox, retry};
 use till::usecase::users;
 
@@ -153,7 +153,10 @@ fn a_plan_taken_off_sale_is_kept_by_those_who_have_it_and_sold_to_nobody() {
     assert!(refused.contains("not on sale any more"), "{refused}");
     // Nor is it made at Stripe again, nor missed.
     assert_eq!(life.app.catalog.missing_price_ids(), []);
-    let setup = stripe_setup::set_up(&life.app, true).unwrap();
+    let mut context = SetupContext::new(&life.app.config, life.app.stripe().unwrap(), life.clock.now());
+    context.dry_run = true;
+    let mut setup = stripe_setup::Setup::default();
+    stripe_setup::set_up(&context, &mut setup).unwrap();
     assert!(setup.steps.iter().all(|step| !step.starts_with("starter")), "{:?}", setup.steps);
 }
 

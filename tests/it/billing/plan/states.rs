@@ -37,6 +37,9 @@ fn a_renewal_that_is_late_brings_its_units_once_when_it_is_paid_and_else_never()
         alice.card_fails();
         alice.advance("month", "1");
         alice.shows("starter", "past_due");
+        let words = dashboard(&alice);
+        assert!(words.contains("Payment due since") && words.contains("· $9.00 open"), "{words}");
+        assert!(!words.contains("Renews on") && !words.contains("Paid period"), "{words}");
         alice.advance("day", "4");
         assert_eq!(alice.remaining(), 100, "tried again, and not paid");
         alice.post(&format!("/v1/invoices/{}/{ending}", alice.open_invoice()), form);
@@ -44,6 +47,13 @@ fn a_renewal_that_is_late_brings_its_units_once_when_it_is_paid_and_else_never()
         alice.shows("starter", "active");
         alice.shop.verify_books();
     }
+}
+
+/// The dashboard's text.
+fn dashboard(alice: &Subscriber) -> String {
+    let page = alice.shop.sign_in("alice").get("/dashboard").must(200).body;
+    let text = page.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim());
+    text.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -58,6 +68,15 @@ fn after_the_last_retry_the_plan_is_gone_or_stays_as_the_account_has_it() {
         alice.advance("day", "16");
         alice.shows(plan, status);
         assert_eq!(alice.remaining(), 100, "units that were paid for stay");
+        let words = dashboard(&alice);
+        assert!(!words.contains("Paid period") && !words.contains("Change to Starter"), "{status}: {words}");
+        assert_eq!(words.contains("· $9.00 open"), status != "none", "{status}: {words}");
+        if status == "unpaid" {
+            let refused = alice.shop.api.call("POST", "/v1/users/alice/checkout", &json!({"plan": "pro"})).must(409);
+            assert!(refused.json()["detail"].as_str().unwrap().contains("Pay its open invoice"), "{}", refused.body);
+            assert_eq!(words.matches("Pay the open invoice").count(), 2, "the notice and the plan: {words}");
+            assert!(words.contains("Once the open invoice is paid") && !words.contains("Change to"), "{words}");
+        }
     }
 }
 
@@ -67,8 +86,10 @@ fn what_was_never_paid_never_was_a_plan() {
     let form = "items[0][price]=price_starter&default_payment_method=pm_card_chargeCustomerFail";
     alice.subscribe(&format!("{form}&payment_behavior=allow_incomplete"));
     alice.shows("free", "incomplete");
-    let dashboard = alice.shop.sign_in("alice").get("/dashboard").must(200).body;
-    assert!(dashboard.contains("Your first payment is not complete.") && dashboard.contains("Finish the payment"));
+    let words = dashboard(&alice);
+    assert!(words.contains("Your first payment is not complete.") && words.contains("· $9.00 open"), "{words}");
+    assert_eq!(words.matches("Finish the payment").count(), 2, "the notice and the plan: {words}");
+    assert!(!words.contains("Change to") && !words.contains("Renews on"), "{words}");
     alice.advance("day", "1");
     alice.shows("free", "none");
     assert_eq!((alice.remaining(), alice.shop.ledger("alice").len()), (0, 0));

@@ -1,0 +1,85 @@
+//! The beginning of a live database: what was stored in test mode is copied whole into a file of its own, and the database
+//! begins again with the people and the access that it had. One transaction does it, so a crash or another process leaves
+//! either the test data or the live database, never a part of each; the file keeps its name, so backups, replication and
+//! open programs go on with it.
+
+use std::path::Path;
+
+use super::Store;
+use super::db::{Connection, Tx, begin_again};
+use super::stripe_account::{self, BoundAccount};
+use crate::clock::Timestamp;
+use crate::error::Result;
+
+/// The tables that are carried over with all their rows. Everything else is what was sold, paid and sent in test mode. A
+/// test compares the list with the schema, so that each new table is decided about.
+pub const CARRIED: [&str; 4] = ["users", "tokens", "webhook_endpoints", "audit"];
+
+impl Store {
+    /// Sets the contents apart in the file at `aside`, and begins again, bound to `account`. Fails, and changes nothing,
+    /// if another process wrote meanwhile. Use the store no more afterwards but to close it.
+    pub fn begin_live(&self, aside: &Path, account: &BoundAccount, now: Timestamp) -> Result<()> {
+        let mut connection = Connection::open(self.path())?;
+        begin_again(&mut connection, aside, now, |connection| fill(connection, account))
+    }
+}
+
+fn fill(connection: &mut Connection, account: &BoundAccount) -> Result<()> {
+    const OPEN: &str = "INSERT INTO main.books (account, part, owner, remaining, held, credited, entries, head, holds,
+        low_balance) SELECT account, 1, account, 0, 0, 0, 0, $1, 0, low_balance FROM apart.books
+        WHERE part = 1 AND seq = 0 AND used_reason = ''";
+    for table in CARRIED {
+        connection.carry(table)?;
+    }
+    let tx: &mut dyn Tx = connection;
+    tx.execute(OPEN, &[&[0u8; 32]])?;
+    stripe_account::bind(tx, account)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CARRIED;
+
+    /// The tables that begin empty.
+    const LEFT: [&str; 26] = [
+        "lots",
+        "holds",
+        "hold_lots",
+        "orders",
+        "customers",
+        "customer_changes",
+        "anchors",
+        "payments",
+        "allotments",
+        "invoice_payments",
+        "plan_periods",
+        "prices",
+        "subscriptions",
+        "open_invoices",
+        "scheduled_changes",
+        "refunds",
+        "credit_notes",
+        "disputes",
+        "events",
+        "cursors",
+        "stripe_account",
+        "login_links",
+        "sessions",
+        "messages",
+        "deliveries",
+        // With an empty account for each user.
+        "books",
+    ];
+
+    #[test]
+    fn every_table_is_either_carried_over_or_left() {
+        let schema = include_str!("../../schema.sql");
+        let made = schema.split("CREATE TABLE ").skip(1).filter_map(|rest| rest.split_whitespace().next());
+        let mut made: Vec<&str> = made.filter(|table| *table != "schema_version").collect();
+        let mut decided = [&CARRIED[..], &LEFT[..]].concat();
+        made.sort_unstable();
+        decided.sort_unstable();
+        assert_eq!(decided, made, "decide whether going live carries the table over, in src/store/go_live.rs");
+    }
+}

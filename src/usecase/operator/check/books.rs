@@ -1,0 +1,36 @@
+//! The database beside its working: who may read its files, and what the last comparison with Stripe left in doubt.
+
+use std::path::PathBuf;
+
+use super::finding::{Finding, bad, good};
+use crate::app::App;
+use crate::private_file::is_open_to_others;
+use crate::usecase::stripe_events::payments;
+
+/// Whether the last comparisons confirmed the payments in the books.
+pub(super) fn payments(app: &App) -> Finding {
+    let what = "payments";
+    match payments::count_in_doubt(app) {
+        Ok(0) => good(what, "none is in doubt after the last comparison with Stripe".to_owned()),
+        Ok(count) => bad(what, format!("{count} in the books are not so at Stripe: till payment list shows them")),
+        Err(error) => bad(what, error.to_string()),
+    }
+}
+
+/// Whether the database and the files with secrets are their owner's alone.
+pub(super) fn files(app: &App) -> Finding {
+    let what = "private files";
+    let mut open = app.config.open_files.clone();
+    for suffix in ["-wal", "-shm"] {
+        let mut name = app.config.database.as_os_str().to_owned();
+        name.push(suffix);
+        let path = PathBuf::from(name);
+        if is_open_to_others(&path) {
+            open.push(format!("{} can be read or changed by everybody: chmod 600 {}", path.display(), path.display()));
+        }
+    }
+    match open.is_empty() {
+        true => good(what, "are their owner's alone".to_owned()),
+        false => bad(what, open.join("; ")),
+    }
+}

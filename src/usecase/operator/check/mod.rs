@@ -1,0 +1,70 @@
+//! `till check`: does everything fit together? One line for each thing that can be wrong. What is called good was seen to
+//! work: a probe arrived, Stripe delivered, a call was allowed.
+
+mod books;
+mod deliveries;
+mod endpoints;
+mod finding;
+mod key;
+mod prices;
+mod renewals;
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::usecase::operator::clock;
+use crate::usecase::operator::stripe_account::{self, Standing};
+
+use finding::{bad, finding, good, open};
+
+pub use finding::{Finding, Verdict};
+
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Looks at everything. `warnings` are those of the configuration, which could be read.
+pub fn check(app: &App, warnings: &[String]) -> Vec<Finding> {
+    let path = app.store.path();
+    let mut found = vec![
+        configuration(warnings),
+        finding("database", app.store.check_writable(&app.clock).map(|()| format!("{} takes writes", path.display()))),
+        books::files(app),
+        books::payments(app),
+    ];
+    found.extend(app.store.file_system_fault().map(|what| bad("file system", what)));
+    let Ok(stripe) = app.stripe() else {
+        found.extend(clock::fault(app).map(|what| bad("clock", what)));
+        return found;
+    };
+    let standing = stripe_account::confirm(app);
+    if let Ok(Standing::Refused(reason)) = standing {
+        // Nothing of this database may be looked for in another account.
+        found.push(bad(key::ACCOUNT, reason));
+        return found;
+    }
+    let (of_prices, of_key) = key::key_and_clock(app, stripe);
+    found.extend(of_key);
+    let Ok(of_prices) = of_prices else { return found };
+    found.push(match standing {
+        Ok(standing) => key::account(stripe, &standing),
+        Err(error) => bad(key::ACCOUNT, error.to_string()),
+    });
+    found.push(key::permissions(stripe, &of_prices));
+    found.extend(app.catalog.for_sale().map(|offer| prices::price(app, stripe, offer)));
+    found.extend(prices::portal(app, stripe));
+    found.extend(renewals::renewals(app, stripe));
+    let (endpoints, of_endpoints) = endpoints::endpoints(app, stripe);
+    found.extend(of_endpoints);
+    let (is_reached, of_url) = endpoints::public_url(app, stripe, &endpoints);
+    found.extend(of_url);
+    found.push(deliveries::deliveries(app, stripe, &endpoints, is_reached));
+    found
+}
+
+/// A warning may be a mistake, and only the operator knows.
+fn configuration(warnings: &[String]) -> Finding {
+    let what = "configuration";
+    match warnings {
+        [] => good(what, "every variable is known and can be read".to_owned()),
+        warnings => open(what, warnings.join("; ")),
+    }
+}
