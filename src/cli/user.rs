@@ -189,15 +189,7 @@ impl User {
             }
             UserCommand::SignIn { id, return_to, json } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
-                let link = sign_in::make_link(&app, id, return_to.as_deref())?;
-                let expires_at = rfc3339(link.expires_at);
-                if *json {
-                    return print_json(&json!({ "url": link.url, "expires_at": expires_at }));
-                }
-                print(&format!("{}\n", link.url))?;
-                // To standard error, so that LINK=$(till user sign-in …) is the link alone.
-                eprint_lines("note", &[format!("it signs {} in once, until {expires_at}", one_line(id))]);
-                Ok(())
+                print_sign_in_link(id, &sign_in::make_link(&app, id, return_to.as_deref())?, *json)
             }
             UserCommand::Link { id, customer, dry_run, json } => {
                 let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
@@ -232,6 +224,17 @@ fn link_as_text(report: &LinkReport, dry_run: bool) -> String {
         text.push_str(&format!("  {} {}: {status} ({detail})\n", event.id, event.kind));
     }
     text
+}
+
+fn print_sign_in_link(id: &str, link: &sign_in::LoginLink, json: bool) -> CommandResult {
+    let expires_at = rfc3339(link.expires_at);
+    if json {
+        return print_json(&json!({ "url": link.url, "expires_at": expires_at }));
+    }
+    print(&format!("{}\n", link.url))?;
+    // To standard error, so that LINK=$(till user sign-in …) is the link alone.
+    eprint_lines("note", &[format!("it signs {} in once, until {expires_at}", one_line(id))]);
+    Ok(())
 }
 
 fn low_balance_as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
