@@ -65,7 +65,6 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     Check(check::Check),
     Stripe(stripe::Stripe),
-    GoLive(go_live::GoLiveCommand),
     Config(config::Config),
     Catalog(catalog::CatalogCommand),
     Status(status::Status),
@@ -73,6 +72,7 @@ enum Command {
     Completions(manual::Completions),
     #[command(name = "man")]
     Manual(manual::Manual),
+    GoLive(go_live::GoLiveCommand),
 }
 
 /// Options of every command that opens the books. They may stand before the command too.
@@ -114,13 +114,13 @@ pub fn run() -> ExitCode {
         Command::Reconcile(reconcile) => reconcile.run(),
         Command::Check(check) => check.run(),
         Command::Stripe(stripe) => stripe.run(),
-        Command::GoLive(go_live) => go_live.run(),
         Command::Config(config) => config.run(),
         Command::Catalog(catalog) => catalog.run(),
         Command::Status(status) => status.run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Manual(manual) => manual.run(Cli::command()),
+        Command::GoLive(go_live) => go_live.run(),
     };
     match result {
         Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,

@@ -94,6 +94,21 @@ enum UserCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Print a link that signs a user in to the dashboard: once, within five minutes
+    ///
+    /// Opening it changes nothing: the page says whom it signs in and has a button. SPRITE_BASE_URL must be that of the
+    /// service, because the link leads there.
+    #[command(after_help = "Example:\n  till user sign-in alice")]
+    SignIn {
+        /// The user's id
+        id: String,
+        /// Where the button leads: a path of till, or a URL on one of SPRITE_RETURN_ORIGINS; the dashboard if left out
+        #[arg(long, value_name = "URL")]
+        return_to: Option<String>,
+        /// Print {"url","expires_at"}
+        #[arg(long)]
+        json: bool,
+    },
     /// Make a customer of Stripe's a user's, with its subscriptions, and apply what waited for that
     ///
     /// Requires SPRITE_STRIPE_SECRET_KEY. Subscriptions are read at Stripe, and so are the payments of the last 30 days; what
@@ -108,21 +123,6 @@ enum UserCommand {
         #[arg(long)]
         dry_run: bool,
         /// Print {"user_id","customer","dry_run","is_new","events":[{"id","type","status","detail"}]}
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print a link that signs a user in to the dashboard: once, within five minutes
-    ///
-    /// Opening it changes nothing: the page says whom it signs in and has a button. SPRITE_BASE_URL must be that of the
-    /// service, because the link leads there.
-    #[command(after_help = "Example:\n  till user sign-in alice")]
-    SignIn {
-        /// The user's id
-        id: String,
-        /// Where the button leads: a path of till, or a URL on one of SPRITE_RETURN_ORIGINS; the dashboard if left out
-        #[arg(long, value_name = "URL")]
-        return_to: Option<String>,
-        /// Print {"url","expires_at"}
         #[arg(long)]
         json: bool,
     },
@@ -187,6 +187,10 @@ impl User {
                     entry.id(),
                 ))
             }
+            UserCommand::SignIn { id, return_to, json } => {
+                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+                print_sign_in_link(id, &sign_in::make_link(&app, id, return_to.as_deref())?, *json)
+            }
             UserCommand::Link { id, customer, dry_run, json } => {
                 let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
                 let report = link::link(&app, id, customer, *dry_run)?;
@@ -194,18 +198,6 @@ impl User {
                     return print_json(&LinkShape::of(&report, *dry_run));
                 }
                 print(&link_as_text(&report, *dry_run))
-            }
-            UserCommand::SignIn { id, return_to, json } => {
-                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
-                let link = sign_in::make_link(&app, id, return_to.as_deref())?;
-                let expires_at = rfc3339(link.expires_at);
-                if *json {
-                    return print_json(&json!({ "url": link.url, "expires_at": expires_at }));
-                }
-                print(&format!("{}\n", link.url))?;
-                // To standard error, so that LINK=$(till user sign-in …) is the link alone.
-                eprint_lines("note", &[format!("it signs {} in once, until {expires_at}", one_line(id))]);
-                Ok(())
             }
             UserCommand::LowBalance { id, units } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
@@ -232,6 +224,17 @@ fn link_as_text(report: &LinkReport, dry_run: bool) -> String {
         text.push_str(&format!("  {} {}: {status} ({detail})\n", event.id, event.kind));
     }
     text
+}
+
+fn print_sign_in_link(id: &str, link: &sign_in::LoginLink, json: bool) -> CommandResult {
+    let expires_at = rfc3339(link.expires_at);
+    if json {
+        return print_json(&json!({ "url": link.url, "expires_at": expires_at }));
+    }
+    print(&format!("{}\n", link.url))?;
+    // To standard error, so that LINK=$(till user sign-in …) is the link alone.
+    eprint_lines("note", &[format!("it signs {} in once, until {expires_at}", one_line(id))]);
+    Ok(())
 }
 
 fn low_balance_as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {

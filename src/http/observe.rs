@@ -48,8 +48,8 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".into(), |path| path.as_str().to_owned());
     let reads_json = group.audience.reads_json(request.headers());
-    let session = if reads_json { None } else { cookie::session_of(request.headers(), group.state.config()) };
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let session = if reads_json { None } else { cookie::session_of(request.headers(), group.state.config()) };
 
     let response = match group.state.requests().take(client.key(), 1) {
         Ok(_under_way) => match repeated(request.headers()) {

@@ -77,6 +77,7 @@ pub struct UnitsExpiring<'a> {
     /// How many of them, without those that are held.
     pub units: i64,
     /// When they expire.
+    #[schemars(extend("format" = "date-time"))]
     pub at: String,
 }
 

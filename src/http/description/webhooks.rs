@@ -28,9 +28,9 @@ fn of(topic: Topic) -> (&'static str, SchemaOf, &'static str) {
             r#"{"user_id":"alice","remaining":4,"threshold":10,"topup_url":"https://till.example.org/dashboard"}"#,
         ),
         Topic::UnitsExpiring => (
-            "Units end soon; once for each time at which some end.",
+            "Units expire within seven days; once for each time of expiry.",
             schema_of::<UnitsExpiring<'static>>,
-            r#"{"user_id":"alice","units":40,"at":"2027-02-03T09:30:00.000Z"}"#,
+            r#"{"user_id":"alice","units":40,"at":"2027-02-07T09:30:00.000Z"}"#,
         ),
         Topic::PlanChanged => (
             "The user's plan changed.",
