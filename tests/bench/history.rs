@@ -1,6 +1,6 @@
 //! The books before the load: users with a history of lots and spends, posted by the rules of the house and the statements
 //! of the store, many in a transaction. A user's entries are posted one after the other, and then the next user's: so the
-//! file grows at its end, and 10,000,000 entries take minutes and no more memory than 10,000.
+//! file grows at its end, and 10,000,000 entries take minutes and no more memory than 100,000.
 
 use std::ops::Range;
 use std::path::Path;
