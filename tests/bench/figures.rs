@@ -21,6 +21,16 @@ pub struct Row {
     ratio: Option<f64>,
 }
 
+/// How long the answers of one row took, in milliseconds.
+#[derive(Clone, Copy)]
+pub struct Percentiles {
+    /// The medians of the rounds.
+    pub p50: f64,
+    pub p99: f64,
+    /// Of the round with the highest.
+    pub worst_p99: f64,
+}
+
 impl Figure {
     /// Of a round in which each answer counts for so many, and in which the server used so many seconds of processor.
     pub fn of(round: &Round, counts: u32, cpu: f64) -> Figure {
@@ -33,6 +43,15 @@ impl Figure {
         let (counts, seconds) = (f64::from(counts), round.window.as_secs_f64());
         let cost = cpu * 1e6 / (round.answered.max(1) as f64 * counts);
         Figure { rate: latencies.len() as f64 * counts / seconds, p50: at(0.5), p99: at(0.99), cost }
+    }
+}
+
+impl Percentiles {
+    /// Of these rounds.
+    pub fn of(rounds: &[Figure]) -> Percentiles {
+        let of = |field: fn(&Figure) -> f64| rounds.iter().map(field).collect();
+        let worst_p99 = rounds.iter().map(|round| round.p99).fold(f64::NAN, f64::max);
+        Percentiles { p50: median(of(|round| round.p50)), p99: median(of(|round| round.p99)), worst_p99 }
     }
 }
 

@@ -8,13 +8,16 @@
 mod baseline;
 mod books;
 mod caller;
+mod disk;
 mod figures;
+mod history;
 mod load;
 mod options;
 mod process;
 mod product;
 mod request;
 mod rounds;
+mod watch;
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -25,9 +28,11 @@ use till::error::Fault;
 use tokio::signal::unix::{SignalKind, signal};
 
 use books::Copy;
+use history::History;
 use options::{Options, Subject};
 use process::Folder;
 use product::Product;
+use watch::{Watch, mebibytes};
 
 /// What a step of it ends in.
 type Outcome<T> = Result<T, Fault>;
@@ -80,14 +85,17 @@ async fn told_to_stop() -> Outcome<()> {
 
 async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
     let users = options.users;
+    let history = History::of(users, options.entries)?;
     let (path, copy) = (folder.path("till.db"), folder.path("copy.db"));
     let wants_copy = options.wants(Subject::Sqlite) && !options.serve_only;
-    let (seconds, copy) = blocking(move || {
-        let seconds = books::fill(&path, users)?;
-        Ok((seconds, wants_copy.then(|| Copy::of(&path, &copy, users)).transpose()?))
+    let (seconds, bytes, copy) = blocking(move || {
+        let seconds = history.write(&path)?;
+        let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+        Ok((seconds, bytes, wants_copy.then(|| Copy::of(&path, &copy, users)).transpose()?))
     })
     .await?;
-    println!("Filled {users} users with a lot each in {seconds:.1} s.");
+    let (entries, size) = (history.entries(), mebibytes(bytes));
+    println!("Filled the books with {entries} entries of {users} users in {seconds:.1} s: {size:.1} MiB.");
     let product = Product::start(folder)?;
     println!("till serve: process {}, {}", product.id(), product.url());
     if options.serve_only {
@@ -99,13 +107,16 @@ async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
         })
         .await;
     }
-    let measured = rounds::measure(options, &product, copy.map(Arc::new)).await?;
+    let watch = Watch::start(&product, folder)?;
+    let cold = options.cold.then(|| folder.path("till.db"));
+    let measured = rounds::measure(options, &product, copy.map(Arc::new), cold).await?;
     println!("\n{}", figures::table(&measured.rows));
-    measured.remarks.iter().for_each(|remark| println!("{remark}"));
+    let watched = watch.end(folder, measured.of_spends)?;
+    measured.remarks.iter().chain(&watched).for_each(|line| println!("{line}"));
 
     let proof = product.stop_and_verify(folder)?;
     println!("\ntill ledger verify: {}", proof.line);
-    let expected = u64::from(users) + measured.spends;
+    let expected = entries + measured.spends;
     if proof.entries != expected {
         let what = format!("the books hold {} entries, and {expected} were acknowledged", proof.entries);
         return Err(Fault::bare(what));

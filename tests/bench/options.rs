@@ -11,6 +11,10 @@ pub struct Options {
     /// Users in the database, each with a lot
     #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub users: u32,
+    /// Entries in the books before the load, spread over the users: lots, and the spends that used them up. Each user has
+    /// a lot, so there are as many as users at least, which is also the default
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub entries: Option<u64>,
     /// Seconds for each row of the table, in five rounds
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=60))]
     pub seconds: u32,
@@ -23,6 +27,9 @@ pub struct Options {
     /// Where the database lies meanwhile; /dev/shm shows what is left when the disk costs nothing
     #[arg(long, value_name = "FOLDER", default_value = env!("CARGO_TARGET_TMPDIR"))]
     pub folder: PathBuf,
+    /// Drop the database from the system's memory before each round, as if it were larger than that
+    #[arg(long)]
+    pub cold: bool,
     /// Start till serve on the filled database and wait for Enter
     #[arg(long)]
     pub serve_only: bool,
@@ -57,6 +64,12 @@ impl Options {
     pub fn command(&self) -> String {
         let Options { users, seconds, connections, .. } = self;
         let mut command = format!("cargo bench -- --users {users} --seconds {seconds} --connections {connections}");
+        if let Some(entries) = self.entries {
+            command.push_str(&format!(" --entries {entries}"));
+        }
+        if self.cold {
+            command.push_str(" --cold");
+        }
         for subject in self.only.iter().filter_map(ValueEnum::to_possible_value) {
             command.push_str(" --only ");
             command.push_str(subject.get_name());

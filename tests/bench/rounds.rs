@@ -1,12 +1,14 @@
 //! What is measured, in which order: in each round the empty handler just before what is compared with it, so that a
 //! machine that slows down or speeds up does so for both; reads for themselves before anything is written.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::baseline::Baseline;
 use super::books::Copy;
-use super::figures::{Figure, Row};
+use super::disk::forget;
+use super::figures::{Figure, Percentiles, Row};
 use super::load::{Load, Round};
 use super::options::{Options, Subject};
 use super::process::cpu_seconds;
@@ -32,6 +34,8 @@ pub struct Measured {
     pub remarks: Vec<String>,
     /// Spends that were acknowledged.
     pub spends: u64,
+    /// How long single spends took, if they were measured.
+    pub of_spends: Option<Percentiles>,
 }
 
 /// What puts load on something: HTTP, or calls of the store.
@@ -57,8 +61,13 @@ struct Measurement {
     failure: Option<String>,
 }
 
-/// Measures what the options ask for.
-pub async fn measure(options: &Options, product: &Product, copy: Option<Arc<Copy>>) -> Outcome<Measured> {
+/// Measures what the options ask for. `cold` is the database that is dropped from memory before each round.
+pub async fn measure(
+    options: &Options,
+    product: &Product,
+    copy: Option<Arc<Copy>>,
+    cold: Option<PathBuf>,
+) -> Outcome<Measured> {
     let baseline = Baseline::start()?;
     let mut remarks = Vec::new();
     let mut spends = 0;
@@ -78,6 +87,9 @@ pub async fn measure(options: &Options, product: &Product, copy: Option<Arc<Copy
     for together in [reads, writes] {
         for round in 0..ROUNDS {
             for (number, measurement) in together.iter_mut().enumerate() {
+                if let Some(database) = cold.clone() {
+                    blocking(move || forget(&database)).await?;
+                }
                 let seed = u64::from(round) << 56 | (number as u64) << 48;
                 spends += measurement.run(length, seed).await?;
             }
@@ -88,7 +100,9 @@ pub async fn measure(options: &Options, product: &Product, copy: Option<Arc<Copy
         let first = measurement.failure.as_deref().unwrap_or("-");
         remarks.push(format!("{name}: {failures} failures, the first: {first}"));
     }
-    Ok(Measured { rows: rows(measurements), remarks, spends })
+    let single = measurements.iter().find(|measurement| measurement.is_spend && measurement.counts == 1);
+    let of_spends = single.map(|measurement| Percentiles::of(&measurement.figures));
+    Ok(Measured { rows: rows(measurements), remarks, spends, of_spends })
 }
 
 /// Asks about each user once, before anything about them is kept in memory: how many a second that were.
