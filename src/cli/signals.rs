@@ -1,5 +1,7 @@
 //! Signals to stop: SIGTERM from a service manager, SIGINT from Ctrl-C.
 
+use std::io::Read;
+
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -29,9 +31,12 @@ impl Signals {
         // Nobody can end a thread that reads; it ends with the process.
         let (sender, mut lines) = mpsc::channel(1);
         std::thread::spawn(move || {
-            for line in std::io::stdin().lines() {
-                if line.is_err() || sender.blocking_send(()).is_err() {
-                    return;
+            // Only the ends of lines count, so a line without an end takes no memory.
+            for byte in std::io::stdin().lock().bytes() {
+                match byte {
+                    Ok(b'\n') if sender.blocking_send(()).is_err() => return,
+                    Ok(_) => {}
+                    Err(_) => return,
                 }
             }
         });
