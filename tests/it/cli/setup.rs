@@ -288,8 +288,9 @@ fn the_portal_is_set_up_once_and_again_when_the_plans_have_changed() {
     let Some(api) = openapi::load() else {
         return left_out("our requests against stripe/openapi.json.gz, which is not on this machine");
     };
-    // The description at hand is cut to the calls that are near to us; it leaves credit notes out.
-    for asked in recorder.asked().iter().filter(|asked| asked.path != "/v1/credit_notes") {
+    // The description at hand is cut to the calls that are near to us; it leaves these out.
+    let unknown = ["/v1/credit_notes", "/v1/subscription_schedules"];
+    for asked in recorder.asked().iter().filter(|asked| !unknown.contains(&asked.path.as_str())) {
         assert_eq!(api.check_request(&asked.method, &asked.path, &asked.form), Ok(()), "{:?}", asked.form);
     }
 }
