@@ -356,6 +356,7 @@ CREATE TABLE events (
     livemode        INTEGER NOT NULL CHECK (livemode IN (0, 1)),
     object          TEXT,                   -- the id of what it is about
     customer        TEXT,                   -- Stripe's id of the customer that the object names
+    invoice         TEXT,                   -- of an invoice payment: Stripe's id of the invoice that it paid
     body            TEXT,                   -- as received; removed some time after the event was applied or ignored
     created_at      INTEGER NOT NULL,       -- Stripe's time, whole seconds
     received_at     INTEGER NOT NULL,
@@ -375,6 +376,7 @@ CREATE TABLE events (
 CREATE INDEX events_to_retry ON events (next_attempt_at, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX events_waiting ON events (waits_for, id) WHERE waits_for IS NOT NULL;
 CREATE INDEX events_of_customer ON events (customer, created_at, id) WHERE customer IS NOT NULL;
+CREATE INDEX events_by_status ON events (status, ignore_reason);    -- counted without reading the bodies
 CREATE INDEX events_by_arrival ON events (received_at, id);
 CREATE INDEX events_assigned ON events (assigned_to, object) WHERE assigned_to IS NOT NULL;
 CREATE INDEX events_with_body ON events (decided_at, id) WHERE body IS NOT NULL;

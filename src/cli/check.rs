@@ -8,6 +8,7 @@ use super::settings::{DatabaseArgs, IfMissing};
 use super::{CommandError, CommandResult};
 use crate::config::Need;
 use crate::usecase::operator::check::{self, Verdict};
+use crate::usecase::operator::clock;
 
 /// Check configuration, database, Stripe key, account, permissions, prices, customer portal, renewals, webhooks, public URL and clock
 ///
@@ -32,7 +33,7 @@ impl Check {
         let need = Need::StripeKeyAndWebhookSecret;
         let (app, warnings) = self.database.open_with_warnings(need, IfMissing::Create)?;
         if self.clock_is_right {
-            app.store.confirm_time()?;
+            clock::confirm(&app)?;
         }
         let findings = check::check(&app, &warnings);
         if self.json {

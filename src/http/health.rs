@@ -78,7 +78,10 @@ fn is_local(state: &AppState, parts: &Parts) -> bool {
 async fn text(state: &AppState) -> HandlerResult {
     let text = state
         .run(Pool::Db, |app| {
-            for (kind, count) in inbox::count(app)? {
+            let counted = inbox::count(app)?;
+            for kind in inbox::KINDS {
+                // None is a number too: a kind that has become empty does not keep its last one.
+                let count = counted.iter().find(|(counted, _)| *counted == kind).map_or(0, |(_, count)| *count);
                 app.metrics.inbox_events.get_or_create(&KindLabels { kind }).set(count);
             }
             Ok(app.metrics.text()?)

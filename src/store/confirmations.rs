@@ -106,7 +106,7 @@ pub fn is_reversed(tx: &mut dyn Tx, reference: &str) -> Result<bool> {
 /// Whether the operator assigned the payment to its account, because Stripe does not say whose it is.
 pub fn is_assigned(tx: &mut dyn Tx, payment: &BookedPayment) -> Result<bool> {
     const FIND: &str = "SELECT id FROM events WHERE assigned_to = $1
-        AND (object = $2 OR object = $3 OR object = $4 OR object = $5 OR kind = 'invoice_payment.paid')
+        AND (object = $2 OR object = $3 OR object = $4 OR object = $5 OR invoice = $5)
         ORDER BY id LIMIT 1";
     let BookedPayment { account, reference, session, payment_intent, invoice, .. } = payment;
     let found = tx.one(FIND, &[account, reference, session, payment_intent, invoice], |row| row.text("id"))?;

@@ -6,8 +6,10 @@
 use std::path::Path;
 
 use super::Store;
+use super::audit;
 use super::db::{Connection, Tx, begin_again};
 use super::stripe_account::{self, BoundAccount};
+use crate::actor::Actor;
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -16,25 +18,30 @@ use crate::error::Result;
 pub const CARRIED: [&str; 4] = ["users", "tokens", "webhook_endpoints", "audit"];
 
 impl Store {
-    /// Sets the contents apart in the file at `aside`, and begins again, bound to `account`. Fails, and changes nothing,
-    /// if another process wrote meanwhile. Use the store no more afterwards but to close it.
-    pub fn begin_live(&self, aside: &Path, account: &BoundAccount, now: Timestamp) -> Result<()> {
+    /// Sets the contents apart in the file at `aside`, and begins again, bound to `account`. The audit says who did it.
+    /// Fails, and changes nothing, if another process wrote meanwhile. Use the store no more afterwards but to close it.
+    pub fn begin_live(&self, aside: &Path, account: &BoundAccount, by: (&Actor, Timestamp)) -> Result<()> {
         let mut connection = Connection::open(self.path())?;
-        begin_again(&mut connection, aside, now, |connection| fill(connection, account))
+        begin_again(&mut connection, aside, by.1, |connection| fill(connection, aside, account, by))
     }
 }
 
-fn fill(connection: &mut Connection, account: &BoundAccount) -> Result<()> {
+fn fill(connection: &mut Connection, aside: &Path, account: &BoundAccount, by: (&Actor, Timestamp)) -> Result<()> {
     const OPEN: &str = "INSERT INTO main.books (account, part, owner, remaining, held, credited, entries, head, holds,
         low_balance) SELECT account, 1, account, 0, 0, 0, 0, $1, 0, low_balance FROM apart.books
         WHERE part = 1 AND seq = 0 AND used_reason = ''";
+    // What is known of the time does not depend on the mode.
+    const TIME: &str = "UPDATE main.schema_version SET seen_at = (SELECT MAX(seen_at) FROM apart.schema_version),
+        confirmed_at = (SELECT MAX(confirmed_at) FROM apart.schema_version)";
     for table in CARRIED {
         connection.carry(table)?;
     }
     let tx: &mut dyn Tx = connection;
+    tx.execute(TIME, &[])?;
     tx.execute(OPEN, &[&[0u8; 32]])?;
     stripe_account::bind(tx, account)?;
-    Ok(())
+    let apart = aside.file_name().map(|name| format!("test data in {}", name.to_string_lossy()));
+    audit::add(tx, by, "went_live", account.id.as_deref(), apart.as_deref())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::error::Result;
 /// The columns of an event.
 macro_rules! columns {
     () => {
-        "id, kind, api_version, livemode, object, customer, body, created_at, received_at, status, ignore_reason, detail,
+        "id, kind, api_version, livemode, object, customer, invoice, body, created_at, received_at, status, ignore_reason, detail,
         waits_for, attempts, decided_at, next_attempt_at, assigned_to, assigned_offer"
     };
 }
@@ -103,6 +103,8 @@ pub struct IncomingEvent {
     pub object: Option<String>,
     /// The id of the customer that the object names.
     pub customer: Option<String>,
+    /// Of an invoice payment: the id of the invoice that it paid.
+    pub invoice: Option<String>,
     /// `None` in the inbox once it was removed: [`remove_bodies`].
     pub body: Option<String>,
     /// Stripe's time.
@@ -128,8 +130,8 @@ pub struct InboxRow {
 pub fn add(tx: &mut dyn Tx, event: &IncomingEvent, decision: &Decision) -> Result<bool> {
     const ADD: &str =
         "INSERT INTO events (id, kind, api_version, livemode, object, body, created_at, received_at, status,
-        detail, waits_for, attempts, decided_at, next_attempt_at, customer, ignore_reason)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $8, $12, $13, $14) ON CONFLICT (id) DO NOTHING";
+        detail, waits_for, attempts, decided_at, next_attempt_at, customer, ignore_reason, invoice)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $8, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING";
     let added = tx.execute(
         ADD,
         &[
@@ -147,6 +149,7 @@ pub fn add(tx: &mut dyn Tx, event: &IncomingEvent, decision: &Decision) -> Resul
             &decision.next_attempt_at,
             &event.customer,
             &decision.ignore_reason.map(IgnoreReason::as_str),
+            &event.invoice,
         ],
     )?;
     Ok(added == 1)
@@ -271,7 +274,9 @@ pub fn newest(
 
 /// Whether what was applied first is of live mode; `None` if nothing was.
 pub fn mode_of_applied(tx: &mut dyn Tx) -> Result<Option<bool>> {
-    const FIRST: &str = "SELECT livemode FROM events WHERE status = 'applied' ORDER BY received_at, id LIMIT 1";
+    // Rows of Stripe's lists do not all tell their mode; events do.
+    const FIRST: &str = "SELECT livemode FROM events WHERE status = 'applied' AND id NOT LIKE 'sweep%'
+        ORDER BY received_at, id LIMIT 1";
     tx.one(FIRST, &[], |row| row.flag("livemode"))
 }
 
@@ -295,6 +300,7 @@ fn inbox_row(row: &Row<'_>) -> DbResult<InboxRow> {
             livemode: row.flag("livemode")?,
             object: row.text_or_null("object")?,
             customer: row.text_or_null("customer")?,
+            invoice: row.text_or_null("invoice")?,
             body: row.text_or_null("body")?,
             created_at: row.time("created_at")?,
             received_at: row.time("received_at")?,

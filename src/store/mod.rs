@@ -52,6 +52,11 @@ pub struct Store {
     clock: Clock,
 }
 
+/// Records a time as right, because the operator says so.
+pub fn confirm_time(tx: &mut dyn Tx, time: Timestamp) -> Result<()> {
+    db::record_confirmed(tx, time)
+}
+
 impl Store {
     /// Opens (or makes) the database at `path` and brings its schema up to date in one transaction. A schema newer
     /// than this program's is refused.
@@ -165,14 +170,6 @@ impl Store {
     /// The last time that the operator confirmed, perhaps in another process.
     pub fn time_confirmed_at(&self) -> Result<Option<Timestamp>> {
         self.read(db::confirmed_at)
-    }
-
-    /// Records what the clock says as right: the operator has confirmed it.
-    pub fn confirm_time(&self) -> Result<()> {
-        let now = self.clock.wall();
-        self.write(move |tx| db::record_confirmed(tx, now))?;
-        self.clock.confirm(now);
-        Ok(())
     }
 
     /// What the writer has done so far, for the metrics.

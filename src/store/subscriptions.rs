@@ -152,6 +152,13 @@ pub fn mark_unsure(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Stripe has no answer to the question that was marked at this time, and never will.
+pub fn ask_no_more(tx: &mut dyn Tx, id: &str, asked: Timestamp) -> Result<()> {
+    const CLEAR: &str = "UPDATE subscriptions SET unsure_at = NULL WHERE id = $1 AND unsure_at = $2";
+    tx.execute(CLEAR, &[&id, &asked])?;
+    Ok(())
+}
+
 /// The subscription with this id.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Subscription>> {
     const FIND: &str = concat!("SELECT ", columns!(), " FROM subscriptions WHERE id = $1");

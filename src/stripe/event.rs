@@ -221,6 +221,14 @@ impl EventEnvelope {
         Some(object)
     }
 
+    /// Of an invoice payment: the id of the invoice that it paid.
+    pub fn paid_invoice(&self) -> Option<String> {
+        match self.event() {
+            Event::InvoicePayment(payment) => payment.invoice,
+            _ => None,
+        }
+    }
+
     /// The id of the customer that the object names.
     pub fn customer(&self) -> Option<String> {
         Fields::of("event's object", &self.object).ok()?.reference("/customer").ok()?

@@ -135,9 +135,10 @@ pub fn deliveries(app: &App, parked: bool, limit: i64) -> Result<Vec<Delivery>> 
 /// Queues the deliveries of a notification that did not arrive again, for another three days. Returns how many.
 pub fn retry(app: &App, message: &str) -> Result<usize> {
     let (id, now) = (message.to_owned(), app.clock.now());
-    let found = app.store.write(move |tx| {
+    let found = audit::write(app, move |tx, trail| {
         let Some(open) = outbox::not_delivered(tx, &id)? else { return Ok(None) };
         open.iter().try_for_each(|place| outbox::reopen(tx, place, now, give_up_at(now)))?;
+        trail.add(tx, "message_retried", &id, None)?;
         Ok(Some(open.len()))
     })?;
     found.ok_or_else(|| Refused::NotFound(format!("There is no message {message:?}. See till hook deliveries.")).into())

@@ -1,12 +1,14 @@
 //! The clock, watched: while it is implausible nothing is given or taken by time (`docs/rules.md`, rule 14), and the log,
-//! a metric and `till check` say so. It is plausible again when it agrees with what is known of the time, when Stripe confirms it, or when the
-//! operator does.
+//! a metric and `till check` say so. It is plausible again when it agrees with what is known of the time, when Stripe
+//! confirms it, or when the operator does.
 
 use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::{Deadline, Judgement, Timestamp, rfc3339};
 use crate::error::Result;
+use crate::store;
+use crate::usecase::audit;
 
 /// How long Stripe may take to say what time it is.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,6 +23,17 @@ pub struct ClockWatch {
     confirmed_at: Option<Timestamp>,
     next_question: Option<Deadline>,
     next_record: Deadline,
+}
+
+/// Records what the clock says as right: the operator has confirmed it.
+pub fn confirm(app: &App) -> Result<()> {
+    let now = app.clock.wall();
+    audit::write(app, move |tx, trail| {
+        store::confirm_time(tx, now)?;
+        trail.add(tx, "clock_confirmed", "clock", rfc3339(now))
+    })?;
+    app.clock.confirm(now);
+    Ok(())
 }
 
 impl ClockWatch {

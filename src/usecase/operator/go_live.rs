@@ -52,7 +52,7 @@ pub fn go_live(app: &App, dry_run: bool) -> Result<GoLive> {
     let aside = aside(app, &rfc3339(now));
     if !dry_run {
         let live = BoundAccount { id: account.clone(), is_live: true, bound_at: now };
-        app.store.begin_live(&aside, &live, now)?;
+        app.store.begin_live(&aside, &live, (app.actor(), now))?;
     }
     Ok(GoLive { account, set_apart: Some(aside), before, was_live: false })
 }

@@ -27,6 +27,9 @@ pub fn show(app: &App, id: &str) -> Result<InboxRow> {
         .ok_or_else(|| Refused::NotFound(format!("There is no event {id:?} in the inbox. See till event list.")).into())
 }
 
+/// What [`count`] tells apart.
+pub const KINDS: [&str; 7] = ["applied", "ignored", "foreign", "dismissed", "waiting", "unmatched", "failed"];
+
 /// The number of events of each status; what is foreign and what was dismissed is counted apart.
 pub fn count(app: &App) -> Result<Vec<(&'static str, i64)>> {
     app.store.read(inbox::count)

@@ -158,7 +158,7 @@ fn scheduled(app: &App, hint: &ScheduleHint, deadline: Deadline) -> Completed<Op
 
 /// A session without an order of ours: its line items say what was bought, and how many, and whether it is ours at all.
 fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) -> Completed<CheckoutSession> {
-    if !session.is_bought() || session.line_items.is_some() {
+    if !session.is_bought() || session.line_items.as_ref().is_some_and(|items| !items.has_more) {
         return Ok(session);
     }
     let is_ours = app.store.read(|tx| {

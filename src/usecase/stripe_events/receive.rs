@@ -129,6 +129,7 @@ pub(super) fn incoming(envelope: &EventEnvelope, body: String, now: Timestamp) -
         livemode: envelope.livemode.unwrap_or(false),
         object: envelope.object.get("id").and_then(|id| id.as_str()).map(str::to_owned),
         customer: envelope.customer().filter(|_| is_handled),
+        invoice: envelope.paid_invoice(),
         body: Some(body),
         created_at: envelope.created,
         received_at: now,

@@ -12,7 +12,7 @@ use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, Fault, Refused, Result};
 use crate::store::inbox::{self, Decision, InboxRow, Status};
 use crate::store::subscriptions::{self, Source};
-use crate::store::{Tx, allotments, open_invoices};
+use crate::store::{Tx, allotments};
 use crate::stripe::{Event, EventEnvelope};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
@@ -113,7 +113,13 @@ fn reapply_alone(
 ) -> Result<EventOutcome> {
     let assigned = row.assigned_to.map(|account| Assignment { account, offer: row.assigned_offer.clone() });
     let context = ApplyContext { catalog, assigned, stripe_answered: prefetched.stripe_answered, now };
-    let outcome = outcome_of(tx, &context, &prefetched.event)?;
+    let mut outcome = outcome_of(tx, &context, &prefetched.event)?;
+    // What is unmatched and waits for nothing was credited in part. The rest is as unknown as before, although by now the
+    // payment is in the books.
+    let is_partial = row.decision.status == Status::Unmatched && row.decision.waits_for.is_none();
+    if is_partial && outcome.status == Status::Applied && outcome.log_events.is_empty() {
+        outcome = EventOutcome { detail: row.decision.detail.clone(), status: Status::Unmatched, ..outcome };
+    }
     inbox::decide(tx, &row.event.id, &decision(&outcome, row.attempts + 1, now), now)?;
     Ok(outcome)
 }
@@ -174,10 +180,16 @@ fn retry_one(app: &App, row: &InboxRow, now: Timestamp) -> Result<EventOutcome> 
 /// Asks Stripe about subscriptions with two descriptions of the same second. Returns how many were asked about.
 pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
     let ambiguous = app.store.read(|tx| subscriptions::unsure(tx, BATCH))?;
+    let mut asked = Ok(ambiguous.len());
     for id in &ambiguous {
-        ask_about(app, id, PATIENCE)?;
+        match ask_about(app, id, PATIENCE) {
+            // Nor would it answer about the others.
+            Err(error @ Error::Refused(Refused::StripeUnavailable(_))) => return Err(error),
+            Err(error) => asked = Err(error),
+            Ok(()) => {}
+        }
     }
-    Ok(ambiguous.len())
+    asked
 }
 
 /// Asks Stripe at once about the subscription whose order of descriptions an event left open. If Stripe does not answer,
@@ -190,11 +202,19 @@ pub(super) fn ask_now(app: &App, subscription: Option<&str>) {
 }
 
 /// Stores Stripe's description of a subscription, unless something was said about it after the question was sent: then the
-/// answer may be the older one.
+/// answer may be the older one. What Stripe does not know, such as after test data was deleted, is asked about no more.
 fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
     let Some(asked) = app.store.read(|tx| subscriptions::unsure_at(tx, id))? else { return Ok(()) };
     let deadline = Deadline::after(patience);
-    let described = with_open_invoice_if_told(app, app.stripe()?.subscription(id, deadline)?, deadline);
+    let described = match app.stripe()?.subscription(id, deadline) {
+        Ok(described) => with_open_invoice_if_told(app, described, deadline),
+        Err(error) if error.is_missing() => {
+            tracing::warn!(event = "subscription_unknown_to_stripe", id, error = %error);
+            let id = id.to_owned();
+            return app.store.write(move |tx| subscriptions::ask_no_more(tx, &id, asked));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let catalog = app.catalog.clone();
     let now = app.clock.now();
     posting::write(app, PostingContext::now(app), move |tx, context| {
@@ -207,7 +227,7 @@ fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
         let put = |tx: &mut dyn Tx| subscriptions::put(tx, &new, Source::Answer, now);
         enqueue::notify_if_plan_changes(tx, &catalog, known.account, now, put)?;
         apply::plan_change(tx, &catalog, &described, now)?;
-        open_invoices::put(tx, &described.id, apply::open_invoice(&catalog, &described, known.as_of).as_ref())?;
+        apply::keep_open_invoice(tx, &catalog, &described, known.as_of)?;
         posting::end_graces(tx, context, known.account)
     })
 }

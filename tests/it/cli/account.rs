@@ -184,6 +184,8 @@ fn going_live_sets_the_test_data_apart_and_keeps_people_and_access() {
     assert_eq!((&user["units"]["total"], &user["units"]["available"]), (&0.into(), &0.into()), "{user}");
     assert_eq!(json(&live, &["event", "list"])["data"], Value::Array(vec![]));
     assert_eq!(prints(&live, &["token", "list"]), tokens);
+    let audit = &json(&live, &["audit", "list", "--limit", "1"])["data"][0];
+    assert_eq!(["actor", "action", "target"].map(|field| &audit[field]), ["cli", "went_live", "acct_9Live"], "{audit}");
     prints(&live, &["ledger", "verify"]);
     prints(&live, &["user", "grant", "alice", "5", "--note", "hello"]);
 

@@ -132,7 +132,7 @@ fn after_a_long_stop_stripe_or_the_operator_confirms_the_clock() {
         if by_stripe {
             app.clock.stripe_said(later.plus_seconds(-2));
         } else {
-            app.store.confirm_time().unwrap();
+            till::usecase::operator::clock::confirm(&app).unwrap();
         }
         assert_eq!((app.clock.now(), units(&app)), (later, [0, 0]));
     }

@@ -170,6 +170,7 @@ pub fn event() -> IncomingEvent {
         livemode: false,
         object: Some("ch_1".into()),
         customer: Some("cus_1".into()),
+        invoice: None,
         body: Some("{}".into()),
         created_at: NOW,
         received_at: NOW,

@@ -185,6 +185,7 @@ const EACH: &[Row] = &[
     ("subscriptions::account_of_customer", |tx| subscriptions::account_of_customer(tx, "cus_1").map(drop)),
     ("subscriptions::has_any", |tx| subscriptions::has_any(tx, 1).map(drop)),
     ("subscriptions::live_of", |tx| subscriptions::live_of(tx, 1).map(drop)),
+    ("subscriptions::ask_no_more", |tx| subscriptions::ask_no_more(tx, "sub_1", NOW)),
     ("subscriptions::mark_unsure", |tx| subscriptions::mark_unsure(tx, "sub_1", NOW)),
     ("scheduled_changes::put", |tx| scheduled_changes::put(tx, &scheduled_change())),
     ("scheduled_changes::of", |tx| scheduled_changes::of(tx, "sub_1").map(drop)),

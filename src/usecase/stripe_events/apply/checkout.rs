@@ -174,6 +174,10 @@ fn purchase_without_order(
     if session.line_items.is_none() && !context.stripe_answered {
         return Ok(Err("Stripe could not say what it bought".to_owned()));
     }
+    // Stripe's object contains only the first of them. The event, for which all are asked, credits it whole.
+    if session.line_items.as_ref().is_some_and(|items| items.has_more) {
+        return Ok(Err("not all of its items are known yet".to_owned()));
+    }
     let catalog = context.catalog;
     let credit = |pack: &Pack, quantity: Option<i64>| PackCredit {
         offer: pack.key.clone(),

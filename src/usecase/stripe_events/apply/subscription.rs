@@ -70,7 +70,7 @@ pub(super) fn subscription(
             ..EventOutcome::applied("another description of the same second is known: Stripe is asked")
         },
         Upsert::Newer => {
-            open_invoices::put(tx, &new.id, open_invoice(context.catalog, described, as_of).as_ref())?;
+            keep_open_invoice(tx, context.catalog, described, as_of)?;
             let user_id = users::by_account(tx, account)?.id;
             let detail = format!("{} is {} for {user_id}", new.offer, new.status);
             let mut log_events = log_events(tx, account, user_id, before.as_ref(), &new)?;
@@ -173,9 +173,26 @@ fn log_events(
     Ok(log_events)
 }
 
+/// Keeps the invoice that it waits for. While Stripe does not say how that stands, what it last said of it stays.
+pub(crate) fn keep_open_invoice(
+    tx: &mut dyn Tx,
+    catalog: &Catalog,
+    described: &Subscription,
+    as_of: Timestamp,
+) -> Result<()> {
+    if described.awaits_payment()
+        && described.open_invoice.is_none()
+        && let Some(known) = open_invoices::find(tx, &described.id)?
+        && described.latest_invoice.as_ref() == Some(&known.id)
+    {
+        return Ok(());
+    }
+    open_invoices::put(tx, &described.id, open_invoice(catalog, described, as_of).as_ref())
+}
+
 /// The invoice that it waits for, as a row of ours; `None` if it waits for none. Where Stripe did not show the invoice, the
 /// payment is due since the period began, as with a renewal.
-pub(crate) fn open_invoice(catalog: &Catalog, described: &Subscription, as_of: Timestamp) -> Option<OpenInvoice> {
+fn open_invoice(catalog: &Catalog, described: &Subscription, as_of: Timestamp) -> Option<OpenInvoice> {
     let id = described.latest_invoice.clone().filter(|_| described.awaits_payment())?;
     let Some(invoice) = described.open_invoice.as_deref() else {
         let due_at = described.period_start(|price| is_plan(catalog, price)).unwrap_or(as_of);

@@ -72,6 +72,9 @@ fn what_was_credited_in_part_stays_unmatched_beside_its_twin() {
         ("unmatched", "applied")
     );
     assert_eq!(shop.remaining("alice"), 100);
+    assert_eq!(shop.till(&["event", "replay", id(&told[0])]).status.code(), Some(1));
+    let (decided, detail) = status(&shop, id(&told[0]));
+    assert!(decided == "unmatched" && detail.contains("price_other"), "{decided}: {detail}");
     shop.till_prints(&["event", "dismiss", id(&told[0])]);
     assert_eq!(status(&shop, id(&told[0])).0, "ignored");
 }

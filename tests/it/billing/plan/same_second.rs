@@ -128,3 +128,31 @@ fn while_stripe_is_away_the_question_stays_open_for_the_timer() {
     assert_eq!(unsure, ["sub_1"]);
     assert!(retry::ask_about_ambiguous(&life.app).is_err());
 }
+
+/// One of which Stripe knows nothing is asked about once, and one whose answer cannot be read holds up no other.
+#[test]
+fn a_subscription_without_an_answer_holds_up_no_other() {
+    let other = |mut described: Value| {
+        described["id"] = "sub_2".into();
+        described
+    };
+    let stripe = canned::start(vec![
+        ("/v1/subscriptions/sub_0", "200 OK", "{}".to_owned()),
+        ("/v1/subscriptions/sub_2", "200 OK", other(subscription("past_due", &json!({}))).to_string()),
+    ]);
+    let life = Life::begin(&stripe);
+    for id in ["sub_0", "sub_1", "sub_2"] {
+        for status in ["active", "past_due"] {
+            let mut told = silent(&format!("{id}_{status}"), status);
+            told["data"]["object"]["id"] = id.into();
+            life.hear(&told);
+        }
+    }
+    let unsure = || life.app.store.read(|tx| subscriptions::unsure(tx, 10)).unwrap();
+    assert_eq!(unsure(), ["sub_0"], "asked at once");
+    let later = life.clock.now().plus_seconds(1);
+    life.app.store.write(move |tx| subscriptions::mark_unsure(tx, "sub_1", later)).unwrap();
+    life.app.store.write(move |tx| subscriptions::mark_unsure(tx, "sub_2", later)).unwrap();
+    assert!(retry::ask_about_ambiguous(&life.app).is_err());
+    assert_eq!(unsure(), ["sub_0"]);
+}

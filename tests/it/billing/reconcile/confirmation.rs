@@ -149,6 +149,13 @@ fn a_payment_that_differs_from_stripes_is_found() {
         tell(&shop, &session(id, "alice", "topup_100", 900));
     }
     tell(&shop, &session("cs_amount", "alice", "topup_250", 2_000));
+    // What was once assigned to alice says nothing about her other payments.
+    let other = json!({ "id": "inpay_1", "object": "invoice_payment", "invoice": "in_other", "status": "paid" });
+    shop.webhook(&event("invoice_payment.paid", &other)).must(200);
+    let outside = rusqlite::Connection::open(shop.database()).unwrap();
+    let assigned =
+        "UPDATE events SET assigned_to = (SELECT account FROM users WHERE id = 'alice') WHERE object = 'inpay_1'";
+    assert_eq!(outside.execute(assigned, []), Ok(1));
     let (report, is_clean) = compare(&shop);
     assert!(!is_clean, "{report}");
     let found = unconfirmed(&report);
