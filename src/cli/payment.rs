@@ -8,7 +8,7 @@ use super::output::{one_line, print, print_json, table};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::UnconfirmedShape;
 use crate::config::Need;
-use crate::usecase::stripe_events::payments::{self, TakenBack};
+use crate::usecase::stripe_events::payments::{self, PaymentReversal};
 use crate::usecase::stripe_events::reconcile::UnconfirmedPayment;
 
 /// List payments that Stripe does not confirm; take back what one of them gave
@@ -81,13 +81,13 @@ fn list_as_text(payments: &[UnconfirmedPayment]) -> String {
     table(["REFERENCE", "USER", "BOUGHT", "UNITS", "AMOUNT", "DETAIL"], &payments.iter().map(row).collect::<Vec<_>>())
 }
 
-fn as_json(taken: &TakenBack) -> serde_json::Value {
-    let TakenBack { reference, user_id, units, balance, is_repeated } = taken;
+fn as_json(taken: &PaymentReversal) -> serde_json::Value {
+    let PaymentReversal { reference, user_id, units, balance, is_repeated } = taken;
     json!({ "reference": reference, "user_id": user_id, "units": units, "balance": balance, "repeated": is_repeated })
 }
 
-fn as_text(taken: &TakenBack) -> String {
-    let TakenBack { reference, user_id, units, balance, is_repeated } = taken;
+fn as_text(taken: &PaymentReversal) -> String {
+    let PaymentReversal { reference, user_id, units, balance, is_repeated } = taken;
     let reference = one_line(reference);
     match is_repeated {
         true => format!("{reference} was reversed before: nothing was changed; {user_id} has {balance}\n"),

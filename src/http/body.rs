@@ -12,7 +12,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::shares::Exhausted;
+use super::shares::Exhaustion;
 use crate::error::{Refused, Result};
 
 /// Of a JSON body, in bytes.
@@ -50,7 +50,7 @@ fn is_too_long(cause: &axum::Error) -> bool {
 
 /// Whether there was no room for the bytes: see `shares`.
 fn is_exhausted(cause: &axum::Error) -> bool {
-    chain(cause).any(|error| error.is::<Exhausted>())
+    chain(cause).any(|error| error.is::<Exhaustion>())
 }
 
 fn chain(cause: &axum::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, header};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::oneshot;
 
-use super::shares::{Exhausted, Share};
+use super::shares::{Exhaustion, Share};
 
 /// In bytes. The connection of a client that goes on sending more than this is closed.
 const LIMIT: usize = 1024 * 1024;
@@ -25,11 +25,11 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct DrainableBody {
     body: Option<Incoming>,
     rest: Option<oneshot::Sender<Incoming>>,
-    gathered: Option<Gathered>,
+    gathered: Option<BodyShare>,
 }
 
 /// The bytes of a request's body that have arrived. They are in memory until the request has its answer.
-pub(super) type Gathered = Arc<Mutex<Share>>;
+pub(super) type BodyShare = Arc<Mutex<Share>>;
 
 /// Receives the unread rest of a [`DrainableBody`].
 pub(super) struct Drain(Option<oneshot::Receiver<Incoming>>);
@@ -39,8 +39,8 @@ pub(super) struct Drain(Option<oneshot::Receiver<Incoming>>);
 pub(super) fn drainable(
     headers: &HeaderMap,
     body: Incoming,
-    share: impl FnOnce() -> Result<Share, Exhausted>,
-) -> (DrainableBody, Drain, Option<Gathered>) {
+    share: impl FnOnce() -> Result<Share, Exhaustion>,
+) -> (DrainableBody, Drain, Option<BodyShare>) {
     if body.is_end_stream() {
         return (DrainableBody { body: None, rest: None, gathered: None }, Drain(None), None);
     }

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::render::{Reader, render};
 use super::request::ClientAddress;
 use super::security_headers;
-use super::shares::Exhausted;
+use super::shares::Exhaustion;
 use super::state::AppState;
 use super::{caller, cookie, refusals};
 use crate::clock::Deadline;
@@ -59,7 +59,7 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
                 Problem::from(Refused::InvalidRequest(detail)).into_response()
             }
         },
-        Err(Exhausted) => {
+        Err(Exhaustion) => {
             app.metrics.refuse_client("requests", &client);
             let detail = "Too many of your requests are under way at once. Nothing was changed; try again shortly.";
             Problem::from(Refused::RateLimited { retry_after: 1, detail: detail.into() }).into_response()

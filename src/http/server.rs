@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 
-use super::drain::Gathered;
+use super::drain::BodyShare;
 use super::patience::{AnswerBody, Patience, PatientStream, Phase};
 use super::request::{ClientAddress, Peer, client_address, is_trusted};
 use super::shares::{Share, Shares};
@@ -126,7 +126,7 @@ impl Server {
 }
 
 /// An answer that holds what has been gathered of its request until it is sent.
-type Answer = hyper::Response<AnswerBody<Option<Gathered>>>;
+type Answer = hyper::Response<AnswerBody<Option<BodyShare>>>;
 
 /// What all connections to one address share.
 struct Door {

@@ -38,15 +38,15 @@ struct Taken {
 
 /// There is nothing left, for this client or for anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Exhausted;
+pub(super) struct Exhaustion;
 
-impl fmt::Display for Exhausted {
+impl fmt::Display for Exhaustion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("there is nothing left to take")
     }
 }
 
-impl std::error::Error for Exhausted {}
+impl std::error::Error for Exhaustion {}
 
 /// What one connection or request has taken. It goes back when this is dropped.
 pub(super) struct Share {
@@ -62,7 +62,7 @@ impl Shares {
 
     /// Takes `amount` for a client. For one of whom nothing is known, only the bound of all holds: many may be behind a
     /// proxy that does not name them.
-    pub(super) fn take(self: &Arc<Shares>, client: Option<ClientKey>, amount: usize) -> Result<Share, Exhausted> {
+    pub(super) fn take(self: &Arc<Shares>, client: Option<ClientKey>, amount: usize) -> Result<Share, Exhaustion> {
         let mut share = Share { shares: Arc::clone(self), client, amount: 0 };
         share.grow(amount)?;
         Ok(share)
@@ -77,16 +77,16 @@ impl Shares {
 
 impl Share {
     /// Takes more of the same.
-    pub(super) fn grow(&mut self, more: usize) -> Result<(), Exhausted> {
+    pub(super) fn grow(&mut self, more: usize) -> Result<(), Exhaustion> {
         let mut taken = self.shares.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let in_all = taken.in_all.saturating_add(more);
         if in_all > self.shares.in_all {
-            return Err(Exhausted);
+            return Err(Exhaustion);
         }
         if let Some(client) = self.client.filter(|_| more > 0) {
             let own = taken.by_client.get(&client).copied().unwrap_or(0).saturating_add(more);
             if own > self.shares.for_each {
-                return Err(Exhausted);
+                return Err(Exhaustion);
             }
             taken.by_client.insert(client, own);
         }

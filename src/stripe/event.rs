@@ -223,15 +223,17 @@ impl EventEnvelope {
 
     /// Of an invoice payment: the id of the invoice that it paid.
     pub fn paid_invoice(&self) -> Option<String> {
-        match self.event() {
-            Event::InvoicePayment(payment) => payment.invoice,
-            _ => None,
-        }
+        let is_invoice_payment = self.kind.starts_with("invoice_payment.");
+        self.named_by_object("/invoice").filter(|_| is_invoice_payment)
     }
 
     /// The id of the customer that the object names.
     pub fn customer(&self) -> Option<String> {
-        Fields::of("event's object", &self.object).ok()?.reference("/customer").ok()?
+        self.named_by_object("/customer")
+    }
+
+    fn named_by_object(&self, pointer: &str) -> Option<String> {
+        Fields::of("event's object", &self.object).ok()?.reference(pointer).ok()?
     }
 
     /// Reads the object by the event's type.

@@ -143,17 +143,22 @@ impl ListedObject {
         Ok(ListedObject { kind, id: fields.id()?, created, is_final, described, value: value.clone() })
     }
 
-    /// The event that Stripe might have sent at `created`, and its body. Its id is made from the object's id and state,
-    /// so that one state is one event however often it is listed. A subscription can return to an earlier state, so
-    /// each of its listings is a new event.
-    pub fn as_event(&self, created: Timestamp, now: Timestamp) -> (EventEnvelope, String) {
+    /// The id of the event that stands for the object. It is made from the object's id and state, so that one state is one
+    /// event however often it is listed. A subscription can return to an earlier state, so each of its listings is a new
+    /// event.
+    pub fn event_id(&self, now: Timestamp) -> String {
         let status = self.value.get("status").and_then(Value::as_str).unwrap_or("-");
         let moves = self.value.get("balance_transactions").and_then(Value::as_array).map_or(0, Vec::len);
-        let livemode = self.value.get("livemode").and_then(Value::as_bool);
-        let id = match self.kind {
+        match self.kind {
             ListedKind::Subscriptions => format!("sweep_{}_{status}_{}", self.id, now.millis()),
             _ => format!("sweep_{}_{status}_{moves}", self.id),
-        };
+        }
+    }
+
+    /// The event that Stripe might have sent at `created`, and its body.
+    pub fn as_event(&self, created: Timestamp, now: Timestamp) -> (EventEnvelope, String) {
+        let livemode = self.value.get("livemode").and_then(Value::as_bool);
+        let id = self.event_id(now);
         let body = json!({
             "id": id,
             "object": "event",

@@ -81,7 +81,7 @@ stripe.Customer.list(expand=["data.sources", "data.subscriptions"])
 stripe.Price.list(expand=["data.tiers"])
 stripe.Coupon.list(expand=["data.applies_to"])
 
-# A note on what is over.
+# Metadata on a cancelled subscription.
 stripe.Subscription.cancel(plan.id)
 equal("the note", stripe.Subscription.modify(plan.id, metadata={"why": "moved"}).metadata.why, "moved")
 try:

@@ -108,8 +108,8 @@ fn attempt(
     deadline: Deadline,
 ) -> Result<Attempt> {
     let order = match place_order(app, user, sale, customer, return_url, deadline)? {
-        Placed::New(order) => order,
-        Placed::Earlier(checkout) => return Ok(Attempt::Opened(checkout)),
+        Placement::New(order) => order,
+        Placement::Earlier(checkout) => return Ok(Attempt::Opened(checkout)),
     };
     let error = match session::create(app, user, &order, deadline)? {
         Ok(session) => return Ok(Attempt::Opened(Checkout::of(session)?)),
@@ -167,7 +167,7 @@ fn on_sale(app: &App, key: &str) -> Result<Sale> {
 }
 
 /// Where a new order stands.
-enum Placed {
+enum Placement {
     New(Box<Order>),
     /// The same plan's checkout is open already, and is handed out again.
     Earlier(Checkout),
@@ -182,50 +182,50 @@ fn place_order(
     customer: &str,
     return_url: Option<String>,
     deadline: Deadline,
-) -> Result<Placed> {
+) -> Result<Placement> {
     for _ in 0..ROUNDS {
         let id = id::ordered_id("ord", app.clock.now())?;
         let order = order_of(app, user, sale, customer, return_url.clone(), id);
         let earlier = match store_order(app, &order)? {
-            Stored::New => return Ok(Placed::New(Box::new(order))),
-            Stored::Hindered(obstacle) => return Err(obstacle.refusal(app, user, deadline)),
-            Stored::Beside(earlier) => earlier,
+            StorageOutcome::New => return Ok(Placement::New(Box::new(order))),
+            StorageOutcome::Hindered(obstacle) => return Err(obstacle.refusal(app, user, deadline)),
+            StorageOutcome::Beside(earlier) => earlier,
         };
         // The request says everything about a sale. It is the same if nothing but the order's id differs.
         let again = order_of(app, user, sale, customer, return_url.clone(), earlier.id.clone());
         let is_wanted = again.request_body == earlier.request_body
             && (again.units, again.amount) == (earlier.units, earlier.amount);
         if let Some(checkout) = session::settle(app, user, &earlier, is_wanted, deadline)? {
-            return Ok(Placed::Earlier(checkout));
+            return Ok(Placement::Earlier(checkout));
         }
     }
     let detail = "Several checkouts of yours begin at the same time. Try again in a moment.".to_owned();
     Err(Refused::Unavailable { retry_after: 1, detail }.into())
 }
 
-enum Stored {
+enum StorageOutcome {
     New,
     /// The account has an open checkout for a plan: this one.
     Beside(Box<Order>),
     Hindered(Obstacle),
 }
 
-fn store_order(app: &App, order: &Order) -> Result<Stored> {
+fn store_order(app: &App, order: &Order) -> Result<StorageOutcome> {
     let order = order.clone();
     let now = app.clock.now();
     audit::write(app, move |tx, trail| {
         if order.kind == OfferKind::Plan
             && let Some(obstacle) = one_plan::obstacle(tx, order.account, now)?
         {
-            return Ok(Stored::Hindered(obstacle));
+            return Ok(StorageOutcome::Hindered(obstacle));
         }
         if orders::add(tx, &order)? {
             trail.add(tx, "checkout_started", &order.id, order.offer.clone())?;
-            return Ok(Stored::New);
+            return Ok(StorageOutcome::New);
         }
         let earlier = orders::open_plan(tx, order.account)?;
         let earlier = earlier.ok_or_else(|| Fault::bare(format!("the order {} was not stored", order.id)))?;
-        Ok(Stored::Beside(Box::new(earlier)))
+        Ok(StorageOutcome::Beside(Box::new(earlier)))
     })
 }
 

@@ -194,8 +194,8 @@ fn payment_intent(candidate: &Candidate) -> Option<String> {
 
 /// Whether neither the books nor the inbox have an object.
 fn is_missing(app: &App, object: &ListedObject, now: Timestamp) -> Result<bool> {
-    let (event, _) = object.as_event(now, now);
-    app.store.read(|tx| Ok(payments::find(tx, &object.id)?.is_none() && inbox::by_id(tx, &event.id)?.is_none()))
+    let event = object.event_id(now);
+    app.store.read(|tx| Ok(payments::find(tx, &object.id)?.is_none() && inbox::by_id(tx, &event)?.is_none()))
 }
 
 fn candidate(app: &App, object: &ListedObject, as_of: Timestamp, now: Timestamp) -> Result<Candidate> {

@@ -11,7 +11,7 @@ use crate::usecase::units::request::Note;
 
 /// What became of the wish to take a payment back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakenBack {
+pub struct PaymentReversal {
     pub reference: String,
     pub user_id: String,
     /// Units that were taken now; zero if refunds, disputes or an earlier call had taken all.
@@ -34,7 +34,7 @@ pub fn count_in_doubt(app: &App) -> Result<i64> {
 
 /// Takes back all units that a payment gave, once and for good, with a reason for the ledger. Stripe is asked first: a
 /// payment that it confirms is refused, because its money has to be returned at Stripe.
-pub fn reverse(app: &App, id: &str, reason: &str) -> Result<TakenBack> {
+pub fn reverse(app: &App, id: &str, reason: &str) -> Result<PaymentReversal> {
     let note = Note::parse(reason.to_owned())?.to_entry_note()?;
     let payment = app.store.read(|tx| confirmations::find(tx, id))?;
     let payment = payment.ok_or_else(|| Refused::NotFound(format!("There is no payment {id:?} in the books.")))?;
@@ -63,7 +63,7 @@ pub fn reverse(app: &App, id: &str, reason: &str) -> Result<TakenBack> {
     if is_new {
         tracing::warn!(event = "payment_reversed", user_id, payment = reference, units, reason, balance);
     }
-    Ok(TakenBack { reference, user_id, units: if is_new { units } else { 0 }, balance, is_repeated: !is_new })
+    Ok(PaymentReversal { reference, user_id, units: if is_new { units } else { 0 }, balance, is_repeated: !is_new })
 }
 
 /// What Stripe says instead of what the books say; a refusal if it says the same.

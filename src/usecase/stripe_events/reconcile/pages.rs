@@ -132,14 +132,17 @@ fn is_known(tx: &mut dyn Tx, event: &EventEnvelope) -> Result<bool> {
     Ok(inbox::by_id(tx, &event.id)?.is_some_and(|row| row.decision.status != Status::Failed))
 }
 
+/// Whether the event was ignored because nothing in it is ours, or because the operator closed it.
+fn is_not_ours(tx: &mut dyn Tx, event: &str) -> Result<bool> {
+    Ok(inbox::by_id(tx, event)?.is_some_and(|row| row.decision.ignore_reason.is_some()))
+}
+
 /// Adds what Stripe says was paid, and what the books say, to the amounts of each month.
 fn compare_amounts(tx: &mut dyn Tx, paid: &[(&ListedObject, PaidObject<'_>)], report: &mut Report) -> Result<()> {
     for (row, object) in paid {
         let Some((amount, currency)) = object.total() else { continue };
         let payment = confirmations::find(tx, object.id())?;
-        let (event, _) = row.as_event(row.created, row.created);
-        let decision = inbox::by_id(tx, &event.id)?.map(|row| row.decision);
-        if payment.is_none() && decision.is_some_and(|decision| decision.ignore_reason.is_some()) {
+        if payment.is_none() && is_not_ours(tx, &row.event_id(row.created))? {
             report.foreign += 1;
             continue;
         }

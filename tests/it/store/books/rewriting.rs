@@ -9,7 +9,7 @@ use till::usecase::operator::verify::{verify, verify_against};
 use super::tampering::Tampered;
 use super::{Books, Move};
 
-/// Computes an account's chain anew, so that it proves itself.
+/// Computes an account's chain again from its first entry, so that it proves itself.
 fn recompute(tampered: &Tampered, account: i64) {
     let page = |tx: &mut dyn Tx| entries::of_account_after(tx, account, 0, 1000);
     let mut chain = Chain::start(account);
