@@ -3,10 +3,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use till::clock::Deadline;
 
 use crate::harness::shop::WEBHOOK_SECRET;
@@ -134,12 +133,11 @@ fn a_body_is_not_waited_for_when_its_header_cannot_be_stripes() {
         ("too old", format!("Stripe-Signature: t={},v1={digits}\r\n", now - 400)),
         ("too new", format!("Stripe-Signature: t={},v1={digits}\r\n", now + 400)),
     ] {
-        let waiting = Deadline::after(Duration::ZERO);
         let head = "POST /billing/webhook HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 1000000";
         let answer = ask_from(&shop, 2, &format!("{head}\r\n{header}\r\n"));
+        // Of a body that was waited for, the answer says that it did not arrive.
         assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("Stripe-Signature"), "{what}: {answer}");
-        // A body that is read has ten seconds.
-        assert!(waiting.elapsed() < Duration::from_secs(8), "{what}: {:?}", waiting.elapsed());
+        assert!(!answer.contains("did not arrive"), "{what}: {answer}");
     }
 }
 
@@ -156,8 +154,11 @@ fn what_strangers_send_fills_no_log() {
     assert!((1..=seconds + 2).contains(&lines()), "{} lines in {seconds} s", lines());
     let metrics = stranger.get("/metrics").must(200).body;
     assert!(metrics.contains("till_webhook_rejected_total 300"), "all are counted: {metrics}");
-    thread::sleep(Duration::from_millis(1100));
-    stranger.send("POST", "/billing/webhook", &[], b"{}").must(400);
-    let line = shop.till.wait_for_log("those left out", |line| line["left_out"].as_u64().is_some_and(|left| left > 0));
-    assert_eq!(line["event"], "webhook_rejected");
+    let left_out = eventually("a line that counts those left out", || {
+        stranger.send("POST", "/billing/webhook", &[], b"{}").must(400);
+        let lines = shop.till.log();
+        let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.into_iter().find(|line| line["left_out"].as_u64().is_some_and(|left| left > 0))
+    });
+    assert_eq!(left_out["event"], "webhook_rejected");
 }
