@@ -132,18 +132,22 @@ impl PatientStream {
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let limit = match self.look() {
-                HEADERS => self.patience.headers,
-                IDLE if self.connections.is_scarce() => self.patience.idle_when_scarce,
-                IDLE => self.patience.idle,
+                HEADERS => Some(self.patience.headers),
+                IDLE if self.connections.is_scarce() => Some(self.patience.idle_when_scarce),
+                IDLE => Some(self.patience.idle),
                 // A request's body has its own limit, where it is read.
-                _ => return Poll::Pending,
+                _ => None,
             };
             let silent = self.seen.1.elapsed();
-            if silent >= limit {
+            let left = limit.map(|limit| limit.saturating_sub(silent));
+            if left.is_some_and(|left| left.is_zero()) {
                 return Poll::Ready(Err(ErrorKind::TimedOut.into()));
             }
-            // A timer that was set for an earlier request goes off too early at worst, and is set again.
-            let wait = (limit - silent).min(self.patience.idle_when_scarce);
+            // It is looked at again even while a request is answered: hyper, which waits for the client's next byte already,
+            // does not ask once more when the connection becomes idle. A timer that was set for an earlier request goes off
+            // too early at worst, and is set again.
+            let again = self.patience.idle_when_scarce;
+            let wait = left.map_or(again, |left| left.min(again));
             if poll_timer(&mut self.read_timer, wait, context).is_pending() {
                 return Poll::Pending;
             }

@@ -137,7 +137,7 @@ fn is_answered(mut stream: &TcpStream) -> bool {
 #[test]
 fn headers_have_a_time_of_their_own_at_the_beginning_and_after_each_request() {
     let folder = Folder(std::env::temp_dir().join(id::ordered_id("till-slow", Clock::System.now()).unwrap()));
-    let server = start(&folder, 100, Patience { headers: SOON, ..PATIENT });
+    let server = start(&folder, 100, Patience { headers: SOON, idle_when_scarce: SOON, ..PATIENT });
     let kept = connect(&server);
     assert!(is_answered(&kept));
     assert!(is_closed(&connect(&server)), "one that says nothing");
