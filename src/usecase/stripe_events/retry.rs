@@ -70,9 +70,13 @@ pub(super) fn envelope(row: &InboxRow) -> Result<EventEnvelope> {
 
 fn no_body(row: &InboxRow) -> Refused {
     let (id, status, detail) = (&row.event.id, row.decision.status.as_str(), &row.decision.detail);
+    let what_now = match row.decision.ignore_reason {
+        None => "What it did is in the books; till reconcile applies what is missing there.",
+        Some(_) => "till user grant gives units for a payment that was made all the same.",
+    };
     Refused::NotFound(format!(
         "The event {id} cannot be read again: it was {status} ({detail}), and what Stripe sent is kept for {BODY_DAYS} days \
-         after that. What it did is in the books; till reconcile applies what is missing there."
+         after that. {what_now}"
     ))
 }
 
