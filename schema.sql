@@ -259,7 +259,8 @@ CREATE TABLE plan_periods (
 CREATE INDEX plan_periods_by_end ON plan_periods (account, ends_at);
 CREATE INDEX plan_periods_by_subscription ON plan_periods (subscription, ends_at) WHERE subscription IS NOT NULL;
 
--- What one of a price costs at Stripe: asked once, since a price's amount never changes there.
+-- What one of a price costs at Stripe: asked once. The amount in its own currency never changes there; till check compares
+-- the others.
 CREATE TABLE prices (
     price    TEXT    NOT NULL,
     currency TEXT    NOT NULL,
@@ -358,6 +359,7 @@ CREATE TABLE events (
     customer        TEXT,                   -- Stripe's id of the customer that the object names
     invoice         TEXT,                   -- of an invoice payment: Stripe's id of the invoice that it paid
     body            TEXT,                   -- as received; removed some time after the event was applied or ignored
+    reduced_at      INTEGER,                -- when people's names and addresses were taken out of a body that is kept
     created_at      INTEGER NOT NULL,       -- Stripe's time, whole seconds
     received_at     INTEGER NOT NULL,
     status          TEXT    NOT NULL CHECK (status IN ('applied', 'ignored', 'waiting', 'unmatched', 'failed')),

@@ -49,6 +49,13 @@ impl App {
         Ok(App { parts: Arc::new(parts), actor: Actor::till() })
     }
 
+    /// The same with another catalogue, before anybody works with it.
+    pub fn with_catalog(mut self, catalog: Catalog) -> Result<App, Fault> {
+        let in_use = || Fault::bare("the catalogue is in use already, and cannot be replaced");
+        Arc::get_mut(&mut self.parts).ok_or_else(in_use)?.catalog = Arc::new(catalog);
+        Ok(self)
+    }
+
     /// The same, for what this actor asks for.
     pub fn acting_for(&self, actor: Actor) -> App {
         App { parts: Arc::clone(&self.parts), actor }

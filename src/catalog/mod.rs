@@ -228,6 +228,14 @@ impl Catalog {
         missing.map(|offer| (offer.key().to_owned(), price_id_variable(offer.key()))).collect()
     }
 
+    /// Sets what the plan or pack with this key costs, in the currency's minor unit.
+    pub fn set_amount(&mut self, key: &str, amount: i64) {
+        let plans = self.plans.iter_mut().filter(|plan| plan.key == key);
+        plans.for_each(|plan| plan.amount = amount);
+        let packs = self.packs.iter_mut().filter(|pack| pack.key == key);
+        packs.for_each(|pack| pack.amount = amount);
+    }
+
     /// Sets the Stripe price of one entry.
     pub fn set_price_id(&mut self, place: Place, price_id: String) {
         let slot = match place {

@@ -16,6 +16,7 @@ use crate::config::{Config, LoadedConfig, Need, Sources};
 use crate::error::{Fault, Result};
 use crate::store::Lock;
 use crate::usecase::operator::clock;
+use crate::usecase::operator::kept_prices::{self, PriceDifference};
 
 /// Run till: pages, API, webhooks
 ///
@@ -59,7 +60,7 @@ impl Serve {
         };
         let loaded = with_address(&mut sources, config, service::address_of(&listener)?)?;
         logging::start(&loaded.config)?;
-        let app = App::open(loaded.config, Clock::System)?;
+        let app = sell_as_charged(App::open(loaded.config, Clock::System)?)?;
         clock::settle(&app);
         settings::confirm_account(&app)?;
         warn(&app, &loaded.warnings);
@@ -122,6 +123,19 @@ fn warn(app: &App, warnings: &[String]) {
     }
     for (key, variable) in app.catalog.missing_price_ids() {
         tracing::warn!(event = "price_missing", key, variable);
+    }
+}
+
+/// Buyers see what Stripe will charge, where that is kept and the catalogue says something else.
+fn sell_as_charged(app: App) -> Result<App> {
+    let (catalog, different) = kept_prices::as_charged(&app)?;
+    for PriceDifference { key, price, currency, expected, charged } in &different {
+        let advice = "pages show what Stripe charges: correct the catalogue, or see till check";
+        tracing::warn!(event = "price_differs", key, price, currency, catalog = expected, stripe = charged, advice);
+    }
+    match different.as_slice() {
+        [] => Ok(app),
+        _ => Ok(app.with_catalog(catalog)?),
     }
 }
 

@@ -12,6 +12,14 @@ macro_rules! columns {
     };
 }
 
+/// What gives back money of a payment that is not ours, or that the operator closed: it counts if that is assigned later.
+macro_rules! gives_back_what_was_closed {
+    () => {
+        "ignore_reason IS NOT NULL AND waits_for IS NOT NULL AND (kind LIKE 'refund.%' OR kind LIKE 'charge.refund%'
+        OR kind LIKE 'charge.dispute.%' OR kind LIKE 'credit_note.%')"
+    };
+}
+
 /// What an event waits for if Stripe could not be asked. Many wait for that, so it is never the id of a payment.
 pub const STRIPE: &str = "stripe";
 
@@ -173,11 +181,34 @@ pub fn assign(tx: &mut dyn Tx, id: &str, account: i64, offer: Option<&str>) -> R
 }
 
 /// Removes the bodies of events that were decided before this time and need no further attempt, the oldest first; how many.
+/// Those that may still be needed are left for [`bodies_to_reduce`].
 pub fn remove_bodies(tx: &mut dyn Tx, before: Timestamp, limit: i64) -> Result<usize> {
-    const REMOVE: &str = "UPDATE events SET body = NULL WHERE id IN (SELECT id FROM events
+    const REMOVE: &str = concat!(
+        "UPDATE events SET body = NULL WHERE id IN (SELECT id FROM events
         WHERE body IS NOT NULL AND decided_at < $1 AND status NOT IN ('waiting', 'unmatched', 'failed')
-        ORDER BY decided_at, id LIMIT $2)";
+        AND NOT (",
+        gives_back_what_was_closed!(),
+        ") ORDER BY decided_at, id LIMIT $2)"
+    );
     Ok(tx.execute(REMOVE, &[&before, &limit])?)
+}
+
+/// The ids and bodies of events that were decided before this time and may still be needed, the oldest first: only what is
+/// said of people can go.
+pub fn bodies_to_reduce(tx: &mut dyn Tx, before: Timestamp, limit: i64) -> Result<Vec<(String, String)>> {
+    const TO_REDUCE: &str = concat!(
+        "SELECT id, body FROM events WHERE body IS NOT NULL AND decided_at < $1 AND reduced_at IS NULL AND ",
+        gives_back_what_was_closed!(),
+        " ORDER BY decided_at, id LIMIT $2"
+    );
+    tx.all(TO_REDUCE, &[&before, &limit], |row| Ok((row.text("id")?, row.text("body")?)))
+}
+
+/// Replaces a body by what is left of it; `None` where nothing can be.
+pub fn reduce_body(tx: &mut dyn Tx, id: &str, body: Option<&str>, now: Timestamp) -> Result<()> {
+    const REDUCE: &str = "UPDATE events SET body = $2, reduced_at = $3 WHERE id = $1";
+    tx.execute(REDUCE, &[&id, &body, &now])?;
+    Ok(())
 }
 
 /// Closes an event that was not applied, and those that tell of the same payment. Where the event does not name what it

@@ -157,10 +157,13 @@ pub struct EndingLot {
     pub expires_at: Timestamp,
 }
 
-/// Lots that end after `now` and until `until`, of which no message has said so, the soonest first.
+/// Lots that end after `now` and until `until`, of which no message has said so, the soonest first. Those of which
+/// everything is held are left out: nothing of them ends now, and they would keep the others from their turn.
 pub fn to_notify(tx: &mut dyn Tx, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<EndingLot>> {
-    const ENDING: &str = "SELECT account, expires_at FROM lots
-        WHERE expires_at > $1 AND expires_at <= $2 AND notified_at IS NULL ORDER BY expires_at, account, seq LIMIT $3";
+    const ENDING: &str = "SELECT l.account, l.expires_at FROM lots l JOIN accounts a ON a.account = l.account
+        WHERE l.expires_at > $1 AND l.expires_at <= $2 AND l.notified_at IS NULL
+        AND (l.held = 0 OR l.remaining > l.held OR (a.front = l.seq AND a.front_free > 0))
+        ORDER BY l.expires_at, l.account, l.seq LIMIT $3";
     tx.all(ENDING, &[&now, &until, &limit], |row| {
         Ok(EndingLot { account: row.int("account")?, expires_at: row.time("expires_at")? })
     })

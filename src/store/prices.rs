@@ -1,4 +1,5 @@
-//! What one of a price costs at Stripe, by currency: asked once and kept, since a price's amount never changes there.
+//! What one of a price costs at Stripe, by currency: asked once and kept. The amount in a price's own currency never changes
+//! there; what it costs in others may, and `till check` compares it.
 
 use super::db::Tx;
 use crate::error::Result;
@@ -7,6 +8,12 @@ use crate::error::Result;
 pub fn amount(tx: &mut dyn Tx, price: &str, currency: &str) -> Result<Option<i64>> {
     const FIND: &str = "SELECT amount FROM prices WHERE price = $1 AND currency = $2";
     tx.one(FIND, &[&price, &currency], |row| row.int("amount"))
+}
+
+/// All that is kept of a price: amounts in minor units, by their currencies.
+pub fn all_of(tx: &mut dyn Tx, price: &str) -> Result<Vec<(String, i64)>> {
+    const ALL: &str = "SELECT currency, amount FROM prices WHERE price = $1 ORDER BY currency LIMIT 500";
+    tx.all(ALL, &[&price], |row| Ok((row.text("currency")?, row.int("amount")?)))
 }
 
 /// Keeps an amount in the currency's minor unit.

@@ -134,6 +134,16 @@ impl StripeError {
             _ => self.to_string(),
         }
     }
+
+    /// The same as an error of a command.
+    pub fn for_operator(self) -> Error {
+        let words = self.to_operator();
+        match self.kind {
+            StripeErrorKind::Unavailable => Refused::StripeUnavailable(words).into(),
+            StripeErrorKind::Unreadable => self.into(),
+            _ => Refused::StripeRejected(words).into(),
+        }
+    }
 }
 
 impl From<Unreadable> for StripeError {

@@ -112,10 +112,11 @@ impl PricedProduct {
 }
 
 impl Stripe {
-    /// A price with its product.
+    /// A price with its product, and what it costs in further currencies.
     pub fn priced_product(&self, id: &str, deadline: Deadline) -> Result<PricedProduct, StripeError> {
         let path = format!("/v1/prices/{}", checked(id)?);
-        Ok(PricedProduct::read(&self.get(&path, &[("expand[]", "product")], deadline)?)?)
+        let query = [("expand[]", "product"), ("expand[]", "currency_options")];
+        Ok(PricedProduct::read(&self.get(&path, &query, deadline)?)?)
     }
 
     /// The price that holds this lookup key, archived or not: a key belongs to one price of the account, and an archived

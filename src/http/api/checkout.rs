@@ -100,11 +100,11 @@ pub(crate) async fn create(
     let create: Create = body::json(&headers, body).await?;
     let user = state.run(Pool::Db, move |app| users::show(app, &id)).await?.user;
     let account = user.account;
-    let charging = state.clone();
-    // The caller's address is the app's, which speaks for many users.
-    let may_ask = move || charging.charge(Costly::Press, Some(account), ClientAddress(None));
+    // A press that is refused does not wait for its turn. The caller's address is the app's, which speaks for many users.
+    start::check(state.app(), &create.plan, create.return_url.as_deref())?;
+    state.charge(Costly::Press, Some(account), ClientAddress(None))?;
     let start = move |app: &App, deadline| {
-        start::start_checkout(app, &user, &create.plan, create.return_url.as_deref(), deadline, may_ask)
+        start::start_checkout(app, &user, &create.plan, create.return_url.as_deref(), deadline)
     };
     let checkout = state.ask_stripe(account, start).await?;
     Ok(Json(CheckoutShape::of(checkout)).into_response())

@@ -40,10 +40,10 @@ pub(crate) async fn open(
     let return_url = field("return_url");
     let user = signed_in.member.user;
     let account = user.account;
-    let charging = state.clone();
-    let may_ask = move || charging.charge(Costly::Press, Some(account), client);
-    let start =
-        move |app: &App, deadline| start::start_checkout(app, &user, &plan, return_url.as_deref(), deadline, may_ask);
+    // A press that is refused does not wait for its turn.
+    start::check(state.app(), &plan, return_url.as_deref()).map_err(before_payment)?;
+    state.charge(Costly::Press, Some(account), client).map_err(before_payment)?;
+    let start = move |app: &App, deadline| start::start_checkout(app, &user, &plan, return_url.as_deref(), deadline);
     let checkout = state.ask_stripe(account, start).await.map_err(before_payment)?;
     if prefers_json(&headers) {
         return Ok(Json(CheckoutShape::of(checkout)).into_response());

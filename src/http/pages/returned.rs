@@ -10,16 +10,15 @@ use serde::Serialize;
 
 use super::html;
 use super::shell::{Link, Shell};
-use crate::app::App;
 use crate::catalog::Catalog;
-use crate::error::Refused;
+use crate::error::{Refused, Result};
 use crate::http::audience::prefers_json;
 use crate::http::guard::{Visitor, not_signed_in};
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
-use crate::usecase::checkout::confirm::{self, Purchase, PurchaseState};
+use crate::usecase::checkout::confirm::{self, Purchase, PurchaseLookup, PurchaseState};
 
 #[derive(Debug, Template)]
 #[template(path = "returned.html")]
@@ -69,11 +68,8 @@ pub(crate) async fn show(
     };
     let account = account.ok_or_else(not_signed_in)?;
     let escaped: String = form_urlencoded::byte_serialize(session.as_bytes()).collect();
-    let charging = state.clone();
     let charged = visitor.0.as_ref().map(|_| account);
-    let may_ask = move || charging.charge(Costly::Question, charged, client);
-    let confirm = move |app: &App, deadline| confirm::confirm(app, account, &session, deadline, may_ask);
-    let purchase = state.ask_stripe(account, confirm).await?;
+    let purchase = purchase_of(&state, account, session, || state.charge(Costly::Question, charged, client)).await?;
     let is_elsewhere = visitor.0.is_none();
     let page = ReturnedPage {
         shell: Shell::for_visitor(state.app(), "Your purchase", &visitor)?,
@@ -87,6 +83,28 @@ pub(crate) async fn show(
         return Ok(Json(page.status()).into_response());
     }
     Ok(html(StatusCode::OK, &page)?)
+}
+
+/// The purchase as far as it can be told now. What the books have decided waits for nothing. What is refused to be asked
+/// about does not wait for its turn either: of a checkout that began here the books tell what they know.
+async fn purchase_of(
+    state: &AppState,
+    account: i64,
+    session: String,
+    charge: impl FnOnce() -> Result<()>,
+) -> Result<Purchase> {
+    let wanted = session.clone();
+    let is_known = match state.run(Pool::Db, move |app| confirm::look_up(app, account, &wanted)).await? {
+        PurchaseLookup::Decided(purchase) => return Ok(purchase),
+        PurchaseLookup::Undecided { is_known } => is_known,
+    };
+    match charge() {
+        Ok(()) => {
+            state.ask_stripe(account, move |app, deadline| confirm::confirm(app, account, &session, deadline)).await
+        }
+        Err(_) if is_known => state.run(Pool::Db, move |app| confirm::unconfirmed(app, account, &session)).await,
+        Err(refused) => Err(refused),
+    }
 }
 
 fn links(purchase: &Purchase) -> Vec<Link> {

@@ -51,6 +51,8 @@ pub struct Invoice {
     /// The checkout session that created it, for a pack sold with `invoice_creation`. Stripe's object does not name it:
     /// `prefetch` asks.
     pub checkout: Option<Box<CheckoutSession>>,
+    /// Stripe was asked for more of it, and does not know it, or not the checkout that it belongs to.
+    pub is_unknown_to_stripe: bool,
 }
 
 impl Invoice {
@@ -85,6 +87,7 @@ impl Invoice {
             paid_at: fields.time("/status_transitions/paid_at")?,
             livemode: fields.flag("/livemode")?,
             checkout: None,
+            is_unknown_to_stripe: false,
         })
     }
 

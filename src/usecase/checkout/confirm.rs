@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::Deadline;
-use crate::error::{Refused, Result};
+use crate::error::{Error, Refused, Result};
 use crate::store::inbox::Status;
 use crate::store::orders::{self, OfferKind, Order};
 use crate::store::{payments, users};
@@ -50,43 +50,57 @@ pub fn buyer(app: &App, session: &str) -> Result<Option<i64>> {
     Ok(app.store.read(|tx| orders::by_session(tx, session))?.map(|order| order.account))
 }
 
-/// Confirms a session with Stripe for the user of `account`. Only Stripe's answer counts, and only the session's owner
-/// receives it. Stripe is asked only if `may_ask` allows it: for a purchase that the books know, they answer otherwise.
-pub fn confirm(
-    app: &App,
-    account: i64,
-    session: &str,
-    deadline: Deadline,
-    may_ask: impl FnOnce() -> Result<()>,
-) -> Result<Purchase> {
-    let not_found = || Refused::NotFound("There is no such purchase of yours.".to_owned());
+/// What the books alone say about a session, for the user of `account`.
+#[derive(Clone, Debug)]
+pub enum PurchaseLookup {
+    /// It is paid for, or its payment failed: Stripe has nothing to add.
+    Decided(Purchase),
+    /// Stripe may know more.
+    Undecided {
+        /// Whether it is a checkout that the user began here.
+        is_known: bool,
+    },
+}
+
+/// Looks a session up in the books. Refuses another user's, and what is no session of Stripe's.
+pub fn look_up(app: &App, account: i64, session: &str) -> Result<PurchaseLookup> {
     let plausible = session.starts_with("cs_")
         && session.len() <= 255
         && session.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !plausible {
-        return Err(not_found().into());
+        return Err(not_found());
     }
     let order = app.store.read(|tx| orders::by_session(tx, session))?;
-    if order.as_ref().is_some_and(|order| order.account != account) {
-        return Err(not_found().into());
+    match order {
+        Some(order) if order.account != account => Err(not_found()),
+        Some(order) if order.paid_at.is_some() || order.failed_at.is_some() => {
+            purchase_of(app, account, session, None).map(PurchaseLookup::Decided)
+        }
+        order => Ok(PurchaseLookup::Undecided { is_known: order.is_some() }),
     }
-    if order.as_ref().is_some_and(|order| order.paid_at.is_some() || order.failed_at.is_some()) {
-        return purchase_of(app, account, session, None);
-    }
-    match may_ask() {
-        Err(_) if order.is_some() => return unconfirmed(app, account, session),
-        allowed => allowed?,
-    }
+}
+
+/// Confirms a session with Stripe for the user of `account`. Only Stripe's answer counts, and only the session's owner
+/// receives it. What the books have decided by now is not asked about.
+pub fn confirm(app: &App, account: i64, session: &str, deadline: Deadline) -> Result<Purchase> {
+    let is_known = match look_up(app, account, session)? {
+        PurchaseLookup::Decided(purchase) => return Ok(purchase),
+        PurchaseLookup::Undecided { is_known } => is_known,
+    };
     match app.stripe()?.checkout_session(session, Deadline::after(WAIT.min(deadline.left()))) {
-        Ok(found) => apply_own(app, account, found, order.is_some()),
-        Err(error) if error.is_missing() => Err(not_found().into()),
-        Err(_) if order.is_some() => unconfirmed(app, account, session),
+        Ok(found) => apply_own(app, account, found, is_known),
+        Err(error) if error.is_missing() => Err(not_found()),
+        Err(_) if is_known => unconfirmed(app, account, session),
         Err(error) => Err(error.into()),
     }
 }
 
-/// A purchase of which only the books could be asked.
-fn unconfirmed(app: &App, account: i64, session: &str) -> Result<Purchase> {
+fn not_found() -> Error {
+    Refused::NotFound("There is no such purchase of yours.".to_owned()).into()
+}
+
+/// A purchase of which only the books can be asked.
+pub fn unconfirmed(app: &App, account: i64, session: &str) -> Result<Purchase> {
     let mut purchase = purchase_of(app, account, session, None)?;
     if purchase.state == PurchaseState::Open {
         purchase.state = PurchaseState::StripeUnavailable;
@@ -98,7 +112,7 @@ fn apply_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) -> 
     if !is_ours {
         let buyer = app.store.read(|tx| apply::buyer_of(tx, apply::Clues::of_session(&found, None)))?;
         if buyer != Ok(account) {
-            return Err(Refused::NotFound("There is no such purchase of yours.".to_owned()).into());
+            return Err(not_found());
         }
     }
     let status = session::apply(app, found.clone())?;

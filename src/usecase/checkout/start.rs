@@ -21,19 +21,23 @@ pub use crate::usecase::checkout::session::Checkout;
 /// How often an earlier checkout is settled before a new one begins. Only presses at the same moment need more than two.
 const ROUNDS: usize = 4;
 
+/// Refuses what nobody can buy, and to return where it is not allowed, before the caller is charged for the press. It asks
+/// neither the database nor Stripe.
+pub fn check(app: &App, key: &str, return_url: Option<&str>) -> Result<()> {
+    on_sale(app, key)?;
+    return_url.map_or(Ok(()), |url| allowed_url(app, "return_url", url).map(drop))
+}
+
 /// Creates a Stripe Checkout Session that sells `key` to `user`. The user waits until `deadline` in all.
-/// `may_ask` is called before anything is stored or Stripe is asked: what it refuses costs nothing.
 pub fn start_checkout(
     app: &App,
     user: &User,
     key: &str,
     return_url: Option<&str>,
     deadline: Deadline,
-    may_ask: impl FnOnce() -> Result<()>,
 ) -> Result<Checkout> {
     let sale = on_sale(app, key)?;
     let return_url = return_url.map(|url| allowed_url(app, "return_url", url)).transpose()?;
-    may_ask()?;
     if sale.mode == CheckoutMode::Subscription {
         let (account, now) = (user.account, app.clock.now());
         if let Some(obstacle) = app.store.read(|tx| one_plan::obstacle(tx, account, now))? {

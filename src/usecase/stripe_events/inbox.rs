@@ -10,7 +10,7 @@ use crate::stripe::{Event, EventEnvelope};
 use crate::usecase::audit;
 use crate::usecase::stripe_events::apply::{self, EventOutcome};
 use crate::usecase::stripe_events::link;
-use crate::usecase::stripe_events::prefetch::prefetch;
+use crate::usecase::stripe_events::prefetcher::Prefetcher;
 use crate::usecase::stripe_events::receive::foreign;
 use crate::usecase::stripe_events::retry::{ask_now, envelope, reapply};
 
@@ -44,7 +44,8 @@ pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<EventOutcome> {
     }
     let now = app.clock.now();
     let catalog = app.catalog.clone();
-    let prefetched = prefetch(app, &envelope)?;
+    let mut prefetcher = Prefetcher::new(app);
+    let prefetched = prefetcher.prefetch(&envelope)?;
     if dry_run {
         return app.store.dry_run(move |tx| reapply(tx, &catalog, &row, &prefetched, now));
     }
@@ -54,7 +55,7 @@ pub fn replay(app: &App, id: &str, dry_run: bool) -> Result<EventOutcome> {
         Ok(outcome)
     })?;
     outcome.log_events.iter().for_each(|event| event.log(app));
-    ask_now(app, outcome.unsure_subscription.as_deref());
+    ask_now(app, outcome.unsure_subscription.as_deref(), prefetcher.left());
     Ok(outcome)
 }
 
@@ -70,7 +71,8 @@ pub fn assign(app: &App, id: &str, user: &str, offer: Option<&str>) -> Result<Ev
     {
         return Err(Refused::UnknownPlan(format!("There is no {key:?} in the catalogue.")).into());
     }
-    let prefetched = prefetch(app, &envelope)?;
+    let mut prefetcher = Prefetcher::new(app);
+    let prefetched = prefetcher.prefetch(&envelope)?;
     let now = app.clock.now();
     let customer = customer_of(&row, &prefetched.event);
     let is_unknown =
@@ -79,8 +81,8 @@ pub fn assign(app: &App, id: &str, user: &str, offer: Option<&str>) -> Result<Ev
     if let Some(customer) = &customer
         && is_unknown(customer)?
     {
-        candidates = link::in_inbox(app, customer)?;
-        candidates.extend(link::at_stripe_or_later(app, customer, now));
+        candidates = link::in_inbox(&mut prefetcher, app, customer)?;
+        candidates.extend(link::at_stripe_or_later(&mut prefetcher, app, customer, now));
     }
     let catalog = app.catalog.clone();
     let user = user.to_owned();

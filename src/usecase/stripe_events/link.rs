@@ -11,11 +11,11 @@ use crate::error::{Refused, Result};
 use crate::store::customers::LinkSource;
 use crate::store::inbox::{self, InboxRow, IncomingEvent, Status};
 use crate::store::{Tx, customers, payments, subscriptions, users};
-use crate::stripe::{Event, EventEnvelope, ListedKind, ListedObject, Stripe};
+use crate::stripe::{Event, EventEnvelope, ListedKind, ListedObject, Stripe, StripeError};
 use crate::usecase::audit;
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, EventOutcome};
-use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
+use crate::usecase::stripe_events::prefetcher::{PrefetchedEvent, Prefetcher};
 use crate::usecase::stripe_events::receive::{foreign, incoming, store};
 use crate::usecase::stripe_events::retry::{envelope, outcome_of, reapply};
 
@@ -65,19 +65,24 @@ pub fn link(app: &App, user: &str, customer: &str, dry_run: bool) -> Result<Link
     }
     app.store.read(|tx| refuse_other_owner(tx, user, customer))?;
     let now = app.clock.now();
-    let mut candidates = in_inbox(app, customer)?;
-    let is_gone = match app.stripe()?.customer(customer, Deadline::after(PATIENCE)) {
-        Ok(found) => {
-            candidates.extend(at_stripe(app, customer, now)?);
+    // First, so that nobody waits for each event while Stripe is silent.
+    let found = match app.stripe()?.customer(customer, Deadline::after(PATIENCE)) {
+        Err(error) if !error.is_missing() => return Err(error.for_operator()),
+        found => found.ok(),
+    };
+    let mut prefetcher = Prefetcher::new(app);
+    let mut candidates = in_inbox(&mut prefetcher, app, customer)?;
+    let is_gone = match found {
+        Some(found) => {
+            candidates.extend(at_stripe(&mut prefetcher, app, customer, now)?);
             found.deleted
         }
         // What the inbox has of it was signed by Stripe.
-        Err(error) if error.is_missing() && !candidates.is_empty() => false,
-        Err(error) if error.is_missing() => {
+        None if !candidates.is_empty() => false,
+        None => {
             let detail = format!("Stripe has no customer {customer} for this key. A test key sees no live customers.");
             return Err(Refused::NotFound(detail).into());
         }
-        Err(error) => return Err(error.into()),
     };
     let catalog = app.catalog.clone();
     let (user, id) = (user.to_owned(), customer.to_owned());
@@ -127,13 +132,13 @@ fn refuse_other_owner(tx: &mut dyn Tx, user: &str, customer: &str) -> Result<()>
 }
 
 /// What the inbox has of a customer and could not apply.
-pub(super) fn in_inbox(app: &App, customer: &str) -> Result<Vec<Candidate>> {
+pub(super) fn in_inbox(prefetcher: &mut Prefetcher<'_>, app: &App, customer: &str) -> Result<Vec<Candidate>> {
     let rows = app.store.read(|tx| inbox::unapplied_of_customer(tx, customer, INBOX_LIMIT))?;
     let mut candidates = vec![];
     for row in rows {
         let envelope = envelope(&row)?;
         if foreign(&envelope, app.config.stripe.mode()).is_none() {
-            let prefetched = prefetch(app, &envelope)?;
+            let prefetched = prefetcher.prefetch(&envelope)?;
             candidates.push(Candidate { event: row.event.clone(), row: Some(Box::new(row)), prefetched });
         }
     }
@@ -142,43 +147,52 @@ pub(super) fn in_inbox(app: &App, customer: &str) -> Result<Vec<Candidate>> {
 
 /// What Stripe has of a customer and the inbox does not: every subscription, the payments of the last days, and what was
 /// given back of them.
-pub(super) fn at_stripe(app: &App, customer: &str, now: Timestamp) -> Result<Vec<Candidate>> {
+fn at_stripe(prefetcher: &mut Prefetcher<'_>, app: &App, customer: &str, now: Timestamp) -> Result<Vec<Candidate>> {
     let stripe = app.stripe()?;
     let from = now.plus_seconds(-PAYMENT_DAYS * DAY_SECONDS).seconds().to_string();
     let mut candidates = vec![];
     let mut intents = BTreeSet::new();
     let recent = [("customer", customer), ("created[gte]", from.as_str())];
     let paid = [("status", "paid"), ("expand[]", "data.payments")];
-    for object in stripe.objects_of(ListedKind::Subscriptions, &[("customer", customer)], Deadline::after(PATIENCE))? {
+    for object in listed(stripe, ListedKind::Subscriptions, &recent[..1])? {
         let as_of = Timestamp::from_seconds(now.plus_seconds(-UNDER_WAY_SECONDS).seconds());
         if app.store.read(|tx| subscriptions::find(tx, &object.id))?.is_none() {
-            candidates.push(candidate(app, &object, as_of, now)?);
+            candidates.push(candidate(prefetcher, &object, as_of, now)?);
         }
     }
     for (kind, more) in [(ListedKind::Sessions, &[][..]), (ListedKind::Invoices, &paid), (ListedKind::CreditNotes, &[])]
     {
         // Stripe's list of credit notes takes no more than the customer.
         let recent = if kind == ListedKind::CreditNotes { &recent[..1] } else { &recent[..] };
-        for object in stripe.objects_of(kind, &[recent, more].concat(), Deadline::after(PATIENCE))? {
+        for object in listed(stripe, kind, &[recent, more].concat())? {
             if object.is_final && is_missing(app, &object, now)? {
-                let found = candidate(app, &object, now, now)?;
+                let found = candidate(prefetcher, &object, now, now)?;
                 intents.extend(payment_intent(&found));
                 candidates.push(found);
             }
         }
     }
     for intent in &intents {
-        candidates.extend(given_back(app, stripe, intent, now)?);
+        candidates.extend(given_back(prefetcher, stripe, intent, now)?);
     }
     Ok(candidates)
 }
 
+fn listed(stripe: &Stripe, kind: ListedKind, filters: &[(&str, &str)]) -> Result<Vec<ListedObject>> {
+    stripe.objects_of(kind, filters, Deadline::after(PATIENCE)).map_err(StripeError::for_operator)
+}
+
 /// The refunds and disputes of a payment.
-fn given_back(app: &App, stripe: &Stripe, intent: &str, now: Timestamp) -> Result<Vec<Candidate>> {
+fn given_back(
+    prefetcher: &mut Prefetcher<'_>,
+    stripe: &Stripe,
+    intent: &str,
+    now: Timestamp,
+) -> Result<Vec<Candidate>> {
     let mut candidates = vec![];
     for kind in [ListedKind::Refunds, ListedKind::Disputes] {
-        for object in stripe.objects_of(kind, &[("payment_intent", intent)], Deadline::after(PATIENCE))? {
-            candidates.push(candidate(app, &object, now, now)?);
+        for object in listed(stripe, kind, &[("payment_intent", intent)])? {
+            candidates.push(candidate(prefetcher, &object, now, now)?);
         }
     }
     Ok(candidates)
@@ -198,9 +212,14 @@ fn is_missing(app: &App, object: &ListedObject, now: Timestamp) -> Result<bool> 
     app.store.read(|tx| Ok(payments::find(tx, &object.id)?.is_none() && inbox::by_id(tx, &event)?.is_none()))
 }
 
-fn candidate(app: &App, object: &ListedObject, as_of: Timestamp, now: Timestamp) -> Result<Candidate> {
+fn candidate(
+    prefetcher: &mut Prefetcher<'_>,
+    object: &ListedObject,
+    as_of: Timestamp,
+    now: Timestamp,
+) -> Result<Candidate> {
     let (envelope, body): (EventEnvelope, String) = object.as_event(as_of, now);
-    Ok(Candidate { row: None, prefetched: prefetch(app, &envelope)?, event: incoming(&envelope, body, now) })
+    Ok(Candidate { row: None, prefetched: prefetcher.prefetch(&envelope)?, event: incoming(&envelope, body, now) })
 }
 
 /// Applies what still needs it, in the transaction that made the owner known.
@@ -218,7 +237,7 @@ pub(super) fn apply_all(
             (Some(_), Some(row)) if is_unapplied(&row) => reapply(tx, catalog, &row, &candidate.prefetched, now)?,
             (None, None) => {
                 let stripe_answered = candidate.prefetched.stripe_answered;
-                let context = ApplyContext { catalog, assigned: None, stripe_answered, now };
+                let context = ApplyContext { stripe_answered, ..ApplyContext::new(catalog, now) };
                 let outcome = outcome_of(tx, &context, &candidate.prefetched.event)?;
                 store(tx, catalog, &candidate.event, outcome, now)?
             }
@@ -239,8 +258,16 @@ pub(super) fn apply_all(
 
 /// Stripe's side of [`link`], where the payment at hand is assigned even if Stripe does not answer: the next comparison
 /// brings the rest.
-pub(super) fn at_stripe_or_later(app: &App, customer: &str, now: Timestamp) -> Vec<Candidate> {
-    at_stripe(app, customer, now).unwrap_or_else(|error| {
+pub(super) fn at_stripe_or_later(
+    prefetcher: &mut Prefetcher<'_>,
+    app: &App,
+    customer: &str,
+    now: Timestamp,
+) -> Vec<Candidate> {
+    if prefetcher.is_silent() {
+        return vec![];
+    }
+    at_stripe(prefetcher, app, customer, now).unwrap_or_else(|error| {
         tracing::warn!(event = "stripe_not_answered", customer, error = %error);
         vec![]
     })

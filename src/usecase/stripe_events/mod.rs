@@ -17,6 +17,7 @@ pub mod link;
 mod origin;
 pub mod payments;
 mod prefetch;
+mod prefetcher;
 pub mod receive;
 pub mod reconcile;
 pub mod retry;

@@ -43,7 +43,7 @@ pub fn reverse(app: &App, id: &str, reason: &str) -> Result<PaymentReversal> {
         None => Some(doubt_about(app, &payment)?),
     };
     let now = app.clock.now();
-    let catalog = app.catalog.clone();
+    let (catalog, actor) = (app.catalog.clone(), app.actor().clone());
     let BookedPayment { reference, account, units, .. } = payment.clone();
     let (is_new, log_events, user_id, balance) = audit::write(app, move |tx, trail| {
         let is_new = confirmations::mark_reversed(tx, &reference, now)?;
@@ -53,7 +53,8 @@ pub fn reverse(app: &App, id: &str, reason: &str) -> Result<PaymentReversal> {
                 confirmations::put_in_doubt(tx, &reference, doubt)?;
             }
             trail.add(tx, "payment_reversed", &reference, None)?;
-            log_events = apply::reverse(tx, &ApplyContext::new(&catalog, now), &reference, note.clone())?;
+            let context = ApplyContext { actor: actor.clone(), ..ApplyContext::new(&catalog, now) };
+            log_events = apply::reverse(tx, &context, &reference, note.clone())?;
         }
         let user_id = users::by_account(tx, account)?.id;
         Ok((is_new, log_events, user_id, users::balance_of(tx, account)?.remaining))

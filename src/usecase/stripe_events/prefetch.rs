@@ -1,7 +1,6 @@
 //! The read phase before the transaction. It completes an event's object with what Stripe leaves out of events, so that
-//! `apply` finds everything in the object. If Stripe cannot answer, the event is stored anyway and waits.
-
-use std::time::Duration;
+//! `apply` finds everything in the object. How long Stripe may take, and what becomes of an event without its answer, is said in
+//! `prefetcher`.
 
 use crate::app::App;
 use crate::catalog::{Interval, Offer};
@@ -9,53 +8,14 @@ use crate::clock::{Deadline, Timestamp, months_after};
 use crate::error::{Error, Result};
 use crate::store::{allotments, orders, payments, prices, scheduled_changes, subscriptions};
 use crate::stripe::{
-    Charge, CheckoutSession, CreditNote, Event, EventEnvelope, Invoice, InvoiceLine, InvoicePayment, List,
-    PaymentOrigin, Schedule, ScheduleHint, Stripe, StripeError, Subscription,
+    Charge, CheckoutSession, CreditNote, Event, Invoice, InvoiceLine, InvoicePayment, List, PaymentOrigin, Schedule,
+    ScheduleHint, Stripe, StripeError, Subscription,
 };
 use crate::usecase::stripe_events::apply::{Clues, owner_of};
 use crate::usecase::stripe_events::origin;
 
-/// How long Stripe may take to answer. Meanwhile Stripe itself waits for our answer to its webhook.
-const PATIENCE: Duration = Duration::from_secs(4);
-
-/// An event that is ready to be applied.
-#[derive(Clone)]
-pub(super) struct PrefetchedEvent {
-    pub(super) event: Event,
-    /// False if Stripe was asked but did not answer. What cannot be decided without the answer waits.
-    pub(super) stripe_answered: bool,
-}
-
-impl PrefetchedEvent {
-    /// As Stripe sent it, where Stripe has nothing to add.
-    pub(super) fn as_sent(envelope: &EventEnvelope) -> PrefetchedEvent {
-        PrefetchedEvent { event: envelope.event(), stripe_answered: true }
-    }
-
-    /// For use inside a transaction, where Stripe cannot be asked: what needs an answer waits for the timer.
-    pub(super) fn unasked(envelope: &EventEnvelope) -> PrefetchedEvent {
-        PrefetchedEvent { event: envelope.event(), stripe_answered: false }
-    }
-}
-
-/// Reads the object of an event and completes it. Most objects are complete already, and then Stripe is not asked.
-/// Fails only if the database does.
-pub(super) fn prefetch(app: &App, envelope: &EventEnvelope) -> Result<PrefetchedEvent> {
-    match complete(app, envelope.event(), Deadline::after(PATIENCE)) {
-        Ok(event) => Ok(PrefetchedEvent { event, stripe_answered: true }),
-        // This is an answer: Stripe has no such object.
-        Err(Gap::Stripe(error)) if error.is_missing() => Ok(PrefetchedEvent::as_sent(envelope)),
-        Err(Gap::Stripe(error)) => {
-            tracing::warn!(event = "stripe_not_answered", id = envelope.id, kind = envelope.kind, error = %error);
-            Ok(PrefetchedEvent { event: envelope.event(), stripe_answered: false })
-        }
-        Err(Gap::NoKey) => Ok(PrefetchedEvent { event: envelope.event(), stripe_answered: false }),
-        Err(Gap::Failed(error)) => Err(error),
-    }
-}
-
 /// Why an object could not be completed.
-enum Gap {
+pub(super) enum Gap {
     NoKey,
     Stripe(StripeError),
     Failed(Error),
@@ -73,9 +33,10 @@ impl From<Error> for Gap {
     }
 }
 
-type Completed<T> = std::result::Result<T, Gap>;
+pub(super) type Completed<T> = std::result::Result<T, Gap>;
 
-fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
+/// Reads from Stripe what an event's object lacks. Most objects are complete already, and then Stripe is not asked.
+pub(super) fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
     Ok(match event {
         Event::Checkout(session, step) => Event::Checkout(with_line_items(app, session, deadline)?, step),
         Event::Invoice(invoice) => Event::Invoice(with_lines_and_checkout(app, invoice, deadline)?),
@@ -189,7 +150,11 @@ fn with_lines_and_checkout(app: &App, invoice: Invoice, deadline: Deadline) -> C
     if !invoice.is_paid() || is_complete || is_known(app, &invoice.id)? {
         return Ok(invoice);
     }
-    complete_invoice(app, stripe(app)?, invoice, deadline)
+    match complete_invoice(app, stripe(app)?, invoice.clone(), deadline) {
+        // Whose checkout it belongs to, Stripe cannot say then.
+        Err(Gap::Stripe(error)) if error.is_missing() => Ok(Invoice { is_unknown_to_stripe: true, ..invoice }),
+        completed => completed,
+    }
 }
 
 fn complete_invoice(app: &App, stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {

@@ -13,7 +13,7 @@ use crate::stripe::event::TYPES;
 use crate::stripe::signature::{SignatureFault, TOLERANCE_SECONDS};
 use crate::stripe::{EventEnvelope, Verification, signature, storable};
 use crate::usecase::stripe_events::apply::{ApplyContext, EventOutcome};
-use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch};
+use crate::usecase::stripe_events::prefetcher::{PrefetchedEvent, Prefetcher};
 use crate::usecase::stripe_events::retry;
 
 /// Refuses by the header `Stripe-Signature` alone what cannot be Stripe's, before the body is read.
@@ -86,9 +86,11 @@ fn doubted_clock(app: &App) -> Option<Judgement> {
 pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Timestamp) -> Result<Status> {
     let incoming = incoming(&envelope, body, now);
     let foreign = foreign(&envelope, app.config.stripe.mode());
+    // Stripe waits for our answer, and so do those who wait for a thread: all questions about an event share one deadline.
+    let mut prefetcher = Prefetcher::new(app);
     let prefetched = match foreign {
         Some(_) => PrefetchedEvent::as_sent(&envelope),
-        None => prefetch(app, &envelope)?,
+        None => prefetcher.prefetch(&envelope)?,
     };
     let catalog = app.catalog.clone();
     let row = incoming.clone();
@@ -100,7 +102,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
             Some(why) => EventOutcome::ignored(why.clone()),
             None => {
                 let stripe_answered = prefetched.stripe_answered;
-                let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered, now };
+                let context = ApplyContext { stripe_answered, ..ApplyContext::new(&catalog, now) };
                 retry::outcome_of(tx, &context, &prefetched.event)?
             }
         };
@@ -112,7 +114,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
     };
     let status = outcome.status;
     outcome.log_events.iter().for_each(|event| event.log(app));
-    retry::ask_now(app, outcome.unsure_subscription.as_deref());
+    retry::ask_now(app, outcome.unsure_subscription.as_deref(), prefetcher.left());
     let kind = if TYPES.contains(&envelope.kind.as_str()) { envelope.kind.as_str() } else { "other" };
     app.metrics.webhook_events.get_or_create(&EventLabels { kind: kind.to_owned(), status: status.as_str() }).inc();
     tracing::debug!(event = "webhook_received", id = envelope.id, kind = envelope.kind, status = status.as_str());

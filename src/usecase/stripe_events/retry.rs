@@ -18,7 +18,8 @@ use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
 use crate::usecase::stripe_events::apply::{self, ApplyContext, Assignment, EventOutcome};
 use crate::usecase::stripe_events::bodies::BODY_DAYS;
-use crate::usecase::stripe_events::prefetch::{PrefetchedEvent, prefetch, with_open_invoice_if_told};
+use crate::usecase::stripe_events::prefetch::with_open_invoice_if_told;
+use crate::usecase::stripe_events::prefetcher::{PrefetchedEvent, Prefetcher};
 use crate::usecase::units::posting::{self, PostingContext};
 
 /// Events, subscriptions or months per round of the timer.
@@ -33,8 +34,6 @@ const CUSTOMER_PREFIX: &str = "cus_";
 const PATIENT_ATTEMPTS: i64 = 12;
 /// How long Stripe may take to describe a subscription.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The same while Stripe waits for our answer to its webhook.
-const SHORT_PATIENCE: Duration = Duration::from_secs(4);
 
 /// What the inbox records of an outcome after this many attempts.
 pub(super) fn decision(outcome: &EventOutcome, attempts: i64, now: Timestamp) -> Decision {
@@ -71,9 +70,13 @@ pub(super) fn envelope(row: &InboxRow) -> Result<EventEnvelope> {
 
 fn no_body(row: &InboxRow) -> Refused {
     let (id, status, detail) = (&row.event.id, row.decision.status.as_str(), &row.decision.detail);
+    let what_now = match row.decision.ignore_reason {
+        None => "What it did is in the books; till reconcile applies what is missing there.",
+        Some(_) => "till user grant gives units for a payment that was made all the same.",
+    };
     Refused::NotFound(format!(
         "The event {id} cannot be read again: it was {status} ({detail}), and what Stripe sent is kept for {BODY_DAYS} days \
-         after that. What it did is in the books; till reconcile applies what is missing there."
+         after that. {what_now}"
     ))
 }
 
@@ -112,7 +115,8 @@ fn reapply_alone(
     now: Timestamp,
 ) -> Result<EventOutcome> {
     let assigned = row.assigned_to.map(|account| Assignment { account, offer: row.assigned_offer.clone() });
-    let context = ApplyContext { catalog, assigned, stripe_answered: prefetched.stripe_answered, now };
+    let stripe_answered = prefetched.stripe_answered;
+    let context = ApplyContext { assigned, stripe_answered, ..ApplyContext::new(catalog, now) };
     let mut outcome = outcome_of(tx, &context, &prefetched.event)?;
     // What is unmatched and waits for nothing was credited in part. The rest is as unknown as before, although by now the
     // payment is in the books.
@@ -152,11 +156,12 @@ pub fn release(tx: &mut dyn Tx, catalog: &Catalog, known_ids: &[String], now: Ti
 pub fn retry_due(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let due = app.store.read(|tx| inbox::to_retry(tx, now, BATCH))?;
+    let mut prefetcher = Prefetcher::new(app);
     for row in &due {
-        match retry_one(app, row, now) {
+        match retry_one(app, &mut prefetcher, row, now) {
             Ok(outcome) => {
                 outcome.log_events.iter().for_each(|event| event.log(app));
-                ask_now(app, outcome.unsure_subscription.as_deref());
+                ask_now(app, outcome.unsure_subscription.as_deref(), prefetcher.left());
             }
             Err(Error::Fault(fault)) if !fault.is_retryable() => {
                 let id = row.event.id.clone();
@@ -170,8 +175,8 @@ pub fn retry_due(app: &App) -> Result<usize> {
     Ok(due.len())
 }
 
-fn retry_one(app: &App, row: &InboxRow, now: Timestamp) -> Result<EventOutcome> {
-    let prefetched = prefetch(app, &envelope(row)?)?;
+fn retry_one(app: &App, prefetcher: &mut Prefetcher<'_>, row: &InboxRow, now: Timestamp) -> Result<EventOutcome> {
+    let prefetched = prefetcher.prefetch(&envelope(row)?)?;
     let catalog = app.catalog.clone();
     let row = row.clone();
     app.store.write(move |tx| reapply(tx, &catalog, &row, &prefetched, now))
@@ -192,11 +197,11 @@ pub fn ask_about_ambiguous(app: &App) -> Result<usize> {
     asked
 }
 
-/// Asks Stripe at once about the subscription whose order of descriptions an event left open. If Stripe does not answer,
-/// the timer asks again.
-pub(super) fn ask_now(app: &App, subscription: Option<&str>) {
-    let Some(id) = subscription else { return };
-    if let Err(error) = ask_about(app, id, SHORT_PATIENCE) {
+/// Asks Stripe at once about the subscription whose order of descriptions an event left open, if there is time left for
+/// it. If Stripe does not answer, the timer asks again.
+pub(super) fn ask_now(app: &App, subscription: Option<&str>, left: Duration) {
+    let Some(id) = subscription.filter(|_| !left.is_zero()) else { return };
+    if let Err(error) = ask_about(app, id, left) {
         tracing::warn!(event = "stripe_not_answered", id, kind = "subscription", error = %error);
     }
 }
@@ -213,7 +218,7 @@ fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
             let id = id.to_owned();
             return app.store.write(move |tx| subscriptions::ask_no_more(tx, &id, asked));
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error.for_operator()),
     };
     let catalog = app.catalog.clone();
     let now = app.clock.now();
@@ -243,7 +248,7 @@ pub fn allot_due(app: &App) -> Result<usize> {
     for part in due {
         let catalog = app.catalog.clone();
         let log_events = app.store.write(move |tx| {
-            let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered: true, now };
+            let context = ApplyContext::new(&catalog, now);
             apply::post_due(tx, &context, &part)
         })?;
         log_events.iter().for_each(|event| event.log(app));

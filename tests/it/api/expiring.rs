@@ -71,3 +71,32 @@ fn units_that_expire_within_a_week_are_notified_once() {
     assert_eq!(all[1]["at"], sooner);
     shop.verify_books();
 }
+
+#[test]
+fn lots_of_which_everything_is_held_keep_no_others_from_being_notified() {
+    /// More than are looked at in one round.
+    const HELD: usize = 101;
+    let receiver = Receiver::start();
+    let shop = Shop::open_with(&[("SPRITE_HOOK_PRIVATE_NETWORKS", "127.0.0.0/8,::1/128")]);
+    let (sooner, soon) = (in_days(2), in_days(3));
+    let give = |user: &str, at: &str| {
+        shop.user(user);
+        let body = json!({"units": 5, "note": "n", "expires_at": at});
+        shop.api.call_once(&format!("/v1/users/{user}/grants"), "g", &body).must(201);
+    };
+    for number in 0..HELD {
+        let user = format!("holder_{number}");
+        give(&user, &sooner);
+        let hold = json!({"units": 5, "expires_in": 86_400});
+        shop.api.call_once(&format!("/v1/users/{user}/holds"), "h", &hold).must(201);
+    }
+    give("alice", &soon);
+    // What is free beside what is held is told of.
+    let more = json!({"units": 5, "note": "n", "expires_at": sooner});
+    shop.api.call_once("/v1/users/holder_0/grants", "more", &more).must(201);
+    shop.till_prints(&["hook", "add", &receiver.url(), "--events", "user.units_expiring"]);
+    let mut told: Vec<Value> = receiver.wait_for(2).iter().map(|got| got.json()["data"].clone()).collect();
+    told.sort_by_key(|data| data["user_id"].to_string());
+    let expected = [("alice", &soon), ("holder_0", &sooner)];
+    assert_eq!(told, expected.map(|(user, at)| json!({"user_id": user, "units": 5, "at": at})));
+}

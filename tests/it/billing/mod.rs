@@ -14,6 +14,7 @@ mod refund;
 
 mod reconcile;
 mod refused_request;
+mod silence;
 mod simulation;
 
 mod hard_cases;

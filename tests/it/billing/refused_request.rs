@@ -57,6 +57,36 @@ fn an_address_that_stripe_refused_can_be_corrected() {
     assert_eq!(keys(&recorder, CUSTOMERS).len(), 6, "a key for each press, and none once there is a customer");
 }
 
+/// Which addresses Stripe takes, is Stripe's to say. One that till takes is sold to, or refused in words and corrected.
+#[test]
+fn an_odd_address_is_sold_to_or_can_be_corrected() {
+    let shop = Shop::open();
+    let rows = [
+        ("@", false),
+        ("a@", false),
+        ("@example.org", false),
+        ("a@localhost", false),
+        ("a@example.", false),
+        ("a b@example.org", false),
+        ("a@b@example.org", true),
+        ("\"quoted\"@example.org", true),
+        ("a+b@sub.example.org", true),
+        ("ü@exämple.example", true),
+    ];
+    for (number, (email, is_taken)) in rows.into_iter().enumerate() {
+        let user = format!("odd_{number}");
+        let put = |email: &str| shop.api.call("PUT", &format!("/v1/users/{user}"), &json!({ "email": email }));
+        put(email).must(201);
+        if is_taken {
+            buy(&shop, &user, "topup_100").must(200);
+        } else {
+            assert_eq!(buy(&shop, &user, "topup_100").must(502).code(), "stripe_rejected", "{email}");
+            put("a@example.org").must(200);
+            buy(&shop, &user, "topup_100").must(200);
+        }
+    }
+}
+
 #[test]
 fn what_is_over_gets_a_new_request_at_the_next_press() {
     let (shop, recorder) = watched_shop();

@@ -245,3 +245,56 @@ fn two_endpoints_that_differ_by_a_slash_are_named_and_the_failures_of_one_are_no
     let found = checked(&shop, &[]);
     says(&found, "webhook endpoint", true, "is enabled");
 }
+
+#[test]
+fn what_stripe_charges_is_kept_compared_and_shown_to_buyers() {
+    let shop = Shop::open();
+    let outside = rusqlite::Connection::open(shop.database()).unwrap();
+    let keep = |currency: &str, amount: i64| {
+        let row =
+            format!("INSERT INTO prices (price, currency, amount) VALUES ('price_topup_100', '{currency}', {amount})");
+        outside.execute_batch(&row).unwrap();
+    };
+    let kept = || {
+        let all =
+            "SELECT group_concat(price || ' ' || amount || ' ' || currency, ', ') FROM (SELECT price, amount, currency
+            FROM prices ORDER BY price, currency)";
+        outside.query_row(all, [], |row| row.get::<_, Option<String>>(0)).unwrap().unwrap_or_default()
+    };
+    let shown = |shop: &Shop| {
+        let packs = shop.api.get("/v1/catalog").must(200).json()["packs"].clone();
+        let is_on_page = shop.visitor().get("/").must(200).body.contains("$9.50");
+        (packs[0]["amount"].as_i64().unwrap(), is_on_page)
+    };
+    let check = |shop: &Shop| -> String {
+        let rows: Value = serde_json::from_slice(&shop.till(&["check", "--json"]).stdout).unwrap();
+        let rows = rows["data"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["what"] == "price of topup_100").unwrap();
+        assert_eq!(row["is_good"], true, "{row}");
+        row["detail"].as_str().unwrap().to_owned()
+    };
+    let api = Client::new(&shop.stripe.url(), &[("authorization", "Bearer sk_test_stories")]);
+    api.post_form("/v1/prices/price_topup_100", &[("currency_options[eur][unit_amount]", "800")]).must(200);
+    keep("usd", 950);
+    keep("eur", 700);
+    assert_eq!(shown(&shop), (900, false));
+    let shop = shop.crash_and_restart();
+    assert_eq!(shown(&shop), (950, true), "what Stripe charges, as far as it is known");
+    shop.till.wait_for_log("price_differs", |line| {
+        line["event"] == "price_differs"
+            && line["key"] == "topup_100"
+            && line["stripe"] == 950
+            && line["catalog"] == 900
+    });
+
+    let said = check(&shop);
+    for words in ["is as the catalogue says", "700 eur was kept of it, and it costs 800 now", "950 usd was kept"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let all = "price_pro 2900 usd, price_starter 900 usd, price_topup_100 800 eur, price_topup_100 900 usd, \
+               price_topup_250 2000 usd";
+    assert_eq!(kept(), all);
+    assert!(check(&shop).ends_with("is as the catalogue says"));
+    let shop = shop.crash_and_restart();
+    assert_eq!(shown(&shop), (900, false));
+}

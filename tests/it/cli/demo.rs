@@ -113,3 +113,24 @@ fn what_the_documents_show_works_on_the_demonstration() {
         assert!(output.status.success(), "{name}: {said}\n{script}");
     }
 }
+
+#[test]
+fn a_line_without_an_end_takes_no_memory_and_does_no_harm() {
+    const MIB: usize = 1 << 20;
+    let mut demo = Demo::start(&["--listen", "127.0.0.1:0"]);
+    let most_memory = |demo: &Demo| -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", demo.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    let before = most_memory(&demo);
+    let line = vec![b'x'; MIB];
+    for _ in 0..16 {
+        demo.child.stdin.as_mut().unwrap().write_all(&line).unwrap();
+    }
+    demo.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    // The end of it counts as one line, and what was written before it has been read.
+    while !demo.next_line().contains("/login?token=") {}
+    let grown = most_memory(&demo).saturating_sub(before);
+    assert!(grown < 8 * 1024, "{grown} kB more for a line of 16 MiB");
+}

@@ -209,3 +209,31 @@ fn a_buyer_who_comes_back_while_stripe_is_away_is_told_that_the_payment_is_safe_
     assert!(page.body.contains("100 pictures added"), "{}", page.body);
     assert_eq!(shop.ledger("alice").len(), 1);
 }
+
+/// What is refused, and what the books know, is answered while a checkout of the same buyer waits.
+#[test]
+fn what_needs_nothing_of_stripe_does_not_wait_for_its_buyers_turn() {
+    let shop = Shop::open();
+    shop.user("alice");
+    let alice = shop.sign_in("alice");
+    let back = shop.pay(&shop.press_buy(&alice, "topup_100"), &[("card", GOOD_CARD)]).must(303);
+    shop.wait_for_units("alice", 100);
+    slow_for(&shop, &[]);
+    let running = press(&shop, "alice");
+    wait_for_calls(&shop, 1);
+    assert!(alice.get(back.header("location")).must(200).body.contains("100 pictures added"));
+
+    let more: Vec<TcpStream> = (0..60).map(|_| press(&shop, "alice")).collect();
+    let refused = || {
+        let mut head = [0; 12];
+        let answers = more.iter().filter(|stream| {
+            stream.set_nonblocking(true).unwrap();
+            let is_answered = stream.peek(&mut head).is_ok_and(|read| read == head.len());
+            assert!(!is_answered || head == *b"HTTP/1.1 429", "{}", String::from_utf8_lossy(&head));
+            is_answered
+        });
+        (answers.count() >= 15).then_some(())
+    };
+    eventually("presses that are refused", refused);
+    still_wait(&[running]);
+}

@@ -3,6 +3,7 @@
 //! fault with: either the file changes, or the rule does, here, where it is seen.
 
 mod circles;
+mod dependencies;
 mod documented;
 mod documents;
 mod language;

@@ -8,6 +8,7 @@ use crate::clock::Deadline;
 use crate::stripe::Stripe;
 use crate::stripe::portal::PRODUCTS_LIMIT;
 use crate::stripe::setup::PricedProduct;
+use crate::usecase::operator::kept_prices::{self, PriceDifference};
 
 pub(super) fn price(app: &App, stripe: &Stripe, offer: Offer<'_>) -> Finding {
     let what = format!("price of {}", offer.key());
@@ -15,16 +16,28 @@ pub(super) fn price(app: &App, stripe: &Stripe, offer: Offer<'_>) -> Finding {
         return bad(&what, format!("is not set: {}, or till stripe setup", price_id_variable(offer.key())));
     };
     match stripe.priced_product(id, Deadline::after(PATIENCE)) {
-        Ok(priced) => match differences(app, stripe, offer, &priced) {
-            different if different.is_empty() => good(&what, format!("{id} is as the catalogue says")),
-            different => bad(&what, format!("{id} {}", different.join(", "))),
-        },
+        Ok(priced) => {
+            let kept = match kept_prices::refresh(app, offer.key(), &priced.price) {
+                Ok(different) => different.iter().map(in_words).collect::<String>(),
+                Err(error) => return bad(&what, error.to_string()),
+            };
+            match differences(app, stripe, offer, &priced) {
+                different if different.is_empty() => good(&what, format!("{id} is as the catalogue says{kept}")),
+                different => bad(&what, format!("{id} {}{kept}", different.join(", "))),
+            }
+        }
         Err(error) if error.is_missing() => {
             let mode = if stripe.is_live() { "live" } else { "test" };
             bad(&what, format!("{id} does not exist in this account's {mode} mode: till stripe setup"))
         }
         Err(error) => bad(&what, error.to_operator()),
     }
+}
+
+/// What was kept of a price and is no longer so.
+fn in_words(different: &PriceDifference) -> String {
+    let PriceDifference { currency, expected, charged, .. } = different;
+    format!("; {expected} {currency} was kept of it, and it costs {charged} now: that is kept from now on")
 }
 
 fn differences(app: &App, stripe: &Stripe, offer: Offer<'_>, priced: &PricedProduct) -> Vec<String> {

@@ -89,12 +89,25 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
         _ if !lines.packs.is_empty() && !context.stripe_answered => {
             EventOutcome::waiting_for_stripe("Stripe could not say whether a checkout made it")
         }
+        SortedLines { plans, .. } if plans.is_empty() && context.assigned.is_none() && may_be_told_again(invoice) => {
+            EventOutcome::unmatched(
+                &invoice.id,
+                "Stripe does not know it, so whether a checkout made it cannot be told",
+            )
+        }
         SortedLines { plans, .. } if plans.is_empty() => packs_without_checkout(tx, context, invoice, account, &lines)?,
         _ => plans_and_packs(tx, context, invoice, account, &lines)?,
     };
     let known = known_payment::learn(tx, ids)?;
     let known_ids = known.map(|known| known.ids()).unwrap_or_default();
     Ok(EventOutcome { known_ids, ..outcome.with_rest(&invoice.id, lines.unknown) })
+}
+
+/// Whether a checkout may tell of a pack's invoice later, by other ids than these, so that it would be credited twice:
+/// Stripe does not know the invoice, which does not name its payment. What a credit balance paid, no checkout made.
+fn may_be_told_again(invoice: &Invoice) -> bool {
+    let is_paid_by_balance = invoice.amount_paid == Some(0) && invoice.total.is_some_and(|total| total > 0);
+    invoice.is_unknown_to_stripe && invoice.payment_intent.is_none() && !is_paid_by_balance
 }
 
 /// The lines of an invoice, by what their prices sell.

@@ -1,5 +1,6 @@
 //! What every event is applied with, and its outcome.
 
+use crate::actor::Actor;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::store::inbox::{Decision, IgnoreReason, STRIPE, Status};
@@ -13,16 +14,18 @@ pub struct ApplyContext<'a> {
     /// False if Stripe was asked about the event but did not answer. What cannot be decided without Stripe waits.
     pub stripe_answered: bool,
     pub now: Timestamp,
+    /// Whom the entries name: Stripe, or the operator who decides against what Stripe says.
+    pub actor: Actor,
 }
 
 impl<'a> ApplyContext<'a> {
     /// For an object that needs no answer from Stripe and no assignment.
     pub fn new(catalog: &'a Catalog, now: Timestamp) -> ApplyContext<'a> {
-        ApplyContext { catalog, assigned: None, stripe_answered: true, now }
+        ApplyContext { catalog, assigned: None, stripe_answered: true, now, actor: Actor::stripe() }
     }
 
     pub(super) fn posting(&self) -> PostingContext {
-        PostingContext::of(self.catalog, self.now)
+        PostingContext { actor: self.actor.clone(), ..PostingContext::of(self.catalog, self.now) }
     }
 }
 

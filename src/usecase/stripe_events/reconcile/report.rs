@@ -150,7 +150,7 @@ impl From<Fault> for ComparisonError {
 impl From<ComparisonError> for Error {
     fn from(error: ComparisonError) -> Error {
         match error {
-            ComparisonError::Stripe(error) => error.into(),
+            ComparisonError::Stripe(error) => error.for_operator(),
             ComparisonError::Failed(error) => error,
             ComparisonError::TooMany(_) | ComparisonError::Stopped => {
                 Fault::bare("the comparison was stopped: the next one continues it").into()

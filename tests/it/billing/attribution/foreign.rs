@@ -1,7 +1,7 @@
 //! What the same Stripe account sells besides: ignored, counted apart, and never asked about. What the operator closes.
 
 use serde_json::{Value, json};
-use till::usecase::stripe_events::{inbox, retry};
+use till::usecase::stripe_events::{bodies, inbox, retry};
 
 use super::{event_of, foreign_price, id, is_told, pay_link, post, status};
 use crate::harness::life::{self, Life};
@@ -296,5 +296,46 @@ fn what_is_given_back_of_what_is_not_ours_is_not_asked_about() {
                 assert_eq!(status, expected, "{kind} of {origin} with {metadata}: {}", decision.detail);
             }
         }
+    }
+}
+
+/// What was given back of a payment that the operator had closed counts when it is assigned after all, however late; nobody's
+/// name is kept for it.
+#[test]
+fn a_refund_of_what_was_closed_counts_when_that_is_assigned_after_its_time() {
+    let session = json!({"id": "cs_test_1", "object": "checkout.session", "mode": "payment", "status": "complete",
+        "payment_status": "paid", "payment_intent": "pi_1", "customer": "cus_stranger", "amount_total": 900,
+        "currency": "usd", "metadata": {"plan": "topup_100"}});
+    let list = |rows: &[Value]| json!({"object": "list", "has_more": false, "data": rows}).to_string();
+    let item = json!({"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 1});
+    let stripe = canned::start(vec![
+        ("/v1/checkout/sessions?payment_intent=pi_1", "200 OK", list(std::slice::from_ref(&session))),
+        ("/v1/checkout/sessions/cs_test_1/line_items", "200 OK", list(&[item])),
+        ("/v1/invoice_payments", "200 OK", list(&[])),
+        ("/v1/refunds", "200 OK", list(&[])),
+    ]);
+    let refund = json!({"id": "re_1", "object": "refund", "status": "succeeded", "amount": 450, "currency": "usd",
+        "payment_intent": "pi_1", "charge": "ch_1", "description": "for Erika"});
+    let charge = json!({"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "amount": 900,
+        "amount_refunded": 450, "currency": "usd", "billing_details": {"name": "Erika Mustermann"}});
+    let day = 86_400;
+    for (kind, object) in [("refund.created", refund), ("charge.refunded", charge)] {
+        let life = Life::begin(&stripe);
+        life.hear(&life::event("paid", "checkout.session.completed", 0, session.clone()));
+        inbox::dismiss(&life.app, "evt_paid", None, false).unwrap();
+        life.hear(&life::event("back", kind, 1, object));
+        let body = |id: &str| inbox::show(&life.app, id).unwrap().event.body;
+        assert!(body("evt_back").unwrap().contains("Erika"), "{kind}");
+        life.clock.set(life.clock.now().plus_seconds(95 * day));
+        assert_eq!((bodies::remove_old(&life.app).unwrap(), bodies::remove_old(&life.app).unwrap()), (2, 0));
+        assert!(body("evt_paid").is_none() && !body("evt_back").unwrap().contains("Erika"), "{kind}");
+        let refused = inbox::assign(&life.app, "evt_paid", "alice", None).unwrap_err().to_string();
+        assert!(refused.contains("till user grant"), "{refused}");
+
+        let kind = "checkout.session.async_payment_succeeded";
+        life.hear(&life::event("late", kind, 95 * day, session.clone()));
+        inbox::assign(&life.app, "evt_late", "alice", None).unwrap();
+        assert_eq!(life.remaining(), 50, "{kind}");
+        life.prove();
     }
 }

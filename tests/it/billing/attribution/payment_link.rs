@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::{event_of, id, is_told, pay_link, post, shows, status};
+use super::{event_of, foreign_price, id, is_told, pay_link, post, shows, status};
 use crate::harness::canned;
 use crate::harness::life::{self, check, permutations};
 use crate::harness::shop::GOOD_CARD;
@@ -39,6 +39,32 @@ fn a_pack_by_a_payment_link_is_credited_to_the_user_that_its_reference_names() {
     is_told(&shop);
     assert_eq!(shop.inbox(&["--status", "unmatched"]).len(), 2);
     assert_eq!(shop.remaining("bob@example.org"), 100);
+    shop.verify_books();
+}
+
+/// Stripe's object has the first ten of its items, and its list has all.
+#[test]
+fn a_payment_link_of_more_than_ten_items_is_credited_whole() {
+    let shop = Shop::open();
+    shop.user("alice");
+    let mut items = vec!["price_topup_100".to_owned()];
+    items.extend((0..10).map(|_| foreign_price(&shop, None)));
+    items.push("price_topup_250".to_owned());
+    let mut form = vec![];
+    for (number, price) in items.iter().enumerate() {
+        form.push((format!("line_items[{number}][price]"), price.as_str()));
+        form.push((format!("line_items[{number}][quantity]"), "1"));
+    }
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let link = post(&shop, "/v1/payment_links", &form);
+    let browser = Client::browser(&shop.stripe.url());
+    let opened = browser.get(&format!("{}?client_reference_id=alice", link["url"].as_str().unwrap())).must(303);
+    shop.pay(opened.header("location"), &[("card", GOOD_CARD)]).must(303);
+    shop.wait_for_units("alice", 350);
+    is_told(&shop);
+    assert_eq!((shop.remaining("alice"), shop.ledger("alice").len()), (350, 2));
+    // What else was bought is not sold here: the operator sees it.
+    assert_eq!(shop.inbox(&["--status", "unmatched"]).len(), 1);
     shop.verify_books();
 }
 

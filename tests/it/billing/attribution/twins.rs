@@ -2,7 +2,7 @@
 //! adds to its ids counts.
 
 use serde_json::{Value, json};
-use till::usecase::stripe_events::retry;
+use till::usecase::stripe_events::{inbox, retry};
 
 use super::{id, status};
 use crate::harness::Shop;
@@ -210,4 +210,27 @@ fn ids_that_only_events_bring_lead_to_the_payment_in_any_order() {
     let life = Life::begin(&stripe);
     life.hear(&tie);
     assert_eq!(life.remaining(), 0);
+}
+
+/// Stripe does not know the invoice, or not the checkout that made it: then its checkout may tell of the same money later,
+/// by ids that the invoice does not have.
+#[test]
+fn a_packs_invoice_that_stripe_does_not_know_is_credited_by_nobody_but_its_checkout_and_the_operator() {
+    let mut invoice = stranger_invoice("price_topup_100");
+    invoice["metadata"] = json!({"user_id": "alice"});
+    let told = life::event("invoice", "invoice.paid", 0, invoice);
+    let paid = session(&json!({"payment_intent": "pi_1"}));
+    let paid = life::event("session", "checkout.session.completed", 0, paid);
+    let stripe = canned::start(vec![]);
+    for order in [[&told, &paid], [&paid, &told]] {
+        let life = Life::begin(&stripe);
+        order.iter().for_each(|event| life.hear(event));
+        assert_eq!((life.remaining(), life.unmatched()), (100, 1));
+        life.prove();
+    }
+    let life = Life::begin(&stripe);
+    life.hear(&told);
+    assert_eq!(life.remaining(), 0);
+    inbox::assign(&life.app, "evt_invoice", "alice", None).unwrap();
+    assert_eq!((life.remaining(), life.unmatched()), (100, 0));
 }

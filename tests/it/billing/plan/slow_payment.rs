@@ -116,8 +116,7 @@ fn a_failure_is_told_for_two_weeks() {
     let shop = Shop::open();
     let life = Life::begin(&shop.stripe.url());
     let user = users::show(&life.app, "alice").unwrap().user;
-    let checkout =
-        start::start_checkout(&life.app, &user, "pro", None, Deadline::after(LONGEST_WAIT), || Ok(())).unwrap();
+    let checkout = start::start_checkout(&life.app, &user, "pro", None, Deadline::after(LONGEST_WAIT)).unwrap();
     let mut session = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{}", checkout.session_id));
     session["status"] = json!("complete");
     life.hear(&event(FAILED, &session));

@@ -90,6 +90,9 @@ fn a_payment_that_never_was_is_found_and_taken_back_once_with_a_reason() {
         (&entry["reason"], &entry["note"]),
         (&json!("refund_pi_never"), &json!("forged: the secret had leaked"))
     );
+    let rows = shop.till_prints(&["ledger", "export"]);
+    let row = rows.lines().find(|row| row.contains("refund_pi_never")).unwrap();
+    assert!(row.split(',').any(|field| field == "cli"), "the operator took it, not Stripe: {row}");
     reverse("no such id/..");
     assert_eq!(shop.remaining("mallory"), -300);
 

@@ -19,3 +19,27 @@ pub fn check_says(shop: &Shop, what: &str) -> (bool, String) {
     let row = row.unwrap_or_else(|| panic!("no {what} in {rows}"));
     (row["is_good"].as_bool().unwrap(), row["detail"].as_str().unwrap().to_owned())
 }
+
+#[test]
+fn what_stripe_refuses_is_told_to_the_operator_in_the_operators_words() {
+    let shop = Shop::open_with(&[("SPRITE_RECONCILE_INTERVAL", "off")]);
+    shop.user("alice");
+    let customer = {
+        let (session, _) = shop.checkout("alice", "topup_100");
+        shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{session}"))["customer"].as_str().unwrap().to_owned()
+    };
+    let link = ["user", "link", "alice", customer.as_str()];
+    for (path, command) in [("/v1/events", &["reconcile"][..]), ("/v1/customers/", &link), ("/v1/invoices", &link)] {
+        for (status, words) in
+            [("400", "Stripe answered 400"), ("401", "SPRITE_STRIPE_SECRET_KEY is refused by Stripe")]
+        {
+            let kind = format!("status:{status}");
+            let fault = [("path", path), ("method", "GET"), ("kind", kind.as_str()), ("times", "1")];
+            shop.stripe_control("faults", &fault);
+            let output = shop.till(command);
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{path} {status}: {said}");
+            assert!(said.contains(words) && !said.contains("ell the operator"), "{path} {status}: {said}");
+        }
+    }
+}
