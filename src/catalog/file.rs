@@ -8,8 +8,8 @@ use toml::Spanned;
 
 use super::rules::DAYS_LIMIT;
 use super::{
-    Catalog, Expiry, Interval, PACKS_TAKE_CODES, PLANS_TAKE_CODES, Pack, Place, Plan, Selling, Shop, UnitWords,
-    breaches, pack_name, plan_name,
+    Catalog, Expiry, Interval, MailSwitches, PACKS_TAKE_CODES, PLANS_TAKE_CODES, Pack, Place, Plan, Selling, Shop,
+    UnitWords, breaches, pack_name, plan_name,
 };
 
 /// What is wrong with a catalogue file.
@@ -67,6 +67,8 @@ struct CatalogRows {
     shop: Shop,
     #[serde(default)]
     selling: Selling,
+    #[serde(default)]
+    mail: MailSwitches,
     #[serde(default)]
     plan: Vec<PlanRow>,
     #[serde(default)]
@@ -135,7 +137,7 @@ impl CatalogRows {
         let low_balance = self.low_balance.unwrap_or(built_in.low_balance);
         let plans = self.plan.into_iter().map(PlanRow::into_plan).collect();
         let packs = self.pack.into_iter().map(|row| row.into_pack(&unit)).collect();
-        Catalog { unit, currency, low_balance, shop: self.shop, selling: self.selling, plans, packs }
+        Catalog { unit, currency, low_balance, shop: self.shop, selling: self.selling, mail: self.mail, plans, packs }
     }
 }
 

@@ -3,12 +3,14 @@
 //! catalogue must satisfy. No environment (that is `config`), no Stripe calls, no money arithmetic.
 
 mod file;
+mod mail;
 mod rules;
 mod selling;
 mod shop;
 mod unit_words;
 
 pub use file::{CatalogFault, parse};
+pub use mail::{MailKind, MailSwitches};
 pub use rules::{Breach, Field, LOW_BALANCE_LIMIT, Place, breaches, price_id_fault};
 pub use selling::Selling;
 pub use shop::Shop;
@@ -36,6 +38,8 @@ pub struct Catalog {
     pub shop: Shop,
     /// The terms of every sale.
     pub selling: Selling,
+    /// Which letters are sent.
+    pub mail: MailSwitches,
     /// Subscriptions, in the order in which pages show them.
     pub plans: Vec<Plan>,
     /// One-time top-ups, in the order in which pages show them.
@@ -186,6 +190,7 @@ impl Catalog {
             low_balance: LOW_BALANCE,
             shop: Shop::default(),
             selling: Selling::default(),
+            mail: MailSwitches::default(),
             plans,
             packs,
             unit,
