@@ -30,9 +30,13 @@ pub enum MailKind {
     UnitsExpire,
     /// The balance fell below the threshold.
     LowBalance,
+    /// From the operator to themselves.
+    #[serde(skip_deserializing)]
+    Test,
 }
 
 impl MailKind {
+    /// Those that are sent to people.
     pub const ALL: [MailKind; 11] = [
         MailKind::SignIn,
         MailKind::PasswordReset,
@@ -61,6 +65,7 @@ impl MailKind {
             MailKind::PlanEnds => "plan_ends",
             MailKind::UnitsExpire => "units_expire",
             MailKind::LowBalance => "low_balance",
+            MailKind::Test => "test",
         }
     }
 

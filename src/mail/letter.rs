@@ -47,6 +47,8 @@ pub enum Letter {
     UnitsExpire { units: i64, at: i64 },
     /// The balance fell below the threshold.
     LowBalance { remaining: i64, threshold: i64 },
+    /// From the operator to themselves: mail works.
+    Test {},
 }
 
 impl Letter {
@@ -63,6 +65,7 @@ impl Letter {
             Letter::PlanEnds { .. } => MailKind::PlanEnds,
             Letter::UnitsExpire { .. } => MailKind::UnitsExpire,
             Letter::LowBalance { .. } => MailKind::LowBalance,
+            Letter::Test {} => MailKind::Test,
         }
     }
 

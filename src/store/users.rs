@@ -121,10 +121,15 @@ pub fn count(tx: &mut dyn Tx) -> Result<i64> {
     Ok(tx.one(COUNT, &[], |row| row.int("users"))?.unwrap_or_default())
 }
 
+/// The user of an account, if there is such an account.
+pub fn of_account(tx: &mut dyn Tx, account: i64) -> Result<Option<User>> {
+    const FIND: &str = "SELECT account, id, email, name, created_at FROM users WHERE account = $1";
+    tx.one(FIND, &[&account], user)
+}
+
 /// The user of an account.
 pub fn by_account(tx: &mut dyn Tx, account: i64) -> Result<User> {
-    const FIND: &str = "SELECT account, id, email, name, created_at FROM users WHERE account = $1";
-    let user = tx.one(FIND, &[&account], user)?;
+    let user = of_account(tx, account)?;
     user.ok_or_else(|| Fault::bare(format!("account {account} has no user")).into())
 }
 

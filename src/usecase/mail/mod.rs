@@ -1,11 +1,15 @@
 //! Letters to people: written into the outbox in the transaction that they report, so that one that is rolled back is never
-//! sent and one that is committed is not lost. A letter is written once for its reason. Sending is in [`deliver`].
+//! sent and one that is committed is not lost. A letter is written once for its reason. Sending is in [`deliver`], what somebody does not want in [`unsubscribe`].
+
+pub mod deliver;
+pub mod unsubscribe;
 
 use crate::app::App;
 use crate::catalog::{Catalog, MailKind};
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Fault, Result};
 use crate::mail::letter::Letter;
+use crate::mail::message;
 use crate::store::mails::{self, NewMail};
 use crate::store::{Tx, users};
 use crate::usecase::audit;
@@ -85,7 +89,7 @@ pub fn queue(
     letter: &Letter,
 ) -> Result<Queueing> {
     let kind = letter.kind();
-    if !is_address(&recipient.address) {
+    if message::address(&recipient.address).is_none() {
         return Ok(Queueing::NoAddress);
     }
     if let Some(account) = recipient.account.filter(|_| kind.is_optional())
@@ -153,9 +157,4 @@ pub fn choose(app: &App, account: i64, kind: MailKind, is_wanted: bool) -> Resul
         }
         Ok(())
     })
-}
-
-/// What the mail library takes for an address. It has no control characters and no line breaks.
-fn is_address(text: &str) -> bool {
-    text.len() <= 320 && text.parse::<lettre::Address>().is_ok()
 }
