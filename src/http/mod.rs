@@ -63,6 +63,7 @@ fn people() -> Router<AppState> {
         .route("/dashboard", get(pages::dashboard::show))
         .route("/login", get(pages::login::show).post(pages::login::sign_in))
         .route("/logout", post(pages::login::sign_out))
+        .route("/unsubscribe", get(pages::unsubscribe::show).post(pages::unsubscribe::refuse))
         .route("/assets/{file}", get(assets::get))
         .route("/accent.css", get(pages::accent::show))
         .route("/robots.txt", get(assets::robots))

@@ -4,7 +4,7 @@
 use jiff::tz::TimeZone;
 
 use super::letter::Letter;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, MailKind};
 use crate::money::{Currency, Money, grouped};
 
 /// What letters say about the shop.
@@ -70,6 +70,23 @@ impl LetterWords {
     fn with_note(mut self, note: &str) -> LetterWords {
         self.notes.push(note.to_owned());
         self
+    }
+}
+
+/// The letters of a kind, after "no more".
+pub fn kind_in_words(kind: MailKind) -> &'static str {
+    match kind {
+        MailKind::Welcome => "welcome letters",
+        MailKind::PlanEnds => "letters about the end of your plan",
+        MailKind::UnitsExpire => "letters before something expires",
+        MailKind::LowBalance => "letters about a low balance",
+        MailKind::Receipt => "receipts",
+        MailKind::PaymentFailed => "letters about payments that failed",
+        MailKind::SignIn => "sign-in links",
+        MailKind::PasswordReset => "links to a new password",
+        MailKind::AddressChange | MailKind::AddressChanged => "letters about your address",
+        MailKind::Invite => "invitations",
+        MailKind::Test => "tests",
     }
 }
 

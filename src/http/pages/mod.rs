@@ -15,6 +15,7 @@ pub(super) mod pricing;
 pub(super) mod reference;
 pub(super) mod returned;
 mod shell;
+pub(super) mod unsubscribe;
 mod words;
 
 #[cfg(test)]

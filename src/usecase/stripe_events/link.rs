@@ -54,6 +54,7 @@ pub(super) struct Candidate {
     /// The inbox's row; `None` for what only Stripe has.
     row: Option<Box<InboxRow>>,
     event: IncomingEvent,
+    happened_at: Timestamp,
     prefetched: PrefetchedEvent,
 }
 
@@ -134,7 +135,12 @@ pub(super) fn in_inbox(app: &App, customer: &str) -> Result<Vec<Candidate>> {
         let envelope = envelope(&row)?;
         if foreign(&envelope, app.config.stripe.mode()).is_none() {
             let prefetched = prefetch(app, &envelope)?;
-            candidates.push(Candidate { event: row.event.clone(), row: Some(Box::new(row)), prefetched });
+            candidates.push(Candidate {
+                event: row.event.clone(),
+                happened_at: row.event.created_at,
+                row: Some(Box::new(row)),
+                prefetched,
+            });
         }
     }
     Ok(candidates)
@@ -200,7 +206,12 @@ fn is_missing(app: &App, object: &ListedObject, now: Timestamp) -> Result<bool> 
 
 fn candidate(app: &App, object: &ListedObject, as_of: Timestamp, now: Timestamp) -> Result<Candidate> {
     let (envelope, body): (EventEnvelope, String) = object.as_event(as_of, now);
-    Ok(Candidate { row: None, prefetched: prefetch(app, &envelope)?, event: incoming(&envelope, body, now) })
+    Ok(Candidate {
+        row: None,
+        happened_at: envelope.happened_at(),
+        prefetched: prefetch(app, &envelope)?,
+        event: incoming(&envelope, body, now),
+    })
 }
 
 /// Applies what still needs it, in the transaction that made the owner known.
@@ -218,7 +229,8 @@ pub(super) fn apply_all(
             (Some(_), Some(row)) if is_unapplied(&row) => reapply(tx, catalog, &row, &candidate.prefetched, now)?,
             (None, None) => {
                 let stripe_answered = candidate.prefetched.stripe_answered;
-                let context = ApplyContext { catalog, assigned: None, stripe_answered, now };
+                let happened_at = candidate.happened_at;
+                let context = ApplyContext { catalog, assigned: None, stripe_answered, happened_at, now };
                 let outcome = outcome_of(tx, &context, &candidate.prefetched.event)?;
                 store(tx, catalog, &candidate.event, outcome, now)?
             }

@@ -90,7 +90,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
         Some(_) => PrefetchedEvent::as_sent(&envelope),
         None => prefetch(app, &envelope)?,
     };
-    let catalog = app.catalog.clone();
+    let (catalog, happened_at) = (app.catalog.clone(), envelope.happened_at());
     let row = incoming.clone();
     let outcome = app.store.write(move |tx| {
         if let Some(known) = inbox::by_id(tx, &row.id)? {
@@ -100,7 +100,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
             Some(why) => EventOutcome::ignored(why.clone()),
             None => {
                 let stripe_answered = prefetched.stripe_answered;
-                let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered, now };
+                let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered, happened_at, now };
                 retry::outcome_of(tx, &context, &prefetched.event)?
             }
         };

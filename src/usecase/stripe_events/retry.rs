@@ -112,7 +112,8 @@ fn reapply_alone(
     now: Timestamp,
 ) -> Result<EventOutcome> {
     let assigned = row.assigned_to.map(|account| Assignment { account, offer: row.assigned_offer.clone() });
-    let context = ApplyContext { catalog, assigned, stripe_answered: prefetched.stripe_answered, now };
+    let happened_at = envelope(row)?.happened_at();
+    let context = ApplyContext { catalog, assigned, stripe_answered: prefetched.stripe_answered, happened_at, now };
     let mut outcome = outcome_of(tx, &context, &prefetched.event)?;
     // What is unmatched and waits for nothing was credited in part. The rest is as unknown as before, although by now the
     // payment is in the books.
@@ -226,6 +227,8 @@ fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
         let new = apply::describe(&catalog, &described, known.account, known.as_of);
         let put = |tx: &mut dyn Tx| subscriptions::put(tx, &new, Source::Answer, now);
         enqueue::notify_if_plan_changes(tx, &catalog, known.account, now, put)?;
+        let happened_at = new.ended_at.unwrap_or(now);
+        apply::end_of_plan(tx, &catalog, (now, happened_at), Some(&known), &new)?;
         apply::plan_change(tx, &catalog, &described, now)?;
         apply::keep_open_invoice(tx, &catalog, &described, known.as_of)?;
         posting::end_graces(tx, context, known.account)
@@ -243,7 +246,7 @@ pub fn allot_due(app: &App) -> Result<usize> {
     for part in due {
         let catalog = app.catalog.clone();
         let log_events = app.store.write(move |tx| {
-            let context = ApplyContext { catalog: &catalog, assigned: None, stripe_answered: true, now };
+            let context = ApplyContext::new(&catalog, now);
             apply::post_due(tx, &context, &part)
         })?;
         log_events.iter().for_each(|event| event.log(app));

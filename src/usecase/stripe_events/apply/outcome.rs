@@ -12,13 +12,15 @@ pub struct ApplyContext<'a> {
     pub assigned: Option<Assignment>,
     /// False if Stripe was asked about the event but did not answer. What cannot be decided without Stripe waits.
     pub stripe_answered: bool,
+    /// When Stripe says that it happened: long ago, where a comparison finds it late.
+    pub happened_at: Timestamp,
     pub now: Timestamp,
 }
 
 impl<'a> ApplyContext<'a> {
-    /// For an object that needs no answer from Stripe and no assignment.
+    /// For an object as it is now, that needs no answer from Stripe and no assignment.
     pub fn new(catalog: &'a Catalog, now: Timestamp) -> ApplyContext<'a> {
-        ApplyContext { catalog, assigned: None, stripe_answered: true, now }
+        ApplyContext { catalog, assigned: None, stripe_answered: true, happened_at: now, now }
     }
 
     pub(super) fn posting(&self) -> PostingContext {
