@@ -140,3 +140,67 @@ fn sender(text: &str) -> Result<Mailbox, String> {
     }
     Ok(Mailbox::new(name, address))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TlsMode::{Absent, Implicit, StartTls};
+    use super::*;
+
+    #[test]
+    fn the_url_says_where_and_how() {
+        for (text, host, port, tls) in [
+            ("smtps://mail.example.com", "mail.example.com", 465, Implicit),
+            ("smtps://mail.example.com:2465/", "mail.example.com", 2465, Implicit),
+            ("smtp://mail.example.com", "mail.example.com", 587, StartTls),
+            ("smtp://mail.example.com:25", "mail.example.com", 25, StartTls),
+            ("smtp://mail.example.com:465", "mail.example.com", 465, Implicit),
+            ("smtp://mail.example.com?tls=none", "mail.example.com", 587, Absent),
+            ("smtp://localhost", "localhost", 25, Absent),
+            ("smtp://127.0.0.1:1025", "127.0.0.1", 1025, Absent),
+            ("smtp://[::1]:1025", "::1", 1025, Absent),
+            ("smtp://localhost:587?tls=starttls", "localhost", 587, StartTls),
+            ("smtps://localhost", "localhost", 465, Implicit),
+            ("smtps://MAIL.b%C3%BCcher.example", "mail.xn--bcher-kva.example", 465, Implicit),
+        ] {
+            let server = smtp_server(text).unwrap_or_else(|problem| panic!("{text}: {problem}"));
+            assert_eq!((server.host.as_str(), server.port, server.tls), (host, port, tls), "{text}");
+            assert_eq!(server.credentials, None);
+        }
+        let (user, password) =
+            smtp_server("smtps://me%40x.example:a+b%2F%25=&c@m.example").unwrap().credentials.unwrap();
+        assert_eq!((user.as_str(), password.reveal()), ("me@x.example", "a+b/%=&c"));
+        for text in [
+            "mail.example.com",
+            "https://mail.example.com",
+            "smtps://",
+            "smtps://user@mail.example.com",
+            "smtps://:password@mail.example.com",
+            "smtps://u:p%0d%0aQUIT@mail.example.com",
+            "smtps://u:%ff@mail.example.com",
+            "smtps://mail.example.com/ehlo",
+            "smtps://mail.example.com?tls=none",
+            "smtp://mail.example.com?tls=maybe",
+            "smtp://mail example.com",
+            "smtp://mail.example.com:99999",
+        ] {
+            let problem = smtp_server(text).unwrap_err();
+            assert!(problem.contains("smtp"), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_sender_is_an_address_with_or_without_a_name() {
+        for (text, name, address) in [
+            ("billing@example.com", None, "billing@example.com"),
+            ("Pictures <billing@example.com>", Some("Pictures"), "billing@example.com"),
+            ("\"Fox, Söhne & Co.\" <billing@example.com>", Some("Fox, Söhne & Co."), "billing@example.com"),
+            ("<billing@example.com>", None, "billing@example.com"),
+        ] {
+            let sender = sender(text).unwrap();
+            assert_eq!((sender.name.as_deref(), sender.email.to_string().as_str()), (name, address), "{text}");
+        }
+        for text in ["", "nobody", "a@", "@b", "A <a@b.example", "a@b.example, c@d.example", "A <B> <a@b.example>"] {
+            assert!(sender(text).is_err(), "{text}");
+        }
+    }
+}

@@ -141,3 +141,77 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
 fn one_line(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn written(letter: &Letter, unsubscribe_url: Option<&str>) -> String {
+        let mut catalog = Catalog::built_in();
+        catalog.shop.name = Some("A <b>& \"C\"".to_owned());
+        let dashboard_url = "https://pay.example.com/dashboard".to_owned();
+        let shop = ShopWords { catalog: &catalog, dashboard_url, is_test: false };
+        let from = Mailbox::new(Some("Bürö".to_owned()), "billing@bücher.example".parse().unwrap());
+        let unsubscribe_url = unsubscribe_url.map(str::to_owned);
+        let at = Timestamp::from_seconds(1_790_000_000);
+        let envelope = Envelope { from: &from, to: "ada@example.org", locale: "en", id: "r", at, unsubscribe_url };
+        String::from_utf8(message(&shop, letter, &envelope).unwrap().formatted()).unwrap()
+    }
+
+    #[test]
+    fn every_letter_is_ascii_in_short_lines_with_the_headers_that_it_needs() {
+        let url = "https://pay.example.com/x?token=1&y=<script>".to_owned();
+        let letters = [
+            Letter::SignIn { url: url.clone(), minutes: 10 },
+            Letter::PasswordReset { url: url.clone(), minutes: 1 },
+            Letter::AddressChange { url: url.clone(), minutes: 10 },
+            Letter::AddressChanged { new_address: "<script>@example.org".to_owned() },
+            Letter::Invite { url },
+            Letter::Welcome {},
+            Letter::Receipt {
+                offers: vec!["<script>".to_owned()],
+                units: 1,
+                amount: 900,
+                currency: "-".to_owned(),
+                paid_at: 0,
+                balance: -3,
+            },
+            Letter::PaymentFailed {
+                plan: "<script>".to_owned(),
+                amount: 900,
+                currency: "eur".to_owned(),
+                next_attempt_at: None,
+            },
+            Letter::PlanEnds { plan: "<script>".to_owned(), at: 0, has_ended: false },
+            Letter::UnitsExpire { units: 1, at: 0 },
+            Letter::LowBalance { remaining: -4, threshold: 10 },
+            Letter::Test {},
+        ];
+        for letter in letters {
+            let stored = serde_json::to_string(&letter).unwrap();
+            assert!(serde_json::from_str::<Letter>(&stored).is_ok_and(|read| read == letter), "{stored}");
+            let text = written(&letter, None);
+            assert!(text.is_ascii(), "{text}");
+            assert!(text.lines().all(|line| line.len() <= 200), "{text}");
+            assert!(text.contains("Auto-Submitted: auto-generated\r\n"), "{text}");
+            assert!(text.contains("billing@xn--bcher-kva.example"), "{text}");
+            assert!(text.contains("Date: Mon, 21 Sep 2026 14:13:20 +0000\r\n"), "{text}");
+            assert!(!text.contains("List-Unsubscribe"), "{text}");
+            // Where the text part ends, HTML begins, and nothing in it is a tag that a word brought.
+            let html = text.rsplit("Content-Type: text/html").next().unwrap();
+            assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
+        }
+    }
+
+    #[test]
+    fn one_press_is_offered_over_https_alone() {
+        let header = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n";
+        let long = format!("https://pay.example.com/unsubscribe?token={}", "a".repeat(120));
+        let text = written(&Letter::Welcome {}, Some(&long));
+        let unfolded: Vec<&str> = text.split_whitespace().collect();
+        assert!(text.contains(header) && unfolded.contains(&format!("<{long}>").as_str()), "{text}");
+        let text = written(&Letter::Welcome {}, Some("http://127.0.0.1:8080/unsubscribe?token=a"));
+        assert!(!text.contains(header) && text.contains("List-Unsubscribe: <http://127.0.0.1:8080/"), "{text}");
+    }
+}

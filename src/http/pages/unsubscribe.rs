@@ -38,19 +38,28 @@ pub(super) enum UnsubscribeState {
     Unknown,
 }
 
+impl UnsubscribeState {
+    pub(super) fn confirm(kind: MailKind, token: &str) -> UnsubscribeState {
+        UnsubscribeState::Confirm { letters: kind_in_words(kind), token: token.to_owned() }
+    }
+
+    pub(super) fn done(kind: MailKind) -> UnsubscribeState {
+        UnsubscribeState::Done { letters: kind_in_words(kind) }
+    }
+}
+
 /// Changes nothing (RFC 9110, section 9.2.1): scanners look at links before people do.
 pub(crate) async fn show(State(state): State<AppState>, RawQuery(query): RawQuery) -> HandlerResult {
     let token = token(query);
     let asked = token.clone();
     let found = state.run(Pool::Db, move |app| unsubscribe::read(app, &asked)).await?;
-    let shown = found.map(|(_, kind)| UnsubscribeState::Confirm { letters: kind_in_words(kind), token });
-    Ok(page(&state, shown)?)
+    Ok(page(&state, found.map(|(_, kind)| UnsubscribeState::confirm(kind, &token)))?)
 }
 
 pub(crate) async fn refuse(State(state): State<AppState>, RawQuery(query): RawQuery) -> HandlerResult {
     let token = token(query);
     let refused: Option<MailKind> = state.run(Pool::Db, move |app| unsubscribe::refuse(app, &token)).await?;
-    Ok(page(&state, refused.map(|kind| UnsubscribeState::Done { letters: kind_in_words(kind) }))?)
+    Ok(page(&state, refused.map(UnsubscribeState::done))?)
 }
 
 fn token(query: Option<String>) -> String {

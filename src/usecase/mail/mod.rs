@@ -18,9 +18,11 @@ use crate::usecase::audit;
 const PATIENCE_SECONDS: i64 = DAY_SECONDS;
 /// Letters of a kind that can be asked for by anybody, to one address in a day: enough for people, too few for a flood.
 const ASKED_FOR_LIMIT: i64 = 10;
+/// Letters about a low balance to one address in a day: a program may cross the threshold again and again.
+const LOW_BALANCE_LIMIT: i64 = 3;
 /// Letters of any other kind to one address in a day.
 const OTHER_LIMIT: i64 = 50;
-/// What happened longer ago is told to nobody: an import or a comparison with Stripe finds it late.
+/// Nobody is written about what happened longer ago, which an import or a comparison with Stripe finds late.
 const NEWS_SECONDS: i64 = 3 * DAY_SECONDS;
 /// The language of letters to people of whom nothing else is known.
 const LOCALE: &str = "en";
@@ -97,7 +99,11 @@ pub fn queue(
     {
         return Ok(Queueing::Unwanted);
     }
-    let limit = if kind.is_asked_for() { ASKED_FOR_LIMIT } else { OTHER_LIMIT };
+    let limit = match kind {
+        MailKind::LowBalance => LOW_BALANCE_LIMIT,
+        kind if kind.is_asked_for() => ASKED_FOR_LIMIT,
+        _ => OTHER_LIMIT,
+    };
     if mails::count_to(tx, &recipient.address, kind.as_str(), now.plus_seconds(-DAY_SECONDS))? >= limit {
         return Ok(Queueing::TooMany);
     }

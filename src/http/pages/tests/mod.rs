@@ -12,7 +12,8 @@ use super::login::LoginState;
 use super::offers::PackCard;
 use super::reference::ReferencePage;
 use super::shell::Link;
-use crate::catalog::Catalog;
+use super::unsubscribe::UnsubscribeState;
+use crate::catalog::{Catalog, MailKind};
 use crate::http::description::reference::Reference;
 use crate::http::{assets, endpoints};
 use samples::HOSTILE;
@@ -31,6 +32,9 @@ fn pages() -> Vec<(String, String)> {
         ("login-confirm".to_owned(), html(&samples::login(LoginState::Confirm(samples::confirmation())))),
         ("login-spent".to_owned(), html(&samples::login(LoginState::LinkSpent))),
         ("login-signed-out".to_owned(), html(&samples::login(LoginState::SignedOut))),
+        ("unsubscribe".to_owned(), html(&samples::unsubscribe(UnsubscribeState::confirm(MailKind::Welcome, HOSTILE)))),
+        ("unsubscribe-done".to_owned(), html(&samples::unsubscribe(UnsubscribeState::done(MailKind::Welcome)))),
+        ("unsubscribe-unknown".to_owned(), html(&samples::unsubscribe(UnsubscribeState::Unknown))),
         ("error".to_owned(), html(&samples::error())),
         ("reference".to_owned(), reference()),
     ];
@@ -91,7 +95,9 @@ fn every_page_keeps_the_rules_of_the_house() {
             assert!(input.contains("type=\"hidden\""), "{name}: an input without a label: {input}");
         }
         let forms = tags(&page, "form").count();
-        assert_eq!(count("name=\"csrf\" value=\""), forms, "{name}: each form is guarded");
+        // A letter's link is its own guard: who has it may press the button from anywhere (RFC 8058).
+        let guarded = forms - count("action=\"/unsubscribe?token=");
+        assert_eq!(count("name=\"csrf\" value=\""), guarded, "{name}: each form is guarded");
         assert_eq!(count("<button"), forms, "{name}: each form has its button");
         for svg in tags(&page, "svg") {
             assert!(svg.contains("aria-hidden") || page.contains("class=\"plot\" aria-hidden"), "{name}: {svg}");

@@ -14,6 +14,7 @@ use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
 use crate::http::pages::pricing::PricingPage;
 use crate::http::pages::returned::ReturnedPage;
 use crate::http::pages::shell::{Link, Person, Shell, Site};
+use crate::http::pages::unsubscribe::{UnsubscribePage, UnsubscribeState};
 use crate::money::Currency;
 use crate::store::open_invoices::OpenInvoice;
 use crate::usecase::checkout::confirm::PurchaseState;
@@ -229,6 +230,10 @@ pub fn confirmation() -> Confirmation {
         token: "secret".to_owned(),
         csrf: "t".to_owned(),
     }
+}
+
+pub fn unsubscribe(state: UnsubscribeState) -> UnsubscribePage {
+    UnsubscribePage { shell: visitor("Letters"), state }
 }
 
 pub fn error() -> ErrorPage {
