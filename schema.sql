@@ -23,6 +23,7 @@ CREATE TABLE users (
     id         TEXT    NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 128 AND replace(id, '.', '') <> ''),
     email      TEXT,                        -- for people to read; never used to tie a payment to a user
     name       TEXT,
+    locale     TEXT CHECK (length(locale) BETWEEN 2 AND 35),  -- the language that the user chose; absent: the browser's
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT NULL;

@@ -13,6 +13,7 @@ pub mod backoff;
 pub mod clock;
 pub mod error;
 pub mod id;
+pub mod language;
 pub mod money;
 pub mod private_file;
 pub mod secret;

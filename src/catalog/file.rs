@@ -8,8 +8,8 @@ use toml::Spanned;
 
 use super::rules::DAYS_LIMIT;
 use super::{
-    Catalog, Expiry, Interval, MailSwitches, PACKS_TAKE_CODES, PLANS_TAKE_CODES, Pack, Place, Plan, Selling, Shop,
-    UnitWords, breaches, pack_name, plan_name,
+    Catalog, Expiry, Interval, LocalText, MailSwitches, PACKS_TAKE_CODES, PLANS_TAKE_CODES, Pack, Place, Plan, Selling,
+    Shop, UnitWords, breaches, pack_name, plan_name,
 };
 
 /// What is wrong with a catalogue file.
@@ -78,15 +78,15 @@ struct CatalogRows {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UnitRow {
-    singular: String,
-    plural: String,
+    singular: LocalText,
+    plural: LocalText,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlanRow {
     key: Spanned<String>,
-    name: Option<String>,
+    name: Option<LocalText>,
     #[serde(deserialize_with = "amount")]
     amount: i64,
     #[serde(deserialize_with = "units")]
@@ -110,7 +110,7 @@ struct PlanRow {
 #[serde(deny_unknown_fields)]
 struct PackRow {
     key: Spanned<String>,
-    name: Option<String>,
+    name: Option<LocalText>,
     #[serde(deserialize_with = "amount")]
     amount: i64,
     #[serde(deserialize_with = "units")]
@@ -145,7 +145,7 @@ impl PlanRow {
     fn into_plan(self) -> Plan {
         let key = self.key.into_inner();
         Plan {
-            name: self.name.unwrap_or_else(|| plan_name(&key)),
+            name: self.name.unwrap_or_else(|| plan_name(&key).into()),
             key,
             amount: self.amount,
             units: self.units,
@@ -164,7 +164,7 @@ impl PackRow {
     fn into_pack(self, unit: &UnitWords) -> Pack {
         Pack {
             key: self.key.into_inner(),
-            name: self.name.unwrap_or_else(|| pack_name(self.units, unit)),
+            name: self.name.unwrap_or_else(|| pack_name(self.units, unit).into()),
             amount: self.amount,
             units: self.units,
             price_id: self.price_id.filter(|id| !id.is_empty()),

@@ -25,7 +25,7 @@ pub enum Letter {
     Welcome {},
     /// A payment was credited.
     Receipt {
-        /// The names of what was bought.
+        /// The keys of what was bought.
         offers: Vec<String>,
         units: i64,
         amount: i64,
@@ -33,7 +33,7 @@ pub enum Letter {
         paid_at: i64,
         balance: i64,
     },
-    /// A plan's payment was not taken.
+    /// The payment for a plan, by its key, was not taken.
     PaymentFailed {
         plan: String,
         amount: i64,
@@ -41,7 +41,7 @@ pub enum Letter {
         /// When Stripe tries again by itself; absent: it does not.
         next_attempt_at: Option<i64>,
     },
-    /// A plan is set to end then, or has ended.
+    /// A plan, by its key, is set to end then, or has ended.
     PlanEnds { plan: String, at: i64, has_ended: bool },
     /// Units expire then.
     UnitsExpire { units: i64, at: i64 },

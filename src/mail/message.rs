@@ -14,6 +14,7 @@ use super::words::{LetterWords, ShopWords};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 use crate::id;
+use crate::language::Language;
 
 /// The colour of the shop that names none, as in `assets/till.css`.
 const ACCENT: &str = "#0b6b4c";
@@ -24,7 +25,6 @@ const ADDRESS_LIMIT: usize = 320;
 pub struct Envelope<'a> {
     pub from: &'a Mailbox,
     pub to: &'a str,
-    pub locale: &'a str,
     /// The same each time that the letter is sent, so that a reader's program recognises it.
     pub id: &'a str,
     /// When it was written.
@@ -40,6 +40,7 @@ struct TextPart<'a> {
     shop: &'a str,
     support: Option<&'a str>,
     unsubscribe_url: Option<&'a str>,
+    language: Language,
 }
 
 #[derive(Template)]
@@ -47,7 +48,7 @@ struct TextPart<'a> {
 struct HtmlPart<'a> {
     words: &'a LetterWords,
     shop: &'a str,
-    locale: &'a str,
+    language: Language,
     accent: &'a str,
     support_link: Option<String>,
     unsubscribe_url: Option<&'a str>,
@@ -60,11 +61,11 @@ pub fn message(shop: &ShopWords<'_>, letter: &Letter, envelope: &Envelope<'_>) -
     let facts = &shop.catalog.shop;
     let unsubscribe_url = envelope.unsubscribe_url.as_deref();
     let (name, support) = (shop.name(), facts.support.as_deref());
-    let text = TextPart { words: &words, shop: name, support, unsubscribe_url };
+    let text = TextPart { words: &words, shop: name, support, unsubscribe_url, language: shop.language };
     let html = HtmlPart {
         words: &words,
         shop: name,
-        locale: envelope.locale,
+        language: shop.language,
         accent: facts.accent.as_deref().unwrap_or(ACCENT),
         support_link: facts.support_link(),
         unsubscribe_url,
@@ -75,7 +76,7 @@ pub fn message(shop: &ShopWords<'_>, letter: &Letter, envelope: &Envelope<'_>) -
     let mut builder = Message::builder()
         .from(ascii_mailbox(envelope.from))
         .to(Mailbox::new(None, to))
-        .subject(one_line(&words.subject))
+        .subject(one_line(&words.title))
         .message_id(Some(message_id(envelope)))
         .date(UNIX_EPOCH + Duration::from_millis(u64::try_from(envelope.at.millis()).unwrap_or(0)))
         // RFC 3834: programs that answer letters do not answer this one.
@@ -147,15 +148,15 @@ mod tests {
     use super::*;
     use crate::catalog::Catalog;
 
-    fn written(letter: &Letter, unsubscribe_url: Option<&str>) -> String {
+    fn written(letter: &Letter, language: Language, unsubscribe_url: Option<&str>) -> String {
         let mut catalog = Catalog::built_in();
         catalog.shop.name = Some("A <b>& \"C\"".to_owned());
         let dashboard_url = "https://pay.example.com/dashboard".to_owned();
-        let shop = ShopWords { catalog: &catalog, dashboard_url, is_test: false };
+        let shop = ShopWords { catalog: &catalog, language, dashboard_url, is_test: false };
         let from = Mailbox::new(Some("Bürö".to_owned()), "billing@bücher.example".parse().unwrap());
         let unsubscribe_url = unsubscribe_url.map(str::to_owned);
         let at = Timestamp::from_seconds(1_790_000_000);
-        let envelope = Envelope { from: &from, to: "ada@example.org", locale: "en", id: "r", at, unsubscribe_url };
+        let envelope = Envelope { from: &from, to: "ada@example.org", id: "r", at, unsubscribe_url };
         String::from_utf8(message(&shop, letter, &envelope).unwrap().formatted()).unwrap()
     }
 
@@ -188,10 +189,11 @@ mod tests {
             Letter::LowBalance { remaining: -4, threshold: 10 },
             Letter::Test {},
         ];
-        for letter in letters {
-            let stored = serde_json::to_string(&letter).unwrap();
-            assert!(serde_json::from_str::<Letter>(&stored).is_ok_and(|read| read == letter), "{stored}");
-            let text = written(&letter, None);
+        let in_each = letters.iter().flat_map(|letter| Language::ALL.map(|language| (letter, language)));
+        for (letter, language) in in_each {
+            let stored = serde_json::to_string(letter).unwrap();
+            assert!(serde_json::from_str::<Letter>(&stored).is_ok_and(|read| read == *letter), "{stored}");
+            let text = written(letter, language, None);
             assert!(text.is_ascii(), "{text}");
             assert!(text.lines().all(|line| line.len() <= 200), "{text}");
             assert!(text.contains("Auto-Submitted: auto-generated\r\n"), "{text}");
@@ -208,10 +210,10 @@ mod tests {
     fn one_press_is_offered_over_https_alone() {
         let header = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n";
         let long = format!("https://pay.example.com/unsubscribe?token={}", "a".repeat(120));
-        let text = written(&Letter::Welcome {}, Some(&long));
+        let text = written(&Letter::Welcome {}, Language::En, Some(&long));
         let unfolded: Vec<&str> = text.split_whitespace().collect();
         assert!(text.contains(header) && unfolded.contains(&format!("<{long}>").as_str()), "{text}");
-        let text = written(&Letter::Welcome {}, Some("http://127.0.0.1:8080/unsubscribe?token=a"));
+        let text = written(&Letter::Welcome {}, Language::En, Some("http://127.0.0.1:8080/unsubscribe?token=a"));
         assert!(!text.contains(header) && text.contains("List-Unsubscribe: <http://127.0.0.1:8080/"), "{text}");
     }
 }

@@ -11,9 +11,11 @@ use super::html;
 use super::shell::Shell;
 use crate::catalog::MailKind;
 use crate::error::Result;
+use crate::http::guard::Visitor;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
-use crate::mail::words::kind_in_words;
+use crate::language::Language;
+use crate::mail::words::refusal_in_words;
 use crate::usecase::mail::unsubscribe;
 
 #[derive(Debug, Template)]
@@ -28,38 +30,43 @@ pub(super) struct UnsubscribePage {
 pub(super) enum UnsubscribeState {
     /// The reader sees what the button refuses.
     Confirm {
-        letters: &'static str,
+        refusal: &'static str,
         token: String,
     },
     Done {
-        letters: &'static str,
+        refusal: &'static str,
     },
     /// The link is not one of ours.
     Unknown,
 }
 
 impl UnsubscribeState {
-    pub(super) fn confirm(kind: MailKind, token: &str) -> UnsubscribeState {
-        UnsubscribeState::Confirm { letters: kind_in_words(kind), token: token.to_owned() }
+    pub(super) fn confirm(kind: MailKind, language: Language, token: &str) -> UnsubscribeState {
+        UnsubscribeState::Confirm { refusal: refusal_in_words(kind, language), token: token.to_owned() }
     }
 
-    pub(super) fn done(kind: MailKind) -> UnsubscribeState {
-        UnsubscribeState::Done { letters: kind_in_words(kind) }
+    pub(super) fn done(kind: MailKind, language: Language) -> UnsubscribeState {
+        UnsubscribeState::Done { refusal: refusal_in_words(kind, language) }
     }
 }
 
 /// Changes nothing (RFC 9110, section 9.2.1): scanners look at links before people do.
-pub(crate) async fn show(State(state): State<AppState>, RawQuery(query): RawQuery) -> HandlerResult {
-    let token = token(query);
+pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
+    let (token, language) = (token(query), visitor.1);
     let asked = token.clone();
     let found = state.run(Pool::Db, move |app| unsubscribe::read(app, &asked)).await?;
-    Ok(page(&state, found.map(|(_, kind)| UnsubscribeState::confirm(kind, &token)))?)
+    let shown = found.map(|(_, kind)| UnsubscribeState::confirm(kind, language, &token));
+    Ok(page(&state, language, shown)?)
 }
 
-pub(crate) async fn refuse(State(state): State<AppState>, RawQuery(query): RawQuery) -> HandlerResult {
-    let token = token(query);
-    let refused: Option<MailKind> = state.run(Pool::Db, move |app| unsubscribe::refuse(app, &token)).await?;
-    Ok(page(&state, refused.map(UnsubscribeState::done))?)
+pub(crate) async fn refuse(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> HandlerResult {
+    let (token, language) = (token(query), visitor.1);
+    let refused = state.run(Pool::Db, move |app| unsubscribe::refuse(app, &token)).await?;
+    Ok(page(&state, language, refused.map(|kind| UnsubscribeState::done(kind, language)))?)
 }
 
 fn token(query: Option<String>) -> String {
@@ -68,9 +75,9 @@ fn token(query: Option<String>) -> String {
     fields.find(|(name, _)| name == "token").map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-fn page(state: &AppState, shown: Option<UnsubscribeState>) -> Result<Response> {
+fn page(state: &AppState, language: Language, shown: Option<UnsubscribeState>) -> Result<Response> {
     let status = if shown.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-    let shell = Shell::anonymous(state.app(), "Letters");
+    let shell = Shell::anonymous(state.app(), language.unsubscribe_title(), language);
     let page = UnsubscribePage { shell, state: shown.unwrap_or(UnsubscribeState::Unknown) };
     let mut response = html(status, &page)?;
     // The token is in the address of this page.

@@ -11,6 +11,7 @@ use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::config::{MailConfig, Mode};
 use crate::error::{Fault, Result};
 use crate::id;
+use crate::language::Language;
 use crate::mail::letter::Letter;
 use crate::mail::message::{self, Envelope};
 use crate::mail::sender::{MailRefusal, MailSender};
@@ -119,19 +120,18 @@ pub fn test(app: &App) -> Result<Option<String>> {
     let envelope = Envelope {
         from: &mail.from,
         to: &to,
-        locale: "en",
         id: &id::ordered_id("test", app.clock.now())?,
         at: app.clock.now(),
         unsubscribe_url: None,
     };
-    let message = message::message(&words(app), &Letter::Test {}, &envelope)?;
+    let message = message::message(&words(app, Language::default()), &Letter::Test {}, &envelope)?;
     sender.send(&message).map_err(|refusal| Fault::bare(format!("{}: {}", sender.server(), refusal.detail)))?;
     Ok(Some(format!("{} took a letter to {to}", sender.server())))
 }
 
-fn words(app: &App) -> ShopWords<'_> {
+fn words(app: &App, language: Language) -> ShopWords<'_> {
     let is_test = app.config.stripe.mode() == Some(Mode::Test);
-    ShopWords { catalog: &app.catalog, dashboard_url: app.topup_url(), is_test }
+    ShopWords { catalog: &app.catalog, language, dashboard_url: app.topup_url(), is_test }
 }
 
 fn written(app: &App, mail: &MailConfig, due: &DueMail) -> Result<std::result::Result<Message, Fault>> {
@@ -142,15 +142,10 @@ fn written(app: &App, mail: &MailConfig, due: &DueMail) -> Result<std::result::R
         Some(account) => Some(unsubscribe::url(app, account, letter.kind())?),
         None => None,
     };
-    let envelope = Envelope {
-        from: &mail.from,
-        to: &due.to_address,
-        locale: &due.locale,
-        id: &due.reason,
-        at: due.created_at,
-        unsubscribe_url,
-    };
-    Ok(message::message(&words(app), &letter, &envelope))
+    let envelope =
+        Envelope { from: &mail.from, to: &due.to_address, id: &due.reason, at: due.created_at, unsubscribe_url };
+    let language = Language::of_tag(&due.locale).unwrap_or_default();
+    Ok(message::message(&words(app, language), &letter, &envelope))
 }
 
 /// Whether a letter is worth nothing any more: its link has ended, or what it tells is old, as after a long outage.

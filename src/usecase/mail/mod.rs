@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::catalog::{Catalog, MailKind};
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Fault, Result};
+use crate::language::Language;
 use crate::mail::letter::Letter;
 use crate::mail::message;
 use crate::store::mails::{self, NewMail};
@@ -24,8 +25,6 @@ const LOW_BALANCE_LIMIT: i64 = 3;
 const OTHER_LIMIT: i64 = 50;
 /// Nobody is written about what happened longer ago, which an import or a comparison with Stripe finds late.
 const NEWS_SECONDS: i64 = 3 * DAY_SECONDS;
-/// The language of letters to people of whom nothing else is known.
-const LOCALE: &str = "en";
 
 /// Who gets a letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,14 +32,19 @@ pub struct Recipient {
     /// Absent for somebody who has no account yet.
     pub account: Option<i64>,
     pub address: String,
-    /// The language, such as `en`.
-    pub locale: String,
+    pub language: Language,
 }
 
 impl Recipient {
-    /// Somebody at this address. What cannot be an address gets no letter, see [`queue`].
+    /// Somebody at this address, in the language of people of whom nothing else is known. What cannot be an address gets no
+    /// letter, see [`queue`].
     pub fn at(account: Option<i64>, address: &str) -> Recipient {
-        Recipient { account, address: address.to_owned(), locale: LOCALE.to_owned() }
+        Recipient { account, address: address.to_owned(), language: Language::default() }
+    }
+
+    /// The same, who reads this language.
+    pub fn in_language(self, language: Language) -> Recipient {
+        Recipient { language, ..self }
     }
 }
 
@@ -77,8 +81,9 @@ pub fn sends(app: &App, kind: MailKind) -> bool {
 
 /// Who gets the letters about an account; `None` while no address is known.
 pub fn recipient_of(tx: &mut dyn Tx, account: i64) -> Result<Option<Recipient>> {
-    let address = users::by_account(tx, account)?.email;
-    Ok(address.map(|address| Recipient::at(Some(account), &address)))
+    let user = users::by_account(tx, account)?;
+    let language = user.locale.unwrap_or_default();
+    Ok(user.email.map(|address| Recipient::at(Some(account), &address).in_language(language)))
 }
 
 /// Writes a letter into the outbox, once for its reason. Call it only where [`sends`] says that its kind is sent. It never
@@ -114,7 +119,7 @@ pub fn queue(
         account: recipient.account,
         to_address: &recipient.address,
         kind: kind.as_str(),
-        locale: &recipient.locale,
+        locale: recipient.language.tag(),
         fields: &fields,
         now,
         give_up_at: now.plus_seconds(patience.min(PATIENCE_SECONDS)),

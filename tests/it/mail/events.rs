@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use till::clock::{Clock, DAY_SECONDS, rfc3339};
+use till::language::Language;
 use till::usecase::users::{self, UserPatch};
 
 use super::{FROM, send_due};
@@ -106,7 +107,7 @@ fn a_plan_that_is_set_to_end_and_one_that_has_ended_are_told_once_each() {
     life.hear(&event("5", "customer.subscription.deleted", 301, subscription("canceled", ended)));
     send_due(&life.app);
     let subjects: Vec<String> = server.wait_for(2).iter().map(|mail| header(mail, "subject")).collect();
-    assert_eq!(subjects, ["Your plan Starter at till ends on 14 October 2026", "Your plan Starter at till has ended"]);
+    assert_eq!(subjects, ["Your plan Starter at till ends on 14 Oct 2026", "Your plan Starter at till has ended"]);
 }
 
 #[test]
@@ -131,28 +132,43 @@ fn a_payment_for_a_plan_that_failed_is_reported_once_for_each_attempt() {
     let mails = server.wait_for(2);
     assert_eq!(mails.len(), 2, "{mails:?}");
     let texts: Vec<&str> = mails.iter().map(|mail| mail["text"].as_str().unwrap()).collect();
-    assert!(
-        texts[0].contains("$9.00 for Starter could not be charged.") && texts[0].contains("again on 25 September 2026")
-    );
+    assert!(texts[0].contains("$9.00 for Starter could not be charged.") && texts[0].contains("again on 25 Sep 2026"));
     assert!(texts[1].contains("It is not tried again by itself."), "{}", texts[1]);
+}
+
+fn pack_session(id: &str) -> Value {
+    json!({"id": format!("cs_{id}"), "object": "checkout.session", "mode": "payment", "status": "complete",
+        "payment_status": "paid", "payment_intent": format!("pi_{id}"), "amount_total": 900, "currency": "usd",
+        "metadata": {"user_id": "alice", "plan": "topup_100"}, "livemode": false,
+        "line_items": {"data": [{"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 1}], "has_more": false}})
 }
 
 #[test]
 fn nobody_is_written_about_what_happened_days_ago() {
     let Some(server) = MailServer::start(PLAIN, None) else { return };
     let life = subscriber(&server);
-    let session = |id: &str| {
-        json!({"id": format!("cs_{id}"), "object": "checkout.session", "mode": "payment", "status": "complete",
-            "payment_status": "paid", "payment_intent": format!("pi_{id}"), "amount_total": 900, "currency": "usd",
-            "metadata": {"user_id": "alice", "plan": "topup_100"}, "livemode": false,
-            "line_items": {"data": [{"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 1}], "has_more": false}})
-    };
-    let four_days_ago = -4 * DAY_SECONDS;
-    life.hear(&event("old", "checkout.session.completed", four_days_ago, session("old")));
-    life.hear(&event("new", "checkout.session.completed", -DAY_SECONDS, session("new")));
+    life.hear(&event("old", "checkout.session.completed", -4 * DAY_SECONDS, pack_session("old")));
+    life.hear(&event("new", "checkout.session.completed", -DAY_SECONDS, pack_session("new")));
     assert_eq!(life.remaining(), 200);
     send_due(&life.app);
     let mails = server.wait_for(1);
     assert_eq!(mails.len(), 1);
     assert!(mails[0]["text"].as_str().unwrap().contains("Balance: 200 pictures"));
+}
+
+#[test]
+fn a_letter_is_in_the_language_that_its_reader_chose() {
+    let Some(server) = MailServer::start(PLAIN, None) else { return };
+    let life = subscriber(&server);
+    let user = users::show(&life.app, "alice").unwrap().user;
+    users::set_locale(&life.app, &user, Language::De).unwrap();
+    life.hear(&event("1", "checkout.session.completed", 0, pack_session("1")));
+    send_due(&life.app);
+    let mail = server.wait_for(1).remove(0);
+    assert_eq!(header(&mail, "subject"), "Ihre Quittung von till: 100 Bilder");
+    let text = mail["text"].as_str().unwrap();
+    for fact in ["Gekauft: 100 Bilder", "Bezahlt: 9,00\u{a0}$", "Datum: 21. Sept. 2026", "Betrieben mit till"] {
+        assert!(text.contains(fact), "{fact} in {text}");
+    }
+    assert!(mail["html"].as_str().unwrap().contains("<html lang=\"de\""));
 }

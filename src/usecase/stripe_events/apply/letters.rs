@@ -18,9 +18,8 @@ const NEVER_BEGUN: [&str; 2] = ["incomplete", "incomplete_expired"];
 
 /// The receipt of packs that were credited, by their keys.
 pub(super) fn receipt(tx: &mut dyn Tx, context: &ApplyContext<'_>, payment: &Payment, packs: &[&str]) -> Result<()> {
-    let name = |key: &&str| context.catalog.offer(key).map_or(*key, Offer::name).to_owned();
     let letter = Letter::Receipt {
-        offers: packs.iter().map(name).collect(),
+        offers: packs.iter().map(|key| (*key).to_owned()).collect(),
         units: payment.units_granted,
         amount: payment.amount,
         currency: payment.currency.clone(),
@@ -47,7 +46,7 @@ pub(super) fn payment_failed(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoic
         return Ok(EventOutcome::ignored("an invoice of a user who is not known here"));
     };
     let letter = Letter::PaymentFailed {
-        plan: plan.name.clone(),
+        plan: plan.key.clone(),
         amount: invoice.amount_remaining.or(invoice.total).unwrap_or(0),
         currency: invoice.currency.clone().unwrap_or_else(|| context.catalog.currency.clone()),
         next_attempt_at: invoice.next_attempt_at.map(Timestamp::millis),
@@ -74,8 +73,8 @@ pub(crate) fn end_of_plan(
         (None, Some(at)) if before.ends_at != Some(at) => (at, false, format!("plan_ends_{}_{}", new.id, at.seconds())),
         _ => return Ok(()),
     };
-    let plan = catalog.plan(&new.offer).or_else(|| catalog.plan(&before.offer));
-    let plan = plan.map_or(new.offer.as_str(), |plan| &plan.name).to_owned();
+    // A description that came late may name no plan of the catalogue any more.
+    let plan = if catalog.plan(&new.offer).is_some() { &new.offer } else { &before.offer }.clone();
     let letter = Letter::PlanEnds { plan, at: at.millis(), has_ended };
     mail::tell(tx, catalog, (now, happened_at), new.account, &reason, &letter)
 }
