@@ -12,7 +12,7 @@
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors, stripe_account
 --   Who may come in                    tokens, login_links, sessions, audit
---   What is sent out                   webhook_endpoints, messages, deliveries
+--   What is sent out                   webhook_endpoints, messages, deliveries, mails, mail_choices, mail_key
 --   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, triggers
 
 -- ================================================ The ledger ================================================
@@ -23,6 +23,7 @@ CREATE TABLE users (
     id         TEXT    NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 128 AND replace(id, '.', '') <> ''),
     email      TEXT,                        -- for people to read; never used to tie a payment to a user
     name       TEXT,
+    locale     TEXT CHECK (length(locale) BETWEEN 2 AND 35),  -- the language that the user chose; absent: the browser's
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT NULL;
@@ -498,6 +499,50 @@ CREATE INDEX deliveries_open ON deliveries (endpoint, account, message)
     WHERE delivered_at IS NULL AND parked_at IS NULL;
 CREATE INDEX deliveries_delivered ON deliveries (delivered_at, message, endpoint) WHERE delivered_at IS NOT NULL;
 CREATE INDEX deliveries_parked ON deliveries (parked_at, message, endpoint) WHERE parked_at IS NOT NULL;
+
+-- Letters to people. Each is written in the transaction that it reports, and once for its reason. It is open until the
+-- mail server took it or it is given up; then what it says is removed, because a link in it may let somebody in.
+CREATE TABLE mails (
+    number          INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
+    reason          TEXT    NOT NULL UNIQUE CHECK (length(reason) BETWEEN 1 AND 300),   -- such as receipt_<payment>
+    account         INTEGER REFERENCES users (account),     -- absent: for somebody who has none yet
+    to_address      TEXT CHECK (length(to_address) BETWEEN 3 AND 320),                  -- absent: erased
+    kind            TEXT    NOT NULL,
+    locale          TEXT    NOT NULL CHECK (length(locale) BETWEEN 2 AND 10),
+    fields          TEXT,                   -- JSON, what it says; absent once it is not open
+    created_at      INTEGER NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    next_attempt_at INTEGER,
+    give_up_at      INTEGER NOT NULL,       -- a failure from then on is the last
+    last_attempt_at INTEGER,
+    last_error      TEXT CHECK (length(last_error) <= 300),
+    sent_at         INTEGER,
+    failed_at       INTEGER,                -- given up
+    CHECK (sent_at IS NULL OR failed_at IS NULL),
+    CHECK ((next_attempt_at IS NULL) = (sent_at IS NOT NULL OR failed_at IS NOT NULL)),
+    CHECK ((fields IS NULL) = (next_attempt_at IS NULL)),
+    CHECK (fields IS NULL OR to_address IS NOT NULL)
+) STRICT;
+CREATE INDEX mails_due ON mails (next_attempt_at, number) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX mails_failed ON mails (failed_at, number) WHERE failed_at IS NOT NULL;
+CREATE INDEX mails_by_address ON mails (lower(to_address), kind, created_at) WHERE to_address IS NOT NULL;
+CREATE INDEX mails_by_account ON mails (account) WHERE account IS NOT NULL;
+CREATE INDEX mails_by_age ON mails (created_at, number);
+
+-- The kinds of letters that somebody does not want.
+CREATE TABLE mail_choices (
+    account INTEGER NOT NULL REFERENCES users (account),
+    kind    TEXT    NOT NULL,
+    off_at  INTEGER NOT NULL,
+    PRIMARY KEY (account, kind)
+) STRICT, WITHOUT ROWID;
+
+-- What signs the link with which somebody refuses a kind of letter without a session.
+CREATE TABLE mail_key (
+    one     INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    key     BLOB    NOT NULL CHECK (length(key) = 32),
+    made_at INTEGER NOT NULL
+) STRICT;
 
 -- ========================================= How the books lie on disk ========================================
 

@@ -42,7 +42,7 @@
   const place = document.querySelector("[data-status]");
   if (!place) return;
 
-  const number = new Intl.NumberFormat("en-US");
+  const number = new Intl.NumberFormat(document.documentElement.lang);
 
   // The page after the checkout. A good end is shown in place; any other is for the server to explain.
   const showOutcome = (answer) => {
@@ -63,8 +63,9 @@
     const credited = units.total > Number(place.dataset.total);
     if (credited && byId("notice")) byId("notice").remove();
     if (String(units.remaining) === shown.value) return credited;
-    const { one, many } = place.dataset;
-    const noun = (count) => (Math.abs(count) === 1 ? one : many);
+    const { one, many, leftOne, leftMany } = place.dataset;
+    const isOne = (count) => Math.abs(count) === 1;
+    const noun = (count) => (isOne(count) ? one : many);
     const left = Math.max(units.remaining, 0);
     const full = Math.max(Number(place.dataset.full) + units.total - Number(place.dataset.total), left, 1);
     const meter = byId("meter");
@@ -72,10 +73,10 @@
     shown.value = units.remaining;
     shown.textContent = number.format(units.remaining);
     shown.className = shown.textContent.length > 11 ? "longer" : shown.textContent.length > 7 ? "long" : "";
-    byId("label").textContent = noun(units.remaining) + (units.remaining < 0 ? "" : " left");
+    byId("label").textContent = units.remaining < 0 ? noun(units.remaining) : isOne(units.remaining) ? leftOne : leftMany;
     meter.setAttribute("aria-valuemax", full);
     meter.setAttribute("aria-valuenow", left);
-    meter.setAttribute("aria-valuetext", `${number.format(left)} of ${number.format(full)} ${noun(full)} left`);
+    meter.setAttribute("aria-valuetext", place.dataset.of.replace("{left}", number.format(left)).replace("{full}", `${number.format(full)} ${noun(full)}`));
     meter.querySelector(".held").setAttribute("width", length(left));
     meter.querySelector(".free").setAttribute("width", length(left - units.held));
     for (const id of ["lots", "held", "debt"]) if (byId(id)) byId(id).remove();

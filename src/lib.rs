@@ -2,7 +2,7 @@
 //!
 //! A request comes in through `http`, a timer through `worker`, an operator through `cli`. Each calls a function in `usecase`,
 //! which reads and writes in transactions of `store`, moves units by the pure rules of `ledger`, and calls Stripe through
-//! `stripe`, never inside a transaction. `notification` is outgoing webhooks on the wire; `sandbox` is a stand-in for Stripe,
+//! `stripe`, never inside a transaction. `notification` is outgoing webhooks on the wire, `mail` letters to people; `sandbox` is a stand-in for Stripe,
 //! which knows nothing of till. The modules below stand in reading order: each uses only those above it.
 //! `ARCHITECTURE.md` has the exact table, the invariants, and the test that keeps each.
 
@@ -13,6 +13,7 @@ pub mod backoff;
 pub mod clock;
 pub mod error;
 pub mod id;
+pub mod language;
 pub mod money;
 pub mod private_file;
 pub mod secret;
@@ -20,6 +21,7 @@ pub mod tls;
 
 pub mod catalog;
 pub mod config;
+pub mod mail;
 pub mod notification;
 pub mod store;
 pub mod stripe;

@@ -39,6 +39,15 @@ pub struct DeliveryLabels {
     pub status: &'static str,
 }
 
+/// An attempt to send a letter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MailLabels {
+    /// The kind's word.
+    pub kind: &'static str,
+    /// `sent`, `delayed`, or `failed`: given up.
+    pub status: &'static str,
+}
+
 /// A token, a press, a link or a signature that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RefusalLabels {
@@ -106,6 +115,7 @@ pub struct Metrics {
     /// By status; counted when `/metrics` is asked for.
     pub inbox_events: Family<KindLabels, Gauge>,
     pub hook_deliveries: Family<DeliveryLabels, Counter>,
+    pub mails: Family<MailLabels, Counter>,
     /// 1 while things may happen by time, 0 while the clock is implausible.
     pub clock_plausible: Gauge,
     /// Users read from the database for the service API; other answers came from the cache.
@@ -128,6 +138,7 @@ impl Metrics {
             units_spent: Counter::default(),
             inbox_events: Family::default(),
             hook_deliveries: Family::default(),
+            mails: Family::default(),
             clock_plausible: Gauge::default(),
             users_read: Counter::default(),
             requests,
@@ -147,6 +158,7 @@ impl Metrics {
         registry.register("inbox_events", "Events in the inbox", metrics.inbox_events.clone());
         let deliveries = metrics.hook_deliveries.clone();
         registry.register("hook_deliveries", "Attempts to deliver outgoing webhooks", deliveries);
+        registry.register("mails", "Attempts to send letters to people", metrics.mails.clone());
         let plausible = "Whether units expire and are credited by time: not while the clock is implausible";
         registry.register("clock_plausible", plausible, metrics.clock_plausible.clone());
         let users_read = metrics.users_read.clone();

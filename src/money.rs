@@ -40,6 +40,22 @@ const SYMBOLS: [(&str, &str); 22] = [
     ("kwd", "KD "),
 ];
 
+/// How a language writes numbers and money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberFormat {
+    /// Between groups of three digits.
+    pub group: &'static str,
+    /// Before the decimals.
+    pub decimal: &'static str,
+    /// Whether the currency's symbol follows the number.
+    pub symbol_after: bool,
+    /// Whether a price below one dollar is written in cents: `9¢`.
+    pub cents: bool,
+}
+
+/// What programs print, logs and the service API write.
+const ENGLISH: NumberFormat = NumberFormat { group: ",", decimal: ".", symbol_after: false, cents: true };
+
 /// A currency by its three-letter ISO 4217 code, kept in lower case as Stripe writes it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency([u8; 3]);
@@ -67,11 +83,15 @@ impl Currency {
         }
     }
 
-    /// What stands before the number: a symbol, or the code and a space.
-    fn prefix(self) -> String {
-        match SYMBOLS.iter().find(|(code, _)| *code == self.as_str()) {
-            Some((_, symbol)) => (*symbol).to_owned(),
-            None => format!("{} ", self.as_str().to_ascii_uppercase()),
+    /// The number with the currency: its symbol, or the code and a space.
+    fn beside(self, number: &str, format: &NumberFormat) -> String {
+        let symbol = SYMBOLS.iter().find(|(code, _)| *code == self.as_str()).map(|(_, symbol)| *symbol);
+        match (symbol, format.symbol_after) {
+            // A space that no line ends at.
+            (Some(symbol), true) => format!("{number}\u{a0}{}", symbol.trim_end()),
+            (None, true) => format!("{number}\u{a0}{}", self.as_str().to_ascii_uppercase()),
+            (Some(symbol), false) => format!("{symbol}{number}"),
+            (None, false) => format!("{} {number}", self.as_str().to_ascii_uppercase()),
         }
     }
 }
@@ -96,19 +116,24 @@ impl Money {
     }
 
     /// As an invoice writes it, with all decimals: `$9.00`, `¥900`.
-    pub fn to_the_cent(self) -> String {
-        self.written(false)
+    pub fn long(self, format: &NumberFormat) -> String {
+        self.written(false, format)
     }
 
-    fn written(self, short: bool) -> String {
+    /// As a price list writes it, without decimals that are zero: `$9`.
+    pub fn short(self, format: &NumberFormat) -> String {
+        self.written(i128::from(self.amount) % 10_i128.pow(self.currency.decimals()) == 0, format)
+    }
+
+    fn written(self, short: bool, format: &NumberFormat) -> String {
         let sign = if self.amount < 0 { "-" } else { "" };
-        let size = i128::from(self.amount).abs();
-        format!("{sign}{}{}", self.currency.prefix(), decimal(size, self.currency.decimals(), short))
+        let number = decimal(i128::from(self.amount).abs(), self.currency.decimals(), short, format);
+        format!("{sign}{}", self.currency.beside(&number, format))
     }
 
-    /// The price of one of `units`, for people: `9¢`, `5.8¢`, `$1.50`, `¥9`; with `about` before it when it is rounded.
-    /// `None` when there are no units or no price.
-    pub fn per_unit(self, units: i64) -> Option<String> {
+    /// The price of one of `units`, for people: `9¢`, `5.8¢`, `$1.50`, `¥9`; and whether it is exact. `None` when there are no
+    /// units or no price.
+    pub fn per_unit_by(self, units: i64, format: &NumberFormat) -> Option<(String, bool)> {
         if units <= 0 || self.amount <= 0 {
             return None;
         }
@@ -122,30 +147,28 @@ impl Money {
         }
         let exact = scaled % divisor == 0;
         let rounded = (scaled + divisor / 2) / divisor;
-        let words = self.currency.fraction(rounded, extra);
-        Some(if exact { words } else { format!("about {words}") })
+        Some((self.currency.fraction(rounded, extra, format), exact))
     }
 }
 
 impl Currency {
     /// `digits` × 10⁻ᵉˣᵗʳᵃ minor units in words. Dollars below one are written in cents.
-    fn fraction(self, digits: i128, extra: u32) -> String {
-        if self.as_str() == "usd" && digits < 100 * 10_i128.pow(extra) {
-            return format!("{}¢", decimal(digits, extra, true));
+    fn fraction(self, digits: i128, extra: u32, format: &NumberFormat) -> String {
+        if format.cents && self.as_str() == "usd" && digits < 100 * 10_i128.pow(extra) {
+            return format!("{}¢", decimal(digits, extra, true, format));
         }
         let shortened = extra == 0 && digits % 10_i128.pow(self.decimals()) == 0;
-        let number = decimal(digits, self.decimals() + extra, shortened);
+        let number = decimal(digits, self.decimals() + extra, shortened, format);
         let least = number.len().saturating_sub(usize::try_from(extra).unwrap_or(0));
         // Drop zeros beyond the minor unit.
         let kept = number.trim_end_matches('0').len().max(least);
-        format!("{}{}", self.prefix(), number[..kept].trim_end_matches('.'))
+        self.beside(number[..kept].trim_end_matches(format.decimal), format)
     }
 }
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_whole = i128::from(self.amount) % 10_i128.pow(self.currency.decimals()) == 0;
-        f.write_str(&self.written(is_whole))
+        f.write_str(&self.short(&ENGLISH))
     }
 }
 
@@ -167,20 +190,25 @@ fn is_cheaper(a: (Money, i64), b: (Money, i64)) -> bool {
         && i128::from(a.0.amount) * i128::from(b.1) < i128::from(b.0.amount) * i128::from(a.1)
 }
 
-/// A count with commas: `1,000`, `-20`. Every page groups digits by this.
+/// A count with commas: `1,000`, `-20`.
 pub fn grouped(count: i64) -> String {
-    let sign = if count < 0 { "-" } else { "" };
-    format!("{sign}{}", decimal(i128::from(count).abs(), 0, true))
+    grouped_by(count, &ENGLISH)
 }
 
-/// `size` × 10⁻ᵈᵉᶜⁱᵐᵃˡˢ with commas, not negative; without the zeros behind the point when `short`.
-fn decimal(size: i128, decimals: u32, short: bool) -> String {
+/// A count with its digits in groups.
+pub fn grouped_by(count: i64, format: &NumberFormat) -> String {
+    let sign = if count < 0 { "-" } else { "" };
+    format!("{sign}{}", decimal(i128::from(count).abs(), 0, true, format))
+}
+
+/// `size` × 10⁻ᵈᵉᶜⁱᵐᵃˡˢ in groups, not negative; without the zeros behind the point when `short`.
+fn decimal(size: i128, decimals: u32, short: bool, format: &NumberFormat) -> String {
     let scale = 10_i128.pow(decimals);
     let whole = (size / scale).to_string();
     let mut text = String::with_capacity(whole.len() + whole.len() / 3 + 4);
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            text.push(',');
+            text.push_str(format.group);
         }
         text.push(digit);
     }
@@ -188,7 +216,7 @@ fn decimal(size: i128, decimals: u32, short: bool) -> String {
         let fraction = format!("{:0width$}", size % scale, width = usize::try_from(decimals).unwrap_or(0));
         let fraction = if short { fraction.trim_end_matches('0') } else { &fraction };
         if !fraction.is_empty() {
-            text.push('.');
+            text.push_str(format.decimal);
             text.push_str(fraction);
         }
     }
@@ -236,24 +264,26 @@ mod tests {
             (900, "usd", 100, "9¢"),
             (2000, "usd", 250, "8¢"),
             (2900, "usd", 500, "5.8¢"),
-            (1000, "usd", 300, "about 3.3¢"),
-            (999, "usd", 100, "about 10¢"),
-            (1000, "usd", 7, "about $1.429"),
+            (1000, "usd", 300, "3.3¢ or so"),
+            (999, "usd", 100, "10¢ or so"),
+            (1000, "usd", 7, "$1.429 or so"),
             (100, "usd", 1, "$1"),
             (450, "usd", 3, "$1.50"),
             (1, "usd", 1000, "0.001¢"),
-            (100, "usd", 30_000, "about 0.0033¢"),
+            (100, "usd", 30_000, "0.0033¢ or so"),
             (900, "eur", 100, "€0.09"),
             (2900, "eur", 500, "€0.058"),
             (900, "jpy", 100, "¥9"),
-            (100, "jpy", 3, "about ¥33.3"),
+            (100, "jpy", 3, "¥33.3 or so"),
             (1250, "kwd", 100, "KD 0.0125"),
             (1000, "kwd", 100, "KD 0.010"),
         ] {
-            assert_eq!(money(amount, code).per_unit(units).as_deref(), Some(expected), "{amount} {code} / {units}");
+            let (words, is_exact) = money(amount, code).per_unit_by(units, &ENGLISH).unwrap();
+            let words = if is_exact { words } else { format!("{words} or so") };
+            assert_eq!(words, expected, "{amount} {code} / {units}");
         }
-        assert_eq!(money(900, "usd").per_unit(0), None);
-        assert_eq!(money(0, "usd").per_unit(100), None);
+        assert_eq!(money(900, "usd").per_unit_by(0, &ENGLISH), None);
+        assert_eq!(money(0, "usd").per_unit_by(100, &ENGLISH), None);
     }
 
     #[test]

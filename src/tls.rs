@@ -1,9 +1,10 @@
-//! TLS as a client: which certificates are trusted, and which library does the cryptography. Calls to Stripe and outgoing
-//! webhooks share it.
+//! TLS as a client: which certificates are trusted, and which library does the cryptography. Calls to Stripe, outgoing
+//! webhooks and mail share it.
 
 use std::sync::Arc;
 
 use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 use tracing::warn;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -15,18 +16,24 @@ pub fn config() -> TlsConfig {
         .build()
 }
 
-/// The system's certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured), or Mozilla's when none of them loads.
 fn root_certificates() -> RootCerts {
+    let Some(found) = system_certificates() else { return RootCerts::WebPki };
+    let certificates: Vec<_> = found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+    RootCerts::new_with_certs(&certificates)
+}
+
+/// The system's certificates that can be used (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured). `None` when none of them
+/// loads: then Mozilla's are trusted.
+pub fn system_certificates() -> Option<Vec<CertificateDer<'static>>> {
     let found = rustls_native_certs::load_native_certs();
     for problem in &found.errors {
         warn!("root certificates: {problem}");
     }
-    let (usable, _) = RootCertStore::empty().add_parsable_certificates(found.certs.iter().cloned());
-    if usable == 0 {
+    let is_usable = |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
+    let usable: Vec<_> = found.certs.into_iter().filter(is_usable).collect();
+    if usable.is_empty() {
         warn!("the system has no readable root certificates; Mozilla's, which are built in, are used instead");
-        return RootCerts::WebPki;
+        return None;
     }
-    let certificates: Vec<_> =
-        found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    RootCerts::new_with_certs(&certificates)
+    Some(usable)
 }

@@ -8,8 +8,8 @@ use toml::Spanned;
 
 use super::rules::DAYS_LIMIT;
 use super::{
-    Catalog, Expiry, Interval, PACKS_TAKE_CODES, PLANS_TAKE_CODES, Pack, Place, Plan, Selling, Shop, UnitWords,
-    breaches, pack_name, plan_name,
+    Catalog, Expiry, Interval, LocalText, MailSwitches, PACKS_TAKE_CODES, PLANS_TAKE_CODES, Pack, Place, Plan, Selling,
+    Shop, UnitWords, breaches, pack_name, plan_name,
 };
 
 /// What is wrong with a catalogue file.
@@ -68,6 +68,8 @@ struct CatalogRows {
     #[serde(default)]
     selling: Selling,
     #[serde(default)]
+    mail: MailSwitches,
+    #[serde(default)]
     plan: Vec<PlanRow>,
     #[serde(default)]
     pack: Vec<PackRow>,
@@ -76,15 +78,15 @@ struct CatalogRows {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UnitRow {
-    singular: String,
-    plural: String,
+    singular: LocalText,
+    plural: LocalText,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlanRow {
     key: Spanned<String>,
-    name: Option<String>,
+    name: Option<LocalText>,
     #[serde(deserialize_with = "amount")]
     amount: i64,
     #[serde(deserialize_with = "units")]
@@ -108,7 +110,7 @@ struct PlanRow {
 #[serde(deny_unknown_fields)]
 struct PackRow {
     key: Spanned<String>,
-    name: Option<String>,
+    name: Option<LocalText>,
     #[serde(deserialize_with = "amount")]
     amount: i64,
     #[serde(deserialize_with = "units")]
@@ -135,7 +137,7 @@ impl CatalogRows {
         let low_balance = self.low_balance.unwrap_or(built_in.low_balance);
         let plans = self.plan.into_iter().map(PlanRow::into_plan).collect();
         let packs = self.pack.into_iter().map(|row| row.into_pack(&unit)).collect();
-        Catalog { unit, currency, low_balance, shop: self.shop, selling: self.selling, plans, packs }
+        Catalog { unit, currency, low_balance, shop: self.shop, selling: self.selling, mail: self.mail, plans, packs }
     }
 }
 
@@ -143,7 +145,7 @@ impl PlanRow {
     fn into_plan(self) -> Plan {
         let key = self.key.into_inner();
         Plan {
-            name: self.name.unwrap_or_else(|| plan_name(&key)),
+            name: self.name.unwrap_or_else(|| plan_name(&key).into()),
             key,
             amount: self.amount,
             units: self.units,
@@ -162,7 +164,7 @@ impl PackRow {
     fn into_pack(self, unit: &UnitWords) -> Pack {
         Pack {
             key: self.key.into_inner(),
-            name: self.name.unwrap_or_else(|| pack_name(self.units, unit)),
+            name: self.name.unwrap_or_else(|| pack_name(self.units, unit).into()),
             amount: self.amount,
             units: self.units,
             price_id: self.price_id.filter(|id| !id.is_empty()),

@@ -3,18 +3,23 @@
 //! catalogue must satisfy. No environment (that is `config`), no Stripe calls, no money arithmetic.
 
 mod file;
+mod local_text;
+mod mail;
 mod rules;
 mod selling;
 mod shop;
 mod unit_words;
 
 pub use file::{CatalogFault, parse};
+pub use local_text::LocalText;
+pub use mail::{MailKind, MailSwitches};
 pub use rules::{Breach, Field, LOW_BALANCE_LIMIT, Place, breaches, price_id_fault};
 pub use selling::Selling;
 pub use shop::Shop;
 pub use unit_words::UnitWords;
 
 use crate::clock::{DAY_SECONDS, Timestamp};
+use crate::language::Language;
 
 /// The threshold of the built-in catalogue.
 const LOW_BALANCE: i64 = 10;
@@ -36,6 +41,8 @@ pub struct Catalog {
     pub shop: Shop,
     /// The terms of every sale.
     pub selling: Selling,
+    /// Which letters are sent.
+    pub mail: MailSwitches,
     /// Subscriptions, in the order in which pages show them.
     pub plans: Vec<Plan>,
     /// One-time top-ups, in the order in which pages show them.
@@ -47,7 +54,7 @@ pub struct Catalog {
 pub struct Plan {
     /// What callers write, `[a-z0-9_]{1,40}`.
     pub key: String,
-    pub name: String,
+    pub name: LocalText,
     /// The price of one interval in the currency's minor unit; 0 for the free plan.
     pub amount: i64,
     /// Units allotted each month, also when the interval is a year.
@@ -71,7 +78,7 @@ pub struct Plan {
 pub struct Pack {
     /// What callers write, `[a-z0-9_]{1,40}`.
     pub key: String,
-    pub name: String,
+    pub name: LocalText,
     /// The price in the currency's minor unit.
     pub amount: i64,
     /// Units that one purchase credits.
@@ -124,12 +131,11 @@ impl Expiry {
     }
 
     /// For a buyer, before buying: `valid for 365 days`. `None` where units live for ever.
-    pub fn words(self) -> Option<String> {
+    pub fn words(self, language: Language) -> Option<String> {
         match self {
             Expiry::Never => None,
-            Expiry::PeriodEnd => Some("valid for the month that is paid".to_owned()),
-            Expiry::Days(1) => Some("valid for 1 day".to_owned()),
-            Expiry::Days(days) => Some(format!("valid for {days} days")),
+            Expiry::PeriodEnd => Some(language.offers_valid_for_period().to_owned()),
+            Expiry::Days(days) => Some(language.offers_valid_for_days(i64::from(days))),
         }
     }
 
@@ -149,10 +155,13 @@ pub enum Offer<'a> {
 impl Catalog {
     /// The catalogue where the operator gives no file, exactly as the contract states it.
     pub fn built_in() -> Catalog {
-        let unit = UnitWords { singular: "picture".to_owned(), plural: "pictures".to_owned() };
+        let unit = UnitWords {
+            singular: LocalText::from("picture").with(Language::En, "picture").with(Language::De, "Bild"),
+            plural: LocalText::from("pictures").with(Language::En, "pictures").with(Language::De, "Bilder"),
+        };
         let plan = |key: &str, amount, units, features: &[&str], aliases: &[&str]| Plan {
             key: key.to_owned(),
-            name: plan_name(key),
+            name: plan_name(key).into(),
             amount,
             units,
             interval: Interval::Month,
@@ -165,7 +174,7 @@ impl Catalog {
         };
         let pack = |key: &str, amount, units| Pack {
             key: key.to_owned(),
-            name: pack_name(units, &unit),
+            name: pack_name(units, &unit).into(),
             amount,
             units,
             price_id: None,
@@ -186,6 +195,7 @@ impl Catalog {
             low_balance: LOW_BALANCE,
             shop: Shop::default(),
             selling: Selling::default(),
+            mail: MailSwitches::default(),
             plans,
             packs,
             unit,
@@ -258,8 +268,8 @@ impl Catalog {
             }
             Place::Pack(index) => {
                 if let Some(pack) = self.packs.get_mut(index) {
-                    if pack.name == pack_name(pack.units, &self.unit) {
-                        pack.name = pack_name(units, &self.unit);
+                    if pack.own_name(&self.unit).is_none() {
+                        pack.name = pack_name(units, &self.unit).into();
                     }
                     pack.units = units;
                 }
@@ -271,8 +281,14 @@ impl Catalog {
 
 impl Pack {
     /// The name that the operator gave it; `None` if it is named after its units.
-    pub fn own_name(&self, unit: &UnitWords) -> Option<&str> {
-        (self.name != pack_name(self.units, unit)).then_some(self.name.as_str())
+    pub fn own_name(&self, unit: &UnitWords) -> Option<&LocalText> {
+        (self.name.as_str() != pack_name(self.units, unit)).then_some(&self.name)
+    }
+
+    /// What a page calls it: `Big box`, `100 pictures`.
+    pub fn title(&self, unit: &UnitWords, language: Language) -> String {
+        let own_name = self.own_name(unit).map(|name| name.in_language(language).to_owned());
+        own_name.unwrap_or_else(|| unit.count(self.units, language))
     }
 }
 
@@ -285,6 +301,11 @@ impl<'a> Offer<'a> {
     }
 
     pub fn name(self) -> &'a str {
+        self.names().as_str()
+    }
+
+    /// The name in each language.
+    pub(crate) fn names(self) -> &'a LocalText {
         match self {
             Offer::Plan(plan) => &plan.name,
             Offer::Pack(pack) => &pack.name,
@@ -379,7 +400,7 @@ fn plan_name(key: &str) -> String {
 
 /// A pack's name where none is given: "100 pictures".
 fn pack_name(units: i64, unit: &UnitWords) -> String {
-    format!("{units} {}", if units == 1 { &unit.singular } else { &unit.plural })
+    format!("{units} {}", if units == 1 { &unit.singular } else { &unit.plural }.as_str())
 }
 
 #[cfg(test)]

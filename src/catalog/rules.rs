@@ -107,7 +107,8 @@ fn whole(catalog: &Catalog, found: &mut Vec<Breach>) {
     }
     catalog.shop.faults().into_iter().for_each(&mut breach);
     for (field, word) in [("singular", &catalog.unit.singular), ("plural", &catalog.unit.plural)] {
-        if !is_line(word, UNIT_WORD_LIMIT) {
+        for (tag, word) in word.all().filter(|(_, word)| !is_line(word, UNIT_WORD_LIMIT)) {
+            let field = if tag.is_empty() { field.to_owned() } else { format!("{field}.{tag}") };
             breach(format!("unit.{field} is {word:?}; expected one line of 1 to {UNIT_WORD_LIMIT} characters"));
         }
     }
@@ -122,8 +123,8 @@ fn entry(place: Place, offer: Offer<'_>, found: &mut Vec<Breach>) {
             breach(Field::Other, format!("the key or alias is {key:?}; expected 1 to 40 of a–z, 0–9 and _"));
         }
     }
-    if !is_line(offer.name(), NAME_LIMIT) {
-        breach(Field::Other, format!("name is {:?}; expected one line of 1 to {NAME_LIMIT} characters", offer.name()));
+    if let Some((_, name)) = offer.names().all().find(|(_, name)| !is_line(name, NAME_LIMIT)) {
+        breach(Field::Other, format!("name is {name:?}; expected one line of 1 to {NAME_LIMIT} characters"));
     }
     let least = if matches!(offer, Offer::Pack(_)) { 1 } else { 0 };
     if !(least..=AMOUNT_LIMIT).contains(&offer.amount()) {

@@ -59,6 +59,11 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
         count => format!("payments in doubt: {count} (till payment list)"),
     };
     let compared = found.compared_to.map_or_else(|| "not yet".to_owned(), |at| format!("up to {}", rfc3339(at)));
+    let mail = match (&app.config.mail, found.mails) {
+        (None, (0, 0)) => "no mail server".to_owned(),
+        (None, (waiting, failed)) => format!("no mail server, {waiting} letters waiting, {failed} given up"),
+        (Some(_), (waiting, failed)) => format!("letters: {waiting} waiting, {failed} given up in a week"),
+    };
     facts(&[
         ("version", env!("TILL_VERSION").to_owned()),
         ("serving", found.served_by.clone().unwrap_or_else(|| "nobody serves on this database".to_owned())),
@@ -76,7 +81,7 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
         ("shop", format!("{users}, {on_sale} plans and packs on sale{without}")),
         ("events", format!("{events}{}", newest.unwrap_or_default())),
         ("compared", format!("{compared}; {doubt}")),
-        ("messages", format!("{} to deliver, {} parked", found.messages_open, found.messages_parked)),
+        ("messages", format!("{} to deliver, {} parked; {mail}", found.messages_open, found.messages_parked)),
         ("clock", found.clock_fault.clone().unwrap_or_else(|| "plausible".to_owned())),
     ])
 }
@@ -102,6 +107,8 @@ fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
         "payments_in_doubt": found.in_doubt,
         "messages_to_deliver": found.messages_open,
         "messages_parked": found.messages_parked,
+        "mails_waiting": found.mails.0,
+        "mails_given_up": found.mails.1,
         "clock_fault": found.clock_fault,
     })
 }

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use super::fault::ConfigFault;
 use super::sources::{Reader, Sources, read_catalog};
-use super::{Config, LoadedConfig, LogFormat, Mode, Need, Origin, STRIPE_API_BASE, StripeConfig, unused, values};
+use super::{Config, LoadedConfig, LogFormat, Mode, Need, Origin, STRIPE_API_BASE, StripeConfig, mail, unused, values};
 use crate::catalog::{Breach, Catalog, Field, Place, breaches, price_id_variable, units_variable};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -45,12 +45,17 @@ pub(super) fn read(sources: &Sources, need: Need) -> (Config, Reader<'_>) {
     let trusted_proxies = reader.value("SPRITE_TRUSTED_PROXIES", values::networks);
     let metrics_listen = reader.value("SPRITE_METRICS_LISTEN", values::listen);
     let hook_private_networks = reader.value("SPRITE_HOOK_PRIVATE_NETWORKS", values::networks);
+    let mail = mail::read(&mut reader, catalog.shop.name.as_deref());
+    if mail.is_some() {
+        catalog.mail = std::mem::take(&mut catalog.mail).with_server();
+    }
     unused::check(&mut reader);
     let config = Config {
         return_origins: return_origins.unwrap_or_else(|| vec![base_url.clone()]),
         trusted_proxies: trusted_proxies.unwrap_or_else(loopback_networks),
         metrics_listen,
         hook_private_networks: hook_private_networks.unwrap_or_default(),
+        mail,
         reconcile_interval: reader
             .value("SPRITE_RECONCILE_INTERVAL", values::interval)
             .unwrap_or(Some(DEFAULT_RECONCILE_INTERVAL)),

@@ -9,6 +9,7 @@
 mod explanation;
 mod fault;
 mod load;
+mod mail;
 mod origin;
 mod sources;
 mod unused;
@@ -24,6 +25,7 @@ use ipnet::IpNet;
 pub use explanation::{Explanation, Setting, explain};
 pub use fault::ConfigFault;
 pub use load::load;
+pub use mail::{MailConfig, SmtpServer, TlsMode};
 pub use origin::{Origin, in_ascii, origin_of};
 pub use sources::Sources;
 pub use unused::not_used_yet;
@@ -73,6 +75,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// Networks that are not public and that outgoing webhooks may go to, also without TLS.
     pub hook_private_networks: Vec<IpNet>,
+    /// How mail is sent; `None`: no mail is sent.
+    pub mail: Option<MailConfig>,
     /// How often Stripe is compared with the books; `None` is never.
     pub reconcile_interval: Option<Duration>,
     /// A level or a filter in the syntax of tracing-subscriber's `Targets`.

@@ -98,7 +98,6 @@ fn each_value_means_what_the_contract_says() {
     check("SPRITE_SIGNUP=invite", |_| true);
     check("SPRITE_PROXY_AUTH_HEADER=Remote-Email", |_| true);
     check("SPRITE_OIDC_ISSUER=https://id.example/t\nSPRITE_OIDC_CLIENT_ID=x", |_| true);
-    check("SPRITE_SMTP_URL=smtps://u:p@m.example\nSPRITE_MAIL_FROM=A <a@b.example>", |_| true);
     check("SPRITE_RECONCILE_INTERVAL=off", |c| c.reconcile_interval.is_none());
     check("SPRITE_RECONCILE_INTERVAL=1h", |c| c.reconcile_interval == Some(Duration::from_secs(3600)));
     check("SPRITE_LOG=info,till::stripe=debug", |c| c.log == "info,till::stripe=debug");
@@ -154,7 +153,7 @@ fn what_does_not_parse_is_said_with_its_value_and_what_was_expected() {
         ("SPRITE_OIDC_ISSUER=http://id.example\nSPRITE_OIDC_CLIENT_ID=x", "plain http is taken for this machine's own"),
         ("SPRITE_OIDC_NAME=x", "SPRITE_OIDC_ISSUER: it is not set, but SPRITE_OIDC_NAME is"),
         ("SPRITE_SMTP_URL=smtps://u:p@h", "SPRITE_MAIL_FROM: it is not set, but SPRITE_SMTP_URL is"),
-        ("SPRITE_SMTP_URL=smtp://u:p@h.example\nSPRITE_MAIL_FROM=a@b", "is `…(20 characters)`: expected smtps://"),
+        ("SPRITE_MAIL_FROM=a@b.example", "SPRITE_SMTP_URL: it is not set, but SPRITE_MAIL_FROM is"),
         ("SPRITE_MAIL_FROM=nobody\nSPRITE_SMTP_URL=smtps://h", "SPRITE_MAIL_FROM is `nobody`: expected a sender"),
         ("SPRITE_RECONCILE_INTERVAL=15", "is `15`: expected a duration from 1s to 7d"),
         ("SPRITE_RECONCILE_INTERVAL=0s", "or off"),

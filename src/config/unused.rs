@@ -12,14 +12,13 @@ struct Feature {
     required: &'static [&'static str],
 }
 
-const FEATURES: [Feature; 4] = [
+const FEATURES: [Feature; 3] = [
     Feature { variables: &["SPRITE_SIGNUP"], required: &[] },
     Feature { variables: &["SPRITE_PROXY_AUTH_HEADER"], required: &[] },
     Feature {
         variables: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID", "SPRITE_OIDC_CLIENT_SECRET", "SPRITE_OIDC_NAME"],
         required: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID"],
     },
-    Feature { variables: &["SPRITE_SMTP_URL", "SPRITE_MAIL_FROM"], required: &["SPRITE_SMTP_URL", "SPRITE_MAIL_FROM"] },
 ];
 
 /// The variables that are checked and not used yet.
@@ -54,10 +53,6 @@ fn check_value(name: &str, text: &str) -> Result<(), String> {
         }
         "SPRITE_OIDC_ISSUER" => return check_issuer(text),
         "SPRITE_OIDC_CLIENT_SECRET" => (text.chars().count() <= 1000, "expected at most 1000 characters"),
-        "SPRITE_SMTP_URL" => return check_smtp_url(text),
-        "SPRITE_MAIL_FROM" => {
-            (is_sender(text), "expected a sender, such as billing@example.com or Pictures <billing@example.com>")
-        }
         _ => (text.chars().count() <= 200, "expected at most 200 characters"),
     };
     if is_sound { Ok(()) } else { Err(expected.to_owned()) }
@@ -81,28 +76,4 @@ fn check_issuer(text: &str) -> Result<(), String> {
         return Err(format!("{expected}; plain http is taken for this machine's own addresses only"));
     }
     Ok(())
-}
-
-/// RFC 8314: submission over TLS from the first byte; without TLS a password would cross the network in clear.
-fn check_smtp_url(text: &str) -> Result<(), String> {
-    let expected = "expected smtps://user:password@host, the user name and password percent-encoded";
-    let url = Url::parse(text).map_err(|cause| format!("{expected} ({cause})"))?;
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| expected.to_owned())?;
-    let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    match url.scheme() {
-        "smtps" => Ok(()),
-        "smtp" if is_loopback => Ok(()),
-        "smtp" => Err(format!("{expected}; plain smtp:// is taken for this machine's own addresses only")),
-        _ => Err(expected.to_owned()),
-    }
-}
-
-/// An address, or a name and an address in angle brackets.
-fn is_sender(text: &str) -> bool {
-    let address = match text.split_once('<') {
-        Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
-        None => text,
-    };
-    let is_plain = |part: &str| !part.is_empty() && !part.contains(['@', '<', '>', ',', ' ']);
-    text.len() <= 320 && address.split_once('@').is_some_and(|(local, domain)| is_plain(local) && is_plain(domain))
 }

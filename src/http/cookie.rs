@@ -10,6 +10,9 @@ use crate::usecase::users::sign_in;
 /// How long a sign-in form can be sent: longer than a sign-in link lives.
 const FORM_SECONDS: i64 = 600;
 
+/// A year.
+const LANGUAGE_SECONDS: i64 = 365 * 86_400;
+
 /// The name of the session cookie. Under https it is bound to the host (RFC 6265bis, "Cookie Name Prefixes").
 pub(super) fn name(config: &Config) -> &'static str {
     if config.base_url.is_https() { "__Host-till" } else { "till" }
@@ -28,6 +31,21 @@ pub(super) fn session_of(headers: &HeaderMap, config: &Config) -> Option<String>
 /// The value of the cookie that a sign-in form's token is bound to, if the request has one of plausible length.
 pub(super) fn form_of(headers: &HeaderMap, config: &Config) -> Option<String> {
     value_of(headers, form_name(config))
+}
+
+/// The name of the cookie with the language that a browser chose. It is no secret, and nothing depends on it.
+fn language_name(config: &Config) -> &'static str {
+    if config.base_url.is_https() { "__Host-till-language" } else { "till-language" }
+}
+
+/// The tag of the language that the browser chose, if it has chosen one.
+pub(super) fn language_of(headers: &HeaderMap, config: &Config) -> Option<String> {
+    value_of(headers, language_name(config))
+}
+
+/// A `Set-Cookie` header that keeps the language with this tag.
+pub(super) fn set_language(config: &Config, tag: &str) -> Result<HeaderValue> {
+    written(config, language_name(config), Some((tag, LANGUAGE_SECONDS)))
 }
 
 fn value_of(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -42,20 +42,28 @@ pub(super) fn check_csrf(
     cookie: &str,
     fields: &[(String, String)],
 ) -> Result<()> {
-    let is_cross_site = match headers.get(header::ORIGIN).map(HeaderValue::as_bytes) {
-        // A browser hides the origin after some redirects. Then the form's token decides alone.
+    let token = fields.iter().find(|(name, _)| name == "csrf").map(|(_, value)| value.as_str());
+    let is_our_form = token.is_some_and(|token| is_form_token(cookie, token));
+    let is_program = prefers_json(headers) && headers.get(header::ORIGIN).is_none_or(|origin| origin != "null");
+    if !is_cross_site(config, headers) && (is_our_form || is_program) {
+        return Ok(());
+    }
+    Err(not_ours().into())
+}
+
+/// Refuses a form of another site's page that a visitor without a session sends.
+pub(super) fn check_origin(config: &Config, headers: &HeaderMap) -> Result<()> {
+    if is_cross_site(config, headers) { Err(not_ours().into()) } else { Ok(()) }
+}
+
+fn is_cross_site(config: &Config, headers: &HeaderMap) -> bool {
+    match headers.get(header::ORIGIN).map(HeaderValue::as_bytes) {
+        // A browser hides the origin after some redirects. Then a form's token decides alone.
         None | Some(b"null") => {
             headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
         }
         Some(_) => allowed_origin(config, headers).is_none(),
-    };
-    let token = fields.iter().find(|(name, _)| name == "csrf").map(|(_, value)| value.as_str());
-    let is_our_form = token.is_some_and(|token| is_form_token(cookie, token));
-    let is_program = prefers_json(headers) && headers.get(header::ORIGIN).is_none_or(|origin| origin != "null");
-    if !is_cross_site && (is_our_form || is_program) {
-        return Ok(());
     }
-    Err(not_ours().into())
 }
 
 /// Refuses a sign-in form that another site's page has sent: such a site could sign a buyer in as somebody else, whose

@@ -8,10 +8,11 @@ use axum::http::request::Parts;
 
 use super::problem::Problem;
 use super::state::{AppState, Pool};
-use super::{caller, cookie};
+use super::{caller, cookie, reader_language};
 use crate::actor::Actor;
 use crate::error::{Refused, Result};
 use crate::id;
+use crate::language::Language;
 use crate::store::CacheKey;
 use crate::usecase::users::sign_in;
 use crate::usecase::users::tokens::{self, Authentication, Scope};
@@ -80,42 +81,51 @@ impl FromRequestParts<AppState> for Bearer {
 }
 
 /// A browser, signed in or not.
-pub(super) struct Visitor(pub Option<SignedIn>);
+pub(super) struct Visitor(pub Option<SignedIn>, pub Language);
 
 /// A browser that is signed in.
 pub(super) struct SignedIn {
     pub member: UserSnapshot,
     /// The value of the session cookie.
     pub cookie: String,
+    /// What the account chose, else the browser's.
+    pub language: Language,
 }
 
 impl FromRequestParts<AppState> for Visitor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Visitor, Problem> {
-        let Some(cookie) = cookie::session_of(&parts.headers, state.config()) else { return Ok(Visitor(None)) };
-        let Visitor(signed_in) = visitor_of(state, cookie).await?;
-        if let Some(signed_in) = &signed_in {
+        let language = reader_language::of_browser(&parts.headers, state.config());
+        let Some(cookie) = cookie::session_of(&parts.headers, state.config()) else {
+            return Ok(Visitor(None, language));
+        };
+        let visitor = visitor_of(state, cookie, language).await?;
+        if let Some(signed_in) = &visitor.0 {
             caller::is(Actor::user(&signed_in.member.user.id));
         }
-        Ok(Visitor(signed_in))
+        Ok(visitor)
     }
 }
 
-/// The browser with this session cookie.
-pub(super) async fn visitor_of(state: &AppState, cookie: String) -> Result<Visitor> {
+/// The browser with this session cookie, which asks for this language.
+pub(super) async fn visitor_of(state: &AppState, cookie: String, language: Language) -> Result<Visitor> {
     let signed_in = state.run(Pool::Db, move |app| {
         let Some(account) = sign_in::session_account(app, &cookie)? else { return Ok(None) };
-        Ok(Some(SignedIn { member: users::show_account(app, account)?, cookie }))
+        let member = users::show_account(app, account)?;
+        let language = member.user.locale.unwrap_or(language);
+        Ok(Some(SignedIn { member, cookie, language }))
     });
-    signed_in.await.map(Visitor)
+    let signed_in = signed_in.await?;
+    let language = signed_in.as_ref().map_or(language, |signed_in| signed_in.language);
+    Ok(Visitor(signed_in, language))
 }
 
 impl FromRequestParts<AppState> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<SignedIn, Problem> {
-        let Visitor(signed_in) = Visitor::from_request_parts(parts, state).await?;
+        let Visitor(signed_in, _) = Visitor::from_request_parts(parts, state).await?;
         signed_in.ok_or_else(not_signed_in)
     }
 }

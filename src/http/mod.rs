@@ -23,6 +23,7 @@ mod pages;
 mod patience;
 mod problem;
 mod rates;
+mod reader_language;
 mod refusals;
 mod render;
 mod request;
@@ -63,6 +64,8 @@ fn people() -> Router<AppState> {
         .route("/dashboard", get(pages::dashboard::show))
         .route("/login", get(pages::login::show).post(pages::login::sign_in))
         .route("/logout", post(pages::login::sign_out))
+        .route("/unsubscribe", get(pages::unsubscribe::show).post(pages::unsubscribe::refuse))
+        .route("/language", post(pages::language::choose))
         .route("/assets/{file}", get(assets::get))
         .route("/accent.css", get(pages::accent::show))
         .route("/robots.txt", get(assets::robots))

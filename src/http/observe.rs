@@ -13,7 +13,7 @@ use super::request::ClientAddress;
 use super::security_headers;
 use super::shares::Exhaustion;
 use super::state::AppState;
-use super::{caller, cookie, refusals};
+use super::{caller, cookie, reader_language, refusals};
 use crate::clock::Deadline;
 use crate::config::{Config, Origin};
 use crate::error::Refused;
@@ -49,6 +49,7 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".into(), |path| path.as_str().to_owned());
     let reads_json = group.audience.reads_json(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
+    let language = reader_language::of_browser(request.headers(), group.state.config());
     let session = if reads_json { None } else { cookie::session_of(request.headers(), group.state.config()) };
 
     let response = match group.state.requests().take(client.key(), 1) {
@@ -67,7 +68,8 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     };
 
     let problem = response.extensions().get::<Problem>().map(|problem| problem.status);
-    let reader = if reads_json { Reader::Program } else { Reader::of_page(&group.state, problem, session).await };
+    let reader =
+        if reads_json { Reader::Program } else { Reader::of_page(&group.state, problem, session, language).await };
     let mut response = render(response, group.audience, &reader);
     (group.add_headers)(response.headers_mut());
     if app.config.base_url.is_https() {

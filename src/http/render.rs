@@ -9,12 +9,13 @@ use super::guard::{Visitor, visitor_of};
 use super::pages;
 use super::problem::Problem;
 use super::state::AppState;
+use crate::language::Language;
 
 /// Who reads a problem.
 pub(super) enum Reader<'a> {
     Program,
-    /// A browser, signed in or not. `None` where the session could not be looked at.
-    Browser(&'a AppState, Option<Box<Visitor>>),
+    /// A browser, signed in or not, with the language it asks for. `None` where the session could not be looked at.
+    Browser(&'a AppState, Option<Box<Visitor>>, Language),
 }
 
 impl<'a> Reader<'a> {
@@ -24,13 +25,14 @@ impl<'a> Reader<'a> {
         state: &'a AppState,
         problem: Option<StatusCode>,
         session: Option<String>,
+        language: Language,
     ) -> Reader<'a> {
         let visitor = match (problem, session) {
-            (None, _) | (_, None) => Some(Visitor(None)),
+            (None, _) | (_, None) => Some(Visitor(None, language)),
             (Some(StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE), _) => None,
-            (Some(_), Some(session)) => visitor_of(state, session).await.ok(),
+            (Some(_), Some(session)) => visitor_of(state, session, language).await.ok(),
         };
-        Reader::Browser(state, visitor.map(Box::new))
+        Reader::Browser(state, visitor.map(Box::new), language)
     }
 }
 
@@ -39,7 +41,9 @@ pub(super) fn render(mut response: Response, audience: Audience, reader: &Reader
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let mut rendered = match reader {
         Reader::Program => json(&problem),
-        Reader::Browser(state, visitor) => pages::error::page(state.app(), visitor.as_deref(), &problem),
+        Reader::Browser(state, visitor, language) => {
+            pages::error::page(state.app(), visitor.as_deref(), *language, &problem)
+        }
     };
     if let Some(seconds) = problem.retry_after {
         rendered.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -15,7 +15,7 @@ use crate::error::Result;
 
 /// The tables that are carried over with all their rows. Everything else is what was sold, paid and sent in test mode. A
 /// test compares the list with the schema, so that each new table is decided about.
-pub const CARRIED: [&str; 4] = ["users", "tokens", "webhook_endpoints", "audit"];
+pub const CARRIED: [&str; 6] = ["users", "tokens", "webhook_endpoints", "mail_choices", "mail_key", "audit"];
 
 impl Store {
     /// Sets the contents apart in the file at `aside`, and begins again, bound to `account`. The audit says who did it.
@@ -49,7 +49,7 @@ mod tests {
     use super::CARRIED;
 
     /// The tables that begin empty.
-    const LEFT: [&str; 26] = [
+    const LEFT: [&str; 27] = [
         "lots",
         "holds",
         "hold_lots",
@@ -75,6 +75,7 @@ mod tests {
         "sessions",
         "messages",
         "deliveries",
+        "mails",
         // With an empty account for each user.
         "books",
     ];

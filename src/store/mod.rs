@@ -18,6 +18,7 @@ pub mod holds;
 pub mod inbox;
 pub mod integrity;
 pub mod lots;
+pub mod mails;
 pub mod open_invoices;
 pub mod orders;
 pub mod outbox;

@@ -6,11 +6,12 @@ use super::subscriptions::{self, Subscription};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Refused, Result};
 use crate::id::UserId;
+use crate::language::Language;
 
 /// The columns of a user and of their balance, of `users u` and the view `accounts a`.
 macro_rules! member_columns {
     () => {
-        "u.account, u.id, u.email, u.name, u.created_at, a.credited, a.remaining, a.held, a.next_due"
+        "u.account, u.id, u.email, u.name, u.locale, u.created_at, a.credited, a.remaining, a.held, a.next_due"
     };
 }
 
@@ -24,6 +25,8 @@ pub struct User {
     /// For people to read; never used to tie a payment to a user.
     pub email: Option<String>,
     pub name: Option<String>,
+    /// The language that the user chose; `None` as long as the browser decides.
+    pub locale: Option<Language>,
     /// When the user became known here.
     pub created_at: Timestamp,
 }
@@ -57,10 +60,10 @@ pub fn put(
     now: Timestamp,
 ) -> Result<(User, bool)> {
     const CHANGE: &str = "UPDATE users SET email = COALESCE($2, email), name = COALESCE($3, name) WHERE id = $1
-        RETURNING account, id, email, name, created_at";
+        RETURNING account, id, email, name, locale, created_at";
     const NEXT: &str = "SELECT COALESCE(MAX(account), 0) + 1 AS next FROM users";
     const ADD: &str = "INSERT INTO users (account, id, email, name, created_at) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (id) DO NOTHING RETURNING account, id, email, name, created_at";
+        ON CONFLICT (id) DO NOTHING RETURNING account, id, email, name, locale, created_at";
     const OPEN: &str = "INSERT INTO books (account, part, owner, remaining, held, credited, entries, head, holds)
         VALUES ($1, 1, $1, 0, 0, 0, 0, $2, 0)";
     if let Some(changed) = tx.one(CHANGE, &[&id.as_str(), &email, &name], user)? {
@@ -71,6 +74,13 @@ pub fn put(
     let added = added.ok_or_else(|| Fault::bare("a user appeared while it was being made").retryable())?;
     tx.execute(OPEN, &[&account, &[0u8; 32]])?;
     Ok((added, true))
+}
+
+/// Keeps the language that the user chose.
+pub fn set_locale(tx: &mut dyn Tx, account: i64, locale: Language) -> Result<()> {
+    const SET: &str = "UPDATE users SET locale = $2 WHERE account = $1";
+    tx.execute(SET, &[&account, &locale.tag()])?;
+    Ok(())
 }
 
 /// The user with this id, or `unknown_user`.
@@ -111,7 +121,7 @@ pub fn with_all(tx: &mut dyn Tx, id: &str) -> Result<(User, Balance, Vec<Subscri
 
 /// The user with this id, if there is one.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<User>> {
-    const FIND: &str = "SELECT account, id, email, name, created_at FROM users WHERE id = $1";
+    const FIND: &str = "SELECT account, id, email, name, locale, created_at FROM users WHERE id = $1";
     tx.one(FIND, &[&id], user)
 }
 
@@ -121,10 +131,15 @@ pub fn count(tx: &mut dyn Tx) -> Result<i64> {
     Ok(tx.one(COUNT, &[], |row| row.int("users"))?.unwrap_or_default())
 }
 
+/// The user of an account, if there is such an account.
+pub fn of_account(tx: &mut dyn Tx, account: i64) -> Result<Option<User>> {
+    const FIND: &str = "SELECT account, id, email, name, locale, created_at FROM users WHERE account = $1";
+    tx.one(FIND, &[&account], user)
+}
+
 /// The user of an account.
 pub fn by_account(tx: &mut dyn Tx, account: i64) -> Result<User> {
-    const FIND: &str = "SELECT account, id, email, name, created_at FROM users WHERE account = $1";
-    let user = tx.one(FIND, &[&account], user)?;
+    let user = of_account(tx, account)?;
     user.ok_or_else(|| Fault::bare(format!("account {account} has no user")).into())
 }
 
@@ -177,6 +192,7 @@ fn user(row: &Row<'_>) -> DbResult<User> {
         id: row.text("id")?,
         email: row.text_or_null("email")?,
         name: row.text_or_null("name")?,
+        locale: row.text_or_null("locale")?.and_then(|tag| Language::of_tag(&tag)),
         created_at: row.time("created_at")?,
     })
 }

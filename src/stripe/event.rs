@@ -18,6 +18,8 @@ use crate::stripe::objects::{
 pub enum Event {
     Checkout(CheckoutSession, CheckoutStep),
     Invoice(Invoice),
+    /// An invoice of which a payment failed.
+    PaymentFailed(Invoice),
     InvoicePayment(InvoicePayment),
     Charge(Charge),
     Refund(Refund),
@@ -78,10 +80,13 @@ pub enum SubscriptionStep {
     Deleted,
 }
 
+/// What the id of an event begins with that stands for a row of a list.
+pub(super) const LISTED_PREFIX: &str = "sweep_";
+
 type Reader = fn(&EventEnvelope) -> Result<Event, Unreadable>;
 
 /// Every event type that till handles, with the way to read its object.
-const READERS: [(&str, Reader); 30] = [
+const READERS: [(&str, Reader); 31] = [
     ("checkout.session.completed", checkout),
     ("checkout.session.async_payment_succeeded", checkout),
     ("checkout.session.async_payment_failed", |envelope| {
@@ -100,6 +105,7 @@ const READERS: [(&str, Reader); 30] = [
     ("subscription_schedule.canceled", schedule),
     ("invoice.paid", invoice),
     ("invoice.payment_succeeded", invoice),
+    ("invoice.payment_failed", |envelope| Ok(Event::PaymentFailed(Invoice::read(&envelope.object)?))),
     ("invoice_payment.paid", |envelope| Ok(Event::InvoicePayment(InvoicePayment::read(&envelope.object)?))),
     ("charge.refunded", |envelope| Ok(Event::Charge(Charge::read(&envelope.object)?))),
     ("charge.refund.updated", refund),
@@ -230,6 +236,18 @@ impl EventEnvelope {
     /// The id of the customer that the object names.
     pub fn customer(&self) -> Option<String> {
         self.named_by_object("/customer")
+    }
+
+    /// When it happened, for people to read: Stripe's time, or of a row of a list that stands for an event, the latest time
+    /// that the row names.
+    pub fn happened_at(&self) -> Timestamp {
+        if !self.id.starts_with(LISTED_PREFIX) {
+            return self.created;
+        }
+        let Ok(fields) = Fields::of("event's object", &self.object) else { return self.created };
+        let named = ["/created", "/status_transitions/paid_at", "/ended_at", "/canceled_at"];
+        let latest = named.iter().filter_map(|pointer| fields.time(pointer).ok().flatten()).max();
+        latest.unwrap_or(self.created).min(self.created)
     }
 
     fn named_by_object(&self, pointer: &str) -> Option<String> {

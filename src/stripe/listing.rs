@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::clock::{Deadline, Timestamp};
 use crate::stripe::client::Stripe;
 use crate::stripe::error::StripeError;
-use crate::stripe::event::EventEnvelope;
+use crate::stripe::event::{EventEnvelope, LISTED_PREFIX};
 use crate::stripe::objects::{CheckoutSession, CreditNote, Fields, Invoice, List, Subscription, Unreadable};
 use crate::stripe::{API_VERSION, ListQuery, UnreadableRow};
 
@@ -150,8 +150,8 @@ impl ListedObject {
         let status = self.value.get("status").and_then(Value::as_str).unwrap_or("-");
         let moves = self.value.get("balance_transactions").and_then(Value::as_array).map_or(0, Vec::len);
         match self.kind {
-            ListedKind::Subscriptions => format!("sweep_{}_{status}_{}", self.id, now.millis()),
-            _ => format!("sweep_{}_{status}_{moves}", self.id),
+            ListedKind::Subscriptions => format!("{LISTED_PREFIX}{}_{status}_{}", self.id, now.millis()),
+            _ => format!("{LISTED_PREFIX}{}_{status}_{moves}", self.id),
         }
     }
 

@@ -8,12 +8,14 @@
 //! | [`units`] | units are posted, spent, held, granted, expired |
 //! | [`users`] | people, their plan, their statement, how they sign in |
 //! | [`notifications`] | outgoing webhooks |
+//! | [`mail`] | letters to people, and who wants which |
 //! | [`operator`] | proof, export, checks and set-up |
 
 mod log_events;
 
 pub mod audit;
 pub mod checkout;
+pub mod mail;
 pub mod notifications;
 pub mod operator;
 pub mod stripe_events;

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::usecase::checkout::customer_change;
+use crate::usecase::mail;
 use crate::usecase::notifications::{deliver, expiring};
 use crate::usecase::operator::clock::ClockWatch;
 use crate::usecase::operator::head;
@@ -133,6 +134,7 @@ fn keep_books(app: &App, round: u32) {
         report("log_books_head", head::log(app));
         report("remove_ended_sign_ins", sign_in::remove_ended(app));
         report("remove_old_messages", deliver::remove_old(app));
+        report("remove_old_letters", mail::deliver::remove_old(app));
         report("remove_old_event_bodies", bodies::remove_old(app));
     }
 }

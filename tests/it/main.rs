@@ -12,6 +12,7 @@
 
 mod api;
 mod billing;
+mod mail;
 mod pages;
 
 mod cli;

@@ -89,7 +89,7 @@ impl CatalogShape {
         let packs = catalog.packs.iter().filter(|pack| is_shown(&pack.price_id, &pack.older_price_ids));
         CatalogShape {
             currency: catalog.currency.clone(),
-            unit: UnitShape { singular: catalog.unit.singular.clone(), plural: catalog.unit.plural.clone() },
+            unit: UnitShape { singular: catalog.unit.singular.to_string(), plural: catalog.unit.plural.to_string() },
             plans: plans.map(PlanShape::of).collect(),
             packs: packs.map(PackShape::of).collect(),
         }
@@ -100,7 +100,7 @@ impl PlanShape {
     fn of(plan: &Plan) -> PlanShape {
         PlanShape {
             key: plan.key.clone(),
-            name: plan.name.clone(),
+            name: plan.name.to_string(),
             amount: plan.amount,
             interval: match plan.interval {
                 Interval::Month => "month",
@@ -119,7 +119,7 @@ impl PackShape {
     fn of(pack: &Pack) -> PackShape {
         PackShape {
             key: pack.key.clone(),
-            name: pack.name.clone(),
+            name: pack.name.to_string(),
             amount: pack.amount,
             units: pack.units,
             expires_in_days: pack.expiry.days(),

@@ -9,6 +9,7 @@ use super::shell::{Link, Shell};
 use crate::app::App;
 use crate::http::guard::Visitor;
 use crate::http::problem::Problem;
+use crate::language::Language;
 
 #[derive(Debug, Template)]
 #[template(path = "error.html")]
@@ -24,14 +25,16 @@ pub(super) struct ErrorPage {
 }
 
 /// The page of a problem. `visitor` is `None` where the session could not be looked at.
-pub(crate) fn page(app: &App, visitor: Option<&Visitor>, problem: &Problem) -> Response {
-    let written = shell(app, visitor, problem.title).and_then(|shell| {
+pub(crate) fn page(app: &App, visitor: Option<&Visitor>, language: Language, problem: &Problem) -> Response {
+    let language = visitor.map_or(language, |visitor| visitor.1);
+    let (title, sentence) = words(problem, language);
+    let written = shell(app, visitor, &title, language).and_then(|shell| {
         let page = ErrorPage {
             status: problem.status.as_u16(),
-            title: problem.title.to_owned(),
-            sentence: problem.detail.clone(),
-            assurance: if problem.is_before_payment { "Nothing was charged." } else { "" },
-            link: way_on(problem, shell.person.is_some() || visitor.is_none()),
+            title,
+            sentence,
+            assurance: if problem.is_before_payment { language.problem_nothing_charged() } else { "" },
+            link: way_on(problem, shell.person.is_some() || visitor.is_none(), language),
             shell,
         };
         html(problem.status, &page)
@@ -39,20 +42,46 @@ pub(crate) fn page(app: &App, visitor: Option<&Visitor>, problem: &Problem) -> R
     written.unwrap_or_else(|_| (problem.status, format!("{}\n", problem.detail)).into_response())
 }
 
-fn shell(app: &App, visitor: Option<&Visitor>, title: &str) -> crate::error::Result<Shell> {
+/// Title and sentence. The words of the JSON answer are English and say most; other languages have words for each code.
+fn words(problem: &Problem, language: Language) -> (String, String) {
+    if language == Language::En {
+        return (problem.title.to_owned(), problem.detail.clone());
+    }
+    let (title, sentence) = match (problem.code, problem.status) {
+        ("unauthenticated", _) => (language.problem_unauthenticated(), language.problem_unauthenticated_sentence()),
+        ("forbidden", _) => (language.problem_forbidden(), language.problem_forbidden_sentence()),
+        ("not_found" | "unknown_user", _) => (language.problem_not_found(), language.problem_not_found_sentence()),
+        ("unknown_plan", _) => (language.problem_unknown_plan(), language.problem_unknown_plan_sentence()),
+        (_, StatusCode::METHOD_NOT_ALLOWED) => (language.problem_no_page(), language.problem_no_page_sentence()),
+        ("already_subscribed", _) => {
+            (language.problem_already_subscribed(), language.problem_already_subscribed_sentence())
+        }
+        ("stripe_unavailable", _) => {
+            (language.problem_stripe_unavailable(), language.problem_stripe_unavailable_sentence())
+        }
+        ("stripe_rejected", _) => (language.problem_stripe_rejected(), language.problem_stripe_rejected_sentence()),
+        ("rate_limited", _) => (language.problem_rate_limited(), language.problem_rate_limited_sentence()),
+        ("unavailable", _) => (language.problem_unavailable(), language.problem_unavailable_sentence()),
+        (_, status) if status.is_server_error() => (language.problem_internal(), language.problem_internal_sentence()),
+        _ => (language.problem_invalid(), language.problem_invalid_sentence()),
+    };
+    (title.to_owned(), sentence.to_owned())
+}
+
+fn shell(app: &App, visitor: Option<&Visitor>, title: &str, language: Language) -> crate::error::Result<Shell> {
     match visitor {
         Some(visitor) => Shell::for_visitor(app, title, visitor),
-        None => Ok(Shell { offers_sign_in: false, ..Shell::anonymous(app, title) }),
+        None => Ok(Shell { offers_sign_in: false, ..Shell::anonymous(app, title, language) }),
     }
 }
 
-fn way_on(problem: &Problem, is_signed_in: bool) -> Link {
+fn way_on(problem: &Problem, is_signed_in: bool, language: Language) -> Link {
     // Where Stripe opened no portal, the refusal leads to the dashboard.
     let portal = problem.portal_url().filter(|url| !url.ends_with("/dashboard"));
     match (problem.status, portal) {
-        (StatusCode::UNAUTHORIZED, _) => Link::to("/login", "How to sign in"),
-        (_, Some(portal)) => Link::to(portal, "Open the customer portal"),
-        _ if is_signed_in => Link::dashboard(),
-        _ => Link::to("/", "See the prices"),
+        (StatusCode::UNAUTHORIZED, _) => Link::to("/login", language.problem_how_to_sign_in()),
+        (_, Some(portal)) => Link::to(portal, language.problem_open_portal()),
+        _ if is_signed_in => Link::dashboard(language),
+        _ => Link::to("/", language.shell_see_prices()),
     }
 }

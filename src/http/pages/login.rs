@@ -17,8 +17,9 @@ use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
-use crate::http::{body, cookie};
+use crate::http::{body, cookie, reader_language};
 use crate::id;
+use crate::language::Language;
 use crate::usecase::users::sign_in;
 
 #[derive(Debug, Template)]
@@ -75,13 +76,13 @@ pub(crate) async fn show(
     };
     let Some(token) = field("token").filter(|_| method != Method::HEAD) else {
         let signed_out = field("signed-out").is_some();
-        let shell = Shell::anonymous(state.app(), "Sign in");
+        let shell = Shell::anonymous(state.app(), visitor.1.login_title(), visitor.1);
         let state = if signed_out { LoginState::SignedOut } else { LoginState::Ask };
         return Ok(html(StatusCode::OK, &LoginPage { shell, state })?);
     };
     let link = token.clone();
     let Some(owner) = state.run(Pool::Db, move |app| sign_in::owner_of_link(app, &link)).await? else {
-        return Ok(link_spent(state.app())?);
+        return Ok(link_spent(state.app(), visitor.1)?);
     };
     // Several tabs share the cookie, so that each of their forms can be sent.
     let form_cookie = cookie::form_of(&headers, state.config()).map_or_else(|| id::secret(""), Ok)?;
@@ -92,7 +93,7 @@ pub(crate) async fn show(
         token,
         csrf: form_token(&form_cookie)?,
     };
-    let shell = Shell::for_visitor(state.app(), "Sign in", &visitor)?;
+    let shell = Shell::for_visitor(state.app(), visitor.1.login_title(), &visitor)?;
     // The button leads on to where the app that made the link wants the user to be.
     let origins: Vec<&str> = state.config().return_origins.iter().map(|origin| origin.as_str()).collect();
     let page = LoginPage { shell, state: LoginState::Confirm(confirmation) };
@@ -117,7 +118,7 @@ pub(crate) async fn sign_in(
     let token = fields.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value).unwrap_or_default();
     let former = cookie::session_of(&headers, state.config());
     let Some(signed_in) = state.run(Pool::Db, move |app| sign_in::redeem(app, &token, former.as_deref())).await? else {
-        return Ok(link_spent(state.app())?);
+        return Ok(link_spent(state.app(), reader_language::of_browser(&headers, state.config()))?);
     };
     let mut response = see_other(signed_in.return_to.as_deref().unwrap_or("/dashboard"))?;
     let headers = response.headers_mut();
@@ -144,6 +145,7 @@ pub(crate) async fn sign_out(
     Ok(response)
 }
 
-fn link_spent(app: &App) -> Result<Response> {
-    html(StatusCode::GONE, &LoginPage { shell: Shell::anonymous(app, "Sign in"), state: LoginState::LinkSpent })
+fn link_spent(app: &App, language: Language) -> Result<Response> {
+    let shell = Shell::anonymous(app, language.login_title(), language);
+    html(StatusCode::GONE, &LoginPage { shell, state: LoginState::LinkSpent })
 }

@@ -8,6 +8,7 @@ pub(super) mod accent;
 pub(super) mod checkout;
 pub(super) mod dashboard;
 pub(super) mod error;
+pub(super) mod language;
 pub(super) mod login;
 mod offers;
 pub(super) mod portal;
@@ -15,6 +16,7 @@ pub(super) mod pricing;
 pub(super) mod reference;
 pub(super) mod returned;
 mod shell;
+pub(super) mod unsubscribe;
 mod words;
 
 #[cfg(test)]
@@ -31,8 +33,12 @@ use crate::error::{Fault, Result};
 
 fn html(status: StatusCode, page: &impl Template) -> Result<Response> {
     let text = page.render().map_err(|cause| Fault::new("a page could not be written", cause))?;
-    let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))];
-    Ok((status, content_type, text).into_response())
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        // A page is in the language that the browser asks for, or that a cookie or the account names.
+        (header::VARY, HeaderValue::from_static("accept-language, cookie")),
+    ];
+    Ok((status, headers, text).into_response())
 }
 
 /// A page with forms that lead on to other origins, which are separated by spaces.

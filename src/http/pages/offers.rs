@@ -4,6 +4,7 @@
 use super::words::capitalised;
 use crate::catalog::{Catalog, Interval, Offer, Pack, Plan, UnitWords};
 use crate::error::{Fault, Result};
+use crate::language::Language;
 use crate::money::{Currency, Money, best_value};
 use crate::store::subscriptions::Subscription;
 use crate::usecase::users::UserSnapshot;
@@ -29,19 +30,19 @@ pub(super) struct PackCard {
 
 impl PackCard {
     /// All packs on sale, in the catalogue's order.
-    pub(super) fn all(catalog: &Catalog) -> Result<Vec<PackCard>> {
+    pub(super) fn all(catalog: &Catalog, language: Language) -> Result<Vec<PackCard>> {
         let currency = currency(catalog)?;
         let packs: Vec<&Pack> = catalog.packs.iter().filter(|pack| !Offer::Pack(pack).is_retired()).collect();
-        let best = best_pack(&packs, currency);
+        let best = best_pack(&packs, currency, language);
         let card = |pack: &&Pack| {
             let price = Money::new(pack.amount, currency);
             PackCard {
                 key: pack.key.clone(),
-                name: pack.own_name(&catalog.unit).map_or_else(|| catalog.unit.count(pack.units), str::to_owned),
-                units: pack.own_name(&catalog.unit).map(|_| catalog.unit.count(pack.units)),
-                validity: pack.expiry.words(),
-                price: price.to_string(),
-                per_unit: per_unit(price, pack.units, &catalog.unit),
+                name: pack.title(&catalog.unit, language),
+                units: pack.own_name(&catalog.unit).map(|_| catalog.unit.count(pack.units, language)),
+                validity: pack.expiry.words(language),
+                price: language.price(price),
+                per_unit: per_unit(price, pack.units, &catalog.unit, language),
                 mark: best.filter(|(key, _)| *key == pack.key).map(|(_, mark)| mark),
                 is_for_sale: pack.price_id.is_some(),
             }
@@ -51,10 +52,10 @@ impl PackCard {
 }
 
 /// The key of the pack that gives most for the money, and how it is marked. Only packs that can be bought are compared.
-fn best_pack<'a>(packs: &[&'a Pack], currency: Currency) -> Option<(&'a str, &'static str)> {
+fn best_pack<'a>(packs: &[&'a Pack], currency: Currency, language: Language) -> Option<(&'a str, &'static str)> {
     let sold: Vec<&Pack> = packs.iter().copied().filter(|pack| pack.price_id.is_some()).collect();
     let prices: Vec<(Money, i64)> = sold.iter().map(|pack| (Money::new(pack.amount, currency), pack.units)).collect();
-    let mark = if sold.len() > 2 { "Best value" } else { "Better value" };
+    let mark = if sold.len() > 2 { language.offers_best_value() } else { language.offers_better_value() };
     best_value(&prices).map(|index| (sold[index].key.as_str(), mark))
 }
 
@@ -105,7 +106,12 @@ pub(super) struct PlanCard {
 impl PlanCard {
     /// The plans on sale, and the user's own one even when it is no longer on sale. `is_pending`: a payment of the user's
     /// for a plan is on its way.
-    pub(super) fn all(catalog: &Catalog, member: Option<&UserSnapshot>, is_pending: bool) -> Result<Vec<PlanCard>> {
+    pub(super) fn all(
+        catalog: &Catalog,
+        member: Option<&UserSnapshot>,
+        is_pending: bool,
+        language: Language,
+    ) -> Result<Vec<PlanCard>> {
         let currency = currency(catalog)?;
         let has = |plan: &Plan| member.is_some_and(|member| member.plan == plan.key);
         let subscription = member.and_then(|member| member.subscription.as_ref());
@@ -118,35 +124,41 @@ impl PlanCard {
             None => PlanState::ForSale,
         };
         let plans = catalog.plans.iter().filter(|plan| !Offer::Plan(plan).is_retired() || has(plan));
-        Ok(plans.map(|plan| PlanCard::of(plan, state(plan), currency, &catalog.unit)).collect())
+        Ok(plans.map(|plan| PlanCard::of(plan, state(plan), currency, &catalog.unit, language)).collect())
     }
 
     /// The label of the button that leads to the customer portal, where something is to be done there.
-    pub(super) fn portal_label(&self) -> Option<String> {
+    pub(super) fn portal_label(&self, language: &Language) -> Option<String> {
         match self.state {
-            PlanState::InPortal => Some(format!("Change to {}", self.name)),
-            PlanState::InvoiceOpen => Some("Pay the open invoice".to_owned()),
-            PlanState::PaymentIncomplete => Some("Finish the payment".to_owned()),
-            PlanState::Paused => Some(format!("Continue {}", self.name)),
+            PlanState::InPortal => Some(language.offers_change_to(&self.name)),
+            PlanState::InvoiceOpen => Some(language.offers_pay_invoice().to_owned()),
+            PlanState::PaymentIncomplete => Some(language.offers_finish_payment().to_owned()),
+            PlanState::Paused => Some(language.offers_go_on_with(&self.name)),
             _ => None,
         }
     }
 
-    pub(super) fn of(plan: &Plan, state: PlanState, currency: Currency, words: &UnitWords) -> PlanCard {
+    pub(super) fn of(
+        plan: &Plan,
+        state: PlanState,
+        currency: Currency,
+        words: &UnitWords,
+        language: Language,
+    ) -> PlanCard {
         let price = Money::new(plan.amount, currency);
         let (every, months) = match plan.interval {
-            Interval::Month => ("a month", 1),
-            Interval::Year => ("a year", 12),
+            Interval::Month => (language.offers_a_month(), 1),
+            Interval::Year => (language.offers_a_year(), 12),
         };
         PlanCard {
             key: plan.key.clone(),
-            name: plan.name.clone(),
-            price: price.to_string(),
+            name: plan.name.in_language(language).to_owned(),
+            price: language.price(price),
             every: if plan.amount == 0 { "" } else { every },
-            allotment: allotment(plan.units, words),
-            validity: plan.expiry.words().filter(|_| plan.units > 0),
-            per_unit: per_unit(price, plan.units.saturating_mul(months), words),
-            features: plan.features.iter().map(|feature| feature_words(feature)).collect(),
+            allotment: allotment(plan.units, words, language),
+            validity: plan.expiry.words(language).filter(|_| plan.units > 0),
+            per_unit: per_unit(price, plan.units.saturating_mul(months), words, language),
+            features: plan.features.iter().map(|feature| feature_words(feature, language)).collect(),
             state,
         }
     }
@@ -165,21 +177,25 @@ fn state_beside(plan: &Plan, subscription: &Subscription) -> PlanState {
 }
 
 /// What a plan brings each month: `100 pictures every month`.
-pub(super) fn allotment(units: i64, words: &UnitWords) -> String {
+pub(super) fn allotment(units: i64, words: &UnitWords, language: Language) -> String {
     match units {
-        0 => format!("No {} included", words.plural),
-        _ => format!("{} every month", words.count(units)),
+        0 => language.offers_none_included(words.many(language)),
+        _ => language.offers_units_every_month(words.count(units, language)),
     }
 }
 
-fn per_unit(price: Money, units: i64, words: &UnitWords) -> Option<String> {
-    price.per_unit(units).map(|amount| format!("{amount} per {}", words.singular))
+fn per_unit(price: Money, units: i64, words: &UnitWords, language: Language) -> Option<String> {
+    let unit = words.one(language);
+    language.price_per_unit(price, units).map(|(amount, is_exact)| match is_exact {
+        true => language.offers_per_unit(amount, unit),
+        false => language.offers_about_per_unit(amount, unit),
+    })
 }
 
 /// The built-in catalogue's feature has a sentence. Others are shown as they are written.
-fn feature_words(feature: &str) -> String {
+fn feature_words(feature: &str, language: Language) -> String {
     match feature {
-        "byok" => "Bring your own key".to_owned(),
+        "byok" => language.offers_own_key().to_owned(),
         _ => capitalised(&feature.replace('_', " ")),
     }
 }

@@ -32,10 +32,10 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
     };
     let catalog = state.catalog();
     let page = PricingPage {
-        shell: Shell::for_visitor(state.app(), "Pricing", &visitor)?,
+        shell: Shell::for_visitor(state.app(), visitor.1.pricing_title(), &visitor)?,
         words: &catalog.unit,
-        plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member), is_pending)?,
-        packs: PackCard::all(catalog)?,
+        plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member), is_pending, visitor.1)?,
+        packs: PackCard::all(catalog, visitor.1)?,
     };
     // A visitor has no forms.
     match page.shell.person.is_some() {
@@ -46,6 +46,6 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
 
 impl PricingPage<'_> {
     pub(super) fn unit_heading(&self) -> String {
-        capitalised(&self.words.plural)
+        capitalised(self.words.many(self.shell.language))
     }
 }

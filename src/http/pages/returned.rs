@@ -18,6 +18,7 @@ use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
+use crate::language::Language;
 use crate::usecase::checkout::confirm::{self, Purchase, PurchaseLookup, PurchaseState};
 
 #[derive(Debug, Template)]
@@ -70,11 +71,15 @@ pub(crate) async fn show(
     let escaped: String = form_urlencoded::byte_serialize(session.as_bytes()).collect();
     let charged = visitor.0.as_ref().map(|_| account);
     let purchase = purchase_of(&state, account, session, || state.charge(Costly::Question, charged, client)).await?;
-    let is_elsewhere = visitor.0.is_none();
+    let (is_elsewhere, language) = (visitor.0.is_none(), visitor.1);
     let page = ReturnedPage {
-        shell: Shell::for_visitor(state.app(), "Your purchase", &visitor)?,
+        shell: Shell::for_visitor(state.app(), language.returned_title(), &visitor)?,
         catalog: state.catalog(),
-        links: if is_elsewhere { vec![Link::to("/login", "Sign in")] } else { links(&purchase) },
+        links: if is_elsewhere {
+            vec![Link::to("/login", language.shell_sign_in())]
+        } else {
+            links(&purchase, language)
+        },
         state: purchase.state,
         is_elsewhere,
         status_url: format!("/billing/return?session_id={escaped}"),
@@ -107,9 +112,9 @@ async fn purchase_of(
     }
 }
 
-fn links(purchase: &Purchase) -> Vec<Link> {
-    let back = purchase.return_url.as_deref().and_then(Link::back_to);
-    let dashboard = Link::dashboard();
+fn links(purchase: &Purchase, language: Language) -> Vec<Link> {
+    let back = purchase.return_url.as_deref().and_then(|url| Link::back_to(url, language));
+    let dashboard = Link::dashboard(language);
     match purchase.state {
         PurchaseState::Failed | PurchaseState::Expired | PurchaseState::Open => {
             [Some(dashboard), back].into_iter().flatten().collect()
@@ -139,64 +144,43 @@ impl ReturnedPage<'_> {
     }
 
     pub(super) fn title(&self) -> String {
+        let language = self.shell.language;
         match &self.state {
-            PurchaseState::Credited { .. } | PurchaseState::Subscribed { .. } if self.is_elsewhere => "Paid".to_owned(),
-            PurchaseState::Credited { added, .. } => format!("{} added", self.catalog.unit.count(*added)),
-            PurchaseState::Subscribed { plan, .. } => format!("You are subscribed to {}", self.plan_name(plan)),
-            PurchaseState::Unmatched => "Confirming your payment".to_owned(),
-            PurchaseState::Pending { .. } => "Payment pending".to_owned(),
-            PurchaseState::Failed => "The payment did not go through".to_owned(),
-            PurchaseState::Expired => "The checkout has expired".to_owned(),
-            PurchaseState::Open => "The payment was not completed".to_owned(),
-            PurchaseState::StripeUnavailable => "Your payment is safe".to_owned(),
+            PurchaseState::Credited { .. } | PurchaseState::Subscribed { .. } if self.is_elsewhere => {
+                language.returned_paid().to_owned()
+            }
+            PurchaseState::Credited { added, .. } => language.returned_added(self.catalog.unit.count(*added, language)),
+            PurchaseState::Subscribed { plan, .. } => language.returned_subscribed(self.plan_name(plan)),
+            PurchaseState::Unmatched => language.returned_confirming().to_owned(),
+            PurchaseState::Pending { .. } => language.returned_pending().to_owned(),
+            PurchaseState::Failed => language.returned_failed().to_owned(),
+            PurchaseState::Expired => language.returned_expired().to_owned(),
+            PurchaseState::Open => language.returned_not_completed().to_owned(),
+            PurchaseState::StripeUnavailable => language.returned_safe().to_owned(),
         }
     }
 
     fn plan_name<'p>(&'p self, key: &'p str) -> &'p str {
-        self.catalog.plan(key).map_or(key, |plan| plan.name.as_str())
+        self.catalog.plan(key).map_or(key, |plan| plan.name.in_language(self.shell.language))
     }
 
     pub(super) fn sentence(&self) -> String {
-        let words = &self.catalog.unit;
-        let many = &words.plural;
+        let language = self.shell.language;
+        let (words, many) = (&self.catalog.unit, self.catalog.unit.many(language));
         match &self.state {
-            PurchaseState::Credited { .. } if self.is_elsewhere => {
-                format!("The {many} are on the account that bought them. Sign in to see them.")
+            PurchaseState::Credited { .. } if self.is_elsewhere => language.returned_elsewhere_pack(many),
+            PurchaseState::Subscribed { .. } if self.is_elsewhere => language.returned_elsewhere_plan().to_owned(),
+            PurchaseState::Pending { .. } if self.is_elsewhere => language.returned_elsewhere_pending(many),
+            PurchaseState::Credited { remaining, .. } => language.returned_now_have(words.count(*remaining, language)),
+            PurchaseState::Subscribed { remaining, .. } => {
+                language.returned_now_have_plan(words.count(*remaining, language), many)
             }
-            PurchaseState::Subscribed { .. } if self.is_elsewhere => {
-                "The plan is on the account that bought it. Sign in to see it.".to_owned()
-            }
-            PurchaseState::Pending { .. } if self.is_elsewhere => format!(
-                "The bank payment is on its way, which can take a few working days. The {many} will be added to the \
-                 account that bought them when it arrives. No need to pay again."
-            ),
-            PurchaseState::Credited { remaining, .. } => format!("You now have {}.", words.count(*remaining)),
-            PurchaseState::Subscribed { remaining, .. } => format!(
-                "You now have {}. The plan's {many} are added each time an invoice is paid.",
-                words.count(*remaining)
-            ),
-            PurchaseState::Unmatched => format!(
-                "This takes a few seconds. You can also close this page: your {many} are added as soon as Stripe \
-                 confirms the payment. No need to pay again."
-            ),
-            PurchaseState::Pending { units } => format!(
-                "Your bank payment is on its way, which can take a few working days. {} will be added by \
-                 themselves when it arrives. No need to pay again.",
-                words.count(*units)
-            ),
-            PurchaseState::Failed => {
-                format!("Nothing was charged and no {many} were added. You can try again, or pay another way.")
-            }
-            PurchaseState::Expired => format!(
-                "It was not paid in time, so nothing was charged and no {many} were added. You can choose again."
-            ),
-            PurchaseState::Open => {
-                format!("Nothing was charged and no {many} were added. You can choose again at any time.")
-            }
-            PurchaseState::StripeUnavailable => format!(
-                "Stripe cannot be reached at the moment. If you have paid, your {many} are added automatically as soon \
-                 as Stripe tells us. No need to pay again."
-            ),
+            PurchaseState::Unmatched => language.returned_confirming_sentence(many),
+            PurchaseState::Pending { units } => language.returned_pending_sentence(words.count(*units, language)),
+            PurchaseState::Failed => language.returned_failed_sentence(many),
+            PurchaseState::Expired => language.returned_expired_sentence(many),
+            PurchaseState::Open => language.returned_not_completed_sentence(many),
+            PurchaseState::StripeUnavailable => language.returned_safe_sentence(many),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::http::assets;
 use crate::http::csrf::form_token;
 use crate::http::guard::{SignedIn, Visitor};
 use crate::http::pages::words::capitalised;
+use crate::language::Language;
 use crate::store::users::User;
 
 /// What all pages say about the shop.
@@ -27,20 +28,17 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn of(catalog: &Catalog, is_test: bool) -> Site {
+    pub(super) fn of(catalog: &Catalog, is_test: bool, language: Language) -> Site {
         let shop = &catalog.shop;
         let name = shop.name.clone().unwrap_or_else(|| "till".to_owned());
         let footer = [
-            ("Support", shop.support_link()),
-            ("Terms", shop.terms_url.clone()),
-            ("Privacy", shop.privacy_url.clone()),
+            (language.shell_support(), shop.support_link()),
+            (language.shell_terms(), shop.terms_url.clone()),
+            (language.shell_privacy(), shop.privacy_url.clone()),
         ];
         Site {
-            description: format!(
-                "{}, paid in advance: prices of plans and packs, your balance and your invoices at {name}.",
-                capitalised(&catalog.unit.plural)
-            ),
-            app: shop.app_url.as_deref().and_then(|url| Link::to_app(url, shop.name.as_deref())),
+            description: language.shell_description(capitalised(catalog.unit.many(language)), &name),
+            app: shop.app_url.as_deref().and_then(|url| Link::to_app(url, shop.name.as_deref(), language)),
             footer: footer.into_iter().filter_map(|(label, href)| Some(Link::to(&href?, label))).collect(),
             is_test,
             has_accent: shop.accent.is_some(),
@@ -48,14 +46,16 @@ impl Site {
         }
     }
 
-    fn of_app(app: &App) -> Site {
-        Site::of(&app.catalog, app.config.stripe.mode() == Some(Mode::Test))
+    fn of_app(app: &App, language: Language) -> Site {
+        Site::of(&app.catalog, app.config.stripe.mode() == Some(Mode::Test), language)
     }
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Shell {
     pub site: Site,
+    /// All words of the page.
+    pub language: Language,
     /// Without the program's name.
     pub title: String,
     /// For the hidden field `csrf` of each form. Empty for visitors, who get no forms.
@@ -97,22 +97,27 @@ impl Person {
 
 impl Shell {
     /// For a page that is the same for everybody.
-    pub(super) fn anonymous(app: &App, title: &str) -> Shell {
-        let site = Site::of_app(app);
-        Shell { site, title: title.to_owned(), csrf: String::new(), person: None, offers_sign_in: true }
+    pub(super) fn anonymous(app: &App, title: &str, language: Language) -> Shell {
+        let (site, title) = (Site::of_app(app, language), title.to_owned());
+        Shell { site, language, title, csrf: String::new(), person: None, offers_sign_in: true }
     }
 
     pub(super) fn signed_in(app: &App, title: &str, signed_in: &SignedIn) -> Result<Shell> {
         let person = Some(Person::of(&signed_in.member.user));
-        Ok(Shell { csrf: form_token(&signed_in.cookie)?, person, ..Shell::anonymous(app, title) })
+        Ok(Shell { csrf: form_token(&signed_in.cookie)?, person, ..Shell::anonymous(app, title, signed_in.language) })
     }
 
     /// For a page that both visitors and users see.
     pub(super) fn for_visitor(app: &App, title: &str, visitor: &Visitor) -> Result<Shell> {
         match &visitor.0 {
             Some(signed_in) => Shell::signed_in(app, title, signed_in),
-            None => Ok(Shell::anonymous(app, title)),
+            None => Ok(Shell::anonymous(app, title, visitor.1)),
         }
+    }
+
+    /// What the switch at the foot of the page offers.
+    pub(super) fn other_languages(&self) -> impl Iterator<Item = Language> {
+        Language::ALL.into_iter().filter(|language| *language != self.language)
     }
 
     /// The path of a stylesheet, script or icon.
@@ -135,21 +140,21 @@ impl Link {
         Link { href: path.to_owned(), label: label.to_owned() }
     }
 
-    pub(super) fn dashboard() -> Link {
-        Link::to("/dashboard", "Go to your dashboard")
+    pub(super) fn dashboard(language: Language) -> Link {
+        Link::to("/dashboard", language.shell_to_dashboard())
     }
 
     /// To the app in which the units are used, named by the shop or by its host.
-    fn to_app(url: &str, name: Option<&str>) -> Option<Link> {
+    fn to_app(url: &str, name: Option<&str>, language: Language) -> Option<Link> {
         let host = url::Url::parse(url).ok()?.host_str()?.to_owned();
-        Some(Link::to(url, &format!("Open {}", name.unwrap_or(&host))))
+        Some(Link::to(url, &language.shell_open_app(name.unwrap_or(&host))))
     }
 
     /// Back to where the buyer came from, named by its host. The caller has checked that the origin is allowed. Anything
     /// but an `http` or `https` address is refused here all the same, because a link can also be a script.
-    pub(super) fn back_to(return_url: &str) -> Option<Link> {
+    pub(super) fn back_to(return_url: &str, language: Language) -> Option<Link> {
         let url = url::Url::parse(return_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-        let label = format!("Back to {}", url.host_str()?);
+        let label = language.shell_back_to(url.host_str()?);
         Some(Link { href: url.into(), label })
     }
 }

@@ -1,8 +1,7 @@
 //! Words that several pages share: how an instant is written, and headings.
 
-use jiff::tz::TimeZone;
-
 use crate::clock::{Timestamp, rfc3339};
+use crate::language::Language;
 
 /// The text with its first letter as a capital.
 pub(super) fn capitalised(text: &str) -> String {
@@ -22,13 +21,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    pub(super) fn of(at: Timestamp) -> Moment {
-        let instant = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
-        let instant = TimeZone::UTC.to_datetime(instant);
-        Moment {
-            machine: rfc3339(at),
-            words: instant.strftime("%-d %b %Y, %H:%M UTC").to_string(),
-            date: instant.strftime("%-d %b %Y").to_string(),
-        }
+    pub(super) fn of(at: Timestamp, language: Language) -> Moment {
+        Moment { machine: rfc3339(at), words: language.time(at), date: language.date(at) }
     }
 }

@@ -142,9 +142,10 @@ mod tests {
                 | "open_invoices" => &[],
                 "payments" | "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds"
                 | "credit_notes" | "disputes" | "scheduled_changes" => &[],
-                "login_links" | "sessions" | "audit" | "anchors" | "webhook_endpoints" | "messages" => &[],
+                "login_links" | "sessions" | "audit" | "anchors" | "webhook_endpoints" | "messages" | "mails"
+                | "mail_key" => &[],
                 // Without a row number. For an account's row in the books `Tx::mark_changed` is called.
-                "books" | "lots" | "holds" | "hold_lots" | "deliveries" | "customer_changes" => &[],
+                "books" | "lots" | "holds" | "hold_lots" | "deliveries" | "customer_changes" | "mail_choices" => &[],
                 new => panic!("does a cached answer depend on {new}? See ChangeLog::row"),
             };
             let changes = ChangeLog::new();

@@ -32,6 +32,10 @@ pub struct Invoice {
     pub amount_paid: Option<i64>,
     /// Minor units that are still to be paid.
     pub amount_remaining: Option<i64>,
+    /// How often its payment was tried.
+    pub attempts: i64,
+    /// When its payment is tried again by itself.
+    pub next_attempt_at: Option<Timestamp>,
     /// Where it is sent and not charged.
     pub due_date: Option<Timestamp>,
     /// Three letters, lower case.
@@ -74,6 +78,8 @@ impl Invoice {
             credited_before: fields.whole("/pre_payment_credit_notes_amount")?.unwrap_or(0).max(0),
             amount_paid: fields.whole("/amount_paid")?,
             amount_remaining: fields.whole("/amount_remaining")?,
+            attempts: fields.whole("/attempt_count")?.unwrap_or(0),
+            next_attempt_at: fields.time("/next_payment_attempt")?,
             due_date: fields.time("/due_date")?,
             currency: fields.text("/currency")?,
             paid_out_of_band: off_stripe || fields.first_flag(&["/paid_out_of_band"])?,

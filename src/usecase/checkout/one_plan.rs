@@ -61,7 +61,7 @@ pub(super) fn obstacle(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<
 impl Obstacle {
     /// The refusal, with a link to Stripe's customer portal.
     pub(super) fn refusal(self, app: &App, user: &User, deadline: Deadline) -> Error {
-        let name = |key: &str| app.catalog.plan(key).map_or_else(|| key.to_owned(), |plan| plan.name.clone());
+        let name = |key: &str| app.catalog.plan(key).map_or_else(|| key.to_owned(), |plan| plan.name.to_string());
         let detail = match self {
             Obstacle::Subscription => {
                 "You already have a subscription. Change or cancel it in the customer portal.".to_owned()

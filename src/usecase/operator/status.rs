@@ -9,6 +9,7 @@ use crate::config::Mode;
 use crate::error::Result;
 use crate::store::inbox::InboxRow;
 use crate::store::{Lock, outbox, users};
+use crate::usecase::mail::deliver;
 use crate::usecase::operator::clock;
 use crate::usecase::stripe_events::{inbox, payments, reconcile};
 
@@ -38,6 +39,8 @@ pub struct ApplianceStatus {
     pub messages_open: i64,
     /// Outgoing messages that were given up.
     pub messages_parked: i64,
+    /// Letters to people that wait, and those that were given up in the last week.
+    pub mails: (i64, i64),
     /// What is wrong with the clock, if anything is.
     pub clock_fault: Option<String>,
 }
@@ -62,6 +65,7 @@ pub fn look(app: &App) -> Result<ApplianceStatus> {
         in_doubt: payments::count_in_doubt(app)?,
         messages_open,
         messages_parked,
+        mails: deliver::count(app)?,
         clock_fault: clock::fault(app),
     })
 }

@@ -54,6 +54,7 @@ pub(super) struct Candidate {
     /// The inbox's row; `None` for what only Stripe has.
     row: Option<Box<InboxRow>>,
     event: IncomingEvent,
+    happened_at: Timestamp,
     prefetched: PrefetchedEvent,
 }
 
@@ -139,7 +140,12 @@ pub(super) fn in_inbox(prefetcher: &mut Prefetcher<'_>, app: &App, customer: &st
         let envelope = envelope(&row)?;
         if foreign(&envelope, app.config.stripe.mode()).is_none() {
             let prefetched = prefetcher.prefetch(&envelope)?;
-            candidates.push(Candidate { event: row.event.clone(), row: Some(Box::new(row)), prefetched });
+            candidates.push(Candidate {
+                event: row.event.clone(),
+                happened_at: row.event.created_at,
+                row: Some(Box::new(row)),
+                prefetched,
+            });
         }
     }
     Ok(candidates)
@@ -219,7 +225,12 @@ fn candidate(
     now: Timestamp,
 ) -> Result<Candidate> {
     let (envelope, body): (EventEnvelope, String) = object.as_event(as_of, now);
-    Ok(Candidate { row: None, prefetched: prefetcher.prefetch(&envelope)?, event: incoming(&envelope, body, now) })
+    Ok(Candidate {
+        row: None,
+        happened_at: envelope.happened_at(),
+        prefetched: prefetcher.prefetch(&envelope)?,
+        event: incoming(&envelope, body, now),
+    })
 }
 
 /// Applies what still needs it, in the transaction that made the owner known.
@@ -237,7 +248,8 @@ pub(super) fn apply_all(
             (Some(_), Some(row)) if is_unapplied(&row) => reapply(tx, catalog, &row, &candidate.prefetched, now)?,
             (None, None) => {
                 let stripe_answered = candidate.prefetched.stripe_answered;
-                let context = ApplyContext { stripe_answered, ..ApplyContext::new(catalog, now) };
+                let happened_at = candidate.happened_at;
+                let context = ApplyContext { stripe_answered, happened_at, ..ApplyContext::new(catalog, now) };
                 let outcome = outcome_of(tx, &context, &candidate.prefetched.event)?;
                 store(tx, catalog, &candidate.event, outcome, now)?
             }

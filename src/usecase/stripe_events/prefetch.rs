@@ -65,7 +65,10 @@ pub(super) fn complete(app: &App, event: Event, deadline: Deadline) -> Completed
             let subscription = scheduled(app, &hint, deadline)?.map(Box::new);
             Event::Schedule { hint, subscription }
         }
-        complete @ (Event::CustomerDeleted(_) | Event::Unhandled { .. } | Event::Unreadable { .. }) => complete,
+        complete @ (Event::PaymentFailed(_)
+        | Event::CustomerDeleted(_)
+        | Event::Unhandled { .. }
+        | Event::Unreadable { .. }) => complete,
     })
 }
 

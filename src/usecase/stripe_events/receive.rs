@@ -92,7 +92,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
         Some(_) => PrefetchedEvent::as_sent(&envelope),
         None => prefetcher.prefetch(&envelope)?,
     };
-    let catalog = app.catalog.clone();
+    let (catalog, happened_at) = (app.catalog.clone(), envelope.happened_at());
     let row = incoming.clone();
     let outcome = app.store.write(move |tx| {
         if let Some(known) = inbox::by_id(tx, &row.id)? {
@@ -102,7 +102,7 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
             Some(why) => EventOutcome::ignored(why.clone()),
             None => {
                 let stripe_answered = prefetched.stripe_answered;
-                let context = ApplyContext { stripe_answered, ..ApplyContext::new(&catalog, now) };
+                let context = ApplyContext { stripe_answered, happened_at, ..ApplyContext::new(&catalog, now) };
                 retry::outcome_of(tx, &context, &prefetched.event)?
             }
         };

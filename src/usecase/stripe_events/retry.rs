@@ -115,8 +115,8 @@ fn reapply_alone(
     now: Timestamp,
 ) -> Result<EventOutcome> {
     let assigned = row.assigned_to.map(|account| Assignment { account, offer: row.assigned_offer.clone() });
-    let stripe_answered = prefetched.stripe_answered;
-    let context = ApplyContext { assigned, stripe_answered, ..ApplyContext::new(catalog, now) };
+    let (stripe_answered, happened_at) = (prefetched.stripe_answered, envelope(row)?.happened_at());
+    let context = ApplyContext { assigned, stripe_answered, happened_at, ..ApplyContext::new(catalog, now) };
     let mut outcome = outcome_of(tx, &context, &prefetched.event)?;
     // What is unmatched and waits for nothing was credited in part. The rest is as unknown as before, although by now the
     // payment is in the books.
@@ -231,6 +231,8 @@ fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
         let new = apply::describe(&catalog, &described, known.account, known.as_of);
         let put = |tx: &mut dyn Tx| subscriptions::put(tx, &new, Source::Answer, now);
         enqueue::notify_if_plan_changes(tx, &catalog, known.account, now, put)?;
+        let happened_at = new.ended_at.unwrap_or(now);
+        apply::end_of_plan(tx, &catalog, (now, happened_at), Some(&known), &new)?;
         apply::plan_change(tx, &catalog, &described, now)?;
         apply::keep_open_invoice(tx, &catalog, &described, known.as_of)?;
         posting::end_graces(tx, context, known.account)

@@ -9,11 +9,13 @@ use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::ledger::{Account, Entry, Kind, Posting, Refusal, end_grace, expire, extend, release};
+use crate::mail::letter::Letter;
 use crate::notification::body::LowBalance;
 use crate::store::entries::{AccountRow, LoadedAccount};
 use crate::store::{Tx, entries, holds};
 
 use crate::usecase::log_events;
+use crate::usecase::mail;
 use crate::usecase::notifications::enqueue;
 use crate::usecase::units::grace;
 
@@ -136,6 +138,12 @@ pub(crate) fn post(
     }
     let threshold = before.low_balance.unwrap_or(context.low_balance);
     let low = enqueue::enqueue_for_entry(tx, context.now, &posting.entry, threshold, payment)?;
+    if let Some(LowBalance { remaining, threshold, .. }) = low {
+        let reason = format!("low_balance_{}_{}", posting.entry.account, posting.entry.seq);
+        let letter = Letter::LowBalance { remaining, threshold };
+        let at = (context.now, context.now);
+        mail::tell(tx, &context.catalog, at, posting.entry.account, &reason, &letter)?;
+    }
     context.to_log.extend(low);
     if posting.entry.kind == Kind::Subscription && posting.entry.delta > 0 {
         end_graces(tx, context, posting.entry.account)?;

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::catalog::LOW_BALANCE_LIMIT;
 use crate::error::{Refused, Result};
 use crate::id::{USER_ID_LIMIT, UserId};
+use crate::language::Language;
 use crate::store::users;
 
 use crate::usecase::audit;
@@ -99,6 +100,15 @@ pub fn set_low_balance(app: &App, id: &str, units: Option<i64>) -> Result<()> {
         let user = users::by_id(tx, &id)?;
         trail.add(tx, "low_balance_set", &id, units.map(|units| units.to_string()))?;
         users::set_low_balance(tx, user.account, units)
+    })
+}
+
+/// Keeps the language that the user chose, for pages and mails.
+pub fn set_locale(app: &App, user: &users::User, locale: Language) -> Result<()> {
+    let (account, id) = (user.account, user.id.clone());
+    audit::write(app, move |tx, trail| {
+        trail.add(tx, "locale_set", &id, locale.tag().to_owned())?;
+        users::set_locale(tx, account, locale)
     })
 }
 

@@ -48,7 +48,26 @@ impl Life {
         Life::open(folder, &stripe, Some(catalog))
     }
 
+    /// The same, with a mail server.
+    pub fn begin_mailing(stripe: &str, server: &str, from: &str, catalog: Option<&str>) -> Life {
+        let mail = [("SPRITE_SMTP_URL", server), ("SPRITE_MAIL_FROM", from)];
+        let life = Life::open_with(Folder::new(), stripe, catalog, &mail);
+        users::put(&life.app, "alice", UserPatch::default()).unwrap();
+        life
+    }
+
+    /// Closes the books; they stay while the folder does.
+    pub fn close(self) -> Folder {
+        let Life { app, _folder: folder, .. } = self;
+        drop(app);
+        folder
+    }
+
     fn open(folder: Folder, stripe: &str, catalog: Option<&str>) -> Life {
+        Life::open_with(folder, stripe, catalog, &[])
+    }
+
+    fn open_with(folder: Folder, stripe: &str, catalog: Option<&str>, more: &[(&str, &str)]) -> Life {
         let database = folder.path("till.db");
         let variables = [
             ("SPRITE_DATABASE", database.to_str().unwrap()),
@@ -60,7 +79,7 @@ impl Life {
             ("SPRITE_STRIPE_TOPUP_100_PRICE_ID", "price_topup_100"),
         ];
         let path = folder.path("catalog.toml");
-        let mut variables = variables.to_vec();
+        let mut variables = [&variables[..], more].concat();
         if let Some(text) = catalog {
             std::fs::write(&path, text).unwrap();
             variables.retain(|(name, _)| !name.ends_with("_PRICE_ID"));

@@ -1,7 +1,7 @@
 //! What the tests stand on: the real binary (`process`) with the Stripe stand-in beside it (`shop`), a browser without a
 //! screen and one with a real engine (`client`, `chromium`), requests as bytes (`wire`), Stripe's signature (`webhook`), a
 //! receiver of outgoing webhooks (`receiver`), a recorder of what is asked of Stripe (`recorder`), fixed answers in
-//! Stripe's place (`canned`), Stripe's OpenAPI description as a judge (`openapi`), Python's libraries (`python`), and waiting
+//! Stripe's place (`canned`), a mail server (`mail_server`), Stripe's OpenAPI description as a judge (`openapi`), Python's libraries (`python`), and waiting
 //! for a condition instead of for a while (`wait`).
 //! Nothing here reads the database. Only `life` calls into the appliance; everything else meets it from outside.
 
@@ -11,6 +11,8 @@ pub mod client;
 pub mod folder;
 pub mod left_out;
 pub mod life;
+pub mod log;
+pub mod mail_server;
 pub mod openapi;
 pub mod process;
 pub mod python;
@@ -25,6 +27,7 @@ pub use chromium::Chromium;
 pub use client::{Answer, Client};
 pub use folder::Folder;
 pub use left_out::left_out;
+pub use log::log_of;
 pub use process::Till;
 pub use receiver::Receiver;
 pub use recorder::Recorder;

@@ -6,7 +6,7 @@ use super::paths::paths;
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-const BASE: &[&str] = &["actor", "backoff", "clock", "error", "id", "money", "private_file", "secret"];
+const BASE: &[&str] = &["actor", "backoff", "clock", "error", "id", "language", "money", "private_file", "secret"];
 
 /// Each module with what it may use besides itself; `base` stands for the modules above and `ledger`.
 const TABLE: &[(&str, &[&str])] = &[
@@ -16,6 +16,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("clock", &["base"]),
     ("error", &["base"]),
     ("id", &["base"]),
+    ("language", &["base"]),
     ("money", &["base"]),
     ("private_file", &["base"]),
     ("secret", &["base"]),
@@ -23,19 +24,21 @@ const TABLE: &[(&str, &[&str])] = &[
     ("config", &["base", "catalog"]),
     ("store", &["base"]),
     ("tls", &[]),
+    ("mail", &["base", "catalog", "config", "tls"]),
     ("stripe", &["base", "tls"]),
     ("notification", &["base", "tls"]),
     ("metrics", &["base", "catalog", "config", "store", "stripe"]),
     ("app", &["base", "catalog", "config", "store", "stripe", "metrics"]),
-    ("usecase", &["base", "catalog", "config", "store", "stripe", "notification", "metrics", "app"]),
-    ("http", &["base", "catalog", "config", "store", "stripe", "notification", "metrics", "app", "usecase"]),
-    ("worker", &["base", "catalog", "config", "store", "stripe", "notification", "metrics", "app", "usecase"]),
+    ("usecase", &["base", "catalog", "config", "mail", "store", "stripe", "notification", "metrics", "app"]),
+    ("http", &["base", "catalog", "config", "mail", "store", "stripe", "notification", "metrics", "app", "usecase"]),
+    ("worker", &["base", "catalog", "config", "mail", "store", "stripe", "notification", "metrics", "app", "usecase"]),
     (
         "cli",
         &[
             "base",
             "catalog",
             "config",
+            "mail",
             "store",
             "stripe",
             "notification",
@@ -47,7 +50,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "sandbox",
         ],
     ),
-    ("sandbox", &["clock", "error", "id", "money", "secret", "tls"]),
+    ("sandbox", &["clock", "error", "id", "language", "money", "secret", "tls"]),
 ];
 
 /// The module that a file of `src/` belongs to; none for `lib.rs`, which is the map, and `main.rs`, which is the door.

@@ -38,6 +38,7 @@ fn findings(files: &[File]) -> Vec<Finding> {
         }
         if file.is_template() {
             templates::check(file, &mut found);
+            templates::check_words(file, &mut found);
         }
     }
     tree::check_named(files, &mut found);
@@ -130,12 +131,14 @@ fn each_rule_for_templates_finds_what_it_is_for() {
             assert!(found.starts_with("templates/a.html:") && found.contains(expected), "{found}\nis not\n{expected}");
         }
     };
-    check("<p class=\"on\">on time = good</p>\n<script src=\"a.js\" defer></script>\n", &[]);
+    check("<p class=\"on\">{{ on(\"a\") }} = 1</p>\n<script src=\"a.js\" defer></script>\n", &[]);
+    check("<p>{{ a }}\nand</p>\n", &["2: words in a template"]);
+    check("<p title=\"{{ a }}\" aria-label=\"on\">{% if b %}\n{# c #}</p>\n", &["1: words in an attribute"]);
     check("<p style=\"color: red\">\n", &["1: an inline style"]);
     check("<p>\n<a href=\"/\" onclick=\"x()\">\n", &["2: an inline handler"]);
-    check("<script>x()</script>\n", &["1: an inline script"]);
-    check("<script src=\"a.js\">x()</script>\n", &["1: an inline script"]);
-    check("<style>p {}</style>\n", &["1: an inline style"]);
+    check("<script>1</script>\n", &["1: an inline script"]);
+    check("<script src=\"a.js\">1</script>\n", &["1: an inline script"]);
+    check("<style>{}</style>\n", &["1: an inline style"]);
     check("<input value=\"{{ one }}\"data-one>\n", &[]);
 
     check_page("templates/b.html", &["1: no page shows this"]);

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 /// The folders that are ours. What is built or downloaded lives elsewhere.
-const FOLDERS: &[&str] = &["src", "tests", "templates", "assets", "systemd", ".cargo", ".ci", "docs", "examples"];
+const FOLDERS: &[&str] =
+    &["src", "build", "tests", "templates", "assets", "systemd", ".cargo", ".ci", "docs", "examples"];
 /// Those of our files whose text people write.
 const KINDS: &[&str] =
     &["rs", "html", "css", "js", "sql", "toml", "md", "example", "service", "socket", "sh", "json", "py"];
@@ -41,7 +42,7 @@ impl File {
 
     /// Whether it is a page or a part of one.
     pub fn is_template(&self) -> bool {
-        self.path.starts_with("templates/")
+        self.path.starts_with("templates/") && self.path.ends_with(".html")
     }
 
     /// Whether it is a page for people who read about the program.

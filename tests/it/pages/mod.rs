@@ -5,6 +5,7 @@ mod browser;
 mod content;
 mod csrf;
 mod headers;
+mod languages;
 mod lots;
 mod sideways;
 mod sign_in;

@@ -10,6 +10,7 @@ use till::store::customers::{Customer, CustomerChange};
 use till::store::entries::LoadedAccount;
 use till::store::holds::Hold;
 use till::store::inbox::{Decision, IncomingEvent, Status};
+use till::store::mails::NewMail;
 use till::store::open_invoices::OpenInvoice;
 use till::store::orders::{OfferKind, Order};
 use till::store::outbox::{Attempt, DeliveryKey, DeliveryOutcome, DueDelivery, Message};
@@ -241,5 +242,18 @@ pub fn plan_period() -> PlanPeriod {
         starts_at,
         ends_at,
         covers_from: starts_at,
+    }
+}
+
+pub fn mail() -> NewMail<'static> {
+    NewMail {
+        reason: "welcome_1",
+        account: Some(1),
+        to_address: "a@b.example",
+        kind: "welcome",
+        locale: "en",
+        fields: "{}",
+        now: NOW,
+        give_up_at: NOW,
     }
 }

@@ -8,14 +8,15 @@ use till::secret::Secret;
 use till::store::customers::{ChangeOutcome, LinkSource};
 use till::store::inbox::Status;
 use till::store::lots::EndingLot;
+use till::store::mails::MailOutcome;
 use till::store::orders::Fact;
 use till::store::payments::RefundState;
 use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    lots, open_invoices, orders, outbox, payments, prices, proof, scheduled_changes, stripe_account, subscriptions,
-    users, webhook_endpoints,
+    lots, mails, open_invoices, orders, outbox, payments, prices, proof, scheduled_changes, stripe_account,
+    subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -298,6 +299,20 @@ const EACH: &[Row] = &[
     ("webhook_endpoints::set_disabled", |tx| webhook_endpoints::set_disabled(tx, "hook_1", Some(NOW)).map(drop)),
     ("webhook_endpoints::set_disabled off", |tx| webhook_endpoints::set_disabled(tx, "hook_1", None).map(drop)),
     ("webhook_endpoints::remove", |tx| webhook_endpoints::remove(tx, "hook_1", 10).map(drop)),
+    ("mails::add", |tx| mails::add(tx, &mail()).map(drop)),
+    ("mails::count_to", |tx| mails::count_to(tx, "a@b.example", "welcome", NOW).map(drop)),
+    ("mails::due", |tx| mails::due(tx, NOW, 10).map(drop)),
+    ("mails::is_due", |tx| mails::is_due(tx, NOW).map(drop)),
+    ("mails::record_attempt again", |tx| mails::record_attempt(tx, 1, NOW, Some("no"), MailOutcome::Again(NOW))),
+    ("mails::record_attempt", |tx| mails::record_attempt(tx, 1, NOW, None, MailOutcome::Sent)),
+    ("mails::count", |tx| mails::count(tx, NOW).map(drop)),
+    ("mails::remove_old", |tx| mails::remove_old(tx, NOW, 10).map(drop)),
+    ("mails::erase", |tx| mails::erase(tx, 1, NOW)),
+    ("mails::choose", |tx| mails::choose(tx, 1, "welcome", false, NOW).map(drop)),
+    ("mails::choose again", |tx| mails::choose(tx, 1, "welcome", true, NOW).map(drop)),
+    ("mails::refused_kinds", |tx| mails::refused_kinds(tx, 1).map(drop)),
+    ("mails::is_refused", |tx| mails::is_refused(tx, 1, "welcome").map(drop)),
+    ("mails::keep_key", |tx| mails::keep_key(tx, &[1; 32], NOW).map(drop)),
     ("access::add_token", |tx| access::add_token(tx, &token(), &[1; 32])),
     ("access::token_by_hash", |tx| access::token_by_hash(tx, &[1; 32]).map(drop)),
     ("access::tokens", |tx| access::tokens(tx).map(drop)),

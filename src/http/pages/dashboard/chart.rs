@@ -1,12 +1,9 @@
 //! Thirty days of use as a chart, drawn on the server. Bars and lines are SVG that stretches to any width. Labels are text
 //! outside it, so that letters keep their size on a phone. A table below shows the same numbers.
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-
 use crate::catalog::UnitWords;
-use crate::clock::{DAY_MILLIS, Timestamp};
-use crate::money::grouped;
+use crate::clock::{DAY_MILLIS, Timestamp, rfc3339};
+use crate::language::Language;
 use crate::usecase::users::statement::CHART_DAYS;
 
 /// No axis is higher. A longer bar is cut off.
@@ -59,7 +56,7 @@ pub(crate) struct Chart {
 impl Chart {
     /// The thirty days that end with the day of `today` (UTC). Each row of `usage` is an instant and the units used. Rows
     /// of one day are added, rows of other days are left out.
-    pub(crate) fn of(today: Timestamp, usage: &[(Timestamp, i64)], words: &UnitWords) -> Chart {
+    pub(crate) fn of(today: Timestamp, usage: &[(Timestamp, i64)], words: &UnitWords, language: Language) -> Chart {
         let last = day_of(today);
         let days: Vec<DayUse> =
             (last - CHART_DAYS + 1..=last).map(|day| DayUse { day, used: used_on(day, usage) }).collect();
@@ -67,11 +64,13 @@ impl Chart {
         let most = days.iter().map(|day| day.used).max().unwrap_or(0);
         let (top, steps) = axis(most);
         Chart {
-            bars: (0..).zip(&days).map(|(index, day)| bar(index, *day, top, words)).collect(),
-            summary: summary(total, &days, words),
-            scale: (0..=steps).rev().map(|step| grouped(top / steps * step)).collect(),
+            bars: (0..).zip(&days).map(|(index, day)| bar(index, *day, top, words, language)).collect(),
+            summary: summary(total, &days, words, language),
+            scale: (0..=steps).rev().map(|step| language.number(top / steps * step)).collect(),
             grid: (0..steps).map(|step| step * HEIGHT / steps).collect(),
-            dates: [0, CHART_DAYS / 2, CHART_DAYS - 1].map(|index| short_date(last - CHART_DAYS + 1 + index)).to_vec(),
+            dates: [0, CHART_DAYS / 2, CHART_DAYS - 1]
+                .map(|index| language.day(start_of(last - CHART_DAYS + 1 + index)))
+                .to_vec(),
             is_empty: total == 0,
         }
     }
@@ -113,15 +112,15 @@ fn axis(most: i64) -> (i64, i64) {
     least.map_or((power * 10, 2), |(factor, steps)| (power * factor, steps))
 }
 
-fn bar(index: i64, day: DayUse, top: i64, words: &UnitWords) -> Bar {
+fn bar(index: i64, day: DayUse, top: i64, words: &UnitWords, language: Language) -> Bar {
     let share = i128::from(day.used) * i128::from(HEIGHT) / i128::from(top.max(1));
     // Even one unit gets a visible bar.
     let least = if day.used > 0 { 2 } else { 0 };
     let height = i64::try_from(share).unwrap_or(HEIGHT).clamp(least, HEIGHT);
     Bar {
-        date: date(day.day).to_string(),
-        day: short_date(day.day),
-        used: words.count(day.used),
+        date: rfc3339(start_of(day.day)).chars().take(10).collect(),
+        day: language.day(start_of(day.day)),
+        used: words.count(day.used, language),
         is_empty: day.used == 0,
         x: index * SLOT + (SLOT - BAR) / 2,
         y: HEIGHT - height,
@@ -129,26 +128,21 @@ fn bar(index: i64, day: DayUse, top: i64, words: &UnitWords) -> Bar {
     }
 }
 
-fn summary(total: i64, days: &[DayUse], words: &UnitWords) -> String {
+fn summary(total: i64, days: &[DayUse], words: &UnitWords, language: Language) -> String {
     // The latest of the busiest days.
     match days.iter().max_by_key(|day| day.used) {
-        Some(busiest) if total > 0 => format!(
-            "{} used in the last {CHART_DAYS} days; most on {}, with {}.",
-            words.count(total),
-            short_date(busiest.day),
-            grouped(busiest.used)
+        Some(busiest) if total > 0 => language.chart_used(
+            words.count(total, language),
+            CHART_DAYS,
+            language.day(start_of(busiest.day)),
+            language.number(busiest.used),
         ),
-        _ => format!("No {} used in the last {CHART_DAYS} days.", words.plural),
+        _ => language.chart_none(words.many(language), CHART_DAYS),
     }
 }
 
-fn date(day: i64) -> Date {
-    let instant = jiff::Timestamp::from_millisecond(day.saturating_mul(DAY_MILLIS)).unwrap_or_default();
-    TimeZone::UTC.to_datetime(instant).date()
-}
-
-fn short_date(day: i64) -> String {
-    date(day).strftime("%-d %b").to_string()
+fn start_of(day: i64) -> Timestamp {
+    Timestamp::from_millis(day.saturating_mul(DAY_MILLIS))
 }
 
 #[cfg(test)]
@@ -162,7 +156,7 @@ mod tests {
     fn chart(uses: &[(i64, i64)]) -> Chart {
         let usage: Vec<(Timestamp, i64)> =
             uses.iter().map(|(ago, used)| (Timestamp::from_millis(TODAY - ago * DAY_MILLIS), *used)).collect();
-        Chart::of(Timestamp::from_millis(TODAY), &usage, &Catalog::built_in().unit)
+        Chart::of(Timestamp::from_millis(TODAY), &usage, &Catalog::built_in().unit, Language::En)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::catalog::UnitWords;
 use crate::clock::Timestamp;
 use crate::http::pages::words::Moment;
-use crate::money::grouped;
+use crate::language::Language;
 
 #[derive(Clone, Debug)]
 pub(crate) struct EntryView {
@@ -27,37 +27,36 @@ impl EntryView {
         note: Option<&str>,
         balance_after: i64,
         at: Timestamp,
-        words: &UnitWords,
+        (words, language): (&UnitWords, Language),
     ) -> Self {
         EntryView {
-            words: sentence(kind, delta, words),
+            words: sentence(kind, delta, words.count(delta.saturating_abs(), language), language),
             note: note.map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned),
-            delta: if delta > 0 { format!("+{}", grouped(delta)) } else { grouped(delta) },
+            delta: if delta > 0 { format!("+{}", language.number(delta)) } else { language.number(delta) },
             is_credit: delta > 0,
-            balance_after: grouped(balance_after),
-            at: Moment::of(at),
+            balance_after: language.number(balance_after),
+            at: Moment::of(at, language),
         }
     }
 }
 
-fn sentence(kind: &str, delta: i64, words: &UnitWords) -> String {
-    let units = words.count(delta.saturating_abs());
+fn sentence(kind: &str, delta: i64, units: String, language: Language) -> String {
     match (kind, delta >= 0) {
-        ("topup", true) => format!("Top-up: {units}"),
-        ("topup", false) => format!("Top-up corrected: {units} taken back"),
-        ("subscription", true) => format!("Subscription: {units}"),
-        ("subscription", false) => format!("Plan changed: {units} taken back"),
-        ("spend", false) => format!("Used {units}"),
-        ("spend", true) => format!("Returned unused: {units}"),
-        ("grant", true) => format!("Gift from the operator: {units}"),
-        ("grant", false) => format!("Correction by the operator: {units} taken back"),
-        ("refund", false) => format!("Refund: {units} taken back"),
-        ("refund", true) => format!("Refund did not go through: {units} returned"),
-        ("dispute", false) => format!("Payment disputed: {units} taken back"),
-        ("dispute", true) => format!("Dispute settled: {units} returned"),
-        ("expiry", _) => format!("Expired: {units}"),
-        (_, true) => format!("Added: {units}"),
-        (_, false) => format!("Taken back: {units}"),
+        ("topup", true) => language.entries_topup(units),
+        ("topup", false) => language.entries_topup_corrected(units),
+        ("subscription", true) => language.entries_subscription(units),
+        ("subscription", false) => language.entries_plan_changed(units),
+        ("spend", false) => language.entries_used(units),
+        ("spend", true) => language.entries_returned(units),
+        ("grant", true) => language.entries_gift(units),
+        ("grant", false) => language.entries_correction(units),
+        ("refund", false) => language.entries_refund(units),
+        ("refund", true) => language.entries_refund_failed(units),
+        ("dispute", false) => language.entries_dispute(units),
+        ("dispute", true) => language.entries_dispute_won(units),
+        ("expiry", _) => language.entries_expired(units),
+        (_, true) => language.entries_added(units),
+        (_, false) => language.entries_taken_back(units),
     }
 }
 
@@ -85,7 +84,14 @@ mod tests {
             ("gift", 1, "Added: 1 picture"),
             ("loss", i64::MIN, "Taken back: 9,223,372,036,854,775,807 pictures"),
         ] {
-            let entry = EntryView::of(kind, delta, Some(" "), 7, Timestamp::from_seconds(1_795_497_780), &words);
+            let entry = EntryView::of(
+                kind,
+                delta,
+                Some(" "),
+                7,
+                Timestamp::from_seconds(1_795_497_780),
+                (&words, Language::En),
+            );
             assert_eq!(entry.words, expected);
             assert_eq!((entry.note, entry.at.words.as_str()), (None, "24 Nov 2026, 05:23 UTC"));
         }

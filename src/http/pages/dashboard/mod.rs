@@ -54,24 +54,31 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
 
 fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardPage> {
     let catalog = &*app.catalog;
-    let words = &catalog.unit;
+    let (words, language) = (&catalog.unit, signed_in.language);
     let is_plan_pending = overview.pending.iter().any(|order| order.kind == OfferKind::Plan);
     // The overview is a little newer than what the guard has read.
     let signed_in = SignedIn { member: overview.member, ..signed_in };
     let member = &signed_in.member;
     let entries = overview.recent.iter().map(|entry| {
-        EntryView::of(entry.kind.as_str(), entry.delta, entry.note_text(), entry.balance_after, entry.created_at, words)
+        EntryView::of(
+            entry.kind.as_str(),
+            entry.delta,
+            entry.note_text(),
+            entry.balance_after,
+            entry.created_at,
+            (words, language),
+        )
     });
     Ok(DashboardPage {
-        shell: Shell::signed_in(app, "Dashboard", &signed_in)?,
-        pending: pending_sentences(&overview.pending, catalog),
-        notices: Notice::all(&overview.failed, &overview.subscriptions, member, catalog),
-        units: UnitsView::of(member, &overview.lots, words),
-        plan: PlanView::of(member, overview.open_invoice.as_ref(), overview.change.as_ref(), &app.catalog),
+        shell: Shell::signed_in(app, language.dashboard_title(), &signed_in)?,
+        pending: pending_sentences(&overview.pending, catalog, language),
+        notices: Notice::all(&overview.failed, &overview.subscriptions, member, catalog, language),
+        units: UnitsView::of(member, &overview.lots, words, language),
+        plan: PlanView::of(member, overview.open_invoice.as_ref(), overview.change.as_ref(), &app.catalog, language),
         has_portal: overview.has_customer,
-        packs: PackCard::all(&app.catalog)?,
-        plans: PlanCard::all(catalog, Some(member), is_plan_pending)?,
+        packs: PackCard::all(&app.catalog, language)?,
+        plans: PlanCard::all(catalog, Some(member), is_plan_pending, language)?,
         entries: entries.collect(),
-        chart: Chart::of(app.clock.now(), &overview.usage, words),
+        chart: Chart::of(app.clock.now(), &overview.usage, words, language),
     })
 }

@@ -3,6 +3,7 @@
 
 use crate::catalog::{Catalog, Offer};
 use crate::http::pages::words::Moment;
+use crate::language::Language;
 use crate::store::orders::{OfferKind, Order};
 use crate::store::subscriptions::Subscription;
 use crate::usecase::users::UserSnapshot;
@@ -32,93 +33,89 @@ impl Notice {
         live: &[Subscription],
         member: &UserSnapshot,
         catalog: &Catalog,
+        language: Language,
     ) -> Vec<Notice> {
         let is_newest =
             |(index, order): &(usize, &Order)| failed[..*index].iter().all(|newer| newer.offer != order.offer);
         let failed = failed.iter().enumerate().filter(is_newest);
-        let failed = failed.filter_map(|(_, order)| Notice::of_failed_payment(order, member, catalog));
-        failed.chain(Notice::of_several(live, catalog)).collect()
+        let failed = failed.filter_map(|(_, order)| Notice::of_failed_payment(order, member, catalog, language));
+        failed.chain(Notice::of_several(live, catalog, language)).collect()
     }
 
     /// About an order whose slow payment failed. A user who has a subscription nevertheless pays it in the portal.
-    fn of_failed_payment(order: &Order, member: &UserSnapshot, catalog: &Catalog) -> Option<Notice> {
-        let failed_at = Moment::of(order.failed_at?);
-        let words = &catalog.unit;
+    fn of_failed_payment(
+        order: &Order,
+        member: &UserSnapshot,
+        catalog: &Catalog,
+        language: Language,
+    ) -> Option<Notice> {
+        let failed_at = Moment::of(order.failed_at?, language);
         let name = match order.kind {
-            OfferKind::Plan => plan_name(catalog, &order.offer),
-            OfferKind::Pack => pack_name(catalog, order),
+            OfferKind::Plan => plan_name(catalog, &order.offer, language),
+            OfferKind::Pack => pack_name(catalog, order, language),
         };
         let is_for_sale = catalog.offer(&order.offer).and_then(Offer::price_id).is_some();
         let has_subscription = order.kind == OfferKind::Plan && member.subscription.is_some();
         let (advice, button) = match (has_subscription, is_for_sale) {
-            (true, _) => ("Pay another way at Stripe.", Some(("Pay another way", PORTAL.to_owned()))),
-            (false, true) => (
-                "Try again, or pay another way.",
-                Some(("Try again", format!("/billing/checkout?plan={}", order.offer))),
+            (true, _) => (
+                language.notices_pay_another_way(),
+                Some((language.notices_pay_another_way_button(), PORTAL.to_owned())),
             ),
-            (false, false) => ("It is not for sale at the moment; see below what is.", None),
+            (false, true) => (
+                language.notices_try_again(),
+                Some((language.notices_try_again_button(), format!("/billing/checkout?plan={}", order.offer))),
+            ),
+            (false, false) => (language.notices_not_for_sale(), None),
         };
         Some(Notice {
-            title: format!("Your payment for {name} did not arrive."),
-            sentence: format!(
-                "Your bank did not pay, as Stripe reported on {}. Nothing was charged and no {} were added. {advice}",
-                failed_at.date, words.plural
-            ),
+            title: language.notices_failed_title(name),
+            sentence: language.notices_failed_sentence(&failed_at.date, catalog.unit.many(language), advice),
             button: button.map(|(label, action)| NoticeButton { label, action }),
         })
     }
 
     /// About several subscriptions that are charged, of those that have not ended; `None` for one.
-    fn of_several(live: &[Subscription], catalog: &Catalog) -> Option<Notice> {
+    fn of_several(live: &[Subscription], catalog: &Catalog, language: Language) -> Option<Notice> {
         let is_charged = |subscription: &&Subscription| {
             matches!(subscription.status.as_str(), "active" | "trialing" | "past_due" | "unpaid")
         };
-        let names: Vec<String> =
-            live.iter().filter(is_charged).map(|subscription| plan_name(catalog, &subscription.offer)).collect();
+        let name = |subscription: &Subscription| plan_name(catalog, &subscription.offer, language);
+        let names: Vec<String> = live.iter().filter(is_charged).map(name).collect();
         let (last, first) = names.split_last().filter(|(_, first)| !first.is_empty())?;
         Some(Notice {
-            title: format!("You have {} subscriptions.", names.len()),
-            sentence: format!(
-                "You are charged for each: {} and {last}. End one of them at Stripe, unless you want them all.",
-                first.join(", ")
-            ),
-            button: Some(NoticeButton { label: "End one of them", action: PORTAL.to_owned() }),
+            title: language.notices_several_title(names.len()),
+            sentence: language.notices_several_sentence(first.join(", "), last),
+            button: Some(NoticeButton { label: language.notices_several_button(), action: PORTAL.to_owned() }),
         })
     }
 }
 
 /// What is on its way: a sentence for the newest payment for a plan, and one for the newest payment for a pack.
-pub(crate) fn pending_sentences(orders: &[Order], catalog: &Catalog) -> Option<String> {
+pub(crate) fn pending_sentences(orders: &[Order], catalog: &Catalog, language: Language) -> Option<String> {
     let newest = |kind| orders.iter().find(|order| order.kind == kind);
     let newest = [newest(OfferKind::Plan), newest(OfferKind::Pack)].into_iter().flatten();
-    let sentences: Vec<String> = newest.map(|order| pending_sentence(order, catalog)).collect();
+    let sentences: Vec<String> = newest.map(|order| pending_sentence(order, catalog, language)).collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-fn pending_sentence(order: &Order, catalog: &Catalog) -> String {
+fn pending_sentence(order: &Order, catalog: &Catalog, language: Language) -> String {
     match order.kind {
-        OfferKind::Plan => format!(
-            "Your payment for {} is on its way; no need to pay again. It can take a few working days; what the plan adds \
-             is added as soon as it arrives.",
-            plan_name(catalog, &order.offer)
-        ),
-        OfferKind::Pack => format!(
-            "Your bank payment is on its way; no need to pay again. {} will be added as soon as it arrives.",
-            catalog.unit.count(order.units)
-        ),
+        OfferKind::Plan => language.notices_pending_plan(plan_name(catalog, &order.offer, language)),
+        OfferKind::Pack => language.notices_pending_pack(catalog.unit.count(order.units, language)),
     }
 }
 
-fn pack_name(catalog: &Catalog, order: &Order) -> String {
+fn pack_name(catalog: &Catalog, order: &Order, language: Language) -> String {
     let pack = catalog.packs.iter().find(|pack| pack.key == order.offer);
     let own_name = pack.and_then(|pack| pack.own_name(&catalog.unit));
-    own_name.map_or_else(|| catalog.unit.count(order.units), str::to_owned)
+    let own_name = own_name.map(|name| name.in_language(language).to_owned());
+    own_name.unwrap_or_else(|| catalog.unit.count(order.units, language))
 }
 
-fn plan_name(catalog: &Catalog, key: &str) -> String {
+fn plan_name(catalog: &Catalog, key: &str, language: Language) -> String {
     match (catalog.plan(key), key) {
-        (Some(plan), _) => plan.name.clone(),
-        (None, "-") => "a plan that is not for sale here".to_owned(),
+        (Some(plan), _) => plan.name.in_language(language).to_owned(),
+        (None, "-") => language.offers_unknown_plan().to_owned(),
         (None, key) => key.to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::http::pages::offers::allotment;
 use crate::http::pages::words::Moment;
+use crate::language::Language;
 use crate::money::{Currency, Money};
 use crate::store::open_invoices::OpenInvoice;
 use crate::store::scheduled_changes::ScheduledChange;
@@ -41,12 +42,12 @@ pub(crate) struct DuePayment {
 }
 
 impl DuePayment {
-    fn of(invoice: &OpenInvoice) -> DuePayment {
+    fn of(invoice: &OpenInvoice, language: Language) -> DuePayment {
         let open = invoice.open.as_ref();
         let open = open.and_then(|(amount, currency)| Some(Money::new(*amount, Currency::new(currency)?)));
         DuePayment {
-            since: Moment::of(invoice.due_at),
-            amount: open.map(|open| format!("{} open", open.to_the_cent())),
+            since: Moment::of(invoice.due_at, language),
+            amount: open.map(|open| language.dashboard_amount_open(language.amount(open))),
         }
     }
 }
@@ -66,48 +67,47 @@ impl PlanView {
         open: Option<&OpenInvoice>,
         change: Option<&ScheduledChange>,
         catalog: &Catalog,
+        language: Language,
     ) -> PlanView {
         let plan = catalog.plan(&member.plan);
         PlanView {
-            name: plan.map_or_else(|| "None".to_owned(), |plan| plan.name.clone()),
-            allotment: allotment(plan.map_or(0, |plan| plan.units), &catalog.unit),
+            name: plan.map_or_else(|| language.offers_no_plan(), |plan| plan.name.in_language(language)).to_owned(),
+            allotment: allotment(plan.map_or(0, |plan| plan.units), &catalog.unit, language),
             subscription: member.subscription.as_ref().map(|subscription| {
                 let ends = subscription.ends_at;
                 let at = ends.or(subscription.period_end);
-                let view = SubscriptionView::of(&subscription.status, at, ends.is_some(), open);
-                SubscriptionView { change: change.map(|change| next_plan(change, catalog)), ..view }
+                let view = SubscriptionView::of(&subscription.status, at, ends.is_some(), open, language);
+                SubscriptionView { change: change.map(|change| next_plan(change, catalog, language)), ..view }
             }),
         }
     }
 }
 
 /// The name of the plan that follows, and when it begins.
-fn next_plan(change: &ScheduledChange, catalog: &Catalog) -> (String, Moment) {
-    let name = catalog.plan(&change.offer).map_or_else(|| "Another plan".to_owned(), |plan| plan.name.clone());
-    (name, Moment::of(change.starts_at))
+fn next_plan(change: &ScheduledChange, catalog: &Catalog, language: Language) -> (String, Moment) {
+    let plan = catalog.plan(&change.offer);
+    let name = plan.map_or_else(|| language.offers_another_plan(), |plan| plan.name.in_language(language));
+    (name.to_owned(), Moment::of(change.starts_at, language))
 }
 
 impl Trouble {
     /// From Stripe's status word. What the sentences say of the plan is decided in `usecase::users`.
-    fn of(status: &str) -> Option<Trouble> {
+    fn of(status: &str, language: Language) -> Option<Trouble> {
         let (title, sentence, button) = match status {
             "past_due" => (
-                "Your last payment did not go through.",
-                "Stripe could not charge your card and will try again in the next days. You keep your plan meanwhile; \
-                 what it adds is added once the payment arrives. Check your card at Stripe, or enter another one.",
-                "Fix the card",
+                language.subscription_past_due_title(),
+                language.subscription_past_due_sentence(),
+                language.subscription_past_due_button(),
             ),
             "unpaid" => (
-                "Your subscription is not paid.",
-                "Stripe tried your card several times and has stopped. Your plan is off until the open invoice is paid: \
-                 pay it at Stripe, with another card if need be.",
-                "Pay the open invoice",
+                language.subscription_unpaid_title(),
+                language.subscription_unpaid_sentence(),
+                language.offers_pay_invoice(),
             ),
             "incomplete" => (
-                "Your first payment is not complete.",
-                "Your card was declined, or your bank asks you to confirm the payment. Your plan begins once it is \
-                 paid: finish the payment at Stripe within 23 hours.",
-                "Finish the payment",
+                language.subscription_incomplete_title(),
+                language.subscription_incomplete_sentence(),
+                language.offers_finish_payment(),
             ),
             _ => return None,
         };
@@ -123,31 +123,32 @@ impl SubscriptionView {
         period_end: Option<Timestamp>,
         ends_then: bool,
         open: Option<&OpenInvoice>,
+        language: Language,
     ) -> SubscriptionView {
         let words = match status {
-            "active" => "Active",
-            "trialing" => "On trial",
-            "past_due" => "Payment overdue",
-            "unpaid" => "Unpaid",
-            "incomplete" => "Waiting for the first payment",
-            "incomplete_expired" => "Never started: the first payment did not arrive",
-            "paused" => "Paused",
-            "canceled" => "Ended",
-            _ => "See the customer portal",
+            "active" => language.subscription_active(),
+            "trialing" => language.subscription_trialing(),
+            "past_due" => language.subscription_past_due(),
+            "unpaid" => language.subscription_unpaid(),
+            "incomplete" => language.subscription_incomplete(),
+            "incomplete_expired" => language.subscription_never_started(),
+            "paused" => language.subscription_paused(),
+            "canceled" => language.subscription_ended(),
+            _ => language.subscription_other(),
         };
         let next = match status {
-            "canceled" | "incomplete_expired" => Some("Ended on"),
-            "active" | "trialing" | "past_due" if ends_then => Some("Ends on"),
-            "trialing" => Some("First payment on"),
-            "active" => Some("Renews on"),
+            "canceled" | "incomplete_expired" => Some(language.subscription_ended_on()),
+            "active" | "trialing" | "past_due" if ends_then => Some(language.subscription_ends_on()),
+            "trialing" => Some(language.subscription_first_payment_on()),
+            "active" => Some(language.subscription_renews_on()),
             _ => None,
         };
-        let trouble = Trouble::of(status);
+        let trouble = Trouble::of(status, language);
         SubscriptionView {
             status: words,
-            due: open.filter(|_| trouble.is_some()).map(DuePayment::of),
+            due: open.filter(|_| trouble.is_some()).map(|open| DuePayment::of(open, language)),
             trouble,
-            next: next.zip(period_end.map(Moment::of)),
+            next: next.zip(period_end.map(|end| Moment::of(end, language))),
             change: None,
         }
     }
@@ -174,11 +175,15 @@ mod tests {
             ("canceled", false, Some("Ended on"), false),
             ("a word of tomorrow", false, None, false),
         ] {
-            let view = SubscriptionView::of(status, Some(at), ends_then, Some(&open));
+            let view = SubscriptionView::of(status, Some(at), ends_then, Some(&open), Language::En);
             assert_eq!(view.next.map(|(label, _)| label), next, "{status}");
             let due = view.due.map(|due| (due.since.date, due.amount));
             assert_eq!(due, is_due.then(|| ("24 Nov 2026".to_owned(), Some("$9.00 open".to_owned()))), "{status}");
-            assert_eq!(SubscriptionView::of(status, None, ends_then, None).due, None, "{status}: Stripe did not say");
+            assert_eq!(
+                SubscriptionView::of(status, None, ends_then, None, Language::En).due,
+                None,
+                "{status}: Stripe did not say"
+            );
         }
     }
 }

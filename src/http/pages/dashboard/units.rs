@@ -1,8 +1,8 @@
 //! What a user has left, as a number, a meter and sentences.
 
 use crate::catalog::UnitWords;
-use crate::http::pages::words::{Moment, capitalised};
-use crate::money::grouped;
+use crate::http::pages::words::capitalised;
+use crate::language::Language;
 use crate::store::lots::ExpiringUnits;
 use crate::usecase::users::UserSnapshot;
 use crate::usecase::users::lots_by_origin::{LotsByOrigin, LotsSum};
@@ -13,6 +13,7 @@ const METER: i64 = 1000;
 #[derive(Clone, Debug)]
 pub(crate) struct UnitsView {
     pub words: UnitWords,
+    pub language: Language,
     /// The sum of the ledger. Negative when a reversal took back units that were spent.
     pub remaining: i64,
     /// Of these, set aside by open holds.
@@ -31,28 +32,39 @@ pub(crate) struct UnitsView {
 const EXPIRING_SHOWN: usize = 3;
 
 impl UnitsView {
-    pub(super) fn of(member: &UserSnapshot, lots: &LotsByOrigin, words: &UnitWords) -> UnitsView {
+    pub(super) fn of(member: &UserSnapshot, lots: &LotsByOrigin, words: &UnitWords, language: Language) -> UnitsView {
         let balance = member.balance;
         let this_month = lots.this_month.unwrap_or_default();
         let sums = [this_month, lots.earlier_months, lots.packs, lots.gifts];
         UnitsView {
             words: words.clone(),
+            language,
             remaining: balance.remaining,
             held: balance.held,
             total: balance.total,
             full: sums.iter().fold(0, |full: i64, sum| full.saturating_add(sum.of)),
-            lots: lots_sentence(lots),
-            expiring: expiring_sentences(&member.expiring, words),
+            lots: lots_sentence(lots, language),
+            expiring: expiring_sentences(&member.expiring, words, language),
         }
     }
 
     /// `Pictures`.
     pub(crate) fn heading(&self) -> String {
-        capitalised(&self.words.plural)
+        capitalised(self.words.many(self.language))
     }
 
     pub(crate) fn number(&self) -> String {
-        grouped(self.remaining)
+        self.language.number(self.remaining)
+    }
+
+    /// `pictures left`, for one and for many; what the script shows when the number changes.
+    pub(crate) fn label_of(&self, count: i64) -> String {
+        self.language.units_left(self.words.noun(count, self.language))
+    }
+
+    /// `picture` or `pictures`.
+    pub(crate) fn noun_of(&self, count: i64) -> &str {
+        self.words.noun(count, self.language)
     }
 
     /// A long number is written smaller.
@@ -66,8 +78,8 @@ impl UnitsView {
 
     /// The words after the number: `pictures left`, or `pictures` for a debt.
     pub(crate) fn label(&self) -> String {
-        let noun = self.words.noun(self.remaining);
-        if self.is_in_debt() { noun.to_owned() } else { format!("{noun} left") }
+        let noun = self.words.noun(self.remaining, self.language);
+        if self.is_in_debt() { noun.to_owned() } else { self.language.units_left(noun) }
     }
 
     pub(crate) fn is_in_debt(&self) -> bool {
@@ -75,24 +87,20 @@ impl UnitsView {
     }
 
     pub(crate) fn debt_sentence(&self) -> String {
-        format!(
-            "{}: a refund or dispute took back {} that were already used; the next top-up repays it first.",
-            grouped(self.remaining),
-            self.words.plural
-        )
+        self.language.units_debt(self.number(), self.words.many(self.language))
     }
 
     /// The meter in words, for screen readers.
     pub(crate) fn meter_text(&self) -> String {
-        format!("{} of {} left", grouped(self.remaining.max(0)), self.words.count(self.full.max(self.meter_now())))
+        let full = self.words.count(self.full.max(self.meter_now()), self.language);
+        self.language.units_of_left(self.language.number(self.remaining.max(0)), full)
     }
 
     /// What is held and what can be used. `None` when nothing is held.
     pub(crate) fn held_sentence(&self) -> Option<String> {
-        let verb = if self.held == 1 { "is" } else { "are" };
-        let free = self.words.count(self.remaining.saturating_sub(self.held).max(0));
-        let can = format!("{free} can be used now.");
-        (self.held > 0).then(|| format!("{} {verb} set aside for work under way; {can}", self.words.count(self.held)))
+        let free = self.words.count(self.remaining.saturating_sub(self.held).max(0), self.language);
+        let held = self.words.count(self.held, self.language);
+        (self.held > 0).then(|| self.language.units_held(self.held, held, free))
     }
 
     /// The meter's value, never negative.
@@ -128,30 +136,36 @@ impl UnitsView {
 }
 
 /// What the lots are, and what is left of them.
-fn lots_sentence(lots: &LotsByOrigin) -> Option<String> {
-    let until = |sum: &LotsSum| sum.until.map_or_else(String::new, |at| format!(" until {}", Moment::of(at).date));
-    let part =
-        |sum: &LotsSum, origin: &str| (sum.left > 0).then(|| format!("{} {origin}{}", grouped(sum.left), until(sum)));
-    let this_month = lots.this_month.map(|sum| format!("{} of {} this month", grouped(sum.left), grouped(sum.of)));
+fn lots_sentence(lots: &LotsByOrigin, language: Language) -> Option<String> {
+    let part = |sum: &LotsSum, words: &dyn Fn(String) -> String| {
+        let part = words(language.number(sum.left));
+        let part = match sum.until {
+            Some(at) => language.units_until(part, language.date(at)),
+            None => part,
+        };
+        (sum.left > 0).then_some(part)
+    };
+    let this_month = lots.this_month;
+    let this_month =
+        this_month.map(|sum| language.units_this_month(language.number(sum.left), language.number(sum.of)));
     let parts = [
         this_month,
-        part(&lots.earlier_months, "from earlier months"),
-        part(&lots.packs, "from packs"),
-        part(&lots.gifts, "as a gift"),
+        part(&lots.earlier_months, &|left| language.units_from_earlier(left)),
+        part(&lots.packs, &|left| language.units_from_packs(left)),
+        part(&lots.gifts, &|left| language.units_as_gift(left)),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
-fn expiring_sentences(expiring: &[ExpiringUnits], words: &UnitWords) -> Vec<String> {
+fn expiring_sentences(expiring: &[ExpiringUnits], words: &UnitWords, language: Language) -> Vec<String> {
     let sentence = |part: &ExpiringUnits| {
-        let verb = if part.units == 1 { "expires" } else { "expire" };
-        format!("{} {verb} on {}.", words.count(part.units), Moment::of(part.at).date)
+        language.units_expire(part.units, words.count(part.units, language), language.date(part.at))
     };
     let mut sentences: Vec<String> = expiring.iter().take(EXPIRING_SHOWN).map(sentence).collect();
     let later = expiring.iter().skip(EXPIRING_SHOWN).fold(0, |sum: i64, part| sum.saturating_add(part.units));
     if later > 0 {
-        sentences.push(format!("{} more later.", grouped(later)));
+        sentences.push(language.units_more_later(language.number(later)));
     }
     sentences
 }
@@ -186,7 +200,7 @@ mod tests {
                 ],
             ),
         ] {
-            assert_eq!(expiring_sentences(&parts(units), &words), expected);
+            assert_eq!(expiring_sentences(&parts(units), &words, Language::En), expected);
         }
     }
 }

@@ -12,9 +12,11 @@ use super::login::LoginState;
 use super::offers::PackCard;
 use super::reference::ReferencePage;
 use super::shell::Link;
-use crate::catalog::Catalog;
+use super::unsubscribe::UnsubscribeState;
+use crate::catalog::{Catalog, MailKind};
 use crate::http::description::reference::Reference;
 use crate::http::{assets, endpoints};
+use crate::language::Language;
 use samples::HOSTILE;
 
 /// Every page by a name, as HTML.
@@ -31,6 +33,15 @@ fn pages() -> Vec<(String, String)> {
         ("login-confirm".to_owned(), html(&samples::login(LoginState::Confirm(samples::confirmation())))),
         ("login-spent".to_owned(), html(&samples::login(LoginState::LinkSpent))),
         ("login-signed-out".to_owned(), html(&samples::login(LoginState::SignedOut))),
+        (
+            "unsubscribe".to_owned(),
+            html(&samples::unsubscribe(UnsubscribeState::confirm(MailKind::Welcome, Language::En, HOSTILE))),
+        ),
+        (
+            "unsubscribe-done".to_owned(),
+            html(&samples::unsubscribe(UnsubscribeState::done(MailKind::Welcome, Language::En))),
+        ),
+        ("unsubscribe-unknown".to_owned(), html(&samples::unsubscribe(UnsubscribeState::Unknown))),
         ("error".to_owned(), html(&samples::error())),
         ("reference".to_owned(), reference()),
     ];
@@ -91,7 +102,9 @@ fn every_page_keeps_the_rules_of_the_house() {
             assert!(input.contains("type=\"hidden\""), "{name}: an input without a label: {input}");
         }
         let forms = tags(&page, "form").count();
-        assert_eq!(count("name=\"csrf\" value=\""), forms, "{name}: each form is guarded");
+        // A letter's link is its own guard: who has it may press the button from anywhere (RFC 8058).
+        let guarded = forms - count("action=\"/unsubscribe?token=");
+        assert_eq!(count("name=\"csrf\" value=\""), guarded, "{name}: each form is guarded");
         assert_eq!(count("<button"), forms, "{name}: each form has its button");
         for svg in tags(&page, "svg") {
             assert!(svg.contains("aria-hidden") || page.contains("class=\"plot\" aria-hidden"), "{name}: {svg}");
@@ -178,7 +191,7 @@ fn pages_say_what_is_so() {
         (
             html(&visitor),
             vec!["Sign in to buy", "$29 a month", "5.8¢ per picture", "Free $0"],
-            vec!["<form", "Subscribe to"],
+            vec!["action=\"/billing", "Subscribe to"],
         ),
         (html(&user), vec!["100 pictures $9", "Subscribe to Pro", "Sign out"], vec!["Sign in"]),
     ] {
@@ -198,7 +211,11 @@ fn sign_in_and_error_pages_say_what_is_so() {
             ],
             vec!["within five minutes"],
         ),
-        (html(&samples::login(LoginState::LinkSpent)), vec!["no longer works", "within five minutes"], vec!["<form"]),
+        (
+            html(&samples::login(LoginState::LinkSpent)),
+            vec!["no longer works", "within five minutes"],
+            vec!["action=\"/login"],
+        ),
         (html(&samples::error()), vec!["404", "This page does not exist", "Go to your dashboard"], vec![]),
     ] {
         check_words(&page, &present, &absent);
@@ -245,16 +262,19 @@ fn the_return_page_promises_what_the_books_keep() {
 
 #[test]
 fn a_link_back_is_never_a_script() {
-    assert_eq!(Link::back_to("https://a.example/x").map(|link| link.label).as_deref(), Some("Back to a.example"));
+    assert_eq!(
+        Link::back_to("https://a.example/x", Language::En).map(|link| link.label).as_deref(),
+        Some("Back to a.example")
+    );
     for bad in ["javascript:alert(1)", "data:text/html,x", "/dashboard", "", "ftp://a.example/"] {
-        assert_eq!(Link::back_to(bad), None, "{bad}");
+        assert_eq!(Link::back_to(bad, Language::En), None, "{bad}");
     }
 }
 
 #[test]
 fn only_the_strictly_better_pack_is_marked() {
     let marks = |packs: &[(i64, i64, bool)]| {
-        let cards = PackCard::all(&samples::catalog(packs)).unwrap();
+        let cards = PackCard::all(&samples::catalog(packs), Language::En).unwrap();
         cards.into_iter().map(|pack| pack.mark.unwrap_or("")).collect::<Vec<_>>()
     };
     assert_eq!(marks(&[(100, 900, true), (250, 2000, true)]), ["", "Better value"]);
@@ -275,8 +295,16 @@ fn the_meter_shows_nothing_little_and_all() {
         (100, 100, 100, 0, 1000, "100 of 100 pictures left"),
         (i64::MAX, 0, i64::MAX, 1000, 0, "9,223,372,036,854,775,807 of 9,223,372,036,854,775,807 pictures left"),
     ] {
-        let units =
-            UnitsView { words: samples::words(), remaining, held, total, full: total, lots: None, expiring: vec![] };
+        let units = UnitsView {
+            words: samples::words(),
+            language: Language::En,
+            remaining,
+            held,
+            total,
+            full: total,
+            lots: None,
+            expiring: vec![],
+        };
         assert_eq!((units.free_length(), units.held_length()), (free, held_length), "{remaining} {held} {total}");
         assert_eq!(units.meter_text(), text);
     }

@@ -14,6 +14,8 @@ use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
 use crate::http::pages::pricing::PricingPage;
 use crate::http::pages::returned::ReturnedPage;
 use crate::http::pages::shell::{Link, Person, Shell, Site};
+use crate::http::pages::unsubscribe::{UnsubscribePage, UnsubscribeState};
+use crate::language::Language;
 use crate::money::Currency;
 use crate::store::open_invoices::OpenInvoice;
 use crate::usecase::checkout::confirm::PurchaseState;
@@ -34,7 +36,7 @@ pub fn words() -> UnitWords {
 pub fn catalog(packs: &[(i64, i64, bool)]) -> Catalog {
     let pack = |(units, amount, is_for_sale): &(i64, i64, bool)| Pack {
         key: format!("topup_{units}"),
-        name: format!("{units} pictures"),
+        name: format!("{units} pictures").into(),
         units: *units,
         amount: *amount,
         price_id: is_for_sale.then(|| format!("price_{units}")),
@@ -44,14 +46,19 @@ pub fn catalog(packs: &[(i64, i64, bool)]) -> Catalog {
 }
 
 pub fn packs() -> Vec<PackCard> {
-    PackCard::all(&catalog(&[(100, 900, true), (250, 2000, true)])).unwrap()
+    PackCard::all(&catalog(&[(100, 900, true), (250, 2000, true)]), Language::En).unwrap()
 }
 
 pub fn plans(free: PlanState, starter: PlanState, pro: PlanState) -> Vec<PlanCard> {
     let (mut catalog, usd) = (Catalog::built_in(), Currency::new("usd").unwrap());
     catalog.plans[2].features = vec!["priority_queue".to_owned()];
     let states = [free, starter, pro];
-    catalog.plans.iter().zip(states).map(|(plan, state)| PlanCard::of(plan, state, usd, &catalog.unit)).collect()
+    catalog
+        .plans
+        .iter()
+        .zip(states)
+        .map(|(plan, state)| PlanCard::of(plan, state, usd, &catalog.unit, Language::En))
+        .collect()
 }
 
 pub fn shell(title: &str) -> Shell {
@@ -62,18 +69,18 @@ pub fn shell(title: &str) -> Shell {
 
 /// For somebody who is not signed in.
 pub fn visitor(title: &str) -> Shell {
-    let site = Site::of(&Catalog::built_in(), false);
-    Shell { site, title: title.to_owned(), csrf: String::new(), person: None, offers_sign_in: true }
+    let (site, language) = (Site::of(&Catalog::built_in(), false, Language::En), Language::En);
+    Shell { site, language, title: title.to_owned(), csrf: String::new(), person: None, offers_sign_in: true }
 }
 
 fn units(remaining: i64, held: i64, total: i64) -> UnitsView {
     let (lots, expiring) = (None, vec![]);
-    UnitsView { words: words(), remaining, held, total, full: total, lots, expiring }
+    UnitsView { words: words(), language: Language::En, remaining, held, total, full: total, lots, expiring }
 }
 
 fn entries() -> Vec<EntryView> {
     let row = |(kind, delta, note, balance, ago): (&str, i64, Option<&str>, i64, i64)| {
-        EntryView::of(kind, delta, note, balance, now().plus_seconds(-3600 * ago), &words())
+        EntryView::of(kind, delta, note, balance, now().plus_seconds(-3600 * ago), (&words(), Language::En))
     };
     [
         ("spend", -3, Some("Spring catalogue, cover"), 412, 1),
@@ -107,14 +114,20 @@ pub fn dashboard() -> DashboardPage {
         },
         plan: PlanView {
             name: "Pro".to_owned(),
-            allotment: allotment(500, &words()),
-            subscription: Some(SubscriptionView::of("active", Some(now().plus_seconds(DAY_SECONDS * 9)), false, None)),
+            allotment: allotment(500, &words(), Language::En),
+            subscription: Some(SubscriptionView::of(
+                "active",
+                Some(now().plus_seconds(DAY_SECONDS * 9)),
+                false,
+                None,
+                Language::En,
+            )),
         },
         has_portal: true,
         packs: packs(),
         plans: plans(PlanState::Free, PlanState::InPortal, PlanState::Current),
         entries: entries(),
-        chart: Chart::of(now(), &usage(30), &words()),
+        chart: Chart::of(now(), &usage(30), &words(), Language::En),
     }
 }
 
@@ -124,10 +137,10 @@ pub fn fresh_dashboard() -> DashboardPage {
         units: units(0, 0, 0),
         plan: free_plan(),
         has_portal: false,
-        packs: PackCard::all(&catalog(&[(100, 900, true), (250, 2000, false)])).unwrap(),
+        packs: PackCard::all(&catalog(&[(100, 900, true), (250, 2000, false)]), Language::En).unwrap(),
         plans: plans(PlanState::Current, PlanState::ForSale, PlanState::NotAvailable),
         entries: vec![],
-        chart: Chart::of(now(), &[], &words()),
+        chart: Chart::of(now(), &[], &words(), Language::En),
         ..dashboard()
     }
 }
@@ -144,14 +157,14 @@ pub fn debt_dashboard() -> DashboardPage {
         units: units(-20, 0, 100),
         plan: free_plan(),
         plans: plans(PlanState::Current, PlanState::ForSale, PlanState::PaymentPending),
-        chart: Chart::of(now(), &usage(1), &words()),
+        chart: Chart::of(now(), &usage(1), &words(), Language::En),
         ..dashboard()
     }
 }
 
 /// All of it there, some of it held, payment overdue, and a user who tries to break the page.
 pub fn full_dashboard() -> DashboardPage {
-    let note = EntryView::of("spend", -1, Some(HOSTILE), 9, now(), &words());
+    let note = EntryView::of("spend", -1, Some(HOSTILE), 9, now(), (&words(), Language::En));
     DashboardPage {
         shell: Shell {
             person: Some(Person { id: "x".to_owned(), name: Some(HOSTILE.to_owned()), email: None }),
@@ -160,7 +173,13 @@ pub fn full_dashboard() -> DashboardPage {
         },
         units: units(1000, 250, 1000),
         plan: PlanView {
-            subscription: Some(SubscriptionView::of("past_due", Some(now()), false, Some(&open_invoice()))),
+            subscription: Some(SubscriptionView::of(
+                "past_due",
+                Some(now()),
+                false,
+                Some(&open_invoice()),
+                Language::En,
+            )),
             name: HOSTILE.to_owned(),
             ..free_plan()
         },
@@ -174,7 +193,7 @@ fn open_invoice() -> OpenInvoice {
 }
 
 fn free_plan() -> PlanView {
-    PlanView { name: "Free".to_owned(), allotment: allotment(0, &words()), subscription: None }
+    PlanView { name: "Free".to_owned(), allotment: allotment(0, &words(), Language::En), subscription: None }
 }
 
 pub fn pricing(catalog: &Catalog, shell: Shell) -> PricingPage<'_> {
@@ -187,7 +206,8 @@ pub fn pricing(catalog: &Catalog, shell: Shell) -> PricingPage<'_> {
 }
 
 pub fn returned(catalog: &Catalog, state: PurchaseState) -> ReturnedPage<'_> {
-    let links = [Link::back_to("https://studio.example.com/albums?x=1&y=2"), Some(Link::dashboard())];
+    let links =
+        [Link::back_to("https://studio.example.com/albums?x=1&y=2", Language::En), Some(Link::dashboard(Language::En))];
     let mut page = ReturnedPage {
         shell: shell(""),
         catalog,
@@ -231,6 +251,10 @@ pub fn confirmation() -> Confirmation {
     }
 }
 
+pub fn unsubscribe(state: UnsubscribeState) -> UnsubscribePage {
+    UnsubscribePage { shell: visitor("Letters"), state }
+}
+
 pub fn error() -> ErrorPage {
     ErrorPage {
         shell: visitor("Not found"),
@@ -238,6 +262,6 @@ pub fn error() -> ErrorPage {
         title: "This page does not exist".to_owned(),
         sentence: format!("There is nothing at {HOSTILE}."),
         assurance: "Nothing was charged.",
-        link: Link::dashboard(),
+        link: Link::dashboard(Language::En),
     }
 }

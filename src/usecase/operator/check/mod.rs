@@ -12,6 +12,7 @@ mod renewals;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::usecase::mail::deliver;
 use crate::usecase::operator::clock;
 use crate::usecase::operator::stripe_account::{self, Standing};
 
@@ -31,6 +32,7 @@ pub fn check(app: &App, warnings: &[String]) -> Vec<Finding> {
         books::payments(app),
     ];
     found.extend(app.store.file_system_fault().map(|what| bad("file system", what)));
+    found.extend(mail(app));
     let Ok(stripe) = app.stripe() else {
         found.extend(clock::fault(app).map(|what| bad("clock", what)));
         return found;
@@ -58,6 +60,11 @@ pub fn check(app: &App, warnings: &[String]) -> Vec<Finding> {
     found.extend(of_url);
     found.push(deliveries::deliveries(app, stripe, &endpoints, is_reached));
     found
+}
+
+/// Sends a letter to the sender's own address; nothing is said where no mail is sent.
+fn mail(app: &App) -> Option<Finding> {
+    deliver::test(app).transpose().map(|sent| finding("mail", sent))
 }
 
 /// A warning may be a mistake, and only the operator knows.

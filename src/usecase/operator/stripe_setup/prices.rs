@@ -2,6 +2,7 @@
 
 use super::{Setup, SetupContext, SetupResult};
 use crate::catalog::{Interval, Offer, price_id_variable};
+use crate::language::Language;
 use crate::stripe::Price;
 use crate::stripe::setup::{NewPrice, PricedProduct};
 
@@ -118,9 +119,11 @@ fn make(context: &SetupContext<'_>, new: &NewPrice<'_>, setup: &mut Setup) -> Se
 
 /// Where units expire, Stripe's checkout says so before the buyer pays.
 fn describe(context: &SetupContext<'_>, offer: Offer<'_>, price: &Price, setup: &mut Setup) -> SetupResult<()> {
-    let Some((validity, product)) = offer.expiry().words().zip(price.product.as_deref()) else { return Ok(()) };
-    let every = if matches!(offer, Offer::Plan(_)) { " every month" } else { "" };
-    let words = format!("{}{every}, {validity}", context.config.catalog.unit.count(offer.units()));
+    let language = Language::default();
+    let Some((validity, product)) = offer.expiry().words(language).zip(price.product.as_deref()) else { return Ok(()) };
+    let units = context.config.catalog.unit.count(offer.units(), language);
+    let units = if matches!(offer, Offer::Plan(_)) { language.offers_units_every_month(units) } else { units };
+    let words = format!("{units}, {validity}");
     let verb = if context.dry_run { "would say" } else { "says" };
     if !context.dry_run {
         context.stripe.describe_product(product, &words, &context.key()?, context.deadline)?;

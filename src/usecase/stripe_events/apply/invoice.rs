@@ -73,7 +73,7 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
         let known = known_payment::learn(tx, StripeIds { session: Some(&session.id), ..ids })?;
         return Ok(EventOutcome { known_ids: known.map(|known| known.ids()).unwrap_or_default(), ..outcome });
     }
-    let Some(account) = account_of(tx, context, invoice)? else {
+    let Some(account) = owner_of(tx, Clues::of_invoice(invoice, context.assigned.as_ref()))? else {
         return Ok(match is_foreign_invoice(tx, context.catalog, invoice)? {
             true => EventOutcome::foreign(&invoice.id, "an invoice for something that is not sold here"),
             false => EventOutcome::unmatched(&invoice.id, "it is unknown which user it is for"),
@@ -141,18 +141,6 @@ impl<'a> SortedLines<'a> {
         }
         sorted
     }
-}
-
-fn account_of(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Invoice) -> Result<Option<i64>> {
-    let user_id = invoice.subscription_metadata.get("user_id").or(invoice.metadata.get("user_id"));
-    let clues = Clues {
-        assigned: context.assigned.as_ref(),
-        subscription: invoice.subscription.as_deref(),
-        customer: invoice.customer.as_deref(),
-        user_id: user_id.map(String::as_str),
-        ..Clues::default()
-    };
-    owner_of(tx, clues)
 }
 
 /// Credits the lines of plans, and those of packs beside them, as one payment under the invoice.

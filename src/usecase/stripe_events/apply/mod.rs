@@ -10,6 +10,7 @@ mod dispute;
 mod installments;
 mod invoice;
 mod known_payment;
+mod letters;
 mod outcome;
 mod owner;
 mod pack;
@@ -28,6 +29,7 @@ use crate::stripe::{Customer, Event};
 
 pub use checkout::checkout;
 pub use installments::post_due;
+pub(crate) use letters::end_of_plan;
 pub use outcome::{ApplyContext, Assignment, EventOutcome};
 pub(crate) use owner::{Clues, buyer_of, owner_of};
 pub(crate) use plan_checkout::{link, plan_of};
@@ -40,6 +42,7 @@ pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Resu
     match event {
         Event::Checkout(session, step) => checkout(tx, context, session, *step),
         Event::Invoice(invoice) => invoice::invoice(tx, context, invoice),
+        Event::PaymentFailed(invoice) => letters::payment_failed(tx, context, invoice),
         Event::InvoicePayment(payment) => invoice::invoice_payment(tx, context, payment),
         Event::Charge(charge) => refund::charge_refunded(tx, context, charge),
         Event::Refund(refund) => refund::refund(tx, context, refund),

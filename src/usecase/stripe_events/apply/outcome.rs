@@ -13,15 +13,17 @@ pub struct ApplyContext<'a> {
     pub assigned: Option<Assignment>,
     /// False if Stripe was asked about the event but did not answer. What cannot be decided without Stripe waits.
     pub stripe_answered: bool,
+    /// When Stripe says that it happened: long ago, where a comparison finds it late.
+    pub happened_at: Timestamp,
     pub now: Timestamp,
     /// Whom the entries name: Stripe, or the operator who decides against what Stripe says.
     pub actor: Actor,
 }
 
 impl<'a> ApplyContext<'a> {
-    /// For an object that needs no answer from Stripe and no assignment.
+    /// For an object as it is now, that needs no answer from Stripe and no assignment.
     pub fn new(catalog: &'a Catalog, now: Timestamp) -> ApplyContext<'a> {
-        ApplyContext { catalog, assigned: None, stripe_answered: true, now, actor: Actor::stripe() }
+        ApplyContext { catalog, assigned: None, stripe_answered: true, happened_at: now, now, actor: Actor::stripe() }
     }
 
     pub(super) fn posting(&self) -> PostingContext {

@@ -5,7 +5,7 @@
 use crate::error::Result;
 use crate::id::UserId;
 use crate::store::{Tx, customers, subscriptions, users};
-use crate::stripe::CheckoutSession;
+use crate::stripe::{CheckoutSession, Invoice};
 use crate::usecase::stripe_events::apply::outcome::Assignment;
 
 /// What an object says about its owner.
@@ -29,6 +29,18 @@ impl<'a> Clues<'a> {
             customer: session.customer.as_deref(),
             user_id: session.metadata.get("user_id").map(String::as_str),
             reference: session.client_reference_id.as_deref(),
+        }
+    }
+
+    /// What an invoice says.
+    pub(super) fn of_invoice(invoice: &'a Invoice, assigned: Option<&'a Assignment>) -> Clues<'a> {
+        let user_id = invoice.subscription_metadata.get("user_id").or(invoice.metadata.get("user_id"));
+        Clues {
+            assigned,
+            subscription: invoice.subscription.as_deref(),
+            customer: invoice.customer.as_deref(),
+            user_id: user_id.map(String::as_str),
+            reference: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::ledger::{self, BALANCE_LIMIT, Credit, Kind, Units};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::usecase::log_events::LogEvent;
+use crate::usecase::stripe_events::apply::letters;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
 use crate::usecase::units::posting::{self, PostingContext};
@@ -47,6 +48,8 @@ pub(super) fn credit_packs(
         return Ok(EventOutcome { known_ids, log_events, ..EventOutcome::applied("credited before") });
     }
     let mut log_events = post_packs(tx, &mut posting_context, payment, packs)?;
+    let offers: Vec<&str> = packs.iter().map(|pack| pack.offer.as_str()).collect();
+    letters::receipt(tx, context, payment, &offers)?;
     log_events.extend(low_balances(posting_context));
     log_events.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
     let user_id = users::by_account(tx, payment.account)?.id;

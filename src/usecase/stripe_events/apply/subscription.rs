@@ -11,6 +11,7 @@ use crate::store::{Tx, users};
 use crate::stripe::{Schedule, ScheduleHint, Subscription, SubscriptionStep};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::notifications::enqueue;
+use crate::usecase::stripe_events::apply::letters::end_of_plan;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
 use crate::usecase::stripe_events::apply::signs::is_our_subscription;
@@ -74,6 +75,7 @@ pub(super) fn subscription(
             let user_id = users::by_account(tx, account)?.id;
             let detail = format!("{} is {} for {user_id}", new.offer, new.status);
             let mut log_events = log_events(tx, account, user_id, before.as_ref(), &new)?;
+            end_of_plan(tx, context.catalog, (context.now, context.happened_at), before.as_ref(), &new)?;
             // A plan that is kept no longer does not keep the units of a period that has ended.
             let mut posting_context = context.posting();
             posting::end_graces(tx, &mut posting_context, account)?;

@@ -1,0 +1,87 @@
+//! What a letter says: one variant for each kind, with what differs from letter to letter. It is stored as JSON until the
+//! letter is sent. A link in it may let somebody in, so a letter is never logged: its `Debug` shows the kind alone.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::MailKind;
+
+/// Something to tell a person. Times are milliseconds, amounts in the currency's minor unit.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Letter {
+    /// A link that signs somebody in, for so many minutes.
+    SignIn { url: String, minutes: i64 },
+    /// A link to a new password, for so many minutes.
+    PasswordReset { url: String, minutes: i64 },
+    /// To the new address: a link that confirms it, for so many minutes.
+    AddressChange { url: String, minutes: i64 },
+    /// To the old address: it was replaced.
+    AddressChanged { new_address: String },
+    /// An invitation to make an account.
+    Invite { url: String },
+    /// The account is there.
+    Welcome {},
+    /// A payment was credited.
+    Receipt {
+        /// The keys of what was bought.
+        offers: Vec<String>,
+        units: i64,
+        amount: i64,
+        currency: String,
+        paid_at: i64,
+        balance: i64,
+    },
+    /// The payment for a plan, by its key, was not taken.
+    PaymentFailed {
+        plan: String,
+        amount: i64,
+        currency: String,
+        /// When Stripe tries again by itself; absent: it does not.
+        next_attempt_at: Option<i64>,
+    },
+    /// A plan, by its key, is set to end then, or has ended.
+    PlanEnds { plan: String, at: i64, has_ended: bool },
+    /// Units expire then.
+    UnitsExpire { units: i64, at: i64 },
+    /// The balance fell below the threshold.
+    LowBalance { remaining: i64, threshold: i64 },
+    /// From the operator to themselves: mail works.
+    Test {},
+}
+
+impl Letter {
+    pub fn kind(&self) -> MailKind {
+        match self {
+            Letter::SignIn { .. } => MailKind::SignIn,
+            Letter::PasswordReset { .. } => MailKind::PasswordReset,
+            Letter::AddressChange { .. } => MailKind::AddressChange,
+            Letter::AddressChanged { .. } => MailKind::AddressChanged,
+            Letter::Invite { .. } => MailKind::Invite,
+            Letter::Welcome {} => MailKind::Welcome,
+            Letter::Receipt { .. } => MailKind::Receipt,
+            Letter::PaymentFailed { .. } => MailKind::PaymentFailed,
+            Letter::PlanEnds { .. } => MailKind::PlanEnds,
+            Letter::UnitsExpire { .. } => MailKind::UnitsExpire,
+            Letter::LowBalance { .. } => MailKind::LowBalance,
+            Letter::Test {} => MailKind::Test,
+        }
+    }
+
+    /// For how long its link works; `None` where it has none, or one that does not end soon.
+    pub fn lifetime_minutes(&self) -> Option<i64> {
+        match self {
+            Letter::SignIn { minutes, .. }
+            | Letter::PasswordReset { minutes, .. }
+            | Letter::AddressChange { minutes, .. } => Some(*minutes),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Letter({})", self.kind().as_str())
+    }
+}
