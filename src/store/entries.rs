@@ -248,6 +248,19 @@ pub fn next_due(tx: &mut dyn Tx, account: &Account) -> Result<Option<Timestamp>>
     Ok([account.next_expiry(), hold].into_iter().flatten().min())
 }
 
+/// Reads what a movement of this user with this reason will need, so that it is in memory: see
+/// [`Store::write_read_ahead`](super::Store::write_read_ahead).
+pub fn read_ahead(tx: &mut dyn Tx, id: &str, reason: &str, lots: Lots) -> Result<()> {
+    let Some(row) = find_of_user(tx, id)? else { return Ok(()) };
+    let account = row.account.number;
+    if lots == Lots::All {
+        row.with_lots(tx, None)?;
+    }
+    // The places that its reason and its entry will have.
+    by_reason(tx, account, reason)?;
+    newest(tx, account, i64::MAX, 1).map(drop)
+}
+
 /// The entry that was made for a reason.
 pub fn by_reason(tx: &mut dyn Tx, account: i64, reason: &str) -> Result<Option<Entry>> {
     const FIND: &str = concat!(

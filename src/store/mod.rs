@@ -37,7 +37,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Fault, Result};
 use crate::private_file::missing_right;
 
-use db::{ChangeLog, Checkpoints, Connection, Freshness, Readers, Writer, unavailable};
+use db::{ChangeLog, Checkpoints, Connection, DiskReads, Freshness, Prefetch, Readers, Writer, unavailable};
 
 pub use db::{CacheKey, Columns, DbResult, Lock, Param, ReadVersion, Row, Tx, Value, WriterFigures};
 
@@ -47,6 +47,8 @@ pub struct Store {
     // Closed in this order: only a connection that may write can remove the log, so it goes last.
     readers: Readers,
     freshness: Freshness,
+    // Its threads have the way to the writer, which ends after them.
+    prefetch: Prefetch,
     writer: Writer,
     path: PathBuf,
     clock: Clock,
@@ -77,8 +79,10 @@ impl Store {
         let readers = Readers::open(path).map_err(cannot)?;
         let changes = Arc::new(ChangeLog::new());
         let freshness = Freshness::start(connection.report_to(&changes).map_err(cannot)?, changes);
-        let writer = Writer::start(connection, Checkpoints::start(path)?)?;
-        Ok(Store { readers, freshness, writer, path: path.to_owned(), clock })
+        let reads = Arc::new(DiskReads::new());
+        let prefetch = Prefetch::new(path, Arc::clone(&reads));
+        let writer = Writer::start(connection, Checkpoints::start(path)?, reads)?;
+        Ok(Store { readers, freshness, prefetch, writer, path: path.to_owned(), clock })
     }
 
     /// Runs `work` in a write transaction and returns once it is durable. `work` may run more than once, alone or in
@@ -101,6 +105,24 @@ impl Store {
         A: FnOnce(Result<T>) + Send + 'static,
     {
         self.writer.submit(work, then);
+    }
+
+    /// Runs `work` like [`Store::write_then`]. While the database is read from the disk and not from memory, `read` runs before
+    /// it, beside others: it should ask for the rows that `work` will need. Its result is not used.
+    pub fn write_read_ahead<T, R, F, A>(&self, read: R, work: F, then: A)
+    where
+        T: Send + 'static,
+        R: FnOnce(&mut dyn Tx) -> Result<()> + Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+        A: FnOnce(Result<T>) + Send + 'static,
+    {
+        let queue = self.writer.queue().filter(|_| self.prefetch.is_needed()).cloned();
+        let Some(queue) = queue else { return self.writer.submit(work, then) };
+        let task = Box::new(move |reader: Option<&mut db::Reader>| {
+            let _work_finds_out_itself = reader.map(|reader| reader.read_one(read));
+            queue.submit(work, then);
+        });
+        self.prefetch.run(task);
     }
 
     /// Runs `work` like [`Store::write`] and keeps nothing of it: the result says what it would do.

@@ -1,12 +1,18 @@
-//! Moves the log into the database on a thread of its own, so that no commit waits for it. Every second checkpoint blocks
-//! the writer, so that the log can restart: that needs a moment in which nobody writes ("Write-Ahead Logging", section
-//! "Avoiding Excessively Large WAL Files"). The writer does not do it itself, because its connection would be held all the
-//! time.
+//! Moves the log into the database on a thread of its own, so that no commit waits for it.
+//!
+//! The log can restart only at a moment when all of it is in the database and nobody writes ("Write-Ahead Logging", section
+//! "Avoiding Excessively Large WAL Files"). Once it is long the writer waits for such a moment, and no longer than it takes:
+//! until little is left to be moved. SQLite flushes the database only when a checkpoint reaches the log's end, and then all
+//! that earlier ones wrote. So the thread flushes it itself after each checkpoint that the writer does not wait for.
 //!
 //! Where little is written the log would stay full for weeks, and a copy of the one file would lack all of it. So a thread
 //! that was asked for nothing for a minute empties the log, if nobody reads or writes at that moment.
 
+use std::fs::File;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,11 +23,15 @@ use super::fault::DbResult;
 use super::sqlite::Connection;
 use crate::error::Fault;
 
-/// Rows written between two checkpoints: 30 MiB of pages for spends, which change three rows of one page; up to 80 MiB if
-/// each row is in a page of its own.
-const ROWS: u64 = 20_000;
-/// The writer waits for every checkpoint of this number.
-const WAITED_FOR: u64 = 2;
+/// Pages that the log grows by between two checkpoints: 32 MiB. With fewer the disk writes more, because a page that changes
+/// often is written each time, and neighbours are written apart; with more a commit's flush stands behind them for longer.
+const STEP: u32 = 8_000;
+/// From this length on the log should restart: 64 MiB of pages.
+const LONG: u32 = 16_000;
+/// So few pages are moved so soon that the writer waits for it.
+const LITTLE: u32 = 2_000;
+/// The writer waits at this length, however much is left: the disk is slower than those who write.
+const LONGEST: u32 = 3 * LONG;
 /// How long nothing is asked for until the log is emptied.
 const IDLE: Duration = Duration::from_secs(60);
 /// A log of this size is held open by somebody who reads for long. The log is then said to grow at each doubling.
@@ -34,10 +44,52 @@ type Request = Option<SyncSender<()>>;
 pub(in crate::store) struct Checkpoints {
     requests: Option<SyncSender<Request>>,
     thread: Option<JoinHandle<()>>,
-    /// Rows that had been written at the last request.
-    rows_at_last: u64,
-    requested: u64,
+    /// Pages of the log that are in the database, by the last checkpoint.
+    moved: Arc<AtomicU32>,
+    progress: LogProgress,
     wal_bytes: Gauge,
+}
+
+/// What the log's length says about the next checkpoint.
+#[derive(Default)]
+struct LogProgress {
+    /// The log's length after the last commit, in pages.
+    pages: u32,
+    /// At this length the next checkpoint is requested.
+    next_step: u32,
+    /// At this length the writer waits for the log's end to be reached.
+    next_wait: u32,
+}
+
+/// What to do after a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    Request,
+    Wait,
+}
+
+impl LogProgress {
+    /// After a commit that left the log this long.
+    fn step(&mut self, pages: u32, moved: &AtomicU32) -> Step {
+        if pages < self.pages {
+            // It has restarted.
+            *self = LogProgress::default();
+            moved.store(0, Ordering::Relaxed);
+        }
+        self.pages = pages;
+        let left = pages.saturating_sub(moved.load(Ordering::Relaxed));
+        if pages >= self.next_wait.max(LONG) && (left <= LITTLE || pages >= LONGEST) {
+            // Somebody who reads may keep the log from restarting all the same.
+            (self.next_step, self.next_wait) = (pages.saturating_add(STEP), pages.saturating_add(LONG / 4));
+            return Step::Wait;
+        }
+        if pages >= self.next_step.max(STEP) {
+            self.next_step = pages.saturating_add(STEP);
+            return Step::Request;
+        }
+        Step::Nothing
+    }
 }
 
 impl Checkpoints {
@@ -49,8 +101,13 @@ impl Checkpoints {
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
         let wal_bytes = Gauge::default();
+        let moved = Arc::<AtomicU32>::default();
+        let file =
+            File::open(path).map_err(|cause| Fault::new("cannot open the file for the checkpoint thread", cause))?;
         let log = Log {
             connection: Connection::open(path)?,
+            file: ManuallyDrop::new(file),
+            moved: Arc::clone(&moved),
             path: wal.into(),
             bytes: wal_bytes.clone(),
             reported_from: LARGE_BYTES,
@@ -60,7 +117,8 @@ impl Checkpoints {
             .name("till-checkpoint".into())
             .spawn(move || log.serve(&received, idle))
             .map_err(|cause| Fault::new("cannot start the checkpoint thread", cause))?;
-        Ok(Checkpoints { requests: Some(requests), thread: Some(thread), rows_at_last: 0, requested: 0, wal_bytes })
+        let progress = LogProgress::default();
+        Ok(Checkpoints { requests: Some(requests), thread: Some(thread), moved, progress, wal_bytes })
     }
 
     /// How large the log was when the thread looked last, in bytes.
@@ -68,20 +126,17 @@ impl Checkpoints {
         self.wal_bytes.clone()
     }
 
-    /// Requests a checkpoint if enough has been written since the last, and waits for every second one.
-    pub(super) fn after(&mut self, rows_written: u64) {
-        if rows_written.saturating_sub(self.rows_at_last) < ROWS {
-            return;
-        }
+    /// Requests a checkpoint if the log, now of so many pages, has grown enough, and waits for one that lets it restart.
+    pub(super) fn after(&mut self, log_pages: u32) {
         let Some(requests) = &self.requests else { return };
-        self.rows_at_last = rows_written;
-        self.requested += 1;
-        if self.requested.is_multiple_of(WAITED_FOR) {
-            let (done, ended) = sync_channel(1);
-            let _ended = requests.send(Some(done)).is_ok().then(|| ended.recv());
-        } else {
+        match self.progress.step(log_pages, &self.moved) {
+            Step::Nothing => {}
             // One that is under way or requested already does as well.
-            let _enough = requests.try_send(None);
+            Step::Request => drop(requests.try_send(None)),
+            Step::Wait => {
+                let (done, ended) = sync_channel(1);
+                let _ended = requests.send(Some(done)).is_ok().then(|| ended.recv());
+            }
         }
     }
 }
@@ -98,6 +153,10 @@ impl Drop for Checkpoints {
 /// The log, as the thread sees it.
 struct Log {
     connection: Connection,
+    /// The database, to be flushed. It is never closed: a process that closes any descriptor of a file loses all its locks
+    /// on it (`fcntl(2)`, "Advisory record locking"), and SQLite's are among them.
+    file: ManuallyDrop<File>,
+    moved: Arc<AtomicU32>,
     path: PathBuf,
     bytes: Gauge,
     /// From which size on the log is next said to grow.
@@ -109,12 +168,12 @@ impl Log {
         loop {
             match requests.recv_timeout(idle) {
                 Ok(request) => {
-                    self.connection.checkpoint();
+                    self.checkpoint(request.is_some());
                     // The writer may have ended.
                     let _gone = request.map(|done| done.send(()));
                 }
                 Err(RecvTimeoutError::Timeout) if self.size() > 0 => {
-                    self.connection.checkpoint();
+                    self.checkpoint(true);
                     self.connection.truncate_wal_if_unused();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -122,6 +181,16 @@ impl Log {
             }
             self.report();
         }
+    }
+
+    /// Moves what it can. While the writer goes on, the log's end is never reached, and the database is flushed here.
+    fn checkpoint(&self, is_waited_for: bool) {
+        let Some(moved) = self.connection.checkpoint() else { return };
+        if !is_waited_for && let Err(cause) = self.file.sync_data() {
+            // SQLite flushes it again before the log restarts, and reports what it finds.
+            tracing::warn!(event = "checkpoint_failed", cause = %cause);
+        }
+        self.moved.store(moved, Ordering::Relaxed);
     }
 
     fn size(&self) -> u64 {
@@ -147,6 +216,23 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::store::db::bring_up_to_date;
+
+    #[test]
+    fn a_log_is_moved_step_by_step_and_the_writer_waits_for_little() {
+        let moved = AtomicU32::new(0);
+        let mut progress = LogProgress::default();
+        let mut steps = |pages: u32, in_database: u32| {
+            moved.store(in_database, Ordering::Relaxed);
+            progress.step(pages, &moved)
+        };
+        assert_eq!([steps(3, 0), steps(STEP, 0), steps(STEP + 1, 0)], [Step::Nothing, Step::Request, Step::Nothing]);
+        assert_eq!(steps(LONG, STEP), Step::Request, "much is left");
+        assert_eq!(steps(LONG + 1, LONG), Step::Wait);
+        assert_eq!(steps(LONG + 2, LONG + 1), Step::Nothing, "somebody who reads keeps it from restarting");
+        assert_eq!(steps(LONG + LONG / 4 + 1, LONG + LONG / 4), Step::Wait);
+        assert_eq!([steps(10, LONG), steps(STEP + 9, 0)], [Step::Nothing, Step::Request], "it has restarted");
+        assert_eq!(steps(LONGEST, 0), Step::Wait, "the disk is slow");
+    }
 
     #[test]
     fn a_log_that_nobody_uses_is_moved_into_the_file_and_emptied() {

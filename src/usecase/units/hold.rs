@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Fault, Refused, Result};
 use crate::ledger::{self, Capture, Units};
-use crate::store::entries::{self, LoadedAccount};
+use crate::store::entries::{self, LoadedAccount, Lots};
 use crate::store::holds::{self, Hold, HoldEnd, parse_hold_id};
 use crate::store::{Tx, users};
 
@@ -100,7 +100,9 @@ impl Closing {
 pub fn hold(app: &App, request: HoldRequest, then: impl FnOnce(Result<HoldResult>) + Send + 'static) {
     let context = PostingContext::now(app);
     let topup_url = app.topup_url();
-    posting::write_then(app, context, move |tx, context| create(tx, context, &request, &topup_url), then);
+    let (user, key) = (request.user_id.clone(), request.key.to_string());
+    let read_ahead = move |tx: &mut dyn Tx| entries::read_ahead(tx, &user, &key, Lots::All);
+    posting::write_then(app, context, read_ahead, move |tx, context| create(tx, context, &request, &topup_url), then);
 }
 
 /// Captures or releases a hold. The same call again answers the same; a different one on a closed hold is refused. `then`
@@ -115,6 +117,7 @@ pub fn close(app: &App, id: &str, closing: Closing, then: impl FnOnce(Result<Hol
     posting::write_then(
         app,
         context,
+        move |tx| holds::find(tx, account, number).and_then(|_| entries::load(tx, account, None)).map(drop),
         move |tx, context| close_in(tx, context, account, number, closing),
         move |result| {
             if let Ok(HoldResult { hold, replayed: false, .. }) = &result {

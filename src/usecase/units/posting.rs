@@ -60,15 +60,17 @@ where
     Ok(value)
 }
 
-/// The same without waiting: `then` gets the result after the commit, on the writer's thread.
-pub(crate) fn write_then<T, F, A>(app: &App, context: PostingContext, work: F, then: A)
+/// The same without waiting: `then` gets the result after the commit, on the writer's thread. `read_ahead` asks for the rows
+/// that `work` will need, and is run where they are not in memory.
+pub(crate) fn write_then<T, R, F, A>(app: &App, context: PostingContext, read_ahead: R, work: F, then: A)
 where
     T: Send + 'static,
+    R: FnOnce(&mut dyn Tx) -> Result<()> + Send + 'static,
     F: FnMut(&mut dyn Tx, &mut PostingContext) -> Result<T> + Send + 'static,
     A: FnOnce(Result<T>) + Send + 'static,
 {
     let context = PostingContext { actor: app.actor().clone(), ..context };
-    app.store.write_then(in_context(context, work), |committed| {
+    app.store.write_read_ahead(read_ahead, in_context(context, work), |committed| {
         then(committed.map(|(value, to_log)| {
             log_events::low_balances(&to_log);
             value

@@ -1,10 +1,13 @@
 //! A program uses units: once for each idempotency key, for ever, and never more than there are.
 
+use std::sync::Arc;
+
 use prometheus_client::metrics::counter::Counter;
 
 use crate::app::App;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::ledger::{self, Entry, Kind, Units};
+use crate::store::entries::Lots;
 use crate::store::{Tx, entries, users};
 
 use crate::usecase::units::posting::{self, PostingContext};
@@ -39,6 +42,10 @@ impl SpendRequest {
     fn reason(&self) -> String {
         format!("spend_{}", self.key)
     }
+
+    fn read_ahead(&self, tx: &mut dyn Tx) -> Result<()> {
+        entries::read_ahead(tx, &self.user_id, &self.reason(), Lots::FrontOnly)
+    }
 }
 
 /// The entry that a spend made, now or by an earlier call.
@@ -55,9 +62,12 @@ pub fn spend(app: &App, request: SpendRequest, then: impl FnOnce(Result<SpendRes
     let context = PostingContext::now(app);
     let topup_url = app.topup_url();
     let units_spent = app.metrics.units_spent.clone();
+    let request = Arc::new(request);
+    let expected = Arc::clone(&request);
     posting::write_then(
         app,
         context,
+        move |tx| expected.read_ahead(tx),
         move |tx, context| post_spend(tx, context, &request, &topup_url),
         move |result| {
             result.iter().for_each(|spend| count(&units_spent, spend));
@@ -76,12 +86,15 @@ pub fn batch(
     let context = PostingContext::now(app);
     let topup_url = app.topup_url();
     let units_spent = app.metrics.units_spent.clone();
+    let requests = Arc::new(requests);
+    let expected = Arc::clone(&requests);
     posting::write_then(
         app,
         context,
+        move |tx| expected.iter().flatten().try_for_each(|request| request.read_ahead(tx)),
         move |tx, context| {
             let mut results = Vec::with_capacity(requests.len());
-            for request in &requests {
+            for request in requests.iter() {
                 let request = match request {
                     Ok(request) => request,
                     Err(refused) => {

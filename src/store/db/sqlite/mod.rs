@@ -6,13 +6,15 @@ mod catalogue;
 mod readers;
 mod statement;
 
+use std::cell::Cell;
+use std::ffi::c_int;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rusqlite::OpenFlags;
-use rusqlite::hooks::Action;
+use rusqlite::hooks::{Action, Wal};
 
 use super::changes::ChangeLog;
 use super::fault::DbResult;
@@ -25,7 +27,7 @@ use crate::private_file::create_new;
 use statement::{BUSY, fault, is_busy};
 
 pub(in crate::store) use catalogue::{SchemaObject, damage, dangling, objects, objects_of};
-pub(in crate::store) use readers::Readers;
+pub(in crate::store) use readers::{Reader, Readers};
 
 /// The pause between two attempts at something for which SQLite does not wait itself.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -39,6 +41,25 @@ const RECORDED_MILLIS: u64 = 600_000;
 const LOG_BYTES_KEPT: i64 = 192 << 20;
 /// Marks the file as ours ("till"): for the tool `file`, and for a program that opens it by mistake.
 const APPLICATION_ID: i32 = 0x7469_6c6c;
+
+/// The log is moved by whoever commits, and at its own cost, from this length on: 512 MiB of pages. The checkpoint thread
+/// comes first; this is for when it has ended.
+const LOG_PAGES_LIMIT: c_int = 128_000;
+
+thread_local! {
+    static LOG_PAGES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How long the log was after this thread's last commit, in pages.
+pub(super) fn log_pages() -> u32 {
+    LOG_PAGES.get()
+}
+
+/// SQLite calls this after each commit.
+fn note_log_pages(log: &Wal, pages: c_int) -> rusqlite::Result<()> {
+    LOG_PAGES.set(u32::try_from(pages).unwrap_or(0));
+    if pages < LOG_PAGES_LIMIT { Ok(()) } else { log.checkpoint() }
+}
 
 /// A connection that writes. The writer shares its own with a [`DataVersionProbe`], so it is held for one statement at a
 /// time.
@@ -70,8 +91,7 @@ impl Connection {
             connection.pragma_update(None, "foreign_keys", true)?;
             // What was erased or replaced is overwritten in the file.
             connection.pragma_update(None, "secure_delete", true)?;
-            // The checkpoint thread comes first; this bounds the log (512 MiB) if that thread has ended.
-            connection.pragma_update(None, "wal_autocheckpoint", 128_000)?;
+            connection.wal_hook(Some(note_log_pages));
             // What somebody who read for long has let it grow to is given back when it restarts.
             connection.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES_KEPT, |_| Ok(()))?;
             connection.pragma_update(None, "cache_size", CACHE_KIB)
@@ -248,11 +268,11 @@ impl Connection {
         self.sqlite().execute_batch(script).map_err(|cause| fault("cannot change the schema", cause))
     }
 
-    /// Moves what it can of the log into the database. Nobody waits for it.
-    pub(super) fn checkpoint(&self) {
-        if let Err(cause) = self.sqlite().query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-            tracing::warn!(event = "checkpoint_failed", cause = %cause);
-        }
+    /// Moves what it can of the log into the database. No commit waits for it. Answers how many pages of the log are there now;
+    /// `None`, and a line in the log, if it failed.
+    pub(super) fn checkpoint(&self) -> Option<u32> {
+        let moved = self.sqlite().query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get("checkpointed"));
+        moved.inspect_err(|cause| tracing::warn!(event = "checkpoint_failed", cause = %cause)).ok()
     }
 
     /// Moves the whole log into the database and empties it, unless somebody reads or writes at this moment.

@@ -17,8 +17,8 @@ use crate::store::db::tx::Tx;
 /// How long a reader waits for a free connection.
 const WAIT: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
-/// How much of the file each reader may cache, in KiB (to SQLite a negative number means KiB).
-const CACHE_KIB: i64 = -16_384;
+/// How much of the file each reader may cache, in KiB.
+const CACHE_KIB: u32 = 4_096;
 const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// Read-only connections.
@@ -55,9 +55,14 @@ impl ManageConnection for Manager {
 
 impl Readers {
     pub(in crate::store) fn open(path: &Path) -> DbResult<Readers> {
+        Readers::open_some(path, READERS, CACHE_KIB)
+    }
+
+    /// So many, each of which may cache so much of the file.
+    pub(in crate::store) fn open_some(path: &Path, readers: u32, cache_kib: u32) -> DbResult<Readers> {
         let closing = Arc::<AtomicBool>::default();
         let build = r2d2::Pool::builder()
-            .max_size(READERS)
+            .max_size(readers)
             // All are opened here and stay open.
             .min_idle(None)
             .max_lifetime(None)
@@ -65,7 +70,7 @@ impl Readers {
             .test_on_check_out(false)
             .connection_timeout(WAIT)
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build(Manager { files: manager(path), closing: Arc::clone(&closing) });
+            .build(Manager { files: manager(path, cache_kib), closing: Arc::clone(&closing) });
         let pool = build.map_err(|cause| Fault::new("no connection to read with", cause))?;
         Ok(Readers { pool, closing })
     }
@@ -91,16 +96,17 @@ impl Drop for Readers {
     }
 }
 
-fn manager(path: &Path) -> SqliteConnectionManager {
+fn manager(path: &Path, cache_kib: u32) -> SqliteConnectionManager {
     SqliteConnectionManager::file(super::as_path(path))
         .with_flags(READ_ONLY)
-        .with_init(|connection| set_up_to_read(connection))
+        .with_init(move |connection| set_up_to_read(connection, cache_kib))
 }
 
-fn set_up_to_read(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+fn set_up_to_read(connection: &rusqlite::Connection, cache_kib: u32) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    // To SQLite a negative number means KiB.
+    connection.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
     connection.pragma_update(None, "query_only", true)
 }
 

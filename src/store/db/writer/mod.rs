@@ -5,6 +5,7 @@
 mod batch_queue;
 mod job;
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,8 +16,9 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use super::checkpoint::Checkpoints;
 use super::fault::DbResult;
+use super::prefetch::{DiskReads, ReadsOfThread};
 use super::schema::record_seen;
-use super::sqlite::Connection;
+use super::sqlite::{Connection, log_pages};
 use super::tx::Tx;
 use super::value::{Param, Row};
 use crate::clock::Deadline;
@@ -27,6 +29,7 @@ use job::{Job, PendingJob};
 
 /// Jobs that may wait; more are refused at once.
 const QUEUE: usize = 1024;
+const STOPPED: &str = "the writer has stopped";
 
 /// What the writer has done since it started, for the metrics.
 #[derive(Clone)]
@@ -52,23 +55,31 @@ impl WriterFigures {
     }
 }
 
+/// The way to the writer, to be shared. The writer ends when the last one is dropped.
+#[derive(Clone)]
+pub(in crate::store) struct WriterQueue(SyncSender<Box<dyn Job>>);
+
 /// The handle to the writer thread.
 pub(in crate::store) struct Writer {
-    queue: Option<SyncSender<Box<dyn Job>>>,
+    queue: Option<WriterQueue>,
     thread: Option<JoinHandle<()>>,
     figures: WriterFigures,
 }
 
 impl Writer {
-    pub(in crate::store) fn start(connection: Connection, checkpoints: Checkpoints) -> DbResult<Writer> {
+    pub(in crate::store) fn start(
+        connection: Connection,
+        checkpoints: Checkpoints,
+        reads: Arc<DiskReads>,
+    ) -> DbResult<Writer> {
         let (queue, jobs) = sync_channel(QUEUE);
         let figures = WriterFigures::new(checkpoints.wal_bytes());
         let own_figures = figures.clone();
         let thread = std::thread::Builder::new()
             .name("till-writer".into())
-            .spawn(move || run(connection, checkpoints, &jobs, &own_figures))
+            .spawn(move || run(connection, checkpoints, &jobs, &own_figures, reads))
             .map_err(|cause| Fault::new("cannot start the writer thread", cause))?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread), figures })
+        Ok(Writer { queue: Some(WriterQueue(queue)), thread: Some(thread), figures })
     }
 
     /// Runs `work` and waits for its result.
@@ -83,6 +94,30 @@ impl Writer {
         answer.recv().map_err(|_| Fault::bare("the writer ended before it answered"))?
     }
 
+    /// See [`WriterQueue::submit`].
+    pub(in crate::store) fn submit<T, F, A>(&self, work: F, then: A)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+        A: FnOnce(Result<T>) + Send + 'static,
+    {
+        match &self.queue {
+            Some(queue) => queue.submit(work, then),
+            None => then(Err(Fault::bare(STOPPED).into())),
+        }
+    }
+
+    /// The way to the writer. `None` while it stops.
+    pub(in crate::store) fn queue(&self) -> Option<&WriterQueue> {
+        self.queue.as_ref()
+    }
+
+    pub(in crate::store) fn figures(&self) -> &WriterFigures {
+        &self.figures
+    }
+}
+
+impl WriterQueue {
     /// Queues `work`. `then` gets the result exactly once: on the writer thread after the commit, or here when the queue is
     /// full.
     pub(in crate::store) fn submit<T, F, A>(&self, work: F, then: A)
@@ -92,22 +127,14 @@ impl Writer {
         A: FnOnce(Result<T>) + Send + 'static,
     {
         let job: Box<dyn Job> = Box::new(PendingJob { work, result: None, then });
-        let refused = match &self.queue {
-            Some(queue) => queue.try_send(job).err(),
-            None => Some(TrySendError::Disconnected(job)),
-        };
-        match refused {
-            None => {}
-            Some(TrySendError::Full(job)) => job.answer(Some(Error::from(Refused::Unavailable {
+        match self.0.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(job)) => job.answer(Some(Error::from(Refused::Unavailable {
                 retry_after: 1,
                 detail: format!("{QUEUE} writes are waiting already. Nothing was changed; try again shortly."),
             }))),
-            Some(TrySendError::Disconnected(job)) => job.answer(Some(Fault::bare("the writer has stopped").into())),
+            Err(TrySendError::Disconnected(job)) => job.answer(Some(Fault::bare(STOPPED).into())),
         }
-    }
-
-    pub(in crate::store) fn figures(&self) -> &WriterFigures {
-        &self.figures
     }
 }
 
@@ -128,12 +155,15 @@ fn run(
     mut checkpoints: Checkpoints,
     jobs: &Receiver<Box<dyn Job>>,
     figures: &WriterFigures,
+    reads: Arc<DiskReads>,
 ) {
+    let mut watch = ReadsOfThread::watch(reads);
     let mut queue = BatchQueue::of(jobs);
     while let Some(batch) = queue.next_batch() {
         if let Some(times) = commit(&mut connection, batch, figures) {
             queue.last = times;
-            checkpoints.after(connection.rows_changed());
+            checkpoints.after(log_pages());
+            watch.look();
         }
     }
     drop(checkpoints);
