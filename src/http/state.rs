@@ -26,8 +26,9 @@ use crate::usecase::users::tokens::Authentication;
 /// Requests of one client under way at once. The clients of a proxy share its connections, so this is counted apart.
 const REQUESTS_OF_A_CLIENT: usize = 256;
 
-/// Of answers about users that are kept: some 100,000 usual ones.
-const USER_BYTES: usize = 64 * 1024 * 1024;
+/// Of answers about users that are kept: some 40,000 usual ones. With what the connections to the database may cache, the
+/// process stays under 64 MiB.
+const USER_BYTES: usize = 24 * 1024 * 1024;
 /// What an entry takes besides its text, about.
 const ENTRY_BYTES: usize = 256;
 
