@@ -20,6 +20,8 @@ pub enum Event {
     Invoice(Invoice),
     InvoicePayment(InvoicePayment),
     Charge(Charge),
+    /// A charge succeeded. Its units come by other events; this one tells what paid, and the receipt.
+    ChargeMade(Charge),
     Refund(Refund),
     Dispute(Dispute, DisputeStep),
     CreditNote(CreditNote),
@@ -81,7 +83,7 @@ pub enum SubscriptionStep {
 type Reader = fn(&EventEnvelope) -> Result<Event, Unreadable>;
 
 /// Every event type that till handles, with the way to read its object.
-const READERS: [(&str, Reader); 30] = [
+const READERS: [(&str, Reader); 31] = [
     ("checkout.session.completed", checkout),
     ("checkout.session.async_payment_succeeded", checkout),
     ("checkout.session.async_payment_failed", |envelope| {
@@ -101,6 +103,7 @@ const READERS: [(&str, Reader); 30] = [
     ("invoice.paid", invoice),
     ("invoice.payment_succeeded", invoice),
     ("invoice_payment.paid", |envelope| Ok(Event::InvoicePayment(InvoicePayment::read(&envelope.object)?))),
+    ("charge.succeeded", |envelope| Ok(Event::ChargeMade(Charge::read(&envelope.object)?))),
     ("charge.refunded", |envelope| Ok(Event::Charge(Charge::read(&envelope.object)?))),
     ("charge.refund.updated", refund),
     ("refund.created", refund),

@@ -104,7 +104,10 @@ fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
             let subscription = scheduled(app, &hint, deadline)?.map(Box::new);
             Event::Schedule { hint, subscription }
         }
-        complete @ (Event::CustomerDeleted(_) | Event::Unhandled { .. } | Event::Unreadable { .. }) => complete,
+        complete @ (Event::ChargeMade(_)
+        | Event::CustomerDeleted(_)
+        | Event::Unhandled { .. }
+        | Event::Unreadable { .. }) => complete,
     })
 }
 
