@@ -8,7 +8,8 @@
 --
 --   The ledger                         users, accounts, entries, reasons, lots, holds, hold_lots
 --   What is paid                       orders, customers, customer_changes, payments, allotments, plan_periods, prices,
---                                      invoice_payments, subscriptions, open_invoices
+--                                      invoice_payments, subscriptions, open_invoices, next_payments, charges,
+--                                      invoice_documents
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors, stripe_account
 --   Who may come in                    tokens, login_links, sessions, audit
@@ -113,6 +114,7 @@ CREATE TABLE holds (
     CHECK (released_at IS NULL OR expired_at IS NULL)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX holds_happen_once ON holds (account, key);
+CREATE INDEX holds_unused ON holds (account, number) WHERE captured_at IS NULL AND COALESCE(released_at, expired_at) IS NOT NULL;
 CREATE INDEX holds_open ON holds (account, expires_at, number)
     WHERE captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL;
 
@@ -228,6 +230,7 @@ CREATE TABLE payments (
     CHECK (confirmed_at IS NULL OR doubt IS NULL)
 ) STRICT;
 CREATE INDEX payments_by_time ON payments (paid_at, reference);
+CREATE INDEX payments_by_account ON payments (account, paid_at, reference);
 CREATE INDEX payments_in_doubt ON payments (reference) WHERE doubt IS NOT NULL AND reversed_at IS NULL;
 
 -- Units of a payment that become due later: the months of a yearly plan.
@@ -311,6 +314,33 @@ CREATE TABLE open_invoices (
     currency     TEXT,
     due_at       INTEGER NOT NULL,
     CHECK ((amount IS NULL) = (currency IS NULL))
+) STRICT;
+
+-- What a subscription's next payment will be, as Stripe last described it: absent where a discount or a tax decides as well.
+CREATE TABLE next_payments (
+    subscription TEXT    NOT NULL PRIMARY KEY REFERENCES subscriptions (id),
+    amount       INTEGER NOT NULL CHECK (amount > 0),
+    currency     TEXT    NOT NULL
+) STRICT;
+
+-- Successful charges of our customers, as Stripe described them: what paid, and the receipt. Only pages read them.
+CREATE TABLE charges (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    payment_intent TEXT,
+    customer       TEXT    NOT NULL,        -- Stripe's id
+    brand          TEXT,                    -- Stripe's word for the card's brand, or for another kind of means
+    last4          TEXT CHECK (length(last4) BETWEEN 1 AND 8),
+    receipt_url    TEXT,
+    made_at        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX charges_by_intent ON charges (payment_intent, id) WHERE payment_intent IS NOT NULL;
+CREATE INDEX charges_by_customer ON charges (customer, made_at, id);
+
+-- Where a paid invoice can be read, and its number. Only pages read it.
+CREATE TABLE invoice_documents (
+    invoice TEXT NOT NULL PRIMARY KEY,
+    number  TEXT,
+    url     TEXT
 ) STRICT;
 
 -- ============================================ What is given back ============================================

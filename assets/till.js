@@ -38,11 +38,33 @@
     say("");
   });
 
+  // The activity is written in UTC. Here each time becomes the reader's own, and each day too. English dates are day first.
+  const language = document.documentElement.lang;
+  const dates = language === "en" ? "en-GB" : language;
+  const dayOf = new Intl.DateTimeFormat(dates, { day: "numeric", month: "short", year: "numeric" });
+  const clockOf = new Intl.DateTimeFormat(dates, { hour: "2-digit", minute: "2-digit" });
+  document.querySelectorAll(".entries tbody").forEach((table) => {
+    const heading = table.querySelector(".day");
+    let current = "";
+    table.querySelectorAll(".day").forEach((row) => row.remove());
+    table.querySelectorAll(".entry").forEach((row) => {
+      const time = row.querySelector("time");
+      const at = new Date(time.dateTime);
+      const day = dayOf.format(at);
+      time.textContent = clockOf.format(at);
+      if (day === current || !heading) return;
+      current = day;
+      const title = heading.cloneNode(true);
+      title.firstElementChild.textContent = day;
+      row.before(title);
+    });
+  });
+
   // While a payment is under way, ask how it stands: every two seconds at first, then less often, for some minutes.
   const place = document.querySelector("[data-status]");
   if (!place) return;
 
-  const number = new Intl.NumberFormat(document.documentElement.lang);
+  const number = new Intl.NumberFormat(language);
 
   // The page after the checkout. A good end is shown in place; any other is for the server to explain.
   const showOutcome = (answer) => {

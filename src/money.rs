@@ -125,6 +125,13 @@ impl Money {
         self.written(i128::from(self.amount) % 10_i128.pow(self.currency.decimals()) == 0, format)
     }
 
+    /// The number alone, for programs: `9.00`.
+    pub fn plain(self) -> String {
+        let sign = if self.amount < 0 { "-" } else { "" };
+        let format = NumberFormat { group: "", ..ENGLISH };
+        format!("{sign}{}", decimal(i128::from(self.amount).abs(), self.currency.decimals(), false, &format))
+    }
+
     fn written(self, short: bool, format: &NumberFormat) -> String {
         let sign = if self.amount < 0 { "-" } else { "" };
         let number = decimal(i128::from(self.amount).abs(), self.currency.decimals(), short, format);

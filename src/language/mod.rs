@@ -96,8 +96,12 @@ impl Language {
 
     /// `24 Nov 2026, 05:23 UTC`.
     pub fn time(self, at: Timestamp) -> String {
-        let time = civil(at).strftime("%H:%M").to_string();
-        self.grammar().time.replace("{date}", &self.date(at)).replace("{time}", &time)
+        self.grammar().time.replace("{date}", &self.date(at)).replace("{time}", &self.clock(at))
+    }
+
+    /// `05:23`, in UTC.
+    pub fn clock(self, at: Timestamp) -> String {
+        civil(at).strftime("%H:%M").to_string()
     }
 
     fn written(self, at: Timestamp, pattern: &str, months: &[&str; 12]) -> String {

@@ -3,6 +3,7 @@
 //! | route | what it does |
 //! | --- | --- |
 //! | `/v1/…` | Stripe's API (`api`, `resource`) |
+//! | `GET /receipts/{charge}`, `/i/{invoice}` | a receipt, an invoice (`page::receipt`) |
 //! | `GET`, `POST /c/pay/{session}` | the checkout page (`page::checkout`) |
 //! | `GET /buy/{name}` | a payment link (`page::link`) |
 //! | `GET`, `POST /p/session/{secret}` | the portal page (`page::portal`) |
@@ -28,7 +29,7 @@ use tower::ServiceExt;
 
 use crate::sandbox::api::{self, ApiReply};
 use crate::sandbox::form::BODY_LIMIT;
-use crate::sandbox::page::{checkout, control, link, portal, steps, stylesheet};
+use crate::sandbox::page::{checkout, control, link, portal, receipt, steps, stylesheet};
 use crate::sandbox::shared::Shared;
 use crate::sandbox::state::API_VERSION;
 
@@ -77,6 +78,8 @@ async fn serve_connection(stream: TcpStream, router: Router) {
 fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/{*rest}", any(answer))
+        .route("/receipts/{charge}", get(receipt::charge))
+        .route("/i/{invoice}", get(receipt::invoice))
         .route("/c/pay/{session}", get(checkout::show).post(checkout::submit))
         .route("/buy/{name}", get(link::visit))
         .route("/buy/{name}/done", get(link::done))

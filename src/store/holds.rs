@@ -33,6 +33,16 @@ pub struct Hold {
     pub closed: Option<HoldEnd>,
 }
 
+/// A hold that ended without a charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusedHold {
+    pub units: i64,
+    pub note: Option<String>,
+    /// Whether its time ran out; else it was released.
+    pub is_expired: bool,
+    pub ended_at: Timestamp,
+}
+
 /// How a hold ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldEnd {
@@ -104,6 +114,21 @@ pub fn by_key(tx: &mut dyn Tx, account: i64, key: &str) -> Result<Option<Hold>> 
 pub fn parts(tx: &mut dyn Tx, account: i64, number: i64) -> Result<Vec<Part>> {
     const PARTS: &str = "SELECT lot, units FROM hold_lots WHERE account = $1 AND number = $2 ORDER BY lot LIMIT 100000";
     tx.all(PARTS, &[&account, &number], part)
+}
+
+/// Holds that ended without a charge, newest first.
+pub fn unused(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<UnusedHold>> {
+    const UNUSED: &str = "SELECT units, note, expired_at, COALESCE(released_at, expired_at) AS ended_at FROM holds
+        WHERE account = $1 AND captured_at IS NULL AND COALESCE(released_at, expired_at) IS NOT NULL
+        ORDER BY number DESC LIMIT $2";
+    tx.all(UNUSED, &[&account, &limit], |row| {
+        Ok(UnusedHold {
+            units: row.int("units")?,
+            note: row.text_or_null("note")?,
+            is_expired: row.time_or_null("expired_at")?.is_some(),
+            ended_at: row.time("ended_at")?,
+        })
+    })
 }
 
 /// When the first of an account's open holds ends by itself.

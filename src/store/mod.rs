@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod payments;
 pub mod prices;
 pub mod proof;
+pub mod receipts;
 pub mod scheduled_changes;
 pub mod stripe_account;
 pub mod subscriptions;

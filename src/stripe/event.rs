@@ -22,6 +22,8 @@ pub enum Event {
     PaymentFailed(Invoice),
     InvoicePayment(InvoicePayment),
     Charge(Charge),
+    /// A charge succeeded. Its units come by other events; this one tells what paid, and the receipt.
+    ChargeMade(Charge),
     Refund(Refund),
     Dispute(Dispute, DisputeStep),
     CreditNote(CreditNote),
@@ -86,7 +88,7 @@ pub(super) const LISTED_PREFIX: &str = "sweep_";
 type Reader = fn(&EventEnvelope) -> Result<Event, Unreadable>;
 
 /// Every event type that till handles, with the way to read its object.
-const READERS: [(&str, Reader); 31] = [
+const READERS: [(&str, Reader); 32] = [
     ("checkout.session.completed", checkout),
     ("checkout.session.async_payment_succeeded", checkout),
     ("checkout.session.async_payment_failed", |envelope| {
@@ -107,6 +109,7 @@ const READERS: [(&str, Reader); 31] = [
     ("invoice.payment_succeeded", invoice),
     ("invoice.payment_failed", |envelope| Ok(Event::PaymentFailed(Invoice::read(&envelope.object)?))),
     ("invoice_payment.paid", |envelope| Ok(Event::InvoicePayment(InvoicePayment::read(&envelope.object)?))),
+    ("charge.succeeded", |envelope| Ok(Event::ChargeMade(Charge::read(&envelope.object)?))),
     ("charge.refunded", |envelope| Ok(Event::Charge(Charge::read(&envelope.object)?))),
     ("charge.refund.updated", refund),
     ("refund.created", refund),

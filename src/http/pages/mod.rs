@@ -5,11 +5,14 @@
 //! `tests/samples.rs` so that the tests check the page's markup and size.
 
 pub(super) mod accent;
+pub(super) mod activity;
+pub(super) mod balance;
 pub(super) mod checkout;
 pub(super) mod dashboard;
 pub(super) mod error;
 pub(super) mod language;
 pub(super) mod login;
+pub(super) mod month;
 mod offers;
 pub(super) mod portal;
 pub(super) mod pricing;
@@ -57,6 +60,12 @@ pub(super) async fn reopened(method: Method, uri: Uri, headers: HeaderMap) -> Ha
         );
     }
     Ok(see_other("/dashboard")?)
+}
+
+/// A field of the query.
+fn query_field(query: Option<&str>, wanted: &str) -> Option<String> {
+    let mut fields = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    fields.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
 }
 
 /// A redirect that the browser follows with GET (RFC 9110, section 15.4.4).

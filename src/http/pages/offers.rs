@@ -24,6 +24,8 @@ pub(super) struct PackCard {
     pub per_unit: Option<String>,
     /// `Better value` of two, `Best value` of more. At most one pack has it, and only if it is strictly cheaper per unit.
     pub mark: Option<&'static str>,
+    /// Whether another pack is marked. Then this one's button is outlined.
+    pub is_second: bool,
     /// Whether it has a price at Stripe. Without one it is shown, but cannot be bought.
     pub is_for_sale: bool,
 }
@@ -44,6 +46,7 @@ impl PackCard {
                 price: language.price(price),
                 per_unit: per_unit(price, pack.units, &catalog.unit, language),
                 mark: best.filter(|(key, _)| *key == pack.key).map(|(_, mark)| mark),
+                is_second: best.is_some_and(|(key, _)| key != pack.key),
                 is_for_sale: pack.price_id.is_some(),
             }
         };

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use serde::Serialize;
 
+use super::dashboard::billing::means_words;
 use super::html;
 use super::shell::{Link, Shell};
 use crate::catalog::Catalog;
@@ -19,6 +20,7 @@ use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
+use crate::money::{Currency, Money};
 use crate::usecase::checkout::confirm::{self, Purchase, PurchaseLookup, PurchaseState};
 
 #[derive(Debug, Template)]
@@ -31,6 +33,8 @@ pub(super) struct ReturnedPage<'a> {
     pub is_elsewhere: bool,
     /// A path that answers [`ReturnStatus`] as JSON. The script asks it while the purchase is undecided.
     pub status_url: String,
+    /// What was paid: labels with words. Empty until it is in the books, and where nobody is signed in.
+    pub receipt: Vec<(&'static str, String)>,
     /// The most likely one first.
     pub links: Vec<Link>,
 }
@@ -78,8 +82,9 @@ pub(crate) async fn show(
         links: if is_elsewhere {
             vec![Link::to("/login", language.shell_sign_in())]
         } else {
-            links(&purchase, language)
+            links(&purchase, language, state.catalog())
         },
+        receipt: if is_elsewhere { vec![] } else { receipt(&purchase, state.catalog(), language) },
         state: purchase.state,
         is_elsewhere,
         status_url: format!("/billing/return?session_id={escaped}"),
@@ -112,8 +117,28 @@ async fn purchase_of(
     }
 }
 
-fn links(purchase: &Purchase, language: Language) -> Vec<Link> {
+/// The purchase as a receipt.
+fn receipt(purchase: &Purchase, catalog: &Catalog, language: Language) -> Vec<(&'static str, String)> {
+    let (PurchaseState::Credited { remaining, .. } | PurchaseState::Subscribed { remaining, .. }) = &purchase.state
+    else {
+        return vec![];
+    };
+    let Some(paid) = &purchase.receipt else { return vec![] };
+    let amount = Currency::new(&paid.currency).map(|currency| language.amount(Money::new(paid.amount, currency)));
+    let lines = [
+        Some((language.returned_units(), catalog.unit.count(paid.units, language))),
+        amount.map(|amount| (language.returned_amount(), amount)),
+        means_words(&paid.means).map(|card| (language.returned_card(), card)),
+        Some((language.returned_date(), language.date(paid.paid_at))),
+        Some((language.returned_balance(), catalog.unit.count(*remaining, language))),
+    ];
+    lines.into_iter().flatten().collect()
+}
+
+fn links(purchase: &Purchase, language: Language, catalog: &Catalog) -> Vec<Link> {
     let back = purchase.return_url.as_deref().and_then(|url| Link::back_to(url, language));
+    let app = || Link::to_app(catalog.shop.app_url.as_deref()?, catalog.shop.name.as_deref(), language);
+    let back = back.or_else(app);
     let dashboard = Link::dashboard(language);
     match purchase.state {
         PurchaseState::Failed | PurchaseState::Expired | PurchaseState::Open => {

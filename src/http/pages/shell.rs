@@ -145,7 +145,7 @@ impl Link {
     }
 
     /// To the app in which the units are used, named by the shop or by its host.
-    fn to_app(url: &str, name: Option<&str>, language: Language) -> Option<Link> {
+    pub(super) fn to_app(url: &str, name: Option<&str>, language: Language) -> Option<Link> {
         let host = url::Url::parse(url).ok()?.host_str()?.to_owned();
         Some(Link::to(url, &language.shell_open_app(name.unwrap_or(&host))))
     }

@@ -172,7 +172,7 @@ pub fn open(state: &mut State, id: &str) -> Result<i64, ApiError> {
     let fields = json!({
         "status": "open", "number": number, "effective_at": now, "status_transitions": transitions,
         "starting_balance": starting, "ending_balance": ending, "amount_due": due, "amount_remaining": due,
-        "automatically_finalizes_at": null,
+        "automatically_finalizes_at": null, "hosted_invoice_url": format!("{}/i/{id}", state.base_url),
     });
     update(state, id, &["invoice.finalized"], fields);
     Ok(due)

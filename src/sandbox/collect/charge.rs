@@ -25,6 +25,7 @@ pub fn record(state: &mut State, intent: &str, method: &Value, payer: &Value, fi
     if object["status"] == "succeeded" {
         object["amount_captured"] = object["amount"].clone();
         object["balance_transaction"] = json!(state.new_id("txn_3", 24));
+        object["receipt_url"] = json!(format!("{}/receipts/{id}", state.base_url));
     }
     let kind = format!("charge.{}", text(&object, "status"));
     state.charges.put(&id, object.clone());

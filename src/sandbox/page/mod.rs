@@ -4,6 +4,7 @@ pub mod checkout;
 pub mod control;
 pub mod link;
 pub mod portal;
+pub mod receipt;
 pub mod steps;
 
 use askama::Template;

@@ -139,7 +139,7 @@ mod tests {
                 "subscriptions" => &[ALICE, BOB],
                 "tokens" => &[CacheKey::Tokens],
                 "schema_version" | "cursors" | "stripe_account" | "customers" | "orders" | "events"
-                | "open_invoices" => &[],
+                | "open_invoices" | "next_payments" | "charges" | "invoice_documents" => &[],
                 "payments" | "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds"
                 | "credit_notes" | "disputes" | "scheduled_changes" => &[],
                 "login_links" | "sessions" | "audit" | "anchors" | "webhook_endpoints" | "messages" | "mails"

@@ -48,6 +48,10 @@ pub struct Invoice {
     pub charge: Option<String>,
     /// Stripe includes the first ten. The rest must be requested, or all if none are here.
     pub lines: List<InvoiceLine>,
+    /// As people read it: `ABCD-0001`.
+    pub number: Option<String>,
+    /// Stripe's page with the invoice.
+    pub hosted_url: Option<String>,
     pub created: Option<Timestamp>,
     pub paid_at: Option<Timestamp>,
     /// `None` when Stripe did not say.
@@ -89,6 +93,8 @@ impl Invoice {
             },
             charge: fields.reference("/charge")?,
             lines: fields.list("/lines", InvoiceLine::read)?,
+            number: fields.text("/number")?,
+            hosted_url: fields.text("/hosted_invoice_url")?.filter(|url| url.starts_with("http")),
             created: fields.time("/created")?,
             paid_at: fields.time("/status_transitions/paid_at")?,
             livemode: fields.flag("/livemode")?,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::clock::Timestamp;
 use crate::stripe::objects::fields::{Fields, List, Unreadable};
 
 /// Where a payment came from. Stripe's objects rarely say it, so `prefetch` asks.
@@ -45,6 +46,14 @@ pub struct Charge {
     /// Minor units returned so far, over all refunds. Decreases when a refund fails.
     pub amount_refunded: Option<i64>,
     pub payment_intent: Option<String>,
+    pub customer: Option<String>,
+    /// The card's brand in Stripe's word, or the kind of another means of payment.
+    pub brand: Option<String>,
+    /// The last digits of the card's or account's number.
+    pub last4: Option<String>,
+    /// Stripe's page with the receipt.
+    pub receipt_url: Option<String>,
+    pub created: Option<Timestamp>,
     /// Only before 2022-11-15, or when requested.
     pub refunds: Option<List<Refund>>,
     /// Where the payment came from, as far as it is known.
@@ -55,7 +64,14 @@ impl Charge {
     /// Reads it from Stripe's JSON.
     pub fn read(value: &Value) -> Result<Charge, Unreadable> {
         let fields = Fields::of("charge", value)?;
+        let means = fields.text("/payment_method_details/type")?.unwrap_or_default();
+        let of_means = |field: &str| fields.text(&format!("/payment_method_details/{means}/{field}"));
         Ok(Charge {
+            customer: fields.reference("/customer")?,
+            brand: of_means("brand")?.or((!means.is_empty()).then(|| means.clone())),
+            last4: of_means("last4")?.filter(|digits| (1..=8).contains(&digits.len())),
+            receipt_url: fields.text("/receipt_url")?.filter(|url| url.starts_with("http")),
+            created: fields.time("/created")?,
             id: fields.id()?,
             amount_refunded: fields.whole("/amount_refunded")?,
             payment_intent: fields.reference("/payment_intent")?,

@@ -25,6 +25,8 @@ pub struct Subscription {
     /// An ended subscription never comes back.
     pub ended_at: Option<Timestamp>,
     pub trial_end: Option<Timestamp>,
+    /// Whether discounts or taxes change what is charged.
+    pub is_adjusted: bool,
     /// Payments are paused (`pause_collection`). This does not change the status.
     pub collection_paused: bool,
     pub latest_invoice: Option<String>,
@@ -48,8 +50,20 @@ pub struct SubscriptionItem {
     pub product: Option<String>,
     /// `None` where use is metered.
     pub quantity: Option<i64>,
+    /// What one of it costs, in minor units; `None` where that depends on the number.
+    pub unit_amount: Option<i64>,
+    pub currency: Option<String>,
     pub period_start: Option<Timestamp>,
     pub period_end: Option<Timestamp>,
+}
+
+/// Whether a discount or a tax is named.
+fn is_adjusted(fields: &Fields<'_>) -> Result<bool, Unreadable> {
+    let is_some = |path: &str| Ok(fields.array(path)?.is_some_and(|rows| !rows.is_empty()));
+    Ok(fields.value("/discount").is_some()
+        || fields.first_flag(&["/automatic_tax/enabled"])?
+        || is_some("/discounts")?
+        || is_some("/default_tax_rates")?)
 }
 
 impl Subscription {
@@ -66,6 +80,7 @@ impl Subscription {
             canceled_at: fields.time("/canceled_at")?,
             ended_at: fields.time("/ended_at")?,
             trial_end: fields.time("/trial_end")?,
+            is_adjusted: is_adjusted(&fields)?,
             collection_paused: fields.value("/pause_collection").is_some(),
             latest_invoice: fields.reference("/latest_invoice")?,
             schedule: Schedule::read(&fields)?,
@@ -97,6 +112,19 @@ impl Subscription {
         }
     }
 
+    /// What its next payment will be, in the currency's minor unit; `None` where there is none, or where that is not certain.
+    pub fn next_payment(&self) -> Option<(i64, &str)> {
+        let is_certain = !self.is_adjusted && !self.collection_paused && !self.items.has_more && self.is_current();
+        let ends = self.cancel_at.is_some() || self.cancel_at_period_end;
+        let currency = self.items.rows.first().filter(|_| is_certain && !ends)?.currency.as_deref()?;
+        let costs = self.items.rows.iter().map(|item| match item.currency.as_deref() == Some(currency) {
+            true => item.unit_amount?.checked_mul(item.quantity?),
+            false => None,
+        });
+        let amount = costs.sum::<Option<i64>>()?;
+        (amount > 0).then_some((amount, currency))
+    }
+
     /// Whether it has ended for good, or never began. Nothing later brings it back.
     pub fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired") || self.ended_at.is_some()
@@ -126,6 +154,14 @@ impl SubscriptionItem {
             price: fields.first_reference(&["/price", "/plan"])?,
             product: fields.first_reference(&["/price/product", "/plan/product"])?,
             quantity: fields.whole("/quantity")?,
+            unit_amount: match fields.whole("/price/unit_amount")? {
+                Some(amount) => Some(amount),
+                None => fields.whole("/plan/amount")?,
+            },
+            currency: match fields.text("/price/currency")? {
+                Some(currency) => Some(currency),
+                None => fields.text("/plan/currency")?,
+            },
             period_start: fields.time("/current_period_start")?,
             period_end: fields.time("/current_period_end")?,
         })

@@ -8,7 +8,8 @@ use crate::clock::Deadline;
 use crate::error::{Error, Refused, Result};
 use crate::store::inbox::Status;
 use crate::store::orders::{self, OfferKind, Order};
-use crate::store::{payments, users};
+use crate::store::receipts::{self, Receipt};
+use crate::store::{Tx, payments, users};
 use crate::stripe::CheckoutSession;
 use crate::usecase::checkout::session;
 use crate::usecase::stripe_events::apply;
@@ -41,6 +42,8 @@ pub enum PurchaseState {
 #[derive(Clone, Debug)]
 pub struct Purchase {
     pub state: PurchaseState,
+    /// What was paid, where the books know it.
+    pub receipt: Option<Receipt>,
     /// Where the buyer wants to go afterwards.
     pub return_url: Option<String>,
 }
@@ -149,8 +152,30 @@ fn purchase_of(app: &App, account: i64, session: &str, described: Option<&Checko
             (None, None) if described.is_some_and(CheckoutSession::is_bought) => PurchaseState::Unmatched,
             (None, None) => PurchaseState::Open,
         };
-        Ok(Purchase { state, return_url: order.and_then(|order| order.return_url) })
+        let receipt = receipt_of(tx, account, &state, session, order.as_ref())?;
+        Ok(Purchase { state, receipt, return_url: order.and_then(|order| order.return_url) })
     })
+}
+
+/// The receipt of a purchase that is paid. A plan is paid by its invoice, which names no session.
+fn receipt_of(
+    tx: &mut dyn Tx,
+    account: i64,
+    state: &PurchaseState,
+    session: &str,
+    order: Option<&Order>,
+) -> Result<Option<Receipt>> {
+    match (state, order) {
+        (PurchaseState::Credited { .. }, _) => match payments::find(tx, session)? {
+            Some(payment) => receipts::find(tx, account, &payment.reference),
+            None => Ok(None),
+        },
+        (PurchaseState::Subscribed { plan, .. }, Some(order)) => {
+            let newest = receipts::newest(tx, account, 1)?.pop();
+            Ok(newest.filter(|receipt| receipt.offer == *plan && receipt.paid_at >= order.created_at))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn state_of(order: &Order) -> PurchaseState {

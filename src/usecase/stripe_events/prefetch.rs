@@ -65,7 +65,8 @@ pub(super) fn complete(app: &App, event: Event, deadline: Deadline) -> Completed
             let subscription = scheduled(app, &hint, deadline)?.map(Box::new);
             Event::Schedule { hint, subscription }
         }
-        complete @ (Event::PaymentFailed(_)
+        complete @ (Event::ChargeMade(_)
+        | Event::PaymentFailed(_)
         | Event::CustomerDeleted(_)
         | Event::Unhandled { .. }
         | Event::Unreadable { .. }) => complete,

@@ -1,5 +1,7 @@
 //! Users as programs and the operator know them: created, changed, read and listed, with what they have.
 
+pub mod activity;
+pub mod balance;
 pub mod entitlement;
 pub mod lots_by_origin;
 pub mod notes;

@@ -8,18 +8,23 @@ use crate::store::customers;
 use crate::store::entries;
 use crate::store::open_invoices::{self, OpenInvoice};
 use crate::store::orders::{self, Order};
+use crate::store::receipts::{self, PaymentMeans, Receipt};
 use crate::store::scheduled_changes::{self, ScheduledChange};
 use crate::store::subscriptions::{self, Subscription};
 use crate::store::users::User;
 
 use crate::usecase::checkout::one_plan::pending_payments;
+use crate::usecase::users::activity::{self, Activity};
 use crate::usecase::users::lots_by_origin::{self, LotsByOrigin};
 use crate::usecase::users::{self, Listing, UserSnapshot};
 
 /// Days in the usage chart.
 pub const CHART_DAYS: i64 = 30;
 /// Entries on the dashboard.
-const RECENT: i64 = 12;
+const RECENT: i64 = 10;
+
+/// Payments on the dashboard.
+const RECEIPTS: i64 = 5;
 
 /// How long the dashboard tells of a payment that failed, in days.
 const FAILURE_DAYS: i64 = 14;
@@ -28,8 +33,14 @@ const FAILURE_DAYS: i64 = 14;
 #[derive(Clone, Debug)]
 pub struct Overview {
     pub member: UserSnapshot,
-    /// The newest entries, newest first.
-    pub recent: Vec<Entry>,
+    /// The newest of the activity.
+    pub recent: Activity,
+    /// The newest payments, newest first.
+    pub receipts: Vec<Receipt>,
+    /// What the user paid with last.
+    pub means: Option<PaymentMeans>,
+    /// What the subscription's next payment will be, in the currency's minor unit.
+    pub next_payment: Option<(i64, String)>,
     /// Units spent on each of the last [`CHART_DAYS`] days (UTC), oldest first; the day's first instant with each.
     pub usage: Vec<(Timestamp, i64)>,
     /// What the subscription changes to at the end of its period.
@@ -55,7 +66,7 @@ pub fn overview(app: &App, account: i64) -> Result<Overview> {
     let today = now.millis().div_euclid(DAY_MILLIS);
     let first = today - CHART_DAYS + 1;
     app.store.read(|tx| {
-        let recent = entries::newest(tx, account, i64::MAX, RECENT)?;
+        let recent = activity::activity(tx, account, i64::MAX, RECENT)?;
         let spent = entries::spent_by_day(tx, account, Timestamp::from_millis(first * DAY_MILLIS))?;
         let on = |day: i64| spent.iter().find(|(spent_on, _)| *spent_on == day).map_or(0, |(_, units)| *units);
         let usage = (first..=today).map(|day| (Timestamp::from_millis(day * DAY_MILLIS), on(day))).collect();
@@ -71,9 +82,34 @@ pub fn overview(app: &App, account: i64) -> Result<Overview> {
             Some(subscription) => scheduled_changes::of(tx, &subscription.id)?,
             None => None,
         };
+        let next_payment = match &member.subscription {
+            Some(subscription) if change.is_none() => receipts::next_payment(tx, &subscription.id)?,
+            _ => None,
+        };
         let has_customer = customers::linked(tx, account)?.is_some();
-        Ok(Overview { member, recent, usage, pending, failed, subscriptions, lots, change, open_invoice, has_customer })
+        let receipts = receipts::newest(tx, account, RECEIPTS)?;
+        let means = if has_customer { receipts::last_means(tx, account)? } else { None };
+        Ok(Overview {
+            member,
+            recent,
+            receipts,
+            means,
+            next_payment,
+            usage,
+            pending,
+            failed,
+            subscriptions,
+            lots,
+            change,
+            open_invoice,
+            has_customer,
+        })
     })
+}
+
+/// One payment of an account.
+pub fn receipt(app: &App, account: i64, reference: &str) -> Result<Option<Receipt>> {
+    app.store.read(|tx| receipts::find(tx, account, reference))
 }
 
 /// A user's entries, newest first, before the one with id `after`.

@@ -1,6 +1,7 @@
 //! Pages: what they say and how strict they are, which sites may send their forms, signing in, and a purchase in a real
 //! browser.
 
+mod billing;
 mod browser;
 mod content;
 mod csrf;

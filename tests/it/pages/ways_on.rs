@@ -130,7 +130,7 @@ fn the_portal_is_one_press_away_whenever_there_is_a_customer() {
     let shop = Shop::open();
     shop.user("alice");
     let browser = shop.sign_in("alice");
-    let portal = "Invoices, card, cancel";
+    let portal = "Manage or cancel";
     assert!(!text(&browser.get("/dashboard").must(200)).contains(portal), "nothing was bought");
     let checkout = shop.press_buy(&browser, "topup_100");
     shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);

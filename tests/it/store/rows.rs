@@ -15,6 +15,7 @@ use till::store::open_invoices::OpenInvoice;
 use till::store::orders::{OfferKind, Order};
 use till::store::outbox::{Attempt, DeliveryKey, DeliveryOutcome, DueDelivery, Message};
 use till::store::payments::{DisputeStage, DisputeState, Payment, StripeIds};
+use till::store::receipts::{ChargeRecord, PaymentMeans};
 use till::store::scheduled_changes::ScheduledChange;
 use till::store::subscriptions::Subscription;
 use till::store::webhook_endpoints::WebhookEndpoint;
@@ -161,6 +162,18 @@ pub fn scheduled_change() -> ScheduledChange {
 
 pub fn open_invoice() -> OpenInvoice {
     OpenInvoice { id: "in_2".into(), open: Some((900, "usd".into())), due_at: NOW }
+}
+
+pub fn charge_record() -> ChargeRecord {
+    let means = PaymentMeans { brand: Some("visa".into()), last4: Some("4242".into()) };
+    ChargeRecord {
+        id: "ch_1".into(),
+        payment_intent: Some("pi_1".into()),
+        customer: "cus_1".into(),
+        means,
+        receipt_url: Some("https://pay.stripe.com/receipts/x".into()),
+        made_at: NOW,
+    }
 }
 
 pub fn event() -> IncomingEvent {

@@ -3,6 +3,7 @@
 use till::actor::Actor;
 use till::clock::Timestamp;
 use till::error::{Error, Result};
+use till::language::Language;
 use till::ledger::Part;
 use till::secret::Secret;
 use till::store::customers::{ChangeOutcome, LinkSource};
@@ -15,7 +16,7 @@ use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    lots, mails, open_invoices, orders, outbox, payments, prices, proof, scheduled_changes, stripe_account,
+    lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts, scheduled_changes, stripe_account,
     subscriptions, users, webhook_endpoints,
 };
 
@@ -195,6 +196,18 @@ const EACH: &[Row] = &[
     ("open_invoices::put", |tx| open_invoices::put(tx, "sub_1", Some(&open_invoice()))),
     ("open_invoices::find", |tx| open_invoices::find(tx, "sub_1").map(drop)),
     ("open_invoices::put none", |tx| open_invoices::put(tx, "sub_1", None)),
+    ("receipts::put_next_payment", |tx| receipts::put_next_payment(tx, "sub_1", Some((900, "usd")))),
+    ("receipts::next_payment", |tx| receipts::next_payment(tx, "sub_1").map(drop)),
+    ("receipts::put_next_payment none", |tx| receipts::put_next_payment(tx, "sub_1", None)),
+    ("receipts::put_charge", |tx| receipts::put_charge(tx, &charge_record())),
+    ("receipts::put_document", |tx| receipts::put_document(tx, "in_1", Some("A-1"), None)),
+    ("receipts::last_means", |tx| receipts::last_means(tx, 1).map(drop)),
+    ("receipts::newest", |tx| receipts::newest(tx, 1, 10).map(drop)),
+    ("receipts::within", |tx| receipts::within(tx, 1, NOW, NOW, 10).map(drop)),
+    ("receipts::find", |tx| receipts::find(tx, 1, "pi_1").map(drop)),
+    ("receipts::of_lots", |tx| receipts::of_lots(tx, 1, [1, 9]).map(drop)),
+    ("holds::unused", |tx| holds::unused(tx, 1, 10).map(drop)),
+    ("users::set_locale", |tx| users::set_locale(tx, 1, Language::De)),
     ("cursors::find", |tx| cursors::find(tx, "a").map(drop)),
     ("cursors::advance", |tx| cursors::advance(tx, "a", NOW, NOW)),
     ("cursors::put", |tx| cursors::put(tx, "a", NOW, NOW)),

@@ -1,5 +1,7 @@
-//! `GET /dashboard`: what is left, what more costs, the subscription, the last movements, thirty days of use.
+//! `GET /dashboard`, in the order in which people ask: what is left, what more costs, what is paid, what was used, and what
+//! happened.
 
+pub(super) mod billing;
 pub(super) mod chart;
 pub(super) mod entries;
 pub(super) mod notices;
@@ -19,8 +21,9 @@ use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::store::orders::OfferKind;
 use crate::usecase::users::statement::{self, Overview};
+use billing::BillingView;
 use chart::Chart;
-use entries::EntryView;
+use entries::DayView;
 use notices::{Notice, pending_sentences};
 use plan::PlanView;
 use units::UnitsView;
@@ -39,8 +42,9 @@ pub(super) struct DashboardPage {
     pub has_portal: bool,
     pub packs: Vec<PackCard>,
     pub plans: Vec<PlanCard>,
+    pub billing: BillingView,
     /// Newest first.
-    pub entries: Vec<EntryView>,
+    pub days: Vec<DayView>,
     pub chart: Chart,
 }
 
@@ -57,18 +61,8 @@ fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardP
     let (words, language) = (&catalog.unit, signed_in.language);
     let is_plan_pending = overview.pending.iter().any(|order| order.kind == OfferKind::Plan);
     // The overview is a little newer than what the guard has read.
-    let signed_in = SignedIn { member: overview.member, ..signed_in };
+    let signed_in = SignedIn { member: overview.member.clone(), ..signed_in };
     let member = &signed_in.member;
-    let entries = overview.recent.iter().map(|entry| {
-        EntryView::of(
-            entry.kind.as_str(),
-            entry.delta,
-            entry.note_text(),
-            entry.balance_after,
-            entry.created_at,
-            (words, language),
-        )
-    });
     Ok(DashboardPage {
         shell: Shell::signed_in(app, language.dashboard_title(), &signed_in)?,
         pending: pending_sentences(&overview.pending, catalog, language),
@@ -78,7 +72,8 @@ fn page(app: &App, overview: Overview, signed_in: SignedIn) -> Result<DashboardP
         has_portal: overview.has_customer,
         packs: PackCard::all(&app.catalog, language)?,
         plans: PlanCard::all(catalog, Some(member), is_plan_pending, language)?,
-        entries: entries.collect(),
+        days: DayView::all(&overview.recent.movements, words, language),
+        billing: BillingView::of(&overview, member, catalog, language),
         chart: Chart::of(app.clock.now(), &overview.usage, words, language),
     })
 }

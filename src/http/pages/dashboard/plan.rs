@@ -62,6 +62,11 @@ pub(crate) struct Trouble {
 }
 
 impl PlanView {
+    /// Whether a subscription is kept or waits for its payment: then other plans are of less interest.
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.subscription.is_some()
+    }
+
     pub(super) fn of(
         member: &UserSnapshot,
         open: Option<&OpenInvoice>,

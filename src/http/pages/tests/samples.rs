@@ -3,8 +3,9 @@
 use crate::catalog::{Catalog, Pack, UnitWords};
 use crate::clock::{DAY_MILLIS, DAY_SECONDS, Timestamp};
 use crate::http::pages::dashboard::DashboardPage;
+use crate::http::pages::dashboard::billing::{BillingView, ReceiptView};
 use crate::http::pages::dashboard::chart::Chart;
-use crate::http::pages::dashboard::entries::EntryView;
+use crate::http::pages::dashboard::entries::{DayView, EntryView};
 use crate::http::pages::dashboard::notices::{Notice, NoticeButton};
 use crate::http::pages::dashboard::plan::{PlanView, SubscriptionView};
 use crate::http::pages::dashboard::units::UnitsView;
@@ -15,6 +16,7 @@ use crate::http::pages::pricing::PricingPage;
 use crate::http::pages::returned::ReturnedPage;
 use crate::http::pages::shell::{Link, Person, Shell, Site};
 use crate::http::pages::unsubscribe::{UnsubscribePage, UnsubscribeState};
+use crate::http::pages::words::Moment;
 use crate::language::Language;
 use crate::money::Currency;
 use crate::store::open_invoices::OpenInvoice;
@@ -78,9 +80,11 @@ fn units(remaining: i64, held: i64, total: i64) -> UnitsView {
     UnitsView { words: words(), language: Language::En, remaining, held, total, full: total, lots, expiring }
 }
 
-fn entries() -> Vec<EntryView> {
+fn days() -> Vec<DayView> {
     let row = |(kind, delta, note, balance, ago): (&str, i64, Option<&str>, i64, i64)| {
-        EntryView::of(kind, delta, note, balance, now().plus_seconds(-3600 * ago), (&words(), Language::En))
+        let at = now().plus_seconds(-3600 * ago);
+        let view = EntryView::of((kind, delta, note), balance, at, (&words(), Language::En));
+        DayView { at: view.at.clone(), entries: vec![view] }
     };
     [
         ("spend", -3, Some("Spring catalogue, cover"), 412, 1),
@@ -93,6 +97,23 @@ fn entries() -> Vec<EntryView> {
     ]
     .map(row)
     .to_vec()
+}
+
+fn billing() -> BillingView {
+    let receipt = ReceiptView {
+        at: Moment::of(now(), Language::En),
+        what: HOSTILE.to_owned(),
+        amount: "$20.00".to_owned(),
+        refunded: Some("$5.00 refunded".to_owned()),
+        label: "Invoice A-1".to_owned(),
+        href: Some("/dashboard/receipts/pi_1".to_owned()),
+    };
+    BillingView {
+        plan: Some("Pro · $29 a month".to_owned()),
+        next: Some("$29.00 on 3 Dec 2026".to_owned()),
+        card: Some("Visa •••• 4242".to_owned()),
+        receipts: vec![receipt],
+    }
 }
 
 fn usage(days: i64) -> Vec<(Timestamp, i64)> {
@@ -126,7 +147,8 @@ pub fn dashboard() -> DashboardPage {
         has_portal: true,
         packs: packs(),
         plans: plans(PlanState::Free, PlanState::InPortal, PlanState::Current),
-        entries: entries(),
+        billing: billing(),
+        days: days(),
         chart: Chart::of(now(), &usage(30), &words(), Language::En),
     }
 }
@@ -139,7 +161,8 @@ pub fn fresh_dashboard() -> DashboardPage {
         has_portal: false,
         packs: PackCard::all(&catalog(&[(100, 900, true), (250, 2000, false)]), Language::En).unwrap(),
         plans: plans(PlanState::Current, PlanState::ForSale, PlanState::NotAvailable),
-        entries: vec![],
+        billing: BillingView { plan: None, next: None, card: None, receipts: vec![] },
+        days: vec![],
         chart: Chart::of(now(), &[], &words(), Language::En),
         ..dashboard()
     }
@@ -164,7 +187,7 @@ pub fn debt_dashboard() -> DashboardPage {
 
 /// All of it there, some of it held, payment overdue, and a user who tries to break the page.
 pub fn full_dashboard() -> DashboardPage {
-    let note = EntryView::of("spend", -1, Some(HOSTILE), 9, now(), (&words(), Language::En));
+    let note = EntryView::of(("spend", -1, Some(HOSTILE)), 9, now(), (&words(), Language::En));
     DashboardPage {
         shell: Shell {
             person: Some(Person { id: "x".to_owned(), name: Some(HOSTILE.to_owned()), email: None }),
@@ -183,7 +206,7 @@ pub fn full_dashboard() -> DashboardPage {
             name: HOSTILE.to_owned(),
             ..free_plan()
         },
-        entries: vec![note],
+        days: vec![DayView { at: note.at.clone(), entries: vec![note] }],
         ..dashboard()
     }
 }
@@ -214,6 +237,7 @@ pub fn returned(catalog: &Catalog, state: PurchaseState) -> ReturnedPage<'_> {
         state,
         is_elsewhere: false,
         status_url: "/billing/return?session_id=cs_test_1".to_owned(),
+        receipt: vec![("Paid", "$9.00".to_owned())],
         links: links.into_iter().flatten().collect(),
     };
     page.shell.title = page.title();

@@ -17,6 +17,7 @@ mod pack;
 mod plan_checkout;
 mod plan_line;
 mod reassess;
+mod receipt;
 mod refund;
 mod signs;
 mod subscription;
@@ -41,10 +42,18 @@ pub(crate) use subscription::{describe, keep_open_invoice, plan_change};
 pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Result<EventOutcome> {
     match event {
         Event::Checkout(session, step) => checkout(tx, context, session, *step),
-        Event::Invoice(invoice) => invoice::invoice(tx, context, invoice),
+        Event::Invoice(invoice) => {
+            let outcome = invoice::invoice(tx, context, invoice)?;
+            receipt::keep_document(tx, invoice)?;
+            Ok(outcome)
+        }
         Event::PaymentFailed(invoice) => letters::payment_failed(tx, context, invoice),
         Event::InvoicePayment(payment) => invoice::invoice_payment(tx, context, payment),
-        Event::Charge(charge) => refund::charge_refunded(tx, context, charge),
+        Event::Charge(charge) => {
+            receipt::keep_charge(tx, context, charge)?;
+            refund::charge_refunded(tx, context, charge)
+        }
+        Event::ChargeMade(charge) => receipt::charge_made(tx, context, charge),
         Event::Refund(refund) => refund::refund(tx, context, refund),
         Event::Dispute(dispute, step) => dispute::dispute(tx, context, dispute, *step),
         Event::CreditNote(note) => credit_note::credit_note(tx, context, note),

@@ -5,6 +5,7 @@ use crate::catalog::{Catalog, Offer};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::open_invoices::{self, OpenInvoice};
+use crate::store::receipts;
 use crate::store::scheduled_changes::{self, ScheduledChange};
 use crate::store::subscriptions::{self, Source, Upsert};
 use crate::store::{Tx, users};
@@ -175,13 +176,14 @@ fn log_events(
     Ok(log_events)
 }
 
-/// Keeps the invoice that it waits for. While Stripe does not say how that stands, what it last said of it stays.
+/// Keeps what is to be paid: the next payment, and the invoice that it waits for. While Stripe does not say how that stands, what it last said of it stays.
 pub(crate) fn keep_open_invoice(
     tx: &mut dyn Tx,
     catalog: &Catalog,
     described: &Subscription,
     as_of: Timestamp,
 ) -> Result<()> {
+    receipts::put_next_payment(tx, &described.id, described.next_payment())?;
     if described.awaits_payment()
         && described.open_invoice.is_none()
         && let Some(known) = open_invoices::find(tx, &described.id)?

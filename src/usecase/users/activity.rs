@@ -1,0 +1,151 @@
+//! A user's activity: the entries of the ledger with what was paid for them, and the holds that ended without a charge.
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::ledger::Entry;
+use crate::store::holds::{self, UnusedHold};
+use crate::store::receipts::{self, PaidLot, Receipt};
+use crate::store::{Tx, entries};
+
+/// Holds that are looked at for one page.
+const HOLDS: i64 = 200;
+/// Entries of one month that a statement lists.
+const MONTH_LIMIT: i64 = 2000;
+
+/// Something that happened to a user's units.
+#[derive(Clone, Debug)]
+pub enum Movement {
+    /// An entry, with what was paid for it.
+    Entry(Entry, Option<Box<Receipt>>),
+    /// A hold that was released or expired: nothing was charged.
+    Unused(UnusedHold),
+}
+
+impl Movement {
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Movement::Entry(entry, _) => entry.created_at,
+            Movement::Unused(hold) => hold.ended_at,
+        }
+    }
+}
+
+/// A part of the activity, newest first.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    pub movements: Vec<Movement>,
+    /// The number of the last entry here, where older ones follow.
+    pub next: Option<i64>,
+}
+
+/// One month of the books.
+#[derive(Clone, Debug)]
+pub struct Month {
+    /// The balance before its first entry.
+    pub opening: i64,
+    /// Oldest first.
+    pub entries: Vec<(Entry, Option<Box<Receipt>>)>,
+    pub closing: i64,
+    /// Payments of the month, oldest first.
+    pub receipts: Vec<Receipt>,
+    /// Whether it has more entries than are listed.
+    pub is_cut: bool,
+}
+
+/// The activity before the entry with number `before`.
+pub fn page(app: &App, account: i64, before: i64, limit: i64) -> Result<Activity> {
+    app.store.read(|tx| activity(tx, account, before, limit))
+}
+
+/// The same in a transaction.
+pub fn activity(tx: &mut dyn Tx, account: i64, before: i64, limit: i64) -> Result<Activity> {
+    // The entry `before` itself says how far the holds go that belong here.
+    let mut found = entries::newest(tx, account, before.saturating_add(1), limit.saturating_add(2))?;
+    let upper = match found.first() {
+        Some(first) if first.seq == before => Some(found.remove(0).created_at),
+        _ => None,
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let lower = found.get(limit).map(|older| older.created_at);
+    found.truncate(limit);
+    let next = lower.and(found.last()).map(|last| last.seq);
+    let belongs = |hold: &UnusedHold| {
+        upper.is_none_or(|upper| hold.ended_at < upper) && lower.is_none_or(|lower| hold.ended_at >= lower)
+    };
+    let unused = holds::unused(tx, account, HOLDS)?;
+    let unused = unused.into_iter().filter(belongs).map(Movement::Unused);
+    let mut movements: Vec<Movement> = with_receipts(tx, account, found)?
+        .into_iter()
+        .map(|(entry, receipt)| Movement::Entry(entry, receipt))
+        .collect();
+    movements.extend(unused);
+    // Entries of one instant keep their order.
+    movements.sort_by_key(|movement| std::cmp::Reverse(movement.at()));
+    Ok(Activity { movements, next })
+}
+
+/// Entries with what was paid for them.
+fn with_receipts(tx: &mut dyn Tx, account: i64, found: Vec<Entry>) -> Result<Vec<(Entry, Option<Box<Receipt>>)>> {
+    let numbers = || found.iter().map(|entry| entry.seq);
+    let paid = match (numbers().min(), numbers().max()) {
+        (Some(first), Some(last)) if found.iter().any(is_bought) => receipts::of_lots(tx, account, [first, last])?,
+        _ => vec![],
+    };
+    Ok(found
+        .into_iter()
+        .map(|entry| (receipt_of(&entry, &paid), entry))
+        .map(|(receipt, entry)| (entry, receipt))
+        .collect())
+}
+
+fn is_bought(entry: &Entry) -> bool {
+    entry.reason.starts_with("topup_") || entry.reason.starts_with("sub_")
+}
+
+/// Of a payment that gave several lots, the first tells what was paid.
+fn receipt_of(entry: &Entry, paid: &[PaidLot]) -> Option<Box<Receipt>> {
+    let paid = paid.iter().find(|lot| lot.seq == entry.seq)?;
+    let bare = entry.reason.strip_prefix("topup_").or_else(|| entry.reason.strip_prefix("sub_"));
+    bare.filter(|reference| *reference == paid.receipt.reference).map(|_| Box::new(paid.receipt.clone()))
+}
+
+/// What happened in a time, such as a month.
+pub fn month(app: &App, account: i64, from: Timestamp, to: Timestamp) -> Result<Month> {
+    app.store.read(|tx| {
+        let last = entries::find(tx, account)?.map_or(0, |row| row.account.entries);
+        let before = last_before(tx, account, last, from)?;
+        let opening = balance_at(tx, account, before)?;
+        let mut found = entries::of_account_after(tx, account, before, MONTH_LIMIT + 1)?;
+        found.retain(|entry| entry.created_at < to);
+        let is_cut = found.len() > usize::try_from(MONTH_LIMIT).unwrap_or(usize::MAX);
+        let closing = match is_cut {
+            true => {
+                let end = last_before(tx, account, last, to)?;
+                balance_at(tx, account, end)?
+            }
+            false => found.last().map_or(opening, |entry| entry.balance_after),
+        };
+        found.truncate(usize::try_from(MONTH_LIMIT).unwrap_or(usize::MAX));
+        let receipts = receipts::within(tx, account, from, to, 500)?;
+        Ok(Month { opening, entries: with_receipts(tx, account, found)?, closing, receipts, is_cut })
+    })
+}
+
+/// The number of the last entry before this time, found by halving: entries are in the order of time. Zero if there is none.
+fn last_before(tx: &mut dyn Tx, account: i64, last: i64, time: Timestamp) -> Result<i64> {
+    let (mut before, mut after) = (0, last + 1);
+    while after - before > 1 {
+        let middle = before + (after - before) / 2;
+        match entries::newest(tx, account, middle + 1, 1)?.first().is_some_and(|entry| entry.created_at < time) {
+            true => before = middle,
+            false => after = middle,
+        }
+    }
+    Ok(before)
+}
+
+fn balance_at(tx: &mut dyn Tx, account: i64, seq: i64) -> Result<i64> {
+    Ok(entries::newest(tx, account, seq + 1, 1)?.first().map_or(0, |entry| entry.balance_after))
+}
