@@ -114,7 +114,8 @@ CREATE TABLE holds (
     CHECK (released_at IS NULL OR expired_at IS NULL)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX holds_happen_once ON holds (account, key);
-CREATE INDEX holds_unused ON holds (account, number) WHERE captured_at IS NULL AND COALESCE(released_at, expired_at) IS NOT NULL;
+CREATE INDEX holds_unused ON holds (account, COALESCE(released_at, expired_at), number)
+    WHERE captured_at IS NULL AND COALESCE(released_at, expired_at) IS NOT NULL;
 CREATE INDEX holds_open ON holds (account, expires_at, number)
     WHERE captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL;
 

@@ -116,12 +116,13 @@ pub fn parts(tx: &mut dyn Tx, account: i64, number: i64) -> Result<Vec<Part>> {
     tx.all(PARTS, &[&account, &number], part)
 }
 
-/// Holds that ended without a charge, newest first.
-pub fn unused(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<UnusedHold>> {
+/// Holds that ended from `from` on and before `to` without a charge, newest first.
+pub fn unused(tx: &mut dyn Tx, account: i64, [from, to]: [Timestamp; 2], limit: i64) -> Result<Vec<UnusedHold>> {
     const UNUSED: &str = "SELECT units, note, expired_at, COALESCE(released_at, expired_at) AS ended_at FROM holds
         WHERE account = $1 AND captured_at IS NULL AND COALESCE(released_at, expired_at) IS NOT NULL
-        ORDER BY number DESC LIMIT $2";
-    tx.all(UNUSED, &[&account, &limit], |row| {
+        AND COALESCE(released_at, expired_at) >= $2 AND COALESCE(released_at, expired_at) < $3
+        ORDER BY COALESCE(released_at, expired_at) DESC, number DESC LIMIT $4";
+    tx.all(UNUSED, &[&account, &from, &to, &limit], |row| {
         Ok(UnusedHold {
             units: row.int("units")?,
             note: row.text_or_null("note")?,

@@ -36,6 +36,8 @@ pub struct CheckoutRequest {
     pub client_reference_id: Option<String>,
     /// Set on the session, and again on the payment intent or the subscription, which inherit nothing.
     pub metadata: Vec<(String, String)>,
+    /// What the payment or the subscription is for, as receipts and Stripe's dashboard say it.
+    pub description: Option<String>,
     /// Where the buyer goes after paying. [`with_session_id`] adds the session's id to it.
     pub success_url: String,
     /// Where a buyer who does not pay goes.
@@ -63,9 +65,11 @@ pub struct CheckoutTerms {
 impl CheckoutRequest {
     /// The form-encoded body.
     pub fn body(&self) -> String {
-        let (mode, inner) = match self.mode {
-            CheckoutMode::Payment => ("payment", "payment_intent_data[metadata]"),
-            CheckoutMode::Subscription => ("subscription", "subscription_data[metadata]"),
+        let (mode, inner, description) = match self.mode {
+            CheckoutMode::Payment => ("payment", "payment_intent_data[metadata]", "payment_intent_data[description]"),
+            CheckoutMode::Subscription => {
+                ("subscription", "subscription_data[metadata]", "subscription_data[description]")
+            }
         };
         let reference =
             self.client_reference_id.as_deref().filter(|text| text.chars().count() <= CLIENT_REFERENCE_LIMIT);
@@ -79,6 +83,7 @@ impl CheckoutRequest {
         append_some(&mut form, "client_reference_id", reference);
         append_metadata(&mut form, "metadata", &self.metadata);
         append_metadata(&mut form, inner, &self.metadata);
+        append_some(&mut form, description, self.description.as_deref());
         form.append_pair("success_url", &self.success_url);
         form.append_pair("cancel_url", &self.cancel_url);
         append_some(&mut form, "expires_at", expires_at.as_deref());
@@ -184,6 +189,7 @@ mod tests {
             customer: Some("cus_1".to_owned()),
             client_reference_id: Some("ord_1".to_owned()),
             metadata: vec![("user_id".to_owned(), "a&b=ü@example.org".to_owned())],
+            description: None,
             success_url: with_session_id("https://example.org/billing/return"),
             cancel_url: "https://example.org/billing?cancelled=1&x".to_owned(),
             expires_at: Some(Timestamp::from_millis(1_790_000_000_999)),

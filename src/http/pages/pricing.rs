@@ -8,10 +8,11 @@ use super::offers::{PackCard, PlanCard, PlanState};
 use super::shell::Shell;
 use super::words::capitalised;
 use super::{html, html_with_forms_to};
-use crate::catalog::UnitWords;
+use crate::catalog::{Catalog, Offer, UnitWords};
 use crate::http::guard::Visitor;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
+use crate::language::Language;
 use crate::usecase::checkout::one_plan;
 
 #[derive(Debug, Template)]
@@ -21,6 +22,10 @@ pub(super) struct PricingPage<'a> {
     pub words: &'a UnitWords,
     pub plans: Vec<PlanCard>,
     pub packs: Vec<PackCard>,
+    /// Questions with their answers, from what the catalogue says.
+    pub questions: Vec<(String, String)>,
+    /// Where other questions are answered.
+    pub support: Option<String>,
 }
 
 /// Users get buttons to buy, visitors a link to sign in.
@@ -36,6 +41,8 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
         words: &catalog.unit,
         plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member), is_pending, visitor.1)?,
         packs: PackCard::all(catalog, visitor.1)?,
+        questions: questions(catalog, visitor.1),
+        support: catalog.shop.support_link(),
     };
     // A visitor has no forms.
     match page.shell.person.is_some() {
@@ -45,7 +52,51 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
 }
 
 impl PricingPage<'_> {
-    pub(super) fn unit_heading(&self) -> String {
-        capitalised(self.words.many(self.shell.language))
+    /// With the shop's name, if it has one.
+    pub(super) fn heading(&self) -> String {
+        let (language, units) = (self.shell.language, capitalised(self.words.many(self.shell.language)));
+        match self.shell.site.is_named {
+            true => language.pricing_heading_at(units, &self.shell.site.name),
+            false => language.pricing_heading(units),
+        }
+    }
+}
+
+/// What people ask before they buy.
+pub(super) fn questions(catalog: &Catalog, language: Language) -> Vec<(String, String)> {
+    let many = catalog.unit.many(language);
+    let sold: Vec<Offer<'_>> = catalog.for_sale().filter(|offer| offer.units() > 0).collect();
+    let ending: Vec<String> = sold
+        .iter()
+        .filter_map(|offer| {
+            Some(language.pricing_valid_offer(title(*offer, catalog, language), offer.expiry().words(language)?))
+        })
+        .collect();
+    let valid = match (ending.is_empty(), ending.len() < sold.len()) {
+        (true, _) => language.pricing_valid_for_ever().to_owned(),
+        (false, true) => {
+            format!("{} {} {}", ending.join(" "), language.pricing_valid_others(), language.pricing_order())
+        }
+        (false, false) => format!("{} {}", ending.join(" "), language.pricing_order()),
+    };
+    let mut questions = vec![(language.pricing_valid(many), valid)];
+    let sells_plans = sold.iter().any(|offer| matches!(offer, Offer::Plan(_)));
+    if sells_plans {
+        questions.push((language.pricing_cancel().to_owned(), language.pricing_cancel_answer().to_owned()));
+    }
+    questions.push((language.pricing_refund().to_owned(), language.pricing_refund_answer(many)));
+    let invoices = match (catalog.selling.invoices, sells_plans) {
+        (true, _) => Some(language.pricing_invoice_all()),
+        (false, true) => Some(language.pricing_invoice_plans()),
+        (false, false) => None,
+    };
+    questions.extend(invoices.map(|answer| (language.pricing_invoice().to_owned(), answer.to_owned())));
+    questions
+}
+
+fn title(offer: Offer<'_>, catalog: &Catalog, language: Language) -> String {
+    match offer {
+        Offer::Plan(plan) => plan.name.in_language(language).to_owned(),
+        Offer::Pack(pack) => pack.title(&catalog.unit, language),
     }
 }

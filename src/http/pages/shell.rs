@@ -15,6 +15,8 @@ use crate::store::users::User;
 #[derive(Clone, Debug)]
 pub(super) struct Site {
     pub name: String,
+    /// Whether the shop has a name of its own.
+    pub is_named: bool,
     /// For search engines and previews.
     pub description: String,
     /// The app in which the units are used.
@@ -42,6 +44,7 @@ impl Site {
             footer: footer.into_iter().filter_map(|(label, href)| Some(Link::to(&href?, label))).collect(),
             is_test,
             has_accent: shop.accent.is_some(),
+            is_named: shop.name.is_some(),
             name,
         }
     }

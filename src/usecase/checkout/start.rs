@@ -233,6 +233,13 @@ fn store_order(app: &App, order: &Order) -> Result<StorageOutcome> {
     })
 }
 
+/// `Fox Pictures: 100 pictures`, where the shop has a name.
+fn description(app: &App, offer: &str) -> Option<String> {
+    let shop = app.catalog.shop.name.as_deref()?;
+    let name = app.catalog.offer(offer).map(|offer| offer.name().to_owned());
+    Some(name.map_or_else(|| shop.to_owned(), |name| format!("{shop}: {name}")))
+}
+
 fn order_of(app: &App, user: &User, sale: &Sale, customer: &str, return_url: Option<String>, id: String) -> Order {
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let request = CheckoutRequest {
@@ -242,6 +249,7 @@ fn order_of(app: &App, user: &User, sale: &Sale, customer: &str, return_url: Opt
         customer: Some(customer.to_owned()),
         client_reference_id: Some(user.id.clone()),
         metadata: vec![pair("user_id", &user.id), pair("plan", &sale.offer), pair("order_id", &id)],
+        description: description(app, &sale.offer),
         success_url: with_session_id(&app.url("/billing/return")),
         cancel_url: return_url.clone().unwrap_or_else(|| app.url("/dashboard")),
         expires_at: None,

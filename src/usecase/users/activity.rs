@@ -8,8 +8,6 @@ use crate::store::holds::{self, UnusedHold};
 use crate::store::receipts::{self, PaidLot, Receipt};
 use crate::store::{Tx, entries};
 
-/// Holds that are looked at for one page.
-const HOLDS: i64 = 200;
 /// Entries of one month that a statement lists.
 const MONTH_LIMIT: i64 = 2000;
 
@@ -67,15 +65,14 @@ pub fn activity(tx: &mut dyn Tx, account: i64, before: i64, limit: i64) -> Resul
         Some(first) if first.seq == before => Some(found.remove(0).created_at),
         _ => None,
     };
+    let holds = limit;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let lower = found.get(limit).map(|older| older.created_at);
     found.truncate(limit);
     let next = lower.and(found.last()).map(|last| last.seq);
-    let belongs = |hold: &UnusedHold| {
-        upper.is_none_or(|upper| hold.ended_at < upper) && lower.is_none_or(|lower| hold.ended_at >= lower)
-    };
-    let unused = holds::unused(tx, account, HOLDS)?;
-    let unused = unused.into_iter().filter(belongs).map(Movement::Unused);
+    let ends = [lower.unwrap_or(Timestamp::from_millis(0)), upper.unwrap_or(Timestamp::from_millis(i64::MAX))];
+    // At most as many as entries, so that a page stays a page.
+    let unused = holds::unused(tx, account, ends, holds)?.into_iter().map(Movement::Unused);
     let mut movements: Vec<Movement> = with_receipts(tx, account, found)?
         .into_iter()
         .map(|(entry, receipt)| Movement::Entry(entry, receipt))

@@ -132,6 +132,7 @@ fn every_parameter_sent_is_in_stripes_description() {
         customer: Some("cus_1".to_owned()),
         client_reference_id: Some("ord_1".to_owned()),
         metadata: metadata(),
+        description: Some("Fox Pictures: 100 pictures".to_owned()),
         success_url: "https://example.org/".to_owned(),
         cancel_url: "https://example.org/".to_owned(),
         expires_at: Some(till::clock::Timestamp::from_seconds(1_790_000_000)),

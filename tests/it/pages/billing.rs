@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::shop::GOOD_CARD;
+use crate::harness::shop::{CATALOG, GOOD_CARD};
 use crate::harness::{Answer, Client, Shop, eventually};
 
 /// The text of a page.
@@ -127,4 +127,36 @@ fn activity_has_pages_a_file_and_statements() {
     for path in ["/dashboard/activity", "/dashboard/activity.csv", "/dashboard/statement", "/dashboard/balance"] {
         assert_eq!(shop.visitor().get(path).must(303).header("location"), "/login", "{path}");
     }
+}
+
+#[test]
+fn the_shops_name_is_on_pages_and_at_stripe_and_questions_have_answers() {
+    let shop = Shop::open_with_catalog(
+        &CATALOG.replacen("[shop]", "[shop]\nname = \"Fox Pictures\"\nsupport = \"help@example.com\"", 1).replacen(
+            "[[pack]]",
+            "[[pack]]\nexpiry = 90",
+            1,
+        ),
+    );
+    shop.user("alice");
+    let pricing = shop.visitor().get("/").must(200);
+    let words = text(&pricing);
+    for part in [
+        "Pictures at Fox Pictures, paid in advance",
+        "How long are pictures valid? 100 pictures: valid for 90 days. All others do not expire.",
+        "Can I cancel a plan?",
+        "What happens with a refund?",
+        "Is there an invoice? Yes, for each payment.",
+        "Powered by till",
+    ] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    assert!(
+        pricing.body.contains("<meta property=\"og:title\" content=\"Pictures at Fox Pictures, paid in advance\">")
+    );
+    let browser = shop.sign_in("alice");
+    buy(&shop, &browser, "topup_100");
+    shop.wait_for_units("alice", 100);
+    let charges = shop.ask_stripe("GET", "/v1/payment_intents?limit=1");
+    assert_eq!(charges["data"][0]["description"], "Fox Pictures: 100 pictures", "{charges}");
 }

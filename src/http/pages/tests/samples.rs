@@ -12,7 +12,7 @@ use crate::http::pages::dashboard::units::UnitsView;
 use crate::http::pages::error::ErrorPage;
 use crate::http::pages::login::{Confirmation, LoginPage, LoginState};
 use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
-use crate::http::pages::pricing::PricingPage;
+use crate::http::pages::pricing::{PricingPage, questions};
 use crate::http::pages::returned::ReturnedPage;
 use crate::http::pages::shell::{Link, Person, Shell, Site};
 use crate::http::pages::unsubscribe::{UnsubscribePage, UnsubscribeState};
@@ -225,6 +225,8 @@ pub fn pricing(catalog: &Catalog, shell: Shell) -> PricingPage<'_> {
         words: &catalog.unit,
         plans: plans(PlanState::Free, PlanState::ForSale, PlanState::ForSale),
         packs: packs(),
+        questions: questions(catalog, Language::En),
+        support: None,
     }
 }
 

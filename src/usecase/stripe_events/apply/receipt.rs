@@ -8,10 +8,11 @@ use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 
 /// A charge that succeeded. What Stripe sells to others than our customers is left to them.
 pub(super) fn charge_made(tx: &mut dyn Tx, context: &ApplyContext<'_>, charge: &Charge) -> Result<EventOutcome> {
-    Ok(match keep_charge(tx, context, charge)? {
-        true => EventOutcome::applied("its card and receipt are kept"),
-        false => EventOutcome::ignored("not a charge of a customer of ours"),
-    })
+    // It moves nothing in the books, so it does not count as applied.
+    Ok(EventOutcome::ignored(match keep_charge(tx, context, charge)? {
+        true => "it changes no books; its card and receipt are kept",
+        false => "not a charge of a customer of ours",
+    }))
 }
 
 /// Keeps what a charge says of the card and the receipt; whether it is of a customer of ours.
