@@ -66,14 +66,10 @@
 
   const number = new Intl.NumberFormat(language);
 
-  // The page after the checkout. A good end is shown in place; any other is for the server to explain.
+  // The page after the checkout: the server shows each end, a good one with its receipt.
   const showOutcome = (answer) => {
     if (!answer.state || answer.state === place.dataset.state) return false;
-    if (answer.state !== "credited") { location.reload(); return true; }
-    place.dataset.state = answer.state;
-    byId("title").textContent = answer.title;
-    byId("sentence").textContent = answer.sentence;
-    document.title = answer.title + " · " + document.title.split(" · ").pop();
+    location.reload();
     return true;
   };
 
