@@ -6,10 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
+use super::default_names::{pack_name, plan_name};
 use super::rules::DAYS_LIMIT;
 use super::{
     Catalog, Expiry, Interval, LocalText, MailSwitches, PACKS_TAKE_CODES, PLANS_TAKE_CODES, Pack, Place, Plan, Selling,
-    Shop, UnitWords, breaches, pack_name, plan_name,
+    Shop, UnitWords, breaches,
 };
 
 /// What is wrong with a catalogue file.

@@ -2,6 +2,7 @@
 //! built-in catalogue, look-ups, and how long units live. `file` reads the operator's file, `rules` says what every
 //! catalogue must satisfy. No environment (that is `config`), no Stripe calls, no money arithmetic.
 
+mod default_names;
 mod file;
 mod local_text;
 mod mail;
@@ -10,6 +11,7 @@ mod selling;
 mod shop;
 mod unit_words;
 
+pub use default_names::{price_id_variable, units_variable};
 pub use file::{CatalogFault, parse};
 pub use local_text::LocalText;
 pub use mail::{MailKind, MailSwitches};
@@ -20,6 +22,7 @@ pub use unit_words::UnitWords;
 
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::language::Language;
+use default_names::{pack_name, plan_name};
 
 /// The threshold of the built-in catalogue.
 const LOW_BALANCE: i64 = 10;
@@ -379,28 +382,6 @@ impl<'a> Offer<'a> {
             Offer::Pack(pack) => pack.promotion_codes,
         }
     }
-}
-
-/// The variable that names the Stripe price of the entry with this key.
-pub fn price_id_variable(key: &str) -> String {
-    format!("SPRITE_STRIPE_{}_PRICE_ID", key.to_ascii_uppercase())
-}
-
-/// The variable that sets the units of the entry with this key.
-pub fn units_variable(key: &str) -> String {
-    format!("SPRITE_{}_UNITS", key.to_ascii_uppercase())
-}
-
-/// A plan's name where none is given: `starter` is "Starter", `team_large` is "Team large".
-fn plan_name(key: &str) -> String {
-    let words = key.replace('_', " ");
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
-}
-
-/// A pack's name where none is given: "100 pictures".
-fn pack_name(units: i64, unit: &UnitWords) -> String {
-    format!("{units} {}", if units == 1 { &unit.singular } else { &unit.plural }.as_str())
 }
 
 #[cfg(test)]

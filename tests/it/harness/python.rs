@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use super::left_out::{is_set, left_out};
 
@@ -31,6 +32,9 @@ pub fn run(command: &mut Command) -> Result<String, String> {
 }
 
 fn installed(name: &str, libraries: &[&str]) -> Result<PathBuf, String> {
+    /// Tests that want the same libraries at the same time install them once.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{name}"));
     let python = folder.join("bin/python");
     // Written last, so that half an installation is never taken for a whole one.

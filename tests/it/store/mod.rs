@@ -3,6 +3,7 @@
 
 mod books;
 mod changes;
+mod columns;
 mod files;
 mod log;
 mod lookup;

@@ -42,8 +42,8 @@ const LOG_BYTES_KEPT: i64 = 192 << 20;
 /// Marks the file as ours ("till"): for the tool `file`, and for a program that opens it by mistake.
 const APPLICATION_ID: i32 = 0x7469_6c6c;
 
-/// The log is moved by whoever commits, and at its own cost, from this length on: 512 MiB of pages. The checkpoint thread
-/// comes first; this is for when it has ended.
+/// From this length on each commit moves the log itself: 512 MiB of pages. The checkpoint thread comes first; this is for when
+/// it has ended.
 const LOG_PAGES_LIMIT: c_int = 128_000;
 
 thread_local! {
