@@ -55,6 +55,7 @@ pub(super) fn read(sources: &Sources, need: Need) -> (Config, Reader<'_>) {
         trusted_proxies: trusted_proxies.unwrap_or_else(loopback_networks),
         metrics_listen,
         hook_private_networks: hook_private_networks.unwrap_or_default(),
+        signup: reader.value("SPRITE_SIGNUP", values::signup).unwrap_or_default(),
         mail,
         reconcile_interval: reader
             .value("SPRITE_RECONCILE_INTERVAL", values::interval)

@@ -75,6 +75,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// Networks that are not public and that outgoing webhooks may go to, also without TLS.
     pub hook_private_networks: Vec<IpNet>,
+    /// Who may make an account.
+    pub signup: Signup,
     /// How mail is sent; `None`: no mail is sent.
     pub mail: Option<MailConfig>,
     /// How often Stripe is compared with the books; `None` is never.
@@ -104,6 +106,16 @@ impl StripeConfig {
         let live = key.starts_with("sk_live_") || key.starts_with("rk_live_");
         Some(if live { Mode::Live } else { Mode::Test })
     }
+}
+
+/// Who may make an account by themselves, where mail is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signup {
+    #[default]
+    Open,
+    Closed,
+    /// Somebody with an invitation of the operator's.
+    Invite,
 }
 
 /// Stripe keeps live and test objects apart.

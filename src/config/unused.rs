@@ -12,8 +12,7 @@ struct Feature {
     required: &'static [&'static str],
 }
 
-const FEATURES: [Feature; 3] = [
-    Feature { variables: &["SPRITE_SIGNUP"], required: &[] },
+const FEATURES: [Feature; 2] = [
     Feature { variables: &["SPRITE_PROXY_AUTH_HEADER"], required: &[] },
     Feature {
         variables: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID", "SPRITE_OIDC_CLIENT_SECRET", "SPRITE_OIDC_NAME"],
@@ -47,7 +46,6 @@ pub(super) fn check(reader: &mut Reader<'_>) {
 
 fn check_value(name: &str, text: &str) -> Result<(), String> {
     let (is_sound, expected) = match name {
-        "SPRITE_SIGNUP" => (["open", "closed", "invite"].contains(&text), "expected open, closed or invite"),
         "SPRITE_PROXY_AUTH_HEADER" => {
             (is_header_name(text), "expected the name of an HTTP header, such as Remote-Email")
         }

@@ -13,7 +13,8 @@ use crate::actor::Actor;
 use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::CacheKey;
-use crate::usecase::users::sign_in;
+use crate::store::sessions::Session;
+use crate::usecase::users::sessions;
 use crate::usecase::users::tokens::{self, Authentication, Scope};
 use crate::usecase::users::{self, UserSnapshot};
 
@@ -85,6 +86,7 @@ pub(super) struct Visitor(pub Option<SignedIn>);
 /// A browser that is signed in.
 pub(super) struct SignedIn {
     pub member: UserSnapshot,
+    pub session: Session,
     /// The value of the session cookie.
     pub cookie: String,
 }
@@ -105,8 +107,10 @@ impl FromRequestParts<AppState> for Visitor {
 /// The browser with this session cookie.
 pub(super) async fn visitor_of(state: &AppState, cookie: String) -> Result<Visitor> {
     let signed_in = state.run(Pool::Db, move |app| {
-        let Some(account) = sign_in::session_account(app, &cookie)? else { return Ok(None) };
-        Ok(Some(SignedIn { member: users::show_account(app, account)?, cookie }))
+        let Some(session) = sessions::find(app, &cookie)? else { return Ok(None) };
+        let member = users::show_account(app, session.account)?;
+        sessions::remember_use(app, &session);
+        Ok(Some(SignedIn { member, session, cookie }))
     });
     signed_in.await.map(Visitor)
 }

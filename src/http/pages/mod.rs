@@ -5,9 +5,11 @@
 //! `tests/samples.rs` so that the tests check the page's markup and size.
 
 pub(super) mod accent;
+pub(super) mod account;
 pub(super) mod checkout;
 pub(super) mod dashboard;
 pub(super) mod error;
+pub(super) mod letters;
 pub(super) mod login;
 mod offers;
 pub(super) mod portal;

@@ -11,7 +11,7 @@ use crate::error::{Fault, Result};
 use crate::mail::letter::Letter;
 use crate::mail::message;
 use crate::store::mails::{self, NewMail};
-use crate::store::{Tx, users};
+use crate::store::{Tx, identities, users};
 use crate::usecase::audit;
 
 /// How long a letter is tried.
@@ -75,9 +75,13 @@ pub fn sends(app: &App, kind: MailKind) -> bool {
     app.catalog.mail.sends(kind)
 }
 
-/// Who gets the letters about an account; `None` while no address is known.
+/// Who gets the letters about an account: the address that is proved to be its, else the one that a program gave it; `None`
+/// while none is known.
 pub fn recipient_of(tx: &mut dyn Tx, account: i64) -> Result<Option<Recipient>> {
-    let address = users::by_account(tx, account)?.email;
+    let address = match identities::address_of(tx, account)? {
+        Some(verified) => Some(verified.written),
+        None => users::by_account(tx, account)?.email,
+    };
     Ok(address.map(|address| Recipient::at(Some(account), &address)))
 }
 

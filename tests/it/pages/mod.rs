@@ -1,11 +1,15 @@
 //! Pages: what they say and how strict they are, which sites may send their forms, signing in, and a purchase in a real
 //! browser.
 
+mod account;
 mod browser;
 mod content;
 mod csrf;
 mod headers;
+mod letters;
 mod lots;
+mod password;
 mod sideways;
 mod sign_in;
+mod times;
 mod ways_on;

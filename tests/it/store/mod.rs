@@ -6,6 +6,7 @@ mod changes;
 mod files;
 mod log;
 mod lookup;
+mod people;
 mod queue;
 mod rows;
 mod statements;
