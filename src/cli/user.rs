@@ -1,23 +1,22 @@
 //! `till user`: the operator adds, lists and shows users, gives them units, and says which customers are theirs.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
+use super::CommandResult;
 use super::output::{detail_of, one_line, or_dash, print, print_json, table};
+use super::person::{self, PersonCommand};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::LinkShape;
-use super::{CommandResult, eprint_lines, person};
 use crate::app::App;
 use crate::clock::{Timestamp, parse_rfc3339, rfc3339};
 use crate::config::Need;
-use crate::email::Email;
 use crate::http::api::shapes::{EntryShape, ListShape, UserShape};
 use crate::id::UserId;
 use crate::ledger::Entry;
 use crate::usecase::stripe_events::link::{self, LinkReport};
 use crate::usecase::units::grant::{self, GrantRequest};
 use crate::usecase::units::request::{IdempotencyKey, KEY_LIMIT};
-use crate::usecase::users::{self, Listing, UserPatch, UserSnapshot, erase, sign_in, statement};
+use crate::usecase::users::{self, Listing, UserPatch, UserSnapshot, sign_in, statement};
 
 /// Entries that `user show` lists.
 const RECENT: i64 = 10;
@@ -110,42 +109,8 @@ enum UserCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Set a user's password: the line on standard input, or one that is made and printed
-    ///
-    /// The user signs in with it and their verified address, or their id. Every browser of theirs is signed out.
-    #[command(after_help = "Examples:\n  till user password alice\n  pass show alice | till user password alice")]
-    Password {
-        /// The user's id
-        id: String,
-    },
-    /// Print a link with which somebody makes an account, once, within two weeks
-    ///
-    /// It is needed where SPRITE_SIGNUP is invite, and does nothing where it is closed. SPRITE_BASE_URL must be that of the service.
-    #[command(after_help = "Examples:\n  till user invite\n  till user invite --address ada@example.org --send")]
-    Invite {
-        /// Only for this e-mail address
-        #[arg(long, value_name = "ADDRESS", value_parser = invited)]
-        address: Option<Email>,
-        /// Also send it there
-        #[arg(long, requires = "address")]
-        send: bool,
-    },
-    /// Print everything that is stored about a user, as JSON
-    #[command(after_help = "Example:\n  till user export alice > alice.json")]
-    Export {
-        /// The user's id
-        id: String,
-    },
-    /// Erase a person for good: name, addresses, notes, sessions, and what Stripe's events say of them
-    ///
-    /// Refused while a subscription runs or a payment is on its way. The account stays under another id, with its movements and
-    /// payments, so that till ledger verify still proves the books. The old id stays in the audit, and as the name of who made
-    /// an entry.
-    #[command(after_help = "Example:\n  till user erase alice")]
-    Erase {
-        /// The user's id
-        id: String,
-    },
+    #[command(flatten)]
+    Person(PersonCommand),
     /// Make a customer of Stripe's a user's, with its subscriptions, and apply what waited for that
     ///
     /// Requires SPRITE_STRIPE_SECRET_KEY. Subscriptions are read at Stripe, and so are the payments of the last 30 days; what
@@ -226,25 +191,9 @@ impl User {
             }
             UserCommand::SignIn { id, return_to, json } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
-                print_sign_in_link(id, &sign_in::make_link(&app, id, return_to.as_deref())?, *json)
+                person::print_sign_in_link(id, &sign_in::make_link(&app, id, return_to.as_deref())?, *json)
             }
-            UserCommand::Password { id } => {
-                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
-                person::set_password(&app, id)
-            }
-            UserCommand::Invite { address, send } => {
-                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
-                person::invite(&app, address.as_ref(), *send)
-            }
-            UserCommand::Export { id } => {
-                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
-                person::export(&app, id)
-            }
-            UserCommand::Erase { id } => {
-                let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
-                let erased = erase::erase(&app, id)?;
-                print(&format!("erased {}; the account stays as {erased}\n", one_line(id)))
-            }
+            UserCommand::Person(command) => command.run(&self.database),
             UserCommand::Link { id, customer, dry_run, json } => {
                 let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
                 let report = link::link(&app, id, customer, *dry_run)?;
@@ -278,17 +227,6 @@ fn link_as_text(report: &LinkReport, dry_run: bool) -> String {
         text.push_str(&format!("  {} {}: {status} ({detail})\n", event.id, event.kind));
     }
     text
-}
-
-fn print_sign_in_link(id: &str, link: &sign_in::LoginLink, json: bool) -> CommandResult {
-    let expires_at = rfc3339(link.expires_at);
-    if json {
-        return print_json(&json!({ "url": link.url, "expires_at": expires_at }));
-    }
-    print(&format!("{}\n", link.url))?;
-    // To standard error, so that LINK=$(till user sign-in …) is the link alone.
-    eprint_lines("note", &[format!("it signs {} in once, until {expires_at}", one_line(id))]);
-    Ok(())
 }
 
 fn low_balance_as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
@@ -361,10 +299,6 @@ fn as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
         text.push_str(&format!("There are older ones: till ledger export --user {}\n", member.user.id));
     }
     Ok(text)
-}
-
-fn invited(text: &str) -> Result<Email, String> {
-    Email::parse(text).ok_or_else(|| "a plain address such as ada@example.org was expected".to_owned())
 }
 
 fn user_id(text: &str) -> Result<String, String> {

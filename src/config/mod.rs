@@ -11,6 +11,7 @@ mod fault;
 mod load;
 mod mail;
 mod origin;
+mod proxy;
 mod sources;
 mod unused;
 mod values;
@@ -27,6 +28,7 @@ pub use fault::ConfigFault;
 pub use load::load;
 pub use mail::{MailConfig, SmtpServer, TlsMode};
 pub use origin::{Origin, in_ascii, origin_of};
+pub use proxy::ProxyAuth;
 pub use sources::Sources;
 pub use unused::not_used_yet;
 pub use values::listen as parse_listen;
@@ -75,6 +77,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// Networks that are not public and that outgoing webhooks may go to, also without TLS.
     pub hook_private_networks: Vec<IpNet>,
+    /// How a proxy says who is signed in; `None`: no header is believed.
+    pub proxy_auth: Option<ProxyAuth>,
     /// Who may make an account.
     pub signup: Signup,
     /// How mail is sent; `None`: no mail is sent.

@@ -57,6 +57,12 @@ pub(super) fn set(config: &Config, value: Option<&str>) -> Result<HeaderValue> {
     written(config, name(config), value.map(|value| (value, SESSION_SECONDS)))
 }
 
+/// Whether an answer signs a browser in or out already.
+pub(super) fn is_set(config: &Config, headers: &HeaderMap) -> bool {
+    let begins = format!("{}=", name(config));
+    headers.get_all(header::SET_COOKIE).iter().any(|cookie| cookie.as_bytes().starts_with(begins.as_bytes()))
+}
+
 /// A `Set-Cookie` header of a sign-in form, or one that removes it when `value` is `None`.
 pub(super) fn set_form(config: &Config, value: Option<&str>) -> Result<HeaderValue> {
     written(config, form_name(config), value.map(|value| (value, FORM_SECONDS)))

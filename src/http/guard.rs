@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 
 use super::problem::Problem;
+use super::proxy_user::ProxyUser;
+use super::rates::Costly;
+use super::request::ClientAddress;
 use super::state::{AppState, Pool};
 use super::{caller, cookie};
 use crate::actor::Actor;
 use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::CacheKey;
-use crate::store::sessions::Session;
-use crate::usecase::users::sessions;
+use crate::store::sessions::{Session, SignInMethod};
 use crate::usecase::users::tokens::{self, Authentication, Scope};
 use crate::usecase::users::{self, UserSnapshot};
+use crate::usecase::users::{proxy, sessions};
 
 /// A caller of the service API with a valid token.
 pub(super) struct Bearer(Arc<Authentication>);
@@ -95,13 +98,42 @@ impl FromRequestParts<AppState> for Visitor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Visitor, Problem> {
-        let Some(cookie) = cookie::session_of(&parts.headers, state.config()) else { return Ok(Visitor(None)) };
+        let named = parts.extensions.get::<ProxyUser>().cloned();
+        let client = parts.extensions.get::<ClientAddress>().copied().unwrap_or(ClientAddress(None));
+        let cookie = match named {
+            Some(ProxyUser(name)) => Some(session_of_named(state, &parts.headers, name, client).await?),
+            None => cookie::session_of(&parts.headers, state.config()),
+        };
+        let is_named = parts.extensions.get::<ProxyUser>().is_some();
+        let Some(cookie) = cookie else { return Ok(Visitor(None)) };
         let Visitor(signed_in) = visitor_of(state, cookie).await?;
+        // A session that the proxy began is good behind the proxy alone.
+        let signed_in = signed_in.filter(|signed_in| is_named || signed_in.session.method != SignInMethod::Proxy);
         if let Some(signed_in) = &signed_in {
             caller::is(Actor::user(&signed_in.member.user.id));
         }
         Ok(Visitor(signed_in))
     }
+}
+
+/// The cookie of the named person's session in this browser; one begins where there is none, or another's.
+async fn session_of_named(
+    state: &AppState,
+    headers: &HeaderMap,
+    name: String,
+    client: ClientAddress,
+) -> Result<String> {
+    let browser = cookie::browser_of(headers, state.config());
+    let (asked, known) = (name.clone(), browser.clone());
+    if state.run(Pool::Db, move |app| proxy::is_in(app, &asked, &known)).await?
+        && let Some(cookie) = browser.former
+    {
+        return Ok(cookie);
+    }
+    state.charge_name(Costly::SignIn, &name, client)?;
+    let cookie = state.run(Pool::Db, move |app| proxy::enter(app, &name, &browser)).await?;
+    caller::has_begun(&cookie);
+    Ok(cookie)
 }
 
 /// The browser with this session cookie.

@@ -23,6 +23,7 @@ mod observe;
 mod pages;
 mod patience;
 mod problem;
+mod proxy_user;
 mod rates;
 mod refusals;
 mod render;

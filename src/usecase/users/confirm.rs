@@ -106,7 +106,7 @@ fn sign_up(app: &App, hash: [u8; 32], browser: &Browser) -> Result<Option<Confir
 }
 
 /// The id of an account that somebody makes by themselves.
-fn random_id() -> Result<String> {
+pub(super) fn random_id() -> Result<String> {
     Ok(id::secret("u_")?.chars().take(28).collect())
 }
 

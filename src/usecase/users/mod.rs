@@ -9,6 +9,7 @@ pub mod export;
 pub mod lots_by_origin;
 pub mod notes;
 pub mod password;
+pub mod proxy;
 pub mod sessions;
 pub mod sign_in;
 pub mod statement;

@@ -9,6 +9,7 @@ mod headers;
 mod letters;
 mod lots;
 mod password;
+mod proxy;
 mod sideways;
 mod sign_in;
 mod times;
