@@ -1,37 +1,37 @@
-//! What the appliance in this process writes to its log, on this thread. One subscriber serves the whole process: several
-//! that each serve a thread forget lines, because tracing remembers for all threads what the first one wanted.
+//! The log of this process, for stories on the library. All tests share it, because tracing knows one subscriber for a process;
+//! so a story looks for what no other test writes.
 
-use std::cell::RefCell;
-use std::io;
-use std::sync::Once;
+use std::io::Write;
+use std::sync::{Mutex, Once};
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
-thread_local! {
-    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
-}
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-struct OfThisThread;
+struct CapturedLog;
 
-impl io::Write for OfThisThread {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LINES.with_borrow_mut(|lines| lines.iter_mut().for_each(|lines| lines.extend_from_slice(bytes)));
-        Ok(bytes.len())
+impl Write for CapturedLog {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        LOG.lock().unwrap().write(line)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }
 
-/// The lines of every level that `work` writes.
-pub fn log_of(work: impl FnOnce()) -> String {
-    static SUBSCRIBED: Once = Once::new();
-    SUBSCRIBED.call_once(|| {
-        let lines = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
-        tracing::subscriber::set_global_default(lines.with_writer(|| OfThisThread).finish()).unwrap();
+/// Captures the log from now on: our own lines of every level, and warnings of libraries.
+pub fn capture() {
+    static CAPTURED: Once = Once::new();
+    CAPTURED.call_once(|| {
+        let lines = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(LevelFilter::TRACE);
+        let filter = Targets::new().with_target("till", LevelFilter::TRACE).with_default(LevelFilter::WARN);
+        lines.with_writer(|| CapturedLog).finish().with(filter).init();
     });
-    LINES.set(Some(vec![]));
-    work();
-    String::from_utf8(LINES.take().unwrap_or_default()).unwrap()
+}
+
+/// What was captured, a JSON object in each line.
+pub fn captured() -> String {
+    String::from_utf8(LOG.lock().unwrap().clone()).unwrap()
 }

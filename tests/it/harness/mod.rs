@@ -27,7 +27,6 @@ pub use chromium::Chromium;
 pub use client::{Answer, Client};
 pub use folder::Folder;
 pub use left_out::left_out;
-pub use log::log_of;
 pub use process::Till;
 pub use receiver::Receiver;
 pub use recorder::Recorder;

@@ -7,7 +7,7 @@ use till::usecase::mail::deliver;
 use super::{FROM, send_due, write};
 use crate::harness::life::Life;
 use crate::harness::mail_server::{MailServer, PLAIN, STARTTLS, TLS, header, silent_server};
-use crate::harness::{Shop, eventually};
+use crate::harness::{Shop, eventually, log};
 
 /// The variables of a shop that hands its letters to this server.
 fn variables(url: &str) -> Vec<(&'static str, String)> {
@@ -103,8 +103,9 @@ fn the_time_of_a_server_that_does_not_answer_ends() {
     let (port, _) = silent_server();
     let life = Life::begin_mailing("http://127.0.0.1:1", &format!("smtp://127.0.0.1:{port}"), FROM, None);
     write(&life.app, "ada@example.org", "welcome", &Letter::Welcome {});
-    let lines = crate::harness::log_of(|| assert_eq!(send_due(&life.app), 1));
-    assert!(lines.contains("the mail server did not answer within 10 s"), "{lines}");
+    log::capture();
+    assert_eq!(send_due(&life.app), 1);
+    assert!(log::captured().contains("the mail server did not answer within 10 s"), "{}", log::captured());
     assert_eq!(deliver::count(&life.app).unwrap(), (1, 0));
 }
 

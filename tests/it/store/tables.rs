@@ -353,7 +353,7 @@ fn no_other_row_breaks_a_rule_of_its_table() {
 }
 
 #[test]
-fn no_row_of_customers_mail_or_ignored_payments_breaks_a_rule_of_its_table() {
+fn no_row_of_customers_of_letters_or_of_ignored_payments_breaks_a_rule_of_its_table() {
     let (_books, outside) = books();
     let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
     for (sql, expected) in [

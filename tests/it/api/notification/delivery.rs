@@ -20,10 +20,10 @@ use till::usecase::units::grant::{self, GrantRequest};
 use till::usecase::units::request::IdempotencyKey;
 use till::usecase::users::{self, UserPatch};
 
-use crate::api::notification::low_balance::{capture_log, logged};
+use crate::api::notification::low_balance::logged;
 use crate::harness::life::event;
 use crate::harness::webhook::signature;
-use crate::harness::{Folder, Receiver};
+use crate::harness::{Folder, Receiver, log};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const SECRET: &str = "whsec_lines";
@@ -196,7 +196,7 @@ fn a_receiver_that_has_gone_is_turned_off_until_it_is_turned_on() {
     let desk = Desk::open();
     // A name of its own in the log, which all tests share.
     users::put(&desk.app, "low_gone", UserPatch::default()).unwrap();
-    capture_log();
+    log::capture();
     desk.receiver.answer(|_| Some((410, "")));
     desk.low("low_gone", 1);
     desk.deliver();

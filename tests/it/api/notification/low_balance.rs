@@ -2,9 +2,7 @@
 //! without any endpoint. On the library, whose log is captured in this process. All tests share it, so the users here have
 //! names that no other test uses.
 
-use std::io::Write;
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, Once};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -21,47 +19,21 @@ use till::usecase::units::spend::{self, SpendRequest};
 use till::usecase::users::{self, UserPatch};
 
 use crate::harness::life::{Life, event, stripe};
+use crate::harness::log;
 
 /// The built-in catalogue's.
 const THRESHOLD: i64 = 10;
 const NOTHING: [i64; 0] = [];
 
-static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-struct CapturedLog;
-
-impl Write for CapturedLog {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        LOG.lock().unwrap().write(line)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Captures the log of this process from now on.
-pub fn capture_log() {
-    static CAPTURED: Once = Once::new();
-    CAPTURED.call_once(|| {
-        tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .with_max_level(tracing::level_filters::LevelFilter::WARN)
-            .with_writer(|| CapturedLog)
-            .init();
-    });
-}
-
 /// A till without an endpoint.
 fn begin() -> Life {
-    capture_log();
+    log::capture();
     Life::begin(&stripe().url())
 }
 
 /// What the log says was left, in the order of the lines.
 pub fn logged(user: &str) -> Vec<i64> {
-    let text = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+    let text = log::captured();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let low = lines.filter(|line| line["event"] == "low_balance" && line["user_id"] == user);
     low.map(|line| {
