@@ -12,7 +12,8 @@
 --                                      invoice_documents
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors, stripe_account
---   Who may come in                    tokens, login_links, sessions, audit
+--   Who may come in                    tokens, login_links, sessions, addresses, identities, passwords, codes, invites,
+--                                      welcomes, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries, mails, mail_choices, mail_key
 --   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, triggers
 
@@ -457,15 +458,87 @@ CREATE TABLE login_links (
 ) STRICT;
 CREATE INDEX login_links_by_end ON login_links (expires_at);
 
--- Browsers that are signed in, by the hash of their cookie.
+-- Browsers that are signed in, by the hash of their cookie. A session ends when somebody ends it, at expires_at, or some
+-- days after it was last used.
 CREATE TABLE sessions (
-    hash       BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
-    account    INTEGER NOT NULL REFERENCES users (account),
-    created_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL,
-    ended_at   INTEGER
+    number       INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),   -- by which its owner ends it
+    hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    account      INTEGER NOT NULL REFERENCES users (account),
+    method       TEXT    NOT NULL CHECK (method IN ('link', 'mail', 'password', 'proxy', 'oidc')),  -- how it began
+    address      TEXT CHECK (length(address) <= 100),              -- of the client; NULL: not known
+    agent        TEXT CHECK (length(agent) <= 300),                -- what the browser says that it is
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL,          -- to the minute
+    expires_at   INTEGER NOT NULL,
+    ended_at     INTEGER
 ) STRICT;
 CREATE INDEX sessions_by_end ON sessions (expires_at);
+CREATE INDEX sessions_open ON sessions (account, number) WHERE ended_at IS NULL;
+
+-- E-mail addresses that were proved to be their account's, by a link that was sent there. Only these sign anybody in;
+-- users.email does not. The canonical form is in lower case, with the domain in ASCII.
+CREATE TABLE addresses (
+    canonical   TEXT    NOT NULL PRIMARY KEY CHECK (length(canonical) BETWEEN 3 AND 254),
+    account     INTEGER NOT NULL UNIQUE REFERENCES users (account),
+    written     TEXT    NOT NULL CHECK (lower(written) = canonical),   -- as it was typed: where letters go
+    verified_at INTEGER NOT NULL
+) STRICT;
+
+-- Whom another program vouches for: an issuer of OpenID Connect, or the proxy.
+CREATE TABLE identities (
+    issuer     TEXT    NOT NULL CHECK (length(issuer) BETWEEN 1 AND 500),
+    subject    TEXT    NOT NULL CHECK (length(subject) BETWEEN 1 AND 255),
+    account    INTEGER NOT NULL REFERENCES users (account),
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (issuer, subject)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX identities_by_account ON identities (account, issuer, subject);
+
+-- Passwords, as a slow hash with its salt and parameters (argon2id in the PHC string format).
+CREATE TABLE passwords (
+    account INTEGER NOT NULL PRIMARY KEY REFERENCES users (account),
+    hash    TEXT    NOT NULL CHECK (hash LIKE '$argon2id$%'),
+    set_at  INTEGER NOT NULL
+) STRICT;
+
+-- Codes in letters: each works once, for ten minutes at most. One without an account is of an address that has none yet, or
+-- that no letter was sent to.
+CREATE TABLE codes (
+    hash       BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    purpose    TEXT    NOT NULL CHECK (purpose IN ('sign_in', 'sign_up', 'reset', 'address')),
+    account    INTEGER REFERENCES users (account),
+    address    TEXT    NOT NULL CHECK (length(address) BETWEEN 3 AND 254),   -- as typed: where the letter went
+    browser    BLOB CHECK (length(browser) = 32),   -- the hash of a cookie of the browser that asked
+    password   TEXT CHECK (password LIKE '$argon2id$%'),   -- that was chosen at the sign-up
+    invite     BLOB CHECK (length(invite) = 32),    -- of a sign-up by invitation: the invitation's hash
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL CHECK (expires_at BETWEEN created_at AND created_at + 600000),
+    used_at    INTEGER,
+    CHECK (password IS NULL OR purpose = 'sign_up'),
+    CHECK (invite IS NULL OR purpose = 'sign_up')
+) STRICT;
+CREATE INDEX codes_by_end ON codes (expires_at);
+CREATE INDEX codes_by_account ON codes (account, hash) WHERE account IS NOT NULL;
+
+-- Invitations to make an account. Each works once.
+CREATE TABLE invites (
+    hash       BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    address    TEXT CHECK (length(address) BETWEEN 3 AND 254),   -- the canonical address that it is for; NULL: for any
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at    INTEGER
+) STRICT;
+CREATE INDEX invites_by_end ON invites (expires_at);
+
+-- Addresses that were given units of welcome, once for ever: of each only a digest with the salt of this database.
+CREATE TABLE welcomes (
+    digest     BLOB    NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
+    granted_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE address_salt (
+    one  INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),   -- there is one row at most
+    salt BLOB    NOT NULL CHECK (length(salt) = 32)
+) STRICT;
 
 -- What was done by hand, by tokens and by people who signed in, each row written in the transaction that did it. A movement
 -- has none: its entry names its actor. Rows are only added; an address can be erased.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::clock::DAY_SECONDS;
-use crate::ledger::GRACE_LIMIT_DAYS;
+use crate::ledger::{GRACE_LIMIT_DAYS, UNITS_LIMIT};
 
 /// The terms of every sale. What a buyer is credited with never depends on them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -23,11 +23,21 @@ pub struct Selling {
     /// How many days a plan's units outlive their period while the plan is kept and its renewal is not paid yet.
     #[serde(rename = "grace", deserialize_with = "days")]
     pub grace_days: u32,
+    /// Units that a person gets once, when their e-mail address is verified.
+    #[serde(deserialize_with = "welcome")]
+    pub welcome_units: i64,
 }
 
 impl Default for Selling {
     fn default() -> Selling {
-        Selling { invoices: true, tax_ids: false, automatic_tax: false, billing_address: false, grace_days: 3 }
+        Selling {
+            invoices: true,
+            tax_ids: false,
+            automatic_tax: false,
+            billing_address: false,
+            grace_days: 3,
+            welcome_units: 0,
+        }
     }
 }
 
@@ -56,4 +66,23 @@ impl de::Visitor<'_> for DaysVisitor {
 
 fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     deserializer.deserialize_str(DaysVisitor)
+}
+
+struct UnitsVisitor;
+
+impl de::Visitor<'_> for UnitsVisitor {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number of units from 0 to {UNITS_LIMIT}")
+    }
+
+    fn visit_i64<E: de::Error>(self, units: i64) -> Result<i64, E> {
+        let is_sound = (0..=UNITS_LIMIT).contains(&units);
+        if is_sound { Ok(units) } else { Err(E::invalid_value(de::Unexpected::Signed(units), &self)) }
+    }
+}
+
+fn welcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_i64(UnitsVisitor)
 }

@@ -55,8 +55,15 @@ fn a_file_says_everything_an_entry_has() {
 #[test]
 fn packs_have_invoices_unless_the_file_says_otherwise() {
     let selling = |text: &str| parse(&(text.to_owned() + &file("", ""))).unwrap().selling;
-    let default =
-        Selling { invoices: true, tax_ids: false, automatic_tax: false, billing_address: false, grace_days: 3 };
+    let default = Selling {
+        billing_address: false,
+        grace_days: 3,
+        welcome_units: 0,
+        invoices: true,
+        tax_ids: false,
+        automatic_tax: false,
+    };
+    assert_eq!(selling("[selling]\nwelcome_units = 5\n"), Selling { welcome_units: 5, ..default.clone() });
     assert_eq!(selling(""), default);
     assert_eq!(selling("[selling]\ngrace = \"0d\"\n"), Selling { grace_days: 0, ..default.clone() });
     let text = "[selling]\ninvoices = false\ntax_ids = true\nautomatic_tax = true\nbilling_address = true\n";
@@ -99,6 +106,7 @@ fn each_fault_names_its_line_and_what_was_expected() {
             "line 2: invalid value: string \"3\", expected a number of",
         ),
         ("[selling]\ngrace = \"91d\"\n".to_owned() + &file("", ""), "expected a number of days from 0 to 90"),
+        ("[selling]\nwelcome_units = -1\n".to_owned() + &file("", ""), "a whole number of units from 0 to"),
         ("[selling]\ngrace = 3\n".to_owned() + &file("", ""), "line 2: invalid type"),
         ("[selling]\ninvoices = \"yes\"\n".to_owned() + &file("", ""), "line 2: invalid type"),
         (

@@ -18,6 +18,7 @@ mod manual;
 pub mod nss;
 mod output;
 mod payment;
+mod person;
 mod reconcile;
 mod sandbox;
 mod screen;

@@ -1,12 +1,12 @@
 //! `till user`: the operator adds, lists and shows users, gives them units, and says which customers are theirs.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
+use super::CommandResult;
 use super::output::{detail_of, one_line, or_dash, print, print_json, table};
+use super::person::{self, PersonCommand};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::LinkShape;
-use super::{CommandResult, eprint_lines};
 use crate::app::App;
 use crate::clock::{Timestamp, parse_rfc3339, rfc3339};
 use crate::config::Need;
@@ -109,6 +109,8 @@ enum UserCommand {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Person(PersonCommand),
     /// Make a customer of Stripe's a user's, with its subscriptions, and apply what waited for that
     ///
     /// Requires SPRITE_STRIPE_SECRET_KEY. Subscriptions are read at Stripe, and so are the payments of the last 30 days; what
@@ -189,8 +191,9 @@ impl User {
             }
             UserCommand::SignIn { id, return_to, json } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
-                print_sign_in_link(id, &sign_in::make_link(&app, id, return_to.as_deref())?, *json)
+                person::print_sign_in_link(id, &sign_in::make_link(&app, id, return_to.as_deref())?, *json)
             }
+            UserCommand::Person(command) => command.run(&self.database),
             UserCommand::Link { id, customer, dry_run, json } => {
                 let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
                 let report = link::link(&app, id, customer, *dry_run)?;
@@ -224,17 +227,6 @@ fn link_as_text(report: &LinkReport, dry_run: bool) -> String {
         text.push_str(&format!("  {} {}: {status} ({detail})\n", event.id, event.kind));
     }
     text
-}
-
-fn print_sign_in_link(id: &str, link: &sign_in::LoginLink, json: bool) -> CommandResult {
-    let expires_at = rfc3339(link.expires_at);
-    if json {
-        return print_json(&json!({ "url": link.url, "expires_at": expires_at }));
-    }
-    print(&format!("{}\n", link.url))?;
-    // To standard error, so that LINK=$(till user sign-in …) is the link alone.
-    eprint_lines("note", &[format!("it signs {} in once, until {expires_at}", one_line(id))]);
-    Ok(())
 }
 
 fn low_balance_as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {

@@ -11,6 +11,7 @@ mod fault;
 mod load;
 mod mail;
 mod origin;
+mod proxy;
 mod sources;
 mod unused;
 mod values;
@@ -27,6 +28,7 @@ pub use fault::ConfigFault;
 pub use load::load;
 pub use mail::{MailConfig, SmtpServer, TlsMode};
 pub use origin::{Origin, in_ascii, origin_of};
+pub use proxy::ProxyAuth;
 pub use sources::Sources;
 pub use unused::not_used_yet;
 pub use values::listen as parse_listen;
@@ -75,6 +77,10 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// Networks that are not public and that outgoing webhooks may go to, also without TLS.
     pub hook_private_networks: Vec<IpNet>,
+    /// How a proxy says who is signed in; `None`: no header is believed.
+    pub proxy_auth: Option<ProxyAuth>,
+    /// Who may make an account.
+    pub signup: Signup,
     /// How mail is sent; `None`: no mail is sent.
     pub mail: Option<MailConfig>,
     /// How often Stripe is compared with the books; `None` is never.
@@ -104,6 +110,16 @@ impl StripeConfig {
         let live = key.starts_with("sk_live_") || key.starts_with("rk_live_");
         Some(if live { Mode::Live } else { Mode::Test })
     }
+}
+
+/// Who may make an account by themselves, where mail is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signup {
+    #[default]
+    Open,
+    Closed,
+    /// Somebody with an invitation of the operator's.
+    Invite,
 }
 
 /// Stripe keeps live and test objects apart.

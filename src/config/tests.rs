@@ -286,7 +286,6 @@ fn warnings_name_what_is_unknown_unused_or_risky() {
             "SPRITE_STRIPE_TOPUP_500_PRICE_ID=p",
             "(the catalogue has no \"topup_500\"); the nearest known name is SPRITE_STRIPE_TOPUP_",
         ),
-        ("SPRITE_SIGNUP=closed", "SPRITE_SIGNUP is set, but this version does not use it yet"),
         ("SPRITE_LISTEN=0.0.0.0:80", "SPRITE_BASE_URL is not set, and links to http://0.0.0.0 reach nobody"),
         ("SPRITE_BASE_URL=http://pay.example", "sign-ins cross the network in clear"),
         ("SPRITE_STRIPE_SECRET_KEY=sk_live_1", "Stripe sends live events to public https origins only"),

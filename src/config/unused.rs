@@ -12,14 +12,10 @@ struct Feature {
     required: &'static [&'static str],
 }
 
-const FEATURES: [Feature; 3] = [
-    Feature { variables: &["SPRITE_SIGNUP"], required: &[] },
-    Feature { variables: &["SPRITE_PROXY_AUTH_HEADER"], required: &[] },
-    Feature {
-        variables: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID", "SPRITE_OIDC_CLIENT_SECRET", "SPRITE_OIDC_NAME"],
-        required: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID"],
-    },
-];
+const FEATURES: [Feature; 1] = [Feature {
+    variables: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID", "SPRITE_OIDC_CLIENT_SECRET", "SPRITE_OIDC_NAME"],
+    required: &["SPRITE_OIDC_ISSUER", "SPRITE_OIDC_CLIENT_ID"],
+}];
 
 /// The variables that are checked and not used yet.
 pub fn not_used_yet() -> impl Iterator<Item = &'static str> {
@@ -47,21 +43,11 @@ pub(super) fn check(reader: &mut Reader<'_>) {
 
 fn check_value(name: &str, text: &str) -> Result<(), String> {
     let (is_sound, expected) = match name {
-        "SPRITE_SIGNUP" => (["open", "closed", "invite"].contains(&text), "expected open, closed or invite"),
-        "SPRITE_PROXY_AUTH_HEADER" => {
-            (is_header_name(text), "expected the name of an HTTP header, such as Remote-Email")
-        }
         "SPRITE_OIDC_ISSUER" => return check_issuer(text),
         "SPRITE_OIDC_CLIENT_SECRET" => (text.chars().count() <= 1000, "expected at most 1000 characters"),
         _ => (text.chars().count() <= 200, "expected at most 200 characters"),
     };
     if is_sound { Ok(()) } else { Err(expected.to_owned()) }
-}
-
-/// A field name (RFC 9110, section 5.1).
-fn is_header_name(text: &str) -> bool {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    (1..=100).contains(&text.len()) && text.bytes().all(is_token)
 }
 
 /// OpenID Connect Discovery 1.0, section 3: an https URL without query and fragment.

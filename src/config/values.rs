@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{LogFormat, Origin};
+use super::{LogFormat, Origin, Signup};
 use crate::catalog::LOW_BALANCE_LIMIT;
 use crate::secret::Secret;
 
@@ -144,6 +144,15 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
         levels.contains(&text.to_ascii_lowercase().as_str())
     };
     if sound { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+}
+
+pub(super) fn signup(text: &str) -> Result<Signup, String> {
+    match text {
+        "open" => Ok(Signup::Open),
+        "closed" => Ok(Signup::Closed),
+        "invite" => Ok(Signup::Invite),
+        _ => Err("expected open, closed or invite".to_owned()),
+    }
 }
 
 pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {

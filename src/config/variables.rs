@@ -65,6 +65,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     plain("SPRITE_SIGNUP", "open", "who may make an account: open, closed, or invite"),
     plain("SPRITE_PROXY_AUTH_HEADER", "none", "header in which a trusted proxy names the user, such as Remote-Email"),
+    secret("SPRITE_PROXY_AUTH_SECRET", "none", "what that proxy sends as X-Till-Proxy-Secret"),
     plain("SPRITE_OIDC_ISSUER", "none", "OpenID Connect: the issuer's URL"),
     plain("SPRITE_OIDC_CLIENT_ID", "none", "OpenID Connect: the client id"),
     secret("SPRITE_OIDC_CLIENT_SECRET", "none", "OpenID Connect: the client secret"),

@@ -10,16 +10,31 @@ use crate::actor::Actor;
 
 tokio::task_local! {
     static CALLER: RefCell<Actor>;
+    static BEGUN: RefCell<Option<String>>;
 }
 
-/// Answers a request of this client.
-pub(super) async fn answer<T>(audience: Audience, client: ClientAddress, answer: impl Future<Output = T>) -> T {
+/// Answers a request of this client. Also returns the cookie of a session that began on the way, see [`has_begun`].
+pub(super) async fn answer<T>(
+    audience: Audience,
+    client: ClientAddress,
+    answer: impl Future<Output = T>,
+) -> (T, Option<String>) {
     let actor = match audience {
         Audience::Stripe => Actor::stripe(),
         Audience::Machine => Actor::till(),
         Audience::Browser | Audience::Service => Actor::visitor(),
     };
-    CALLER.scope(RefCell::new(actor.at(client.0)), answer).await
+    let answer = async {
+        let answer = answer.await;
+        (answer, BEGUN.with(|begun| begun.borrow_mut().take()))
+    };
+    BEGUN.scope(RefCell::default(), CALLER.scope(RefCell::new(actor.at(client.0)), answer)).await
+}
+
+/// A session of ours began for a person whom a proxy names: the answer, whatever it is, brings its cookie.
+pub(super) fn has_begun(cookie: &str) {
+    // Outside of a request there is no answer.
+    let _outside = BEGUN.try_with(|begun| *begun.borrow_mut() = Some(cookie.to_owned()));
 }
 
 /// The caller has proved to be this one.

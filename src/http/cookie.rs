@@ -1,14 +1,16 @@
-//! Our two cookies: the session, and the one that a sign-in form is bound to while there is no session yet. Their names,
-//! how they are read and how they are set.
+//! Our cookies: the session, the one that a sign-in form is bound to while there is no session yet, and the one by which a
+//! browser that asked for a letter is known again. Their names, how they are read and how they are set.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::config::Config;
 use crate::error::{Fault, Result};
-use crate::usecase::users::sign_in;
+use crate::usecase::users::sessions::{Browser, SESSION_SECONDS};
 
 /// How long a sign-in form can be sent: longer than a sign-in link lives.
 const FORM_SECONDS: i64 = 600;
+/// How long a browser that asked for a letter is known again: as long as the code in it works.
+const MARK_SECONDS: i64 = 600;
 
 /// A year.
 const LANGUAGE_SECONDS: i64 = 365 * 86_400;
@@ -21,6 +23,17 @@ pub(super) fn name(config: &Config) -> &'static str {
 /// The name of the cookie that a sign-in form's token is bound to.
 fn form_name(config: &Config) -> &'static str {
     if config.base_url.is_https() { "__Host-till-form" } else { "till-form" }
+}
+
+/// The name of the cookie of a browser that asked for a letter.
+fn mark_name(config: &Config) -> &'static str {
+    if config.base_url.is_https() { "__Host-till-asked" } else { "till-asked" }
+}
+
+/// The browser that sends a request: what it is signed in with, and what it says that it is.
+pub(super) fn browser_of(headers: &HeaderMap, config: &Config) -> Browser {
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Browser { former: session_of(headers, config), agent, mark: value_of(headers, mark_name(config)) }
 }
 
 /// The value of the session cookie, if the request has one of plausible length.
@@ -59,12 +72,23 @@ fn value_of(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// A `Set-Cookie` header that signs a browser in, or out when `value` is `None`.
 pub(super) fn set(config: &Config, value: Option<&str>) -> Result<HeaderValue> {
-    written(config, name(config), value.map(|value| (value, sign_in::SESSION_SECONDS)))
+    written(config, name(config), value.map(|value| (value, SESSION_SECONDS)))
+}
+
+/// Whether an answer signs a browser in or out already.
+pub(super) fn is_set(config: &Config, headers: &HeaderMap) -> bool {
+    let begins = format!("{}=", name(config));
+    headers.get_all(header::SET_COOKIE).iter().any(|cookie| cookie.as_bytes().starts_with(begins.as_bytes()))
 }
 
 /// A `Set-Cookie` header of a sign-in form, or one that removes it when `value` is `None`.
 pub(super) fn set_form(config: &Config, value: Option<&str>) -> Result<HeaderValue> {
     written(config, form_name(config), value.map(|value| (value, FORM_SECONDS)))
+}
+
+/// A `Set-Cookie` header of a browser that asks for a letter, or one that removes it when `value` is `None`.
+pub(super) fn set_mark(config: &Config, value: Option<&str>) -> Result<HeaderValue> {
+    written(config, mark_name(config), value.map(|value| (value, MARK_SECONDS)))
 }
 
 fn written(config: &Config, name: &str, value: Option<(&str, i64)>) -> Result<HeaderValue> {

@@ -66,14 +66,14 @@ fn is_cross_site(config: &Config, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Refuses a sign-in form that another site's page has sent: such a site could sign a buyer in as somebody else, whose
-/// units the buyer then pays for. Other origins that the operator allows are refused as well. There is no session yet, so
-/// the form's token is bound to a cookie of its own, `form_cookie`. A browser that names neither an origin nor
+/// Refuses a sign-in form, or one of the account, that another site's page has sent: such a site could sign a buyer in as
+/// somebody else, whose units the buyer then pays for. Other origins that the operator allows are refused as well. The form's
+/// token is bound to `cookie`: where there is no session yet, to a cookie of its own. A browser that names neither an origin nor
 /// `Sec-Fetch-Site` is refused; one that hides the origin, as ours do on a page without a referrer, is judged by the token.
-pub(super) fn check_sign_in(
+pub(super) fn check_own_form(
     config: &Config,
     headers: &HeaderMap,
-    form_cookie: Option<&str>,
+    cookie: Option<&str>,
     fields: &[(String, String)],
 ) -> Result<()> {
     let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
@@ -84,7 +84,7 @@ pub(super) fn check_sign_in(
         (Some(_), _) => allowed_origin(config, headers).is_some_and(|origin| origin == config.base_url),
     };
     let token = fields.iter().find(|(name, _)| name == "csrf").map(|(_, value)| value.as_str());
-    let is_our_form = form_cookie.zip(token).is_some_and(|(cookie, token)| is_form_token(cookie, token));
+    let is_our_form = cookie.zip(token).is_some_and(|(cookie, token)| is_form_token(cookie, token));
     if is_own_site && is_our_form { Ok(()) } else { Err(not_ours().into()) }
 }
 

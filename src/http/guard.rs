@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 
 use super::problem::Problem;
+use super::proxy_user::ProxyUser;
+use super::rates::Costly;
+use super::request::ClientAddress;
 use super::state::{AppState, Pool};
 use super::{caller, cookie, reader_language};
 use crate::actor::Actor;
@@ -14,9 +17,10 @@ use crate::error::{Refused, Result};
 use crate::id;
 use crate::language::Language;
 use crate::store::CacheKey;
-use crate::usecase::users::sign_in;
+use crate::store::sessions::{Session, SignInMethod};
 use crate::usecase::users::tokens::{self, Authentication, Scope};
 use crate::usecase::users::{self, UserSnapshot};
+use crate::usecase::users::{proxy, sessions};
 
 /// A caller of the service API with a valid token.
 pub(super) struct Bearer(Arc<Authentication>);
@@ -86,6 +90,7 @@ pub(super) struct Visitor(pub Option<SignedIn>, pub Language);
 /// A browser that is signed in.
 pub(super) struct SignedIn {
     pub member: UserSnapshot,
+    pub session: Session,
     /// The value of the session cookie.
     pub cookie: String,
     /// What the account chose, else the browser's.
@@ -97,10 +102,19 @@ impl FromRequestParts<AppState> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Visitor, Problem> {
         let language = reader_language::of_browser(&parts.headers, state.config());
-        let Some(cookie) = cookie::session_of(&parts.headers, state.config()) else {
-            return Ok(Visitor(None, language));
+        let named = parts.extensions.get::<ProxyUser>().cloned();
+        let client = parts.extensions.get::<ClientAddress>().copied().unwrap_or(ClientAddress(None));
+        let cookie = match named {
+            Some(ProxyUser(name)) => Some(session_of_named(state, &parts.headers, name, client).await?),
+            None => cookie::session_of(&parts.headers, state.config()),
         };
+        let is_named = parts.extensions.get::<ProxyUser>().is_some();
+        let Some(cookie) = cookie else { return Ok(Visitor(None, language)) };
         let visitor = visitor_of(state, cookie, language).await?;
+        // A session that the proxy began is good behind the proxy alone.
+        if visitor.0.as_ref().is_some_and(|visitor| !is_named && visitor.session.method == SignInMethod::Proxy) {
+            return Ok(Visitor(None, language));
+        }
         if let Some(signed_in) = &visitor.0 {
             caller::is(Actor::user(&signed_in.member.user.id));
         }
@@ -108,13 +122,34 @@ impl FromRequestParts<AppState> for Visitor {
     }
 }
 
+/// The cookie of the named person's session in this browser; one begins where there is none, or another's.
+async fn session_of_named(
+    state: &AppState,
+    headers: &HeaderMap,
+    name: String,
+    client: ClientAddress,
+) -> Result<String> {
+    let browser = cookie::browser_of(headers, state.config());
+    let (asked, known) = (name.clone(), browser.clone());
+    if state.run(Pool::Db, move |app| proxy::is_in(app, &asked, &known)).await?
+        && let Some(cookie) = browser.former
+    {
+        return Ok(cookie);
+    }
+    state.charge_name(Costly::SignIn, &name, client)?;
+    let cookie = state.run(Pool::Db, move |app| proxy::enter(app, &name, &browser)).await?;
+    caller::has_begun(&cookie);
+    Ok(cookie)
+}
+
 /// The browser with this session cookie, which asks for this language.
 pub(super) async fn visitor_of(state: &AppState, cookie: String, language: Language) -> Result<Visitor> {
     let signed_in = state.run(Pool::Db, move |app| {
-        let Some(account) = sign_in::session_account(app, &cookie)? else { return Ok(None) };
-        let member = users::show_account(app, account)?;
+        let Some(session) = sessions::find(app, &cookie)? else { return Ok(None) };
+        let member = users::show_account(app, session.account)?;
+        sessions::remember_use(app, &session);
         let language = member.user.locale.unwrap_or(language);
-        Ok(Some(SignedIn { member, cookie, language }))
+        Ok(Some(SignedIn { member, session, cookie, language }))
     });
     let signed_in = signed_in.await?;
     let language = signed_in.as_ref().map_or(language, |signed_in| signed_in.language);

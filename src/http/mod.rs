@@ -16,12 +16,14 @@ mod csrf;
 mod description;
 mod drain;
 mod etag;
+mod fields;
 mod guard;
 mod health;
 mod observe;
 mod pages;
 mod patience;
 mod problem;
+mod proxy_user;
 mod rates;
 mod reader_language;
 mod refusals;
@@ -68,7 +70,22 @@ fn people() -> Router<AppState> {
         .route("/dashboard/statement", get(pages::month::show))
         .route("/dashboard/receipts/{reference}", get(pages::activity::receipt))
         .route("/login", get(pages::login::show).post(pages::login::sign_in))
+        .route("/login/mail", post(pages::letters::ask_sign_in).get(pages::login::reopened))
+        .route("/signup", get(pages::letters::show_sign_up).post(pages::letters::ask_sign_up))
+        .route("/reset", get(pages::letters::show_reset).post(pages::letters::ask_reset))
+        .route("/confirm", get(pages::letters::show_code).post(pages::letters::confirm))
+        .route("/account/address", post(pages::account::actions::change_address).get(pages::account::reopened))
+        .route("/account/mail", post(pages::account::actions::choose_mail).get(pages::account::reopened))
+        .route("/login/password", post(pages::login::by_password).get(pages::login::reopened))
         .route("/logout", post(pages::login::sign_out))
+        .route("/account", get(pages::account::show))
+        .route("/account/data.json", get(pages::account::actions::data))
+        .route("/account/name", post(pages::account::actions::rename).get(pages::account::reopened))
+        .route("/account/password", post(pages::account::actions::set_password).get(pages::account::reopened))
+        .route("/account/sessions", post(pages::account::actions::end_sessions).get(pages::account::reopened))
+        .route("/account/tokens", post(pages::account::actions::make_token).get(pages::account::reopened))
+        .route("/account/tokens/revoke", post(pages::account::actions::revoke_token).get(pages::account::reopened))
+        .route("/account/erase", post(pages::account::actions::erase).get(pages::account::reopened))
         .route("/unsubscribe", get(pages::unsubscribe::show).post(pages::unsubscribe::refuse))
         .route("/language", post(pages::language::choose))
         .route("/assets/{file}", get(assets::get))

@@ -9,14 +9,14 @@ use axum::response::{IntoResponse, Response};
 use super::audience::Audience;
 use super::problem::Problem;
 use super::render::{Reader, render};
-use super::request::ClientAddress;
+use super::request::{ClientAddress, Peer};
 use super::security_headers;
 use super::shares::Exhaustion;
 use super::state::AppState;
-use super::{caller, cookie, reader_language, refusals};
+use super::{caller, cookie, proxy_user, reader_language, refusals};
 use crate::clock::Deadline;
 use crate::config::{Config, Origin};
-use crate::error::Refused;
+use crate::error::{Refused, Result};
 use crate::metrics::{RefusalLabels, RequestLabels};
 
 /// What all routes of a group have in common.
@@ -52,13 +52,19 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     let language = reader_language::of_browser(request.headers(), group.state.config());
     let session = if reads_json { None } else { cookie::session_of(request.headers(), group.state.config()) };
 
+    let mut begun = None;
     let response = match group.state.requests().take(client.key(), 1) {
-        Ok(_under_way) => match repeated(request.headers()) {
-            None => caller::answer(group.audience, client, next.run(request)).await,
-            Some(name) => {
+        Ok(_under_way) => match (repeated(request.headers()), named_by_proxy(&group.state, &mut request, client)) {
+            (None, Ok(())) => {
+                let (response, session) = caller::answer(group.audience, client, next.run(request)).await;
+                begun = session;
+                response
+            }
+            (Some(name), _) => {
                 let detail = format!("There are two {name} headers: one was expected.");
                 Problem::from(Refused::InvalidRequest(detail)).into_response()
             }
+            (None, Err(refused)) => Problem::from(refused).into_response(),
         },
         Err(Exhaustion) => {
             app.metrics.refuse_client("requests", &client);
@@ -71,6 +77,11 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     let reader =
         if reads_json { Reader::Program } else { Reader::of_page(&group.state, problem, session, language).await };
     let mut response = render(response, group.audience, &reader);
+    if let Some(session) = begun.filter(|_| !cookie::is_set(&app.config, response.headers()))
+        && let Ok(cookie) = cookie::set(&app.config, Some(&session))
+    {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     (group.add_headers)(response.headers_mut());
     if app.config.base_url.is_https() {
         security_headers::only_https(response.headers_mut());
@@ -86,6 +97,21 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     }
     app.metrics.requests.get_or_create(&RequestLabels { method, route, status }).observe(seconds);
     response
+}
+
+/// Tells the handlers whom the proxy in front of us names. A header that may be forged is refused, and logged.
+fn named_by_proxy(state: &AppState, request: &mut Request, client: ClientAddress) -> Result<()> {
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    match proxy_user::named(state.config(), request.headers(), peer) {
+        Ok(user) => {
+            user.map(|user| request.extensions_mut().insert(user));
+            Ok(())
+        }
+        Err(refused) => {
+            state.refusals().log("proxy", (request.uri().path(), 400), client, (None, None));
+            Err(refused)
+        }
+    }
 }
 
 /// Where browsers may come from: the base URL, and the other origins that the operator allows.

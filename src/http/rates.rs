@@ -11,6 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::shares::ClientKey;
 use crate::clock::Deadline;
 use crate::error::{Refused, Result};
+use crate::id;
 
 /// What costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +22,10 @@ pub(super) enum Costly {
     Question,
     /// An attempt to sign in.
     SignIn,
+    /// A password that is compared with one that is stored.
+    Password,
+    /// A letter that somebody asks for.
+    Letter,
 }
 
 /// The size of a bucket, and how long one token takes to come back.
@@ -41,6 +46,9 @@ impl Costly {
             // The page asks every two seconds at first, then less often.
             Costly::Question => rate(30, 2),
             Costly::SignIn => rate(20, 6),
+            // A guesser gets ten passwords at once, and then 120 an hour.
+            Costly::Password => rate(10, 30),
+            Costly::Letter => rate(5, 600),
         }
     }
 
@@ -50,6 +58,8 @@ impl Costly {
             Costly::Press => rate(120, 2),
             Costly::Question => rate(90, 1),
             Costly::SignIn => rate(30, 2),
+            Costly::Password => rate(30, 10),
+            Costly::Letter => rate(20, 300),
         }
     }
 
@@ -59,6 +69,8 @@ impl Costly {
             Costly::Press => "presses",
             Costly::Question => "questions",
             Costly::SignIn => "sign_ins",
+            Costly::Password => "passwords",
+            Costly::Letter => "letters",
         }
     }
 
@@ -67,14 +79,26 @@ impl Costly {
             Costly::Press => "You have pressed this many times in a short while.",
             Costly::Question => "This page was asked for many times in a short while.",
             Costly::SignIn => "There were many attempts to sign in from here in a short while.",
+            Costly::Password => "There were many attempts to sign in by a password in a short while.",
+            Costly::Letter => "Many letters were asked for in a short while.",
         }
     }
 }
 
+/// Whose bucket it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Payer {
+pub(super) enum Payer {
     Account(i64),
     Client(ClientKey),
+    /// A name or an address that somebody typed, by its digest.
+    Name([u8; 32]),
+}
+
+impl Payer {
+    /// Upper and lower case are one name.
+    pub(super) fn of_name(name: &str) -> Payer {
+        Payer::Name(id::digest(name.to_lowercase().as_bytes()))
+    }
 }
 
 /// The buckets of everybody who has taken something lately.
@@ -95,15 +119,15 @@ impl Buckets {
         Buckets { running: Deadline::after(Duration::ZERO), full_at: Mutex::default() }
     }
 
-    /// Takes a token from the account's bucket and the client's, as far as they are known. If one is empty, nothing is
-    /// taken, and the refusal says when to try again.
-    pub(super) fn take(&self, what: Costly, account: Option<i64>, client: Option<ClientKey>) -> Result<()> {
-        self.take_at(self.running.elapsed(), what, account, client)
+    /// Takes a token from the bucket of an account or a name and from the client's, as far as they are known. If one is empty,
+    /// nothing is taken, and the refusal says when to try again.
+    pub(super) fn take(&self, what: Costly, payer: Option<Payer>, client: Option<ClientKey>) -> Result<()> {
+        self.take_at(self.running.elapsed(), what, payer, client)
     }
 
-    fn take_at(&self, now: Duration, what: Costly, account: Option<i64>, client: Option<ClientKey>) -> Result<()> {
+    fn take_at(&self, now: Duration, what: Costly, payer: Option<Payer>, client: Option<ClientKey>) -> Result<()> {
         let payers = [
-            account.map(|account| (Payer::Account(account), what.of_account())),
+            payer.map(|payer| (payer, what.of_account())),
             client.map(|client| (Payer::Client(client), what.of_client())),
         ];
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -169,7 +193,9 @@ mod tests {
         let buckets = Buckets::new();
         let client = Some(ClientKey::of("192.0.2.1".parse().unwrap()));
         let at = |seconds: u64| Duration::from_secs(seconds);
-        let press = |seconds, account| wait_of(buckets.take_at(at(seconds), Costly::Press, account, client));
+        let press = |seconds, account: Option<i64>| {
+            wait_of(buckets.take_at(at(seconds), Costly::Press, account.map(Payer::Account), client))
+        };
         for _ in 0..40 {
             assert_eq!(press(0, Some(1)), None);
         }
@@ -177,12 +203,16 @@ mod tests {
         assert_eq!(press(5, Some(1)), Some(2));
         assert_eq!((press(6, Some(1)), press(6, Some(1))), (None, Some(7)));
         assert_eq!(press(0, Some(2)), None, "another account of the same address");
-        assert_eq!(wait_of(buckets.take_at(at(0), Costly::Question, Some(1), client)), None, "another thing");
+        assert_eq!(
+            wait_of(buckets.take_at(at(0), Costly::Question, Some(Payer::Account(1)), client)),
+            None,
+            "another thing"
+        );
         // The address is bounded too, and an account's refusals take nothing from it.
         let more = (0..).take_while(|account| press(6, Some(100 + account)).is_none()).count();
         assert_eq!(more, 120 - 42 + 3, "three came back in six seconds");
         assert_eq!(
-            wait_of(buckets.take_at(at(6), Costly::Press, Some(3), None)),
+            wait_of(buckets.take_at(at(6), Costly::Press, Some(Payer::Account(3)), None)),
             None,
             "nothing is known of the client"
         );
@@ -193,7 +223,7 @@ mod tests {
         let buckets = Buckets::new();
         for account in 0..40_000 {
             let now = Duration::from_secs(u64::try_from(account).unwrap() / 100);
-            buckets.take_at(now, Costly::Press, Some(account), None).unwrap();
+            buckets.take_at(now, Costly::Press, Some(Payer::Account(account)), None).unwrap();
         }
         assert!(buckets.full_at.lock().unwrap().len() <= MANY + 1);
     }

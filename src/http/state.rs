@@ -9,7 +9,7 @@ use super::cache::Cache;
 use super::caller;
 use super::description::reference::Reference;
 use super::etag::TaggedBody;
-use super::rates::{Buckets, Costly, Turns};
+use super::rates::{Buckets, Costly, Payer, Turns};
 use super::refusals::Refusals;
 use super::request::ClientAddress;
 use super::shares::Shares;
@@ -44,6 +44,7 @@ struct Shared {
     db: ThreadPool,
     stripe: ThreadPool,
     webhooks: ThreadPool,
+    passwords: ThreadPool,
     stripes_pages: String,
     readiness: tokio::sync::Mutex<Option<(Deadline, bool)>>,
     requests: Arc<Shares>,
@@ -65,6 +66,8 @@ pub(super) enum Pool {
     Stripe,
     /// Events from Stripe. Some of them need a question to Stripe first.
     Webhooks,
+    /// Use cases that hash a password: two at once, because each takes 19 MB and a processor.
+    Passwords,
 }
 
 impl AppState {
@@ -91,6 +94,7 @@ impl AppState {
             db: ThreadPool::start("till-books", 32, 1024)?,
             stripe: ThreadPool::start("till-stripe", 8, 128)?,
             webhooks: ThreadPool::start("till-events", 8, 512)?,
+            passwords: ThreadPool::start("till-passwords", 2, 64)?,
             requests: Shares::new(usize::MAX, REQUESTS_OF_A_CLIENT),
             buckets: Buckets::new(),
             turns: Turns::default(),
@@ -121,7 +125,16 @@ impl AppState {
 
     /// Refuses what costs to an account or a client that asks for it too often.
     pub(super) fn charge(&self, what: Costly, account: Option<i64>, client: ClientAddress) -> Result<()> {
-        let charged = self.0.buckets.take(what, account, client.key());
+        self.charge_payer(what, account.map(Payer::Account), client)
+    }
+
+    /// The same for a name or an address that somebody typed, whether or not it is anybody's.
+    pub(super) fn charge_name(&self, what: Costly, name: &str, client: ClientAddress) -> Result<()> {
+        self.charge_payer(what, Some(Payer::of_name(name)), client)
+    }
+
+    fn charge_payer(&self, what: Costly, payer: Option<Payer>, client: ClientAddress) -> Result<()> {
+        let charged = self.0.buckets.take(what, payer, client.key());
         if charged.is_err() {
             self.0.app.metrics.refuse_client(what.label(), &client);
         }
@@ -177,6 +190,7 @@ impl AppState {
             Pool::Db => &self.0.db,
             Pool::Stripe => &self.0.stripe,
             Pool::Webhooks => &self.0.webhooks,
+            Pool::Passwords => &self.0.passwords,
         };
         threads.run(move || work(&app)).await
     }

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Need, Sources, load};
 use crate::id;
+use crate::usecase::users::sessions::{self, Browser};
 use crate::usecase::users::tokens::{self, Scope};
 use crate::usecase::users::{self, UserPatch, sign_in};
 
@@ -66,7 +67,7 @@ fn no_get_changes_anything() {
     users::put(&app, "alice", UserPatch::default()).unwrap();
     let link = |app: &App| sign_in::make_link(app, "alice", None).unwrap().url;
     let token_of = |url: &str| url.rsplit('=').next().unwrap().to_owned();
-    let cookie = sign_in::redeem(&app, &token_of(&link(&app)), None).unwrap().unwrap().cookie;
+    let cookie = sign_in::redeem(&app, &token_of(&link(&app)), &Browser::default()).unwrap().unwrap().cookie;
     let unused = token_of(&link(&app));
     let (_, secret) = tokens::create(&app, "t", &[Scope::Admin]).unwrap();
     let router = super::routers(Arc::clone(&app)).unwrap().public;
@@ -89,7 +90,7 @@ fn no_get_changes_anything() {
             for (name, value) in [(header::COOKIE, &session), (header::AUTHORIZATION, &bearer)] {
                 for method in [Method::GET, Method::HEAD] {
                     let status = runtime.block_on(get(&router, method.clone(), &path, name.clone(), value));
-                    let leads_on = ["/dashboard", "/billing/checkout", "/billing/portal"]
+                    let leads_on = ["/dashboard", "/account", "/login/", "/billing/checkout", "/billing/portal"]
                         .iter()
                         .any(|known| path.starts_with(known));
                     assert!(!status.is_redirection() || leads_on, "{method} {path}: {status}");
@@ -98,8 +99,8 @@ fn no_get_changes_anything() {
             }
         }
     }
-    assert!(sign_in::redeem(&app, &unused, None).unwrap().is_some(), "the link is still good");
-    assert!(sign_in::session_account(&app, &cookie).unwrap().is_some(), "and the session open");
+    assert!(sign_in::redeem(&app, &unused, &Browser::default()).unwrap().is_some(), "the link is still good");
+    assert!(sessions::find(&app, &cookie).unwrap().is_some(), "and the session open");
 }
 
 const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n";

@@ -1,4 +1,4 @@
-//! Who may come in: service tokens, sign-in links, browser sessions. Of each secret only the hash is here.
+//! Who may come in: service tokens and sign-in links. Of each secret only the hash is here.
 
 use super::db::{DbResult, Row, Tx};
 use crate::clock::Timestamp;
@@ -94,37 +94,23 @@ pub fn use_login_link(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Resul
     tx.one(USE, &[hash, &now], |row| Ok((row.int("account")?, row.text_or_null("return_to")?)))
 }
 
-/// Stores a browser's session.
-pub fn add_session(
-    tx: &mut dyn Tx,
-    hash: &[u8; 32],
-    account: i64,
-    now: Timestamp,
-    expires_at: Timestamp,
-) -> Result<()> {
-    const ADD: &str = "INSERT INTO sessions (hash, account, created_at, expires_at) VALUES ($1, $2, $3, $4)";
-    tx.execute(ADD, &[hash, &account, &now, &expires_at])?;
-    Ok(())
+/// Removes links that ended before `before`; returns how many.
+pub fn remove_ended_links(tx: &mut dyn Tx, before: Timestamp) -> Result<usize> {
+    const REMOVE: &str = "DELETE FROM login_links WHERE expires_at < $1";
+    Ok(tx.execute(REMOVE, &[&before])?)
 }
 
-/// The account that a browser's session is signed in to at `now`.
-pub fn session_account(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<Option<i64>> {
-    const FIND: &str = "SELECT account FROM sessions WHERE hash = $1 AND ended_at IS NULL AND expires_at > $2";
-    tx.one(FIND, &[hash, &now], |row| row.int("account"))
+/// Removes an account's links, used or not.
+pub fn remove_links_of(tx: &mut dyn Tx, account: i64) -> Result<usize> {
+    const REMOVE: &str = "DELETE FROM login_links WHERE account = $1";
+    Ok(tx.execute(REMOVE, &[&account])?)
 }
 
-/// Signs a browser out.
-pub fn end_session(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<()> {
-    const END: &str = "UPDATE sessions SET ended_at = $2 WHERE hash = $1 AND ended_at IS NULL";
-    tx.execute(END, &[hash, &now])?;
-    Ok(())
-}
-
-/// Removes links and sessions that ended before `before`; returns how many.
-pub fn remove_ended(tx: &mut dyn Tx, before: Timestamp) -> Result<usize> {
-    const LINKS: &str = "DELETE FROM login_links WHERE expires_at < $1";
-    const SESSIONS: &str = "DELETE FROM sessions WHERE expires_at < $1";
-    Ok(tx.execute(LINKS, &[&before])? + tx.execute(SESSIONS, &[&before])?)
+/// The tokens of one account's own, newest first.
+pub fn tokens_of(tx: &mut dyn Tx, account: i64) -> Result<Vec<Token>> {
+    const LIST: &str =
+        concat!("SELECT ", token_columns!(), " WHERE t.account = $1 ORDER BY t.created_at DESC, t.id LIMIT 100");
+    tx.all(LIST, &[&account], token)
 }
 
 fn token(row: &Row<'_>) -> DbResult<Token> {

@@ -100,6 +100,14 @@ pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Payment>> {
     tx.one(FIND, &[&id], payment)
 }
 
+/// The account's payments, newest first.
+pub fn of_account(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<Payment>> {
+    const LIST: &str = "SELECT reference, account, kind, units_granted, units_reversed, amount, cost, currency, offer,
+        out_of_band, session, payment_intent, charge, invoice, refunded_total, reversals, paid_at FROM payments
+        WHERE account = $1 ORDER BY paid_at DESC, reference LIMIT $2";
+    tx.all(LIST, &[&account, &limit], payment)
+}
+
 /// Adds further ids of a payment. Those that are known stay, and an id that another payment has stays with that one.
 pub fn add_stripe_ids(tx: &mut dyn Tx, reference: &str, ids: StripeIds<'_>) -> Result<()> {
     const ADD: &str = "UPDATE payments SET

@@ -1,5 +1,6 @@
 //! `GET /login`: a link shows whom it signs in, with a button; `POST /login` uses the link up and signs in. Without a link
-//! the page says how to get one. Links come from the program that sells the units. `POST /logout` signs out.
+//! the page has the forms of the ways that there are, and says how to get a link, which comes from the program that sells the
+//! units. `POST /login/password` signs in by a password, `POST /logout` signs out.
 
 use askama::Template;
 use axum::body::Body;
@@ -10,8 +11,11 @@ use axum::response::Response;
 use super::shell::{Person, Shell};
 use super::{html, html_with_forms_to, see_other};
 use crate::app::App;
+use crate::config::{Config, Signup};
+use crate::email::EMAIL_LIMIT;
 use crate::error::Result;
-use crate::http::csrf::{check_csrf, check_sign_in, form_token};
+use crate::http::csrf::{check_csrf, check_own_form, form_token};
+use crate::http::fields::Form;
 use crate::http::guard::{SignedIn, Visitor};
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
@@ -20,7 +24,8 @@ use crate::http::state::{AppState, Pool};
 use crate::http::{body, cookie, reader_language};
 use crate::id;
 use crate::language::Language;
-use crate::usecase::users::sign_in;
+use crate::usecase::mail;
+use crate::usecase::users::{codes, password, sign_in};
 
 #[derive(Debug, Template)]
 #[template(path = "login.html")]
@@ -30,8 +35,13 @@ pub(super) struct LoginPage {
 }
 
 impl LoginPage {
-    fn is_confirmation(&self) -> bool {
-        matches!(self.state, LoginState::Confirm(_))
+    /// Whether the page says how to get a link from the app.
+    fn has_steps(&self) -> bool {
+        match &self.state {
+            LoginState::Ask(forms) | LoginState::SignedOut(forms) => !forms.has_any(),
+            LoginState::Confirm(_) | LoginState::Erased => false,
+            LoginState::LinkSpent => true,
+        }
     }
 }
 
@@ -39,13 +49,39 @@ impl LoginPage {
 #[derive(Clone, Debug)]
 pub(super) enum LoginState {
     /// They are not signed in.
-    Ask,
+    Ask(SignInForms),
     /// They follow a link, and see whom it signs in before they press the button.
     Confirm(Confirmation),
     /// The link is expired, used, or not one of ours.
     LinkSpent,
     /// They have just signed out.
-    SignedOut,
+    SignedOut(SignInForms),
+    /// Their account was erased just now.
+    Erased,
+}
+
+/// The ways to sign in that the page offers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SignInForms {
+    /// Bound to the form's cookie.
+    pub csrf: String,
+    /// By a letter with a link.
+    pub has_mail: bool,
+    /// By an address and a password.
+    pub has_password: bool,
+    /// Whether the visitor may make an account.
+    pub has_sign_up: bool,
+    /// What was typed, after an attempt that failed.
+    pub typed: String,
+    /// Whether an attempt failed.
+    pub is_wrong: bool,
+}
+
+impl SignInForms {
+    /// Whether there is any.
+    fn has_any(&self) -> bool {
+        self.has_mail || self.has_password
+    }
 }
 
 /// What the button signs in.
@@ -75,24 +111,23 @@ pub(crate) async fn show(
         fields.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
     let Some(token) = field("token").filter(|_| method != Method::HEAD) else {
-        let signed_out = field("signed-out").is_some();
-        let shell = Shell::anonymous(state.app(), visitor.1.login_title(), visitor.1);
-        let state = if signed_out { LoginState::SignedOut } else { LoginState::Ask };
-        return Ok(html(StatusCode::OK, &LoginPage { shell, state })?);
+        if field("erased").is_some() {
+            let shell = Shell::anonymous(state.app(), visitor.1.login_erased_title(), visitor.1);
+            return Ok(html(StatusCode::OK, &LoginPage { shell, state: LoginState::Erased })?);
+        }
+        let page = match field("signed-out") {
+            Some(_) => LoginState::SignedOut,
+            None => LoginState::Ask,
+        };
+        return with_forms(&state, &headers, StatusCode::OK, SignInForms::default(), page).await;
     };
     let link = token.clone();
     let Some(owner) = state.run(Pool::Db, move |app| sign_in::owner_of_link(app, &link)).await? else {
         return Ok(link_spent(state.app(), visitor.1)?);
     };
-    // Several tabs share the cookie, so that each of their forms can be sent.
-    let form_cookie = cookie::form_of(&headers, state.config()).map_or_else(|| id::secret(""), Ok)?;
+    let (form_cookie, csrf) = form_pair(state.config(), &headers)?;
     let other = visitor.0.as_ref().map(|signed_in| &signed_in.member.user).filter(|user| user.account != owner.account);
-    let confirmation = Confirmation {
-        person: Person::of(&owner),
-        replaced: other.map(Person::of),
-        token,
-        csrf: form_token(&form_cookie)?,
-    };
+    let confirmation = Confirmation { person: Person::of(&owner), replaced: other.map(Person::of), token, csrf };
     let shell = Shell::for_visitor(state.app(), visitor.1.login_title(), &visitor)?;
     // The button leads on to where the app that made the link wants the user to be.
     let origins: Vec<&str> = state.config().return_origins.iter().map(|origin| origin.as_str()).collect();
@@ -114,17 +149,84 @@ pub(crate) async fn sign_in(
 ) -> HandlerResult {
     state.charge(Costly::SignIn, None, client)?;
     let fields = body::form(body).await?;
-    check_sign_in(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), &fields)?;
+    check_own_form(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), &fields)?;
     let token = fields.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value).unwrap_or_default();
-    let former = cookie::session_of(&headers, state.config());
-    let Some(signed_in) = state.run(Pool::Db, move |app| sign_in::redeem(app, &token, former.as_deref())).await? else {
+    let browser = cookie::browser_of(&headers, state.config());
+    let Some(signed_in) = state.run(Pool::Db, move |app| sign_in::redeem(app, &token, &browser)).await? else {
         return Ok(link_spent(state.app(), reader_language::of_browser(&headers, state.config()))?);
     };
-    let mut response = see_other(signed_in.return_to.as_deref().unwrap_or("/dashboard"))?;
+    Ok(entered(state.config(), &signed_in.cookie, signed_in.return_to.as_deref())?)
+}
+
+/// Signs in by an address, or a user's id, and a password.
+pub(crate) async fn by_password(
+    State(state): State<AppState>,
+    Extension(client): Extension<ClientAddress>,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
+    let form = Form::read(body).await?;
+    check_own_form(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), form.fields())?;
+    let (name, typed_password) = (form.text("address", EMAIL_LIMIT)?, form.password("password")?);
+    state.charge_name(Costly::Password, &name, client)?;
+    let (browser, typed) = (cookie::browser_of(&headers, state.config()), name.clone());
+    let signed_in = move |app: &App| password::sign_in(app, &name, &typed_password, &browser);
+    match state.run(Pool::Passwords, signed_in).await? {
+        Some(session) => Ok(entered(state.config(), &session, None)?),
+        None => {
+            let forms = SignInForms { typed, is_wrong: true, ..SignInForms::default() };
+            with_forms(&state, &headers, StatusCode::UNAUTHORIZED, forms, LoginState::Ask).await
+        }
+    }
+}
+
+/// The way on for a browser that is signed in now: its session's cookie, and no form's any more.
+pub(super) fn entered(config: &Config, session: &str, return_to: Option<&str>) -> Result<Response> {
+    let mut response = see_other(return_to.unwrap_or("/dashboard"))?;
     let headers = response.headers_mut();
-    headers.append(header::SET_COOKIE, cookie::set(state.config(), Some(&signed_in.cookie))?);
-    headers.append(header::SET_COOKIE, cookie::set_form(state.config(), None)?);
+    headers.append(header::SET_COOKIE, cookie::set(config, Some(session))?);
+    headers.append(header::SET_COOKIE, cookie::set_form(config, None)?);
     Ok(response)
+}
+
+/// The page with the ways to sign in that there are.
+async fn with_forms(
+    state: &AppState,
+    headers: &HeaderMap,
+    status: StatusCode,
+    forms: SignInForms,
+    page: impl FnOnce(SignInForms) -> LoginState,
+) -> HandlerResult {
+    let (form_cookie, csrf) = form_pair(state.config(), headers)?;
+    let app = state.app();
+    let forms = SignInForms {
+        csrf,
+        has_mail: mail::is_configured(app),
+        has_password: state.run(Pool::Db, password::is_in_use).await?,
+        has_sign_up: codes::signup(app) == Signup::Open,
+        ..forms
+    };
+    let has_any = forms.has_any();
+    let language = reader_language::of_browser(headers, state.config());
+    let shell = Shell::anonymous(state.app(), language.login_title(), language);
+    let mut response = html(status, &LoginPage { shell, state: page(forms) })?;
+    if has_any {
+        response.headers_mut().insert(header::SET_COOKIE, cookie::set_form(state.config(), Some(&form_cookie))?);
+    }
+    Ok(response)
+}
+
+/// The cookie that a form without a session is bound to, and the form's token. Several tabs share the cookie, so that each of
+/// their forms can be sent.
+pub(super) fn form_pair(config: &Config, headers: &HeaderMap) -> Result<(String, String)> {
+    let form_cookie = cookie::form_of(headers, config).map_or_else(|| id::secret(""), Ok)?;
+    let csrf = form_token(&form_cookie)?;
+    Ok((form_cookie, csrf))
+}
+
+/// The address of a form of the page, opened like a page.
+pub(crate) async fn reopened() -> HandlerResult {
+    Ok(see_other("/login")?)
 }
 
 pub(crate) async fn sign_out(

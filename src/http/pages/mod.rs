@@ -5,12 +5,14 @@
 //! `tests/samples.rs` so that the tests check the page's markup and size.
 
 pub(super) mod accent;
+pub(super) mod account;
 pub(super) mod activity;
 pub(super) mod balance;
 pub(super) mod checkout;
 pub(super) mod dashboard;
 pub(super) mod error;
 pub(super) mod language;
+pub(super) mod letters;
 pub(super) mod login;
 pub(super) mod month;
 mod offers;

@@ -12,7 +12,7 @@ use crate::language::Language;
 use crate::mail::letter::Letter;
 use crate::mail::message;
 use crate::store::mails::{self, NewMail};
-use crate::store::{Tx, users};
+use crate::store::{Tx, identities, users};
 use crate::usecase::audit;
 
 /// How long a letter is tried.
@@ -79,11 +79,13 @@ pub fn sends(app: &App, kind: MailKind) -> bool {
     app.catalog.mail.sends(kind)
 }
 
-/// Who gets the letters about an account; `None` while no address is known.
+/// Who gets the letters about an account: the address that is proved to be its, else the one that a program gave it; `None`
+/// while none is known.
 pub fn recipient_of(tx: &mut dyn Tx, account: i64) -> Result<Option<Recipient>> {
     let user = users::by_account(tx, account)?;
+    let address = identities::address_of(tx, account)?.map(|verified| verified.written).or(user.email);
     let language = user.locale.unwrap_or_default();
-    Ok(user.email.map(|address| Recipient::at(Some(account), &address).in_language(language)))
+    Ok(address.map(|address| Recipient::at(Some(account), &address).in_language(language)))
 }
 
 /// Writes a letter into the outbox, once for its reason. Call it only where [`sends`] says that its kind is sent. It never

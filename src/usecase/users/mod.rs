@@ -1,13 +1,22 @@
 //! Users as programs and the operator know them: created, changed, read and listed, with what they have.
 
+pub mod account;
 pub mod activity;
 pub mod balance;
+pub mod codes;
+pub mod confirm;
 pub mod entitlement;
+pub mod erase;
+pub mod export;
 pub mod lots_by_origin;
 pub mod notes;
+pub mod password;
+pub mod proxy;
+pub mod sessions;
 pub mod sign_in;
 pub mod statement;
 pub mod tokens;
+pub mod welcome;
 
 pub use entitlement::{UserSnapshot, fetch};
 

@@ -6,13 +6,13 @@ use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::config::{in_ascii, origin_of};
 use crate::error::{Refused, Result};
 use crate::id;
+use crate::store::sessions::SignInMethod;
 use crate::store::users::User;
-use crate::store::{access, users};
+use crate::store::{self, access, codes, users};
 use crate::usecase::audit;
+use crate::usecase::users::sessions::{self, Browser, Opening};
 
 const LINK_SECONDS: i64 = 300;
-/// How long a browser stays signed in.
-pub const SESSION_SECONDS: i64 = 30 * DAY_SECONDS;
 /// The longest URL that is accepted, in bytes.
 pub const URL_LIMIT: usize = 2000;
 /// The longest URL that is sent, in ASCII, where a letter may take twelve characters. Stripe takes texts of this length.
@@ -61,59 +61,45 @@ pub fn owner_of_link(app: &App, link: &str) -> Result<Option<User>> {
     })
 }
 
-/// Uses up a link and opens a session; `None` when the link is unknown, used or too old. `former` is the cookie of the
-/// session that is open in this browser: it ends, also if it is another user's.
-pub fn redeem(app: &App, link: &str, former: Option<&str>) -> Result<Option<NewSession>> {
-    let cookie = id::secret("")?;
+/// Uses up a link and signs its owner in; `None` when the link is unknown, used or too old.
+pub fn redeem(app: &App, link: &str, browser: &Browser) -> Result<Option<NewSession>> {
     let link = id::secret_hash(link);
-    let session = id::secret_hash(&cookie);
-    let former = former.map(id::secret_hash);
+    let opening = Opening::prepare(app, browser, SignInMethod::Link)?;
     let now = app.clock.now();
+    let session = opening.clone();
     let used = audit::write(app, move |tx, trail| {
         let Some((account, return_to)) = access::use_login_link(tx, &link, now)? else { return Ok(None) };
         let user = users::by_account(tx, account)?;
-        trail.is_done_by_user(&user.id);
-        trail.add(tx, "signed_in", &user.id, None)?;
-        if let Some(former) = &former {
-            access::end_session(tx, former, now)?;
-        }
-        access::add_session(tx, &session, account, now, now.plus_seconds(SESSION_SECONDS))?;
+        session.begin(tx, trail, &user)?;
         Ok(Some((user.id, return_to)))
     })?;
-    Ok(used.map(|(user_id, return_to)| {
-        tracing::info!(event = "signed_in", user_id);
-        NewSession { cookie, return_to }
-    }))
-}
-
-/// The account that a browser's cookie is signed in to.
-pub fn session_account(app: &App, cookie: &str) -> Result<Option<i64>> {
-    let hash = id::secret_hash(cookie);
-    let now = app.clock.now();
-    app.store.read(|tx| access::session_account(tx, &hash, now))
+    Ok(used.map(|(user_id, return_to)| NewSession { cookie: opening.cookie(&user_id), return_to }))
 }
 
 /// Signs a browser out.
 pub fn sign_out(app: &App, cookie: &str) -> Result<()> {
     let hash = id::secret_hash(cookie);
-    let now = app.clock.now();
+    let (open, now) = (sessions::find(app, cookie)?, app.clock.now());
     audit::write(app, move |tx, trail| {
-        if let Some(account) = access::session_account(tx, &hash, now)? {
-            let user = users::by_account(tx, account)?;
+        if let Some(session) = &open {
+            let user = users::by_account(tx, session.account)?;
             trail.is_done_by_user(&user.id);
             trail.add(tx, "signed_out", &user.id, None)?;
         }
-        access::end_session(tx, &hash, now)
+        store::sessions::end(tx, &hash, now)
     })
 }
 
-/// Removes links and sessions that ended more than a day ago; none while the clock is implausible.
+/// Removes links, codes, invitations and sessions that ended more than a day ago; none while the clock is implausible.
 pub fn remove_ended(app: &App) -> Result<usize> {
     if !app.clock.is_plausible() {
         return Ok(0);
     }
     let before = app.clock.now().plus_seconds(-DAY_SECONDS);
-    app.store.write(move |tx| access::remove_ended(tx, before))
+    app.store.write(move |tx| {
+        let links = access::remove_ended_links(tx, before)?;
+        Ok(links + codes::remove_ended(tx, before)? + store::sessions::remove_ended(tx, before)?)
+    })
 }
 
 /// The URL, absolute and in ASCII, if it is on one of the allowed origins. A path is taken to be on our own.

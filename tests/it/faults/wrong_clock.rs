@@ -14,6 +14,7 @@ use till::usecase::units::grant::{GrantRequest, grant};
 use till::usecase::units::hold::{self, Closing, HoldRequest};
 use till::usecase::units::request::IdempotencyKey;
 use till::usecase::units::spend::{self, SpendRequest};
+use till::usecase::users::sessions::{self, Browser};
 use till::usecase::users::{self, UserPatch, sign_in};
 
 use crate::harness::Folder;
@@ -42,7 +43,8 @@ impl Books {
         hold::hold(&app, wanted, move |receipt| then.send(receipt).unwrap());
         held.recv().unwrap().unwrap();
         let link = sign_in::make_link(&app, "alice", None).unwrap().url;
-        let session = sign_in::redeem(&app, link.split_once("token=").unwrap().1, None).unwrap().unwrap();
+        let session =
+            sign_in::redeem(&app, link.split_once("token=").unwrap().1, &Browser::default()).unwrap().unwrap();
         (books, session.cookie)
     }
 
@@ -87,7 +89,7 @@ fn nothing_is_taken_by_a_start_in_another_decade_and_everything_else_goes_on() {
         assert_eq!(spend_one(&app, "one"), NOON, "{wrong}: what is written has the last time that is known");
         assert_eq!(capture(&app, 4).unwrap().hold.captured, 4, "{wrong}");
         assert_eq!(units(&app), [95, 0], "{wrong}");
-        assert!(sign_in::session_account(&app, &session).unwrap().is_some(), "{wrong}");
+        assert!(sessions::find(&app, &session).unwrap().is_some(), "{wrong}");
 
         // The clock is set right, and time passes.
         clock.set_wrong(NOON.plus_seconds(60));

@@ -81,6 +81,23 @@ impl Client {
         self.post_form(action, &fields)
     }
 
+    /// The same, with these fields filled in by hand.
+    #[track_caller]
+    pub fn fill(&self, page: &Answer, action: &str, typed: &[(&str, &str)]) -> Answer {
+        let form = page.form(action);
+        let given = form.iter().filter(|(name, _)| !typed.iter().any(|(field, _)| field == name));
+        let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
+        let fields: Vec<(&str, &str)> = given.chain(typed.iter().copied()).collect();
+        self.post_form(action, &fields)
+    }
+
+    /// Signs out.
+    #[track_caller]
+    pub fn sign_out(&self) {
+        let page = self.get("/account").must(200);
+        self.press(&page, "/logout").must(303);
+    }
+
     /// Opens a sign-in link and presses its button.
     #[track_caller]
     pub fn follow(&self, link: &str) -> Answer {

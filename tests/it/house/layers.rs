@@ -6,7 +6,8 @@ use super::paths::paths;
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-const BASE: &[&str] = &["actor", "backoff", "clock", "error", "id", "language", "money", "private_file", "secret"];
+const BASE: &[&str] =
+    &["actor", "backoff", "clock", "email", "error", "id", "language", "money", "private_file", "secret"];
 
 /// Each module with what it may use besides itself; `base` stands for the modules above and `ledger`.
 const TABLE: &[(&str, &[&str])] = &[
@@ -14,6 +15,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("actor", &["base"]),
     ("backoff", &["base"]),
     ("clock", &["base"]),
+    ("email", &["base"]),
     ("error", &["base"]),
     ("id", &["base"]),
     ("language", &["base"]),

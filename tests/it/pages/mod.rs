@@ -1,13 +1,18 @@
 //! Pages: what they say and how strict they are, which sites may send their forms, signing in, and a purchase in a real
 //! browser.
 
+mod account;
 mod billing;
 mod browser;
 mod content;
 mod csrf;
 mod headers;
 mod languages;
+mod letters;
 mod lots;
+mod password;
+mod proxy;
 mod sideways;
 mod sign_in;
+mod times;
 mod ways_on;

@@ -7,7 +7,7 @@ use till::error::{Fault, Result};
 use till::id::UserId;
 use till::ledger::Part;
 use till::store::subscriptions::Source;
-use till::store::{CacheKey, ReadVersion, Store, Tx, access, cursors, holds, subscriptions, users};
+use till::store::{CacheKey, ReadVersion, Store, Tx, access, cursors, holds, sessions, subscriptions, users};
 
 use super::{Books, NOW, add_user, rows};
 use crate::harness::eventually;
@@ -58,7 +58,7 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
         ("a hold", hold, &[FIRST]),
         ("another user", |tx| add_user(tx, 3), &[]),
         ("a cursor", |tx| cursors::put(tx, "events", NOW, NOW), &[]),
-        ("a session", |tx| access::add_session(tx, &[1; 32], 1, NOW, NOW), &[]),
+        ("a session", |tx| sessions::add(tx, &super::people::session()), &[]),
         ("a token", |tx| access::add_token(tx, &rows::token(), &[1; 32]), &[CacheKey::Tokens]),
         ("a token's use", |tx| access::token_used(tx, "tok_1", NOW), &[CacheKey::Tokens]),
         (

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, Pack, UnitWords};
 use crate::clock::{DAY_MILLIS, DAY_SECONDS, Timestamp};
+use crate::http::pages::account::{AccountPage, Done, LetterRow, SessionRow, TokenRow};
 use crate::http::pages::dashboard::DashboardPage;
 use crate::http::pages::dashboard::billing::{BillingView, ReceiptView};
 use crate::http::pages::dashboard::chart::Chart;
@@ -10,7 +11,8 @@ use crate::http::pages::dashboard::notices::{Notice, NoticeButton};
 use crate::http::pages::dashboard::plan::{PlanView, SubscriptionView};
 use crate::http::pages::dashboard::units::UnitsView;
 use crate::http::pages::error::ErrorPage;
-use crate::http::pages::login::{Confirmation, LoginPage, LoginState};
+use crate::http::pages::letters::{LettersPage, LettersState};
+use crate::http::pages::login::{Confirmation, LoginPage, LoginState, SignInForms};
 use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
 use crate::http::pages::pricing::{PricingPage, questions};
 use crate::http::pages::returned::ReturnedPage;
@@ -19,6 +21,7 @@ use crate::http::pages::unsubscribe::{UnsubscribePage, UnsubscribeState};
 use crate::http::pages::words::Moment;
 use crate::language::Language;
 use crate::money::Currency;
+use crate::store::codes::CodePurpose;
 use crate::store::open_invoices::OpenInvoice;
 use crate::usecase::checkout::confirm::PurchaseState;
 
@@ -290,4 +293,94 @@ pub fn error() -> ErrorPage {
         assurance: "Nothing was charged.",
         link: Link::dashboard(Language::En),
     }
+}
+
+/// An attempt to sign in that failed.
+pub fn forms() -> SignInForms {
+    SignInForms {
+        csrf: "t".to_owned(),
+        has_mail: true,
+        has_password: true,
+        has_sign_up: true,
+        typed: HOSTILE.to_owned(),
+        is_wrong: true,
+    }
+}
+
+fn session(number: i64, agent: &str) -> SessionRow {
+    SessionRow {
+        number,
+        is_this: number == 1,
+        agent: Some(agent.to_owned()),
+        address: Some("192.0.2.1".to_owned()),
+        since: Moment::of(now(), Language::En),
+        last_used: Moment::of(now(), Language::En),
+    }
+}
+
+/// Of somebody who signed in long ago in two browsers, and who pays.
+pub fn account() -> AccountPage {
+    AccountPage {
+        shell: shell("Account"),
+        done: Some(Done::Name),
+        id: "u_1".to_owned(),
+        name: "Ada Lovelace".to_owned(),
+        address: Some("ada@example.org".to_owned()),
+        has_password: false,
+        is_fresh: false,
+        sessions: vec![session(1, "this"), session(2, HOSTILE)],
+        tokens: vec![],
+        new_token: None,
+        has_subscription: true,
+        has_mail: true,
+        letters: vec![LetterRow { word: "low_balance", label: "letters about a low balance", is_wanted: true }],
+    }
+}
+
+/// Of somebody who has just signed in and made a token.
+pub fn fresh_account() -> AccountPage {
+    let token =
+        TokenRow { id: "tok_1".to_owned(), name: HOSTILE.to_owned(), last_used: Some(Moment::of(now(), Language::En)) };
+    AccountPage {
+        done: None,
+        name: HOSTILE.to_owned(),
+        has_password: true,
+        is_fresh: true,
+        tokens: vec![token],
+        new_token: Some("till_secret".to_owned()),
+        has_subscription: false,
+        ..account()
+    }
+}
+
+/// Each page about letters by a name.
+pub fn letters() -> Vec<(&'static str, LettersPage)> {
+    let person = || Some(shell("Letter").person.unwrap());
+    let confirm = |purpose| LettersState::Confirm {
+        code: "secret".to_owned(),
+        person: person(),
+        replaced: person(),
+        purpose,
+        address: HOSTILE.to_owned(),
+        is_same_browser: false,
+        has_password: true,
+    };
+    let sign_up = LettersState::SignUp { invite: HOSTILE.to_owned(), welcome: Some("5 pictures".to_owned()) };
+    let page = |(name, state)| (name, LettersPage { shell: visitor("Letter"), state, csrf: "t".to_owned() });
+    [
+        ("sign-up", sign_up),
+        ("closed", LettersState::SignUpClosed),
+        ("invitation", LettersState::SignUpByInvitation),
+        ("invite-spent", LettersState::InviteSpent),
+        ("reset", LettersState::Reset),
+        ("asked", LettersState::Asked),
+        ("confirm-sign-in", confirm(CodePurpose::SignIn)),
+        ("confirm-sign-up", confirm(CodePurpose::SignUp)),
+        ("confirm-reset", confirm(CodePurpose::Reset)),
+        ("confirm-address", confirm(CodePurpose::Address)),
+        ("sign-in-first", LettersState::SignInFirst { person: shell("Letter").person.unwrap() }),
+        ("spent", LettersState::CodeSpent),
+    ]
+    .map(page)
+    .into()
 }

@@ -1,0 +1,157 @@
+//! What `till user` does about a person rather than an account's units: a password, and all that is stored about them.
+
+use std::io::{BufRead, IsTerminal, Read};
+
+use clap::Subcommand;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::output::{one_line, print, print_json};
+use super::settings::{DatabaseArgs, IfMissing};
+use super::{CommandError, CommandResult, eprint_lines};
+use crate::app::App;
+use crate::clock::rfc3339;
+use crate::config::Need;
+use crate::email::Email;
+use crate::usecase::users::{erase, export, password, proxy, sign_in, welcome};
+
+/// The most bytes of standard input that are read for a password.
+const PASSWORD_BYTES: u64 = 2048;
+
+/// What `till user` does about a person.
+#[derive(Subcommand)]
+pub(super) enum PersonCommand {
+    /// Set a user's password: the line on standard input, or one that is made and printed
+    ///
+    /// The user signs in with it and their verified address, or their id. Every browser of theirs is signed out.
+    #[command(after_help = "Examples:\n  till user password alice\n  pass show alice | till user password alice")]
+    Password {
+        /// The user's id
+        id: String,
+    },
+    /// Print a link with which somebody makes an account, once, within two weeks
+    ///
+    /// It is needed where SPRITE_SIGNUP is invite, and does nothing where it is closed. SPRITE_BASE_URL must be that of the service.
+    #[command(after_help = "Examples:\n  till user invite\n  till user invite --address ada@example.org --send")]
+    Invite {
+        /// Only for this e-mail address
+        #[arg(long, value_name = "ADDRESS", value_parser = invited)]
+        address: Option<Email>,
+        /// Also send it there
+        #[arg(long, requires = "address")]
+        send: bool,
+    },
+    /// Print everything that is stored about a user, as JSON
+    #[command(after_help = "Example:\n  till user export alice > alice.json")]
+    Export {
+        /// The user's id
+        id: String,
+    },
+    /// Erase a person for good: name, addresses, notes, sessions, and what Stripe's events say of them
+    ///
+    /// Refused while a subscription runs or a payment is on its way. The account stays under another id, with its movements and
+    /// payments, so that till ledger verify still proves the books. The old id stays in the audit, and as the name of who made
+    /// an entry.
+    #[command(after_help = "Example:\n  till user erase alice")]
+    Erase {
+        /// The user's id
+        id: String,
+    },
+    /// Say that somebody whom the proxy names is this user
+    #[command(after_help = "Example:\n  till user tie alice alice@example.org")]
+    Tie {
+        /// The user's id
+        id: String,
+        /// What the proxy sends in SPRITE_PROXY_AUTH_HEADER
+        name: String,
+    },
+}
+
+impl PersonCommand {
+    pub(super) fn run(&self, database: &DatabaseArgs) -> CommandResult {
+        match self {
+            PersonCommand::Password { id } => {
+                let app = database.open(Need::Nothing, IfMissing::Refuse)?;
+                set_password(&app, id)
+            }
+            PersonCommand::Invite { address, send } => {
+                let app = database.open(Need::Nothing, IfMissing::Refuse)?;
+                invite(&app, address.as_ref(), *send)
+            }
+            PersonCommand::Tie { id, name } => {
+                let app = database.open(Need::Nothing, IfMissing::Refuse)?;
+                proxy::tie(&app, id, name)?;
+                print(&format!("{} is {}\n", one_line(name), one_line(id)))
+            }
+            PersonCommand::Export { id } => {
+                let app = database.open(Need::Nothing, IfMissing::Refuse)?;
+                print_data(&app, id)
+            }
+            PersonCommand::Erase { id } => {
+                let app = database.open(Need::Nothing, IfMissing::Refuse)?;
+                let erased = erase::erase(&app, id)?;
+                print(&format!("erased {}; the account stays as {erased}\n", one_line(id)))
+            }
+        }
+    }
+}
+
+/// Sets the password on standard input, or one that is made.
+fn set_password(app: &App, id: &str) -> CommandResult {
+    if let Some(given) = given_password()? {
+        password::set(app, id, &given, None)?;
+        return print(&format!("the password of {} is set\n", one_line(id)));
+    }
+    let made = Zeroizing::new(password::made()?);
+    password::set(app, id, &made, None)?;
+    print(&format!("{}\n", made.as_str()))?;
+    // To standard error, so that PASSWORD=$(till user password …) is the password alone.
+    let advice = "hand it over now: it is not shown again";
+    eprint_lines("note", &[format!("{advice}. {} is signed out everywhere", one_line(id))]);
+    Ok(())
+}
+
+/// The first line of standard input, if something is piped there.
+fn given_password() -> CommandResult<Option<Zeroizing<String>>> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Ok(None);
+    }
+    let mut line = Zeroizing::new(String::new());
+    let read = stdin.lock().take(PASSWORD_BYTES).read_line(&mut line);
+    read.map_err(|cause| CommandError::Failed(format!("standard input cannot be read: {cause}")))?;
+    let line = Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned());
+    Ok(if line.is_empty() { None } else { Some(line) })
+}
+
+/// Prints an invitation's link.
+fn invite(app: &App, address: Option<&Email>, is_sent: bool) -> CommandResult {
+    let (url, until) = welcome::invite(app, address, is_sent)?;
+    print(&format!("{url}\n"))?;
+    // To standard error, so that LINK=$(till user invite) is the link alone.
+    eprint_lines("note", &[format!("it makes one account, until {}", rfc3339(until))]);
+    Ok(())
+}
+
+/// Prints a sign-in link.
+pub(super) fn print_sign_in_link(id: &str, link: &sign_in::LoginLink, json: bool) -> CommandResult {
+    let expires_at = rfc3339(link.expires_at);
+    if json {
+        return print_json(&json!({ "url": link.url, "expires_at": expires_at }));
+    }
+    print(&format!("{}\n", link.url))?;
+    // To standard error, so that LINK=$(till user sign-in …) is the link alone.
+    eprint_lines("note", &[format!("it signs {} in once, until {expires_at}", one_line(id))]);
+    Ok(())
+}
+
+/// Prints everything that is stored about the user.
+fn print_data(app: &App, id: &str) -> CommandResult {
+    let mut text = Vec::new();
+    export::write(app, id, None, &mut text)?;
+    print(&String::from_utf8_lossy(&text))
+}
+
+fn invited(text: &str) -> Result<Email, String> {
+    Email::parse(text).ok_or_else(|| "a plain address such as ada@example.org was expected".to_owned())
+}

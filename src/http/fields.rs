@@ -1,0 +1,84 @@
+//! The fields of a form that a person sent, each of which is there once and no longer than it may be.
+
+use axum::body::Body;
+use zeroize::Zeroizing;
+
+use super::body;
+use crate::error::{Refused, Result};
+
+/// A form as it arrived.
+pub(super) struct Form(Vec<(String, String)>);
+
+impl Form {
+    pub(super) async fn read(body: Body) -> Result<Form> {
+        body::form(body).await.map(Form)
+    }
+
+    /// All fields, for the check of the form's token.
+    pub(super) fn fields(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    /// A line of text without white space around it, of at most so many characters; empty where there is no such field.
+    /// Control characters, and those that change the direction of what follows, are refused: they make a text look like
+    /// another.
+    pub(super) fn text(&self, name: &str, limit: usize) -> Result<String> {
+        let text = self.value(name, limit)?.trim();
+        if text.chars().any(|letter| letter.is_control() || is_direction(letter)) {
+            let detail = format!("The field {name} holds control characters: plain text was expected.");
+            return Err(Refused::InvalidRequest(detail).into());
+        }
+        Ok(text.to_owned())
+    }
+
+    /// A password as it is.
+    pub(super) fn password(&self, name: &str) -> Result<Zeroizing<String>> {
+        Ok(Zeroizing::new(self.value(name, usize::MAX)?.to_owned()))
+    }
+
+    fn value(&self, name: &str, limit: usize) -> Result<&str> {
+        let mut values = self.0.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        let value = values.next().unwrap_or_default();
+        if values.next().is_some() {
+            let detail = format!("The field {name} is there twice: it was expected once.");
+            return Err(Refused::InvalidRequest(detail).into());
+        }
+        let length = value.chars().count();
+        if length > limit {
+            let detail = format!("The field {name} has {length} characters: at most {limit} were expected.");
+            return Err(Refused::InvalidRequest(detail).into());
+        }
+        Ok(value)
+    }
+}
+
+/// Characters that embed, override or mark a direction (Unicode Standard Annex 9, section 2).
+fn is_direction(letter: char) -> bool {
+    matches!(letter, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_there_once_and_is_plain_text() {
+        let form = |fields: &[(&str, &str)]| {
+            Form(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        };
+        for (fields, expected) in [
+            (&[][..], Some("")),
+            (&[("name", " Ada ")], Some("Ada")),
+            (&[("name", "عادة 🙂")], Some("عادة 🙂")),
+            (&[("other", "x"), ("name", "")], Some("")),
+            (&[("name", "a"), ("name", "a")], None),
+            (&[("name", "Ada\u{202e}")], None),
+            (&[("name", "A\nda")], None),
+            (&[("name", "A\u{0}da")], None),
+            (&[("name", "longer than ten")], None),
+        ] {
+            assert_eq!(form(fields).text("name", 10).ok().as_deref(), expected, "{fields:?}");
+        }
+        assert_eq!(form(&[("password", " a\u{202e} ")]).password("password").unwrap().as_str(), " a\u{202e} ");
+    }
+}

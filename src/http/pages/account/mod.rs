@@ -1,0 +1,193 @@
+//! `GET /account`: what a person may see and change of their own account. `actions` has what its buttons do.
+
+pub(in crate::http) mod actions;
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::shell::Shell;
+use super::words::Moment;
+use super::{html, see_other};
+use crate::app::App;
+use crate::catalog::MailKind;
+use crate::error::Result;
+use crate::http::guard::{SignedIn, Visitor};
+use crate::http::problem::HandlerResult;
+use crate::http::state::{AppState, Pool};
+use crate::language::Language;
+use crate::store::access::Token;
+use crate::store::sessions::Session;
+use crate::usecase::mail::{self, MailChoice};
+use crate::usecase::users::account;
+use crate::usecase::users::password::{PASSWORD_LEAST, PASSWORD_MOST};
+use crate::usecase::users::sessions;
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "account.html")]
+pub(super) struct AccountPage {
+    pub shell: Shell,
+    pub done: Option<Done>,
+    pub id: String,
+    /// As the user wrote it.
+    pub name: String,
+    /// The verified address.
+    pub address: Option<String>,
+    pub has_password: bool,
+    /// Whether the user signed in so lately that nothing more is asked.
+    pub is_fresh: bool,
+    pub sessions: Vec<SessionRow>,
+    pub tokens: Vec<TokenRow>,
+    /// The secret of a token that was made just now.
+    pub new_token: Option<String>,
+    pub has_subscription: bool,
+    /// Whether letters are sent, so that an address can be proved.
+    pub has_mail: bool,
+    pub letters: Vec<LetterRow>,
+}
+
+/// A kind of letter that the user may refuse.
+#[derive(Clone, Debug)]
+pub(super) struct LetterRow {
+    pub word: &'static str,
+    /// For people to read.
+    pub label: &'static str,
+    pub is_wanted: bool,
+}
+
+impl AccountPage {
+    fn password_least(&self) -> usize {
+        PASSWORD_LEAST
+    }
+
+    fn password_most(&self) -> usize {
+        PASSWORD_MOST
+    }
+}
+
+/// What the button did that leads to the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    Name,
+    /// A letter goes to the address that was typed.
+    AddressAsked,
+    Address,
+    Mail,
+    Password,
+    Session,
+    OtherSessions,
+    Token,
+}
+
+impl Done {
+    const ALL: [(Done, &'static str); 8] = [
+        (Done::Name, "name"),
+        (Done::AddressAsked, "asked"),
+        (Done::Address, "address"),
+        (Done::Mail, "mail"),
+        (Done::Password, "password"),
+        (Done::Session, "session"),
+        (Done::OtherSessions, "others"),
+        (Done::Token, "token"),
+    ];
+
+    /// The address of the page that says so.
+    fn path(self) -> String {
+        let word = Done::ALL.iter().find(|(done, _)| *done == self).map_or("", |(_, word)| word);
+        format!("/account?done={word}")
+    }
+
+    fn of_query(query: &str) -> Option<Done> {
+        let word = query.strip_prefix("done=")?;
+        Done::ALL.iter().find(|(_, known)| *known == word).map(|(done, _)| *done)
+    }
+}
+
+impl LetterRow {
+    fn of(choice: MailChoice, language: Language) -> LetterRow {
+        let MailChoice { kind, is_wanted } = choice;
+        let label = match kind {
+            MailKind::Welcome => language.account_letter_welcome(),
+            MailKind::PlanEnds => language.account_letter_plan_ends(),
+            MailKind::UnitsExpire => language.account_letter_units_expire(),
+            MailKind::LowBalance => language.account_letter_low_balance(),
+            _ => language.account_letter_other(),
+        };
+        LetterRow { word: kind.as_str(), label, is_wanted }
+    }
+}
+
+/// A browser in which the user is signed in.
+#[derive(Clone, Debug)]
+pub(super) struct SessionRow {
+    pub number: i64,
+    pub is_this: bool,
+    /// What the browser says that it is.
+    pub agent: Option<String>,
+    pub address: Option<String>,
+    pub since: Moment,
+    pub last_used: Moment,
+}
+
+impl SessionRow {
+    pub(super) fn of(session: &Session, this: i64, language: Language) -> SessionRow {
+        SessionRow {
+            number: session.number,
+            is_this: session.number == this,
+            agent: session.agent.clone(),
+            address: session.address.clone(),
+            since: Moment::of(session.created_at, language),
+            last_used: Moment::of(session.last_used_at, language),
+        }
+    }
+}
+
+/// A token of the user's own.
+#[derive(Clone, Debug)]
+pub(super) struct TokenRow {
+    pub id: String,
+    pub name: String,
+    pub last_used: Option<Moment>,
+}
+
+impl TokenRow {
+    fn of(token: &Token, language: Language) -> TokenRow {
+        let Token { id, name, last_used_at, .. } = token;
+        TokenRow { id: id.clone(), name: name.clone(), last_used: last_used_at.map(|at| Moment::of(at, language)) }
+    }
+}
+
+/// The page of the user who is signed in. Visitors are sent to the sign-in page.
+pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
+    let Some(signed_in) = visitor.0 else { return Ok(see_other("/login")?) };
+    let done = Done::of_query(&query.unwrap_or_default());
+    Ok(state.run(Pool::Db, move |app| shown(app, &signed_in, done, None)).await?)
+}
+
+/// The address of a button of the page, opened like a page.
+pub(crate) async fn reopened() -> HandlerResult {
+    Ok(see_other("/account")?)
+}
+
+fn shown(app: &App, signed_in: &SignedIn, done: Option<Done>, new_token: Option<String>) -> Result<Response> {
+    let (user, session, language) = (&signed_in.member.user, &signed_in.session, signed_in.language);
+    let view = account::view(app, user.account)?;
+    let letters = if mail::is_configured(app) { mail::choices(app, user.account)? } else { vec![] };
+    let page = AccountPage {
+        shell: Shell::signed_in(app, language.account_title(), signed_in)?,
+        done,
+        id: user.id.clone(),
+        name: user.name.clone().unwrap_or_default(),
+        address: view.address.map(|address| address.written),
+        has_password: view.has_password,
+        is_fresh: sessions::is_fresh(app, session),
+        sessions: view.sessions.iter().map(|other| SessionRow::of(other, session.number, language)).collect(),
+        tokens: view.tokens.iter().map(|token| TokenRow::of(token, language)).collect(),
+        new_token,
+        has_subscription: view.has_subscription,
+        has_mail: mail::is_configured(app),
+        letters: letters.into_iter().map(|choice| LetterRow::of(choice, language)).collect(),
+    };
+    html(StatusCode::OK, &page)
+}

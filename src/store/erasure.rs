@@ -1,0 +1,77 @@
+//! What is removed of a person, apart from what the files of its own tables remove: names, what Stripe said of them, and the
+//! addresses that the audit saw. Movements, payments and digests stay.
+
+use super::db::Tx;
+use crate::clock::Timestamp;
+use crate::error::Result;
+
+/// An event of Stripe's that tells of the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBody {
+    pub id: String,
+    pub body: String,
+    /// Whether nothing waits for it any more, so that it need not be kept.
+    pub is_done: bool,
+}
+
+/// Events with a body that name a customer, an order or a payment of the account, after the one with this id. Of an event that
+/// means nothing here no id is kept apart, so each body is searched for the account's customers.
+pub fn bodies_of(tx: &mut dyn Tx, account: i64, after: &str, limit: i64) -> Result<Vec<StoredBody>> {
+    const FIND: &str =
+        "SELECT id, body, CASE WHEN status IN ('applied', 'ignored') THEN 1 ELSE 0 END AS done FROM events
+        WHERE body IS NOT NULL AND id > $2 AND (
+            customer IN (SELECT stripe_id FROM customers WHERE account = $1 AND stripe_id IS NOT NULL)
+            OR object IN (SELECT stripe_id FROM customers WHERE account = $1 AND stripe_id IS NOT NULL)
+            OR object IN (SELECT session FROM orders WHERE account = $1 AND session IS NOT NULL)
+            OR object IN (SELECT reference FROM payments WHERE account = $1)
+            OR object IN (SELECT charge FROM payments WHERE account = $1 AND charge IS NOT NULL)
+            OR EXISTS (SELECT stripe_id FROM customers
+                WHERE account = $1 AND stripe_id IS NOT NULL AND body LIKE '%' || stripe_id || '%')
+            OR assigned_to = $1)
+        ORDER BY id LIMIT $3";
+    tx.all(FIND, &[&account, &after, &limit], |row| {
+        Ok(StoredBody { id: row.text("id")?, body: row.text("body")?, is_done: row.flag("done")? })
+    })
+}
+
+/// Removes the body of an event, or puts another in its place where it is still needed.
+pub fn replace_body(tx: &mut dyn Tx, id: &str, body: Option<&str>) -> Result<()> {
+    const REPLACE: &str = "UPDATE events SET body = $2 WHERE id = $1
+        AND ($2 IS NOT NULL OR status IN ('applied', 'ignored'))";
+    tx.execute(REPLACE, &[&id, &body])?;
+    Ok(())
+}
+
+/// Rows of the audit by this actor, with an address, after the one with this number.
+pub fn audit_of(tx: &mut dyn Tx, actor: &str, after: i64, limit: i64) -> Result<Vec<i64>> {
+    const FIND: &str = "SELECT number FROM audit WHERE actor = $1 AND address IS NOT NULL AND number > $2
+        ORDER BY number LIMIT $3";
+    tx.all(FIND, &[&actor, &after, &limit], |row| row.int("number"))
+}
+
+/// Removes the address of a row of the audit.
+pub fn erase_audit_address(tx: &mut dyn Tx, number: i64) -> Result<()> {
+    const ERASE: &str = "UPDATE audit SET address = NULL WHERE number = $1";
+    tx.execute(ERASE, &[&number])?;
+    Ok(())
+}
+
+/// Gives the user another id and removes what is known of the person: name and e-mail address, what was asked of Stripe in
+/// their name, what paid, where their receipts and invoices are, and where they wanted to go.
+pub fn erase_user(tx: &mut dyn Tx, account: i64, id: &str, now: Timestamp) -> Result<()> {
+    const USER: &str = "UPDATE users SET id = $2, email = NULL, name = NULL, locale = NULL WHERE account = $1";
+    const ORDERS: &str = "UPDATE orders SET return_url = NULL, request_body = '' WHERE account = $1";
+    const CUSTOMERS: &str = "UPDATE customers SET request_body = '' WHERE account = $1 AND source = 'request'";
+    const CHARGES: &str = "DELETE FROM charges
+        WHERE customer IN (SELECT stripe_id FROM customers WHERE account = $1 AND stripe_id IS NOT NULL)";
+    const DOCUMENTS: &str = "DELETE FROM invoice_documents
+        WHERE invoice IN (SELECT invoice FROM payments WHERE account = $1 AND invoice IS NOT NULL)";
+    const CHANGES: &str = "DELETE FROM customer_changes WHERE account = $1";
+    const TOKENS: &str = "UPDATE tokens SET name = '-', revoked_at = COALESCE(revoked_at, $2) WHERE account = $1";
+    tx.execute(USER, &[&account, &id])?;
+    for erase in [ORDERS, CUSTOMERS, CHARGES, DOCUMENTS, CHANGES] {
+        tx.execute(erase, &[&account])?;
+    }
+    tx.execute(TOKENS, &[&account, &now])?;
+    Ok(())
+}

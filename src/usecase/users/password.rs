@@ -1,0 +1,201 @@
+//! Passwords: argon2id with the parameters that OWASP's Password Storage Cheat Sheet recommends. Hashing takes some 20 ms and
+//! 19 MB, so callers run it on a pool of its own. An address without an account, or an account without a password, costs as
+//! much as a wrong password.
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+
+use crate::app::App;
+use crate::email::Email;
+use crate::error::{Fault, Refused, Result};
+use crate::id;
+use crate::store::sessions::SignInMethod;
+use crate::store::users::User;
+use crate::store::{Tx, identities, users};
+use crate::usecase::audit;
+use crate::usecase::users::sessions::{self, Browser, Opening};
+
+/// The fewest characters of a password.
+pub const PASSWORD_LEAST: usize = 8;
+/// The most characters of a password.
+pub const PASSWORD_MOST: usize = 128;
+
+/// Memory in KiB, passes, lanes.
+const COST: (u32, u32, u32) = (19_456, 2, 1);
+/// How a hash with these parameters begins (PHC string format).
+const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+/// The hash of no password, which takes the place of one that is not there.
+const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$dGlsbCBub2JvZHkgaGFz$Y2hvc2VuIHNvIHRoYXQgaXQgZml0cyBub3RoaW5nISE";
+
+/// The commonest passwords of eight or more characters, in lower case, one a line.
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// The hash of a password, which is slow.
+pub fn hash(password: &str) -> Result<String> {
+    let salt = id::random_bytes::<16>()?;
+    let hash = hasher()?.hash_password_with_salt(password.as_bytes(), &salt);
+    let hash = hash.map_err(|cause| Fault::bare(format!("a password could not be hashed: {cause}")))?;
+    Ok(hash.to_string())
+}
+
+/// Whether it is the password of this hash, which is as slow where there is none.
+fn is_password(password: &str, hash: Option<&str>) -> Result<bool> {
+    let fits = hasher()?.verify_password(password.as_bytes(), hash.unwrap_or(NOBODYS)).is_ok();
+    Ok(fits && hash.is_some())
+}
+
+fn hasher() -> Result<Argon2<'static>> {
+    let (memory, passes, lanes) = COST;
+    let params = Params::new(memory, passes, lanes, None)
+        .map_err(|cause| Fault::bare(format!("argon2 refuses its parameters: {cause}")))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// Refuses a password that is too short or too long, that many people have, or that says only the shop's name or words, or
+/// one of `own`, such as the person's address.
+pub fn check(app: &App, password: &str, own: &[&str]) -> Result<()> {
+    let length = password.chars().count();
+    if !(PASSWORD_LEAST..=PASSWORD_MOST).contains(&length) {
+        let expected = format!("{PASSWORD_LEAST} to {PASSWORD_MOST} were expected; 15 or more are good");
+        let detail = format!("The password has {length} characters: {expected}.");
+        return Err(Refused::InvalidRequest(detail).into());
+    }
+    let lower = password.to_lowercase();
+    let catalog = &app.catalog;
+    let shop = catalog.shop.name.as_deref().unwrap_or("till").to_lowercase();
+    let host = app.config.base_url.host();
+    let words = [&catalog.unit.singular, &catalog.unit.plural, &host].map(|word| word.to_lowercase());
+    let own = own.iter().flat_map(|text| [text.to_lowercase(), before_at(text).to_lowercase()]);
+    let guesses: Vec<String> = words.into_iter().chain([shop]).chain(own).map(|word| letters_of(&word)).collect();
+    let core = letters_of(&lower);
+    let mut characters = lower.chars();
+    let first = characters.next();
+    let is_one_character = characters.all(|character| Some(character) == first);
+    let is_ours = guesses.iter().any(|guess| !guess.is_empty() && *guess == core);
+    if is_one_character || is_ours || COMMON.lines().any(|common| common == lower) {
+        let detail = "This password is among the first that anybody would guess. Take another, such as four words that have \
+                      nothing to do with each other.";
+        return Err(Refused::InvalidRequest(detail.into()).into());
+    }
+    Ok(())
+}
+
+/// The same for a user, whose own names are among the first guesses.
+pub(super) fn check_of(app: &App, password: &str, user: &User, address: Option<&str>) -> Result<()> {
+    let own = [Some(user.id.as_str()), user.email.as_deref(), user.name.as_deref(), address];
+    check(app, password, &own.into_iter().flatten().collect::<Vec<_>>())
+}
+
+fn before_at(text: &str) -> &str {
+    text.split('@').next().unwrap_or(text)
+}
+
+/// What is left of a word without digits and signs around and in it, which people add to a word that is too simple.
+fn letters_of(word: &str) -> String {
+    word.chars().filter(|letter| letter.is_alphabetic()).collect()
+}
+
+/// Signs in by a verified address, or by the user's id, and a password. `None` where they do not belong together: whether the
+/// address has an account is not said, and takes no other time.
+pub fn sign_in(app: &App, name: &str, password: &str, browser: &Browser) -> Result<Option<String>> {
+    let found = app.store.read(|tx| {
+        let Some(user) = named(tx, name)? else { return Ok(None) };
+        Ok(identities::password_of(tx, user.account)?.map(|stored| (user, stored.hash)))
+    })?;
+    let stored = found.as_ref().map(|(_, hash)| hash.as_str());
+    if !is_password(password, stored)? {
+        return Ok(None);
+    }
+    let Some((user, stored)) = found else { return Ok(None) };
+    let better = if stored.starts_with(CURRENT) { None } else { Some(hash(password)?) };
+    let opening = Opening::prepare(app, browser, SignInMethod::Password)?;
+    let session = opening.clone();
+    let user_id = user.id.clone();
+    let is_in = audit::write(app, move |tx, trail| {
+        // The password may have been changed while this one was checked.
+        if identities::password_of(tx, user.account)?.is_none_or(|now| now.hash != stored) {
+            return Ok(false);
+        }
+        if let Some(better) = &better {
+            identities::rehash_password(tx, user.account, &stored, better)?;
+        }
+        session.begin(tx, trail, &user)?;
+        Ok(true)
+    })?;
+    Ok(is_in.then(|| opening.cookie(&user_id)))
+}
+
+fn named(tx: &mut dyn Tx, name: &str) -> Result<Option<User>> {
+    if let Some(email) = Email::parse(name)
+        && let Some(owner) = identities::by_address(tx, email.canonical())?
+    {
+        return users::by_account(tx, owner.account).map(Some);
+    }
+    users::find(tx, name.trim())
+}
+
+/// Whether anybody can sign in by a password.
+pub fn is_in_use(app: &App) -> Result<bool> {
+    app.store.read(identities::has_passwords)
+}
+
+/// Whether this is the account's password.
+pub fn is_current(app: &App, account: i64, password: &str) -> Result<bool> {
+    let stored = app.store.read(|tx| identities::password_of(tx, account))?;
+    is_password(password, stored.map(|stored| stored.hash).as_deref())
+}
+
+/// Whether the account has a password.
+pub fn is_set(app: &App, account: i64) -> Result<bool> {
+    Ok(app.store.read(|tx| identities::password_of(tx, account))?.is_some())
+}
+
+/// Gives a user a new password, and ends their sessions but the one with the number `but`.
+pub fn set(app: &App, user_id: &str, password: &str, but: Option<i64>) -> Result<()> {
+    let user = app.store.read(|tx| users::by_id(tx, user_id))?;
+    check_of(app, password, &user, None)?;
+    let hash = hash(password)?;
+    let now = app.clock.now();
+    audit::write(app, move |tx, trail| {
+        trail.add(tx, "password_set", &user.id, None)?;
+        identities::set_password(tx, user.account, &hash, now)?;
+        sessions::end_all(tx, user.account, but, now)
+    })
+}
+
+/// A password that is made for somebody: 100 random bits.
+pub fn made() -> Result<String> {
+    let letters: String = id::secret("")?.chars().take(20).collect();
+    let groups: Vec<&str> = [0, 5, 10, 15].iter().filter_map(|from| letters.get(*from..from + 5)).collect();
+    Ok(groups.join("-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_fits_its_own_hash_alone_and_nobodys_fits_none() {
+        let stored = hash("correct horse battery staple").unwrap();
+        assert!(stored.starts_with(CURRENT), "{stored}");
+        assert!(is_password("correct horse battery staple", Some(&stored)).unwrap());
+        assert!(!is_password("correct horse battery stapl", Some(&stored)).unwrap());
+        assert!(!is_password("correct horse battery staple", None).unwrap());
+        assert_ne!(stored, hash("correct horse battery staple").unwrap(), "each has a salt of its own");
+        // It must be read like any other, else it would take no time.
+        assert!(argon2::password_hash::phc::PasswordHash::new(NOBODYS).is_ok());
+        // An older, cheaper one is still known.
+        let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
+        let cheap = cheap.hash_password_with_salt(b"an older one", b"saltsaltsaltsalt").unwrap().to_string();
+        assert!(is_password("an older one", Some(&cheap)).unwrap() && !cheap.starts_with(CURRENT));
+    }
+
+    #[test]
+    fn the_list_of_common_passwords_is_in_lower_case_and_has_none_that_is_too_short() {
+        let common: Vec<&str> = COMMON.lines().collect();
+        assert!(common.len() > 300, "{}", common.len());
+        for password in common {
+            assert!(password.chars().count() >= PASSWORD_LEAST && password == password.to_lowercase(), "{password}");
+        }
+    }
+}

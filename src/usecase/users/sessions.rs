@@ -1,0 +1,151 @@
+//! Browsers that are signed in. Each sign-in begins a session and ends the one that was open in the browser; a session ends
+//! when its owner ends it, when it is not used for a while, and in any case after a month.
+
+use crate::app::App;
+use crate::clock::{DAY_SECONDS, Timestamp};
+use crate::error::{Refused, Result};
+use crate::id;
+use crate::store::sessions::{self, NewSession, Session, SignInMethod};
+use crate::store::users::User;
+use crate::store::{Tx, codes};
+use crate::usecase::audit::{self, Trail};
+
+/// How long a browser stays signed in at most.
+pub const SESSION_SECONDS: i64 = 30 * DAY_SECONDS;
+/// After so long without use a session ends.
+pub const IDLE_SECONDS: i64 = 7 * DAY_SECONDS;
+/// So long after signing in, a person may do what wants a fresh sign-in.
+pub const FRESH_SECONDS: i64 = 600;
+/// Characters of a browser's own description that are kept.
+const AGENT_LIMIT: usize = 300;
+
+/// The browser in which somebody signs in.
+#[derive(Clone, Debug, Default)]
+pub struct Browser {
+    /// The cookie of the session that is open in it.
+    pub former: Option<String>,
+    /// What it says that it is.
+    pub agent: Option<String>,
+    /// A cookie by which it is known again while nobody is signed in.
+    pub mark: Option<String>,
+}
+
+/// A session that is about to begin, with its secret. A transaction stores it.
+#[derive(Clone)]
+pub(crate) struct Opening {
+    cookie: String,
+    former: Option<[u8; 32]>,
+    session: NewSession,
+}
+
+impl Opening {
+    pub(crate) fn prepare(app: &App, browser: &Browser, method: SignInMethod) -> Result<Opening> {
+        let cookie = id::secret("")?;
+        let now = app.clock.now();
+        let agent = browser.agent.as_deref().map(|agent| agent.chars().take(AGENT_LIMIT).collect());
+        let session = NewSession {
+            hash: id::secret_hash(&cookie),
+            account: 0,
+            method,
+            address: app.actor().address().map(str::to_owned),
+            agent,
+            created_at: now,
+            expires_at: now.plus_seconds(SESSION_SECONDS),
+        };
+        Ok(Opening { cookie, former: browser.former.as_deref().map(id::secret_hash), session })
+    }
+
+    /// Signs the user in, and ends the session that was open in the browser, also if it is another user's.
+    pub(crate) fn begin(&self, tx: &mut dyn Tx, trail: &mut Trail, user: &User) -> Result<()> {
+        trail.is_done_by_user(&user.id);
+        trail.add(tx, "signed_in", &user.id, self.session.method.as_str().to_owned())?;
+        if let Some(former) = &self.former {
+            sessions::end(tx, former, self.session.created_at)?;
+        }
+        sessions::add(tx, &NewSession { account: user.account, ..self.session.clone() })
+    }
+
+    /// The cookie of the session that has begun, which is logged.
+    pub(crate) fn cookie(self, user_id: &str) -> String {
+        tracing::info!(event = "signed_in", user_id, method = self.session.method.as_str());
+        self.cookie
+    }
+}
+
+/// The open session with this cookie.
+pub fn find(app: &App, cookie: &str) -> Result<Option<Session>> {
+    let (hash, now) = (id::secret_hash(cookie), app.clock.now());
+    app.store.read(|tx| sessions::find(tx, &hash, now, idle_since(now)))
+}
+
+/// Whether somebody signed in so lately that it is surely them.
+pub fn is_fresh(app: &App, session: &Session) -> bool {
+    session.created_at.plus_seconds(FRESH_SECONDS) > app.clock.now()
+}
+
+/// Refuses what wants a fresh sign-in.
+pub fn require_fresh(app: &App, session: &Session) -> Result<()> {
+    if is_fresh(app, session) {
+        return Ok(());
+    }
+    let minutes = FRESH_SECONDS / 60;
+    let detail = format!(
+        "This wants a sign-in of the last {minutes} minutes, so that nobody does it at a browser that was left open. Sign in \
+         again, then do it."
+    );
+    Err(Refused::Forbidden(detail).into())
+}
+
+/// Remembers that a session is used, once a minute. A failure signs nobody out.
+pub fn remember_use(app: &App, session: &Session) {
+    let (number, now) = (session.number, app.clock.now());
+    if session.last_used_at.plus_seconds(60) > now {
+        return;
+    }
+    app.store.write_then(
+        move |tx| sessions::used(tx, number, now),
+        |result| {
+            if let Err(error) = result {
+                tracing::debug!(event = "session_use_not_recorded", error = %error);
+            }
+        },
+    );
+}
+
+/// The account's open sessions, those that were used last first.
+pub fn list(app: &App, account: i64) -> Result<Vec<Session>> {
+    let now = app.clock.now();
+    app.store.read(|tx| sessions::open_of(tx, account, now, idle_since(now)))
+}
+
+/// Ends one of the user's sessions.
+pub fn end(app: &App, user: &User, number: i64) -> Result<()> {
+    let (user, now) = (user.clone(), app.clock.now());
+    audit::write(app, move |tx, trail| {
+        if sessions::end_one(tx, user.account, number, now)? {
+            trail.add(tx, "session_ended", &user.id, number.to_string())?;
+        }
+        Ok(())
+    })
+}
+
+/// Ends the user's sessions in other browsers; returns how many.
+pub fn end_others(app: &App, user: &User, session: &Session) -> Result<usize> {
+    let (user, kept, now) = (user.clone(), session.number, app.clock.now());
+    audit::write(app, move |tx, trail| {
+        let ended = sessions::end_all(tx, user.account, Some(kept), now)?;
+        trail.add(tx, "sessions_ended", &user.id, ended.to_string())?;
+        Ok(ended)
+    })
+}
+
+/// Ends every session and code of an account: after a new password, nobody stays or comes in by the old one. The session
+/// with the number `but` goes on.
+pub(crate) fn end_all(tx: &mut dyn Tx, account: i64, but: Option<i64>, now: Timestamp) -> Result<()> {
+    sessions::end_all(tx, account, but, now)?;
+    codes::end_all(tx, account, now)
+}
+
+fn idle_since(now: Timestamp) -> Timestamp {
+    now.plus_seconds(-IDLE_SECONDS)
+}

@@ -1,0 +1,154 @@
+//! The tables of people: sessions, addresses, identities, passwords, codes and invitations. Their statements run, and no row
+//! breaks a rule of its table.
+
+use till::email::Email;
+use till::store::codes::{self, Code, CodePurpose, Invite};
+use till::store::sessions::{self, NewSession, SignInMethod};
+use till::store::{erasure, identities};
+
+use super::statements::{Row, each_runs};
+use super::{Books, NOW, add_user};
+
+/// A session of the first account.
+pub fn session() -> NewSession {
+    NewSession {
+        hash: [3; 32],
+        account: 1,
+        method: SignInMethod::Link,
+        address: Some("192.0.2.1".into()),
+        agent: Some("a browser".into()),
+        created_at: NOW,
+        expires_at: NOW.plus_seconds(10),
+    }
+}
+
+fn code() -> Code {
+    Code {
+        purpose: CodePurpose::SignUp,
+        account: None,
+        address: "ada@example.org".into(),
+        browser: Some([9; 32]),
+        password: None,
+        invite: Some([8; 32]),
+        created_at: NOW,
+        expires_at: NOW.plus_seconds(600),
+    }
+}
+
+fn email() -> Email {
+    Email::parse("Ada@example.org").unwrap()
+}
+
+const EACH: &[Row] = &[
+    ("users", |tx| add_user(tx, 0)),
+    ("sessions::add", |tx| sessions::add(tx, &session())),
+    ("sessions::find", |tx| sessions::find(tx, &[3; 32], NOW, NOW.plus_seconds(-1)).map(drop)),
+    ("sessions::open_of", |tx| sessions::open_of(tx, 1, NOW, NOW.plus_seconds(-1)).map(drop)),
+    ("sessions::used", |tx| sessions::used(tx, 1, NOW.plus_seconds(60))),
+    ("sessions::end", |tx| sessions::end(tx, &[4; 32], NOW)),
+    ("sessions::end_one", |tx| sessions::end_one(tx, 1, 9, NOW).map(drop)),
+    ("sessions::end_all", |tx| sessions::end_all(tx, 1, Some(1), NOW).map(drop)),
+    ("sessions::end_all without exception", |tx| sessions::end_all(tx, 1, None, NOW).map(drop)),
+    ("identities::set_address", |tx| identities::set_address(tx, 1, &email(), NOW).map(drop)),
+    ("identities::by_address", |tx| identities::by_address(tx, "ada@example.org").map(drop)),
+    ("identities::address_of", |tx| identities::address_of(tx, 1).map(drop)),
+    ("identities::add_identity", |tx| identities::add_identity(tx, "proxy", "ada", 1, NOW).map(drop)),
+    ("identities::by_identity", |tx| identities::by_identity(tx, "proxy", "ada").map(drop)),
+    ("identities::identities_of", |tx| identities::identities_of(tx, 1).map(drop)),
+    ("identities::set_password", |tx| identities::set_password(tx, 1, "$argon2id$a", NOW)),
+    ("identities::rehash_password", |tx| identities::rehash_password(tx, 1, "$argon2id$a", "$argon2id$b")),
+    ("identities::password_of", |tx| identities::password_of(tx, 1).map(drop)),
+    ("identities::has_passwords", |tx| identities::has_passwords(tx).map(drop)),
+    ("codes::add", |tx| codes::add(tx, &[5; 32], &code())),
+    ("codes::find", |tx| codes::find(tx, &[5; 32], NOW).map(drop)),
+    ("codes::take", |tx| codes::take(tx, &[5; 32], NOW).map(drop)),
+    ("codes::end_all", |tx| codes::end_all(tx, 1, NOW)),
+    ("codes::count_open", |tx| codes::count_open(tx, NOW, 10).map(drop)),
+    ("codes::add_invite", |tx| codes::add_invite(tx, &[6; 32], &Invite { address: None, expires_at: NOW }, NOW)),
+    ("codes::find_invite", |tx| codes::find_invite(tx, &[6; 32], NOW).map(drop)),
+    ("codes::take_invite", |tx| codes::take_invite(tx, &[6; 32], NOW).map(drop)),
+    ("codes::address_salt", |tx| codes::address_salt(tx, &[1; 32]).map(drop)),
+    ("codes::claim_welcome", |tx| codes::claim_welcome(tx, &[2; 32], NOW).map(drop)),
+    ("codes::remove_of", |tx| codes::remove_of(tx, 1, Some("ada@example.org"))),
+    ("codes::remove_ended", |tx| codes::remove_ended(tx, NOW).map(drop)),
+    ("erasure::bodies_of", |tx| erasure::bodies_of(tx, 1, "", 10).map(drop)),
+    ("erasure::replace_body", |tx| erasure::replace_body(tx, "evt_1", None)),
+    ("erasure::audit_of", |tx| erasure::audit_of(tx, "user:user_0", 0, 10).map(drop)),
+    ("erasure::erase_audit_address", |tx| erasure::erase_audit_address(tx, 1)),
+    ("erasure::erase_user", |tx| erasure::erase_user(tx, 1, "erased_1", NOW)),
+    ("sessions::remove_of", |tx| sessions::remove_of(tx, 1)),
+    ("sessions::remove_ended", |tx| sessions::remove_ended(tx, NOW).map(drop)),
+    ("identities::remove_address", |tx| identities::remove_address(tx, 1)),
+    ("identities::remove_identities", |tx| identities::remove_identities(tx, 1)),
+    ("identities::remove_password", |tx| identities::remove_password(tx, 1)),
+];
+
+#[test]
+fn every_statement_about_people_is_one_and_runs() {
+    each_runs(EACH);
+}
+
+#[test]
+fn an_address_is_one_accounts_and_an_account_has_one() {
+    let books = Books::open();
+    books.store.write(|tx| (0..2).try_for_each(|number| add_user(tx, number))).unwrap();
+    let set = |account: i64, text: &str| {
+        let email = Email::parse(text).unwrap();
+        books.store.write(move |tx| identities::set_address(tx, account, &email, NOW)).unwrap()
+    };
+    assert!(set(1, "Ada@example.org"));
+    assert!(!set(2, "aDA@example.org"), "it is another's");
+    assert!(set(1, "ADA@example.org") && set(1, "ada@example.net"), "and changes by its owner");
+    assert!(set(2, "ada@example.org"), "what was given up is free");
+    let written = books.store.read(|tx| identities::address_of(tx, 1)).unwrap().unwrap().written;
+    assert_eq!(written, "ada@example.net");
+}
+
+#[test]
+fn no_row_about_people_breaks_a_rule_of_its_table() {
+    let books = Books::open();
+    books.store.write(|tx| (0..2).try_for_each(|number| add_user(tx, number))).unwrap();
+    let outside = books.outside();
+    outside
+        .execute_batch(
+            "PRAGMA foreign_keys = ON;
+            INSERT INTO addresses (canonical, account, written, verified_at) VALUES ('a@b.c', 1, 'A@b.c', 0);
+            INSERT INTO identities (issuer, subject, account, created_at) VALUES ('proxy', 'ada', 1, 0);",
+        )
+        .unwrap();
+    let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
+    let code = "INSERT INTO codes (hash, purpose, address, password, created_at, expires_at) VALUES";
+    let session = "INSERT INTO sessions (hash, account, method, created_at, last_used_at, expires_at) VALUES";
+    for (sql, expected) in [
+        (format!("{session} (zeroblob(31), 1, 'link', 0, 0, 0)"), check_failed),
+        (format!("{session} (zeroblob(32), 1, 'guess', 0, 0, 0)"), check_failed),
+        (format!("{session} (zeroblob(32), 9, 'link', 0, 0, 0)"), "FOREIGN KEY"),
+        (
+            "INSERT INTO addresses (canonical, account, written, verified_at) VALUES ('a@b.c', 2, 'a@b.c', 0)".into(),
+            taken,
+        ),
+        (
+            "INSERT INTO addresses (canonical, account, written, verified_at) VALUES ('d@b.c', 1, 'd@b.c', 0)".into(),
+            taken,
+        ),
+        (
+            "INSERT INTO addresses (canonical, account, written, verified_at) VALUES ('D@b.c', 2, 'D@b.c', 0)".into(),
+            check_failed,
+        ),
+        ("INSERT INTO identities (issuer, subject, account, created_at) VALUES ('proxy', 'ada', 2, 0)".into(), taken),
+        ("INSERT INTO identities (issuer, subject, account, created_at) VALUES ('', 'ada', 2, 0)".into(), check_failed),
+        ("INSERT INTO passwords (account, hash, set_at) VALUES (1, 'secret', 0)".into(), check_failed),
+        (format!("{code} (zeroblob(32), 'guess', 'a@b.c', NULL, 0, 0)"), check_failed),
+        (format!("{code} (zeroblob(32), 'sign_in', 'a@b.c', NULL, 0, 600001)"), check_failed),
+        (format!("{code} (zeroblob(32), 'sign_in', 'a@b.c', '$argon2id$', 0, 0)"), check_failed),
+        (
+            "INSERT INTO invites (hash, address, created_at, expires_at) VALUES (zeroblob(31), NULL, 0, 0)".into(),
+            check_failed,
+        ),
+        ("INSERT INTO welcomes (digest, granted_at) VALUES (zeroblob(1), 0)".into(), check_failed),
+        ("INSERT INTO address_salt (one, salt) VALUES (2, zeroblob(32))".into(), check_failed),
+    ] {
+        let refused = outside.execute_batch(&sql).expect_err(&sql).to_string();
+        assert!(refused.contains(expected), "{sql}: {refused}");
+    }
+}
