@@ -57,19 +57,15 @@ pub fn erase_audit_address(tx: &mut dyn Tx, number: i64) -> Result<()> {
 }
 
 /// Gives the user another id and removes what is known of the person: name and e-mail address, what was asked of Stripe in
-/// their name, what paid, where their receipts and invoices are, and where they wanted to go.
+/// their name, and where they wanted to go.
 pub fn erase_user(tx: &mut dyn Tx, account: i64, id: &str, now: Timestamp) -> Result<()> {
     const USER: &str = "UPDATE users SET id = $2, email = NULL, name = NULL, locale = NULL WHERE account = $1";
     const ORDERS: &str = "UPDATE orders SET return_url = NULL, request_body = '' WHERE account = $1";
     const CUSTOMERS: &str = "UPDATE customers SET request_body = '' WHERE account = $1 AND source = 'request'";
-    const CHARGES: &str = "DELETE FROM charges
-        WHERE customer IN (SELECT stripe_id FROM customers WHERE account = $1 AND stripe_id IS NOT NULL)";
-    const DOCUMENTS: &str = "DELETE FROM invoice_documents
-        WHERE invoice IN (SELECT invoice FROM payments WHERE account = $1 AND invoice IS NOT NULL)";
     const CHANGES: &str = "DELETE FROM customer_changes WHERE account = $1";
     const TOKENS: &str = "UPDATE tokens SET name = '-', revoked_at = COALESCE(revoked_at, $2) WHERE account = $1";
     tx.execute(USER, &[&account, &id])?;
-    for erase in [ORDERS, CUSTOMERS, CHARGES, DOCUMENTS, CHANGES] {
+    for erase in [ORDERS, CUSTOMERS, CHANGES] {
         tx.execute(erase, &[&account])?;
     }
     tx.execute(TOKENS, &[&account, &now])?;

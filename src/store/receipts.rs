@@ -96,6 +96,17 @@ pub fn put_document(tx: &mut dyn Tx, invoice: &str, number: Option<&str>, url: O
     Ok(())
 }
 
+/// Removes what the account paid with, and where its receipts and invoices can be read.
+pub fn erase(tx: &mut dyn Tx, account: i64) -> Result<()> {
+    const CHARGES: &str = "DELETE FROM charges
+        WHERE customer IN (SELECT stripe_id FROM customers WHERE account = $1 AND stripe_id IS NOT NULL)";
+    const DOCUMENTS: &str = "DELETE FROM invoice_documents
+        WHERE invoice IN (SELECT invoice FROM payments WHERE account = $1 AND invoice IS NOT NULL)";
+    tx.execute(CHARGES, &[&account])?;
+    tx.execute(DOCUMENTS, &[&account])?;
+    Ok(())
+}
+
 /// Keeps what a subscription's next payment will be; `None`: that is not known.
 pub fn put_next_payment(tx: &mut dyn Tx, subscription: &str, next: Option<(i64, &str)>) -> Result<()> {
     const PUT: &str = "INSERT INTO next_payments (subscription, amount, currency) VALUES ($1, $2, $3)

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::erasure::{self, StoredBody};
-use crate::store::{Tx, access, codes, identities, mails, sessions, subscriptions, users};
+use crate::store::{Tx, access, codes, identities, mails, receipts, sessions, subscriptions, users};
 use crate::usecase::audit;
 use crate::usecase::checkout::one_plan::pending_payments;
 use crate::usecase::users::notes;
@@ -62,6 +62,7 @@ pub fn erase(app: &App, user_id: &str) -> Result<String> {
         codes::remove_of(tx, account, address.as_ref().map(|address| address.written.as_str()))?;
         access::remove_links_of(tx, account)?;
         mails::erase(tx, account, now)?;
+        receipts::erase(tx, account)?;
         identities::remove_address(tx, account)?;
         identities::remove_identities(tx, account)?;
         identities::remove_password(tx, account)?;

@@ -170,6 +170,7 @@ fn what_is_stored_about_a_person_is_theirs_to_read_and_to_erase() {
     let exported: Value = serde_json::from_str(&shop.till_prints(&["user", "export", "alice"])).unwrap();
     assert_eq!((&exported["ledger"], &exported["payments"]), (&data["ledger"], &data["payments"]));
 
+    assert!(browser.get("/dashboard").must(200).body.contains("4242"));
     let head = shop.till_prints(&["ledger", "head"]);
     let page = browser.get("/account").must(200);
     let csrf = page.form("/account/erase")[0].1.clone();
@@ -189,6 +190,8 @@ fn what_is_stored_about_a_person_is_theirs_to_read_and_to_erase() {
     // Nothing of the person is left in the file, but the old id as the name of who acted.
     let outside = rusqlite::Connection::open(shop.database()).unwrap();
     outside.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let kept: i64 = outside.query_row("SELECT COUNT(*) FROM charges", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 0, "what paid");
     let tables: Vec<String> = outside
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
         .unwrap()

@@ -98,3 +98,40 @@ fn the_switch_at_the_foot_is_kept_by_the_browser_and_by_the_account() {
     let chosen: Vec<&Value> = rows.iter().filter(|row| row["action"] == "locale_set").collect();
     assert!(chosen.len() == 1 && chosen[0]["actor"] == "user:alice" && chosen[0]["detail"] == "de", "{chosen:?}");
 }
+
+#[test]
+fn an_account_made_on_a_german_page_gets_german_letters_and_pages() {
+    let mail = [("SPRITE_SMTP_URL", "smtp://127.0.0.1:1"), ("SPRITE_MAIL_FROM", "Pictures <billing@example.org>")];
+    let shop = Shop::open_with(&mail);
+    let browser = german(&shop);
+    let signed_out = browser.get("/login").must(200);
+    assert!(text(&signed_out).contains("Anmeldelink zusenden") && text(&signed_out).contains("Noch kein Konto?"));
+    assert!(text(&browser.get("/reset").must(200)).contains("Neues Passwort wählen"));
+    let page = browser.get("/signup").must(200);
+    assert!(text(&page).contains("Konto anlegen"), "{}", text(&page));
+    let asked = browser.fill(&page, "/signup", &[("address", "ada@example.org"), ("password", "")]).must(200);
+    assert!(text(&asked).contains("Sehen Sie in Ihr Postfach"), "{}", text(&asked));
+    let outside = rusqlite::Connection::open(shop.database()).unwrap();
+    let letters = || -> Vec<(String, String, String)> {
+        let mut found = outside.prepare("SELECT kind, locale, fields FROM mails ORDER BY number").unwrap();
+        let rows = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let fields: Value = serde_json::from_str(&letters()[0].2).unwrap();
+    let page = browser.get(fields["url"].as_str().unwrap()).must(200);
+    assert!(text(&page).contains("Das Konto anlegen?"), "{}", text(&page));
+    browser.press(&page, "/confirm").must(303);
+    let languages: Vec<(String, String)> = letters().into_iter().map(|(kind, locale, _)| (kind, locale)).collect();
+    let expected = [("sign_in", "de"), ("welcome", "de")].map(|(kind, tag)| (kind.to_owned(), tag.to_owned()));
+    assert_eq!(languages, expected);
+    // The account's language goes with it to a browser that asks for English.
+    browser.get("/account").must(200);
+    let english = Client::new(&shop.till.url, &[("accept", "text/html"), ("cookie", &browser.cookies())]);
+    let account = english.get("/account").must(200);
+    for words in
+        ["Ihr Konto", "Wo Sie angemeldet sind", "Dieser Browser", "E-Mails bei niedrigem Guthaben", "Konto löschen"]
+    {
+        assert!(text(&account).contains(words), "{words}: {}", text(&account));
+    }
+    assert!(account.body.contains("<html lang=\"de\">"));
+}
