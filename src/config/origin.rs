@@ -4,7 +4,12 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::{Host, Url};
+
+/// What no URL may have unencoded: RFC 3986, section 2. The URL standard leaves some of them as they are written.
+const NOT_IN_URLS: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
 
 /// A normalised `http` or `https` origin: lower-case or punycode host, no default port, no path.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -90,10 +95,15 @@ pub fn origin_of(url: &str) -> Option<Origin> {
     Origin::of_url(&url)
 }
 
-/// The same URL in ASCII, as headers and Stripe take it: the host in punycode, the rest percent-encoded. A URL that is
-/// ASCII already stays as it was written; `None` when the text is no URL.
+/// The same URL as headers and Stripe take it: in ASCII, the host in punycode, the rest percent-encoded. What is encoded
+/// already stays as it was written. `None` when the text is no URL.
 pub fn in_ascii(url: &str) -> Option<String> {
-    if url.is_ascii() { Some(url.to_owned()) } else { Url::parse(url).ok().map(String::from) }
+    let read = Url::parse(url).ok()?;
+    let after_scheme = url.get(read.scheme().len()..).unwrap_or_default();
+    // The URL standard also reads `https:host` and `https:///host`, which RFC 3986 does not.
+    let is_plain = url.is_ascii() && after_scheme.starts_with("://") && !after_scheme.starts_with(":///");
+    let written = if is_plain { url } else { read.as_str() };
+    Some(utf8_percent_encode(written, NOT_IN_URLS).to_string())
 }
 
 impl fmt::Display for Origin {

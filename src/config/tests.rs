@@ -351,3 +351,24 @@ fn the_example_names_every_variable_and_loads_when_uncommented() {
     assert_eq!(loaded.config.catalog.missing_price_ids(), []);
     assert!(!format!("{:?}", loaded.config).contains("REPLACE_ME\""), "Debug shows no secret");
 }
+
+#[test]
+fn a_url_is_sent_in_ascii_and_as_it_was_written_where_it_can_be() {
+    let rows = [
+        ("https://app.example", "https://app.example"),
+        ("https://App.example:443/a/../b?x=%20&y=[1]#z", "https://App.example:443/a/../b?x=%20&y=[1]#z"),
+        ("https://app.example/zurück?x=ü#ü", "https://app.example/zur%C3%BCck?x=%C3%BC#%C3%BC"),
+        ("https://bücher.example/", "https://xn--bcher-kva.example/"),
+        // No character is assigned to it.
+        ("https://app.example/\u{4b8a1}", "https://app.example/%F1%8B%A2%A1"),
+        ("https://app.example/\"<{a}>?x=a|b^`#{c}", "https://app.example/%22%3C%7Ba%7D%3E?x=a%7Cb%5E%60#%7Bc%7D"),
+        ("https:app.example/x", "https://app.example/x"),
+        ("https:/app.example/x", "https://app.example/x"),
+        ("https:///app.example/x", "https://app.example/x"),
+    ];
+    for (url, sent) in rows {
+        assert_eq!(in_ascii(url).as_deref(), Some(sent), "{url}");
+        assert_eq!(origin_of(sent), origin_of(url), "{url}");
+    }
+    assert_eq!(in_ascii("/dashboard"), None);
+}

@@ -15,6 +15,8 @@ const LINK_SECONDS: i64 = 300;
 pub const SESSION_SECONDS: i64 = 30 * DAY_SECONDS;
 /// The longest URL that is accepted, in bytes.
 pub const URL_LIMIT: usize = 2000;
+/// The longest URL that is sent, in ASCII, where a letter may take twelve characters. Stripe takes texts of this length.
+const ASCII_LIMIT: usize = 5000;
 
 /// A link that signs a user in, once.
 #[derive(Clone, Debug)]
@@ -123,7 +125,15 @@ pub fn allowed_url(app: &App, field: &str, url: &str) -> Result<String> {
     let is_allowed =
         origin.is_some_and(|origin| origin == app.config.base_url || app.config.return_origins.contains(&origin));
     if let Some(url) = in_ascii(&absolute).filter(|_| is_allowed) {
-        return Ok(url);
+        if url.len() <= ASCII_LIMIT {
+            return Ok(url);
+        }
+        let length = url.len();
+        return Err(Refused::ReturnUrlNotAllowed(format!(
+            "{field} has {length} characters when it is percent-encoded, and at most {ASCII_LIMIT} were expected. \
+             Shorten it."
+        ))
+        .into());
     }
     let allowed: Vec<&str> = app.config.return_origins.iter().map(|origin| origin.as_str()).collect();
     Err(Refused::ReturnUrlNotAllowed(format!(

@@ -132,12 +132,15 @@ fn the_way_back_leads_to_allowed_origins_only() {
     let shop = Shop::open_with(&[("SPRITE_RETURN_ORIGINS", "https://app.example,http://localhost:3000")]);
     shop.user("alice");
     let own = shop.till.url.clone();
+    let long = "ü".repeat(800);
     let allowed = [
         (None, format!("{own}/dashboard")),
         (Some("/account?a=b".to_owned()), format!("{own}/account?a=b")),
         (Some(format!("{own}/x")), format!("{own}/x")),
         (Some("https://app.example/done?x=1#y".to_owned()), "https://app.example/done?x=1#y".to_owned()),
         (Some("http://localhost:3000/zurück".to_owned()), "http://localhost:3000/zur%C3%BCck".to_owned()),
+        (Some("/\u{dd}\u{4b8a1}?x=a|b".to_owned()), format!("{own}/%C3%9D%F1%8B%A2%A1?x=a%7Cb")),
+        (Some(format!("/{long}")), format!("{own}/{}", "%C3%BC".repeat(800))),
     ];
     for (return_url, cancel_url) in allowed {
         let checkout = ask(&shop, &json!({"plan": "topup_100", "return_url": return_url})).must(200).json();
@@ -155,6 +158,9 @@ fn the_way_back_leads_to_allowed_origins_only() {
     let csrf = form[0].1.as_str();
     let there = "/billing/checkout?plan=topup_100&return_url=https://app.example/done";
     browser.post_form(there, &[("csrf", csrf)]).must(303);
+    let too_long = json!({"plan": "topup_100", "return_url": format!("/{}", "ü".repeat(999))});
+    let refused = ask(&shop, &too_long).must(400);
+    assert!(refused.code() == "return_url_not_allowed" && refused.body.contains("at most 5000"), "{}", refused.body);
     for address in STRANGE_ADDRESSES {
         let refused = ask(&shop, &json!({"plan": "topup_100", "return_url": address}));
         assert_eq!((refused.status, refused.code().as_str()), (400, "return_url_not_allowed"), "{address:?}");
