@@ -105,7 +105,7 @@ async fn purchase_of(
 ) -> Result<Purchase> {
     let wanted = session.clone();
     let is_known = match state.run(Pool::Db, move |app| confirm::look_up(app, account, &wanted)).await? {
-        PurchaseLookup::Decided(purchase) => return Ok(purchase),
+        PurchaseLookup::Decided(purchase) => return Ok(*purchase),
         PurchaseLookup::Undecided { is_known } => is_known,
     };
     match charge() {

@@ -57,7 +57,7 @@ pub fn buyer(app: &App, session: &str) -> Result<Option<i64>> {
 #[derive(Clone, Debug)]
 pub enum PurchaseLookup {
     /// It is paid for, or its payment failed: Stripe has nothing to add.
-    Decided(Purchase),
+    Decided(Box<Purchase>),
     /// Stripe may know more.
     Undecided {
         /// Whether it is a checkout that the user began here.
@@ -77,7 +77,7 @@ pub fn look_up(app: &App, account: i64, session: &str) -> Result<PurchaseLookup>
     match order {
         Some(order) if order.account != account => Err(not_found()),
         Some(order) if order.paid_at.is_some() || order.failed_at.is_some() => {
-            purchase_of(app, account, session, None).map(PurchaseLookup::Decided)
+            purchase_of(app, account, session, None).map(|purchase| PurchaseLookup::Decided(Box::new(purchase)))
         }
         order => Ok(PurchaseLookup::Undecided { is_known: order.is_some() }),
     }
@@ -87,7 +87,7 @@ pub fn look_up(app: &App, account: i64, session: &str) -> Result<PurchaseLookup>
 /// receives it. What the books have decided by now is not asked about.
 pub fn confirm(app: &App, account: i64, session: &str, deadline: Deadline) -> Result<Purchase> {
     let is_known = match look_up(app, account, session)? {
-        PurchaseLookup::Decided(purchase) => return Ok(purchase),
+        PurchaseLookup::Decided(purchase) => return Ok(*purchase),
         PurchaseLookup::Undecided { is_known } => is_known,
     };
     match app.stripe()?.checkout_session(session, Deadline::after(WAIT.min(deadline.left()))) {
