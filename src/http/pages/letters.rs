@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::login::{entered, form_pair};
 use super::shell::{Person, Shell};
-use super::{html, see_other};
+use super::{html, query_field, see_other};
 use crate::app::App;
 use crate::config::Signup;
 use crate::email::{EMAIL_LIMIT, Email};
@@ -102,19 +102,14 @@ fn plain(app: &App, status: StatusCode, title: &str, language: Language, state: 
     html(status, &LettersPage { shell: Shell::anonymous(app, title, language), state, csrf: String::new() })
 }
 
-fn query_field(query: Option<String>, wanted: &str) -> Option<String> {
-    let query = query.unwrap_or_default();
-    let mut fields = form_urlencoded::parse(query.as_bytes());
-    fields.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
-}
-
 /// `GET /signup`, by an invitation or without.
 pub(crate) async fn show_sign_up(
     State(state): State<AppState>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HandlerResult {
-    let invite = query_field(query, "invite").filter(|invite| invite.len() <= SECRET_LIMIT).unwrap_or_default();
+    let invite =
+        query_field(query.as_deref(), "invite").filter(|invite| invite.len() <= SECRET_LIMIT).unwrap_or_default();
     let (app, language) = (state.app(), reader_language::of_browser(&headers, state.config()));
     let signup = codes::signup(app);
     let asked = invite.clone();
@@ -234,7 +229,8 @@ pub(crate) async fn show_code(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HandlerResult {
-    let code = query_field(query, "code").filter(|code| code.len() <= SECRET_LIMIT && method != Method::HEAD);
+    let code =
+        query_field(query.as_deref(), "code").filter(|code| code.len() <= SECRET_LIMIT && method != Method::HEAD);
     let language = visitor.1;
     let Some(code) = code else {
         let title = language.letters_title();
