@@ -65,7 +65,8 @@ pub fn check(app: &App, password: &str, own: &[&str]) -> Result<()> {
     let catalog = &app.catalog;
     let shop = catalog.shop.name.as_deref().unwrap_or("till").to_lowercase();
     let host = app.config.base_url.host();
-    let units = Language::ALL.iter().flat_map(|language| [catalog.unit.one(*language), catalog.unit.many(*language)]);
+    let units =
+        Language::ALL.into_iter().flat_map(|language| [catalog.unit.one(language), catalog.unit.many(language)]);
     let words = units.chain([host.as_str()]).map(str::to_lowercase);
     let own = own.iter().flat_map(|text| [text.to_lowercase(), before_at(text).to_lowercase()]);
     let guesses: Vec<String> = words.chain([shop]).chain(own).map(|word| letters_of(&word)).collect();
