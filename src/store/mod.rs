@@ -81,7 +81,7 @@ impl Store {
         let readers = Readers::open(path).map_err(cannot)?;
         let changes = Arc::new(ChangeLog::new());
         let freshness = Freshness::start(connection.report_to(&changes).map_err(cannot)?, changes);
-        let reads = Arc::new(DiskReads::new());
+        let reads = Arc::<DiskReads>::default();
         let prefetch = Prefetch::new(path, Arc::clone(&reads));
         let writer = Writer::start(connection, Checkpoints::start(path)?, reads)?;
         Ok(Store { readers, freshness, prefetch, writer, path: path.to_owned(), clock })

@@ -163,7 +163,7 @@ fn run(
         if let Some(times) = commit(&mut connection, batch, figures) {
             queue.last = times;
             checkpoints.after(log_pages());
-            watch.look();
+            watch.look(queue.answered);
         }
     }
     drop(checkpoints);
