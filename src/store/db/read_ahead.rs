@@ -94,7 +94,7 @@ impl ReadsOfThread {
 }
 
 /// The threads that read ahead. They start when they are needed first, and end when this is dropped.
-pub(in crate::store) struct Prefetch {
+pub(in crate::store) struct ReadAhead {
     path: PathBuf,
     reads: Arc<DiskReads>,
     pool: OnceLock<Option<Pool>>,
@@ -105,9 +105,9 @@ struct Pool {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Prefetch {
-    pub(in crate::store) fn new(path: &Path, reads: Arc<DiskReads>) -> Prefetch {
-        Prefetch { path: path.to_owned(), reads, pool: OnceLock::new() }
+impl ReadAhead {
+    pub(in crate::store) fn new(path: &Path, reads: Arc<DiskReads>) -> ReadAhead {
+        ReadAhead { path: path.to_owned(), reads, pool: OnceLock::new() }
     }
 
     /// Whether reading ahead is worth its cost.

@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use super::checkpoint::Checkpoints;
 use super::fault::DbResult;
-use super::prefetch::{DiskReads, ReadsOfThread};
+use super::read_ahead::{DiskReads, ReadsOfThread};
 use super::schema::record_seen;
 use super::sqlite::{Connection, log_pages};
 use super::tx::Tx;
