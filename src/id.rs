@@ -3,6 +3,7 @@
 use std::fmt;
 
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD, HEXLOWER};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
@@ -85,6 +86,17 @@ pub fn secret_hash(secret: &str) -> [u8; 32] {
 /// SHA-256.
 pub fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+/// A code that only who has `key` can make for a text: half of its HMAC-SHA256 (RFC 2104, section 5).
+pub fn keyed_code(key: &[u8], text: &str) -> [u8; 16] {
+    let mut code = [0; 16];
+    // A key may have any length.
+    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) {
+        mac.update(text.as_bytes());
+        code.copy_from_slice(&mac.finalize().into_bytes()[..16]);
+    }
+    code
 }
 
 /// Lower-case hexadecimal.

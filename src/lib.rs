@@ -2,9 +2,9 @@
 //!
 //! A request comes in through `http`, a timer through `worker`, an operator through `cli`. Each calls a function in `usecase`,
 //! which reads and writes in transactions of `store`, moves units by the pure rules of `ledger`, and calls Stripe through
-//! `stripe`, never inside a transaction. `notification` is outgoing webhooks on the wire, `mail` letters to people; `sandbox` is a stand-in for Stripe,
-//! which knows nothing of till. The modules below stand in reading order: each uses only those above it.
-//! `ARCHITECTURE.md` has the exact table, the invariants, and the test that keeps each.
+//! `stripe`, never inside a transaction. `notification` is outgoing webhooks on the wire, `mail` letters to people;
+//! `sandbox` is a stand-in for Stripe, which knows nothing of till. The modules below stand in reading order: each uses
+//! only those above it. `ARCHITECTURE.md` has the exact table, the invariants, and the test that keeps each.
 
 pub mod ledger;
 

@@ -307,6 +307,14 @@ impl<'a> Offer<'a> {
         self.names().as_str()
     }
 
+    /// What a page or a letter calls it.
+    pub fn title(self, unit: &UnitWords, language: Language) -> String {
+        match self {
+            Offer::Plan(plan) => plan.name.in_language(language).to_owned(),
+            Offer::Pack(pack) => pack.title(unit, language),
+        }
+    }
+
     /// The name in each language.
     pub(crate) fn names(self) -> &'a LocalText {
         match self {

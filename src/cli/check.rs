@@ -10,7 +10,8 @@ use crate::config::Need;
 use crate::usecase::operator::check::{self, Verdict};
 use crate::usecase::operator::clock;
 
-/// Check configuration, database, Stripe key, account, permissions, prices, customer portal, renewals, webhooks, public URL and clock
+/// Check configuration, database, Stripe key, account, permissions, prices, customer portal, renewals, webhooks, public URL
+/// and clock
 ///
 /// Calls Stripe, asks once for each permission (a list with one row, or a change of an object that does not exist), and
 /// sends probes to the public URL, which must arrive in this database. Asks Stripe what it could not deliver in the last

@@ -1,8 +1,6 @@
 //! Protection against forms that another site's page sends with our user's cookie (cross-site request forgery).
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use super::audience::prefers_json;
 use super::cors::allowed_origin;
@@ -26,12 +24,7 @@ fn is_form_token(cookie: &str, token: &str) -> bool {
 }
 
 fn form_code(cookie: &str) -> [u8; 16] {
-    let mut code = [0u8; 16];
-    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(cookie.as_bytes()) {
-        mac.update(b"till form");
-        code.copy_from_slice(&mac.finalize().into_bytes()[..16]);
-    }
-    code
+    id::keyed_code(cookie.as_bytes(), "till form")
 }
 
 /// Refuses a form that another site's page has sent. The origin that the browser names must be ours or one that the

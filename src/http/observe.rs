@@ -49,8 +49,10 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".into(), |path| path.as_str().to_owned());
     let reads_json = group.audience.reads_json(request.headers());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let language = reader_language::of_browser(request.headers(), group.state.config());
-    let session = if reads_json { None } else { cookie::session_of(request.headers(), group.state.config()) };
+    let browser = (!reads_json).then(|| {
+        let (headers, config) = (request.headers(), group.state.config());
+        (cookie::session_of(headers, config), reader_language::of_browser(headers, config))
+    });
 
     let mut begun = None;
     let response = match group.state.requests().take(client.key(), 1) {
@@ -74,8 +76,10 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     };
 
     let problem = response.extensions().get::<Problem>().map(|problem| problem.status);
-    let reader =
-        if reads_json { Reader::Program } else { Reader::of_page(&group.state, problem, session, language).await };
+    let reader = match browser {
+        None => Reader::Program,
+        Some((session, language)) => Reader::of_page(&group.state, problem, session, language).await,
+    };
     let mut response = render(response, group.audience, &reader);
     if let Some(session) = begun.filter(|_| !cookie::is_set(&app.config, response.headers()))
         && let Ok(cookie) = cookie::set(&app.config, Some(&session))

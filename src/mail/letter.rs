@@ -24,23 +24,9 @@ pub enum Letter {
     /// The account is there.
     Welcome {},
     /// A payment was credited.
-    Receipt {
-        /// The keys of what was bought.
-        offers: Vec<String>,
-        units: i64,
-        amount: i64,
-        currency: String,
-        paid_at: i64,
-        balance: i64,
-    },
-    /// The payment for a plan, by its key, was not taken.
-    PaymentFailed {
-        plan: String,
-        amount: i64,
-        currency: String,
-        /// When Stripe tries again by itself; absent: it does not.
-        next_attempt_at: Option<i64>,
-    },
+    Receipt(PackReceipt),
+    /// The payment for a plan was not taken.
+    PaymentFailed(PaymentFailure),
     /// A plan, by its key, is set to end then, or has ended.
     PlanEnds { plan: String, at: i64, has_ended: bool },
     /// Units expire then.
@@ -49,6 +35,30 @@ pub enum Letter {
     LowBalance { remaining: i64, threshold: i64 },
     /// From the operator to themselves: mail works.
     Test {},
+}
+
+/// Packs that were paid and credited together.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackReceipt {
+    /// The packs' keys.
+    pub offers: Vec<String>,
+    pub units: i64,
+    pub amount: i64,
+    pub currency: String,
+    pub paid_at: i64,
+    /// After it.
+    pub balance: i64,
+}
+
+/// A plan's payment that was not taken.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentFailure {
+    /// The plan's key.
+    pub plan: String,
+    pub amount: i64,
+    pub currency: String,
+    /// When Stripe tries again by itself; absent: it does not.
+    pub next_attempt_at: Option<i64>,
 }
 
 impl Letter {
@@ -60,8 +70,8 @@ impl Letter {
             Letter::AddressChanged { .. } => MailKind::AddressChanged,
             Letter::Invite { .. } => MailKind::Invite,
             Letter::Welcome {} => MailKind::Welcome,
-            Letter::Receipt { .. } => MailKind::Receipt,
-            Letter::PaymentFailed { .. } => MailKind::PaymentFailed,
+            Letter::Receipt(_) => MailKind::Receipt,
+            Letter::PaymentFailed(_) => MailKind::PaymentFailed,
             Letter::PlanEnds { .. } => MailKind::PlanEnds,
             Letter::UnitsExpire { .. } => MailKind::UnitsExpire,
             Letter::LowBalance { .. } => MailKind::LowBalance,

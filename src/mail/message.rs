@@ -147,6 +147,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use crate::mail::letter::{PackReceipt, PaymentFailure};
 
     fn written(letter: &Letter, language: Language, unsubscribe_url: Option<&str>) -> String {
         let mut catalog = Catalog::built_in();
@@ -170,20 +171,20 @@ mod tests {
             Letter::AddressChanged { new_address: "<script>@example.org".to_owned() },
             Letter::Invite { url },
             Letter::Welcome {},
-            Letter::Receipt {
+            Letter::Receipt(PackReceipt {
                 offers: vec!["<script>".to_owned()],
                 units: 1,
                 amount: 900,
                 currency: "-".to_owned(),
                 paid_at: 0,
                 balance: -3,
-            },
-            Letter::PaymentFailed {
+            }),
+            Letter::PaymentFailed(PaymentFailure {
                 plan: "<script>".to_owned(),
                 amount: 900,
                 currency: "eur".to_owned(),
                 next_attempt_at: None,
-            },
+            }),
             Letter::PlanEnds { plan: "<script>".to_owned(), at: 0, has_ended: false },
             Letter::UnitsExpire { units: 1, at: 0 },
             Letter::LowBalance { remaining: -4, threshold: 10 },

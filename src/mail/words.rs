@@ -2,8 +2,8 @@
 //! of facts, one button, and notes. What a stranger can choose, such as a user's name, is in none of them: letters also go to
 //! addresses that a stranger typed.
 
-use super::letter::Letter;
-use crate::catalog::{Catalog, MailKind, Offer};
+use super::letter::{Letter, PackReceipt, PaymentFailure};
+use crate::catalog::{Catalog, MailKind};
 use crate::clock::Timestamp;
 use crate::language::Language;
 use crate::money::{Currency, Money};
@@ -43,11 +43,8 @@ impl ShopWords<'_> {
 
     /// What a plan or pack is called; its key where it is not in the catalogue any more.
     fn offer(&self, key: &str) -> String {
-        match self.catalog.offer(key) {
-            Some(Offer::Pack(pack)) => pack.title(&self.catalog.unit, self.language),
-            Some(Offer::Plan(plan)) => plan.name.in_language(self.language).to_owned(),
-            None => key.to_owned(),
-        }
+        let offer = self.catalog.offer(key);
+        offer.map_or_else(|| key.to_owned(), |offer| offer.title(&self.catalog.unit, self.language))
     }
 }
 
@@ -72,14 +69,14 @@ impl LetterWords {
             Letter::AddressChanged { new_address } => address_changed(shop, new_address),
             Letter::Invite { url } => invite(shop, url),
             Letter::Welcome {} => welcome(shop),
-            Letter::Receipt { .. } => receipt(shop, letter),
-            Letter::PaymentFailed { .. } => payment_failed(shop, letter),
+            Letter::Receipt(paid) => receipt(shop, paid),
+            Letter::PaymentFailed(failure) => payment_failed(shop, failure),
             Letter::PlanEnds { plan, at, has_ended } => plan_ends(shop, plan, *at, *has_ended),
             Letter::UnitsExpire { units, at } => units_expire(shop, *units, *at),
             Letter::LowBalance { remaining, threshold } => low_balance(shop, *remaining, *threshold),
             Letter::Test {} => check(shop),
         };
-        if shop.is_test && matches!(letter, Letter::Receipt { .. } | Letter::PaymentFailed { .. }) {
+        if shop.is_test && matches!(letter, Letter::Receipt(_) | Letter::PaymentFailed(_)) {
             words.notes.push(shop.language.mail_test_mode());
         }
         words
@@ -157,34 +154,29 @@ fn welcome(shop: &ShopWords<'_>) -> LetterWords {
     LetterWords::new(language.mail_welcome_title(shop.name()), sentences).leading_to_dashboard(shop)
 }
 
-fn receipt(shop: &ShopWords<'_>, letter: &Letter) -> LetterWords {
-    let Letter::Receipt { offers, units, amount, currency, paid_at, balance } = letter else {
-        return LetterWords::new(String::new(), []);
-    };
+fn receipt(shop: &ShopWords<'_>, paid: &PackReceipt) -> LetterWords {
     let language = shop.language;
-    let bought: Vec<String> = offers.iter().map(|key| shop.offer(key)).collect();
+    let bought: Vec<String> = paid.offers.iter().map(|key| shop.offer(key)).collect();
     let rows = vec![
         (language.mail_bought(), bought.join(", ")),
-        (language.mail_credited(), shop.units(*units)),
-        (language.mail_paid(), shop.money(*amount, currency)),
-        (language.mail_date(), shop.date(*paid_at)),
-        (language.mail_balance(), shop.units(*balance)),
+        (language.mail_credited(), shop.units(paid.units)),
+        (language.mail_paid(), shop.money(paid.amount, &paid.currency)),
+        (language.mail_date(), shop.date(paid.paid_at)),
+        (language.mail_balance(), shop.units(paid.balance)),
     ];
-    let title = language.mail_receipt_title(shop.name(), shop.units(*units));
+    let title = language.mail_receipt_title(shop.name(), shop.units(paid.units));
     let words = LetterWords::new(title, [language.mail_receipt_sentence().to_owned()]);
     LetterWords { rows, ..words }.leading_to_dashboard(shop)
 }
 
-fn payment_failed(shop: &ShopWords<'_>, letter: &Letter) -> LetterWords {
-    let Letter::PaymentFailed { plan, amount, currency, next_attempt_at } = letter else {
-        return LetterWords::new(String::new(), []);
-    };
+fn payment_failed(shop: &ShopWords<'_>, failure: &PaymentFailure) -> LetterWords {
     let language = shop.language;
-    let next = match next_attempt_at {
-        Some(at) => language.mail_failed_again(shop.date(*at)),
+    let next = match failure.next_attempt_at {
+        Some(at) => language.mail_failed_again(shop.date(at)),
         None => language.mail_failed_last().to_owned(),
     };
-    let failed = language.mail_failed_sentence(shop.money(*amount, currency), shop.offer(plan));
+    let failed =
+        language.mail_failed_sentence(shop.money(failure.amount, &failure.currency), shop.offer(&failure.plan));
     let sentences = [failed, next, language.mail_failed_advice().to_owned()];
     LetterWords::new(language.mail_failed_title(shop.name()), sentences).leading_to_dashboard(shop)
 }

@@ -43,7 +43,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Fault, Result};
 use crate::private_file::missing_right;
 
-use db::{ChangeLog, Checkpoints, Connection, DiskReads, Freshness, Prefetch, Readers, Writer, unavailable};
+use db::{ChangeLog, Checkpoints, Connection, DiskReads, Freshness, ReadAhead, Readers, Writer, unavailable};
 
 pub use db::{CacheKey, Columns, DbResult, Lock, Param, ReadVersion, Row, Tx, Value, WriterFigures};
 
@@ -54,7 +54,7 @@ pub struct Store {
     readers: Readers,
     freshness: Freshness,
     // Its threads have the way to the writer, which ends after them.
-    prefetch: Prefetch,
+    read_ahead: ReadAhead,
     writer: Writer,
     path: PathBuf,
     clock: Clock,
@@ -85,10 +85,10 @@ impl Store {
         let readers = Readers::open(path).map_err(cannot)?;
         let changes = Arc::new(ChangeLog::new());
         let freshness = Freshness::start(connection.report_to(&changes).map_err(cannot)?, changes);
-        let reads = Arc::new(DiskReads::new());
-        let prefetch = Prefetch::new(path, Arc::clone(&reads));
+        let reads = Arc::<DiskReads>::default();
+        let read_ahead = ReadAhead::new(path, Arc::clone(&reads));
         let writer = Writer::start(connection, Checkpoints::start(path)?, reads)?;
-        Ok(Store { readers, freshness, prefetch, writer, path: path.to_owned(), clock })
+        Ok(Store { readers, freshness, read_ahead, writer, path: path.to_owned(), clock })
     }
 
     /// Runs `work` in a write transaction and returns once it is durable. `work` may run more than once, alone or in
@@ -122,13 +122,13 @@ impl Store {
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
         A: FnOnce(Result<T>) + Send + 'static,
     {
-        let queue = self.writer.queue().filter(|_| self.prefetch.is_needed()).cloned();
+        let queue = self.writer.queue().filter(|_| self.read_ahead.is_needed()).cloned();
         let Some(queue) = queue else { return self.writer.submit(work, then) };
         let task = Box::new(move |reader: Option<&mut db::Reader>| {
             let _work_finds_out_itself = reader.map(|reader| reader.read_one(read));
             queue.submit(work, then);
         });
-        self.prefetch.run(task);
+        self.read_ahead.run(task);
     }
 
     /// Runs `work` like [`Store::write`] and keeps nothing of it: the result says what it would do.

@@ -168,8 +168,8 @@ pub fn find(tx: &mut dyn Tx, account: i64, reference: &str) -> Result<Option<Rec
     tx.one(FIND, &[&account, &reference], receipt)
 }
 
-/// The lots with these numbers that were bought, with what bought them.
-pub fn of_lots(tx: &mut dyn Tx, account: i64, [first, last]: [i64; 2]) -> Result<Vec<PaidLot>> {
+/// The lots from the first to the last of these numbers that were bought, with what bought them.
+pub fn of_lots(tx: &mut dyn Tx, account: i64, numbers: impl Iterator<Item = i64> + Clone) -> Result<Vec<PaidLot>> {
     const LOTS: &str = concat!(
         "SELECT l.seq, ",
         receipt_columns!(),
@@ -177,6 +177,7 @@ pub fn of_lots(tx: &mut dyn Tx, account: i64, [first, last]: [i64; 2]) -> Result
         receipt_joins!(),
         " WHERE l.account = $1 AND l.seq >= $2 AND l.seq <= $3 ORDER BY l.seq LIMIT 1000"
     );
+    let Some((first, last)) = numbers.clone().min().zip(numbers.max()) else { return Ok(vec![]) };
     tx.all(LOTS, &[&account, &first, &last], |row| Ok(PaidLot { seq: row.int("seq")?, receipt: receipt(row)? }))
 }
 

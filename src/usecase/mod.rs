@@ -10,6 +10,8 @@
 //! | [`notifications`] | outgoing webhooks |
 //! | [`mail`] | letters to people, and who wants which |
 //! | [`operator`] | proof, export, checks and set-up |
+//!
+//! Beside the rooms: [`audit`], and what both the operator's and the people's files need ([`spreadsheet`]).
 
 mod log_events;
 
@@ -18,6 +20,7 @@ pub mod checkout;
 pub mod mail;
 pub mod notifications;
 pub mod operator;
+pub mod spreadsheet;
 pub mod stripe_events;
 pub mod units;
 pub mod users;

@@ -21,7 +21,7 @@ use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::{ClientAddress, PathSegment};
 use crate::http::state::{AppState, Pool};
-use crate::usecase::checkout::start;
+use crate::usecase::checkout::start::{self, PurchaseRequest};
 use crate::usecase::users;
 use crate::usecase::users::sign_in::URL_LIMIT;
 use crate::usecase::users::tokens::Scope;
@@ -101,11 +101,9 @@ pub(crate) async fn create(
     let user = state.run(Pool::Db, move |app| users::show(app, &id)).await?.user;
     let account = user.account;
     // A press that is refused does not wait for its turn. The caller's address is the app's, which speaks for many users.
-    start::check(state.app(), &create.plan, create.return_url.as_deref())?;
+    let request = PurchaseRequest::new(state.app(), &create.plan, create.return_url.as_deref())?;
     state.charge(Costly::Press, Some(account), ClientAddress(None))?;
-    let start = move |app: &App, deadline| {
-        start::start_checkout(app, &user, &create.plan, create.return_url.as_deref(), deadline)
-    };
+    let start = move |app: &App, deadline| start::start_checkout(app, &user, request, deadline);
     let checkout = state.ask_stripe(account, start).await?;
     Ok(Json(CheckoutShape::of(checkout)).into_response())
 }

@@ -20,6 +20,7 @@ use crate::language::Language;
 use crate::ledger::{Entry, parse_entry_id};
 use crate::money::{Currency, Money};
 use crate::store::receipts::Receipt;
+use crate::usecase::spreadsheet::disarmed;
 use crate::usecase::users::activity::{self, Movement};
 use crate::usecase::users::statement;
 
@@ -135,26 +136,4 @@ fn row(entry: &Entry, receipt: Option<&Receipt>, app: &App, language: Language) 
         amount.unwrap_or_default(),
         receipt.map(|receipt| receipt.currency.to_uppercase()).unwrap_or_default(),
     ]
-}
-
-/// A text that no spreadsheet takes for a formula (OWASP, "CSV Injection").
-fn disarmed(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::disarmed;
-
-    #[test]
-    fn a_note_is_never_a_formula() {
-        for (text, written) in
-            [("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("-2", "'-2"), ("\tx", "'\tx"), ("a=b", "a=b"), ("", "")]
-        {
-            assert_eq!(disarmed(text), written);
-        }
-    }
 }

@@ -7,7 +7,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 
-use super::see_other;
+use super::{query_field, see_other};
 use crate::app::App;
 use crate::error::{Error, Refused};
 use crate::http::api::checkout::CheckoutShape;
@@ -19,7 +19,7 @@ use crate::http::problem::{HandlerResult, Problem};
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::AppState;
-use crate::usecase::checkout::start;
+use crate::usecase::checkout::start::{self, PurchaseRequest};
 
 pub(crate) async fn open(
     State(state): State<AppState>,
@@ -31,19 +31,16 @@ pub(crate) async fn open(
 ) -> HandlerResult {
     let form = body::form(body).await?;
     check_csrf(state.config(), &headers, &signed_in.cookie, &form)?;
-    let query: Vec<(String, String)> =
-        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-    let field = |name: &str| query.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
-    let plan = field("plan").ok_or_else(|| {
+    let plan = query_field(query.as_deref(), "plan").ok_or_else(|| {
         Refused::InvalidRequest("The query field plan is missing: the key of a plan or a pack was expected.".into())
     })?;
-    let return_url = field("return_url");
+    let return_url = query_field(query.as_deref(), "return_url");
     let user = signed_in.member.user;
     let account = user.account;
     // A press that is refused does not wait for its turn.
-    start::check(state.app(), &plan, return_url.as_deref()).map_err(before_payment)?;
+    let request = PurchaseRequest::new(state.app(), &plan, return_url.as_deref()).map_err(before_payment)?;
     state.charge(Costly::Press, Some(account), client).map_err(before_payment)?;
-    let start = move |app: &App, deadline| start::start_checkout(app, &user, &plan, return_url.as_deref(), deadline);
+    let start = move |app: &App, deadline| start::start_checkout(app, &user, request, deadline);
     let checkout = state.ask_stripe(account, start).await.map_err(before_payment)?;
     if prefers_json(&headers) {
         return Ok(Json(CheckoutShape::of(checkout)).into_response());

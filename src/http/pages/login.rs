@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
 use super::shell::{Person, Shell};
-use super::{html, html_with_forms_to, see_other};
+use super::{html, html_with_forms_to, query_field, see_other};
 use crate::app::App;
 use crate::config::{Config, Signup};
 use crate::email::EMAIL_LIMIT;
@@ -105,11 +105,7 @@ pub(crate) async fn show(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HandlerResult {
-    let query = query.unwrap_or_default();
-    let field = |wanted: &str| {
-        let mut fields = form_urlencoded::parse(query.as_bytes());
-        fields.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
-    };
+    let field = |wanted: &str| query_field(query.as_deref(), wanted);
     let Some(token) = field("token").filter(|_| method != Method::HEAD) else {
         if field("erased").is_some() {
             let shell = Shell::anonymous(state.app(), visitor.1.login_erased_title(), visitor.1);

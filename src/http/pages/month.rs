@@ -53,15 +53,13 @@ fn page(app: &App, signed_in: SignedIn, from: Timestamp, now: Timestamp) -> Resu
     let month = activity::month(app, user.account, from, to)?;
     let title = language.month_title(language.month(from));
     let (earlier, created_at) = (months_after(from, -1), user.created_at);
-    let movements: Vec<Movement> =
-        month.entries.iter().map(|(entry, receipt)| Movement::Entry(entry.clone(), receipt.clone())).collect();
     Ok(MonthPage {
         sums: sums(&month, language),
         receipts: ReceiptView::all(&month.receipts, &app.catalog, language),
-        days: DayView::all(&movements, &app.catalog.unit, language),
+        days: DayView::all(&month.movements, &app.catalog.unit, language),
         cut: month
             .is_cut
-            .then(|| language.month_cut(language.number(i64::try_from(movements.len()).unwrap_or(i64::MAX)))),
+            .then(|| language.month_cut(language.number(i64::try_from(month.movements.len()).unwrap_or(i64::MAX)))),
         earlier: earlier.filter(|_| created_at < from).map(month_of),
         later: (to <= now).then(|| month_of(to)),
         shell: Shell::signed_in(app, &title, &signed_in)?,
@@ -71,8 +69,11 @@ fn page(app: &App, signed_in: SignedIn, from: Timestamp, now: Timestamp) -> Resu
 
 fn sums(month: &Month, language: crate::language::Language) -> Vec<(&'static str, String)> {
     let sum = |wanted: fn(Kind, i64) -> bool| {
-        let wanted = month.entries.iter().filter(|(entry, _)| wanted(entry.kind, entry.delta));
-        wanted.fold(0_i64, |sum, (entry, _)| sum.saturating_add(entry.delta))
+        let deltas = month.movements.iter().filter_map(|movement| match movement {
+            Movement::Entry(entry, _) => Some(entry.delta).filter(|delta| wanted(entry.kind, *delta)),
+            Movement::Unused(_) => None,
+        });
+        deltas.fold(0_i64, i64::saturating_add)
     };
     let mut sums = vec![(language.month_opening(), language.number(month.opening))];
     if !month.is_cut {

@@ -69,7 +69,7 @@ pub(super) fn questions(catalog: &Catalog, language: Language) -> Vec<(String, S
     let ending: Vec<String> = sold
         .iter()
         .filter_map(|offer| {
-            Some(language.pricing_valid_offer(title(*offer, catalog, language), offer.expiry().words(language)?))
+            Some(language.pricing_valid_offer(offer.title(&catalog.unit, language), offer.expiry().words(language)?))
         })
         .collect();
     let valid = match (ending.is_empty(), ending.len() < sold.len()) {
@@ -92,11 +92,4 @@ pub(super) fn questions(catalog: &Catalog, language: Language) -> Vec<(String, S
     };
     questions.extend(invoices.map(|answer| (language.pricing_invoice().to_owned(), answer.to_owned())));
     questions
-}
-
-fn title(offer: Offer<'_>, catalog: &Catalog, language: Language) -> String {
-    match offer {
-        Offer::Plan(plan) => plan.name.in_language(language).to_owned(),
-        Offer::Pack(pack) => pack.title(&catalog.unit, language),
-    }
 }

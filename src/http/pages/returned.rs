@@ -9,8 +9,9 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::dashboard::billing::means_words;
-use super::html;
+
 use super::shell::{Link, Shell};
+use super::{html, query_field};
 use crate::catalog::Catalog;
 use crate::error::{Refused, Result};
 use crate::http::audience::prefers_json;
@@ -58,10 +59,7 @@ pub(crate) async fn show(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HandlerResult {
-    let query = query.unwrap_or_default();
-    let mut fields = form_urlencoded::parse(query.as_bytes());
-    let session = fields.find(|(name, _)| name == "session_id").map(|(_, value)| value.into_owned());
-    let session = session.ok_or_else(|| {
+    let session = query_field(query.as_deref(), "session_id").ok_or_else(|| {
         Refused::InvalidRequest("The query field session_id is missing: open this page from Stripe's checkout.".into())
     })?;
     let wanted = session.clone();

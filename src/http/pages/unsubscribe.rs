@@ -7,8 +7,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use super::html;
 use super::shell::Shell;
+use super::{html, query_field};
 use crate::catalog::MailKind;
 use crate::error::Result;
 use crate::http::guard::Visitor;
@@ -52,7 +52,7 @@ impl UnsubscribeState {
 
 /// Changes nothing (RFC 9110, section 9.2.1): scanners look at links before people do.
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
-    let (token, language) = (token(query), visitor.1);
+    let (token, language) = (token(query.as_deref()), visitor.1);
     let asked = token.clone();
     let found = state.run(Pool::Db, move |app| unsubscribe::read(app, &asked)).await?;
     let shown = found.map(|(_, kind)| UnsubscribeState::confirm(kind, language, &token));
@@ -64,15 +64,13 @@ pub(crate) async fn refuse(
     visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
-    let (token, language) = (token(query), visitor.1);
+    let (token, language) = (token(query.as_deref()), visitor.1);
     let refused = state.run(Pool::Db, move |app| unsubscribe::refuse(app, &token)).await?;
     Ok(page(&state, language, refused.map(|kind| UnsubscribeState::done(kind, language)))?)
 }
 
-fn token(query: Option<String>) -> String {
-    let query = query.unwrap_or_default();
-    let mut fields = form_urlencoded::parse(query.as_bytes());
-    fields.find(|(name, _)| name == "token").map(|(_, value)| value.into_owned()).unwrap_or_default()
+fn token(query: Option<&str>) -> String {
+    query_field(query, "token").unwrap_or_default()
 }
 
 fn page(state: &AppState, language: Language, shown: Option<UnsubscribeState>) -> Result<Response> {

@@ -8,7 +8,7 @@ mod fault;
 mod file_system;
 mod freshness;
 mod lock;
-mod prefetch;
+mod read_ahead;
 mod schema;
 mod sqlite;
 mod tx;
@@ -27,7 +27,7 @@ pub(super) use checkpoint::Checkpoints;
 pub(super) use fault::unavailable;
 pub(super) use file_system::unsafe_kind;
 pub(super) use freshness::Freshness;
-pub(super) use prefetch::{DiskReads, Prefetch};
+pub(super) use read_ahead::{DiskReads, ReadAhead};
 pub(super) use schema::{
     begin_again, bring_up_to_date, confirmed_at, objects_made, record_check, record_confirmed, seen_at,
 };

@@ -21,23 +21,25 @@ pub use crate::usecase::checkout::session::Checkout;
 /// How often an earlier checkout is settled before a new one begins. Only presses at the same moment need more than two.
 const ROUNDS: usize = 4;
 
-/// Refuses what nobody can buy, and to return where it is not allowed, before the caller is charged for the press. It asks
-/// neither the database nor Stripe.
-pub fn check(app: &App, key: &str, return_url: Option<&str>) -> Result<()> {
-    on_sale(app, key)?;
-    return_url.map_or(Ok(()), |url| allowed_url(app, "return_url", url).map(drop))
+/// What somebody wants to buy, and where they want to return to.
+pub struct PurchaseRequest {
+    sale: Sale,
+    return_url: Option<String>,
 }
 
-/// Creates a Stripe Checkout Session that sells `key` to `user`. The user waits until `deadline` in all.
-pub fn start_checkout(
-    app: &App,
-    user: &User,
-    key: &str,
-    return_url: Option<&str>,
-    deadline: Deadline,
-) -> Result<Checkout> {
-    let sale = on_sale(app, key)?;
-    let return_url = return_url.map(|url| allowed_url(app, "return_url", url)).transpose()?;
+impl PurchaseRequest {
+    /// Refuses what nobody can buy, and to return where it is not allowed, before the caller is charged for the press. It
+    /// asks neither the database nor Stripe. `key` is a plan's or a pack's.
+    pub fn new(app: &App, key: &str, return_url: Option<&str>) -> Result<PurchaseRequest> {
+        let sale = on_sale(app, key)?;
+        let return_url = return_url.map(|url| allowed_url(app, "return_url", url)).transpose()?;
+        Ok(PurchaseRequest { sale, return_url })
+    }
+}
+
+/// Creates a Stripe Checkout Session that sells to `user` what they want. The user waits until `deadline` in all.
+pub fn start_checkout(app: &App, user: &User, request: PurchaseRequest, deadline: Deadline) -> Result<Checkout> {
+    let PurchaseRequest { sale, return_url } = request;
     if sale.mode == CheckoutMode::Subscription {
         let (account, now) = (user.account, app.clock.now());
         if let Some(obstacle) = app.store.read(|tx| one_plan::obstacle(tx, account, now))? {

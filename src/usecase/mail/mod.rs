@@ -1,5 +1,6 @@
 //! Letters to people: written into the outbox in the transaction that they report, so that one that is rolled back is never
-//! sent and one that is committed is not lost. A letter is written once for its reason. Sending is in [`deliver`], what somebody does not want in [`unsubscribe`].
+//! sent and one that is committed is not lost. A letter is written once for its reason. Sending is in [`deliver`], what
+//! somebody does not want in [`unsubscribe`].
 
 pub mod deliver;
 pub mod unsubscribe;

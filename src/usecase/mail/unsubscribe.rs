@@ -2,8 +2,6 @@
 //! carries an authentication code of them, keyed with a secret of this database: it works for as long as the database does,
 //! and lets its reader do nothing else.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::app::App;
@@ -54,10 +52,5 @@ fn key(app: &App) -> Result<[u8; 32]> {
 }
 
 fn code(key: &[u8; 32], account: i64, kind: MailKind) -> [u8; 16] {
-    let mut code = [0u8; 16];
-    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) {
-        mac.update(format!("unsubscribe {account} {}", kind.as_str()).as_bytes());
-        code.copy_from_slice(&mac.finalize().into_bytes()[..16]);
-    }
-    code
+    id::keyed_code(key, &format!("unsubscribe {account} {}", kind.as_str()))
 }

@@ -1,5 +1,5 @@
-//! Says that units expire soon: a message and a letter for each user and time, a week before. Units that live for less than a week are
-//! reported at once.
+//! Says that units expire soon: a message and a letter for each user and time, a week before. Units that live for less than
+//! a week are reported at once.
 
 use crate::app::App;
 use crate::catalog::MailKind;

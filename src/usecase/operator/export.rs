@@ -9,6 +9,7 @@ use crate::id::hex;
 use crate::ledger::{Entry, EntryNote};
 use crate::store::proof::{self, StoredEntry};
 use crate::store::users;
+use crate::usecase::spreadsheet::disarmed;
 
 const PAGE: i64 = 1000;
 const COLUMNS: [&str; 17] = [
@@ -31,7 +32,8 @@ const COLUMNS: [&str; 17] = [
     "actor",
 ];
 
-/// Writes all entries, or those of one user, and returns how many. What is posted meanwhile may be among them. Times are RFC 3339; the hashed form has milliseconds.
+/// Writes all entries, or those of one user, and returns how many. What is posted meanwhile may be among them. Times are
+/// RFC 3339; the hashed form has milliseconds.
 pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {
     let mut csv = csv::Writer::from_writer(to);
     csv.write_record(COLUMNS).map_err(write_failed)?;
@@ -83,35 +85,6 @@ fn record(entry: &Entry, user_id: &str, actor: Option<&str>) -> [String; 17] {
     ]
 }
 
-/// Text that a spreadsheet would take for a formula, with an apostrophe before it, which spreadsheets do not show (OWASP, "CSV
-/// Injection"). Text that begins with an apostrophe gets one too, so that taking one away gives the text back.
-fn disarmed(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']);
-    if is_formula { format!("'{text}") } else { text.to_owned() }
-}
-
 fn write_failed(cause: csv::Error) -> Error {
     Fault::new("cannot write the export", cause).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::disarmed;
-
-    #[test]
-    fn no_text_is_a_formula() {
-        for (text, written) in [
-            ("", ""),
-            ("a fox", "a fox"),
-            ("1-2", "1-2"),
-            ("=HYPERLINK(\"x\")", "'=HYPERLINK(\"x\")"),
-            ("@SUM(1)", "'@SUM(1)"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("\t=1", "'\t=1"),
-            ("'quoted", "''quoted"),
-        ] {
-            assert_eq!(disarmed(text), written);
-        }
-    }
 }

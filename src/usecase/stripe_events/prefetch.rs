@@ -33,10 +33,10 @@ impl From<Error> for Gap {
     }
 }
 
-pub(super) type Completed<T> = std::result::Result<T, Gap>;
+pub(super) type Completion<T> = std::result::Result<T, Gap>;
 
 /// Reads from Stripe what an event's object lacks. Most objects are complete already, and then Stripe is not asked.
-pub(super) fn complete(app: &App, event: Event, deadline: Deadline) -> Completed<Event> {
+pub(super) fn complete(app: &App, event: Event, deadline: Deadline) -> Completion<Event> {
     Ok(match event {
         Event::Checkout(session, step) => Event::Checkout(with_line_items(app, session, deadline)?, step),
         Event::Invoice(invoice) => Event::Invoice(with_lines_and_checkout(app, invoice, deadline)?),
@@ -74,7 +74,7 @@ pub(super) fn complete(app: &App, event: Event, deadline: Deadline) -> Completed
 }
 
 /// What is to be paid, and since when, is for the user to read. A subscription of nobody here is of no interest.
-fn with_open_invoice(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completed<Subscription> {
+fn with_open_invoice(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completion<Subscription> {
     let Some(id) = subscription.latest_invoice.as_deref().filter(|_| subscription.awaits_payment()) else {
         return Ok(subscription);
     };
@@ -97,7 +97,7 @@ pub(super) fn with_open_invoice_if_told(app: &App, subscription: Subscription, d
 
 /// An event names the schedule of a subscription only by its id. And where something is planned in the books, an event
 /// without a schedule may be older than the plan. In both cases Stripe says what is planned now.
-fn with_schedule(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completed<Subscription> {
+fn with_schedule(app: &App, mut subscription: Subscription, deadline: Deadline) -> Completion<Subscription> {
     let is_clear = subscription.schedule == Schedule::Absent
         && app.store.read(|tx| Ok(scheduled_changes::of(tx, &subscription.id)?.is_none()))?;
     if subscription.is_over() || is_clear {
@@ -112,7 +112,7 @@ fn with_schedule(app: &App, mut subscription: Subscription, deadline: Deadline) 
 }
 
 /// The subscription of a schedule, if it is known here.
-fn scheduled(app: &App, hint: &ScheduleHint, deadline: Deadline) -> Completed<Option<Subscription>> {
+fn scheduled(app: &App, hint: &ScheduleHint, deadline: Deadline) -> Completion<Option<Subscription>> {
     let Some(id) = &hint.subscription else { return Ok(None) };
     let known = app.store.read(|tx| subscriptions::find(tx, id))?;
     match known.is_some_and(|known| known.ended_at.is_none()) {
@@ -122,7 +122,7 @@ fn scheduled(app: &App, hint: &ScheduleHint, deadline: Deadline) -> Completed<Op
 }
 
 /// A session without an order of ours: its line items say what was bought, and how many, and whether it is ours at all.
-fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) -> Completed<CheckoutSession> {
+fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) -> Completion<CheckoutSession> {
     if !session.is_bought() || session.line_items.as_ref().is_some_and(|items| !items.has_more) {
         return Ok(session);
     }
@@ -142,7 +142,7 @@ fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) 
 
 /// Events include only the first ten lines. A pack's invoice may come from a checkout, and only the checkout says who
 /// bought.
-fn with_lines_and_checkout(app: &App, invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {
+fn with_lines_and_checkout(app: &App, invoice: Invoice, deadline: Deadline) -> Completion<Invoice> {
     let sells_pack = invoice.lines.rows.iter().any(|line| {
         let offer = line.price.as_deref().and_then(|price| app.catalog.by_price(price));
         matches!(offer, Some(Offer::Pack(_)))
@@ -161,7 +161,7 @@ fn with_lines_and_checkout(app: &App, invoice: Invoice, deadline: Deadline) -> C
     }
 }
 
-fn complete_invoice(app: &App, stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -> Completed<Invoice> {
+fn complete_invoice(app: &App, stripe: &Stripe, mut invoice: Invoice, deadline: Deadline) -> Completion<Invoice> {
     if invoice.lines.has_more {
         invoice.lines = List::whole(stripe.list_invoice_lines(&invoice.id, deadline)?);
     }
@@ -196,7 +196,7 @@ fn wants_price(app: &App, line: &InvoiceLine) -> bool {
 }
 
 /// Whether nothing that the books know says which billing period a plan's proration lies in.
-fn wants_billing_period(app: &App, line: &InvoiceLine) -> Completed<bool> {
+fn wants_billing_period(app: &App, line: &InvoiceLine) -> Completion<bool> {
     let offer = line.price.as_deref().and_then(|price| app.catalog.by_price(price));
     let (Some(Offer::Plan(_)), Some((_, end)), Some(subscription)) = (offer, line.period(), &line.subscription) else {
         return Ok(false);
@@ -212,7 +212,7 @@ fn billing_period(
     stripe: &Stripe,
     line: &InvoiceLine,
     deadline: Deadline,
-) -> Completed<Option<(Timestamp, Timestamp)>> {
+) -> Completion<Option<(Timestamp, Timestamp)>> {
     let Some(subscription) = &line.subscription else { return Ok(None) };
     let described = match stripe.subscription(subscription, deadline) {
         Ok(described) => described,
@@ -230,7 +230,7 @@ fn unit_amount(
     line: &InvoiceLine,
     currency: Option<&str>,
     deadline: Deadline,
-) -> Completed<Option<i64>> {
+) -> Completion<Option<i64>> {
     let Some((price, currency)) = line.price.as_deref().zip(line.currency.as_deref().or(currency)) else {
         return Ok(None);
     };
@@ -251,7 +251,7 @@ fn checkout_of(
     stripe: &Stripe,
     invoice: &Invoice,
     deadline: Deadline,
-) -> Completed<Option<CheckoutSession>> {
+) -> Completion<Option<CheckoutSession>> {
     if let Some(intent) = &invoice.payment_intent {
         return Ok(stripe.session_of_payment(intent, deadline)?);
     }
@@ -269,7 +269,7 @@ fn checkout_of(
 }
 
 /// An invoice payment may be the first event that mentions its invoice.
-fn with_invoice(app: &App, mut payment: InvoicePayment, deadline: Deadline) -> Completed<InvoicePayment> {
+fn with_invoice(app: &App, mut payment: InvoicePayment, deadline: Deadline) -> Completion<InvoicePayment> {
     let Some(id) = &payment.invoice else { return Ok(payment) };
     if !is_known(app, id)? {
         let stripe = stripe(app)?;
@@ -279,7 +279,7 @@ fn with_invoice(app: &App, mut payment: InvoicePayment, deadline: Deadline) -> C
     Ok(payment)
 }
 
-fn with_invoice_or_refunds(app: &App, mut charge: Charge, deadline: Deadline) -> Completed<Charge> {
+fn with_invoice_or_refunds(app: &App, mut charge: Charge, deadline: Deadline) -> Completion<Charge> {
     let Some(intent) = charge.payment_intent.clone() else { return Ok(charge) };
     if is_payment_known(app, &intent, Some(&charge.id))? {
         if charge.refunds.is_none() {
@@ -294,7 +294,7 @@ fn with_invoice_or_refunds(app: &App, mut charge: Charge, deadline: Deadline) ->
 }
 
 /// Older shapes of a credit note do not say how its amount is divided.
-fn with_division(app: &App, note: CreditNote, deadline: Deadline) -> Completed<CreditNote> {
+fn with_division(app: &App, note: CreditNote, deadline: Deadline) -> Completion<CreditNote> {
     match note.returned {
         Some(_) => Ok(note),
         None => Ok(stripe(app)?.credit_note(&note.id, deadline)?),
@@ -306,7 +306,7 @@ fn origin_of_payment(
     app: &App,
     [payment_intent, charge]: [Option<&str>; 2],
     deadline: Deadline,
-) -> Completed<PaymentOrigin> {
+) -> Completion<PaymentOrigin> {
     match payment_intent {
         Some(intent) if !is_payment_known(app, intent, charge)? => {
             Ok(origin::of_payment(app, stripe(app)?, intent, deadline)??)
@@ -316,7 +316,7 @@ fn origin_of_payment(
 }
 
 /// Where the payment of an invoice came from. Stripe is asked only if the invoice is not in the books.
-fn origin_of_invoice(app: &App, invoice: Option<&str>, deadline: Deadline) -> Completed<PaymentOrigin> {
+fn origin_of_invoice(app: &App, invoice: Option<&str>, deadline: Deadline) -> Completion<PaymentOrigin> {
     match invoice {
         Some(id) if !is_known(app, id)? => Ok(origin::of_invoice(app, stripe(app)?, id, deadline)??),
         _ => Ok(PaymentOrigin::default()),
@@ -339,6 +339,6 @@ fn is_known(app: &App, id: &str) -> Result<bool> {
     app.store.read(|tx| Ok(payments::find(tx, id)?.is_some()))
 }
 
-fn stripe(app: &App) -> Completed<&Stripe> {
+fn stripe(app: &App) -> Completion<&Stripe> {
     app.stripe().map_err(|_| Gap::NoKey)
 }

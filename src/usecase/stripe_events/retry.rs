@@ -234,7 +234,7 @@ fn ask_about(app: &App, id: &str, patience: Duration) -> Result<()> {
         let happened_at = new.ended_at.unwrap_or(now);
         apply::end_of_plan(tx, &catalog, (now, happened_at), Some(&known), &new)?;
         apply::plan_change(tx, &catalog, &described, now)?;
-        apply::keep_open_invoice(tx, &catalog, &described, known.as_of)?;
+        apply::keep_payments_due(tx, &catalog, &described, known.as_of)?;
         posting::end_graces(tx, context, known.account)
     })
 }

@@ -43,8 +43,8 @@ pub struct Activity {
 pub struct Month {
     /// The balance before its first entry.
     pub opening: i64,
-    /// Oldest first.
-    pub entries: Vec<(Entry, Option<Box<Receipt>>)>,
+    /// Its entries, oldest first.
+    pub movements: Vec<Movement>,
     pub closing: i64,
     /// Payments of the month, oldest first.
     pub receipts: Vec<Receipt>,
@@ -73,10 +73,7 @@ pub fn activity(tx: &mut dyn Tx, account: i64, before: i64, limit: i64) -> Resul
     let ends = [lower.unwrap_or(Timestamp::from_millis(0)), upper.unwrap_or(Timestamp::from_millis(i64::MAX))];
     // At most as many as entries, so that a page stays a page.
     let unused = holds::unused(tx, account, ends, holds)?.into_iter().map(Movement::Unused);
-    let mut movements: Vec<Movement> = with_receipts(tx, account, found)?
-        .into_iter()
-        .map(|(entry, receipt)| Movement::Entry(entry, receipt))
-        .collect();
+    let mut movements = with_receipts(tx, account, found)?;
     movements.extend(unused);
     // Entries of one instant keep their order.
     movements.sort_by_key(|movement| std::cmp::Reverse(movement.at()));
@@ -84,17 +81,14 @@ pub fn activity(tx: &mut dyn Tx, account: i64, before: i64, limit: i64) -> Resul
 }
 
 /// Entries with what was paid for them.
-fn with_receipts(tx: &mut dyn Tx, account: i64, found: Vec<Entry>) -> Result<Vec<(Entry, Option<Box<Receipt>>)>> {
-    let numbers = || found.iter().map(|entry| entry.seq);
-    let paid = match (numbers().min(), numbers().max()) {
-        (Some(first), Some(last)) if found.iter().any(is_bought) => receipts::of_lots(tx, account, [first, last])?,
-        _ => vec![],
+fn with_receipts(tx: &mut dyn Tx, account: i64, found: Vec<Entry>) -> Result<Vec<Movement>> {
+    let bought = found.iter().filter(|entry| is_bought(entry)).map(|entry| entry.seq);
+    let paid = receipts::of_lots(tx, account, bought)?;
+    let movement = |entry: Entry| {
+        let receipt = receipt_of(&entry, &paid);
+        Movement::Entry(entry, receipt)
     };
-    Ok(found
-        .into_iter()
-        .map(|entry| (receipt_of(&entry, &paid), entry))
-        .map(|(receipt, entry)| (entry, receipt))
-        .collect())
+    Ok(found.into_iter().map(movement).collect())
 }
 
 fn is_bought(entry: &Entry) -> bool {
@@ -126,7 +120,7 @@ pub fn month(app: &App, account: i64, from: Timestamp, to: Timestamp) -> Result<
         };
         found.truncate(usize::try_from(MONTH_LIMIT).unwrap_or(usize::MAX));
         let receipts = receipts::within(tx, account, from, to, 500)?;
-        Ok(Month { opening, entries: with_receipts(tx, account, found)?, closing, receipts, is_cut })
+        Ok(Month { opening, movements: with_receipts(tx, account, found)?, closing, receipts, is_cut })
     })
 }
 

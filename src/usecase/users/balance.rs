@@ -31,11 +31,7 @@ pub fn explain(app: &App, account: i64) -> Result<(UserSnapshot, Vec<ExplainedLo
         let mut open = lots::open(tx, account)?;
         open.sort_by_key(|origin| (origin.lot.ends_at().is_none(), origin.lot.ends_at(), origin.lot.seq));
         open.truncate(LOTS);
-        let numbers = || open.iter().map(|origin| origin.lot.seq);
-        let paid = match (numbers().min(), numbers().max()) {
-            (Some(first), Some(last)) => receipts::of_lots(tx, account, [first, last])?,
-            _ => vec![],
-        };
+        let paid = receipts::of_lots(tx, account, open.iter().map(|origin| origin.lot.seq))?;
         let mut explained = Vec::with_capacity(open.len());
         for origin in open {
             let lot = origin.lot;

@@ -91,7 +91,7 @@ fn lots_of_which_everything_is_held_keep_no_others_from_being_notified() {
         shop.api.call_once(&format!("/v1/users/{user}/holds"), "h", &hold).must(201);
     }
     give("alice", &soon);
-    // What is free beside what is held is told of.
+    // A notification counts the free units, and not the held ones.
     let more = json!({"units": 5, "note": "n", "expires_at": sooner});
     shop.api.call_once("/v1/users/holder_0/grants", "more", &more).must(201);
     shop.till_prints(&["hook", "add", &receiver.url(), "--events", "user.units_expiring"]);

@@ -73,7 +73,7 @@ fn the_page_after_the_checkout_is_a_receipt() {
     for part in ["100 pictures added", "Added 100 pictures", "Paid $9.00", "New balance 100 pictures"] {
         assert!(words.contains(part), "{part}: {words}");
     }
-    // Whoever else has the address reads nothing of the account.
+    // Another reader of the address sees nothing of the account.
     assert!(!text(&shop.visitor().get(&back).must(200)).contains("New balance"));
 }
 

@@ -207,7 +207,7 @@ const EACH: &[Row] = &[
     ("receipts::within", |tx| receipts::within(tx, 1, NOW, NOW, 10).map(drop)),
     ("receipts::find", |tx| receipts::find(tx, 1, "pi_1").map(drop)),
     ("receipts::erase", |tx| receipts::erase(tx, 1)),
-    ("receipts::of_lots", |tx| receipts::of_lots(tx, 1, [1, 9]).map(drop)),
+    ("receipts::of_lots", |tx| receipts::of_lots(tx, 1, 1..=9).map(drop)),
     ("holds::unused", |tx| holds::unused(tx, 1, [NOW, NOW], 10).map(drop)),
     ("users::set_locale", |tx| users::set_locale(tx, 1, Language::De)),
     ("cursors::find", |tx| cursors::find(tx, "a").map(drop)),

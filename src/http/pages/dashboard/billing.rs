@@ -34,7 +34,7 @@ pub(crate) struct ReceiptView {
     pub refunded: Option<String>,
     /// `Invoice ABCD-0001`, `Receipt`.
     pub label: String,
-    /// A path of ours that leads to Stripe's page; `None` where Stripe has told of none.
+    /// A path of ours that leads to Stripe's page; `None` where Stripe named none.
     pub href: Option<String>,
 }
 
@@ -93,9 +93,9 @@ impl ReceiptView {
 /// What a payment bought, by today's catalogue.
 pub(crate) fn bought(receipt: &Receipt, catalog: &Catalog, language: Language) -> String {
     match (catalog.offer(&receipt.offer), receipt.kind) {
-        (Some(Offer::Plan(plan)), OfferKind::Plan) => plan.name.in_language(language).to_owned(),
-        (Some(Offer::Pack(pack)), OfferKind::Pack) if pack.own_name(&catalog.unit).is_some() => {
-            pack.title(&catalog.unit, language)
+        (Some(offer @ Offer::Plan(_)), OfferKind::Plan) => offer.title(&catalog.unit, language),
+        (Some(offer @ Offer::Pack(pack)), OfferKind::Pack) if pack.own_name(&catalog.unit).is_some() => {
+            offer.title(&catalog.unit, language)
         }
         (_, OfferKind::Plan) => language.offers_another_plan().to_owned(),
         (_, OfferKind::Pack) => catalog.unit.count(receipt.units, language),

@@ -31,7 +31,7 @@ pub(super) struct BatchQueue<'a> {
     jobs: &'a Receiver<Box<dyn Job>>,
     waiting: VecDeque<Box<dyn Job>>,
     /// Jobs in the last batch: their callers have their answers and are about to ask again.
-    answered: usize,
+    pub(super) answered: usize,
     /// How long the last commit took.
     pub(super) last: CommitTimes,
 }

@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use super::checkpoint::Checkpoints;
 use super::fault::DbResult;
-use super::prefetch::{DiskReads, ReadsOfThread};
+use super::read_ahead::{DiskReads, ReadsOfThread};
 use super::schema::record_seen;
 use super::sqlite::{Connection, log_pages};
 use super::tx::Tx;
@@ -163,7 +163,7 @@ fn run(
         if let Some(times) = commit(&mut connection, batch, figures) {
             queue.last = times;
             checkpoints.after(log_pages());
-            watch.look();
+            watch.look(queue.answered);
         }
     }
     drop(checkpoints);

@@ -4,7 +4,7 @@
 use crate::catalog::{Catalog, Offer};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::mail::letter::Letter;
+use crate::mail::letter::{Letter, PackReceipt, PaymentFailure};
 use crate::store::payments::{self, Payment};
 use crate::store::subscriptions::Subscription;
 use crate::store::{Tx, users};
@@ -18,14 +18,14 @@ const NEVER_BEGUN: [&str; 2] = ["incomplete", "incomplete_expired"];
 
 /// The receipt of packs that were credited, by their keys.
 pub(super) fn receipt(tx: &mut dyn Tx, context: &ApplyContext<'_>, payment: &Payment, packs: &[&str]) -> Result<()> {
-    let letter = Letter::Receipt {
+    let letter = Letter::Receipt(PackReceipt {
         offers: packs.iter().map(|key| (*key).to_owned()).collect(),
         units: payment.units_granted,
         amount: payment.amount,
         currency: payment.currency.clone(),
         paid_at: context.happened_at.min(context.now).millis(),
         balance: users::balance_of(tx, payment.account)?.remaining,
-    };
+    });
     let reason = format!("receipt_{}", payment.reference);
     mail::tell(tx, context.catalog, (context.now, context.happened_at), payment.account, &reason, &letter)
 }
@@ -45,12 +45,12 @@ pub(super) fn payment_failed(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoic
     let Some(account) = owner_of(tx, Clues::of_invoice(invoice, context.assigned.as_ref()))? else {
         return Ok(EventOutcome::ignored("an invoice of a user who is not known here"));
     };
-    let letter = Letter::PaymentFailed {
+    let letter = Letter::PaymentFailed(PaymentFailure {
         plan: plan.key.clone(),
         amount: invoice.amount_remaining.or(invoice.total).unwrap_or(0),
         currency: invoice.currency.clone().unwrap_or_else(|| context.catalog.currency.clone()),
         next_attempt_at: invoice.next_attempt_at.map(Timestamp::millis),
-    };
+    });
     let reason = format!("payment_failed_{}_{}", invoice.id, invoice.attempts);
     mail::tell(tx, context.catalog, (context.now, context.happened_at), account, &reason, &letter)?;
     Ok(EventOutcome::ignored("a payment that failed: it moves no units"))

@@ -36,7 +36,7 @@ pub(crate) use owner::{Clues, buyer_of, owner_of};
 pub(crate) use plan_checkout::{link, plan_of};
 pub(crate) use reassess::reverse;
 pub(crate) use signs::{is_foreign_invoice, is_foreign_payment, is_foreign_session, is_our_subscription};
-pub(crate) use subscription::{describe, keep_open_invoice, plan_change};
+pub(crate) use subscription::{describe, keep_payments_due, plan_change};
 
 /// Applies one event. An object that cannot be read is a fault: the event is stored with it and tried again.
 pub fn apply(tx: &mut dyn Tx, context: &ApplyContext<'_>, event: &Event) -> Result<EventOutcome> {

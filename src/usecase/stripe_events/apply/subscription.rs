@@ -72,7 +72,7 @@ pub(super) fn subscription(
             ..EventOutcome::applied("another description of the same second is known: Stripe is asked")
         },
         Upsert::Newer => {
-            keep_open_invoice(tx, context.catalog, described, as_of)?;
+            keep_payments_due(tx, context.catalog, described, as_of)?;
             let user_id = users::by_account(tx, account)?.id;
             let detail = format!("{} is {} for {user_id}", new.offer, new.status);
             let mut log_events = log_events(tx, account, user_id, before.as_ref(), &new)?;
@@ -176,8 +176,9 @@ fn log_events(
     Ok(log_events)
 }
 
-/// Keeps what is to be paid: the next payment, and the invoice that it waits for. While Stripe does not say how that stands, what it last said of it stays.
-pub(crate) fn keep_open_invoice(
+/// Keeps what is to be paid: the next payment, and the invoice that it waits for. While Stripe does not say how that
+/// stands, what it last said of it stays.
+pub(crate) fn keep_payments_due(
     tx: &mut dyn Tx,
     catalog: &Catalog,
     described: &Subscription,

@@ -4,11 +4,9 @@
 use std::thread;
 
 use serde_json::{Value, json};
-use till::clock::Deadline;
 use till::store::inbox::Status;
 use till::store::payments;
-use till::stripe::client::LONGEST_WAIT;
-use till::usecase::checkout::start;
+use till::usecase::checkout::start::PurchaseRequest;
 use till::usecase::operator::stripe_setup::{self, SetupContext};
 use till::usecase::stripe_events::{inbox, retry};
 use till::usecase::users;
@@ -146,9 +144,7 @@ fn a_plan_taken_off_sale_is_kept_by_those_who_have_it_and_sold_to_nobody() {
     }
     let alice = users::show(&life.app, "alice").unwrap();
     assert_eq!(alice.plan, "starter");
-    let refused = start::start_checkout(&life.app, &alice.user, "starter", None, Deadline::after(LONGEST_WAIT))
-        .unwrap_err()
-        .to_string();
+    let refused = PurchaseRequest::new(&life.app, "starter", None).map(drop).unwrap_err().to_string();
     assert!(refused.contains("not on sale any more"), "{refused}");
     // Nor is it made at Stripe again, nor missed.
     assert_eq!(life.app.catalog.missing_price_ids(), []);

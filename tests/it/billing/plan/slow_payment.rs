@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use till::clock::{DAY_SECONDS, Deadline};
 use till::stripe::client::LONGEST_WAIT;
-use till::usecase::checkout::start;
+use till::usecase::checkout::start::{self, PurchaseRequest};
 use till::usecase::users::{self, statement};
 
 use crate::harness::life::Life;
@@ -116,7 +116,13 @@ fn a_failure_is_told_for_two_weeks() {
     let shop = Shop::open();
     let life = Life::begin(&shop.stripe.url());
     let user = users::show(&life.app, "alice").unwrap().user;
-    let checkout = start::start_checkout(&life.app, &user, "pro", None, Deadline::after(LONGEST_WAIT)).unwrap();
+    let checkout = start::start_checkout(
+        &life.app,
+        &user,
+        PurchaseRequest::new(&life.app, "pro", None).unwrap(),
+        Deadline::after(LONGEST_WAIT),
+    )
+    .unwrap();
     let mut session = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{}", checkout.session_id));
     session["status"] = json!("complete");
     life.hear(&event(FAILED, &session));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use till::clock::{Clock, Deadline, Timestamp};
 use till::sandbox::Sandbox;
 use till::stripe::client::LONGEST_WAIT;
-use till::usecase::checkout::start;
+use till::usecase::checkout::start::{self, PurchaseRequest};
 use till::usecase::stripe_events::reconcile::{self, Part};
 use till::usecase::users::{self, UserPatch};
 
@@ -48,9 +48,14 @@ impl Silence {
     /// Somebody buys, and Stripe tells nobody.
     fn buys(&self, user: &str, offer: &str) {
         let (member, _) = users::put(&self.life.app, user, UserPatch::default()).unwrap();
-        let checkout = start::start_checkout(&self.life.app, &member.user, offer, None, Deadline::after(LONGEST_WAIT))
-            .unwrap()
-            .checkout_url;
+        let checkout = start::start_checkout(
+            &self.life.app,
+            &member.user,
+            PurchaseRequest::new(&self.life.app, offer, None).unwrap(),
+            Deadline::after(LONGEST_WAIT),
+        )
+        .unwrap()
+        .checkout_url;
         let path = checkout.trim_start_matches(&self.stripe.url()).to_owned();
         self.api.post_form(&path, &[("card", GOOD_CARD)]).must(303);
     }

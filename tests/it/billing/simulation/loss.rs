@@ -4,7 +4,7 @@
 use serde_json::Value;
 use till::clock::{Clock, Deadline};
 use till::stripe::client::LONGEST_WAIT;
-use till::usecase::checkout::start;
+use till::usecase::checkout::start::{self, PurchaseRequest};
 use till::usecase::stripe_events::reconcile;
 use till::usecase::users::{self, UserPatch};
 
@@ -26,8 +26,13 @@ fn what_is_lost_on_the_way_is_found_by_comparing() {
     for number in 0..USERS {
         let (member, _) = users::put(&life.app, &format!("u{number}"), UserPatch::default()).unwrap();
         let offer = if chance.below(2) == 0 { "topup_100" } else { "starter" };
-        let checkout =
-            start::start_checkout(&life.app, &member.user, offer, None, Deadline::after(LONGEST_WAIT)).unwrap();
+        let checkout = start::start_checkout(
+            &life.app,
+            &member.user,
+            PurchaseRequest::new(&life.app, offer, None).unwrap(),
+            Deadline::after(LONGEST_WAIT),
+        )
+        .unwrap();
         let path = checkout.checkout_url.trim_start_matches(&stripe.url()).to_owned();
         api.post_form(&path, &[("card", GOOD_CARD)]).must(303);
         let paid = api.get("/v1/payment_intents?limit=1").must(200).json();

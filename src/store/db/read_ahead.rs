@@ -2,21 +2,19 @@
 //! memory. The writer alone would wait for one page after the other, and everybody would stand behind it.
 //!
 //! Whether that is so is not guessed: Linux counts what each thread has read from the disk (`proc_pid_io(5)`). The writer
-//! looks at its own count after each commit, and each thread here after each task. When none has grown for a while, nothing
-//! is read ahead.
+//! looks at its own count after each commit, and each thread here after each task. While few of them read from the disk,
+//! nothing is read ahead: it would cost more than it saves.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use super::fault::DbResult;
 use super::sqlite::{Reader, Readers};
-use crate::clock::Deadline;
 use crate::error::Fault;
 
 /// How many pages are read at once: common disks answer so many requests hardly later than one.
@@ -25,35 +23,40 @@ const THREADS: u32 = 16;
 const CACHE_KIB: u32 = 512;
 /// Tasks that may wait; a write beyond them is not read ahead for.
 const QUEUE: usize = 1024;
-/// How long after a read of the disk the next ones are expected.
-const RECENT_MILLIS: u64 = 2_000;
+/// Of so many writes in a row it is counted how many read from the disk.
+const WINDOW: u32 = 256;
+/// Reading ahead is worth its cost from one in so many on.
+const SHARE: u32 = 10;
+/// Bytes of a page.
+const PAGE: u64 = 4096;
 
 /// Reads for one write, if it gets a connection, and then queues it.
 pub(in crate::store) type Task = Box<dyn FnOnce(Option<&mut Reader>) + Send>;
 
-/// Whether the database was read from the disk lately, and not from memory.
+/// Whether the database is read from the disk, and not from memory.
+#[derive(Default)]
 pub(in crate::store) struct DiskReads {
-    started: Deadline,
-    /// When it was seen last, in milliseconds after the start; 0 is never.
-    last: AtomicU64,
+    /// Writes since the window began, and those of them that read from the disk.
+    writes: AtomicU32,
+    hits: AtomicU32,
+    are_common: AtomicBool,
 }
 
 impl DiskReads {
-    pub(in crate::store) fn new() -> DiskReads {
-        DiskReads { started: Deadline::after(Duration::ZERO), last: AtomicU64::new(0) }
+    /// Counts writes, for which so many pages were read from the disk.
+    fn count(&self, writes: u32, pages: u32) {
+        let hits = pages.min(writes);
+        let hits = self.hits.fetch_add(hits, Ordering::Relaxed).saturating_add(hits);
+        let writes = self.writes.fetch_add(writes, Ordering::Relaxed).saturating_add(writes);
+        if writes >= WINDOW {
+            self.are_common.store(hits.saturating_mul(SHARE) >= writes, Ordering::Relaxed);
+            self.hits.store(0, Ordering::Relaxed);
+            self.writes.store(0, Ordering::Relaxed);
+        }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-    }
-
-    fn note(&self) {
-        self.last.store(self.now(), Ordering::Relaxed);
-    }
-
-    pub(in crate::store) fn are_recent(&self) -> bool {
-        let last = self.last.load(Ordering::Relaxed);
-        last != 0 && self.now().saturating_sub(last) < RECENT_MILLIS
+    fn are_common(&self) -> bool {
+        self.are_common.load(Ordering::Relaxed)
     }
 }
 
@@ -81,17 +84,17 @@ impl ReadsOfThread {
         bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
     }
 
-    pub(super) fn look(&mut self) {
+    /// After so many writes, or after reading ahead for them.
+    pub(super) fn look(&mut self, writes: usize) {
         let bytes = self.read_bytes();
-        if bytes > self.bytes {
-            self.reads.note();
-        }
+        let pages = bytes.saturating_sub(self.bytes).div_ceil(PAGE);
         self.bytes = bytes;
+        self.reads.count(u32::try_from(writes).unwrap_or(u32::MAX), u32::try_from(pages).unwrap_or(u32::MAX));
     }
 }
 
 /// The threads that read ahead. They start when they are needed first, and end when this is dropped.
-pub(in crate::store) struct Prefetch {
+pub(in crate::store) struct ReadAhead {
     path: PathBuf,
     reads: Arc<DiskReads>,
     pool: OnceLock<Option<Pool>>,
@@ -102,14 +105,14 @@ struct Pool {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Prefetch {
-    pub(in crate::store) fn new(path: &Path, reads: Arc<DiskReads>) -> Prefetch {
-        Prefetch { path: path.to_owned(), reads, pool: OnceLock::new() }
+impl ReadAhead {
+    pub(in crate::store) fn new(path: &Path, reads: Arc<DiskReads>) -> ReadAhead {
+        ReadAhead { path: path.to_owned(), reads, pool: OnceLock::new() }
     }
 
     /// Whether reading ahead is worth its cost.
     pub(in crate::store) fn is_needed(&self) -> bool {
-        self.reads.are_recent()
+        self.reads.are_common()
     }
 
     /// Runs `task` on a thread of its own with a connection that reads. Where that cannot be, it runs here and without one.
@@ -162,7 +165,7 @@ fn serve(readers: &Readers, tasks: &Mutex<Receiver<Task>>, reads: Arc<DiskReads>
         let Ok(task) = task else { return };
         // There is a connection for each thread.
         task(readers.free_connection().as_mut());
-        watch.look();
+        watch.look(1);
     }
 }
 
@@ -172,21 +175,40 @@ mod tests {
 
     #[test]
     fn what_a_thread_reads_from_the_disk_is_seen_and_what_it_reads_from_memory_is_not() {
-        let reads = Arc::new(DiskReads::new());
+        let reads = Arc::<DiskReads>::default();
         let path = std::env::temp_dir().join(format!("till-read-ahead-{}", std::process::id()));
         std::fs::write(&path, vec![1; 1 << 20]).unwrap();
         let file = File::open(&path).unwrap();
         file.sync_all().unwrap();
         let mut watch = ReadsOfThread::watch(Arc::clone(&reads));
+        let before = watch.read_bytes();
         file.read_at(&mut [0; 4096], 0).unwrap();
-        watch.look();
-        assert!(!reads.are_recent(), "it is in memory");
+        let from_memory = watch.read_bytes() == before;
+        watch.look(1);
+        assert_eq!(reads.hits.load(Ordering::Relaxed) == 0, from_memory);
         let before = watch.read_bytes();
         rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
         file.read_at(&mut [0; 4096], 512 << 10).unwrap();
-        watch.look();
         // Where the folder lies in memory, nothing is ever read from a disk.
-        assert_eq!(reads.are_recent(), watch.read_bytes() > before);
+        let from_disk = watch.read_bytes() > before;
+        let hits = reads.hits.load(Ordering::Relaxed);
+        watch.look(1);
+        assert_eq!(reads.hits.load(Ordering::Relaxed) > hits, from_disk);
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn reading_ahead_begins_when_many_writes_read_from_the_disk_and_ends_when_few_do() {
+        let reads = DiskReads::default();
+        reads.count(WINDOW - 1, 1000);
+        assert!(!reads.are_common(), "a window is counted to its end");
+        reads.count(1, 0);
+        assert!(reads.are_common());
+        for _ in 0..WINDOW {
+            reads.count(1, 0);
+        }
+        assert!(!reads.are_common());
+        reads.count(WINDOW, WINDOW / SHARE - 1);
+        assert!(!reads.are_common(), "a few pages that the system gave up");
     }
 }
