@@ -52,10 +52,13 @@ pub(super) enum PersonCommand {
     /// Refused while a subscription runs or a payment is on its way. The account stays under another id, with its movements and
     /// payments, so that till ledger verify still proves the books. The old id stays in the audit, and as the name of who made
     /// an entry.
-    #[command(after_help = "Example:\n  till user erase alice")]
+    #[command(after_help = "Examples:\n  till user erase alice\n  till user erase alice --at-stripe")]
     Erase {
-        /// The user's id
+        /// The user's id, or the one under which an account stayed
         id: String,
+        /// Also delete the customer at Stripe, with name, address and cards. Other products of yours may use it
+        #[arg(long)]
+        at_stripe: bool,
     },
     /// Say that somebody whom the proxy names is this user
     #[command(after_help = "Example:\n  till user tie alice alice@example.org")]
@@ -87,10 +90,13 @@ impl PersonCommand {
                 let app = database.open(Need::Nothing, IfMissing::Refuse)?;
                 print_data(&app, id)
             }
-            PersonCommand::Erase { id } => {
-                let app = database.open(Need::Nothing, IfMissing::Refuse)?;
+            PersonCommand::Erase { id, at_stripe } => {
+                let need = if *at_stripe { Need::StripeKey } else { Need::Nothing };
+                let app = database.open(need, IfMissing::Refuse)?;
                 let erased = erase::erase(&app, id)?;
-                print(&format!("erased {}; the account stays as {erased}\n", one_line(id)))
+                print(&format!("erased {}; the account stays as {erased}\n", one_line(id)))?;
+                let deleted = if *at_stripe { erase::erase_at_stripe(&app, &erased)? } else { vec![] };
+                deleted.iter().try_for_each(|customer| print(&format!("deleted at Stripe: {}\n", one_line(customer))))
             }
         }
     }

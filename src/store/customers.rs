@@ -141,6 +141,14 @@ pub fn linked(tx: &mut dyn Tx, account: i64) -> Result<Option<String>> {
     tx.one(FIND, &[&account], |row| row.text("stripe_id"))
 }
 
+/// Stripe's ids of the account's customers that were not deleted.
+pub fn of_account(tx: &mut dyn Tx, account: i64) -> Result<Vec<String>> {
+    const FIND: &str =
+        "SELECT stripe_id FROM customers WHERE account = $1 AND stripe_id IS NOT NULL AND gone_at IS NULL
+        ORDER BY generation";
+    tx.all(FIND, &[&account], |row| row.text("stripe_id"))
+}
+
 /// The account whose customer this is or was.
 pub fn account_of(tx: &mut dyn Tx, stripe_id: &str) -> Result<Option<i64>> {
     const FIND: &str = "SELECT account FROM customers WHERE stripe_id = $1";

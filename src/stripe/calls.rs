@@ -136,6 +136,12 @@ impl Stripe {
         self.one("/v1/customers/", id, &[], Customer::read, deadline)
     }
 
+    /// Deletes a customer, for good: with it go name, address and cards. Its subscriptions end at once. What it paid stays.
+    pub fn delete_customer(&self, id: &str, deadline: Deadline) -> Result<(), StripeError> {
+        let path = format!("/v1/customers/{}", checked(id)?);
+        self.delete(&path, deadline).map(drop)
+    }
+
     /// Reads a payment intent.
     pub fn payment_intent(&self, id: &str, deadline: Deadline) -> Result<PaymentIntent, StripeError> {
         self.one("/v1/payment_intents/", id, &[], PaymentIntent::read, deadline)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tracing::{debug, error, warn};
-use ureq::{Agent, Body, Proxy, http};
+use ureq::{Agent, Body, Proxy, RequestBuilder, http};
 use url::Url;
 
 use crate::backoff::CallBackoff;
@@ -127,7 +127,7 @@ impl Stripe {
         deadline: Deadline,
     ) -> Result<(Value, Option<Timestamp>), StripeError> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-        self.call(&Call { path, query: &query, post: None }, deadline)
+        self.call(&Call { path, query: &query, action: Action::Get }, deadline)
     }
 
     /// Creates or changes something. The caller has stored `idempotency_key` and `body` before, so that the same
@@ -144,8 +144,13 @@ impl Stripe {
             let why = "not sent: an idempotency key is 1 to 255 printable ASCII characters";
             return Err(StripeError::unsent(StripeErrorKind::Rejected, why));
         }
-        let call = Call { path, query: "", post: Some(Post { body, idempotency_key }) };
+        let call = Call { path, query: "", action: Action::Post { body, idempotency_key } };
         self.call(&call, deadline).map(|(value, _)| value)
+    }
+
+    /// Deletes something. Sent again, Stripe says that it is missing.
+    pub(super) fn delete(&self, path: &str, deadline: Deadline) -> Result<Value, StripeError> {
+        self.call(&Call { path, query: "", action: Action::Delete }, deadline).map(|(value, _)| value)
     }
 
     fn call(&self, call: &Call<'_>, deadline: Deadline) -> Result<(Value, Option<Timestamp>), StripeError> {
@@ -186,41 +191,47 @@ impl Stripe {
     }
 
     fn send(&self, call: &Call<'_>, timeout: Duration) -> Result<http::Response<Body>, ureq::Error> {
-        let origin = &self.origin;
-        let path = call.path;
-        match &call.post {
-            None => {
-                let mark = if call.query.is_empty() { "" } else { "?" };
-                let request = self.agent.get(format!("{origin}{path}{mark}{}", call.query));
-                let request = request.config().timeout_global(Some(timeout)).build();
-                request
-                    .header("Authorization", self.authorization.reveal())
-                    .header("Stripe-Version", API_VERSION)
-                    .call()
-            }
-            Some(post) => {
-                let request = self.agent.post(format!("{origin}{path}"));
-                let request = request.config().timeout_global(Some(timeout)).build();
-                request
-                    .header("Authorization", self.authorization.reveal())
-                    .header("Stripe-Version", API_VERSION)
-                    .header("Idempotency-Key", post.idempotency_key)
-                    .header("Content-Type", "application/x-www-form-urlencoded")
-                    .send(post.body)
-            }
+        let mark = if call.query.is_empty() { "" } else { "?" };
+        let address = format!("{}{}{mark}{}", self.origin, call.path, call.query);
+        match call.action {
+            Action::Get => self.addressed(self.agent.get(address), timeout).call(),
+            Action::Delete => self.addressed(self.agent.delete(address), timeout).call(),
+            Action::Post { body, idempotency_key } => self
+                .addressed(self.agent.post(address), timeout)
+                .header("Idempotency-Key", idempotency_key)
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .send(body),
         }
+    }
+
+    /// What every request to Stripe says.
+    fn addressed<B>(&self, request: RequestBuilder<B>, timeout: Duration) -> RequestBuilder<B> {
+        let request = request.config().timeout_global(Some(timeout)).build();
+        request.header("Authorization", self.authorization.reveal()).header("Stripe-Version", API_VERSION)
     }
 }
 
 struct Call<'a> {
     path: &'a str,
     query: &'a str,
-    post: Option<Post<'a>>,
+    action: Action<'a>,
 }
 
-struct Post<'a> {
-    body: &'a str,
-    idempotency_key: &'a str,
+#[derive(Clone, Copy)]
+enum Action<'a> {
+    Get,
+    Post { body: &'a str, idempotency_key: &'a str },
+    Delete,
+}
+
+impl Action<'_> {
+    fn method(self) -> &'static str {
+        match self {
+            Action::Get => "GET",
+            Action::Post { .. } => "POST",
+            Action::Delete => "DELETE",
+        }
+    }
 }
 
 struct Failure {
@@ -266,7 +277,7 @@ fn read_answer(answer: &http::Response<Body>, body: &[u8]) -> Result<Value, Fail
 
 /// The one line about a call that failed. It never holds a key, a query or a body.
 fn log(call: &Call<'_>, failure: &StripeError, attempts: u32) {
-    let method = if call.post.is_some() { "POST" } else { "GET" };
+    let method = call.action.method();
     let path = call.path;
     let status = failure.status;
     let code = failure.code.as_deref().unwrap_or("-");

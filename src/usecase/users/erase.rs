@@ -3,10 +3,13 @@
 
 use crate::actor::Actor;
 use crate::app::App;
-use crate::clock::Timestamp;
+use crate::clock::{Deadline, Timestamp};
 use crate::error::{Refused, Result};
 use crate::id;
-use crate::store::{Tx, access, codes, erasure, identities, mails, receipts, sessions, subscriptions, users};
+use crate::store::{
+    Tx, access, codes, customers, erasure, identities, mails, receipts, sessions, subscriptions, users,
+};
+use crate::stripe::client::LONGEST_WAIT;
 use crate::usecase::audit;
 use crate::usecase::checkout::one_plan::{is_subscription_due, pending_payments};
 use crate::usecase::stripe_events::bodies::replace_bodies;
@@ -16,7 +19,7 @@ use crate::usecase::users::notes;
 const BATCH: i64 = 200;
 
 /// Erases the person, for good. Refused while a subscription runs or a payment is on its way. Returns the id under which the
-/// account stays.
+/// account stays. Nothing is done for somebody who was erased before.
 pub fn erase(app: &App, user_id: &str) -> Result<String> {
     let now = app.clock.now();
     let user = app.store.read(|tx| {
@@ -25,6 +28,9 @@ pub fn erase(app: &App, user_id: &str) -> Result<String> {
         Ok(user)
     })?;
     let account = user.account;
+    if app.store.read(|tx| erasure::is_erased(tx, account))? {
+        return Ok(user.id);
+    }
     notes::erase(app, user_id)?;
     erase_bodies(app, account)?;
     let (new_id, old_id) = (id::ordered_id("erased", now)?, user.id.clone());
@@ -46,6 +52,34 @@ pub fn erase(app: &App, user_id: &str) -> Result<String> {
     erase_audit_addresses(app, &old_id)?;
     tracing::info!(event = "user_erased", user_id = erased);
     Ok(erased)
+}
+
+/// Deletes the customers of somebody who was erased at Stripe too. Returns their ids. Fails where Stripe does not answer or
+/// refuses, and goes on from there when it is called again.
+pub fn erase_at_stripe(app: &App, erased_id: &str) -> Result<Vec<String>> {
+    let customers = app.store.read(|tx| {
+        let account = users::by_id(tx, erased_id)?.account;
+        customers::of_account(tx, account)
+    })?;
+    for customer in &customers {
+        match app.stripe()?.delete_customer(customer, Deadline::after(LONGEST_WAIT)) {
+            Ok(()) => {}
+            Err(error) if error.is_missing() => {}
+            Err(error) => {
+                let detail = format!(
+                    "The person is erased here, and Stripe has not deleted the customer {customer}: {error}. Do it again: \
+                     till user erase {erased_id} --at-stripe"
+                );
+                return Err(Refused::Unavailable { retry_after: 60, detail }.into());
+            }
+        }
+        let (id, customer, now) = (erased_id.to_owned(), customer.clone(), app.clock.now());
+        audit::write(app, move |tx, trail| {
+            customers::gone(tx, &customer, now)?;
+            trail.add(tx, "customer_deleted", &id, customer.clone())
+        })?;
+    }
+    Ok(customers)
 }
 
 fn refuse_while_paying(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<()> {

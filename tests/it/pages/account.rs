@@ -200,6 +200,14 @@ fn what_is_stored_about_a_person_is_theirs_to_read_and_to_erase() {
     let renamed = json!({"object": "customer", "id": customer, "email": "alice@example.org", "name": "Alice"});
     shop.webhook(&event("customer.updated", &renamed)).must(200);
     nothing_is_left(&shop);
+
+    // Stripe's own customer goes where the operator wants it, and a second time does nothing.
+    let erased = listed["data"][0]["id"].as_str().unwrap();
+    let erase = || shop.till_prints(&["user", "erase", erased, "--at-stripe"]);
+    let customer = customer.as_str().unwrap();
+    assert!(erase().contains(&format!("deleted at Stripe: {customer}")));
+    assert_eq!(shop.ask_stripe("GET", &format!("/v1/customers/{customer}"))["deleted"], true);
+    assert!(!erase().contains("deleted at Stripe"));
 }
 
 /// Nothing of the person is in the file, but the old id as the name of who acted.

@@ -126,6 +126,7 @@ const EACH: &[Row] = &[
     ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
     ("customers::tie", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Checkout, NOW).map(drop)),
     ("customers::tie again", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Operator, NOW).map(drop)),
+    ("customers::of_account", |tx| customers::of_account(tx, 1).map(drop)),
     ("customers::account_of", |tx| customers::account_of(tx, "cus_1").map(drop)),
     ("customers::gone", |tx| customers::gone(tx, "cus_1", NOW).map(drop)),
     ("stripe_account::bind", |tx| stripe_account::bind(tx, &account()).map(drop)),

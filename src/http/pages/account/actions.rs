@@ -104,7 +104,7 @@ pub(crate) async fn set_password(
     let (old, new) = (form.password("old")?, form.password("new")?);
     let SignedIn { member, session, .. } = signed_in;
     let user = member.user;
-    state.charge(Costly::SignIn, Some(user.account), client)?;
+    state.charge(Costly::Password, Some(user.account), client)?;
     let set = move |app: &App| {
         match password::is_set(app, user.account)? {
             true if password::is_current(app, user.account, &old)? => {}
