@@ -9,6 +9,8 @@ use std::sync::{PoisonError, RwLock};
 /// Each shard has its own lock, so that a write seldom delays a lookup. Lookups share a lock and never wait for each
 /// other: on a machine with few processors the system may suspend a lock's holder for milliseconds.
 const SHARDS: usize = 64;
+/// For entries of which few find room: so that a full shard still holds many.
+const FEW_SHARDS: usize = 4;
 
 pub(super) struct Cache<K, V> {
     shards: Vec<RwLock<Shard<K, V>>>,
@@ -31,8 +33,17 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
 
     /// A cache whose entries weigh about `capacity` in all: their bytes, where their sizes differ.
     pub(super) fn with_weight(capacity: usize, weight: fn(&K, &V) -> usize) -> Cache<K, V> {
-        let shards = (0..SHARDS).map(|_| RwLock::new(Shard { entries: HashMap::new(), weight: 0 })).collect();
-        Cache { shards, hasher: RandomState::new(), shard_capacity: capacity.div_ceil(SHARDS), weight }
+        Cache::of_shards(SHARDS, capacity, weight)
+    }
+
+    /// The same for entries that take a good part of the capacity each.
+    pub(super) fn for_large_entries(capacity: usize, weight: fn(&K, &V) -> usize) -> Cache<K, V> {
+        Cache::of_shards(FEW_SHARDS, capacity, weight)
+    }
+
+    fn of_shards(count: usize, capacity: usize, weight: fn(&K, &V) -> usize) -> Cache<K, V> {
+        let shards = (0..count).map(|_| RwLock::new(Shard { entries: HashMap::new(), weight: 0 })).collect();
+        Cache { shards, hasher: RandomState::new(), shard_capacity: capacity / count, weight }
     }
 
     /// The entry, if there is one and `is_current` says that it still holds.
@@ -64,7 +75,7 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
     }
 
     fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<Shard<K, V>> {
-        let place = usize::try_from(self.hasher.hash_one(key)).unwrap_or(0) % SHARDS;
+        let place = usize::try_from(self.hasher.hash_one(key)).unwrap_or(0) % self.shards.len();
         &self.shards[place]
     }
 }

@@ -18,6 +18,7 @@ use crate::id;
 use crate::language::Language;
 use crate::store::CacheKey;
 use crate::store::sessions::{Session, SignInMethod};
+use crate::usecase::users::sessions::OpenSession;
 use crate::usecase::users::tokens::{self, Authentication, Scope};
 use crate::usecase::users::{self, UserSnapshot};
 use crate::usecase::users::{proxy, sessions};
@@ -102,17 +103,9 @@ impl FromRequestParts<AppState> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Visitor, Problem> {
         let language = reader_language::of_browser(&parts.headers, state.config());
-        let named = parts.extensions.get::<ProxyUser>().cloned();
-        let client = parts.extensions.get::<ClientAddress>().copied().unwrap_or(ClientAddress(None));
-        let cookie = match named {
-            Some(ProxyUser(name)) => Some(session_of_named(state, &parts.headers, name, client).await?),
-            None => cookie::session_of(&parts.headers, state.config()),
-        };
-        let is_named = parts.extensions.get::<ProxyUser>().is_some();
-        let Some(cookie) = cookie else { return Ok(Visitor(None, language)) };
+        let Some(cookie) = session_cookie(parts, state).await? else { return Ok(Visitor(None, language)) };
         let visitor = visitor_of(state, cookie, language).await?;
-        // A session that the proxy began is good behind the proxy alone.
-        if visitor.0.as_ref().is_some_and(|visitor| !is_named && visitor.session.method == SignInMethod::Proxy) {
+        if visitor.0.as_ref().is_some_and(|visitor| !is_good_here(visitor.session.method, parts)) {
             return Ok(Visitor(None, language));
         }
         if let Some(signed_in) = &visitor.0 {
@@ -120,6 +113,65 @@ impl FromRequestParts<AppState> for Visitor {
         }
         Ok(visitor)
     }
+}
+
+/// The session of a browser that is signed in, where nothing of its user has to be read: for pages that are kept.
+pub(super) struct Holder {
+    pub session: OpenSession,
+    /// The value of the session cookie.
+    pub cookie: String,
+    /// What the browser chose or asks for; the account may have chosen another.
+    pub language: Language,
+}
+
+/// A browser, signed in or not.
+pub(super) struct PageVisitor(pub Option<Holder>);
+
+impl FromRequestParts<AppState> for PageVisitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<PageVisitor, Problem> {
+        let Some(cookie) = session_cookie(parts, state).await? else { return Ok(PageVisitor(None)) };
+        let session = open_session(state, &cookie).await?;
+        let Some(session) = session.filter(|session| is_good_here(session.method, parts)) else {
+            return Ok(PageVisitor(None));
+        };
+        session.remember_use(state.app());
+        let language = reader_language::of_browser(&parts.headers, state.config());
+        Ok(PageVisitor(Some(Holder { session, cookie, language })))
+    }
+}
+
+/// The open session with this cookie, from memory if it is known there. Only sessions that are open are kept.
+async fn open_session(state: &AppState, cookie: &str) -> Result<Option<OpenSession>> {
+    let (hash, now) = (id::secret_hash(cookie), state.app().clock.now());
+    let store = &state.app().store;
+    let read_at = store.read_version();
+    let kept = state.sessions().get(&hash, |(read_at, session)| {
+        session.is_open(now) && store.is_current(CacheKey::Session(session.number), *read_at)
+    });
+    if let Some((_, session)) = kept {
+        return Ok(Some(session));
+    }
+    let found = state.read_one(move |tx, _| OpenSession::find(tx, &hash, now)).await?;
+    if let Some(session) = found {
+        state.sessions().put(hash, (read_at, session));
+    }
+    Ok(found)
+}
+
+/// The session cookie of the browser, or of the person whom a proxy names.
+async fn session_cookie(parts: &Parts, state: &AppState) -> Result<Option<String>> {
+    let Some(ProxyUser(name)) = parts.extensions.get::<ProxyUser>().cloned() else {
+        return Ok(cookie::session_of(&parts.headers, state.config()));
+    };
+    let client = parts.extensions.get::<ClientAddress>().copied().unwrap_or(ClientAddress(None));
+    session_of_named(state, &parts.headers, name, client).await.map(Some)
+}
+
+/// A session that the proxy began is good behind the proxy alone.
+fn is_good_here(method: SignInMethod, parts: &Parts) -> bool {
+    method != SignInMethod::Proxy || parts.extensions.get::<ProxyUser>().is_some()
 }
 
 /// The cookie of the named person's session in this browser; one begins where there is none, or another's.

@@ -19,6 +19,7 @@ mod etag;
 mod fields;
 mod guard;
 mod health;
+mod kept_pages;
 mod observe;
 mod pages;
 mod patience;
@@ -168,7 +169,10 @@ struct Routers {
 
 /// All groups with their layers.
 fn routers(app: Arc<App>) -> Result<Routers, Fault> {
-    let state = state(app)?;
+    Ok(routers_of(state(app)?))
+}
+
+fn routers_of(state: AppState) -> Routers {
     let group = |router: Router<AppState>, audience: Audience, add_headers: fn(&mut HeaderMap)| {
         let group = Group { state: state.clone(), audience, add_headers };
         let router = match audience {
@@ -201,5 +205,5 @@ fn routers(app: Arc<App>) -> Result<Routers, Fault> {
     let metrics = group(metrics, Audience::Machine, security_headers::for_programs)
         .fallback(problem::no_such_path)
         .with_state(state);
-    Ok(Routers { public, metrics })
+    Routers { public, metrics }
 }

@@ -9,6 +9,7 @@ use super::cache::Cache;
 use super::caller;
 use super::description::reference::Reference;
 use super::etag::TaggedBody;
+use super::kept_pages::KeptPages;
 use super::rates::{Buckets, Costly, Payer, Turns};
 use super::refusals::Refusals;
 use super::request::ClientAddress;
@@ -21,14 +22,17 @@ use crate::config::{Config, Origin, STRIPE_API_BASE};
 use crate::error::{Fault, Refused, Result};
 use crate::store::{CacheKey, ReadVersion, Store, Tx};
 use crate::stripe::client::LONGEST_WAIT;
+use crate::usecase::users::sessions::OpenSession;
 use crate::usecase::users::tokens::Authentication;
 
 /// Requests of one client under way at once. The clients of a proxy share its connections, so this is counted apart.
 const REQUESTS_OF_A_CLIENT: usize = 256;
 
-/// Of answers about users that are kept: some 40,000 usual ones. With what the connections to the database may cache, the
-/// process stays under 64 MiB.
-const USER_BYTES: usize = 24 * 1024 * 1024;
+/// Of answers about users that are kept: some 28,000 usual ones. With the pages and sessions that are kept, and what the
+/// connections to the database may cache, the process stays under 64 MiB.
+const USER_BYTES: usize = 17 * 1024 * 1024;
+/// Sessions that are kept: a megabyte.
+const SESSIONS: usize = 8192;
 /// What an entry takes besides its text, about.
 const ENTRY_BYTES: usize = 256;
 
@@ -53,6 +57,8 @@ struct Shared {
     refusals: Refusals,
     tokens: Cache<[u8; 32], (ReadVersion, Arc<Authentication>)>,
     users: Cache<String, CachedUser>,
+    sessions: Cache<[u8; 32], (ReadVersion, OpenSession)>,
+    pages: KeptPages,
     description: TaggedBody,
     reference: Reference,
 }
@@ -101,6 +107,8 @@ impl AppState {
             refusals: Refusals::new(),
             tokens: Cache::with_capacity(1000),
             users: Cache::with_weight(USER_BYTES, |id, user| ENTRY_BYTES + id.len() + user.answer.len()),
+            sessions: Cache::with_capacity(SESSIONS),
+            pages: KeptPages::new(),
             description,
             reference,
         })))
@@ -154,6 +162,16 @@ impl AppState {
     /// Answers of `GET /v1/users/{id}` by the user's id.
     pub(super) fn users(&self) -> &Cache<String, CachedUser> {
         &self.0.users
+    }
+
+    /// Open sessions by the hash of their cookie.
+    pub(super) fn sessions(&self) -> &Cache<[u8; 32], (ReadVersion, OpenSession)> {
+        &self.0.sessions
+    }
+
+    /// Dashboards.
+    pub(super) fn pages(&self) -> &KeptPages {
+        &self.0.pages
     }
 
     pub(super) fn description(&self) -> &TaggedBody {

@@ -13,12 +13,16 @@ use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
 use tower::ServiceExt;
 
+use super::kept_pages::PageKey;
 use super::patience::Patience;
 use super::server::Server;
 use crate::app::App;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::{Need, Sources, load};
 use crate::id;
+use crate::language::Language;
+use crate::usecase::units::grant::{GrantRequest, grant};
+use crate::usecase::units::request::IdempotencyKey;
 use crate::usecase::users::sessions::{self, Browser};
 use crate::usecase::users::tokens::{self, Scope};
 use crate::usecase::users::{self, UserPatch, sign_in};
@@ -38,6 +42,10 @@ impl Drop for Folder {
 }
 
 fn app(folder: &Folder) -> Arc<App> {
+    app_at(folder, Clock::System)
+}
+
+fn app_at(folder: &Folder, clock: Clock) -> Arc<App> {
     std::fs::create_dir_all(&folder.0).unwrap();
     let database = folder.0.join("till.db");
     let variables = [
@@ -46,7 +54,7 @@ fn app(folder: &Folder) -> Arc<App> {
         ("SPRITE_STRIPE_API_BASE", "http://127.0.0.1:1"),
     ];
     let config = load(&Sources::from_variables(variables), Need::StripeKey).unwrap().config;
-    Arc::new(App::open(config, Clock::System).unwrap())
+    Arc::new(App::open(config, clock).unwrap())
 }
 
 /// How many writes the database has taken.
@@ -101,6 +109,66 @@ fn no_get_changes_anything() {
     }
     assert!(sign_in::redeem(&app, &unused, &Browser::default()).unwrap().is_some(), "the link is still good");
     assert!(sessions::find(&app, &cookie).unwrap().is_some(), "and the session open");
+}
+
+#[test]
+fn a_dashboard_is_kept_until_time_changes_it() {
+    const NOON: i64 = 1_790_078_400;
+    let folder = Folder(std::env::temp_dir().join(id::ordered_id("till-kept", Clock::System.now()).unwrap()));
+    let clock = Clock::manual(Timestamp::from_seconds(NOON));
+    let app = app_at(&folder, clock.clone());
+    let account = users::put(&app, "alice", UserPatch::default()).unwrap().0.user.account;
+    for (key, units, hours) in [("soon", 5, 1), ("later", 7, 20)] {
+        let end = Timestamp::from_seconds(NOON + hours * 3600);
+        let key = IdempotencyKey::parse(key).unwrap();
+        grant(&app, "alice", &GrantRequest::new(units, "a gift".into(), Some(end), key).unwrap()).unwrap();
+    }
+    let link = sign_in::make_link(&app, "alice", None).unwrap().url;
+    let token = link.rsplit('=').next().unwrap().to_owned();
+    let cookie = sign_in::redeem(&app, &token, &Browser::default()).unwrap().unwrap().cookie;
+    let state = super::state(Arc::clone(&app)).unwrap();
+    let router = super::routers_of(state.clone()).public;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let open = || {
+        let request = Request::builder().uri("/dashboard").header(header::COOKIE, format!("till={cookie}"));
+        runtime.block_on(async {
+            let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            let status = answer.status();
+            (status, axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap())
+        })
+    };
+    let kept = || state.pages().find(PageKey { account, language: Language::default() });
+    // Seconds after noon; whether the page of the step before is still good; what is left, and the last day of the chart.
+    for (seconds, is_same, left, day) in [
+        (0, false, 12, "22 Sep"),
+        (3599, true, 12, "22 Sep"),
+        (3600, false, 7, "22 Sep"),
+        (12 * 3600 - 1, true, 7, "22 Sep"),
+        // Another day.
+        (12 * 3600, false, 7, "23 Sep"),
+        // The clock steps back. What has expired stays so.
+        (12 * 3600 - 60, false, 7, "22 Sep"),
+        (20 * 3600 - 1, false, 7, "23 Sep"),
+        (20 * 3600, false, 0, "23 Sep"),
+    ] {
+        let before = kept();
+        clock.set(Timestamp::from_seconds(NOON + seconds));
+        // What closes a lot is a write, so the page is kept when it is written the second time.
+        let pages = [open(), open()].map(|(status, page)| (status, String::from_utf8(page.to_vec()).unwrap()));
+        for (status, page) in &pages {
+            assert_eq!(*status, StatusCode::OK);
+            assert!(page.contains(&format!("value=\"{left}\">{left}</data>")), "{seconds}: {page}");
+            assert!(page.contains(&format!("<li>{day}</li></ol>")), "{seconds}: {page}");
+        }
+        let is_kept = before.zip(kept()).is_some_and(|(before, after)| Arc::ptr_eq(&before, &after));
+        assert_eq!(is_kept, is_same, "{seconds}");
+    }
+    open();
+    let before = kept().unwrap();
+    open();
+    assert!(Arc::ptr_eq(&before, &kept().unwrap()), "a page that nothing changes is written once");
+    clock.set(Timestamp::from_seconds(NOON + 40 * 86_400));
+    assert_eq!(open().0, StatusCode::SEE_OTHER, "the session has ended");
 }
 
 const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n";

@@ -294,18 +294,20 @@ pub fn of_account_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> 
     tx.all(PAGE, &[&account, &seq, &limit], entry)
 }
 
-/// Units spent for each day since `since`, by the day's number (milliseconds since 1970 ÷ 86,400,000), oldest first.
-pub fn spent_by_day(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<Vec<(i64, i64)>> {
+/// Units spent by the entries after the one with number `seq` for each day since `since`, by the day's number (milliseconds
+/// since 1970 ÷ 86,400,000), oldest first.
+pub fn spent_by_day(tx: &mut dyn Tx, account: i64, seq: i64, since: Timestamp) -> Result<Vec<(i64, i64)>> {
     const DAYS: &str = "SELECT created_at / 86400000 AS day, CAST(SUM(-delta) AS INTEGER) AS units FROM entries
-        WHERE account = $1 AND kind = 'spend' AND created_at >= $2
+        WHERE account = $1 AND seq > $2 AND kind = 'spend' AND created_at >= $3
         GROUP BY created_at / 86400000 ORDER BY created_at / 86400000 LIMIT 400";
-    tx.all(DAYS, &[&account, &since], |row| Ok((row.int("day")?, row.int("units")?)))
+    tx.all(DAYS, &[&account, &seq, &since], |row| Ok((row.int("day")?, row.int("units")?)))
 }
 
 /// Erases the notes of an account's entries after the one with number `after` up to `last`; how many had one.
 pub fn erase_notes(tx: &mut dyn Tx, account: i64, after: i64, last: i64) -> Result<usize> {
     const ERASE: &str = "UPDATE books SET note = NULL, note_salt = NULL WHERE account = $1 AND part = 0
         AND seq > $2 AND seq <= $3 AND used_reason = '' AND note IS NOT NULL";
+    tx.mark_changed(account);
     Ok(tx.execute(ERASE, &[&account, &after, &last])?)
 }
 

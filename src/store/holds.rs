@@ -145,6 +145,7 @@ pub fn claim_over(tx: &mut dyn Tx, account: i64, at: Timestamp) -> Result<Option
     const CLAIM: &str = "UPDATE holds SET expired_at = $2 WHERE account = $1 AND number = (SELECT number FROM holds
         WHERE account = $1 AND captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL AND expires_at <= $2
         ORDER BY expires_at, number LIMIT 1) RETURNING number";
+    tx.mark_changed(account);
     tx.one(CLAIM, &[&account, &at], |row| row.int("number"))
 }
 
@@ -152,6 +153,7 @@ pub fn claim_over(tx: &mut dyn Tx, account: i64, at: Timestamp) -> Result<Option
 pub fn claim_capture(tx: &mut dyn Tx, hold: &Hold, captured: i64, at: Timestamp) -> Result<bool> {
     const CLAIM: &str = "UPDATE holds SET captured = $3, captured_at = $4 WHERE account = $1 AND number = $2
         AND captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL";
+    tx.mark_changed(hold.account);
     Ok(tx.execute(CLAIM, &[&hold.account, &hold.number, &captured, &at])? == 1)
 }
 
@@ -159,6 +161,7 @@ pub fn claim_capture(tx: &mut dyn Tx, hold: &Hold, captured: i64, at: Timestamp)
 pub fn claim_release(tx: &mut dyn Tx, hold: &Hold, at: Timestamp) -> Result<bool> {
     const CLAIM: &str = "UPDATE holds SET released_at = $3 WHERE account = $1 AND number = $2
         AND captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL";
+    tx.mark_changed(hold.account);
     Ok(tx.execute(CLAIM, &[&hold.account, &hold.number, &at])? == 1)
 }
 
@@ -166,6 +169,7 @@ pub fn claim_release(tx: &mut dyn Tx, hold: &Hold, at: Timestamp) -> Result<bool
 pub fn erase_notes(tx: &mut dyn Tx, account: i64, [after, last]: [i64; 2], at: Timestamp) -> Result<usize> {
     const ERASE: &str = "UPDATE holds SET note = NULL, note_erased_at = $4
         WHERE account = $1 AND number > $2 AND number <= $3 AND note IS NOT NULL";
+    tx.mark_changed(account);
     Ok(tx.execute(ERASE, &[&account, &after, &last, &at])?)
 }
 

@@ -94,29 +94,53 @@ pub fn unknown(id: &str) -> Refused {
     Refused::UnknownUser(format!("There is no user {shown:?}. Make it first: PUT /v1/users/{{id}}, or till user add."))
 }
 
-/// The user with this id, their balance, and their subscriptions that have not ended, newest first: all in one indexed
-/// read.
-pub fn with_all(tx: &mut dyn Tx, id: &str) -> Result<(User, Balance, Vec<Subscription>)> {
-    const FIND: &str = concat!(
-        "SELECT ",
-        member_columns!(),
-        ", s.id AS subscription, s.customer, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at AS subscribed_at
-        FROM users u JOIN accounts a ON a.account = u.account
-        LEFT JOIN subscriptions s ON s.account = u.account AND s.ended_at IS NULL
-        WHERE u.id = $1 LIMIT 20"
-    );
-    let read = |row: &Row<'_>| {
-        let (user, balance) = (user(row)?, balance(row)?);
-        let subscription = subscription_if_any(row, user.account)?;
-        Ok((user, balance, subscription))
+/// A user with their balance and their subscriptions that have not ended, by a condition.
+macro_rules! with_all_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            member_columns!(),
+            ", s.id AS subscription, s.customer, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at AS subscribed_at
+            FROM users u JOIN accounts a ON a.account = u.account
+            LEFT JOIN subscriptions s ON s.account = u.account AND s.ended_at IS NULL
+            WHERE ",
+            $condition,
+            " LIMIT 20"
+        )
     };
-    let rows = tx.all(FIND, &[&id], read)?;
+}
+
+/// A user, their balance, and their subscriptions that have not ended, newest first.
+pub type UserWithAll = (User, Balance, Vec<Subscription>);
+
+/// The user with this id and what they have, all in one indexed read.
+pub fn with_all(tx: &mut dyn Tx, id: &str) -> Result<UserWithAll> {
+    const FIND: &str = with_all_where!("u.id = $1");
+    let rows = tx.all(FIND, &[&id], member_with_subscription)?;
+    in_order(rows).ok_or_else(|| unknown(id).into())
+}
+
+/// The same of the user of an account.
+pub fn with_all_by_account(tx: &mut dyn Tx, account: i64) -> Result<UserWithAll> {
+    const FIND: &str = with_all_where!("u.account = $1");
+    let rows = tx.all(FIND, &[&account], member_with_subscription)?;
+    in_order(rows).ok_or_else(|| Fault::bare(format!("account {account} has no user")).into())
+}
+
+fn member_with_subscription(row: &Row<'_>) -> DbResult<(User, Balance, Option<Subscription>)> {
+    let (user, balance) = (user(row)?, balance(row)?);
+    let subscription = subscription_if_any(row, user.account)?;
+    Ok((user, balance, subscription))
+}
+
+/// One user's rows. They are sorted here: SQLite would build a table of its own for it, and there is nearly always at most
+/// one.
+fn in_order(rows: Vec<(User, Balance, Option<Subscription>)>) -> Option<UserWithAll> {
     let mut rows = rows.into_iter();
-    let (user, balance, first) = rows.next().ok_or_else(|| unknown(id))?;
+    let (user, balance, first) = rows.next()?;
     let mut live: Vec<_> = first.into_iter().chain(rows.filter_map(|(_, _, subscription)| subscription)).collect();
-    // Sorted here: SQLite would build a table of its own for it, and there is nearly always at most one.
     live.sort_by(|one, other| other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id)));
-    Ok((user, balance, live))
+    Some((user, balance, live))
 }
 
 /// The user with this id, if there is one.

@@ -28,6 +28,7 @@ mod words;
 mod tests;
 
 use askama::Template;
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
@@ -37,18 +38,31 @@ use super::security_headers::policy_with_forms_to;
 use crate::error::{Fault, Result};
 
 fn html(status: StatusCode, page: &impl Template) -> Result<Response> {
-    let text = page.render().map_err(|cause| Fault::new("a page could not be written", cause))?;
+    Ok(html_of(status, written(page)?.into()))
+}
+
+/// The text of a page.
+fn written(page: &impl Template) -> Result<String> {
+    page.render().map_err(|cause| Fault::new("a page could not be written", cause).into())
+}
+
+fn html_of(status: StatusCode, text: Bytes) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         // A page is in the language that the browser asks for, or that a cookie or the account names.
         (header::VARY, HeaderValue::from_static("accept-language, cookie")),
     ];
-    Ok((status, headers, text).into_response())
+    (status, headers, text).into_response()
 }
 
 /// A page with forms that lead on to other origins, which are separated by spaces.
 fn html_with_forms_to(origins: &str, page: &impl Template) -> Result<Response> {
-    let mut response = html(StatusCode::OK, page)?;
+    with_forms_to(origins, written(page)?.into())
+}
+
+/// The same of a page's text.
+fn with_forms_to(origins: &str, text: Bytes) -> Result<Response> {
+    let mut response = html_of(StatusCode::OK, text);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy_with_forms_to(origins)?);
     Ok(response)
 }

@@ -106,8 +106,13 @@ impl Shell {
     }
 
     pub(super) fn signed_in(app: &App, title: &str, signed_in: &SignedIn) -> Result<Shell> {
-        let person = Some(Person::of(&signed_in.member.user));
-        Ok(Shell { csrf: form_token(&signed_in.cookie)?, person, ..Shell::anonymous(app, title, signed_in.language) })
+        let token = form_token(&signed_in.cookie)?;
+        Ok(Shell::of_user(app, title, &signed_in.member.user, token, signed_in.language))
+    }
+
+    /// For a page of this user's, whose forms bear this token.
+    pub(super) fn of_user(app: &App, title: &str, user: &User, token: String, language: Language) -> Shell {
+        Shell { csrf: token, person: Some(Person::of(user)), ..Shell::anonymous(app, title, language) }
     }
 
     /// For a page that both visitors and users see.

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Marks for accounts. Two accounts may share a mark; each then makes the other's answers be read again.
 const MARKS: usize = 65_536;
+/// Marks for sessions, which share them in the same way.
+const SESSION_MARKS: usize = 8_192;
 
 /// When something was read. Ask for it before the first statement of the reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadVersion {
     ours: u64,
     others: u64,
@@ -18,6 +20,11 @@ pub struct ReadVersion {
 pub enum CacheKey {
     /// The user of this account: their row of `users`, their account, and all subscriptions.
     User(i64),
+    /// What a page shows of this account: the same, what was bought and paid, and what Stripe said of it. Of the tables of
+    /// payments each change counts for all accounts.
+    Page(i64),
+    /// The session with this number.
+    Session(i64),
     /// All service tokens.
     Tokens,
 }
@@ -47,16 +54,26 @@ pub(in crate::store) struct ChangeLog {
     /// The last `data_version` seen; written only while the connection is held.
     data_version: AtomicI64,
     by_account: Box<[AtomicU64]>,
+    by_session: Box<[AtomicU64]>,
     all_users: AtomicU64,
+    all_pages: AtomicU64,
     tokens: AtomicU64,
 }
 
 impl ChangeLog {
     pub(in crate::store) fn new() -> ChangeLog {
         let zero = || AtomicU64::new(0);
-        let by_account = (0..MARKS).map(|_| zero()).collect();
-        let data_version = AtomicI64::new(0);
-        ChangeLog { ours: zero(), others: zero(), data_version, by_account, all_users: zero(), tokens: zero() }
+        let marks = |count: usize| (0..count).map(|_| zero()).collect();
+        ChangeLog {
+            ours: zero(),
+            others: zero(),
+            data_version: AtomicI64::new(0),
+            by_account: marks(MARKS),
+            by_session: marks(SESSION_MARKS),
+            all_users: zero(),
+            all_pages: zero(),
+            tokens: zero(),
+        }
     }
 
     /// A transaction of the writer's has begun.
@@ -75,19 +92,23 @@ impl ChangeLog {
         !self.ours.load(Ordering::SeqCst).is_multiple_of(2)
     }
 
-    /// The transaction under way writes this row. Cached answers are read from these three tables, and from accounts, for
-    /// which [`ChangeLog::account`] is called.
+    /// The transaction under way writes this row. Cached answers are read from these tables, and from accounts with their
+    /// entries, lots and holds, for which [`ChangeLog::account`] is called.
     pub(super) fn row(&self, table: &str, row_number: i64) {
         match table {
             "users" => self.mark(self.of_account(row_number)),
             // Their row numbers say nothing of the account.
             "subscriptions" => self.mark(&self.all_users),
+            "orders" | "customers" | "payments" | "scheduled_changes" | "open_invoices" | "next_payments"
+            | "charges" | "invoice_documents" => self.mark(&self.all_pages),
+            "sessions" => self.mark(self.of_session(row_number)),
             "tokens" => self.mark(&self.tokens),
             _ => {}
         }
     }
 
-    /// The transaction under way writes this account's row, as every movement of units does.
+    /// The transaction under way writes this account's row, as every movement of units does, or a note of its entries or
+    /// holds.
     pub(super) fn account(&self, number: i64) {
         self.mark(self.of_account(number));
     }
@@ -112,12 +133,20 @@ impl ChangeLog {
         version.others == self.others.load(Ordering::SeqCst)
             && match key {
                 CacheKey::User(account) => is_since(self.of_account(account)) && is_since(&self.all_users),
+                CacheKey::Page(account) => {
+                    is_since(self.of_account(account)) && is_since(&self.all_users) && is_since(&self.all_pages)
+                }
+                CacheKey::Session(number) => is_since(self.of_session(number)),
                 CacheKey::Tokens => is_since(&self.tokens),
             }
     }
 
     fn of_account(&self, account: i64) -> &AtomicU64 {
         &self.by_account[usize::try_from(account.unsigned_abs()).unwrap_or(0) % MARKS]
+    }
+
+    fn of_session(&self, number: i64) -> &AtomicU64 {
+        &self.by_session[usize::try_from(number.unsigned_abs()).unwrap_or(0) % SESSION_MARKS]
     }
 }
 
@@ -127,6 +156,9 @@ mod tests {
 
     const ALICE: CacheKey = CacheKey::User(7);
     const BOB: CacheKey = CacheKey::User(8);
+    /// With the page of each, and the session with Alice's number.
+    const ALL: [CacheKey; 6] =
+        [ALICE, BOB, CacheKey::Page(7), CacheKey::Page(8), CacheKey::Session(7), CacheKey::Tokens];
 
     #[test]
     fn each_row_makes_untrue_what_depends_on_it_and_nothing_else() {
@@ -135,17 +167,18 @@ mod tests {
         let tables = schema.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next());
         for table in tables {
             let untrue: &[CacheKey] = match table {
-                "users" => &[ALICE],
-                "subscriptions" => &[ALICE, BOB],
+                "users" => &[ALICE, CacheKey::Page(7)],
+                "subscriptions" => &[ALICE, BOB, CacheKey::Page(7), CacheKey::Page(8)],
+                "sessions" => &[CacheKey::Session(7)],
                 "tokens" => &[CacheKey::Tokens],
-                "schema_version" | "cursors" | "stripe_account" | "customers" | "orders" | "events"
-                | "open_invoices" | "next_payments" | "charges" | "invoice_documents" => &[],
-                "payments" | "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds"
-                | "credit_notes" | "disputes" | "scheduled_changes" => &[],
-                "login_links" | "sessions" | "audit" | "anchors" | "webhook_endpoints" | "messages" | "mails"
-                | "mail_key" => &[],
+                "orders" | "customers" | "payments" | "scheduled_changes" | "open_invoices" | "next_payments"
+                | "charges" | "invoice_documents" => &[CacheKey::Page(7), CacheKey::Page(8)],
+                "schema_version" | "cursors" | "stripe_account" | "events" => &[],
+                "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds" | "credit_notes"
+                | "disputes" => &[],
+                "login_links" | "audit" | "anchors" | "webhook_endpoints" | "messages" | "mails" | "mail_key" => &[],
                 "addresses" | "passwords" | "codes" | "invites" | "welcomes" | "address_salt" => &[],
-                // Without a row number. For an account's row in the books `Tx::mark_changed` is called.
+                // Without a row number. For what changes in books, lots and holds `Tx::mark_changed` is called.
                 "books" | "lots" | "holds" | "hold_lots" | "deliveries" | "customer_changes" | "mail_choices"
                 | "identities" => &[],
                 new => panic!("does a cached answer depend on {new}? See ChangeLog::row"),
@@ -157,7 +190,7 @@ mod tests {
             let during = changes.read_version();
             changes.ended();
             let after = changes.read_version();
-            for key in [ALICE, BOB, CacheKey::Tokens] {
+            for key in ALL {
                 let is_current = [before, during, after].map(|version| changes.is_current(key, version));
                 let expected = !untrue.contains(&key);
                 assert_eq!(is_current, [expected, expected, true], "{table}: {key:?}");
@@ -192,7 +225,7 @@ mod tests {
         {
             let before = changes.read_version();
             changes.data_version(version);
-            for key in [ALICE, BOB, CacheKey::Tokens] {
+            for key in ALL {
                 assert_eq!(changes.is_current(key, before), !is_noticed, "{version:?}: {key:?}");
                 assert!(changes.is_current(key, changes.read_version()));
             }

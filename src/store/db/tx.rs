@@ -18,9 +18,9 @@ pub trait Tx {
         visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
     ) -> DbResult<()>;
 
-    /// Invalidates cached answers about this account. Call it wherever an account's row is changed: the engine reports
-    /// changed rows only of tables that have row numbers, and the books have none. A new account needs no call, because
-    /// its user's row is reported.
+    /// Invalidates cached answers about this account. Call it wherever an account's row is changed, a hold is closed, or a
+    /// note is erased: the engine reports changed rows only of tables that have row numbers, and these have none. A new
+    /// account needs no call, because its user's row is reported.
     fn mark_changed(&mut self, account: i64);
 
     /// Whether anything may be given or taken by time now (`docs/rules.md`, rule 14).

@@ -39,6 +39,11 @@ pub(crate) fn is_payment_pending(app: &App, account: i64) -> Result<bool> {
     app.store.read(|tx| Ok(pending_plan(tx, account, now)?.is_some()))
 }
 
+/// Until when such a payment is told of, if nothing is heard of it.
+pub(crate) fn pending_until(order: &Order) -> Option<Timestamp> {
+    order.pending_at.map(|since| since.plus_seconds(SLOWEST_PAYMENT_SECONDS))
+}
+
 fn pending_plan(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<Option<Order>> {
     Ok(pending_payments(tx, account, now)?.into_iter().find(|order| order.kind == OfferKind::Plan))
 }

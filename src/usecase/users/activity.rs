@@ -38,6 +38,17 @@ pub struct Activity {
     pub next: Option<i64>,
 }
 
+impl Activity {
+    /// The number of the newest entry in it, or zero. Of the newest part that is the account's last.
+    pub fn last_entry(&self) -> i64 {
+        let entry = |movement: &Movement| match movement {
+            Movement::Entry(entry, _) => Some(entry.seq),
+            Movement::Unused(_) => None,
+        };
+        self.movements.iter().filter_map(entry).max().unwrap_or(0)
+    }
+}
+
 /// One month of the books.
 #[derive(Clone, Debug)]
 pub struct Month {

@@ -34,7 +34,18 @@ impl UserSnapshot {
 pub fn fetch(tx: &mut dyn Tx, catalog: &Catalog, id: &str) -> Result<UserSnapshot> {
     let (user, balance, subscriptions) = users::with_all(tx, id)?;
     let expiring = expiring(tx, &user, balance)?;
-    Ok(combine(catalog, user, balance, subscriptions, expiring))
+    Ok(combine(catalog, user, balance, &subscriptions, expiring))
+}
+
+/// The same of the user of an account, with all their subscriptions that have not ended, newest first.
+pub(super) fn fetch_account(
+    tx: &mut dyn Tx,
+    catalog: &Catalog,
+    account: i64,
+) -> Result<(UserSnapshot, Vec<Subscription>)> {
+    let (user, balance, subscriptions) = users::with_all_by_account(tx, account)?;
+    let expiring = expiring(tx, &user, balance)?;
+    Ok((combine(catalog, user, balance, &subscriptions, expiring), subscriptions))
 }
 
 /// What a user has, as stored.
@@ -47,7 +58,7 @@ pub(crate) fn of_user(tx: &mut dyn Tx, catalog: &Catalog, user: User) -> Result<
 pub(super) fn with_balance(tx: &mut dyn Tx, catalog: &Catalog, user: User, balance: Balance) -> Result<UserSnapshot> {
     let subscriptions = subscriptions::live_of(tx, user.account)?;
     let expiring = expiring(tx, &user, balance)?;
-    Ok(combine(catalog, user, balance, subscriptions, expiring))
+    Ok(combine(catalog, user, balance, &subscriptions, expiring))
 }
 
 /// Where nothing is due ever, nothing expires.
@@ -74,7 +85,7 @@ fn combine(
     catalog: &Catalog,
     user: User,
     balance: Balance,
-    subscriptions: Vec<Subscription>,
+    subscriptions: &[Subscription],
     expiring: Vec<ExpiringUnits>,
 ) -> UserSnapshot {
     let keeping = subscriptions.iter().filter(|subscription| keeps_plan(&subscription.status));

@@ -46,6 +46,12 @@ impl LotsSum {
 /// Stripe's clock may be ahead of ours by this.
 const CLOCKS_APART_SECONDS: i64 = 3600;
 
+/// When another month of the plan begins, which changes nothing but how the lots are sorted; `None` if that is over.
+pub(crate) fn changes_at(member: &UserSnapshot, now: Timestamp) -> Option<Timestamp> {
+    let period_end = member.subscription.as_ref().and_then(|subscription| subscription.period_end);
+    months_after(period_end?, -1).filter(|begins| *begins > now)
+}
+
 /// The lots of a user, as stored.
 pub fn of(tx: &mut dyn Tx, member: &UserSnapshot, now: Timestamp) -> Result<LotsByOrigin> {
     let open = lots::open(tx, member.user.account)?;

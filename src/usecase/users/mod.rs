@@ -16,6 +16,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod statement;
 pub mod tokens;
+pub mod usage;
 pub mod welcome;
 
 pub use entitlement::{UserSnapshot, fetch};
@@ -137,10 +138,7 @@ pub fn show(app: &App, id: &str) -> Result<UserSnapshot> {
 
 /// The user of an account as of now.
 pub fn show_account(app: &App, account: i64) -> Result<UserSnapshot> {
-    let stored = app.store.read(|tx| {
-        let user = users::by_account(tx, account)?;
-        entitlement::of_user(tx, &app.catalog, user)
-    })?;
+    let (stored, _) = app.store.read(|tx| entitlement::fetch_account(tx, &app.catalog, account))?;
     up_to_date(app, stored)
 }
 

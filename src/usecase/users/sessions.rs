@@ -78,6 +78,52 @@ pub fn find(app: &App, cookie: &str) -> Result<Option<Session>> {
     app.store.read(|tx| sessions::find(tx, &hash, now, idle_since(now)))
 }
 
+/// What decides whether a session is open. It is small, so that many can be kept in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// By which its owner ends it.
+    pub number: i64,
+    pub account: i64,
+    pub method: SignInMethod,
+    /// To the minute.
+    pub last_used_at: Timestamp,
+    /// When it ends, however much it is used.
+    pub expires_at: Timestamp,
+}
+
+impl OpenSession {
+    /// The open session whose cookie has this hash, in one indexed read.
+    pub fn find(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<Option<OpenSession>> {
+        Ok(sessions::find(tx, hash, now, idle_since(now))?.as_ref().map(OpenSession::of))
+    }
+
+    fn of(session: &Session) -> OpenSession {
+        let Session { number, account, method, last_used_at, expires_at, .. } = *session;
+        OpenSession { number, account, method, last_used_at, expires_at }
+    }
+
+    /// Whether it is still open, if nobody has ended it.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.expires_at > now && self.last_used_at > idle_since(now)
+    }
+
+    /// Remembers that it is used, once a minute. A failure signs nobody out.
+    pub fn remember_use(&self, app: &App) {
+        let (number, now) = (self.number, app.clock.now());
+        if self.last_used_at.plus_seconds(60) > now {
+            return;
+        }
+        app.store.write_then(
+            move |tx| sessions::used(tx, number, now),
+            |result| {
+                if let Err(error) = result {
+                    tracing::debug!(event = "session_use_not_recorded", error = %error);
+                }
+            },
+        );
+    }
+}
+
 /// Whether somebody signed in so lately that it is surely them.
 pub fn is_fresh(app: &App, session: &Session) -> bool {
     session.created_at.plus_seconds(FRESH_SECONDS) > app.clock.now()
@@ -96,20 +142,9 @@ pub fn require_fresh(app: &App, session: &Session) -> Result<()> {
     Err(Refused::Forbidden(detail).into())
 }
 
-/// Remembers that a session is used, once a minute. A failure signs nobody out.
+/// Remembers that a session is used, see [`OpenSession::remember_use`].
 pub fn remember_use(app: &App, session: &Session) {
-    let (number, now) = (session.number, app.clock.now());
-    if session.last_used_at.plus_seconds(60) > now {
-        return;
-    }
-    app.store.write_then(
-        move |tx| sessions::used(tx, number, now),
-        |result| {
-            if let Err(error) = result {
-                tracing::debug!(event = "session_use_not_recorded", error = %error);
-            }
-        },
-    );
+    OpenSession::of(session).remember_use(app);
 }
 
 /// The account's open sessions, those that were used last first.

@@ -4,19 +4,19 @@ use crate::app::App;
 use crate::clock::{DAY_MILLIS, DAY_SECONDS, Timestamp};
 use crate::error::{Refused, Result};
 use crate::ledger::{Entry, parse_entry_id};
-use crate::store::customers;
-use crate::store::entries;
 use crate::store::open_invoices::{self, OpenInvoice};
 use crate::store::orders::{self, Order};
 use crate::store::receipts::{self, PaymentMeans, Receipt};
 use crate::store::scheduled_changes::{self, ScheduledChange};
-use crate::store::subscriptions::{self, Subscription};
+use crate::store::subscriptions::Subscription;
 use crate::store::users::User;
+use crate::store::{Tx, customers, entries};
 
-use crate::usecase::checkout::one_plan::pending_payments;
+use crate::usecase::checkout::one_plan::{pending_payments, pending_until};
 use crate::usecase::users::activity::{self, Activity};
 use crate::usecase::users::lots_by_origin::{self, LotsByOrigin};
-use crate::usecase::users::{self, Listing, UserSnapshot};
+use crate::usecase::users::usage::DailyUse;
+use crate::usecase::users::{self, Listing, UserSnapshot, entitlement};
 
 /// Days in the usage chart.
 pub const CHART_DAYS: i64 = 30;
@@ -43,6 +43,8 @@ pub struct Overview {
     pub next_payment: Option<(i64, String)>,
     /// Units spent on each of the last [`CHART_DAYS`] days (UTC), oldest first; the day's first instant with each.
     pub usage: Vec<(Timestamp, i64)>,
+    /// What these days are read from.
+    pub daily_use: DailyUse,
     /// What the subscription changes to at the end of its period.
     pub change: Option<ScheduledChange>,
     /// Purchases that are not paid yet.
@@ -57,54 +59,86 @@ pub struct Overview {
     pub open_invoice: Option<OpenInvoice>,
     /// Whether Stripe has a customer for the user, and so a portal with payments and invoices.
     pub has_customer: bool,
+    /// When it was read.
+    pub at: Timestamp,
+    /// Up to this time it changes only by what is written: the first moment at which time alone changes it.
+    pub until: Timestamp,
 }
 
-/// What the dashboard shows of an account.
-pub fn overview(app: &App, account: i64) -> Result<Overview> {
-    let member = users::show_account(app, account)?;
+/// What the dashboard shows of an account. `known` is what an earlier one knew of its use, and saves reading it again.
+pub fn overview(app: &App, account: i64, known: Option<&DailyUse>) -> Result<Overview> {
     let now = app.clock.now();
+    let stored = app.store.read(|tx| {
+        let (member, live) = entitlement::fetch_account(tx, &app.catalog, account)?;
+        if member.is_due(now) {
+            return Ok(Err(member));
+        }
+        read_overview(tx, (member, live), known, now).map(Ok)
+    })?;
+    match stored {
+        Ok(overview) => Ok(overview),
+        Err(due) => {
+            users::up_to_date(app, due)?;
+            app.store.read(|tx| {
+                let member = entitlement::fetch_account(tx, &app.catalog, account)?;
+                read_overview(tx, member, known, now)
+            })
+        }
+    }
+}
+
+/// All of it in one transaction.
+fn read_overview(
+    tx: &mut dyn Tx,
+    (member, subscriptions): (UserSnapshot, Vec<Subscription>),
+    known: Option<&DailyUse>,
+    now: Timestamp,
+) -> Result<Overview> {
+    let account = member.user.account;
     let today = now.millis().div_euclid(DAY_MILLIS);
     let first = today - CHART_DAYS + 1;
-    app.store.read(|tx| {
-        let recent = activity::activity(tx, account, i64::MAX, RECENT)?;
-        let spent = entries::spent_by_day(tx, account, Timestamp::from_millis(first * DAY_MILLIS))?;
-        let on = |day: i64| spent.iter().find(|(spent_on, _)| *spent_on == day).map_or(0, |(_, units)| *units);
-        let usage = (first..=today).map(|day| (Timestamp::from_millis(day * DAY_MILLIS), on(day))).collect();
-        let pending = pending_payments(tx, account, now)?;
-        let failed = orders::failed(tx, account, now.plus_seconds(-FAILURE_DAYS * DAY_SECONDS))?;
-        let subscriptions = subscriptions::live_of(tx, account)?;
-        let lots = lots_by_origin::of(tx, &member, now)?;
-        let open_invoice = match &member.subscription {
-            Some(subscription) => open_invoices::find(tx, &subscription.id)?,
-            None => None,
-        };
-        let change = match &member.subscription {
-            Some(subscription) => scheduled_changes::of(tx, &subscription.id)?,
-            None => None,
-        };
-        let next_payment = match &member.subscription {
-            Some(subscription) if change.is_none() => receipts::next_payment(tx, &subscription.id)?,
-            _ => None,
-        };
-        let has_customer = customers::linked(tx, account)?.is_some();
-        let receipts = receipts::newest(tx, account, RECEIPTS)?;
-        let means = if has_customer { receipts::last_means(tx, account)? } else { None };
-        Ok(Overview {
-            member,
-            recent,
-            receipts,
-            means,
-            next_payment,
-            usage,
-            pending,
-            failed,
-            subscriptions,
-            lots,
-            change,
-            open_invoice,
-            has_customer,
-        })
+    let recent = activity::activity(tx, account, i64::MAX, RECENT)?;
+    let daily_use = DailyUse::read(tx, account, recent.last_entry(), first, known)?;
+    let usage = (first..=today).map(|day| (start_of(day), daily_use.on(day))).collect();
+    let pending = pending_payments(tx, account, now)?;
+    let failed = orders::failed(tx, account, now.plus_seconds(-FAILURE_DAYS * DAY_SECONDS))?;
+    let lots = lots_by_origin::of(tx, &member, now)?;
+    let (mut open_invoice, mut change, mut next_payment) = (None, None, None);
+    if let Some(subscription) = &member.subscription {
+        open_invoice = open_invoices::find(tx, &subscription.id)?;
+        change = scheduled_changes::of(tx, &subscription.id)?;
+        next_payment = if change.is_none() { receipts::next_payment(tx, &subscription.id)? } else { None };
+    }
+    let has_customer = customers::linked(tx, account)?.is_some();
+    let receipts = receipts::newest(tx, account, RECEIPTS)?;
+    let means = if has_customer { receipts::last_means(tx, account)? } else { None };
+    let told_until = |order: &Order| order.failed_at.map(|at| at.plus_seconds(FAILURE_DAYS * DAY_SECONDS));
+    let ends = pending.iter().filter_map(pending_until).chain(failed.iter().filter_map(told_until));
+    let ends = ends.chain(member.balance.next_due).chain(lots_by_origin::changes_at(&member, now));
+    let until = ends.fold(start_of(today + 1), Timestamp::min);
+    Ok(Overview {
+        member,
+        recent,
+        receipts,
+        means,
+        next_payment,
+        usage,
+        daily_use,
+        pending,
+        failed,
+        subscriptions,
+        lots,
+        change,
+        open_invoice,
+        has_customer,
+        at: now,
+        until,
     })
+}
+
+/// The first instant of a day, in whole days since 1970-01-01 UTC.
+fn start_of(day: i64) -> Timestamp {
+    Timestamp::from_millis(day * DAY_MILLIS)
 }
 
 /// One payment of an account.

@@ -7,6 +7,7 @@ mod browser;
 mod content;
 mod csrf;
 mod headers;
+mod kept;
 mod languages;
 mod letters;
 mod lots;

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::thread;
 
+use till::clock::Timestamp;
 use till::error::{Fault, Result};
 use till::id::UserId;
+use till::language::Language;
 use till::ledger::Part;
 use till::store::subscriptions::Source;
-use till::store::{CacheKey, ReadVersion, Store, Tx, access, cursors, holds, sessions, subscriptions, users};
+use till::store::{
+    CacheKey, ReadVersion, Store, Tx, access, cursors, entries, holds, orders, receipts, sessions, subscriptions, users,
+};
 
 use super::{Books, NOW, add_user, rows};
 use crate::harness::eventually;
@@ -15,6 +19,7 @@ use crate::harness::eventually;
 const FIRST: CacheKey = CacheKey::User(1);
 const SECOND: CacheKey = CacheKey::User(2);
 const ALL: [CacheKey; 3] = [FIRST, SECOND, CacheKey::Tokens];
+const PAGES: [CacheKey; 2] = [CacheKey::Page(1), CacheKey::Page(2)];
 
 /// A store with two users, the first of them `user_1`.
 fn books() -> Books {
@@ -80,6 +85,55 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
     store.write(|tx| Ok(tx.execute("ROLLBACK", &[])?)).unwrap_err();
     assert_eq!(untrue(store, store.read_version()), []);
     assert_eq!(untrue(store, from_the_start), ALL);
+}
+
+#[test]
+fn a_page_is_true_until_we_write_to_anything_that_it_shows() {
+    let books = books();
+    let store = &books.store;
+    const FIRST: &[CacheKey] = &[CacheKey::Page(1)];
+    type Change = fn(&mut dyn Tx) -> Result<()>;
+    let changes: [(&str, Change, &[CacheKey]); 12] = [
+        ("nothing", |_| Ok(()), &[]),
+        ("a language", |tx| users::set_locale(tx, 1, Language::De), FIRST),
+        ("units", |tx| rows::give(tx, 1, None), FIRST),
+        ("a spend", rows::post_from_front, FIRST),
+        ("a hold", hold, FIRST),
+        ("the end of one", |tx| holds::claim_over(tx, 1, rows::TIMES[1]).map(drop), FIRST),
+        ("notes of holds", |tx| holds::erase_notes(tx, 1, [0, 9], NOW).map(drop), FIRST),
+        ("notes of entries", |tx| entries::erase_notes(tx, 1, 0, 9).map(drop), FIRST),
+        ("another user", |tx| add_user(tx, 3), &[]),
+        ("an order", |tx| orders::add(tx, &rows::order()).map(drop), &PAGES),
+        ("a document", |tx| receipts::put_document(tx, "in_1", Some("A-1"), None), &PAGES),
+        ("a cursor", |tx| cursors::put(tx, "events", NOW, NOW), &[]),
+    ];
+    for (what, change, expected) in changes {
+        let before = store.read_version();
+        store.write(change).unwrap();
+        let untrue: Vec<CacheKey> = PAGES.into_iter().filter(|page| !store.is_current(*page, before)).collect();
+        assert_eq!(untrue, expected, "{what}");
+        assert!(PAGES.into_iter().all(|page| store.is_current(page, store.read_version())), "after {what}");
+    }
+}
+
+#[test]
+fn a_session_is_true_until_it_is_used_or_ended() {
+    let books = books();
+    let store = &books.store;
+    store.write(|tx| sessions::add(tx, &super::people::session())).unwrap();
+    let later = NOW.plus_seconds(120);
+    type Change = fn(&mut dyn Tx, Timestamp) -> Result<()>;
+    let changes: [(&str, Change, bool); 4] = [
+        ("another user's", |tx, at| sessions::end_all(tx, 2, None, at).map(drop), true),
+        ("used", |tx, at| sessions::used(tx, 1, at), false),
+        ("ended", |tx, at| sessions::end_all(tx, 1, None, at).map(drop), false),
+        ("removed", |tx, _| sessions::remove_of(tx, 1), false),
+    ];
+    for (what, change, is_true) in changes {
+        let before = store.read_version();
+        store.write(move |tx| change(tx, later)).unwrap();
+        assert_eq!(store.is_current(CacheKey::Session(1), before), is_true, "{what}");
+    }
 }
 
 #[test]

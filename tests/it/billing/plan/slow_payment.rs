@@ -126,7 +126,7 @@ fn a_failure_is_told_for_two_weeks() {
     let mut session = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{}", checkout.session_id));
     session["status"] = json!("complete");
     life.hear(&event(FAILED, &session));
-    let told = || statement::overview(&life.app, user.account).unwrap().failed.len();
+    let told = || statement::overview(&life.app, user.account, None).unwrap().failed.len();
     assert_eq!(told(), 1);
     let failed_at = life.app.clock.now();
     for (days, count) in [(13, 1), (15, 0)] {
