@@ -59,6 +59,11 @@ impl Shop {
         self.name.as_ref().map_or_else(|| offer.to_owned(), |shop| format!("{shop}: {offer}"))
     }
 
+    /// The accent in red, green and blue.
+    pub fn colour(&self) -> Option<[u8; 3]> {
+        self.accent.as_deref().and_then(rgb)
+    }
+
     /// Where support is, as a link: an e-mail address is one to write to.
     pub fn support_link(&self) -> Option<String> {
         let support = self.support.as_deref()?;

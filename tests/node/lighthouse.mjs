@@ -68,10 +68,14 @@ const browser = await launch({
   // The browser's own sandbox needs rights that a container does not give. Only the demonstration's pages are opened.
   chromeFlags: ["--headless=new", "--no-sandbox", "--no-proxy-server", "--disable-quic", "--disable-component-update"],
 });
+process.on("SIGTERM", async () => {
+  await browser.kill();
+  process.exit(143);
+});
 let short = 0;
 try {
   const session = await signIn();
-  console.log(`${"page".padEnd(34)} ${Object.keys(LEAST).join("  ")}`);
+  console.log(`${"page".padEnd(40)} ${Object.keys(LEAST).join("  ")}`);
   for (const [reader, paths] of Object.entries(PAGES)) {
     for (const path of paths) {
       for (const device of ["phone", "desktop"]) {
@@ -83,7 +87,7 @@ try {
         found.sort((one, other) => one.scores[0] - other.scores[0]);
         const { scores, faults } = found[Math.floor(found.length / 2)];
         const cells = Object.keys(LEAST).map((category, place) => String(scores[place]).padStart(category.length));
-        console.log(`${`${path} (${reader}, ${device})`.padEnd(34)} ${cells.join("  ")}`);
+        console.log(`${`${path} (${reader}, ${device})`.padEnd(40)} ${cells.join("  ")}`);
         if (!isEnough(scores)) short += 1;
         for (const fault of faults) console.log(`    ${fault}`);
       }

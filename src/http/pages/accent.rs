@@ -9,7 +9,7 @@ use crate::http::problem::HandlerResult;
 use crate::http::state::AppState;
 
 /// The catalogue may change with the next start.
-const FOR_AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+pub(super) const FOR_AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 /// Lighter on dark ground, so that links can be read there.
 pub(crate) async fn show(State(state): State<AppState>) -> HandlerResult {
