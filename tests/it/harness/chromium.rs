@@ -73,6 +73,12 @@ impl Chromium {
         self.tab.navigate_to(url).unwrap();
     }
 
+    /// Runs a script on each page that is opened from now on, before the page's own.
+    pub fn run_on_every_page(&self, script: &str) {
+        let asked: Page::AddScriptToEvaluateOnNewDocument = serde_json::from_value(json!({"source": script})).unwrap();
+        self.tab.call_method(asked).unwrap();
+    }
+
     /// Shows this page, which is no answer of a server: a letter.
     pub fn show(&self, page: &str) {
         self.open("about:blank");

@@ -16,7 +16,7 @@ struct Look {
 impl Look {
     fn begin(open: impl FnOnce() -> Option<Shop>) -> Option<Look> {
         let chromium = Chromium::start()?;
-        let axe = Axe::fetch()?;
+        let axe = Axe::begin(&chromium)?;
         Some(Look { chromium, axe, shop: open()? })
     }
 
