@@ -75,11 +75,15 @@ fn pages_for_visitors_and_letters_are_accessible() {
     look.press("/confirm");
     look.at("#remaining");
     look.open("/account");
+    look.chromium.open(&look.shop.dashboard());
+    look.press("/billing/checkout?plan=topup_100");
+    look.chromium.click("button[value=\"pay\"]");
+    look.chromium.wait_for_words("100 pictures added");
     let refusal = mail.wait_for_link("ada@example.org", "/unsubscribe?token=");
     look.open(&refusal);
     look.chromium.click("form button");
     look.at(".status");
-    for letter in mail.mails() {
+    for letter in mail.wait_for(3) {
         let page = letter["html"].as_str().unwrap();
         look.chromium.show(page);
         look.axe.find_nothing_in_letter(&look.chromium, page);
