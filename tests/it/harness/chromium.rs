@@ -168,8 +168,10 @@ impl Chromium {
 
     /// Replaces what a field holds.
     pub fn fill(&self, selector: &str, text: &str) {
-        let node_id = self.node(selector);
-        self.tab.call_method(DOM::Focus { node_id, backend_node_id: None, object_id: None }).unwrap();
+        self.eventually(selector, || {
+            let node_id = Some(self.node(selector)?);
+            self.tab.call_method(DOM::Focus { node_id, backend_node_id: None, object_id: None }).ok()
+        });
         self.tab.press_key_with_modifiers("a", Some(&[ModifierKey::Ctrl])).unwrap();
         self.tab.send_character(text).unwrap();
     }
