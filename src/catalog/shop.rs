@@ -53,6 +53,17 @@ impl Shop {
         faults
     }
 
+    /// What Stripe's pages, receipts and invoices call something on sale: `Fox Pictures: 100 pictures`, where the shop has a
+    /// name.
+    pub fn titled(&self, offer: &str) -> String {
+        self.name.as_ref().map_or_else(|| offer.to_owned(), |shop| format!("{shop}: {offer}"))
+    }
+
+    /// The accent in red, green and blue.
+    pub fn colour(&self) -> Option<[u8; 3]> {
+        self.accent.as_deref().and_then(rgb)
+    }
+
     /// Where support is, as a link: an e-mail address is one to write to.
     pub fn support_link(&self) -> Option<String> {
         let support = self.support.as_deref()?;

@@ -42,6 +42,11 @@ pub(super) fn url(name: &str) -> &'static str {
     ASSETS.iter().find(|asset| asset.name == name).map_or("/assets/none", |asset| asset.url.as_str())
 }
 
+/// An embedded file by its plain name, for what is made from it.
+pub(super) fn bytes(name: &str) -> Option<&'static [u8]> {
+    ASSETS.iter().find(|asset| asset.name == name).map(|asset| asset.bytes.as_slice())
+}
+
 /// `GET /assets/{file}`: the file, `304` when the browser has it, `404` for any other name or hash.
 pub(super) async fn get(PathSegment(file): PathSegment, headers: HeaderMap) -> HandlerResult {
     let Some(asset) = ASSETS.iter().find(|asset| asset.url.strip_prefix("/assets/") == Some(file.as_str())) else {
@@ -57,7 +62,7 @@ pub(super) async fn get(PathSegment(file): PathSegment, headers: HeaderMap) -> H
 
 /// `GET /robots.txt` (RFC 9309): search engines may show prices and the reference. The other pages are for one person each.
 pub(super) async fn robots() -> &'static str {
-    "User-agent: *\nDisallow: /dashboard\nDisallow: /login\nDisallow: /unsubscribe\nDisallow: /billing/\nDisallow: /v1/\n"
+    "User-agent: *\nDisallow: /account\nDisallow: /confirm\nDisallow: /dashboard\nDisallow: /login\nDisallow: /reset\nDisallow: /unsubscribe\nDisallow: /billing/\nDisallow: /v1/\n"
 }
 
 fn asset(name: &str, file: rust_embed::EmbeddedFile) -> Option<Asset> {

@@ -91,6 +91,7 @@ fn people() -> Router<AppState> {
         .route("/language", post(pages::language::choose))
         .route("/assets/{file}", get(assets::get))
         .route("/accent.css", get(pages::accent::show))
+        .route(pages::preview::PATH, get(pages::preview::show))
         .route("/robots.txt", get(assets::robots))
         // Operators open these with a browser as well as with a program.
         .route("/healthz", get(health::alive))

@@ -31,6 +31,27 @@ pub struct PortalPlan {
     pub price: String,
 }
 
+/// What the portal says of the shop. What the shop leaves open stays as it is at Stripe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortalShop<'a> {
+    /// Shown above everything else.
+    pub headline: Option<&'a str>,
+    pub privacy_url: Option<&'a str>,
+    pub terms_url: Option<&'a str>,
+}
+
+impl<'a> PortalShop<'a> {
+    /// Stripe's fields and what they should hold.
+    fn fields(self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let all = [
+            ("headline", self.headline),
+            ("privacy_policy_url", self.privacy_url),
+            ("terms_of_service_url", self.terms_url),
+        ];
+        all.into_iter().filter_map(|(field, words)| words.map(|words| (field, words)))
+    }
+}
+
 /// A portal configuration (`bpc_…`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortalConfiguration {
@@ -42,6 +63,8 @@ pub struct PortalConfiguration {
     is_ours: bool,
     is_complete: bool,
     prices: String,
+    /// What is said of the shop: field and words.
+    said: Vec<(&'static str, String)>,
 }
 
 /// The active configurations that matter here.
@@ -65,7 +88,13 @@ impl PortalConfiguration {
             && fields.word("/features/subscription_cancel/mode")? == "at_period_end"
             && (!changes_plans || fields.word("/features/subscription_update/proration_behavior")? == "always_invoice")
             && (!changes_plans || puts_downgrades_off(&fields)?);
+        let said = ["headline", "privacy_policy_url", "terms_of_service_url"];
+        let said = said.into_iter().filter_map(|field| {
+            let words = value.pointer(&format!("/business_profile/{field}")).and_then(Value::as_str)?;
+            Some((field, words.to_owned()))
+        });
         Ok(PortalConfiguration {
+            said: said.collect(),
             id: fields.id()?,
             is_default: fields.first_flag(&["/is_default"])?,
             changes_plans,
@@ -79,6 +108,11 @@ impl PortalConfiguration {
     pub fn offers<'a>(&self, prices: impl IntoIterator<Item = &'a str>) -> bool {
         let prices = joined(prices);
         self.is_ours && self.is_complete && self.prices == prices && self.changes_plans != prices.is_empty()
+    }
+
+    /// Whether it says of the shop what it should.
+    pub fn presents(&self, shop: PortalShop<'_>) -> bool {
+        shop.fields().all(|(field, words)| self.said.iter().any(|(said, found)| *said == field && found == words))
     }
 }
 
@@ -99,18 +133,18 @@ impl Stripe {
     }
 
     /// Creates our configuration, or resets the one with this id. Customers see their invoices, change the card, end
-    /// their subscription at the end of its period, and change between these plans. An upgrade is made and invoiced at
+    /// their subscription at the end of its period, and change between these plans, under the shop's name. An upgrade is made and invoiced at
     /// once, so that its units are there when it is paid for. A downgrade waits for the end of the period that is paid
     /// for, so that no units are taken back.
     pub fn put_portal_configuration(
         &self,
         id: Option<&str>,
-        plans: &[PortalPlan],
+        (plans, shop): (&[PortalPlan], PortalShop<'_>),
         key: &str,
         deadline: Deadline,
     ) -> Result<PortalConfiguration, StripeError> {
         let path = id.map_or_else(|| PATH.to_owned(), |id| format!("{PATH}/{id}"));
-        Ok(PortalConfiguration::read(&self.post(&path, &body(plans), key, deadline)?)?)
+        Ok(PortalConfiguration::read(&self.post(&path, &body(plans, shop), key, deadline)?)?)
     }
 }
 
@@ -125,7 +159,7 @@ fn joined<'a>(prices: impl IntoIterator<Item = &'a str>) -> String {
     prices.into_iter().collect::<Vec<_>>().join(",")
 }
 
-fn body(plans: &[PortalPlan]) -> String {
+fn body(plans: &[PortalPlan], shop: PortalShop<'_>) -> String {
     let changes = if plans.is_empty() { "false" } else { "true" };
     let mut form = Serializer::new(String::new());
     form.extend_pairs([
@@ -136,6 +170,7 @@ fn body(plans: &[PortalPlan]) -> String {
         ("features[subscription_cancel][mode]", "at_period_end"),
         ("features[subscription_update][enabled]", changes),
     ]);
+    form.extend_pairs(shop.fields().map(|(field, words)| (format!("business_profile[{field}]"), words)));
     if !plans.is_empty() {
         form.append_pair("features[subscription_update][default_allowed_updates][0]", "price");
         form.append_pair("features[subscription_update][proration_behavior]", "always_invoice");

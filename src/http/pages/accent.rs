@@ -9,7 +9,7 @@ use crate::http::problem::HandlerResult;
 use crate::http::state::AppState;
 
 /// The catalogue may change with the next start.
-const FOR_AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+pub(super) const FOR_AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 /// Lighter on dark ground, so that links can be read there.
 pub(crate) async fn show(State(state): State<AppState>) -> HandlerResult {
@@ -18,7 +18,7 @@ pub(crate) async fn show(State(state): State<AppState>) -> HandlerResult {
     let css = format!(
         ":root {{ --fill: {accent}; --fill-deep: color-mix(in srgb, {accent} 80%, #000); --accent: {accent}; \
          --accent-deep: var(--fill-deep); --tint: color-mix(in srgb, {accent} 12%, #fff) }}\n\
-         @media (prefers-color-scheme: dark) {{ :root {{ --accent: color-mix(in srgb, {accent} 40%, #fff); \
+         @media screen and (prefers-color-scheme: dark) {{ :root {{ --accent: color-mix(in srgb, {accent} 40%, #fff); \
          --accent-deep: color-mix(in srgb, {accent} 20%, #fff); --tint: color-mix(in srgb, {accent} 45%, #171e1b) }} }}\n"
     );
     let content_type = HeaderValue::from_static("text/css; charset=utf-8");

@@ -17,6 +17,7 @@ pub(super) mod login;
 pub(super) mod month;
 mod offers;
 pub(super) mod portal;
+pub(super) mod preview;
 pub(super) mod pricing;
 pub(super) mod reference;
 pub(super) mod returned;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use super::offers::{PackCard, PlanCard, PlanState};
 use super::shell::Shell;
 use super::words::capitalised;
-use super::{html, html_with_forms_to};
+use super::{html, html_with_forms_to, preview};
 use crate::catalog::{Catalog, Offer, UnitWords};
 use crate::http::guard::Visitor;
 use crate::http::problem::HandlerResult;
@@ -19,6 +19,9 @@ use crate::usecase::checkout::one_plan;
 #[template(path = "pricing.html")]
 pub(super) struct PricingPage<'a> {
     pub shell: Shell,
+    /// This page's address and that of its picture, for previews of links to it.
+    pub address: String,
+    pub picture: String,
     pub words: &'a UnitWords,
     pub plans: Vec<PlanCard>,
     pub packs: Vec<PackCard>,
@@ -38,6 +41,8 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> Han
     let catalog = state.catalog();
     let page = PricingPage {
         shell: Shell::for_visitor(state.app(), visitor.1.pricing_title(), &visitor)?,
+        address: state.app().url("/"),
+        picture: state.app().url(preview::PATH),
         words: &catalog.unit,
         plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member), is_pending, visitor.1)?,
         packs: PackCard::all(catalog, visitor.1)?,

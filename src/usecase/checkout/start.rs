@@ -238,8 +238,8 @@ fn store_order(app: &App, order: &Order) -> Result<StorageOutcome> {
 /// `Fox Pictures: 100 pictures`, where the shop has a name.
 fn description(app: &App, offer: &str) -> Option<String> {
     let shop = app.catalog.shop.name.as_deref()?;
-    let name = app.catalog.offer(offer).map(|offer| offer.name().to_owned());
-    Some(name.map_or_else(|| shop.to_owned(), |name| format!("{shop}: {name}")))
+    let named = app.catalog.offer(offer).map(|offer| app.catalog.shop.titled(offer.name()));
+    Some(named.unwrap_or_else(|| shop.to_owned()))
 }
 
 fn order_of(app: &App, user: &User, sale: &Sale, customer: &str, return_url: Option<String>, id: String) -> Order {

@@ -1,6 +1,8 @@
 //! Browsers that are signed in. Each sign-in begins a session and ends the one that was open in the browser; a session ends
 //! when its owner ends it, when it is not used for a while, and in any case after a month.
 
+use std::net::IpAddr;
+
 use crate::app::App;
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Refused, Result};
@@ -47,7 +49,8 @@ impl Opening {
             hash: id::secret_hash(&cookie),
             account: 0,
             method,
-            address: app.actor().address().map(str::to_owned),
+            // Behind a proxy that does not say it, there is none that its owner could recognise.
+            address: app.actor().address().filter(|words| words.parse::<IpAddr>().is_ok()).map(str::to_owned),
             agent,
             created_at: now,
             expires_at: now.plus_seconds(SESSION_SECONDS),

@@ -295,6 +295,34 @@ fn the_portal_is_set_up_once_and_again_when_the_plans_have_changed() {
     }
 }
 
+#[test]
+fn what_is_made_at_stripe_carries_the_shops_name() {
+    let shop = Shop::open();
+    let unnamed = set_up(&shop, &[]).0;
+    let id = portals(&shop)[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (unnamed, &portals(&shop)[0]["business_profile"]["headline"]),
+        (format!("made the configuration {id}"), &Value::Null)
+    );
+    let folder = Folder::new();
+    let catalog = folder.path("catalog.toml");
+    let named = "[shop]\nname = \"Fox Pictures\"\nterms_url = \"https://example.com/terms\"\nprivacy_url = \"http://example.com/\"\n\
+        [[plan]]\nkey = \"gold\"\namount = 3900\nunits = 500\n";
+    std::fs::write(&catalog, format!("currency = \"usd\"\n{named}")).unwrap();
+    let changed = ["--catalog", catalog.to_str().unwrap()];
+    assert_eq!(set_up(&shop, &changed).0, format!("brought the plans of {id} up to date"));
+    let expected = json!({"headline": "Fox Pictures", "privacy_policy_url": null, "terms_of_service_url": "https://example.com/terms"});
+    assert_eq!(portals(&shop)[0]["business_profile"], expected);
+    assert_eq!(shop.ask_stripe("GET", "/v1/products/till_gold")["name"], "Fox Pictures: Gold");
+    // Another name alone is brought there too; without one, what stands at Stripe stays.
+    std::fs::write(&catalog, format!("currency = \"usd\"\n{}", named.replace("Fox", "Vixen"))).unwrap();
+    assert_eq!(set_up(&shop, &changed).0, format!("brought the plans of {id} up to date"));
+    assert_eq!(portals(&shop)[0]["business_profile"]["headline"], "Vixen Pictures");
+    std::fs::write(&catalog, "currency = \"usd\"\n[[plan]]\nkey = \"gold\"\namount = 3900\nunits = 500\n").unwrap();
+    assert_eq!(set_up(&shop, &changed).0, format!("the configuration {id} is there"));
+    assert_eq!(portals(&shop)[0]["business_profile"]["headline"], "Vixen Pictures");
+}
+
 /// An upgrade in the portal is invoiced, paid and allotted at once.
 #[test]
 fn a_customer_upgrades_in_the_portal_that_was_set_up() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use headless_chrome::browser::tab::point::Point;
 use headless_chrome::browser::tab::{ModifierKey, Tab};
 use headless_chrome::protocol::cdp::types::Event;
-use headless_chrome::protocol::cdp::{DOM, Emulation, Log, Runtime};
+use headless_chrome::protocol::cdp::{DOM, Emulation, Log, Page, Runtime};
 use headless_chrome::{Browser, LaunchOptions};
 
 use serde_json::{Value, json};
@@ -73,6 +73,19 @@ impl Chromium {
         self.tab.navigate_to(url).unwrap();
     }
 
+    /// Runs a script on each page that is opened from now on, before the page's own.
+    pub fn run_on_every_page(&self, script: &str) {
+        let asked: Page::AddScriptToEvaluateOnNewDocument = serde_json::from_value(json!({"source": script})).unwrap();
+        self.tab.call_method(asked).unwrap();
+    }
+
+    /// Shows this page, which is no answer of a server: a letter.
+    pub fn show(&self, page: &str) {
+        self.open("about:blank");
+        let frame_id = self.tab.call_method(Page::GetFrameTree(None)).unwrap().frame_tree.frame.id;
+        self.tab.call_method(Page::SetDocumentContent { frame_id, html: page.to_owned() }).unwrap();
+    }
+
     /// Opens a sign-in link, which says whom it signs in, and presses its button.
     pub fn sign_in(&self, link: &str, name: &str) {
         self.open(link);
@@ -88,6 +101,11 @@ impl Chromium {
     /// Waits until the page's source holds these words.
     pub fn wait_for_words(&self, words: &str) {
         self.eventually(words, || self.source()?.contains(words).then_some(()));
+    }
+
+    /// Whether the page's source holds these words now.
+    pub fn has_words(&self, words: &str) -> bool {
+        self.source().is_some_and(|source| source.contains(words))
     }
 
     /// Waits until an element's attribute has this value.
@@ -115,15 +133,45 @@ impl Chromium {
         self.tab.call_method(metrics).unwrap();
     }
 
+    /// Shows the page as one who wants it `light` or `dark`, and without movement, so that colours are at their end at once.
+    pub fn set_scheme(&self, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"}]);
+        self.set_media(&json!({ "features": features }));
+    }
+
+    /// Shows the page as the printer gets it.
+    pub fn print(&self) {
+        self.set_media(&json!({"media": "print"}));
+    }
+
+    fn set_media(&self, asked: &Value) {
+        let asked: Emulation::SetEmulatedMedia = serde_json::from_value(asked.clone()).unwrap();
+        self.tab.call_method(asked).unwrap();
+    }
+
+    /// Waits until the page and all that belongs to it are there. Needs scripts.
+    pub fn wait_until_loaded(&self) {
+        self.eventually("a loaded page", || (self.ask("document.readyState") == "complete").then_some(()));
+    }
+
     /// What a script answers. Needs scripts.
     pub fn ask(&self, script: &str) -> Value {
         self.tab.evaluate(script, false).unwrap().value.unwrap_or(Value::Null)
     }
 
+    /// What a script promises. Needs scripts.
+    pub fn ask_later(&self, script: &str) -> Value {
+        let answer = self.tab.evaluate(script, true).unwrap();
+        answer.value.unwrap_or_else(|| panic!("{:?}", answer.description))
+    }
+
     /// Replaces what a field holds.
     pub fn fill(&self, selector: &str, text: &str) {
-        let node_id = self.node(selector);
-        self.tab.call_method(DOM::Focus { node_id, backend_node_id: None, object_id: None }).unwrap();
+        self.eventually(selector, || {
+            let node_id = Some(self.node(selector)?);
+            self.tab.call_method(DOM::Focus { node_id, backend_node_id: None, object_id: None }).ok()
+        });
         self.tab.press_key_with_modifiers("a", Some(&[ModifierKey::Ctrl])).unwrap();
         self.tab.send_character(text).unwrap();
     }

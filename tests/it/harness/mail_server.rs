@@ -60,6 +60,22 @@ impl MailServer {
         Some(MailServer { child, port, mails, folder })
     }
 
+    /// Where a shop hands its letters over, if the server was started without encryption and credentials.
+    pub fn url(&self) -> String {
+        format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits for the newest link with this in it, in a letter to this address.
+    pub fn wait_for_link(&self, address: &str, part: &str) -> String {
+        eventually(&format!("a letter to {address} with {part}"), || {
+            let mails = self.mails();
+            let texts =
+                mails.iter().rev().filter(|mail| mail["to"][0] == address).filter_map(|mail| mail["text"].as_str());
+            let mut words = texts.flat_map(str::split_whitespace);
+            words.find(|word| word.starts_with("http") && word.contains(part)).map(str::to_owned)
+        })
+    }
+
     /// The authority that signed its certificate.
     pub fn authority(&self) -> PathBuf {
         self.folder.path("ca.pem")

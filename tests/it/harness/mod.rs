@@ -2,9 +2,11 @@
 //! screen and one with a real engine (`client`, `chromium`), requests as bytes (`wire`), Stripe's signature (`webhook`), a
 //! receiver of outgoing webhooks (`receiver`), a recorder of what is asked of Stripe (`recorder`), fixed answers in
 //! Stripe's place (`canned`), a mail server (`mail_server`), Stripe's OpenAPI description as a judge (`openapi`), Python's
-//! libraries (`python`), and waiting for a condition instead of for a while (`wait`). Nothing here reads the database. Only
-//! `life` calls into the appliance; everything else meets it from outside.
+//! libraries (`python`) and Node's (`npm`), a judge of accessible pages (`axe`), and waiting for a condition instead of for
+//! a while (`wait`). Nothing here reads the database. Only `life` calls into the appliance; everything else meets it from
+//! outside.
 
+pub mod axe;
 pub mod canned;
 pub mod chromium;
 pub mod client;
@@ -13,6 +15,7 @@ pub mod left_out;
 pub mod life;
 pub mod log;
 pub mod mail_server;
+pub mod npm;
 pub mod openapi;
 pub mod process;
 pub mod python;
@@ -23,6 +26,7 @@ pub mod wait;
 pub mod webhook;
 pub mod wire;
 
+pub use axe::Axe;
 pub use chromium::Chromium;
 pub use client::{Answer, Client};
 pub use folder::Folder;

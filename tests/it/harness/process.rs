@@ -1,7 +1,7 @@
 //! The real binary: started as an operator would start it, its log read line by line, ended when dropped.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -26,6 +26,15 @@ pub fn command(variables: &BTreeMap<String, String>) -> Command {
 /// Runs `till ARGUMENTS` to its end.
 pub fn run(variables: &BTreeMap<String, String>, arguments: &[&str]) -> Output {
     command(variables).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The same, with a line on its standard input.
+pub fn run_with_input(variables: &BTreeMap<String, String>, arguments: &[&str], line: &str) -> Output {
+    let mut command = command(variables);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
+    child.wait_with_output().unwrap()
 }
 
 /// `till serve`, ready.

@@ -13,6 +13,7 @@ use till::secret::Secret;
 
 use super::client::{Answer, Client};
 use super::folder::Folder;
+use super::mail_server::MailServer;
 use super::process::{self, Till};
 use super::wait::eventually;
 use super::webhook;
@@ -57,6 +58,11 @@ impl Shop {
     /// The same, with further variables.
     pub fn open_with(more: &[(&str, &str)]) -> Shop {
         Shop::open_in(Folder::new(), more)
+    }
+
+    /// The same, which hands its letters to this server.
+    pub fn open_mailing(mail: &MailServer) -> Shop {
+        Shop::open_with(&[("SPRITE_SMTP_URL", &mail.url()), ("SPRITE_MAIL_FROM", "Pictures <billing@example.org>")])
     }
 
     /// The same, with a catalogue file.
@@ -127,6 +133,18 @@ impl Shop {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Gives the user a password, as the operator does.
+    #[track_caller]
+    pub fn set_password(&self, user: &str, password: &str) {
+        let output = process::run_with_input(&self.variables, &["user", "password", user], password);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The address of the dashboard.
+    pub fn dashboard(&self) -> String {
+        format!("{}/dashboard", self.till.url)
+    }
+
     /// A program whose token has these scopes only.
     pub fn program(&self, scopes: &str) -> Client {
         Client::program(&self.till.url, &token(&self.variables, scopes))
@@ -172,6 +190,14 @@ impl Shop {
     /// Waits until the user has so many.
     pub fn wait_for_units(&self, user: &str, units: i64) {
         eventually(&format!("{units} units for {user}"), || (self.remaining(user) == units).then_some(()));
+    }
+
+    /// Waits until the user's subscription stands so.
+    pub fn wait_for_status(&self, user: &str, status: &str) {
+        eventually(&format!("{status} for {user}"), || {
+            let shown = self.api.get(&format!("/v1/users/{user}")).must(200).json();
+            (shown["subscription"]["status"] == status).then_some(())
+        });
     }
 
     /// The user's ledger, newest first: reason, delta, balance after.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::shop::GOOD_CARD;
+use crate::harness::shop::{CATALOG, GOOD_CARD};
 use crate::harness::wire;
 use crate::harness::{Client, Shop};
 
@@ -64,12 +64,36 @@ fn every_page_is_strict() {
             }
             assert!(page.split("<script").skip(1).all(|tag| tag.starts_with(" src=\"/assets/")), "{what}");
             assert!(page.starts_with("<!doctype html>") && page.contains("<html lang=\"en\">"), "{what}");
-            let foreign = page.split(['"', '\'']).filter(|part| part.starts_with("http")).collect::<Vec<_>>();
+            // A page names its own address where it is shared.
+            let foreign: Vec<&str> = page
+                .split(['"', '\''])
+                .filter(|part| part.starts_with("http") && !part.starts_with(&shop.till.url))
+                .collect();
             assert!(foreign.is_empty(), "{foreign:?}: {what}");
             let needed = assets(&answer.body);
             assert!(needed.len() >= 3 && needed.iter().all(|path| browser.get(path).status == 200), "{needed:?}");
         }
     }
+}
+
+#[test]
+fn a_link_to_the_prices_has_a_picture_in_the_shops_colour() {
+    let plain = Shop::open();
+    let coloured = Shop::open_with_catalog(&CATALOG.replacen("[shop]", "[shop]\naccent = \"#8a2d6f\"", 1));
+    let pictures = [plain, coloured].map(|shop| {
+        let page = shop.visitor().get("/").must(200).body;
+        let named = |property: &str| {
+            let meta = page.split(&format!("<meta property=\"{property}\" content=\"")).nth(1).unwrap();
+            meta.split('"').next().unwrap().to_owned()
+        };
+        assert_eq!(named("og:url"), format!("{}/", shop.till.url));
+        let address = named("og:image");
+        assert!(address.starts_with(&shop.till.url), "{address}");
+        let picture = wire::ask(&shop.till.url, &format!("GET {}", &address[shop.till.url.len()..]), &[]);
+        assert_eq!((picture.status, picture.header("content-type")), (200, "image/png"));
+        picture.body
+    });
+    assert_ne!(pictures[0], pictures[1]);
 }
 
 #[test]

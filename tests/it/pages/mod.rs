@@ -4,6 +4,8 @@
 mod account;
 mod billing;
 mod browser;
+mod browser_accessible;
+mod browser_stories;
 mod content;
 mod csrf;
 mod headers;

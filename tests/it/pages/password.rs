@@ -1,22 +1,13 @@
 //! Signing in by a password: the same words whether an account exists or not, a bound before the hash, and nobody stays signed
 //! in after a new one.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use crate::harness::{Answer, Client, Shop, process};
 
 const GOOD: &str = "four words of no use";
 
 /// `till user password ID` with this on standard input.
 fn set(shop: &Shop, id: &str, password: &str) -> (bool, String) {
-    let variables: &BTreeMap<String, String> = shop.variables();
-    let mut command = Command::new(process::binary());
-    command.args(["user", "password", id]).env_clear().envs(variables);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = process::run_with_input(shop.variables(), &["user", "password", id], password);
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 

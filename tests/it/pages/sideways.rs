@@ -1,5 +1,5 @@
-//! No page scrolls sideways, whatever stands on it: long words, long numbers, long prices, on small screens and with large
-//! text (WCAG 2.2, success criteria 1.4.4 and 1.4.10).
+//! No page scrolls sideways, whatever stands on it: long words, long numbers, long prices, on small screens, with large
+//! text (WCAG 2.2, success criteria 1.4.4 and 1.4.10), and read from either side.
 
 use serde_json::json;
 
@@ -45,19 +45,60 @@ units = 250
 /// A page is not wider than its window.
 fn check(chromium: &Chromium, shop: &Shop, path: &str) {
     chromium.open(&format!("{}{path}", shop.till.url));
+    chromium.wait_until_loaded();
     for width in [320, 360, 1280] {
         chromium.resize(width);
-        for text in ["100%", "200%"] {
+        for (text, side) in [("100%", "ltr"), ("200%", "ltr"), ("200%", "rtl"), ("100%", "rtl")] {
             chromium.ask(&format!("document.documentElement.style.fontSize = '{text}'"));
+            chromium.ask(&format!("document.documentElement.dir = '{side}'"));
             let found = chromium.ask(
                 "(() => { const page = document.documentElement; if (page.scrollWidth <= page.clientWidth) return '';
                 return [...document.body.querySelectorAll('*')].filter((part) =>
-                    part.getBoundingClientRect().right > page.clientWidth && !part.closest('pre, .unseen'))
-                    .map((part) => `${part.tagName}.${part.className} to ${part.getBoundingClientRect().right}`)
+                    (part.getBoundingClientRect().right > page.clientWidth || part.getBoundingClientRect().left < 0) && !part.closest('pre, .unseen'))
+                    .map((part) => `${part.tagName}.${part.className} at ${part.getBoundingClientRect().left} to
+                    ${part.getBoundingClientRect().right}`)
                     .join(', ') || `${page.scrollWidth} of ${page.clientWidth}`; })()",
             );
-            assert_eq!(found, "", "{path} at {width} px with text of {text}");
+            assert_eq!(found, "", "{path} at {width} px with text of {text}, {side}");
         }
+    }
+}
+
+/// Where the element begins, from the left.
+fn left_of(chromium: &Chromium, selector: &str) -> f64 {
+    chromium.ask(&format!("document.querySelector('{selector}').getBoundingClientRect().left")).as_f64().unwrap()
+}
+
+#[test]
+fn a_page_is_mirrored_and_its_header_takes_two_lines_on_a_phone() {
+    let Some(chromium) = Chromium::start() else { return };
+    let shop = Shop::open();
+    let who = json!({"name": "Ada Lovelace", "email": "ada@example.org"});
+    shop.api.call("PUT", "/v1/users/ada", &who).must(201);
+    shop.give("ada", 40);
+    chromium.sign_in(&shop.login_link("ada"), "Ada Lovelace");
+    chromium.wait_for("#remaining");
+    let ask_height = "Math.round(document.querySelector('.top').getBoundingClientRect().height)";
+    for language in ["", "de"] {
+        if !language.is_empty() {
+            chromium.click(&format!("button[value=\"{language}\"]"));
+            chromium.wait_for(&format!("html[lang=\"{language}\"]"));
+        }
+        chromium.wait_until_loaded();
+        chromium.resize(390);
+        let height = chromium.ask(ask_height).as_u64().unwrap();
+        assert!(height <= 2 * 44 + 20, "{height} px, {language}");
+        chromium.resize(1280);
+        assert!(chromium.ask(ask_height).as_u64().unwrap() <= 65, "one line on a desktop");
+    }
+    // What stands first is at the left, and at the right where one reads from there.
+    for (first, second) in
+        [(".brand", ".person form"), (".pack .label > span", ".pack .price"), ("#label", "#remaining")]
+    {
+        let is_before = left_of(&chromium, first) < left_of(&chromium, second);
+        chromium.ask("document.documentElement.dir = 'rtl'");
+        assert_ne!(left_of(&chromium, first) < left_of(&chromium, second), is_before, "{first} and {second}");
+        chromium.ask("document.documentElement.dir = 'ltr'");
     }
 }
 

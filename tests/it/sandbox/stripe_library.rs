@@ -9,6 +9,7 @@ use till::clock::Clock;
 use till::sandbox::Options;
 
 use crate::harness::left_out;
+use crate::harness::npm::npm;
 
 const PYTHON_LIBRARY: &str = "stripe==15.2.1";
 /// The last one that writes booleans as Python does and reads the fields of before 2025-03-31.
@@ -41,20 +42,6 @@ fn python(library: &str) -> Result<PathBuf, String> {
         run(&python, &[&install[..], &[library]].concat())?;
     }
     Ok(python)
-}
-
-/// The folder in which Node finds the library.
-fn node() -> Result<String, String> {
-    let folder = folder(&format!("node-{NODE_LIBRARY}"))?;
-    let find = format!("require('node:module').createRequire('{folder}/')('stripe')");
-    if run(Path::new("node"), &["-e", &find]).is_err() {
-        let install = ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries", "1"];
-        let rest = ["--fetch-timeout", "15000", "--prefix", &folder, NODE_LIBRARY];
-        std::fs::create_dir_all(&folder).map_err(|error| format!("{folder}: {error}"))?;
-        run(Path::new("npm"), &[&install[..], &rest].concat())?;
-        run(Path::new("node"), &["-e", &find])?;
-    }
-    Ok(folder)
 }
 
 /// What was to be had, if it was.
@@ -100,7 +87,7 @@ fn an_older_library_for_python_finds_nothing_amiss() {
 
 #[test]
 fn stripes_library_for_node_finds_nothing_amiss() {
-    if let Some(folder) = had(&format!("Node with {NODE_LIBRARY}"), node()) {
-        tell(Path::new("node"), "node/stripe_library.mjs", &[&folder]);
+    if let Some(folder) = npm(NODE_LIBRARY, "the stand-in against Stripe's own library for Node") {
+        tell(Path::new("node"), "node/stripe_library.mjs", &[folder.to_str().expect("a path in UTF-8")]);
     }
 }

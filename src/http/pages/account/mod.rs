@@ -1,6 +1,7 @@
 //! `GET /account`: what a person may see and change of their own account. `actions` has what its buttons do.
 
 pub(in crate::http) mod actions;
+mod browsers;
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -123,7 +124,7 @@ impl LetterRow {
 pub(super) struct SessionRow {
     pub number: i64,
     pub is_this: bool,
-    /// What the browser says that it is.
+    /// What the browser says that it is, as people call it.
     pub agent: Option<String>,
     pub address: Option<String>,
     pub since: Moment,
@@ -135,7 +136,7 @@ impl SessionRow {
         SessionRow {
             number: session.number,
             is_this: session.number == this,
-            agent: session.agent.clone(),
+            agent: session.agent.as_deref().map(browsers::in_words),
             address: session.address.clone(),
             since: Moment::of(session.created_at, language),
             last_used: Moment::of(session.last_used_at, language),

@@ -182,7 +182,7 @@ fn pages_say_what_is_so() {
             html(&samples::debt_dashboard()),
             vec![
                 "-20: a refund or dispute took back pictures that were already used; the next top-up repays it first.",
-                "Payment pending Your bank payment is on its way; no need to pay again.",
+                "Payment pending: Your bank payment is on its way; no need to pay again.",
                 "Your payment for Pro did not arrive.",
                 "Try again",
                 "Your payment is on its way",

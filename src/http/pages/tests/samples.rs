@@ -225,6 +225,8 @@ fn free_plan() -> PlanView {
 pub fn pricing(catalog: &Catalog, shell: Shell) -> PricingPage<'_> {
     PricingPage {
         shell,
+        address: "https://pay.example.com/".to_owned(),
+        picture: "https://pay.example.com/preview.png".to_owned(),
         words: &catalog.unit,
         plans: plans(PlanState::Free, PlanState::ForSale, PlanState::ForSale),
         packs: packs(),

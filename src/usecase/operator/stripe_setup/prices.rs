@@ -17,9 +17,10 @@ pub(super) fn price(context: &SetupContext<'_>, offer: Offer<'_>, setup: &mut Se
     let (key, amount) = (offer.key(), offer.amount());
     let lookup_key =
         format!("till_{key}_{amount}_{currency}{}", interval.map(|word| format!("_{word}")).unwrap_or_default());
+    let title = context.config.catalog.shop.titled(offer.name());
     let mut new = NewPrice {
         key,
-        name: offer.name(),
+        name: &title,
         amount,
         currency,
         interval,
