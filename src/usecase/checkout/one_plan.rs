@@ -39,7 +39,7 @@ pub(crate) fn is_payment_pending(app: &App, account: i64) -> Result<bool> {
     app.store.read(|tx| Ok(pending_plan(tx, account, now)?.is_some()))
 }
 
-/// Until when such a payment is told of, if nothing is heard of it.
+/// Until when pages speak of such a payment, if no event follows.
 pub(crate) fn pending_until(order: &Order) -> Option<Timestamp> {
     order.pending_at.map(|since| since.plus_seconds(SLOWEST_PAYMENT_SECONDS))
 }
