@@ -10,6 +10,7 @@ mod headers;
 mod languages;
 mod letters;
 mod lots;
+mod oidc;
 mod password;
 mod proxy;
 mod sideways;
