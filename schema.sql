@@ -26,7 +26,8 @@ CREATE TABLE users (
     email      TEXT,                        -- for people to read; never used to tie a payment to a user
     name       TEXT,
     locale     TEXT CHECK (length(locale) BETWEEN 2 AND 35),  -- the language that the user chose; absent: the browser's
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    erased_at  INTEGER                      -- when the person was erased; what Stripe sends later is not kept either
 ) STRICT;
 CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT NULL;
 

@@ -1,7 +1,7 @@
 //! What is removed of a person, apart from what the files of its own tables remove: names, what Stripe said of them, and the
 //! addresses that the audit saw. Movements, payments and digests stay.
 
-use super::db::Tx;
+use super::db::{DbResult, Row, Tx};
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -29,16 +29,31 @@ pub fn bodies_of(tx: &mut dyn Tx, account: i64, after: &str, limit: i64) -> Resu
                 WHERE account = $1 AND stripe_id IS NOT NULL AND body LIKE '%' || stripe_id || '%')
             OR assigned_to = $1)
         ORDER BY id LIMIT $3";
-    tx.all(FIND, &[&account, &after, &limit], |row| {
-        Ok(StoredBody { id: row.text("id")?, body: row.text("body")?, is_done: row.flag("done")? })
-    })
+    tx.all(FIND, &[&account, &after, &limit], stored_body)
+}
+
+/// Whether the person of this account was erased.
+pub fn is_erased(tx: &mut dyn Tx, account: i64) -> Result<bool> {
+    const FIND: &str = "SELECT account FROM users WHERE account = $1 AND erased_at IS NOT NULL";
+    Ok(tx.one(FIND, &[&account], |row| row.int("account"))?.is_some())
+}
+
+/// Whether the person of Stripe's customer was erased.
+pub fn is_customer_erased(tx: &mut dyn Tx, customer: &str) -> Result<bool> {
+    const FIND: &str = "SELECT u.account FROM customers c JOIN users u ON u.account = c.account
+        WHERE c.stripe_id = $1 AND u.erased_at IS NOT NULL";
+    Ok(tx.one(FIND, &[&customer], |row| row.int("account"))?.is_some())
+}
+
+fn stored_body(row: &Row<'_>) -> DbResult<StoredBody> {
+    Ok(StoredBody { id: row.text("id")?, body: row.text("body")?, is_done: row.flag("done")? })
 }
 
 /// Removes the body of an event, or puts another in its place where it is still needed.
-pub fn replace_body(tx: &mut dyn Tx, id: &str, body: Option<&str>) -> Result<()> {
-    const REPLACE: &str = "UPDATE events SET body = $2 WHERE id = $1
+pub fn replace_body(tx: &mut dyn Tx, id: &str, body: Option<&str>, now: Timestamp) -> Result<()> {
+    const REPLACE: &str = "UPDATE events SET body = $2, reduced_at = $3 WHERE id = $1
         AND ($2 IS NOT NULL OR status IN ('applied', 'ignored'))";
-    tx.execute(REPLACE, &[&id, &body])?;
+    tx.execute(REPLACE, &[&id, &body, &now])?;
     Ok(())
 }
 
@@ -59,12 +74,13 @@ pub fn erase_audit_address(tx: &mut dyn Tx, number: i64) -> Result<()> {
 /// Gives the user another id and removes what is known of the person: name and e-mail address, what was asked of Stripe in
 /// their name, and where they wanted to go.
 pub fn erase_user(tx: &mut dyn Tx, account: i64, id: &str, now: Timestamp) -> Result<()> {
-    const USER: &str = "UPDATE users SET id = $2, email = NULL, name = NULL, locale = NULL WHERE account = $1";
+    const USER: &str = "UPDATE users SET id = $2, email = NULL, name = NULL, locale = NULL,
+        erased_at = COALESCE(erased_at, $3) WHERE account = $1";
     const ORDERS: &str = "UPDATE orders SET return_url = NULL, request_body = '' WHERE account = $1";
     const CUSTOMERS: &str = "UPDATE customers SET request_body = '' WHERE account = $1 AND source = 'request'";
     const CHANGES: &str = "DELETE FROM customer_changes WHERE account = $1";
     const TOKENS: &str = "UPDATE tokens SET name = '-', revoked_at = COALESCE(revoked_at, $2) WHERE account = $1";
-    tx.execute(USER, &[&account, &id])?;
+    tx.execute(USER, &[&account, &id, &now])?;
     for erase in [ORDERS, CUSTOMERS, CHANGES] {
         tx.execute(erase, &[&account])?;
     }

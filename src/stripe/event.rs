@@ -241,6 +241,12 @@ impl EventEnvelope {
         self.named_by_object("/customer")
     }
 
+    /// The id of the object where it is a customer.
+    pub fn customer_itself(&self) -> Option<String> {
+        let is_customer = self.object.get("object").is_some_and(|object| object == "customer");
+        self.named_by_object("/id").filter(|_| is_customer)
+    }
+
     /// When it happened, for people to read: Stripe's time, or of a row of a list that stands for an event, the latest time
     /// that the row names.
     pub fn happened_at(&self) -> Timestamp {

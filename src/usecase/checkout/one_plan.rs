@@ -54,8 +54,16 @@ pub(super) fn obstacle(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<
     if let Some(order) = pending_plan(tx, account, now)? {
         return Ok(Some(Obstacle::PendingPayment(order.offer)));
     }
-    let lately = now.plus_seconds(-SUBSCRIPTION_ARRIVES_SECONDS);
-    Ok(orders::plan_without_subscription(tx, account, lately)?.map(|order| Obstacle::NewSubscription(order.offer)))
+    Ok(new_plan(tx, account, now)?.map(|order| Obstacle::NewSubscription(order.offer)))
+}
+
+/// Whether a plan of this account is paid, and Stripe has not described its subscription yet.
+pub(crate) fn is_subscription_due(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<bool> {
+    Ok(new_plan(tx, account, now)?.is_some())
+}
+
+fn new_plan(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<Option<Order>> {
+    orders::plan_without_subscription(tx, account, now.plus_seconds(-SUBSCRIPTION_ARRIVES_SECONDS))
 }
 
 impl Obstacle {

@@ -5,9 +5,10 @@
 use serde_json::Value;
 
 use crate::app::App;
-use crate::clock::DAY_SECONDS;
+use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::Result;
-use crate::store::inbox;
+use crate::store::erasure::{self, StoredBody};
+use crate::store::{Tx, inbox};
 
 /// How long the body of an event is kept once it was applied or ignored. Stripe itself keeps events for 30 days.
 pub const BODY_DAYS: i64 = 90;
@@ -17,8 +18,10 @@ const BATCH: i64 = 200;
 const BATCHES: usize = 200;
 
 /// Fields of Stripe's objects that name people, or lead to what does.
-const OF_PEOPLE: [&str; 17] = [
+const OF_PEOPLE: [&str; 21] = [
     "billing_details",
+    "collected_information",
+    "custom_fields",
     "customer_address",
     "customer_details",
     "customer_email",
@@ -28,14 +31,18 @@ const OF_PEOPLE: [&str; 17] = [
     "customer_tax_ids",
     "description",
     "evidence",
+    "hosted_invoice_url",
+    "invoice_pdf",
     "memo",
     "payment_method_details",
-    "pdf",
     "receipt_email",
     "receipt_url",
     "shipping",
+    "shipping_details",
     "source",
 ];
+/// And those of a customer.
+const OF_A_CUSTOMER: [&str; 6] = ["address", "business_name", "email", "individual_name", "name", "phone"];
 
 /// Removes or reduces the bodies that are old enough, in batches, so that other writes pass between. Returns how many.
 pub fn remove_old(app: &App) -> Result<usize> {
@@ -58,8 +65,17 @@ pub fn remove_old(app: &App) -> Result<usize> {
     Ok(removed)
 }
 
+/// Removes bodies that are needed no more, and takes people out of the others.
+pub(crate) fn replace_bodies(tx: &mut dyn Tx, bodies: &[StoredBody], now: Timestamp) -> Result<()> {
+    bodies.iter().try_for_each(|stored| {
+        let body =
+            if stored.is_done { None } else { Some(without_people(&stored.body).unwrap_or_else(|| "{}".to_owned())) };
+        erasure::replace_body(tx, &stored.id, body.as_deref(), now)
+    })
+}
+
 /// An event's body without what names people. `None` for what is no JSON.
-fn without_people(body: &str) -> Option<String> {
+pub(super) fn without_people(body: &str) -> Option<String> {
     let mut body: Value = serde_json::from_str(body).ok()?;
     take_people_out(&mut body);
     Some(body.to_string())
@@ -68,10 +84,31 @@ fn without_people(body: &str) -> Option<String> {
 fn take_people_out(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !OF_PEOPLE.contains(&name.as_str()));
+            let is_customer = fields.get("object").is_some_and(|object| object == "customer");
+            let names_people = |name: &str| OF_PEOPLE.contains(&name) || (is_customer && OF_A_CUSTOMER.contains(&name));
+            fields.retain(|name, _| !names_people(name));
             fields.values_mut().for_each(take_people_out);
         }
         Value::Array(values) => values.iter_mut().for_each(take_people_out),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_still_needed_keeps_its_amounts_and_loses_the_person() {
+        let body = json!({"type": "customer.updated", "data": {"object": {"object": "customer", "id": "cus_1",
+            "name": "Ada", "email": "ada@example.org", "metadata": {"user_id": "u_1"}}, "items": [
+            {"customer_details": {"email": "ada@example.org"}, "amount": 900, "name": "100 pictures"}]}});
+        let kept: Value = serde_json::from_str(&without_people(&body.to_string()).unwrap()).unwrap();
+        assert!(!kept.to_string().contains("Ada") && !kept.to_string().contains("ada@"), "{kept}");
+        assert_eq!(kept["data"]["items"][0]["amount"], 900);
+        assert_eq!(kept["data"]["items"][0]["name"], "100 pictures");
+        assert_eq!(kept["data"]["object"]["metadata"]["user_id"], "u_1");
     }
 }

@@ -7,14 +7,14 @@ use crate::clock::{Judgement, Timestamp};
 use crate::config::Mode;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::metrics::EventLabels;
-use crate::store::Tx;
 use crate::store::inbox::{self, IncomingEvent, Status};
+use crate::store::{Tx, erasure};
 use crate::stripe::event::TYPES;
 use crate::stripe::signature::{SignatureFault, TOLERANCE_SECONDS};
 use crate::stripe::{EventEnvelope, Verification, signature, storable};
 use crate::usecase::stripe_events::apply::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetcher::{PrefetchedEvent, Prefetcher};
-use crate::usecase::stripe_events::retry;
+use crate::usecase::stripe_events::{bodies, retry};
 
 /// Refuses by the header `Stripe-Signature` alone what cannot be Stripe's, before the body is read.
 pub fn check_header(app: &App, header: Option<&[u8]>) -> Result<()> {
@@ -93,7 +93,8 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
         None => prefetcher.prefetch(&envelope)?,
     };
     let (catalog, happened_at) = (app.catalog.clone(), envelope.happened_at());
-    let row = incoming.clone();
+    let customer = envelope.customer().or_else(|| envelope.customer_itself());
+    let mut row = incoming.clone();
     let outcome = app.store.write(move |tx| {
         if let Some(known) = inbox::by_id(tx, &row.id)? {
             return Ok(EventOutcome::before(&known.decision));
@@ -106,6 +107,11 @@ pub(super) fn ingest(app: &App, envelope: EventEnvelope, body: String, now: Time
                 retry::outcome_of(tx, &context, &prefetched.event)?
             }
         };
+        if let Some(customer) = &customer
+            && erasure::is_customer_erased(tx, customer)?
+        {
+            row.body = row.body.as_deref().and_then(bodies::without_people);
+        }
         store(tx, &catalog, &row, outcome, now)
     });
     let outcome = match outcome {

@@ -76,14 +76,20 @@ fn one_client_of_a_proxy_has_its_share_of_requests() {
         stream.write_all(head.as_bytes()).unwrap();
         stream
     };
-    let open: Vec<TcpStream> = (0..256).map(|number| waiting(&format!("2001:db8::{number:x}"))).collect();
     let ask = |client: &str| {
         let request =
             format!("GET /login HTTP/1.1\r\nHost: t\r\nConnection: close\r\nX-Forwarded-For: {client}\r\n\r\n");
         ask_from(&shop, 1, &request).split(' ').nth(1).unwrap_or_default().to_owned()
     };
-    eventually("a refusal", || (ask("2001:db8::ffff") == "429").then_some(()));
-    assert_eq!((ask("2001:db8:0:1::1"), ask("192.0.2.1")), ("200".to_owned(), "200".to_owned()));
+    // A body is waited for a while only. Those that a loaded machine has let go are followed by others.
+    let mut open: Vec<TcpStream> = vec![];
+    eventually("a refusal", || {
+        open.truncate(0);
+        open.extend((0..256).map(|number| waiting(&format!("2001:db8::{number:x}"))));
+        let refused = (ask("2001:db8::ffff") == "429").then_some(());
+        refused
+            .inspect(|()| assert_eq!((ask("2001:db8:0:1::1"), ask("192.0.2.1")), ("200".to_owned(), "200".to_owned())))
+    });
     drop(open);
     eventually("a place again", || (ask("2001:db8::ffff") == "200").then_some(()));
 }
@@ -149,9 +155,10 @@ fn what_strangers_send_fills_no_log() {
     for _ in 0..300 {
         stranger.send("POST", "/billing/webhook", &[], b"{}").must(400);
     }
+    let lines = shop.till.log().lines().filter(|line| line.contains("webhook_rejected")).count();
+    // Counted first: on a slow machine more time has passed since, and never less.
     let seconds = usize::try_from(waiting.elapsed().as_secs()).unwrap();
-    let lines = || shop.till.log().lines().filter(|line| line.contains("webhook_rejected")).count();
-    assert!((1..=seconds + 2).contains(&lines()), "{} lines in {seconds} s", lines());
+    assert!((1..=seconds + 2).contains(&lines), "{lines} lines in {seconds} s");
     let metrics = stranger.get("/metrics").must(200).body;
     assert!(metrics.contains("till_webhook_rejected_total 300"), "all are counted: {metrics}");
     let left_out = eventually("a line that counts those left out", || {

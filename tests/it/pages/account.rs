@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::webhook::event;
 use crate::harness::{Answer, Client, Shop, eventually};
 
 /// What the page's row of another browser holds.
@@ -187,7 +188,22 @@ fn what_is_stored_about_a_person_is_theirs_to_read_and_to_erase() {
     assert!(listed["data"][0]["id"].as_str().unwrap().starts_with("erased_"), "{listed}");
     assert_eq!((&listed["data"][0]["name"], &listed["data"][0]["units"]["remaining"]), (&Value::Null, &json!(147)));
 
-    // Nothing of the person is left in the file, but the old id as the name of who acted.
+    nothing_is_left(&shop);
+
+    // What Stripe says of them later is not kept either.
+    let customer = shop.ask_stripe("GET", "/v1/customers")["data"][0]["id"].clone();
+    let card = json!({"type": "card", "card": {"brand": "visa", "last4": "4242"}});
+    let charge = json!({"object": "charge", "id": "ch_later", "customer": customer, "status": "succeeded", "paid": true,
+        "amount": 900, "currency": "eur", "payment_method_details": card,
+        "billing_details": {"email": "alice@example.org", "name": "Alice Example"}});
+    shop.webhook(&event("charge.succeeded", &charge)).must(200);
+    let renamed = json!({"object": "customer", "id": customer, "email": "alice@example.org", "name": "Alice"});
+    shop.webhook(&event("customer.updated", &renamed)).must(200);
+    nothing_is_left(&shop);
+}
+
+/// Nothing of the person is in the file, but the old id as the name of who acted.
+fn nothing_is_left(shop: &Shop) {
     let outside = rusqlite::Connection::open(shop.database()).unwrap();
     outside.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     let kept: i64 = outside.query_row("SELECT COUNT(*) FROM charges", [], |row| row.get(0)).unwrap();

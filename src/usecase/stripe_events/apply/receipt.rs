@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::store::receipts::{self, ChargeRecord, PaymentMeans};
-use crate::store::{Tx, customers, payments};
+use crate::store::{Tx, customers, erasure, payments};
 use crate::stripe::{Charge, Invoice};
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 
@@ -18,8 +18,9 @@ pub(super) fn charge_made(tx: &mut dyn Tx, context: &ApplyContext<'_>, charge: &
 /// Keeps what a charge says of the card and the receipt; whether it is of a customer of ours.
 pub(super) fn keep_charge(tx: &mut dyn Tx, context: &ApplyContext<'_>, charge: &Charge) -> Result<bool> {
     let Some(customer) = charge.customer.clone() else { return Ok(false) };
-    if customers::account_of(tx, &customer)?.is_none() {
-        return Ok(false);
+    match customers::account_of(tx, &customer)? {
+        Some(account) if !erasure::is_erased(tx, account)? => {}
+        _ => return Ok(false),
     }
     let record = ChargeRecord {
         id: charge.id.clone(),
@@ -35,8 +36,10 @@ pub(super) fn keep_charge(tx: &mut dyn Tx, context: &ApplyContext<'_>, charge: &
 
 /// Keeps where an invoice can be read, if it is in the books.
 pub(super) fn keep_document(tx: &mut dyn Tx, invoice: &Invoice) -> Result<()> {
-    if (invoice.number.is_none() && invoice.hosted_url.is_none()) || payments::find(tx, &invoice.id)?.is_none() {
-        return Ok(());
+    let says_where = invoice.number.is_some() || invoice.hosted_url.is_some();
+    match payments::find(tx, &invoice.id)? {
+        Some(payment) if says_where && !erasure::is_erased(tx, payment.account)? => {}
+        _ => return Ok(()),
     }
     receipts::put_document(tx, &invoice.id, invoice.number.as_deref(), invoice.hosted_url.as_deref())
 }
