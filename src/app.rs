@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Fault, Result};
 use crate::metrics::Metrics;
+use crate::oidc::client::{Oidc, OidcOptions};
 use crate::store::Store;
 use crate::stripe::{Stripe, StripeOptions};
 
@@ -26,6 +27,8 @@ pub struct Parts {
     pub clock: Clock,
     pub store: Store,
     pub metrics: Metrics,
+    /// The provider by which people sign in.
+    pub oidc: Option<Oidc>,
     stripe: Option<Stripe>,
     standing: OnceLock<Standing>,
 }
@@ -45,7 +48,8 @@ impl App {
         let stripe = stripe_client(&config)?.map(|stripe| stripe.with_clock(clock.clone()));
         let metrics = Metrics::new(store.figures());
         let catalog = Arc::new(config.catalog.clone());
-        let parts = Parts { catalog, clock, store, metrics, stripe, standing: OnceLock::new(), config };
+        let oidc = oidc_client(&config);
+        let parts = Parts { catalog, clock, store, metrics, oidc, stripe, standing: OnceLock::new(), config };
         Ok(App { parts: Arc::new(parts), actor: Actor::till() })
     }
 
@@ -114,6 +118,16 @@ pub fn stripe_of(config: &Config) -> Result<Stripe, Fault> {
 fn stripe_client(config: &Config) -> Result<Option<Stripe>, Fault> {
     let key = config.stripe.secret_key.clone();
     key.map(|key| Stripe::new(StripeOptions::new(key, &config.stripe.api_base))).transpose()
+}
+
+fn oidc_client(config: &Config) -> Option<Oidc> {
+    let provider = config.oidc.clone()?;
+    Some(Oidc::new(OidcOptions {
+        issuer: provider.issuer,
+        client_id: provider.client_id,
+        client_secret: provider.client_secret,
+        redirect_uri: format!("{}/login/oidc/callback", config.base_url.as_str()),
+    }))
 }
 
 fn no_key() -> Fault {

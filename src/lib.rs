@@ -24,6 +24,7 @@ pub mod catalog;
 pub mod config;
 pub mod mail;
 pub mod notification;
+pub mod oidc;
 pub mod store;
 pub mod stripe;
 

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::fault::ConfigFault;
 use super::sources::{Reader, Sources, read_catalog};
 use super::{
-    Config, LoadedConfig, LogFormat, Mode, Need, Origin, STRIPE_API_BASE, StripeConfig, mail, proxy, unused, values,
+    Config, LoadedConfig, LogFormat, Mode, Need, Origin, STRIPE_API_BASE, StripeConfig, mail, oidc, proxy, values,
 };
 use crate::catalog::{Breach, Catalog, Field, Place, breaches, price_id_variable, units_variable};
 
@@ -52,13 +52,14 @@ pub(super) fn read(sources: &Sources, need: Need) -> (Config, Reader<'_>) {
         catalog.mail = std::mem::take(&mut catalog.mail).with_server();
     }
     let proxy_auth = proxy::read(&mut reader, need);
-    unused::check(&mut reader);
+    let oidc = oidc::read(&mut reader);
     let config = Config {
         return_origins: return_origins.unwrap_or_else(|| vec![base_url.clone()]),
         trusted_proxies: trusted_proxies.unwrap_or_else(loopback_networks),
         metrics_listen,
         hook_private_networks: hook_private_networks.unwrap_or_default(),
         proxy_auth,
+        oidc,
         signup: reader.value("SPRITE_SIGNUP", values::signup).unwrap_or_default(),
         mail,
         reconcile_interval: reader

@@ -10,10 +10,10 @@ mod explanation;
 mod fault;
 mod load;
 mod mail;
+mod oidc;
 mod origin;
 mod proxy;
 mod sources;
-mod unused;
 mod values;
 mod variables;
 
@@ -27,10 +27,10 @@ pub use explanation::{Explanation, Setting, explain};
 pub use fault::ConfigFault;
 pub use load::load;
 pub use mail::{MailConfig, SmtpServer, TlsMode};
+pub use oidc::OidcConfig;
 pub use origin::{Origin, in_ascii, origin_of};
 pub use proxy::ProxyAuth;
 pub use sources::Sources;
-pub use unused::not_used_yet;
 pub use values::listen as parse_listen;
 pub use variables::{VARIABLES, Variable};
 
@@ -44,7 +44,7 @@ pub const STRIPE_API_BASE: &str = "https://api.stripe.com";
 #[derive(Debug)]
 pub struct LoadedConfig {
     pub config: Config,
-    /// Unknown names, variables that this version does not use, risky choices.
+    /// Unknown names, risky choices.
     pub warnings: Vec<String>,
 }
 
@@ -79,6 +79,8 @@ pub struct Config {
     pub hook_private_networks: Vec<IpNet>,
     /// How a proxy says who is signed in; `None`: no header is believed.
     pub proxy_auth: Option<ProxyAuth>,
+    /// The provider by which people sign in; `None`: no page offers it.
+    pub oidc: Option<OidcConfig>,
     /// Who may make an account.
     pub signup: Signup,
     /// How mail is sent; `None`: no mail is sent.
@@ -112,7 +114,7 @@ impl StripeConfig {
     }
 }
 
-/// Who may make an account by themselves, where mail is sent.
+/// Who may make an account by themselves, where mail is sent or there is a provider of OpenID Connect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Signup {
     #[default]

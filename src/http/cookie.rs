@@ -1,10 +1,11 @@
 //! Our cookies: the session, the one that a sign-in form is bound to while there is no session yet, and the one by which a
-//! browser that asked for a letter is known again. Their names, how they are read and how they are set.
+//! browser that asked for a letter, or went to a provider of OpenID Connect, is known again. Their names, how they are read and how they are set.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::config::Config;
 use crate::error::{Fault, Result};
+use crate::oidc::attempt::ATTEMPT_SECONDS;
 use crate::usecase::users::sessions::{Browser, SESSION_SECONDS};
 
 /// How long a sign-in form can be sent: longer than a sign-in link lives.
@@ -28,6 +29,21 @@ fn form_name(config: &Config) -> &'static str {
 /// The name of the cookie of a browser that asked for a letter.
 fn mark_name(config: &Config) -> &'static str {
     if config.base_url.is_https() { "__Host-till-asked" } else { "till-asked" }
+}
+
+/// The name of the cookie of an attempt to sign in by OpenID Connect.
+fn attempt_name(config: &Config) -> &'static str {
+    if config.base_url.is_https() { "__Host-till-oidc" } else { "till-oidc" }
+}
+
+/// The attempt to sign in by OpenID Connect that this browser has begun.
+pub(super) fn attempt_of(headers: &HeaderMap, config: &Config) -> Option<String> {
+    value_within(headers, attempt_name(config), 250)
+}
+
+/// A `Set-Cookie` header of an attempt to sign in by OpenID Connect, or one that ends it when `value` is `None`.
+pub(super) fn set_attempt(config: &Config, value: Option<&str>) -> Result<HeaderValue> {
+    written(config, attempt_name(config), value.map(|value| (value, ATTEMPT_SECONDS)))
 }
 
 /// The browser that sends a request: what it is signed in with, and what it says that it is.
@@ -62,12 +78,16 @@ pub(super) fn set_language(config: &Config, tag: &str) -> Result<HeaderValue> {
 }
 
 fn value_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    value_within(headers, name, 100)
+}
+
+fn value_within(headers: &HeaderMap, name: &str, limit: usize) -> Option<String> {
     let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs
         .find(|(found, _)| *found == name)
         .map(|(_, value)| value.to_owned())
-        .filter(|value| (1..=100).contains(&value.len()))
+        .filter(|value| (1..=limit).contains(&value.len()))
 }
 
 /// A `Set-Cookie` header that signs a browser in, or out when `value` is `None`.

@@ -49,6 +49,8 @@ struct Shared {
     stripe: ThreadPool,
     webhooks: ThreadPool,
     passwords: ThreadPool,
+    /// Where there is a provider.
+    provider: Option<ThreadPool>,
     stripes_pages: String,
     readiness: tokio::sync::Mutex<Option<(Deadline, bool)>>,
     requests: Arc<Shares>,
@@ -72,6 +74,8 @@ pub(super) enum Pool {
     Stripe,
     /// Events from Stripe. Some of them need a question to Stripe first.
     Webhooks,
+    /// Use cases that wait for the provider of OpenID Connect, so that a slow one delays nothing else.
+    Provider,
     /// Use cases that hash a password: two at once, because each takes 19 MB and a processor.
     Passwords,
 }
@@ -93,6 +97,7 @@ impl AppState {
             }
             false => api.clone(),
         };
+        let has_provider = app.config.oidc.is_some();
         Ok(AppState(Arc::new(Shared {
             stripes_pages,
             readiness: tokio::sync::Mutex::default(),
@@ -100,6 +105,7 @@ impl AppState {
             db: ThreadPool::start("till-books", 32, 1024)?,
             stripe: ThreadPool::start("till-stripe", 8, 128)?,
             webhooks: ThreadPool::start("till-events", 8, 512)?,
+            provider: has_provider.then(|| ThreadPool::start("till-provider", 4, 64)).transpose()?,
             passwords: ThreadPool::start("till-passwords", 2, 64)?,
             requests: Shares::new(usize::MAX, REQUESTS_OF_A_CLIENT),
             buckets: Buckets::new(),
@@ -209,6 +215,7 @@ impl AppState {
             Pool::Stripe => &self.0.stripe,
             Pool::Webhooks => &self.0.webhooks,
             Pool::Passwords => &self.0.passwords,
+            Pool::Provider => self.0.provider.as_ref().unwrap_or(&self.0.db),
         };
         threads.run(move || work(&app)).await
     }

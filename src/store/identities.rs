@@ -77,6 +77,13 @@ pub fn identities_of(tx: &mut dyn Tx, account: i64) -> Result<Vec<Identity>> {
     })
 }
 
+/// Removes one of the account's identities.
+pub fn remove_identity(tx: &mut dyn Tx, account: i64, issuer: &str, subject: &str) -> Result<()> {
+    const REMOVE: &str = "DELETE FROM identities WHERE account = $1 AND issuer = $2 AND subject = $3";
+    tx.execute(REMOVE, &[&account, &issuer, &subject])?;
+    Ok(())
+}
+
 /// Removes the account's identities.
 pub fn remove_identities(tx: &mut dyn Tx, account: i64) -> Result<()> {
     const REMOVE: &str = "DELETE FROM identities WHERE account = $1";

@@ -28,6 +28,7 @@ use crate::store::codes::CodePurpose;
 use crate::usecase::mail;
 use crate::usecase::users::codes::{self, Asking, CODE_MINUTES, CodeView};
 use crate::usecase::users::confirm;
+use crate::usecase::users::oidc;
 use crate::usecase::users::password::{self, PASSWORD_LEAST, PASSWORD_MOST};
 
 /// Characters of a secret in a link.
@@ -49,6 +50,10 @@ pub(super) enum LettersState {
         invite: String,
         /// What is given to begin with, such as `5 pictures`.
         welcome: Option<String>,
+        /// Whether a letter can be asked for.
+        has_mail: bool,
+        /// What people call the provider of OpenID Connect.
+        provider: Option<String>,
     },
     /// Accounts are made in the app alone.
     SignUpClosed,
@@ -111,7 +116,7 @@ pub(crate) async fn show_sign_up(
     let invite =
         query_field(query.as_deref(), "invite").filter(|invite| invite.len() <= SECRET_LIMIT).unwrap_or_default();
     let (app, language) = (state.app(), reader_language::of_browser(&headers, state.config()));
-    let signup = codes::signup(app);
+    let (signup, provider) = (codes::signup_by_any(app), oidc::provider_name(app).map(str::to_owned));
     let asked = invite.clone();
     let is_invited = !invite.is_empty() && state.run(Pool::Db, move |app| codes::is_invited(app, &asked)).await?;
     let (status, page) = match signup {
@@ -122,7 +127,8 @@ pub(crate) async fn show_sign_up(
             let units = app.catalog.selling.welcome_units;
             let welcome = (units > 0).then(|| app.catalog.unit.count(units, language));
             let shell = Shell::anonymous(app, language.letters_sign_up_title(), language);
-            return Ok(with_form(&state, &headers, shell, LettersState::SignUp { invite, welcome })?);
+            let page = LettersState::SignUp { invite, welcome, has_mail: mail::is_configured(app), provider };
+            return Ok(with_form(&state, &headers, shell, page)?);
         }
     };
     Ok(plain(app, status, language.letters_sign_up_title(), language, page)?)

@@ -25,7 +25,7 @@ use crate::http::{body, cookie, reader_language};
 use crate::id;
 use crate::language::Language;
 use crate::usecase::mail;
-use crate::usecase::users::{codes, password, sign_in};
+use crate::usecase::users::{codes, oidc, password, sign_in};
 
 #[derive(Debug, Template)]
 #[template(path = "login.html")]
@@ -69,6 +69,8 @@ pub(super) struct SignInForms {
     pub has_mail: bool,
     /// By an address and a password.
     pub has_password: bool,
+    /// What people call the provider of OpenID Connect.
+    pub provider: Option<String>,
     /// Whether the visitor may make an account.
     pub has_sign_up: bool,
     /// What was typed, after an attempt that failed.
@@ -80,7 +82,7 @@ pub(super) struct SignInForms {
 impl SignInForms {
     /// Whether there is any.
     fn has_any(&self) -> bool {
-        self.has_mail || self.has_password
+        self.has_mail || self.has_password || self.provider.is_some()
     }
 }
 
@@ -199,6 +201,7 @@ async fn with_forms(
         csrf,
         has_mail: mail::is_configured(app),
         has_password: state.run(Pool::Db, password::is_in_use).await?,
+        provider: oidc::provider_name(app).map(str::to_owned),
         has_sign_up: codes::signup(app) == Signup::Open,
         ..forms
     };

@@ -16,6 +16,7 @@ pub(super) mod letters;
 pub(super) mod login;
 pub(super) mod month;
 mod offers;
+pub(super) mod oidc;
 pub(super) mod portal;
 pub(super) mod preview;
 pub(super) mod pricing;

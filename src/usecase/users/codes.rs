@@ -26,6 +26,11 @@ pub fn signup(app: &App) -> Signup {
     if mail::is_configured(app) { app.config.signup } else { Signup::Closed }
 }
 
+/// The same, where a provider of OpenID Connect may prove people too.
+pub fn signup_by_any(app: &App) -> Signup {
+    if app.config.oidc.is_some() { app.config.signup } else { signup(app) }
+}
+
 /// What somebody without a session asks a letter for.
 pub enum Asking {
     SignIn,

@@ -1,7 +1,6 @@
 //! What the button does to which the link in a letter leads. A code works once.
 
 use crate::app::App;
-use crate::catalog::MailKind;
 use crate::clock::Timestamp;
 use crate::config::Signup;
 use crate::error::{Fault, Refused, Result};
@@ -18,6 +17,7 @@ use crate::usecase::checkout::customer_change;
 use crate::usecase::log_events;
 use crate::usecase::mail::{self, Recipient};
 use crate::usecase::users::codes::{closed, is_asker, signup, stored_email, uninvited};
+use crate::usecase::users::new_account::NewAccount;
 use crate::usecase::users::sessions::{self, Browser, Opening};
 use crate::usecase::users::{password, welcome};
 
@@ -67,9 +67,7 @@ fn sign_in(app: &App, hash: [u8; 32], browser: &Browser) -> Result<Option<Confir
 fn sign_up(app: &App, hash: [u8; 32], browser: &Browser, language: Language) -> Result<Option<Confirmation>> {
     let opening = Opening::prepare(app, browser, SignInMethod::Mail)?;
     let (session, now, signup) = (opening.clone(), app.clock.now(), signup(app));
-    let (browser, welcome) = (browser.clone(), welcome::Welcome::prepare(app)?);
-    let new_id = UserId::new(&random_id()?).ok_or_else(|| Fault::bare("a made id is none"))?;
-    let sends_welcome = mail::sends(app, MailKind::Welcome);
+    let (browser, account) = (browser.clone(), NewAccount::prepare(app, language)?);
     let made = audit::write(app, move |tx, trail| {
         let Some(code) = stored_codes::take(tx, &hash, now)? else { return Ok(None) };
         let email = stored_email(&code.address)?;
@@ -84,18 +82,9 @@ fn sign_up(app: &App, hash: [u8; 32], browser: &Browser, language: Language) -> 
             (_, Some(invite)) if !stored_codes::take_invite(tx, &invite, now)? => return Err(uninvited().into()),
             _ => {}
         }
-        let (user, _) = users::put(tx, &new_id, Some(email.as_str()), None, now)?;
-        trail.is_done_by_user(&user.id);
-        trail.add(tx, "signed_up", &user.id, None)?;
-        users::set_locale(tx, user.account, language)?;
-        identities::set_address(tx, user.account, &email, now)?;
+        let (user, units) = account.make(tx, trail, None, (Some(&email), true), None)?;
         if let Some(password) = code.password.as_deref().filter(|_| is_asker(&code, &browser)) {
             identities::set_password(tx, user.account, password, now)?;
-        }
-        let units = welcome.give(tx, user.account, &email, now)?;
-        if sends_welcome {
-            let to = Recipient::at(Some(user.account), email.as_str()).in_language(language);
-            mail::queue(tx, now, &to, &format!("welcome_{}", user.account), &Letter::Welcome {})?;
         }
         session.begin(tx, trail, &user)?;
         Ok(Some((user.id, units)))
@@ -106,11 +95,6 @@ fn sign_up(app: &App, hash: [u8; 32], browser: &Browser, language: Language) -> 
         }
         Confirmation { purpose: CodePurpose::SignUp, cookie: Some(opening.cookie(&id)) }
     }))
-}
-
-/// The id of an account that somebody makes by themselves.
-pub(super) fn random_id() -> Result<String> {
-    Ok(id::secret("u_")?.chars().take(28).collect())
 }
 
 /// Sets a new password, ends every session, and begins one here.

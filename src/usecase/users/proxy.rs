@@ -10,7 +10,7 @@ use crate::store::sessions::SignInMethod;
 use crate::store::{identities, users};
 use crate::usecase::audit;
 use crate::usecase::users::codes::closed;
-use crate::usecase::users::confirm::random_id;
+use crate::usecase::users::new_account::random_id;
 use crate::usecase::users::sessions::{self, Browser, Opening};
 
 /// The issuer of identities that a proxy vouches for.

@@ -1,10 +1,10 @@
 //! What the tests stand on: the real binary (`process`) with the Stripe stand-in beside it (`shop`), a browser without a
 //! screen and one with a real engine (`client`, `chromium`), requests as bytes (`wire`), Stripe's signature (`webhook`), a
 //! receiver of outgoing webhooks (`receiver`), a recorder of what is asked of Stripe (`recorder`), fixed answers in
-//! Stripe's place (`canned`), a mail server (`mail_server`), Stripe's OpenAPI description as a judge (`openapi`), Python's
-//! libraries (`python`) and Node's (`npm`), a judge of accessible pages (`axe`), and waiting for a condition instead of for
-//! a while (`wait`). Nothing here reads the database. Only `life` calls into the appliance; everything else meets it from
-//! outside.
+//! Stripe's place (`canned`), a mail server (`mail_server`), providers of OpenID Connect (`oidc_provider`), Stripe's OpenAPI
+//! description as a judge (`openapi`), Python's libraries (`python`) and Node's (`npm`), a judge of accessible pages (`axe`),
+//! and waiting for a condition instead of for a while (`wait`). Nothing here reads the database. Only `life` calls into the
+//! appliance; everything else meets it from outside.
 
 pub mod axe;
 pub mod canned;
@@ -16,6 +16,7 @@ pub mod life;
 pub mod log;
 pub mod mail_server;
 pub mod npm;
+pub mod oidc_provider;
 pub mod openapi;
 pub mod process;
 pub mod python;

@@ -13,6 +13,7 @@ mod kept;
 mod languages;
 mod letters;
 mod lots;
+mod oidc;
 mod password;
 mod proxy;
 mod sideways;

@@ -81,6 +81,7 @@ const EACH: &[Row] = &[
     ("sessions::remove_of", |tx| sessions::remove_of(tx, 1)),
     ("sessions::remove_ended", |tx| sessions::remove_ended(tx, NOW).map(drop)),
     ("identities::remove_address", |tx| identities::remove_address(tx, 1)),
+    ("identities::remove_identity", |tx| identities::remove_identity(tx, 1, "proxy", "ada")),
     ("identities::remove_identities", |tx| identities::remove_identities(tx, 1)),
     ("identities::remove_password", |tx| identities::remove_password(tx, 1)),
 ];

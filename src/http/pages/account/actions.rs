@@ -13,6 +13,7 @@ use crate::http::cookie;
 use crate::http::csrf::check_own_form;
 use crate::http::fields::Form;
 use crate::http::guard::SignedIn;
+use crate::http::pages::oidc::sealed_identity;
 use crate::http::pages::see_other;
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
@@ -20,7 +21,7 @@ use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
 use crate::id;
 use crate::usecase::mail::{self, MailChoice};
-use crate::usecase::users::{self, NAME_LIMIT, UserPatch, account, codes, erase, export, password, sessions};
+use crate::usecase::users::{self, NAME_LIMIT, UserPatch, account, codes, erase, export, oidc, password, sessions};
 
 /// Reads a form of the account page, and refuses one that another page has sent.
 async fn form_of(state: &AppState, signed_in: &SignedIn, headers: &HeaderMap, body: Body) -> Result<Form> {
@@ -166,6 +167,36 @@ pub(crate) async fn revoke_token(
     let token = form.text("token", 100)?;
     state.run(Pool::Db, move |app| account::revoke_token(app, &signed_in.member.user, &token)).await?;
     Ok(see_other(&Done::Token.path())?)
+}
+
+/// Connects a provider's identity with the account, as the page offered that the provider led back to.
+pub(crate) async fn connect(
+    State(state): State<AppState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
+    let form = form_of(&state, &signed_in, &headers, body).await?;
+    let (issuer, subject) = sealed_identity(&form, &signed_in.cookie, state.app().clock.now())?;
+    let SignedIn { member, session, .. } = signed_in;
+    let connect = move |app: &App| oidc::connect(app, &member.user, &session, &issuer, &subject);
+    state.run(Pool::Db, connect).await?;
+    Ok(see_other(&Done::Connected.path())?)
+}
+
+/// Removes a connection, unless it is the last way in.
+pub(crate) async fn disconnect(
+    State(state): State<AppState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
+    let form = form_of(&state, &signed_in, &headers, body).await?;
+    let (issuer, subject) = (form.text("issuer", 500)?, form.text("subject", 255)?);
+    let SignedIn { member, session, .. } = signed_in;
+    let remove = move |app: &App| oidc::disconnect(app, &member.user, &session, &issuer, &subject);
+    state.run(Pool::Db, remove).await?;
+    Ok(see_other(&Done::Disconnected.path())?)
 }
 
 /// Everything that is stored about the user, as a file.

@@ -18,10 +18,13 @@ use crate::http::guard::{SignedIn, Visitor};
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
+use crate::oidc::is_same_issuer;
 use crate::store::access::Token;
+use crate::store::identities::Identity;
 use crate::store::sessions::Session;
 use crate::usecase::mail::{self, MailChoice};
 use crate::usecase::users::account;
+use crate::usecase::users::oidc;
 use crate::usecase::users::password::{PASSWORD_LEAST, PASSWORD_MOST};
 use crate::usecase::users::sessions;
 
@@ -43,6 +46,10 @@ pub(super) struct AccountPage {
     /// The secret of a token that was made just now.
     pub new_token: Option<String>,
     pub has_subscription: bool,
+    /// Providers of OpenID Connect by which the user signs in.
+    pub connections: Vec<ConnectionRow>,
+    /// The provider that may be connected.
+    pub provider: Option<String>,
     /// Whether letters are sent, so that an address can be proved.
     pub has_mail: bool,
     pub letters: Vec<LetterRow>,
@@ -79,10 +86,12 @@ pub(super) enum Done {
     Session,
     OtherSessions,
     Token,
+    Connected,
+    Disconnected,
 }
 
 impl Done {
-    const ALL: [(Done, &'static str); 8] = [
+    const ALL: [(Done, &'static str); 10] = [
         (Done::Name, "name"),
         (Done::AddressAsked, "asked"),
         (Done::Address, "address"),
@@ -91,6 +100,8 @@ impl Done {
         (Done::Session, "session"),
         (Done::OtherSessions, "others"),
         (Done::Token, "token"),
+        (Done::Connected, "connected"),
+        (Done::Disconnected, "disconnected"),
     ];
 
     /// The address of the page that says so.
@@ -144,6 +155,25 @@ impl SessionRow {
     }
 }
 
+/// A provider of OpenID Connect by which the user signs in.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectionRow {
+    /// What people call it.
+    pub name: String,
+    pub issuer: String,
+    pub subject: String,
+    pub since: Moment,
+}
+
+impl ConnectionRow {
+    fn of(app: &App, identity: Identity, language: Language) -> ConnectionRow {
+        let Identity { issuer, subject, created_at } = identity;
+        let own = app.config.oidc.as_ref().filter(|provider| is_same_issuer(&provider.issuer, &issuer));
+        let name = own.map_or_else(|| issuer.clone(), |provider| provider.name.clone());
+        ConnectionRow { name, issuer, subject, since: Moment::of(created_at, language) }
+    }
+}
+
 /// A token of the user's own.
 #[derive(Clone, Debug)]
 pub(super) struct TokenRow {
@@ -175,7 +205,11 @@ fn shown(app: &App, signed_in: &SignedIn, done: Option<Done>, new_token: Option<
     let (user, session, language) = (&signed_in.member.user, &signed_in.session, signed_in.language);
     let view = account::view(app, user.account)?;
     let letters = if mail::is_configured(app) { mail::choices(app, user.account)? } else { vec![] };
+    let (connections, is_connected) = oidc::connections(app, user.account)?;
+    let provider = oidc::provider_name(app).filter(|_| !is_connected).map(str::to_owned);
     let page = AccountPage {
+        connections: connections.into_iter().map(|own| ConnectionRow::of(app, own, language)).collect(),
+        provider,
         shell: Shell::signed_in(app, language.account_title(), signed_in)?,
         done,
         id: user.id.clone(),

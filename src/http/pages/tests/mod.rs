@@ -1,5 +1,6 @@
 //! The rules that every page keeps, and what each page says.
 
+mod oidc_samples;
 mod samples;
 
 use std::io::Write as _;
@@ -51,6 +52,9 @@ fn pages() -> Vec<(String, String)> {
     ];
     for (name, page) in samples::letters() {
         pages.push((format!("letters-{name}"), html(&page)));
+    }
+    for (name, page) in oidc_samples::oidc() {
+        pages.push((format!("oidc-{name}"), html(&page)));
     }
     for (name, purchase) in samples::purchase_states() {
         pages.push((format!("returned-{name}"), html(&samples::returned(&catalog, purchase))));

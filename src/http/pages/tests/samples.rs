@@ -300,6 +300,7 @@ pub fn error() -> ErrorPage {
 /// An attempt to sign in that failed.
 pub fn forms() -> SignInForms {
     SignInForms {
+        provider: Some(HOSTILE.to_owned()),
         csrf: "t".to_owned(),
         has_mail: true,
         has_password: true,
@@ -323,6 +324,8 @@ fn session(number: i64, agent: &str) -> SessionRow {
 /// Of somebody who signed in long ago in two browsers, and who pays.
 pub fn account() -> AccountPage {
     AccountPage {
+        connections: vec![],
+        provider: Some(HOSTILE.to_owned()),
         shell: shell("Account"),
         done: Some(Done::Name),
         id: "u_1".to_owned(),
@@ -367,7 +370,12 @@ pub fn letters() -> Vec<(&'static str, LettersPage)> {
         is_same_browser: false,
         has_password: true,
     };
-    let sign_up = LettersState::SignUp { invite: HOSTILE.to_owned(), welcome: Some("5 pictures".to_owned()) };
+    let sign_up = LettersState::SignUp {
+        invite: HOSTILE.to_owned(),
+        welcome: Some("5 pictures".to_owned()),
+        has_mail: true,
+        provider: Some(HOSTILE.to_owned()),
+    };
     let page = |(name, state)| (name, LettersPage { shell: visitor("Letter"), state, csrf: "t".to_owned() });
     [
         ("sign-up", sign_up),

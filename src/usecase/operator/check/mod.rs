@@ -33,6 +33,7 @@ pub fn check(app: &App, warnings: &[String]) -> Vec<Finding> {
     ];
     found.extend(app.store.file_system_fault().map(|what| bad("file system", what)));
     found.extend(mail(app));
+    found.extend(provider(app));
     let Ok(stripe) = app.stripe() else {
         found.extend(clock::fault(app).map(|what| bad("clock", what)));
         return found;
@@ -65,6 +66,22 @@ pub fn check(app: &App, warnings: &[String]) -> Vec<Finding> {
 /// Sends a letter to the sender's own address; nothing is said where no mail is sent.
 fn mail(app: &App) -> Option<Finding> {
     deliver::test(app).transpose().map(|sent| finding("mail", sent))
+}
+
+/// Asks the provider of OpenID Connect for its description and its keys; nothing is said where there is none.
+fn provider(app: &App) -> Option<Finding> {
+    let (provider, client) = app.config.oidc.as_ref().zip(app.oidc.as_ref())?;
+    let (what, name) = ("OpenID Connect", &provider.name);
+    Some(match client.look(app.clock.now()) {
+        Ok((described, _)) if described.takes_pkce() == Some(false) => {
+            bad(what, format!("{name} does not take PKCE by S256, without which nobody is signed in: turn it on there"))
+        }
+        Ok((described, keys)) => {
+            let (issuer, back) = (&described.issuer, client.redirect_uri());
+            good(what, format!("{issuer} ({name}) has {keys} keys; {back} must be registered there to return to"))
+        }
+        Err(fault) => bad(what, format!("{name} ({}): {}", provider.issuer, fault.detail())),
+    })
 }
 
 /// A warning may be a mistake, and only the operator knows.

@@ -1,0 +1,326 @@
+//! People whom a provider of OpenID Connect vouches for. A pair of issuer and subject is one account's for ever. An address
+//! that the provider names joins nothing: where it is known here, its owner connects the two from their account.
+
+use crate::app::App;
+use crate::config::{OidcConfig, Signup};
+use crate::email::Email;
+use crate::error::{Error, Refused, Result};
+use crate::id;
+use crate::language::Language;
+use crate::ledger::Kind;
+use crate::oidc::attempt::{Attempt, Purpose};
+use crate::oidc::client::Oidc;
+use crate::oidc::{Claims, OidcFault, is_same_issuer};
+use crate::store::Tx;
+use crate::store::codes;
+use crate::store::identities::{self, Identity};
+use crate::store::sessions::{Session, SignInMethod};
+use crate::store::users::{self, User};
+use crate::usecase::audit::{self, Trail};
+use crate::usecase::log_events;
+use crate::usecase::mail;
+use crate::usecase::users::new_account::NewAccount;
+use crate::usecase::users::sessions::{self, Browser, Opening};
+
+/// What a proxy's identities have as their issuer.
+const PROXY: &str = "proxy";
+/// Identities of one account.
+const IDENTITIES_LIMIT: usize = 20;
+
+/// Why nobody was signed in, for the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInFailure {
+    /// The provider does not answer.
+    Away,
+    /// The provider's answer cannot be used, or not be believed.
+    Unusable,
+    Clock,
+    /// Begun in another browser, finished, or too long ago.
+    Stale,
+    /// The person, or the provider, said no.
+    Declined,
+    /// The address has an account here.
+    KnownAddress,
+    SignUpClosed,
+    Uninvited,
+    /// The invitation is for another address.
+    InvitedElsewhere,
+    /// What is to be connected wants a session, which has ended.
+    SignedOut,
+}
+
+/// How a sign-in ended.
+#[derive(Clone, Debug)]
+pub enum SignInEnd {
+    /// The cookie of the session that began.
+    SignedIn(String),
+    /// What may be connected with the account that is signed in, once the person says so.
+    Offer(Claims),
+    Failed(SignInFailure),
+}
+
+/// The provider's answer, as the browser brings it.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderAnswer {
+    pub code: Option<String>,
+    pub error: Option<String>,
+    /// Who says that it answers (RFC 9207).
+    pub issuer: Option<String>,
+}
+
+/// The provider's name, where there is one.
+pub fn provider_name(app: &App) -> Option<&str> {
+    app.config.oidc.as_ref().map(|provider| provider.name.as_str())
+}
+
+/// The attempt, and where the browser goes with it.
+pub fn begin(app: &App, purpose: Purpose) -> Result<std::result::Result<(Attempt, String), SignInFailure>> {
+    let (_, client) = configured(app)?;
+    let now = app.clock.now();
+    let attempt = Attempt::begin(purpose, now)?;
+    Ok(match client.authorization_url(&attempt, now) {
+        Ok(url) => Ok((attempt, url)),
+        Err(fault) => Err(failure(&fault)),
+    })
+}
+
+/// Takes the provider's answer to an attempt of this browser. `signed_in` is who is signed in in it.
+pub fn arrive(
+    app: &App,
+    attempt: &Attempt,
+    answer: &ProviderAnswer,
+    (browser, language): (&Browser, Language),
+    signed_in: Option<i64>,
+) -> Result<SignInEnd> {
+    let now = app.clock.now();
+    let (_, client) = configured(app)?;
+    if !attempt.is_open(now) {
+        return Ok(SignInEnd::Failed(SignInFailure::Stale));
+    }
+    if let Some(error) = &answer.error {
+        return Ok(SignInEnd::Failed(refusal(error)));
+    }
+    let arrived = client.provider(now).and_then(|provider| {
+        if !provider.sent(answer.issuer.as_deref()) {
+            return Err(OidcFault::Unusable("the answer names another issuer (iss)".to_owned()));
+        }
+        client.redeem(answer.code.as_deref().unwrap_or_default(), attempt, now)
+    });
+    let arrival = match arrived {
+        Ok(arrival) => arrival,
+        Err(fault) => return Ok(SignInEnd::Failed(failure(&fault))),
+    };
+    if let Purpose::Connect(account) = attempt.purpose {
+        let is_owner = signed_in == Some(account);
+        return Ok(if is_owner {
+            SignInEnd::Offer(arrival.claims)
+        } else {
+            SignInEnd::Failed(SignInFailure::SignedOut)
+        });
+    }
+    if let Some(cookie) = enter_known(app, &arrival.claims, browser)? {
+        return Ok(SignInEnd::SignedIn(cookie));
+    }
+    match client.complete(arrival, now) {
+        Ok(claims) => make_account(app, claims, &attempt.purpose, (browser, language)),
+        Err(fault) => Ok(SignInEnd::Failed(failure(&fault))),
+    }
+}
+
+/// Signs in whose identity is known.
+fn enter_known(app: &App, claims: &Claims, browser: &Browser) -> Result<Option<String>> {
+    let opening = Opening::prepare(app, browser, SignInMethod::Oidc)?;
+    let (session, claims) = (opening.clone(), claims.clone());
+    let user_id = audit::write(app, move |tx, trail| {
+        let Some(account) = owner_of(tx, &claims.issuer, &claims.subject)? else { return Ok(None) };
+        let user = users::by_account(tx, account)?;
+        session.begin(tx, trail, &user)?;
+        Ok(Some(user.id))
+    })?;
+    Ok(user_id.map(|id| opening.cookie(&id)))
+}
+
+/// Makes an account for somebody whose identity is not known, where they may have one.
+fn make_account(
+    app: &App,
+    claims: Claims,
+    purpose: &Purpose,
+    (browser, language): (&Browser, Language),
+) -> Result<SignInEnd> {
+    let opening = Opening::prepare(app, browser, SignInMethod::Oidc)?;
+    let (account, session) = (NewAccount::prepare(app, language)?, opening.clone());
+    let (signup, now) = (app.config.signup, app.clock.now());
+    let invite = match purpose {
+        Purpose::Invite(invite) => Some(id::secret_hash(invite)),
+        _ => None,
+    };
+    let made = audit::write(app, move |tx, trail| {
+        let email = claims.email.as_deref().and_then(Email::parse);
+        if let Some(email) = &email
+            && identities::by_address(tx, email.canonical())?.is_some()
+        {
+            return Ok(Err(SignInFailure::KnownAddress));
+        }
+        let verified = email.as_ref().filter(|_| claims.is_email_verified);
+        if let Some(failure) = unadmitted(tx, signup, invite.as_ref(), verified, now)? {
+            return Ok(Err(failure));
+        }
+        let name = claims.name.as_deref();
+        let (user, units) = account.make(tx, trail, name, (email.as_ref(), verified.is_some()), Some("oidc"))?;
+        if !identities::add_identity(tx, &claims.issuer, &claims.subject, user.account, now)? {
+            // The same person came twice at once; the other one has made the account.
+            let detail = "You were signed in at the same moment elsewhere. Sign in again.".to_owned();
+            return Err(Refused::Unavailable { retry_after: 1, detail }.into());
+        }
+        session.begin(tx, trail, &user)?;
+        Ok(Ok((user.id, units)))
+    })?;
+    Ok(match made {
+        Ok((user_id, units)) => {
+            if let Some(units) = units {
+                log_events::credited(app, Kind::Grant, units);
+            }
+            SignInEnd::SignedIn(opening.cookie(&user_id))
+        }
+        Err(failure) => SignInEnd::Failed(failure),
+    })
+}
+
+/// Why somebody may not make an account; an invitation is used up by who may.
+fn unadmitted(
+    tx: &mut dyn Tx,
+    signup: Signup,
+    invite: Option<&[u8; 32]>,
+    verified: Option<&Email>,
+    now: crate::clock::Timestamp,
+) -> Result<Option<SignInFailure>> {
+    let found = invite.map(|hash| codes::find_invite(tx, hash, now)).transpose()?.flatten();
+    let address = found.as_ref().and_then(|found| found.address.as_deref());
+    Ok(match (signup, &found) {
+        (Signup::Closed, _) => Some(SignInFailure::SignUpClosed),
+        (Signup::Invite, None) => Some(SignInFailure::Uninvited),
+        (_, Some(_)) if address.is_some() && address != verified.map(Email::canonical) => {
+            Some(SignInFailure::InvitedElsewhere)
+        }
+        (_, Some(_)) => {
+            let is_taken = match invite {
+                Some(hash) => codes::take_invite(tx, hash, now)?,
+                None => true,
+            };
+            (!is_taken).then_some(SignInFailure::Uninvited)
+        }
+        (Signup::Open, None) => None,
+    })
+}
+
+/// Connects the identity with the user, who has a fresh session and has said so.
+pub fn connect(app: &App, user: &User, session: &Session, issuer: &str, subject: &str) -> Result<()> {
+    sessions::require_fresh(app, session)?;
+    let (user, now) = (user.clone(), app.clock.now());
+    let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+    audit::write(app, move |tx, trail| {
+        match owner_of(tx, &issuer, &subject)? {
+            Some(owner) if owner == user.account => return Ok(()),
+            Some(_) => return Err(of_another().into()),
+            None => {}
+        }
+        if identities::identities_of(tx, user.account)?.len() >= IDENTITIES_LIMIT {
+            let detail = format!("There are {IDENTITIES_LIMIT} connections already. Remove one first.");
+            return Err(Refused::InvalidRequest(detail).into());
+        }
+        if !identities::add_identity(tx, &issuer, &subject, user.account, now)? {
+            return Err(of_another().into());
+        }
+        trail.add(tx, "identity_tied", &user.id, "oidc".to_owned())
+    })
+}
+
+/// Removes one of the user's identities, unless nothing else would let them in.
+pub fn disconnect(app: &App, user: &User, session: &Session, issuer: &str, subject: &str) -> Result<()> {
+    sessions::require_fresh(app, session)?;
+    let (user, config) = (user.clone(), app.config.clone());
+    let (issuer, subject, has_mail) = (issuer.to_owned(), subject.to_owned(), mail::is_configured(app));
+    audit::write(app, move |tx, trail: &mut Trail| {
+        let own = identities::identities_of(tx, user.account)?;
+        let is_it = |identity: &Identity| identity.issuer == issuer && identity.subject == subject;
+        if issuer == PROXY || !own.iter().any(is_it) {
+            return Err(Refused::NotFound("There is no such connection. It may be removed already.".into()).into());
+        }
+        let is_usable = |identity: &Identity| match &config.oidc {
+            _ if identity.issuer == PROXY => config.proxy_auth.is_some(),
+            Some(provider) => is_same_issuer(&provider.issuer, &identity.issuer),
+            None => false,
+        };
+        let has_other = own.iter().any(|identity| !is_it(identity) && is_usable(identity));
+        let has_address = has_mail && identities::address_of(tx, user.account)?.is_some();
+        if !has_other && !has_address && identities::password_of(tx, user.account)?.is_none() {
+            let detail =
+                "This is the only way in which you can sign in by yourself. Set a password first, then remove it.";
+            return Err(Refused::Forbidden(detail.into()).into());
+        }
+        identities::remove_identity(tx, user.account, &issuer, &subject)?;
+        trail.add(tx, "identity_untied", &user.id, "oidc".to_owned())
+    })
+}
+
+/// The account's connections with providers, and whether one is with the provider that is configured.
+pub fn connections(app: &App, account: i64) -> Result<(Vec<Identity>, bool)> {
+    let mut own = app.store.read(|tx| identities::identities_of(tx, account))?;
+    own.retain(|identity| identity.issuer != PROXY);
+    let provider = app.config.oidc.as_ref();
+    let is_connected =
+        provider.is_some_and(|provider| own.iter().any(|own| is_same_issuer(&own.issuer, &provider.issuer)));
+    Ok((own, is_connected))
+}
+
+/// Whose the identity is, also where the provider has begun or ceased to write a slash at the end of its name.
+fn owner_of(tx: &mut dyn Tx, issuer: &str, subject: &str) -> Result<Option<i64>> {
+    let bare = issuer.trim_end_matches('/');
+    for spelling in [issuer, bare, &format!("{bare}/")] {
+        if let Some(account) = identities::by_identity(tx, spelling, subject)? {
+            return Ok(Some(account));
+        }
+    }
+    Ok(None)
+}
+
+fn of_another() -> Refused {
+    Refused::Forbidden("This sign-in is connected with another account already. Nothing was changed.".into())
+}
+
+fn configured(app: &App) -> Result<(&OidcConfig, &Oidc)> {
+    app.config.oidc.as_ref().zip(app.oidc.as_ref()).ok_or_else(|| {
+        Error::from(Refused::NotFound("There is no such way to sign in here: see the page to sign in.".into()))
+    })
+}
+
+/// What the provider says instead of a code (RFC 6749, section 4.1.2.1; OpenID Connect Core 1.0, section 3.1.2.6).
+fn refusal(error: &str) -> SignInFailure {
+    match error {
+        "access_denied"
+        | "login_required"
+        | "consent_required"
+        | "interaction_required"
+        | "account_selection_required" => SignInFailure::Declined,
+        "server_error" | "temporarily_unavailable" => {
+            failure(&OidcFault::Away(format!("it sent the person back with {error}")))
+        }
+        _ => {
+            let code: String = error.chars().filter(|letter| letter.is_ascii_lowercase() || *letter == '_').collect();
+            let code = code.get(..60).unwrap_or(&code);
+            failure(&OidcFault::Unusable(format!("it sent the person back with {code:?}")))
+        }
+    }
+}
+
+/// Says it in the log, for the operator.
+fn failure(fault: &OidcFault) -> SignInFailure {
+    let (kind, failure) = match fault {
+        OidcFault::Away(_) => ("away", SignInFailure::Away),
+        OidcFault::Unusable(_) => ("unusable", SignInFailure::Unusable),
+        OidcFault::Clock(_) => ("clock", SignInFailure::Clock),
+        OidcFault::CodeSpent => ("code_spent", SignInFailure::Stale),
+    };
+    tracing::warn!(event = "oidc_failed", kind, detail = fault.detail());
+    failure
+}
