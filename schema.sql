@@ -109,6 +109,11 @@ CREATE TABLE holds (
     captured_at INTEGER,
     released_at INTEGER,
     expired_at  INTEGER,
+    -- How many entries the account had when it was made, and when it ended without one of its own. So the order of holds
+    -- and entries is known, and with it which lots each entry drew on (src/ledger/replay.rs).
+    made_after  INTEGER NOT NULL DEFAULT 0 CHECK (made_after >= 0),
+    ended_after INTEGER CHECK (ended_after IS NULL
+        OR (ended_after >= made_after AND COALESCE(released_at, expired_at) IS NOT NULL)),
     PRIMARY KEY (account, number),
     CHECK ((captured > 0 AND captured_at IS NOT NULL) OR (captured = 0 AND captured_at IS NULL)),
     CHECK (captured_at IS NULL OR released_at IS NULL),

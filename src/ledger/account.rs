@@ -126,10 +126,15 @@ impl Account {
 
     /// Visits the lots in the order of rule 9.
     pub(super) fn in_order(&mut self, mut visit: impl FnMut(&mut Lot)) {
+        self.sort();
+        self.lots.iter_mut().for_each(&mut visit);
+    }
+
+    /// Puts the lots in the order of rule 9.
+    pub(super) fn sort(&mut self) {
         if self.lots.len() > 1 {
             self.lots.sort_by_key(Lot::order);
         }
-        self.lots.iter_mut().for_each(&mut visit);
     }
 
     /// Pays the debt from units that have become free, so that there are never free units beside a debt (rule 8).

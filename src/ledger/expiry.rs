@@ -14,8 +14,12 @@ pub fn due(account: &Account, at: Timestamp) -> bool {
 /// The reason is `expire_<lot>`. Units that a hold returns after their lot has expired expire under the same reason
 /// with the entry's own number.
 pub fn expire(account: &Account, at: Timestamp) -> Option<Result<Posting, Refusal>> {
-    let lot = first_due(account, at)?;
-    let seq = lot.seq;
+    first_due(account, at).map(|lot| expire_lot(account, lot.seq, at))
+}
+
+/// Expires what is not held of this lot.
+pub(super) fn expire_lot(account: &Account, seq: i64, at: Timestamp) -> Result<Posting, Refusal> {
+    let lot = account.lots.iter().find(|lot| lot.seq == seq).ok_or(Refusal::LotNotLoaded)?;
     let units = lot.free();
     let name = entry_id(account.number, seq);
     let reason = match lot.expired {
@@ -23,13 +27,12 @@ pub fn expire(account: &Account, at: Timestamp) -> Option<Result<Posting, Refusa
         _ => format!("expire_{name}_{}", account.entries.saturating_add(1)),
     };
     let draft = Draft { kind: Kind::Expiry, reason, note: None, lot: Some(seq), expires_at: None };
-    Some(account.clone().append(units.saturating_neg(), draft, at).map(|mut posting| {
-        if let Some(lot) = posting.after.lot_mut(seq) {
-            lot.remaining = lot.remaining.saturating_sub(units);
-            lot.expired = lot.expired.saturating_add(units);
-        }
-        posting
-    }))
+    let mut posting = account.clone().append(units.saturating_neg(), draft, at)?;
+    if let Some(lot) = posting.after.lot_mut(seq) {
+        lot.remaining = lot.remaining.saturating_sub(units);
+        lot.expired = lot.expired.saturating_add(units);
+    }
+    Ok(posting)
 }
 
 /// Lets a lot live on until `until`, although its own time has passed (rule 9). Nothing moves.

@@ -41,6 +41,16 @@ struct Books {
     payments: Vec<Payment>,
     holds: Vec<Vec<Part>>,
     now: Timestamp,
+    /// What happened, in order.
+    records: Vec<Record>,
+}
+
+/// What is known of a move afterwards.
+enum Record {
+    /// An entry by its place, with the hold that it captured or the payment that it reversed.
+    Entry(usize, Option<Vec<Part>>, Vec<i64>),
+    Hold(Vec<Part>),
+    Release(Vec<Part>),
 }
 
 impl Books {
@@ -51,10 +61,16 @@ impl Books {
             payments: vec![],
             holds: vec![],
             now: Timestamp::from_millis(1000),
+            records: vec![],
         }
     }
 
     fn post(&mut self, posting: Posting) {
+        self.post_of(posting, None, vec![]);
+    }
+
+    fn post_of(&mut self, posting: Posting, captured: Option<Vec<Part>>, reversed: Vec<i64>) {
+        self.records.push(Record::Entry(self.entries.len(), captured, reversed));
         let before = self.account.remaining;
         assert_eq!(posting.entry.balance_after, before + posting.entry.delta, "rule 1: running balance");
         self.account = posting.after;
@@ -79,7 +95,7 @@ impl Books {
                 let units = Units::new(units).unwrap();
                 let posting = credit(
                     &self.account,
-                    Credit { kind: Kind::Topup, units, reason, note: None, expires_at },
+                    Credit { kind: Kind::Subscription, units, reason, note: None, expires_at },
                     self.now,
                 )
                 .unwrap();
@@ -121,6 +137,7 @@ impl Books {
                     let parts = self.holds.remove(hold);
                     let remaining = self.account.remaining;
                     self.account = release(&self.account, &parts).unwrap();
+                    self.records.push(Record::Release(parts));
                     assert_eq!(self.account.remaining, remaining, "a release moves no units");
                 }
             }
@@ -156,6 +173,7 @@ impl Books {
                 assert_eq!(held.parts.iter().map(|part| part.units).sum::<i64>(), units);
                 assert_eq!(held.after.available(self.now), available - units);
                 self.account = held.after;
+                self.records.push(Record::Hold(held.parts.clone()));
                 self.holds.push(held.parts);
             }
             Err(refusal) => {
@@ -173,7 +191,7 @@ impl Books {
             Ok(posting) => {
                 assert!(units <= held, "at most what is held");
                 assert_eq!(posting.after.held, self.account.held - held, "the rest goes back");
-                self.post(posting);
+                self.post_of(posting, Some(parts), vec![]);
                 self.holds.remove(hold);
             }
             Err(_) => assert!(units > held, "what is held can be used, whatever happened since"),
@@ -186,7 +204,7 @@ impl Books {
         let wanted = Reversal { kind: Kind::Refund, take, reason, note: None };
         let Some(posting) = reverse(&self.account, &payment_before, wanted, self.now).unwrap() else { return };
         let delta = posting.entry.delta;
-        self.post(posting);
+        self.post_of(posting, None, payment_before.lots.clone());
         let units_reversed = payment_before.units_reversed - delta;
         assert!((0..=payment_before.units_granted).contains(&units_reversed), "rule 7: never more than it gave");
         self.payments[payment].units_reversed = units_reversed;
@@ -203,6 +221,38 @@ impl Books {
         let touched = |lot: &Lot| self.account.lots.iter().any(|b| b.seq == lot.seq && b.remaining != lot.remaining);
         if let Some(last) = order.iter().rposition(|lot| touched(lot)) {
             assert!(order[..last].iter().all(|lot| lot.free() == 0), "rule 9: {order:?}");
+        }
+    }
+
+    /// What was recorded leads to the same lots again, and accounts for each unit.
+    fn check_replay(&self) {
+        let mut replay = Replay::begin(Account::open(1), []);
+        for record in &self.records {
+            match record {
+                Record::Hold(parts) => replay.hold(parts).unwrap(),
+                Record::Release(parts) => replay.release(parts).unwrap(),
+                Record::Entry(place, captured, reversed) => {
+                    let subject = match captured {
+                        Some(parts) => Subject::Hold(parts),
+                        None if reversed.is_empty() => Subject::Account,
+                        None => Subject::Payment(reversed),
+                    };
+                    let entry = &self.entries[*place];
+                    let effect = replay.entry(entry, subject).unwrap();
+                    let taken: i64 = effect.taken.iter().map(|part| part.units).sum();
+                    let put = effect.put.map_or(0, |part| part.units);
+                    assert_eq!(entry.delta, put + effect.repaid - taken - effect.owed, "{entry:?}: {effect:?}");
+                }
+            }
+        }
+        let fates = replay.into_fates();
+        assert_eq!(fates.len(), self.account.lots.len());
+        for lot in &self.account.lots {
+            let fate = fates[&lot.seq];
+            assert_eq!((fate.units, fate.left, fate.held), (lot.units, lot.remaining, lot.held), "{lot:?}");
+            assert_eq!(fate.expired, lot.expired);
+            let gone = fate.spent + fate.expired + fate.reversed + fate.corrected + fate.repaid;
+            assert_eq!(fate.units + fate.returned - gone, fate.left, "{fate:?}");
         }
     }
 
@@ -243,6 +293,7 @@ proptest! {
             books.make(step);
             books.check();
         }
+        books.check_replay();
     }
 
     /// Rule 10: if anything in the middle is changed, removed or repeated, the walk fails or ends at another hash.

@@ -18,6 +18,7 @@ mod hold;
 #[cfg(test)]
 mod laws;
 mod note;
+mod replay;
 mod reversal;
 mod spend;
 mod types;
@@ -32,6 +33,7 @@ pub use fraction::Fraction;
 pub use head::BooksHead;
 pub use hold::{Capture, HoldPosting, Part, capture, hold, release};
 pub use note::{EntryNote, Salt};
+pub use replay::{EntryEffect, LotFate, Replay, Subject};
 pub use reversal::{DisputedFunds, Payment, Refunds, Reversal, reverse, units_to_take};
 pub use spend::{Spend, spend};
 pub use types::{BALANCE_LIMIT, GRACE_LIMIT_DAYS, Hash, Timestamp, UNITS_LIMIT, Units};

@@ -36,6 +36,7 @@ pub struct Hold {
 /// A hold that ended without a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnusedHold {
+    pub number: i64,
     pub units: i64,
     pub note: Option<String>,
     /// Whether its time ran out; else it was released.
@@ -80,15 +81,16 @@ pub fn add(
     note: Option<&str>,
     [created_at, expires_at]: [Timestamp; 2],
 ) -> Result<Hold> {
-    const ADD: &str = "INSERT INTO holds (account, number, key, units, note, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account, key) DO NOTHING";
+    const ADD: &str = "INSERT INTO holds (account, number, key, units, note, created_at, expires_at, made_after)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account, key) DO NOTHING";
     const NEXT: &str = "UPDATE books SET holds = holds + 1
-        WHERE account = $1 AND part = 1 AND seq = 0 AND used_reason = '' RETURNING holds";
+        WHERE account = $1 AND part = 1 AND seq = 0 AND used_reason = '' RETURNING holds, entries";
     const PART: &str = "INSERT INTO hold_lots (account, number, lot, units) VALUES ($1, $2, $3, $4)";
     tx.mark_changed(account);
-    let number = tx.one(NEXT, &[&account], |row| row.int("holds"))?.ok_or_else(|| no_account(account))?;
+    let next = tx.one(NEXT, &[&account], |row| Ok((row.int("holds")?, row.int("entries")?)))?;
+    let (number, entries) = next.ok_or_else(|| no_account(account))?;
     let units = parts.iter().map(|part| part.units).fold(0i64, i64::saturating_add);
-    if tx.execute(ADD, &[&account, &number, &key, &units, &note, &created_at, &expires_at])? == 0 {
+    if tx.execute(ADD, &[&account, &number, &key, &units, &note, &created_at, &expires_at, &entries])? == 0 {
         return Err(Fault::bare("a hold with this key appeared meanwhile").retryable().into());
     }
     for part in parts {
@@ -118,12 +120,14 @@ pub fn parts(tx: &mut dyn Tx, account: i64, number: i64) -> Result<Vec<Part>> {
 
 /// Holds that ended from `from` on and before `to` without a charge, newest first.
 pub fn unused(tx: &mut dyn Tx, account: i64, [from, to]: [Timestamp; 2], limit: i64) -> Result<Vec<UnusedHold>> {
-    const UNUSED: &str = "SELECT units, note, expired_at, COALESCE(released_at, expired_at) AS ended_at FROM holds
+    const UNUSED: &str = "SELECT number, units, note, expired_at, COALESCE(released_at, expired_at) AS ended_at
+        FROM holds
         WHERE account = $1 AND captured_at IS NULL AND COALESCE(released_at, expired_at) IS NOT NULL
         AND COALESCE(released_at, expired_at) >= $2 AND COALESCE(released_at, expired_at) < $3
         ORDER BY COALESCE(released_at, expired_at) DESC, number DESC LIMIT $4";
     tx.all(UNUSED, &[&account, &from, &to, &limit], |row| {
         Ok(UnusedHold {
+            number: row.int("number")?,
             units: row.int("units")?,
             note: row.text_or_null("note")?,
             is_expired: row.time_or_null("expired_at")?.is_some(),
@@ -142,7 +146,9 @@ pub fn next_end(tx: &mut dyn Tx, account: i64) -> Result<Option<Timestamp>> {
 
 /// Claims the first of an account's open holds whose time has run out at `at`; its number. Nobody else can close it then.
 pub fn claim_over(tx: &mut dyn Tx, account: i64, at: Timestamp) -> Result<Option<i64>> {
-    const CLAIM: &str = "UPDATE holds SET expired_at = $2 WHERE account = $1 AND number = (SELECT number FROM holds
+    const CLAIM: &str = "UPDATE holds SET expired_at = $2,
+        ended_after = (SELECT entries FROM accounts WHERE account = $1)
+        WHERE account = $1 AND number = (SELECT number FROM holds
         WHERE account = $1 AND captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL AND expires_at <= $2
         ORDER BY expires_at, number LIMIT 1) RETURNING number";
     tx.mark_changed(account);
@@ -159,7 +165,8 @@ pub fn claim_capture(tx: &mut dyn Tx, hold: &Hold, captured: i64, at: Timestamp)
 
 /// Claims a hold for its release. `false` when it is closed already.
 pub fn claim_release(tx: &mut dyn Tx, hold: &Hold, at: Timestamp) -> Result<bool> {
-    const CLAIM: &str = "UPDATE holds SET released_at = $3 WHERE account = $1 AND number = $2
+    const CLAIM: &str = "UPDATE holds SET released_at = $3,
+        ended_after = (SELECT entries FROM accounts WHERE account = $1) WHERE account = $1 AND number = $2
         AND captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL";
     tx.mark_changed(hold.account);
     Ok(tx.execute(CLAIM, &[&hold.account, &hold.number, &at])? == 1)

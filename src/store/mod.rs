@@ -20,6 +20,7 @@ pub mod holds;
 pub mod identities;
 pub mod inbox;
 pub mod integrity;
+pub mod lot_records;
 pub mod lots;
 pub mod mails;
 pub mod open_invoices;

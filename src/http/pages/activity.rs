@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::dashboard::entries::{DayView, sentence};
+use super::lot_words::LotWords;
 use super::shell::Shell;
 use super::{html, query_field, see_other};
 use crate::app::App;
@@ -22,6 +23,7 @@ use crate::money::{Currency, Money};
 use crate::store::receipts::Receipt;
 use crate::usecase::spreadsheet::disarmed;
 use crate::usecase::users::activity::{self, Movement};
+use crate::usecase::users::lot_history::LotHistory;
 use crate::usecase::users::statement;
 
 /// Entries on one page.
@@ -36,6 +38,8 @@ pub(super) struct ActivityPage {
     pub shell: Shell,
     /// Newest first.
     pub days: Vec<DayView>,
+    /// Of which entries it is not worked out what they drew on.
+    pub unknown: Option<String>,
     /// Where older activity is.
     pub older: Option<String>,
     /// Whether this is not the first page.
@@ -54,15 +58,35 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQue
     };
     let language = signed_in.language;
     let page = state.run(Pool::Db, move |app| {
-        let found = activity::page(app, account, before, PAGE)?;
+        let (found, records, history) = activity::explained_page(app, account, before, PAGE)?;
+        let mut days = DayView::all(&found.movements, &app.catalog.unit, language);
+        let entries = days.iter_mut().flat_map(|day| day.entries.iter_mut());
+        let words = LotWords { records: &records, catalog: &app.catalog, language };
+        for (entry, movement) in entries.zip(&found.movements) {
+            entry.from = words.of_movement(movement, history.as_ref());
+        }
         Ok(ActivityPage {
             shell: Shell::signed_in(app, language.entries_title(), &signed_in)?,
-            days: DayView::all(&found.movements, &app.catalog.unit, language),
+            unknown: unknown(&found.movements, history.as_ref(), language),
+            days,
             older: found.next.map(|seq| format!("/dashboard/activity?after={}", crate::ledger::entry_id(account, seq))),
             is_older: after.is_some(),
         })
     });
     Ok(html(StatusCode::OK, &page.await?)?)
+}
+
+/// A sentence, where an entry of the page is among those that are not worked out.
+fn unknown(movements: &[Movement], history: Option<&LotHistory>, language: Language) -> Option<String> {
+    let last = match history {
+        Some(history) => history.before.map(|(seq, _)| seq)?,
+        None => i64::MAX,
+    };
+    let is_unknown = |movement: &Movement| matches!(movement, Movement::Entry(entry, _) if entry.seq <= last);
+    movements.iter().any(is_unknown).then(|| match history.and_then(|history| history.before) {
+        Some((_, at)) => language.entries_unknown_before(language.date(at)),
+        None => language.entries_unknown().to_owned(),
+    })
 }
 
 /// All of it as a file.

@@ -14,6 +14,7 @@ pub(super) mod error;
 pub(super) mod language;
 pub(super) mod letters;
 pub(super) mod login;
+mod lot_words;
 pub(super) mod month;
 mod offers;
 pub(super) mod oidc;

@@ -7,6 +7,7 @@ use crate::ledger::Entry;
 use crate::store::holds::{self, UnusedHold};
 use crate::store::receipts::{self, PaidLot, Receipt};
 use crate::store::{Tx, entries};
+use crate::usecase::users::lot_history::{self, LotHistory, LotRecords};
 
 /// Entries of one month that a statement lists.
 const MONTH_LIMIT: i64 = 2000;
@@ -68,7 +69,22 @@ pub fn page(app: &App, account: i64, before: i64, limit: i64) -> Result<Activity
     app.store.read(|tx| activity(tx, account, before, limit))
 }
 
-/// The same in a transaction.
+/// The same, with what says which lots each entry drew on; the history is `None` where it was not worked out.
+pub fn explained_page(
+    app: &App,
+    account: i64,
+    before: i64,
+    limit: i64,
+) -> Result<(Activity, LotRecords, Option<LotHistory>)> {
+    app.store.read(|tx| {
+        let found = activity(tx, account, before, limit)?;
+        let records = LotRecords::read(tx, account)?;
+        let history = lot_history::work_out(tx, account, &records)?;
+        Ok((found, records, history))
+    })
+}
+
+/// The activity in a transaction.
 pub fn activity(tx: &mut dyn Tx, account: i64, before: i64, limit: i64) -> Result<Activity> {
     // The entry `before` itself says how far the holds go that belong here.
     let mut found = entries::newest(tx, account, before.saturating_add(1), limit.saturating_add(2))?;

@@ -8,6 +8,7 @@ pub mod confirm;
 pub mod entitlement;
 pub mod erase;
 pub mod export;
+pub mod lot_history;
 pub mod lots_by_origin;
 mod new_account;
 pub mod notes;

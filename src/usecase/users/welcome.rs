@@ -23,6 +23,11 @@ const NOTE: &str = "Welcome";
 /// How long an invitation works.
 const INVITE_SECONDS: i64 = 14 * DAY_SECONDS;
 
+/// The reason of the entry that gives them.
+pub fn reason(account: i64) -> String {
+    format!("grant_welcome_{account}")
+}
+
 /// What is given to a person who proves an address for the first time.
 #[derive(Clone)]
 pub(super) struct Welcome {
@@ -44,7 +49,7 @@ impl Welcome {
     /// Gives the units, and returns how many, unless the address or the account was given them before.
     pub(super) fn give(&self, tx: &mut dyn Tx, account: i64, email: &Email, now: Timestamp) -> Result<Option<i64>> {
         let Some(units) = self.units else { return Ok(None) };
-        let reason = format!("grant_welcome_{account}");
+        let reason = reason(account);
         let salt = codes::address_salt(tx, &self.salt)?;
         let digest = id::digest(&[&salt[..], email.canonical().as_bytes()].concat());
         // Both are claimed before anything is given: an account that changes its address gets nothing for the next one.

@@ -16,8 +16,8 @@ use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts, scheduled_changes, stripe_account,
-    subscriptions, users, webhook_endpoints,
+    lot_records, lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts, scheduled_changes,
+    stripe_account, subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -209,6 +209,9 @@ const EACH: &[Row] = &[
     ("receipts::find", |tx| receipts::find(tx, 1, "pi_1").map(drop)),
     ("receipts::erase", |tx| receipts::erase(tx, 1)),
     ("receipts::of_lots", |tx| receipts::of_lots(tx, 1, 1..=9).map(drop)),
+    ("lot_records::lots", |tx| lot_records::lots(tx, 1, 10).map(drop)),
+    ("lot_records::holds", |tx| lot_records::holds(tx, 1, 10).map(drop)),
+    ("lot_records::parts_from", |tx| lot_records::parts_from(tx, 1, 1, 10).map(drop)),
     ("holds::unused", |tx| holds::unused(tx, 1, [NOW, NOW], 10).map(drop)),
     ("users::set_locale", |tx| users::set_locale(tx, 1, Language::De)),
     ("cursors::find", |tx| cursors::find(tx, "a").map(drop)),

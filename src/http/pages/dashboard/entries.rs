@@ -24,6 +24,8 @@ pub(crate) struct EntryView {
     /// What happened: `Top-up: 100 pictures`.
     pub words: String,
     pub note: Option<String>,
+    /// `60 from Starter of 3 Nov 2026, 20 from the pack of 3 Mar 2026`; where it is worked out.
+    pub from: Option<String>,
     /// `Nothing charged`.
     pub remark: Option<&'static str>,
     /// `$9.00 paid`, and where the receipt is.
@@ -104,6 +106,7 @@ impl EntryView {
         EntryView {
             words: sentence(kind, delta, words.count(delta.saturating_abs(), language), language),
             note: note.map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned),
+            from: None,
             remark: None,
             paid: None,
             delta: if delta > 0 { format!("+{}", language.number(delta)) } else { language.number(delta) },
