@@ -4,16 +4,15 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::left_out::{is_set, left_out};
-use super::python::run;
+use super::npm::npm;
 
 const PACKAGE: &str = "oidc-provider@9.13.3";
 
@@ -29,15 +28,7 @@ pub struct OidcProvider {
 impl OidcProvider {
     /// Starts one that sends people back to this till; nothing where it cannot be fetched, which `CI` does not allow.
     pub fn start(till: &str) -> Option<OidcProvider> {
-        let folder = match installed() {
-            Ok(folder) => folder,
-            Err(reason) => {
-                assert!(!is_set("CI"), "no Node with {PACKAGE}: {reason}");
-                let reason = reason.trim().lines().next_back().unwrap_or_default().to_owned();
-                left_out(&format!("signing in at a real provider: no Node with {PACKAGE} on this machine ({reason})"));
-                return None;
-            }
-        };
+        let folder = npm(PACKAGE, "signing in at a real provider")?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/oidc_provider.mjs");
         let mut command = Command::new("node");
         command.arg(script).arg(folder).arg(format!("{till}/login/oidc/callback"));
@@ -83,23 +74,6 @@ impl Drop for OidcProvider {
         let _ended_already = self.child.kill();
         let _no_status = self.child.wait();
     }
-}
-
-fn installed() -> Result<PathBuf, String> {
-    /// Tests that want it at the same time install it once.
-    static INSTALLING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("node-{}", PACKAGE.replace('@', "-")));
-    // Written last, so that half an installation is never taken for a whole one.
-    let complete = folder.join("complete");
-    if complete.exists() {
-        return Ok(folder);
-    }
-    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let install = ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries", "1"];
-    run(Command::new("npm").args(install).args(["--fetch-timeout", "15000", "--prefix"]).arg(&folder).arg(PACKAGE))?;
-    std::fs::write(&complete, PACKAGE).map_err(|error| error.to_string())?;
-    Ok(folder)
 }
 
 /// A provider that answers whatever a test says.
