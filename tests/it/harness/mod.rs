@@ -12,6 +12,7 @@ pub mod folder;
 pub mod left_out;
 pub mod life;
 pub mod log;
+pub mod lots;
 pub mod mail_server;
 pub mod openapi;
 pub mod process;
