@@ -121,7 +121,8 @@ impl Replay {
             && let Some(lot) = after.lot_mut(entry.seq)
         {
             // How long it lived on is not recorded. Its expiry is, and before that it was not over.
-            lot.grace_until = lot.expires_at.map(|end| end.plus_seconds(i64::from(GRACE_LIMIT_DAYS) * 86_400));
+            let grace_seconds = i64::from(GRACE_LIMIT_DAYS).saturating_mul(86_400);
+            lot.grace_until = lot.expires_at.map(|end| end.plus_seconds(grace_seconds));
         }
         after.sort();
         let effect = self.note(entry, subject, &after);

@@ -28,8 +28,8 @@ pub(super) struct BalancePage {
     /// What the balance is, in sentences; empty where older lots are shown.
     pub sentences: Vec<String>,
     pub open: Vec<LotView>,
-    /// `20 pictures until 3 Dec 2026, 05:23 UTC`, which lots they are from, and the note.
-    pub holds: Vec<(String, Option<String>, Option<String>)>,
+    /// What is set aside for work under way.
+    pub holds: Vec<HoldView>,
     /// Lots that are used up or ended.
     pub ended: Vec<LotView>,
     /// Of which lots it is not worked out what became of them.
@@ -38,6 +38,15 @@ pub(super) struct BalancePage {
     pub older: Option<String>,
     /// Whether this is not the first page.
     pub is_older: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct HoldView {
+    /// `20 pictures until 3 Dec 2026, 05:23 UTC`.
+    pub until: String,
+    /// The lots that they lie in.
+    pub from: Option<String>,
+    pub note: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -99,13 +108,13 @@ fn sentences(app: &App, found: &Explanation, language: Language) -> Vec<String> 
     sentences
 }
 
-fn holds(app: &App, found: &Explanation, language: Language) -> Vec<(String, Option<String>, Option<String>)> {
+fn holds(app: &App, found: &Explanation, language: Language) -> Vec<HoldView> {
     let words = LotWords { records: &found.records, catalog: &app.catalog, language };
     let holds = found.holds.iter().map(|hold| {
         let units = app.catalog.unit.count(hold.units, language);
         let until = language.balance_set_aside_until(units, language.time(hold.expires_at));
         let from = found.records.parts.get(&hold.number).and_then(|parts| words.of_parts(parts));
-        (until, from, hold.note.clone())
+        HoldView { until, from, note: hold.note.clone() }
     });
     holds.collect()
 }

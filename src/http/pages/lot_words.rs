@@ -92,15 +92,15 @@ pub(super) fn is_welcome(record: &LotRecord) -> bool {
 
 /// What became of a lot, each way in a few words.
 pub(super) fn fate_words(fate: &LotFate, language: Language) -> Vec<String> {
-    let ways: [(i64, fn(Language, String) -> String); 7] = [
-        (fate.spent, |language, count| language.balance_spent(count)),
-        (fate.expired, |language, count| language.balance_expired(count)),
-        (fate.reversed, |language, count| language.balance_reversed(count)),
-        (fate.corrected, |language, count| language.balance_corrected(count)),
-        (fate.repaid, |language, count| language.balance_repaid(count)),
-        (fate.returned, |language, count| language.balance_put_back(count)),
-        (fate.held, |language, count| language.balance_kept(count)),
+    let number = |units| language.number(units);
+    let ways = [
+        (fate.spent, language.balance_spent(number(fate.spent))),
+        (fate.expired, language.balance_expired(number(fate.expired))),
+        (fate.reversed, language.balance_reversed(number(fate.reversed))),
+        (fate.corrected, language.balance_corrected(number(fate.corrected))),
+        (fate.repaid, language.balance_repaid(number(fate.repaid))),
+        (fate.returned, language.balance_put_back(number(fate.returned))),
+        (fate.held, language.balance_kept(number(fate.held))),
     ];
-    let said = ways.iter().filter(|(units, _)| *units > 0);
-    said.map(|(units, words)| words(language, language.number(*units))).collect()
+    ways.into_iter().filter(|(units, _)| *units > 0).map(|(_, words)| words).collect()
 }

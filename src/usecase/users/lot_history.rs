@@ -108,7 +108,7 @@ impl LotRecords {
 pub fn work_out(tx: &mut dyn Tx, account: i64, records: &LotRecords) -> Result<Option<LotHistory>> {
     let made = entries::find(tx, account)?.map_or(0, |row| row.account.entries);
     let limit = i64::try_from(LIMIT).unwrap_or(i64::MAX);
-    let first = made.saturating_sub(limit);
+    let first = made.saturating_sub(limit).max(0);
     let walked = entries::of_account_after(tx, account, first, limit)?;
     if records.are_parts_cut {
         return Ok(None);

@@ -15,6 +15,7 @@ use till::usecase::users::{self, UserPatch};
 
 use super::client::Client;
 use super::folder::Folder;
+use super::lots;
 use super::webhook::signature;
 
 const SECRET: &str = "whsec_lives";
@@ -109,6 +110,7 @@ impl Life {
     pub fn prove(&self) {
         let proof = verify::verify(&self.app, |_| ()).unwrap();
         assert_eq!(proof.breaks, [], "the books must be provable");
+        lots::check_all(&self.app);
     }
 }
 

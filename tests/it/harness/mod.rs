@@ -14,6 +14,7 @@ pub mod folder;
 pub mod left_out;
 pub mod life;
 pub mod log;
+pub mod lots;
 pub mod mail_server;
 pub mod npm;
 pub mod oidc_provider;

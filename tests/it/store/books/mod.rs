@@ -2,6 +2,7 @@
 //! whatever somebody changes in the file, the proof breaks.
 
 mod at_once;
+mod long_history;
 mod notes;
 mod rewriting;
 mod simple;

@@ -17,6 +17,7 @@ use till::usecase::units::spend::{self, SpendRequest};
 use till::usecase::users;
 
 use crate::harness::life::{Life, event};
+use crate::harness::lots;
 use model::{Model, PAID};
 
 /// A pack whose units live for a day.
@@ -319,6 +320,7 @@ impl Walk {
             "seed {seed}, step {}",
             self.step
         );
+        lots::check(&self.life.app, 1, &format!("seed {seed}, step {}", self.step));
     }
 }
 
