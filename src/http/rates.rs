@@ -157,7 +157,7 @@ impl Buckets {
     }
 }
 
-/// Whose turn it is to ask Stripe, for each account.
+/// Whose turn it is, for each account: to ask Stripe, or to write a page.
 #[derive(Default)]
 pub(super) struct Turns(Mutex<HashMap<i64, Arc<tokio::sync::Mutex<()>>>>);
 

@@ -56,6 +56,7 @@ struct Shared {
     requests: Arc<Shares>,
     buckets: Buckets,
     turns: Turns,
+    page_turns: Turns,
     refusals: Refusals,
     tokens: Cache<[u8; 32], (ReadVersion, Arc<Authentication>)>,
     users: Cache<String, CachedUser>,
@@ -110,6 +111,7 @@ impl AppState {
             requests: Shares::new(usize::MAX, REQUESTS_OF_A_CLIENT),
             buckets: Buckets::new(),
             turns: Turns::default(),
+            page_turns: Turns::default(),
             refusals: Refusals::new(),
             tokens: Cache::with_capacity(1000),
             users: Cache::with_weight(USER_BYTES, |id, user| ENTRY_BYTES + id.len() + user.answer.len()),
@@ -178,6 +180,11 @@ impl AppState {
     /// Dashboards.
     pub(super) fn pages(&self) -> &KeptPages {
         &self.0.pages
+    }
+
+    /// Whose dashboard is being written.
+    pub(super) fn page_turns(&self) -> &Turns {
+        &self.0.page_turns
     }
 
     pub(super) fn description(&self) -> &TaggedBody {

@@ -66,6 +66,9 @@ fn a_page_that_is_kept_shows_each_change_at_once() {
     shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
     shop.wait_for_units("alice", 240);
     assert_eq!(left(&dashboard(&browser)), 240);
+    // The subscription has an event of its own.
+    let plan = || shop.api.get("/v1/users/alice").must(200).json()["plan"].take();
+    eventually("the plan", || (plan() == "starter").then_some(()));
     shows("Starter · $9 a month");
 
     let page = looks();

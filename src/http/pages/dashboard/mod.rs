@@ -55,23 +55,43 @@ pub(super) struct DashboardPage {
 /// a read and without another thread.
 pub(crate) async fn show(State(state): State<AppState>, PageVisitor(holder): PageVisitor) -> HandlerResult {
     let Some(Holder { session, cookie, language }) = holder else { return Ok(see_other("/login")?) };
-    let (app, key) = (state.app(), PageKey { account: session.account, language });
-    let (token, read_at) = (form_token(&cookie)?, app.store.read_version());
-    let known = state.pages().find(key);
-    let current = known.as_ref().filter(|page| page.is_current(key, &app.store, app.clock.now()));
-    if let Some(text) = current.and_then(|page| page.with_token(&token)) {
+    let key = PageKey { account: session.account, language };
+    let token = form_token(&cookie)?;
+    if let Some(text) = kept(&state, key, &token) {
         return Ok(with_forms_to(state.stripes_pages(), text.into())?);
     }
+    // A user's page is written once at a time. Who waited for that mostly finds what they need.
+    let _turn = state.page_turns().wait(key.account).await;
+    let text = match kept(&state, key, &token) {
+        Some(text) => text.into(),
+        None => write(&state, key, token).await?.into(),
+    };
+    Ok(with_forms_to(state.stripes_pages(), text)?)
+}
+
+/// The page from memory, if it says what one that is written now would say.
+fn kept(state: &AppState, key: PageKey, token: &str) -> Option<Vec<u8>> {
+    let app = state.app();
+    // Notices what other processes wrote.
+    app.store.read_version();
+    let page = state.pages().find(key)?;
+    if page.is_current(key, &app.store, app.clock.now()) { page.with_token(token) } else { None }
+}
+
+/// Writes the page from the books, and keeps it.
+async fn write(state: &AppState, key: PageKey, token: String) -> Result<String> {
+    let read_at = state.app().store.read_version();
+    let former = state.pages().find(key);
     let write = move |app: &App| {
-        let overview = statement::overview(app, key.account, known.as_ref().map(|page| &page.daily_use))?;
-        let text = written(&page(app, &overview, token.clone(), language)?)?;
+        let overview = statement::overview(app, key.account, former.as_ref().map(|page| &page.daily_use))?;
+        let text = written(&page(app, &overview, token.clone(), key.language)?)?;
         let time = PageTime { at: overview.at, until: overview.until };
         let page = KeptPage::of(&text, &token, read_at, time, overview.daily_use);
         Ok((text, page, !overview.receipts.is_empty()))
     };
     let (text, page, has_paid) = state.run(Pool::Db, write).await?;
     state.pages().keep(key, page, has_paid);
-    Ok(with_forms_to(state.stripes_pages(), text.into())?)
+    Ok(text)
 }
 
 fn page(app: &App, overview: &Overview, token: String, asked: Language) -> Result<DashboardPage> {
