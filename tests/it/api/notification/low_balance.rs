@@ -266,7 +266,8 @@ fn what_is_written_together_and_again_after_a_neighbour_was_refused_is_logged_on
             scope.spawn(move || {
                 for turn in 0..40 {
                     let key = format!("{caller}_{turn}");
-                    give(life, user, &key, 12, in_a_minute(life));
+                    // Others move the clock meanwhile.
+                    give(life, user, &key, 12, Some(life.clock.now().plus_seconds(600)));
                     life.clock.set(life.clock.now().plus_seconds(20));
                     // Some are refused, after lots have expired in the same transaction.
                     let _answer = answer(|then| spend::spend(&life.app, spend_of(user, &key, 7), then));
