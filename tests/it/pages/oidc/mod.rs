@@ -138,7 +138,16 @@ fn an_answer_is_good_in_the_browser_that_asked_and_once() {
     assert_eq!(id_of(&browser), ada);
     Client::new(&shop.till.url, &[("cookie", &former), ("accept", "application/json")]).get("/v1/me").must(401);
 
-    // What the provider says instead of a code.
+    // Another site cannot begin one, and a look begins none.
+    let elsewhere = Client::new(&shop.till.url, &[("sec-fetch-site", "cross-site"), ("accept", "text/html")]);
+    assert_eq!(elsewhere.get("/login/oidc").must(303).header("location"), "/login");
+    assert_eq!(shop.visitor().send("HEAD", "/login/oidc", &[], b"").header("set-cookie"), "");
+}
+
+#[test]
+fn what_a_provider_says_instead_of_a_code_signs_nobody_in() {
+    let scene = Scene::open(&[]);
+    let (provider, shop) = (&scene.provider, &scene.shop);
     for (answer, status, words) in [
         ("error=access_denied", 403, "You were not signed in at Example ID"),
         ("error=temporarily_unavailable", 502, "does not answer"),
@@ -160,10 +169,6 @@ fn an_answer_is_good_in_the_browser_that_asked_and_once() {
     let asked = begin(&browser, "/login/oidc");
     let page = browser.get(&format!("{CALLBACK}?code=c&state={}", asked["state"])).must(400);
     assert!(page.body.contains("Diese Anmeldung ist vorbei"), "{}", page.body);
-    // Another site cannot begin one, and a look begins none.
-    let elsewhere = Client::new(&shop.till.url, &[("sec-fetch-site", "cross-site"), ("accept", "text/html")]);
-    assert_eq!(elsewhere.get("/login/oidc").must(303).header("location"), "/login");
-    assert_eq!(shop.visitor().send("HEAD", "/login/oidc", &[], b"").header("set-cookie"), "");
 }
 
 #[test]
