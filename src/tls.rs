@@ -1,12 +1,16 @@
 //! TLS as a client: which certificates are trusted, and which library does the cryptography. Calls to Stripe, outgoing
-//! webhooks and mail share it.
+//! webhooks and mail share it. And the settings that clients of others' interfaces share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use tracing::warn;
+use ureq::config::ConfigBuilder;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
+use ureq::{Agent, Proxy};
 
 /// `ring` is named here because ureq, built without a provider of its own, would panic at the first request.
 pub fn config() -> TlsConfig {
@@ -14,6 +18,22 @@ pub fn config() -> TlsConfig {
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .root_certs(root_certificates())
         .build()
+}
+
+/// What every client of another's JSON interface has in common: no redirect is followed, which would carry a secret elsewhere,
+/// and every status is an answer. Over https only, the system's proxy applies (HTTPS_PROXY, ALL_PROXY and NO_PROXY); what is
+/// reached by http is nearby.
+pub fn json_client(is_secure: bool, connect_patience: Duration) -> ConfigBuilder<AgentScope> {
+    let client = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .https_only(is_secure)
+        .proxy(if is_secure { Proxy::try_from_env() } else { None })
+        .user_agent(concat!("till/", env!("CARGO_PKG_VERSION")))
+        .accept("application/json")
+        .timeout_resolve(Some(connect_patience))
+        .timeout_connect(Some(connect_patience));
+    if is_secure { client.tls_config(config()) } else { client }
 }
 
 fn root_certificates() -> RootCerts {

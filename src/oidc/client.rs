@@ -8,7 +8,7 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde::Deserialize;
 use ureq::http::Response;
-use ureq::{Agent, Body, Proxy};
+use ureq::{Agent, Body};
 use url::Url;
 
 use super::attempt::Attempt;
@@ -67,20 +67,8 @@ impl Oidc {
     /// Prepares the client; nothing is sent yet.
     pub fn new(options: OidcOptions) -> Oidc {
         let is_secure = options.issuer.starts_with("https://");
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .https_only(is_secure)
-            .proxy(if is_secure { Proxy::try_from_env() } else { None })
-            .user_agent(concat!("till/", env!("CARGO_PKG_VERSION")))
-            .accept("application/json")
-            .timeout_resolve(Some(CONNECT_PATIENCE))
-            .timeout_connect(Some(CONNECT_PATIENCE))
-            .timeout_global(Some(PATIENCE));
-        if is_secure {
-            config = config.tls_config(tls::config());
-        }
-        Oidc { options, agent: config.build().new_agent(), provider: Mutex::default(), keys: Mutex::default() }
+        let client = tls::json_client(is_secure, CONNECT_PATIENCE).timeout_global(Some(PATIENCE));
+        Oidc { options, agent: client.build().new_agent(), provider: Mutex::default(), keys: Mutex::default() }
     }
 
     /// Where the provider sends people back to; it must be registered there.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tracing::{debug, error, warn};
-use ureq::{Agent, Body, Proxy, RequestBuilder, http};
+use ureq::{Agent, Body, RequestBuilder, http};
 use url::Url;
 
 use crate::backoff::CallBackoff;
@@ -329,23 +329,11 @@ pub(super) fn plain_agent(patience: Duration) -> Agent {
 }
 
 fn agent(options: &StripeOptions, secure: bool) -> Agent {
-    let mut config = Agent::config_builder()
-        .http_status_as_error(false)
-        // A redirect would send the key elsewhere. Stripe never redirects.
-        .max_redirects(0)
-        .https_only(secure)
-        // HTTPS_PROXY, ALL_PROXY and NO_PROXY apply to Stripe. A stand-in nearby is reached directly.
-        .proxy(if secure { Proxy::try_from_env() } else { None })
-        .user_agent(concat!("till/", env!("CARGO_PKG_VERSION")))
-        .accept("application/json")
-        .timeout_resolve(Some(options.connect_timeout))
-        .timeout_connect(Some(options.connect_timeout))
+    tls::json_client(secure, options.connect_timeout)
         .max_idle_connections(IDLE_CONNECTIONS)
-        .max_idle_connections_per_host(IDLE_CONNECTIONS);
-    if secure {
-        config = config.tls_config(tls::config());
-    }
-    config.build().new_agent()
+        .max_idle_connections_per_host(IDLE_CONNECTIONS)
+        .build()
+        .new_agent()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! that the provider names joins nothing: where it is known here, its owner connects the two from their account.
 
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::config::{OidcConfig, Signup};
 use crate::email::Email;
 use crate::error::{Error, Refused, Result};
@@ -192,7 +193,7 @@ fn unadmitted(
     signup: Signup,
     invite: Option<&[u8; 32]>,
     verified: Option<&Email>,
-    now: crate::clock::Timestamp,
+    now: Timestamp,
 ) -> Result<Option<SignInFailure>> {
     let found = invite.map(|hash| codes::find_invite(tx, hash, now)).transpose()?.flatten();
     let address = found.as_ref().and_then(|found| found.address.as_deref());
