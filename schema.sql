@@ -12,8 +12,8 @@
 --                                      invoice_documents
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors, stripe_account
---   Who may come in                    tokens, login_links, sessions, addresses, identities, passwords, codes, invites,
---                                      welcomes, audit
+--   Who may come in                    tokens, login_links, sessions, operators, addresses, identities, passwords, codes,
+--                                      invites, welcomes, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries, mails, mail_choices, mail_key
 --   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, triggers
 
@@ -30,6 +30,7 @@ CREATE TABLE users (
     erased_at  INTEGER                      -- when the person was erased; what Stripe sends later is not kept either
 ) STRICT;
 CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT NULL;
+CREATE INDEX users_by_name ON users (lower(name), account) WHERE name IS NOT NULL;
 
 -- One account for each user, under the same number: the sums of its entries, changed in the same transaction.
 CREATE VIEW accounts AS SELECT
@@ -420,6 +421,7 @@ CREATE INDEX events_of_customer ON events (customer, created_at, id) WHERE custo
 CREATE INDEX events_by_status ON events (status, ignore_reason);    -- counted without reading the bodies
 CREATE INDEX events_by_arrival ON events (received_at, id);
 CREATE INDEX events_assigned ON events (assigned_to, object) WHERE assigned_to IS NOT NULL;
+CREATE INDEX events_by_object ON events (object, created_at) WHERE object IS NOT NULL;
 CREATE INDEX events_with_body ON events (decided_at, id) WHERE body IS NOT NULL;
 
 -- How far the comparison with Stripe has come.
@@ -464,8 +466,8 @@ CREATE TABLE login_links (
 ) STRICT;
 CREATE INDEX login_links_by_end ON login_links (expires_at);
 
--- Browsers that are signed in, by the hash of their cookie. A session ends when somebody ends it, at expires_at, or some
--- days after it was last used.
+-- Browsers that are signed in, by the hash of their cookie. A session ends when somebody ends it, at expires_at, or
+-- idle_seconds after it was last used. An operator's ends sooner than another's.
 CREATE TABLE sessions (
     number       INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),   -- by which its owner ends it
     hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
@@ -475,11 +477,18 @@ CREATE TABLE sessions (
     agent        TEXT CHECK (length(agent) <= 300),                -- what the browser says that it is
     created_at   INTEGER NOT NULL,
     last_used_at INTEGER NOT NULL,          -- to the minute
+    idle_seconds INTEGER NOT NULL CHECK (idle_seconds > 0),
     expires_at   INTEGER NOT NULL,
     ended_at     INTEGER
 ) STRICT;
 CREATE INDEX sessions_by_end ON sessions (expires_at);
 CREATE INDEX sessions_open ON sessions (account, number) WHERE ended_at IS NULL;
+
+-- The people who may open the operator's pages. Only the command line adds one.
+CREATE TABLE operators (
+    account INTEGER NOT NULL PRIMARY KEY REFERENCES users (account),
+    made_at INTEGER NOT NULL
+) STRICT;
 
 -- E-mail addresses that were proved to be their account's, by a link that was sent there. Only these sign anybody in;
 -- users.email does not. The canonical form is in lower case, with the domain in ASCII.
@@ -555,8 +564,12 @@ CREATE TABLE audit (
     action  TEXT    NOT NULL CHECK (length(action) > 0),
     target  TEXT,                           -- the id of what it was done to
     address TEXT,                           -- of the client, or unknown; absent for what no client asked for
-    detail  TEXT
+    detail  TEXT,
+    reason  TEXT CHECK (length(reason) BETWEEN 1 AND 300)   -- why, in an operator's words
 ) STRICT;
+CREATE INDEX audit_by_target ON audit (target, number) WHERE target IS NOT NULL;
+CREATE INDEX audit_by_actor ON audit (actor, number);
+CREATE INDEX audit_by_action ON audit (action, number);
 
 -- ============================================= What is sent out =============================================
 
@@ -584,6 +597,8 @@ CREATE TABLE messages (
     body       TEXT    NOT NULL,            -- JSON; for a low balance without the address for buying more
     created_at INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX messages_by_account ON messages (account, number);
 
 -- One message to one endpoint. It is open until it is delivered or parked. Of the open ones for the same endpoint and
 -- account only the first has a next_attempt_at. The others wait for it, so that an endpoint gets a user's messages in
@@ -768,7 +783,7 @@ BEGIN
     SELECT RAISE(ABORT, 'a ledger entry has no account') WHERE NOT EXISTS (SELECT owner FROM books
         WHERE account = NEW.account AND part = 1 AND seq = 0 AND used_reason = '');
 END;
-CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OF number, at, actor, action, target, detail ON audit
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OF number, at, actor, action, target, detail, reason ON audit
 BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END;
 CREATE TRIGGER audit_addresses_are_only_erased BEFORE UPDATE OF address ON audit WHEN NEW.address IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'audit rows are never changed: an address can only be erased'); END;

@@ -4,11 +4,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Who does something, and from which address.
+/// Who does something, from which address, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     name: Arc<str>,
     address: Option<Arc<str>>,
+    reason: Option<Arc<str>>,
 }
 
 impl Actor {
@@ -43,7 +44,7 @@ impl Actor {
     }
 
     fn named(name: String) -> Actor {
-        Actor { name: name.into(), address: None }
+        Actor { name: name.into(), address: None, reason: None }
     }
 
     /// The same, calling from this address; `None` is one that nobody knows.
@@ -54,7 +55,12 @@ impl Actor {
 
     /// Who it has turned out to be, calling from the same address.
     pub fn identified_as(&self, actor: Actor) -> Actor {
-        Actor { address: self.address.clone(), ..actor }
+        Actor { address: self.address.clone(), reason: self.reason.clone(), ..actor }
+    }
+
+    /// The same, for this reason.
+    pub fn because(&self, reason: &str) -> Actor {
+        Actor { reason: Some(reason.into()), ..self.clone() }
     }
 
     /// `cli`, `till`, `stripe`, `visitor`, `token:<id>` or `user:<id>`.
@@ -65,6 +71,11 @@ impl Actor {
     /// The client's address, or `unknown`; `None` for what no client asked for.
     pub fn address(&self) -> Option<&str> {
         self.address.as_deref()
+    }
+
+    /// Why, in an operator's words; `None` where nobody was asked for a reason.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 }
 

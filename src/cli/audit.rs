@@ -9,7 +9,7 @@ use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::WholeList;
 use crate::clock::rfc3339;
 use crate::config::Need;
-use crate::store::audit::AuditRow;
+use crate::store::audit::{AuditFilter, AuditRow};
 use crate::usecase::audit;
 
 /// List what commands, tokens and people did
@@ -34,7 +34,16 @@ enum AuditCommand {
         /// Only those before the one with this number: the next page
         #[arg(long, value_name = "NUMBER")]
         before: Option<i64>,
-        /// Print {"data":[{"number","at","actor","action","target","address","detail"}…]}
+        /// Only by this actor: cli, till, stripe, token:ID or user:ID
+        #[arg(long, conflicts_with_all = ["action", "target"])]
+        actor: Option<String>,
+        /// Only this action, such as token_revoked
+        #[arg(long, conflicts_with = "target")]
+        action: Option<String>,
+        /// Only what was done to this id
+        #[arg(long)]
+        target: Option<String>,
+        /// Print {"data":[{"number","at","actor","action","target","address","detail","reason"}…]}
         #[arg(long)]
         json: bool,
     },
@@ -49,6 +58,7 @@ struct AuditShape<'a> {
     target: Option<&'a str>,
     address: Option<&'a str>,
     detail: Option<&'a str>,
+    reason: Option<&'a str>,
 }
 
 impl<'a> From<&'a AuditRow> for AuditShape<'a> {
@@ -61,23 +71,35 @@ impl<'a> From<&'a AuditRow> for AuditShape<'a> {
             target: row.target.as_deref(),
             address: row.address.as_deref(),
             detail: row.detail.as_deref(),
+            reason: row.reason.as_deref(),
         }
     }
 }
 
 impl Audit {
     pub(super) fn run(&self) -> CommandResult {
-        let AuditCommand::List { limit, before, json } = &self.command;
+        let AuditCommand::List { limit, before, actor, action, target, json } = &self.command;
+        let filter = AuditFilter::of(actor.clone(), action.clone(), target.clone());
         let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
-        let rows = audit::list(&app, *before, *limit)?;
+        let rows = audit::list(&app, &filter, *before, *limit)?;
         if *json {
             return print_json(&WholeList::<AuditShape>::of(&rows));
         }
         let row = |row: &AuditRow| {
-            let [target, address, detail] = [&row.target, &row.address, &row.detail].map(|text| or_dash(text.as_ref()));
-            [row.number.to_string(), rfc3339(row.at), row.actor.clone(), row.action.clone(), target, address, detail]
+            let [target, address, detail, reason] =
+                [&row.target, &row.address, &row.detail, &row.reason].map(|text| or_dash(text.as_ref()));
+            [
+                row.number.to_string(),
+                rfc3339(row.at),
+                row.actor.clone(),
+                row.action.clone(),
+                target,
+                address,
+                detail,
+                reason,
+            ]
         };
-        let headings = ["NUMBER", "TIME", "ACTOR", "ACTION", "TARGET", "ADDRESS", "DETAIL"];
+        let headings = ["NUMBER", "TIME", "ACTOR", "ACTION", "TARGET", "ADDRESS", "DETAIL", "REASON"];
         print(&table(headings, &rows.iter().map(row).collect::<Vec<_>>()))
     }
 }

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::config::Need;
 use crate::email::Email;
-use crate::usecase::users::{erase, export, password, proxy, sign_in, welcome};
+use crate::usecase::users::{erase, export, operators, password, proxy, sign_in, welcome};
 
 /// The most bytes of standard input that are read for a password.
 const PASSWORD_BYTES: u64 = 2048;
@@ -60,6 +60,22 @@ pub(super) enum PersonCommand {
         #[arg(long)]
         at_stripe: bool,
     },
+    /// Let a user open the operator's pages, at /admin
+    ///
+    /// Their browsers are signed out. An operator's session ends after an hour without use, and after twelve hours in any
+    /// case. Without an id, lists the operators.
+    #[command(after_help = "Examples:\n  till user admin alice\n  till user admin alice --remove")]
+    Admin {
+        /// The user's id
+        #[arg(required_if_eq("remove", "true"))]
+        id: Option<String>,
+        /// Take the role back
+        #[arg(long)]
+        remove: bool,
+        /// Print {"operators":[…]}
+        #[arg(long)]
+        json: bool,
+    },
     /// Say that somebody whom the proxy names is this user
     #[command(after_help = "Example:\n  till user tie alice alice@example.org")]
     Tie {
@@ -81,6 +97,10 @@ impl PersonCommand {
                 let app = database.open(Need::Nothing, IfMissing::Refuse)?;
                 invite(&app, address.as_ref(), *send)
             }
+            PersonCommand::Admin { id, remove, json } => {
+                let app = database.open(Need::Nothing, IfMissing::Refuse)?;
+                set_operator(&app, id.as_deref(), *remove, *json)
+            }
             PersonCommand::Tie { id, name } => {
                 let app = database.open(Need::Nothing, IfMissing::Refuse)?;
                 proxy::tie(&app, id, name)?;
@@ -99,6 +119,30 @@ impl PersonCommand {
                 deleted.iter().try_for_each(|customer| print(&format!("deleted at Stripe: {}\n", one_line(customer))))
             }
         }
+    }
+}
+
+/// Gives or takes the role of an operator, and says who has it.
+fn set_operator(app: &App, id: Option<&str>, remove: bool, json: bool) -> CommandResult {
+    let said = match id {
+        Some(id) if remove => match operators::remove(app, id)? {
+            true => format!("{} is an operator no longer, and is signed out everywhere\n", one_line(id)),
+            false => format!("{} was no operator\n", one_line(id)),
+        },
+        Some(id) => match operators::add(app, id)? {
+            true => format!("{} is an operator now. The pages are at {}\n", one_line(id), app.url("/admin")),
+            false => format!("{} is an operator already\n", one_line(id)),
+        },
+        None => String::new(),
+    };
+    let ids = operators::list(app)?;
+    if json {
+        return print_json(&json!({ "operators": ids }));
+    }
+    match id {
+        Some(_) => print(&said),
+        None if ids.is_empty() => print("There is no operator yet: till user admin ID makes one.\n"),
+        None => print(&ids.iter().map(|id| format!("{id}\n")).collect::<String>()),
     }
 }
 

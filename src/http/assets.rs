@@ -62,7 +62,7 @@ pub(super) async fn get(PathSegment(file): PathSegment, headers: HeaderMap) -> H
 
 /// `GET /robots.txt` (RFC 9309): search engines may show prices and the reference. The other pages are for one person each.
 pub(super) async fn robots() -> &'static str {
-    "User-agent: *\nDisallow: /account\nDisallow: /confirm\nDisallow: /dashboard\nDisallow: /login\nDisallow: /reset\nDisallow: /unsubscribe\nDisallow: /billing/\nDisallow: /v1/\n"
+    "User-agent: *\nDisallow: /account\nDisallow: /admin\nDisallow: /confirm\nDisallow: /dashboard\nDisallow: /login\nDisallow: /reset\nDisallow: /unsubscribe\nDisallow: /billing/\nDisallow: /v1/\n"
 }
 
 fn asset(name: &str, file: rust_embed::EmbeddedFile) -> Option<Asset> {

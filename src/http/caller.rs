@@ -46,6 +46,15 @@ pub(super) fn is(actor: Actor) {
     });
 }
 
+/// What they ask for has this reason, in their own words.
+pub(super) fn because(reason: &str) {
+    // Outside of a request there is nobody to name.
+    let _outside = CALLER.try_with(|caller| {
+        let with_reason = caller.borrow().because(reason);
+        *caller.borrow_mut() = with_reason;
+    });
+}
+
 /// Who it is, as far as is known by now.
 pub(super) fn get() -> Actor {
     CALLER.try_with(|caller| caller.borrow().clone()).unwrap_or_else(|_| Actor::till())

@@ -196,6 +196,7 @@ fn routers_of(state: AppState) -> Routers {
 
     let compressed = Router::new()
         .merge(group(people(), Audience::Browser, security_headers::for_browsers))
+        .merge(group(pages::admin::routes(), Audience::Browser, security_headers::for_browsers))
         .merge(group(cross_origin(shop), Audience::Browser, security_headers::for_browsers))
         .merge(group(cross_origin(scripts), Audience::Service, security_headers::for_browsers))
         .merge(group(lists().router, Audience::Service, security_headers::for_browsers))

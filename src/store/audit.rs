@@ -20,6 +20,8 @@ pub struct AuditRow {
     /// The client's address, or `unknown`; absent for what no client asked for.
     pub address: Option<String>,
     pub detail: Option<String>,
+    /// Why, in an operator's words.
+    pub reason: Option<String>,
 }
 
 /// Adds a row.
@@ -30,16 +32,52 @@ pub fn add(
     target: Option<&str>,
     detail: Option<&str>,
 ) -> Result<()> {
-    const ADD: &str = "INSERT INTO audit (at, actor, action, target, address, detail) VALUES ($1, $2, $3, $4, $5, $6)";
-    tx.execute(ADD, &[&at, &actor.name(), &action, &target, &actor.address(), &detail])?;
+    const ADD: &str = "INSERT INTO audit (at, actor, action, target, address, detail, reason)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    tx.execute(ADD, &[&at, &actor.name(), &action, &target, &actor.address(), &detail, &actor.reason()])?;
     Ok(())
 }
 
+/// The columns of a row.
+macro_rules! columns {
+    () => {
+        "number, at, actor, action, target, address, detail, reason"
+    };
+}
+
+/// Which rows are wanted: those in which one column says this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditFilter {
+    All,
+    Actor(String),
+    Action(String),
+    Target(String),
+}
+
+impl AuditFilter {
+    /// By the first of these that is given.
+    pub fn of(actor: Option<String>, action: Option<String>, target: Option<String>) -> AuditFilter {
+        let by_actor = actor.map(AuditFilter::Actor);
+        let chosen = by_actor.or(action.map(AuditFilter::Action)).or(target.map(AuditFilter::Target));
+        chosen.unwrap_or(AuditFilter::All)
+    }
+}
+
 /// Rows before the one with this number, newest first.
-pub fn newest(tx: &mut dyn Tx, before: i64, limit: i64) -> Result<Vec<AuditRow>> {
-    const PAGE: &str = "SELECT number, at, actor, action, target, address, detail FROM audit
-        WHERE number < $1 ORDER BY number DESC LIMIT $2";
-    tx.all(PAGE, &[&before, &limit], audit_row)
+pub fn newest(tx: &mut dyn Tx, filter: &AuditFilter, before: i64, limit: i64) -> Result<Vec<AuditRow>> {
+    const ALL: &str = concat!("SELECT ", columns!(), " FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2");
+    const BY_ACTOR: &str =
+        concat!("SELECT ", columns!(), " FROM audit WHERE actor = $3 AND number < $1 ORDER BY number DESC LIMIT $2");
+    const BY_ACTION: &str =
+        concat!("SELECT ", columns!(), " FROM audit WHERE action = $3 AND number < $1 ORDER BY number DESC LIMIT $2");
+    const BY_TARGET: &str =
+        concat!("SELECT ", columns!(), " FROM audit WHERE target = $3 AND number < $1 ORDER BY number DESC LIMIT $2");
+    match filter {
+        AuditFilter::All => tx.all(ALL, &[&before, &limit], audit_row),
+        AuditFilter::Actor(actor) => tx.all(BY_ACTOR, &[&before, &limit, actor], audit_row),
+        AuditFilter::Action(action) => tx.all(BY_ACTION, &[&before, &limit, action], audit_row),
+        AuditFilter::Target(target) => tx.all(BY_TARGET, &[&before, &limit, target], audit_row),
+    }
 }
 
 fn audit_row(row: &Row<'_>) -> DbResult<AuditRow> {
@@ -51,5 +89,6 @@ fn audit_row(row: &Row<'_>) -> DbResult<AuditRow> {
         target: row.text_or_null("target")?,
         address: row.text_or_null("address")?,
         detail: row.text_or_null("detail")?,
+        reason: row.text_or_null("reason")?,
     })
 }

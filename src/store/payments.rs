@@ -301,7 +301,7 @@ pub fn withheld(tx: &mut dyn Tx, payment: &str) -> Result<Option<DisputedFunds>>
     })
 }
 
-fn payment(row: &Row<'_>) -> DbResult<Payment> {
+pub(super) fn payment(row: &Row<'_>) -> DbResult<Payment> {
     Ok(Payment {
         reference: row.text("reference")?,
         account: row.int("account")?,

@@ -7,7 +7,7 @@ use crate::error::Result;
 /// The columns of a session.
 macro_rules! columns {
     () => {
-        "number, account, method, address, agent, created_at, last_used_at, expires_at"
+        "number, account, method, address, agent, created_at, last_used_at, idle_seconds, expires_at"
     };
 }
 
@@ -58,6 +58,8 @@ pub struct Session {
     pub created_at: Timestamp,
     /// To the minute.
     pub last_used_at: Timestamp,
+    /// After so long without use it ends.
+    pub idle_seconds: i64,
     /// When it ends, however much it is used.
     pub expires_at: Timestamp,
 }
@@ -72,38 +74,41 @@ pub struct NewSession {
     pub address: Option<String>,
     pub agent: Option<String>,
     pub created_at: Timestamp,
+    pub idle_seconds: i64,
     pub expires_at: Timestamp,
 }
 
 /// Stores a session.
 pub fn add(tx: &mut dyn Tx, session: &NewSession) -> Result<()> {
     const ADD: &str =
-        "INSERT INTO sessions (hash, account, method, address, agent, created_at, last_used_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $6, $7)";
-    let NewSession { hash, account, method, address, agent, created_at, expires_at } = session;
-    tx.execute(ADD, &[hash, account, &method.as_str(), address, agent, created_at, expires_at])?;
+        "INSERT INTO sessions (hash, account, method, address, agent, created_at, last_used_at, expires_at, idle_seconds)
+        VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)";
+    let NewSession { hash, account, method, address, agent, created_at, idle_seconds, expires_at } = session;
+    tx.execute(ADD, &[hash, account, &method.as_str(), address, agent, created_at, expires_at, idle_seconds])?;
     Ok(())
 }
 
-/// The session with this cookie, if it is open at `now` and was used after `idle_since`.
-pub fn find(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>> {
+/// The session with this cookie, if it is open at `now`.
+pub fn find(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>> {
     const FIND: &str = concat!(
         "SELECT ",
         columns!(),
-        " FROM sessions WHERE hash = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3"
+        " FROM sessions WHERE hash = $1 AND ended_at IS NULL AND expires_at > $2
+        AND last_used_at + idle_seconds * 1000 > $2"
     );
-    tx.one(FIND, &[hash, &now, &idle_since], session)
+    tx.one(FIND, &[hash, &now], session)
 }
 
 /// The account's open sessions, those that were used last first.
-pub fn open_of(tx: &mut dyn Tx, account: i64, now: Timestamp, idle_since: Timestamp) -> Result<Vec<Session>> {
+pub fn open_of(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<Vec<Session>> {
     const LIST: &str = concat!(
         "SELECT ",
         columns!(),
-        " FROM sessions WHERE account = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3
+        " FROM sessions WHERE account = $1 AND ended_at IS NULL AND expires_at > $2
+        AND last_used_at + idle_seconds * 1000 > $2
         ORDER BY last_used_at DESC, number DESC LIMIT 100"
     );
-    tx.all(LIST, &[&account, &now, &idle_since], session)
+    tx.all(LIST, &[&account, &now], session)
 }
 
 /// Remembers that a session is used, at most once a minute.
@@ -155,6 +160,7 @@ fn session(row: &Row<'_>) -> DbResult<Session> {
         agent: row.text_or_null("agent")?,
         created_at: row.time("created_at")?,
         last_used_at: row.time("last_used_at")?,
+        idle_seconds: row.int("idle_seconds")?,
         expires_at: row.time("expires_at")?,
     })
 }

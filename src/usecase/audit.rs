@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::Tx;
-use crate::store::audit::{self, AuditRow};
+use crate::store::audit::{self, AuditFilter, AuditRow};
 
 /// What one transaction does, for the audit.
 pub(crate) struct Trail {
@@ -64,6 +64,6 @@ where
 }
 
 /// Rows before the one with number `before`, newest first.
-pub fn list(app: &App, before: Option<i64>, limit: i64) -> Result<Vec<AuditRow>> {
-    app.store.read(|tx| audit::newest(tx, before.unwrap_or(i64::MAX), limit))
+pub fn list(app: &App, filter: &AuditFilter, before: Option<i64>, limit: i64) -> Result<Vec<AuditRow>> {
+    app.store.read(|tx| audit::newest(tx, filter, before.unwrap_or(i64::MAX), limit))
 }

@@ -129,7 +129,7 @@ fn unknown(found: &Explanation, language: Language) -> Option<String> {
 }
 
 impl LotView {
-    fn of(explained: &ExplainedLot, catalog: &Catalog, language: Language) -> LotView {
+    pub(super) fn of(explained: &ExplainedLot, catalog: &Catalog, language: Language) -> LotView {
         let ExplainedLot { opened_by, receipt, lot, fate } = explained;
         let from = match (receipt, opened_by.kind) {
             (Some(receipt), _) => match receipt.kind {

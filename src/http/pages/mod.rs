@@ -7,6 +7,7 @@
 pub(super) mod accent;
 pub(super) mod account;
 pub(super) mod activity;
+pub(super) mod admin;
 pub(super) mod balance;
 pub(super) mod checkout;
 pub(super) mod dashboard;

@@ -1,5 +1,5 @@
 //! What the operator asks for: the proof of the books and its anchor, their export, a check of the installation, its status,
-//! the set-up at Stripe, what Stripe charges, the account that the database belongs to.
+//! the people whom the books know, the set-up at Stripe, what Stripe charges, the account that the database belongs to.
 
 pub mod check;
 pub mod clock;
@@ -7,6 +7,8 @@ pub mod export;
 pub mod go_live;
 pub mod head;
 pub mod kept_prices;
+pub mod paid;
+pub mod people;
 pub mod status;
 pub mod stripe_account;
 pub mod stripe_setup;

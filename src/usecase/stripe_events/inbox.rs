@@ -20,6 +20,30 @@ pub fn list(app: &App, status: Option<Status>, limit: i64) -> Result<Vec<InboxRo
     app.store.read(|tx| inbox::newest(tx, status, (end, ""), limit))
 }
 
+/// Events that arrived before this time, or at it with an id before this one, newest first.
+pub fn page(
+    app: &App,
+    status: Option<Status>,
+    before: Option<(Timestamp, String)>,
+    limit: i64,
+) -> Result<Vec<InboxRow>> {
+    let (at, id) = before.unwrap_or((Timestamp::from_millis(i64::MAX), String::new()));
+    app.store.read(|tx| inbox::newest(tx, status, (at, &id), limit))
+}
+
+/// What Stripe sent, a line for each field; `None` if it is no longer kept. The audit says who looked at it.
+pub fn look_at_body(app: &App, id: &str) -> Result<Option<String>> {
+    let row = show(app, id)?;
+    let event = id.to_owned();
+    audit::write(app, move |tx, trail| trail.add(tx, "payload_viewed", &event, None))?;
+    let read = |body: &String| serde_json::from_str::<serde_json::Value>(body).ok();
+    let pretty = |body: String| match read(&body).map(|value| serde_json::to_string_pretty(&value)) {
+        Some(Ok(pretty)) => pretty,
+        _ => body,
+    };
+    Ok(row.event.body.map(pretty))
+}
+
 /// The event with this id.
 pub fn show(app: &App, id: &str) -> Result<InboxRow> {
     app.store

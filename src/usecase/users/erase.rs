@@ -7,7 +7,7 @@ use crate::clock::{Deadline, Timestamp};
 use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::{
-    Tx, access, codes, customers, erasure, identities, mails, receipts, sessions, subscriptions, users,
+    Tx, access, codes, customers, erasure, identities, mails, operators, receipts, sessions, subscriptions, users,
 };
 use crate::stripe::client::LONGEST_WAIT;
 use crate::usecase::audit;
@@ -40,6 +40,7 @@ pub fn erase(app: &App, user_id: &str) -> Result<String> {
         trail.add(tx, "user_erased", &new_id, None)?;
         let address = identities::address_of(tx, account)?;
         sessions::remove_of(tx, account)?;
+        operators::remove(tx, account)?;
         codes::remove_of(tx, account, address.as_ref().map(|address| address.written.as_str()))?;
         access::remove_links_of(tx, account)?;
         mails::erase(tx, account, now)?;

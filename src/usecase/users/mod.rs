@@ -13,6 +13,7 @@ pub mod lots_by_origin;
 mod new_account;
 pub mod notes;
 pub mod oidc;
+pub mod operators;
 pub mod password;
 pub mod proxy;
 pub mod sessions;

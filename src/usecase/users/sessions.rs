@@ -9,13 +9,16 @@ use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::sessions::{self, NewSession, Session, SignInMethod};
 use crate::store::users::User;
-use crate::store::{Tx, codes};
+use crate::store::{Tx, codes, operators};
 use crate::usecase::audit::{self, Trail};
 
 /// How long a browser stays signed in at most.
 pub const SESSION_SECONDS: i64 = 30 * DAY_SECONDS;
 /// After so long without use a session ends.
 pub const IDLE_SECONDS: i64 = 7 * DAY_SECONDS;
+/// The same of an operator, whose pages show everybody's money.
+pub const OPERATOR_SESSION_SECONDS: i64 = 12 * 3600;
+pub const OPERATOR_IDLE_SECONDS: i64 = 3600;
 /// So long after signing in, a person may do what wants a fresh sign-in.
 pub const FRESH_SECONDS: i64 = 600;
 /// Characters of a browser's own description that are kept.
@@ -53,6 +56,7 @@ impl Opening {
             address: app.actor().address().filter(|words| words.parse::<IpAddr>().is_ok()).map(str::to_owned),
             agent,
             created_at: now,
+            idle_seconds: IDLE_SECONDS,
             expires_at: now.plus_seconds(SESSION_SECONDS),
         };
         Ok(Opening { cookie, former: browser.former.as_deref().map(id::secret_hash), session })
@@ -65,7 +69,12 @@ impl Opening {
         if let Some(former) = &self.former {
             sessions::end(tx, former, self.session.created_at)?;
         }
-        sessions::add(tx, &NewSession { account: user.account, ..self.session.clone() })
+        let mut session = NewSession { account: user.account, ..self.session.clone() };
+        if operators::is_one(tx, user.account)? {
+            session.idle_seconds = OPERATOR_IDLE_SECONDS;
+            session.expires_at = session.created_at.plus_seconds(OPERATOR_SESSION_SECONDS);
+        }
+        sessions::add(tx, &session)
     }
 
     /// The cookie of the session that has begun, which is logged.
@@ -78,7 +87,7 @@ impl Opening {
 /// The open session with this cookie.
 pub fn find(app: &App, cookie: &str) -> Result<Option<Session>> {
     let (hash, now) = (id::secret_hash(cookie), app.clock.now());
-    app.store.read(|tx| sessions::find(tx, &hash, now, idle_since(now)))
+    app.store.read(|tx| sessions::find(tx, &hash, now))
 }
 
 /// What decides whether a session is open. It is small, so that many can be kept in memory.
@@ -90,6 +99,8 @@ pub struct OpenSession {
     pub method: SignInMethod,
     /// To the minute.
     pub last_used_at: Timestamp,
+    /// After so long without use it ends.
+    pub idle_seconds: i64,
     /// When it ends, however much it is used.
     pub expires_at: Timestamp,
 }
@@ -97,17 +108,17 @@ pub struct OpenSession {
 impl OpenSession {
     /// The open session whose cookie has this hash, in one indexed read.
     pub fn find(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<Option<OpenSession>> {
-        Ok(sessions::find(tx, hash, now, idle_since(now))?.as_ref().map(OpenSession::of))
+        Ok(sessions::find(tx, hash, now)?.as_ref().map(OpenSession::of))
     }
 
     fn of(session: &Session) -> OpenSession {
-        let Session { number, account, method, last_used_at, expires_at, .. } = *session;
-        OpenSession { number, account, method, last_used_at, expires_at }
+        let Session { number, account, method, last_used_at, idle_seconds, expires_at, .. } = *session;
+        OpenSession { number, account, method, last_used_at, idle_seconds, expires_at }
     }
 
     /// Whether it is still open, if nobody has ended it.
     pub fn is_open(&self, now: Timestamp) -> bool {
-        self.expires_at > now && self.last_used_at > idle_since(now)
+        self.expires_at > now && self.last_used_at.plus_seconds(self.idle_seconds) > now
     }
 
     /// Remembers that it is used, once a minute. A failure signs nobody out.
@@ -153,7 +164,7 @@ pub fn remember_use(app: &App, session: &Session) {
 /// The account's open sessions, those that were used last first.
 pub fn list(app: &App, account: i64) -> Result<Vec<Session>> {
     let now = app.clock.now();
-    app.store.read(|tx| sessions::open_of(tx, account, now, idle_since(now)))
+    app.store.read(|tx| sessions::open_of(tx, account, now))
 }
 
 /// Ends one of the user's sessions.
@@ -177,13 +188,19 @@ pub fn end_others(app: &App, user: &User, session: &Session) -> Result<usize> {
     })
 }
 
+/// Ends all of a user's sessions, for an operator; returns how many.
+pub fn end_of(app: &App, user: &User) -> Result<usize> {
+    let (user, now) = (user.clone(), app.clock.now());
+    audit::write(app, move |tx, trail| {
+        let ended = sessions::end_all(tx, user.account, None, now)?;
+        trail.add(tx, "sessions_ended", &user.id, ended.to_string())?;
+        Ok(ended)
+    })
+}
+
 /// Ends every session and code of an account: after a new password, nobody stays or comes in by the old one. The session
 /// with the number `but` goes on.
 pub(crate) fn end_all(tx: &mut dyn Tx, account: i64, but: Option<i64>, now: Timestamp) -> Result<()> {
     sessions::end_all(tx, account, but, now)?;
     codes::end_all(tx, account, now)
-}
-
-fn idle_since(now: Timestamp) -> Timestamp {
-    now.plus_seconds(-IDLE_SECONDS)
 }

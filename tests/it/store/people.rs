@@ -18,6 +18,7 @@ pub fn session() -> NewSession {
         address: Some("192.0.2.1".into()),
         agent: Some("a browser".into()),
         created_at: NOW,
+        idle_seconds: 10,
         expires_at: NOW.plus_seconds(10),
     }
 }
@@ -42,8 +43,8 @@ fn email() -> Email {
 const EACH: &[Row] = &[
     ("users", |tx| add_user(tx, 0)),
     ("sessions::add", |tx| sessions::add(tx, &session())),
-    ("sessions::find", |tx| sessions::find(tx, &[3; 32], NOW, NOW.plus_seconds(-1)).map(drop)),
-    ("sessions::open_of", |tx| sessions::open_of(tx, 1, NOW, NOW.plus_seconds(-1)).map(drop)),
+    ("sessions::find", |tx| sessions::find(tx, &[3; 32], NOW).map(drop)),
+    ("sessions::open_of", |tx| sessions::open_of(tx, 1, NOW).map(drop)),
     ("sessions::used", |tx| sessions::used(tx, 1, NOW.plus_seconds(60))),
     ("sessions::end", |tx| sessions::end(tx, &[4; 32], NOW)),
     ("sessions::end_one", |tx| sessions::end_one(tx, 1, 9, NOW).map(drop)),

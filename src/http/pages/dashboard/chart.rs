@@ -12,7 +12,7 @@ const AXIS_LIMIT: i64 = 1_000_000_000_000_000;
 /// In the units of the drawing, which the page stretches.
 const SLOT: i64 = 20;
 const BAR: i64 = 12;
-const HEIGHT: i64 = 100;
+pub(in crate::http::pages) const HEIGHT: i64 = 100;
 
 /// Units used on one day.
 #[derive(Clone, Copy)]
@@ -100,7 +100,7 @@ fn used_on(day: i64, usage: &[(Timestamp, i64)]) -> i64 {
 
 /// The top of the axis and its number of steps: the least of 1, 2, 4, 6, 8, 10, 20, 40 … that holds the highest bar. A
 /// step is a whole number of units.
-fn axis(most: i64) -> (i64, i64) {
+pub(in crate::http::pages) fn axis(most: i64) -> (i64, i64) {
     if most <= 1 {
         return (1, 1);
     }

@@ -1,0 +1,85 @@
+//! Who may open the operator's pages: a signed-in person who is an operator, and proved it with more than a password. What
+//! their buttons send comes from our own pages, with a reason.
+
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::error::{Refused, Result};
+use crate::http::caller;
+use crate::http::csrf::check_own_form;
+use crate::http::fields::Form;
+use crate::http::guard::{SignedIn, Visitor, not_signed_in};
+use crate::http::pages::see_other;
+use crate::http::problem::Problem;
+use crate::http::state::{AppState, Pool};
+use crate::language::Language;
+use crate::usecase::users::{operators, sessions};
+
+/// The longest reason, in characters.
+pub(super) const REASON_LIMIT: usize = 300;
+
+/// An operator at one of their pages.
+pub(in crate::http) struct Operator(pub SignedIn);
+
+impl FromRequestParts<AppState> for Operator {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Operator, Response> {
+        let Visitor(signed_in, _) =
+            Visitor::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let turned_away = |error| Problem::from(error).into_response();
+        let Some(signed_in) = signed_in else {
+            // A button's address is not where to go on after the sign-in.
+            return Err(match parts.method {
+                Method::GET | Method::HEAD => see_other("/login").map_err(turned_away)?,
+                _ => not_signed_in().into_response(),
+            });
+        };
+        let account = signed_in.member.user.account;
+        if !state.run(Pool::Db, move |app| operators::is_one(app, account)).await.map_err(turned_away)? {
+            let detail = "This page is for operators. Whoever runs the server makes one there: till user admin ID.";
+            return Err(turned_away(Refused::Forbidden(detail.into()).into()));
+        }
+        Ok(Operator(signed_in))
+    }
+}
+
+impl Operator {
+    pub(super) fn language(&self) -> Language {
+        self.0.language
+    }
+
+    /// Whether they signed in so lately that they may do what cannot be undone.
+    pub(super) fn is_fresh(&self, app: &App) -> bool {
+        sessions::is_fresh(app, &self.0.session)
+    }
+
+    /// Reads a form of theirs, which says why; the audit names the reason. One that another page has sent is refused.
+    pub(super) async fn form(&self, state: &AppState, headers: &HeaderMap, body: Body) -> Result<Form> {
+        let form = self.form_without_reason(state, headers, body).await?;
+        let reason = form.text("reason", REASON_LIMIT)?;
+        if reason.is_empty() {
+            let detail = "The reason is missing: a few words for the audit were expected. Nothing was changed.";
+            return Err(Refused::InvalidRequest(detail.into()).into());
+        }
+        caller::because(&reason);
+        Ok(form)
+    }
+
+    /// The same of a form that only looks at something.
+    pub(super) async fn form_without_reason(&self, state: &AppState, headers: &HeaderMap, body: Body) -> Result<Form> {
+        let form = Form::read(body).await?;
+        check_own_form(state.config(), headers, Some(&self.0.cookie), form.fields())?;
+        Ok(form)
+    }
+
+    /// The same of what wants a fresh sign-in.
+    pub(super) async fn fresh_form(&self, state: &AppState, headers: &HeaderMap, body: Body) -> Result<Form> {
+        sessions::require_fresh(state.app(), &self.0.session)?;
+        self.form(state, headers, body).await
+    }
+}

@@ -1,0 +1,110 @@
+//! `GET /admin/tokens`: the tokens of programs and people, and when each was used last; one is revoked here. Only the command
+//! line makes one for a program: a secret shown in a browser lies in its memory.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+
+use super::operator::Operator;
+use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
+use super::{Section, done, page, segment};
+use crate::app::App;
+use crate::error::{Refused, Result};
+use crate::http::pages::shell::Link;
+use crate::http::problem::HandlerResult;
+use crate::http::request::PathSegment;
+use crate::http::state::{AppState, Pool};
+use crate::language::Language;
+use crate::store::access::Token;
+use crate::usecase::users::tokens;
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    operator: Operator,
+    RawQuery(query): RawQuery,
+) -> HandlerResult {
+    Ok(state.run(Pool::Db, move |app| shown(app, &operator)?.after(query.as_deref()).answer()).await?)
+}
+
+fn shown(app: &App, operator: &Operator) -> Result<AdminPage> {
+    let language = operator.language();
+    let all = tokens::list(app)?;
+    let columns = [
+        language.admin_token(),
+        language.admin_scopes(),
+        language.admin_made(),
+        language.admin_last_use(),
+        language.admin_state(),
+    ];
+    let rows = all.iter().map(|token| cells(token, language)).collect();
+    let blocks = vec![Block::Table(Table::new(&columns, language.admin_tokens_none()).filled(rows))];
+    Ok(page(app, operator, Section::Tokens, language.admin_tokens(), blocks)?.led(language.admin_tokens_lead()))
+}
+
+fn cells(token: &Token, language: Language) -> Vec<Cell> {
+    vec![
+        Cell::text(&token.name).linked(address(token)).noted(Some(&token.id)),
+        Cell::code(&token.scopes).noted(token.owner.as_ref().map(|(_, user)| user)),
+        Cell::moment(token.created_at, language),
+        Cell::moment_or_dash(token.last_used_at, language),
+        match token.revoked_at {
+            Some(_) => Cell::text(language.admin_revoked()).marked(Mark::Waiting),
+            None => Cell::text(language.admin_in_force()).marked(Mark::Good),
+        },
+    ]
+}
+
+fn address(token: &Token) -> String {
+    format!("/admin/tokens/{}", segment(&token.id))
+}
+
+/// `GET /admin/tokens/{id}`: one token, and what it did.
+pub(crate) async fn show_one(
+    State(state): State<AppState>,
+    operator: Operator,
+    PathSegment(id): PathSegment,
+    RawQuery(query): RawQuery,
+) -> HandlerResult {
+    let page = state.run(Pool::Db, move |app| shown_one(app, &operator, &id)?.after(query.as_deref()).answer());
+    Ok(page.await?)
+}
+
+fn shown_one(app: &App, operator: &Operator, id: &str) -> Result<AdminPage> {
+    let language = operator.language();
+    let found = tokens::list(app)?.into_iter().find(|token| token.id == id);
+    let token = found.ok_or_else(|| Refused::NotFound(format!("There is no token {id:?}.")))?;
+    let labels = [
+        language.admin_token(),
+        language.admin_scopes(),
+        language.admin_made(),
+        language.admin_last_use(),
+        language.admin_state(),
+    ];
+    let cells = cells(&token, language).into_iter().map(|cell| Cell { href: None, ..cell });
+    let mut blocks = vec![Block::Facts(labels.map(str::to_owned).into_iter().zip(cells).collect())];
+    let trail = [("actor", format!("token:{id}")), ("target", id.to_owned())];
+    let links = trail.into_iter().zip([language.admin_did(), language.admin_was_done()]);
+    let link = |((name, text), label): ((&str, String), &str)| {
+        Link::to(&form_urlencoded::Serializer::new("/admin/audit?".to_owned()).append_pair(name, &text).finish(), label)
+    };
+    blocks.push(Block::Links(links.map(link).collect()));
+    if token.revoked_at.is_none() {
+        let form = ActionForm::new(format!("{}/revoke", address(&token)), language.admin_revoke());
+        let form = form.headed(language.admin_revoke_token(), language.admin_revoke_lead()).with_reason(language);
+        blocks.push(Block::Form(form.only_if_fresh(operator.is_fresh(app), language)));
+    }
+    page(app, operator, Section::Tokens, &token.name, blocks)
+}
+
+pub(crate) async fn revoke(
+    State(state): State<AppState>,
+    operator: Operator,
+    PathSegment(id): PathSegment,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
+    operator.fresh_form(&state, &headers, body).await?;
+    let address = format!("/admin/tokens/{}", segment(&id));
+    state.run(Pool::Db, move |app| tokens::revoke(app, &id)).await?;
+    Ok(done(&address)?)
+}
