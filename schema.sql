@@ -11,7 +11,7 @@
 --                                      invoice_payments, subscriptions, open_invoices, next_payments, charges,
 --                                      invoice_documents
 --   What is given back                 refunds, credit_notes, disputes
---   What Stripe says                   events, cursors, stripe_account
+--   What Stripe says                   events, cursors, comparisons, stripe_account
 --   Who may come in                    tokens, login_links, sessions, operators, addresses, identities, passwords, codes,
 --                                      invites, welcomes, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries, mails, mail_choices, mail_key
@@ -430,6 +430,27 @@ CREATE TABLE cursors (
     position   INTEGER NOT NULL,            -- a time of Stripe's
     moved_at   INTEGER NOT NULL
 ) STRICT;
+
+-- Comparisons with Stripe: asked for, under way, and what each found. Old ones are removed.
+CREATE TABLE comparisons (
+    number     INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
+    actor      TEXT    NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),   -- as in the table audit
+    asked_at   INTEGER NOT NULL,
+    started_at INTEGER,
+    part       TEXT,                        -- the list that is compared just now
+    rows       INTEGER NOT NULL DEFAULT 0 CHECK (rows >= 0),
+    percent    INTEGER,
+    moved_at   INTEGER,                     -- when it last came further
+    ended_at   INTEGER,
+    agrees     INTEGER NOT NULL DEFAULT 0 CHECK (agrees IN (0, 1)),
+    failure    TEXT,                        -- why it did not come to its end
+    report     TEXT,                        -- JSON: KeptReport in src/usecase/stripe_events/reconcile/record.rs
+    CHECK (ended_at IS NULL OR started_at IS NOT NULL),
+    CHECK ((failure IS NULL AND report IS NULL) OR ended_at IS NOT NULL)
+) STRICT;
+CREATE UNIQUE INDEX comparisons_asked ON comparisons ((started_at IS NULL)) WHERE started_at IS NULL;
+CREATE INDEX comparisons_ended ON comparisons (ended_at, number) WHERE ended_at IS NOT NULL;
+CREATE INDEX comparisons_apart ON comparisons (number) WHERE agrees = 0 AND ended_at IS NOT NULL AND failure IS NULL;
 
 -- The one Stripe account and mode that this database belongs to (rule 13), written at the first contact with Stripe. A key
 -- of another account or mode is refused.

@@ -60,6 +60,9 @@
     });
   });
 
+  // What is under way is looked at again until it is over.
+  if (document.querySelector("[data-reload]")) setTimeout(() => location.reload(), 3000);
+
   // While a payment is under way, ask how it stands: every two seconds at first, then less often, for some minutes.
   const place = document.querySelector("[data-status]");
   if (!place) return;

@@ -186,6 +186,43 @@ impl Metrics {
         encode(&mut text, &self.registry).map_err(|cause| Fault::new("cannot write the metrics", cause))?;
         Ok(text)
     }
+
+    /// How long durable commits took since the start of the process.
+    pub fn commit_times(&self) -> Result<CommitTimes, Fault> {
+        Ok(CommitTimes::of_text(&self.text()?))
+    }
+}
+
+/// How long durable commits took since the start of the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CommitTimes {
+    pub count: i64,
+    /// In seconds.
+    pub mean: Option<f64>,
+    /// In seconds: 99 of 100 took at most so long. `None` if there was none, or if it was longer than the last bucket.
+    pub slow: Option<f64>,
+}
+
+impl CommitTimes {
+    /// Reads it from the text of the metrics.
+    fn of_text(text: &str) -> CommitTimes {
+        let name = "till_commit_seconds";
+        let value = |end: &str| -> Option<f64> {
+            let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(end)))?;
+            line.rsplit(' ').next()?.parse().ok()
+        };
+        let count = value("_count").unwrap_or_default();
+        let bucket = |line: &str| -> Option<(f64, f64)> {
+            let (end, number) = line.strip_prefix(name)?.strip_prefix("_bucket{le=\"")?.split_once("\"} ")?;
+            Some((end.parse().ok()?, number.parse().ok()?))
+        };
+        let slow = text.lines().filter_map(bucket).find(|(_, number)| count > 0.0 && *number >= count * 0.99);
+        CommitTimes {
+            count: count as i64,
+            mean: value("_sum").filter(|_| count > 0.0).map(|sum| sum / count),
+            slow: slow.map(|(end, _)| end).filter(|end| end.is_finite()),
+        }
+    }
 }
 
 fn request_buckets() -> Histogram {

@@ -147,7 +147,7 @@ impl Hook {
                 print_reply(id, &endpoints::test(&app, &endpoints::sender(&app), id)?, *json)
             }
             HookCommand::Deliveries { parked, limit, json } => {
-                let deliveries = endpoints::deliveries(&app, *parked, *limit)?;
+                let deliveries = endpoints::deliveries(&app, *parked, None, *limit)?;
                 if *json {
                     return print_json(&WholeList::<DeliveryShape>::of(&deliveries));
                 }

@@ -50,11 +50,6 @@ impl DatabaseArgs {
 
     /// The same without the look at the key's account, for a command that looks itself.
     pub(super) fn open_unconfirmed(&self, need: Need, if_missing: IfMissing) -> CommandResult<App> {
-        self.open_with_warnings(need, if_missing).map(|(app, _)| app)
-    }
-
-    /// The same, and what the operator was warned of.
-    pub(super) fn open_with_warnings(&self, need: Need, if_missing: IfMissing) -> CommandResult<(App, Vec<String>)> {
         let loaded = load(&Sources::from_process(self.flags()), need)?;
         eprint_lines("warning", &loaded.warnings);
         let path = &loaded.config.database;
@@ -69,7 +64,7 @@ impl DatabaseArgs {
         let app = App::open(loaded.config, Clock::System)?.acting_for(Actor::command_line());
         clock::settle(&app);
         eprint_lines("warning", &clock::fault(&app).into_iter().collect::<Vec<_>>());
-        Ok((app, loaded.warnings))
+        Ok(app)
     }
 }
 

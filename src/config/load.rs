@@ -23,7 +23,9 @@ const DEFAULT_RECONCILE_INTERVAL: Duration = Duration::from_secs(15 * 60);
 pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, Vec<ConfigFault>> {
     let (config, reader) = read(sources, need);
     if reader.faults.is_empty() {
-        Ok(LoadedConfig { config: Config { open_files: reader.open_files, ..config }, warnings: reader.warnings })
+        let warnings = reader.warnings;
+        let config = Config { open_files: reader.open_files, warnings: warnings.clone(), ..config };
+        Ok(LoadedConfig { config, warnings })
     } else {
         Err(reader.faults)
     }
@@ -73,6 +75,7 @@ pub(super) fn read(sources: &Sources, need: Need) -> (Config, Reader<'_>) {
         catalog,
         stripe,
         open_files: vec![],
+        warnings: vec![],
     };
 
     warn(&mut reader, &config);

@@ -92,6 +92,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Sentences about the database and files with secrets that everybody on the machine can read.
     pub open_files: Vec<String>,
+    /// Unknown names, risky choices.
+    pub warnings: Vec<String>,
 }
 
 /// How to call Stripe, and how to check that an event is Stripe's.

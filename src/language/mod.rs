@@ -64,6 +64,11 @@ impl Language {
         money::grouped_by(count, &self.grammar().numbers)
     }
 
+    /// A number with these tenths: `1.5`.
+    pub fn decimal(self, whole: i64, tenths: i64) -> String {
+        format!("{}{}{tenths}", self.number(whole), self.grammar().numbers.decimal)
+    }
+
     /// A price, without decimals where they are zero: `$9`, `9,50 €`.
     pub fn price(self, price: Money) -> String {
         price.short(&self.grammar().numbers)

@@ -83,6 +83,19 @@ pub fn mails_of(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<SentRec
     tx.all(LIST, &[&account, &limit], sent)
 }
 
+/// Letters that were given up, the latest first, with the address of each.
+pub fn failed_mails(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(Option<String>, SentRecord)>> {
+    const LIST: &str = "SELECT to_address, kind, created_at, sent_at, failed_at, last_error FROM mails
+        WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, number DESC LIMIT $1";
+    tx.all(LIST, &[&limit], |row| Ok((row.text_or_null("to_address")?, sent(row)?)))
+}
+
+/// How many deliveries were given up.
+pub fn parked(tx: &mut dyn Tx) -> Result<i64> {
+    const COUNT: &str = "SELECT COUNT(*) AS parked FROM deliveries WHERE parked_at IS NOT NULL";
+    Ok(tx.one(COUNT, &[], |row| row.int("parked"))?.unwrap_or_default())
+}
+
 /// The notifications about an account, to each endpoint, the newest first.
 pub fn notifications_of(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<SentRecord>> {
     const LIST: &str = "SELECT m.kind, m.created_at, d.delivered_at AS sent_at, d.parked_at AS failed_at, d.last_error

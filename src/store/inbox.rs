@@ -311,6 +311,12 @@ pub fn mode_of_applied(tx: &mut dyn Tx) -> Result<Option<bool>> {
     tx.one(FIRST, &[], |row| row.flag("livemode"))
 }
 
+/// How many events have this status.
+pub fn count_of(tx: &mut dyn Tx, status: Status) -> Result<i64> {
+    const COUNT: &str = "SELECT COUNT(*) AS events FROM events WHERE status = $1";
+    Ok(tx.one(COUNT, &[&status.as_str()], |row| row.int("events"))?.unwrap_or_default())
+}
+
 /// How many events have which status. What is not ours, and what the operator closed, is counted apart.
 pub fn count(tx: &mut dyn Tx) -> Result<Vec<(&'static str, i64)>> {
     const COUNT: &str = "SELECT status, ignore_reason, COUNT(*) AS events FROM events

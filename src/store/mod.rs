@@ -9,6 +9,7 @@ pub mod allotments;
 pub mod anchors;
 pub mod audit;
 pub mod codes;
+pub mod comparisons;
 pub mod confirmations;
 pub mod cursors;
 pub mod customers;

@@ -69,6 +69,8 @@ pub enum DeliveryOutcome {
 pub struct Delivery {
     /// The endpoint's id.
     pub endpoint: String,
+    /// The message's number, which is the order.
+    pub number: i64,
     /// The message's id.
     pub message: String,
     /// The word on the wire.
@@ -89,7 +91,24 @@ pub struct Delivery {
     pub parked_at: Option<Timestamp>,
 }
 
+/// Where a delivery stands in the list: before it are those with a later time of being given up, which counts in the list of
+/// these alone, and then those with a higher number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryPlace {
+    /// In milliseconds; 0 for one that was not given up.
+    pub parked_at: i64,
+    /// The message's number.
+    pub message: i64,
+    pub endpoint: String,
+}
+
 impl Delivery {
+    /// Its place in the list.
+    pub fn place(&self) -> DeliveryPlace {
+        let parked_at = self.parked_at.map_or(0, Timestamp::millis);
+        DeliveryPlace { parked_at, message: self.number, endpoint: self.endpoint.clone() }
+    }
+
     /// Its status in a word: `delivered`, `parked`, `due` when it has a time, `waiting` behind an earlier one.
     pub fn status(&self) -> &'static str {
         match self {
@@ -188,21 +207,29 @@ pub fn record_attempt(tx: &mut dyn Tx, due: &DueDelivery, attempt: &Attempt) -> 
     schedule_first(tx, &due.endpoint, due.account, *at)
 }
 
-/// Deliveries, the newest message first; `parked`: only those that were given up.
-pub fn list(tx: &mut dyn Tx, parked: bool, limit: i64) -> Result<Vec<Delivery>> {
+/// Deliveries after this place, the newest message first; `parked`: only those that were given up, the latest first.
+pub fn list(tx: &mut dyn Tx, parked: bool, after: Option<&DeliveryPlace>, limit: i64) -> Result<Vec<Delivery>> {
     macro_rules! deliveries {
         () => {
-            "SELECT d.endpoint, m.id, m.kind, u.id AS user_id, d.attempts, d.next_attempt_at, d.last_attempt_at,
+            "SELECT d.endpoint, m.number, m.id, m.kind, u.id AS user_id, d.attempts, d.next_attempt_at, d.last_attempt_at,
             d.last_status, d.last_error, m.created_at, d.delivered_at, d.parked_at
             FROM deliveries d JOIN messages m ON m.number = d.message JOIN users u ON u.account = d.account"
         };
     }
-    const ALL: &str = concat!(deliveries!(), " ORDER BY d.message DESC, d.endpoint DESC LIMIT $1");
+    const ALL: &str = concat!(
+        deliveries!(),
+        " WHERE (d.message, d.endpoint) < ($2, $3) ORDER BY d.message DESC, d.endpoint DESC LIMIT $1"
+    );
     const PARKED: &str = concat!(
         deliveries!(),
-        " WHERE d.parked_at IS NOT NULL ORDER BY d.parked_at DESC, d.message DESC, d.endpoint DESC LIMIT $1"
+        " WHERE d.parked_at IS NOT NULL AND (d.parked_at, d.message, d.endpoint) < ($4, $2, $3) ORDER BY d.parked_at DESC, d.message DESC, d.endpoint DESC LIMIT $1"
     );
-    tx.all(if parked { PARKED } else { ALL }, &[&limit], delivery)
+    let first = DeliveryPlace { parked_at: i64::MAX, message: i64::MAX, endpoint: String::new() };
+    let DeliveryPlace { parked_at, message, endpoint } = after.unwrap_or(&first);
+    match parked {
+        false => tx.all(ALL, &[&limit, message, endpoint], delivery),
+        true => tx.all(PARKED, &[&limit, message, endpoint, parked_at], delivery),
+    }
 }
 
 /// How many deliveries are open, and how many are parked.
@@ -260,6 +287,7 @@ fn delivery_key(row: &Row<'_>) -> DbResult<DeliveryKey> {
 fn delivery(row: &Row<'_>) -> DbResult<Delivery> {
     Ok(Delivery {
         endpoint: row.text("endpoint")?,
+        number: row.int("number")?,
         message: row.text("id")?,
         kind: row.text("kind")?,
         user_id: row.text("user_id")?,

@@ -62,9 +62,10 @@ impl Worker {
         let mut next_comparison = comparison.config.reconcile_interval.map(Deadline::after);
         let mut comparisons = 0u32;
         let comparison = Rounds::start("till-reconcile", move |is_stopping| {
-            if next_comparison.is_some_and(|due| due.left().is_zero()) {
+            let is_asked = asked(&comparison);
+            if is_asked || next_comparison.is_some_and(|due| due.left().is_zero()) {
                 // Objects are swept rarely, because the list of events contains nearly everything.
-                let sweep = comparisons.is_multiple_of(COMPARISONS_TO_SWEEP);
+                let sweep = is_asked || comparisons.is_multiple_of(COMPARISONS_TO_SWEEP);
                 report("compare_with_stripe", compare(&comparison, sweep, is_stopping));
                 comparisons = comparisons.wrapping_add(1);
                 next_comparison = comparison.config.reconcile_interval.map(Deadline::after);
@@ -134,9 +135,15 @@ fn keep_books(app: &App, round: u32) {
         report("log_books_head", head::log(app));
         report("remove_ended_sign_ins", sign_in::remove_ended(app));
         report("remove_old_messages", deliver::remove_old(app));
+        report("remove_old_comparisons", reconcile::record::remove_old(app));
         report("remove_old_letters", mail::deliver::remove_old(app));
         report("remove_old_event_bodies", bodies::remove_old(app));
     }
+}
+
+/// Whether somebody asked for a comparison.
+fn asked(app: &App) -> bool {
+    reconcile::record::asked(app).is_ok_and(|asked| asked.is_some())
 }
 
 /// Compares, and ends after the page under way when the thread is to end: the next start continues there.

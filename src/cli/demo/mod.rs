@@ -21,14 +21,14 @@ use crate::cli::signals::Signals;
 use crate::cli::{CommandError, CommandResult, eprint_lines, logging, sandbox, settings};
 use crate::clock::Clock;
 use crate::config::{Config, Need, Origin, Sources, parse_listen};
-use crate::error::Fault;
+use crate::error::{Fault, Result};
 use crate::id;
 use crate::ledger::Kind;
 use crate::sandbox::{Endpoint, FREE_CODE, Sandbox};
 use crate::secret::Secret;
 use crate::store::Lock;
 use crate::usecase::users::tokens::{self, Scope};
-use crate::usecase::users::{self, UserPatch, sign_in};
+use crate::usecase::users::{self, UserPatch, operators, sign_in};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -36,6 +36,7 @@ const ANY_PORT_OF_ALL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECI
 /// Not `till.db`: a demonstration in the wrong folder must not write into a real database.
 const DATABASE: &str = "demo.db";
 const USER: &str = "demo";
+const OPERATOR: &str = "operator";
 const TOKEN_NAME: &str = "demo";
 
 /// Try everything on this machine, with no account and no configuration
@@ -85,16 +86,18 @@ impl Demo {
         let app = App::open(config, Clock::System)?;
         let token = seed(&app)?;
         let service = Service::start(app, listener)?;
-        let link = sign_in::make_link(service.app(), USER, None)?.url;
+        let links = Links::make(service.app())?;
         logging::start(&service.app().config)?;
         let fate = if folder.is_temporary { "removed at the end" } else { "kept" };
         let database = format!("{} ({fate})", database.display());
-        let printed = print(&welcome(&base_url, &link, &stripe.url(), &token, &database));
+        let printed = print(&welcome(&base_url, &links, &stripe.url(), &token, &database));
 
         if matches!(printed, Ok(()) | Err(CommandError::OutputClosed)) {
-            signals.wait_with_lines(|| match sign_in::make_link(service.app(), USER, None) {
+            signals.wait_with_lines(|| match Links::make(service.app()) {
                 // If nobody reads it, there is nothing left to do.
-                Ok(link) => drop(print(&format!("  Sign in as Ada   {}\n", link.url))),
+                Ok(links) => {
+                    drop(print(&format!("  Sign in as Ada   {}\n  As the operator  {}\n", links.user, links.operator)))
+                }
                 Err(error) => eprint_lines("error", &[error.to_string()]),
             });
         }
@@ -166,6 +169,8 @@ fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> Com
 fn seed(app: &App) -> CommandResult<String> {
     let user = UserPatch { email: Some("ada@example.org"), name: Some("Ada Example"), ..UserPatch::default() };
     users::put(app, USER, user)?;
+    users::put(app, OPERATOR, UserPatch { name: Some("Olga Operator"), ..UserPatch::default() })?;
+    operators::add(app, OPERATOR)?;
     let entry = |days_ago, kind, units, note| PastEntry { days_ago, kind, units, note };
     let past = vec![
         entry(29, Kind::Grant, 12, "welcome gift"),
@@ -182,6 +187,23 @@ fn seed(app: &App) -> CommandResult<String> {
     }
     let (_, secret) = tokens::create(app, TOKEN_NAME, &[Scope::Admin])?;
     Ok(secret)
+}
+
+/// Links that sign in, once each.
+struct Links {
+    /// To the dashboard.
+    user: String,
+    /// To the operator's pages.
+    operator: String,
+}
+
+impl Links {
+    fn make(app: &App) -> Result<Links> {
+        Ok(Links {
+            user: sign_in::make_link(app, USER, None)?.url,
+            operator: sign_in::make_link(app, OPERATOR, Some("/admin"))?.url,
+        })
+    }
 }
 
 /// Where the database is. A temporary folder is removed however the demonstration ends.
@@ -203,7 +225,7 @@ impl Folder {
     }
 
     /// Removes a temporary folder; leaves a folder of the user's alone.
-    fn remove(mut self) -> Result<(), Fault> {
+    fn remove(mut self) -> std::result::Result<(), Fault> {
         if !std::mem::take(&mut self.is_temporary) {
             return Ok(());
         }
@@ -221,13 +243,16 @@ impl Drop for Folder {
     }
 }
 
-fn welcome(base_url: &str, link: &str, stripe: &str, token: &str, database: &str) -> String {
+fn welcome(base_url: &str, links: &Links, stripe: &str, token: &str, database: &str) -> String {
+    let Links { user, operator } = links;
     format!(
         "\
 till demo: everything on this machine, no account, no money.
 
-  Sign in as Ada   {link}
+  Sign in as Ada   {user}
                    (press the button there; it works once, within 5 minutes)
+  As the operator  {operator}
+                   (in another browser, or it signs Ada out)
   Dashboard        {base_url}/dashboard
   Stripe stand-in  {stripe}
                    (payments, webhooks: twice, late, or not at all)
@@ -246,7 +271,7 @@ till demo: everything on this machine, no account, no money.
 
   Database         {database}
 
-Enter prints another sign-in link. Ctrl-C stops all of it.
+Enter prints other sign-in links. Ctrl-C stops all of it.
 
 "
     )

@@ -17,6 +17,7 @@ use crate::mail::message::{self, Envelope};
 use crate::mail::sender::{MailRefusal, MailSender};
 use crate::mail::words::ShopWords;
 use crate::metrics::MailLabels;
+use crate::store::directory::{self, SentRecord};
 use crate::store::mails::{self, DueMail, MailOutcome};
 use crate::usecase::mail::NEWS_SECONDS;
 use crate::usecase::mail::unsubscribe;
@@ -54,6 +55,11 @@ impl PreparedMail {
 pub fn sender(app: &App) -> Result<Option<MailSender>> {
     let mail = app.config.mail.as_ref();
     Ok(mail.map(|mail| MailSender::new(mail, &app.config.base_url.host())).transpose()?)
+}
+
+/// Letters that were given up, the latest first, with the address of each.
+pub fn failed(app: &App, limit: i64) -> Result<Vec<(Option<String>, SentRecord)>> {
+    app.store.read(|tx| directory::failed_mails(tx, limit))
 }
 
 /// Whether a letter is due.

@@ -9,7 +9,7 @@ use crate::notification::network::Networks;
 use crate::notification::sender::{Notification, Reply, Sender};
 use crate::notification::{Topic, body, signature};
 use crate::secret::Secret;
-use crate::store::outbox::{self, Delivery};
+use crate::store::outbox::{self, Delivery, DeliveryPlace};
 use crate::store::webhook_endpoints::{self, ENDPOINTS_LIMIT, WebhookEndpoint};
 use crate::usecase::audit;
 
@@ -127,9 +127,9 @@ pub fn test(app: &App, sender: &Sender, id: &str) -> Result<Reply> {
     Ok(sender.send(&Notification { url: &endpoint.url, id: &message, body: &text, secrets: &secrets, at: now })?)
 }
 
-/// Deliveries, the newest notification first; with `parked` only those that were given up.
-pub fn deliveries(app: &App, parked: bool, limit: i64) -> Result<Vec<Delivery>> {
-    app.store.read(|tx| outbox::list(tx, parked, limit))
+/// Deliveries after this place, the newest notification first; with `parked` only those that were given up.
+pub fn deliveries(app: &App, parked: bool, after: Option<&DeliveryPlace>, limit: i64) -> Result<Vec<Delivery>> {
+    app.store.read(|tx| outbox::list(tx, parked, after, limit))
 }
 
 /// Queues the deliveries of a notification that did not arrive again, for another three days. Returns how many.

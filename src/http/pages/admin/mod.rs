@@ -2,13 +2,18 @@
 //! buttons post to an address of their own, with a reason that the audit keeps.
 
 mod audit;
+mod catalogue;
 mod chart;
 mod events;
+mod health;
+mod messages;
 mod operator;
+mod overview;
 mod payments;
 mod people;
 mod person;
 mod person_actions;
+mod reconciliation;
 mod tokens;
 pub(super) mod view;
 
@@ -34,6 +39,7 @@ const PAGE: i64 = 50;
 /// Every address below `/admin`.
 pub(in crate::http) fn routes() -> Router<AppState> {
     Router::new()
+        .route("/admin", get(overview::show))
         .route("/admin/users", get(people::show))
         .route("/admin/users/{id}", get(person::show))
         .route("/admin/users/{id}/ledger", get(person::ledger))
@@ -52,6 +58,17 @@ pub(in crate::http) fn routes() -> Router<AppState> {
         .route("/admin/events/{id}/assign", post(events::assign))
         .route("/admin/events/{id}/dismiss", post(events::dismiss))
         .route("/admin/events/{id}/payload", post(events::payload))
+        .route("/admin/reconciliation", get(reconciliation::show).post(reconciliation::ask))
+        .route("/admin/reconciliation/{number}", get(reconciliation::show_one))
+        .route("/admin/messages", get(messages::show))
+        .route("/admin/messages/retry", post(messages::retry))
+        .route("/admin/messages/{id}", get(messages::show_one))
+        .route("/admin/messages/{id}/test", post(messages::test))
+        .route("/admin/messages/{id}/roll", post(messages::roll))
+        .route("/admin/messages/{id}/enable", post(messages::enable))
+        .route("/admin/messages/{id}/disable", post(messages::disable))
+        .route("/admin/catalog", get(catalogue::show).post(catalogue::set_up))
+        .route("/admin/health", get(health::show).post(health::check))
         .route("/admin/tokens", get(tokens::show))
         .route("/admin/tokens/{id}", get(tokens::show_one))
         .route("/admin/tokens/{id}/revoke", post(tokens::revoke))
@@ -61,21 +78,42 @@ pub(in crate::http) fn routes() -> Router<AppState> {
 /// A room of the operator's pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
+    Overview,
     Users,
     Payments,
     Events,
+    Reconciliation,
+    Messages,
+    Catalogue,
     Tokens,
     Audit,
+    Health,
 }
 
 impl Section {
-    const ALL: [Section; 5] = [Section::Users, Section::Payments, Section::Events, Section::Tokens, Section::Audit];
+    const ALL: [Section; 10] = [
+        Section::Overview,
+        Section::Users,
+        Section::Payments,
+        Section::Events,
+        Section::Reconciliation,
+        Section::Messages,
+        Section::Catalogue,
+        Section::Tokens,
+        Section::Audit,
+        Section::Health,
+    ];
 
     fn link(self, language: Language) -> Link {
         let (path, label) = match self {
+            Section::Overview => ("/admin", language.admin_overview()),
             Section::Users => ("/admin/users", language.admin_users()),
             Section::Payments => ("/admin/payments", language.admin_payments()),
             Section::Events => ("/admin/events", language.admin_events()),
+            Section::Reconciliation => ("/admin/reconciliation", language.admin_reconciliation()),
+            Section::Messages => ("/admin/messages", language.admin_messages()),
+            Section::Catalogue => ("/admin/catalog", language.admin_catalog()),
+            Section::Health => ("/admin/health", language.admin_health()),
             Section::Tokens => ("/admin/tokens", language.admin_tokens()),
             Section::Audit => ("/admin/audit", language.admin_audit()),
         };

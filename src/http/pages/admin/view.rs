@@ -68,6 +68,8 @@ pub(in crate::http) enum Block {
     Links(Vec<Link>),
     Chart(AmountChart),
     Notice(Notice),
+    /// What is under way, in words: scripts load the page again until it is over.
+    Progress(String),
 }
 
 #[derive(Clone, Debug)]

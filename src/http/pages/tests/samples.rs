@@ -327,6 +327,7 @@ pub fn account() -> AccountPage {
         connections: vec![],
         provider: Some(HOSTILE.to_owned()),
         shell: shell("Account"),
+        is_operator: true,
         done: Some(Done::Name),
         id: "u_1".to_owned(),
         name: "Ada Lovelace".to_owned(),

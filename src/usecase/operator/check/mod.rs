@@ -22,11 +22,11 @@ pub use finding::{Finding, Verdict};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Looks at everything. `warnings` are those of the configuration, which could be read.
-pub fn check(app: &App, warnings: &[String]) -> Vec<Finding> {
+/// Looks at everything.
+pub fn check(app: &App) -> Vec<Finding> {
     let path = app.store.path();
     let mut found = vec![
-        configuration(warnings),
+        configuration(&app.config.warnings),
         finding("database", app.store.check_writable(&app.clock).map(|()| format!("{} takes writes", path.display()))),
         books::files(app),
         books::payments(app),

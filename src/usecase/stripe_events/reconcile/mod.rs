@@ -5,6 +5,7 @@
 
 pub(super) mod confirm;
 mod pages;
+pub mod record;
 mod report;
 mod scan;
 mod subscription;
@@ -19,6 +20,7 @@ use crate::stripe::{EventFilter, ListQuery, ListedKind};
 use crate::usecase::audit;
 use crate::usecase::stripe_events::retry;
 
+use record::ComparisonRecord;
 pub(super) use report::ComparisonError;
 pub use report::{Amounts, Progress, Report, UnconfirmedPayment};
 pub use scan::Part;
@@ -60,6 +62,21 @@ pub fn reconcile(
 
 /// Like [`reconcile`], but ends with a fault after the page at which `goes_on` is false. The next run continues there.
 pub fn reconcile_while(
+    app: &App,
+    since: Option<Timestamp>,
+    with_objects: bool,
+    mut goes_on: impl FnMut(Progress, &Report) -> bool,
+) -> Result<Report> {
+    let mut record = ComparisonRecord::begin(app, record::asked(app)?)?;
+    let compared = compare(app, since, with_objects, |progress, report| {
+        record.advance(app, progress);
+        goes_on(progress, report)
+    });
+    record.end(app, &compared)?;
+    compared
+}
+
+fn compare(
     app: &App,
     since: Option<Timestamp>,
     with_objects: bool,

@@ -104,7 +104,7 @@ impl Desk {
 
     /// The user, status and attempts of each delivery, the oldest notification first.
     fn queue(&self) -> Vec<String> {
-        let rows = endpoints::deliveries(&self.app, false, 100).unwrap();
+        let rows = endpoints::deliveries(&self.app, false, None, 100).unwrap();
         rows.iter().rev().map(|row| format!("{} {} {}", row.user_id, row.status(), row.attempts)).collect()
     }
 }
@@ -150,7 +150,7 @@ fn after_three_days_a_notification_is_parked_and_the_operator_has_it_sent_again(
         assert!(hours <= 3 * 24 + 2, "{:?}", desk.queue());
     }
     assert!(hours > 3 * 24, "{hours}");
-    let parked = endpoints::deliveries(&desk.app, true, 10).unwrap();
+    let parked = endpoints::deliveries(&desk.app, true, None, 10).unwrap();
     assert_eq!((parked.len(), parked[0].status(), parked[0].last_status), (1, "parked", Some(503)));
     let attempts = parked[0].attempts;
     assert!((15..=30).contains(&attempts), "{attempts}");

@@ -1,0 +1,99 @@
+//! `GET /admin/catalog`: what is on sale, and what Stripe charges for it; the set-up at Stripe as a dry run.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+
+use super::operator::Operator;
+use super::payments::money_words;
+use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
+use super::{Section, page};
+use crate::app::App;
+use crate::catalog::{Interval, Offer};
+use crate::error::Result;
+use crate::http::problem::HandlerResult;
+use crate::http::state::{AppState, Pool};
+use crate::language::Language;
+use crate::usecase::operator::kept_prices::{self, PriceDifference};
+use crate::usecase::operator::stripe_setup::{self, Setup, SetupContext};
+
+const PATH: &str = "/admin/catalog";
+
+pub(crate) async fn show(State(state): State<AppState>, operator: Operator) -> HandlerResult {
+    Ok(state.run(Pool::Db, move |app| shown(app, &operator, None)?.answer()).await?)
+}
+
+fn shown(app: &App, operator: &Operator, setup: Option<(Setup, Option<String>)>) -> Result<AdminPage> {
+    let language = operator.language();
+    let (_, different) = kept_prices::as_charged(app)?;
+    let columns = [
+        language.admin_key(),
+        language.admin_offer(),
+        language.admin_gives(),
+        language.admin_price(),
+        language.admin_charged(),
+        language.admin_price_id(),
+    ];
+    let table = Table::new(&columns, "").with_numbers(&[3, 4]);
+    let rows = app.catalog.offers().map(|offer| row(&offer, app, &different, language)).collect();
+    let mut blocks = vec![Block::Table(table.filled(rows))];
+    if let Some((setup, failure)) = setup {
+        blocks.push(Block::Heading(language.admin_setup().to_owned()));
+        let lines: Vec<String> = setup.steps.into_iter().chain(failure).collect();
+        blocks.push(Block::Payload(language.admin_setup().to_owned(), lines.join("\n")));
+    }
+    if app.config.stripe.mode().is_some() {
+        let form = ActionForm::new(PATH, language.admin_setup_button());
+        blocks.push(Block::Form(form.headed(language.admin_setup(), language.admin_setup_lead())));
+    }
+    Ok(page(app, operator, Section::Catalogue, language.admin_catalog(), blocks)?.led(language.admin_catalog_lead()))
+}
+
+fn row(offer: &Offer<'_>, app: &App, different: &[PriceDifference], language: Language) -> Vec<Cell> {
+    let currency = &app.catalog.currency;
+    let found = different.iter().find(|found| found.key == offer.key());
+    let every = match offer {
+        Offer::Plan(plan) => Some(match plan.interval {
+            Interval::Month => language.offers_a_month(),
+            Interval::Year => language.offers_a_year(),
+        }),
+        Offer::Pack(_) => None,
+    };
+    let charged = match found {
+        Some(found) => Cell::text(money_words(found.charged, &found.currency, language)).marked(Mark::Bad),
+        None if offer.price_id().is_some() => Cell::text(language.admin_the_same()),
+        None => Cell::maybe(None::<String>),
+    };
+    let price_id = match offer.price_id() {
+        Some(id) => Cell::code(id),
+        None if offer.amount() == 0 => Cell::maybe(None::<String>),
+        None => Cell::text(language.offers_not_available()).marked(Mark::Waiting),
+    };
+    vec![
+        Cell::code(offer.key()),
+        Cell::text(offer.title(&app.catalog.unit, language))
+            .noted(offer.is_retired().then(|| language.admin_retired())),
+        Cell::text(app.catalog.unit.count(offer.units(), language)),
+        Cell::text(money_words(offer.amount(), currency, language)).noted(every),
+        charged,
+        price_id,
+    ]
+}
+
+/// `POST /admin/catalog`: what the set-up at Stripe would do.
+pub(crate) async fn set_up(
+    State(state): State<AppState>,
+    operator: Operator,
+    headers: HeaderMap,
+    body: Body,
+) -> HandlerResult {
+    operator.form_without_reason(&state, &headers, body).await?;
+    let look = move |app: &App| {
+        let mut context = SetupContext::new(&app.config, app.stripe()?, app.clock.now());
+        context.dry_run = true;
+        let mut setup = Setup::default();
+        let failure = stripe_setup::set_up(&context, &mut setup).err().map(|error| error.to_string());
+        shown(app, &operator, Some((setup, failure)))?.answer()
+    };
+    Ok(state.run(Pool::Stripe, look).await?)
+}
