@@ -2,6 +2,7 @@
 //! browser.
 
 mod account;
+mod admin;
 mod billing;
 mod browser;
 mod browser_accessible;

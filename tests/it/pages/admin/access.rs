@@ -1,0 +1,106 @@
+//! Nobody but an operator opens an operator's page or presses its buttons.
+
+use till::usecase::users::operators;
+use till::usecase::users::sessions::{self, Browser};
+use till::usecase::users::sign_in;
+
+use super::{BUTTONS, PAGES, operator_of, shop_with_operator};
+use crate::harness::life::Life;
+use crate::harness::{Client, Shop};
+
+#[test]
+fn only_an_operator_opens_the_pages_and_presses_their_buttons() {
+    let shop = Shop::open();
+    shop.user("alice");
+    let (visitor, buyer, operator) = (shop.visitor(), shop.sign_in("alice"), operator_of(&shop));
+    for page in PAGES {
+        assert_eq!(visitor.get(page).must(303).header("location"), "/login", "{page}");
+        assert!(buyer.get(page).must(403).body.contains("for operators"), "{page}");
+        let shown = operator.get(page).must(200);
+        assert_eq!(shown.header("cache-control"), "no-store", "{page}");
+        assert!(shown.header("content-security-policy").ends_with("form-action 'self'"), "{page}");
+    }
+    let token = operator.get("/admin/reconciliation").must(200).form("/admin/reconciliation")[0].1.clone();
+    for button in BUTTONS.iter().filter(|button| !button.ends_with("nothing")) {
+        let fields = [("csrf", token.as_str()), ("reason", "why"), ("sure", "yes"), ("units", "5"), ("key", "k")];
+        assert!([401, 403].contains(&visitor.post_form(button, &fields).status), "{button}");
+        buyer.post_form(button, &fields).must(403);
+    }
+    assert_eq!(shop.remaining("alice"), 0);
+    assert!(buyer.get("/account").must(200).body.find("/admin").is_none(), "a buyer is not led there");
+    assert!(operator.get("/account").must(200).body.contains("href=\"/admin\""));
+    operator.get("/admin/nothing").must(404);
+    assert_eq!(operator.get("/admin/users/nobody").must(404).body.matches("nobody").count(), 1);
+}
+
+#[test]
+fn no_other_site_presses_an_operators_button() {
+    let friend = "https://app.example";
+    let shop = Shop::open_with(&[("SPRITE_RETURN_ORIGINS", friend)]);
+    shop.user("alice");
+    let operator = operator_of(&shop);
+    let token = operator.get("/admin/reconciliation").must(200).form("/admin/reconciliation")[0].1.clone();
+    for button in BUTTONS.iter().filter(|button| !button.ends_with("nothing")) {
+        for (what, csrf, headers) in [
+            ("no token", "", &[("origin", shop.till.url.as_str())][..]),
+            ("a front end", &token, &[("origin", friend)]),
+            ("a front end by script", &token, &[("origin", friend), ("accept", "application/json")]),
+            ("another site", &token, &[("origin", "https://evil.example")]),
+            ("a browser that names nothing", &token, &[]),
+        ] {
+            let body = format!("csrf={csrf}&reason=why&units=5&key=k&sure=yes&user=alice&customer=cus_1");
+            let more = [("content-type", "application/x-www-form-urlencoded"), ("cookie", &operator.cookies())];
+            let answer = Client::new(&shop.till.url, headers).send("POST", button, &more, body.as_bytes());
+            assert_eq!(answer.status, 403, "{button}, {what}: {}", answer.body);
+            assert_eq!(answer.header("access-control-allow-origin"), "", "{button}, {what}");
+        }
+    }
+    assert_eq!(shop.remaining("alice"), 0);
+}
+
+#[test]
+fn only_the_command_line_makes_an_operator_and_a_change_of_role_signs_out() {
+    let (shop, first_tab) = shop_with_operator();
+    let other_browser = shop.sign_in("olga");
+    assert_eq!(shop.till_prints(&["user", "admin"]).trim(), "olga");
+    assert!(shop.till_prints(&["user", "admin", "olga"]).contains("already"));
+    first_tab.get("/admin").must(200);
+    let page = first_tab.get("/admin/users/olga").must(200);
+    assert!(shop.till_prints(&["user", "admin", "olga", "--remove"]).contains("no longer"));
+    for browser in [&first_tab, &other_browser] {
+        assert_eq!(browser.get("/admin").must(303).header("location"), "/login");
+    }
+    first_tab.fill(&page, "/admin/users/olga/grant", &[("units", "5"), ("reason", "a gift to myself")]).must(401);
+    let again = shop.sign_in("olga");
+    again.get("/admin").must(403);
+    assert_eq!(shop.remaining("olga"), 0);
+    assert!(!shop.till(&["user", "admin", "nobody"]).status.success());
+    let listed = shop.till_prints(&["audit", "list", "--target", "olga"]);
+    assert!(listed.contains("operator_added") && listed.contains("operator_removed"), "{listed}");
+}
+
+#[test]
+fn an_operators_session_ends_after_an_hour_without_use_and_after_twelve_in_any_case() {
+    let life = Life::begin("http://127.0.0.1:1");
+    operators::add(&life.app, "alice").unwrap();
+    let begin = || {
+        let link = sign_in::make_link(&life.app, "alice", None).unwrap().url;
+        let token = link.split_once("token=").unwrap().1.to_owned();
+        sign_in::redeem(&life.app, &token, &Browser::default()).unwrap().unwrap().cookie
+    };
+    let is_open = |cookie: &str| sessions::find(&life.app, cookie).unwrap().is_some();
+    let use_it = |cookie: &str| {
+        let session = sessions::find(&life.app, cookie).unwrap().unwrap();
+        sessions::remember_use(&life.app, &session);
+        life.app.store.write(|_| Ok(())).unwrap();
+    };
+    let start = life.app.clock.now();
+    let (idle, used) = (begin(), begin());
+    for half_hour in 1..24 {
+        life.clock.set(start.plus_seconds(half_hour * 1800 - 1));
+        assert_eq!(is_open(&idle), half_hour <= 2, "{half_hour} half hours");
+        use_it(&used);
+    }
+    life.clock.set(start.plus_seconds(12 * 3600));
+    assert!(!is_open(&used), "twelve hours");
+}

@@ -1,0 +1,134 @@
+//! The operator's lists: by pages, by search, with ids of every kind.
+
+use serde_json::json;
+
+use super::{shop_with_operator, words};
+use crate::harness::webhook::event;
+use crate::harness::{Answer, Client};
+
+/// The addresses below `prefix` that a page leads to.
+fn links(page: &Answer, prefix: &str) -> Vec<String> {
+    let links = page.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut found: Vec<String> =
+        links.filter(|link| link.starts_with(prefix)).map(|link| link.replace("&#38;", "&")).collect();
+    found.dedup();
+    found
+}
+
+/// All addresses on this list, page after page.
+fn all(operator: &Client, path: &str, prefix: &str) -> Vec<String> {
+    let (mut found, mut next) = (vec![], Some(path.to_owned()));
+    while let Some(path) = next {
+        let page = operator.get(&path).must(200);
+        found.extend(links(&page, prefix));
+        next = links(&page, "/admin/").into_iter().find(|link| link.contains("before="));
+        assert!(found.len() < 1000, "the list ends");
+    }
+    found
+}
+
+#[test]
+fn a_list_is_read_page_by_page_and_skips_nothing() {
+    let (shop, operator) = shop_with_operator();
+    for number in 0..120 {
+        shop.user(&format!("user-{number}"));
+        if number < 60 {
+            let object = json!({"id": format!("prod_{number}"), "object": "product"});
+            shop.webhook(&event("product.created", &object)).must(200);
+        }
+    }
+    let users = all(&operator, "/admin/users", "/admin/users/");
+    assert_eq!(users.len(), 121);
+    assert_eq!((users[0].as_str(), users[120].as_str()), ("/admin/users/user-119", "/admin/users/olga"));
+    assert_eq!(all(&operator, "/admin/events", "/admin/events/evt").len(), 60);
+    assert_eq!(all(&operator, "/admin/events?status=ignored", "/admin/events/evt").len(), 60);
+    assert_eq!(all(&operator, "/admin/events?status=failed", "/admin/events/evt").len(), 0);
+    // A user's making, the operator's, and the sign-in are rows of the audit.
+    let times = |path: &str| {
+        let (mut rows, mut next) = (0, Some(path.to_owned()));
+        while let Some(path) = next {
+            let page = operator.get(&path).must(200);
+            rows += page.body.matches("<time").count();
+            next = links(&page, "/admin/").into_iter().find(|link| link.contains("before="));
+        }
+        rows
+    };
+    assert_eq!(times("/admin/audit?action=user_added"), 121);
+    for number in 0..70 {
+        let key = format!("k{number}");
+        shop.api.call_once("/v1/users/user-0/grants", &key, &json!({"units": 1, "note": "x"})).must(201);
+    }
+    assert_eq!(times("/admin/users/user-0/ledger"), 70);
+    for path in ["/admin/users?before=x", "/admin/events?before=x", "/admin/payments?before=x", "/admin/audit?before=x"]
+    {
+        operator.get(path).must(400);
+    }
+    operator.get("/admin/messages?before=x").must(400);
+    operator.get("/admin/events?status=nothing").must(400);
+}
+
+#[test]
+fn people_are_found_by_the_beginning_of_what_somebody_says_of_them() {
+    let (shop, operator) = shop_with_operator();
+    let odd = ["A.b_c:d@e-f", "...x", "-", "_", "a@b", "0", &"z".repeat(128)];
+    for id in odd {
+        shop.user(id);
+    }
+    let ada = json!({"name": "Ada <b>Lovelace</b>", "email": "Ada@Example.org"});
+    shop.api.call("PUT", "/v1/users/countess", &ada).must(201);
+    for (text, found) in [
+        ("count", true),
+        ("ada", true),
+        ("ADA%20%3Cb", true),
+        ("ada%40example", true),
+        ("%20countess%20", true),
+        ("lovelace", false),
+        ("ount", false),
+        ("%25", false),
+        ("%27%20OR%201%3D1", false),
+        ("cus_nothing", false),
+    ] {
+        let page = operator.get(&format!("/admin/users?q={text}")).must(200);
+        assert_eq!(page.body.contains("/admin/users/countess"), found, "{text}: {}", words(&page));
+        assert!(!page.body.contains("<b>Love"), "{text}");
+    }
+    for id in odd {
+        let listed = operator.get(&format!("/admin/users?q={}", id.replace('@', "%40"))).must(200);
+        let at = links(&listed, "/admin/users/");
+        assert!(!at.is_empty(), "{id}");
+        let page = operator.get(&at[0]).must(200);
+        let grant = format!("{}/grant", at[0]);
+        operator.fill(&page, &grant, &[("units", "1"), ("reason", "for an odd name")]).must(303);
+        operator.get(&format!("{}/ledger", at[0])).must(200);
+        assert_eq!(shop.remaining(&id.replace(':', "%3A").replace('@', "%40")), 1, "{id}");
+    }
+}
+
+#[test]
+fn a_shop_without_sales_and_texts_with_markup_are_shown() {
+    let (shop, operator) = shop_with_operator();
+    for (path, said) in [
+        ("/admin", "Nothing"),
+        ("/admin/payments", "Nothing was paid yet."),
+        ("/admin/events", "There is no such event."),
+        ("/admin/reconciliation", "Nothing was compared yet."),
+        ("/admin/messages", "Nothing was sent yet."),
+    ] {
+        let shown = words(&operator.get(path).must(200));
+        assert!(shown.contains(said), "{path}: {shown}");
+    }
+    let hostile = "<script>alert(1)</script>";
+    let object = json!({"id": hostile, "object": hostile, "customer": hostile});
+    let told = event(&format!("product.{hostile}"), &object);
+    shop.webhook(&told).must(200);
+    for path in ["/admin/events".to_owned(), format!("/admin/events/{}", told["id"].as_str().unwrap())] {
+        let page = operator.get(&path).must(200);
+        assert!(!page.body.contains("<script>alert") && page.body.contains("&#60;script&#62;"), "{path}");
+    }
+    for path in ["/admin/events/%3Cscript%3E", "/admin/users/%22%3E%3Cb%3E", "/admin/payments/%00", "/admin/tokens/%ff"]
+    {
+        let page = operator.get(path);
+        assert!([400, 404].contains(&page.status), "{path}: {}", page.status);
+        assert!(!page.body.contains("<b>") && !page.body.contains("<script>alert"), "{path}");
+    }
+}
