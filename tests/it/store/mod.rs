@@ -7,6 +7,7 @@ mod columns;
 mod files;
 mod log;
 mod lookup;
+mod operator;
 mod people;
 mod queue;
 mod rows;

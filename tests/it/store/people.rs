@@ -122,11 +122,12 @@ fn no_row_about_people_breaks_a_rule_of_its_table() {
         .unwrap();
     let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
     let code = "INSERT INTO codes (hash, purpose, address, password, created_at, expires_at) VALUES";
-    let session = "INSERT INTO sessions (hash, account, method, created_at, last_used_at, expires_at) VALUES";
+    let session = "INSERT INTO sessions (hash, account, method, created_at, last_used_at, expires_at, idle_seconds) VALUES";
     for (sql, expected) in [
-        (format!("{session} (zeroblob(31), 1, 'link', 0, 0, 0)"), check_failed),
-        (format!("{session} (zeroblob(32), 1, 'guess', 0, 0, 0)"), check_failed),
-        (format!("{session} (zeroblob(32), 9, 'link', 0, 0, 0)"), "FOREIGN KEY"),
+        (format!("{session} (zeroblob(31), 1, 'link', 0, 0, 0, 1)"), check_failed),
+        (format!("{session} (zeroblob(32), 1, 'guess', 0, 0, 0, 1)"), check_failed),
+        (format!("{session} (zeroblob(32), 1, 'link', 0, 0, 0, 0)"), check_failed),
+        (format!("{session} (zeroblob(32), 9, 'link', 0, 0, 0, 1)"), "FOREIGN KEY"),
         (
             "INSERT INTO addresses (canonical, account, written, verified_at) VALUES ('a@b.c', 2, 'a@b.c', 0)".into(),
             taken,

@@ -6,7 +6,6 @@ use till::error::{Error, Result};
 use till::language::Language;
 use till::ledger::Part;
 use till::secret::Secret;
-use till::store::audit::AuditFilter;
 use till::store::customers::{ChangeOutcome, LinkSource};
 use till::store::inbox::Status;
 use till::store::lots::EndingLot;
@@ -17,7 +16,7 @@ use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    lot_records, lots, mails, open_invoices, operators, orders, outbox, payments, prices, proof, receipts,
+    lot_records, lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts,
     scheduled_changes, stripe_account, subscriptions, users, webhook_endpoints,
 };
 
@@ -230,14 +229,6 @@ const EACH: &[Row] = &[
     ("anchors::heads_after", |tx| anchors::heads_after(tx, 1, 0, 10).map(drop)),
     ("anchors::covered", |tx| anchors::covered(tx, 1, 1).map(drop)),
     ("audit::add", |tx| audit::add(tx, (&Actor::till(), NOW), "user_added", Some("user_1"), None)),
-    ("audit::newest", |tx| audit::newest(tx, &AuditFilter::All, 10, 10).map(drop)),
-    ("audit::newest by actor", |tx| audit::newest(tx, &AuditFilter::Actor("cli".into()), 10, 10).map(drop)),
-    ("audit::newest by action", |tx| audit::newest(tx, &AuditFilter::Action("x".into()), 10, 10).map(drop)),
-    ("audit::newest by target", |tx| audit::newest(tx, &AuditFilter::Target("x".into()), 10, 10).map(drop)),
-    ("operators::is_one", |tx| operators::is_one(tx, 1).map(drop)),
-    ("operators::ids", |tx| operators::ids(tx).map(drop)),
-    ("operators::add", |tx| operators::add(tx, 1, NOW).map(drop)),
-    ("operators::remove", |tx| operators::remove(tx, 1).map(drop)),
     ("integrity::faults", |tx| integrity::faults(tx).map(drop)),
     ("entries::erase_notes", |tx| entries::erase_notes(tx, 1, 0, 10).map(drop)),
     ("entries::of_account_after", |tx| entries::of_account_after(tx, 1, 0, 10).map(drop)),

@@ -74,7 +74,7 @@ pub(super) fn payment_rows(views: &[PaymentView], app: &App, has_users: bool, la
         }
         cells.extend([
             money(payment.amount, &payment.currency, language),
-            super::person::refundable(view, language),
+            money(view.refundable, &payment.currency, language),
             Cell::text(language.number(payment.units_granted - payment.units_reversed)),
             Cell::text(language.number(view.units_left())),
         ]);

@@ -3,7 +3,7 @@
 use axum::extract::{RawQuery, State};
 
 use super::operator::Operator;
-use super::payments::{money, payment_rows, payment_table};
+use super::payments::{payment_rows, payment_table};
 use super::people::{address, plan_words};
 use super::view::{ActionForm, AdminPage, Block, Cell, Field, Figure, Mark, Table};
 use super::{PAGE, Section, number_in, page};
@@ -279,9 +279,4 @@ fn shown_ledger(app: &App, operator: &Operator, id: &str, query: Option<&str>) -
         Block::Links(vec![Link::to(&at, language.admin_to_user())]),
     ];
     Ok(page(app, operator, Section::Users, language.admin_ledger(), blocks)?.led(id))
-}
-
-/// What is left of the money of a payment, for its buyer's page.
-pub(super) fn refundable(view: &people::PaymentView, language: Language) -> Cell {
-    money(view.refundable, &view.record.payment.currency, language)
 }

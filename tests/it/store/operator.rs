@@ -1,0 +1,108 @@
+//! What the operator's pages read, and the tables that only they show. The statements run, and each list is read by an index.
+
+use till::clock::Timestamp;
+use till::store::audit::AuditFilter;
+use till::store::comparisons::ComparisonProgress;
+use till::store::inbox::Status;
+use till::store::outbox::DeliveryPlace;
+use till::store::{audit, comparisons, directory, inbox, operators, outbox, payment_records};
+
+use super::rows::payment;
+use super::statements::{Row, each_runs};
+use super::{Books, NOW, add_user};
+
+const END: Timestamp = Timestamp::from_millis(i64::MAX);
+
+fn place() -> DeliveryPlace {
+    DeliveryPlace { parked_at: 1, message: 1, endpoint: "hook_1".into() }
+}
+
+fn progress() -> ComparisonProgress {
+    ComparisonProgress { part: Some("events".into()), rows: 1, percent: None }
+}
+
+const EACH: &[Row] = &[
+    ("users", |tx| add_user(tx, 0)),
+    ("audit::newest", |tx| audit::newest(tx, &AuditFilter::All, 10, 10).map(drop)),
+    ("audit::newest by actor", |tx| audit::newest(tx, &AuditFilter::Actor("cli".into()), 10, 10).map(drop)),
+    ("audit::newest by action", |tx| audit::newest(tx, &AuditFilter::Action("x".into()), 10, 10).map(drop)),
+    ("audit::newest by target", |tx| audit::newest(tx, &AuditFilter::Target("x".into()), 10, 10).map(drop)),
+    ("operators::add", |tx| operators::add(tx, 1, NOW).map(drop)),
+    ("operators::is_one", |tx| operators::is_one(tx, 1).map(drop)),
+    ("operators::ids", |tx| operators::ids(tx).map(drop)),
+    ("operators::remove", |tx| operators::remove(tx, 1).map(drop)),
+    ("comparisons::ask", |tx| comparisons::ask(tx, "cli", NOW).map(drop)),
+    ("comparisons::asked", |tx| comparisons::asked(tx).map(drop)),
+    ("comparisons::begin", |tx| comparisons::begin(tx, Some(1), "cli", NOW).map(drop)),
+    ("comparisons::begin another", |tx| comparisons::begin(tx, None, "till", NOW).map(drop)),
+    ("comparisons::advance", |tx| comparisons::advance(tx, 1, &progress(), NOW)),
+    ("comparisons::end", |tx| comparisons::end(tx, 1, true, (Some("{}"), None), NOW)),
+    ("comparisons::newest", |tx| comparisons::newest(tx, 10, 10).map(drop)),
+    ("comparisons::find", |tx| comparisons::find(tx, 1).map(drop)),
+    ("comparisons::last", |tx| comparisons::last(tx).map(drop)),
+    ("comparisons::agreeing_since", |tx| comparisons::agreeing_since(tx).map(drop)),
+    ("comparisons::remove_old", |tx| comparisons::remove_old(tx, NOW, 10).map(drop)),
+    ("directory::beginning_with", |tx| directory::beginning_with(tx, "u", 10).map(drop)),
+    ("directory::of_stripe_id", |tx| directory::of_stripe_id(tx, "cus_1").map(drop)),
+    ("directory::newest", |tx| directory::newest(tx, 10, 10).map(drop)),
+    ("directory::subscriptions_of", |tx| directory::subscriptions_of(tx, 1, 10).map(drop)),
+    ("directory::actors_of", |tx| directory::actors_of(tx, 1, 10, 10).map(drop)),
+    ("directory::mails_of", |tx| directory::mails_of(tx, 1, 10).map(drop)),
+    ("directory::failed_mails", |tx| directory::failed_mails(tx, 10).map(drop)),
+    ("directory::parked", |tx| directory::parked(tx).map(drop)),
+    ("directory::notifications_of", |tx| directory::notifications_of(tx, 1, 10).map(drop)),
+    ("payment_records::newest", |tx| payment_records::newest(tx, (END, ""), 10).map(drop)),
+    ("payment_records::of_account", |tx| payment_records::of_account(tx, 1, (END, ""), 10).map(drop)),
+    ("payment_records::in_doubt", |tx| payment_records::in_doubt(tx, "", 10).map(drop)),
+    ("payment_records::find", |tx| payment_records::find(tx, "pi_1").map(drop)),
+    ("payment_records::returns_of", |tx| payment_records::returns_of(tx, "pi_1").map(drop)),
+    ("payment_records::lots_of", |tx| payment_records::lots_of(tx, "pi_1").map(drop)),
+    ("payment_records::events_of", |tx| payment_records::events_of(tx, &payment()).map(drop)),
+    ("inbox::count_of", |tx| inbox::count_of(tx, Status::Failed).map(drop)),
+    ("outbox::list after a place", |tx| outbox::list(tx, false, Some(&place()), 10).map(drop)),
+    ("outbox::list of the parked after a place", |tx| outbox::list(tx, true, Some(&place()), 10).map(drop)),
+];
+
+#[test]
+fn every_statement_of_the_operators_pages_is_one_and_runs() {
+    each_runs(EACH);
+}
+
+#[test]
+fn one_comparison_waits_at_a_time_and_agreement_lasts_until_a_difference() {
+    let books = Books::open();
+    let at = |seconds: i64| NOW.plus_seconds(seconds);
+    let run = |seconds: i64, agrees: bool| {
+        books
+            .store
+            .write(move |tx| {
+                let number = comparisons::begin(tx, None, "till", at(seconds))?;
+                comparisons::end(tx, number, agrees, (Some("{}"), None), at(seconds + 1))
+            })
+            .unwrap();
+    };
+    let since = || books.store.read(comparisons::agreeing_since).unwrap();
+    assert_eq!(since(), None);
+    for (seconds, agrees, expected) in
+        [(0, true, Some(0)), (10, true, Some(0)), (20, false, None), (30, true, Some(30)), (40, true, Some(30))]
+    {
+        run(seconds, agrees);
+        assert_eq!(since(), expected.map(at), "{seconds}");
+    }
+    // What ended early says nothing of the books.
+    books
+        .store
+        .write(move |tx| {
+            let number = comparisons::begin(tx, None, "till", at(50))?;
+            comparisons::end(tx, number, false, (None, Some("Stripe was away")), at(51))
+        })
+        .unwrap();
+    assert_eq!(since(), Some(at(30)));
+    let ask = || books.store.write(move |tx| comparisons::ask(tx, "cli", at(60))).unwrap();
+    assert!(ask() && !ask());
+    let waiting = books.store.read(comparisons::asked).unwrap().unwrap();
+    let begun = books.store.write(move |tx| comparisons::begin(tx, Some(waiting), "till", at(61))).unwrap();
+    assert_eq!(begun, waiting);
+    assert_eq!(books.store.read(|tx| comparisons::find(tx, waiting)).unwrap().unwrap().actor, "cli");
+    assert!(ask(), "the next may wait");
+}
