@@ -181,3 +181,15 @@ pub fn hold_mismatches(tx: &mut dyn Tx, account: i64) -> Result<Vec<i64>> {
         ORDER BY h.number LIMIT 100";
     tx.all(MISMATCHES, &[&account], |row| row.int("number"))
 }
+
+/// The numbers of an account's holds that cannot have been made, or cannot have ended, after as many entries as they say: there are
+/// not so many, a hold before was made after more, or its own capture is among them.
+pub fn displaced_holds(tx: &mut dyn Tx, account: i64) -> Result<Vec<i64>> {
+    const DISPLACED: &str = "SELECT h.number FROM holds h JOIN accounts a ON a.account = h.account
+        LEFT JOIN holds p ON p.account = h.account AND p.number = h.number - 1
+        LEFT JOIN reasons r ON r.account = h.account AND r.reason = 'hold_hld_' || h.account || '_' || h.number
+        WHERE h.account = $1 AND (h.made_after > a.entries OR h.ended_after > a.entries OR p.made_after > h.made_after
+            OR r.seq <= h.made_after OR (h.ended_after IS NULL) <> (COALESCE(h.released_at, h.expired_at) IS NULL))
+        ORDER BY h.number LIMIT 100";
+    tx.all(DISPLACED, &[&account], |row| row.int("number"))
+}

@@ -57,8 +57,9 @@ where
         Ok((value, trail.to_log))
     })?;
     for Action { actor, action, target, detail } in done {
-        let (actor, address) = (actor.name(), actor.address());
-        tracing::info!(event = "audit", action, actor, target, address, detail);
+        let (actor, address, reason) = (actor.name(), actor.address(), actor.reason());
+        // Each line has a target of tracing's own: the module.
+        tracing::info!(event = "audit", action, actor, subject = target, address, detail, reason);
     }
     Ok(value)
 }

@@ -11,6 +11,7 @@ use super::lot_words::LotWords;
 use super::shell::Shell;
 use super::{html, query_field, see_other};
 use crate::app::App;
+use crate::catalog::Catalog;
 use crate::clock::rfc3339;
 use crate::error::{Fault, Refused, Result};
 use crate::http::guard::{SignedIn, Visitor};
@@ -18,11 +19,11 @@ use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
-use crate::ledger::{Entry, parse_entry_id};
+use crate::ledger::{Entry, Kind, parse_entry_id};
 use crate::money::{Currency, Money};
 use crate::store::receipts::Receipt;
 use crate::usecase::spreadsheet::disarmed;
-use crate::usecase::users::activity::{self, Movement};
+use crate::usecase::users::activity::{self, Lots, Movement};
 use crate::usecase::users::lot_history::LotHistory;
 use crate::usecase::users::statement;
 
@@ -58,22 +59,33 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQue
     };
     let language = signed_in.language;
     let page = state.run(Pool::Db, move |app| {
-        let (found, records, history) = activity::explained_page(app, account, before, PAGE)?;
-        let mut days = DayView::all(&found.movements, &app.catalog.unit, language);
-        let entries = days.iter_mut().flat_map(|day| day.entries.iter_mut());
-        let words = LotWords { records: &records, catalog: &app.catalog, language };
-        for (entry, movement) in entries.zip(&found.movements) {
-            entry.from = words.of_movement(movement, history.as_ref());
-        }
+        let (found, lots) = activity::explained_page(app, account, before, PAGE)?;
+        let days = explained_days(&found.movements, &lots, &app.catalog, language);
         Ok(ActivityPage {
             shell: Shell::signed_in(app, language.entries_title(), &signed_in)?,
-            unknown: unknown(&found.movements, history.as_ref(), language),
+            unknown: unknown(&found.movements, lots.history.as_ref(), language),
             days,
             older: found.next.map(|seq| format!("/dashboard/activity?after={}", crate::ledger::entry_id(account, seq))),
             is_older: after.is_some(),
         })
     });
     Ok(html(StatusCode::OK, &page.await?)?)
+}
+
+/// Movements by days, each with the lots that it drew on.
+pub(super) fn explained_days(
+    movements: &[Movement],
+    lots: &Lots,
+    catalog: &Catalog,
+    language: Language,
+) -> Vec<DayView> {
+    let mut days = DayView::all(movements, &catalog.unit, language);
+    let entries = days.iter_mut().flat_map(|day| day.entries.iter_mut());
+    let words = LotWords { records: &lots.records, catalog, language };
+    for (entry, movement) in entries.zip(movements) {
+        entry.from = words.of_movement(movement, lots.history.as_ref());
+    }
+    days
 }
 
 /// A sentence, where an entry of the page is among those that are not worked out.
@@ -126,15 +138,22 @@ fn csv(app: &App, signed_in: &SignedIn) -> Result<String> {
         language.entries_file_note(),
         language.entries_file_amount(),
         language.entries_file_currency(),
+        language.entries_file_from(),
     ];
+    let account = signed_in.member.user.account;
+    let lots = activity::lots(app, account)?;
+    let words = LotWords { records: &lots.records, catalog: &app.catalog, language };
     let fault = |cause| Fault::new("a CSV file could not be written", cause);
     file.write_record(titles).map_err(fault)?;
     let (mut before, mut rows) = (i64::MAX - 1, 0);
     loop {
-        let page = activity::page(app, signed_in.member.user.account, before, FILE_STEP)?;
+        let page = activity::page(app, account, before, FILE_STEP)?;
         for movement in &page.movements {
             let Movement::Entry(entry, receipt) = movement else { continue };
-            file.write_record(row(entry, receipt.as_deref(), app, language)).map_err(fault)?;
+            let from = words.of_movement(movement, lots.history.as_ref());
+            // What was paid stands beside what it bought, once.
+            let receipt = receipt.as_deref().filter(|_| !matches!(entry.kind, Kind::Refund | Kind::Dispute));
+            file.write_record(row(entry, receipt, from, app, language)).map_err(fault)?;
             rows += 1;
         }
         match page.next {
@@ -146,7 +165,7 @@ fn csv(app: &App, signed_in: &SignedIn) -> Result<String> {
     Ok(String::from_utf8(bytes).map_err(|cause| Fault::new("a CSV file is not UTF-8", cause))?)
 }
 
-fn row(entry: &Entry, receipt: Option<&Receipt>, app: &App, language: Language) -> [String; 8] {
+fn row(entry: &Entry, receipt: Option<&Receipt>, from: Option<String>, app: &App, language: Language) -> [String; 9] {
     let units = app.catalog.unit.count(entry.delta.saturating_abs(), language);
     let currency = receipt.and_then(|receipt| Currency::new(&receipt.currency));
     let amount = receipt.zip(currency).map(|(receipt, currency)| Money::new(receipt.amount, currency).plain());
@@ -159,5 +178,6 @@ fn row(entry: &Entry, receipt: Option<&Receipt>, app: &App, language: Language) 
         disarmed(entry.note_text().unwrap_or_default()),
         amount.unwrap_or_default(),
         receipt.map(|receipt| receipt.currency.to_uppercase()).unwrap_or_default(),
+        disarmed(&from.unwrap_or_default()),
     ]
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 
+use super::activity::explained_days;
 use super::dashboard::billing::ReceiptView;
 use super::dashboard::entries::DayView;
 use super::shell::Shell;
@@ -56,7 +57,7 @@ fn page(app: &App, signed_in: SignedIn, from: Timestamp, now: Timestamp) -> Resu
     Ok(MonthPage {
         sums: sums(&month, language),
         receipts: ReceiptView::all(&month.receipts, &app.catalog, language),
-        days: DayView::all(&month.movements, &app.catalog.unit, language),
+        days: explained_days(&month.movements, &month.lots, &app.catalog, language),
         cut: month
             .is_cut
             .then(|| language.month_cut(language.number(i64::try_from(month.movements.len()).unwrap_or(i64::MAX)))),

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::ledger::Entry;
+use crate::ledger::{Entry, Kind};
 use crate::store::holds::{self, UnusedHold};
 use crate::store::receipts::{self, PaidLot, Receipt};
 use crate::store::{Tx, entries};
@@ -15,7 +15,7 @@ const MONTH_LIMIT: i64 = 2000;
 /// Something that happened to a user's units.
 #[derive(Clone, Debug)]
 pub enum Movement {
-    /// An entry, with what was paid for it.
+    /// An entry with the payment that made it; of a refund or dispute, with the one that was returned or disputed.
     Entry(Entry, Option<Box<Receipt>>),
     /// A hold that was released or expired: nothing was charged.
     Unused(UnusedHold),
@@ -62,6 +62,24 @@ pub struct Month {
     pub receipts: Vec<Receipt>,
     /// Whether it has more entries than are listed.
     pub is_cut: bool,
+    pub lots: Lots,
+}
+
+/// What says which lots each entry of an account drew on.
+#[derive(Clone, Debug)]
+pub struct Lots {
+    pub records: LotRecords,
+    /// `None` where it was not worked out.
+    pub history: Option<LotHistory>,
+}
+
+impl Lots {
+    /// Works it out.
+    pub fn read(tx: &mut dyn Tx, account: i64) -> Result<Lots> {
+        let records = LotRecords::read(tx, account)?;
+        let history = lot_history::work_out(tx, account, &records)?;
+        Ok(Lots { records, history })
+    }
 }
 
 /// The activity before the entry with number `before`.
@@ -69,19 +87,14 @@ pub fn page(app: &App, account: i64, before: i64, limit: i64) -> Result<Activity
     app.store.read(|tx| activity(tx, account, before, limit))
 }
 
-/// The same, with what says which lots each entry drew on; the history is `None` where it was not worked out.
-pub fn explained_page(
-    app: &App,
-    account: i64,
-    before: i64,
-    limit: i64,
-) -> Result<(Activity, LotRecords, Option<LotHistory>)> {
-    app.store.read(|tx| {
-        let found = activity(tx, account, before, limit)?;
-        let records = LotRecords::read(tx, account)?;
-        let history = lot_history::work_out(tx, account, &records)?;
-        Ok((found, records, history))
-    })
+/// The same, with what says which lots each entry drew on.
+pub fn explained_page(app: &App, account: i64, before: i64, limit: i64) -> Result<(Activity, Lots)> {
+    app.store.read(|tx| Ok((activity(tx, account, before, limit)?, Lots::read(tx, account)?)))
+}
+
+/// What says which lots each entry drew on, for a list that is read in parts.
+pub fn lots(app: &App, account: i64) -> Result<Lots> {
+    app.store.read(|tx| Lots::read(tx, account))
 }
 
 /// The activity in a transaction.
@@ -111,11 +124,18 @@ pub fn activity(tx: &mut dyn Tx, account: i64, before: i64, limit: i64) -> Resul
 fn with_receipts(tx: &mut dyn Tx, account: i64, found: Vec<Entry>) -> Result<Vec<Movement>> {
     let bought = found.iter().filter(|entry| is_bought(entry)).map(|entry| entry.seq);
     let paid = receipts::of_lots(tx, account, bought)?;
-    let movement = |entry: Entry| {
-        let receipt = receipt_of(&entry, &paid);
-        Movement::Entry(entry, receipt)
-    };
-    Ok(found.into_iter().map(movement).collect())
+    let mut movements = Vec::with_capacity(found.len());
+    for entry in found {
+        let receipt = match (entry.kind, entry.lot) {
+            (Kind::Refund | Kind::Dispute, Some(lot)) => {
+                let bought = receipts::of_lots(tx, account, std::iter::once(lot))?.pop();
+                bought.map(|bought| Box::new(bought.receipt))
+            }
+            _ => receipt_of(&entry, &paid),
+        };
+        movements.push(Movement::Entry(entry, receipt));
+    }
+    Ok(movements)
 }
 
 fn is_bought(entry: &Entry) -> bool {
@@ -147,7 +167,8 @@ pub fn month(app: &App, account: i64, from: Timestamp, to: Timestamp) -> Result<
         };
         found.truncate(usize::try_from(MONTH_LIMIT).unwrap_or(usize::MAX));
         let receipts = receipts::within(tx, account, from, to, 500)?;
-        Ok(Month { opening, movements: with_receipts(tx, account, found)?, closing, receipts, is_cut })
+        let lots = Lots::read(tx, account)?;
+        Ok(Month { opening, movements: with_receipts(tx, account, found)?, closing, receipts, is_cut, lots })
     })
 }
 

@@ -109,9 +109,12 @@ fn activity_has_pages_a_file_and_statements() {
     assert_eq!(file.body.lines().count(), 63, "titles, a gift, spends: {}", file.body);
     assert!(file.body.contains("\"'=HYPERLINK(\"\"x\"\")\""), "{}", file.body);
 
+    assert_eq!(file.body.matches("2 from the gift of ").count(), 60, "each spend says what it drew on: {}", file.body);
+
     let month = browser.get("/dashboard/statement").must(200);
     let words = text(&month);
     for part in [
+        "2 from the gift of ",
         "Balance at the beginning 0",
         "Added 1,000",
         "Used -121",

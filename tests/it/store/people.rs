@@ -122,7 +122,8 @@ fn no_row_about_people_breaks_a_rule_of_its_table() {
         .unwrap();
     let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
     let code = "INSERT INTO codes (hash, purpose, address, password, created_at, expires_at) VALUES";
-    let session = "INSERT INTO sessions (hash, account, method, created_at, last_used_at, expires_at, idle_seconds) VALUES";
+    let session =
+        "INSERT INTO sessions (hash, account, method, created_at, last_used_at, expires_at, idle_seconds) VALUES";
     for (sql, expected) in [
         (format!("{session} (zeroblob(31), 1, 'link', 0, 0, 0, 1)"), check_failed),
         (format!("{session} (zeroblob(32), 1, 'guess', 0, 0, 0, 1)"), check_failed),

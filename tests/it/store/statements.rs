@@ -16,8 +16,8 @@ use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, holds, inbox, integrity,
-    lot_records, lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts,
-    scheduled_changes, stripe_account, subscriptions, users, webhook_endpoints,
+    lot_records, lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts, scheduled_changes,
+    stripe_account, subscriptions, users, webhook_endpoints,
 };
 
 use super::rows::*;
@@ -229,6 +229,7 @@ const EACH: &[Row] = &[
     ("anchors::heads_after", |tx| anchors::heads_after(tx, 1, 0, 10).map(drop)),
     ("anchors::covered", |tx| anchors::covered(tx, 1, 1).map(drop)),
     ("audit::add", |tx| audit::add(tx, (&Actor::till(), NOW), "user_added", Some("user_1"), None)),
+    ("proof::displaced_holds", |tx| proof::displaced_holds(tx, 1).map(drop)),
     ("integrity::faults", |tx| integrity::faults(tx).map(drop)),
     ("entries::erase_notes", |tx| entries::erase_notes(tx, 1, 0, 10).map(drop)),
     ("entries::of_account_after", |tx| entries::of_account_after(tx, 1, 0, 10).map(drop)),

@@ -17,8 +17,10 @@ use crate::usecase::audit;
 
 use super::view::AdminPage;
 
-/// The fields by which the trail is searched, with what each asks for.
-const FIELDS: [(&str, fn(String) -> AuditFilter); 3] =
+/// A field by which the trail is searched: its name, and what it asks for.
+type FilterField = (&'static str, fn(String) -> AuditFilter);
+
+const FIELDS: [FilterField; 3] =
     [("actor", AuditFilter::Actor), ("action", AuditFilter::Action), ("target", AuditFilter::Target)];
 
 pub(crate) async fn show(

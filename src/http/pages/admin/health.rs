@@ -25,9 +25,9 @@ fn shown(app: &App, operator: &Operator, findings: Option<Vec<Finding>>) -> Resu
     let language = operator.language();
     let found = status::look(app)?;
     let commits = app.metrics.commit_times()?;
-    let bytes = |bytes: u64| Cell::text(language.admin_bytes(&tenths(bytes, language)));
+    let bytes = |bytes: u64| Cell::text(language.admin_bytes(tenths(bytes, language)));
     let seconds = |seconds: Option<f64>| {
-        Cell::maybe(seconds.map(|seconds| language.admin_millis(&format!("{:.1}", seconds * 1000.0))))
+        Cell::maybe(seconds.map(|seconds| language.admin_millis(format!("{:.1}", seconds * 1000.0))))
     };
     let facts = [
         (language.admin_version_of_till(), Cell::code(env!("TILL_VERSION"))),

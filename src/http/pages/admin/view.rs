@@ -276,7 +276,6 @@ pub(in crate::http) struct Field {
     pub value: String,
     pub limit: usize,
     pub is_required: bool,
-    pub hint: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -291,7 +290,7 @@ pub(in crate::http) enum FieldKind {
 impl Field {
     fn of(name: &'static str, label: &str, kind: FieldKind) -> Field {
         let (value, label) = (String::new(), label.to_owned());
-        Field { name, label, kind, value, limit: 200, is_required: false, hint: None }
+        Field { name, label, kind, value, limit: 200, is_required: false }
     }
 
     pub(super) fn text(name: &'static str, label: &str) -> Field {
@@ -320,9 +319,5 @@ impl Field {
 
     pub(super) fn holding(self, value: impl Into<String>) -> Field {
         Field { value: value.into(), ..self }
-    }
-
-    pub(super) fn hinted(self, hint: &str) -> Field {
-        Field { hint: Some(hint.to_owned()), ..self }
     }
 }

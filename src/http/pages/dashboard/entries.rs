@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::http::pages::dashboard::billing::ReceiptView;
 use crate::http::pages::words::Moment;
 use crate::language::Language;
-use crate::ledger::Entry;
+use crate::ledger::{Entry, Kind};
 use crate::store::holds::UnusedHold;
 use crate::store::receipts::Receipt;
 use crate::usecase::users::activity::Movement;
@@ -28,7 +28,7 @@ pub(crate) struct EntryView {
     pub from: Option<String>,
     /// `Nothing charged`.
     pub remark: Option<&'static str>,
-    /// `$9.00 paid`, and where the receipt is.
+    /// `$9.00 paid`, or of a refund the receipt's name, and where the receipt is.
     pub paid: Option<(String, Option<String>)>,
     /// `+100`, `-3`.
     pub delta: String,
@@ -64,7 +64,7 @@ impl EntryView {
         }
     }
 
-    /// An entry with what was paid for it.
+    /// An entry with the payment that it is of.
     pub(crate) fn of_entry(
         entry: &Entry,
         receipt: Option<&Receipt>,
@@ -75,7 +75,11 @@ impl EntryView {
         let view = EntryView::of(of_kind, entry.balance_after, entry.created_at, (words, language));
         let paid = receipt.and_then(|receipt| {
             let receipt = ReceiptView::of(receipt, None, language)?;
-            Some((language.entries_paid(&receipt.amount), receipt.href))
+            match entry.kind {
+                // The receipt says what was paid, and not what came back.
+                Kind::Refund | Kind::Dispute => receipt.href.map(|href| (receipt.label, Some(href))),
+                _ => Some((language.entries_paid(&receipt.amount), receipt.href)),
+            }
         });
         EntryView { paid, ..view }
     }

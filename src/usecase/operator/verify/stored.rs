@@ -102,6 +102,10 @@ pub(super) fn check_holds(
     for number in proof::hold_mismatches(tx, account)? {
         found.push(format!("the hold {} has other units than its lots", hold_id(account, number)));
     }
+    for number in proof::displaced_holds(tx, account)? {
+        let hold = hold_id(account, number);
+        found.push(format!("the hold {hold} was made or ended at another place among the entries than it says"));
+    }
     Ok(found)
 }
 

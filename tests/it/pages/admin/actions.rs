@@ -162,6 +162,8 @@ fn a_refund_is_seen_with_what_is_left_of_the_payment() {
     ] {
         assert!(after.contains(expected), "{expected}: {after}");
     }
+    let activity = shop.sign_in("alice").get("/dashboard/activity").must(200);
+    assert_eq!(activity.body.matches("href=\"/dashboard/receipts/").count(), 2, "the pack's and the refund's");
     operator.get("/admin/payments/pi_nothing").must(404);
     let form = operator.get("/admin/reconciliation").must(200).form("/admin/reconciliation");
     let fields = [("csrf", form[0].1.as_str()), ("reason", "no such thing")];

@@ -341,6 +341,9 @@ fn holds_cannot_be_changed_unseen() {
     for change in [
         "UPDATE holds SET note = 'x' WHERE captured > 0",
         "UPDATE holds SET expires_at = expires_at - 1 WHERE number = 4",
+        "UPDATE holds SET made_after = 999 WHERE number = 4",
+        "UPDATE holds SET made_after = 999, ended_after = 999 WHERE ended_after IS NOT NULL",
+        "UPDATE holds SET made_after = made_after + 1 WHERE number = 1",
         "UPDATE hold_lots SET lot = lot + 100 WHERE number = 5",
         "UPDATE hold_lots SET number = 9 WHERE number = 2",
         "UPDATE books SET holds = holds + 1 WHERE account = 1 AND part = 1",
