@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::config::Need;
 use crate::email::Email;
-use crate::usecase::users::{erase, export, password, proxy, sign_in, welcome};
+use crate::usecase::users::{erase, export, password, proxy, second_factor, sign_in, welcome};
 
 /// The most bytes of standard input that are read for a password.
 const PASSWORD_BYTES: u64 = 2048;
@@ -60,6 +60,17 @@ pub(super) enum PersonCommand {
         #[arg(long)]
         at_stripe: bool,
     },
+    /// Remove a user's second factor, when they have lost their authenticator app
+    ///
+    /// Their password alone signs them in again. Make sure that it is they who ask: who has their password may ask too.
+    #[command(after_help = "Example:\n  till user second-factor alice --remove")]
+    SecondFactor {
+        /// The user's id
+        id: String,
+        /// Remove it
+        #[arg(long, required = true)]
+        remove: bool,
+    },
     /// Say that somebody whom the proxy names is this user
     #[command(after_help = "Example:\n  till user tie alice alice@example.org")]
     Tie {
@@ -80,6 +91,12 @@ impl PersonCommand {
             PersonCommand::Invite { address, send } => {
                 let app = database.open(Need::Nothing, IfMissing::Refuse)?;
                 invite(&app, address.as_ref(), *send)
+            }
+            PersonCommand::SecondFactor { id, remove: _ } => {
+                let app = database.open(Need::Nothing, IfMissing::Refuse)?;
+                let was_set = second_factor::remove_by_operator(&app, id)?;
+                let done = if was_set { "is asked for no codes any more" } else { "had no second factor" };
+                print(&format!("{} {done}\n", one_line(id)))
             }
             PersonCommand::Tie { id, name } => {
                 let app = database.open(Need::Nothing, IfMissing::Refuse)?;

@@ -24,7 +24,7 @@ use crate::usecase::mail::{self, MailChoice};
 use crate::usecase::users::{self, NAME_LIMIT, UserPatch, account, codes, erase, export, oidc, password, sessions};
 
 /// Reads a form of the account page, and refuses one that another page has sent.
-async fn form_of(state: &AppState, signed_in: &SignedIn, headers: &HeaderMap, body: Body) -> Result<Form> {
+pub(super) async fn form_of(state: &AppState, signed_in: &SignedIn, headers: &HeaderMap, body: Body) -> Result<Form> {
     let form = Form::read(body).await?;
     check_own_form(state.config(), headers, Some(&signed_in.cookie), form.fields())?;
     Ok(form)
