@@ -47,6 +47,8 @@ pub struct Begun {
     pub assertions: Steps<AssertionState>,
     /// Sign-ins by a password that want a code, by the cookie of the form.
     pub codes: Steps<AwaitedCode>,
+    /// Issuers and subjects that a provider has just vouched for and that may be connected, by the cookie of the session.
+    pub offers: Steps<(String, String)>,
     /// Secrets of authenticator apps that are not confirmed yet, by the cookie of the session.
     pub enrolments: Steps<totp::Secret>,
 }
@@ -107,6 +109,7 @@ impl Begun {
             registrations: Steps::lasting(CEREMONY_SECONDS),
             assertions: Steps::lasting(CEREMONY_SECONDS),
             codes: Steps::lasting(CEREMONY_SECONDS),
+            offers: Steps::lasting(2 * CEREMONY_SECONDS),
             enrolments: Steps::lasting(2 * CEREMONY_SECONDS),
         }
     }

@@ -112,12 +112,12 @@ pub fn arrive(
         Err(fault) => return Ok(SignInEnd::Failed(failure(&fault))),
     };
     if let Purpose::Connect(account) = attempt.purpose {
-        let is_owner = signed_in == Some(account);
-        return Ok(if is_owner {
-            SignInEnd::Offer(arrival.claims)
-        } else {
-            SignInEnd::Failed(SignInFailure::SignedOut)
-        });
+        let Some(cookie) = browser.former.as_deref().filter(|_| signed_in == Some(account)) else {
+            return Ok(SignInEnd::Failed(SignInFailure::SignedOut));
+        };
+        let Claims { issuer, subject, .. } = arrival.claims.clone();
+        app.begun.offers.begin(cookie, (issuer, subject), now);
+        return Ok(SignInEnd::Offer(arrival.claims));
     }
     if let Some(cookie) = enter_known(app, &arrival.claims, browser)? {
         return Ok(SignInEnd::SignedIn(cookie));
@@ -220,11 +220,14 @@ fn unadmitted(
     })
 }
 
-/// Connects the identity with the user, who has a fresh session and has said so.
-pub fn connect(app: &App, user: &User, session: &Session, issuer: &str, subject: &str) -> Result<()> {
+/// Connects the identity that was offered to this session with its user, who has signed in just now and has said so. Nothing
+/// that the browser sends names it: else its user could take somebody's identity before they come.
+pub fn connect(app: &App, user: &User, session: &Session, cookie: &str) -> Result<()> {
     sessions::require_fresh(app, session)?;
     let (user, now) = (user.clone(), app.clock.now());
-    let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+    let (issuer, subject) = app.begun.offers.take(cookie, now).ok_or_else(|| {
+        Refused::Forbidden("This page is too old, or was used. Begin again on your account page.".into())
+    })?;
     audit::write(app, move |tx, trail| {
         match owner_of(tx, &issuer, &subject)? {
             Some(owner) if owner == user.account => return Ok(()),

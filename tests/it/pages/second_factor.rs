@@ -1,9 +1,8 @@
 //! Codes of an authenticator app: whoever set them up is asked for one after the password, and a code works once.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use data_encoding::BASE32_NOPAD;
 use ring::hmac;
+use till::clock::Clock;
 
 use super::passkeys::shop_with;
 use crate::harness::{Answer, Client, Shop};
@@ -24,7 +23,7 @@ impl Phone {
 
     /// The code of so many half minutes from now (RFC 6238).
     fn code(&self, later: i64) -> String {
-        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
+        let now = Clock::System.now().seconds();
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &self.secret);
         let tag = hmac::sign(&key, &(now / 30 + later).to_be_bytes());
         let tag = tag.as_ref();

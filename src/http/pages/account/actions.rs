@@ -13,7 +13,6 @@ use crate::http::cookie;
 use crate::http::csrf::check_own_form;
 use crate::http::fields::Form;
 use crate::http::guard::SignedIn;
-use crate::http::pages::oidc::sealed_identity;
 use crate::http::pages::see_other;
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
@@ -176,11 +175,9 @@ pub(crate) async fn connect(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
-    let (issuer, subject) = sealed_identity(&form, &signed_in.cookie, state.app().clock.now())?;
-    let SignedIn { member, session, .. } = signed_in;
-    let connect = move |app: &App| oidc::connect(app, &member.user, &session, &issuer, &subject);
-    state.run(Pool::Db, connect).await?;
+    form_of(&state, &signed_in, &headers, body).await?;
+    let SignedIn { member, session, cookie, .. } = signed_in;
+    state.run(Pool::Db, move |app| oidc::connect(app, &member.user, &session, &cookie)).await?;
     Ok(see_other(&Done::Connected.path())?)
 }
 
