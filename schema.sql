@@ -12,8 +12,8 @@
 --                                      invoice_documents
 --   What is given back                 refunds, credit_notes, disputes
 --   What Stripe says                   events, cursors, comparisons, stripe_account
---   Who may come in                    tokens, login_links, sessions, operators, addresses, identities, passwords, codes,
---                                      invites, welcomes, audit
+--   Who may come in                    tokens, login_links, sessions, operators, addresses, identities, passwords, passkeys,
+--                                      second_factors, codes, invites, welcomes, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries, mails, mail_choices, mail_key
 --   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, triggers
 
@@ -493,14 +493,15 @@ CREATE TABLE sessions (
     number       INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),   -- by which its owner ends it
     hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
     account      INTEGER NOT NULL REFERENCES users (account),
-    method       TEXT    NOT NULL CHECK (method IN ('link', 'mail', 'password', 'proxy', 'oidc')),  -- how it began
+    method       TEXT    NOT NULL CHECK (method IN ('link', 'mail', 'password', 'proxy', 'oidc', 'passkey')),  -- how it began
     address      TEXT CHECK (length(address) <= 100),              -- of the client; NULL: not known
     agent        TEXT CHECK (length(agent) <= 300),                -- what the browser says that it is
     created_at   INTEGER NOT NULL,
     last_used_at INTEGER NOT NULL,          -- to the minute
     idle_seconds INTEGER NOT NULL CHECK (idle_seconds > 0),
     expires_at   INTEGER NOT NULL,
-    ended_at     INTEGER
+    ended_at     INTEGER,
+    second_factor_at INTEGER                -- when a second factor was proved in it; a passkey is one by itself
 ) STRICT;
 CREATE INDEX sessions_by_end ON sessions (expires_at);
 CREATE INDEX sessions_open ON sessions (account, number) WHERE ended_at IS NULL;
@@ -535,6 +536,30 @@ CREATE TABLE passwords (
     account INTEGER NOT NULL PRIMARY KEY REFERENCES users (account),
     hash    TEXT    NOT NULL CHECK (hash LIKE '$argon2id$%'),
     set_at  INTEGER NOT NULL
+) STRICT;
+
+-- Passkeys (Web Authentication Level 3): the public half of what an authenticator keeps for its owner.
+CREATE TABLE passkeys (
+    number       INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),   -- by which its owner renames or removes it
+    credential   BLOB    NOT NULL UNIQUE CHECK (length(credential) BETWEEN 16 AND 1023),   -- the authenticator's own id for it
+    account      INTEGER NOT NULL REFERENCES users (account),
+    handle       BLOB    NOT NULL CHECK (length(handle) = 16),   -- random, the same for all of an account: names it there
+    name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    transports   INTEGER NOT NULL CHECK (transports BETWEEN 0 AND 255),   -- how the authenticator is reached, as bits
+    public_key   BLOB    NOT NULL CHECK (length(public_key) BETWEEN 1 AND 2100),
+    state        BLOB    NOT NULL CHECK (length(state) = 7),     -- the counter and the copies, which each use changes
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER
+) STRICT;
+CREATE INDEX passkeys_by_account ON passkeys (account, number);
+
+-- Secrets shared with authenticator apps (RFC 6238), confirmed by a first code. A code is computed from the secret, so it is
+-- stored as it is; only the file's owner can read the file.
+CREATE TABLE second_factors (
+    account      INTEGER NOT NULL PRIMARY KEY REFERENCES users (account),
+    secret       BLOB    NOT NULL CHECK (length(secret) = 20),
+    last_step    INTEGER NOT NULL,          -- the half minute of the last code that was taken; none of it works again
+    confirmed_at INTEGER NOT NULL
 ) STRICT;
 
 -- Codes in letters: each works once, for ten minutes at most. One without an account is of an address that has none yet, or

@@ -60,6 +60,46 @@
     });
   });
 
+  // Passkeys: their buttons are shown where the browser has them. What the server asks goes to the authenticator, and the
+  // answer is sent with the form, like any other.
+  const bytesOf = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
+  const textOf = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+
+  const askAuthenticator = async (form) => {
+    const body = new URLSearchParams(new FormData(form));
+    const asked = await fetch(form.dataset.passkey, { method: "POST", body, headers: { accept: "application/json" } });
+    if (!asked.ok) throw new Error(asked.status);
+    const publicKey = await asked.json();
+    publicKey.challenge = bytesOf(publicKey.challenge);
+    if (publicKey.user) publicKey.user.id = bytesOf(publicKey.user.id);
+    for (const known of publicKey.excludeCredentials || []) known.id = bytesOf(known.id);
+    const made = await navigator.credentials[publicKey.user ? "create" : "get"]({ publicKey });
+    const response = {};
+    for (const part of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+      if (made.response[part]) response[part] = textOf(made.response[part]);
+    }
+    if (publicKey.user) response.transports = made.response.getTransports().filter((way) => way !== "cable");
+    const id = textOf(made.rawId);
+    return JSON.stringify({ id, rawId: id, type: made.type, response, clientExtensionResults: {} });
+  };
+
+  document.querySelectorAll("form[data-passkey]").forEach((form) => {
+    form.hidden = !window.PublicKeyCredential;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (form.dataset.sent) return;
+      const failed = form.querySelector(".failed");
+      failed.hidden = true;
+      askAuthenticator(form).then((answer) => {
+        form.elements.answer.value = answer;
+        form.submit();
+      }, () => {
+        recover(form);
+        failed.hidden = false;
+      });
+    });
+  });
+
   // What is under way is looked at again until it is over.
   if (document.querySelector("[data-reload]")) setTimeout(() => location.reload(), 3000);
 

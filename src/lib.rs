@@ -18,13 +18,16 @@ pub mod language;
 pub mod money;
 pub mod private_file;
 pub mod secret;
+pub mod steps;
 pub mod tls;
+pub mod totp;
 
 pub mod catalog;
 pub mod config;
 pub mod mail;
 pub mod notification;
 pub mod oidc;
+pub mod passkey;
 pub mod store;
 pub mod stripe;
 

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::config::Need;
 use crate::email::Email;
-use crate::usecase::users::{erase, export, operators, password, proxy, sign_in, welcome};
+use crate::usecase::users::{erase, export, operators, password, proxy, second_factor, sign_in, welcome};
 
 /// The most bytes of standard input that are read for a password.
 const PASSWORD_BYTES: u64 = 2048;
@@ -76,6 +76,17 @@ pub(super) enum PersonCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Remove a user's second factor, when they have lost their authenticator app
+    ///
+    /// Their password alone signs them in again. Make sure that it is they who ask: who has their password may ask too.
+    #[command(after_help = "Example:\n  till user second-factor alice --remove")]
+    SecondFactor {
+        /// The user's id
+        id: String,
+        /// Remove it
+        #[arg(long, required = true)]
+        remove: bool,
+    },
     /// Say that somebody whom the proxy names is this user
     #[command(after_help = "Example:\n  till user tie alice alice@example.org")]
     Tie {
@@ -100,6 +111,12 @@ impl PersonCommand {
             PersonCommand::Admin { id, remove, json } => {
                 let app = database.open(Need::Nothing, IfMissing::Refuse)?;
                 set_operator(&app, id.as_deref(), *remove, *json)
+            }
+            PersonCommand::SecondFactor { id, remove: _ } => {
+                let app = database.open(Need::Nothing, IfMissing::Refuse)?;
+                let was_set = second_factor::remove_by_operator(&app, id)?;
+                let done = if was_set { "is asked for no codes any more" } else { "had no second factor" };
+                print(&format!("{} {done}\n", one_line(id)))
             }
             PersonCommand::Tie { id, name } => {
                 let app = database.open(Need::Nothing, IfMissing::Refuse)?;

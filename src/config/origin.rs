@@ -48,6 +48,15 @@ impl Origin {
         &self.text
     }
 
+    /// The host's name, if browsers trust the origin (Secure Contexts, section 3.1) and the host is no bare address: over TLS, or
+    /// on this machine under the name `localhost`.
+    pub fn secure_domain(&self) -> Option<&str> {
+        match &self.host {
+            Host::Domain(name) if self.https || self.is_loopback() => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether it is reached over TLS.
     pub fn is_https(&self) -> bool {
         self.https

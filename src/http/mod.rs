@@ -74,6 +74,9 @@ fn people() -> Router<AppState> {
         .route("/login/mail", post(pages::letters::ask_sign_in).get(pages::login::reopened))
         .route("/login/oidc", get(pages::oidc::begin))
         .route("/login/oidc/callback", get(pages::oidc::callback))
+        .route("/login/passkey", post(pages::passkeys::sign_in).get(pages::login::reopened))
+        .route("/login/passkey/begin", post(pages::passkeys::begin).get(pages::login::reopened))
+        .route("/login/second", get(pages::second::show).post(pages::second::prove))
         .route("/signup", get(pages::letters::show_sign_up).post(pages::letters::ask_sign_up))
         .route("/reset", get(pages::letters::show_reset).post(pages::letters::ask_reset))
         .route("/confirm", get(pages::letters::show_code).post(pages::letters::confirm))
@@ -88,6 +91,19 @@ fn people() -> Router<AppState> {
         .route("/account/sessions", post(pages::account::actions::end_sessions).get(pages::account::reopened))
         .route("/account/identities", post(pages::account::actions::connect).get(pages::account::reopened))
         .route("/account/identities/remove", post(pages::account::actions::disconnect).get(pages::account::reopened))
+        .route("/account/passkeys", post(pages::account::factors::add_passkey).get(pages::account::reopened))
+        .route("/account/passkeys/begin", post(pages::account::factors::begin_passkey).get(pages::account::reopened))
+        .route("/account/passkeys/rename", post(pages::account::factors::rename_passkey).get(pages::account::reopened))
+        .route("/account/passkeys/remove", post(pages::account::factors::remove_passkey).get(pages::account::reopened))
+        .route("/account/second-factor", post(pages::account::factors::begin_codes).get(pages::account::reopened))
+        .route(
+            "/account/second-factor/confirm",
+            post(pages::account::factors::confirm_codes).get(pages::account::reopened),
+        )
+        .route(
+            "/account/second-factor/remove",
+            post(pages::account::factors::remove_codes).get(pages::account::reopened),
+        )
         .route("/account/tokens", post(pages::account::actions::make_token).get(pages::account::reopened))
         .route("/account/tokens/revoke", post(pages::account::actions::revoke_token).get(pages::account::reopened))
         .route("/account/erase", post(pages::account::actions::erase).get(pages::account::reopened))

@@ -24,6 +24,8 @@ pub(super) enum Costly {
     SignIn,
     /// A password that is compared with one that is stored.
     Password,
+    /// A code of a second factor that is compared.
+    Code,
     /// A letter that somebody asks for.
     Letter,
 }
@@ -48,6 +50,8 @@ impl Costly {
             Costly::SignIn => rate(20, 6),
             // A guesser gets ten passwords at once, and then 120 an hour.
             Costly::Password => rate(10, 30),
+            // Six digits are guessed sooner than a password: ten at once, and then 60 an hour.
+            Costly::Code => rate(10, 60),
             Costly::Letter => rate(5, 600),
         }
     }
@@ -59,6 +63,7 @@ impl Costly {
             Costly::Question => rate(90, 1),
             Costly::SignIn => rate(30, 2),
             Costly::Password => rate(30, 10),
+            Costly::Code => rate(20, 30),
             Costly::Letter => rate(20, 300),
         }
     }
@@ -70,6 +75,7 @@ impl Costly {
             Costly::Question => "questions",
             Costly::SignIn => "sign_ins",
             Costly::Password => "passwords",
+            Costly::Code => "codes",
             Costly::Letter => "letters",
         }
     }
@@ -80,6 +86,7 @@ impl Costly {
             Costly::Question => "This page was asked for many times in a short while.",
             Costly::SignIn => "There were many attempts to sign in from here in a short while.",
             Costly::Password => "There were many attempts to sign in by a password in a short while.",
+            Costly::Code => "There were many attempts with a code in a short while.",
             Costly::Letter => "Many letters were asked for in a short while.",
         }
     }

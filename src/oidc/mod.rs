@@ -22,6 +22,8 @@ pub struct Claims {
     /// Whether the provider knows that the address is theirs.
     pub is_email_verified: bool,
     pub name: Option<String>,
+    /// Whether they proved more than one factor, as a verified token says.
+    pub has_second_factor: bool,
 }
 
 /// The person whom the provider sent back.

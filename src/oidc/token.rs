@@ -56,6 +56,8 @@ struct Payload {
     iat: Number,
     nbf: Option<Number>,
     nonce: Option<String>,
+    /// How the person was recognised (RFC 8176). Some providers write one text.
+    amr: Option<Value>,
     #[serde(flatten)]
     person: Person,
 }
@@ -103,7 +105,8 @@ pub(super) fn verify(token: &str, keys: &KeySet, expected: &Expectation<'_>) -> 
     if !is_subject {
         return unusable("its token names nobody (sub)");
     }
-    Ok(claims(expected.issuer, payload.sub, &payload.person))
+    let has_second_factor = payload.amr.as_ref().is_some_and(has_several_factors);
+    Ok(Claims { has_second_factor, ..claims(expected.issuer, payload.sub, &payload.person) })
 }
 
 /// What the provider's UserInfo answer says about the subject of a token (OpenID Connect Core 1.0, section 5.3.2).
@@ -120,7 +123,9 @@ pub(super) fn user_info(body: &[u8], of_token: &Claims) -> Result<Claims, String
         return Err("its answer about the person is about somebody else (sub)".to_owned());
     }
     let more = claims(&of_token.issuer, answer.sub, &answer.person);
-    Ok(Claims { name: of_token.name.clone().or(more.name.clone()), ..more })
+    let name = of_token.name.clone().or(more.name.clone());
+    // That answer is not signed, so the token alone says how the person was recognised.
+    Ok(Claims { name, has_second_factor: of_token.has_second_factor, ..more })
 }
 
 /// What a token whose signature is good says.
@@ -148,6 +153,12 @@ fn payload(token: &str, keys: &KeySet) -> Result<Payload, TokenFault> {
         },
     )?;
     serde_json::from_slice(&bytes(payload)?).map_err(|cause| unusable(format!("its token cannot be read: {cause}")))
+}
+
+/// RFC 8176, section 2: the one word that says so by itself. The names of levels (`acr`) are each provider's own.
+fn has_several_factors(methods: &Value) -> bool {
+    let several = methods.as_array().into_iter().flatten();
+    several.chain([methods]).any(|method| method == "mfa")
 }
 
 fn check_times(payload: &Payload, now: Timestamp) -> Result<(), TokenFault> {
@@ -185,5 +196,6 @@ fn claims(issuer: &str, subject: String, person: &Person) -> Claims {
         email: text(&person.email),
         is_email_verified: verified.is_some_and(|value| value == &Value::Bool(true) || value == "true"),
         name: text(&person.name),
+        has_second_factor: false,
     }
 }

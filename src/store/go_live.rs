@@ -15,12 +15,14 @@ use crate::error::Result;
 
 /// The tables that are carried over with all their rows. Everything else is what was sold, paid and sent in test mode. A
 /// test compares the list with the schema, so that each new table is decided about.
-pub const CARRIED: [&str; 10] = [
+pub const CARRIED: [&str; 12] = [
     "users",
     "operators",
     "addresses",
     "identities",
     "passwords",
+    "passkeys",
+    "second_factors",
     "tokens",
     "webhook_endpoints",
     "mail_choices",

@@ -7,7 +7,7 @@ use crate::error::Result;
 /// The columns of a session.
 macro_rules! columns {
     () => {
-        "number, account, method, address, agent, created_at, last_used_at, idle_seconds, expires_at"
+        "number, account, method, address, agent, created_at, last_used_at, idle_seconds, expires_at, second_factor_at"
     };
 }
 
@@ -23,6 +23,7 @@ pub enum SignInMethod {
     Proxy,
     /// OpenID Connect.
     Oidc,
+    Passkey,
 }
 
 impl SignInMethod {
@@ -34,13 +35,14 @@ impl SignInMethod {
             SignInMethod::Password => "password",
             SignInMethod::Proxy => "proxy",
             SignInMethod::Oidc => "oidc",
+            SignInMethod::Passkey => "passkey",
         }
     }
 
     /// Reads the stored word.
     pub fn parse(text: &str) -> Option<SignInMethod> {
         use SignInMethod::*;
-        [Link, Mail, Password, Proxy, Oidc].into_iter().find(|method| method.as_str() == text)
+        [Link, Mail, Password, Proxy, Oidc, Passkey].into_iter().find(|method| method.as_str() == text)
     }
 }
 
@@ -62,6 +64,8 @@ pub struct Session {
     pub idle_seconds: i64,
     /// When it ends, however much it is used.
     pub expires_at: Timestamp,
+    /// When a second factor was proved in it.
+    pub second_factor_at: Option<Timestamp>,
 }
 
 /// A session that begins.
@@ -76,15 +80,20 @@ pub struct NewSession {
     pub created_at: Timestamp,
     pub idle_seconds: i64,
     pub expires_at: Timestamp,
+    pub second_factor_at: Option<Timestamp>,
 }
 
 /// Stores a session.
 pub fn add(tx: &mut dyn Tx, session: &NewSession) -> Result<()> {
     const ADD: &str =
-        "INSERT INTO sessions (hash, account, method, address, agent, created_at, last_used_at, expires_at, idle_seconds)
-        VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)";
-    let NewSession { hash, account, method, address, agent, created_at, idle_seconds, expires_at } = session;
-    tx.execute(ADD, &[hash, account, &method.as_str(), address, agent, created_at, expires_at, idle_seconds])?;
+        "INSERT INTO sessions (hash, account, method, address, agent, created_at, last_used_at, expires_at, idle_seconds,
+        second_factor_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)";
+    let NewSession { hash, account, method, address, agent, created_at, idle_seconds, expires_at, second_factor_at } =
+        session;
+    let method = method.as_str();
+    let values: [&dyn super::Param; 9] =
+        [hash, account, &method, address, agent, created_at, expires_at, idle_seconds, second_factor_at];
+    tx.execute(ADD, &values)?;
     Ok(())
 }
 
@@ -115,6 +124,13 @@ pub fn open_of(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<Vec<Sess
 pub fn used(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<()> {
     const USED: &str = "UPDATE sessions SET last_used_at = $2 WHERE number = $1 AND last_used_at < $3";
     tx.execute(USED, &[&number, &now, &now.plus_seconds(-59)])?;
+    Ok(())
+}
+
+/// Remembers that a second factor was proved in it.
+pub fn prove_second_factor(tx: &mut dyn Tx, number: i64, now: Timestamp) -> Result<()> {
+    const PROVE: &str = "UPDATE sessions SET second_factor_at = $2 WHERE number = $1 AND ended_at IS NULL";
+    tx.execute(PROVE, &[&number, &now])?;
     Ok(())
 }
 
@@ -162,5 +178,6 @@ fn session(row: &Row<'_>) -> DbResult<Session> {
         last_used_at: row.time("last_used_at")?,
         idle_seconds: row.int("idle_seconds")?,
         expires_at: row.time("expires_at")?,
+        second_factor_at: row.time_or_null("second_factor_at")?,
     })
 }

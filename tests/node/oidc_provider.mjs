@@ -12,8 +12,10 @@ const key = (alg, kind, options) => {
   return { ...privateKey.export({ format: 'jwk' }), kid: alg, alg, use: 'sig' };
 };
 const rsa = { modulusLength: 2048 };
+const byRsa = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
 const keys = [
-  key('RS256', 'rsa', rsa), key('PS256', 'rsa', rsa), key('ES256', 'ec', { namedCurve: 'P-256' }), key('EdDSA', 'ed25519', {}),
+  ...byRsa.map((alg) => key(alg, 'rsa', rsa)), key('ES256', 'ec', { namedCurve: 'P-256' }),
+  key('ES384', 'ec', { namedCurve: 'P-384' }), key('EdDSA', 'ed25519', {}),
 ];
 const client = (alg, more) => ({
   client_id: `till-${alg}`, client_secret: 'a+secret/with:signs%', redirect_uris: [redirectUri],
@@ -22,11 +24,11 @@ const client = (alg, more) => ({
 const configuration = {
   jwks: { keys },
   clients: [
-    client('RS256'), client('ES256'), client('EdDSA', { token_endpoint_auth_method: 'none', client_secret: undefined }),
-    client('PS256'),
+    ...byRsa.map((alg) => client(alg)), client('ES256'), client('ES384'),
+    client('EdDSA', { token_endpoint_auth_method: 'none', client_secret: undefined }),
   ],
   claims: { email: ['email', 'email_verified'], profile: ['name'] },
-  enabledJWA: { idTokenSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'] },
+  enabledJWA: { idTokenSigningAlgValues: [...byRsa, 'ES256', 'ES384', 'EdDSA'] },
   findAccount: (_, sub) => ({
     accountId: sub,
     claims: () => ({ sub, name: `Name of ${sub}`, email: `${sub}@example.org`, email_verified: !sub.startsWith('un') }),

@@ -25,7 +25,8 @@ use crate::http::{body, cookie, reader_language};
 use crate::id;
 use crate::language::Language;
 use crate::usecase::mail;
-use crate::usecase::users::{codes, oidc, password, sign_in};
+use crate::usecase::users::password::{self, PasswordEnd};
+use crate::usecase::users::{codes, oidc, passkeys, sign_in};
 
 #[derive(Debug, Template)]
 #[template(path = "login.html")]
@@ -77,6 +78,10 @@ pub(super) struct SignInForms {
     pub typed: String,
     /// Whether an attempt failed.
     pub is_wrong: bool,
+    /// By a passkey, where somebody has one.
+    pub has_passkey: bool,
+    /// Whether an attempt by a passkey failed.
+    pub is_passkey_wrong: bool,
 }
 
 impl SignInForms {
@@ -168,9 +173,11 @@ pub(crate) async fn by_password(
     let (name, typed_password) = (form.text("address", EMAIL_LIMIT)?, form.password("password")?);
     state.charge_name(Costly::Password, &name, client)?;
     let (browser, typed) = (cookie::browser_of(&headers, state.config()), name.clone());
-    let signed_in = move |app: &App| password::sign_in(app, &name, &typed_password, &browser);
+    let form_cookie = cookie::form_of(&headers, state.config()).unwrap_or_default();
+    let signed_in = move |app: &App| password::sign_in(app, (&name, &typed_password), &form_cookie, &browser);
     match state.run(Pool::Passwords, signed_in).await? {
-        Some(session) => Ok(entered(state.config(), &session, None)?),
+        Some(PasswordEnd::SignedIn(session)) => Ok(entered(state.config(), &session, None)?),
+        Some(PasswordEnd::CodeAwaited) => Ok(see_other("/login/second")?),
         None => {
             let forms = SignInForms { typed, is_wrong: true, ..SignInForms::default() };
             with_forms(&state, &headers, StatusCode::UNAUTHORIZED, forms, LoginState::Ask).await
@@ -188,7 +195,7 @@ pub(super) fn entered(config: &Config, session: &str, return_to: Option<&str>) -
 }
 
 /// The page with the ways to sign in that there are.
-async fn with_forms(
+pub(super) async fn with_forms(
     state: &AppState,
     headers: &HeaderMap,
     status: StatusCode,
@@ -197,15 +204,18 @@ async fn with_forms(
 ) -> HandlerResult {
     let (form_cookie, csrf) = form_pair(state.config(), headers)?;
     let app = state.app();
+    let in_use = |app: &App| Ok((password::is_in_use(app)?, passkeys::are_in_use(app)?));
+    let (has_password, has_passkey) = state.run(Pool::Db, in_use).await?;
     let forms = SignInForms {
         csrf,
         has_mail: mail::is_configured(app),
-        has_password: state.run(Pool::Db, password::is_in_use).await?,
+        has_password,
+        has_passkey,
         provider: oidc::provider_name(app).map(str::to_owned),
         has_sign_up: codes::signup(app) == Signup::Open,
         ..forms
     };
-    let has_any = forms.has_any();
+    let has_any = forms.has_any() || forms.has_passkey;
     let language = reader_language::of_browser(headers, state.config());
     let shell = Shell::anonymous(state.app(), language.login_title(), language);
     let mut response = html(status, &LoginPage { shell, state: page(forms) })?;

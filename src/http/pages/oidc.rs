@@ -7,22 +7,18 @@ use askama::Template;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use subtle::ConstantTimeEq;
 
 use super::login::entered;
 use super::shell::Shell;
 use super::{html, query_field, see_other};
 use crate::app::App;
-use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
 use crate::http::cookie;
-use crate::http::fields::Form;
 use crate::http::guard::Visitor;
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
-use crate::id;
 use crate::oidc::Claims;
 use crate::oidc::attempt::{ATTEMPT_SECONDS, Attempt, Purpose};
 use crate::usecase::users::oidc::{self, ProviderAnswer, SignInEnd, SignInFailure};
@@ -43,20 +39,8 @@ pub(super) struct OidcPage {
 #[derive(Clone, Debug)]
 pub(super) enum OidcState {
     Failed(SignInFailure),
-    /// What a press connects with the account.
-    Offer(Offer),
-}
-
-/// An identity that its owner may connect, sealed for their session.
-#[derive(Clone, Debug)]
-pub(super) struct Offer {
-    pub issuer: String,
-    pub subject: String,
-    /// How the person is called there.
-    pub who: String,
-    /// Milliseconds, until when the button works.
-    pub until: i64,
-    pub seal: String,
+    /// A press connects this person there with the account.
+    Offer(String),
 }
 
 impl OidcPage {
@@ -146,12 +130,8 @@ fn failed(state: &AppState, visitor: &Visitor, failure: SignInFailure) -> Result
 }
 
 fn offer(state: &AppState, visitor: &Visitor, claims: Claims) -> Result<Response> {
-    let Some(signed_in) = &visitor.0 else { return failed(state, visitor, SignInFailure::SignedOut) };
-    let until = state.app().clock.now().plus_seconds(ATTEMPT_SECONDS).millis();
-    let Claims { issuer, subject, email, name, .. } = claims;
-    let seal = seal(&signed_in.cookie, (&issuer, &subject), until);
-    let who = email.or(name).unwrap_or_else(|| subject.clone());
-    page(state, visitor, StatusCode::OK, OidcState::Offer(Offer { issuer, subject, who, until, seal }))
+    let Claims { subject, email, name, .. } = claims;
+    page(state, visitor, StatusCode::OK, OidcState::Offer(email.or(name).unwrap_or(subject)))
 }
 
 fn page(state: &AppState, visitor: &Visitor, status: StatusCode, page: OidcState) -> Result<Response> {
@@ -167,20 +147,4 @@ fn page(state: &AppState, visitor: &Visitor, status: StatusCode, page: OidcState
 fn end_attempt(state: &AppState, response: &mut Response) -> Result<()> {
     response.headers_mut().append(header::SET_COOKIE, cookie::set_attempt(state.config(), None)?);
     Ok(())
-}
-
-/// What only this session's page can have been given by us.
-fn seal(session: &str, (issuer, subject): (&str, &str), until: i64) -> String {
-    id::hex(&id::keyed_code(session.as_bytes(), &format!("connect\n{issuer}\n{subject}\n{until}")))
-}
-
-/// The issuer and the subject of a form that we have sealed for this session, and that is not too old.
-pub(super) fn sealed_identity(form: &Form, session: &str, now: Timestamp) -> Result<(String, String)> {
-    let (issuer, subject) = (form.text("issuer", 500)?, form.text("subject", 255)?);
-    let (until, given) = (form.text("until", 20)?.parse::<i64>().unwrap_or_default(), form.text("seal", 64)?);
-    let is_ours = seal(session, (&issuer, &subject), until).as_bytes().ct_eq(given.as_bytes());
-    if bool::from(is_ours) && now.millis() < until {
-        return Ok((issuer, subject));
-    }
-    Err(Refused::Forbidden("This page is too old. Begin again on your account page.".into()).into())
 }

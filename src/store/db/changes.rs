@@ -177,7 +177,8 @@ mod tests {
                 "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds" | "credit_notes"
                 | "disputes" => &[],
                 "login_links" | "audit" | "anchors" | "webhook_endpoints" | "messages" | "mails" | "mail_key" => &[],
-                "operators" | "addresses" | "passwords" | "codes" | "invites" | "welcomes" | "address_salt" => &[],
+                "operators" | "passkeys" | "second_factors" | "addresses" | "passwords" | "codes" | "invites"
+                | "welcomes" | "address_salt" => &[],
                 // Without a row number. For what changes in books, lots and holds `Tx::mark_changed` is called.
                 "books" | "lots" | "holds" | "hold_lots" | "deliveries" | "customer_changes" | "mail_choices"
                 | "identities" => &[],

@@ -65,6 +65,12 @@ impl<const N: usize> Param for [u8; N] {
     }
 }
 
+impl Param for [u8] {
+    fn value(&self) -> Value<'_> {
+        Value::Blob(self)
+    }
+}
+
 impl<T: Param> Param for Option<T> {
     fn value(&self) -> Value<'_> {
         self.as_ref().map_or(Value::Null, Param::value)
@@ -156,6 +162,19 @@ impl<'a> Row<'a> {
             Value::Blob(bytes) => bytes.try_into().map_err(|_| wrong(column, "32 bytes")),
             _ => Err(wrong(column, "32 bytes")),
         }
+    }
+
+    /// Bytes, however many.
+    pub fn blob(&self, column: &str) -> DbResult<Vec<u8>> {
+        match self.value(column)? {
+            Value::Blob(bytes) => Ok(bytes.to_vec()),
+            _ => Err(wrong(column, "bytes")),
+        }
+    }
+
+    /// So many bytes.
+    pub fn bytes<const N: usize>(&self, column: &str) -> DbResult<[u8; N]> {
+        self.bytes_or_null(column)?.ok_or_else(|| wrong(column, "so many bytes as were expected"))
     }
 
     /// So many bytes or NULL.

@@ -7,7 +7,8 @@ use crate::clock::{Deadline, Timestamp};
 use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::{
-    Tx, access, codes, customers, erasure, identities, mails, operators, receipts, sessions, subscriptions, users,
+    Tx, access, codes, customers, erasure, identities, mails, operators, passkeys, receipts, second_factors, sessions,
+    subscriptions, users,
 };
 use crate::stripe::client::LONGEST_WAIT;
 use crate::usecase::audit;
@@ -48,6 +49,8 @@ pub fn erase(app: &App, user_id: &str) -> Result<String> {
         identities::remove_address(tx, account)?;
         identities::remove_identities(tx, account)?;
         identities::remove_password(tx, account)?;
+        passkeys::remove_of(tx, account)?;
+        second_factors::remove(tx, account)?;
         erasure::erase_user(tx, account, &new_id, now)
     })?;
     erase_audit_addresses(app, &old_id)?;

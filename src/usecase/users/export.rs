@@ -10,7 +10,7 @@ use crate::error::{Fault, Result};
 use crate::language::Language;
 use crate::ledger::Entry;
 use crate::store::payments::Payment;
-use crate::store::{access, entries, identities, payments, users};
+use crate::store::{access, entries, identities, passkeys, payments, second_factors, users};
 use crate::usecase::users::sessions;
 
 /// Entries that a page of the account's own data has at most.
@@ -29,6 +29,8 @@ pub fn write(app: &App, user_id: &str, entries: Option<i64>, to: &mut dyn Write)
         let address = identities::address_of(tx, account)?;
         let password = identities::password_of(tx, account)?;
         let identities = identities::identities_of(tx, account)?;
+        let passkeys = passkeys::of_account(tx, account)?;
+        let second_factor = second_factors::find(tx, account)?;
         let tokens = access::tokens_of(tx, account)?;
         let payments = payments::of_account(tx, account, PAYMENTS)?;
         Ok(json!({
@@ -45,9 +47,14 @@ pub fn write(app: &App, user_id: &str, entries: Option<i64>, to: &mut dyn Write)
             "identities": identities.iter().map(|identity| json!({
                 "issuer": identity.issuer, "subject": identity.subject, "created_at": rfc3339(identity.created_at),
             })).collect::<Vec<_>>(),
+            "passkeys": passkeys.iter().map(|passkey| json!({
+                "name": passkey.name, "created_at": rfc3339(passkey.created_at),
+                "last_used_at": time(passkey.last_used_at),
+            })).collect::<Vec<_>>(),
+            "second_factor_set_at": second_factor.map(|factor| rfc3339(factor.confirmed_at)),
             "sessions": open.iter().map(|session| json!({
                 "method": session.method.as_str(), "address": session.address, "agent": session.agent,
-                "created_at": rfc3339(session.created_at), "last_used_at": rfc3339(session.last_used_at),
+                "created_at": rfc3339(session.created_at), "last_used_at": rfc3339(session.last_used_at), "second_factor_at": time(session.second_factor_at),
             })).collect::<Vec<_>>(),
             "tokens": tokens.iter().map(|token| json!({
                 "id": token.id, "name": token.name, "created_at": rfc3339(token.created_at),

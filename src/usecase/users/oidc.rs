@@ -13,10 +13,10 @@ use crate::oidc::attempt::{Attempt, Purpose};
 use crate::oidc::client::Oidc;
 use crate::oidc::{Claims, OidcFault, is_same_issuer};
 use crate::store::Tx;
-use crate::store::codes;
 use crate::store::identities::{self, Identity};
 use crate::store::sessions::{Session, SignInMethod};
 use crate::store::users::{self, User};
+use crate::store::{codes, passkeys};
 use crate::usecase::audit::{self, Trail};
 use crate::usecase::log_events;
 use crate::usecase::mail;
@@ -112,12 +112,12 @@ pub fn arrive(
         Err(fault) => return Ok(SignInEnd::Failed(failure(&fault))),
     };
     if let Purpose::Connect(account) = attempt.purpose {
-        let is_owner = signed_in == Some(account);
-        return Ok(if is_owner {
-            SignInEnd::Offer(arrival.claims)
-        } else {
-            SignInEnd::Failed(SignInFailure::SignedOut)
-        });
+        let Some(cookie) = browser.former.as_deref().filter(|_| signed_in == Some(account)) else {
+            return Ok(SignInEnd::Failed(SignInFailure::SignedOut));
+        };
+        let Claims { issuer, subject, .. } = arrival.claims.clone();
+        app.begun.offers.begin(cookie, (issuer, subject), now);
+        return Ok(SignInEnd::Offer(arrival.claims));
     }
     if let Some(cookie) = enter_known(app, &arrival.claims, browser)? {
         return Ok(SignInEnd::SignedIn(cookie));
@@ -130,7 +130,7 @@ pub fn arrive(
 
 /// Signs in whose identity is known.
 fn enter_known(app: &App, claims: &Claims, browser: &Browser) -> Result<Option<String>> {
-    let opening = Opening::prepare(app, browser, SignInMethod::Oidc)?;
+    let opening = opening(app, browser, claims)?;
     let (session, claims) = (opening.clone(), claims.clone());
     let user_id = audit::write(app, move |tx, trail| {
         let Some(account) = owner_of(tx, &claims.issuer, &claims.subject)? else { return Ok(None) };
@@ -141,6 +141,12 @@ fn enter_known(app: &App, claims: &Claims, browser: &Browser) -> Result<Option<S
     Ok(user_id.map(|id| opening.cookie(&id)))
 }
 
+/// The session of somebody whom the provider vouches for, who may have proved two factors there.
+fn opening(app: &App, browser: &Browser, claims: &Claims) -> Result<Opening> {
+    let opening = Opening::prepare(app, browser, SignInMethod::Oidc)?;
+    Ok(if claims.has_second_factor { opening.with_second_factor() } else { opening })
+}
+
 /// Makes an account for somebody whose identity is not known, where they may have one.
 fn make_account(
     app: &App,
@@ -148,7 +154,7 @@ fn make_account(
     purpose: &Purpose,
     (browser, language): (&Browser, Language),
 ) -> Result<SignInEnd> {
-    let opening = Opening::prepare(app, browser, SignInMethod::Oidc)?;
+    let opening = opening(app, browser, &claims)?;
     let (account, session) = (NewAccount::prepare(app, language)?, opening.clone());
     let (signup, now) = (app.config.signup, app.clock.now());
     let invite = match purpose {
@@ -214,11 +220,14 @@ fn unadmitted(
     })
 }
 
-/// Connects the identity with the user, who has a fresh session and has said so.
-pub fn connect(app: &App, user: &User, session: &Session, issuer: &str, subject: &str) -> Result<()> {
+/// Connects the identity that was offered to this session with its user, who has signed in just now and has said so. Nothing
+/// that the browser sends names it: else its user could take somebody's identity before they come.
+pub fn connect(app: &App, user: &User, session: &Session, cookie: &str) -> Result<()> {
     sessions::require_fresh(app, session)?;
     let (user, now) = (user.clone(), app.clock.now());
-    let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+    let (issuer, subject) = app.begun.offers.take(cookie, now).ok_or_else(|| {
+        Refused::Forbidden("This page is too old, or was used. Begin again on your account page.".into())
+    })?;
     audit::write(app, move |tx, trail| {
         match owner_of(tx, &issuer, &subject)? {
             Some(owner) if owner == user.account => return Ok(()),
@@ -241,6 +250,7 @@ pub fn disconnect(app: &App, user: &User, session: &Session, issuer: &str, subje
     sessions::require_fresh(app, session)?;
     let (user, config) = (user.clone(), app.config.clone());
     let (issuer, subject, has_mail) = (issuer.to_owned(), subject.to_owned(), mail::is_configured(app));
+    let has_passkeys = app.passkeys.is_some();
     audit::write(app, move |tx, trail: &mut Trail| {
         let own = identities::identities_of(tx, user.account)?;
         let is_it = |identity: &Identity| identity.issuer == issuer && identity.subject == subject;
@@ -254,7 +264,8 @@ pub fn disconnect(app: &App, user: &User, session: &Session, issuer: &str, subje
         };
         let has_other = own.iter().any(|identity| !is_it(identity) && is_usable(identity));
         let has_address = has_mail && identities::address_of(tx, user.account)?.is_some();
-        if !has_other && !has_address && identities::password_of(tx, user.account)?.is_none() {
+        let has_passkey = has_passkeys && !passkeys::of_account(tx, user.account)?.is_empty();
+        if !has_other && !has_address && !has_passkey && identities::password_of(tx, user.account)?.is_none() {
             let detail =
                 "This is the only way in which you can sign in by yourself. Set a password first, then remove it.";
             return Err(Refused::Forbidden(detail.into()).into());

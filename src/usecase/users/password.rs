@@ -5,14 +5,14 @@
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use crate::app::App;
+use crate::app::{App, AwaitedCode};
 use crate::email::Email;
 use crate::error::{Fault, Refused, Result};
 use crate::id;
 use crate::language::Language;
 use crate::store::sessions::SignInMethod;
 use crate::store::users::User;
-use crate::store::{Tx, identities, users};
+use crate::store::{Tx, identities, second_factors, users};
 use crate::usecase::audit;
 use crate::usecase::users::sessions::{self, Browser, Opening};
 
@@ -98,9 +98,23 @@ fn letters_of(word: &str) -> String {
     word.chars().filter(|letter| letter.is_alphabetic()).collect()
 }
 
+/// What a right password leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordEnd {
+    /// The cookie of the session that began.
+    SignedIn(String),
+    /// A code of the second factor is awaited from the browser.
+    CodeAwaited,
+}
+
 /// Signs in by a verified address, or by the user's id, and a password. `None` where they do not belong together: whether the
-/// address has an account is not said, and takes no other time.
-pub fn sign_in(app: &App, name: &str, password: &str, browser: &Browser) -> Result<Option<String>> {
+/// address has an account is not said, and takes no other time. `form` is the cookie of the form.
+pub fn sign_in(
+    app: &App,
+    (name, password): (&str, &str),
+    form: &str,
+    browser: &Browser,
+) -> Result<Option<PasswordEnd>> {
     let found = app.store.read(|tx| {
         let Some(user) = named(tx, name)? else { return Ok(None) };
         Ok(identities::password_of(tx, user.account)?.map(|stored| (user, stored.hash)))
@@ -113,19 +127,28 @@ pub fn sign_in(app: &App, name: &str, password: &str, browser: &Browser) -> Resu
     let better = if stored.starts_with(CURRENT) { None } else { Some(hash(password)?) };
     let opening = Opening::prepare(app, browser, SignInMethod::Password)?;
     let session = opening.clone();
-    let user_id = user.id.clone();
-    let is_in = audit::write(app, move |tx, trail| {
+    let (user_id, account) = (user.id.clone(), user.account);
+    let end = audit::write(app, move |tx, trail| {
         // The password may have been changed while this one was checked.
         if identities::password_of(tx, user.account)?.is_none_or(|now| now.hash != stored) {
-            return Ok(false);
+            return Ok(None);
         }
         if let Some(better) = &better {
             identities::rehash_password(tx, user.account, &stored, better)?;
         }
+        if second_factors::find(tx, user.account)?.is_some() {
+            return Ok(Some(Some(better.clone().unwrap_or_else(|| stored.clone()))));
+        }
         session.begin(tx, trail, &user)?;
-        Ok(true)
+        Ok(Some(None))
     })?;
-    Ok(is_in.then(|| opening.cookie(&user_id)))
+    Ok(end.map(|awaited| match awaited {
+        None => PasswordEnd::SignedIn(opening.cookie(&user_id)),
+        Some(password) => {
+            app.begun.codes.begin(form, AwaitedCode { account, password }, app.clock.now());
+            PasswordEnd::CodeAwaited
+        }
+    }))
 }
 
 fn named(tx: &mut dyn Tx, name: &str) -> Result<Option<User>> {

@@ -58,8 +58,16 @@ impl Opening {
             created_at: now,
             idle_seconds: IDLE_SECONDS,
             expires_at: now.plus_seconds(SESSION_SECONDS),
+            // Its authenticator has verified its owner.
+            second_factor_at: (method == SignInMethod::Passkey).then_some(now),
         };
         Ok(Opening { cookie, former: browser.former.as_deref().map(id::secret_hash), session })
+    }
+
+    /// The same, of somebody who proved a second factor as well.
+    pub(crate) fn with_second_factor(mut self) -> Opening {
+        self.session.second_factor_at = Some(self.session.created_at);
+        self
     }
 
     /// Signs the user in, and ends the session that was open in the browser, also if it is another user's.

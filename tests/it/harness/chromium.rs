@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use headless_chrome::browser::tab::point::Point;
 use headless_chrome::browser::tab::{ModifierKey, Tab};
 use headless_chrome::protocol::cdp::types::Event;
-use headless_chrome::protocol::cdp::{DOM, Emulation, Log, Page, Runtime};
+use headless_chrome::protocol::cdp::{DOM, Emulation, Log, Page, Runtime, WebAuthn};
 use headless_chrome::{Browser, LaunchOptions};
 
 use serde_json::{Value, json};
@@ -61,6 +61,17 @@ impl Chromium {
         let problems = Arc::<Mutex<Vec<String>>>::default();
         watch(&tab, &problems);
         Some(Chromium { tab, problems, _browser: browser, _profile: profile })
+    }
+
+    /// Gives it an authenticator that keeps passkeys and that its owner unlocks at once.
+    pub fn add_authenticator(&self) {
+        let options = json!({"options": {"protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal",
+            "hasResidentKey": true, "hasUserVerification": true, "isUserVerified": true,
+            "automaticPresenceSimulation": true}});
+        let enable: WebAuthn::Enable = serde_json::from_value(json!({})).unwrap();
+        self.tab.call_method(enable).unwrap();
+        let asked: WebAuthn::AddVirtualAuthenticator = serde_json::from_value(options).unwrap();
+        self.tab.call_method(asked).unwrap();
     }
 
     /// Scripts off, as some people have them.

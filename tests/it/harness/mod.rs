@@ -1,11 +1,13 @@
 //! What the tests stand on: the real binary (`process`) with the Stripe stand-in beside it (`shop`), a browser without a
 //! screen and one with a real engine (`client`, `chromium`), requests as bytes (`wire`), Stripe's signature (`webhook`), a
 //! receiver of outgoing webhooks (`receiver`), a recorder of what is asked of Stripe (`recorder`), fixed answers in
-//! Stripe's place (`canned`), a mail server (`mail_server`), providers of OpenID Connect (`oidc_provider`), Stripe's OpenAPI
+//! Stripe's place (`canned`), a mail server (`mail_server`), an authenticator that
+//! keeps passkeys (`authenticator`), providers of OpenID Connect (`oidc_provider`), Stripe's OpenAPI
 //! description as a judge (`openapi`), Python's libraries (`python`) and Node's (`npm`), a judge of accessible pages (`axe`),
 //! and waiting for a condition instead of for a while (`wait`). Nothing here reads the database. Only `life` calls into the
 //! appliance; everything else meets it from outside.
 
+pub mod authenticator;
 pub mod axe;
 pub mod canned;
 pub mod chromium;

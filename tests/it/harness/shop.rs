@@ -60,6 +60,13 @@ impl Shop {
         Shop::open_in(Folder::new(), more)
     }
 
+    /// The same, under the name `localhost`: browsers have passkeys for a name, and for no address.
+    pub fn open_at_localhost() -> Shop {
+        let shop = Shop::open();
+        let named = shop.till.url.replace("127.0.0.1", "localhost");
+        shop.crash_and_restart_with(&[("SPRITE_BASE_URL", &named)])
+    }
+
     /// The same, which hands its letters to this server.
     pub fn open_mailing(mail: &MailServer) -> Shop {
         Shop::open_with(&[("SPRITE_SMTP_URL", &mail.url()), ("SPRITE_MAIL_FROM", "Pictures <billing@example.org>")])

@@ -6,8 +6,20 @@ use super::paths::paths;
 use super::rust::Source;
 use super::tree::{File, Finding};
 
-const BASE: &[&str] =
-    &["actor", "backoff", "clock", "email", "error", "id", "language", "money", "private_file", "secret"];
+const BASE: &[&str] = &[
+    "actor",
+    "backoff",
+    "clock",
+    "email",
+    "error",
+    "id",
+    "language",
+    "money",
+    "private_file",
+    "secret",
+    "steps",
+    "totp",
+];
 
 /// Each module with what it may use besides itself; `base` stands for the modules above and `ledger`.
 const TABLE: &[(&str, &[&str])] = &[
@@ -22,20 +34,39 @@ const TABLE: &[(&str, &[&str])] = &[
     ("money", &["base"]),
     ("private_file", &["base"]),
     ("secret", &["base"]),
+    ("steps", &["base"]),
+    ("totp", &["base"]),
     ("catalog", &["base"]),
     ("config", &["base", "catalog"]),
     ("store", &["base"]),
     ("tls", &[]),
     ("oidc", &["base", "tls"]),
+    ("passkey", &["base", "store"]),
     ("mail", &["base", "catalog", "config", "tls"]),
     ("stripe", &["base", "tls"]),
     ("notification", &["base", "tls"]),
     ("metrics", &["base", "catalog", "config", "store", "stripe"]),
-    ("app", &["base", "catalog", "config", "oidc", "store", "stripe", "metrics"]),
-    ("usecase", &["base", "catalog", "config", "mail", "oidc", "store", "stripe", "notification", "metrics", "app"]),
+    ("app", &["base", "catalog", "config", "oidc", "passkey", "store", "stripe", "metrics"]),
+    (
+        "usecase",
+        &["base", "catalog", "config", "mail", "oidc", "passkey", "store", "stripe", "notification", "metrics", "app"],
+    ),
     (
         "http",
-        &["base", "catalog", "config", "mail", "oidc", "store", "stripe", "notification", "metrics", "app", "usecase"],
+        &[
+            "base",
+            "catalog",
+            "config",
+            "mail",
+            "oidc",
+            "passkey",
+            "store",
+            "stripe",
+            "notification",
+            "metrics",
+            "app",
+            "usecase",
+        ],
     ),
     ("worker", &["base", "catalog", "config", "mail", "store", "stripe", "notification", "metrics", "app", "usecase"]),
     (

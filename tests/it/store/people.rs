@@ -3,6 +3,8 @@
 
 use till::email::Email;
 use till::store::codes::{self, Code, CodePurpose, Invite};
+use till::store::passkeys::{self, PasskeyRecord};
+use till::store::second_factors::{self, SecondFactor};
 use till::store::sessions::{self, NewSession, SignInMethod};
 use till::store::{erasure, identities};
 
@@ -20,7 +22,16 @@ pub fn session() -> NewSession {
         created_at: NOW,
         idle_seconds: 10,
         expires_at: NOW.plus_seconds(10),
+        second_factor_at: None,
     }
+}
+
+fn passkey() -> PasskeyRecord {
+    PasskeyRecord { credential: vec![1; 16], handle: [2; 16], transports: 1, public_key: vec![3; 33], state: [4; 7] }
+}
+
+fn factor() -> SecondFactor {
+    SecondFactor { secret: [5; 20], last_step: 1, confirmed_at: NOW }
 }
 
 fn code() -> Code {
@@ -60,6 +71,19 @@ const EACH: &[Row] = &[
     ("identities::rehash_password", |tx| identities::rehash_password(tx, 1, "$argon2id$a", "$argon2id$b")),
     ("identities::password_of", |tx| identities::password_of(tx, 1).map(drop)),
     ("identities::has_passwords", |tx| identities::has_passwords(tx).map(drop)),
+    ("sessions::prove_second_factor", |tx| sessions::prove_second_factor(tx, 1, NOW)),
+    ("passkeys::add", |tx| passkeys::add(tx, 1, "my phone", &passkey(), NOW).map(drop)),
+    ("passkeys::find", |tx| passkeys::find(tx, &[1; 16]).map(drop)),
+    ("passkeys::of_account", |tx| passkeys::of_account(tx, 1).map(drop)),
+    ("passkeys::are_there_any", |tx| passkeys::are_there_any(tx).map(drop)),
+    ("passkeys::used", |tx| passkeys::used(tx, 1, &[4; 7], &[5; 7], NOW).map(drop)),
+    ("passkeys::rename", |tx| passkeys::rename(tx, 1, 1, "my key").map(drop)),
+    ("passkeys::remove", |tx| passkeys::remove(tx, 1, 1).map(drop)),
+    ("passkeys::remove_of", |tx| passkeys::remove_of(tx, 1)),
+    ("second_factors::add", |tx| second_factors::add(tx, 1, &factor()).map(drop)),
+    ("second_factors::find", |tx| second_factors::find(tx, 1).map(drop)),
+    ("second_factors::use_step", |tx| second_factors::use_step(tx, 1, 2).map(drop)),
+    ("second_factors::remove", |tx| second_factors::remove(tx, 1).map(drop)),
     ("codes::add", |tx| codes::add(tx, &[5; 32], &code())),
     ("codes::find", |tx| codes::find(tx, &[5; 32], NOW).map(drop)),
     ("codes::take", |tx| codes::take(tx, &[5; 32], NOW).map(drop)),
@@ -117,11 +141,17 @@ fn no_row_about_people_breaks_a_rule_of_its_table() {
         .execute_batch(
             "PRAGMA foreign_keys = ON;
             INSERT INTO addresses (canonical, account, written, verified_at) VALUES ('a@b.c', 1, 'A@b.c', 0);
-            INSERT INTO identities (issuer, subject, account, created_at) VALUES ('proxy', 'ada', 1, 0);",
+            INSERT INTO identities (issuer, subject, account, created_at) VALUES ('proxy', 'ada', 1, 0);
+            INSERT INTO passkeys (credential, account, handle, name, transports, public_key, state, created_at)
+                VALUES (zeroblob(16), 1, zeroblob(16), 'a', 0, x'00', zeroblob(7), 0);
+            INSERT INTO second_factors (account, secret, last_step, confirmed_at) VALUES (1, zeroblob(20), 0, 0);",
         )
         .unwrap();
     let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
     let code = "INSERT INTO codes (hash, purpose, address, password, created_at, expires_at) VALUES";
+    let passkey =
+        "INSERT INTO passkeys (credential, account, handle, name, transports, public_key, state, created_at) VALUES";
+    let factor = "INSERT INTO second_factors (account, secret, last_step, confirmed_at) VALUES";
     let session =
         "INSERT INTO sessions (hash, account, method, created_at, last_used_at, expires_at, idle_seconds) VALUES";
     for (sql, expected) in [
@@ -144,6 +174,15 @@ fn no_row_about_people_breaks_a_rule_of_its_table() {
         ("INSERT INTO identities (issuer, subject, account, created_at) VALUES ('proxy', 'ada', 2, 0)".into(), taken),
         ("INSERT INTO identities (issuer, subject, account, created_at) VALUES ('', 'ada', 2, 0)".into(), check_failed),
         ("INSERT INTO passwords (account, hash, set_at) VALUES (1, 'secret', 0)".into(), check_failed),
+        (format!("{passkey} (zeroblob(16), 2, zeroblob(16), 'b', 0, x'00', zeroblob(7), 0)"), taken),
+        (format!("{passkey} (zeroblob(15), 1, zeroblob(16), 'b', 0, x'00', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey} (zeroblob(17), 1, zeroblob(15), 'b', 0, x'00', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey} (zeroblob(17), 1, zeroblob(16), '', 0, x'00', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey} (zeroblob(17), 1, zeroblob(16), 'b', 256, x'00', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey} (zeroblob(17), 1, zeroblob(16), 'b', 0, x'', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey} (zeroblob(17), 1, zeroblob(16), 'b', 0, x'00', zeroblob(8), 0)"), check_failed),
+        (format!("{factor} (1, zeroblob(20), 0, 0)"), taken),
+        (format!("{factor} (2, zeroblob(19), 0, 0)"), check_failed),
         (format!("{code} (zeroblob(32), 'guess', 'a@b.c', NULL, 0, 0)"), check_failed),
         (format!("{code} (zeroblob(32), 'sign_in', 'a@b.c', NULL, 0, 600001)"), check_failed),
         (format!("{code} (zeroblob(32), 'sign_in', 'a@b.c', '$argon2id$', 0, 0)"), check_failed),

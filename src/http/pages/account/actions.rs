@@ -13,7 +13,6 @@ use crate::http::cookie;
 use crate::http::csrf::check_own_form;
 use crate::http::fields::Form;
 use crate::http::guard::SignedIn;
-use crate::http::pages::oidc::sealed_identity;
 use crate::http::pages::see_other;
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
@@ -24,7 +23,7 @@ use crate::usecase::mail::{self, MailChoice};
 use crate::usecase::users::{self, NAME_LIMIT, UserPatch, account, codes, erase, export, oidc, password, sessions};
 
 /// Reads a form of the account page, and refuses one that another page has sent.
-async fn form_of(state: &AppState, signed_in: &SignedIn, headers: &HeaderMap, body: Body) -> Result<Form> {
+pub(super) async fn form_of(state: &AppState, signed_in: &SignedIn, headers: &HeaderMap, body: Body) -> Result<Form> {
     let form = Form::read(body).await?;
     check_own_form(state.config(), headers, Some(&signed_in.cookie), form.fields())?;
     Ok(form)
@@ -176,11 +175,9 @@ pub(crate) async fn connect(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
-    let (issuer, subject) = sealed_identity(&form, &signed_in.cookie, state.app().clock.now())?;
-    let SignedIn { member, session, .. } = signed_in;
-    let connect = move |app: &App| oidc::connect(app, &member.user, &session, &issuer, &subject);
-    state.run(Pool::Db, connect).await?;
+    form_of(&state, &signed_in, &headers, body).await?;
+    let SignedIn { member, session, cookie, .. } = signed_in;
+    state.run(Pool::Db, move |app| oidc::connect(app, &member.user, &session, &cookie)).await?;
     Ok(see_other(&Done::Connected.path())?)
 }
 

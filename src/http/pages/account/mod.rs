@@ -2,6 +2,7 @@
 
 pub(in crate::http) mod actions;
 mod browsers;
+pub(in crate::http) mod factors;
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -21,12 +22,15 @@ use crate::language::Language;
 use crate::oidc::is_same_issuer;
 use crate::store::access::Token;
 use crate::store::identities::Identity;
+use crate::store::passkeys::Passkey;
 use crate::store::sessions::Session;
 use crate::usecase::mail::{self, MailChoice};
 use crate::usecase::users::account;
 use crate::usecase::users::oidc;
 use crate::usecase::users::operators;
+use crate::usecase::users::passkeys;
 use crate::usecase::users::password::{PASSWORD_LEAST, PASSWORD_MOST};
+use crate::usecase::users::second_factor;
 use crate::usecase::users::sessions;
 
 #[derive(Clone, Debug, Template)]
@@ -56,6 +60,11 @@ pub(super) struct AccountPage {
     /// Whether letters are sent, so that an address can be proved.
     pub has_mail: bool,
     pub letters: Vec<LetterRow>,
+    pub passkeys: Vec<PasskeyRow>,
+    /// Whether browsers have passkeys for this site.
+    pub offers_passkeys: bool,
+    /// Whether codes of an app are asked for.
+    pub has_second_factor: bool,
 }
 
 /// A kind of letter that the user may refuse.
@@ -91,10 +100,17 @@ pub(super) enum Done {
     Token,
     Connected,
     Disconnected,
+    PasskeyAdded,
+    PasskeyRenamed,
+    PasskeyRemoved,
+    /// And nothing is left by which the user signs in by themselves.
+    LastPasskeyRemoved,
+    SecondFactorSet,
+    SecondFactorRemoved,
 }
 
 impl Done {
-    const ALL: [(Done, &'static str); 10] = [
+    const ALL: [(Done, &'static str); 16] = [
         (Done::Name, "name"),
         (Done::AddressAsked, "asked"),
         (Done::Address, "address"),
@@ -105,6 +121,12 @@ impl Done {
         (Done::Token, "token"),
         (Done::Connected, "connected"),
         (Done::Disconnected, "disconnected"),
+        (Done::PasskeyAdded, "passkey-added"),
+        (Done::PasskeyRenamed, "passkey-renamed"),
+        (Done::PasskeyRemoved, "passkey-removed"),
+        (Done::LastPasskeyRemoved, "last-passkey-removed"),
+        (Done::SecondFactorSet, "second-factor-set"),
+        (Done::SecondFactorRemoved, "second-factor-removed"),
     ];
 
     /// The address of the page that says so.
@@ -177,6 +199,23 @@ impl ConnectionRow {
     }
 }
 
+/// A passkey of the user's.
+#[derive(Clone, Debug)]
+pub(super) struct PasskeyRow {
+    pub number: i64,
+    pub name: String,
+    pub since: Moment,
+    pub last_used: Option<Moment>,
+}
+
+impl PasskeyRow {
+    fn of(passkey: Passkey, language: Language) -> PasskeyRow {
+        let Passkey { number, name, created_at, last_used_at, .. } = passkey;
+        let last_used = last_used_at.map(|at| Moment::of(at, language));
+        PasskeyRow { number, name, since: Moment::of(created_at, language), last_used }
+    }
+}
+
 /// A token of the user's own.
 #[derive(Clone, Debug)]
 pub(super) struct TokenRow {
@@ -225,6 +264,9 @@ fn shown(app: &App, signed_in: &SignedIn, done: Option<Done>, new_token: Option<
         tokens: view.tokens.iter().map(|token| TokenRow::of(token, language)).collect(),
         new_token,
         has_subscription: view.has_subscription,
+        passkeys: passkeys::list(app, user.account)?.into_iter().map(|own| PasskeyRow::of(own, language)).collect(),
+        offers_passkeys: passkeys::are_offered(app),
+        has_second_factor: second_factor::is_set(app, user.account)?,
         has_mail: mail::is_configured(app),
         letters: letters.into_iter().map(|choice| LetterRow::of(choice, language)).collect(),
     };

@@ -12,7 +12,7 @@ use crate::http::pages::dashboard::plan::{PlanView, SubscriptionView};
 use crate::http::pages::dashboard::units::UnitsView;
 use crate::http::pages::error::ErrorPage;
 use crate::http::pages::letters::{LettersPage, LettersState};
-use crate::http::pages::login::{Confirmation, LoginPage, LoginState, SignInForms};
+use crate::http::pages::login::{Confirmation, LoginPage, LoginState};
 use crate::http::pages::offers::{PackCard, PlanCard, PlanState, allotment};
 use crate::http::pages::pricing::{PricingPage, questions};
 use crate::http::pages::returned::ReturnedPage;
@@ -297,19 +297,6 @@ pub fn error() -> ErrorPage {
     }
 }
 
-/// An attempt to sign in that failed.
-pub fn forms() -> SignInForms {
-    SignInForms {
-        provider: Some(HOSTILE.to_owned()),
-        csrf: "t".to_owned(),
-        has_mail: true,
-        has_password: true,
-        has_sign_up: true,
-        typed: HOSTILE.to_owned(),
-        is_wrong: true,
-    }
-}
-
 fn session(number: i64, agent: &str) -> SessionRow {
     SessionRow {
         number,
@@ -340,6 +327,9 @@ pub fn account() -> AccountPage {
         has_subscription: true,
         has_mail: true,
         letters: vec![LetterRow { word: "low_balance", label: "letters about a low balance", is_wanted: true }],
+        passkeys: vec![],
+        offers_passkeys: true,
+        has_second_factor: true,
     }
 }
 
@@ -355,6 +345,7 @@ pub fn fresh_account() -> AccountPage {
         tokens: vec![token],
         new_token: Some("till_secret".to_owned()),
         has_subscription: false,
+        passkeys: vec![super::factor_samples::passkey()],
         ..account()
     }
 }

@@ -87,6 +87,24 @@ fn what_a_provider_answers_is_checked_before_anybody_is_signed_in() {
 }
 
 #[test]
+fn a_token_says_whether_a_second_factor_was_proved() {
+    let scene = Scene::open(&[("SPRITE_SIGNUP", "open")]);
+    for (methods, is_proved) in [
+        (json!({}), false),
+        (json!({"amr": ["pwd"]}), false),
+        (json!({"amr": ["pwd", "otp", "mfa"]}), true),
+        (json!({"amr": "mfa"}), true),
+        (json!({"amr": {"mfa": true}}), false),
+        (json!({"amr": null, "acr": "mfa"}), false),
+    ] {
+        let browser = scene.shop.visitor();
+        scene.sign_in(&browser, "/login/oidc", &methods).must(303);
+        let data = browser.get("/account/data.json").must(200).json();
+        assert_eq!(data["sessions"][0]["second_factor_at"].is_string(), is_proved, "{methods}");
+    }
+}
+
+#[test]
 fn an_answer_is_good_in_the_browser_that_asked_and_once() {
     let scene = Scene::open(&[]);
     let (provider, shop) = (&scene.provider, &scene.shop);
@@ -192,12 +210,13 @@ fn a_known_address_is_not_taken_over_and_its_owner_connects_the_two() {
     let offer = scene.sign_in(&alice, "/login/oidc?connect", &claims).must(200);
     assert!(offer.body.contains("Alice@example.org"), "{}", offer.body);
     scene.sign_in(&stranger, "/login/oidc", &claims).must(409);
-    // What was sealed for another session, or changed, connects nothing.
+    // What was offered to another session, or to none, connects nothing.
     let bob = shop.sign_in("bob");
     let theirs = bob.get("/account").must(200).form("/account/name")[0].1.clone();
-    bob.fill(&offer, "/account/identities", &[("csrf", &theirs)]).must(403);
-    alice.fill(&offer, "/account/identities", &[("subject", "mallory")]).must(403);
+    let named = [("csrf", theirs.as_str()), ("issuer", &scene.provider.url), ("subject", "alice-there")];
+    bob.fill(&offer, "/account/identities", &named).must(403);
     alice.press(&offer, "/account/identities").must(303);
+    alice.press(&offer, "/account/identities").must(403);
     scene.sign_in(&stranger, "/login/oidc", &claims).must(303);
     assert_eq!(id_of(&stranger), "alice");
     let offer = scene.sign_in(&bob, "/login/oidc?connect", &claims).must(200);
@@ -303,10 +322,10 @@ fn people_sign_in_at_a_real_provider_whatever_it_signs_with() {
     let line = said.lines().find(|line| line.contains("OpenID Connect")).unwrap_or_else(|| panic!("{said}"));
     assert!(line.starts_with("ok") && line.contains(&back), "{line}");
 
-    for (client, more) in
-        [("till-ES256", secret), ("till-PS256", secret), ("till-EdDSA", ("SPRITE_OIDC_CLIENT_SECRET", ""))]
-    {
-        shop = shop.crash_and_restart_with(&[("SPRITE_OIDC_CLIENT_ID", client), more]);
+    let confidential = ["RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384"].map(|name| (name, secret));
+    for (algorithm, more) in confidential.into_iter().chain([("EdDSA", ("SPRITE_OIDC_CLIENT_SECRET", ""))]) {
+        let client = format!("till-{algorithm}");
+        shop = shop.crash_and_restart_with(&[("SPRITE_OIDC_CLIENT_ID", &client), more]);
         let browser = shop.visitor();
         sign_in(&browser, Some("ada")).must(303);
         assert_eq!(browser.get("/v1/me").must(200).json()["id"], me["id"], "{client}");

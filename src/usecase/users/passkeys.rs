@@ -1,0 +1,201 @@
+//! Passkeys of people: added and removed on the account page, used to sign in. What an authenticator says is checked by
+//! `passkey`; here is whose it is, and that each question is answered once, in the browser that was asked.
+
+use crate::app::App;
+use crate::error::{Error, Refused, Result};
+use crate::passkey::{self, Assertion, PasskeyFault, RelyingParty};
+use crate::store::passkeys::{self, Passkey};
+use crate::store::sessions::{Session, SignInMethod};
+use crate::store::users::{self, User};
+use crate::store::{Tx, identities};
+use crate::usecase::audit;
+use crate::usecase::mail;
+use crate::usecase::users::sessions::{self, Browser, Opening};
+
+/// Passkeys of one account.
+const PASSKEYS_LIMIT: usize = 20;
+/// Characters of a passkey's name.
+pub const PASSKEY_NAME_LIMIT: usize = 100;
+
+/// Whether people may add passkeys here.
+pub fn are_offered(app: &App) -> bool {
+    app.passkeys.is_some()
+}
+
+/// Whether anybody can sign in by a passkey.
+pub fn are_in_use(app: &App) -> Result<bool> {
+    Ok(are_offered(app) && app.store.read(passkeys::are_there_any)?)
+}
+
+/// The user's passkeys.
+pub fn list(app: &App, account: i64) -> Result<Vec<Passkey>> {
+    app.store.read(|tx| passkeys::of_account(tx, account))
+}
+
+/// What the user's browser is asked, as JSON, to make a passkey. It wants a fresh sign-in, because a passkey lets its holder in.
+pub fn begin_adding(app: &App, user: &User, session: &Session, cookie: &str) -> Result<String> {
+    sessions::require_fresh(app, session)?;
+    let party = configured(app)?;
+    let (existing, address) = app
+        .store
+        .read(|tx| Ok((passkeys::of_account(tx, user.account)?, identities::address_of(tx, user.account)?)))?;
+    require_room(existing.len())?;
+    let handle = existing.first().map_or_else(passkey::new_handle, |known| Ok(known.key.handle))?;
+    let name = address.map(|address| address.written).or_else(|| user.name.clone()).unwrap_or_else(|| user.id.clone());
+    let existing: Vec<_> = existing.into_iter().map(|known| known.key).collect();
+    let (state, asked) = party.begin_registration(&handle, &name, &existing)?;
+    app.begun.registrations.begin(cookie, state, app.clock.now());
+    Ok(asked)
+}
+
+/// Stores the passkey that the browser's authenticator has made.
+pub fn add(app: &App, user: &User, session: &Session, cookie: &str, (name, answer): (&str, &str)) -> Result<()> {
+    sessions::require_fresh(app, session)?;
+    let party = configured(app)?;
+    let now = app.clock.now();
+    let state = app.begun.registrations.take(cookie, now).ok_or_else(too_late)?;
+    let made = party.finish_registration(state, answer).map_err(|fault| not_taken(&fault))?;
+    let name = checked_name(name)?;
+    let user = user.clone();
+    audit::write(app, move |tx, trail| {
+        require_room(passkeys::of_account(tx, user.account)?.len())?;
+        if !passkeys::add(tx, user.account, &name, &made, now)? {
+            let detail = "This passkey is known here already. Nothing was changed.";
+            return Err(Refused::InvalidRequest(detail.into()).into());
+        }
+        trail.add(tx, "passkey_added", &user.id, None)
+    })
+}
+
+/// Gives one of the user's passkeys another name.
+pub fn rename(app: &App, user: &User, number: i64, name: &str) -> Result<()> {
+    let (user, name) = (user.clone(), checked_name(name)?);
+    audit::write(app, move |tx, trail| {
+        if !passkeys::rename(tx, user.account, number, &name)? {
+            return Err(unknown().into());
+        }
+        trail.add(tx, "passkey_renamed", &user.id, number.to_string())
+    })
+}
+
+/// Removes one of the user's passkeys. Returns whether they can still sign in by themselves.
+pub fn remove(app: &App, user: &User, number: i64) -> Result<bool> {
+    let (user, has_mail) = (user.clone(), mail::is_configured(app));
+    let by_others = app.config.oidc.is_some() || app.config.proxy_auth.is_some();
+    audit::write(app, move |tx, trail| {
+        if !passkeys::remove(tx, user.account, number)? {
+            return Err(unknown().into());
+        }
+        trail.add(tx, "passkey_removed", &user.id, number.to_string())?;
+        let account = user.account;
+        Ok(!passkeys::of_account(tx, account)?.is_empty()
+            || identities::password_of(tx, account)?.is_some()
+            || (has_mail && identities::address_of(tx, account)?.is_some())
+            || (by_others && !identities::identities_of(tx, account)?.is_empty()))
+    })
+}
+
+/// What a browser is asked, as JSON, to sign in by a passkey. `form` is the cookie of the form with the button.
+pub fn begin_sign_in(app: &App, form: &str) -> Result<String> {
+    let (state, asked) = configured(app)?.begin_assertion()?;
+    app.begun.assertions.begin(form, state, app.clock.now());
+    Ok(asked)
+}
+
+/// Signs in whose passkey has answered what this browser was asked. `None` where the answer is not taken; why, the log says.
+pub fn sign_in(app: &App, form: &str, answer: &str, browser: &Browser) -> Result<Option<String>> {
+    let party = configured(app)?;
+    let now = app.clock.now();
+    let Some(state) = app.begun.assertions.take(form, now) else { return Ok(refused("nothing was asked", None)) };
+    let assertion = match passkey::read_assertion(answer) {
+        Ok(assertion) => assertion,
+        Err(fault) => return Ok(refused(detail_of(&fault), None)),
+    };
+    let Some((known, user)) = app.store.read(|tx| owner_of(tx, &assertion))? else {
+        return Ok(refused("the passkey is not known", None));
+    };
+    let used = match party.finish_assertion(state, &assertion, &known.key) {
+        Ok(used) => used,
+        Err(fault) => {
+            if fault == PasskeyFault::Copied {
+                record_copy(app, &user, known.number)?;
+            }
+            return Ok(refused(detail_of(&fault), Some(&user)));
+        }
+    };
+    let opening = Opening::prepare(app, browser, SignInMethod::Passkey)?;
+    let (session, user_id) = (opening.clone(), user.id.clone());
+    let is_in = audit::write(app, move |tx, trail| {
+        if !passkeys::used(tx, known.number, &known.key.state, &used, now)? {
+            return Ok(false);
+        }
+        session.begin(tx, trail, &user)?;
+        Ok(true)
+    })?;
+    Ok(is_in.then(|| opening.cookie(&user_id)))
+}
+
+fn owner_of(tx: &mut dyn Tx, assertion: &Assertion) -> Result<Option<(Passkey, User)>> {
+    let Some(known) = passkeys::find(tx, assertion.credential())? else { return Ok(None) };
+    let user = users::by_account(tx, known.account)?;
+    Ok(Some((known, user)))
+}
+
+/// The operator can read of a passkey whose counter went back.
+fn record_copy(app: &App, user: &User, number: i64) -> Result<()> {
+    let id = user.id.clone();
+    audit::write(app, move |tx, trail| {
+        trail.add(tx, "passkey_refused", &id, format!("{number}: its counter did not rise, there may be a copy"))
+    })
+}
+
+fn refused(why: &str, user: Option<&User>) -> Option<String> {
+    let user_id = user.map(|user| user.id.as_str());
+    tracing::info!(event = "passkey_not_taken", user_id, detail = why);
+    None
+}
+
+fn detail_of(fault: &PasskeyFault) -> &str {
+    match fault {
+        PasskeyFault::Unproven(detail) => detail,
+        PasskeyFault::Copied => "its counter did not rise",
+    }
+}
+
+fn not_taken(fault: &PasskeyFault) -> Error {
+    tracing::info!(event = "passkey_not_taken", detail = detail_of(fault));
+    let detail = "The passkey could not be used: what the browser sent is not what was asked for. Nothing was changed. Try again.";
+    Refused::InvalidRequest(detail.into()).into()
+}
+
+fn require_room(count: usize) -> Result<()> {
+    if count < PASSKEYS_LIMIT {
+        return Ok(());
+    }
+    let detail =
+        format!("There are {count} passkeys already: at most {PASSKEYS_LIMIT} were expected. Remove one first.");
+    Err(Refused::InvalidRequest(detail).into())
+}
+
+fn checked_name(name: &str) -> Result<String> {
+    if name.is_empty() || name.chars().count() > PASSKEY_NAME_LIMIT {
+        let detail = format!("A passkey's name has 1 to {PASSKEY_NAME_LIMIT} characters.");
+        return Err(Refused::InvalidRequest(detail).into());
+    }
+    Ok(name.to_owned())
+}
+
+fn too_late() -> Error {
+    let detail = "Nothing was asked of this browser in the last minutes. Press the button on the account page again.";
+    Refused::InvalidRequest(detail.into()).into()
+}
+
+fn unknown() -> Refused {
+    Refused::NotFound("There is no such passkey of yours. It may be removed already.".into())
+}
+
+fn configured(app: &App) -> Result<&RelyingParty> {
+    app.passkeys.as_ref().ok_or_else(|| {
+        Error::from(Refused::NotFound("There is no such way to sign in here: see the page to sign in.".into()))
+    })
+}

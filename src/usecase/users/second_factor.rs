@@ -1,0 +1,146 @@
+//! The second factor: a code of an authenticator app, which a person confirms once on their account page. From then on a
+//! password alone opens nothing of theirs: the code is asked before a session begins. A session in which one was proved says
+//! so, which operators' pages ask for.
+
+use crate::app::{App, AwaitedCode};
+use crate::clock::Timestamp;
+use crate::error::{Refused, Result};
+use crate::store::second_factors::{self, SecondFactor};
+use crate::store::sessions::{self as session_rows, Session, SignInMethod};
+use crate::store::users::{self, User};
+use crate::store::{Tx, identities};
+use crate::totp::{self, Secret};
+use crate::usecase::audit;
+use crate::usecase::users::sessions::{self, Browser, Opening};
+
+/// Whether the account has one.
+pub fn is_set(app: &App, account: i64) -> Result<bool> {
+    Ok(app.store.read(|tx| second_factors::find(tx, account))?.is_some())
+}
+
+/// A secret for the user's app, which counts once a code of it is confirmed in the same session. It wants a fresh sign-in,
+/// because who has it may keep the owner out.
+pub fn begin(app: &App, user: &User, session: &Session, cookie: &str) -> Result<Secret> {
+    sessions::require_fresh(app, session)?;
+    if is_set(app, user.account)? {
+        return Err(set_already());
+    }
+    let secret = totp::secret()?;
+    app.begun.enrolments.begin(cookie, secret, app.clock.now());
+    Ok(secret)
+}
+
+/// Confirms the secret that this session has begun with. Returns it, for another try, when the code is not its.
+pub fn confirm(app: &App, user: &User, session: &Session, (cookie, code): (&str, &str)) -> Result<Option<Secret>> {
+    sessions::require_fresh(app, session)?;
+    let now = app.clock.now();
+    let Some(secret) = app.begun.enrolments.look(cookie, now) else {
+        let detail = "This page is too old. Begin again on your account page.";
+        return Err(Refused::InvalidRequest(detail.into()).into());
+    };
+    let Some(last_step) = totp::step_of(&secret, code, 0, now) else { return Ok(Some(secret)) };
+    let (user, number) = (user.clone(), session.number);
+    audit::write(app, move |tx, trail| {
+        if !second_factors::add(tx, user.account, &SecondFactor { secret, last_step, confirmed_at: now })? {
+            return Err(set_already());
+        }
+        session_rows::prove_second_factor(tx, number, now)?;
+        trail.add(tx, "second_factor_set", &user.id, None)
+    })?;
+    app.begun.enrolments.take(cookie, now);
+    Ok(None)
+}
+
+/// Removes the user's second factor, with a code of it or after a fresh sign-in. `false` when the code is wrong.
+pub fn remove(app: &App, user: &User, session: &Session, code: &str) -> Result<bool> {
+    let (user, code, now) = (user.clone(), code.to_owned(), app.clock.now());
+    let is_fresh = sessions::is_fresh(app, session);
+    audit::write(app, move |tx, trail| {
+        if !is_fresh && !use_up(tx, user.account, &code, now)? {
+            return Ok(false);
+        }
+        if second_factors::remove(tx, user.account)? {
+            trail.add(tx, "second_factor_removed", &user.id, None)?;
+        }
+        Ok(true)
+    })
+}
+
+/// Removes a user's second factor because the operator says so: the person has lost it. `false` when there was none.
+pub fn remove_by_operator(app: &App, user_id: &str) -> Result<bool> {
+    let user = app.store.read(|tx| users::by_id(tx, user_id))?;
+    audit::write(app, move |tx, trail| {
+        let was_set = second_factors::remove(tx, user.account)?;
+        if was_set {
+            trail.add(tx, "second_factor_removed", &user.id, None)?;
+        }
+        Ok(was_set)
+    })
+}
+
+/// Remembers that this session's owner proved their second factor now. `false` when the code is wrong.
+pub fn prove(app: &App, user: &User, session: &Session, code: &str) -> Result<bool> {
+    let (user, number, now) = (user.clone(), session.number, app.clock.now());
+    let code = code.to_owned();
+    audit::write(app, move |tx, trail| {
+        if !use_up(tx, user.account, &code, now)? {
+            return Ok(false);
+        }
+        session_rows::prove_second_factor(tx, number, now)?;
+        trail.add(tx, "second_factor_proved", &user.id, None)?;
+        Ok(true)
+    })
+}
+
+/// Whose code the browser with this form's cookie is asked for.
+pub fn awaited(app: &App, form: &str) -> Option<AwaitedCode> {
+    app.begun.codes.look(form, app.clock.now())
+}
+
+/// How an attempt to complete a sign-in ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeEnd {
+    /// The cookie of the session that began.
+    SignedIn(String),
+    Wrong,
+    /// No code is awaited any more: the sign-in begins again.
+    Over,
+}
+
+/// Completes a sign-in by a password with a code.
+pub fn sign_in(app: &App, form: &str, code: &str, browser: &Browser) -> Result<CodeEnd> {
+    let Some(awaited) = awaited(app, form) else { return Ok(CodeEnd::Over) };
+    let opening = Opening::prepare(app, browser, SignInMethod::Password)?.with_second_factor();
+    let (session, code, now) = (opening.clone(), code.to_owned(), app.clock.now());
+    let ended = audit::write(app, move |tx, trail| {
+        // Either may have changed since the password was typed.
+        let password = identities::password_of(tx, awaited.account)?;
+        let is_current = password.is_some_and(|password| password.hash == awaited.password);
+        if !is_current || second_factors::find(tx, awaited.account)?.is_none() {
+            return Ok(Err(CodeEnd::Over));
+        }
+        if !use_up(tx, awaited.account, &code, now)? {
+            return Ok(Err(CodeEnd::Wrong));
+        }
+        let user = users::by_account(tx, awaited.account)?;
+        session.begin(tx, trail, &user)?;
+        Ok(Ok(user.id))
+    })?;
+    if ended != Err(CodeEnd::Wrong) {
+        app.begun.codes.take(form, now);
+    }
+    Ok(ended.map_or_else(|end| end, |user_id| CodeEnd::SignedIn(opening.cookie(&user_id))))
+}
+
+/// Whether this is a code of the account's app that was not used yet; it is used up with that.
+fn use_up(tx: &mut dyn Tx, account: i64, code: &str, now: Timestamp) -> Result<bool> {
+    let Some(factor) = second_factors::find(tx, account)? else { return Ok(false) };
+    match totp::step_of(&factor.secret, code, factor.last_step, now) {
+        Some(step) => second_factors::use_step(tx, account, step),
+        None => Ok(false),
+    }
+}
+
+fn set_already() -> crate::error::Error {
+    Refused::InvalidRequest("There is a second factor already. Remove it first, then set up another.".into()).into()
+}
