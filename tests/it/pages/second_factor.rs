@@ -10,7 +10,7 @@ use crate::harness::{Answer, Client, Shop};
 const PASSWORD: &str = "four words of no use";
 
 /// An authenticator app.
-struct Phone {
+pub(super) struct Phone {
     secret: Vec<u8>,
 }
 
@@ -22,7 +22,7 @@ impl Phone {
     }
 
     /// The code of so many half minutes from now (RFC 6238).
-    fn code(&self, later: i64) -> String {
+    pub(super) fn code(&self, later: i64) -> String {
         let now = Clock::System.now().seconds();
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &self.secret);
         let tag = hmac::sign(&key, &(now / 30 + later).to_be_bytes());
@@ -34,7 +34,7 @@ impl Phone {
 }
 
 /// Sets codes up, with the code of the half minute before, so that those of now are still good.
-fn set_up(browser: &Client) -> Phone {
+pub(super) fn set_up(browser: &Client) -> Phone {
     let page = browser.get("/account").must(200);
     let shown = browser.press(&page, "/account/second-factor").must(200);
     assert!(shown.body.contains("otpauth://totp/") && shown.body.contains("<svg class=\"qr\""), "{}", shown.body);

@@ -17,6 +17,7 @@ use crate::http::pages::see_other;
 use crate::http::problem::Problem;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
+use crate::store::sessions::SignInMethod;
 use crate::usecase::users::{operators, sessions};
 
 /// The longest reason, in characters.
@@ -43,6 +44,17 @@ impl FromRequestParts<AppState> for Operator {
         if !state.run(Pool::Db, move |app| operators::is_one(app, account)).await.map_err(turned_away)? {
             let detail = "This page is for operators. Whoever runs the server makes one there: till user admin ID.";
             return Err(turned_away(Refused::Forbidden(detail.into()).into()));
+        }
+        let session = &signed_in.session;
+        if session.method == SignInMethod::Password && session.second_factor_at.is_none() {
+            return Err(match parts.method {
+                Method::GET | Method::HEAD => see_other("/login/second?return_to=/admin").map_err(turned_away)?,
+                _ => {
+                    let detail =
+                        "An operator who signed in with a password alone proves a second factor first: open /admin.";
+                    turned_away(Refused::Forbidden(detail.into()).into())
+                }
+            });
         }
         Ok(Operator(signed_in))
     }

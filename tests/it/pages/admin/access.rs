@@ -7,6 +7,7 @@ use till::usecase::users::sign_in;
 use super::{BUTTONS, PAGES, operator_of, shop_with_operator};
 use crate::harness::life::Life;
 use crate::harness::{Client, Shop};
+use crate::pages::second_factor::set_up;
 
 #[test]
 fn only_an_operator_opens_the_pages_and_presses_their_buttons() {
@@ -31,6 +32,40 @@ fn only_an_operator_opens_the_pages_and_presses_their_buttons() {
     assert!(operator.get("/account").must(200).body.contains("href=\"/admin\""));
     operator.get("/admin/nothing").must(404);
     assert_eq!(operator.get("/admin/users/nobody").must(404).body.matches("nobody").count(), 1);
+}
+
+#[test]
+fn a_password_alone_opens_no_operators_page() {
+    let password = "four words of no use";
+    let shop = Shop::open();
+    shop.user("olga");
+    shop.till_prints(&["user", "admin", "olga"]);
+    shop.set_password("olga", password);
+    let type_password = |browser: &Client| {
+        let page = browser.get("/login").must(200);
+        browser.fill(&page, "/login/password", &[("address", "olga"), ("password", password)]).must(303)
+    };
+    let browser = shop.visitor();
+    type_password(&browser);
+    browser.get("/account").must(200);
+    let second = "/login/second?return_to=/admin";
+    for page in PAGES.iter().filter(|page| !page.contains("alice")) {
+        assert_eq!(browser.get(page).must(303).header("location"), second, "{page}");
+    }
+    assert!(browser.get(second).must(200).body.contains("/account"), "it says where a second factor is set up");
+    let account = browser.get("/account").must(200);
+    let csrf = account.form("/account/name")[0].1.clone();
+    browser.post_form("/admin/reconciliation", &[("csrf", &csrf), ("reason", "why")]).must(403);
+
+    let by_link = shop.sign_in("olga");
+    by_link.get("/admin").must(200);
+    let phone = set_up(&by_link);
+    let other = shop.visitor();
+    assert_eq!(type_password(&other).header("location"), "/login/second");
+    other.get("/admin").must(303);
+    let asked = other.get("/login/second").must(200);
+    other.fill(&asked, "/login/second", &[("code", &phone.code(0))]).must(303);
+    other.get("/admin").must(200);
 }
 
 #[test]
