@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::config::Need;
 use crate::email::Email;
-use crate::usecase::users::{erase, export, operators, password, proxy, second_factor, sign_in, welcome};
+use crate::usecase::users::{erase, export, oidc, operators, password, proxy, second_factor, sign_in, welcome};
 
 /// The most bytes of standard input that are read for a password.
 const PASSWORD_BYTES: u64 = 2048;
@@ -87,13 +87,17 @@ pub(super) enum PersonCommand {
         #[arg(long, required = true)]
         remove: bool,
     },
-    /// Say that somebody whom the proxy names is this user
-    #[command(after_help = "Example:\n  till user tie alice alice@example.org")]
+    /// Say that somebody whom the proxy or a provider of OpenID Connect names is this user
+    #[command(after_help = "Examples:\n  till user tie alice alice@example.org\n  \
+        till user tie alice 248289761001 --issuer https://id.example.com")]
     Tie {
         /// The user's id
         id: String,
-        /// What the proxy sends in SPRITE_PROXY_AUTH_HEADER
+        /// What the proxy sends in SPRITE_PROXY_AUTH_HEADER, or the provider's subject (sub)
         name: String,
+        /// The provider's issuer; the proxy if left out
+        #[arg(long, value_name = "URL")]
+        issuer: Option<String>,
     },
 }
 
@@ -118,9 +122,12 @@ impl PersonCommand {
                 let done = if was_set { "is asked for no codes any more" } else { "had no second factor" };
                 print(&format!("{} {done}\n", one_line(id)))
             }
-            PersonCommand::Tie { id, name } => {
+            PersonCommand::Tie { id, name, issuer } => {
                 let app = database.open(Need::Nothing, IfMissing::Refuse)?;
-                proxy::tie(&app, id, name)?;
+                match issuer {
+                    Some(issuer) => oidc::tie(&app, id, issuer, name)?,
+                    None => proxy::tie(&app, id, name)?,
+                }
                 print(&format!("{} is {}\n", one_line(name), one_line(id)))
             }
             PersonCommand::Export { id } => {

@@ -245,6 +245,28 @@ pub fn connect(app: &App, user: &User, session: &Session, cookie: &str) -> Resul
     })
 }
 
+/// Says that whom this issuer calls by this subject is the user, because the operator knows it.
+pub fn tie(app: &App, user_id: &str, issuer: &str, subject: &str) -> Result<()> {
+    let is_plain = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && !text.chars().any(|letter| letter.is_control() || letter == ' ')
+    };
+    if !issuer.starts_with("http") || !is_plain(issuer, 500) || !is_plain(subject, 255) {
+        let detail = "The issuer's URL and the subject (sub) were expected as the provider's token has them.";
+        return Err(Refused::InvalidRequest(detail.into()).into());
+    }
+    let (user_id, issuer, subject) = (user_id.to_owned(), issuer.to_owned(), subject.to_owned());
+    let now = app.clock.now();
+    audit::write(app, move |tx, trail| {
+        let user = users::by_id(tx, &user_id)?;
+        match owner_of(tx, &issuer, &subject)? {
+            Some(owner) if owner == user.account => return Ok(()),
+            None if identities::add_identity(tx, &issuer, &subject, user.account, now)? => {}
+            _ => return Err(of_another().into()),
+        }
+        trail.add(tx, "identity_tied", &user.id, "oidc".to_owned())
+    })
+}
+
 /// Removes one of the user's identities, unless nothing else would let them in.
 pub fn disconnect(app: &App, user: &User, session: &Session, issuer: &str, subject: &str) -> Result<()> {
     sessions::require_fresh(app, session)?;

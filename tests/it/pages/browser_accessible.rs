@@ -110,9 +110,13 @@ fn pages_of_an_account_are_accessible() {
     look.shop.api.call("PUT", "/v1/users/alice", &json!({"name": "Alice", "email": "alice@example.org"})).must(201);
     look.chromium.sign_in(&look.shop.login_link("alice"), "Alice");
     look.at("#remaining");
-    for path in ["/dashboard/activity", "/dashboard/balance", "/dashboard/statement", "/account"] {
+    for path in ["/dashboard/activity", "/dashboard/balance", "/dashboard/statement", "/account", "/login/second"] {
         look.open(path);
     }
+    look.chromium.open(&format!("{}/account", look.shop.till.url));
+    look.press("/account/second-factor");
+    look.at(".qr");
+    look.chromium.open(&format!("{}/account", look.shop.till.url));
     look.fill("/account/tokens", &[("name", "a program")]);
     look.at(".secret");
 

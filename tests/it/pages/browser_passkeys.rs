@@ -1,13 +1,14 @@
 //! A passkey in a real browser, whose authenticator is a virtual one: added, used to sign in and to confirm, removed.
 
 use super::passkeys::shop_with;
-use crate::harness::Chromium;
+use crate::harness::{Axe, Chromium};
 
 #[test]
 fn a_passkey_is_added_signs_in_and_is_removed() {
     let Some(chromium) = Chromium::start() else { return };
     let shop = shop_with("alice");
     chromium.add_authenticator();
+    let axe = Axe::begin(&chromium);
     chromium.sign_in(&shop.login_link("alice"), "alice");
     chromium.wait_for("#remaining");
     chromium.open(&format!("{}/account", shop.till.url));
@@ -15,6 +16,9 @@ fn a_passkey_is_added_signs_in_and_is_removed() {
     chromium.click("form[data-passkey] button");
     chromium.wait_for_words("The passkey is added");
     chromium.wait_for_words("My laptop");
+    if let Some(axe) = &axe {
+        axe.find_nothing(&chromium, "the account with a passkey");
+    }
 
     chromium.click("form[action=\"/logout\"] button");
     chromium.wait_for_words("You are signed out");

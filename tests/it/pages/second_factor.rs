@@ -139,6 +139,25 @@ fn a_session_proves_a_second_factor_on_the_way_to_a_page_that_wants_one() {
 }
 
 #[test]
+fn at_a_browser_that_was_left_open_nothing_is_added_and_codes_are_removed_with_one() {
+    let (shop, browser, phone) = shop();
+    let fresh = browser.get("/account").must(200);
+    let outside = rusqlite::Connection::open(shop.database()).unwrap();
+    assert_eq!(outside.execute("UPDATE sessions SET created_at = created_at - 600001", []).unwrap(), 1);
+    let page = browser.get("/account").must(200);
+    assert!(!page.body.contains("data-passkey"), "{}", page.body);
+    let csrf = fresh.form("/account/name")[0].1.clone();
+    for path in ["/account/passkeys/begin", "/account/passkeys", "/account/second-factor"] {
+        browser.post_form(path, &[("csrf", &csrf), ("name", "x"), ("answer", "{}")]).must(403);
+    }
+    browser.press(&fresh, "/account/second-factor/remove").must(403);
+    browser.fill(&page, "/account/second-factor/remove", &[("code", "000000")]).must(403);
+    ask(&shop.visitor());
+    browser.fill(&page, "/account/second-factor/remove", &[("code", &phone.code(0))]).must(303);
+    assert_eq!(type_password(&shop.visitor(), PASSWORD).must(303).header("location"), "/dashboard");
+}
+
+#[test]
 fn codes_are_removed_by_their_owner_or_by_the_operator() {
     let (shop, browser, _) = shop();
     let page = browser.get("/account").must(200);

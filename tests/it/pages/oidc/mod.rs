@@ -248,6 +248,31 @@ fn a_known_address_is_not_taken_over_and_its_owner_connects_the_two() {
 }
 
 #[test]
+fn the_operator_says_whom_a_provider_means() {
+    let scene = Scene::open(&[("SPRITE_SIGNUP", "closed")]);
+    let shop = &scene.shop;
+    shop.user("alice");
+    shop.user("bob");
+    let (browser, issuer) = (shop.visitor(), scene.provider.url.as_str());
+    scene.sign_in(&browser, "/login/oidc", &json!({})).must(403);
+    shop.till_prints(&["user", "tie", "alice", "ada", "--issuer", issuer]);
+    scene.sign_in(&browser, "/login/oidc", &json!({})).must(303);
+    assert_eq!(id_of(&browser), "alice");
+    // The same again is the same, with a slash too; another's stays theirs.
+    shop.till_prints(&["user", "tie", "alice", "ada", "--issuer", &format!("{issuer}/")]);
+    for line in [
+        ["user", "tie", "bob", "ada", "--issuer", issuer],
+        ["user", "tie", "nobody", "eve", "--issuer", issuer],
+        ["user", "tie", "bob", "eve", "--issuer", "example"],
+        ["user", "tie", "bob", "", "--issuer", issuer],
+    ] {
+        assert!(!shop.till(&line).status.success(), "{line:?}");
+    }
+    let audit = shop.till_prints(&["audit", "list"]);
+    assert_eq!(audit.matches("identity_tied").count(), 1, "{audit}");
+}
+
+#[test]
 fn an_account_is_made_where_it_may_be_and_an_address_is_welcomed_once() {
     let folder = crate::harness::Folder::new();
     let path = folder.path("catalog.toml");
