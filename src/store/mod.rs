@@ -15,6 +15,7 @@ pub mod customers;
 mod db;
 pub mod entries;
 pub mod erasure;
+pub mod figures;
 mod go_live;
 pub mod holds;
 pub mod identities;
@@ -23,6 +24,7 @@ pub mod integrity;
 pub mod lot_records;
 pub mod lots;
 pub mod mails;
+mod money_moves;
 pub mod open_invoices;
 pub mod orders;
 pub mod outbox;
@@ -34,6 +36,7 @@ pub mod scheduled_changes;
 pub mod sessions;
 pub mod stripe_account;
 pub mod subscriptions;
+mod unit_moves;
 pub mod users;
 pub mod webhook_endpoints;
 
@@ -46,7 +49,10 @@ use crate::private_file::missing_right;
 
 use db::{ChangeLog, Checkpoints, Connection, DiskReads, Freshness, ReadAhead, Readers, Writer, unavailable};
 
-pub use db::{CacheKey, Columns, DbResult, Lock, Param, ReadVersion, Row, Tx, Value, WriterFigures};
+pub use db::{
+    AmountsByDay, CacheKey, Columns, DbResult, Figure, FigureChange, Lock, Param, ReadVersion, Row, Tx, Value,
+    WriterFigures,
+};
 
 /// The open database. Cheap to share behind an `Arc`. When the last one is dropped, what is queued is written and the
 /// write-ahead log is moved into the file.

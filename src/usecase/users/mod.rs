@@ -15,6 +15,7 @@ pub mod notes;
 pub mod oidc;
 pub mod password;
 pub mod proxy;
+pub mod record;
 pub mod sessions;
 pub mod sign_in;
 pub mod statement;
