@@ -11,6 +11,7 @@
 --                                      invoice_payments, subscriptions, open_invoices, next_payments, charges,
 --                                      invoice_documents
 --   What is given back                 refunds, credit_notes, disputes
+--   The figures                        figures, subscription_counts
 --   What Stripe says                   events, cursors, comparisons, stripe_account
 --   Who may come in                    tokens, login_links, sessions, operators, addresses, identities, passwords, passkeys,
 --                                      second_factors, codes, invites, welcomes, audit
@@ -43,6 +44,8 @@ CREATE VIEW accounts AS SELECT
     next_due,       -- when the next lot or hold ends by itself; a lot counts if something in it is not held
     front,          -- the lot that the next spend takes from (its seq): the first in order with free units
     front_free,     -- its free units. They are here and not in the lot's own row, so that most spends change no lot
+    front_paid,     -- of one that was paid for: its held units, what was credited, what was paid, the currency. So a spend knows
+                    -- without the lot's row what it earns. One column, because each is one byte more in every row of books
     holds,          -- how many holds were ever made: the number of the last
     lots_digest,    -- over what the rows of its lots say is left and held (src/store/lots.rs); absent: zeros
     low_balance     -- the user's own threshold of a low balance; absent: the installation's
@@ -88,8 +91,12 @@ CREATE TABLE lots (
     grace_until INTEGER CHECK (grace_until IS NULL OR (expires_at IS NOT NULL AND grace_until > expires_at)),
                                             -- its period has ended, and it lives on: the next one is still to come
     payment    TEXT REFERENCES payments (reference) DEFERRABLE INITIALLY DEFERRED,  -- the one that bought it
+    cost       INTEGER CHECK (cost >= 0),   -- its part of what that payment cost; absent for what was not paid for
+    currency   TEXT,
     notified_at INTEGER CHECK (notified_at IS NULL OR expires_at IS NOT NULL),   -- a message said that it ends soon
-    PRIMARY KEY (account, seq)
+    PRIMARY KEY (account, seq),
+    CHECK ((cost IS NULL) = (currency IS NULL)),
+    CHECK (cost IS NULL OR payment IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lots_by_payment ON lots (payment, seq) WHERE payment IS NOT NULL;
 CREATE INDEX lots_expiring ON lots (account, expires_at, seq) WHERE expires_at IS NOT NULL AND remaining > 0;
@@ -231,6 +238,7 @@ CREATE TABLE payments (
     charge         TEXT UNIQUE,
     invoice        TEXT UNIQUE,
     refunded_total INTEGER NOT NULL CHECK (refunded_total >= 0),   -- the most that Stripe ever reported as refunded
+    refunded_total_at INTEGER,              -- when it did
     reversals      INTEGER NOT NULL CHECK (reversals >= 0),        -- entries that took units back or gave them again
     paid_at        INTEGER NOT NULL,
     confirmed_at   INTEGER,                 -- when Stripe last described it as it is here, as a comparison found
@@ -248,6 +256,7 @@ CREATE TABLE allotments (
     month      INTEGER NOT NULL CHECK (month > 0),
     due_at     INTEGER NOT NULL,
     units      INTEGER NOT NULL CHECK (units <> 0),
+    cost       INTEGER NOT NULL CHECK (cost >= 0),         -- its part of what the payment cost
     expires_at INTEGER,                     -- of the lot that it opens
     posted_at  INTEGER,
     PRIMARY KEY (reference, month)
@@ -302,7 +311,10 @@ CREATE TABLE subscriptions (
     as_of         INTEGER NOT NULL,
     unsure_at     INTEGER,
     before        TEXT,                     -- the description before this one, if its event told; '' for the first
-    created_at    INTEGER NOT NULL
+    created_at    INTEGER NOT NULL,
+    amount        INTEGER,                  -- what a period costs before discounts and taxes; absent: Stripe did not say
+    currency      TEXT,
+    CHECK ((amount IS NULL) = (currency IS NULL))
 ) STRICT;
 -- A change of a subscription's plan that waits for the end of the period, as Stripe's schedule last said.
 CREATE TABLE scheduled_changes (
@@ -359,7 +371,10 @@ CREATE TABLE refunds (
     id      TEXT    NOT NULL PRIMARY KEY,
     payment TEXT    NOT NULL REFERENCES payments (reference),
     amount  INTEGER NOT NULL CHECK (amount >= 0),
-    state   TEXT    NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed'))  -- failed, or cancelled
+    state   TEXT    NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed')), -- failed, or cancelled
+    made_at INTEGER NOT NULL,               -- Stripe's time
+    failed_at INTEGER,                      -- when Stripe said so
+    CHECK ((state = 'failed') = (failed_at IS NOT NULL))
 ) STRICT;
 CREATE INDEX refunds_by_payment ON refunds (payment, id);
 
@@ -369,7 +384,10 @@ CREATE TABLE credit_notes (
     id       TEXT    NOT NULL PRIMARY KEY,
     payment  TEXT    NOT NULL REFERENCES payments (reference),
     returned INTEGER NOT NULL CHECK (returned >= 0),
-    status   TEXT    NOT NULL CHECK (status IN ('issued', 'void'))
+    status   TEXT    NOT NULL CHECK (status IN ('issued', 'void')),
+    made_at  INTEGER NOT NULL,              -- Stripe's time
+    voided_at INTEGER,                      -- Stripe's time
+    CHECK ((status = 'void') = (voided_at IS NOT NULL))
 ) STRICT;
 CREATE INDEX credit_notes_by_payment ON credit_notes (payment, id);
 
@@ -382,9 +400,55 @@ CREATE TABLE disputes (
     withheld   INTEGER NOT NULL CHECK (withheld >= 0),
     stage      TEXT    NOT NULL CHECK (stage IN ('inquiry', 'open', 'closed')),
     moves      INTEGER NOT NULL CHECK (moves >= 0),
-    opened_at  INTEGER NOT NULL
+    opened_at  INTEGER NOT NULL,
+    currency   TEXT    NOT NULL,            -- in which Stripe moved the funds; before it did, the payment's
+    withdrawn_at  INTEGER,                  -- Stripe's time; absent: no funds were moved
+    reinstated_at INTEGER                   -- Stripe's time
 ) STRICT;
 CREATE INDEX disputes_by_payment ON disputes (payment, id);
+
+-- ============================================== The figures =================================================
+
+-- Figures of the shop for each UTC day (milliseconds since 1970 / 86,400,000) and currency, for overviews and reports. They
+-- are changed in the transaction that changes what they follow from (Tx::add_to_figure), and till ledger verify computes
+-- them again. The currency is '' for what has none. Amounts of different currencies are never added.
+CREATE TABLE figures (
+    day         INTEGER NOT NULL,
+    currency    TEXT    NOT NULL,
+    changes     INTEGER NOT NULL,           -- how often the row was changed
+    -- Money, at the time of the payment and at Stripe's time of what was returned. Gifts are not in it.
+    plans       INTEGER NOT NULL,           -- charged
+    packs       INTEGER NOT NULL,
+    out_of_band INTEGER NOT NULL,           -- marked as paid at Stripe, which took no money
+    refunded    INTEGER NOT NULL,           -- refunds, less those that failed, on the day on which they did
+    withheld    INTEGER NOT NULL,           -- by disputes
+    reinstated  INTEGER NOT NULL,           -- by disputes
+    returned    INTEGER NOT NULL,           -- by credit notes without a refund
+    -- What was paid for units: added with them, and gone with them. What is left is owed in units.
+    value_added INTEGER NOT NULL,
+    earned      INTEGER NOT NULL,           -- they were used
+    forfeited   INTEGER NOT NULL,           -- they expired
+    value_reversed INTEGER NOT NULL,        -- they were taken back, or came back
+    -- Units, of all currencies together under ''.
+    bought      INTEGER NOT NULL,
+    given       INTEGER NOT NULL,
+    used        INTEGER NOT NULL,
+    expired     INTEGER NOT NULL,
+    reversed    INTEGER NOT NULL,           -- taken back, less those that came back
+    units_left  INTEGER NOT NULL,           -- the change of the units in lots, by what they were paid with; '': nothing
+    users       INTEGER NOT NULL,           -- who became known
+    PRIMARY KEY (day, currency)
+) STRICT, WITHOUT ROWID;
+
+-- How many subscriptions have a status, and what a period of all of them costs.
+CREATE TABLE subscription_counts (
+    status   TEXT    NOT NULL,              -- Stripe's word; 'ended' once it has
+    offer    TEXT    NOT NULL,
+    currency TEXT    NOT NULL,              -- '' where Stripe did not say what they cost
+    count    INTEGER NOT NULL,
+    amount   INTEGER NOT NULL,
+    PRIMARY KEY (status, offer, currency)
+) STRICT, WITHOUT ROWID;
 
 -- ============================================= What Stripe says =============================================
 
@@ -744,6 +808,7 @@ CREATE TABLE books (
     next_due      INTEGER,
     front         INTEGER,
     front_free    INTEGER CHECK (front_free > 0),
+    front_paid    TEXT    CHECK (length(front_paid) BETWEEN 9 AND 80),
     holds         INTEGER CHECK (holds >= 0),
     lots_digest   BLOB    CHECK (length(lots_digest) = 32),
     low_balance   INTEGER CHECK (low_balance BETWEEN 0 AND 1000000000),
@@ -780,7 +845,7 @@ CREATE TABLE books (
         WHEN 1 THEN owner IS NOT NULL AND owner = account AND remaining IS NOT NULL AND held IS NOT NULL
             AND credited IS NOT NULL AND entries IS NOT NULL AND head IS NOT NULL AND holds IS NOT NULL
         ELSE COALESCE(head, lots_digest) IS NULL AND COALESCE(owner, remaining, held, credited, entries, next_due, front, front_free, holds,
-            low_balance) IS NULL
+            low_balance) IS NULL AND front_paid IS NULL
     END),
     CHECK (CASE part
         WHEN 2 THEN used_reason <> '' AND used_by IS NOT NULL

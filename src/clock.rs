@@ -243,6 +243,16 @@ pub fn month_of(at: Timestamp) -> String {
     rfc3339(at).chars().take(7).collect()
 }
 
+/// The first instant of a calendar month in UTC, written as `2026-11`. `None` for anything else.
+pub fn month_start(month: &str) -> Option<Timestamp> {
+    let is_shaped = month.len() == 7
+        && month.bytes().enumerate().all(|(at, byte)| match at {
+            4 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    parse_rfc3339(&format!("{month}-01T00:00:00Z")).filter(|_| is_shaped)
+}
+
 /// The same day and time, UTC, so many calendar months later; the month's last day where it has no such day. `None` beyond
 /// the calendar's end.
 pub fn months_after(at: Timestamp, months: i64) -> Option<Timestamp> {
@@ -263,6 +273,26 @@ mod tests {
         assert_eq!(rfc3339(Timestamp::from_seconds(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(parse_rfc3339("2026-09-21T16:13:20.007+02:00"), Some(Timestamp::from_millis(1_790_000_000_007)));
         assert_eq!(parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn a_month_begins_in_utc_and_is_written_in_one_way() {
+        assert_eq!(month_start("2026-12").map(rfc3339).as_deref(), Some("2026-12-01T00:00:00.000Z"));
+        for bad in [
+            "",
+            "2026",
+            "2026-13",
+            "2026-00",
+            "2026-1",
+            "26-11",
+            "2026-11-01",
+            "2026/11",
+            "November",
+            "+026-11",
+            "２026-1",
+        ] {
+            assert_eq!(month_start(bad), None, "{bad}");
+        }
     }
 
     #[test]

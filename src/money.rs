@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+pub use crate::ledger::Currency;
+
 /// Currencies whose minor unit is the currency itself.
 const ZERO_DECIMALS: [&str; 16] =
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
@@ -56,22 +58,7 @@ pub struct NumberFormat {
 /// What programs print, logs and the service API write.
 const ENGLISH: NumberFormat = NumberFormat { group: ",", decimal: ".", symbol_after: false, cents: true };
 
-/// A currency by its three-letter ISO 4217 code, kept in lower case as Stripe writes it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Currency([u8; 3]);
-
 impl Currency {
-    /// From a code in upper or lower case; `None` unless it is three ASCII letters.
-    pub fn new(code: &str) -> Option<Currency> {
-        let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
-        letters.iter().all(u8::is_ascii_alphabetic).then(|| Currency(letters.map(|letter| letter.to_ascii_lowercase())))
-    }
-
-    /// The code in lower case, as Stripe's API takes it.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("???")
-    }
-
     /// Digits after the point: 0, 2 or 3.
     pub fn decimals(self) -> u32 {
         if ZERO_DECIMALS.contains(&self.as_str()) {
@@ -93,12 +80,6 @@ impl Currency {
             (Some(symbol), false) => format!("{symbol}{number}"),
             (None, false) => format!("{} {number}", self.as_str().to_ascii_uppercase()),
         }
-    }
-}
-
-impl fmt::Debug for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

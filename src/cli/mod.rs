@@ -20,6 +20,7 @@ mod output;
 mod payment;
 mod person;
 mod reconcile;
+mod revenue;
 mod sandbox;
 mod screen;
 mod serve;
@@ -31,6 +32,7 @@ mod status;
 mod stripe;
 mod token;
 mod user;
+mod user_show;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -64,6 +66,7 @@ enum Command {
     Payment(payment::Payment),
     Hook(hook::Hook),
     Reconcile(reconcile::Reconcile),
+    Revenue(revenue::Revenue),
     Check(check::Check),
     Stripe(stripe::Stripe),
     Config(config::Config),
@@ -113,6 +116,7 @@ pub fn run() -> ExitCode {
         Command::Payment(payment) => payment.run(),
         Command::Hook(hook) => hook.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
+        Command::Revenue(revenue) => revenue.run(),
         Command::Check(check) => check.run(),
         Command::Stripe(stripe) => stripe.run(),
         Command::Config(config) => config.run(),

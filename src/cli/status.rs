@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::CommandResult;
 use super::output::{facts, print, print_json};
+use super::revenue::{self, amount, subscriptions_as_text};
 use super::settings::{DatabaseArgs, IfMissing};
 use crate::app::App;
 use crate::clock::rfc3339;
@@ -29,7 +30,7 @@ impl Status {
     pub(super) fn run(&self) -> CommandResult {
         let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
         let found = status::look(&app)?;
-        if self.json { print_json(&as_json(&app, &found)) } else { print(&as_text(&app, &found)) }
+        if self.json { print_json(&as_json(&app, &found)?) } else { print(&as_text(&app, &found)) }
     }
 }
 
@@ -48,7 +49,10 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
         Some(mode) => format!("{mode} mode, {}", app.config.stripe.api_base),
         None => "no key is set".to_owned(),
     };
-    let users = if found.users == 1 { "1 user".to_owned() } else { format!("{} users", found.users) };
+    let users = match found.overview.users {
+        1 => "1 user".to_owned(),
+        users => format!("{users} users"),
+    };
     let on_sale = app.catalog.for_sale().count();
     let without = match found.without_price.as_slice() {
         [] => String::new(),
@@ -78,7 +82,7 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
             ),
         ),
         ("Stripe", stripe),
-        ("shop", format!("{users}, {on_sale} plans and packs on sale{without}")),
+        ("shop", format!("{users}, {on_sale} plans and packs on sale{without}{}", month_as_text(found))),
         ("events", format!("{events}{}", newest.unwrap_or_default())),
         ("compared", format!("{compared}; {doubt}")),
         ("messages", format!("{} to deliver, {} parked; {mail}", found.messages_open, found.messages_parked)),
@@ -86,10 +90,22 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
     ])
 }
 
-fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
+/// What was received this month, and who subscribes.
+fn month_as_text(found: &ApplianceStatus) -> String {
+    let money = found.overview.months.iter().filter(|month| !month.currency.is_empty());
+    let money =
+        money.map(|month| format!("; {} {} net this month", amount(month.net(), &month.currency), month.currency));
+    let subscriptions = match found.overview.subscriptions.as_slice() {
+        [] => String::new(),
+        _ => format!("; subscriptions: {}", subscriptions_as_text(&found.overview)),
+    };
+    money.chain([subscriptions]).collect()
+}
+
+fn as_json(app: &App, found: &ApplianceStatus) -> CommandResult<serde_json::Value> {
     let events: serde_json::Map<String, serde_json::Value> =
         found.events.iter().map(|(status, count)| ((*status).to_owned(), (*count).into())).collect();
-    json!({
+    Ok(json!({
         "version": env!("TILL_VERSION"),
         "served_by": found.served_by,
         "base_url": app.config.base_url.as_str(),
@@ -100,7 +116,8 @@ fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
         "stripe_mode": mode_word(found.mode),
         "stripe_api": app.config.stripe.api_base,
         "without_price": found.without_price,
-        "users": found.users,
+        "users": found.overview.users,
+        "shop": revenue::as_json(&found.overview)?,
         "events": events,
         "latest_event_at": found.newest_event.as_ref().map(|(at, _)| rfc3339(*at)),
         "compared_to": found.compared_to.map(rfc3339),
@@ -110,5 +127,5 @@ fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
         "mails_waiting": found.mails.0,
         "mails_given_up": found.mails.1,
         "clock_fault": found.clock_fault,
-    })
+    }))
 }

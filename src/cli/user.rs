@@ -7,19 +7,15 @@ use super::output::{detail_of, one_line, or_dash, print, print_json, table};
 use super::person::{self, PersonCommand};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::LinkShape;
+use super::user_show::print_user;
 use crate::app::App;
-use crate::clock::{Timestamp, parse_rfc3339, rfc3339};
+use crate::clock::{Timestamp, parse_rfc3339};
 use crate::config::Need;
 use crate::http::api::shapes::{EntryShape, ListShape, UserShape};
-use crate::id::UserId;
-use crate::ledger::Entry;
 use crate::usecase::stripe_events::link::{self, LinkReport};
 use crate::usecase::units::grant::{self, GrantRequest};
 use crate::usecase::units::request::{IdempotencyKey, KEY_LIMIT};
-use crate::usecase::users::{self, Listing, UserPatch, UserSnapshot, sign_in, statement};
-
-/// Entries that `user show` lists.
-const RECENT: i64 = 10;
+use crate::usecase::users::{self, Listing, UserPatch, UserSnapshot, sign_in};
 
 /// Add, list and show users; give them units; link their customers; set when a balance is low
 #[derive(Args)]
@@ -61,12 +57,12 @@ enum UserCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show a user, with their units and last entries
+    /// Show everything about a user: units and where they are from, holds, subscriptions, payments, tokens, sessions, entries
     #[command(after_help = "Example:\n  till user show alice")]
     Show {
         /// The user's id
         id: String,
-        /// Print the user as in the API
+        /// Print the user as in the API, with everything else beside it
         #[arg(long)]
         json: bool,
     },
@@ -166,10 +162,8 @@ impl User {
             UserCommand::Show { id, json } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
                 let member = users::show(&app, id)?;
-                if *json {
-                    return print_json(&UserShape::of(member));
-                }
-                print(&as_text(&app, &member)?)
+                let low = low_balance_as_text(&app, &member)?;
+                print_user(&app, id, *json, &summary(&member), &low)
             }
             UserCommand::Grant { id, units, note, expires_at, key, json } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
@@ -259,46 +253,6 @@ fn list_as_text(listing: &Listing<UserSnapshot>) -> String {
         text.push_str(&format!("There are more: till user list --after {next}\n"));
     }
     text
-}
-
-fn as_text(app: &App, member: &UserSnapshot) -> CommandResult<String> {
-    let balance = &member.balance;
-    let words = &app.catalog.unit;
-    let mut text = format!("{}, since {}\n", summary(member), rfc3339(member.user.created_at));
-    text.push_str(&format!("plan {}\n", member.plan));
-    text.push_str(&format!(
-        "{} {} available, {} held, {} ever credited\n",
-        balance.available(),
-        if balance.available() == 1 { &words.singular } else { &words.plural },
-        balance.held,
-        balance.total
-    ));
-    text.push_str(&low_balance_as_text(app, member)?);
-    text.push('\n');
-    if let Some(id) = UserId::new(&member.user.id) {
-        text.push_str(&format!("in a payment link: client_reference_id={}\n", id.reference()));
-    }
-    let (_, recent) = statement::ledger_page(app, &member.user.id, None, RECENT)?;
-    if recent.rows.is_empty() {
-        return Ok(text);
-    }
-    let row = |entry: &Entry| {
-        [
-            rfc3339(entry.created_at),
-            entry.kind.as_str().to_owned(),
-            format!("{:+}", entry.delta),
-            entry.balance_after.to_string(),
-            entry.reason.clone(),
-            or_dash(entry.note_text()),
-        ]
-    };
-    text.push('\n');
-    let rows: Vec<_> = recent.rows.iter().map(row).collect();
-    text.push_str(&table(["TIME", "KIND", "DELTA", "BALANCE", "REASON", "NOTE"], &rows));
-    if recent.next.is_some() {
-        text.push_str(&format!("There are older ones: till ledger export --user {}\n", member.user.id));
-    }
-    Ok(text)
 }
 
 fn user_id(text: &str) -> Result<String, String> {

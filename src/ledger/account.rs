@@ -1,6 +1,6 @@
 //! A user's account: the balance, the lots that make it up, and the one way to append an entry.
 
-use super::{BALANCE_LIMIT, Entry, EntryNote, Hash, Kind, Timestamp};
+use super::{BALANCE_LIMIT, Cost, Entry, EntryNote, Hash, Kind, Timestamp};
 
 /// Units credited together. Its number is the `seq` of the entry that credited them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Lot {
     pub expires_at: Option<Timestamp>,
     /// The lot is a kept plan's, its period has ended, and it lives on until then: see [`extend`](super::extend).
     pub grace_until: Option<Timestamp>,
+    /// What was paid for it; `None` for a gift, and for what an earlier backend gave.
+    pub cost: Option<Cost>,
 }
 
 impl Lot {

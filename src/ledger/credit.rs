@@ -1,7 +1,7 @@
 //! Credits: a paid pack, an allotment, a grant. Also corrections, which take units out without a payment to reverse.
 
 use super::account::Draft;
-use super::{Account, EntryNote, Kind, Lot, Posting, Refusal, Timestamp, Units};
+use super::{Account, Cost, EntryNote, Kind, Lot, Posting, Refusal, Timestamp, Units};
 
 /// A credit that opens a lot.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub struct Credit {
     pub reason: String,
     pub note: Option<EntryNote>,
     pub expires_at: Option<Timestamp>,
+    /// What was paid for them.
+    pub cost: Option<Cost>,
 }
 
 /// Credits units. A debt is repaid first (rule 8). The rest of the credit is the new lot.
@@ -30,6 +32,7 @@ pub fn credit(account: &Account, credit: Credit, at: Timestamp) -> Result<Postin
         expired: 0,
         expires_at: credit.expires_at,
         grace_until: None,
+        cost: credit.cost,
     });
     Ok(posting)
 }

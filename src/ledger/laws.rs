@@ -1,6 +1,8 @@
 //! The rules of the books, checked against random sequences of moves. Tests only.
 #![allow(clippy::arithmetic_side_effects, reason = "an overflow in a test is a failed test, as it should be")]
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -43,6 +45,30 @@ struct Books {
     now: Timestamp,
     /// What happened, in order.
     records: Vec<Record>,
+    /// What all moves together changed of the value of lots.
+    value: BTreeMap<Option<Currency>, ValueChange>,
+}
+
+/// What was paid for a lot: nothing, or money that its units do not divide.
+fn cost_of(seq: i64) -> Option<Cost> {
+    let currency = Currency::new(if seq % 3 == 1 { "usd" } else { "jpy" })?;
+    (seq % 3 != 0).then_some(Cost { amount: seq * 1000 + 7, currency })
+}
+
+fn add_value(
+    sums: &mut BTreeMap<Option<Currency>, ValueChange>,
+    before: &[Lot],
+    after: &[Lot],
+    movement: Movement<'_>,
+) {
+    for (currency, change) in value_changes(before, after, movement) {
+        let sum = sums.entry(currency).or_default();
+        sum.added += change.added;
+        sum.earned += change.earned;
+        sum.forfeited += change.forfeited;
+        sum.reversed += change.reversed;
+        sum.left += change.left;
+    }
 }
 
 /// What is known of a move afterwards.
@@ -62,6 +88,7 @@ impl Books {
             holds: vec![],
             now: Timestamp::from_millis(1000),
             records: vec![],
+            value: BTreeMap::new(),
         }
     }
 
@@ -73,6 +100,7 @@ impl Books {
         self.records.push(Record::Entry(self.entries.len(), captured, reversed));
         let before = self.account.remaining;
         assert_eq!(posting.entry.balance_after, before + posting.entry.delta, "rule 1: running balance");
+        add_value(&mut self.value, &self.account.lots, &posting.after.lots, Movement::Entry(&posting.entry));
         self.account = posting.after;
         self.entries.push(posting.entry);
     }
@@ -93,9 +121,10 @@ impl Books {
                 let debt = self.account.debt();
                 let expires_at = lives.map(|millis| self.now.plus_millis(millis));
                 let units = Units::new(units).unwrap();
+                let cost = cost_of(self.account.entries + 1);
                 let posting = credit(
                     &self.account,
-                    Credit { kind: Kind::Subscription, units, reason, note: None, expires_at },
+                    Credit { kind: Kind::Subscription, units, reason, note: None, expires_at, cost },
                     self.now,
                 )
                 .unwrap();
@@ -136,7 +165,9 @@ impl Books {
                 if hold < self.holds.len() {
                     let parts = self.holds.remove(hold);
                     let remaining = self.account.remaining;
-                    self.account = release(&self.account, &parts).unwrap();
+                    let after = release(&self.account, &parts).unwrap();
+                    add_value(&mut self.value, &self.account.lots, &after.lots, Movement::Hold(self.now));
+                    self.account = after;
                     self.records.push(Record::Release(parts));
                     assert_eq!(self.account.remaining, remaining, "a release moves no units");
                 }
@@ -227,10 +258,15 @@ impl Books {
     /// What was recorded leads to the same lots again, and accounts for each unit.
     fn check_replay(&self) {
         let mut replay = Replay::begin(Account::open(1), []);
+        let mut value = BTreeMap::new();
         for record in &self.records {
+            let before = replay.open_lots().to_vec();
             match record {
                 Record::Hold(parts) => replay.hold(parts).unwrap(),
-                Record::Release(parts) => replay.release(parts).unwrap(),
+                Record::Release(parts) => {
+                    replay.release(parts).unwrap();
+                    add_value(&mut value, &before, replay.open_lots(), Movement::Hold(self.now));
+                }
                 Record::Entry(place, captured, reversed) => {
                     let subject = match captured {
                         Some(parts) => Subject::Hold(parts),
@@ -239,12 +275,20 @@ impl Books {
                     };
                     let entry = &self.entries[*place];
                     let effect = replay.entry(entry, subject).unwrap();
+                    if self.account.lots.iter().any(|lot| lot.seq == entry.seq) {
+                        replay.set_cost(entry.seq, cost_of(entry.seq));
+                    }
+                    add_value(&mut value, &before, &replay.lots_with(entry.seq), Movement::Entry(entry));
                     let taken: i64 = effect.taken.iter().map(|part| part.units).sum();
                     let put = effect.put.map_or(0, |part| part.units);
                     assert_eq!(entry.delta, put + effect.repaid - taken - effect.owed, "{entry:?}: {effect:?}");
                 }
             }
         }
+        let moved = |sums: BTreeMap<Option<Currency>, ValueChange>| {
+            sums.into_iter().filter(|(_, sum)| *sum != ValueChange::default()).collect::<Vec<_>>()
+        };
+        assert_eq!(moved(value), moved(self.value.clone()));
         let fates = replay.into_fates();
         assert_eq!(fates.len(), self.account.lots.len());
         for lot in &self.account.lots {
@@ -266,6 +310,12 @@ impl Books {
         assert!(account.debt() >= 0, "units out of nowhere");
         let free: i64 = account.lots.iter().map(Lot::free).sum();
         assert!(account.debt() == 0 || free == 0, "a debt beside free units: {account:?}");
+        for (currency, sum) in &self.value {
+            let lots = account.lots.iter().filter(|lot| lot.cost.map(|cost| cost.currency) == *currency);
+            let (value, left) = lots.fold((0, 0), |(value, left), lot| (value + lot.value(), left + lot.remaining));
+            assert_eq!(sum.added - sum.earned - sum.forfeited - sum.reversed, value, "{currency:?}: {account:?}");
+            assert_eq!(sum.left, left, "{currency:?}: {account:?}");
+        }
         for lot in &account.lots {
             assert!(0 <= lot.held && lot.held <= lot.remaining, "{lot:?}");
         }

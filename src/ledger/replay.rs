@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::expiry::expire_lot;
 use super::{
-    Account, Capture, Credit, Entry, GRACE_LIMIT_DAYS, Kind, Lot, Part, Payment, Refusal, Reversal, Spend, Units,
+    Account, Capture, Cost, Credit, Entry, GRACE_LIMIT_DAYS, Kind, Lot, Part, Payment, Refusal, Reversal, Spend, Units,
     capture, correct, credit, release, reverse, spend,
 };
 
@@ -72,6 +72,21 @@ impl Replay {
     /// Lots that have units now.
     pub fn open_lots(&self) -> &[Lot] {
         &self.account.lots
+    }
+
+    /// The same, and the lot with this number, also where all of it repaid a debt.
+    pub fn lots_with(&self, seq: i64) -> Vec<Lot> {
+        let empty = self.empty.get(&seq);
+        self.account.lots.iter().chain(empty).cloned().collect()
+    }
+
+    /// Says what was paid for a lot that has units.
+    pub fn set_cost(&mut self, seq: i64, cost: Option<Cost>) {
+        if let Some(lot) = self.account.lot_mut(seq) {
+            lot.cost = cost;
+        } else if let Some(lot) = self.empty.get_mut(&seq) {
+            lot.cost = cost;
+        }
     }
 
     /// What became of the lots that were opened since the beginning, by their seq.
@@ -153,7 +168,9 @@ impl Replay {
                 units.map(|units| spend(account, Spend { units, reason, note }, at)).transpose()?
             }
             (Kind::Topup | Kind::Subscription | Kind::Grant, true, _) => units
-                .map(|units| credit(account, Credit { kind, units, reason, note, expires_at: entry.expires_at }, at))
+                .map(|units| {
+                    credit(account, Credit { kind, units, reason, note, expires_at: entry.expires_at, cost: None }, at)
+                })
                 .transpose()?,
             (Kind::Topup | Kind::Subscription | Kind::Grant, false, _) => {
                 units.map(|units| correct(account, kind, units, reason, note, at)).transpose()?

@@ -13,6 +13,8 @@ pub struct DueAllotment {
     /// 1 for the second month that was paid for, which is the first that is credited later.
     pub month: i64,
     pub units: i64,
+    /// Its part of what the payment cost, in the payment's currency.
+    pub cost: i64,
     pub due_at: Timestamp,
     /// When the lot that it opens expires.
     pub expires_at: Option<Timestamp>,
@@ -21,21 +23,22 @@ pub struct DueAllotment {
 /// Plans a later part of a payment; `false` when it is planned already.
 pub fn plan(tx: &mut dyn Tx, part: &DueAllotment) -> Result<bool> {
     const PLAN: &str =
-        "INSERT INTO allotments (reference, month, due_at, units, expires_at) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO allotments (reference, month, due_at, units, expires_at, cost) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (reference, month) DO NOTHING";
-    let DueAllotment { reference, month, units, due_at, expires_at } = part;
-    Ok(tx.execute(PLAN, &[reference, month, due_at, units, expires_at])? == 1)
+    let DueAllotment { reference, month, units, cost, due_at, expires_at } = part;
+    Ok(tx.execute(PLAN, &[reference, month, due_at, units, expires_at, cost])? == 1)
 }
 
 /// Parts of payments that are due, the earliest first.
 pub fn due(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<DueAllotment>> {
-    const DUE: &str = "SELECT reference, month, units, due_at, expires_at FROM allotments
+    const DUE: &str = "SELECT reference, month, units, cost, due_at, expires_at FROM allotments
         WHERE posted_at IS NULL AND due_at <= $1 ORDER BY due_at, reference, month LIMIT $2";
     tx.all(DUE, &[&now, &limit], |row| {
         Ok(DueAllotment {
             reference: row.text("reference")?,
             month: row.int("month")?,
             units: row.int("units")?,
+            cost: row.int("cost")?,
             due_at: row.time("due_at")?,
             expires_at: row.time_or_null("expires_at")?,
         })

@@ -2,6 +2,7 @@
 //! comparison writes here; what a payment bought and what was returned of it is in `payments`.
 
 use super::db::{DbResult, Row, Tx};
+use super::money_moves;
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -90,10 +91,10 @@ pub fn put_in_doubt(tx: &mut dyn Tx, reference: &str, why: &str) -> Result<()> {
     Ok(())
 }
 
-/// Marks the payment as taken back by the operator; `false` when it was before.
+/// Marks the payment as taken back by the operator; `false` when it was before. It counts as received no longer.
 pub fn mark_reversed(tx: &mut dyn Tx, reference: &str, now: Timestamp) -> Result<bool> {
     const MARK: &str = "UPDATE payments SET reversed_at = $2 WHERE reference = $1 AND reversed_at IS NULL";
-    Ok(tx.execute(MARK, &[&reference, &now])? == 1)
+    money_moves::keep(tx, reference, |tx| Ok(tx.execute(MARK, &[&reference, &now])? == 1))
 }
 
 /// Whether the operator took back all that the payment gave.

@@ -3,16 +3,19 @@
 
 use super::db::{DbResult, Row, Tx};
 use super::lots::{self, lot_columns};
-use super::{holds, no_account};
+use super::{holds, no_account, unit_moves};
 use crate::actor::Actor;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
-use crate::ledger::{Account, Entry, EntryNote, Hash, Kind, Lot, Posting};
+use crate::ledger::{Account, Entry, EntryNote, Hash, Kind, Lot, Movement, Posting};
+
+pub use super::lots::FrontLot;
 
 /// The columns of an account, of the view `a`.
 macro_rules! account_columns {
     () => {
-        "a.account, a.remaining, a.held, a.credited, a.entries, a.head, a.next_due, a.low_balance, a.front, a.front_free"
+        "a.account, a.remaining, a.held, a.credited, a.entries, a.head, a.next_due, a.low_balance, a.front, a.front_free,
+        a.front_paid"
     };
 }
 /// The columns of an entry, of the view `e`.
@@ -35,14 +38,6 @@ pub struct AccountRow {
     pub low_balance: Option<i64>,
     /// The lot that the next spend takes from.
     pub front: Option<FrontLot>,
-}
-
-/// What an account's row says of its front lot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FrontLot {
-    pub seq: i64,
-    /// Units in it that are not held.
-    pub free: i64,
 }
 
 /// Which lots of an account were loaded.
@@ -73,12 +68,22 @@ impl AccountRow {
     /// beside free units.
     pub fn with_front_only(self) -> LoadedAccount {
         const OTHERS: i64 = i64::MAX;
-        let (expires_at, grace_until) = (None, None);
-        let lot =
-            |seq, remaining, held| Lot { seq, units: remaining, remaining, held, expired: 0, expires_at, grace_until };
         let (account, front) = (self.account, self.front.unwrap_or_default());
-        let others = lot(OTHERS, account.remaining.saturating_sub(front.free), account.held);
-        let lots = vec![lot(front.seq, front.free, 0), others];
+        let left = front.free.saturating_add(front.held);
+        let lot = Lot {
+            seq: front.seq,
+            units: front.units,
+            remaining: left,
+            held: front.held,
+            expired: 0,
+            expires_at: None,
+            grace_until: None,
+            cost: front.cost,
+        };
+        let rest = account.remaining.saturating_sub(left);
+        let held = account.held.saturating_sub(front.held);
+        let others = Lot { seq: OTHERS, units: rest, remaining: rest, held, cost: None, ..lot };
+        let lots = vec![lot, others];
         LoadedAccount { account: Account { lots, ..account }, lots: Lots::FrontOnly, low_balance: self.low_balance }
     }
 
@@ -152,7 +157,8 @@ pub fn post(
     if !add(tx, &posting.entry, actor)? {
         return Ok(false);
     }
-    store(tx, before, &posting.after, payment)?;
+    store(tx, before, &posting.after, payment, Movement::Entry(&posting.entry))?;
+    tx.add_to_figure(unit_moves::moved(&posting.entry));
     Ok(true)
 }
 
@@ -193,10 +199,17 @@ fn add(tx: &mut dyn Tx, entry: &Entry, actor: &Actor) -> Result<bool> {
 
 /// Stores an account, and the lots that changed. Call it after any change of the account's holds. `payment` is what
 /// bought the lot that is new.
-pub fn store(tx: &mut dyn Tx, before: &LoadedAccount, after: &Account, payment: Option<&str>) -> Result<()> {
+pub fn store(
+    tx: &mut dyn Tx,
+    before: &LoadedAccount,
+    after: &Account,
+    payment: Option<&str>,
+    movement: Movement<'_>,
+) -> Result<()> {
     const CHANGE: &str = "UPDATE books SET remaining = $3, held = $4, credited = $5, entries = $6, head = $7,
-        front = $8, front_free = $9 WHERE account = $1 AND part = 1 AND seq = 0 AND used_reason = '' AND entries = $2";
-    let front = after.front();
+        front = $8, front_free = $9, front_paid = $10
+        WHERE account = $1 AND part = 1 AND seq = 0 AND used_reason = '' AND entries = $2";
+    let front = after.front().map(FrontLot::of);
     tx.mark_changed(after.number);
     let changed = tx.execute(
         CHANGE,
@@ -208,13 +221,17 @@ pub fn store(tx: &mut dyn Tx, before: &LoadedAccount, after: &Account, payment: 
             &after.credited,
             &after.entries,
             &after.head,
-            &front.map(|lot| lot.seq),
-            &front.map(Lot::free),
+            &front.map(|front| front.seq),
+            &front.map(|front| front.free),
+            &front.and_then(|front| front.paid()),
         ],
     )?;
     if changed != 1 {
         return Err(Fault::bare(format!("account {} changed meanwhile", after.number)).retryable().into());
     }
+    unit_moves::value_moved(&before.account.lots, &after.lots, movement)
+        .into_iter()
+        .for_each(|change| tx.add_to_figure(change));
     match before.lots {
         // The front lot's free units are in the account's row, and no other lot is touched.
         Lots::FrontOnly => Ok(()),
@@ -329,11 +346,7 @@ fn account_row(row: &Row<'_>) -> DbResult<AccountRow> {
         lots: vec![],
     };
     let (next_due, low_balance) = (row.time_or_null("next_due")?, row.int_or_null("low_balance")?);
-    // Both are set or both are absent. If one is missing, a wrong front lot is read, so that the proof sees it.
-    let front = match [row.int_or_null("front")?, row.int_or_null("front_free")?] {
-        [None, None] => None,
-        [seq, free] => Some(FrontLot { seq: seq.unwrap_or_default(), free: free.unwrap_or_default() }),
-    };
+    let front = lots::front(row)?;
     Ok(AccountRow { account, next_due, low_balance, front })
 }
 

@@ -43,6 +43,12 @@ fn fill(connection: &mut Connection, aside: &Path, account: &BoundAccount, by: (
     const OPEN: &str = "INSERT INTO main.books (account, part, owner, remaining, held, credited, entries, head, holds,
         low_balance) SELECT account, 1, account, 0, 0, 0, 0, $1, 0, low_balance FROM apart.books
         WHERE part = 1 AND seq = 0 AND used_reason = ''";
+    const USERS: &str =
+        "INSERT INTO main.figures (day, currency, changes, plans, packs, out_of_band, refunded, withheld,
+        reinstated, returned, value_added, earned, forfeited, value_reversed, bought, given, used, expired, reversed,
+        units_left, users)
+        SELECT day, '', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, users FROM apart.figures
+        WHERE currency = '' AND users <> 0";
     // What is known of the time does not depend on the mode.
     const TIME: &str = "UPDATE main.schema_version SET seen_at = (SELECT MAX(seen_at) FROM apart.schema_version),
         confirmed_at = (SELECT MAX(confirmed_at) FROM apart.schema_version)";
@@ -52,6 +58,7 @@ fn fill(connection: &mut Connection, aside: &Path, account: &BoundAccount, by: (
     let tx: &mut dyn Tx = connection;
     tx.execute(TIME, &[])?;
     tx.execute(OPEN, &[&[0u8; 32]])?;
+    tx.execute(USERS, &[])?;
     stripe_account::bind(tx, account)?;
     let apart = aside.file_name().map(|name| format!("test data in {}", name.to_string_lossy()));
     audit::add(tx, by, "went_live", account.id.as_deref(), apart.as_deref())
@@ -62,7 +69,7 @@ mod tests {
     use super::CARRIED;
 
     /// The tables that begin empty.
-    const LEFT: [&str; 35] = [
+    const LEFT: [&str; 37] = [
         "comparisons",
         "charges",
         "invoice_documents",
@@ -83,6 +90,9 @@ mod tests {
         "open_invoices",
         "scheduled_changes",
         "refunds",
+        // With the users who were carried over.
+        "figures",
+        "subscription_counts",
         "credit_notes",
         "disputes",
         "events",

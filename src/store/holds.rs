@@ -136,6 +136,17 @@ pub fn unused(tx: &mut dyn Tx, account: i64, [from, to]: [Timestamp; 2], limit: 
     })
 }
 
+/// An account's open holds, newest first.
+pub fn open_of(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<Hold>> {
+    const OPEN: &str = concat!(
+        "SELECT ",
+        hold_columns!(),
+        " FROM holds WHERE account = $1 AND captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL
+        ORDER BY number DESC LIMIT $2"
+    );
+    tx.all(OPEN, &[&account, &limit], hold)
+}
+
 /// When the first of an account's open holds ends by itself.
 pub fn next_end(tx: &mut dyn Tx, account: i64) -> Result<Option<Timestamp>> {
     const NEXT: &str = "SELECT expires_at FROM holds

@@ -1,7 +1,7 @@
 //! What is recorded of an account's lots and holds beside its entries: what the replay of the ledger needs to say which lots
 //! each entry drew on.
 
-use super::db::Tx;
+use super::db::{DbResult, Row, Tx};
 use super::lots;
 use super::orders::OfferKind;
 use crate::clock::Timestamp;
@@ -42,7 +42,8 @@ pub struct HoldRecord {
 
 /// An account's lots, with and without units, newest first.
 pub fn lots(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<LotRecord>> {
-    const LOTS: &str = "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, l.payment,
+    const LOTS: &str = "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, l.cost,
+            l.currency, l.payment,
             p.kind AS offer_kind, p.offer, e.kind, e.reason, e.created_at,
             CASE WHEN l.seq = a.front THEN a.front_free ELSE 0 END AS front_free
         FROM accounts a JOIN lots l ON l.account = a.account
@@ -69,18 +70,20 @@ pub fn holds(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<HoldRecord
     const HOLDS: &str = "SELECT number, units, note, created_at, expires_at, made_after, ended_after, captured_at,
             COALESCE(released_at, expired_at) AS ended_at
         FROM holds WHERE account = $1 ORDER BY number DESC LIMIT $2";
-    tx.all(HOLDS, &[&account, &limit], |row| {
-        let ended_at = row.time_or_null("ended_at")?;
-        Ok(HoldRecord {
-            number: row.int("number")?,
-            units: row.int("units")?,
-            note: row.text_or_null("note")?,
-            created_at: row.time("created_at")?,
-            expires_at: row.time("expires_at")?,
-            made_after: row.int("made_after")?,
-            ended: row.int_or_null("ended_after")?.zip(ended_at),
-            is_open: ended_at.is_none() && row.time_or_null("captured_at")?.is_none(),
-        })
+    tx.all(HOLDS, &[&account, &limit], hold_record)
+}
+
+pub(super) fn hold_record(row: &Row<'_>) -> DbResult<HoldRecord> {
+    let ended_at = row.time_or_null("ended_at")?;
+    Ok(HoldRecord {
+        number: row.int("number")?,
+        units: row.int("units")?,
+        note: row.text_or_null("note")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.time("expires_at")?,
+        made_after: row.int("made_after")?,
+        ended: row.int_or_null("ended_after")?.zip(ended_at),
+        is_open: ended_at.is_none() && row.time_or_null("captured_at")?.is_none(),
     })
 }
 

@@ -1,17 +1,17 @@
 //! The rows of lots, and the digest over them that the account's row carries: no unit can be moved from one lot to another
 //! by somebody who does not compute it too.
 
-use super::db::{DbResult, Row, Tx};
+use super::db::{DbResult, Param, Row, Tx};
 use super::orders::OfferKind;
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Fault, Result};
 use crate::id;
-use crate::ledger::{Account, Hash, Lot};
+use crate::ledger::{Account, Cost, Currency, Hash, Lot};
 
 /// The columns of a lot.
 macro_rules! lot_columns {
     () => {
-        "seq, units, remaining, held, expired, expires_at, grace_until"
+        "seq, units, remaining, held, expired, expires_at, grace_until, cost, currency"
     };
 }
 pub(super) use lot_columns;
@@ -19,8 +19,9 @@ pub(super) use lot_columns;
 /// Stores the lots of an account that changed; `payment` is what bought the one that is new. Returns what changed of the
 /// digest over their rows, for [`combine`].
 pub(super) fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment: Option<&str>) -> Result<Hash> {
-    const OPEN: &str = "INSERT INTO lots (account, seq, units, remaining, held, expired, expires_at, payment)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    const OPEN: &str = "INSERT INTO lots
+        (account, seq, units, remaining, held, expired, expires_at, payment, cost, currency)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     const CHANGE: &str = "UPDATE lots SET remaining = $3, held = $4, expired = $5, grace_until = $6
         WHERE account = $1 AND seq = $2";
     let fronts = [before.front().map(|lot| lot.seq), after.front().map(|lot| lot.seq)];
@@ -41,10 +42,21 @@ pub(super) fn store(tx: &mut dyn Tx, before: &Account, after: &Account, payment:
             }
             None => {
                 let (units, expires_at) = (lot.units, lot.expires_at);
-                tx.execute(
-                    OPEN,
-                    &[&after.number, &lot.seq, &units, &remaining, &held, &expired, &expires_at, &payment],
-                )?;
+                let (cost, currency) =
+                    (lot.cost.map(|cost| cost.amount), lot.cost.as_ref().map(|cost| cost.currency.as_str()));
+                let row: [&dyn Param; 10] = [
+                    &after.number,
+                    &lot.seq,
+                    &units,
+                    &remaining,
+                    &held,
+                    &expired,
+                    &expires_at,
+                    &payment,
+                    &cost,
+                    &currency,
+                ];
+                tx.execute(OPEN, &row)?;
             }
         }
         let ([old_remaining, old_held, _], _) = old.unwrap_or_default();
@@ -68,6 +80,58 @@ pub fn combine(one: Hash, other: Hash) -> Hash {
     std::array::from_fn(|at| one[at] ^ other[at])
 }
 
+/// What an account's row says of its front lot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrontLot {
+    pub seq: i64,
+    /// Units in it that are not held.
+    pub free: i64,
+    /// What was paid for it. The other fields are zero where that is nothing: no value depends on them.
+    pub cost: Option<Cost>,
+    pub held: i64,
+    /// What was credited.
+    pub units: i64,
+}
+
+impl FrontLot {
+    /// What an account's row says of this lot, while it is the front one.
+    pub fn of(lot: &Lot) -> FrontLot {
+        let front = FrontLot { seq: lot.seq, free: lot.free(), ..FrontLot::default() };
+        match lot.cost {
+            Some(cost) => FrontLot { cost: Some(cost), held: lot.held, units: lot.units, ..front },
+            None => front,
+        }
+    }
+
+    /// Its column `front_paid`.
+    pub(super) fn paid(self) -> Option<String> {
+        let Cost { amount, currency } = self.cost?;
+        Some(format!("{} {} {amount} {}", self.held, self.units, currency.as_str()))
+    }
+
+    fn with_paid(self, paid: &str) -> Option<FrontLot> {
+        let mut words = paid.split(' ');
+        let mut number = || words.next()?.parse().ok();
+        let (held, units, amount) = (number()?, number()?, number()?);
+        let currency = words.next().and_then(Currency::new)?;
+        words.next().is_none().then_some(FrontLot { held, units, cost: Some(Cost { amount, currency }), ..self })
+    }
+}
+
+/// What an account's row says of its front lot.
+pub(super) fn front(row: &Row<'_>) -> DbResult<Option<FrontLot>> {
+    // The first two are set or absent together. If one is missing, a wrong front lot is read, so that the proof sees it.
+    let (seq, free) = (row.int_or_null("front")?, row.int_or_null("front_free")?);
+    let paid = row.text_or_null("front_paid")?;
+    if seq.is_none() && free.is_none() && paid.is_none() {
+        return Ok(None);
+    }
+    let front = FrontLot { seq: seq.unwrap_or_default(), free: free.unwrap_or_default(), ..FrontLot::default() };
+    let Some(paid) = paid else { return Ok(Some(front)) };
+    let unreadable = || Fault::bare(format!("what was paid for the front lot is unreadable: {paid:?}"));
+    front.with_paid(&paid).map(Some).ok_or_else(unreadable)
+}
+
 /// Units that expire at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiringUnits {
@@ -84,8 +148,8 @@ pub fn expiring(tx: &mut dyn Tx, account: i64) -> Result<Vec<ExpiringUnits>> {
         " FROM lots
         WHERE account = $1 AND expires_at IS NOT NULL AND remaining > 0 ORDER BY expires_at, seq LIMIT 10000"
     );
-    const FRONT: &str =
-        "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, a.front_free
+    const FRONT: &str = "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until,
+            l.cost, l.currency, a.front_free
         FROM accounts a JOIN lots l ON l.account = a.account AND l.seq = a.front
         WHERE a.account = $1 AND l.expires_at IS NOT NULL";
     let mut lots = tx.all(LOTS, &[&account], lot)?;
@@ -121,7 +185,7 @@ pub struct LotOrigin {
 
 /// The lots of an account that have units, newest first.
 pub fn open(tx: &mut dyn Tx, account: i64) -> Result<Vec<LotOrigin>> {
-    const OPEN: &str = "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, p.kind,
+    const OPEN: &str = "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, l.cost, l.currency, p.kind,
             e.created_at, CASE WHEN l.seq = a.front THEN a.front_free ELSE 0 END AS front_free
         FROM accounts a JOIN lots l ON l.account = a.account AND (l.remaining > 0 OR l.seq = a.front)
         JOIN entries e ON e.account = l.account AND e.seq = l.seq
@@ -137,7 +201,7 @@ pub fn open(tx: &mut dyn Tx, account: i64) -> Result<Vec<LotOrigin>> {
 /// The newest lots that plans bought for an account, newest first, with or without units. The front lot's free units are
 /// left out.
 pub fn newest_of_plans(tx: &mut dyn Tx, account: i64) -> Result<Vec<LotOrigin>> {
-    const NEWEST: &str = "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, p.kind,
+    const NEWEST: &str = "SELECT l.seq, l.units, l.remaining, l.held, l.expired, l.expires_at, l.grace_until, l.cost, l.currency, p.kind,
             e.created_at
         FROM lots l JOIN payments p ON p.reference = l.payment AND p.kind = 'plan'
         JOIN entries e ON e.account = l.account AND e.seq = l.seq
@@ -188,5 +252,19 @@ pub(super) fn lot(row: &Row<'_>) -> DbResult<Lot> {
         expired: row.int("expired")?,
         expires_at: row.time_or_null("expires_at")?,
         grace_until: row.time_or_null("grace_until")?,
+        cost: cost(row)?,
     })
+}
+
+/// What was paid for a lot. An amount without a currency is a fault.
+pub(super) fn cost(row: &Row<'_>) -> DbResult<Option<Cost>> {
+    let (amount, code) = (row.int_or_null("cost")?, row.text_or_null("currency")?);
+    let known = code.as_deref().and_then(Currency::new);
+    match (amount, code, known) {
+        (None, None, _) => Ok(None),
+        (Some(amount), _, Some(currency)) => Ok(Some(Cost { amount, currency })),
+        (amount, code, _) => {
+            Err(Fault::bare(format!("a lot cost {amount:?} in {code:?}, an amount with a currency was expected")))
+        }
+    }
 }

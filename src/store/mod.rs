@@ -17,6 +17,7 @@ mod db;
 pub mod directory;
 pub mod entries;
 pub mod erasure;
+pub mod figures;
 mod go_live;
 pub mod holds;
 pub mod identities;
@@ -25,6 +26,7 @@ pub mod integrity;
 pub mod lot_records;
 pub mod lots;
 pub mod mails;
+mod money_moves;
 pub mod open_invoices;
 pub mod operators;
 pub mod orders;
@@ -40,6 +42,7 @@ pub mod second_factors;
 pub mod sessions;
 pub mod stripe_account;
 pub mod subscriptions;
+mod unit_moves;
 pub mod users;
 pub mod webhook_endpoints;
 
@@ -52,7 +55,10 @@ use crate::private_file::missing_right;
 
 use db::{ChangeLog, Checkpoints, Connection, DiskReads, Freshness, ReadAhead, Readers, Writer, unavailable};
 
-pub use db::{CacheKey, Columns, DbResult, Lock, Param, ReadVersion, Row, Tx, Value, WriterFigures};
+pub use db::{
+    AmountsByDay, CacheKey, Columns, DbResult, Figure, FigureChange, Lock, Param, ReadVersion, Row, Tx, Value,
+    WriterFigures,
+};
 
 /// The open database. Cheap to share behind an `Arc`. When the last one is dropped, what is queued is written and the
 /// write-ahead log is moved into the file.

@@ -1,11 +1,12 @@
 //! What Stripe was paid and what it bought, found again by any of Stripe's ids; and what refunds, credit notes and disputes
 //! have said about it. Facts about reversals only go forward, so that the order in which they arrive decides nothing.
 
-use super::db::{DbResult, Row, Tx};
+use super::db::{DbResult, Param, Row, Tx};
+use super::money_moves;
 use super::orders::OfferKind;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::ledger::DisputedFunds;
+use crate::ledger::{Cost, Currency, DisputedFunds};
 
 /// A payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,11 @@ impl Payment {
         let others = others.filter(|id| **id != self.reference);
         std::iter::once(&self.reference).chain(others).cloned().collect()
     }
+
+    /// A part of what it cost, for a lot that it bought.
+    pub fn part(&self, amount: i64) -> Option<Cost> {
+        Currency::new(&self.currency).map(|currency| Cost { amount, currency })
+    }
 }
 
 /// Ids of one payment, as far as one of Stripe's objects names them.
@@ -66,25 +72,23 @@ pub fn add(tx: &mut dyn Tx, new: &Payment) -> Result<bool> {
         (reference, account, kind, units_granted, units_reversed, amount, cost, currency, offer, out_of_band, session,
         payment_intent, charge, invoice, refunded_total, reversals, paid_at)
         VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14) ON CONFLICT DO NOTHING";
-    let added = tx.execute(
-        ADD,
-        &[
-            &new.reference,
-            &new.account,
-            &new.kind.as_str(),
-            &new.units_granted,
-            &new.amount,
-            &new.cost,
-            &new.currency,
-            &new.offer,
-            &new.out_of_band,
-            &new.session,
-            &new.payment_intent,
-            &new.charge,
-            &new.invoice,
-            &new.paid_at,
-        ],
-    )?;
+    let row: [&dyn Param; 14] = [
+        &new.reference,
+        &new.account,
+        &new.kind.as_str(),
+        &new.units_granted,
+        &new.amount,
+        &new.cost,
+        &new.currency,
+        &new.offer,
+        &new.out_of_band,
+        &new.session,
+        &new.payment_intent,
+        &new.charge,
+        &new.invoice,
+        &new.paid_at,
+    ];
+    let added = money_moves::keep(tx, &new.reference, |tx| Ok(tx.execute(ADD, &row)?))?;
     if added == 1 {
         add_linked_ids(tx, &new.reference)?;
     }
@@ -187,11 +191,11 @@ pub fn invoice_of(tx: &mut dyn Tx, payment_intent: &str) -> Result<Option<String
     tx.one(FIND, &[&payment_intent], |row| row.text("invoice"))
 }
 
-/// Stripe reports how much of a payment is refunded in all; the most that it ever reported is kept.
-pub fn raise_refunded_total(tx: &mut dyn Tx, reference: &str, amount: i64) -> Result<()> {
-    const RAISE: &str = "UPDATE payments SET refunded_total = $2 WHERE reference = $1 AND refunded_total < $2";
-    tx.execute(RAISE, &[&reference, &amount])?;
-    Ok(())
+/// Stripe reports at `at` how much of a payment is refunded in all; the most that it ever reported is kept.
+pub fn raise_refunded_total(tx: &mut dyn Tx, reference: &str, amount: i64, at: Timestamp) -> Result<()> {
+    const RAISE: &str = "UPDATE payments SET refunded_total = $2, refunded_total_at = $3
+        WHERE reference = $1 AND refunded_total < $2";
+    money_moves::keep(tx, reference, |tx| Ok(tx.execute(RAISE, &[&reference, &amount, &at])?)).map(drop)
 }
 
 /// The state of a refund, in the order in which it can change.
@@ -213,12 +217,30 @@ impl RefundState {
     }
 }
 
+/// A refund as Stripe describes it at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct RefundRecord<'a> {
+    /// `re_…` or `pyr_…`
+    pub id: &'a str,
+    /// In the currency's minor unit.
+    pub amount: i64,
+    pub state: RefundState,
+    /// When Stripe made it, and when it described it so.
+    pub times: [Timestamp; 2],
+}
+
 /// Records a refund and its state, which only goes forward.
-pub fn put_refund(tx: &mut dyn Tx, id: &str, payment: &str, amount: i64, state: RefundState) -> Result<()> {
-    const PUT: &str = "INSERT INTO refunds (id, payment, amount, state) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (id) DO UPDATE SET state = $4 WHERE refunds.state = 'pending' OR $4 = 'failed'";
-    tx.execute(PUT, &[&id, &payment, &amount, &state.as_str()])?;
-    Ok(())
+pub fn put_refund(tx: &mut dyn Tx, payment: &str, refund: &RefundRecord<'_>) -> Result<()> {
+    const PUT: &str = "INSERT INTO refunds (id, payment, amount, state, made_at, failed_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (id) DO UPDATE SET state = $4, failed_at = COALESCE(refunds.failed_at, $6)
+        WHERE refunds.state = 'pending' OR $4 = 'failed'";
+    let RefundRecord { id, amount, state, times: [made_at, described_at] } = refund;
+    let failed_at = (*state == RefundState::Failed).then_some(*described_at);
+    money_moves::keep(tx, payment, |tx| {
+        Ok(tx.execute(PUT, &[id, &payment, amount, &state.as_str(), made_at, &failed_at])?)
+    })
+    .map(drop)
 }
 
 /// How much of a payment is refunded: the most that Stripe reported in all, or the sum of all known refunds if that is
@@ -232,13 +254,39 @@ pub fn refunded(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
     Ok((payment.refunded_total.max(known) - not_succeeded).max(0))
 }
 
-/// Records what a credit note gives back without a refund of Stripe's. A void one stays void.
-pub fn put_credit_note(tx: &mut dyn Tx, id: &str, payment: &str, returned: i64, is_void: bool) -> Result<()> {
-    const PUT: &str = "INSERT INTO credit_notes (id, payment, returned, status) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (id) DO UPDATE SET status = $4 WHERE $4 = 'void'";
-    let status = if is_void { "void" } else { "issued" };
-    tx.execute(PUT, &[&id, &payment, &returned, &status])?;
-    Ok(())
+/// What of a payment can still be refunded at Stripe, as far as its refunds are known: those that are pending or succeeded
+/// count, and Stripe's own statement if that is more.
+pub fn refundable(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
+    const SUMS: &str = "SELECT CAST(COALESCE(SUM(amount), 0) AS INTEGER) AS known,
+        CAST(COALESCE(SUM(CASE WHEN state = 'failed' THEN amount ELSE 0 END), 0) AS INTEGER) AS failed
+        FROM refunds WHERE payment = $1";
+    let sums = tx.one(SUMS, &[&payment.reference], |row| Ok((row.int("known")?, row.int("failed")?)))?;
+    let (known, failed) = sums.unwrap_or_default();
+    let charged = if payment.out_of_band { 0 } else { payment.amount };
+    Ok((charged - (payment.refunded_total.max(known) - failed).max(0)).max(0))
+}
+
+/// What a credit note gives back of a paid invoice without a refund of Stripe's.
+#[derive(Clone, Copy, Debug)]
+pub struct CreditNoteRecord<'a> {
+    /// `cn_…`
+    pub id: &'a str,
+    /// In the currency's minor unit.
+    pub returned: i64,
+    pub made_at: Timestamp,
+    /// When it was voided, if it was.
+    pub voided_at: Option<Timestamp>,
+}
+
+/// Records what a credit note gives back. A void one stays void.
+pub fn put_credit_note(tx: &mut dyn Tx, payment: &str, note: &CreditNoteRecord<'_>) -> Result<()> {
+    const PUT: &str = "INSERT INTO credit_notes (id, payment, returned, status, made_at, voided_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (id) DO UPDATE SET status = $4, voided_at = COALESCE(credit_notes.voided_at, $6) WHERE $4 = 'void'";
+    let CreditNoteRecord { id, returned, made_at, voided_at } = note;
+    let status = if voided_at.is_some() { "void" } else { "issued" };
+    money_moves::keep(tx, payment, |tx| Ok(tx.execute(PUT, &[id, &payment, returned, &status, made_at, voided_at])?))
+        .map(drop)
 }
 
 /// What all credit notes of a payment together give back without a refund of Stripe's.
@@ -278,18 +326,27 @@ pub struct DisputeState<'a> {
     pub stage: DisputeStage,
     /// How many movements of funds it lists.
     pub moves: i64,
+    /// In which the funds were moved, or will be. ISO code in lower case.
+    pub currency: &'a str,
+    /// When the funds were withdrawn, and when they came back, if they did.
+    pub moved_at: [Option<Timestamp>; 2],
 }
 
 /// Records a description of a dispute. Returns `false`, and changes nothing, unless it is further than what is known: it
 /// lists more movements, or as many at a later stage.
 pub fn put_dispute(tx: &mut dyn Tx, payment: &str, dispute: &DisputeState<'_>, now: Timestamp) -> Result<bool> {
-    const PUT: &str = "INSERT INTO disputes (id, payment, disputed, withheld, stage, moves, opened_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (id) DO UPDATE SET disputed = $3, withheld = $4, stage = $5, moves = $6
+    const PUT: &str = "INSERT INTO disputes
+        (id, payment, disputed, withheld, stage, moves, opened_at, currency, withdrawn_at, reinstated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (id) DO UPDATE SET disputed = $3, withheld = $4, stage = $5, moves = $6, currency = $8,
+            withdrawn_at = COALESCE(disputes.withdrawn_at, $9), reinstated_at = COALESCE(disputes.reinstated_at, $10)
         WHERE disputes.moves < $6 OR (disputes.moves = $6 AND (
             (disputes.stage = 'inquiry' AND $5 <> 'inquiry') OR (disputes.stage = 'open' AND $5 = 'closed')))";
-    let DisputeState { id, disputed, withheld, stage, moves } = dispute;
-    Ok(tx.execute(PUT, &[id, &payment, disputed, withheld, &stage.as_str(), moves, &now])? == 1)
+    let DisputeState { id, disputed, withheld, stage, moves, currency, moved_at: [withdrawn, reinstated] } = dispute;
+    let stage = stage.as_str();
+    let row: [&dyn Param; 10] =
+        [id, &payment, disputed, withheld, &stage, moves, &now, currency, withdrawn, reinstated];
+    money_moves::keep(tx, payment, |tx| Ok(tx.execute(PUT, &row)? == 1))
 }
 
 /// What disputes withhold of a payment: the worst of them, if there are several.

@@ -3,10 +3,11 @@
 use super::db::{DbResult, Row, Tx};
 use super::entries::{self, entry_columns};
 use super::holds::{self, Hold, hold_columns};
+use super::lot_records::{self, HoldRecord};
 use super::lots::{self, lot_columns};
 use super::no_account;
 use crate::error::Result;
-use crate::ledger::{Entry, Hash, Lot, Part};
+use crate::ledger::{Cost, Entry, Hash, Lot, Part};
 
 /// A reason and an entry that do not belong together as they should.
 #[derive(Clone, Debug)]
@@ -93,6 +94,34 @@ pub fn lots_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result
     tx.all(PAGE, &[&account, &seq, &limit], lots::lot)
 }
 
+/// What was paid for a lot.
+#[derive(Clone, Debug)]
+pub struct LotCost {
+    pub seq: i64,
+    pub cost: Option<Cost>,
+    /// The reference of the payment that bought it.
+    pub payment: Option<String>,
+}
+
+/// What was paid for an account's lots, in order, after the one with number `seq`.
+pub fn lot_costs_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> Result<Vec<LotCost>> {
+    const PAGE: &str =
+        "SELECT seq, cost, currency, payment FROM lots WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    tx.all(PAGE, &[&account, &seq, &limit], |row| {
+        let cost = lots::cost(row)?;
+        Ok(LotCost { seq: row.int("seq")?, cost, payment: row.text_or_null("payment")? })
+    })
+}
+
+/// When an account's holds were made and ended, in order, after the one with this number.
+pub fn hold_times_after(tx: &mut dyn Tx, account: i64, number: i64, limit: i64) -> Result<Vec<HoldRecord>> {
+    const PAGE: &str =
+        "SELECT number, units, NULL AS note, created_at, expires_at, made_after, ended_after, captured_at,
+            COALESCE(released_at, expired_at) AS ended_at
+        FROM holds WHERE account = $1 AND number > $2 ORDER BY number LIMIT $3";
+    tx.all(PAGE, &[&account, &number, &limit], lot_records::hold_record)
+}
+
 /// Entries of an account whose reason no row uses up for them, rows of reasons that name no such entry, and rows that the
 /// views do not show.
 pub fn reason_mismatches(tx: &mut dyn Tx, account: i64) -> Result<Vec<ReasonMismatch>> {
@@ -117,14 +146,14 @@ pub fn misplaced_rows(tx: &mut dyn Tx, account: i64) -> Result<Vec<(i64, i64)>> 
     const MISPLACED: &str = "SELECT part, seq FROM books WHERE account = $1 AND NOT CASE part
             WHEN 0 THEN seq > 0 AND used_reason = '' AND used_by IS NULL AND COALESCE(head, lots_digest) IS NULL
                 AND COALESCE(owner, remaining, held, credited, entries, next_due, front, front_free, holds,
-                    low_balance) IS NULL
+                    low_balance) IS NULL AND front_paid IS NULL
             WHEN 1 THEN seq = 0 AND used_reason = '' AND used_by IS NULL AND COALESCE(kind, reason, note, actor) IS NULL
                 AND COALESCE(previous, note_salt, note_digest) IS NULL
                 AND COALESCE(delta, balance_after, lot, expires_at, created_at, anchors) IS NULL
             WHEN 2 THEN seq = 0 AND used_reason <> '' AND used_by > 0 AND COALESCE(kind, reason, note, actor) IS NULL
                 AND COALESCE(previous, note_salt, note_digest, head, lots_digest) IS NULL
                 AND COALESCE(delta, balance_after, lot, expires_at, created_at, anchors, owner, remaining, held, credited,
-                    entries, next_due, front, front_free, holds, low_balance) IS NULL
+                    entries, next_due, front, front_free, holds, low_balance) IS NULL AND front_paid IS NULL
             ELSE 0 END ORDER BY part, seq LIMIT 100";
     tx.all(MISPLACED, &[&account], |row| Ok((row.int("part")?, row.int("seq")?)))
 }
@@ -138,6 +167,21 @@ pub fn payment_mismatches(tx: &mut dyn Tx) -> Result<Vec<PaymentMismatch>> {
         OR -p.units_reversed <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS INTEGER) FROM entries e
             JOIN lots l ON l.account = e.account AND l.seq = e.lot
             WHERE l.payment = p.reference AND e.account = p.account AND e.kind IN ('refund', 'dispute'))
+        ORDER BY p.account, p.reference LIMIT 1000";
+    tx.all(MISMATCHES, &[], |row| {
+        Ok(PaymentMismatch { account: row.int("account")?, reference: row.text("reference")? })
+    })
+}
+
+/// Payments whose cost is not that of the lots that they bought and of the months that are still to come.
+pub fn cost_mismatches(tx: &mut dyn Tx) -> Result<Vec<PaymentMismatch>> {
+    const MISMATCHES: &str = "SELECT p.account, p.reference FROM payments p WHERE
+        (EXISTS (SELECT 1 FROM lots l WHERE l.payment = p.reference AND l.cost IS NOT NULL)
+            OR EXISTS (SELECT 1 FROM allotments a WHERE a.reference = p.reference AND a.cost <> 0))
+        AND p.cost <> (SELECT CAST(COALESCE(SUM(l.cost), 0) AS INTEGER) FROM lots l
+                WHERE l.payment = p.reference AND l.currency = p.currency)
+            + (SELECT CAST(COALESCE(SUM(a.cost), 0) AS INTEGER) FROM allotments a
+                WHERE a.reference = p.reference AND a.posted_at IS NULL)
         ORDER BY p.account, p.reference LIMIT 1000";
     tx.all(MISMATCHES, &[], |row| {
         Ok(PaymentMismatch { account: row.int("account")?, reference: row.text("reference")? })

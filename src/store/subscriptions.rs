@@ -11,7 +11,7 @@ use crate::error::Result;
 /// The columns of a subscription.
 macro_rules! columns {
     () => {
-        "id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at"
+        "id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at, amount, currency"
     };
 }
 
@@ -35,6 +35,8 @@ pub struct Subscription {
     /// Stripe's time of this description.
     pub as_of: Timestamp,
     pub created_at: Timestamp,
+    /// What a period costs before discounts and taxes, in the currency's minor unit, if Stripe said so.
+    pub billed: Option<(i64, String)>,
 }
 
 /// What a description is, compared with what was known.
@@ -48,6 +50,11 @@ pub enum Upsert {
 }
 
 impl Subscription {
+    /// Under which word it is counted: its status, or `ended` once it has.
+    fn counted_as(&self) -> &str {
+        if self.ended_at.is_some() { "ended" } else { &self.status }
+    }
+
     /// The description in one line, without its time. Two of them are compared by it.
     fn words(&self) -> String {
         let Subscription { status, offer, period_end, ends_at, ended_at, .. } = self;
@@ -80,18 +87,60 @@ impl Source<'_> {
 
 /// Stores a description unless what is known is newer. Of two of the same second, the one that replaced the other is newer.
 pub fn put(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timestamp) -> Result<Upsert> {
+    let before = find(tx, &new.id)?;
+    let upsert = put_description(tx, new, source, now)?;
+    let after = find(tx, &new.id)?;
+    let counted = |subscription: &Option<Subscription>| {
+        let subscription = subscription.clone()?;
+        Some((subscription.counted_as().to_owned(), subscription.offer, subscription.billed))
+    };
+    if counted(&before) != counted(&after) {
+        before.iter().try_for_each(|before| count(tx, before, -1))?;
+        after.iter().try_for_each(|after| count(tx, after, 1))?;
+    }
+    Ok(upsert)
+}
+
+/// Counts a subscription, or counts it no longer.
+fn count(tx: &mut dyn Tx, subscription: &Subscription, count: i64) -> Result<()> {
+    const COUNT: &str =
+        "INSERT INTO subscription_counts (status, offer, currency, count, amount) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (status, offer, currency) DO UPDATE SET count = subscription_counts.count + $4,
+            amount = subscription_counts.amount + $5";
+    let (amount, currency) = subscription.billed.clone().unwrap_or_default();
+    let amount = amount.saturating_mul(count);
+    tx.execute(COUNT, &[&subscription.counted_as(), &subscription.offer, &currency, &count, &amount])?;
+    Ok(())
+}
+
+fn put_description(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timestamp) -> Result<Upsert> {
     const ADD: &str = "INSERT INTO subscriptions
-        (id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, before, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING";
+        (id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, before, created_at, amount, currency)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING";
     const CHANGE: &str =
         "UPDATE subscriptions SET status = $2, offer = $3, period_end = $4, ends_at = $5, ended_at = $6,
-        as_of = $7, before = $8, customer = COALESCE($9, customer), unsure_at = NULL WHERE id = $1";
-    const REPEAT: &str = "UPDATE subscriptions SET as_of = $2, before = $3, customer = COALESCE($4, customer)
-        WHERE id = $1 AND as_of < $2";
-    let Subscription { id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at } = new;
+        as_of = $7, before = $8, customer = COALESCE($9, customer), unsure_at = NULL, amount = $10, currency = $11
+        WHERE id = $1";
+    const REPEAT: &str = "UPDATE subscriptions SET as_of = $2, before = $3, customer = COALESCE($4, customer),
+        amount = $5, currency = $6 WHERE id = $1 AND as_of < $2";
+    let Subscription { id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, .. } = new;
     let before = source.before();
-    let row: [&dyn Param; 11] =
-        [id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, &before, created_at];
+    let (amount, currency) = new.billed.clone().unzip();
+    let row: [&dyn Param; 13] = [
+        id,
+        account,
+        customer,
+        status,
+        offer,
+        period_end,
+        ends_at,
+        ended_at,
+        as_of,
+        &before,
+        &new.created_at,
+        &amount,
+        &currency,
+    ];
     let added = tx.execute(ADD, &row)?;
     let Some(known) = find(tx, id)?.filter(|_| added == 0) else { return Ok(Upsert::Newer) };
     let is_answer = matches!(source, Source::Answer);
@@ -100,7 +149,7 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timesta
     }
     if new.words() == known.words() && !is_answer {
         // The same again, at a later time: a description of a time between the two is older than this one.
-        tx.execute(REPEAT, &[id, as_of, &before, customer])?;
+        tx.execute(REPEAT, &[id, as_of, &before, customer, &amount, &currency])?;
         return Ok(Upsert::Older);
     }
     if new.ended_at.is_none() && new.as_of == known.as_of && !is_answer {
@@ -113,7 +162,9 @@ pub fn put(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timesta
             }
         }
     }
-    tx.execute(CHANGE, &[id, status, offer, period_end, ends_at, ended_at, as_of, &before, customer])?;
+    let row: [&dyn Param; 11] =
+        [id, status, offer, period_end, ends_at, ended_at, as_of, &before, customer, &amount, &currency];
+    tx.execute(CHANGE, &row)?;
     Ok(Upsert::Newer)
 }
 
@@ -182,6 +233,17 @@ pub fn live_of(tx: &mut dyn Tx, account: i64) -> Result<Vec<Subscription>> {
     tx.all(LIVE, &[&account], subscription)
 }
 
+/// A user's subscriptions, newest first, those that have ended among them.
+pub fn of_account(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<Subscription>> {
+    const ALL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM subscriptions
+        WHERE account = $1 ORDER BY created_at DESC, id LIMIT $2"
+    );
+    tx.all(ALL, &[&account, &limit], subscription)
+}
+
 /// Whether Stripe has described any subscription of the user's, ended or not.
 pub fn has_any(tx: &mut dyn Tx, account: i64) -> Result<bool> {
     const ANY: &str = "SELECT id FROM subscriptions WHERE account = $1 ORDER BY created_at, id LIMIT 1";
@@ -211,5 +273,6 @@ pub(super) fn described(row: &Row<'_>, id: String, account: i64, created_at: &st
         ended_at: row.time_or_null("ended_at")?,
         as_of: row.time("as_of")?,
         created_at: row.time(created_at)?,
+        billed: row.int_or_null("amount")?.zip(row.text_or_null("currency")?),
     })
 }

@@ -1,6 +1,6 @@
 //! Users and their accounts: who buys, and the row that their balance lives in.
 
-use super::db::{DbResult, Row, Tx};
+use super::db::{DbResult, Figure, FigureChange, Row, Tx};
 use super::no_account;
 use super::subscriptions::{self, Subscription};
 use crate::clock::Timestamp;
@@ -73,6 +73,7 @@ pub fn put(
     let added = tx.one(ADD, &[&account, &id.as_str(), &email, &name, &now], user)?;
     let added = added.ok_or_else(|| Fault::bare("a user appeared while it was being made").retryable())?;
     tx.execute(OPEN, &[&account, &[0u8; 32]])?;
+    tx.add_to_figure(FigureChange::at(now.millis(), "", Figure::Users, 1));
     Ok((added, true))
 }
 
@@ -100,7 +101,7 @@ macro_rules! with_all_where {
         concat!(
             "SELECT ",
             member_columns!(),
-            ", s.id AS subscription, s.customer, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at AS subscribed_at
+            ", s.id AS subscription, s.customer, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at AS subscribed_at, s.amount, s.currency
             FROM users u JOIN accounts a ON a.account = u.account
             LEFT JOIN subscriptions s ON s.account = u.account AND s.ended_at IS NULL
             WHERE ",
@@ -147,12 +148,6 @@ fn in_order(rows: Vec<(User, Balance, Option<Subscription>)>) -> Option<UserWith
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<User>> {
     const FIND: &str = "SELECT account, id, email, name, locale, created_at FROM users WHERE id = $1";
     tx.one(FIND, &[&id], user)
-}
-
-/// How many users there are.
-pub fn count(tx: &mut dyn Tx) -> Result<i64> {
-    const COUNT: &str = "SELECT COUNT(*) AS users FROM users";
-    Ok(tx.one(COUNT, &[], |row| row.int("users"))?.unwrap_or_default())
 }
 
 /// The user of an account, if there is such an account.

@@ -117,7 +117,7 @@ fn open_account(tx: &mut dyn Tx, number: u64, now: Timestamp) -> Result<LoadedAc
 fn grant(count: i64, key: &str) -> Result<Credit> {
     let note = Some(EntryNote::new("for the benchmark".to_owned(), [0; 16]));
     let reason = format!("grant_{key}");
-    Ok(Credit { kind: Kind::Grant, units: units(count)?, reason, note, expires_at: None })
+    Ok(Credit { kind: Kind::Grant, units: units(count)?, reason, note, expires_at: None, cost: None })
 }
 
 fn units(count: i64) -> Result<Units> {

@@ -37,7 +37,7 @@ pub(super) fn write(app: &App, user_id: &'static str, past: Vec<PastEntry>) -> R
                 let reason = format!("grant_demo_{number}");
                 ledger::credit(
                     &account.account,
-                    Credit { kind: Kind::Grant, units, reason, note, expires_at: None },
+                    Credit { kind: Kind::Grant, units, reason, note, expires_at: None, cost: None },
                     at,
                 )
             } else {

@@ -1,10 +1,11 @@
 //! The database itself: the engine, its one writing and its reading connections, the schema, and what tells whether
-//! something that was read is still true. No table of ours is named here but `schema_version`, and those whose changes
-//! make a cached answer untrue (`changes`).
+//! something that was read is still true. No table of ours is named here but `schema_version`, `figures`, and those
+//! whose changes make a cached answer untrue (`changes`).
 
 mod changes;
 mod checkpoint;
 mod fault;
+mod figures;
 mod file_system;
 mod freshness;
 mod lock;
@@ -17,6 +18,7 @@ mod writer;
 
 pub use changes::{CacheKey, ReadVersion};
 pub use fault::DbResult;
+pub use figures::{Amounts, AmountsByDay, FIGURES, Figure, FigureChange, add_to, day_of};
 pub use lock::Lock;
 pub use tx::Tx;
 pub use value::{Columns, Param, Row, Value};

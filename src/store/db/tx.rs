@@ -1,6 +1,7 @@
 //! One transaction, as the tables see it: statements in, rows out, whatever engine is below.
 
 use super::fault::DbResult;
+use super::figures::FigureChange;
 use super::value::{Param, Row};
 use crate::error::Result;
 
@@ -22,6 +23,10 @@ pub trait Tx {
     /// note is erased: the engine reports changed rows only of tables that have row numbers, and these have none. A new
     /// account needs no call, because its user's row is reported.
     fn mark_changed(&mut self, account: i64);
+
+    /// Notes an addition to a figure. It is in the table `figures` once the transaction is durable, and with it; what a job
+    /// noted that failed is dropped. Call it wherever a row is written from which the proof computes the figure again.
+    fn add_to_figure(&mut self, change: FigureChange);
 
     /// Whether anything may be given or taken by time now (`docs/rules.md`, rule 14).
     fn is_time_plausible(&self) -> bool {

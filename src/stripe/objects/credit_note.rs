@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::clock::Timestamp;
 use crate::stripe::objects::fields::{Fields, Unreadable};
 use crate::stripe::objects::payment::PaymentOrigin;
 
@@ -17,6 +18,8 @@ pub struct CreditNote {
     /// outside Stripe. A refund that belongs to it has its own event. `None` if an older shape does not say how the
     /// amount is divided.
     pub returned: Option<i64>,
+    pub created: Option<Timestamp>,
+    pub voided_at: Option<Timestamp>,
     /// Where the payment came from, as far as it is known.
     pub origin: PaymentOrigin,
     /// `None` when Stripe did not say.
@@ -32,6 +35,8 @@ impl CreditNote {
             status: fields.word("/status")?,
             invoice: fields.reference("/invoice")?,
             returned: returned(&fields)?,
+            created: fields.time("/created")?,
+            voided_at: fields.time("/voided_at")?,
             origin: PaymentOrigin::default(),
             livemode: fields.flag("/livemode")?,
         })

@@ -91,6 +91,7 @@ pub struct Refund {
     pub amount: Option<i64>,
     pub charge: Option<String>,
     pub payment_intent: Option<String>,
+    pub created: Option<Timestamp>,
     /// Where the payment came from, as far as it is known.
     pub origin: PaymentOrigin,
 }
@@ -105,6 +106,7 @@ impl Refund {
             amount: fields.whole("/amount")?,
             charge: fields.reference("/charge")?,
             payment_intent: fields.reference("/payment_intent")?,
+            created: fields.time("/created")?,
             origin: PaymentOrigin::default(),
         })
     }
@@ -132,6 +134,9 @@ pub struct Dispute {
     pub payment_intent: Option<String>,
     /// Where the payment came from, as far as it is known.
     pub origin: PaymentOrigin,
+    pub created: Option<Timestamp>,
+    /// ISO code in lower case.
+    pub currency: Option<String>,
     /// At most one withdrawal and one reinstatement.
     pub funds: Vec<FundsMove>,
 }
@@ -142,6 +147,9 @@ pub struct FundsMove {
     /// Minor units of our balance's currency, which may differ from the dispute's. Negative when withdrawn, positive
     /// when reinstated. Fees are not included.
     pub amount: i64,
+    pub created: Option<Timestamp>,
+    /// ISO code in lower case.
+    pub currency: Option<String>,
 }
 
 impl Dispute {
@@ -155,6 +163,8 @@ impl Dispute {
             amount: fields.whole("/amount")?,
             charge: fields.reference("/charge")?,
             payment_intent: fields.reference("/payment_intent")?,
+            created: fields.time("/created")?,
+            currency: fields.text("/currency")?,
             origin: PaymentOrigin::default(),
             funds: moves.iter().map(FundsMove::read).collect::<Result<_, _>>()?,
         })
@@ -174,7 +184,11 @@ impl Dispute {
 impl FundsMove {
     fn read(value: &Value) -> Result<FundsMove, Unreadable> {
         let fields = Fields::of("balance transaction", value)?;
-        Ok(FundsMove { amount: fields.whole("/amount")?.ok_or_else(|| fields.missing("/amount"))? })
+        Ok(FundsMove {
+            amount: fields.whole("/amount")?.ok_or_else(|| fields.missing("/amount"))?,
+            created: fields.time("/created")?,
+            currency: fields.text("/currency")?,
+        })
     }
 }
 

@@ -154,7 +154,7 @@ fn write(
 mod tests {
     use super::*;
     use crate::error::Fault;
-    use crate::store::{DbResult, Param, Row};
+    use crate::store::{DbResult, FigureChange, Param, Row};
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -176,6 +176,8 @@ mod tests {
         }
 
         fn mark_changed(&mut self, _: i64) {}
+
+        fn add_to_figure(&mut self, _: FigureChange) {}
     }
 
     #[test]

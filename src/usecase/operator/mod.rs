@@ -1,10 +1,11 @@
 //! What the operator asks for: the proof of the books and its anchor, their export, a check of the installation, its status,
-//! the people whom the books know, the set-up at Stripe, what Stripe charges, the account that the database belongs to.
+//! the people whom the books know, the set-up at Stripe, what Stripe charges, the figures of the shop, the account that the database belongs to.
 
 pub mod attention;
 pub mod check;
 pub mod clock;
 pub mod export;
+pub mod figures;
 pub mod go_live;
 pub mod head;
 pub mod kept_prices;

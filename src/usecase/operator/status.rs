@@ -8,9 +8,10 @@ use crate::clock::Timestamp;
 use crate::config::Mode;
 use crate::error::Result;
 use crate::store::inbox::InboxRow;
-use crate::store::{Lock, outbox, users};
+use crate::store::{Lock, outbox};
 use crate::usecase::mail::deliver;
 use crate::usecase::operator::clock;
+use crate::usecase::operator::figures::{self, Overview};
 use crate::usecase::stripe_events::{inbox, payments, reconcile};
 
 /// The appliance at a glance.
@@ -26,7 +27,8 @@ pub struct ApplianceStatus {
     pub mode: Option<Mode>,
     /// Keys of plans and packs that cannot be bought, because their Stripe price is not known.
     pub without_price: Vec<String>,
-    pub users: i64,
+    /// Users, subscriptions, and the money of the running month.
+    pub overview: Overview,
     /// The arrival that is the latest, and its type.
     pub newest_event: Option<(Timestamp, String)>,
     /// How many events have which status.
@@ -50,7 +52,7 @@ pub fn look(app: &App) -> Result<ApplianceStatus> {
     let path = app.store.path();
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    let (users, (messages_open, messages_parked)) = app.store.read(|tx| Ok((users::count(tx)?, outbox::count(tx)?)))?;
+    let (messages_open, messages_parked) = app.store.read(outbox::count)?;
     let newest = inbox::list(app, None, 1)?.into_iter().next();
     Ok(ApplianceStatus {
         served_by: Lock::holder(path),
@@ -58,7 +60,7 @@ pub fn look(app: &App) -> Result<ApplianceStatus> {
         log_bytes: bytes(Path::new(&log)),
         mode: app.config.stripe.mode(),
         without_price: app.catalog.missing_price_ids().into_iter().map(|(key, _)| key).collect(),
-        users,
+        overview: figures::overview(app, 1)?,
         newest_event: newest.map(|InboxRow { event, .. }| (event.received_at, event.kind)),
         events: inbox::count(app)?,
         compared_to: reconcile::compared_to(app)?,

@@ -81,7 +81,7 @@ pub fn grant(app: &App, user_id: &str, request: &GrantRequest) -> Result<GrantRe
         let reason = request.reason();
         let note = Some(request.note.to_entry_note()?);
         let posting = if request.is_gift() {
-            let credit = Credit { kind: Kind::Grant, units, reason, note, expires_at: request.expires_at };
+            let credit = Credit { kind: Kind::Grant, units, reason, note, expires_at: request.expires_at, cost: None };
             ledger::credit(&account.account, credit, now)
         } else {
             ledger::correct(&account.account, Kind::Grant, units, reason, note, now)

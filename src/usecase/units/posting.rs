@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Refused, Result};
-use crate::ledger::{Account, Entry, Kind, Posting, Refusal, end_grace, expire, extend, release};
+use crate::ledger::{Account, Entry, Kind, Movement, Posting, Refusal, end_grace, expire, extend, release};
 use crate::mail::letter::Letter;
 use crate::notification::body::LowBalance;
 use crate::store::entries::{AccountRow, LoadedAccount};
@@ -158,7 +158,7 @@ pub(crate) fn end_graces(tx: &mut dyn Tx, context: &mut PostingContext, account:
     for lot in loaded.account.lots.clone() {
         if lot.grace_until.is_some() && grace::grace_of(tx, &context.catalog, account, &lot)?.is_none() {
             let after = end_grace(&loaded.account, lot.seq).map_err(impossible)?;
-            keep(tx, &mut loaded, after)?;
+            keep(tx, &mut loaded, after, context.now)?;
         }
     }
     let row = entries::find(tx, account)?.ok_or_else(|| missing(account))?;
@@ -199,7 +199,7 @@ fn load_and_close_due(
     while let Some(hold) = holds::claim_over(tx, loaded.account.number, context.now)? {
         let parts = holds::parts(tx, loaded.account.number, hold)?;
         let after = release(&loaded.account, &parts).map_err(impossible)?;
-        keep(tx, &mut loaded, after)?;
+        keep(tx, &mut loaded, after, context.now)?;
     }
     for lot in loaded.account.lots.clone() {
         let number = loaded.account.number;
@@ -209,7 +209,7 @@ fn load_and_close_due(
             && let Some(until) = grace::grace_of(tx, &context.catalog, number, &lot)?.filter(|at| *at > context.now)
         {
             let after = extend(&loaded.account, lot.seq, until).map_err(impossible)?;
-            keep(tx, &mut loaded, after)?;
+            keep(tx, &mut loaded, after, context.now)?;
         }
     }
     // Time does this, and not the caller.
@@ -223,9 +223,9 @@ fn load_and_close_due(
     Ok(loaded)
 }
 
-/// Stores a change of an account that moves no units.
-fn keep(tx: &mut dyn Tx, loaded: &mut LoadedAccount, after: Account) -> Result<()> {
-    entries::store(tx, loaded, &after, None)?;
+/// Stores a change of an account that makes no entry.
+fn keep(tx: &mut dyn Tx, loaded: &mut LoadedAccount, after: Account, now: Timestamp) -> Result<()> {
+    entries::store(tx, loaded, &after, None, Movement::Hold(now))?;
     loaded.account = after;
     Ok(())
 }

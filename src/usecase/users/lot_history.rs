@@ -145,7 +145,7 @@ fn walk(account: i64, records: &LotRecords, walked: &[Entry], before: Option<(i6
     let start = before.map_or(0, |(seq, _)| seq);
     let empty = records.lots.range(..=start).map(|(_, record)| {
         let Lot { seq, units, expires_at, .. } = record.lot;
-        Lot { seq, units, remaining: 0, held: 0, expired: 0, expires_at, grace_until: None }
+        Lot { seq, units, remaining: 0, held: 0, expired: 0, expires_at, grace_until: None, cost: None }
     });
     let mut replay = Replay::begin(Account { entries: start, ..Account::open(account) }, empty);
     let mut effects = BTreeMap::new();

@@ -60,7 +60,7 @@ impl Welcome {
         let mut context = PostingContext::clone(&self.context);
         let before = posting::open(tx, &mut context, account, None)?;
         let note = Some(Note::parse(NOTE.to_owned())?.to_entry_note()?);
-        let credit = Credit { kind: Kind::Grant, units, reason, note, expires_at: None };
+        let credit = Credit { kind: Kind::Grant, units, reason, note, expires_at: None, cost: None };
         let posting = ledger::credit(&before.account, credit, now).map_err(posting::refused)?;
         posting::post(tx, &mut context, &before, &posting, None)?;
         Ok(Some(units.count()))

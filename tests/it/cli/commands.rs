@@ -113,12 +113,21 @@ fn json_has_the_shapes_of_the_api() {
     assert_eq!((keys(&entry), &entry["reason"]), (expected.to_vec(), &Value::from("grant_k")));
 
     let user = till.json(&["user", "show", "alice", "--json"]);
-    assert_eq!(keys(&user), ["created_at", "email", "features", "id", "name", "plan", "subscription", "units"]);
+    let listed = till.json(&["user", "list", "--json"])["data"][0].clone();
+    assert_eq!(keys(&listed), ["created_at", "email", "features", "id", "name", "plan", "subscription", "units"]);
+    // Everything else is beside it.
+    assert!(listed.as_object().unwrap().iter().all(|(key, value)| user[key] == *value), "{user}");
+    assert_eq!(user["left_by_origin"], serde_json::json!({"subscriptions": 0, "topups": 0, "gifts": 7}));
+    assert_eq!((&user["lots"][0]["left"], &user["lots"][0]["paid"]), (&7.into(), &Value::Null));
+    assert_eq!((&user["entries"][0], user["entries"].as_array().unwrap().len()), (&entry, 1));
+    for empty in ["payments", "subscriptions", "holds", "tokens", "sessions"] {
+        assert_eq!(user[empty], serde_json::json!([]), "{empty}");
+    }
     assert_eq!(
         user["units"],
         serde_json::json!({"total": 7, "remaining": 7, "held": 0, "available": 7, "expiring": []})
     );
-    assert_eq!(till.json(&["user", "list", "--json"]), serde_json::json!({"data": [user], "next": null}));
+    assert_eq!(till.json(&["user", "list", "--json"]), serde_json::json!({"data": [listed], "next": null}));
     till.text(&["user", "add", "bob", "--email", "Bob@example.org"]);
     assert_eq!(till.json(&["user", "list", "--limit", "1", "--json"])["next"], "alice");
     assert_eq!(till.json(&["user", "list", "--after", "alice", "--json"])["data"][0]["id"], "bob");

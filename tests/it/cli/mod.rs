@@ -9,4 +9,5 @@ mod commands;
 mod configuration;
 mod demo;
 mod operator;
+mod revenue;
 mod setup;

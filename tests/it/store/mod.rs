@@ -4,6 +4,7 @@
 mod books;
 mod changes;
 mod columns;
+mod costs;
 mod files;
 mod log;
 mod lookup;

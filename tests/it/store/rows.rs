@@ -3,7 +3,7 @@
 use till::actor::Actor;
 use till::clock::Timestamp;
 use till::error::Result;
-use till::ledger::{Credit, EntryNote, Kind, Spend, Units, credit, spend};
+use till::ledger::{Cost, Credit, Currency, EntryNote, Kind, Spend, Units, credit, spend};
 use till::secret::Secret;
 use till::store::allotments::{DueAllotment, PlanPeriod};
 use till::store::customers::{Customer, CustomerChange};
@@ -14,7 +14,9 @@ use till::store::mails::NewMail;
 use till::store::open_invoices::OpenInvoice;
 use till::store::orders::{OfferKind, Order};
 use till::store::outbox::{Attempt, DeliveryKey, DeliveryOutcome, DueDelivery, Message};
-use till::store::payments::{DisputeStage, DisputeState, Payment, StripeIds};
+use till::store::payments::{
+    CreditNoteRecord, DisputeStage, DisputeState, Payment, RefundRecord, RefundState, StripeIds,
+};
 use till::store::receipts::{ChargeRecord, PaymentMeans};
 use till::store::scheduled_changes::ScheduledChange;
 use till::store::subscriptions::Subscription;
@@ -35,6 +37,7 @@ pub fn give(tx: &mut dyn Tx, account: i64, payment: Option<&str>) -> Result<()> 
         reason: "grant_1".into(),
         note: Some(EntryNote::new("a gift".into(), [7; 16])),
         expires_at: Some(NOW),
+        cost: payment.map(|_| Cost { amount: 901, currency: Currency::new("usd").unwrap() }),
     };
     assert!(entries::post(tx, &before, &credit(&before.account, gift, NOW).unwrap(), payment, &Actor::till())?);
     Ok(())
@@ -138,7 +141,23 @@ pub fn charge() -> StripeIds<'static> {
 }
 
 pub fn dispute() -> DisputeState<'static> {
-    DisputeState { id: "dp_1", disputed: 900, withheld: 900, stage: DisputeStage::Open, moves: 1 }
+    DisputeState {
+        id: "dp_1",
+        disputed: 900,
+        withheld: 900,
+        stage: DisputeStage::Open,
+        moves: 1,
+        currency: "usd",
+        moved_at: [Some(NOW), None],
+    }
+}
+
+pub fn refund(state: RefundState) -> RefundRecord<'static> {
+    RefundRecord { id: "re_1", amount: 1, state, times: [NOW; 2] }
+}
+
+pub fn credit_note(voided_at: Option<Timestamp>) -> CreditNoteRecord<'static> {
+    CreditNoteRecord { id: "cn_1", returned: 1, made_at: NOW, voided_at }
 }
 
 pub fn subscription() -> Subscription {
@@ -153,6 +172,7 @@ pub fn subscription() -> Subscription {
         ended_at: None,
         as_of: NOW,
         created_at: NOW,
+        billed: Some((900, "usd".into())),
     }
 }
 
@@ -239,7 +259,7 @@ pub fn token() -> access::Token {
 }
 
 pub fn part() -> DueAllotment {
-    DueAllotment { reference: "pi_1".into(), month: 1, units: 5, due_at: NOW, expires_at: None }
+    DueAllotment { reference: "pi_1".into(), month: 1, units: 5, cost: 5, due_at: NOW, expires_at: None }
 }
 
 pub fn plan_period() -> PlanPeriod {

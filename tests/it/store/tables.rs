@@ -14,7 +14,7 @@ const STORY: &str = "
     INSERT INTO lots (account, seq, units, remaining, held, expired, payment) VALUES (1, 1, 100, 100, 0, 0, 'pi_1');
     UPDATE books SET remaining = 100, credited = 100, entries = 1 WHERE account = 1 AND part = 1;";
 
-fn books() -> (Books, rusqlite::Connection) {
+pub fn books() -> (Books, rusqlite::Connection) {
     let books = Books::open();
     books.store.write(|tx| (0..2).try_for_each(|number| add_user(tx, number))).unwrap();
     let outside = books.outside();
@@ -23,7 +23,7 @@ fn books() -> (Books, rusqlite::Connection) {
 }
 
 /// The statement fails with these words, and all tables are as before.
-fn check(outside: &rusqlite::Connection, sql: &str, expected: &str) {
+pub fn check(outside: &rusqlite::Connection, sql: &str, expected: &str) {
     let before = dump(outside);
     let refused = outside.execute_batch(sql).expect_err(sql).to_string();
     assert!(refused.contains(expected), "{sql}: {refused}");
@@ -60,6 +60,7 @@ fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
         "next_due",
         "front",
         "front_free",
+        "front_paid",
         "holds",
         "lots_digest",
         "low_balance",
@@ -310,12 +311,12 @@ fn no_other_row_breaks_a_rule_of_its_table() {
         ("UPDATE payments SET doubt = ''", check_failed),
         ("UPDATE payments SET doubt = 'not paid', confirmed_at = 0", check_failed),
         ("UPDATE lots SET payment = 'pi_9'", "FOREIGN KEY"),
-        ("INSERT INTO allotments (reference, month, due_at, units) VALUES ('pi_9', 1, 0, 5)", "FOREIGN KEY"),
-        ("INSERT INTO allotments (reference, month, due_at, units) VALUES ('pi_1', 1, 0, 0)", check_failed),
-        ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_9', 1, 'pending')", "FOREIGN KEY"),
-        ("INSERT INTO refunds (id, payment, amount, state) VALUES ('re_1', 'pi_1', 1, 'gone')", check_failed),
-        ("INSERT INTO credit_notes (id, payment, returned, status) VALUES ('cn_1', 'pi_1', 1, 'gone')", check_failed),
-        ("INSERT INTO disputes (id, payment, disputed, withheld, stage, moves, opened_at) VALUES ('dp_1', 'pi_1', 1, 1, 'gone', 1, 0)", check_failed),
+        ("INSERT INTO allotments (reference, month, due_at, units, cost) VALUES ('pi_9', 1, 0, 5, 0)", "FOREIGN KEY"),
+        ("INSERT INTO allotments (reference, month, due_at, units, cost) VALUES ('pi_1', 1, 0, 0, 0)", check_failed),
+        ("INSERT INTO refunds (id, payment, amount, state, made_at) VALUES ('re_1', 'pi_9', 1, 'pending', 0)", "FOREIGN KEY"),
+        ("INSERT INTO refunds (id, payment, amount, state, made_at) VALUES ('re_1', 'pi_1', 1, 'gone', 0)", check_failed),
+        ("INSERT INTO credit_notes (id, payment, returned, status, made_at) VALUES ('cn_1', 'pi_1', 1, 'gone', 0)", check_failed),
+        ("INSERT INTO disputes (id, payment, disputed, withheld, stage, moves, opened_at, currency) VALUES ('dp_1', 'pi_1', 1, 1, 'gone', 1, 0, 'usd')", check_failed),
         ("INSERT INTO stripe_account (one, id, livemode, bound_at) VALUES (2, 'acct_1', 0, 0)", check_failed),
         ("INSERT INTO stripe_account (one, id, livemode, bound_at) VALUES (1, '', 0, 0)", check_failed),
         ("INSERT INTO stripe_account (one, id, livemode, bound_at) VALUES (1, 'acct_1', 2, 0)", check_failed),

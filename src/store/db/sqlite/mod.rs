@@ -18,6 +18,7 @@ use rusqlite::hooks::{Action, Wal};
 
 use super::changes::ChangeLog;
 use super::fault::DbResult;
+use super::figures::{FigureChange, FigureJournal};
 use super::tx::Tx;
 use super::value::{Param, Row};
 use crate::clock::{Clock, Deadline, Timestamp};
@@ -69,6 +70,8 @@ pub(in crate::store) struct Connection {
     clock: Option<Clock>,
     /// When the time was last recorded by this connection.
     recorded_at: Option<Timestamp>,
+    /// What the transaction under way adds to the figures.
+    figures: FigureJournal,
 }
 
 impl Connection {
@@ -97,7 +100,13 @@ impl Connection {
             connection.pragma_update(None, "cache_size", CACHE_KIB)
         };
         set_up().map_err(cannot)?;
-        Ok(Connection { sqlite: Arc::new(Mutex::new(connection)), changes: None, clock: None, recorded_at: None })
+        Ok(Connection {
+            sqlite: Arc::new(Mutex::new(connection)),
+            changes: None,
+            clock: None,
+            recorded_at: None,
+            figures: FigureJournal::default(),
+        })
     }
 
     /// From now on each row that is written here ("Data Change Notification Callbacks"), each transaction, and what
@@ -127,6 +136,11 @@ impl Connection {
     /// Notes that the time was recorded.
     pub(super) fn time_recorded(&mut self, at: Timestamp) {
         self.recorded_at = Some(at);
+    }
+
+    /// What the transaction under way adds to the figures.
+    pub(super) fn figures(&mut self) -> &mut FigureJournal {
+        &mut self.figures
     }
 
     fn sqlite(&self) -> MutexGuard<'_, rusqlite::Connection> {
@@ -323,6 +337,10 @@ impl Tx for Connection {
         if let Some(changes) = &self.changes {
             changes.account(account);
         }
+    }
+
+    fn add_to_figure(&mut self, change: FigureChange) {
+        self.figures.note(change);
     }
 
     fn is_time_plausible(&self) -> bool {

@@ -7,6 +7,7 @@ use rusqlite::{ErrorCode, ToSql};
 
 use crate::error::Fault;
 use crate::store::db::fault::DbResult;
+use crate::store::db::figures::FigureChange;
 use crate::store::db::tx::Tx;
 use crate::store::db::value::{Columns, Param, Row, Value};
 
@@ -31,6 +32,8 @@ impl Tx for Snapshot<'_> {
     }
 
     fn mark_changed(&mut self, _account: i64) {}
+
+    fn add_to_figure(&mut self, _change: FigureChange) {}
 }
 
 pub(super) fn execute(connection: &rusqlite::Connection, sql: &'static str, params: &[&dyn Param]) -> DbResult<usize> {

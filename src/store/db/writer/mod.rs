@@ -3,6 +3,7 @@
 //! commit that holds its work is durable.
 
 mod batch_queue;
+mod figures;
 mod job;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use super::checkpoint::Checkpoints;
 use super::fault::DbResult;
+use super::figures::FigureChange;
 use super::read_ahead::{DiskReads, ReadsOfThread};
 use super::schema::record_seen;
 use super::sqlite::{Connection, log_pages};
@@ -176,6 +178,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
     let started = Deadline::after(Duration::ZERO);
     // A rollback that failed must not fail every batch after it.
     connection.rollback();
+    connection.figures().undo(0);
     if let Err(fault) = connection.begin() {
         batch.into_iter().for_each(|job| job.answer(Some(copy_of(&fault).into())));
         return None;
@@ -188,7 +191,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
         jobs => run_together(connection, jobs).map(|()| true),
     };
     let ran = match ran {
-        Ok(true) => record_time(connection).map(|()| true),
+        Ok(true) => write_figures(connection).and_then(|()| record_time(connection)).map(|()| true),
         other => other,
     };
     let flushing = Deadline::after(Duration::ZERO);
@@ -221,6 +224,12 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
             None
         }
     }
+}
+
+/// Adds to the figures what the batch noted.
+fn write_figures(connection: &mut Connection) -> DbResult<()> {
+    let changed = connection.figures().take();
+    figures::add(&mut OpenTx(connection), &changed)
 }
 
 /// Writes the time beside the batch, if it is plausible and was not written for a while. A later start compares its clock
@@ -261,6 +270,10 @@ impl Tx for OpenTx<'_> {
         self.0.mark_changed(account);
     }
 
+    fn add_to_figure(&mut self, change: FigureChange) {
+        self.0.add_to_figure(change);
+    }
+
     fn is_time_plausible(&self) -> bool {
         self.0.is_time_plausible()
     }
@@ -274,15 +287,19 @@ fn lost() -> Fault {
 /// is nothing to undo. If a job wrote and then failed, all are run again, each behind a savepoint.
 fn run_together(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
     for job in jobs.iter_mut() {
-        let before = connection.rows_changed();
+        let (before, figures) = (connection.rows_changed(), connection.figures().begin_job());
         let kept = job.run(&mut OpenTx(connection));
         if !connection.is_open() {
             return Err(lost());
         }
         if !kept && connection.rows_changed() != before {
             connection.rollback();
+            connection.figures().undo(0);
             connection.begin()?;
             return run_apart(connection, jobs);
+        }
+        if !kept {
+            connection.figures().undo(figures);
         }
     }
     Ok(())
@@ -292,11 +309,17 @@ fn run_together(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbRes
 fn run_apart(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
     for job in jobs {
         connection.savepoint()?;
+        let figures = connection.figures().begin_job();
         let kept = job.run(&mut OpenTx(connection));
         if !connection.is_open() {
             return Err(lost());
         }
-        if kept { connection.keep()? } else { connection.undo()? }
+        if kept {
+            connection.keep()?;
+        } else {
+            connection.undo()?;
+            connection.figures().undo(figures);
+        }
     }
     Ok(())
 }

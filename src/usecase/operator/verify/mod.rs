@@ -2,15 +2,18 @@
 //! is stored; the database itself is compared with the one that this program makes; and an anchor, if there is one, with the
 //! entries that it covers.
 
+mod figures;
 mod stored;
+mod value;
 mod walk;
 
 use crate::app::App;
 use crate::error::Result;
 use crate::ledger::{BooksHead, Chain, Discrepancy};
-use crate::store::{Tx, anchors, entries, integrity, proof};
+use crate::store::{AmountsByDay, Tx, anchors, entries, integrity, proof};
 use crate::usecase::operator::head::Anchor;
 
+use figures::FiguresProof;
 use stored::{check_end_of_chain, check_held, check_holds, check_lots, check_next, check_sums_of_lots};
 use walk::walk_chain;
 
@@ -40,12 +43,14 @@ pub fn verify_against(app: &App, anchor: Option<&Anchor>, mut progress: impl FnM
     let mut proof = Proof::default();
     let faults = app.store.read(integrity::faults)?;
     proof.breaks.extend(faults.into_iter().map(|what| of_account(0, what)));
+    let mut figures = FiguresProof::begin(app)?;
     let (mut last, mut head) = (i64::MIN, BooksHead::default());
     loop {
         let accounts = app.store.read(|tx| proof::accounts_after(tx, last, PAGE))?;
         let Some(&end) = accounts.last() else { break };
         for account in accounts {
-            let (entries, at_anchor, breaks) = app.store.read(|tx| prove_account(tx, account, anchor))?;
+            let sums = &mut figures.sums;
+            let (entries, at_anchor, breaks) = app.store.read(|tx| prove_account(tx, account, anchor, sums))?;
             head.add_chain(&at_anchor);
             proof.entries += entries;
             proof.accounts += 1;
@@ -62,9 +67,17 @@ pub fn verify_against(app: &App, anchor: Option<&Anchor>, mut progress: impl FnM
         let what = format!("the payment {} granted or lost other units than its entries say", payment.reference);
         proof.breaks.push(of_account(payment.account, what));
     }
+    for payment in app.store.read(proof::cost_mismatches)? {
+        let what = format!("the lots that the payment {} bought cost another amount than it", payment.reference);
+        proof.breaks.push(of_account(payment.account, what));
+    }
     if let Some(anchor) = anchor {
         let found = app.store.read(|tx| check_anchor(tx, anchor, head))?;
         proof.breaks.extend(found.map(|what| of_account(0, what)));
+    }
+    // Figures follow from the rows: where those are wrong, these say nothing more.
+    if proof.breaks.is_empty() {
+        proof.breaks.extend(figures.finish(app)?.into_iter().map(|what| of_account(0, what)));
     }
     proof.breaks.truncate(BREAKS_LIMIT);
     Ok(proof)
@@ -91,9 +104,14 @@ fn check_anchor(tx: &mut dyn Tx, anchor: &Anchor, head: BooksHead) -> Result<Opt
 }
 
 /// Proves one account. Returns how many entries it has, its chain up to where the anchor covers it, and what is wrong.
-fn prove_account(tx: &mut dyn Tx, account: i64, anchor: Option<&Anchor>) -> Result<(u64, Chain, Vec<Discrepancy>)> {
+fn prove_account(
+    tx: &mut dyn Tx,
+    account: i64,
+    anchor: Option<&Anchor>,
+    sums: &mut AmountsByDay,
+) -> Result<(u64, Chain, Vec<Discrepancy>)> {
     let covered = anchor.map(|anchor| anchors::covered(tx, anchor.number, account)).transpose()?;
-    let walk = walk_chain(tx, account, covered.unwrap_or_default())?;
+    let walk = walk_chain(tx, account, covered.unwrap_or_default(), sums)?;
     let mut breaks: Vec<Discrepancy> = walk.broken_at.clone().into_iter().collect();
     breaks.extend(check_reasons(tx, account)?);
     let mut found = Vec::new();
@@ -116,6 +134,9 @@ fn prove_account(tx: &mut dyn Tx, account: i64, anchor: Option<&Anchor>) -> Resu
             if walk.broken_at.is_none() {
                 found.extend(check_lots(tx, account, walk.lots)?);
                 found.extend(check_holds(tx, account, walk.captures)?);
+                if !walk.value.finish(tx, &stored.lots, sums)? {
+                    found.push("its entries and holds do not lead to the lots that are stored".into());
+                }
             }
             found.extend(check_held(tx, &stored)?);
             found.extend(check_next(tx, &stored, next_due, front)?);

@@ -145,8 +145,11 @@ pub(super) fn check_next(
     front: Option<FrontLot>,
 ) -> Result<Vec<String>> {
     let mut found = vec![];
-    if front != stored.front().map(|lot| FrontLot { seq: lot.seq, free: lot.free() }) {
-        found.push("the account does not say which of its lots comes next, and how much of it is free".into());
+    if front != stored.front().map(FrontLot::of) {
+        found.push(
+            "the account does not say which of its lots comes next, how much of it is free, and what was paid for it"
+                .into(),
+        );
     }
     if next_due != entries::next_due(tx, stored)? {
         found.push("the account does not say when the next of its lots or holds ends".into());

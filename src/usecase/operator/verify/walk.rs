@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::value::ValueWalk;
 use crate::clock::DAY_SECONDS;
 use crate::error::Result;
 use crate::ledger::{Chain, Discrepancy, Entry, EntryNote, GRACE_LIMIT_DAYS, Kind, Lot, Timestamp};
-use crate::store::{Tx, entries};
+use crate::store::{AmountsByDay, Tx, entries, figures};
 
 /// Entries that are read at once.
 const PAGE: i64 = 1000;
@@ -23,6 +24,8 @@ pub(super) struct Walk {
     pub lots: BTreeMap<i64, ExpectedLot>,
     /// By the hold's id.
     pub captures: BTreeMap<String, Capture>,
+    /// What the entries and holds made of the value of lots.
+    pub value: ValueWalk,
 }
 
 /// What the entries say of a lot.
@@ -58,11 +61,12 @@ pub(super) struct Capture {
     pub note: Option<EntryNote>,
 }
 
-/// Follows an account's entries. `covered` is the seq of the last one that the anchor covers.
-pub(super) fn walk_chain(tx: &mut dyn Tx, account: i64, covered: i64) -> Result<Walk> {
+/// Follows an account's entries, and adds up what they move. `covered` is the seq of the last one that the anchor covers.
+pub(super) fn walk_chain(tx: &mut dyn Tx, account: i64, covered: i64, sums: &mut AmountsByDay) -> Result<Walk> {
     let (lots, captures) = (BTreeMap::new(), BTreeMap::new());
     let (chain, at_anchor) = (Chain::start(account), Chain::start(account));
-    let mut walk = Walk { chain, at_anchor, entries: 0, broken_at: None, lots, captures };
+    let value = ValueWalk::begin(tx, account)?;
+    let mut walk = Walk { chain, at_anchor, entries: 0, broken_at: None, lots, captures, value };
     let mut seq = 0;
     loop {
         let page = entries::of_account_after(tx, account, seq, PAGE)?;
@@ -74,6 +78,8 @@ pub(super) fn walk_chain(tx: &mut dyn Tx, account: i64, covered: i64) -> Result<
                 return Ok(walk);
             }
             walk.note(entry);
+            figures::add_units(entry, sums);
+            walk.value.entry(tx, entry, sums)?;
             if entry.seq == covered {
                 walk.at_anchor = walk.chain.clone();
             }

@@ -4,7 +4,8 @@
 //! (`ledger::less_credited`).
 
 use crate::error::Result;
-use crate::store::{Tx, payments};
+use crate::store::Tx;
+use crate::store::payments::{self, CreditNoteRecord};
 use crate::stripe::{CreditNote, PaymentOrigin};
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::apply::reassess::{Cause, Lookup, find_payment, reassess_for};
@@ -25,7 +26,10 @@ pub(super) fn credit_note(tx: &mut dyn Tx, context: &ApplyContext<'_>, note: &Cr
         Lookup::Found(payment) => payment,
         Lookup::Undecided(outcome) => return Ok(outcome),
     };
-    payments::put_credit_note(tx, &note.id, &payment.reference, returned, note.is_void())?;
+    let made_at = note.created.unwrap_or(context.happened_at);
+    let voided_at = note.is_void().then(|| note.voided_at.unwrap_or(context.happened_at.max(made_at)));
+    let record = CreditNoteRecord { id: &note.id, returned, made_at, voided_at };
+    payments::put_credit_note(tx, &payment.reference, &record)?;
     let what = format!("the credit note {} over {returned} is {}", note.id, note.status);
     reassess_for(tx, context, &payment, &Cause::refund(&note.id), &what)
 }

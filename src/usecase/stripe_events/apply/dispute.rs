@@ -1,6 +1,7 @@
 //! A dispute, at any stage (`docs/rules.md`, rule 7). The listed withdrawals and reinstatements of funds decide;
 //! without them, the status does.
 
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::payments::{self, DisputeStage, DisputeState, Payment};
 use crate::store::{Tx, users};
@@ -20,7 +21,7 @@ pub(super) fn dispute(
         Lookup::Found(payment) => payment,
         Lookup::Undecided(outcome) => return Ok(outcome),
     };
-    let state = state_of(step, dispute, &payment);
+    let state = state_of(step, dispute, &payment, context.happened_at);
     let is_news = payments::put_dispute(tx, &payment.reference, &state, context.now)?;
     let what = format!("the dispute {} is {}", dispute.id, dispute.status);
     let mut outcome = reassess_for(tx, context, &payment, &Cause::dispute(&dispute.id), &what)?;
@@ -35,7 +36,12 @@ pub(super) fn dispute(
     Ok(outcome)
 }
 
-fn state_of<'a>(step: DisputeStep, dispute: &'a Dispute, payment: &Payment) -> DisputeState<'a> {
+fn state_of<'a>(
+    step: DisputeStep,
+    dispute: &'a Dispute,
+    payment: &'a Payment,
+    happened_at: Timestamp,
+) -> DisputeState<'a> {
     let withdrawn: i64 = dispute.funds.iter().map(|funds| funds.amount.min(0).saturating_neg()).sum();
     let reinstated: i64 = dispute.funds.iter().map(|funds| funds.amount.max(0)).sum();
     let amount = dispute.amount.unwrap_or(payment.amount).max(1);
@@ -58,5 +64,20 @@ fn state_of<'a>(step: DisputeStep, dispute: &'a Dispute, payment: &Payment) -> D
         true => DisputeStage::Inquiry,
         false => DisputeStage::Open,
     };
-    DisputeState { id: &dispute.id, disputed, withheld, stage, moves }
+    let moved = |is_of: fn(i64) -> bool| dispute.funds.iter().find(|funds| is_of(funds.amount));
+    let (out, back) = (moved(|amount| amount < 0), moved(|amount| amount > 0));
+    let withdrawn_at = out.and_then(|funds| funds.created).or(dispute.created).unwrap_or(happened_at);
+    let reinstated_at = back.and_then(|funds| funds.created).unwrap_or(happened_at);
+    DisputeState {
+        id: &dispute.id,
+        disputed,
+        withheld,
+        stage,
+        moves,
+        currency: out
+            .and_then(|funds| funds.currency.as_deref())
+            .or(dispute.currency.as_deref())
+            .unwrap_or(&payment.currency),
+        moved_at: [(moves > 0).then_some(withdrawn_at), (moves > 1).then_some(reinstated_at)],
+    }
 }

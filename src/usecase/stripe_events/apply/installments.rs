@@ -11,12 +11,12 @@ use crate::usecase::stripe_events::apply::outcome::{ApplyContext, low_balances};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess, units_reversed};
 use crate::usecase::units::posting::{self, PostingContext};
 
-/// Posts units of a plan's payment: a credit, or a correction for a downgrade.
+/// Posts units of a plan's payment with their part of what it cost: a credit, or a correction for a downgrade.
 pub(super) fn post(
     tx: &mut dyn Tx,
     context: &mut PostingContext,
     payment: &Payment,
-    units: i64,
+    (units, cost): (i64, i64),
     reason: String,
     expires_at: Option<Timestamp>,
 ) -> Result<Entry> {
@@ -24,7 +24,8 @@ pub(super) fn post(
     let count = Units::new(units.saturating_abs());
     let count = count.ok_or_else(|| Fault::bare("an allotment's units were not checked"))?;
     let (posting, bought_by) = if units > 0 {
-        let credit = Credit { kind: Kind::Subscription, units: count, reason, note: None, expires_at };
+        let cost = payment.part(cost);
+        let credit = Credit { kind: Kind::Subscription, units: count, reason, note: None, expires_at, cost };
         (ledger::credit(&account.account, credit, context.now), Some(payment.reference.as_str()))
     } else {
         (ledger::correct(&account.account, Kind::Subscription, count, reason, None, context.now), None)
@@ -37,7 +38,7 @@ pub(super) fn post(
 /// Posts one month that is due, unless it was posted before. A payment that is completely reversed gets nothing now. It
 /// is looked at again a day later, since a dispute may still be won.
 pub fn post_due(tx: &mut dyn Tx, context: &ApplyContext<'_>, part: &DueAllotment) -> Result<Vec<LogEvent>> {
-    let DueAllotment { reference, month, units, .. } = part;
+    let DueAllotment { reference, month, units, cost, .. } = part;
     let payment = payments::find(tx, reference)?;
     let payment = payment.ok_or_else(|| Fault::bare(format!("the payment {reference} is gone")))?;
     if payment.units_granted > 0 && units_reversed(tx, &payment)? == payment.units_granted {
@@ -49,7 +50,7 @@ pub fn post_due(tx: &mut dyn Tx, context: &ApplyContext<'_>, part: &DueAllotment
     }
     let reason = format!("sub_{reference}_{}", month + 1);
     let mut posting_context = context.posting();
-    let entry = post(tx, &mut posting_context, &payment, *units, reason, expiry_of(part, context.now))?;
+    let entry = post(tx, &mut posting_context, &payment, (*units, *cost), reason, expiry_of(part, context.now))?;
     let granted = payment.units_granted + (*units).max(0);
     payments::set_totals(tx, reference, granted, payment.units_reversed, payment.reversals)?;
     let mut log_events = vec![LogEvent::Allotted {

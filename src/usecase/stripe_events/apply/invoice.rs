@@ -3,7 +3,7 @@
 
 use crate::catalog::{Offer, Plan};
 use crate::error::{Fault, Result};
-use crate::ledger::{Allotment, Share, allot, less_credited};
+use crate::ledger::{Allotment, Share, allot, less_credited, split_cost};
 use crate::store::allotments::{self, DueAllotment, PlanPeriod};
 use crate::store::orders::OfferKind;
 use crate::store::payments::{self, Payment, StripeIds};
@@ -177,14 +177,20 @@ fn plans_and_packs(
     if let Some(intent) = &payment.payment_intent {
         payments::link_invoice(tx, intent, &invoice.id)?;
     }
-    record(tx, invoice, &plans, main, &later)?;
+    // What was paid is spread over all that it buys, at once and month by month.
+    let parts = std::iter::once(units).chain(lines.packs.iter().map(|pack| pack.units));
+    let parts: Vec<i64> = parts.chain(later.iter().map(|part| part.units)).collect();
+    let costs = split_cost(payment.cost, &parts);
+    let (at_once, of_months) = costs.split_at_checked(lines.packs.len() + 1).unwrap_or_default();
+    let (cost, of_packs) = at_once.split_first().map_or((0, at_once), |(cost, rest)| (*cost, rest));
+    record(tx, invoice, &plans, main, (&later, of_months))?;
     let user_id = users::by_account(tx, account)?.id;
     let mut posting_context = context.posting();
     let mut log_events = vec![];
     if units != 0 {
         let reason = format!("sub_{}", invoice.id);
         let expires_at = expiry(main.plan, main.line, now);
-        let entry = installments::post(tx, &mut posting_context, &payment, units, reason.clone(), expires_at)?;
+        let entry = installments::post(tx, &mut posting_context, &payment, (units, cost), reason.clone(), expires_at)?;
         log_events.push(LogEvent::Allotted {
             user_id: user_id.clone(),
             plan: main.plan.key.clone(),
@@ -194,7 +200,7 @@ fn plans_and_packs(
             balance: entry.balance_after,
         });
     }
-    log_events.extend(post_packs(tx, &mut posting_context, &payment, &lines.packs)?);
+    log_events.extend(post_packs(tx, &mut posting_context, &payment, &lines.packs, of_packs)?);
     log_events.extend(low_balances(posting_context));
     log_events.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
     let detail = format!("{} units for {user_id}", units.saturating_add(pack_units));
@@ -208,7 +214,7 @@ fn record(
     invoice: &Invoice,
     plans: &[PlanLine<'_>],
     main: &PlanLine<'_>,
-    later: &[Allotment],
+    (later, costs): (&[Allotment], &[i64]),
 ) -> Result<()> {
     for period in plans.iter().filter_map(|line| line.period.as_ref()) {
         let whole = vec![Allotment { due: period.starts_at, units: period.units }];
@@ -216,10 +222,11 @@ fn record(
         let units = units.first().map_or(0, |part| part.units);
         allotments::add_period(tx, &PlanPeriod { units, ..period.clone() })?;
     }
-    for (month, part) in (1..).zip(later) {
+    for ((month, part), cost) in (1..).zip(later).zip(costs) {
         let expires_at = expiry(main.plan, main.line, part.due);
         let reference = invoice.id.clone();
-        allotments::plan(tx, &DueAllotment { reference, month, units: part.units, due_at: part.due, expires_at })?;
+        let (units, cost, due_at) = (part.units, *cost, part.due);
+        allotments::plan(tx, &DueAllotment { reference, month, units, cost, due_at, expires_at })?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use crate::catalog::Expiry;
 use crate::error::{Fault, Result};
-use crate::ledger::{self, BALANCE_LIMIT, Credit, Kind, Units};
+use crate::ledger::{self, BALANCE_LIMIT, Credit, Kind, Units, split_cost};
 use crate::store::payments::{self, Payment};
 use crate::store::{Tx, users};
 use crate::usecase::log_events::LogEvent;
@@ -47,7 +47,7 @@ pub(super) fn credit_packs(
         let log_events = low_balances(posting_context).collect();
         return Ok(EventOutcome { known_ids, log_events, ..EventOutcome::applied("credited before") });
     }
-    let mut log_events = post_packs(tx, &mut posting_context, payment, packs)?;
+    let mut log_events = post_packs(tx, &mut posting_context, payment, packs, &costs_of(payment.cost, packs))?;
     let offers: Vec<&str> = packs.iter().map(|pack| pack.offer.as_str()).collect();
     letters::receipt(tx, context, payment, &offers)?;
     log_events.extend(low_balances(posting_context));
@@ -57,22 +57,30 @@ pub(super) fn credit_packs(
     Ok(EventOutcome { known_ids, log_events, ..EventOutcome::applied(detail) })
 }
 
-/// Posts an entry for each pack of a payment that was just recorded.
+/// What was paid for each of these packs, of what was paid for all of them.
+fn costs_of(cost: i64, packs: &[PackCredit]) -> Vec<i64> {
+    let units: Vec<i64> = packs.iter().map(|pack| pack.units).collect();
+    split_cost(cost, &units)
+}
+
+/// Posts an entry for each pack of a payment that was just recorded, with its part of what was paid.
 pub(super) fn post_packs(
     tx: &mut dyn Tx,
     context: &mut PostingContext,
     payment: &Payment,
     packs: &[PackCredit],
+    costs: &[i64],
 ) -> Result<Vec<LogEvent>> {
     let user_id = users::by_account(tx, payment.account)?.id;
     let mut log_events = vec![];
-    for (number, pack) in (1..).zip(packs) {
+    for ((number, pack), cost) in (1..).zip(packs).zip(costs) {
         let account = posting::open(tx, context, payment.account, None)?;
         let units = Units::new(pack.units).ok_or_else(|| Fault::bare("a pack's units were not checked"))?;
         let first = format!("topup_{}", payment.reference);
         let reason = if number == 1 { first } else { format!("{first}_{number}") };
         let expires_at = Expiry::of_days(pack.expires_in_days).end(context.now);
-        let credit = Credit { kind: Kind::Topup, units, reason: reason.clone(), note: None, expires_at };
+        let (reason_kept, cost) = (reason.clone(), payment.part(*cost));
+        let credit = Credit { kind: Kind::Topup, units, reason: reason_kept, note: None, expires_at, cost };
         let posting = ledger::credit(&account.account, credit, context.now).map_err(posting::impossible)?;
         let entry = posting::post(tx, context, &account, &posting, Some(&payment.reference))?;
         let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger without its payment")))?;

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::store::Tx;
-use crate::store::payments::{self, Payment, RefundState};
+use crate::store::payments::{self, Payment, RefundRecord, RefundState};
 use crate::stripe::{Charge, Refund};
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::apply::reassess::{Cause, Lookup, find_payment, reassess_for};
@@ -14,7 +14,7 @@ pub(super) fn refund(tx: &mut dyn Tx, context: &ApplyContext<'_>, refund: &Refun
         Lookup::Found(payment) => payment,
         Lookup::Undecided(outcome) => return Ok(outcome),
     };
-    put(tx, &payment, refund)?;
+    put(tx, context, &payment, refund)?;
     let what = format!("the refund {} is {}", refund.id, refund.status);
     reassess_for(tx, context, &payment, &Cause::refund(&refund.id), &what)
 }
@@ -27,19 +27,26 @@ pub(super) fn charge_refunded(tx: &mut dyn Tx, context: &ApplyContext<'_>, charg
         Lookup::Undecided(outcome) => return Ok(outcome),
     };
     for refund in charge.refunds.iter().flat_map(|list| &list.rows) {
-        put(tx, &payment, refund)?;
+        put(tx, context, &payment, refund)?;
     }
     let stated = charge.amount_refunded.unwrap_or(0);
-    payments::raise_refunded_total(tx, &payment.reference, stated)?;
+    payments::raise_refunded_total(tx, &payment.reference, stated, context.happened_at)?;
     let what = format!("{stated} of {} refunded in all", charge.id);
     reassess_for(tx, context, &payment, &Cause::refund(&charge.id), &what)
 }
 
-fn put(tx: &mut dyn Tx, payment: &Payment, refund: &Refund) -> Result<()> {
+fn put(tx: &mut dyn Tx, context: &ApplyContext<'_>, payment: &Payment, refund: &Refund) -> Result<()> {
     let state = match refund {
         refund if refund.is_undone() => RefundState::Failed,
         refund if refund.is_succeeded() => RefundState::Succeeded,
         _ => RefundState::Pending,
     };
-    payments::put_refund(tx, &refund.id, &payment.reference, refund.amount.unwrap_or(0).max(0), state)
+    let made_at = refund.created.unwrap_or(context.happened_at);
+    let record = RefundRecord {
+        id: &refund.id,
+        amount: refund.amount.unwrap_or(0).max(0),
+        state,
+        times: [made_at, context.happened_at.max(made_at)],
+    };
+    payments::put_refund(tx, &payment.reference, &record)
 }

@@ -234,5 +234,21 @@ pub(crate) fn describe(
         ended_at: described.is_over().then(|| described.ended_at.unwrap_or(as_of)),
         as_of,
         created_at: described.created.unwrap_or(as_of),
+        billed: billed(described, is_plan),
     }
+}
+
+/// What a period of the plans costs before discounts and taxes. `None` where Stripe does not say it in one currency.
+fn billed(described: &Subscription, is_plan: impl Fn(&str) -> bool) -> Option<(i64, String)> {
+    let mut sum: Option<(i64, String)> = None;
+    for item in described.items.rows.iter().filter(|item| item.price.as_deref().is_some_and(&is_plan)) {
+        let amount = item.unit_amount?.checked_mul(item.quantity.unwrap_or(1))?;
+        let currency = item.currency.clone()?;
+        sum = match sum {
+            None => Some((amount, currency)),
+            Some((before, same)) if same == currency => Some((before.checked_add(amount)?, same)),
+            Some(_) => return None,
+        };
+    }
+    sum
 }

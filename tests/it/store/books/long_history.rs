@@ -33,7 +33,7 @@ fn post(account: &Account, count: i64, key: String, at: Timestamp) -> Posting {
     let note = None;
     let posting = if count > 0 {
         let (kind, reason) = (Kind::Grant, format!("grant_{key}"));
-        ledger::credit(account, Credit { kind, units: units(count), reason, note, expires_at: None }, at)
+        ledger::credit(account, Credit { kind, units: units(count), reason, note, expires_at: None, cost: None }, at)
     } else {
         ledger::spend(account, Spend { units: units(1), reason: format!("spend_{key}"), note }, at)
     };

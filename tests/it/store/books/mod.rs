@@ -2,6 +2,7 @@
 //! whatever somebody changes in the file, the proof breaks.
 
 mod at_once;
+mod figures;
 mod long_history;
 mod notes;
 mod rewriting;
@@ -18,7 +19,7 @@ use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources};
 use till::error::Result;
 use till::id::UserId;
-use till::ledger::{self, Account, Kind, Posting, Refusal, Reversal, Spend, Units};
+use till::ledger::{self, Account, Cost, Currency, Kind, Posting, Refusal, Reversal, Spend, Units};
 use till::store::orders::OfferKind;
 use till::store::payments::{self, Payment};
 use till::store::{Tx, entries, users};
@@ -117,7 +118,9 @@ impl Books {
         let reference = format!("pi_{key}");
         let reason = format!("topup_{reference}");
         let units = Units::new(units).unwrap();
-        let credit = ledger::Credit { kind: Kind::Topup, units, reason, note: None, expires_at: None };
+        let cost = Cost { amount: 900, currency: Currency::new("usd").unwrap() };
+        let credit =
+            ledger::Credit { kind: Kind::Topup, units, reason, note: None, expires_at: None, cost: Some(cost) };
         let payment = ledger::Payment { lots: vec![], units_granted: units.count(), units_reversed: 0 };
         let mut bought = Bought { reference, payment };
         let decide = move |account: &Account, now| ledger::credit(account, credit.clone(), now);

@@ -10,7 +10,8 @@ use till::usecase::units::request::IdempotencyKey;
 use super::{Books, Move};
 
 /// Tables of the books, in the order in which they are filled.
-const TABLES: &[&str] = &["users", "books", "lots", "payments", "holds", "hold_lots"];
+const TABLES: &[&str] =
+    &["users", "books", "lots", "payments", "holds", "hold_lots", "refunds", "figures", "subscription_counts"];
 
 /// Books in which everything has happened, and a hand that changes them.
 pub(super) struct Tampered {
@@ -68,14 +69,19 @@ impl Tampered {
 
     /// Makes the change, which the proof must see, and takes it back.
     fn check(&self, change: &str) {
+        assert!(!self.found(change).is_empty(), "not seen: {change}");
+    }
+
+    /// What the proof finds of a change, which is then taken back.
+    pub fn found(&self, change: &str) -> Vec<String> {
         self.change(change);
         let breaks = match self.books.proof() {
             Ok(proof) => proof.breaks.iter().map(|found| found.what.clone()).collect(),
             Err(Error::Fault(fault)) => vec![fault.to_string()],
             Err(other) => panic!("{change}: {other}"),
         };
-        assert!(!breaks.is_empty(), "not seen: {change}");
         self.restore();
+        breaks
     }
 
     /// All tables as they were.

@@ -1,0 +1,164 @@
+//! The figures of the shop by day, as they are kept and as the rows that they follow from say. How they are kept up to date
+//! is in `db`: each write notes what it changes ([`Tx::add_to_figure`]).
+
+use super::db::{Amounts, AmountsByDay, DbResult, FIGURES, Figure, Row, Tx, add_to, day_of};
+use super::{money_moves, unit_moves};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::ledger::{Entry, Lot, Movement};
+
+/// All columns of the figures, of the table `figures`.
+macro_rules! figure_columns {
+    () => {
+        "day, currency, changes, plans, packs, out_of_band, refunded, withheld, reinstated, returned, value_added, earned,
+        forfeited, value_reversed, bought, given, used, expired, reversed, units_left, users"
+    };
+}
+
+/// The figures of one day and currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FiguresOfDay {
+    /// Milliseconds since 1970 ÷ 86,400,000, in UTC.
+    pub day: i64,
+    /// ISO code in lower case; empty for what has none.
+    pub currency: String,
+    /// How often they were changed.
+    pub changes: i64,
+    amounts: Amounts,
+}
+
+impl FiguresOfDay {
+    /// One of them.
+    pub fn get(&self, figure: Figure) -> i64 {
+        self.amounts.get(figure as usize).copied().unwrap_or_default()
+    }
+
+    /// All of them, in the order of [`Figure::ALL`].
+    pub fn all(&self) -> Amounts {
+        self.amounts
+    }
+}
+
+/// The day of a time.
+pub fn day(at: Timestamp) -> i64 {
+    day_of(at.millis())
+}
+
+/// The figures of the days from one to another, in order, after the one of this day and currency.
+pub fn page(tx: &mut dyn Tx, after: (i64, &str), to: i64, limit: i64) -> Result<Vec<FiguresOfDay>> {
+    const PAGE: &str = concat!(
+        "SELECT ",
+        figure_columns!(),
+        " FROM figures WHERE (day, currency) > ($1, $2) AND day <= $3 ORDER BY day, currency LIMIT $4"
+    );
+    tx.all(PAGE, &[&after.0, &after.1, &to, &limit], figures_of_day)
+}
+
+/// Units that are left in lots, by what they were paid with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Empty for units that nothing was paid for.
+    pub currency: String,
+    pub units: i64,
+    /// What was paid for them, in minor units: what is owed in units.
+    pub value: i64,
+}
+
+/// What all days together left of units and of what was paid for them.
+pub fn outstanding(tx: &mut dyn Tx) -> Result<Vec<Outstanding>> {
+    const SUMS: &str = "SELECT currency, CAST(SUM(units_left) AS INTEGER) AS units,
+            CAST(SUM(value_added - earned - forfeited - value_reversed) AS INTEGER) AS value
+        FROM figures GROUP BY currency ORDER BY currency LIMIT 1000";
+    let sums = tx.all(SUMS, &[], |row| {
+        Ok(Outstanding { currency: row.text("currency")?, units: row.int("units")?, value: row.int("value")? })
+    })?;
+    Ok(sums.into_iter().filter(|sum| sum.units != 0 || sum.value != 0).collect())
+}
+
+/// How many users there are.
+pub fn users(tx: &mut dyn Tx) -> Result<i64> {
+    const USERS: &str = "SELECT CAST(COALESCE(SUM(users), 0) AS INTEGER) AS users FROM figures WHERE currency = ''";
+    Ok(tx.one(USERS, &[], |row| row.int("users"))?.unwrap_or(0))
+}
+
+fn figures_of_day(row: &Row<'_>) -> DbResult<FiguresOfDay> {
+    let mut amounts: Amounts = [0; FIGURES];
+    for (amount, figure) in amounts.iter_mut().zip(Figure::ALL) {
+        *amount = row.int(figure.column())?;
+    }
+    Ok(FiguresOfDay { day: row.int("day")?, currency: row.text("currency")?, changes: row.int("changes")?, amounts })
+}
+
+/// References of payments in order, after this one.
+pub fn payments_after(tx: &mut dyn Tx, reference: &str, limit: i64) -> Result<Vec<String>> {
+    const PAGE: &str = "SELECT reference FROM payments WHERE reference > $1 ORDER BY reference LIMIT $2";
+    tx.all(PAGE, &[&reference, &limit], |row| row.text("reference"))
+}
+
+/// Adds up what the payments from one reference to another say of money.
+pub fn add_money(tx: &mut dyn Tx, range: [&str; 2], sums: &mut AmountsByDay) -> Result<()> {
+    money_moves::of(tx, range)?.iter().for_each(|change| add_to(sums, change));
+    Ok(())
+}
+
+/// Adds up the units that an entry moved.
+pub fn add_units(entry: &Entry, sums: &mut AmountsByDay) {
+    add_to(sums, &unit_moves::moved(entry));
+}
+
+/// Adds up what a movement changed of lots.
+pub fn add_value(before: &[Lot], after: &[Lot], movement: Movement<'_>, sums: &mut AmountsByDay) {
+    unit_moves::value_moved(before, after, movement).iter().for_each(|change| add_to(sums, change));
+}
+
+/// Adds up the users of the accounts after this one, up to a number of them; the last of these.
+pub fn add_users(tx: &mut dyn Tx, account: i64, limit: i64, sums: &mut AmountsByDay) -> Result<Option<i64>> {
+    const PAGE: &str = "SELECT account, created_at FROM users WHERE account > $1 ORDER BY account LIMIT $2";
+    let users = tx.all(PAGE, &[&account, &limit], |row| Ok((row.int("account")?, row.time("created_at")?)))?;
+    for (_, created_at) in &users {
+        add_to(sums, &super::FigureChange::at(created_at.millis(), "", Figure::Users, 1));
+    }
+    Ok(users.last().map(|(account, _)| *account))
+}
+
+/// How many subscriptions have a status, and what they bring in a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionCount {
+    /// Stripe's word, or `ended`.
+    pub status: String,
+    /// The plan's key; `-` when its price is not in the catalogue.
+    pub offer: String,
+    /// In which they are billed; empty where Stripe did not say what they cost.
+    pub currency: String,
+    pub count: i64,
+    /// What all of them together are billed for a period, in minor units, before discounts and taxes.
+    pub amount: i64,
+}
+
+/// Subscriptions by status, plan and currency, as they are kept.
+pub fn subscriptions(tx: &mut dyn Tx) -> Result<Vec<SubscriptionCount>> {
+    const KEPT: &str =
+        "SELECT status, offer, currency, count, amount FROM subscription_counts WHERE count <> 0 OR amount <> 0
+        ORDER BY status, offer, currency LIMIT 10000";
+    tx.all(KEPT, &[], subscription_count)
+}
+
+/// The same, counted.
+pub fn counted_subscriptions(tx: &mut dyn Tx) -> Result<Vec<SubscriptionCount>> {
+    const COUNTED: &str = "SELECT status, offer, currency, COUNT(*) AS count,
+            CAST(COALESCE(SUM(amount), 0) AS INTEGER) AS amount
+        FROM (SELECT CASE WHEN ended_at IS NULL THEN status ELSE 'ended' END AS status, offer,
+            COALESCE(currency, '') AS currency, amount FROM subscriptions) AS described
+        GROUP BY status, offer, currency ORDER BY status, offer, currency LIMIT 10000";
+    tx.all(COUNTED, &[], subscription_count)
+}
+
+fn subscription_count(row: &Row<'_>) -> DbResult<SubscriptionCount> {
+    Ok(SubscriptionCount {
+        status: row.text("status")?,
+        offer: row.text("offer")?,
+        currency: row.text("currency")?,
+        count: row.int("count")?,
+        amount: row.int("amount")?,
+    })
+}
