@@ -10,7 +10,7 @@ use super::dashboard::entries::DayView;
 use super::shell::Shell;
 use super::{html, query_field, see_other};
 use crate::app::App;
-use crate::clock::{Timestamp, months_after, parse_rfc3339, rfc3339};
+use crate::clock::{Timestamp, month_of, month_start, months_after};
 use crate::error::{Refused, Result};
 use crate::http::guard::{SignedIn, Visitor};
 use crate::http::problem::HandlerResult;
@@ -41,7 +41,7 @@ pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQue
     let Some(signed_in) = visitor.0 else { return Ok(see_other("/login")?) };
     let now = state.app().clock.now();
     let wanted = query_field(query.as_deref(), "month").unwrap_or_else(|| month_of(now));
-    let from = begin(&wanted);
+    let from = month_start(&wanted);
     let from = from.ok_or_else(|| Refused::InvalidRequest(format!("month is {wanted:?}: 2026-11 was expected.")))?;
     let page = state.run(Pool::Db, move |app| page(app, signed_in, from, now)).await?;
     Ok(html(StatusCode::OK, &page)?)
@@ -87,14 +87,4 @@ fn sums(month: &Month, language: crate::language::Language) -> Vec<(&'static str
     }
     sums.push((language.month_closing(), language.number(month.closing)));
     sums
-}
-
-/// `2026-11`.
-fn month_of(at: Timestamp) -> String {
-    rfc3339(at).chars().take(7).collect()
-}
-
-fn begin(month: &str) -> Option<Timestamp> {
-    let is_month = month.len() == 7 && month.is_char_boundary(4) && month.as_bytes()[4] == b'-';
-    is_month.then(|| parse_rfc3339(&format!("{month}-01T00:00:00Z")))?
 }
