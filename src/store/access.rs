@@ -51,6 +51,18 @@ pub fn tokens(tx: &mut dyn Tx) -> Result<Vec<Token>> {
     tx.all(LIST, &[], token)
 }
 
+/// Tokens that were made before the one with this id, the newest first.
+pub fn tokens_before(tx: &mut dyn Tx, id: &str, limit: i64) -> Result<Vec<Token>> {
+    const PAGE: &str = concat!("SELECT ", token_columns!(), " WHERE t.id < $1 ORDER BY t.id DESC LIMIT $2");
+    tx.all(PAGE, &[&id, &limit], token)
+}
+
+/// The token with this id.
+pub fn token_by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Token>> {
+    const FIND: &str = concat!("SELECT ", token_columns!(), " WHERE t.id = $1");
+    tx.one(FIND, &[&id], token)
+}
+
 /// Remembers that a token was used, at most once a minute.
 pub fn token_used(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<()> {
     const USED: &str = "UPDATE tokens SET last_used_at = $2 WHERE id = $1

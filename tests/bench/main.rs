@@ -12,6 +12,7 @@ mod disk;
 mod figures;
 mod history;
 mod load;
+mod operator;
 mod options;
 mod process;
 mod product;
@@ -84,18 +85,21 @@ async fn told_to_stop() -> Outcome<()> {
 }
 
 async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
-    let users = options.users;
+    let (users, payments) = (options.users, options.payments);
     let history = History::of(users, options.entries)?;
     let (path, copy) = (folder.path("till.db"), folder.path("copy.db"));
     let wants_copy = options.wants(Subject::Sqlite) && !options.serve_only;
     let (seconds, bytes, copy) = blocking(move || {
         let seconds = history.write(&path)?;
+        operator::add_payments(&path, users, payments)?;
         let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
         Ok((seconds, bytes, wants_copy.then(|| Copy::of(&path, &copy, users)).transpose()?))
     })
     .await?;
     let (entries, size) = (history.entries(), mebibytes(bytes));
-    println!("Filled the books with {entries} entries of {users} users in {seconds:.1} s: {size:.1} MiB.");
+    println!(
+        "Filled the books with {entries} entries of {users} users in {seconds:.1} s, and {payments} payments: {size:.1} MiB."
+    );
     let product = Product::start(folder)?;
     println!("till serve: process {}, {}", product.id(), product.url());
     if options.serve_only {
@@ -111,6 +115,10 @@ async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
     let cold = options.cold.then(|| folder.path("till.db"));
     let measured = rounds::measure(options, &product, copy.map(Arc::new), cold).await?;
     println!("\n{}", figures::table(&measured.rows));
+    if options.wants(Subject::Operator) {
+        let lines = operator::measure(&product, folder, users)?;
+        lines.iter().for_each(|line| println!("{line}"));
+    }
     let watched = watch.end(folder, measured.of_spends)?;
     measured.remarks.iter().chain(&watched).for_each(|line| println!("{line}"));
 

@@ -15,6 +15,9 @@ pub struct Options {
     /// a lot, so there are as many as users at least, which is also the default
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub entries: Option<u64>,
+    /// Payments in the books, each with the event that told of it; they gave nothing
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    pub payments: u32,
     /// Seconds for each row of the table, in five rounds
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=60))]
     pub seconds: u32,
@@ -52,6 +55,8 @@ pub enum Subject {
     Batch,
     /// The statements of a spend without HTTP
     Sqlite,
+    /// The operator's pages, one after the other
+    Operator,
 }
 
 impl Options {
@@ -67,6 +72,7 @@ impl Options {
         if let Some(entries) = self.entries {
             command.push_str(&format!(" --entries {entries}"));
         }
+        command.push_str(&format!(" --payments {}", self.payments));
         if self.cold {
             command.push_str(" --cold");
         }

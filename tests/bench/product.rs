@@ -70,6 +70,18 @@ impl Product {
         &self.token
     }
 
+    /// Makes an operator, and a link that signs them in.
+    pub fn operator_link(&self, folder: &Folder) -> Outcome<String> {
+        run(folder, &["user", "add", "bench_operator"])?;
+        run(folder, &["user", "admin", "bench_operator"])?;
+        let link = run(folder, &["user", "sign-in", "bench_operator", "--json"])?;
+        let link: Value =
+            serde_json::from_str(&link).map_err(|cause| Fault::new("cannot read a sign-in link", cause))?;
+        let path = link["url"].as_str().and_then(|url| Some(&url[url.find("/login")?..]));
+        // Its base URL is another, because the port was not known.
+        path.map(|path| format!("{}{path}", self.url())).ok_or_else(|| Fault::bare("a sign-in link without an address"))
+    }
+
     /// Ends it and proves the books.
     pub fn stop_and_verify(self, folder: &Folder) -> Outcome<Proof> {
         let status = self.process.stop()?;

@@ -148,9 +148,12 @@ pub fn retry(app: &App, message: &str) -> Result<usize> {
 pub fn retry_parked(app: &App) -> Result<usize> {
     let (mut count, now) = (0, app.clock.now());
     for _ in 0..BATCHES {
-        let opened = app.store.write(move |tx| {
+        let opened = audit::write(app, move |tx, trail| {
             let parked = outbox::parked(tx, BATCH)?;
             parked.iter().try_for_each(|place| outbox::reopen(tx, place, now, give_up_at(now)))?;
+            if !parked.is_empty() {
+                trail.add(tx, "messages_retried", "parked", parked.len().to_string())?;
+            }
             Ok(parked.len())
         })?;
         if opened == 0 {

@@ -11,12 +11,22 @@ use crate::language::Language;
 use crate::ledger::Entry;
 use crate::store::payments::Payment;
 use crate::store::{access, entries, identities, passkeys, payments, second_factors, users};
+use crate::usecase::audit;
 use crate::usecase::users::sessions;
 
 /// Entries that a page of the account's own data has at most.
 pub const PAGE_ENTRIES: i64 = 10_000;
 const BATCH: i64 = 1000;
 const PAYMENTS: i64 = 10_000;
+
+/// Adds to the audit that an operator takes somebody's data.
+pub fn record(app: &App, user_id: &str) -> Result<()> {
+    let user_id = user_id.to_owned();
+    audit::write(app, move |tx, trail| {
+        let user = users::by_id(tx, &user_id)?;
+        trail.add(tx, "user_exported", &user.id, None)
+    })
+}
 
 /// Writes the user's data. With `entries`, only so many of the newest entries, and `ledger_is_complete` says whether there
 /// are more.

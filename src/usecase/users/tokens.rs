@@ -133,6 +133,19 @@ pub fn list(app: &App) -> Result<Vec<Token>> {
     app.store.read(access::tokens)
 }
 
+/// Tokens that were made before the one with this id, or the newest.
+pub fn page(app: &App, before: Option<&str>, limit: i64) -> Result<Vec<Token>> {
+    // After every id.
+    let before = before.map_or_else(|| char::MAX.to_string(), str::to_owned);
+    app.store.read(|tx| access::tokens_before(tx, &before, limit))
+}
+
+/// The token with this id.
+pub fn show(app: &App, id: &str) -> Result<Token> {
+    let found = app.store.read(|tx| access::token_by_id(tx, id))?;
+    found.ok_or_else(|| Refused::NotFound(format!("There is no token {id:?}.")).into())
+}
+
 /// Revokes a token: from now on it opens nothing.
 pub fn revoke(app: &App, token: &str) -> Result<()> {
     let id = token.to_owned();

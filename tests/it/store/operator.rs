@@ -5,7 +5,7 @@ use till::store::audit::AuditFilter;
 use till::store::comparisons::ComparisonProgress;
 use till::store::inbox::Status;
 use till::store::outbox::DeliveryPlace;
-use till::store::{audit, comparisons, directory, inbox, operators, outbox, payment_records};
+use till::store::{access, audit, comparisons, directory, inbox, operators, outbox, payment_records};
 
 use super::rows::payment;
 use super::statements::{Row, each_runs};
@@ -42,6 +42,8 @@ const EACH: &[Row] = &[
     ("comparisons::last", |tx| comparisons::last(tx).map(drop)),
     ("comparisons::agreeing_since", |tx| comparisons::agreeing_since(tx).map(drop)),
     ("comparisons::remove_old", |tx| comparisons::remove_old(tx, NOW, 10).map(drop)),
+    ("access::tokens_before", |tx| access::tokens_before(tx, "tok_z", 10).map(drop)),
+    ("access::token_by_id", |tx| access::token_by_id(tx, "tok_1").map(drop)),
     ("directory::beginning_with", |tx| directory::beginning_with(tx, "u", 10).map(drop)),
     ("directory::of_stripe_id", |tx| directory::of_stripe_id(tx, "cus_1").map(drop)),
     ("directory::newest", |tx| directory::newest(tx, 10, 10).map(drop)),

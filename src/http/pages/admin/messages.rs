@@ -5,7 +5,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 
 use super::operator::Operator;
-use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
+use super::view::{ActionForm, AdminPage, Block, Cell, Field, Mark, Table};
 use super::{PAGE, Section, done, page, people, segment};
 use crate::app::App;
 use crate::error::{Refused, Result};
@@ -62,10 +62,10 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
     };
     blocks.push(Block::Links(vec![other]));
     if only_parked && !found.is_empty() {
-        let form = ActionForm::new(format!("{PATH}/retry"), language.admin_retry_all());
-        blocks.push(Block::Form(
-            form.headed(language.admin_retry_all(), language.admin_retry_lead()).with_reason(language),
-        ));
+        let message = Field::text("message", language.admin_retry_which()).limited(100);
+        let form = ActionForm::new(format!("{PATH}/retry"), language.admin_retry()).with(message);
+        let form = form.headed(language.admin_retry(), language.admin_retry_lead()).with_reason(language);
+        blocks.push(Block::Form(form));
     }
     if before.is_none() && !only_parked {
         blocks.push(letters(app, language)?);
@@ -273,14 +273,18 @@ pub(crate) async fn disable(
     Ok(done(&back)?)
 }
 
-/// `POST /admin/messages/retry`: sends everything again that was given up.
+/// `POST /admin/messages/retry`: sends one message again, or everything that was given up.
 pub(crate) async fn retry(
     State(state): State<AppState>,
     operator: Operator,
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    operator.form(&state, &headers, body).await?;
-    state.run(Pool::Db, endpoints::retry_parked).await?;
+    let message = operator.form(&state, &headers, body).await?.text("message", 100)?;
+    let retry = move |app: &App| match message.is_empty() {
+        true => endpoints::retry_parked(app),
+        false => endpoints::retry(app, &message),
+    };
+    state.run(Pool::Db, retry).await?;
     Ok(done(PATH)?)
 }

@@ -40,10 +40,11 @@ const PAGE: i64 = 50;
 pub(in crate::http) fn routes() -> Router<AppState> {
     Router::new()
         .route("/admin", get(overview::show))
+        .route("/admin/", get(overview::without_slash))
         .route("/admin/users", get(people::show))
         .route("/admin/users/{id}", get(person::show))
         .route("/admin/users/{id}/ledger", get(person::ledger))
-        .route("/admin/users/{id}/data.json", get(person_actions::data))
+        .route("/admin/users/{id}/data.json", post(person_actions::data))
         .route("/admin/users/{id}/grant", post(person_actions::grant))
         .route("/admin/users/{id}/sign-in", post(person_actions::sign_in_link))
         .route("/admin/users/{id}/sessions", post(person_actions::end_sessions))

@@ -12,6 +12,7 @@ use super::{Section, page};
 use crate::app::App;
 use crate::clock::{DAY_MILLIS, Timestamp, month_of, month_start};
 use crate::error::Result;
+use crate::http::pages::see_other;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
@@ -27,6 +28,11 @@ const DAYS: usize = 30;
 
 pub(crate) async fn show(State(state): State<AppState>, operator: Operator) -> HandlerResult {
     Ok(state.run(Pool::Db, move |app| shown(app, &operator)?.answer()).await?)
+}
+
+/// The address with a slash, as people type it.
+pub(crate) async fn without_slash() -> HandlerResult {
+    Ok(see_other("/admin")?)
 }
 
 fn shown(app: &App, operator: &Operator) -> Result<AdminPage> {

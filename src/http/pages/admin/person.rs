@@ -251,8 +251,8 @@ fn actions(app: &App, operator: &Operator, id: &str, record: &PersonRecord, lang
     if app.config.stripe.mode().is_some() {
         blocks.push(wants_fresh(customer));
     }
-    let data = format!("{at}/data.json");
-    blocks.push(Block::Links(vec![Link::to(&data, language.admin_data())]));
+    let data = form("data.json", language.admin_data()).headed(language.admin_data(), language.admin_data_lead());
+    blocks.push(wants_fresh(data));
     blocks.push(wants_fresh(erase));
     blocks
 }

@@ -165,14 +165,18 @@ pub(crate) async fn erase(
     Ok(see_other(&format!("{}?done", address(&erased)))?)
 }
 
-/// `GET /admin/users/{id}/data.json`: everything that is stored about the person, as a file.
+/// `POST /admin/users/{id}/data.json`: everything that is stored about the person, as a file. The audit says who took it.
 pub(crate) async fn data(
     State(state): State<AppState>,
-    _operator: Operator,
+    operator: Operator,
     PathSegment(id): PathSegment,
+    headers: HeaderMap,
+    body: Body,
 ) -> HandlerResult {
+    operator.fresh_form(&state, &headers, body).await?;
     let read = move |app: &App| {
         let mut text = Vec::new();
+        export::record(app, &id)?;
         export::write(app, &id, Some(export::PAGE_ENTRIES), &mut text)?;
         Ok(text)
     };

@@ -7,9 +7,10 @@ use axum::http::HeaderMap;
 
 use super::operator::Operator;
 use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
-use super::{Section, done, page, segment};
+use super::{PAGE, Section, done, page, segment};
 use crate::app::App;
-use crate::error::{Refused, Result};
+use crate::error::Result;
+use crate::http::pages::query_field;
 use crate::http::pages::shell::Link;
 use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
@@ -23,12 +24,18 @@ pub(crate) async fn show(
     operator: Operator,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
-    Ok(state.run(Pool::Db, move |app| shown(app, &operator)?.after(query.as_deref()).answer()).await?)
+    Ok(state
+        .run(Pool::Db, move |app| shown(app, &operator, query.as_deref())?.after(query.as_deref()).answer())
+        .await?)
 }
 
-fn shown(app: &App, operator: &Operator) -> Result<AdminPage> {
+fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPage> {
     let language = operator.language();
-    let all = tokens::list(app)?;
+    let before = query_field(query, "before");
+    let all = tokens::page(app, before.as_deref(), PAGE)?;
+    let last = all.last().filter(|_| all.len() as i64 == PAGE);
+    let older =
+        last.map(|last| Link::to(&format!("/admin/tokens?before={}", segment(&last.id)), language.admin_older()));
     let columns = [
         language.admin_token(),
         language.admin_scopes(),
@@ -37,7 +44,7 @@ fn shown(app: &App, operator: &Operator) -> Result<AdminPage> {
         language.admin_state(),
     ];
     let rows = all.iter().map(|token| cells(token, language)).collect();
-    let blocks = vec![Block::Table(Table::new(&columns, language.admin_tokens_none()).filled(rows))];
+    let blocks = vec![Block::Table(Table::new(&columns, language.admin_tokens_none()).filled(rows).with_more(older))];
     Ok(page(app, operator, Section::Tokens, language.admin_tokens(), blocks)?.led(language.admin_tokens_lead()))
 }
 
@@ -71,8 +78,7 @@ pub(crate) async fn show_one(
 
 fn shown_one(app: &App, operator: &Operator, id: &str) -> Result<AdminPage> {
     let language = operator.language();
-    let found = tokens::list(app)?.into_iter().find(|token| token.id == id);
-    let token = found.ok_or_else(|| Refused::NotFound(format!("There is no token {id:?}.")))?;
+    let token = tokens::show(app, id)?;
     let labels = [
         language.admin_token(),
         language.admin_scopes(),

@@ -22,7 +22,7 @@ fn only_an_operator_opens_the_pages_and_presses_their_buttons() {
         assert!(shown.header("content-security-policy").ends_with("form-action 'self'"), "{page}");
     }
     let token = operator.get("/admin/reconciliation").must(200).form("/admin/reconciliation")[0].1.clone();
-    for button in BUTTONS.iter().filter(|button| !button.ends_with("nothing")) {
+    for button in BUTTONS {
         let fields = [("csrf", token.as_str()), ("reason", "why"), ("sure", "yes"), ("units", "5"), ("key", "k")];
         assert!([401, 403].contains(&visitor.post_form(button, &fields).status), "{button}");
         buyer.post_form(button, &fields).must(403);
@@ -75,7 +75,7 @@ fn no_other_site_presses_an_operators_button() {
     shop.user("alice");
     let operator = operator_of(&shop);
     let token = operator.get("/admin/reconciliation").must(200).form("/admin/reconciliation")[0].1.clone();
-    for button in BUTTONS.iter().filter(|button| !button.ends_with("nothing")) {
+    for button in BUTTONS {
         for (what, csrf, headers) in [
             ("no token", "", &[("origin", shop.till.url.as_str())][..]),
             ("a front end", &token, &[("origin", friend)]),

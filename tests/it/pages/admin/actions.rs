@@ -121,8 +121,8 @@ fn an_operator_signs_people_in_and_out_links_and_erases_them() {
     let found = operator.get(&format!("/admin/users?q={customer}")).must(200);
     assert!(found.body.contains("href=\"/admin/users/alice\""), "found by the customer's id");
 
-    let data = operator.get(&format!("{at}/data.json")).must(200).json();
-    assert_eq!(data["id"], "alice");
+    let data = operator.fill(&page, &format!("{at}/data.json"), &[why]).must(200).json();
+    assert_eq!((&data["id"], &audit(&shop, "user_exported")[0]["target"]), (&json!("alice"), &json!("alice")));
 
     let page = operator.get(at).must(200);
     operator.fill(&page, &format!("{at}/erase"), &[("sure", ""), why]).must(400);
@@ -223,6 +223,18 @@ fn endpoints_are_tested_rolled_and_sent_to_again() {
     operator.fill(&page, &format!("{at}/enable"), &[("reason", "it moved")]).must(303);
     assert_eq!(audit(&shop, "hook_secret_rolled")[0]["reason"], "it leaked");
     operator.get("/admin/messages/hook_nothing").must(404);
+
+    let retry = |message: &str| {
+        let csrf = page.form(&format!("{at}/enable"))[0].1.clone();
+        operator.post_form("/admin/messages/retry", &[("csrf", &csrf), ("message", message), ("reason", "it moved")])
+    };
+    retry("").must(303);
+    retry("msg_nothing").must(404);
+    shop.user("alice");
+    shop.give("alice", 5);
+    let sent = receiver.wait_for(2).pop().unwrap();
+    retry(sent.header("webhook-id")).must(303);
+    assert_eq!(audit(&shop, "message_retried")[0]["reason"], "it moved");
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use serde_json::json;
 
 use super::{PAGES, audit, operator_of, unmatched_payment};
-use crate::harness::{Axe, Chromium, Shop};
+use crate::harness::shop::GOOD_CARD;
+use crate::harness::{Axe, Chromium, Client, Shop};
 
 #[test]
 fn an_operator_brings_a_lost_payment_to_its_owner_and_gives_units_with_a_reason() {
@@ -39,6 +40,22 @@ fn an_operator_brings_a_lost_payment_to_its_owner_and_gives_units_with_a_reason(
     chromium.click("nav a[href=\"/admin/audit\"]");
     chromium.wait_for_words("sorry for the wait");
     assert_eq!(audit(&shop, "event_assigned")[0]["reason"], "her letter");
+
+    let (_, checkout) = shop.checkout("alice", "topup_100");
+    shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+    shop.wait_for_units("alice", 207);
+    chromium.click("nav a[href=\"/admin/payments\"]");
+    chromium.click("td a[href^=\"/admin/payments/pi_\"]");
+    chromium.wait_for_words("Nothing of it was returned or disputed.");
+    let reference = chromium.ask("document.querySelector('h1').textContent");
+    let refund = [("payment_intent", reference.as_str().unwrap())];
+    let stripe = Client::new(&shop.stripe.url(), &[("authorization", "Bearer sk_test_stories")]);
+    let refund = stripe.post_form("/v1/refunds", &refund).must(200).json();
+    shop.wait_for_units("alice", 107);
+    chromium.open(&format!("{}/admin/payments/{}", shop.till.url, reference.as_str().unwrap()));
+    chromium.wait_for_words(refund["id"].as_str().unwrap());
+    chromium.click("dd a[href=\"/admin/users/alice\"]");
+    chromium.wait_for_words("Refund: 100 pictures");
     assert_eq!(chromium.problems(), Vec::<String>::new());
 }
 

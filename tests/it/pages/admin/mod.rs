@@ -31,6 +31,7 @@ const PAGES: [&str; 15] = [
 
 /// The addresses of all buttons.
 const BUTTONS: [&str; 20] = [
+    "/admin/users/alice/data.json",
     "/admin/users/alice/grant",
     "/admin/users/alice/sign-in",
     "/admin/users/alice/sessions",
@@ -50,7 +51,6 @@ const BUTTONS: [&str; 20] = [
     "/admin/catalog",
     "/admin/health",
     "/admin/tokens/tok_1/revoke",
-    "/admin/events/evt_1/nothing",
 ];
 
 /// A shop with an operator, signed in.
