@@ -99,6 +99,11 @@ impl Language {
         self.written(at, self.grammar().month, &self.grammar().long_months)
     }
 
+    /// `Nov 2026`, in UTC.
+    pub fn short_month(self, at: Timestamp) -> String {
+        self.written(at, self.grammar().month, &self.grammar().months)
+    }
+
     /// `24 Nov 2026, 05:23 UTC`.
     pub fn time(self, at: Timestamp) -> String {
         self.grammar().time.replace("{date}", &self.date(at)).replace("{time}", &self.clock(at))

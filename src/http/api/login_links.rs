@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::app::App;
 use crate::clock::rfc3339;
 use crate::http::body;
 use crate::http::description::operation::{Access, Chapter, Operation, RequestBody, Success, USER_ID, schema_of};
@@ -47,7 +48,7 @@ pub(crate) const CREATE: Operation = Operation {
     chapter: Chapter::People,
     summary: "Make a sign-in link",
     text: "Redirect the user to it: its page says whom it signs in, and its button leads on to the dashboard. The body may be \
-           left out.",
+           left out. An operator is signed in only by a token with the scope `admin`.",
     access: Access::Token(Scope::Sell),
     parameters: &[USER_ID],
     body: Some(RequestBody {
@@ -76,7 +77,12 @@ pub(crate) async fn create(
 ) -> HandlerResult {
     bearer.require(Scope::Sell)?;
     let create: Create = body::json_or_default(request).await?;
-    let link = state.run(Pool::Db, move |app| sign_in::make_link(app, &id, create.return_to.as_deref())).await?;
+    let may_all = bearer.require(Scope::Admin).is_ok();
+    let make = move |app: &App| match may_all {
+        true => sign_in::make_link(app, &id, create.return_to.as_deref()),
+        false => sign_in::make_buyers_link(app, &id, create.return_to.as_deref()),
+    };
+    let link = state.run(Pool::Db, make).await?;
     let shape = LinkShape { url: link.url, expires_at: rfc3339(link.expires_at) };
     Ok((StatusCode::CREATED, Json(shape)).into_response())
 }

@@ -1,4 +1,4 @@
-//! What waits for an operator's hand: each count by an index over what is open alone, so that it is as quick in old books as in
+//! What an operator has to do: each count by an index over what is open alone, so that it is as quick in old books as in
 //! new ones.
 
 use crate::app::App;
@@ -10,7 +10,7 @@ use crate::usecase::operator::{clock, kept_prices};
 use crate::usecase::stripe_events::payments;
 use crate::usecase::stripe_events::reconcile::record;
 
-/// What waits, with how much of it.
+/// Something to be done, with how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attention {
     /// Payments of which nobody knows whose they are or for what.
@@ -39,7 +39,7 @@ pub enum Attention {
     Configuration(String),
 }
 
-/// Everything that waits, what concerns money first.
+/// Everything that is to be done, what concerns money first.
 pub fn look(app: &App) -> Result<Vec<Attention>> {
     let now = app.clock.now();
     let (unmatched, failed, waiting, parked, hooks) = app.store.read(|tx| {

@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::error::Result;
-use crate::store::{operators, users};
+use crate::store::{access, operators, users};
 use crate::usecase::audit;
 use crate::usecase::users::sessions;
 
@@ -38,6 +38,8 @@ fn change(app: &App, user_id: &str, is_to_be: bool) -> Result<bool> {
         if is_changed {
             trail.add(tx, action, &user.id, None)?;
             sessions::end_all(tx, user.account, None, now)?;
+            // Who could make a link for a buyer may not be one who may make it for an operator.
+            access::remove_links_of(tx, user.account)?;
         }
         Ok(is_changed)
     })

@@ -8,7 +8,7 @@ use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::sessions::SignInMethod;
 use crate::store::users::User;
-use crate::store::{self, access, codes, users};
+use crate::store::{self, access, codes, operators, users};
 use crate::usecase::audit;
 use crate::usecase::users::sessions::{self, Browser, Opening};
 
@@ -28,6 +28,15 @@ pub struct LoginLink {
 
 /// Creates a link that signs the user in and leads on to `return_to`, or to the dashboard.
 pub fn make_link(app: &App, id: &str, return_to: Option<&str>) -> Result<LoginLink> {
+    make(app, id, return_to, true)
+}
+
+/// The same for a program that may not do all that an operator may: refused where the user is an operator.
+pub fn make_buyers_link(app: &App, id: &str, return_to: Option<&str>) -> Result<LoginLink> {
+    make(app, id, return_to, false)
+}
+
+fn make(app: &App, id: &str, return_to: Option<&str>, may_be_operators: bool) -> Result<LoginLink> {
     let return_to = return_to.map(|url| allowed_url(app, "return_to", url)).transpose()?;
     let secret = id::secret("")?;
     let hash = id::secret_hash(&secret);
@@ -36,6 +45,11 @@ pub fn make_link(app: &App, id: &str, return_to: Option<&str>) -> Result<LoginLi
     let expires_at = now.plus_seconds(LINK_SECONDS);
     audit::write(app, move |tx, trail| {
         let user = users::by_id(tx, &user_id)?;
+        if !may_be_operators && operators::is_one(tx, user.account)? {
+            let detail =
+                "This user is an operator, whom only a token with the scope admin signs in, or till user sign-in.";
+            return Err(Refused::Forbidden(detail.into()).into());
+        }
         trail.add(tx, "login_link_made", &user.id, None)?;
         access::add_login_link(tx, &hash, user.account, return_to.as_deref(), now, expires_at)
     })?;

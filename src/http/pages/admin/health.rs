@@ -38,6 +38,7 @@ fn shown(app: &App, operator: &Operator, findings: Option<Vec<Finding>>) -> Resu
         (language.admin_commits(), Cell::text(language.number(commits.count))),
         (language.admin_commit_mean(), seconds(commits.mean)),
         (language.admin_commit_slow(), seconds(commits.slow)),
+        (language.admin_commit_writes(), Cell::maybe(commits.writes.map(|writes| format!("{writes:.1}")))),
         (
             language.admin_newest_event(),
             match &found.newest_event {

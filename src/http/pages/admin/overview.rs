@@ -1,4 +1,4 @@
-//! `GET /admin`: what waits for a hand, and how the shop does: money by month, what subscribes, what is owed in units, what is
+//! `GET /admin`: what is to be done, and how the shop does: money by month, what subscribes, what is owed in units, what is
 //! used. Every figure is kept by day; nothing is counted for the page.
 
 use axum::extract::State;
@@ -104,7 +104,9 @@ fn money(app: &App, overview: &Overview, language: Language) -> Vec<Block> {
             label: label.to_owned(),
             amounts: months.iter().map(|month| of(month, figure)).collect(),
         });
-        let names: Vec<String> = months.iter().map(|month| month_words(month, language)).collect();
+        let short =
+            |month: &String| month_start(month).map_or_else(|| month.clone(), |start| language.short_month(start));
+        let names: Vec<String> = months.iter().map(short).collect();
         let sum =
             series.iter().flat_map(|series| &series.amounts).fold(0_i64, |sum, amount| sum.saturating_add(*amount));
         let summary = language.admin_revenue_of(i64::from(MONTHS), money_words(sum, currency, language));
@@ -188,7 +190,7 @@ fn use_by_day(app: &App, overview: &Overview, language: Language) -> Vec<Block> 
     vec![Block::Heading(language.admin_use().to_owned()), Block::Chart(chart), Block::Table(table.filled(rows))]
 }
 
-/// What waits for a hand, each with a link to where it is done.
+/// What is to be done, each with a link to where.
 fn waiting(found: &[Attention], language: Language) -> Block {
     if found.is_empty() {
         let figure = Shown::new(language.admin_to_do(), language.admin_nothing_to_do().to_owned());

@@ -1,5 +1,6 @@
 //! Nobody but an operator opens an operator's page or presses its buttons.
 
+use serde_json::json;
 use till::usecase::users::operators;
 use till::usecase::users::sessions::{self, Browser};
 use till::usecase::users::sign_in;
@@ -32,6 +33,25 @@ fn only_an_operator_opens_the_pages_and_presses_their_buttons() {
     assert!(operator.get("/account").must(200).body.contains("href=\"/admin\""));
     operator.get("/admin/nothing").must(404);
     assert_eq!(operator.get("/admin/users/nobody").must(404).body.matches("nobody").count(), 1);
+}
+
+#[test]
+fn a_token_that_sells_signs_no_operator_in() {
+    let shop = Shop::open();
+    for id in ["alice", "olga"] {
+        shop.user(id);
+    }
+    let seller = shop.program("sell");
+    let link = |program: &Client| program.call("POST", "/v1/users/olga/login-links", &json!({}));
+    // A link that was made while she was a buyer is of no use either.
+    let earlier = link(&seller).must(201).json()["url"].as_str().unwrap().to_owned();
+    shop.till_prints(&["user", "admin", "olga"]);
+    shop.visitor().get(&earlier).must(410);
+    assert_eq!(link(&seller).must(403).code(), "forbidden");
+    seller.call("POST", "/v1/users/alice/login-links", &json!({})).must(201);
+    link(&shop.program("admin")).must(201);
+    let browser = shop.sign_in("olga");
+    browser.get("/admin").must(200);
 }
 
 #[test]

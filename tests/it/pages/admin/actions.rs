@@ -231,7 +231,8 @@ fn endpoints_are_tested_rolled_and_sent_to_again() {
     retry("").must(303);
     retry("msg_nothing").must(404);
     shop.user("alice");
-    shop.give("alice", 5);
+    let (_, checkout) = shop.checkout("alice", "topup_100");
+    shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
     let sent = receiver.wait_for(2).pop().unwrap();
     retry(sent.header("webhook-id")).must(303);
     assert_eq!(audit(&shop, "message_retried")[0]["reason"], "it moved");
