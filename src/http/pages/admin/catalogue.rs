@@ -1,10 +1,8 @@
 //! `GET /admin/catalog`: what is on sale, and what Stripe charges for it; the set-up at Stripe as a dry run.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 
-use super::operator::Operator;
+use super::operator::{Operator, Press};
 use super::payments::money_words;
 use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
 use super::{Section, page};
@@ -81,13 +79,9 @@ fn row(offer: &Offer<'_>, app: &App, different: &[PriceDifference], language: La
 }
 
 /// `POST /admin/catalog`: what the set-up at Stripe would do.
-pub(crate) async fn set_up(
-    State(state): State<AppState>,
-    operator: Operator,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.form_without_reason(&state, &headers, body).await?;
+pub(crate) async fn set_up(mut press: Press) -> HandlerResult {
+    press.form_without_reason().await?;
+    let Press { state, operator, .. } = press;
     let look = move |app: &App| {
         let mut context = SetupContext::new(&app.config, app.stripe()?, app.clock.now());
         context.dry_run = true;

@@ -1,11 +1,9 @@
 //! `GET /admin/events`: the inbox of Stripe's events; `GET /admin/events/{id}`: one of them, which can be applied again, assigned
 //! or closed. What Stripe sent is shown by a button, because the audit keeps who looked at it.
 
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
 
-use super::operator::{Operator, REASON_LIMIT};
+use super::operator::{Operator, Press, REASON_LIMIT};
 use super::view::{ActionForm, AdminPage, Block, Cell, Field, Mark, Table};
 use super::{PAGE, Section, done, page, segment};
 use crate::app::App;
@@ -177,14 +175,9 @@ fn actions(app: &App, row: &InboxRow, is_fresh: bool, language: Language) -> Vec
 }
 
 /// `POST /admin/events/{id}/replay`: applies an event again, or says what that would do.
-pub(crate) async fn replay(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn replay(mut press: Press) -> HandlerResult {
+    let form = press.fresh_form().await?;
+    let Press { state, operator, id, .. } = press;
     let dry_run = form.text("dry_run", 10)? != "no";
     let replay = move |app: &App| {
         let outcome = inbox::replay(app, &id, dry_run)?;
@@ -194,14 +187,9 @@ pub(crate) async fn replay(
 }
 
 /// `POST /admin/events/{id}/assign`: says whose a payment is.
-pub(crate) async fn assign(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn assign(mut press: Press) -> HandlerResult {
+    let form = press.fresh_form().await?;
+    let Press { state, operator, id, .. } = press;
     let (user, plan) = (form.text("user", 128)?, form.text("plan", 100)?);
     let assign = move |app: &App| {
         let outcome = inbox::assign(app, &id, &user, Some(plan.as_str()).filter(|plan| !plan.is_empty()))?;
@@ -211,28 +199,18 @@ pub(crate) async fn assign(
 }
 
 /// `POST /admin/events/{id}/dismiss`: closes what could not be applied and is nobody's here.
-pub(crate) async fn dismiss(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn dismiss(mut press: Press) -> HandlerResult {
+    let form = press.fresh_form().await?;
+    let Press { state, id, .. } = press;
     let (reason, back) = (form.text("reason", REASON_LIMIT)?, address(&id));
     state.run(Pool::Db, move |app| inbox::dismiss(app, &id, Some(&reason), false)).await?;
     Ok(done(&back)?)
 }
 
 /// `POST /admin/events/{id}/payload`: what Stripe sent, as text. The audit says who looked.
-pub(crate) async fn payload(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.form_without_reason(&state, &headers, body).await?;
+pub(crate) async fn payload(mut press: Press) -> HandlerResult {
+    press.form_without_reason().await?;
+    let Press { state, operator, id, .. } = press;
     let shown = move |app: &App| {
         let language = operator.language();
         let body = inbox::look_at_body(app, &id)?;

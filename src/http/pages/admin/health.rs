@@ -1,10 +1,8 @@
 //! `GET /admin/health`: the machine and the files; all that `till check` looks at, by a button, because it sends probes.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 
-use super::operator::Operator;
+use super::operator::{Operator, Press};
 use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
 use super::{Section, page};
 use crate::app::App;
@@ -85,13 +83,9 @@ fn table(findings: &[Finding], language: Language) -> Block {
 }
 
 /// `POST /admin/health`: looks at everything, as `till check` does.
-pub(crate) async fn check(
-    State(state): State<AppState>,
-    operator: Operator,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.form_without_reason(&state, &headers, body).await?;
+pub(crate) async fn check(mut press: Press) -> HandlerResult {
+    press.form_without_reason().await?;
+    let Press { state, operator, .. } = press;
     let check = move |app: &App| {
         let findings = check::check(app);
         shown(app, &operator, Some(findings))?.answer()

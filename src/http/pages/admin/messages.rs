@@ -1,10 +1,8 @@
 //! `GET /admin/messages`: where notifications are sent, what became of them, and letters that were given up.
 
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
 
-use super::operator::Operator;
+use super::operator::{Operator, Press};
 use super::view::{ActionForm, AdminPage, Block, Cell, Field, Mark, Table};
 use super::{PAGE, Section, done, page, people, segment};
 use crate::app::App;
@@ -202,14 +200,9 @@ fn shown_one(app: &App, operator: &Operator, id: &str) -> Result<AdminPage> {
 }
 
 /// `POST /admin/messages/{id}/test`: sends a test notification now, and shows the reply.
-pub(crate) async fn test(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.form_without_reason(&state, &headers, body).await?;
+pub(crate) async fn test(mut press: Press) -> HandlerResult {
+    press.form_without_reason().await?;
+    let Press { state, operator, id, .. } = press;
     let test = move |app: &App| {
         let language = operator.language();
         let reply = endpoints::test(app, &endpoints::sender(app), &id)?;
@@ -225,14 +218,9 @@ pub(crate) async fn test(
 }
 
 /// `POST /admin/messages/{id}/roll`: gives the endpoint another secret, and shows it once.
-pub(crate) async fn roll(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn roll(mut press: Press) -> HandlerResult {
+    press.fresh_form().await?;
+    let Press { state, operator, id, .. } = press;
     let roll = move |app: &App| {
         let language = operator.language();
         let secret = endpoints::roll(app, &id)?;
@@ -247,40 +235,26 @@ pub(crate) async fn roll(
 }
 
 /// `POST /admin/messages/{id}/enable` and `/disable`.
-pub(crate) async fn enable(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.form(&state, &headers, body).await?;
+pub(crate) async fn enable(mut press: Press) -> HandlerResult {
+    press.form().await?;
+    let Press { state, id, .. } = press;
     let back = address(&id);
     state.run(Pool::Db, move |app| endpoints::enable(app, &id)).await?;
     Ok(done(&back)?)
 }
 
-pub(crate) async fn disable(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.form(&state, &headers, body).await?;
+pub(crate) async fn disable(mut press: Press) -> HandlerResult {
+    press.form().await?;
+    let Press { state, id, .. } = press;
     let back = address(&id);
     state.run(Pool::Db, move |app| endpoints::disable(app, &id)).await?;
     Ok(done(&back)?)
 }
 
 /// `POST /admin/messages/retry`: sends one message again, or everything that was given up.
-pub(crate) async fn retry(
-    State(state): State<AppState>,
-    operator: Operator,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let message = operator.form(&state, &headers, body).await?.text("message", 100)?;
+pub(crate) async fn retry(mut press: Press) -> HandlerResult {
+    let message = press.form().await?.text("message", 100)?;
+    let Press { state, .. } = press;
     let retry = move |app: &App| match message.is_empty() {
         true => endpoints::retry_parked(app),
         false => endpoints::retry(app, &message),

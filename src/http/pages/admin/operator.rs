@@ -2,7 +2,7 @@
 //! their buttons send comes from our own pages, with a reason.
 
 use axum::body::Body;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use crate::http::fields::Form;
 use crate::http::guard::{SignedIn, Visitor, not_signed_in};
 use crate::http::pages::see_other;
 use crate::http::problem::Problem;
+use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
 use crate::store::sessions::SignInMethod;
@@ -69,10 +70,40 @@ impl Operator {
     pub(super) fn is_fresh(&self, app: &App) -> bool {
         sessions::is_fresh(app, &self.0.session)
     }
+}
 
-    /// Reads a form of theirs, which says why; the audit names the reason. One that another page has sent is refused.
-    pub(super) async fn form(&self, state: &AppState, headers: &HeaderMap, body: Body) -> Result<Form> {
-        let form = self.form_without_reason(state, headers, body).await?;
+/// A button of theirs that was pressed.
+pub(in crate::http) struct Press {
+    pub state: AppState,
+    pub operator: Operator,
+    /// The id in the address; empty where there is none.
+    pub id: String,
+    headers: HeaderMap,
+    body: Body,
+}
+
+impl FromRequest<AppState> for Press {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &AppState) -> std::result::Result<Press, Response> {
+        let (mut parts, body) = request.into_parts();
+        let operator = Operator::from_request_parts(&mut parts, state).await?;
+        let parameters = RawPathParams::from_request_parts(&mut parts, state).await;
+        let id = match parameters.is_ok_and(|parameters| parameters.iter().next().is_none()) {
+            true => String::new(),
+            false => {
+                let segment = PathSegment::from_request_parts(&mut parts, state).await;
+                segment.map_err(IntoResponse::into_response)?.0
+            }
+        };
+        Ok(Press { state: state.clone(), operator, id, headers: parts.headers, body })
+    }
+}
+
+impl Press {
+    /// The form, which says why: the audit names the reason. One that another page has sent is refused.
+    pub(super) async fn form(&mut self) -> Result<Form> {
+        let form = self.form_without_reason().await?;
         let reason = form.text("reason", REASON_LIMIT)?;
         if reason.is_empty() {
             let detail = "The reason is missing: a few words for the audit were expected. Nothing was changed.";
@@ -83,15 +114,15 @@ impl Operator {
     }
 
     /// The same of a form that only looks at something.
-    pub(super) async fn form_without_reason(&self, state: &AppState, headers: &HeaderMap, body: Body) -> Result<Form> {
-        let form = Form::read(body).await?;
-        check_own_form(state.config(), headers, Some(&self.0.cookie), form.fields())?;
+    pub(super) async fn form_without_reason(&mut self) -> Result<Form> {
+        let form = Form::read(std::mem::take(&mut self.body)).await?;
+        check_own_form(self.state.config(), &self.headers, Some(&self.operator.0.cookie), form.fields())?;
         Ok(form)
     }
 
     /// The same of what wants a fresh sign-in.
-    pub(super) async fn fresh_form(&self, state: &AppState, headers: &HeaderMap, body: Body) -> Result<Form> {
-        sessions::require_fresh(state.app(), &self.0.session)?;
-        self.form(state, headers, body).await
+    pub(super) async fn fresh_form(&mut self) -> Result<Form> {
+        sessions::require_fresh(self.state.app(), &self.operator.0.session)?;
+        self.form().await
     }
 }

@@ -1,11 +1,9 @@
 //! `GET /admin/payments`: what was paid, newest first, or what Stripe does not confirm; `GET /admin/payments/{reference}`: one
 //! payment, with every fact that is kept and what was computed from it.
 
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
 
-use super::operator::{Operator, REASON_LIMIT};
+use super::operator::{Operator, Press, REASON_LIMIT};
 use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
 use super::{PAGE, Section, done, page, people, segment};
 use crate::app::App;
@@ -212,14 +210,9 @@ fn returned(returns: &[ReturnRecord], currency: &str, language: Language) -> Blo
 }
 
 /// `POST /admin/payments/{reference}/reverse`: takes back all units of a payment that Stripe does not confirm.
-pub(crate) async fn reverse(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(reference): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn reverse(mut press: Press) -> HandlerResult {
+    let form = press.fresh_form().await?;
+    let Press { state, id: reference, .. } = press;
     let reason = form.text("reason", REASON_LIMIT)?;
     let back = address(&reference);
     state.run(Pool::Stripe, move |app| payments::reverse(app, &reference, &reason)).await?;

@@ -1,11 +1,9 @@
 //! What the buttons on the page of a person do. Each form says why, and all but one want a fresh sign-in.
 
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 
-use super::operator::Operator;
+use super::operator::{Operator, Press};
 use super::people::address;
 use super::view::{Block, Cell, Mark, Table};
 use super::{Section, done, page};
@@ -16,8 +14,7 @@ use crate::http::fields::Form;
 use crate::http::pages::see_other;
 use crate::http::pages::shell::Link;
 use crate::http::problem::HandlerResult;
-use crate::http::request::PathSegment;
-use crate::http::state::{AppState, Pool};
+use crate::http::state::Pool;
 use crate::usecase::stripe_events::link::{self, LinkReport};
 use crate::usecase::units::grant::{self, GrantRequest};
 use crate::usecase::units::request::IdempotencyKey;
@@ -26,14 +23,9 @@ use crate::usecase::users::{self, erase, export, sessions, sign_in};
 use super::operator::REASON_LIMIT;
 
 /// `POST /admin/users/{id}/grant`: gives units, or takes some back with a negative number.
-pub(crate) async fn grant(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn grant(mut press: Press) -> HandlerResult {
+    let form = press.fresh_form().await?;
+    let Press { state, id, .. } = press;
     let request = grant_request(&form)?;
     let back = address(&id);
     state.run(Pool::Db, move |app| grant::grant(app, &id, &request)).await?;
@@ -63,14 +55,9 @@ fn grant_request(form: &Form) -> Result<GrantRequest> {
 }
 
 /// `POST /admin/users/{id}/sign-in`: a link that signs the person in, to hand over.
-pub(crate) async fn sign_in_link(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn sign_in_link(mut press: Press) -> HandlerResult {
+    press.fresh_form().await?;
+    let Press { state, operator, id, .. } = press;
     let shown = move |app: &App| {
         let language = operator.language();
         let link = sign_in::make_link(app, &id, None)?;
@@ -85,14 +72,9 @@ pub(crate) async fn sign_in_link(
 }
 
 /// `POST /admin/users/{id}/sessions`: signs the person out everywhere.
-pub(crate) async fn end_sessions(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.form(&state, &headers, body).await?;
+pub(crate) async fn end_sessions(mut press: Press) -> HandlerResult {
+    press.form().await?;
+    let Press { state, id, .. } = press;
     let back = address(&id);
     let end = move |app: &App| {
         let user = users::show(app, &id)?.user;
@@ -103,14 +85,9 @@ pub(crate) async fn end_sessions(
 }
 
 /// `POST /admin/users/{id}/customer`: makes a customer of Stripe's this user's, or says what that would do.
-pub(crate) async fn link_customer(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn link_customer(mut press: Press) -> HandlerResult {
+    let form = press.fresh_form().await?;
+    let Press { state, operator, id, .. } = press;
     let customer = form.text("customer", 255)?;
     let dry_run = form.text("dry_run", 10)? == "yes";
     let shown = move |app: &App| {
@@ -144,14 +121,9 @@ fn linked(app: &App, operator: &Operator, report: &LinkReport, dry_run: bool) ->
 }
 
 /// `POST /admin/users/{id}/erase`: erases the person, for good.
-pub(crate) async fn erase(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn erase(mut press: Press) -> HandlerResult {
+    let form = press.fresh_form().await?;
+    let Press { state, operator, id, .. } = press;
     if form.text("sure", 10)? != "yes" {
         let detail = "The box beside the button was not ticked. Nothing was erased.";
         return Err(Refused::InvalidRequest(detail.into()).into());
@@ -166,14 +138,9 @@ pub(crate) async fn erase(
 }
 
 /// `POST /admin/users/{id}/data.json`: everything that is stored about the person, as a file. The audit says who took it.
-pub(crate) async fn data(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn data(mut press: Press) -> HandlerResult {
+    press.fresh_form().await?;
+    let Press { state, id, .. } = press;
     let read = move |app: &App| {
         let mut text = Vec::new();
         export::record(app, &id)?;

@@ -1,10 +1,8 @@
 //! `GET /admin/reconciliation`: whether the books agree with Stripe, and the last comparisons; one is asked for here.
 
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
 
-use super::operator::Operator;
+use super::operator::{Operator, Press};
 use super::payments::{address, money_words};
 use super::view::{ActionForm, AdminPage, Block, Cell, Figure, Mark, Notice, Table};
 use super::{Section, done, number_in, page, people};
@@ -200,13 +198,9 @@ pub(crate) async fn show_one(
 }
 
 /// `POST /admin/reconciliation`: asks for a comparison now.
-pub(crate) async fn ask(
-    State(state): State<AppState>,
-    operator: Operator,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.form(&state, &headers, body).await?;
+pub(crate) async fn ask(mut press: Press) -> HandlerResult {
+    press.form().await?;
+    let Press { state, .. } = press;
     state.run(Pool::Db, record::ask).await?;
     Ok(done(PATH)?)
 }

@@ -1,11 +1,9 @@
 //! `GET /admin/tokens`: the tokens of programs and people, and when each was used last; one is revoked here. Only the command
 //! line makes one for a program: a secret shown in a browser lies in its memory.
 
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
 
-use super::operator::Operator;
+use super::operator::{Operator, Press};
 use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
 use super::{PAGE, Section, done, page, segment};
 use crate::app::App;
@@ -102,14 +100,9 @@ fn shown_one(app: &App, operator: &Operator, id: &str) -> Result<AdminPage> {
     page(app, operator, Section::Tokens, &token.name, blocks)
 }
 
-pub(crate) async fn revoke(
-    State(state): State<AppState>,
-    operator: Operator,
-    PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    operator.fresh_form(&state, &headers, body).await?;
+pub(crate) async fn revoke(mut press: Press) -> HandlerResult {
+    press.fresh_form().await?;
+    let Press { state, id, .. } = press;
     let address = format!("/admin/tokens/{}", segment(&id));
     state.run(Pool::Db, move |app| tokens::revoke(app, &id)).await?;
     Ok(done(&address)?)
