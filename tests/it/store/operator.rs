@@ -45,7 +45,6 @@ const EACH: &[Row] = &[
     ("directory::beginning_with", |tx| directory::beginning_with(tx, "u", 10).map(drop)),
     ("directory::of_stripe_id", |tx| directory::of_stripe_id(tx, "cus_1").map(drop)),
     ("directory::newest", |tx| directory::newest(tx, 10, 10).map(drop)),
-    ("directory::subscriptions_of", |tx| directory::subscriptions_of(tx, 1, 10).map(drop)),
     ("directory::actors_of", |tx| directory::actors_of(tx, 1, 10, 10).map(drop)),
     ("directory::mails_of", |tx| directory::mails_of(tx, 1, 10).map(drop)),
     ("directory::failed_mails", |tx| directory::failed_mails(tx, 10).map(drop)),
