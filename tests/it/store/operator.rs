@@ -4,6 +4,7 @@ use till::clock::Timestamp;
 use till::store::audit::AuditFilter;
 use till::store::comparisons::ComparisonProgress;
 use till::store::inbox::Status;
+use till::store::money_records::{self, ReturnKind};
 use till::store::outbox::DeliveryPlace;
 use till::store::{audit, comparisons, directory, inbox, operators, outbox, payment_records};
 
@@ -53,6 +54,10 @@ const EACH: &[Row] = &[
     ("payment_records::newest", |tx| payment_records::newest(tx, (END, ""), 10).map(drop)),
     ("payment_records::of_account", |tx| payment_records::of_account(tx, 1, (END, ""), 10).map(drop)),
     ("payment_records::in_doubt", |tx| payment_records::in_doubt(tx, "", 10).map(drop)),
+    ("payment_records::paid_before", |tx| payment_records::paid_before(tx, (NOW, ""), END, 10).map(drop)),
+    ("money_records::returns", |tx| {
+        ReturnKind::ALL.iter().try_for_each(|kind| money_records::returns(tx, *kind, "", [NOW, END], 10).map(drop))
+    }),
     ("payment_records::find", |tx| payment_records::find(tx, "pi_1").map(drop)),
     ("payment_records::returns_of", |tx| payment_records::returns_of(tx, "pi_1").map(drop)),
     ("payment_records::lots_of", |tx| payment_records::lots_of(tx, "pi_1").map(drop)),
