@@ -21,6 +21,7 @@ mod payment;
 mod person;
 mod reconcile;
 mod revenue;
+mod revenue_export;
 mod sandbox;
 mod screen;
 mod serve;

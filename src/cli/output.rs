@@ -18,10 +18,14 @@ pub(super) fn print(text: &str) -> CommandResult {
 pub(super) fn print_json(document: &impl Serialize) -> CommandResult {
     let text = serde_json::to_string(document)
         .map_err(|cause| CommandError::Failed(format!("the answer cannot be written as JSON: {cause}")))?;
+    print(&format!("{}\n", escaped(&text)))
+}
+
+/// JSON without characters that reorder a line.
+pub(super) fn escaped(json: &str) -> String {
     // These occur inside strings only, where an escape means the same.
     let escaped = |c: char| if reorders(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
-    let text: String = text.chars().map(escaped).collect();
-    print(&format!("{text}\n"))
+    json.chars().map(escaped).collect()
 }
 
 /// Rows under headings. Columns of numbers are aligned to the right.

@@ -1,10 +1,11 @@
 //! `till revenue`: money by month and currency, what units earned, what is owed in units, what comes again.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::CommandResult;
 use super::output::{print, print_json, table};
+use super::revenue_export::RevenueExport;
 use super::settings::{DatabaseArgs, IfMissing};
 use crate::app::App;
 use crate::config::Need;
@@ -19,7 +20,10 @@ use crate::usecase::operator::figures::{self, MonthFigures, Overview};
 /// back in the month in which it does. Units earn what was paid for them when they are used. Amounts of different currencies
 /// are never added.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  till revenue\n  till revenue --month 2026-11 --json")]
+#[command(
+    after_help = "Examples:\n  till revenue\n  till revenue --month 2026-11 --json\n  till revenue export --month 2026-11 > 2026-11.csv"
+)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Revenue {
     #[command(flatten)]
     database: DatabaseArgs,
@@ -32,11 +36,21 @@ pub(super) struct Revenue {
     /// Print one object; amounts are in the currency's minor unit
     #[arg(long)]
     json: bool,
+    #[command(subcommand)]
+    command: Option<RevenueCommand>,
+}
+
+#[derive(Subcommand)]
+enum RevenueCommand {
+    Export(RevenueExport),
 }
 
 impl Revenue {
     pub(super) fn run(&self) -> CommandResult {
         let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+        if let Some(RevenueCommand::Export(export)) = &self.command {
+            return export.run(&app);
+        }
         match &self.month {
             Some(month) => {
                 let months = figures::month(&app, month)?;

@@ -9,7 +9,7 @@ use super::{CommandResult, eprint_lines};
 use crate::app::stripe_of;
 use crate::clock::Clock;
 use crate::config::{Mode, Need, Sources};
-use crate::stripe::permissions::{NEEDED, NEEDED_BY_SETUP, form_url};
+use crate::stripe::permissions::{NEEDED, NEEDED_BY_SETUP, OPTIONAL, Permission, form_url};
 use crate::usecase::operator::stripe_setup::{self, Setup, SetupContext};
 
 /// Set up Stripe for this shop
@@ -47,7 +47,7 @@ enum StripeCommand {
     /// With these, till serve and till check do everything. Asks nobody; till check shows what a key lacks.
     #[command(after_help = "Example:\n  till stripe permissions")]
     Permissions {
-        /// Print {"form_url","data":[{"name","access","slug","purpose"}…],"setup":[{"name","access","slug"}…]}
+        /// Print {"form_url","data":[{"name","access","slug","purpose"}…],"optional":[…],"setup":[{"name","access","slug"}…]}
         #[arg(long)]
         json: bool,
     },
@@ -80,24 +80,30 @@ impl Stripe {
         let loaded = load(&self.sources(), Need::Nothing)?;
         let form_url = form_url(loaded.config.stripe.mode() != Some(Mode::Test));
         if json {
-            let needed = NEEDED.iter().map(|permission| {
+            let as_json = |permission: &Permission| {
                 json!({ "name": permission.name, "access": permission.access.word(), "slug": permission.slug,
                     "purpose": permission.purpose })
-            });
+            };
+            let (needed, optional) = (NEEDED.iter().map(as_json), OPTIONAL.iter().map(as_json));
             let by_setup =
                 NEEDED_BY_SETUP.iter().map(|(name, slug)| json!({ "name": name, "access": "Write", "slug": slug }));
             let (needed, by_setup): (Vec<_>, Vec<_>) = (needed.collect(), by_setup.collect());
-            return print_json(&json!({ "form_url": form_url, "data": needed, "setup": by_setup }));
+            let optional: Vec<_> = optional.collect();
+            return print_json(
+                &json!({ "form_url": form_url, "data": needed, "optional": optional, "setup": by_setup }),
+            );
         }
-        let rows: Vec<[String; 3]> = NEEDED
-            .iter()
-            .map(|permission| [permission.name, permission.access.word(), permission.purpose].map(str::to_owned))
-            .collect();
+        let as_row = |permission: &Permission| {
+            [permission.name, permission.access.word(), permission.purpose].map(str::to_owned)
+        };
+        let rows: Vec<[String; 3]> = NEEDED.iter().map(as_row).collect();
+        let optional: Vec<[String; 3]> = OPTIONAL.iter().map(as_row).collect();
         let by_setup: Vec<&str> = NEEDED_BY_SETUP.iter().map(|(name, _)| *name).collect();
         print(&format!(
-            "{}\nEverything else stays at None. The dashboard's form, with these chosen:\n{form_url}\n\n\
+            "{}\nYou may add:\n{}\nEverything else stays at None. The dashboard's form, with these chosen:\n{form_url}\n\n\
              till stripe setup needs Write for {} in addition: run it with the secret key, or with a key of its own.\n",
             table(["PERMISSION", "ACCESS", "FOR"], &rows),
+            table(["PERMISSION", "ACCESS", "FOR"], &optional),
             by_setup.join(", ")
         ))
     }

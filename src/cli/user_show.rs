@@ -14,17 +14,16 @@ use crate::store::access::Token;
 use crate::store::holds::Hold;
 use crate::store::lots::LotOrigin;
 use crate::store::orders::OfferKind;
-use crate::store::payments::Payment;
 use crate::store::sessions::Session;
 use crate::store::subscriptions::Subscription;
-use crate::usecase::users::record::{self, UserRecord};
+use crate::usecase::operator::people::{self, PaymentView, PersonRecord};
 
 /// Entries that are listed.
-const RECENT: i64 = 10;
+const RECENT: usize = 10;
 
 /// Prints a user. `head` is the line that says who it is, `low` when the balance is low.
 pub(super) fn print_user(app: &App, id: &str, json: bool, head: &str, low: &str) -> CommandResult {
-    let record = record::of(app, id, RECENT)?;
+    let record = people::record(app, id)?;
     if json { print_json(&as_json(&record)?) } else { print(&as_text(app, &record, head, low)) }
 }
 
@@ -36,8 +35,8 @@ fn origin(kind: Option<OfferKind>) -> &'static str {
     kind.map_or("gift", OfferKind::as_str)
 }
 
-fn as_text(app: &App, record: &UserRecord, head: &str, low: &str) -> String {
-    let (member, balance) = (&record.member, &record.member.balance);
+fn as_text(app: &App, record: &PersonRecord, head: &str, low: &str) -> String {
+    let (member, balance) = (&record.balance.member, &record.balance.member.balance);
     let words = &app.catalog.unit;
     let mut text = format!("{head}, since {}\n", rfc3339(member.user.created_at));
     text.push_str(&format!("plan {}\n", member.plan));
@@ -66,7 +65,7 @@ fn as_text(app: &App, record: &UserRecord, head: &str, low: &str) -> String {
             text.push_str(&format!("\n{title}\n{rows}"));
         }
     }
-    if record.has_older_entries {
+    if record.has_older_entries || record.entries.len() > RECENT {
         text.push_str(&format!("There are older ones: till ledger export --user {}\n", one_line(&member.user.id)));
     }
     text
@@ -77,14 +76,14 @@ fn rows<const N: usize>(headings: [&str; N], rows: Vec<[String; N]>) -> Option<S
     (!rows.is_empty()).then(|| table(headings, &rows))
 }
 
-fn lots(record: &UserRecord) -> Option<String> {
+fn lots(record: &PersonRecord) -> Option<String> {
     let row = |lot: &LotOrigin| {
         let Lot { seq, units, remaining, held, cost, .. } = lot.lot;
         let paid = cost.map(|Cost { amount: paid, currency }| {
             format!("{} {}", amount(paid, currency.as_str()), currency.as_str())
         });
         [
-            entry_id(record.member.user.account, seq),
+            entry_id(record.balance.member.user.account, seq),
             origin(lot.kind).to_owned(),
             remaining.to_string(),
             units.to_string(),
@@ -96,14 +95,14 @@ fn lots(record: &UserRecord) -> Option<String> {
     rows(["LOT", "ORIGIN", "LEFT", "OF", "HELD", "PAID", "EXPIRES"], record.lots.iter().map(row).collect())
 }
 
-fn holds(record: &UserRecord) -> Option<String> {
+fn holds(record: &PersonRecord) -> Option<String> {
     let holds = record.holds.iter();
     let holds =
         holds.map(|hold| [hold.id(), hold.units.to_string(), rfc3339(hold.expires_at), or_dash(hold.note.as_ref())]);
     rows(["HOLD", "UNITS", "UNTIL", "NOTE"], holds.collect())
 }
 
-fn subscriptions(record: &UserRecord) -> Option<String> {
+fn subscriptions(record: &PersonRecord) -> Option<String> {
     let subscriptions = record.subscriptions.iter().map(|subscription| {
         let billed = subscription.billed.as_ref();
         let billed = billed.map(|(billed, currency)| format!("{} {currency}", amount(*billed, currency)));
@@ -120,14 +119,15 @@ fn subscriptions(record: &UserRecord) -> Option<String> {
     rows(["SUBSCRIPTION", "PLAN", "STATUS", "COSTS", "PERIOD END", "ENDS"], subscriptions.collect())
 }
 
-fn payments(record: &UserRecord) -> Option<String> {
-    let payments = record.payments.iter().map(|(payment, refundable)| {
+fn payments(record: &PersonRecord) -> Option<String> {
+    let payments = record.payments.iter().map(|view| {
+        let payment = &view.record.payment;
         [
             rfc3339(payment.paid_at),
             payment.reference.clone(),
             payment.offer.clone(),
             amount(payment.amount, &payment.currency),
-            amount(*refundable, &payment.currency),
+            amount(view.refundable, &payment.currency),
             payment.currency.clone(),
             (payment.units_granted - payment.units_reversed).to_string(),
         ]
@@ -135,14 +135,14 @@ fn payments(record: &UserRecord) -> Option<String> {
     rows(["TIME", "PAYMENT", "OFFER", "PAID", "REFUNDABLE", "CURRENCY", "UNITS"], payments.collect())
 }
 
-fn tokens(record: &UserRecord) -> Option<String> {
+fn tokens(record: &PersonRecord) -> Option<String> {
     let tokens = record.tokens.iter().map(|token| {
         [token.id.clone(), token.name.clone(), or_dash(time(token.last_used_at)), or_dash(time(token.revoked_at))]
     });
     rows(["TOKEN", "NAME", "USED", "REVOKED"], tokens.collect())
 }
 
-fn sessions(record: &UserRecord) -> Option<String> {
+fn sessions(record: &PersonRecord) -> Option<String> {
     let sessions = record.sessions.iter().map(|session| {
         [
             rfc3339(session.created_at),
@@ -155,8 +155,9 @@ fn sessions(record: &UserRecord) -> Option<String> {
     rows(["SINCE", "BY", "USED", "ADDRESS", "BROWSER"], sessions.collect())
 }
 
-fn entries(record: &UserRecord) -> Option<String> {
-    let entries = record.entries.iter().map(|entry| {
+fn entries(record: &PersonRecord) -> Option<String> {
+    let entries = record.entries.iter().take(RECENT).map(|signed| {
+        let entry = &signed.entry;
         [
             rfc3339(entry.created_at),
             entry.kind.as_str().to_owned(),
@@ -170,11 +171,12 @@ fn entries(record: &UserRecord) -> Option<String> {
 }
 
 /// The user as in the API, with everything else beside it.
-fn as_json(record: &UserRecord) -> CommandResult<Value> {
-    let (user, account) = (&record.member.user.id, record.member.user.account);
+fn as_json(record: &PersonRecord) -> CommandResult<Value> {
+    let (user, account) = (&record.balance.member.user.id, record.balance.member.user.account);
     let failed = |cause| CommandError::Failed(format!("the user cannot be written as JSON: {cause}"));
-    let mut whole = serde_json::to_value(UserShape::of(record.member.clone())).map_err(failed)?;
-    let entries: Vec<_> = record.entries.iter().map(|entry| EntryShape::of(entry.clone(), user)).collect();
+    let mut whole = serde_json::to_value(UserShape::of(record.balance.member.clone())).map_err(failed)?;
+    let entries = record.entries.iter().take(RECENT);
+    let entries: Vec<_> = entries.map(|signed| EntryShape::of(signed.entry.clone(), user)).collect();
     let left = record.left_by_origin().into_iter().map(|(origin, units)| (origin.to_owned(), units.into()));
     let more: [(&str, Value); 8] = [
         ("left_by_origin", Value::Object(left.collect())),
@@ -192,13 +194,14 @@ fn as_json(record: &UserRecord) -> CommandResult<Value> {
     Ok(whole)
 }
 
-fn payment_as_json((payment, refundable): &(Payment, i64)) -> Value {
+fn payment_as_json(view: &PaymentView) -> Value {
+    let payment = &view.record.payment;
     json!({
         "payment": payment.reference,
         "offer": payment.offer,
         "amount": payment.amount,
         "currency": payment.currency,
-        "refundable": refundable,
+        "refundable": view.refundable,
         "out_of_band": payment.out_of_band,
         "units": payment.units_granted,
         "units_taken_back": payment.units_reversed,

@@ -8,6 +8,7 @@ use crate::sandbox::api_error::ApiError;
 /// The resources whose permission has another name than their path, from Stripe's refusals.
 const NAMES: &[(&str, &str)] = &[
     ("account", "accounts_kyc_basic"),
+    ("balance_transactions", "balance_transaction_source"),
     ("billing_portal", "customer_portal"),
     ("checkout", "checkout_session"),
     ("invoice_payments", "invoice"),

@@ -101,7 +101,10 @@ fn is_optional(value: &Value, name: &str) -> bool {
 fn lookup(state: &State, name: &str, id: &str) -> Option<Value> {
     let table = match name {
         "balance_transaction" | "failure_balance_transaction" => return transaction::find(state, id),
-        "source" => state.charges.get(id).map_or(&state.refunds, |_| &state.charges),
+        "source" => {
+            let tables = [&state.charges, &state.refunds, &state.disputes];
+            return tables.into_iter().find_map(|table| table.get(id)).cloned();
+        }
         "customer" => &state.customers,
         "product" => &state.products,
         "price" | "default_price" => &state.prices,

@@ -100,6 +100,7 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/control/retries/{ending}", post(steps::retries))
         .route("/control/account", post(steps::account))
         .route("/control/keys", post(steps::restrict))
+        .route("/control/settlement", post(control::settle_in))
         .route("/control/faults", post(control::set_fault))
         .route("/control/faults/clear", post(control::clear_faults))
         .route("/sandbox.css", get(stylesheet))

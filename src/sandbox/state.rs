@@ -14,6 +14,7 @@ use crate::sandbox::idempotency::IdempotencyKeys;
 use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::model::link::StoredLink;
 use crate::sandbox::model::session::StoredSession;
+use crate::sandbox::model::settlement::Settlement;
 use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::model::webhook_endpoint::StoredEndpoint;
 use crate::sandbox::outbox::Outbox;
@@ -96,6 +97,10 @@ pub struct State {
     pub credit_notes: Table<Value>,
     /// `customer_balance_transaction`.
     pub balance_transactions: Table<Value>,
+    /// `balance_transaction`.
+    pub transactions: Table<Value>,
+    /// In which currency the account is settled; in each that is charged if `None`.
+    pub settlement: Option<Settlement>,
     pub portal_configurations: Table<Value>,
     /// `billing_portal.session`, by the secret in its URL.
     pub portal_sessions: Table<Value>,
@@ -143,6 +148,8 @@ impl State {
             invoice_payments: Table::new(OBJECTS_LIMIT),
             credit_notes: Table::new(OBJECTS_LIMIT),
             balance_transactions: Table::new(OBJECTS_LIMIT),
+            transactions: Table::new(OBJECTS_LIMIT),
+            settlement: None,
             portal_configurations: Table::new(100),
             portal_sessions: Table::new(BILLING_LIMIT),
             after_retries: AfterRetries::Cancel,

@@ -2,7 +2,6 @@
 //! quick among a million users as among ten.
 
 use super::db::{DbResult, Row, Tx};
-use super::subscriptions::{self, Subscription};
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -49,13 +48,6 @@ pub fn of_stripe_id(tx: &mut dyn Tx, id: &str) -> Result<Option<i64>> {
 pub fn newest(tx: &mut dyn Tx, before: i64, limit: i64) -> Result<Vec<i64>> {
     const PAGE: &str = "SELECT account FROM users WHERE account < $1 ORDER BY account DESC LIMIT $2";
     tx.all(PAGE, &[&before, &limit], account)
-}
-
-/// All subscriptions of an account, also those that have ended, the newest first.
-pub fn subscriptions_of(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<Subscription>> {
-    const LIST: &str = "SELECT id, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at
-        FROM subscriptions WHERE account = $1 ORDER BY created_at DESC, id LIMIT $2";
-    tx.all(LIST, &[&account, &limit], |row| subscriptions::described(row, row.text("id")?, account, "created_at"))
 }
 
 /// Who made each of an account's entries before the one with this number, newest first.

@@ -27,6 +27,7 @@ pub mod lot_records;
 pub mod lots;
 pub mod mails;
 mod money_moves;
+pub mod money_records;
 pub mod open_invoices;
 pub mod operators;
 pub mod orders;

@@ -55,6 +55,19 @@ pub fn of_account(tx: &mut dyn Tx, account: i64, before: (Timestamp, &str), limi
     tx.all(PAGE, &[&before.0, &before.1, &limit, &account], record)
 }
 
+/// Payments after the one with this time and reference and before a time, the oldest first.
+pub fn paid_before(
+    tx: &mut dyn Tx,
+    after: (Timestamp, &str),
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<PaymentRecord>> {
+    const PAGE: &str = payments_where!(
+        "(p.paid_at, p.reference) > ($1, $2) AND p.paid_at < $3 ORDER BY p.paid_at, p.reference LIMIT $4"
+    );
+    tx.all(PAGE, &[&after.0, &after.1, &before, &limit], record)
+}
+
 /// Payments that Stripe does not confirm and that were not taken back, by reference, after this one.
 pub fn in_doubt(tx: &mut dyn Tx, after: &str, limit: i64) -> Result<Vec<PaymentRecord>> {
     const PAGE: &str = payments_where!(

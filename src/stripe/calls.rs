@@ -7,8 +7,8 @@ use crate::stripe::client::Stripe;
 use crate::stripe::error::{StripeError, StripeErrorKind};
 use crate::stripe::event::EventEnvelope;
 use crate::stripe::objects::{
-    CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem, List, PaymentIntent,
-    Price, Refund, Subscription, Unreadable,
+    BalanceTransaction, CheckoutSession, CreditNote, Customer, Fields, Invoice, InvoiceLine, InvoicePayment, LineItem,
+    List, PaymentIntent, Price, Refund, Subscription, Unreadable,
 };
 
 /// Rows per page: Stripe's maximum.
@@ -202,6 +202,16 @@ impl Stripe {
     /// All refunds of a payment intent.
     pub fn refunds_of(&self, payment_intent: &str, deadline: Deadline) -> Result<Vec<Refund>, StripeError> {
         self.all("/v1/refunds", &[("payment_intent", payment_intent)], Refund::read, deadline)
+    }
+
+    /// One page of balance transactions, each with its charge, refund or dispute.
+    pub fn balance_transactions(
+        &self,
+        page: &ListQuery,
+        deadline: Deadline,
+    ) -> Result<List<BalanceTransaction>, StripeError> {
+        let query = [("expand[]", "data.source")];
+        self.page("/v1/balance_transactions", &query, page, BalanceTransaction::read, deadline)
     }
 
     /// One page of events. A row that cannot be read does not stop the others.

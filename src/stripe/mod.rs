@@ -32,9 +32,9 @@ pub use error::{StripeError, StripeErrorKind};
 pub use event::{CheckoutStep, DisputeStep, Event, EventEnvelope, SubscriptionStep};
 pub use listing::{Described, ListedKind, ListedObject};
 pub use objects::{
-    Charge, CheckoutSession, CreditNote, CreditedLines, Customer, Dispute, FundsMove, Invoice, InvoiceLine,
-    InvoicePayment, LineItem, List, NextPhase, PaymentIntent, PaymentOrigin, Price, Refund, Schedule, ScheduleHint,
-    Subscription, SubscriptionItem, Unreadable, storable,
+    BalanceSource, BalanceTransaction, Charge, CheckoutSession, CreditNote, CreditedLines, Customer, Dispute,
+    FundsMove, Invoice, InvoiceLine, InvoicePayment, LineItem, List, NextPhase, PaymentIntent, PaymentOrigin, Price,
+    Refund, Schedule, ScheduleHint, Subscription, SubscriptionItem, Unreadable, storable,
 };
 pub use portal::{PortalConfiguration, PortalPlan};
 pub use requests::{CheckoutMode, CheckoutRequest, CheckoutTerms, CustomerRequest, PortalRequest};

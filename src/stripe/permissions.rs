@@ -111,6 +111,14 @@ pub const NEEDED: [Permission; 13] = [
     read("Webhook Endpoints", "rak_webhook_read", "till check looks at the endpoint", &[Get("/v1/webhook_endpoints")]),
 ];
 
+/// What a key may also allow. Without it, a month's bookkeeping has no fees.
+pub const OPTIONAL: [Permission; 1] = [read(
+    "Balance Transaction Sources",
+    "rak_balance_transaction_source_read",
+    "till revenue export tells Stripe's fees",
+    &[Get("/v1/balance_transactions")],
+)];
+
 /// What `till stripe setup` needs to write, in addition.
 pub const NEEDED_BY_SETUP: [(&str, &str); 3] =
     [("Products", "rak_product_write"), ("Prices", "rak_plan_write"), ("Webhook Endpoints", "rak_webhook_write")];
@@ -158,7 +166,7 @@ impl Stripe {
 
 #[cfg(test)]
 mod tests {
-    use super::{NEEDED, Question};
+    use super::{NEEDED, OPTIONAL, Question};
 
     /// A key may be refused this one: the refusal names the account.
     const NOT_NEEDED: [&str; 1] = ["/v1/account"];
@@ -168,6 +176,7 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/stripe");
         let asked: Vec<&str> = NEEDED
             .iter()
+            .chain(&OPTIONAL)
             .flat_map(|permission| permission.questions)
             .map(|question| match question {
                 Question::Get(path) | Question::Post(path, _) => *path,

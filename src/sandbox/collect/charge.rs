@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::transaction::{self, MoveKind};
 use crate::sandbox::card;
 use crate::sandbox::shape::{CHARGE, change as lay_over, filled, integer, text};
 use crate::sandbox::state::State;
@@ -24,7 +25,7 @@ pub fn record(state: &mut State, intent: &str, method: &Value, payer: &Value, fi
     object["billing_details"]["name"] = payer["name"].clone();
     if object["status"] == "succeeded" {
         object["amount_captured"] = object["amount"].clone();
-        object["balance_transaction"] = json!(state.new_id("txn_3", 24));
+        object["balance_transaction"] = moved(state, &object);
         object["receipt_url"] = json!(format!("{}/receipts/{id}", state.base_url));
     }
     let kind = format!("charge.{}", text(&object, "status"));
@@ -38,16 +39,19 @@ pub fn record(state: &mut State, intent: &str, method: &Value, payer: &Value, fi
 
 /// Changes a charge and emits an event with the former values.
 pub fn change(state: &mut State, id: &str, event: &str, fields: Value) {
-    let transaction = state.new_id("txn_3", 24);
-    if let Some(object) = state.charges.get_mut(id) {
-        let previous = lay_over(object, fields);
-        if object["status"] == "succeeded" && object["balance_transaction"].is_null() {
-            object["amount_captured"] = object["amount"].clone();
-            object["balance_transaction"] = json!(transaction);
-        }
-        let object = object.clone();
-        state.emit_change(event, object, previous);
+    let Some(mut object) = state.charges.get(id).cloned() else { return };
+    let previous = lay_over(&mut object, fields);
+    if object["status"] == "succeeded" && object["balance_transaction"].is_null() {
+        object["amount_captured"] = object["amount"].clone();
+        object["balance_transaction"] = moved(state, &object);
     }
+    state.charges.put(id, object.clone());
+    state.emit_change(event, object, previous);
+}
+
+/// The id of what a charge that has succeeded moves.
+fn moved(state: &mut State, charge: &Value) -> Value {
+    transaction::make(state, MoveKind::Charge, charge, integer(charge, "amount"))["id"].take()
 }
 
 /// The fields of a charge that has succeeded.

@@ -4,12 +4,12 @@
 use serde_json::{Value, json};
 
 use super::charge;
+use super::transaction::{self, MoveKind};
 use crate::clock::DAY_SECONDS;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::shape::{DISPUTE, change, filled, integer, text};
 use crate::sandbox::state::State;
 
-const FEE: i64 = 1_500;
 const TIME_TO_RESPOND: i64 = 9 * DAY_SECONDS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub fn open(state: &mut State, charge: &str, kind: DisputeKind) -> Result<(), Ap
     );
     dispute["evidence_details"]["due_by"] = json!(now + TIME_TO_RESPOND);
     if !is_inquiry {
-        move_funds(state, &mut dispute, -amount, FEE);
+        move_funds(state, &mut dispute, MoveKind::Dispute, -amount);
     }
     state.disputes.put(&id, dispute.clone());
     state.emit("charge.dispute.created", dispute.clone());
@@ -69,7 +69,7 @@ pub fn escalate(state: &mut State, id: &str) -> Result<(), ApiError> {
     let amount = integer(&dispute, "amount");
     let previous = change(&mut dispute, json!({ "status": "needs_response", "is_charge_refundable": false }));
     dispute["payment_method_details"]["card"]["case_type"] = json!("chargeback");
-    move_funds(state, &mut dispute, -amount, FEE);
+    move_funds(state, &mut dispute, MoveKind::Dispute, -amount);
     state.disputes.put(id, dispute.clone());
     state.emit_change("charge.dispute.updated", dispute.clone(), previous);
     state.emit("charge.dispute.funds_withdrawn", dispute);
@@ -91,7 +91,7 @@ pub fn close(state: &mut State, id: &str, ending: DisputeEnding) -> Result<(), A
             let message = "`amount` must be from 1 to the disputed amount, in the minor unit.";
             return Err(ApiError::invalid(message).param("amount"));
         }
-        move_funds(state, &mut dispute, amount, 0);
+        move_funds(state, &mut dispute, MoveKind::DisputeReversal, amount);
         state.emit("charge.dispute.funds_reinstated", dispute.clone());
     }
     state.disputes.put(id, dispute.clone());
@@ -133,19 +133,8 @@ fn open_one(state: &State, id: &str) -> Result<Value, ApiError> {
     }
 }
 
-fn move_funds(state: &mut State, dispute: &mut Value, amount: i64, fee: i64) {
-    let (id, now) = (state.new_id("txn_1", 24), state.now());
-    let category = if amount < 0 { "dispute" } else { "dispute_reversal" };
-    let fees = json!([{
-        "amount": fee, "application": null, "currency": dispute["currency"], "description": "Dispute fee",
-        "type": "stripe_fee",
-    }]);
-    let transaction = json!({
-        "id": id, "object": "balance_transaction", "amount": amount, "available_on": now, "balance_type": "payments",
-        "created": now, "currency": dispute["currency"], "description": format!("Chargeback for {}", text(dispute, "charge")),
-        "exchange_rate": null, "fee": fee, "fee_details": if fee > 0 { fees } else { json!([]) }, "net": amount - fee,
-        "reporting_category": category, "source": dispute["id"], "status": "pending", "type": "adjustment",
-    });
+fn move_funds(state: &mut State, dispute: &mut Value, kind: MoveKind, amount: i64) {
+    let transaction = transaction::make(state, kind, dispute, amount);
     if let Some(transactions) = dispute["balance_transactions"].as_array_mut() {
         transactions.push(transaction);
     }

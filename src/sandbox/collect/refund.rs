@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::charge;
+use super::transaction::{self, MoveKind};
 use crate::sandbox::amount::money;
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::card::{CardBehaviour, behaviour};
@@ -41,9 +42,9 @@ pub fn make(state: &mut State, charge: &str, request: RefundRequest) -> Result<V
         "id": id, "amount": amount, "charge": charge["id"], "created": state.now(), "currency": charge["currency"],
         "payment_intent": charge["payment_intent"], "destination_details": destination,
         "status": if is_pending { "pending" } else { "succeeded" },
-        "balance_transaction": state.new_id("txn_3", 24),
     });
     change(&mut refund, fields);
+    refund["balance_transaction"] = transaction::make(state, MoveKind::Refund, &refund, -amount)["id"].take();
     if is_pending {
         refund["pending_reason"] = json!("processing");
     }
@@ -68,7 +69,7 @@ pub fn settle(state: &mut State, id: &str) -> Result<(), ApiError> {
 /// The bank could not make a refund, perhaps after reporting success. The charge counts it no longer.
 pub fn fail(state: &mut State, id: &str) -> Result<(), ApiError> {
     require_status(state, id, &["pending", "requires_action", "succeeded"], "failed")?;
-    let transaction = state.new_id("txn_3", 24);
+    let transaction = given_back(state, id);
     let fields = json!({ "failure_reason": "expired_or_canceled_card", "failure_balance_transaction": transaction });
     let events = ["refund.failed", "refund.updated", "charge.refund.updated"];
     let charge = set_status(state, id, "failed", fields, &events);
@@ -86,8 +87,15 @@ pub fn require_action(state: &mut State, id: &str) -> Result<(), ApiError> {
 /// Cancels a refund that requires an action.
 pub fn cancel(state: &mut State, id: &str) -> Result<(), ApiError> {
     require_status(state, id, &["requires_action"], "canceled")?;
-    set_status(state, id, "canceled", Value::Null, &["refund.updated"]);
+    let fields = json!({ "failure_balance_transaction": given_back(state, id) });
+    set_status(state, id, "canceled", fields, &["refund.updated"]);
     Ok(())
+}
+
+/// The id of what a refund that is not made moves back.
+fn given_back(state: &mut State, id: &str) -> Value {
+    let refund = state.refunds.get(id).cloned().unwrap_or_default();
+    transaction::make(state, MoveKind::RefundFailure, &refund, integer(&refund, "amount"))["id"].take()
 }
 
 fn require_status(state: &State, id: &str, statuses: &[&str], done: &str) -> Result<(), ApiError> {

@@ -1,43 +1,96 @@
-//! `balance_transaction`: what a charge, a refund or a refund's failure moves on the account's balance. None is stored:
-//! each is made from the object that names it. Source: Stripe, "Balance transactions".
+//! `balance_transaction`: what a charge, a refund, a refund's failure or a dispute moves on the account's balance, made when
+//! it is moved. What was charged in a currency in which the account is not settled is converted. Source: Stripe, "Balance
+//! transactions", and the description of `balance_transaction` (OpenAPI).
 
 use serde_json::{Value, json};
 
 use crate::clock::DAY_SECONDS;
-use crate::sandbox::shape::{integer, text};
+use crate::sandbox::shape::text;
 use crate::sandbox::state::State;
 
 /// In thousandths of the amount, and in the minor unit for each charge.
 const FEE_SHARE: i64 = 29;
 const FEE_EACH: i64 = 30;
+/// Of a dispute.
+const DISPUTE_FEE: i64 = 1_500;
+
+/// What moved the money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoveKind {
+    Charge,
+    Refund,
+    RefundFailure,
+    Dispute,
+    DisputeReversal,
+}
+
+impl MoveKind {
+    fn category(self) -> &'static str {
+        match self {
+            MoveKind::Charge => "charge",
+            MoveKind::Refund => "refund",
+            MoveKind::RefundFailure => "refund_failure",
+            MoveKind::Dispute => "dispute",
+            MoveKind::DisputeReversal => "dispute_reversal",
+        }
+    }
+
+    /// Stripe's `type`, which has other words where no card is used.
+    fn word(self, is_debit: bool) -> &'static str {
+        match (self, is_debit) {
+            (MoveKind::Charge, true) => "payment",
+            (MoveKind::Dispute | MoveKind::DisputeReversal, _) => "adjustment",
+            (kind, _) => kind.category(),
+        }
+    }
+
+    /// What Stripe charges for it, and what it calls that.
+    fn fee(self, amount: i64) -> (i64, &'static str) {
+        match self {
+            MoveKind::Charge => (amount.saturating_mul(FEE_SHARE) / 1_000 + FEE_EACH, "Stripe processing fees"),
+            MoveKind::Dispute => (DISPUTE_FEE, "Dispute fee"),
+            _ => (0, ""),
+        }
+    }
+}
 
 /// The one with this id.
 pub fn find(state: &State, id: &str) -> Option<Value> {
-    all(state).into_iter().find(|row| row["id"] == id)
+    state.transactions.get(id).cloned()
 }
 
 /// All of them, the newest first.
-pub fn all(state: &State) -> Vec<Value> {
-    let charges = state.charges.newest().map(|row| of(row, "balance_transaction", "charge", 1));
-    let refunds = state.refunds.newest().map(|row| of(row, "balance_transaction", "refund", -1));
-    let failures = state.refunds.newest().map(|row| of(row, "failure_balance_transaction", "refund_failure", 1));
-    let mut rows: Vec<Value> = charges.chain(refunds).chain(failures).flatten().collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(integer(row, "created")));
-    rows
+pub fn all(state: &State) -> impl Iterator<Item = &Value> {
+    state.transactions.newest()
 }
 
-fn of(source: &Value, field: &str, kind: &str, sign: i64) -> Option<Value> {
-    let id = source[field].as_str()?;
-    let (amount, created) = (sign * integer(source, "amount"), integer(source, "created"));
+/// Moves an amount, in the minor unit of the source's currency: above zero to the account, below zero from it. `source` is
+/// the charge, the refund or the dispute. Returns the transaction.
+pub fn make(state: &mut State, kind: MoveKind, source: &Value, amount: i64) -> Value {
+    let charged_in = text(source, "currency");
+    let settlement = state.settlement.clone().filter(|settlement| settlement.currency != charged_in);
+    let (amount, currency, rate) = match &settlement {
+        Some(settlement) => {
+            (settlement.converted(amount), settlement.currency.as_str(), Some(settlement.exchange_rate()))
+        }
+        None => (amount, charged_in, None),
+    };
     let is_debit = text(&source["payment_method_details"], "type") == "us_bank_account";
-    let fee = if kind == "charge" { amount.saturating_mul(FEE_SHARE) / 1_000 + FEE_EACH } else { 0 };
-    let details = json!([{ "amount": fee, "application": null, "currency": source["currency"], "description": "Stripe processing fees",
+    let (fee, fee_name) = kind.fee(amount);
+    let details = json!([{ "amount": fee, "application": null, "currency": currency, "description": fee_name,
                  "type": "stripe_fee" }]);
-    Some(json!({
-        "id": id, "object": "balance_transaction", "amount": amount, "available_on": created + 2 * DAY_SECONDS,
-        "balance_type": "payments", "created": created, "currency": source["currency"],
-        "description": source["description"], "exchange_rate": null, "fee": fee,
-        "fee_details": if fee == 0 { json!([]) } else { details }, "net": amount - fee, "reporting_category": kind,
-        "source": source["id"], "status": "pending", "type": if is_debit { "payment" } else { kind },
-    }))
+    let description = match kind {
+        MoveKind::Dispute | MoveKind::DisputeReversal => json!(format!("Chargeback for {}", text(source, "charge"))),
+        _ => source["description"].clone(),
+    };
+    let (id, now) = (state.new_id("txn_3", 24), state.now());
+    let transaction = json!({
+        "id": id, "object": "balance_transaction", "amount": amount, "available_on": now + 2 * DAY_SECONDS,
+        "balance_type": "payments", "created": now, "currency": currency, "description": description,
+        "exchange_rate": rate, "fee": fee,
+        "fee_details": if fee == 0 { json!([]) } else { details }, "net": amount - fee,
+        "reporting_category": kind.category(), "source": source["id"], "status": "pending", "type": kind.word(is_debit),
+    });
+    state.transactions.put(&id, transaction.clone());
+    transaction
 }

@@ -5,6 +5,7 @@ pub mod coupon;
 pub mod invoice;
 pub mod link;
 pub mod session;
+pub mod settlement;
 pub mod subscription;
 pub mod tax;
 pub mod webhook_endpoint;

@@ -11,6 +11,7 @@
 //! | `POST /control/webhooks/drop` | `times` (1) | drops this many of the next deliveries; 0 drops none |
 //! | `POST /control/sessions/{cs_…}/settle`, `…/fail` | | lets a bank debit settle or fail |
 //! | `POST /control/sessions/{cs_…}/expire` | | expires an open session |
+//! | `POST /control/settlement` | `currency`, `rate` in millionths | settles in this currency what is charged in another; in each without |
 //! | `POST /control/faults` | `path`, `kind`, `times` (1), `method` (any) | injects a fault into the next API calls (`faults`) |
 //! | `POST /control/faults/clear` | | removes all faults |
 //! | `GET /control/state` | | switches, faults, time, open disputes, pending refunds, and deliveries as JSON, newest delivery first |
@@ -25,7 +26,7 @@ use serde_json::{Value, json};
 
 use super::{SameSiteForm, error_page, page, respond, see_other};
 use crate::clock::{Timestamp, rfc3339};
-use crate::sandbox::amount::money;
+use crate::sandbox::amount::{checked_currency, money};
 use crate::sandbox::api_error::ApiError;
 use crate::sandbox::billing::calendar::day_in_words;
 use crate::sandbox::checkout;
@@ -33,6 +34,7 @@ use crate::sandbox::collect::dispute;
 use crate::sandbox::faults::{FaultKind, InjectedFault};
 use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::session::StoredSession;
+use crate::sandbox::model::settlement::Settlement;
 use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::outbox::{ReleaseOrder, WebhookDelivery};
 use crate::sandbox::shape::{integer, text};
@@ -173,6 +175,19 @@ pub async fn step(
         "fail" => checkout::fail(state, &session),
         "expire" => checkout::expire(state, &session),
         other => Err(no_such_step(other)),
+    })
+}
+
+/// `POST /control/settlement`.
+pub async fn settle_in(shared: State<Arc<Shared>>, form: SameSiteForm) -> Response {
+    act(shared, form, |state, form| {
+        let rate = form.integer("rate").unwrap_or(1_000_000);
+        if !(1..=1_000_000_000).contains(&rate) {
+            return Err(ApiError::invalid("`rate` must be from 1 to 1000000000 millionths.").param("rate"));
+        }
+        let currency = form.filled("currency").map(|currency| checked_currency(currency, "currency")).transpose()?;
+        state.settlement = currency.map(|currency| Settlement { currency, rate });
+        Ok(())
     })
 }
 

@@ -17,8 +17,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 fn list(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {
-    let rows = transaction::all(call.state);
-    filtered_page(&call.form, "/v1/balance_transactions", rows.iter(), &["currency", "source", "type"])
+    filtered_page(&call.form, "/v1/balance_transactions", transaction::all(call.state), &["currency", "source", "type"])
 }
 
 fn retrieve(call: &mut ApiCall<'_>) -> Result<Value, ApiError> {

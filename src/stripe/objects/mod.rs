@@ -12,6 +12,7 @@
 //!
 //! Not here: how many units anything is worth, and for whom.
 
+mod balance_transaction;
 mod checkout;
 mod credit_note;
 mod fields;
@@ -22,6 +23,7 @@ mod problem;
 mod schedule;
 mod subscription;
 
+pub use balance_transaction::{BalanceSource, BalanceTransaction};
 pub use checkout::{CheckoutSession, Customer, LineItem, Price};
 pub use credit_note::CreditNote;
 pub use fields::{List, Unreadable};

@@ -95,9 +95,15 @@ pub fn month(app: &App, month: &str) -> Result<Vec<MonthFigures>> {
 
 /// The first day of a month and the last.
 fn days_of_month(month: &str) -> Result<[i64; 2]> {
+    let [start, end] = month_bounds(month)?;
+    Ok([figures::day(start), figures::day(end).saturating_sub(1)])
+}
+
+/// The first moment of a month, `2026-11`, and of the next one.
+pub fn month_bounds(month: &str) -> Result<[Timestamp; 2]> {
     let start = month_start(month).ok_or_else(|| unknown(month))?;
     let end = months_after(start, 1).ok_or_else(|| unknown(month))?;
-    Ok([figures::day(start), figures::day(end).saturating_sub(1)])
+    Ok([start, end])
 }
 
 fn unknown(month: &str) -> Refused {

@@ -7,11 +7,14 @@ use crate::error::Result;
 use crate::ledger::Entry;
 use crate::store::access::{self, Token};
 use crate::store::directory::{self, SentRecord};
+use crate::store::holds::{self, Hold};
 use crate::store::identities::{self, Identity, VerifiedAddress};
+use crate::store::lots::{self, LotOrigin};
+use crate::store::orders::OfferKind;
 use crate::store::payment_records::{self, BoughtLot, PaymentRecord};
 use crate::store::sessions::Session;
-use crate::store::subscriptions::Subscription;
-use crate::store::{Tx, customers, entries, operators};
+use crate::store::subscriptions::{self, Subscription};
+use crate::store::{Tx, customers, entries, operators, payments};
 use crate::usecase::users::balance::{self, Explanation};
 use crate::usecase::users::{self, UserSnapshot, entitlement, sessions};
 
@@ -87,10 +90,14 @@ pub struct SignedEntry {
     pub actor: Option<String>,
 }
 
-/// All that the books know of one person.
+/// All that the books know of one person: of each kind the newest.
 #[derive(Clone, Debug)]
 pub struct PersonRecord {
     pub balance: Explanation,
+    /// Lots with units.
+    pub lots: Vec<LotOrigin>,
+    /// Open ones.
+    pub holds: Vec<Hold>,
     pub is_operator: bool,
     pub address: Option<VerifiedAddress>,
     pub has_password: bool,
@@ -99,8 +106,11 @@ pub struct PersonRecord {
     pub customers: Vec<String>,
     /// The last ones, newest first.
     pub payments: Vec<PaymentView>,
+    /// Those that have ended among them.
     pub subscriptions: Vec<Subscription>,
     pub entries: Vec<SignedEntry>,
+    /// Whether there are older entries.
+    pub has_older_entries: bool,
     /// Open ones.
     pub sessions: Vec<Session>,
     /// The person's own.
@@ -109,23 +119,38 @@ pub struct PersonRecord {
     pub notifications: Vec<SentRecord>,
 }
 
+impl PersonRecord {
+    /// Units that are left of what plans brought, of packs, and of gifts.
+    pub fn left_by_origin(&self) -> [(&'static str, i64); 3] {
+        let left = |kind: Option<OfferKind>| {
+            let lots = self.lots.iter().filter(|lot| lot.kind == kind);
+            lots.fold(0i64, |sum, lot| sum.saturating_add(lot.lot.remaining))
+        };
+        [("subscriptions", left(Some(OfferKind::Plan))), ("topups", left(Some(OfferKind::Pack))), ("gifts", left(None))]
+    }
+}
+
 /// Reads all of it, of the user with this id.
 pub fn record(app: &App, id: &str) -> Result<PersonRecord> {
     let account = users::show(app, id)?.user.account;
     let balance = balance::explain(app, account, i64::MAX)?;
     let sessions = sessions::list(app, account)?;
     let (payments, entries) = (payments_of(app, account, END, ROWS)?, entries_of(app, account, i64::MAX, ROWS)?);
+    let has_older_entries = entries.last().is_some_and(|oldest| oldest.entry.seq > 1);
     app.store.read(|tx| {
         Ok(PersonRecord {
             balance: balance.clone(),
+            lots: lots::open(tx, account)?,
+            holds: holds::open_of(tx, account, ROWS)?,
             is_operator: operators::is_one(tx, account)?,
             address: identities::address_of(tx, account)?,
             has_password: identities::password_of(tx, account)?.is_some(),
             identities: identities::identities_of(tx, account)?,
             customers: customers::of_account(tx, account)?,
             payments: payments.clone(),
-            subscriptions: directory::subscriptions_of(tx, account, ROWS)?,
+            subscriptions: subscriptions::of_account(tx, account, ROWS)?,
             entries: entries.clone(),
+            has_older_entries,
             sessions: sessions.clone(),
             tokens: access::tokens_of(tx, account)?,
             mails: directory::mails_of(tx, account, ROWS)?,
@@ -147,9 +172,7 @@ pub fn payments_of(app: &App, account: i64, before: (Timestamp, &str), limit: i6
 
 /// A payment with its lots.
 pub(super) fn view(tx: &mut dyn Tx, record: PaymentRecord) -> Result<PaymentView> {
-    let refunded = crate::store::payments::refunded(tx, &record.payment)?;
-    let charged = if record.payment.out_of_band { 0 } else { record.payment.amount };
-    let refundable = charged.saturating_sub(refunded).max(0);
+    let refundable = payments::refundable(tx, &record.payment)?;
     Ok(PaymentView { lots: payment_records::lots_of(tx, &record.payment.reference)?, refundable, record })
 }
 

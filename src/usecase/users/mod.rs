@@ -17,7 +17,6 @@ pub mod operators;
 pub mod passkeys;
 pub mod password;
 pub mod proxy;
-pub mod record;
 pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;

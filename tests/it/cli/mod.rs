@@ -4,6 +4,7 @@
 mod account;
 mod audit;
 mod binary;
+mod bookkeeping;
 mod check;
 mod commands;
 mod configuration;

@@ -4,6 +4,7 @@ use till::clock::Timestamp;
 use till::store::audit::AuditFilter;
 use till::store::comparisons::ComparisonProgress;
 use till::store::inbox::Status;
+use till::store::money_records::{self, ReturnKind};
 use till::store::outbox::DeliveryPlace;
 use till::store::{access, audit, comparisons, directory, inbox, operators, outbox, payment_records};
 
@@ -47,7 +48,6 @@ const EACH: &[Row] = &[
     ("directory::beginning_with", |tx| directory::beginning_with(tx, "u", 10).map(drop)),
     ("directory::of_stripe_id", |tx| directory::of_stripe_id(tx, "cus_1").map(drop)),
     ("directory::newest", |tx| directory::newest(tx, 10, 10).map(drop)),
-    ("directory::subscriptions_of", |tx| directory::subscriptions_of(tx, 1, 10).map(drop)),
     ("directory::actors_of", |tx| directory::actors_of(tx, 1, 10, 10).map(drop)),
     ("directory::mails_of", |tx| directory::mails_of(tx, 1, 10).map(drop)),
     ("directory::failed_mails", |tx| directory::failed_mails(tx, 10).map(drop)),
@@ -56,6 +56,10 @@ const EACH: &[Row] = &[
     ("payment_records::newest", |tx| payment_records::newest(tx, (END, ""), 10).map(drop)),
     ("payment_records::of_account", |tx| payment_records::of_account(tx, 1, (END, ""), 10).map(drop)),
     ("payment_records::in_doubt", |tx| payment_records::in_doubt(tx, "", 10).map(drop)),
+    ("payment_records::paid_before", |tx| payment_records::paid_before(tx, (NOW, ""), END, 10).map(drop)),
+    ("money_records::returns", |tx| {
+        ReturnKind::ALL.iter().try_for_each(|kind| money_records::returns(tx, *kind, "", [NOW, END], 10).map(drop))
+    }),
     ("payment_records::find", |tx| payment_records::find(tx, "pi_1").map(drop)),
     ("payment_records::returns_of", |tx| payment_records::returns_of(tx, "pi_1").map(drop)),
     ("payment_records::lots_of", |tx| payment_records::lots_of(tx, "pi_1").map(drop)),

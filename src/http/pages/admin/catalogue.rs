@@ -1,4 +1,6 @@
-//! `GET /admin/catalog`: what is on sale, and what Stripe charges for it; the set-up at Stripe as a dry run.
+//! `GET /admin/catalog`: what is on sale, what Stripe charges for it, and how many subscriptions run on it; the set-up at Stripe as a dry run.
+
+use std::collections::BTreeMap;
 
 use axum::extract::State;
 
@@ -12,10 +14,13 @@ use crate::error::Result;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
+use crate::store::figures::{self, SubscriptionCount};
 use crate::usecase::operator::kept_prices::{self, PriceDifference};
 use crate::usecase::operator::stripe_setup::{self, Setup, SetupContext};
 
 const PATH: &str = "/admin/catalog";
+/// What subscriptions have as their plan whose price is not in the catalogue.
+const UNKNOWN: &str = "-";
 
 pub(crate) async fn show(State(state): State<AppState>, operator: Operator) -> HandlerResult {
     Ok(state.run(Pool::Db, move |app| shown(app, &operator, None)?.answer()).await?)
@@ -24,6 +29,7 @@ pub(crate) async fn show(State(state): State<AppState>, operator: Operator) -> H
 fn shown(app: &App, operator: &Operator, setup: Option<(Setup, Option<String>)>) -> Result<AdminPage> {
     let language = operator.language();
     let (_, different) = kept_prices::as_charged(app)?;
+    let counts = app.store.read(|tx| figures::subscriptions(tx))?;
     let columns = [
         language.admin_key(),
         language.admin_offer(),
@@ -31,10 +37,20 @@ fn shown(app: &App, operator: &Operator, setup: Option<(Setup, Option<String>)>)
         language.admin_price(),
         language.admin_charged(),
         language.admin_price_id(),
+        language.admin_subscriptions(),
     ];
-    let table = Table::new(&columns, "").with_numbers(&[3, 4]);
-    let rows = app.catalog.offers().map(|offer| row(&offer, app, &different, language)).collect();
-    let mut blocks = vec![Block::Table(table.filled(rows))];
+    let table = Table::new(&columns, "").with_numbers(&[3, 4, 6]);
+    let rows = app.catalog.offers().map(|offer| {
+        let mut cells = row(&offer, app, &different, language);
+        cells.push(running(&offer, &counts, language));
+        cells
+    });
+    let mut blocks = vec![Block::Table(table.filled(rows.collect()))];
+    let unknown = counts.iter().filter(|count| count.offer == UNKNOWN && runs(count));
+    let unknown = unknown.fold(0_i64, |sum, count| sum.saturating_add(count.count));
+    if unknown > 0 {
+        blocks.push(Block::Text(language.admin_at_unknown_prices(unknown)));
+    }
     if let Some((setup, failure)) = setup {
         blocks.push(Block::Heading(language.admin_setup().to_owned()));
         let lines: Vec<String> = setup.steps.into_iter().chain(failure).collect();
@@ -45,6 +61,28 @@ fn shown(app: &App, operator: &Operator, setup: Option<(Setup, Option<String>)>)
         blocks.push(Block::Form(form.headed(language.admin_setup(), language.admin_setup_lead())));
     }
     Ok(page(app, operator, Section::Catalogue, language.admin_catalog(), blocks)?.led(language.admin_catalog_lead()))
+}
+
+/// Whether a subscription of this status has not ended.
+fn runs(count: &SubscriptionCount) -> bool {
+    !["ended", "canceled", "incomplete_expired"].contains(&count.status.as_str())
+}
+
+/// How many subscriptions run on a plan, at whichever of its prices: whom a change of it would touch.
+fn running(offer: &Offer<'_>, counts: &[SubscriptionCount], language: Language) -> Cell {
+    let Offer::Plan(plan) = offer else { return Cell::maybe(None::<String>) };
+    let mut by_status: BTreeMap<&str, i64> = BTreeMap::new();
+    for count in counts.iter().filter(|count| count.offer == plan.key && runs(count)) {
+        let sum = by_status.entry(&count.status).or_default();
+        *sum = sum.saturating_add(count.count);
+    }
+    let all = by_status.values().fold(0_i64, |sum, count| sum.saturating_add(*count));
+    let others: Vec<String> = by_status
+        .iter()
+        .filter(|(status, count)| **status != "active" && **count > 0)
+        .map(|(status, count)| format!("{} {status}", language.number(*count)))
+        .collect();
+    Cell::text(language.number(all)).noted((!others.is_empty()).then(|| others.join(" · ")))
 }
 
 fn row(offer: &Offer<'_>, app: &App, different: &[PriceDifference], language: Language) -> Vec<Cell> {
@@ -62,8 +100,11 @@ fn row(offer: &Offer<'_>, app: &App, different: &[PriceDifference], language: La
         None if offer.price_id().is_some() => Cell::text(language.admin_the_same()),
         None => Cell::maybe(None::<String>),
     };
+    let older: Vec<&str> = offer.price_ids().filter(|id| Some(*id) != offer.price_id()).collect();
+    let older = (!older.is_empty()).then(|| language.admin_older_prices(older.join(", ")));
     let price_id = match offer.price_id() {
-        Some(id) => Cell::code(id),
+        Some(id) => Cell::code(id).noted(older),
+        None if older.is_some() => Cell::maybe(None::<String>).noted(older),
         None if offer.amount() == 0 => Cell::maybe(None::<String>),
         None => Cell::text(language.offers_not_available()).marked(Mark::Waiting),
     };

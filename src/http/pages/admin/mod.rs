@@ -2,6 +2,7 @@
 //! buttons post to an address of their own, with a reason that the audit keeps.
 
 mod audit;
+mod bookkeeping;
 mod catalogue;
 mod chart;
 mod events;
@@ -41,6 +42,7 @@ pub(in crate::http) fn routes() -> Router<AppState> {
     Router::new()
         .route("/admin", get(overview::show))
         .route("/admin/", get(overview::without_slash))
+        .route("/admin/export.csv", get(bookkeeping::file))
         .route("/admin/users", get(people::show))
         .route("/admin/users/{id}", get(person::show))
         .route("/admin/users/{id}/ledger", get(person::ledger))

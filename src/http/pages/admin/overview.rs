@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 
+use super::bookkeeping;
 use super::chart::{AmountChart, Series};
 use super::operator::Operator;
 use super::payments::money_words;
@@ -127,6 +128,7 @@ fn money(app: &App, overview: &Overview, language: Language) -> Vec<Block> {
     let table = Table::new(&columns, language.admin_revenue_none()).with_numbers(&[1, 2, 3, 4, 5, 6]);
     blocks.push(Block::Table(table.filled(rows)));
     blocks.push(Block::Text(language.admin_earned_lead().to_owned()));
+    blocks.push(Block::Text(language.admin_export_lead().to_owned()));
     blocks
 }
 
@@ -142,7 +144,9 @@ fn month_row(figures: &MonthFigures, language: Language) -> Vec<Cell> {
     let out_of_band = (out_of_band != 0)
         .then(|| language.admin_out_of_band_sum(money_words(out_of_band, &figures.currency, language)));
     vec![
-        Cell::text(month_words(&figures.month, language)).noted(Some(figures.currency.to_uppercase())),
+        Cell::text(month_words(&figures.month, language))
+            .linked(bookkeeping::address(&figures.month))
+            .noted(Some(figures.currency.to_uppercase())),
         amount(figures.get(Figure::Plans)).noted(out_of_band),
         amount(figures.get(Figure::Packs)),
         amount(figures.get(Figure::Refunded)),

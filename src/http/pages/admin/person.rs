@@ -176,7 +176,7 @@ fn entries(found: &[SignedEntry], app: &App, language: Language) -> Table {
 
 fn holds(app: &App, record: &PersonRecord, language: Language) -> Option<Block> {
     let columns = [language.admin_hold(), language.admin_units(), language.admin_ends()];
-    let rows = record.balance.holds.iter().map(|hold| {
+    let rows = record.holds.iter().map(|hold| {
         vec![
             Cell::text(hold.note.clone().unwrap_or_else(|| hold.number.to_string())),
             Cell::text(app.catalog.unit.count(hold.units, language)),

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use super::{shop_with_operator, words};
+use super::{operator_of, shop_with_operator, words};
+use crate::harness::shop::{CATALOG, GOOD_CARD};
+use crate::harness::wait::eventually;
 use crate::harness::webhook::event;
-use crate::harness::{Answer, Client};
+use crate::harness::{Answer, Client, Shop};
 
 /// The addresses below `prefix` that a page leads to.
 fn links(page: &Answer, prefix: &str) -> Vec<String> {
@@ -131,4 +133,42 @@ fn a_shop_without_sales_and_texts_with_markup_are_shown() {
         assert!([400, 404].contains(&page.status), "{path}: {}", page.status);
         assert!(!page.body.contains("<b>") && !page.body.contains("<script>alert"), "{path}");
     }
+}
+
+#[test]
+fn the_catalogue_says_how_many_subscriptions_a_change_would_touch() {
+    let name = "name = \"Starter\"";
+    let older = "older_price_ids = [\"price_of_last_year\"]";
+    let shop = Shop::open_with_catalog(&CATALOG.replace(name, &format!("{name}\n{older}")));
+    let operator = operator_of(&shop);
+    let shown = || words(&operator.get("/admin/catalog").must(200));
+    let none = shown();
+    assert!(
+        none.contains("price_starter earlier, and still counted: price_of_last_year Subscriptions 0")
+            && !none.contains("runs at a price"),
+        "{none}"
+    );
+    for user in ["alice", "bob"] {
+        shop.user(user);
+        let checkout = shop.checkout(user, "starter").1;
+        shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+        shop.wait_for_units(user, 100);
+        shop.wait_for_status(user, "active");
+    }
+    assert!(shown().contains("price_of_last_year Subscriptions 2"), "{}", shown());
+    // Somebody moves bob to a price of which the catalogue does not know.
+    let stripe = Client::new(&shop.stripe.url(), &[("authorization", "Bearer sk_test_stories")]);
+    let fields = [
+        ("currency", "usd"),
+        ("unit_amount", "700"),
+        ("recurring[interval]", "month"),
+        ("product_data[name]", "Special"),
+    ];
+    let price = stripe.post_form("/v1/prices", &fields).must(200).json()["id"].as_str().unwrap().to_owned();
+    let newest = shop.ask_stripe("GET", "/v1/subscriptions?limit=1")["data"][0].clone();
+    let (id, item) = (newest["id"].as_str().unwrap(), newest["items"]["data"][0]["id"].as_str().unwrap());
+    let fields = [("items[0][id]", item), ("items[0][price]", &price)];
+    stripe.post_form(&format!("/v1/subscriptions/{id}"), &fields).must(200);
+    eventually("the change", || shown().contains("1 subscription runs at a price").then_some(()));
+    assert!(shown().contains("price_of_last_year Subscriptions 1"), "{}", shown());
 }
