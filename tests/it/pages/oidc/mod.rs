@@ -1,5 +1,6 @@
 //! Sign-in by OpenID Connect: at a real provider, and at one that lies.
 
+mod away;
 mod scene;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
