@@ -228,3 +228,24 @@ fn a_forged_header_changes_neither_where_a_link_leads_nor_what_is_asked_for() {
     let letter: String = outside.query_row("SELECT fields FROM mails", [], |row| row.get(0)).unwrap();
     assert!(letter.contains(&format!("{url}/confirm?code=")) && !letter.contains("evil"), "{letter}");
 }
+
+#[test]
+fn a_form_of_another_tab_works_until_somebody_signs_in_and_then_says_why_not() {
+    let shop = shop();
+    shop.set_password("alice", "four words of no use");
+    let browser = shop.visitor();
+    let (first, second) = (browser.get("/login").must(200), browser.get("/login").must(200));
+    let typed = |page: &Answer, password: &str| {
+        browser.fill(page, "/login/password", &[("address", "alice"), ("password", password)])
+    };
+    typed(&second, "wrong").must(401);
+    typed(&first, "four words of no use").must(303);
+    let late = typed(&second, "four words of no use").must(403);
+    assert!(late.body.contains("is too old. Load the page again."), "{}", late.body);
+    // The first tab is signed in still; after the sign-out, no tab is.
+    let account = browser.get("/account").must(200);
+    browser.sign_out();
+    let refused = browser.press(&account, "/account/second-factor").must(401);
+    assert!(refused.body.contains("You are not signed in here. Sign in") && refused.body.contains("href=\"/login\""));
+    assert_eq!(browser.get("/account").must(303).header("location"), "/login");
+}
