@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Fault, Result};
 use crate::metrics::Metrics;
-use crate::oidc::client::{Oidc, OidcOptions};
+use crate::oidc::client::Oidc;
 use crate::passkey::{AssertionState, CEREMONY_SECONDS, RegistrationState, RelyingParty};
 use crate::steps::Steps;
 use crate::store::Store;
@@ -166,12 +166,7 @@ fn stripe_client(config: &Config) -> Result<Option<Stripe>, Fault> {
 
 fn oidc_client(config: &Config) -> Option<Oidc> {
     let provider = config.oidc.clone()?;
-    Some(Oidc::new(OidcOptions {
-        issuer: provider.issuer,
-        client_id: provider.client_id,
-        client_secret: provider.client_secret,
-        redirect_uri: format!("{}/login/oidc/callback", config.base_url.as_str()),
-    }))
+    Some(Oidc::new(provider, format!("{}/login/oidc/callback", config.base_url.as_str())))
 }
 
 fn no_key() -> Fault {

@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use crate::language::Language;
+use crate::language::refusal::{PersonRefusal, RefusalKind};
+
 /// Why a use case did not succeed.
 #[derive(Debug)]
 pub enum Error {
@@ -65,6 +68,8 @@ pub enum Refused {
         retry_after: u64,
         detail: String,
     },
+    /// What people meet at pages, which they read in their language.
+    ToPerson(PersonRefusal),
 }
 
 impl Refused {
@@ -86,6 +91,11 @@ impl Refused {
             Refused::StripeRejected(_) => "stripe_rejected",
             Refused::RateLimited { .. } => "rate_limited",
             Refused::Unavailable { .. } => "unavailable",
+            Refused::ToPerson(refusal) => match refusal.kind() {
+                RefusalKind::Invalid => "invalid_request",
+                RefusalKind::Forbidden => "forbidden",
+                RefusalKind::Missing => "not_found",
+            },
         }
     }
 
@@ -110,6 +120,7 @@ impl Refused {
             Refused::AlreadySubscribed { detail, .. }
             | Refused::RateLimited { detail, .. }
             | Refused::Unavailable { detail, .. } => detail.clone(),
+            Refused::ToPerson(refusal) => refusal.words(Language::En),
         }
     }
 }
@@ -173,6 +184,18 @@ impl std::error::Error for Error {}
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Error {
         Error::Refused(refused)
+    }
+}
+
+impl From<PersonRefusal> for Refused {
+    fn from(refusal: PersonRefusal) -> Refused {
+        Refused::ToPerson(refusal)
+    }
+}
+
+impl From<PersonRefusal> for Error {
+    fn from(refusal: PersonRefusal) -> Error {
+        Error::Refused(refusal.into())
     }
 }
 

@@ -7,6 +7,7 @@ use super::cors::allowed_origin;
 use crate::config::Config;
 use crate::error::{Refused, Result};
 use crate::id;
+use crate::language::refusal::PersonRefusal;
 
 /// The token that our own forms carry: an authentication code keyed with the cookie, masked with random bytes that differ
 /// each time. Without the mask, the compressed size of a page could reveal it (the BREACH attack).
@@ -82,5 +83,5 @@ pub(super) fn check_own_form(
 }
 
 fn not_ours() -> Refused {
-    Refused::Forbidden("This form did not come from this site, or is too old. Load the page again.".into())
+    PersonRefusal::FormNotOurs.into()
 }

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::body;
 use crate::error::{Refused, Result};
+use crate::language::refusal::PersonRefusal;
 
 /// A form as it arrived.
 pub(super) struct Form(Vec<(String, String)>);
@@ -25,8 +26,7 @@ impl Form {
     pub(super) fn text(&self, name: &str, limit: usize) -> Result<String> {
         let text = self.value(name, limit)?.trim();
         if text.chars().any(|letter| letter.is_control() || is_direction(letter)) {
-            let detail = format!("The field {name} holds control characters: plain text was expected.");
-            return Err(Refused::InvalidRequest(detail).into());
+            return Err(PersonRefusal::FieldControls(name.to_owned()).into());
         }
         Ok(text.to_owned())
     }
@@ -45,8 +45,7 @@ impl Form {
         }
         let length = value.chars().count();
         if length > limit {
-            let detail = format!("The field {name} has {length} characters: at most {limit} were expected.");
-            return Err(Refused::InvalidRequest(detail).into());
+            return Err(PersonRefusal::FieldLength { field: name.to_owned(), characters: length, most: limit }.into());
         }
         Ok(value)
     }

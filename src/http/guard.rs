@@ -85,8 +85,19 @@ impl FromRequestParts<AppState> for Bearer {
     }
 }
 
-/// A browser, signed in or not.
-pub(super) struct Visitor(pub Option<SignedIn>, pub Language);
+/// A browser, signed in or not, with what is stored about who is.
+pub(super) struct Visitor {
+    pub signed_in: Option<SignedIn>,
+    /// What the account chose, else the browser's.
+    pub language: Language,
+}
+
+impl Visitor {
+    /// Nobody who is known.
+    pub(super) fn anonymous(language: Language) -> Visitor {
+        Visitor { signed_in: None, language }
+    }
+}
 
 /// A browser that is signed in.
 pub(super) struct SignedIn {
@@ -103,14 +114,15 @@ impl FromRequestParts<AppState> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Visitor, Problem> {
         let language = reader_language::of_browser(&parts.headers, state.config());
-        let Some(cookie) = session_cookie(parts, state).await? else { return Ok(Visitor(None, language)) };
+        let Some(cookie) = session_cookie(parts, state, language).await? else {
+            return Ok(Visitor::anonymous(language));
+        };
         let visitor = visitor_of(state, cookie, language).await?;
-        if visitor.0.as_ref().is_some_and(|visitor| !is_good_here(visitor.session.method, parts)) {
-            return Ok(Visitor(None, language));
-        }
-        if let Some(signed_in) = &visitor.0 {
-            caller::is(Actor::user(&signed_in.member.user.id));
-        }
+        let Some(signed_in) = visitor.signed_in.as_ref().filter(|found| is_good_here(found.session.method, parts))
+        else {
+            return Ok(Visitor::anonymous(language));
+        };
+        caller::is(Actor::user(&signed_in.member.user.id));
         Ok(visitor)
     }
 }
@@ -124,21 +136,25 @@ pub(super) struct Holder {
     pub language: Language,
 }
 
-/// A browser, signed in or not.
-pub(super) struct PageVisitor(pub Option<Holder>);
+/// A browser, signed in or not, of whose user nothing is read: the session is mostly found in memory.
+pub(super) struct PageVisitor {
+    pub holder: Option<Holder>,
+}
 
 impl FromRequestParts<AppState> for PageVisitor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<PageVisitor, Problem> {
-        let Some(cookie) = session_cookie(parts, state).await? else { return Ok(PageVisitor(None)) };
-        let session = open_session(state, &cookie).await?;
-        let Some(session) = session.filter(|session| is_good_here(session.method, parts)) else {
-            return Ok(PageVisitor(None));
-        };
-        session.remember_use(state.app());
         let language = reader_language::of_browser(&parts.headers, state.config());
-        Ok(PageVisitor(Some(Holder { session, cookie, language })))
+        let Some(cookie) = session_cookie(parts, state, language).await? else {
+            return Ok(PageVisitor { holder: None });
+        };
+        let session = open_session(state, &cookie).await?;
+        let holder = session.filter(|session| is_good_here(session.method, parts)).map(|session| {
+            session.remember_use(state.app());
+            Holder { session, cookie, language }
+        });
+        Ok(PageVisitor { holder })
     }
 }
 
@@ -161,12 +177,12 @@ async fn open_session(state: &AppState, cookie: &str) -> Result<Option<OpenSessi
 }
 
 /// The session cookie of the browser, or of the person whom a proxy names.
-async fn session_cookie(parts: &Parts, state: &AppState) -> Result<Option<String>> {
+async fn session_cookie(parts: &Parts, state: &AppState, language: Language) -> Result<Option<String>> {
     let Some(ProxyUser(name)) = parts.extensions.get::<ProxyUser>().cloned() else {
         return Ok(cookie::session_of(&parts.headers, state.config()));
     };
     let client = parts.extensions.get::<ClientAddress>().copied().unwrap_or(ClientAddress(None));
-    session_of_named(state, &parts.headers, name, client).await.map(Some)
+    session_of_named(state, &parts.headers, (name, language), client).await.map(Some)
 }
 
 /// A session that the proxy began is good behind the proxy alone.
@@ -178,7 +194,7 @@ fn is_good_here(method: SignInMethod, parts: &Parts) -> bool {
 async fn session_of_named(
     state: &AppState,
     headers: &HeaderMap,
-    name: String,
+    (name, language): (String, Language),
     client: ClientAddress,
 ) -> Result<String> {
     let browser = cookie::browser_of(headers, state.config());
@@ -189,7 +205,7 @@ async fn session_of_named(
         return Ok(cookie);
     }
     state.charge_name(Costly::SignIn, &name, client)?;
-    let cookie = state.run(Pool::Db, move |app| proxy::enter(app, &name, &browser)).await?;
+    let cookie = state.run(Pool::Db, move |app| proxy::enter(app, &name, (&browser, language))).await?;
     caller::has_begun(&cookie);
     Ok(cookie)
 }
@@ -205,20 +221,19 @@ pub(super) async fn visitor_of(state: &AppState, cookie: String, language: Langu
     });
     let signed_in = signed_in.await?;
     let language = signed_in.as_ref().map_or(language, |signed_in| signed_in.language);
-    Ok(Visitor(signed_in, language))
+    Ok(Visitor { signed_in, language })
 }
 
 impl FromRequestParts<AppState> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<SignedIn, Problem> {
-        let Visitor(signed_in, _) = Visitor::from_request_parts(parts, state).await?;
-        signed_in.ok_or_else(not_signed_in)
+        Visitor::from_request_parts(parts, state).await?.signed_in.ok_or_else(not_signed_in)
     }
 }
 
 /// The refusal of a browser without a session.
 pub(super) fn not_signed_in() -> Problem {
-    let detail = "You are not signed in here. Open the sign-in link of the app that you use.";
+    let detail = "You are not signed in here. Sign in, then try again.";
     Refused::Unauthenticated(detail.into()).into()
 }

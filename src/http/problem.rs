@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Error, Fault, Refused};
+use crate::language::refusal::{PersonRefusal, RefusalKind};
 
 /// A failed request. As a response it has no body: `render` writes it once it is known who asked.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Problem {
     pub retry_after: Option<u64>,
     /// Whether it kept a buyer from paying, so that nothing can have been charged.
     pub is_before_payment: bool,
+    /// What a person reads in their language; without it, a page has words for the code alone.
+    pub to_person: Option<Box<PersonRefusal>>,
 }
 
 /// Why a request was not granted: RFC 9457.
@@ -62,8 +65,8 @@ pub(crate) struct ExtensionMembers {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
-        let (members, retry_after, is_before_payment) = (Box::default(), None, false);
-        Problem { status, code, title, detail: detail.into(), members, retry_after, is_before_payment }
+        let (members, detail) = (Box::default(), detail.into());
+        Problem { status, code, title, detail, members, retry_after: None, is_before_payment: false, to_person: None }
     }
 
     /// The same problem, of a press that would have led to the payment.
@@ -84,6 +87,7 @@ impl Problem {
             Refused::RateLimited { retry_after, .. } | Refused::Unavailable { retry_after, .. } => {
                 problem.retry_after = Some(*retry_after);
             }
+            Refused::ToPerson(refusal) => problem.to_person = Some(Box::new(refusal.clone())),
             _ => {}
         }
         problem
@@ -131,6 +135,11 @@ fn status_and_title(refused: &Refused) -> (StatusCode, &'static str) {
         Refused::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
         Refused::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
         Refused::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Not available right now"),
+        Refused::ToPerson(refusal) => match refusal.kind() {
+            RefusalKind::Invalid => (StatusCode::BAD_REQUEST, "The request is not valid"),
+            RefusalKind::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
+            RefusalKind::Missing => (StatusCode::NOT_FOUND, "Not found"),
+        },
     }
 }
 
@@ -161,6 +170,12 @@ impl From<Fault> for Problem {
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Problem {
         Problem::of(&refused)
+    }
+}
+
+impl From<PersonRefusal> for Problem {
+    fn from(refusal: PersonRefusal) -> Problem {
+        Problem::of(&refusal.into())
     }
 }
 

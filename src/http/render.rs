@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
         language: Language,
     ) -> Reader<'a> {
         let visitor = match (problem, session) {
-            (None, _) | (_, None) => Some(Visitor(None, language)),
+            (None, _) | (_, None) => Some(Visitor::anonymous(language)),
             (Some(StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE), _) => None,
             (Some(_), Some(session)) => visitor_of(state, session, language).await.ok(),
         };

@@ -4,6 +4,7 @@
 
 mod negotiation;
 mod plural;
+pub mod refusal;
 
 use std::borrow::Borrow;
 use std::fmt::Display;

@@ -17,6 +17,7 @@ use super::provider::{ClientProof, Provider};
 use super::token::{self, Expectation, TokenFault};
 use super::{Arrival, Claims, OidcFault};
 use crate::clock::Timestamp;
+use crate::config::OidcConfig;
 use crate::secret::Secret;
 use crate::tls;
 
@@ -32,20 +33,11 @@ const KEYS_PAUSE_SECONDS: i64 = 60;
 /// What we ask to know. A person's name and address are for the account; none is needed.
 const SCOPE: &str = "openid email profile";
 
-/// Who we are at which provider.
-#[derive(Clone, Debug)]
-pub struct OidcOptions {
-    /// As it was configured, with a slash at the end or without.
-    pub issuer: String,
-    pub client_id: String,
-    pub client_secret: Option<Secret>,
-    /// Where the provider sends people back to.
-    pub redirect_uri: String,
-}
-
 /// A provider, as its client.
 pub struct Oidc {
-    options: OidcOptions,
+    config: OidcConfig,
+    /// Where the provider sends people back to.
+    redirect_uri: String,
     agent: Agent,
     provider: Mutex<Option<Snapshot<Provider>>>,
     keys: Mutex<Option<Snapshot<KeySet>>>,
@@ -65,15 +57,16 @@ impl<T> Snapshot<T> {
 
 impl Oidc {
     /// Prepares the client; nothing is sent yet.
-    pub fn new(options: OidcOptions) -> Oidc {
-        let is_secure = options.issuer.starts_with("https://");
+    pub fn new(config: OidcConfig, redirect_uri: String) -> Oidc {
+        let is_secure = config.issuer.starts_with("https://");
         let client = tls::json_client(is_secure, CONNECT_PATIENCE).timeout_global(Some(PATIENCE));
-        Oidc { options, agent: client.build().new_agent(), provider: Mutex::default(), keys: Mutex::default() }
+        let agent = client.build().new_agent();
+        Oidc { config, redirect_uri, agent, provider: Mutex::default(), keys: Mutex::default() }
     }
 
     /// Where the provider sends people back to; it must be registered there.
     pub fn redirect_uri(&self) -> &str {
-        &self.options.redirect_uri
+        &self.redirect_uri
     }
 
     /// What the provider says about itself, asked for once an hour.
@@ -82,8 +75,8 @@ impl Oidc {
         if let Some(known) = kept.as_ref().filter(|known| known.younger_than(KEPT_SECONDS, now)) {
             return Ok(Arc::clone(&known.value));
         }
-        let body = self.get("its description", &Provider::address_of(&self.options.issuer), None)?;
-        let value = Arc::new(Provider::read(&body, &self.options.issuer).map_err(OidcFault::Unusable)?);
+        let body = self.get("its description", &Provider::address_of(&self.config.issuer), None)?;
+        let value = Arc::new(Provider::read(&body, &self.config.issuer).map_err(OidcFault::Unusable)?);
         *kept = Some(Snapshot { value: Arc::clone(&value), at: now });
         Ok(value)
     }
@@ -102,8 +95,8 @@ impl Oidc {
             .map_err(|cause| OidcFault::Unusable(format!("its authorization_endpoint is no URL: {cause}")))?;
         url.query_pairs_mut()
             .append_pair("response_type", "code")
-            .append_pair("client_id", &self.options.client_id)
-            .append_pair("redirect_uri", &self.options.redirect_uri)
+            .append_pair("client_id", &self.config.client_id)
+            .append_pair("redirect_uri", &self.redirect_uri)
             .append_pair("scope", SCOPE)
             .append_pair("state", &attempt.state())
             .append_pair("nonce", &attempt.nonce())
@@ -117,7 +110,7 @@ impl Oidc {
         let provider = self.provider(now)?;
         let TokenAnswer { id_token, access_token } = self.exchange(&provider, code, attempt)?;
         let nonce = attempt.nonce();
-        let expected = Expectation { issuer: &provider.issuer, client_id: &self.options.client_id, nonce: &nonce, now };
+        let expected = Expectation { issuer: &provider.issuer, client_id: &self.config.client_id, nonce: &nonce, now };
         let mut claims = token::verify(&id_token, &*self.keys(&provider, now, false)?, &expected);
         if claims == Err(TokenFault::UnknownKey) {
             claims = token::verify(&id_token, &*self.keys(&provider, now, true)?, &expected);
@@ -158,13 +151,13 @@ impl Oidc {
 
     /// RFC 6749, section 4.1.3.
     fn exchange(&self, provider: &Provider, code: &str, attempt: &Attempt) -> Result<TokenAnswer, OidcFault> {
-        let OidcOptions { client_id, client_secret, redirect_uri, .. } = &self.options;
+        let OidcConfig { client_id, client_secret, .. } = &self.config;
         let secret = client_secret.as_ref().map(Secret::reveal);
         let proof = provider.client_proof(secret.is_some());
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
             .append_pair("code", code)
-            .append_pair("redirect_uri", redirect_uri)
+            .append_pair("redirect_uri", &self.redirect_uri)
             .append_pair("code_verifier", &attempt.verifier());
         let mut request = self.agent.post(&provider.token_endpoint);
         request = request.header("Content-Type", "application/x-www-form-urlencoded");

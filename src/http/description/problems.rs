@@ -41,9 +41,7 @@ const NO_TOKEN: DocumentedProblem = DocumentedProblem {
 };
 
 const NO_SESSION: DocumentedProblem = DocumentedProblem {
-    refused: || {
-        Refused::Unauthenticated("You are not signed in here. Open the sign-in link of the app that you use.".into())
-    },
+    refused: || Refused::Unauthenticated("You are not signed in here. Sign in, then try again.".into()),
     when: "There is no cookie, or its session is over.",
 };
 

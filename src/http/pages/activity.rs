@@ -49,7 +49,7 @@ pub(super) struct ActivityPage {
 
 /// A page of the activity of the user who is signed in.
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
-    let Some(signed_in) = visitor.0 else { return Ok(see_other("/login")?) };
+    let Some(signed_in) = visitor.signed_in else { return Ok(see_other("/login")?) };
     let account = signed_in.member.user.account;
     let after = query_field(query.as_deref(), "after");
     let before = match after.as_deref().map(parse_entry_id) {
@@ -103,7 +103,7 @@ fn unknown(movements: &[Movement], history: Option<&LotHistory>, language: Langu
 
 /// All of it as a file.
 pub(crate) async fn file(State(state): State<AppState>, visitor: Visitor) -> HandlerResult {
-    let Some(signed_in) = visitor.0 else { return Ok(see_other("/login")?) };
+    let Some(signed_in) = visitor.signed_in else { return Ok(see_other("/login")?) };
     let text = state.run(Pool::Db, move |app| csv(app, &signed_in)).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")),
@@ -118,7 +118,7 @@ pub(crate) async fn receipt(
     visitor: Visitor,
     PathSegment(reference): PathSegment,
 ) -> HandlerResult {
-    let Some(signed_in) = visitor.0 else { return Ok(see_other("/login")?) };
+    let Some(signed_in) = visitor.signed_in else { return Ok(see_other("/login")?) };
     let account = signed_in.member.user.account;
     let found = state.run(Pool::Db, move |app| statement::receipt(app, account, &reference)).await?;
     let url = found.and_then(|receipt| receipt.url);

@@ -62,7 +62,7 @@ pub(super) struct LotView {
 
 /// The lots of the user who is signed in.
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
-    let Some(signed_in) = visitor.0 else { return Ok(see_other("/login")?) };
+    let Some(signed_in) = visitor.signed_in else { return Ok(see_other("/login")?) };
     let after = query_field(query.as_deref(), "after");
     let before = match after.as_deref().map(parse_entry_id) {
         None => None,
@@ -136,7 +136,7 @@ impl LotView {
                 OfferKind::Pack => language.balance_bought(bought(receipt, catalog, language)),
                 OfferKind::Plan => language.balance_of_plan(bought(receipt, catalog, language)),
             },
-            (None, Kind::Grant) if opened_by.reason == welcome::reason(opened_by.account) => {
+            (None, Kind::Grant) if welcome::is_reason(opened_by.account, &opened_by.reason) => {
                 language.balance_welcome().to_owned()
             }
             (None, Kind::Grant) => language.balance_gift().to_owned(),

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::http::guard::Visitor;
 use crate::http::problem::Problem;
 use crate::language::Language;
+use crate::language::refusal::RefusalKind;
 
 #[derive(Debug, Template)]
 #[template(path = "error.html")]
@@ -26,14 +27,14 @@ pub(super) struct ErrorPage {
 
 /// The page of a problem. `visitor` is `None` where the session could not be looked at.
 pub(crate) fn page(app: &App, visitor: Option<&Visitor>, language: Language, problem: &Problem) -> Response {
-    let language = visitor.map_or(language, |visitor| visitor.1);
+    let language = visitor.map_or(language, |visitor| visitor.language);
     let (title, sentence) = words(problem, language);
     let written = shell(app, visitor, &title, language).and_then(|shell| {
         let page = ErrorPage {
             status: problem.status.as_u16(),
             title,
             sentence,
-            assurance: if problem.is_before_payment { language.problem_nothing_charged() } else { "" },
+            assurance: assurance(problem, language),
             link: way_on(problem, shell.person.is_some() || visitor.is_none(), language),
             shell,
         };
@@ -42,8 +43,26 @@ pub(crate) fn page(app: &App, visitor: Option<&Visitor>, language: Language, pro
     written.unwrap_or_else(|_| (problem.status, format!("{}\n", problem.detail)).into_response())
 }
 
+fn assurance(problem: &Problem, language: Language) -> &'static str {
+    if problem.is_before_payment {
+        return language.problem_nothing_charged();
+    }
+    match problem.to_person.as_ref().map(|refusal| refusal.kind()) {
+        Some(RefusalKind::Invalid) => language.refused_go_back(),
+        _ => "",
+    }
+}
+
 /// Title and sentence. The words of the JSON answer are English and say most; other languages have words for each code.
 fn words(problem: &Problem, language: Language) -> (String, String) {
+    if let Some(refusal) = &problem.to_person {
+        let title = match refusal.kind() {
+            RefusalKind::Invalid => language.refused_check(),
+            RefusalKind::Forbidden => language.problem_forbidden(),
+            RefusalKind::Missing => language.problem_not_found(),
+        };
+        return (title.to_owned(), refusal.words(language));
+    }
     if language == Language::En {
         return (problem.title.to_owned(), problem.detail.clone());
     }
@@ -81,6 +100,9 @@ fn way_on(problem: &Problem, is_signed_in: bool, language: Language) -> Link {
     match (problem.status, portal) {
         (StatusCode::UNAUTHORIZED, _) => Link::to("/login", language.problem_how_to_sign_in()),
         (_, Some(portal)) => Link::to(portal, language.problem_open_portal()),
+        // A form's page that cannot be left for its own: the browser's way back leads there.
+        _ if problem.to_person.is_some() && is_signed_in => Link::to("/account", language.oidc_to_account()),
+        _ if problem.to_person.is_some() => Link::to("/login", language.shell_sign_in()),
         _ if is_signed_in => Link::dashboard(language),
         _ => Link::to("/", language.shell_see_prices()),
     }

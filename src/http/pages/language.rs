@@ -24,7 +24,7 @@ pub(crate) async fn choose(
     body: Body,
 ) -> HandlerResult {
     let fields = body::form(body).await?;
-    match &visitor.0 {
+    match &visitor.signed_in {
         Some(signed_in) => check_csrf(state.config(), &headers, &signed_in.cookie, &fields)?,
         // A visitor has no session whose token the form could carry, and nothing that another site could change for the worse.
         None => check_origin(state.config(), &headers)?,
@@ -34,7 +34,7 @@ pub(crate) async fn choose(
         let known: Vec<&str> = Language::ALL.into_iter().map(Language::tag).collect();
         Refused::InvalidRequest(format!("language is {wanted:?}: one of {} was expected.", known.join(", ")))
     })?;
-    if let Some(signed_in) = visitor.0.filter(|signed_in| signed_in.member.user.locale != Some(language)) {
+    if let Some(signed_in) = visitor.signed_in.filter(|signed_in| signed_in.member.user.locale != Some(language)) {
         let user = signed_in.member.user;
         state.run(Pool::Db, move |app| users::set_locale(app, &user, language)).await?;
     }

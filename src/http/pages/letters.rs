@@ -7,13 +7,13 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use super::login::{entered, form_pair};
+use super::login::{SECRET_LIMIT, entered, form_pair};
 use super::shell::{Person, Shell};
 use super::{html, query_field, see_other};
 use crate::app::App;
 use crate::config::Signup;
 use crate::email::{EMAIL_LIMIT, Email};
-use crate::error::{Refused, Result};
+use crate::error::Result;
 use crate::http::csrf::check_own_form;
 use crate::http::fields::Form;
 use crate::http::guard::Visitor;
@@ -24,15 +24,14 @@ use crate::http::state::{AppState, Pool};
 use crate::http::{cookie, reader_language};
 use crate::id;
 use crate::language::Language;
+use crate::language::refusal::PersonRefusal;
 use crate::store::codes::CodePurpose;
 use crate::usecase::mail;
+use crate::usecase::users::admission;
 use crate::usecase::users::codes::{self, Asking, CODE_MINUTES, CodeView};
 use crate::usecase::users::confirm;
 use crate::usecase::users::oidc;
 use crate::usecase::users::password::{self, PASSWORD_LEAST, PASSWORD_MOST};
-
-/// Characters of a secret in a link.
-const SECRET_LIMIT: usize = 100;
 
 #[derive(Debug, Template)]
 #[template(path = "letters.html")]
@@ -116,9 +115,9 @@ pub(crate) async fn show_sign_up(
     let invite =
         query_field(query.as_deref(), "invite").filter(|invite| invite.len() <= SECRET_LIMIT).unwrap_or_default();
     let (app, language) = (state.app(), reader_language::of_browser(&headers, state.config()));
-    let (signup, provider) = (codes::signup_by_any(app), oidc::provider_name(app).map(str::to_owned));
+    let (signup, provider) = (admission::signup_by_any(app), oidc::provider_name(app).map(str::to_owned));
     let asked = invite.clone();
-    let is_invited = !invite.is_empty() && state.run(Pool::Db, move |app| codes::is_invited(app, &asked)).await?;
+    let is_invited = !invite.is_empty() && state.run(Pool::Db, move |app| admission::is_invited(app, &asked)).await?;
     let (status, page) = match signup {
         Signup::Closed => (StatusCode::OK, LettersState::SignUpClosed),
         Signup::Invite if invite.is_empty() => (StatusCode::OK, LettersState::SignUpByInvitation),
@@ -146,19 +145,22 @@ fn require_mail(app: &App) -> Result<()> {
     if mail::is_configured(app) {
         return Ok(());
     }
-    Err(Refused::NotFound("No letters are sent here: ask the shop for a new password.".into()).into())
+    Err(PersonRefusal::NoLetters.into())
 }
 
-/// Reads a form that has no session, and the address in it. Each address and each client may ask for few letters.
-async fn asked(state: &AppState, headers: &HeaderMap, client: ClientAddress, body: Body) -> Result<(Form, Email)> {
+/// Reads a form that has no session.
+async fn form_of(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Form> {
     let form = Form::read(body).await?;
     check_own_form(state.config(), headers, cookie::form_of(headers, state.config()).as_deref(), form.fields())?;
+    Ok(form)
+}
+
+/// The address in a form. Each address and each client may ask for few letters.
+fn asked(state: &AppState, form: &Form, client: ClientAddress) -> Result<Email> {
     let typed = form.text("address", EMAIL_LIMIT)?;
-    let email = Email::parse(&typed).ok_or_else(|| {
-        Refused::InvalidRequest("This is no e-mail address: one such as ada@example.org was expected.".into())
-    })?;
+    let email = Email::parse(&typed).ok_or(PersonRefusal::NoAddress)?;
     state.charge_name(Costly::Letter, email.canonical(), client)?;
-    Ok((form, email))
+    Ok(email)
 }
 
 /// The same answer for every address. The browser is known again when the link in the letter is opened in it.
@@ -187,7 +189,7 @@ pub(crate) async fn ask_sign_in(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let (_, email) = asked(&state, &headers, client, body).await?;
+    let email = asked(&state, &form_of(&state, &headers, body).await?, client)?;
     ask(&state, &headers, email, Pool::Db, Box::new(|_| Ok(Asking::SignIn))).await
 }
 
@@ -198,7 +200,7 @@ pub(crate) async fn ask_reset(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let (_, email) = asked(&state, &headers, client, body).await?;
+    let email = asked(&state, &form_of(&state, &headers, body).await?, client)?;
     ask(&state, &headers, email, Pool::Db, Box::new(|_| Ok(Asking::Reset))).await
 }
 
@@ -209,9 +211,10 @@ pub(crate) async fn ask_sign_up(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let (form, email) = asked(&state, &headers, client, body).await?;
+    let form = form_of(&state, &headers, body).await?;
     let (chosen, invite) = (form.password("password")?, form.text("invite", SECRET_LIMIT)?);
     let invite = Some(invite).filter(|invite| !invite.is_empty());
+    let email = asked(&state, &form, client)?;
     let own = email.canonical().to_owned();
     let pool = if chosen.is_empty() { Pool::Db } else { Pool::Passwords };
     let prepare = move |app: &App| {
@@ -237,7 +240,7 @@ pub(crate) async fn show_code(
 ) -> HandlerResult {
     let code =
         query_field(query.as_deref(), "code").filter(|code| code.len() <= SECRET_LIMIT && method != Method::HEAD);
-    let language = visitor.1;
+    let language = visitor.language;
     let Some(code) = code else {
         let title = language.letters_title();
         return Ok(plain(state.app(), StatusCode::OK, title, language, LettersState::CodeSpent)?);
@@ -253,7 +256,7 @@ pub(crate) async fn show_code(
 
 fn confirmation(code: String, view: CodeView, visitor: &Visitor) -> LettersState {
     let CodeView { purpose, user, address, is_same_browser, has_password } = view;
-    let here = visitor.0.as_ref().map(|signed_in| &signed_in.member.user);
+    let here = visitor.signed_in.as_ref().map(|signed_in| &signed_in.member.user);
     let owner = user.as_ref().map(|user| user.account);
     if let (CodePurpose::Address, Some(user)) = (purpose, &user)
         && here.map(|here| here.account) != owner
@@ -274,11 +277,10 @@ pub(crate) async fn confirm(
     body: Body,
 ) -> HandlerResult {
     state.charge(Costly::SignIn, None, client)?;
-    let form = Form::read(body).await?;
-    check_own_form(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), form.fields())?;
+    let form = form_of(&state, &headers, body).await?;
     let (code, new_password) = (form.text("code", SECRET_LIMIT)?, form.password("password")?);
     let browser = cookie::browser_of(&headers, state.config());
-    let (language, signed_in) = (visitor.1, visitor.0.map(|signed_in| signed_in.member.user.account));
+    let (language, signed_in) = (visitor.language, visitor.signed_in.map(|signed_in| signed_in.member.user.account));
     let pool = if new_password.is_empty() { Pool::Db } else { Pool::Passwords };
     let confirmed = move |app: &App| confirm::confirm(app, &code, (&browser, language), &new_password, signed_in);
     let Some(confirmed) = state.run(pool, confirmed).await? else { return Ok(spent(state.app(), language)?) };

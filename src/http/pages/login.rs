@@ -26,7 +26,10 @@ use crate::id;
 use crate::language::Language;
 use crate::usecase::mail;
 use crate::usecase::users::password::{self, PasswordEnd};
-use crate::usecase::users::{codes, oidc, passkeys, sign_in};
+use crate::usecase::users::{admission, oidc, passkeys, sign_in};
+
+/// Characters of a secret in a link.
+pub(super) const SECRET_LIMIT: usize = 100;
 
 #[derive(Debug, Template)]
 #[template(path = "login.html")]
@@ -115,7 +118,7 @@ pub(crate) async fn show(
     let field = |wanted: &str| query_field(query.as_deref(), wanted);
     let Some(token) = field("token").filter(|_| method != Method::HEAD) else {
         if field("erased").is_some() {
-            let shell = Shell::anonymous(state.app(), visitor.1.login_erased_title(), visitor.1);
+            let shell = Shell::anonymous(state.app(), visitor.language.login_erased_title(), visitor.language);
             return Ok(html(StatusCode::OK, &LoginPage { shell, state: LoginState::Erased })?);
         }
         let page = match field("signed-out") {
@@ -126,12 +129,13 @@ pub(crate) async fn show(
     };
     let link = token.clone();
     let Some(owner) = state.run(Pool::Db, move |app| sign_in::owner_of_link(app, &link)).await? else {
-        return Ok(link_spent(state.app(), visitor.1)?);
+        return Ok(link_spent(state.app(), visitor.language)?);
     };
     let (form_cookie, csrf) = form_pair(state.config(), &headers)?;
-    let other = visitor.0.as_ref().map(|signed_in| &signed_in.member.user).filter(|user| user.account != owner.account);
+    let other =
+        visitor.signed_in.as_ref().map(|signed_in| &signed_in.member.user).filter(|user| user.account != owner.account);
     let confirmation = Confirmation { person: Person::of(&owner), replaced: other.map(Person::of), token, csrf };
-    let shell = Shell::for_visitor(state.app(), visitor.1.login_title(), &visitor)?;
+    let shell = Shell::for_visitor(state.app(), visitor.language.login_title(), &visitor)?;
     // The button leads on to where the app that made the link wants the user to be.
     let origins: Vec<&str> = state.config().return_origins.iter().map(|origin| origin.as_str()).collect();
     let page = LoginPage { shell, state: LoginState::Confirm(confirmation) };
@@ -151,9 +155,9 @@ pub(crate) async fn sign_in(
     body: Body,
 ) -> HandlerResult {
     state.charge(Costly::SignIn, None, client)?;
-    let fields = body::form(body).await?;
-    check_own_form(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), &fields)?;
-    let token = fields.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value).unwrap_or_default();
+    let form = Form::read(body).await?;
+    check_own_form(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), form.fields())?;
+    let token = form.text("token", SECRET_LIMIT)?;
     let browser = cookie::browser_of(&headers, state.config());
     let Some(signed_in) = state.run(Pool::Db, move |app| sign_in::redeem(app, &token, &browser)).await? else {
         return Ok(link_spent(state.app(), reader_language::of_browser(&headers, state.config()))?);
@@ -212,7 +216,7 @@ pub(super) async fn with_forms(
         has_password,
         has_passkey,
         provider: oidc::provider_name(app).map(str::to_owned),
-        has_sign_up: codes::signup(app) == Signup::Open,
+        has_sign_up: admission::signup(app) == Signup::Open,
         ..forms
     };
     let has_any = forms.has_any() || forms.has_passkey;

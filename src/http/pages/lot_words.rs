@@ -3,7 +3,6 @@
 use crate::catalog::{Catalog, Offer};
 use crate::language::Language;
 use crate::ledger::{Entry, EntryEffect, Kind, LotFate, Part};
-use crate::store::lot_records::LotRecord;
 use crate::store::orders::OfferKind;
 use crate::usecase::users::activity::Movement;
 use crate::usecase::users::lot_history::{LotHistory, LotRecords};
@@ -78,16 +77,11 @@ impl LotWords<'_> {
                 (OfferKind::Plan, _) => language.entries_lot_plan(date),
                 (OfferKind::Pack, _) => language.entries_lot_pack(date),
             },
-            None if is_welcome(record) => language.entries_lot_welcome().to_owned(),
+            None if welcome::is_reason(record.account, &record.reason) => language.entries_lot_welcome().to_owned(),
             None if record.kind == Kind::Grant => language.entries_lot_gift(date),
             None => language.entries_lot_other().to_owned(),
         }
     }
-}
-
-/// Whether the appliance gave the lot to a person who proved an address.
-pub(super) fn is_welcome(record: &LotRecord) -> bool {
-    record.reason == welcome::reason(record.account)
 }
 
 /// What became of a lot, each way in a few words.

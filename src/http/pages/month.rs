@@ -38,7 +38,7 @@ pub(super) struct MonthPage {
 
 /// A month of the user who is signed in; without `month` the running one.
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
-    let Some(signed_in) = visitor.0 else { return Ok(see_other("/login")?) };
+    let Some(signed_in) = visitor.signed_in else { return Ok(see_other("/login")?) };
     let now = state.app().clock.now();
     let wanted = query_field(query.as_deref(), "month").unwrap_or_else(|| month_of(now));
     let from = month_start(&wanted);

@@ -12,13 +12,14 @@ use super::login::entered;
 use super::shell::Shell;
 use super::{html, query_field, see_other};
 use crate::app::App;
-use crate::error::{Refused, Result};
+use crate::error::Result;
 use crate::http::cookie;
 use crate::http::guard::Visitor;
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
+use crate::language::refusal::PersonRefusal;
 use crate::oidc::Claims;
 use crate::oidc::attempt::{ATTEMPT_SECONDS, Attempt, Purpose};
 use crate::usecase::users::oidc::{self, ProviderAnswer, SignInEnd, SignInFailure};
@@ -68,7 +69,7 @@ pub(crate) async fn begin(
     let query = query.as_deref();
     let purpose = match (query_field(query, "connect"), query_field(query, "invite")) {
         (Some(_), _) => {
-            let Some(signed_in) = &visitor.0 else { return Ok(see_other("/login")?) };
+            let Some(signed_in) = &visitor.signed_in else { return Ok(see_other("/login")?) };
             sessions::require_fresh(state.app(), &signed_in.session)?;
             Purpose::Connect(signed_in.member.user.account)
         }
@@ -96,7 +97,7 @@ pub(crate) async fn callback(
     headers: HeaderMap,
 ) -> HandlerResult {
     if oidc::provider_name(state.app()).is_none() || method == Method::HEAD {
-        return Err(Refused::NotFound("There is no such way to sign in here.".into()).into());
+        return Err(PersonRefusal::NoSuchWay.into());
     }
     state.charge(Costly::SignIn, None, client)?;
     let field = |name: &str| query_field(query.as_deref(), name).filter(|text| text.len() <= CODE_LIMIT);
@@ -106,8 +107,8 @@ pub(crate) async fn callback(
         return Ok(failed(&state, &visitor, SignInFailure::Stale)?);
     };
     let answer = ProviderAnswer { code: field("code"), error: field("error"), issuer: field("iss") };
-    let (browser, language) = (cookie::browser_of(&headers, state.config()), visitor.1);
-    let account = visitor.0.as_ref().map(|signed_in| signed_in.member.user.account);
+    let (browser, language) = (cookie::browser_of(&headers, state.config()), visitor.language);
+    let account = visitor.signed_in.as_ref().map(|signed_in| signed_in.member.user.account);
     let arrive = move |app: &App| oidc::arrive(app, &attempt, &answer, (&browser, language), account);
     let mut response = match state.run(Pool::Provider, arrive).await? {
         SignInEnd::SignedIn(session) => entered(state.config(), &session, None)?,
@@ -135,7 +136,7 @@ fn offer(state: &AppState, visitor: &Visitor, claims: Claims) -> Result<Response
 }
 
 fn page(state: &AppState, visitor: &Visitor, status: StatusCode, page: OidcState) -> Result<Response> {
-    let (app, language) = (state.app(), visitor.1);
+    let (app, language) = (state.app(), visitor.language);
     let provider = oidc::provider_name(app).unwrap_or_default().to_owned();
     let shell = Shell::for_visitor(app, language.login_title(), visitor)?;
     let mut response = html(status, &OidcPage { shell, provider, state: page })?;

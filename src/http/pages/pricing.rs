@@ -33,20 +33,25 @@ pub(super) struct PricingPage<'a> {
 
 /// Users get buttons to buy, visitors a link to sign in.
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> HandlerResult {
-    let account = visitor.0.as_ref().map(|signed_in| signed_in.member.user.account);
+    let account = visitor.signed_in.as_ref().map(|signed_in| signed_in.member.user.account);
     let is_pending = match account {
         Some(account) => state.run(Pool::Db, move |app| one_plan::is_payment_pending(app, account)).await?,
         None => false,
     };
     let catalog = state.catalog();
     let page = PricingPage {
-        shell: Shell::for_visitor(state.app(), visitor.1.pricing_title(), &visitor)?,
+        shell: Shell::for_visitor(state.app(), visitor.language.pricing_title(), &visitor)?,
         address: state.app().url("/"),
         picture: state.app().url(preview::PATH),
         words: &catalog.unit,
-        plans: PlanCard::all(catalog, visitor.0.as_ref().map(|signed_in| &signed_in.member), is_pending, visitor.1)?,
-        packs: PackCard::all(catalog, visitor.1)?,
-        questions: questions(catalog, visitor.1),
+        plans: PlanCard::all(
+            catalog,
+            visitor.signed_in.as_ref().map(|signed_in| &signed_in.member),
+            is_pending,
+            visitor.language,
+        )?,
+        packs: PackCard::all(catalog, visitor.language)?,
+        questions: questions(catalog, visitor.language),
         support: catalog.shop.support_link(),
     };
     // A visitor has no forms.

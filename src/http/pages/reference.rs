@@ -22,7 +22,7 @@ pub(super) struct ReferencePage<'a> {
 
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor) -> HandlerResult {
     let page = ReferencePage {
-        shell: Shell::for_visitor(state.app(), visitor.1.shell_service_api(), &visitor)?,
+        shell: Shell::for_visitor(state.app(), visitor.language.shell_service_api(), &visitor)?,
         reference: state.reference(),
     };
     Ok(html(StatusCode::OK, &page)?)

@@ -63,7 +63,7 @@ pub(crate) async fn show(
         Refused::InvalidRequest("The query field session_id is missing: open this page from Stripe's checkout.".into())
     })?;
     let wanted = session.clone();
-    let account = match &visitor.0 {
+    let account = match &visitor.signed_in {
         Some(signed_in) => Some(signed_in.member.user.account),
         // The script of a page that is signed in, or a front end: without a session it gets nothing.
         None if prefers_json(&headers) => None,
@@ -71,9 +71,9 @@ pub(crate) async fn show(
     };
     let account = account.ok_or_else(not_signed_in)?;
     let escaped: String = form_urlencoded::byte_serialize(session.as_bytes()).collect();
-    let charged = visitor.0.as_ref().map(|_| account);
+    let charged = visitor.signed_in.as_ref().map(|_| account);
     let purchase = purchase_of(&state, account, session, || state.charge(Costly::Question, charged, client)).await?;
-    let (is_elsewhere, language) = (visitor.0.is_none(), visitor.1);
+    let (is_elsewhere, language) = (visitor.signed_in.is_none(), visitor.language);
     let page = ReturnedPage {
         shell: Shell::for_visitor(state.app(), language.returned_title(), &visitor)?,
         catalog: state.catalog(),

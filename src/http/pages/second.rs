@@ -79,7 +79,7 @@ pub(crate) async fn prove(
             }
         }
         _ => {
-            let signed_in = visitor.0.as_ref();
+            let signed_in = visitor.signed_in.as_ref();
             let cookie = signed_in.map(|signed_in| signed_in.cookie.as_str());
             check_own_form(state.config(), &headers, cookie, form.fields())?;
             match signed_in {
@@ -126,7 +126,7 @@ async fn page(
     let (second, shell) = if second_factor::awaited(state.app(), &form_cookie).is_some() {
         let language = reader_language::of_browser(headers, state.config());
         (SecondState::SignIn, Shell::anonymous(state.app(), language.second_title(), language))
-    } else if let Some(signed_in) = &visitor.0 {
+    } else if let Some(signed_in) = &visitor.signed_in {
         let account = signed_in.member.user.account;
         let has = move |app: &App| {
             let has_passkey = passkeys::are_offered(app) && !passkeys::list(app, account)?.is_empty();

@@ -117,9 +117,9 @@ impl Shell {
 
     /// For a page that both visitors and users see.
     pub(super) fn for_visitor(app: &App, title: &str, visitor: &Visitor) -> Result<Shell> {
-        match &visitor.0 {
+        match &visitor.signed_in {
             Some(signed_in) => Shell::signed_in(app, title, signed_in),
-            None => Ok(Shell::anonymous(app, title, visitor.1)),
+            None => Ok(Shell::anonymous(app, title, visitor.language)),
         }
     }
 

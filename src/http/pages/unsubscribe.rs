@@ -52,7 +52,7 @@ impl UnsubscribeState {
 
 /// Changes nothing (RFC 9110, section 9.2.1): scanners look at links before people do.
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
-    let (token, language) = (token(query.as_deref()), visitor.1);
+    let (token, language) = (token(query.as_deref()), visitor.language);
     let asked = token.clone();
     let found = state.run(Pool::Db, move |app| unsubscribe::read(app, &asked)).await?;
     let shown = found.map(|(_, kind)| UnsubscribeState::confirm(kind, language, &token));
@@ -64,7 +64,7 @@ pub(crate) async fn refuse(
     visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
-    let (token, language) = (token(query.as_deref()), visitor.1);
+    let (token, language) = (token(query.as_deref()), visitor.language);
     let refused = state.run(Pool::Db, move |app| unsubscribe::refuse(app, &token)).await?;
     Ok(page(&state, language, refused.map(|kind| UnsubscribeState::done(kind, language)))?)
 }

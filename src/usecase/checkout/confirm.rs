@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::Deadline;
-use crate::error::{Error, Refused, Result};
+use crate::error::{Error, Result};
+use crate::language::refusal::PersonRefusal;
 use crate::store::inbox::Status;
 use crate::store::orders::{self, OfferKind, Order};
 use crate::store::receipts::{self, Receipt};
@@ -99,7 +100,7 @@ pub fn confirm(app: &App, account: i64, session: &str, deadline: Deadline) -> Re
 }
 
 fn not_found() -> Error {
-    Refused::NotFound("There is no such purchase of yours.".to_owned()).into()
+    PersonRefusal::NoSuchPurchase.into()
 }
 
 /// A purchase of which only the books can be asked.

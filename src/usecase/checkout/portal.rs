@@ -2,8 +2,9 @@
 
 use crate::app::App;
 use crate::clock::Deadline;
-use crate::error::{Refused, Result};
+use crate::error::Result;
 use crate::id;
+use crate::language::refusal::PersonRefusal;
 use crate::store::customers;
 use crate::store::users::User;
 use crate::stripe::PortalRequest;
@@ -13,9 +14,7 @@ use crate::usecase::checkout::customer_change;
 /// A link to the portal for the user. It opens within minutes and leads back to the dashboard. `till stripe setup` sets
 /// what can be done there; without it, the account's own configuration applies.
 pub fn open(app: &App, user: &User, deadline: Deadline) -> Result<String> {
-    let nothing =
-        || Refused::NotFound("There is nothing to manage at Stripe yet: buy a plan or a pack first.".to_owned());
-    let customer = app.store.read(|tx| customers::linked(tx, user.account))?.ok_or_else(nothing)?;
+    let customer = app.store.read(|tx| customers::linked(tx, user.account))?.ok_or(PersonRefusal::NothingAtStripe)?;
     let stripe = app.stripe()?;
     customer_change::send_all_of(app, user.account, deadline)?;
     // Asked each time and not cached: the configuration may be made or switched off at any time, and the portal is
@@ -28,7 +27,7 @@ pub fn open(app: &App, user: &User, deadline: Deadline) -> Result<String> {
         Ok(url) => Ok(url),
         Err(error) if error.is_missing_param("customer") => {
             forget_customer(app, &customer)?;
-            Err(nothing().into())
+            Err(PersonRefusal::NothingAtStripe.into())
         }
         Err(error) => Err(error.into()),
     }

@@ -1,7 +1,8 @@
 //! What somebody sees and does about their own account.
 
 use crate::app::App;
-use crate::error::{Refused, Result};
+use crate::error::Result;
+use crate::language::refusal::PersonRefusal;
 use crate::store::access::{self, Token};
 use crate::store::identities::{self, VerifiedAddress};
 use crate::store::sessions::Session;
@@ -46,9 +47,7 @@ pub fn view(app: &App, account: i64) -> Result<AccountView> {
 pub fn make_token(app: &App, user: &User, name: &str) -> Result<String> {
     let working = view(app, user.account)?.tokens.len();
     if working >= TOKENS_LIMIT {
-        let detail =
-            format!("There are {working} tokens already: at most {TOKENS_LIMIT} were expected. Revoke one first.");
-        return Err(Refused::InvalidRequest(detail).into());
+        return Err(PersonRefusal::TooMany(TOKENS_LIMIT).into());
     }
     Ok(tokens::create_for(app, name, &[Scope::Own], Some(&user.id))?.1)
 }
@@ -59,7 +58,7 @@ pub fn revoke_token(app: &App, user: &User, token: &str) -> Result<()> {
     audit::write(app, move |tx, trail| {
         let own = access::tokens_of(tx, user.account)?;
         if !own.iter().any(|own| own.id == token && own.revoked_at.is_none()) {
-            return Err(Refused::NotFound("There is no such token of yours. It may be revoked already.".into()).into());
+            return Err(PersonRefusal::Gone.into());
         }
         access::revoke_token(tx, &token, now)?;
         trail.add(tx, "token_revoked", &token, None)

@@ -3,33 +3,24 @@
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::config::Signup;
 use crate::email::Email;
 use crate::error::{Fault, Refused, Result};
 use crate::id;
 use crate::language::Language;
+use crate::language::refusal::PersonRefusal;
 use crate::mail::letter::Letter;
 use crate::store::codes::{self, Code, CodePurpose};
 use crate::store::users::User;
 use crate::store::{Tx, identities, users};
 use crate::usecase::audit;
 use crate::usecase::mail::{self, Recipient};
+use crate::usecase::users::admission::{self, Admission};
 use crate::usecase::users::sessions::Browser;
 
 /// For how many minutes a code works.
 pub const CODE_MINUTES: i64 = 10;
 /// Codes that work at once, of all people.
 const CODES_LIMIT: i64 = 20_000;
-
-/// Who may make an account here now: nobody, where no letter can be sent.
-pub fn signup(app: &App) -> Signup {
-    if mail::is_configured(app) { app.config.signup } else { Signup::Closed }
-}
-
-/// The same, where a provider of OpenID Connect may prove people too.
-pub fn signup_by_any(app: &App) -> Signup {
-    if app.config.oidc.is_some() { app.config.signup } else { signup(app) }
-}
 
 /// What somebody without a session asks a letter for.
 pub enum Asking {
@@ -47,7 +38,11 @@ pub enum Asking {
 pub fn ask(app: &App, email: &Email, asking: Asking, (mark, language): (&str, Language)) -> Result<()> {
     require_mail(app)?;
     let invite = match &asking {
-        Asking::SignUp { invite, .. } => admitted(app, email, invite.as_deref())?,
+        Asking::SignUp { invite, .. } => {
+            let invite = invite.as_deref().filter(|invite| !invite.is_empty()).map(id::secret_hash);
+            let comer = Admission { signup: admission::signup(app), invite: invite.as_ref(), address: Some(email) };
+            app.store.read(|tx| comer.look(tx, app.clock.now()))?.map_err(PersonRefusal::from)?
+        }
         Asking::SignIn | Asking::Reset => None,
     };
     let prepared = Prepared::new(app, email, mark)?;
@@ -96,52 +91,11 @@ pub fn ask_address(app: &App, user: &User, email: &Email, (mark, language): (&st
     })
 }
 
-/// The hash of the invitation by which this address may make an account; none where everybody may.
-fn admitted(app: &App, email: &Email, invite: Option<&str>) -> Result<Option<[u8; 32]>> {
-    let signup = signup(app);
-    let hash = invite.filter(|invite| !invite.is_empty()).map(id::secret_hash);
-    let now = app.clock.now();
-    let invite = match hash {
-        Some(hash) => app.store.read(|tx| codes::find_invite(tx, &hash, now))?,
-        None => None,
-    };
-    let is_for_another = invite
-        .as_ref()
-        .and_then(|invite| invite.address.as_deref())
-        .is_some_and(|address| address != email.canonical());
-    match (signup, &invite) {
-        (Signup::Closed, _) => Err(closed().into()),
-        (Signup::Invite, None) => Err(uninvited().into()),
-        (_, Some(_)) if is_for_another => {
-            Err(Refused::Forbidden("This invitation is for another address: type the one to which it was sent.".into())
-                .into())
-        }
-        (_, invite) => Ok(hash.filter(|_| invite.is_some())),
-    }
-}
-
-/// Whether an invitation works.
-pub fn is_invited(app: &App, invite: &str) -> Result<bool> {
-    let (hash, now) = (id::secret_hash(invite), app.clock.now());
-    Ok(app.store.read(|tx| codes::find_invite(tx, &hash, now))?.is_some())
-}
-
-pub(super) fn closed() -> Refused {
-    Refused::Forbidden(
-        "Nobody makes an account by themselves here. The app in which you use what you buy makes one.".into(),
-    )
-}
-
-pub(super) fn uninvited() -> Refused {
-    let detail = "An account is made here by invitation, and this one is unknown, used or too old. Ask for another.";
-    Refused::Forbidden(detail.into())
-}
-
 fn require_mail(app: &App) -> Result<()> {
     if mail::is_configured(app) {
         return Ok(());
     }
-    Err(Refused::NotFound("No letters are sent here: the operator has set up no mail server.".into()).into())
+    Err(PersonRefusal::NoLetters.into())
 }
 
 /// A code with its secret, and where the letter goes.

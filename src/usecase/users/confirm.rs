@@ -2,10 +2,10 @@
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::config::Signup;
-use crate::error::{Fault, Refused, Result};
+use crate::error::{Fault, Result};
 use crate::id::{self, UserId};
 use crate::language::Language;
+use crate::language::refusal::PersonRefusal;
 use crate::ledger::Kind;
 use crate::mail::letter::Letter;
 use crate::store::codes::{self as stored_codes, Code, CodePurpose};
@@ -16,7 +16,8 @@ use crate::usecase::audit::{self, Trail};
 use crate::usecase::checkout::customer_change;
 use crate::usecase::log_events;
 use crate::usecase::mail::{self, Recipient};
-use crate::usecase::users::codes::{closed, is_asker, signup, stored_email, uninvited};
+use crate::usecase::users::admission::{self, Admission};
+use crate::usecase::users::codes::{is_asker, stored_email};
 use crate::usecase::users::new_account::NewAccount;
 use crate::usecase::users::sessions::{self, Browser, Opening};
 use crate::usecase::users::{password, welcome};
@@ -66,7 +67,7 @@ fn sign_in(app: &App, hash: [u8; 32], browser: &Browser) -> Result<Option<Confir
 /// know its password.
 fn sign_up(app: &App, hash: [u8; 32], browser: &Browser, language: Language) -> Result<Option<Confirmation>> {
     let opening = Opening::prepare(app, browser, SignInMethod::Mail)?;
-    let (session, now, signup) = (opening.clone(), app.clock.now(), signup(app));
+    let (session, now, signup) = (opening.clone(), app.clock.now(), admission::signup(app));
     let (browser, account) = (browser.clone(), NewAccount::prepare(app, language)?);
     let made = audit::write(app, move |tx, trail| {
         let Some(code) = stored_codes::take(tx, &hash, now)? else { return Ok(None) };
@@ -76,12 +77,8 @@ fn sign_up(app: &App, hash: [u8; 32], browser: &Browser, language: Language) -> 
             session.begin(tx, trail, &user)?;
             return Ok(Some((user.id, None)));
         }
-        match (signup, code.invite) {
-            (Signup::Closed, _) => return Err(closed().into()),
-            (Signup::Invite, None) => return Err(uninvited().into()),
-            (_, Some(invite)) if !stored_codes::take_invite(tx, &invite, now)? => return Err(uninvited().into()),
-            _ => {}
-        }
+        let comer = Admission { signup, invite: code.invite.as_ref(), address: Some(&email) };
+        comer.enter(tx, now)?.map_err(PersonRefusal::from)?;
         let (user, units) = account.make(tx, trail, None, (Some(&email), true), None)?;
         if let Some(password) = code.password.as_deref().filter(|_| is_asker(&code, &browser)) {
             identities::set_password(tx, user.account, password, now)?;
@@ -134,8 +131,7 @@ fn change_address(app: &App, hash: [u8; 32], signed_in: Option<i64>) -> Result<O
     let changed = audit::write(app, move |tx, trail| {
         let Some(code) = stored_codes::take(tx, &hash, now)? else { return Ok(None) };
         let Some(account) = code.account.filter(|account| signed_in == Some(*account)) else {
-            let detail = "Sign in here to the account that asked for this, then open the link in the letter again.";
-            return Err(Refused::Forbidden(detail.into()).into());
+            return Err(PersonRefusal::AddressOfAnother.into());
         };
         let user = users::by_account(tx, account)?;
         replace_address(tx, trail, &user, &code.address, now)?;
@@ -154,8 +150,7 @@ fn replace_address(tx: &mut dyn Tx, trail: &mut Trail, user: &User, address: &st
     let email = stored_email(address)?;
     let former = identities::address_of(tx, user.account)?;
     if !identities::set_address(tx, user.account, &email, now)? {
-        let detail = "This address is another account's already. Nothing was changed.";
-        return Err(Refused::Forbidden(detail.into()).into());
+        return Err(PersonRefusal::AddressTaken.into());
     }
     trail.add(tx, "address_changed", &user.id, None)?;
     let id = UserId::new(&user.id).ok_or_else(|| Fault::bare("a stored id is none"))?;

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::clock::{Deadline, Timestamp};
 use crate::error::{Refused, Result};
 use crate::id;
+use crate::language::refusal::PersonRefusal;
 use crate::store::{
     Tx, access, codes, customers, erasure, identities, mails, operators, passkeys, receipts, second_factors, sessions,
     subscriptions, users,
@@ -88,12 +89,10 @@ pub fn erase_at_stripe(app: &App, erased_id: &str) -> Result<Vec<String>> {
 
 fn refuse_while_paying(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<()> {
     if !subscriptions::live_of(tx, account)?.is_empty() || is_subscription_due(tx, account, now)? {
-        let detail = "A subscription is running: cancel it first, and come back when it has ended. Nothing was erased.";
-        return Err(Refused::Forbidden(detail.into()).into());
+        return Err(PersonRefusal::SubscriptionRuns.into());
     }
     if !pending_payments(tx, account, now)?.is_empty() {
-        let detail = "A payment is on its way: come back when it has arrived or failed. Nothing was erased.";
-        return Err(Refused::Forbidden(detail.into()).into());
+        return Err(PersonRefusal::PaymentUnderWay.into());
     }
     Ok(())
 }

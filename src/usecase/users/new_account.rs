@@ -61,6 +61,6 @@ impl NewAccount {
 }
 
 /// The id of an account that somebody makes by themselves.
-pub(super) fn random_id() -> Result<String> {
+fn random_id() -> Result<String> {
     Ok(id::secret("u_")?.chars().take(28).collect())
 }

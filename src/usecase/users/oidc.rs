@@ -2,24 +2,25 @@
 //! that the provider names joins nothing: where it is known here, its owner connects the two from their account.
 
 use crate::app::App;
-use crate::clock::Timestamp;
-use crate::config::{OidcConfig, Signup};
+use crate::config::OidcConfig;
 use crate::email::Email;
 use crate::error::{Error, Refused, Result};
 use crate::id;
 use crate::language::Language;
+use crate::language::refusal::PersonRefusal;
 use crate::ledger::Kind;
 use crate::oidc::attempt::{Attempt, Purpose};
 use crate::oidc::client::Oidc;
 use crate::oidc::{Claims, OidcFault, is_same_issuer};
 use crate::store::Tx;
 use crate::store::identities::{self, Identity};
+use crate::store::passkeys;
 use crate::store::sessions::{Session, SignInMethod};
 use crate::store::users::{self, User};
-use crate::store::{codes, passkeys};
 use crate::usecase::audit::{self, Trail};
 use crate::usecase::log_events;
 use crate::usecase::mail;
+use crate::usecase::users::admission::{Admission, NotAdmitted};
 use crate::usecase::users::new_account::NewAccount;
 use crate::usecase::users::sessions::{self, Browser, Opening};
 
@@ -48,6 +49,16 @@ pub enum SignInFailure {
     InvitedElsewhere,
     /// What is to be connected wants a session, which has ended.
     SignedOut,
+}
+
+impl From<NotAdmitted> for SignInFailure {
+    fn from(reason: NotAdmitted) -> SignInFailure {
+        match reason {
+            NotAdmitted::Closed => SignInFailure::SignUpClosed,
+            NotAdmitted::Uninvited => SignInFailure::Uninvited,
+            NotAdmitted::InvitedElsewhere => SignInFailure::InvitedElsewhere,
+        }
+    }
 }
 
 /// How a sign-in ended.
@@ -163,14 +174,15 @@ fn make_account(
     };
     let made = audit::write(app, move |tx, trail| {
         let email = claims.email.as_deref().and_then(Email::parse);
-        if let Some(email) = &email
+        let verified = email.as_ref().filter(|_| claims.is_email_verified);
+        // Of an address that may be another's, nothing says whether it has an account: anybody types one at a provider.
+        if let Some(email) = verified
             && identities::by_address(tx, email.canonical())?.is_some()
         {
             return Ok(Err(SignInFailure::KnownAddress));
         }
-        let verified = email.as_ref().filter(|_| claims.is_email_verified);
-        if let Some(failure) = unadmitted(tx, signup, invite.as_ref(), verified, now)? {
-            return Ok(Err(failure));
+        if let Err(reason) = (Admission { signup, invite: invite.as_ref(), address: verified }).enter(tx, now)? {
+            return Ok(Err(reason.into()));
         }
         let name = claims.name.as_deref();
         let (user, units) = account.make(tx, trail, name, (email.as_ref(), verified.is_some()), Some("oidc"))?;
@@ -193,41 +205,12 @@ fn make_account(
     })
 }
 
-/// Why somebody may not make an account; an invitation is used up by who may.
-fn unadmitted(
-    tx: &mut dyn Tx,
-    signup: Signup,
-    invite: Option<&[u8; 32]>,
-    verified: Option<&Email>,
-    now: Timestamp,
-) -> Result<Option<SignInFailure>> {
-    let found = invite.map(|hash| codes::find_invite(tx, hash, now)).transpose()?.flatten();
-    let address = found.as_ref().and_then(|found| found.address.as_deref());
-    Ok(match (signup, &found) {
-        (Signup::Closed, _) => Some(SignInFailure::SignUpClosed),
-        (Signup::Invite, None) => Some(SignInFailure::Uninvited),
-        (_, Some(_)) if address.is_some() && address != verified.map(Email::canonical) => {
-            Some(SignInFailure::InvitedElsewhere)
-        }
-        (_, Some(_)) => {
-            let is_taken = match invite {
-                Some(hash) => codes::take_invite(tx, hash, now)?,
-                None => true,
-            };
-            (!is_taken).then_some(SignInFailure::Uninvited)
-        }
-        (Signup::Open, None) => None,
-    })
-}
-
 /// Connects the identity that was offered to this session with its user, who has signed in just now and has said so. Nothing
 /// that the browser sends names it: else its user could take somebody's identity before they come.
 pub fn connect(app: &App, user: &User, session: &Session, cookie: &str) -> Result<()> {
     sessions::require_fresh(app, session)?;
     let (user, now) = (user.clone(), app.clock.now());
-    let (issuer, subject) = app.begun.offers.take(cookie, now).ok_or_else(|| {
-        Refused::Forbidden("This page is too old, or was used. Begin again on your account page.".into())
-    })?;
+    let (issuer, subject) = app.begun.offers.take(cookie, now).ok_or_else(|| PersonRefusal::OfferSpent)?;
     audit::write(app, move |tx, trail| {
         match owner_of(tx, &issuer, &subject)? {
             Some(owner) if owner == user.account => return Ok(()),
@@ -235,8 +218,7 @@ pub fn connect(app: &App, user: &User, session: &Session, cookie: &str) -> Resul
             None => {}
         }
         if identities::identities_of(tx, user.account)?.len() >= IDENTITIES_LIMIT {
-            let detail = format!("There are {IDENTITIES_LIMIT} connections already. Remove one first.");
-            return Err(Refused::InvalidRequest(detail).into());
+            return Err(PersonRefusal::TooMany(IDENTITIES_LIMIT).into());
         }
         if !identities::add_identity(tx, &issuer, &subject, user.account, now)? {
             return Err(of_another().into());
@@ -277,7 +259,7 @@ pub fn disconnect(app: &App, user: &User, session: &Session, issuer: &str, subje
         let own = identities::identities_of(tx, user.account)?;
         let is_it = |identity: &Identity| identity.issuer == issuer && identity.subject == subject;
         if issuer == PROXY || !own.iter().any(is_it) {
-            return Err(Refused::NotFound("There is no such connection. It may be removed already.".into()).into());
+            return Err(PersonRefusal::Gone.into());
         }
         let is_usable = |identity: &Identity| match &config.oidc {
             _ if identity.issuer == PROXY => config.proxy_auth.is_some(),
@@ -288,9 +270,7 @@ pub fn disconnect(app: &App, user: &User, session: &Session, issuer: &str, subje
         let has_address = has_mail && identities::address_of(tx, user.account)?.is_some();
         let has_passkey = has_passkeys && !passkeys::of_account(tx, user.account)?.is_empty();
         if !has_other && !has_address && !has_passkey && identities::password_of(tx, user.account)?.is_none() {
-            let detail =
-                "This is the only way in which you can sign in by yourself. Set a password first, then remove it.";
-            return Err(Refused::Forbidden(detail.into()).into());
+            return Err(PersonRefusal::LastWayIn.into());
         }
         identities::remove_identity(tx, user.account, &issuer, &subject)?;
         trail.add(tx, "identity_untied", &user.id, "oidc".to_owned())
@@ -318,14 +298,12 @@ fn owner_of(tx: &mut dyn Tx, issuer: &str, subject: &str) -> Result<Option<i64>>
     Ok(None)
 }
 
-fn of_another() -> Refused {
-    Refused::Forbidden("This sign-in is connected with another account already. Nothing was changed.".into())
+fn of_another() -> PersonRefusal {
+    PersonRefusal::ConnectedElsewhere
 }
 
 fn configured(app: &App) -> Result<(&OidcConfig, &Oidc)> {
-    app.config.oidc.as_ref().zip(app.oidc.as_ref()).ok_or_else(|| {
-        Error::from(Refused::NotFound("There is no such way to sign in here: see the page to sign in.".into()))
-    })
+    app.config.oidc.as_ref().zip(app.oidc.as_ref()).ok_or_else(|| Error::from(PersonRefusal::NoSuchWay))
 }
 
 /// What the provider says instead of a code (RFC 6749, section 4.1.2.1; OpenID Connect Core 1.0, section 3.1.2.6).

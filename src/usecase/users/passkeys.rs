@@ -2,7 +2,8 @@
 //! `passkey`; here is whose it is, and that each question is answered once, in the browser that was asked.
 
 use crate::app::App;
-use crate::error::{Error, Refused, Result};
+use crate::error::{Error, Result};
+use crate::language::refusal::PersonRefusal;
 use crate::passkey::{self, Assertion, PasskeyFault, RelyingParty};
 use crate::store::passkeys::{self, Passkey};
 use crate::store::sessions::{Session, SignInMethod};
@@ -60,8 +61,7 @@ pub fn add(app: &App, user: &User, session: &Session, cookie: &str, (name, answe
     audit::write(app, move |tx, trail| {
         require_room(passkeys::of_account(tx, user.account)?.len())?;
         if !passkeys::add(tx, user.account, &name, &made, now)? {
-            let detail = "This passkey is known here already. Nothing was changed.";
-            return Err(Refused::InvalidRequest(detail.into()).into());
+            return Err(PersonRefusal::PasskeyKnown.into());
         }
         trail.add(tx, "passkey_added", &user.id, None)
     })
@@ -164,38 +164,31 @@ fn detail_of(fault: &PasskeyFault) -> &str {
 
 fn not_taken(fault: &PasskeyFault) -> Error {
     tracing::info!(event = "passkey_not_taken", detail = detail_of(fault));
-    let detail = "The passkey could not be used: what the browser sent is not what was asked for. Nothing was changed. Try again.";
-    Refused::InvalidRequest(detail.into()).into()
+    PersonRefusal::PasskeyUnusable.into()
 }
 
 fn require_room(count: usize) -> Result<()> {
     if count < PASSKEYS_LIMIT {
         return Ok(());
     }
-    let detail =
-        format!("There are {count} passkeys already: at most {PASSKEYS_LIMIT} were expected. Remove one first.");
-    Err(Refused::InvalidRequest(detail).into())
+    Err(PersonRefusal::TooMany(PASSKEYS_LIMIT).into())
 }
 
 fn checked_name(name: &str) -> Result<String> {
     if name.is_empty() || name.chars().count() > PASSKEY_NAME_LIMIT {
-        let detail = format!("A passkey's name has 1 to {PASSKEY_NAME_LIMIT} characters.");
-        return Err(Refused::InvalidRequest(detail).into());
+        return Err(PersonRefusal::NameLength { most: PASSKEY_NAME_LIMIT }.into());
     }
     Ok(name.to_owned())
 }
 
 fn too_late() -> Error {
-    let detail = "Nothing was asked of this browser in the last minutes. Press the button on the account page again.";
-    Refused::InvalidRequest(detail.into()).into()
+    PersonRefusal::PasskeyTooLate.into()
 }
 
-fn unknown() -> Refused {
-    Refused::NotFound("There is no such passkey of yours. It may be removed already.".into())
+fn unknown() -> PersonRefusal {
+    PersonRefusal::Gone
 }
 
 fn configured(app: &App) -> Result<&RelyingParty> {
-    app.passkeys.as_ref().ok_or_else(|| {
-        Error::from(Refused::NotFound("There is no such way to sign in here: see the page to sign in.".into()))
-    })
+    app.passkeys.as_ref().ok_or_else(|| Error::from(PersonRefusal::NoSuchWay))
 }

@@ -7,9 +7,10 @@ use argon2::{Algorithm, Argon2, Params, Version};
 
 use crate::app::{App, AwaitedCode};
 use crate::email::Email;
-use crate::error::{Fault, Refused, Result};
+use crate::error::{Fault, Result};
 use crate::id;
 use crate::language::Language;
+use crate::language::refusal::PersonRefusal;
 use crate::store::sessions::SignInMethod;
 use crate::store::users::User;
 use crate::store::{Tx, identities, second_factors, users};
@@ -57,9 +58,8 @@ fn hasher() -> Result<Argon2<'static>> {
 pub fn check(app: &App, password: &str, own: &[&str]) -> Result<()> {
     let length = password.chars().count();
     if !(PASSWORD_LEAST..=PASSWORD_MOST).contains(&length) {
-        let expected = format!("{PASSWORD_LEAST} to {PASSWORD_MOST} were expected; 15 or more are good");
-        let detail = format!("The password has {length} characters: {expected}.");
-        return Err(Refused::InvalidRequest(detail).into());
+        let (least, most) = (PASSWORD_LEAST, PASSWORD_MOST);
+        return Err(PersonRefusal::PasswordLength { characters: length, least, most }.into());
     }
     let lower = password.to_lowercase();
     let catalog = &app.catalog;
@@ -76,9 +76,7 @@ pub fn check(app: &App, password: &str, own: &[&str]) -> Result<()> {
     let is_one_character = characters.all(|character| Some(character) == first);
     let is_ours = guesses.iter().any(|guess| !guess.is_empty() && *guess == core);
     if is_one_character || is_ours || COMMON.lines().any(|common| common == lower) {
-        let detail = "This password is among the first that anybody would guess. Take another, such as four words that have \
-                      nothing to do with each other.";
-        return Err(Refused::InvalidRequest(detail.into()).into());
+        return Err(PersonRefusal::PasswordGuessable.into());
     }
     Ok(())
 }

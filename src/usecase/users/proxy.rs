@@ -2,15 +2,15 @@
 //! first request, so that forms, sign-out and the list of sessions work as they do for everybody.
 
 use crate::app::App;
-use crate::config::Signup;
 use crate::email::Email;
-use crate::error::{Fault, Refused, Result};
-use crate::id::UserId;
+use crate::error::{Refused, Result};
+use crate::language::Language;
+use crate::language::refusal::PersonRefusal;
 use crate::store::sessions::SignInMethod;
 use crate::store::{identities, users};
 use crate::usecase::audit;
-use crate::usecase::users::codes::closed;
-use crate::usecase::users::new_account::random_id;
+use crate::usecase::users::admission::Admission;
+use crate::usecase::users::new_account::NewAccount;
 use crate::usecase::users::sessions::{self, Browser, Opening};
 
 /// The issuer of identities that a proxy vouches for.
@@ -24,32 +24,26 @@ pub fn is_in(app: &App, name: &str, browser: &Browser) -> Result<bool> {
 }
 
 /// Begins a session for the named person and ends the one that was open in this browser; its cookie. Somebody who is not known
-/// gets an account, where everybody may make one. A name that is the verified address of an account is not taken to be its
+/// gets an account in the browser's language, where everybody may make one. A name that is the verified address of an account is not taken to be its
 /// owner: the operator says so first.
-pub fn enter(app: &App, name: &str, browser: &Browser) -> Result<String> {
+pub fn enter(app: &App, name: &str, (browser, language): (&Browser, Language)) -> Result<String> {
     let opening = Opening::prepare(app, browser, SignInMethod::Proxy)?;
     let (session, now, signup) = (opening.clone(), app.clock.now(), app.config.signup);
     let (name, email) = (name.to_owned(), Email::parse(name));
-    let new_id = UserId::new(&random_id()?).ok_or_else(|| Fault::bare("a made id is none"))?;
+    let account = NewAccount::prepare(app, language)?;
     let user_id = audit::write(app, move |tx, trail| {
-        if let Some(account) = identities::by_identity(tx, ISSUER, &name)? {
-            let user = users::by_account(tx, account)?;
+        if let Some(known) = identities::by_identity(tx, ISSUER, &name)? {
+            let user = users::by_account(tx, known)?;
             session.begin(tx, trail, &user)?;
             return Ok(user.id);
         }
         if let Some(email) = &email
             && identities::by_address(tx, email.canonical())?.is_some()
         {
-            let detail = "This address has an account here already, and being named by the proxy does not prove that it is \
-                          yours. Ask the shop to join the two.";
-            return Err(Refused::Forbidden(detail.into()).into());
+            return Err(PersonRefusal::ProxyAddressKnown.into());
         }
-        if signup != Signup::Open {
-            return Err(closed().into());
-        }
-        let (user, _) = users::put(tx, &new_id, email.as_ref().map(Email::as_str), None, now)?;
-        trail.is_done_by_user(&user.id);
-        trail.add(tx, "signed_up", &user.id, ISSUER.to_owned())?;
+        Admission { signup, invite: None, address: None }.enter(tx, now)?.map_err(PersonRefusal::from)?;
+        let (user, _) = account.make(tx, trail, None, (email.as_ref(), false), Some(ISSUER))?;
         identities::add_identity(tx, ISSUER, &name, user.account, now)?;
         session.begin(tx, trail, &user)?;
         Ok(user.id)

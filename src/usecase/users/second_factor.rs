@@ -4,7 +4,8 @@
 
 use crate::app::{App, AwaitedCode};
 use crate::clock::Timestamp;
-use crate::error::{Refused, Result};
+use crate::error::Result;
+use crate::language::refusal::PersonRefusal;
 use crate::store::second_factors::{self, SecondFactor};
 use crate::store::sessions::{self as session_rows, Session, SignInMethod};
 use crate::store::users::{self, User};
@@ -35,8 +36,7 @@ pub fn confirm(app: &App, user: &User, session: &Session, (cookie, code): (&str,
     sessions::require_fresh(app, session)?;
     let now = app.clock.now();
     let Some(secret) = app.begun.enrolments.look(cookie, now) else {
-        let detail = "This page is too old. Begin again on your account page.";
-        return Err(Refused::InvalidRequest(detail.into()).into());
+        return Err(PersonRefusal::OfferSpent.into());
     };
     let Some(last_step) = totp::step_of(&secret, code, 0, now) else { return Ok(Some(secret)) };
     let (user, number) = (user.clone(), session.number);
@@ -142,5 +142,5 @@ fn use_up(tx: &mut dyn Tx, account: i64, code: &str, now: Timestamp) -> Result<b
 }
 
 fn set_already() -> crate::error::Error {
-    Refused::InvalidRequest("There is a second factor already. Remove it first, then set up another.".into()).into()
+    PersonRefusal::CodesSetAlready.into()
 }

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use crate::app::App;
 use crate::clock::{DAY_SECONDS, Timestamp};
-use crate::error::{Refused, Result};
+use crate::error::Result;
 use crate::id;
+use crate::language::refusal::PersonRefusal;
 use crate::store::sessions::{self, NewSession, Session, SignInMethod};
 use crate::store::users::User;
 use crate::store::{Tx, codes, operators};
@@ -157,11 +158,7 @@ pub fn require_fresh(app: &App, session: &Session) -> Result<()> {
         return Ok(());
     }
     let minutes = FRESH_SECONDS / 60;
-    let detail = format!(
-        "This wants a sign-in of the last {minutes} minutes, so that nobody does it at a browser that was left open. Sign in \
-         again, then do it."
-    );
-    Err(Refused::Forbidden(detail).into())
+    Err(PersonRefusal::NotFresh { minutes }.into())
 }
 
 /// Remembers that a session is used, see [`OpenSession::remember_use`].

@@ -24,8 +24,13 @@ const NOTE: &str = "Welcome";
 const INVITE_SECONDS: i64 = 14 * DAY_SECONDS;
 
 /// The reason of the entry that gives them.
-pub fn reason(account: i64) -> String {
+fn reason(account: i64) -> String {
     format!("grant_welcome_{account}")
+}
+
+/// Whether it is they that this entry of the account gave.
+pub fn is_reason(account: i64, of_entry: &str) -> bool {
+    of_entry == reason(account)
 }
 
 /// What is given to a person who proves an address for the first time.

@@ -40,7 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("config", &["base", "catalog"]),
     ("store", &["base"]),
     ("tls", &[]),
-    ("oidc", &["base", "tls"]),
+    ("oidc", &["base", "config", "tls"]),
     ("passkey", &["base", "store"]),
     ("mail", &["base", "catalog", "config", "tls"]),
     ("stripe", &["base", "tls"]),

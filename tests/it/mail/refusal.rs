@@ -55,7 +55,7 @@ fn a_reader_refuses_by_the_page_and_looking_at_it_refuses_nothing() {
     let browser = shop.visitor();
     let page = browser.get(&link).must(200);
     assert_eq!(page.header("referrer-policy"), "no-referrer");
-    assert!(page.body.contains("No more letters about a low balance"), "{}", page.body);
+    assert!(page.body.contains("No more emails about a low balance"), "{}", page.body);
     let audit = || shop.till_prints(&["audit", "list", "--json"]).matches("mail_refused").count();
     assert_eq!(audit(), 0);
     let done = browser.press(&page, &link).must(200);

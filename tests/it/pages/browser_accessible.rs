@@ -78,7 +78,7 @@ fn pages_for_visitors_and_letters_are_accessible() {
     look.at("[role=\"alert\"]");
     look.open("/signup");
     look.fill("/signup", &[("address", "ada@example.org")]);
-    look.chromium.wait_for_words("Look into your mailbox");
+    look.chromium.wait_for_words("Check your inbox");
     look.at("h1");
     let link = mail.wait_for_link("ada@example.org", "/confirm?code=");
     look.open(&link);

@@ -21,7 +21,7 @@ fn a_stranger_finds_the_prices_makes_an_account_buys_sees_and_prints() {
     chromium.wait_for_words("Make an account");
     chromium.fill("#address", "ada@example.org");
     chromium.click("form[action=\"/signup\"] button");
-    chromium.wait_for_words("Look into your mailbox");
+    chromium.wait_for_words("Check your inbox");
     chromium.open(&mail.wait_for_link("ada@example.org", "/confirm?code="));
     chromium.click("form[action=\"/confirm\"] button");
     chromium.wait_for_value("#remaining", "value", "0");

@@ -51,7 +51,7 @@ fn an_account_is_made_by_the_button_to_which_the_letter_leads() {
     let shop = shop_with(&[]);
     let browser = shop.visitor();
     let asked = ask(&browser, "/signup", "/signup", &[("address", "Ada@Example.ORG"), ("password", "")]).must(200);
-    assert!(asked.body.contains("Look into your mailbox") && browser.cookies().contains("till-asked="));
+    assert!(asked.body.contains("Check your inbox") && browser.cookies().contains("till-asked="));
     assert!(!browser.cookies().contains("till-form="), "{}", browser.cookies());
     let link = last_link(&shop, "Ada@example.org");
     let listed: Value = serde_json::from_str(&shop.till_prints(&["user", "list", "--json"])).unwrap();

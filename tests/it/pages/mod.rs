@@ -3,6 +3,7 @@
 
 mod account;
 mod admin;
+mod bad_input;
 mod billing;
 mod browser;
 mod browser_accessible;

@@ -31,6 +31,13 @@ fn a_named_person_has_one_account_and_a_session_of_our_own() {
     ada.get("/dashboard").must(200);
     assert_eq!(ada.cookies(), session, "one session for all requests");
     assert_eq!(id_of(&behind(&shop, "ada@example.org")), id, "another browser, the same account");
+    let german = Client::new(
+        &shop.till.url,
+        &[("accept-language", "de"), ("remote-email", "bea@example.org"), ("x-till-proxy-secret", SECRET)],
+    );
+    german.get("/dashboard").must(200);
+    let bea = german.get("/account/data.json").must(200).json();
+    assert_eq!(bea["language"], "de", "an account speaks as the browser that made it: {bea}");
     // Forms work as they do for everybody.
     let page = ada.get("/account").must(200);
     ada.fill(&page, "/account/name", &[("name", "Ada")]).must(303);

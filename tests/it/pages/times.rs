@@ -6,7 +6,7 @@ use till::language::Language;
 use till::store::codes::CodePurpose;
 use till::usecase::users::codes::{self, Asking};
 use till::usecase::users::sessions::{self, Browser};
-use till::usecase::users::{confirm, sign_in};
+use till::usecase::users::{admission, confirm, sign_in, welcome};
 
 use crate::harness::life::Life;
 
@@ -45,6 +45,17 @@ fn a_session_ends_after_a_week_without_use_and_after_a_month_in_any_case() {
     }
     life.clock.set(NOW.plus_seconds(30 * DAY_SECONDS));
     assert!(!visit(&life, &used), "a month");
+}
+
+#[test]
+fn an_invitation_ends_after_two_weeks() {
+    let life = life();
+    let (link, until) = welcome::invite(&life.app, None, false).unwrap();
+    let secret = link.split_once("invite=").unwrap().1;
+    life.clock.set(NOW.plus_seconds(14 * DAY_SECONDS - 1));
+    assert!(admission::is_invited(&life.app, secret).unwrap() && !admission::is_invited(&life.app, "x").unwrap());
+    life.clock.set(until);
+    assert!(!admission::is_invited(&life.app, secret).unwrap());
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
 use crate::id;
+use crate::language::refusal::PersonRefusal;
 use crate::usecase::mail::{self, MailChoice};
 use crate::usecase::users::{self, NAME_LIMIT, UserPatch, account, codes, erase, export, oidc, password, sessions};
 
@@ -37,6 +38,9 @@ pub(crate) async fn rename(
 ) -> HandlerResult {
     let form = form_of(&state, &signed_in, &headers, body).await?;
     let name = form.text("name", NAME_LIMIT)?;
+    if name.is_empty() {
+        return Err(PersonRefusal::NameLength { most: NAME_LIMIT }.into());
+    }
     let id = signed_in.member.user.id;
     let rename = move |app: &App| users::put(app, &id, UserPatch { name: Some(&name), ..UserPatch::default() });
     state.run(Pool::Db, rename).await?;
@@ -53,9 +57,7 @@ pub(crate) async fn change_address(
     body: Body,
 ) -> HandlerResult {
     let form = form_of(&state, &signed_in, &headers, body).await?;
-    let email = Email::parse(&form.text("address", EMAIL_LIMIT)?).ok_or_else(|| {
-        Refused::InvalidRequest("This is no e-mail address: one such as ada@example.org was expected.".into())
-    })?;
+    let email = Email::parse(&form.text("address", EMAIL_LIMIT)?).ok_or(PersonRefusal::NoAddress)?;
     let SignedIn { member, session, language, .. } = signed_in;
     state.charge(Costly::Letter, Some(member.user.account), client)?;
     let mark = id::secret("")?;
@@ -109,7 +111,7 @@ pub(crate) async fn set_password(
         match password::is_set(app, user.account)? {
             true if password::is_current(app, user.account, &old)? => {}
             true => {
-                return Err(Refused::Forbidden("The old password is another one. Nothing was changed.".into()).into());
+                return Err(PersonRefusal::OldPasswordWrong.into());
             }
             false => sessions::require_fresh(app, &session)?,
         }
@@ -222,8 +224,7 @@ pub(crate) async fn erase(
 ) -> HandlerResult {
     let form = form_of(&state, &signed_in, &headers, body).await?;
     if form.text("sure", 10)? != "yes" {
-        let detail = "The box beside the button was not ticked. Nothing was erased.";
-        return Err(Refused::InvalidRequest(detail.into()).into());
+        return Err(PersonRefusal::NotTicked.into());
     }
     let SignedIn { member, session, .. } = signed_in;
     let erase = move |app: &App| {

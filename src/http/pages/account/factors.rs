@@ -20,6 +20,7 @@ use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
+use crate::language::refusal::PersonRefusal;
 use crate::passkey::ANSWER_LIMIT;
 use crate::totp::{self, Secret};
 use crate::usecase::users::passkeys::{self, PASSKEY_NAME_LIMIT};
@@ -141,8 +142,7 @@ pub(crate) async fn remove_codes(
     state.charge(Costly::Code, Some(signed_in.member.user.account), client)?;
     let remove = move |app: &App| second_factor::remove(app, &signed_in.member.user, &signed_in.session, &code);
     if !state.run(Pool::Db, remove).await? {
-        let detail = "The code is not the one that your app shows now, or was used before. Nothing was changed.";
-        return Err(Refused::Forbidden(detail.into()).into());
+        return Err(PersonRefusal::CodeWrong.into());
     }
     Ok(see_other(&Done::SecondFactorRemoved.path())?)
 }

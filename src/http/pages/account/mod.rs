@@ -233,7 +233,7 @@ impl TokenRow {
 
 /// The page of the user who is signed in. Visitors are sent to the sign-in page.
 pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
-    let Some(signed_in) = visitor.0 else { return Ok(see_other("/login")?) };
+    let Some(signed_in) = visitor.signed_in else { return Ok(see_other("/login")?) };
     let done = Done::of_query(&query.unwrap_or_default());
     Ok(state.run(Pool::Db, move |app| shown(app, &signed_in, done, None)).await?)
 }

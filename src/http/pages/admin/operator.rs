@@ -31,7 +31,7 @@ impl FromRequestParts<AppState> for Operator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Operator, Response> {
-        let Visitor(signed_in, _) =
+        let Visitor { signed_in, .. } =
             Visitor::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
         let turned_away = |error| Problem::from(error).into_response();
         let Some(signed_in) = signed_in else {

@@ -53,8 +53,8 @@ pub(super) struct DashboardPage {
 
 /// The dashboard of the user who is signed in. Visitors are sent to the sign-in page. A page that is kept is answered without
 /// a read and without another thread.
-pub(crate) async fn show(State(state): State<AppState>, PageVisitor(holder): PageVisitor) -> HandlerResult {
-    let Some(Holder { session, cookie, language }) = holder else { return Ok(see_other("/login")?) };
+pub(crate) async fn show(State(state): State<AppState>, visitor: PageVisitor) -> HandlerResult {
+    let Some(Holder { session, cookie, language }) = visitor.holder else { return Ok(see_other("/login")?) };
     let key = PageKey { account: session.account, language };
     let token = form_token(&cookie)?;
     if let Some(text) = kept(&state, key, &token) {

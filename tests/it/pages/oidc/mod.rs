@@ -1,5 +1,6 @@
 //! Sign-in by OpenID Connect: at a real provider, and at one that lies.
 
+mod away;
 mod scene;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
@@ -204,6 +205,15 @@ fn a_known_address_is_not_taken_over_and_its_owner_connects_the_two() {
     let page = scene.sign_in(&stranger, "/login/oidc", &claims).must(409);
     assert!(page.body.contains("connect Example ID on your account page"), "{}", page.body);
     stranger.get("/v1/me").must(401);
+    // Anybody types an address at a provider that does not verify it: such a one says nothing of whom it may belong to.
+    let unproved = ["Alice@example.org", "nobody@example.org"].map(|email| {
+        let (browser, sub) = (shop.visitor(), format!("unproved {email}"));
+        let claims = json!({"sub": sub, "email": email, "email_verified": false});
+        let answer = scene.sign_in(&browser, "/login/oidc", &claims).must(303);
+        assert!(id_of(&browser).starts_with("u_"), "an account of its own");
+        (answer.header("location").to_owned(), answer.body)
+    });
+    assert_eq!(unproved[0], unproved[1]);
 
     let alice = shop.sign_in("alice");
     assert!(alice.get("/account").must(200).body.contains("/login/oidc?connect"));
@@ -239,12 +249,12 @@ fn a_known_address_is_not_taken_over_and_its_owner_connects_the_two() {
     let audit = shop.till_prints(&["audit", "list"]);
     assert!(audit.contains("identity_tied") && audit.contains("identity_untied"), "{audit}");
     let count = || outside.query_row("SELECT COUNT(*) FROM identities", [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(count(), 0);
+    assert_eq!(count(), 2);
     let offer = scene.sign_in(&alice, "/login/oidc?connect", &claims).must(200);
     alice.press(&offer, "/account/identities").must(303);
     let page = alice.get("/account").must(200);
     alice.fill(&page, "/account/erase", &[("sure", "yes")]).must(303);
-    assert_eq!(count(), 0, "erasure takes them too");
+    assert_eq!(count(), 2, "erasure takes them too");
 }
 
 #[test]
