@@ -179,18 +179,21 @@ fn a_months_file_agrees_with_the_balance_at_stripe() {
         assert_eq!(added, ["settled", "fee", "net"].map(|column| minor(&sum[column])), "{currency}: {told}");
     }
 
+    the_object_for_programs_says_the_same(&shop, &month, &found);
+    the_operator_alone_gets_the_same_file(&shop, &month, &told);
+    a_key_that_may_not_read_the_balance_tells_what_the_books_know(&shop, &month);
+    shop.verify_books();
+}
+
+fn the_object_for_programs_says_the_same(shop: &Shop, month: &str, found: &[BTreeMap<String, String>]) {
     let json: Value =
-        serde_json::from_str(&shop.till_prints(&["revenue", "export", "--month", &month, "--json"])).unwrap();
+        serde_json::from_str(&shop.till_prints(&["revenue", "export", "--month", month, "--json"])).unwrap();
     let moves = json["data"].as_array().unwrap();
     assert_eq!(moves.len(), found.iter().filter(|row| !row["date"].is_empty()).count());
     let frank = moves.iter().find(|row| row["user"] == "frank" && row["kind"] == "payment").unwrap();
     assert_eq!((&frank["gross"], &frank["settled"], &frank["fee"]), (&json!(1000), &json!(1234), &json!(65)));
     assert_eq!(json["sums"][1], json!({"currency": "jpy", "gross": 1400, "settled": 1400, "fee": 70, "net": 1330}));
     assert_eq!((&json["not_in_books"][0]["settled"], &json["without_fees"]), (&json!(5000), &Value::Null));
-
-    the_operator_alone_gets_the_same_file(&shop, &month, &told);
-    a_key_that_may_not_read_the_balance_tells_what_the_books_know(&shop, &month);
-    shop.verify_books();
 }
 
 fn the_operator_alone_gets_the_same_file(shop: &Shop, month: &str, told: &str) {
@@ -247,4 +250,23 @@ fn a_key_that_may_not_read_the_balance_tells_what_the_books_know(shop: &Shop, mo
     let text = shop.till_prints(&["stripe", "permissions", "--json"]);
     let told: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(told["optional"][0]["slug"], "rak_balance_transaction_source_read");
+}
+
+#[test]
+fn a_month_of_several_pages_is_read_to_its_end_and_without_an_answer_there_is_no_file() {
+    let shop = Shop::open();
+    let alice = buys(&shop, "alice", "topup_100");
+    for _ in 0..105 {
+        stripe(&shop, "/v1/refunds", &format!("payment_intent={alice}&amount=1"));
+    }
+    let newest = &shop.ask_stripe("GET", "/v1/balance_transactions?limit=1")["data"][0];
+    let month = till::clock::month_of(till::clock::Timestamp::from_seconds(newest["created"].as_i64().unwrap()));
+    let found = rows(&shop.till_prints(&["revenue", "export", "--month", &month]));
+    let mut transactions = of(&found, "refund", &["balance_transaction"]);
+    transactions.dedup();
+    assert_eq!(transactions.len(), 105);
+    assert_eq!(of(&found, "sum", &["gross", "settled", "fee", "net"]), ["7.95 7.95 0.56 7.39"]);
+
+    shop.stripe_control("faults", &[("path", "/v1/balance_transactions"), ("kind", "status:400")]);
+    assert!(!shop.till(&["revenue", "export", "--month", &month]).status.success());
 }
