@@ -210,7 +210,7 @@ fn make_account(
 pub fn connect(app: &App, user: &User, session: &Session, cookie: &str) -> Result<()> {
     sessions::require_fresh(app, session)?;
     let (user, now) = (user.clone(), app.clock.now());
-    let (issuer, subject) = app.begun.offers.take(cookie, now).ok_or_else(|| PersonRefusal::OfferSpent)?;
+    let (issuer, subject) = app.begun.offers.take(cookie, now).ok_or(PersonRefusal::OfferSpent)?;
     audit::write(app, move |tx, trail| {
         match owner_of(tx, &issuer, &subject)? {
             Some(owner) if owner == user.account => return Ok(()),
