@@ -4,6 +4,7 @@
 //! Exit status: 0 success; 1 the command failed, or its check did; 2 wrong usage or configuration.
 
 mod audit;
+mod backup;
 mod catalog;
 mod check;
 mod config;
@@ -77,6 +78,7 @@ enum Command {
     #[command(name = "man")]
     Manual(manual::Manual),
     GoLive(go_live::GoLiveCommand),
+    Backup(backup::BackupCommand),
 }
 
 /// Options of every command that opens the books. They may stand before the command too.
@@ -126,6 +128,7 @@ pub fn run() -> ExitCode {
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Manual(manual) => manual.run(Cli::command()),
         Command::GoLive(go_live) => go_live.run(),
+        Command::Backup(backup) => backup.run(),
     };
     match result {
         Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,

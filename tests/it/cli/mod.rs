@@ -3,6 +3,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod binary;
 mod check;
 mod commands;
