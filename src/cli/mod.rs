@@ -21,6 +21,7 @@ mod output;
 mod payment;
 mod person;
 mod reconcile;
+mod restore;
 mod revenue;
 mod sandbox;
 mod screen;
@@ -79,6 +80,7 @@ enum Command {
     Manual(manual::Manual),
     GoLive(go_live::GoLiveCommand),
     Backup(backup::BackupCommand),
+    Restore(restore::RestoreCommand),
 }
 
 /// Options of every command that opens the books. They may stand before the command too.
@@ -129,6 +131,7 @@ pub fn run() -> ExitCode {
         Command::Manual(manual) => manual.run(Cli::command()),
         Command::GoLive(go_live) => go_live.run(),
         Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
     };
     match result {
         Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,

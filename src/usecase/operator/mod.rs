@@ -12,6 +12,7 @@ pub mod head;
 pub mod kept_prices;
 pub mod paid;
 pub mod people;
+pub mod restore;
 pub mod status;
 pub mod stripe_account;
 pub mod stripe_setup;

@@ -10,5 +10,6 @@ mod commands;
 mod configuration;
 mod demo;
 mod operator;
+mod restore;
 mod revenue;
 mod setup;
