@@ -16,7 +16,7 @@
 --   Who may come in                    tokens, login_links, sessions, operators, addresses, identities, passwords, passkeys,
 --                                      second_factors, codes, invites, welcomes, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries, mails, mail_choices, mail_key
---   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, triggers
+--   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, backups, triggers
 
 -- ================================================ The ledger ================================================
 
@@ -862,6 +862,14 @@ CREATE UNIQUE INDEX entries_of_stripe ON books (reason)
 CREATE TABLE anchors (
     number   INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
     taken_at INTEGER NOT NULL
+) STRICT;
+
+-- The last backup that was made and proved (till backup).
+CREATE TABLE backups (
+    one     INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),   -- there is one row at most
+    made_at INTEGER NOT NULL,
+    place   TEXT    NOT NULL CHECK (length(place) BETWEEN 1 AND 4096),   -- its path; - for standard output
+    bytes   INTEGER NOT NULL CHECK (bytes > 0)
 ) STRICT;
 
 -- Which schema this is. Opening an older one migrates it; a newer one is refused.

@@ -118,6 +118,8 @@ pub struct Metrics {
     pub mails: Family<MailLabels, Counter>,
     /// 1 while things may happen by time, 0 while the clock is implausible.
     pub clock_plausible: Gauge,
+    /// Seconds since the last backup; -1 if there is none. Asked for with `/metrics`.
+    pub backup_age_seconds: Gauge,
     /// Users read from the database for the service API; other answers came from the cache.
     pub users_read: Counter,
     pub requests: Family<RequestLabels, Histogram>,
@@ -140,6 +142,7 @@ impl Metrics {
             hook_deliveries: Family::default(),
             mails: Family::default(),
             clock_plausible: Gauge::default(),
+            backup_age_seconds: Gauge::default(),
             users_read: Counter::default(),
             requests,
             refusals: Family::default(),
@@ -161,6 +164,8 @@ impl Metrics {
         registry.register("mails", "Attempts to send letters to people", metrics.mails.clone());
         let plausible = "Whether units expire and are credited by time: not while the clock is implausible";
         registry.register("clock_plausible", plausible, metrics.clock_plausible.clone());
+        let backup_age = metrics.backup_age_seconds.clone();
+        registry.register("backup_age_seconds", "Since the last backup; -1 without one", backup_age);
         let users_read = metrics.users_read.clone();
         registry.register("users_read", "Users read to be shown to a program; others came from memory", users_read);
         registry.register("http_request_seconds", "Requests answered", metrics.requests.clone());

@@ -36,14 +36,32 @@ impl PrivateFile {
         Ok(PrivateFile { file, partial, path: path.to_owned(), is_whole: false })
     }
 
+    /// Where it is while it is in the making.
+    pub fn partial(&self) -> &Path {
+        &self.partial
+    }
+
     /// Makes it durable and gives it its name. A file, or a link, that had the name is replaced; what the link named is not
     /// touched.
     pub fn finish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
         std::fs::rename(&self.partial, &self.path)?;
         self.is_whole = true;
-        Ok(())
+        // The name is durable once the folder is.
+        File::open(folder_of(&self.path))?.sync_all()
     }
+}
+
+/// The folder that a path lies in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The path of a file beside this one, whose name is longer by `suffix`.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 impl io::Write for PrivateFile {

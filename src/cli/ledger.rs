@@ -123,7 +123,7 @@ fn as_text(proof: &Proof, anchor: Option<&Anchor>) -> String {
     text
 }
 
-fn anchor(line: &str) -> Result<Anchor, String> {
+pub(super) fn anchor(line: &str) -> Result<Anchor, String> {
     let expected = "a line of till ledger head was expected, till-head-1 number=… accounts=… entries=… digest=…";
     Anchor::parse(line).ok_or_else(|| expected.to_owned())
 }

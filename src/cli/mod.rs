@@ -4,6 +4,7 @@
 //! Exit status: 0 success; 1 the command failed, or its check did; 2 wrong usage or configuration.
 
 mod audit;
+mod backup;
 mod catalog;
 mod check;
 mod config;
@@ -20,6 +21,7 @@ mod output;
 mod payment;
 mod person;
 mod reconcile;
+mod restore;
 mod revenue;
 mod revenue_export;
 mod sandbox;
@@ -78,6 +80,8 @@ enum Command {
     #[command(name = "man")]
     Manual(manual::Manual),
     GoLive(go_live::GoLiveCommand),
+    Backup(backup::BackupCommand),
+    Restore(restore::RestoreCommand),
 }
 
 /// Options of every command that opens the books. They may stand before the command too.
@@ -127,6 +131,8 @@ pub fn run() -> ExitCode {
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Manual(manual) => manual.run(Cli::command()),
         Command::GoLive(go_live) => go_live.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
     };
     match result {
         Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,

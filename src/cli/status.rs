@@ -68,6 +68,10 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
         (None, (waiting, failed)) => format!("no mail server, {waiting} letters waiting, {failed} given up"),
         (Some(_), (waiting, failed)) => format!("letters: {waiting} waiting, {failed} given up in a week"),
     };
+    let backup = match &found.backup {
+        None => "no backup yet".to_owned(),
+        Some(last) => format!("the last backup at {}, to {}", rfc3339(last.made_at), last.place),
+    };
     facts(&[
         ("version", env!("TILL_VERSION").to_owned()),
         ("serving", found.served_by.clone().unwrap_or_else(|| "nobody serves on this database".to_owned())),
@@ -75,7 +79,7 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
         (
             "database",
             format!(
-                "{}, {} KiB and {} KiB in its log",
+                "{}, {} KiB and {} KiB in its log; {backup}",
                 app.store.path().display(),
                 found.database_bytes.div_ceil(1024),
                 found.log_bytes.div_ceil(1024)
@@ -113,6 +117,8 @@ fn as_json(app: &App, found: &ApplianceStatus) -> CommandResult<serde_json::Valu
         "database": app.store.path().display().to_string(),
         "database_bytes": found.database_bytes,
         "log_bytes": found.log_bytes,
+        "last_backup_at": found.backup.as_ref().map(|last| rfc3339(last.made_at)),
+        "last_backup": found.backup.as_ref().map(|last| &last.place),
         "stripe_mode": mode_word(found.mode),
         "stripe_api": app.config.stripe.api_base,
         "without_price": found.without_price,

@@ -16,6 +16,7 @@ use super::state::{AppState, Pool};
 use crate::clock::Deadline;
 use crate::error::Refused;
 use crate::metrics::KindLabels;
+use crate::store::backups;
 use crate::usecase::stripe_events::inbox;
 use crate::usecase::users::tokens::Scope;
 
@@ -84,6 +85,9 @@ async fn text(state: &AppState) -> HandlerResult {
                 let count = counted.iter().find(|(counted, _)| *counted == kind).map_or(0, |(_, count)| *count);
                 app.metrics.inbox_events.get_or_create(&KindLabels { kind }).set(count);
             }
+            let backup = app.store.read(backups::last)?;
+            let age = backup.map(|last| app.clock.now().millis().saturating_sub(last.made_at.millis()) / 1000);
+            app.metrics.backup_age_seconds.set(age.map_or(-1, |age| age.max(0)));
             Ok(app.metrics.text()?)
         })
         .await?;

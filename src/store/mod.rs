@@ -8,6 +8,7 @@ pub mod access;
 pub mod allotments;
 pub mod anchors;
 pub mod audit;
+pub mod backups;
 pub mod codes;
 pub mod comparisons;
 pub mod confirmations;

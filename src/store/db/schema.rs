@@ -22,6 +22,14 @@ pub(in crate::store) fn objects_made() -> Result<Vec<SchemaObject>> {
     objects_of(SCHEMA)
 }
 
+/// Whether there is nothing in it. Fails if it is another program's.
+pub(in crate::store) fn is_empty(connection: &mut Connection) -> DbResult<bool> {
+    if connection.is_marked_by_another()? {
+        return Err(Fault::bare(format!("it is another program's database: {ANOTHER_FILE}")));
+    }
+    Ok(version(connection)?.is_none())
+}
+
 /// Makes the schema in an empty database, or migrates an older one. A database that is not ours, or newer than this
 /// program, is left as it is. One that is up to date is not written to, so that it opens while another process writes.
 pub(in crate::store) fn bring_up_to_date(connection: &mut Connection, now: Timestamp) -> DbResult<()> {

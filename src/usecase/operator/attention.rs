@@ -2,13 +2,19 @@
 //! new ones.
 
 use crate::app::App;
+use crate::clock::{DAY_SECONDS, Timestamp};
+use crate::config::Mode;
 use crate::error::Result;
+use crate::store::backups::{self, Backup};
 use crate::store::inbox::Status;
 use crate::store::{directory, inbox};
 use crate::usecase::mail::deliver;
 use crate::usecase::operator::{clock, kept_prices};
 use crate::usecase::stripe_events::payments;
 use crate::usecase::stripe_events::reconcile::record;
+
+/// A backup that is as old as this waits for the next one.
+const BACKUP_DAYS: i64 = 7;
 
 /// Something to be done, with how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +39,10 @@ pub enum Attention {
     WithoutPrice(Vec<String>),
     /// Prices that are not what the catalogue says.
     OtherPrices(i64),
+    /// No backup was made of books that hold real money.
+    NoBackup,
+    /// The last backup is so many days old.
+    OldBackup(i64),
     /// What is wrong with the clock.
     Clock(String),
     /// What the configuration warns of.
@@ -64,9 +74,17 @@ pub fn look(app: &App) -> Result<Vec<Attention>> {
         clock::fault(app).map(Attention::Clock),
         (!missing.is_empty()).then_some(Attention::WithoutPrice(missing)),
         counted(i64::try_from(prices.len()).unwrap_or(i64::MAX), Attention::OtherPrices),
+        of_backup(app.store.read(backups::last)?, app.config.stripe.mode(), now),
     ];
     let mut found: Vec<Attention> = some.into_iter().flatten().collect();
     found.extend(ending.map(|hook| Attention::EndingSecret(hook.url)));
     found.extend(app.config.warnings.iter().cloned().map(Attention::Configuration));
     Ok(found)
+}
+
+/// Books of test mode need no backup; one that was made once is made for a reason.
+fn of_backup(last: Option<Backup>, mode: Option<Mode>, now: Timestamp) -> Option<Attention> {
+    let Some(last) = last else { return (mode == Some(Mode::Live)).then_some(Attention::NoBackup) };
+    let days = now.millis().saturating_sub(last.made_at.millis()) / (1000 * DAY_SECONDS);
+    (days >= BACKUP_DAYS).then_some(Attention::OldBackup(days))
 }

@@ -1,7 +1,8 @@
 //! What the operator asks for: the proof of the books and its anchor, their export, a check of the installation, its status,
-//! the people whom the books know, the set-up at Stripe, what Stripe charges, the figures of the shop, a month's bookkeeping, the account that the database belongs to.
+//! the people whom the books know, backups and their return, the set-up at Stripe, what Stripe charges, the figures of the shop, a month's bookkeeping, the account that the database belongs to.
 
 pub mod attention;
+pub mod backup;
 pub mod bookkeeping;
 pub mod bookkeeping_file;
 pub mod check;
@@ -13,6 +14,7 @@ pub mod head;
 pub mod kept_prices;
 pub mod paid;
 pub mod people;
+pub mod restore;
 pub mod status;
 pub mod stripe_account;
 pub mod stripe_setup;

@@ -7,6 +7,8 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::config::Mode;
 use crate::error::Result;
+use crate::private_file::beside;
+use crate::store::backups::{self, Backup};
 use crate::store::inbox::InboxRow;
 use crate::store::{Lock, outbox};
 use crate::usecase::mail::deliver;
@@ -23,6 +25,8 @@ pub struct ApplianceStatus {
     pub database_bytes: u64,
     /// Of the write-ahead log beside it, in bytes.
     pub log_bytes: u64,
+    /// The last backup that was made of it.
+    pub backup: Option<Backup>,
     /// `None` without a key.
     pub mode: Option<Mode>,
     /// Keys of plans and packs that cannot be bought, because their Stripe price is not known.
@@ -50,14 +54,13 @@ pub struct ApplianceStatus {
 /// Looks at the books, the files and the clock.
 pub fn look(app: &App) -> Result<ApplianceStatus> {
     let path = app.store.path();
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
     let (messages_open, messages_parked) = app.store.read(outbox::count)?;
     let newest = inbox::list(app, None, 1)?.into_iter().next();
     Ok(ApplianceStatus {
         served_by: Lock::holder(path),
         database_bytes: bytes(path),
-        log_bytes: bytes(Path::new(&log)),
+        log_bytes: bytes(&beside(path, "-wal")),
+        backup: app.store.read(backups::last)?,
         mode: app.config.stripe.mode(),
         without_price: app.catalog.missing_price_ids().into_iter().map(|(key, _)| key).collect(),
         overview: figures::overview(app, 1)?,

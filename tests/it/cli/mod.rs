@@ -3,6 +3,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod binary;
 mod bookkeeping;
 mod check;
@@ -10,5 +11,6 @@ mod commands;
 mod configuration;
 mod demo;
 mod operator;
+mod restore;
 mod revenue;
 mod setup;

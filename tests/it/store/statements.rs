@@ -15,8 +15,8 @@ use till::store::payments::RefundState;
 use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
-    Param, Tx, access, allotments, anchors, audit, confirmations, cursors, customers, entries, figures, holds, inbox,
-    integrity, lot_records, lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts,
+    Param, Tx, access, allotments, anchors, audit, backups, confirmations, cursors, customers, entries, figures, holds,
+    inbox, integrity, lot_records, lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts,
     scheduled_changes, stripe_account, subscriptions, users, webhook_endpoints,
 };
 
@@ -99,6 +99,10 @@ pub type Row = (&'static str, fn(&mut dyn Tx) -> Result<()>);
 
 fn account() -> BoundAccount {
     BoundAccount { id: Some("acct_1".to_owned()), is_live: false, bound_at: NOW }
+}
+
+fn backup() -> backups::Backup {
+    backups::Backup { made_at: NOW, place: "-".to_owned(), bytes: 1 }
 }
 
 /// Each function of the store, with arguments that need not mean anything.
@@ -225,6 +229,8 @@ const EACH: &[Row] = &[
     ("proof::misplaced_rows", |tx| proof::misplaced_rows(tx, 1).map(drop)),
     ("proof::lots_digest", |tx| proof::lots_digest(tx, 1).map(drop)),
     ("anchors::take", |tx| anchors::take(tx, NOW).map(drop)),
+    ("backups::record", |tx| backups::record(tx, &backup()).map(drop)),
+    ("backups::last", |tx| backups::last(tx).map(drop)),
     ("anchors::taken", |tx| anchors::taken(tx).map(drop)),
     ("anchors::heads_after", |tx| anchors::heads_after(tx, 1, 0, 10).map(drop)),
     ("anchors::covered", |tx| anchors::covered(tx, 1, 1).map(drop)),

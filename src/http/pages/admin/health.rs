@@ -33,6 +33,13 @@ fn shown(app: &App, operator: &Operator, findings: Option<Vec<Finding>>) -> Resu
         (language.admin_database(), Cell::code(app.store.path().display().to_string())),
         (language.admin_file(), bytes(found.database_bytes)),
         (language.admin_log(), bytes(found.log_bytes)),
+        (
+            language.admin_backup(),
+            match &found.backup {
+                Some(last) => Cell::moment(last.made_at, language).noted(Some(&last.place)),
+                None => Cell::maybe(None::<String>),
+            },
+        ),
         (language.admin_commits(), Cell::text(language.number(commits.count))),
         (language.admin_commit_mean(), seconds(commits.mean)),
         (language.admin_commit_slow(), seconds(commits.slow)),

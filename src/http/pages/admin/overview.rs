@@ -228,6 +228,8 @@ fn in_words(attention: &Attention, language: Language) -> (String, &'static str,
             (language.admin_todo_without_price(keys.join(", ")), "/admin/catalog", Mark::Bad)
         }
         Attention::OtherPrices(count) => (language.admin_todo_prices(*count), "/admin/catalog", Mark::Bad),
+        Attention::NoBackup => (language.admin_todo_no_backup().to_owned(), "/admin/health", Mark::Bad),
+        Attention::OldBackup(days) => (language.admin_todo_old_backup(*days), "/admin/health", Mark::Bad),
         Attention::Clock(fault) => (fault.clone(), "/admin/health", Mark::Bad),
         Attention::Configuration(warning) => (warning.clone(), "/admin/health", Mark::Waiting),
     }

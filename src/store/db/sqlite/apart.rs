@@ -24,17 +24,33 @@ impl Connection {
             return Err(Fault::bare(format!("there is a file {} already: move it away first", path.display())));
         }
         make_private(path)?;
-        let cannot = |cause| fault("it cannot be copied", cause);
-        let name = path.to_str().ok_or_else(|| Fault::bare("the database's path is not UTF-8"))?;
-        let copied = self.sqlite().execute("VACUUM INTO ?1", [name]).map_err(cannot);
-        copied.inspect_err(|_| drop(std::fs::remove_file(path)))?;
+        self.copy_into(path).inspect_err(|_| drop(std::fs::remove_file(path)))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         for synced in [path, folder] {
             let done = std::fs::File::open(synced).and_then(|file| file.sync_all());
             done.map_err(|cause| Fault::new("the copy cannot be brought to the disk", cause))?;
         }
-        self.sqlite().execute(&format!("ATTACH DATABASE ?1 AS {COPY}"), [name]).map_err(cannot)?;
+        self.sqlite().execute(&format!("ATTACH DATABASE ?1 AS {COPY}"), [name_of(path)?]).map_err(cannot)?;
         Ok(())
+    }
+
+    /// Copies everything, as it is at one moment, into an empty file. Others may write meanwhile ("VACUUM", section "VACUUM
+    /// with an INTO clause").
+    pub(in crate::store) fn copy_into(&self, path: &Path) -> DbResult<()> {
+        self.sqlite().execute("VACUUM INTO ?1", [name_of(path)?]).map_err(cannot)?;
+        Ok(())
+    }
+
+    /// Moves the whole log into the database, and ends the log. Fails while anybody else has the database open ("Write-Ahead
+    /// Logging", section "Persistence of WAL mode"). Nobody can read or write it until the connection is dropped.
+    pub(in crate::store) fn end_log(&self) -> DbResult<()> {
+        let in_use = "another program has it open: stop till serve, and what else uses it";
+        let mode = self.sqlite().pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get::<_, String>(0));
+        let mode = mode.map_err(|cause| fault(in_use, cause))?;
+        if !mode.eq_ignore_ascii_case("delete") {
+            return Err(Fault::bare(in_use));
+        }
+        self.sqlite().execute_batch("BEGIN EXCLUSIVE").map_err(|cause| fault(in_use, cause))
     }
 
     /// Removes every table, view and trigger. Inside a transaction, and with references not enforced.
@@ -77,6 +93,14 @@ impl Connection {
             tracing::warn!(event = "not_shrunk", cause = %cause);
         }
     }
+}
+
+fn cannot(cause: rusqlite::Error) -> Fault {
+    fault("it cannot be copied", cause)
+}
+
+fn name_of(path: &Path) -> DbResult<&str> {
+    path.to_str().ok_or_else(|| Fault::bare("the path of the copy is not UTF-8"))
 }
 
 fn quoted(name: &str) -> String {

@@ -1,0 +1,154 @@
+//! `till backup`: a copy of the database as it is at one moment, while it is in use. The copy gets its name when it is whole,
+//! on the disk, and proved.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Fault, Refused, Result};
+use crate::private_file::{PrivateFile, beside, folder_of};
+use crate::store::Lock;
+use crate::store::backups::{self, Backup, COMPANIONS};
+use crate::usecase::audit;
+use crate::usecase::operator::head::{self, Anchor};
+use crate::usecase::operator::verify::{Proof, verify_against};
+
+/// What a backup contains.
+#[derive(Clone, Debug)]
+pub struct BackupReport {
+    pub backup: Backup,
+    /// Accounts and entries in it.
+    pub accounts: u64,
+    pub entries: u64,
+    /// An anchor that it contains, and the books that it was made of.
+    pub anchor: Anchor,
+}
+
+/// A copy that is proved, and has no name of its own yet.
+pub struct ProvedCopy {
+    file: PrivateFile,
+    anchor: Anchor,
+    proof: Proof,
+    bytes: u64,
+}
+
+/// Copies the database to the file at `path`, which is replaced if there is one.
+pub fn to_file(app: &App, path: &Path, progress: impl FnMut(&Proof)) -> Result<BackupReport> {
+    refuse_place(app, path)?;
+    let copy = copy(app, path, progress)?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (report, file) = copy.named(app, &absolute.display().to_string());
+    file.finish().map_err(|cause| cannot_write(path, cause))?;
+    recorded(app, report)
+}
+
+/// Copies the database beside itself, for a caller who writes it elsewhere and then calls [`ProvedCopy::was_written`].
+pub fn beside_the_database(app: &App, progress: impl FnMut(&Proof)) -> Result<ProvedCopy> {
+    copy(app, &beside(app.store.path(), ".backup"), progress)
+}
+
+impl ProvedCopy {
+    /// The copy's bytes.
+    pub fn open(&self) -> Result<File, Fault> {
+        File::open(self.file.partial()).map_err(|cause| cannot_write(self.file.partial(), cause))
+    }
+
+    /// It was written to standard output; the copy is removed.
+    pub fn was_written(self, app: &App) -> Result<BackupReport> {
+        let (report, _removed) = self.named(app, "-");
+        recorded(app, report)
+    }
+
+    fn named(self, app: &App, place: &str) -> (BackupReport, PrivateFile) {
+        let ProvedCopy { file, anchor, proof, bytes } = self;
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        // The moment that it shows is not earlier than its anchor's.
+        let made_at = anchor.taken_at.unwrap_or_else(|| app.clock.now());
+        let backup = Backup { made_at, place: place.to_owned(), bytes };
+        (BackupReport { backup, accounts: proof.accounts, entries: proof.entries, anchor }, file)
+    }
+}
+
+fn copy(app: &App, path: &Path, progress: impl FnMut(&Proof)) -> Result<ProvedCopy> {
+    // Before the copy, so that the copy knows the anchor, and nobody else has another one of the same number.
+    let anchor = head::take(app)?;
+    let file = PrivateFile::begin(path).map_err(|cause| cannot_write(path, cause))?;
+    app.store.copy_into(file.partial())?;
+    let opened = App::open(of_database(&app.config, file.partial()), app.clock.clone())?;
+    let proof = verify_against(&opened, Some(&anchor), progress);
+    // What its opening wrote into a log is moved into it before it is looked at further.
+    drop(opened);
+    let proof = proof?;
+    refuse_breaks(&proof, "the copy does not hold, so it was removed")?;
+    refuse_log(file.partial())?;
+    let bytes = file.partial().metadata().map_err(|cause| cannot_write(path, cause))?.len();
+    Ok(ProvedCopy { file, anchor, proof, bytes })
+}
+
+fn recorded(app: &App, report: BackupReport) -> Result<BackupReport> {
+    audit::write(app, move |tx, trail| {
+        backups::record(tx, &report.backup)?;
+        trail.add(tx, "backup_made", &report.backup.place, format!("{} entries", report.entries))?;
+        Ok(report.clone())
+    })
+}
+
+/// The same configuration for another database.
+pub(super) fn of_database(config: &Config, path: &Path) -> Config {
+    Config { database: path.to_owned(), ..config.clone() }
+}
+
+/// Refuses what does not prove, naming the first breaks.
+pub(super) fn refuse_breaks(proof: &Proof, what: &str) -> Result<(), Fault> {
+    const SHOWN: usize = 5;
+    let Some(more) = proof.breaks.len().checked_sub(1) else { return Ok(()) };
+    let mut lines: Vec<String> = vec![format!("{what}:")];
+    for found in proof.breaks.iter().take(SHOWN) {
+        let place = if found.account == 0 { "the books".to_owned() } else { format!("account {}", found.account) };
+        lines.push(format!("  {place}: {}", found.what));
+    }
+    if more >= SHOWN {
+        lines.push(format!("  and {} more", more + 1 - SHOWN));
+    }
+    Err(Fault::bare(lines.join("\n")))
+}
+
+/// A database that is closed has no log; one that has is still in use.
+pub(super) fn refuse_log(path: &Path) -> Result<(), Fault> {
+    match beside(path, "-wal").symlink_metadata().is_ok_and(|log| log.len() > 0) {
+        true => Err(Fault::bare("the log of the copy was not moved into it: another program has it open")),
+        false => Ok(()),
+    }
+}
+
+/// Refuses the database itself, what SQLite and till keep beside it, and other databases in use.
+fn refuse_place(app: &App, path: &Path) -> Result<()> {
+    let refused = |why: String| Err(Refused::InvalidRequest(why).into());
+    let shown = path.display();
+    if path.is_dir() {
+        return refused(format!("{shown} is a folder: the path of a file was expected, such as {shown}/till.db"));
+    }
+    let database = app.store.path();
+    let companions = COMPANIONS.iter().chain([&".lock"]).map(|suffix| beside(database, suffix));
+    if is_same(path, database) || companions.into_iter().any(|companion| is_same(path, &companion)) {
+        return refused(format!("{shown} is the database, or a file that belongs to it: name another file"));
+    }
+    let is_in_use = Lock::holder(path).is_some() || beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);
+    if is_in_use {
+        return refused(format!("{shown} is a database in use, or has a log beside it: name another file"));
+    }
+    Ok(())
+}
+
+/// Whether two paths name the same file, there or not.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
+    let place = |path: &Path| -> Option<PathBuf> { Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)) };
+    id(one).is_some_and(|file| Some(file) == id(other)) || place(one).is_some_and(|name| Some(name) == place(other))
+}
+
+fn cannot_write(path: &Path, cause: std::io::Error) -> Fault {
+    Fault::new(format!("cannot write {}", path.display()), cause)
+}
