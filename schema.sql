@@ -28,7 +28,8 @@ CREATE TABLE users (
     name       TEXT,
     locale     TEXT CHECK (length(locale) BETWEEN 2 AND 35),  -- the language that the user chose; absent: the browser's
     created_at INTEGER NOT NULL,
-    erased_at  INTEGER                      -- when the person was erased; what Stripe sends later is not kept either
+    erased_at  INTEGER,                     -- when the person was erased; what Stripe sends later is not kept either
+    imported_at INTEGER                     -- of a user of an earlier backend: what was paid until then is in the opening balance
 ) STRICT;
 CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT NULL;
 CREATE INDEX users_by_name ON users (lower(name), account) WHERE name IS NOT NULL;

@@ -13,6 +13,7 @@ mod event;
 mod go_live;
 mod healthcheck;
 mod hook;
+mod import;
 mod ledger;
 mod logging;
 mod manual;
@@ -82,6 +83,7 @@ enum Command {
     GoLive(go_live::GoLiveCommand),
     Backup(backup::BackupCommand),
     Restore(restore::RestoreCommand),
+    Import(import::ImportCommand),
 }
 
 /// Options of every command that opens the books. They may stand before the command too.
@@ -133,6 +135,7 @@ pub fn run() -> ExitCode {
         Command::GoLive(go_live) => go_live.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::Import(import) => import.run(),
     };
     match result {
         Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,

@@ -269,7 +269,7 @@ fn name(text: &str) -> Result<String, String> {
     patch.check().map(|()| text.to_owned()).map_err(|error| detail_of(&error))
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     parse_rfc3339(text).ok_or_else(|| "a time in RFC 3339 was expected, such as 2027-01-31T00:00:00Z".to_owned())
 }
 

@@ -80,6 +80,15 @@ pub fn newest(tx: &mut dyn Tx, filter: &AuditFilter, before: i64, limit: i64) ->
     }
 }
 
+/// Whether the audit says so of this target. What is said of test data does not count once the database is live: its rows were
+/// set apart.
+pub fn is_recorded(tx: &mut dyn Tx, action: &str, target: &str) -> Result<bool> {
+    const FIND: &str = "SELECT number FROM audit WHERE target = $2 AND action = $1
+        AND number > (SELECT COALESCE(MAX(number), 0) FROM audit WHERE action = 'went_live')
+        ORDER BY number DESC LIMIT 1";
+    Ok(tx.one(FIND, &[&action, &target], |row| row.int("number"))?.is_some())
+}
+
 fn audit_row(row: &Row<'_>) -> DbResult<AuditRow> {
     Ok(AuditRow {
         number: row.int("number")?,

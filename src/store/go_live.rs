@@ -52,11 +52,14 @@ fn fill(connection: &mut Connection, aside: &Path, account: &BoundAccount, by: (
     // What is known of the time does not depend on the mode.
     const TIME: &str = "UPDATE main.schema_version SET seen_at = (SELECT MAX(seen_at) FROM apart.schema_version),
         confirmed_at = (SELECT MAX(confirmed_at) FROM apart.schema_version)";
+    // Opening balances are set apart with all others, and can be imported again.
+    const OPENED: &str = "UPDATE main.users SET imported_at = NULL WHERE imported_at IS NOT NULL";
     for table in CARRIED {
         connection.carry(table)?;
     }
     let tx: &mut dyn Tx = connection;
     tx.execute(TIME, &[])?;
+    tx.execute(OPENED, &[])?;
     tx.execute(OPEN, &[&[0u8; 32]])?;
     tx.execute(USERS, &[])?;
     stripe_account::bind(tx, account)?;

@@ -77,6 +77,19 @@ pub fn put(
     Ok((added, true))
 }
 
+/// Records that the user's opening balance has what was paid until `at`.
+pub fn set_imported(tx: &mut dyn Tx, account: i64, at: Timestamp) -> Result<()> {
+    const SET: &str = "UPDATE users SET imported_at = $2 WHERE account = $1";
+    tx.execute(SET, &[&account, &at])?;
+    Ok(())
+}
+
+/// Until when what was paid is in the user's opening balance; `None` for a user who was not imported.
+pub fn imported_at(tx: &mut dyn Tx, account: i64) -> Result<Option<Timestamp>> {
+    const FIND: &str = "SELECT imported_at FROM users WHERE account = $1";
+    Ok(tx.one(FIND, &[&account], |row| row.time_or_null("imported_at"))?.flatten())
+}
+
 /// Keeps the language that the user chose.
 pub fn set_locale(tx: &mut dyn Tx, account: i64, locale: Language) -> Result<()> {
     const SET: &str = "UPDATE users SET locale = $2 WHERE account = $1";

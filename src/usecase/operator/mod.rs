@@ -11,6 +11,7 @@ pub mod export;
 pub mod figures;
 pub mod go_live;
 pub mod head;
+pub mod import;
 pub mod kept_prices;
 pub mod paid;
 pub mod people;

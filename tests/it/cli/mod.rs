@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod configuration;
 mod demo;
+mod import;
 mod operator;
 mod restore;
 mod revenue;

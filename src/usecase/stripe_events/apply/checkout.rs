@@ -9,6 +9,7 @@ use crate::store::orders::{self, Fact, OfferKind, Order};
 use crate::store::payments::Payment;
 use crate::stripe::{CheckoutSession, CheckoutStep};
 use crate::usecase::stripe_events::apply::known_payment;
+use crate::usecase::stripe_events::apply::opening;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::apply::owner::{Clues, buyer_of};
 use crate::usecase::stripe_events::apply::pack::{PackCredit, credit_packs, units_of};
@@ -114,6 +115,11 @@ fn paid(
         }
         Err(why) => return Ok(EventOutcome::unmatched(&session.id, why)),
     };
+    if order.is_none()
+        && let Some(covered) = opening::of_session(tx, context, purchase.account, session)?
+    {
+        return Ok(covered);
+    }
     let Some(units) = units_of(&purchase.packs) else {
         let units: i64 = purchase.packs.iter().map(|pack| pack.units).fold(0, i64::saturating_add);
         return Ok(EventOutcome::unmatched(&session.id, format!("{units} units cannot be credited at once")));

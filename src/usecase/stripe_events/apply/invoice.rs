@@ -13,6 +13,7 @@ use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::checkout::checkout;
 use crate::usecase::stripe_events::apply::installments;
 use crate::usecase::stripe_events::apply::known_payment;
+use crate::usecase::stripe_events::apply::opening;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
 use crate::usecase::stripe_events::apply::pack::{PackCredit, credit_packs, post_packs, units_of};
@@ -79,6 +80,9 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
             false => EventOutcome::unmatched(&invoice.id, "it is unknown which user it is for"),
         });
     };
+    if let Some(covered) = opening::of_invoice(tx, context, account, invoice)? {
+        return Ok(covered);
+    }
     let outcome = match &lines {
         SortedLines { plans, packs, unknown: Some(why) } if plans.is_empty() && packs.is_empty() => {
             EventOutcome::unmatched(&invoice.id, why.as_str())

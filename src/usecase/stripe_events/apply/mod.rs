@@ -11,6 +11,7 @@ mod installments;
 mod invoice;
 mod known_payment;
 mod letters;
+mod opening;
 mod outcome;
 mod owner;
 mod pack;

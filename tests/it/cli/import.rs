@@ -1,0 +1,164 @@
+//! `till import`: users of an earlier backend, all of a file or nothing of it, and once for ever.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+
+use super::backup::said;
+use crate::harness::{Client, Folder, Shop, eventually, process, shop};
+
+const HEADER: &str = "id,email,name,units_total,units_remaining,plan,stripe_customer_id\n";
+
+fn variables(folder: &Folder) -> BTreeMap<String, String> {
+    let mut variables = shop::variables(folder, "http://127.0.0.1:1");
+    variables.retain(|name, _| !name.starts_with("SPRITE_STRIPE"));
+    variables
+}
+
+fn import(variables: &BTreeMap<String, String>, folder: &Folder, text: &str, more: &[&str]) -> (Output, Value) {
+    let path = folder.path("users.csv");
+    fs::write(&path, text).unwrap();
+    let output = process::run(variables, &[&["import", path.to_str().unwrap(), "--json"], more].concat());
+    let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (output, report)
+}
+
+#[track_caller]
+fn prints(variables: &BTreeMap<String, String>, arguments: &[&str]) -> Value {
+    let output = process::run(variables, &[arguments, &["--json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn remaining(variables: &BTreeMap<String, String>, user: &str) -> i64 {
+    prints(variables, &["user", "show", user])["units"]["remaining"].as_i64().unwrap()
+}
+
+fn users(variables: &BTreeMap<String, String>) -> usize {
+    prints(variables, &["user", "list", "--limit", "1000"])["data"].as_array().unwrap().len()
+}
+
+#[test]
+fn a_second_import_changes_nothing_and_a_changed_balance_is_reported() {
+    let folder = Folder::new();
+    let variables = variables(&folder);
+    let text = format!(
+        "{HEADER}alice,a@example.org,\"Alice, A.\",100,40,starter,cus_a\nbob,,,5,0,gold,\ncarol,,,0,-7,free,\n"
+    );
+    let (output, tried) = import(&variables, &folder, &text, &["--dry-run"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!((&tried["users_added"], &tried["entries"], users(&variables)), (&json!(3), &json!(2), 0));
+    let (output, done) = import(&variables, &folder, &text, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    for (field, value) in [
+        ("rows", json!(3)),
+        ("users_added", json!(3)),
+        ("entries", json!(2)),
+        ("units", json!(33)),
+        ("units_total", json!(105)),
+        ("units_remaining", json!(33)),
+        ("unknown_plans", json!({"gold": 1})),
+        ("customers_tied", json!(1)),
+        ("customers_unread", json!(1)),
+        ("changed_nothing", json!(false)),
+    ] {
+        assert_eq!(done[field], value, "{field}: {done}");
+    }
+    let alice = prints(&variables, &["user", "show", "alice"]);
+    assert_eq!((&alice["name"], &alice["email"]), (&json!("Alice, A."), &json!("a@example.org")));
+    let balances = || ["alice", "bob", "carol"].map(|user| remaining(&variables, user));
+    assert_eq!(balances(), [40, 0, -7]);
+    let again = import(&variables, &folder, &text, &[]).1;
+    assert_eq!((&again["changed_nothing"], &again["imported_before"]), (&json!(true), &json!(3)), "{again}");
+    // Other balances, also one that was zero, are reported and not applied.
+    let changed = text.replace("100,40", "100,50").replace("5,0", "5,5");
+    let reported = import(&variables, &folder, &changed, &[]).1;
+    let row = |line: i64, id: &str, imported: i64, in_file: i64| json!({"line": line, "id": id, "imported": imported, "in_file": in_file});
+    assert_eq!(reported["changed"], json!([row(2, "alice", 40, 50), row(3, "bob", 0, 5)]));
+    assert_eq!(balances(), [40, 0, -7]);
+    assert_eq!(prints(&variables, &["ledger", "verify"])["entries"], 2);
+    let audit = prints(&variables, &["audit", "list"]).to_string();
+    assert_eq!((audit.matches("user_imported").count(), audit.matches("customer_imported").count()), (3, 1));
+}
+
+#[test]
+fn a_bad_line_is_named_and_nothing_is_imported() {
+    let folder = Folder::new();
+    let variables = variables(&folder);
+    let good = "alice,,,5,5,,cus_a\n";
+    for (text, line, words) in [
+        (format!("{HEADER}{good}b b,,,1,1,,\n"), 3, "is no user id"),
+        (format!("{HEADER}{good}bob,,,1,2,,\n"), 3, "units_remaining"),
+        (format!("{HEADER}{good}alice,,,5,5,,\n"), 3, "is on line 2 already"),
+        (format!("{HEADER}{good}bob,,,5,5,,cus_a\n"), 3, "is on line 2 already"),
+        (format!("password,{HEADER}x,{good}"), 1, "password"),
+        ("id,units_total\nalice,1\n".to_owned(), 1, "units_remaining"),
+        (String::new(), 1, "a header was expected"),
+    ] {
+        let (output, report) = import(&variables, &folder, &text, &[]);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let bad = &report["bad_lines"][0];
+        assert!(bad["line"] == line && bad["what"].as_str().unwrap().contains(words), "{report}");
+        assert!(!folder.path("till.db").exists(), "no database is made for it");
+    }
+    assert_eq!(process::run(&variables, &["import", "absent.csv"]).status.code(), Some(1));
+    // A customer of another user is found in the books.
+    assert!(import(&variables, &folder, &format!("{HEADER}{good}"), &[]).0.status.success());
+    let (output, report) = import(&variables, &folder, &format!("{HEADER}dora,,,1,1,,\nbob,,,1,1,,cus_a\n"), &[]);
+    assert_eq!((output.status.code(), &report["bad_lines"][0]["line"]), (Some(1), &json!(3)), "{report}");
+    assert_eq!(users(&variables), 1);
+}
+
+#[test]
+fn a_subscription_of_the_earlier_backend_goes_on_and_what_was_paid_before_is_not_credited_again() {
+    let shop = Shop::open();
+    // Somebody subscribed by a payment link: to till an unknown customer.
+    let form = [("line_items[0][price]", "price_starter"), ("line_items[0][quantity]", "1")];
+    let at_stripe = Client::new(&shop.stripe.url(), &[("authorization", "Bearer sk_test_stories")]);
+    let link = at_stripe.post_form("/v1/payment_links", &form).must(200).json();
+    let opened = Client::browser(&shop.stripe.url()).get(link["url"].as_str().unwrap()).must(303);
+    shop.pay(opened.header("location"), &[("card", shop::GOOD_CARD)]).must(303);
+    let subscription = shop.ask_stripe("GET", "/v1/subscriptions?limit=1")["data"][0].clone();
+    let customer = subscription["customer"].as_str().unwrap().to_owned();
+    let folder = Folder::new();
+    let text = format!("{HEADER}alice,,,300,40,starter,{customer}\nbob,,,1,1,,cus_nobody\n");
+    let (output, report) = import(shop.variables(), &folder, &text, &[]);
+    // One customer could not be read: that is said, and the rest is done.
+    assert_eq!((output.status.code(), &report["customers_read"]), (Some(1), &json!(1)), "{report}");
+    assert_eq!((&report["failed"][0]["customer"], &report["customers_unread"]), (&json!("cus_nobody"), &json!(1)));
+    shop.wait_for_status("alice", "active");
+    shop.till(&["reconcile"]);
+    assert_eq!((shop.remaining("alice"), shop.remaining("bob")), (40, 1), "what was paid is in the balance");
+    let again = import(shop.variables(), &folder, &text, &[]).1;
+    assert_eq!((&again["customers_read"], &again["changed_nothing"]), (&json!(0), &json!(true)), "{again}");
+    // The renewal is credited.
+    shop.stripe_control("clock/advance", &[("by", "month"), ("times", "1")]);
+    shop.wait_for_units("alice", 140);
+    shop.verify_books();
+}
+
+#[test]
+fn an_import_that_is_killed_leaves_all_or_nothing() {
+    let folder = Folder::new();
+    let variables = variables(&folder);
+    let mut text = HEADER.to_owned();
+    for number in 0..900 {
+        writeln!(text, "user-{number},,,10,10,,").unwrap();
+    }
+    fs::write(folder.path("users.csv"), &text).unwrap();
+    // The database is there, and the import has begun or is about to.
+    let mut command = process::command(&variables);
+    let path = folder.path("users.csv").display().to_string();
+    let mut child = command.args(["import", &path]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("a log", || folder.path("till.db-wal").exists().then_some(()));
+    let _ended_already = child.kill();
+    child.wait().unwrap();
+    let left = users(&variables);
+    assert!(left == 0 || left == 900, "{left}");
+    prints(&variables, &["ledger", "verify"]);
+    assert!(import(&variables, &folder, &text, &[]).0.status.success());
+    assert_eq!((users(&variables), prints(&variables, &["ledger", "verify"])["entries"].clone()), (900, json!(900)));
+}
