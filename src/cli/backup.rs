@@ -49,7 +49,7 @@ impl BackupCommand {
         let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
         let mut screen = Screen::open(false);
         let mut progress = |proof: &Proof| {
-            if proof.accounts % 1000 == 0 {
+            if proof.accounts.is_multiple_of(1000) {
                 screen.show(&format!("proving the copy: accounts {}, entries {}", proof.accounts, proof.entries));
             }
         };
