@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use serde_json::{Value, json};
 
 use super::backup::said;
+use crate::harness::webhook::{event, now};
 use crate::harness::{Client, Folder, Shop, eventually, process, shop};
 
 const HEADER: &str = "id,email,name,units_total,units_remaining,plan,stripe_customer_id\n";
@@ -137,6 +138,30 @@ fn a_subscription_of_the_earlier_backend_goes_on_and_what_was_paid_before_is_not
     // The renewal is credited.
     shop.stripe_control("clock/advance", &[("by", "month"), ("times", "1")]);
     shop.wait_for_units("alice", 140);
+    shop.verify_books();
+}
+
+#[test]
+fn a_checkout_that_was_under_way_at_the_import_is_credited_when_it_is_paid_and_one_that_was_paid_is_not() {
+    let shop = Shop::open();
+    let path = shop.database().with_file_name("users.csv");
+    fs::write(&path, format!("{HEADER}alice,,,40,40,,\n")).unwrap();
+    let before = now().seconds();
+    shop.till_prints(&["import", path.to_str().unwrap()]);
+    let row = json!({"id": "li_1", "price": {"id": "price_topup_100"}, "quantity": 1});
+    // The earlier backend made them, with metadata of the same names.
+    let told = |id: &str, paid_at: i64| {
+        let session = json!({"id": id, "object": "checkout.session", "mode": "payment", "status": "complete",
+            "payment_status": "paid", "amount_total": 900, "currency": "usd", "created": before - 1800,
+            "payment_intent": format!("pi_{id}"), "metadata": {"user_id": "alice", "plan": "topup_100"},
+            "line_items": {"object": "list", "has_more": false, "data": [row]}});
+        let mut told = event("checkout.session.completed", &session);
+        told["created"] = json!(paid_at);
+        shop.webhook(&told).must(200);
+        shop.remaining("alice")
+    };
+    assert_eq!(told("cs_test_earlier", before - 900), 40, "its balance has it");
+    assert_eq!(told("cs_test_late", now().seconds() + 2), 140, "nobody else credits it");
     shop.verify_books();
 }
 

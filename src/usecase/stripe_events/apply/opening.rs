@@ -25,7 +25,8 @@ pub(super) fn of_invoice(
     Ok((!is_ours && at.seconds() <= until.seconds()).then(|| EventOutcome::ignored(COVERED)))
 }
 
-/// The same of a checkout that did not begin here. One that may have been paid on either side of the moment is the operator's.
+/// The same of a checkout that did not begin here. Stripe's events say when it was paid; a row of a list does not, and may be of
+/// either side of the moment: then it is the operator's.
 pub(super) fn of_session(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
@@ -35,9 +36,10 @@ pub(super) fn of_session(
     let Some(until) = until(tx, context, account)? else { return Ok(None) };
     let made_at = session.created.unwrap_or(context.happened_at);
     let is_over = made_at.plus_seconds(OPEN_SECONDS).seconds() <= until.seconds();
+    let is_listed = context.happened_at.seconds() <= made_at.seconds();
     Ok(match () {
-        () if made_at.seconds() > until.seconds() => None,
-        () if is_over || context.happened_at.seconds() <= until.seconds() => Some(EventOutcome::ignored(COVERED)),
+        () if made_at.seconds() > until.seconds() || context.happened_at.seconds() > until.seconds() => None,
+        () if is_over || !is_listed => Some(EventOutcome::ignored(COVERED)),
         () => {
             let why = "it was begun before the user was imported, and may have been paid before or after";
             Some(EventOutcome::unmatched(&session.id, why))
