@@ -51,27 +51,52 @@ pub struct ApplianceStatus {
     pub clock_fault: Option<String>,
 }
 
-/// Looks at the books, the files and the clock.
-pub fn look(app: &App) -> Result<ApplianceStatus> {
+/// What can be said of the machine at once, however old the books are.
+#[derive(Clone, Debug)]
+pub struct MachineStatus {
+    /// As in [`ApplianceStatus`], like all of these.
+    pub served_by: Option<String>,
+    pub database_bytes: u64,
+    pub log_bytes: u64,
+    pub backup: Option<Backup>,
+    pub newest_event: Option<(Timestamp, String)>,
+    pub clock_fault: Option<String>,
+}
+
+/// Looks at the files and the clock.
+pub fn machine(app: &App) -> Result<MachineStatus> {
     let path = app.store.path();
-    let (messages_open, messages_parked) = app.store.read(outbox::count)?;
     let newest = inbox::list(app, None, 1)?.into_iter().next();
-    Ok(ApplianceStatus {
+    Ok(MachineStatus {
         served_by: Lock::holder(path),
         database_bytes: bytes(path),
         log_bytes: bytes(&beside(path, "-wal")),
         backup: app.store.read(backups::last)?,
+        newest_event: newest.map(|InboxRow { event, .. }| (event.received_at, event.kind)),
+        clock_fault: clock::fault(app),
+    })
+}
+
+/// Looks at the books, the files and the clock.
+pub fn look(app: &App) -> Result<ApplianceStatus> {
+    let MachineStatus { served_by, database_bytes, log_bytes, backup, newest_event, clock_fault } = machine(app)?;
+    let (messages_open, messages_parked) = app.store.read(outbox::count)?;
+    Ok(ApplianceStatus {
+        served_by,
+        database_bytes,
+        log_bytes,
+        backup,
         mode: app.config.stripe.mode(),
         without_price: app.catalog.missing_price_ids().into_iter().map(|(key, _)| key).collect(),
         overview: figures::overview(app, 1)?,
-        newest_event: newest.map(|InboxRow { event, .. }| (event.received_at, event.kind)),
+        newest_event,
         events: inbox::count(app)?,
         compared_to: reconcile::compared_to(app)?,
         in_doubt: payments::count_in_doubt(app)?,
         messages_open,
         messages_parked,
         mails: deliver::count(app)?,
-        clock_fault: clock::fault(app),
+        clock_fault,
     })
 }
 

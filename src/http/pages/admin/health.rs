@@ -21,7 +21,7 @@ pub(crate) async fn show(State(state): State<AppState>, operator: Operator) -> H
 
 fn shown(app: &App, operator: &Operator, findings: Option<Vec<Finding>>) -> Result<AdminPage> {
     let language = operator.language();
-    let found = status::look(app)?;
+    let found = status::machine(app)?;
     let commits = app.metrics.commit_times()?;
     let bytes = |bytes: u64| Cell::text(language.admin_bytes(tenths(bytes, language)));
     let seconds = |seconds: Option<f64>| {
