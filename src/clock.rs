@@ -238,6 +238,21 @@ pub fn parse_http_date(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(instant.as_millisecond()))
 }
 
+/// The calendar day of an instant, in UTC: whole days since 1970-01-01.
+pub fn day_of(at: Timestamp) -> i64 {
+    at.millis().div_euclid(DAY_MILLIS)
+}
+
+/// The first instant of a day, in UTC.
+pub fn day_start(day: i64) -> Timestamp {
+    Timestamp::from_millis(day.saturating_mul(DAY_MILLIS))
+}
+
+/// A day as `2026-11-27`.
+pub fn date_of(day: i64) -> String {
+    rfc3339(day_start(day)).chars().take(10).collect()
+}
+
 /// The calendar month of an instant, in UTC: `2026-11`.
 pub fn month_of(at: Timestamp) -> String {
     rfc3339(at).chars().take(7).collect()
@@ -273,6 +288,17 @@ mod tests {
         assert_eq!(rfc3339(Timestamp::from_seconds(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(parse_rfc3339("2026-09-21T16:13:20.007+02:00"), Some(Timestamp::from_millis(1_790_000_000_007)));
         assert_eq!(parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn a_day_begins_in_utc_also_before_1970() {
+        for (millis, day, date) in
+            [(0, 0, "1970-01-01"), (-1, -1, "1969-12-31"), (1_790_000_000_007, 20_717, "2026-09-21")]
+        {
+            let at = Timestamp::from_millis(millis);
+            assert_eq!((day_of(at), date_of(day).as_str()), (day, date), "{millis}");
+            assert!(day_start(day) <= at && at < day_start(day + 1), "{millis}");
+        }
     }
 
     #[test]

@@ -58,6 +58,11 @@ pub struct NumberFormat {
 /// What programs print, logs and the service API write.
 const ENGLISH: NumberFormat = NumberFormat { group: ",", decimal: ".", symbol_after: false, cents: true };
 
+/// The number alone, for programs: `9.00`. Of what is no currency, the amount as it is.
+pub fn plain_amount(amount: i64, currency: &str) -> String {
+    Currency::new(currency).map_or_else(|| amount.to_string(), |currency| Money::new(amount, currency).plain())
+}
+
 impl Currency {
     /// Digits after the point: 0, 2 or 3.
     pub fn decimals(self) -> u32 {

@@ -192,15 +192,9 @@ fn as_text(row: &InboxRow) -> String {
         ("tried again", or_dash(decision.next_attempt_at.map(rfc3339))),
     ]);
     text.push('\n');
-    text.extend(body_as_text(row.event.body.as_deref()).lines().flat_map(|line| [one_line(line), "\n".to_owned()]));
+    let body = inbox::body_text(row).unwrap_or_else(|| REMOVED.to_owned());
+    text.extend(body.lines().flat_map(|line| [one_line(line), "\n".to_owned()]));
     text
-}
-
-/// What Stripe sent, a line for each field.
-fn body_as_text(body: Option<&str>) -> String {
-    let Some(body) = body else { return REMOVED.to_owned() };
-    let read: Option<serde_json::Value> = serde_json::from_str(body).ok();
-    read.and_then(|read| serde_json::to_string_pretty(&read).ok()).unwrap_or_else(|| body.to_owned())
 }
 
 /// What stands for the body of an event that is no longer kept.

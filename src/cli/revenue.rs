@@ -8,8 +8,9 @@ use super::output::{print, print_json, table};
 use super::revenue_export::RevenueExport;
 use super::settings::{DatabaseArgs, IfMissing};
 use crate::app::App;
+use crate::clock::date_of;
 use crate::config::Need;
-use crate::money::{Currency, Money};
+use crate::money::plain_amount;
 use crate::store::Figure;
 use crate::usecase::operator::figures::{self, MonthFigures, Overview};
 
@@ -61,20 +62,15 @@ impl Revenue {
             }
             None => {
                 let overview = figures::overview(&app, self.months)?;
-                if self.json { print_json(&as_json(&overview)?) } else { print(&as_text(&app, &overview)) }
+                if self.json { print_json(&as_json(&overview)) } else { print(&as_text(&app, &overview)) }
             }
         }
     }
 }
 
-/// An amount as an invoice writes it; without a currency of three letters, as it is.
-pub(super) fn amount(amount: i64, currency: &str) -> String {
-    Currency::new(currency).map_or_else(|| amount.to_string(), |currency| Money::new(amount, currency).plain())
-}
-
 fn months_as_text(app: &App, months: &[MonthFigures]) -> String {
     let money = months.iter().filter(|month| !month.currency.is_empty()).map(|month| {
-        let of = |figure| amount(month.get(figure), &month.currency);
+        let of = |figure| plain_amount(month.get(figure), &month.currency);
         let disputed = month.get(Figure::Withheld).saturating_sub(month.get(Figure::Reinstated));
         [
             month.month.clone(),
@@ -82,8 +78,8 @@ fn months_as_text(app: &App, months: &[MonthFigures]) -> String {
             of(Figure::Plans),
             of(Figure::Packs),
             of(Figure::Refunded),
-            amount(disputed, &month.currency),
-            amount(month.net(), &month.currency),
+            plain_amount(disputed, &month.currency),
+            plain_amount(month.net(), &month.currency),
             of(Figure::Earned),
             of(Figure::Forfeited),
         ]
@@ -97,7 +93,7 @@ fn months_as_text(app: &App, months: &[MonthFigures]) -> String {
             (Figure::Returned, "returned by credit notes without a refund"),
         ] {
             if month.get(figure) != 0 {
-                let (amount, currency) = (amount(month.get(figure), &month.currency), &month.currency);
+                let (amount, currency) = (plain_amount(month.get(figure), &month.currency), &month.currency);
                 text.push_str(&format!("{} {currency}: {amount} {words}\n", month.month));
             }
         }
@@ -124,12 +120,16 @@ fn as_text(app: &App, overview: &Overview) -> String {
         text.push_str(&match owed.currency.as_str() {
             "" => format!("outstanding: {} {words} that nothing was paid for\n", owed.units),
             currency => {
-                format!("outstanding: {} {words} paid with {} {currency}\n", owed.units, amount(owed.value, currency))
+                format!(
+                    "outstanding: {} {words} paid with {} {currency}\n",
+                    owed.units,
+                    plain_amount(owed.value, currency)
+                )
             }
         });
     }
     for recurring in &overview.recurring {
-        let (currency, amount) = (&recurring.currency, amount(recurring.amount, &recurring.currency));
+        let (currency, amount) = (&recurring.currency, plain_amount(recurring.amount, &recurring.currency));
         text.push_str(&format!("recurring: {amount} {currency} a month, before discounts and taxes\n"));
     }
     text.push_str(&format!("users: {}\n", overview.users));
@@ -189,11 +189,8 @@ fn units_as_json(months: &[MonthFigures]) -> Value {
 }
 
 /// All of it, for `till revenue --json` and, in part, for `till status --json`.
-pub(super) fn as_json(overview: &Overview) -> CommandResult<Value> {
-    let mut used = vec![];
-    for (day, units) in &overview.used {
-        used.push(json!({"day": figures::date(*day)?, "units": units}));
-    }
+pub(super) fn as_json(overview: &Overview) -> Value {
+    let used: Value = overview.used.iter().map(|(day, units)| json!({"day": date_of(*day), "units": units})).collect();
     let outstanding: Value = overview
         .outstanding
         .iter()
@@ -216,7 +213,7 @@ pub(super) fn as_json(overview: &Overview) -> CommandResult<Value> {
             json!({"status": count.status, "plan": count.offer, "currency": currency, "count": count.count, "amount": amount})
         })
         .collect();
-    Ok(json!({
+    json!({
         "months": money_as_json(&overview.months),
         "units": units_as_json(&overview.months),
         "outstanding": outstanding,
@@ -224,5 +221,5 @@ pub(super) fn as_json(overview: &Overview) -> CommandResult<Value> {
         "subscriptions": subscriptions,
         "users": overview.users,
         "units_used_by_day": used,
-    }))
+    })
 }

@@ -5,11 +5,12 @@ use serde_json::json;
 
 use super::CommandResult;
 use super::output::{facts, print, print_json};
-use super::revenue::{self, amount, subscriptions_as_text};
+use super::revenue::{self, subscriptions_as_text};
 use super::settings::{DatabaseArgs, IfMissing};
 use crate::app::App;
 use crate::clock::rfc3339;
 use crate::config::{Mode, Need};
+use crate::money::plain_amount;
 use crate::usecase::operator::status::{self, ApplianceStatus};
 
 /// Show the appliance in ten lines
@@ -30,7 +31,7 @@ impl Status {
     pub(super) fn run(&self) -> CommandResult {
         let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
         let found = status::look(&app)?;
-        if self.json { print_json(&as_json(&app, &found)?) } else { print(&as_text(&app, &found)) }
+        if self.json { print_json(&as_json(&app, &found)) } else { print(&as_text(&app, &found)) }
     }
 }
 
@@ -97,8 +98,8 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
 /// What was received this month, and who subscribes.
 fn month_as_text(found: &ApplianceStatus) -> String {
     let money = found.overview.months.iter().filter(|month| !month.currency.is_empty());
-    let money =
-        money.map(|month| format!("; {} {} net this month", amount(month.net(), &month.currency), month.currency));
+    let money = money
+        .map(|month| format!("; {} {} net this month", plain_amount(month.net(), &month.currency), month.currency));
     let subscriptions = match found.overview.subscriptions.as_slice() {
         [] => String::new(),
         _ => format!("; subscriptions: {}", subscriptions_as_text(&found.overview)),
@@ -106,10 +107,10 @@ fn month_as_text(found: &ApplianceStatus) -> String {
     money.chain([subscriptions]).collect()
 }
 
-fn as_json(app: &App, found: &ApplianceStatus) -> CommandResult<serde_json::Value> {
+fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
     let events: serde_json::Map<String, serde_json::Value> =
         found.events.iter().map(|(status, count)| ((*status).to_owned(), (*count).into())).collect();
-    Ok(json!({
+    json!({
         "version": env!("TILL_VERSION"),
         "served_by": found.served_by,
         "base_url": app.config.base_url.as_str(),
@@ -123,7 +124,7 @@ fn as_json(app: &App, found: &ApplianceStatus) -> CommandResult<serde_json::Valu
         "stripe_api": app.config.stripe.api_base,
         "without_price": found.without_price,
         "users": found.overview.users,
-        "shop": revenue::as_json(&found.overview)?,
+        "shop": revenue::as_json(&found.overview),
         "events": events,
         "latest_event_at": found.newest_event.as_ref().map(|(at, _)| rfc3339(*at)),
         "compared_to": found.compared_to.map(rfc3339),
@@ -133,5 +134,5 @@ fn as_json(app: &App, found: &ApplianceStatus) -> CommandResult<serde_json::Valu
         "mails_waiting": found.mails.0,
         "mails_given_up": found.mails.1,
         "clock_fault": found.clock_fault,
-    }))
+    })
 }

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::output::{one_line, or_dash, print, print_json, table};
-use super::revenue::amount;
 use super::{CommandError, CommandResult};
 use crate::app::App;
 use crate::clock::{Timestamp, rfc3339};
 use crate::http::api::shapes::{EntryShape, UserShape};
 use crate::id::UserId;
 use crate::ledger::{Cost, Lot, entry_id};
+use crate::money::plain_amount;
 use crate::store::access::Token;
 use crate::store::holds::Hold;
 use crate::store::lots::LotOrigin;
@@ -80,7 +80,7 @@ fn lots(record: &PersonRecord) -> Option<String> {
     let row = |lot: &LotOrigin| {
         let Lot { seq, units, remaining, held, cost, .. } = lot.lot;
         let paid = cost.map(|Cost { amount: paid, currency }| {
-            format!("{} {}", amount(paid, currency.as_str()), currency.as_str())
+            format!("{} {}", plain_amount(paid, currency.as_str()), currency.as_str())
         });
         [
             entry_id(record.balance.member.user.account, seq),
@@ -105,7 +105,7 @@ fn holds(record: &PersonRecord) -> Option<String> {
 fn subscriptions(record: &PersonRecord) -> Option<String> {
     let subscriptions = record.subscriptions.iter().map(|subscription| {
         let billed = subscription.billed.as_ref();
-        let billed = billed.map(|(billed, currency)| format!("{} {currency}", amount(*billed, currency)));
+        let billed = billed.map(|(billed, currency)| format!("{} {currency}", plain_amount(*billed, currency)));
         let ends = subscription.ended_at.or(subscription.ends_at);
         [
             subscription.id.clone(),
@@ -126,8 +126,8 @@ fn payments(record: &PersonRecord) -> Option<String> {
             rfc3339(payment.paid_at),
             payment.reference.clone(),
             payment.offer.clone(),
-            amount(payment.amount, &payment.currency),
-            amount(view.refundable, &payment.currency),
+            plain_amount(payment.amount, &payment.currency),
+            plain_amount(view.refundable, &payment.currency),
             payment.currency.clone(),
             (payment.units_granted - payment.units_reversed).to_string(),
         ]

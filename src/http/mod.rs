@@ -21,6 +21,7 @@ mod guard;
 mod health;
 mod kept_pages;
 mod observe;
+mod own_form;
 mod pages;
 mod patience;
 mod problem;

@@ -13,7 +13,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::clock::Timestamp;
-use crate::money::{self, Money, NumberFormat};
+use crate::money::{self, Currency, Money, NumberFormat};
 use plural::{PluralForm, PluralRule};
 
 include!(concat!(env!("OUT_DIR"), "/words.rs"));
@@ -80,6 +80,14 @@ impl Language {
         amount.long(&self.grammar().numbers)
     }
 
+    /// The same of a currency's code. Stripe's have three letters; any other text is shown as it is.
+    pub fn amount_in(self, amount: i64, currency: &str) -> String {
+        match Currency::new(currency) {
+            Some(currency) => self.amount(Money::new(amount, currency)),
+            None => format!("{} {currency}", self.number(amount)),
+        }
+    }
+
     /// The price of one of `units`: `9¢`, and whether it is exact.
     pub fn price_per_unit(self, price: Money, units: i64) -> Option<(String, bool)> {
         price.per_unit_by(units, &self.grammar().numbers)
@@ -134,7 +142,6 @@ fn civil(at: Timestamp) -> DateTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::Currency;
 
     #[test]
     fn numbers_money_and_dates_are_written_as_each_language_does() {

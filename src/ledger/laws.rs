@@ -59,9 +59,9 @@ fn add_value(
     sums: &mut BTreeMap<Option<Currency>, ValueChange>,
     before: &[Lot],
     after: &[Lot],
-    movement: Movement<'_>,
+    lot_change: LotChange<'_>,
 ) {
-    for (currency, change) in value_changes(before, after, movement) {
+    for (currency, change) in value_changes(before, after, lot_change) {
         let sum = sums.entry(currency).or_default();
         sum.added += change.added;
         sum.earned += change.earned;
@@ -100,7 +100,7 @@ impl Books {
         self.records.push(Record::Entry(self.entries.len(), captured, reversed));
         let before = self.account.remaining;
         assert_eq!(posting.entry.balance_after, before + posting.entry.delta, "rule 1: running balance");
-        add_value(&mut self.value, &self.account.lots, &posting.after.lots, Movement::Entry(&posting.entry));
+        add_value(&mut self.value, &self.account.lots, &posting.after.lots, LotChange::Entry(&posting.entry));
         self.account = posting.after;
         self.entries.push(posting.entry);
     }
@@ -166,7 +166,7 @@ impl Books {
                     let parts = self.holds.remove(hold);
                     let remaining = self.account.remaining;
                     let after = release(&self.account, &parts).unwrap();
-                    add_value(&mut self.value, &self.account.lots, &after.lots, Movement::Hold(self.now));
+                    add_value(&mut self.value, &self.account.lots, &after.lots, LotChange::Hold(self.now));
                     self.account = after;
                     self.records.push(Record::Release(parts));
                     assert_eq!(self.account.remaining, remaining, "a release moves no units");
@@ -265,7 +265,7 @@ impl Books {
                 Record::Hold(parts) => replay.hold(parts).unwrap(),
                 Record::Release(parts) => {
                     replay.release(parts).unwrap();
-                    add_value(&mut value, &before, replay.open_lots(), Movement::Hold(self.now));
+                    add_value(&mut value, &before, replay.open_lots(), LotChange::Hold(self.now));
                 }
                 Record::Entry(place, captured, reversed) => {
                     let subject = match captured {
@@ -278,7 +278,7 @@ impl Books {
                     if self.account.lots.iter().any(|lot| lot.seq == entry.seq) {
                         replay.set_cost(entry.seq, cost_of(entry.seq));
                     }
-                    add_value(&mut value, &before, &replay.lots_with(entry.seq), Movement::Entry(entry));
+                    add_value(&mut value, &before, &replay.lots_with(entry.seq), LotChange::Entry(entry));
                     let taken: i64 = effect.taken.iter().map(|part| part.units).sum();
                     let put = effect.put.map_or(0, |part| part.units);
                     assert_eq!(entry.delta, put + effect.repaid - taken - effect.owed, "{entry:?}: {effect:?}");

@@ -40,4 +40,4 @@ pub use replay::{EntryEffect, LotFate, Replay, Subject};
 pub use reversal::{DisputedFunds, Payment, Refunds, Reversal, reverse, units_to_take};
 pub use spend::{Spend, spend};
 pub use types::{BALANCE_LIMIT, GRACE_LIMIT_DAYS, Hash, Timestamp, UNITS_LIMIT, Units};
-pub use value::{Movement, ValueChange, split_cost, value_changes};
+pub use value::{LotChange, ValueChange, split_cost, value_changes};

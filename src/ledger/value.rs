@@ -17,23 +17,23 @@ impl Lot {
 
 /// What changed the units in lots.
 #[derive(Clone, Copy, Debug)]
-pub enum Movement<'a> {
+pub enum LotChange<'a> {
     Entry(&'a Entry),
     /// A hold was made, released or ran out. What it gives back may repay a debt of units that were used.
     Hold(Timestamp),
 }
 
-impl Movement<'_> {
+impl LotChange<'_> {
     /// When.
     pub fn at(self) -> Timestamp {
         match self {
-            Movement::Entry(entry) => entry.created_at,
-            Movement::Hold(at) => at,
+            LotChange::Entry(entry) => entry.created_at,
+            LotChange::Hold(at) => at,
         }
     }
 }
 
-/// What a movement changed of the value of lots, and of the units in them, by what they were paid with.
+/// How the value of lots changed, and the units in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ValueChange {
     /// The cost of units that were credited.
@@ -48,9 +48,13 @@ pub struct ValueChange {
     pub left: i64,
 }
 
-/// What a movement changed, by currency; `None` for units that nothing was paid for. Lots that it did not touch need not be
-/// there, before or after.
-pub fn value_changes(before: &[Lot], after: &[Lot], movement: Movement<'_>) -> BTreeMap<Option<Currency>, ValueChange> {
+/// How the value of lots changed, by the currency that they were paid in; `None` for units that nothing was paid for. Lots
+/// that did not change need not be there, before or after.
+pub fn value_changes(
+    before: &[Lot],
+    after: &[Lot],
+    lot_change: LotChange<'_>,
+) -> BTreeMap<Option<Currency>, ValueChange> {
     let mut pairs: BTreeMap<i64, [Option<&Lot>; 2]> = BTreeMap::new();
     before.iter().for_each(|lot| pairs.entry(lot.seq).or_default()[0] = Some(lot));
     after.iter().for_each(|lot| pairs.entry(lot.seq).or_default()[1] = Some(lot));
@@ -59,8 +63,8 @@ pub fn value_changes(before: &[Lot], after: &[Lot], movement: Movement<'_>) -> B
         let left = |lot: Option<&Lot>| lot.map_or(0, |lot| lot.remaining);
         let value = |lot: Option<&Lot>| lot.map_or(0, Lot::value);
         let cost = new.or(old).and_then(|lot| lot.cost);
-        let is_opened =
-            old.is_none() && matches!(movement, Movement::Entry(entry) if new.is_some_and(|lot| lot.seq == entry.seq));
+        let is_opened = old.is_none()
+            && matches!(lot_change, LotChange::Entry(entry) if new.is_some_and(|lot| lot.seq == entry.seq));
         let units = left(new).saturating_sub(left(old));
         if units == 0 && !is_opened {
             continue;
@@ -75,10 +79,10 @@ pub fn value_changes(before: &[Lot], after: &[Lot], movement: Movement<'_>) -> B
             change.earned = change.earned.saturating_add(added.saturating_add(gone));
             continue;
         }
-        let sum = match movement {
-            Movement::Entry(entry) if entry.kind == Kind::Expiry => &mut change.forfeited,
-            Movement::Entry(entry) if entry.kind != Kind::Spend => &mut change.reversed,
-            Movement::Entry(_) | Movement::Hold(_) => &mut change.earned,
+        let sum = match lot_change {
+            LotChange::Entry(entry) if entry.kind == Kind::Expiry => &mut change.forfeited,
+            LotChange::Entry(entry) if entry.kind != Kind::Spend => &mut change.reversed,
+            LotChange::Entry(_) | LotChange::Hold(_) => &mut change.earned,
         };
         *sum = sum.saturating_add(gone);
     }

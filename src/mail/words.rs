@@ -6,7 +6,6 @@ use super::letter::{Letter, PackReceipt, PaymentFailure};
 use crate::catalog::{Catalog, MailKind};
 use crate::clock::Timestamp;
 use crate::language::Language;
-use crate::money::{Currency, Money};
 
 /// What letters say about the shop, and in which language.
 #[derive(Clone, Debug)]
@@ -33,12 +32,8 @@ impl ShopWords<'_> {
         self.language.date(Timestamp::from_millis(millis))
     }
 
-    /// An amount with all its decimals. Stripe's codes have three letters; any other text is shown as it is.
     fn money(&self, amount: i64, currency: &str) -> String {
-        match Currency::new(currency) {
-            Some(currency) => self.language.amount(Money::new(amount, currency)),
-            None => format!("{} {currency}", self.language.number(amount)),
-        }
+        self.language.amount_in(amount, currency)
     }
 
     /// What a plan or pack is called; its key where it is not in the catalogue any more.

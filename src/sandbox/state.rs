@@ -14,7 +14,7 @@ use crate::sandbox::idempotency::IdempotencyKeys;
 use crate::sandbox::model::invoice::StoredInvoice;
 use crate::sandbox::model::link::StoredLink;
 use crate::sandbox::model::session::StoredSession;
-use crate::sandbox::model::settlement::Settlement;
+use crate::sandbox::model::settlement::SettlementCurrency;
 use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::model::webhook_endpoint::StoredEndpoint;
 use crate::sandbox::outbox::Outbox;
@@ -100,7 +100,7 @@ pub struct State {
     /// `balance_transaction`.
     pub transactions: Table<Value>,
     /// In which currency the account is settled; in each that is charged if `None`.
-    pub settlement: Option<Settlement>,
+    pub settlement: Option<SettlementCurrency>,
     pub portal_configurations: Table<Value>,
     /// `billing_portal.session`, by the secret in its URL.
     pub portal_sessions: Table<Value>,

@@ -8,7 +8,7 @@ use super::Store;
 use super::db::{Connection, DbResult, Tx, is_empty};
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
-use crate::private_file::{PrivateFile, beside};
+use crate::private_file::{PrivateFile, beside, is_same_file};
 
 /// What SQLite keeps beside a database: its log, the log's index, and the journal of another mode.
 pub const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -54,6 +54,11 @@ pub fn refuse_empty(path: &Path) -> DbResult<()> {
     }
 }
 
+/// A file of SQLite's that is beside this database.
+pub fn companion_of(database: &Path) -> Option<PathBuf> {
+    COMPANIONS.iter().map(|suffix| beside(database, suffix)).find(|log| log.symlink_metadata().is_ok())
+}
+
 /// Gives `new`, a closed database without a log, the path of another one, which is kept under the name `kept`. There is a
 /// whole database at the path at every moment. Fails, and changes nothing, while somebody has the old one open.
 pub fn replace(path: &Path, new: PrivateFile, kept: Option<&Path>) -> Result<(), Fault> {
@@ -64,9 +69,7 @@ pub fn replace(path: &Path, new: PrivateFile, kept: Option<&Path>) -> Result<(),
         old.end_log().map_err(|cause| Fault::new(cannot("the present database cannot be taken out of use"), cause))?;
     }
     // A log is read by its name, whatever database it was written for.
-    let stale: Option<PathBuf> =
-        COMPANIONS.iter().map(|suffix| beside(path, suffix)).find(|log| log.symlink_metadata().is_ok());
-    if let Some(stale) = stale {
+    if let Some(stale) = companion_of(path) {
         let shown = stale.display();
         let what = format!("there is {shown}, which belongs to no database any more: move it away, and run this again");
         return Err(Fault::bare(cannot(&what)));
@@ -77,15 +80,9 @@ pub fn replace(path: &Path, new: PrivateFile, kept: Option<&Path>) -> Result<(),
     }
     let replaced = new.finish().map_err(|cause| Fault::new("the backup cannot be put in place", cause));
     if let (Err(_), Some(kept)) = (&replaced, kept)
-        && !is_other_file(path, kept)
+        && is_same_file(path, kept)
     {
         let _left_behind = remove_file(kept);
     }
     replaced
-}
-
-fn is_other_file(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let id = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
-    id(one) != id(other)
 }

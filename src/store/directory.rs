@@ -2,6 +2,7 @@
 //! quick among a million users as among ten.
 
 use super::db::{DbResult, Row, Tx};
+use super::{customers, payments};
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -28,15 +29,17 @@ pub fn beginning_with(tx: &mut dyn Tx, text: &str, limit: i64) -> Result<Vec<i64
 
 /// The account that an id of Stripe's belongs to: a customer, a subscription, a checkout, or any id of a payment.
 pub fn of_stripe_id(tx: &mut dyn Tx, id: &str) -> Result<Option<i64>> {
-    const CUSTOMER: &str = "SELECT account FROM customers WHERE stripe_id = $1";
     const SUBSCRIPTION: &str = "SELECT account FROM subscriptions WHERE id = $1";
     const CHECKOUT: &str = "SELECT account FROM orders WHERE session = $1";
-    const PAYMENT: &str = "SELECT account FROM payments
-        WHERE reference = $1 OR payment_intent = $1 OR charge = $1 OR invoice = $1 OR session = $1
-        ORDER BY reference LIMIT 1";
     const REFUND: &str = "SELECT p.account FROM refunds r JOIN payments p ON p.reference = r.payment WHERE r.id = $1";
     const DISPUTE: &str = "SELECT p.account FROM disputes d JOIN payments p ON p.reference = d.payment WHERE d.id = $1";
-    for search in [CUSTOMER, SUBSCRIPTION, CHECKOUT, PAYMENT, REFUND, DISPUTE] {
+    if let Some(account) = customers::account_of(tx, id)? {
+        return Ok(Some(account));
+    }
+    if let Some(payment) = payments::find(tx, id)? {
+        return Ok(Some(payment.account));
+    }
+    for search in [SUBSCRIPTION, CHECKOUT, REFUND, DISPUTE] {
         if let Some(account) = tx.one(search, &[&id], account)? {
             return Ok(Some(account));
         }
@@ -80,12 +83,6 @@ pub fn failed_mails(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(Option<String>, 
     const LIST: &str = "SELECT to_address, kind, created_at, sent_at, failed_at, last_error FROM mails
         WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, number DESC LIMIT $1";
     tx.all(LIST, &[&limit], |row| Ok((row.text_or_null("to_address")?, sent(row)?)))
-}
-
-/// How many deliveries were given up.
-pub fn parked(tx: &mut dyn Tx) -> Result<i64> {
-    const COUNT: &str = "SELECT COUNT(*) AS parked FROM deliveries WHERE parked_at IS NOT NULL";
-    Ok(tx.one(COUNT, &[], |row| row.int("parked"))?.unwrap_or_default())
 }
 
 /// The notifications about an account, to each endpoint, the newest first.

@@ -7,7 +7,7 @@ use super::{holds, no_account, unit_moves};
 use crate::actor::Actor;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
-use crate::ledger::{Account, Entry, EntryNote, Hash, Kind, Lot, Movement, Posting};
+use crate::ledger::{Account, Entry, EntryNote, Hash, Kind, Lot, LotChange, Posting};
 
 pub use super::lots::FrontLot;
 
@@ -157,7 +157,7 @@ pub fn post(
     if !add(tx, &posting.entry, actor)? {
         return Ok(false);
     }
-    store(tx, before, &posting.after, payment, Movement::Entry(&posting.entry))?;
+    store(tx, before, &posting.after, payment, LotChange::Entry(&posting.entry))?;
     tx.add_to_figure(unit_moves::moved(&posting.entry));
     Ok(true)
 }
@@ -204,7 +204,7 @@ pub fn store(
     before: &LoadedAccount,
     after: &Account,
     payment: Option<&str>,
-    movement: Movement<'_>,
+    lot_change: LotChange<'_>,
 ) -> Result<()> {
     const CHANGE: &str = "UPDATE books SET remaining = $3, held = $4, credited = $5, entries = $6, head = $7,
         front = $8, front_free = $9, front_paid = $10
@@ -229,7 +229,7 @@ pub fn store(
     if changed != 1 {
         return Err(Fault::bare(format!("account {} changed meanwhile", after.number)).retryable().into());
     }
-    unit_moves::value_moved(&before.account.lots, &after.lots, movement)
+    unit_moves::value_moved(&before.account.lots, &after.lots, lot_change)
         .into_iter()
         .for_each(|change| tx.add_to_figure(change));
     match before.lots {

@@ -1,11 +1,10 @@
 //! The figures of the shop by day, as they are kept and as the rows that they follow from say. How they are kept up to date
 //! is in `db`: each write notes what it changes ([`Tx::add_to_figure`]).
 
-use super::db::{Amounts, AmountsByDay, DbResult, FIGURES, Figure, Row, Tx, add_to, day_of};
+use super::db::{Amounts, AmountsByDay, DbResult, FIGURES, Figure, Row, Tx, add_to};
 use super::{money_moves, unit_moves};
-use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::ledger::{Entry, Lot, Movement};
+use crate::ledger::{Entry, Lot, LotChange};
 
 /// All columns of the figures, of the table `figures`.
 macro_rules! figure_columns {
@@ -37,11 +36,6 @@ impl FiguresOfDay {
     pub fn all(&self) -> Amounts {
         self.amounts
     }
-}
-
-/// The day of a time.
-pub fn day(at: Timestamp) -> i64 {
-    day_of(at.millis())
 }
 
 /// The figures of the days from one to another, in order, after the one of this day and currency.
@@ -106,9 +100,9 @@ pub fn add_units(entry: &Entry, sums: &mut AmountsByDay) {
     add_to(sums, &unit_moves::moved(entry));
 }
 
-/// Adds up what a movement changed of lots.
-pub fn add_value(before: &[Lot], after: &[Lot], movement: Movement<'_>, sums: &mut AmountsByDay) {
-    unit_moves::value_moved(before, after, movement).iter().for_each(|change| add_to(sums, change));
+/// Adds up how the value of lots changed.
+pub fn add_value(before: &[Lot], after: &[Lot], lot_change: LotChange<'_>, sums: &mut AmountsByDay) {
+    unit_moves::value_moved(before, after, lot_change).iter().for_each(|change| add_to(sums, change));
 }
 
 /// Adds up the users of the accounts after this one, up to a number of them; the last of these.
@@ -116,7 +110,7 @@ pub fn add_users(tx: &mut dyn Tx, account: i64, limit: i64, sums: &mut AmountsBy
     const PAGE: &str = "SELECT account, created_at FROM users WHERE account > $1 ORDER BY account LIMIT $2";
     let users = tx.all(PAGE, &[&account, &limit], |row| Ok((row.int("account")?, row.time("created_at")?)))?;
     for (_, created_at) in &users {
-        add_to(sums, &super::FigureChange::at(created_at.millis(), "", Figure::Users, 1));
+        add_to(sums, &super::FigureChange::at(*created_at, "", Figure::Users, 1));
     }
     Ok(users.last().map(|(account, _)| *account))
 }

@@ -95,5 +95,5 @@ fn disputed(tx: &mut dyn Tx, [first, last]: [&str; 2]) -> Result<Vec<FigureChang
 }
 
 fn change(row: &Row<'_>, at: Timestamp, figure: Figure, amount: i64) -> super::db::DbResult<FigureChange> {
-    Ok(FigureChange::at(at.millis(), &row.text("currency")?, figure, amount))
+    Ok(FigureChange::at(at, &row.text("currency")?, figure, amount))
 }

@@ -235,9 +235,14 @@ pub fn list(tx: &mut dyn Tx, parked: bool, after: Option<&DeliveryPlace>, limit:
 /// How many deliveries are open, and how many are parked.
 pub fn count(tx: &mut dyn Tx) -> Result<(i64, i64)> {
     const OPEN: &str = "SELECT COUNT(*) AS open FROM deliveries WHERE delivered_at IS NULL AND parked_at IS NULL";
-    const PARKED: &str = "SELECT COUNT(*) AS parked FROM deliveries WHERE parked_at IS NOT NULL";
     let open = tx.one(OPEN, &[], |row| row.int("open"))?.unwrap_or_default();
-    Ok((open, tx.one(PARKED, &[], |row| row.int("parked"))?.unwrap_or_default()))
+    Ok((open, count_parked(tx)?))
+}
+
+/// How many deliveries are parked.
+pub fn count_parked(tx: &mut dyn Tx) -> Result<i64> {
+    const PARKED: &str = "SELECT COUNT(*) AS parked FROM deliveries WHERE parked_at IS NOT NULL";
+    Ok(tx.one(PARKED, &[], |row| row.int("parked"))?.unwrap_or_default())
 }
 
 /// Up to `limit` parked deliveries, the earliest parked first.

@@ -2,7 +2,7 @@
 //! once more.
 
 use super::db::{Figure, FigureChange};
-use crate::ledger::{Currency, Entry, Kind, Lot, Movement, ValueChange, value_changes};
+use crate::ledger::{Currency, Entry, Kind, Lot, LotChange, ValueChange, value_changes};
 
 /// What an entry adds to the figures of units.
 pub(super) fn moved(entry: &Entry) -> FigureChange {
@@ -17,13 +17,13 @@ pub(super) fn moved(entry: &Entry) -> FigureChange {
         Figure::Bought | Figure::Given => entry.delta,
         _ => entry.delta.saturating_neg(),
     };
-    FigureChange::at(entry.created_at.millis(), "", figure, units)
+    FigureChange::at(entry.created_at, "", figure, units)
 }
 
-/// What a movement adds to the figures of value, and of the units that are left.
-pub(super) fn value_moved(before: &[Lot], after: &[Lot], movement: Movement<'_>) -> Vec<FigureChange> {
+/// What a change of lots adds to the figures of value, and of the units that are left.
+pub(super) fn value_moved(before: &[Lot], after: &[Lot], lot_change: LotChange<'_>) -> Vec<FigureChange> {
     let mut moved = vec![];
-    for (currency, change) in value_changes(before, after, movement) {
+    for (currency, change) in value_changes(before, after, lot_change) {
         let currency = currency.as_ref().map_or("", Currency::as_str);
         let ValueChange { added, earned, forfeited, reversed, left } = change;
         for (figure, amount) in [
@@ -34,7 +34,7 @@ pub(super) fn value_moved(before: &[Lot], after: &[Lot], movement: Movement<'_>)
             (Figure::Left, left),
         ] {
             if amount != 0 {
-                moved.push(FigureChange::at(movement.at().millis(), currency, figure, amount));
+                moved.push(FigureChange::at(lot_change.at(), currency, figure, amount));
             }
         }
     }

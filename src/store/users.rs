@@ -73,7 +73,7 @@ pub fn put(
     let added = tx.one(ADD, &[&account, &id.as_str(), &email, &name, &now], user)?;
     let added = added.ok_or_else(|| Fault::bare("a user appeared while it was being made").retryable())?;
     tx.execute(OPEN, &[&account, &[0u8; 32]])?;
-    tx.add_to_figure(FigureChange::at(now.millis(), "", Figure::Users, 1));
+    tx.add_to_figure(FigureChange::at(now, "", Figure::Users, 1));
     Ok((added, true))
 }
 

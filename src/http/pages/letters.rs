@@ -14,14 +14,13 @@ use crate::app::App;
 use crate::config::Signup;
 use crate::email::{EMAIL_LIMIT, Email};
 use crate::error::Result;
-use crate::http::csrf::check_own_form;
 use crate::http::fields::Form;
 use crate::http::guard::Visitor;
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
-use crate::http::{cookie, reader_language};
+use crate::http::{cookie, own_form, reader_language};
 use crate::id;
 use crate::language::Language;
 use crate::language::refusal::PersonRefusal;
@@ -148,13 +147,6 @@ fn require_mail(app: &App) -> Result<()> {
     Err(PersonRefusal::NoLetters.into())
 }
 
-/// Reads a form that has no session.
-async fn form_of(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Form> {
-    let form = Form::read(body).await?;
-    check_own_form(state.config(), headers, cookie::form_of(headers, state.config()).as_deref(), form.fields())?;
-    Ok(form)
-}
-
 /// The address in a form. Each address and each client may ask for few letters.
 fn asked(state: &AppState, form: &Form, client: ClientAddress) -> Result<Email> {
     let typed = form.text("address", EMAIL_LIMIT)?;
@@ -189,7 +181,8 @@ pub(crate) async fn ask_sign_in(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let email = asked(&state, &form_of(&state, &headers, body).await?, client)?;
+    let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
+    let email = asked(&state, &form, client)?;
     ask(&state, &headers, email, Pool::Db, Box::new(|_| Ok(Asking::SignIn))).await
 }
 
@@ -200,7 +193,8 @@ pub(crate) async fn ask_reset(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let email = asked(&state, &form_of(&state, &headers, body).await?, client)?;
+    let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
+    let email = asked(&state, &form, client)?;
     ask(&state, &headers, email, Pool::Db, Box::new(|_| Ok(Asking::Reset))).await
 }
 
@@ -211,7 +205,7 @@ pub(crate) async fn ask_sign_up(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let form = form_of(&state, &headers, body).await?;
+    let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
     let (chosen, invite) = (form.password("password")?, form.text("invite", SECRET_LIMIT)?);
     let invite = Some(invite).filter(|invite| !invite.is_empty());
     let email = asked(&state, &form, client)?;
@@ -277,7 +271,7 @@ pub(crate) async fn confirm(
     body: Body,
 ) -> HandlerResult {
     state.charge(Costly::SignIn, None, client)?;
-    let form = form_of(&state, &headers, body).await?;
+    let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
     let (code, new_password) = (form.text("code", SECRET_LIMIT)?, form.password("password")?);
     let browser = cookie::browser_of(&headers, state.config());
     let (language, signed_in) = (visitor.language, visitor.signed_in.map(|signed_in| signed_in.member.user.account));

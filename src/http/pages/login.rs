@@ -14,14 +14,13 @@ use crate::app::App;
 use crate::config::{Config, Signup};
 use crate::email::EMAIL_LIMIT;
 use crate::error::Result;
-use crate::http::csrf::{check_csrf, check_own_form, form_token};
-use crate::http::fields::Form;
+use crate::http::csrf::{check_csrf, form_token};
 use crate::http::guard::{SignedIn, Visitor};
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
-use crate::http::{body, cookie, reader_language};
+use crate::http::{body, cookie, own_form, reader_language};
 use crate::id;
 use crate::language::Language;
 use crate::usecase::mail;
@@ -155,8 +154,7 @@ pub(crate) async fn sign_in(
     body: Body,
 ) -> HandlerResult {
     state.charge(Costly::SignIn, None, client)?;
-    let form = Form::read(body).await?;
-    check_own_form(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), form.fields())?;
+    let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
     let token = form.text("token", SECRET_LIMIT)?;
     let browser = cookie::browser_of(&headers, state.config());
     let Some(signed_in) = state.run(Pool::Db, move |app| sign_in::redeem(app, &token, &browser)).await? else {
@@ -172,12 +170,10 @@ pub(crate) async fn by_password(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let form = Form::read(body).await?;
-    check_own_form(state.config(), &headers, cookie::form_of(&headers, state.config()).as_deref(), form.fields())?;
+    let (form, form_cookie) = own_form::of_visitor(state.config(), &headers, body).await?;
     let (name, typed_password) = (form.text("address", EMAIL_LIMIT)?, form.password("password")?);
     state.charge_name(Costly::Password, &name, client)?;
     let (browser, typed) = (cookie::browser_of(&headers, state.config()), name.clone());
-    let form_cookie = cookie::form_of(&headers, state.config()).unwrap_or_default();
     let signed_in = move |app: &App| password::sign_in(app, (&name, &typed_password), &form_cookie, &browser);
     match state.run(Pool::Passwords, signed_in).await? {
         Some(PasswordEnd::SignedIn(session)) => Ok(entered(state.config(), &session, None)?),

@@ -10,14 +10,11 @@ use axum::response::{IntoResponse, Response};
 use super::login::{LoginState, SignInForms, entered, with_forms};
 use super::second::own_path;
 use crate::app::App;
-use crate::error::{Refused, Result};
-use crate::http::cookie;
-use crate::http::csrf::check_own_form;
-use crate::http::fields::Form;
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
+use crate::http::{cookie, own_form};
 use crate::passkey::ANSWER_LIMIT;
 use crate::usecase::users::passkeys;
 
@@ -28,7 +25,7 @@ pub(crate) async fn begin(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let (_, form_cookie) = form_of(&state, &headers, body).await?;
+    let (_, form_cookie) = own_form::of_visitor(state.config(), &headers, body).await?;
     state.charge(Costly::SignIn, None, client)?;
     Ok(asked(state.run(Pool::Db, move |app| passkeys::begin_sign_in(app, &form_cookie)).await?))
 }
@@ -40,7 +37,7 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let (form, form_cookie) = form_of(&state, &headers, body).await?;
+    let (form, form_cookie) = own_form::of_visitor(state.config(), &headers, body).await?;
     state.charge(Costly::SignIn, None, client)?;
     let answer = form.text("answer", ANSWER_LIMIT)?;
     let return_to = own_path(&form.text("return_to", ANSWER_LIMIT)?);
@@ -53,15 +50,6 @@ pub(crate) async fn sign_in(
             with_forms(&state, &headers, StatusCode::UNAUTHORIZED, forms, LoginState::Ask).await
         }
     }
-}
-
-/// The form, which is ours, and the cookie that it is bound to.
-async fn form_of(state: &AppState, headers: &HeaderMap, body: Body) -> Result<(Form, String)> {
-    let form = Form::read(body).await?;
-    let form_cookie = cookie::form_of(headers, state.config());
-    check_own_form(state.config(), headers, form_cookie.as_deref(), form.fields())?;
-    let form_cookie = form_cookie.ok_or_else(|| Refused::Forbidden("The form's cookie is missing.".into()))?;
-    Ok((form, form_cookie))
 }
 
 /// What an authenticator is asked, for the script of the page.

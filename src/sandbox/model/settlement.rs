@@ -4,13 +4,13 @@ const MILLION: i64 = 1_000_000;
 
 /// The currency in which the account is settled, and what one minor unit of any other is worth in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement {
+pub struct SettlementCurrency {
     pub currency: String,
     /// In millionths.
     pub rate: i64,
 }
 
-impl Settlement {
+impl SettlementCurrency {
     /// An amount of another currency, in the minor unit, rounded half away from zero.
     pub fn converted(&self, amount: i64) -> i64 {
         let product = i128::from(amount) * i128::from(self.rate);
@@ -26,7 +26,7 @@ impl Settlement {
 
 #[cfg(test)]
 mod tests {
-    use super::Settlement;
+    use super::SettlementCurrency;
 
     #[test]
     fn an_amount_is_converted_by_the_rate_and_rounded() {
@@ -37,7 +37,7 @@ mod tests {
             (-1, 500_000, -1),
             (900, 7_120, 6),
         ] {
-            let settlement = Settlement { currency: "usd".to_owned(), rate };
+            let settlement = SettlementCurrency { currency: "usd".to_owned(), rate };
             assert_eq!(settlement.converted(amount), expected, "{amount} {rate}");
         }
     }

@@ -34,7 +34,7 @@ use crate::sandbox::collect::dispute;
 use crate::sandbox::faults::{FaultKind, InjectedFault};
 use crate::sandbox::form::RequestForm;
 use crate::sandbox::model::session::StoredSession;
-use crate::sandbox::model::settlement::Settlement;
+use crate::sandbox::model::settlement::SettlementCurrency;
 use crate::sandbox::model::subscription::StoredSubscription;
 use crate::sandbox::outbox::{ReleaseOrder, WebhookDelivery};
 use crate::sandbox::shape::{integer, text};
@@ -186,7 +186,7 @@ pub async fn settle_in(shared: State<Arc<Shared>>, form: SameSiteForm) -> Respon
             return Err(ApiError::invalid("`rate` must be from 1 to 1000000000 millionths.").param("rate"));
         }
         let currency = form.filled("currency").map(|currency| checked_currency(currency, "currency")).transpose()?;
-        state.settlement = currency.map(|currency| Settlement { currency, rate });
+        state.settlement = currency.map(|currency| SettlementCurrency { currency, rate });
         Ok(())
     })
 }

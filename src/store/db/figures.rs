@@ -1,8 +1,7 @@
 //! Figures of the shop by day: what a movement or a payment adds to them. A transaction notes changes in memory, and the
 //! writer adds them to their rows once for all that it commits together, so that a spend writes no row for them.
 
-/// Milliseconds of a day.
-const DAY_MILLIS: i64 = 86_400_000;
+use crate::clock::{Timestamp, day_of};
 
 macro_rules! figures {
     ($($(#[$words:meta])* $name:ident = $column:literal,)*) => {
@@ -80,20 +79,15 @@ pub struct FigureChange {
 }
 
 impl FigureChange {
-    /// At a time in milliseconds since 1970.
-    pub fn at(millis: i64, currency: &str, figure: Figure, amount: i64) -> FigureChange {
-        FigureChange { day: day_of(millis), currency: currency.to_owned(), figure, amount }
+    /// On the day of this time.
+    pub fn at(at: Timestamp, currency: &str, figure: Figure, amount: i64) -> FigureChange {
+        FigureChange { day: day_of(at), currency: currency.to_owned(), figure, amount }
     }
 
     /// The same taken away.
     pub fn undone(self) -> FigureChange {
         FigureChange { amount: self.amount.saturating_neg(), ..self }
     }
-}
-
-/// The day of a time in milliseconds since 1970.
-pub fn day_of(millis: i64) -> i64 {
-    millis.div_euclid(DAY_MILLIS)
 }
 
 /// What all figures of one day and currency amount to, in the order of [`Figure::ALL`].
@@ -176,9 +170,9 @@ mod tests {
     #[test]
     fn changes_are_summed_by_day_and_currency_and_those_of_a_failed_job_are_dropped() {
         let mut journal = FigureJournal::default();
-        let day = 86_400_000;
+        let [before, day, end] = [-1, 86_400_000, 2 * 86_400_000 - 1].map(Timestamp::from_millis);
         journal.note(FigureChange::at(day, "usd", Figure::Earned, 9));
-        journal.note(FigureChange::at(day * 2 - 1, "usd", Figure::Earned, 1));
+        journal.note(FigureChange::at(end, "usd", Figure::Earned, 1));
         assert_eq!(journal.changes.len(), 1);
         let job = journal.begin_job();
         journal.note(FigureChange::at(day, "", Figure::Used, 5));
@@ -186,12 +180,12 @@ mod tests {
         journal.note(FigureChange::at(day, "usd", Figure::Earned, 7));
         assert_eq!(journal.changes.len(), job + 2, "what one job changes twice is one change");
         journal.undo(job);
-        journal.note(FigureChange::at(-1, "eur", Figure::Packs, 5));
-        journal.note(FigureChange::at(-1, "eur", Figure::Packs, 5).undone());
+        journal.note(FigureChange::at(before, "eur", Figure::Packs, 5));
+        journal.note(FigureChange::at(before, "eur", Figure::Packs, 5).undone());
         let sums = journal.take();
         let mut expected = [0; FIGURES];
         expected[Figure::Earned as usize] = 10;
         assert_eq!(sums.into_iter().collect::<Vec<_>>(), [((1, "usd".to_owned()), expected)]);
-        assert_eq!((day_of(-1), journal.changes.len()), (-1, 0));
+        assert_eq!((day_of(before), journal.changes.len()), (-1, 0));
     }
 }

@@ -18,7 +18,7 @@ mod writer;
 
 pub use changes::{CacheKey, ReadVersion};
 pub use fault::DbResult;
-pub use figures::{Amounts, AmountsByDay, FIGURES, Figure, FigureChange, add_to, day_of};
+pub use figures::{Amounts, AmountsByDay, FIGURES, Figure, FigureChange, add_to};
 pub use lock::Lock;
 pub use tx::Tx;
 pub use value::{Columns, Param, Row, Value};

@@ -7,7 +7,7 @@ use crate::config::Mode;
 use crate::error::Result;
 use crate::store::backups::{self, Backup};
 use crate::store::inbox::Status;
-use crate::store::{directory, inbox};
+use crate::store::{inbox, outbox, webhook_endpoints};
 use crate::usecase::mail::deliver;
 use crate::usecase::operator::{clock, kept_prices};
 use crate::usecase::stripe_events::payments;
@@ -53,10 +53,10 @@ pub enum Attention {
 pub fn look(app: &App) -> Result<Vec<Attention>> {
     let now = app.clock.now();
     let (unmatched, failed, waiting, parked, hooks) = app.store.read(|tx| {
-        let hooks = crate::store::webhook_endpoints::all(tx)?;
+        let hooks = webhook_endpoints::all(tx)?;
         let [unmatched, failed, waiting] =
             [Status::Unmatched, Status::Failed, Status::Waiting].map(|status| inbox::count_of(tx, status));
-        Ok((unmatched?, failed?, waiting?, directory::parked(tx)?, hooks))
+        Ok((unmatched?, failed?, waiting?, outbox::count_parked(tx)?, hooks))
     })?;
     let (last, _) = record::standing(app)?;
     let (_, prices) = kept_prices::as_charged(app)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Fault, Refused, Result};
-use crate::private_file::{PrivateFile, beside, folder_of};
+use crate::private_file::{PrivateFile, beside, folder_of, is_same_file};
 use crate::store::Lock;
 use crate::store::backups::{self, Backup, COMPANIONS};
 use crate::usecase::audit;
@@ -129,9 +129,7 @@ fn refuse_place(app: &App, path: &Path) -> Result<()> {
     if path.is_dir() {
         return refused(format!("{shown} is a folder: the path of a file was expected, such as {shown}/till.db"));
     }
-    let database = app.store.path();
-    let companions = COMPANIONS.iter().chain([&".lock"]).map(|suffix| beside(database, suffix));
-    if is_same(path, database) || companions.into_iter().any(|companion| is_same(path, &companion)) {
+    if belongs_to(path, app.store.path()) {
         return refused(format!("{shown} is the database, or a file that belongs to it: name another file"));
     }
     let is_in_use = Lock::holder(path).is_some() || beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);
@@ -141,12 +139,16 @@ fn refuse_place(app: &App, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether a path names a database, or what SQLite and till keep beside it.
+pub(super) fn belongs_to(path: &Path, database: &Path) -> bool {
+    let companions = COMPANIONS.iter().chain([&".lock"]).map(|suffix| beside(database, suffix));
+    is_same(path, database) || companions.into_iter().any(|companion| is_same(path, &companion))
+}
+
 /// Whether two paths name the same file, there or not.
-pub(super) fn is_same(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let id = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
+fn is_same(one: &Path, other: &Path) -> bool {
     let place = |path: &Path| -> Option<PathBuf> { Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)) };
-    id(one).is_some_and(|file| Some(file) == id(other)) || place(one).is_some_and(|name| Some(name) == place(other))
+    is_same_file(one, other) || place(one).is_some_and(|name| Some(name) == place(other))
 }
 
 fn cannot_write(path: &Path, cause: std::io::Error) -> Fault {

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::app::App;
 use crate::clock::rfc3339;
 use crate::error::{Error, Fault, Result};
-use crate::money::{Currency, Money};
+use crate::money::plain_amount;
 use crate::usecase::operator::bookkeeping::{Closing, MoneyMove, MoneySum, of_month};
 use crate::usecase::spreadsheet::disarmed;
 
@@ -45,7 +45,7 @@ fn row(moved: &MoneyMove) -> [String; 17] {
     let settled = moved.settled.as_ref();
     let text = |text: Option<&String>| disarmed(text.map_or("", String::as_str));
     let of_settled = |amount: Option<i64>| {
-        let amount = settled.zip(amount).map(|(settled, amount)| decimal(amount, &settled.currency));
+        let amount = settled.zip(amount).map(|(settled, amount)| plain_amount(amount, &settled.currency));
         amount.unwrap_or_default()
     };
     [
@@ -54,7 +54,7 @@ fn row(moved: &MoneyMove) -> [String; 17] {
         disarmed(&moved.user),
         disarmed(&moved.offer),
         moved.currency.clone(),
-        moved.gross.map(|gross| decimal(gross, &moved.currency)).unwrap_or_default(),
+        moved.gross.map(|gross| plain_amount(gross, &moved.currency)).unwrap_or_default(),
         settled.map(|settled| settled.currency.clone()).unwrap_or_default(),
         of_settled(settled.map(|settled| settled.amount)),
         of_settled(settled.map(|settled| settled.fee)),
@@ -92,19 +92,14 @@ fn sum_line(kind: &str, currency: &str, sum: &MoneySum, is_settled: bool) -> [St
     let mut line: [String; 17] = Default::default();
     line[1] = kind.to_owned();
     line[4] = currency.to_owned();
-    line[5] = decimal(sum.gross, currency);
+    line[5] = plain_amount(sum.gross, currency);
     if is_settled {
         line[6] = currency.to_owned();
         for (column, amount) in [(7, sum.settled), (8, sum.fee), (9, sum.net)] {
-            line[column] = decimal(amount, currency);
+            line[column] = plain_amount(amount, currency);
         }
     }
     line
-}
-
-/// In the currency's own decimals.
-fn decimal(amount: i64, currency: &str) -> String {
-    Currency::new(currency).map_or_else(|| amount.to_string(), |currency| Money::new(amount, currency).plain())
 }
 
 fn failed(cause: csv::Error) -> Error {

@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 
 use crate::app::App;
 use crate::catalog::{Catalog, Interval};
-use crate::clock::{Timestamp, month_of, month_start, months_after};
-use crate::error::{Fault, Refused, Result};
+use crate::clock::{Timestamp, day_of, day_start, month_of, month_start, months_after};
+use crate::error::{Refused, Result};
 use crate::store::figures::{self, FiguresOfDay, Outstanding, SubscriptionCount};
 use crate::store::{Figure, Tx, prices};
 
 /// Rows that are read at once: a year of two currencies.
 const PAGE: i64 = 1000;
-const DAY_MILLIS: i64 = 86_400_000;
 /// Days of which the use of units is listed.
 pub const DAYS: i64 = 90;
 /// Statuses of subscriptions that are billed.
@@ -79,7 +78,7 @@ pub fn overview(app: &App, months: u32) -> Result<Overview> {
         Ok(Overview {
             months: by_month(tx, [day_of_month(&first)?, i64::MAX])?,
             outstanding: figures::outstanding(tx)?,
-            used: used(tx, figures::day(now))?,
+            used: used(tx, day_of(now))?,
             users: figures::users(tx)?,
             recurring: recurring(tx, &app.catalog, &subscriptions)?,
             subscriptions,
@@ -96,7 +95,7 @@ pub fn month(app: &App, month: &str) -> Result<Vec<MonthFigures>> {
 /// The first day of a month and the last.
 fn days_of_month(month: &str) -> Result<[i64; 2]> {
     let [start, end] = month_bounds(month)?;
-    Ok([figures::day(start), figures::day(end).saturating_sub(1)])
+    Ok([day_of(start), day_of(end).saturating_sub(1)])
 }
 
 /// The first moment of a month, `2026-11`, and of the next one.
@@ -117,19 +116,12 @@ fn day_of_month(month: &str) -> Result<i64> {
 
 fn by_month(tx: &mut dyn Tx, [from, to]: [i64; 2]) -> Result<Vec<MonthFigures>> {
     let mut months: BTreeMap<(String, String), MonthFigures> = BTreeMap::new();
-    // Before the first row of the first day: no currency comes before the empty one.
-    let mut after = (from.saturating_sub(1), "\u{10ffff}".to_owned());
-    loop {
-        let page = figures::page(tx, (after.0, &after.1), to, PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = (last.day, last.currency.clone());
-        for day in &page {
-            let month = month_of(Timestamp::from_millis(day.day.saturating_mul(DAY_MILLIS)));
-            let key = (month.clone(), day.currency.clone());
-            let new = || MonthFigures { month, currency: day.currency.clone(), sums: BTreeMap::new() };
-            months.entry(key).or_insert_with(new).add(day);
-        }
-    }
+    each_day(tx, [from, to], |day| {
+        let month = month_of(day_start(day.day));
+        let key = (month.clone(), day.currency.clone());
+        let new = || MonthFigures { month, currency: day.currency.clone(), sums: BTreeMap::new() };
+        months.entry(key).or_insert_with(new).add(day);
+    })?;
     let mut months: Vec<MonthFigures> = months.into_values().collect();
     months.retain(|month| month.sums.values().any(|sum| *sum != 0));
     months.sort_by(|one, other| (&other.month, &one.currency).cmp(&(&one.month, &other.currency)));
@@ -140,16 +132,24 @@ fn by_month(tx: &mut dyn Tx, [from, to]: [i64; 2]) -> Result<Vec<MonthFigures>> 
 fn used(tx: &mut dyn Tx, today: i64) -> Result<Vec<(i64, i64)>> {
     let first = today.saturating_sub(DAYS).saturating_add(1);
     let mut used: BTreeMap<i64, i64> = (first..=today).map(|day| (day, 0)).collect();
-    let mut after = (first.saturating_sub(1), "\u{10ffff}".to_owned());
-    loop {
-        let page = figures::page(tx, (after.0, &after.1), today, PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = (last.day, last.currency.clone());
-        for day in page.iter().filter(|day| day.currency.is_empty()) {
+    each_day(tx, [first, today], |day| {
+        if day.currency.is_empty() {
             used.insert(day.day, day.get(Figure::Used));
         }
-    }
+    })?;
     Ok(used.into_iter().collect())
+}
+
+/// Shows the figures from one day to another, in order.
+fn each_day(tx: &mut dyn Tx, [from, to]: [i64; 2], mut show: impl FnMut(&FiguresOfDay)) -> Result<()> {
+    // After the last currency of the day before.
+    let mut after = (from.saturating_sub(1), char::MAX.to_string());
+    loop {
+        let page = figures::page(tx, (after.0, &after.1), to, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = (last.day, last.currency.clone());
+        page.iter().for_each(&mut show);
+    }
 }
 
 /// What the subscriptions that are billed bring in a month: what Stripe says that they cost; where it did not say, what their
@@ -168,9 +168,9 @@ fn recurring(tx: &mut dyn Tx, catalog: &Catalog, counts: &[SubscriptionCount]) -
             }
             (currency, _) => (currency, count.amount),
         };
-        let of_interval = usize::from(plan.is_some_and(|plan| plan.interval == Interval::Year));
-        let [sum, other] = sums.entry(currency.to_owned()).or_default();
-        let sum = if of_interval == 0 { sum } else { other };
+        let [monthly, yearly] = sums.entry(currency.to_owned()).or_default();
+        let is_yearly = plan.is_some_and(|plan| plan.interval == Interval::Year);
+        let sum = if is_yearly { yearly } else { monthly };
         *sum = sum.saturating_add(amount);
     }
     let recurring = sums.into_iter().map(|(currency, [monthly, yearly])| Recurring {
@@ -178,10 +178,4 @@ fn recurring(tx: &mut dyn Tx, catalog: &Catalog, counts: &[SubscriptionCount]) -
         amount: monthly.saturating_add(yearly.div_euclid(12)),
     });
     Ok(recurring.filter(|recurring| recurring.amount != 0).collect())
-}
-
-/// The day of this number, as `2026-11-27`.
-pub fn date(day: i64) -> Result<String> {
-    let millis = day.checked_mul(DAY_MILLIS).ok_or_else(|| Fault::bare("no such day"))?;
-    Ok(crate::clock::rfc3339(Timestamp::from_millis(millis)).chars().take(10).collect())
 }

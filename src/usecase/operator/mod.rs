@@ -1,5 +1,6 @@
 //! What the operator asks for: the proof of the books and its anchor, their export, a check of the installation, its status,
-//! the people whom the books know, backups and their return, the set-up at Stripe, what Stripe charges, the figures of the shop, a month's bookkeeping, the account that the database belongs to.
+//! the people whom the books know, backups and their return, the set-up at Stripe, what Stripe charges, the figures of the
+//! shop, a month's bookkeeping, the account that the database belongs to.
 
 pub mod attention;
 pub mod backup;

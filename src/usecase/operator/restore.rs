@@ -16,7 +16,7 @@ use crate::store::Lock;
 use crate::store::backups::{self, COMPANIONS};
 use crate::store::stripe_account;
 use crate::usecase::audit;
-use crate::usecase::operator::backup::{is_same, of_database, refuse_breaks, refuse_log};
+use crate::usecase::operator::backup::{belongs_to, of_database, refuse_breaks, refuse_log};
 use crate::usecase::operator::head::Anchor;
 use crate::usecase::operator::stripe_account::mode_of_books;
 use crate::usecase::operator::verify::{Proof, verify_against};
@@ -104,8 +104,7 @@ fn refuse_no_backup(backup: &Path, path: &Path) -> Result<(), Fault> {
     if !backup.metadata().map_err(cannot)?.is_file() {
         return refused("it is no file: a file that till backup wrote was expected");
     }
-    let companions = COMPANIONS.iter().chain([&".lock"]).map(|suffix| beside(path, suffix));
-    if is_same(backup, path) || companions.into_iter().any(|companion| is_same(backup, &companion)) {
+    if belongs_to(backup, path) {
         return refused("it is the present database, or belongs to it");
     }
     if let Some(holder) = Lock::holder(backup) {
@@ -122,8 +121,7 @@ fn refuse_no_backup(backup: &Path, path: &Path) -> Result<(), Fault> {
 
 /// Without its database a log would be read with the new one.
 fn refuse_ownerless_log(path: &Path, is_there: bool) -> Result<(), Fault> {
-    let logs = COMPANIONS.iter().map(|suffix| beside(path, suffix));
-    match logs.filter(|_| !is_there).find(|log| log.symlink_metadata().is_ok()) {
+    match backups::companion_of(path).filter(|_| !is_there) {
         None => Ok(()),
         Some(log) => Err(Fault::bare(format!(
             "there is {}, and no database that it belongs to: move it away, and run this again",

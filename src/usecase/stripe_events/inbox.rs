@@ -16,8 +16,7 @@ use crate::usecase::stripe_events::retry::{ask_now, envelope, reapply};
 
 /// Events by arrival, newest first.
 pub fn list(app: &App, status: Option<Status>, limit: i64) -> Result<Vec<InboxRow>> {
-    let end = Timestamp::from_millis(i64::MAX);
-    app.store.read(|tx| inbox::newest(tx, status, (end, ""), limit))
+    page(app, status, None, limit)
 }
 
 /// Events that arrived before this time, or at it with an id before this one, newest first.
@@ -31,17 +30,19 @@ pub fn page(
     app.store.read(|tx| inbox::newest(tx, status, (at, &id), limit))
 }
 
-/// What Stripe sent, a line for each field; `None` if it is no longer kept. The audit says who looked at it.
+/// What Stripe sent, as [`body_text`] writes it. The audit says who looked at it.
 pub fn look_at_body(app: &App, id: &str) -> Result<Option<String>> {
     let row = show(app, id)?;
     let event = id.to_owned();
     audit::write(app, move |tx, trail| trail.add(tx, "payload_viewed", &event, None))?;
-    let read = |body: &String| serde_json::from_str::<serde_json::Value>(body).ok();
-    let pretty = |body: String| match read(&body).map(|value| serde_json::to_string_pretty(&value)) {
-        Some(Ok(pretty)) => pretty,
-        _ => body,
-    };
-    Ok(row.event.body.map(pretty))
+    Ok(body_text(&row))
+}
+
+/// What Stripe sent, a line for each field; `None` if it is no longer kept.
+pub fn body_text(row: &InboxRow) -> Option<String> {
+    let body = row.event.body.as_deref()?;
+    let read: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    Some(read.and_then(|read| serde_json::to_string_pretty(&read).ok()).unwrap_or_else(|| body.to_owned()))
 }
 
 /// The event with this id.

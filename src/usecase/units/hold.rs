@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::{Fault, Refused, Result};
-use crate::ledger::{self, Capture, Movement, Units};
+use crate::ledger::{self, Capture, LotChange, Units};
 use crate::store::entries::{self, LoadedAccount, Lots};
 use crate::store::holds::{self, Hold, HoldEnd, parse_hold_id};
 use crate::store::{Tx, users};
@@ -156,7 +156,7 @@ fn create(tx: &mut dyn Tx, context: &mut PostingContext, request: &HoldRequest, 
     let times = [context.now, context.now.plus_seconds(request.seconds)];
     let note = request.note.as_ref().map(Note::as_str);
     let hold = holds::add(tx, account.account.number, request.key.as_str(), &held.parts, note, times)?;
-    entries::store(tx, &account, &held.after, None, Movement::Hold(context.now))?;
+    entries::store(tx, &account, &held.after, None, LotChange::Hold(context.now))?;
     Ok(HoldResult { user_id, hold, replayed: false })
 }
 
@@ -221,7 +221,7 @@ fn release(tx: &mut dyn Tx, context: &mut PostingContext, account: &LoadedAccoun
     if !holds::claim_release(tx, hold, context.now)? {
         return Err(Fault::bare("a hold was closed meanwhile").retryable().into());
     }
-    entries::store(tx, account, &after, None, Movement::Hold(context.now))?;
+    entries::store(tx, account, &after, None, LotChange::Hold(context.now))?;
     Ok(Hold { closed: Some(HoldEnd::Released), ..hold.clone() })
 }
 

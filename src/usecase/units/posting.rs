@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Refused, Result};
-use crate::ledger::{Account, Entry, Kind, Movement, Posting, Refusal, end_grace, expire, extend, release};
+use crate::ledger::{Account, Entry, Kind, LotChange, Posting, Refusal, end_grace, expire, extend, release};
 use crate::mail::letter::Letter;
 use crate::notification::body::LowBalance;
 use crate::store::entries::{AccountRow, LoadedAccount};
@@ -225,7 +225,7 @@ fn load_and_close_due(
 
 /// Stores a change of an account that makes no entry.
 fn keep(tx: &mut dyn Tx, loaded: &mut LoadedAccount, after: Account, now: Timestamp) -> Result<()> {
-    entries::store(tx, loaded, &after, None, Movement::Hold(now))?;
+    entries::store(tx, loaded, &after, None, LotChange::Hold(now))?;
     loaded.account = after;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A user's statement: pages of the ledger, and what the dashboard shows, as one snapshot.
 
 use crate::app::App;
-use crate::clock::{DAY_MILLIS, DAY_SECONDS, Timestamp};
+use crate::clock::{DAY_SECONDS, Timestamp, day_of, day_start};
 use crate::error::{Refused, Result};
 use crate::ledger::{Entry, parse_entry_id};
 use crate::store::open_invoices::{self, OpenInvoice};
@@ -95,11 +95,11 @@ fn read_overview(
     now: Timestamp,
 ) -> Result<Overview> {
     let account = member.user.account;
-    let today = now.millis().div_euclid(DAY_MILLIS);
+    let today = day_of(now);
     let first = today - CHART_DAYS + 1;
     let recent = activity::activity(tx, account, i64::MAX, RECENT)?;
     let daily_use = DailyUse::read(tx, account, recent.last_entry(), first, known)?;
-    let usage = (first..=today).map(|day| (start_of(day), daily_use.on(day))).collect();
+    let usage = (first..=today).map(|day| (day_start(day), daily_use.on(day))).collect();
     let pending = pending_payments(tx, account, now)?;
     let failed = orders::failed(tx, account, now.plus_seconds(-FAILURE_DAYS * DAY_SECONDS))?;
     let lots = lots_by_origin::of(tx, &member, now)?;
@@ -115,7 +115,7 @@ fn read_overview(
     let told_until = |order: &Order| order.failed_at.map(|at| at.plus_seconds(FAILURE_DAYS * DAY_SECONDS));
     let ends = pending.iter().filter_map(pending_until).chain(failed.iter().filter_map(told_until));
     let ends = ends.chain(member.balance.next_due).chain(lots_by_origin::changes_at(&member, now));
-    let until = ends.fold(start_of(today + 1), Timestamp::min);
+    let until = ends.fold(day_start(today + 1), Timestamp::min);
     Ok(Overview {
         member,
         recent,
@@ -134,11 +134,6 @@ fn read_overview(
         at: now,
         until,
     })
-}
-
-/// The first instant of a day, in whole days since 1970-01-01 UTC.
-fn start_of(day: i64) -> Timestamp {
-    Timestamp::from_millis(day * DAY_MILLIS)
 }
 
 /// One payment of an account.

@@ -1,7 +1,7 @@
 //! Units that a user spent, day by day. Entries are only ever added, so sums that were made once stay true, and only what was
 //! added since has to be read.
 
-use crate::clock::{DAY_MILLIS, Timestamp};
+use crate::clock::day_start;
 use crate::error::Result;
 use crate::store::{Tx, entries};
 
@@ -32,7 +32,7 @@ impl DailyUse {
         let known = known.filter(is_part).cloned().unwrap_or_default();
         let mut days = known.days;
         days.retain(|(day, _)| *day >= first_day);
-        let since = Timestamp::from_millis(first_day * DAY_MILLIS);
+        let since = day_start(first_day);
         let added = if last > known.last { entries::spent_by_day(tx, account, known.last, since)? } else { vec![] };
         for (day, units) in added {
             match days.binary_search_by_key(&day, |(known, _)| *known) {

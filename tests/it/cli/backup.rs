@@ -72,7 +72,7 @@ fn a_backup_of_a_service_under_load_shows_one_moment_and_is_proved() {
     let spends = i64::try_from(number("entries")).unwrap() - 1;
     assert_eq!(user["units"]["remaining"], 100_000 - spends);
 
-    // Everybody who asks is told of it.
+    // The status, the metrics and the audit tell of it.
     let status: Value = serde_json::from_str(&shop.till_prints(&["status", "--json"])).unwrap();
     assert_eq!((&status["last_backup"], &status["last_backup_at"]), (&report["path"], &report["made_at"]));
     assert!(

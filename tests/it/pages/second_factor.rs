@@ -1,4 +1,4 @@
-//! Codes of an authenticator app: whoever set them up is asked for one after the password, and a code works once.
+//! Codes of an authenticator app: a person who set them up is asked for one after the password, and a code works once.
 
 use data_encoding::BASE32_NOPAD;
 use ring::hmac;

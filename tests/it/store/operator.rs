@@ -51,7 +51,7 @@ const EACH: &[Row] = &[
     ("directory::actors_of", |tx| directory::actors_of(tx, 1, 10, 10).map(drop)),
     ("directory::mails_of", |tx| directory::mails_of(tx, 1, 10).map(drop)),
     ("directory::failed_mails", |tx| directory::failed_mails(tx, 10).map(drop)),
-    ("directory::parked", |tx| directory::parked(tx).map(drop)),
+    ("outbox::count_parked", |tx| outbox::count_parked(tx).map(drop)),
     ("directory::notifications_of", |tx| directory::notifications_of(tx, 1, 10).map(drop)),
     ("payment_records::newest", |tx| payment_records::newest(tx, (END, ""), 10).map(drop)),
     ("payment_records::of_account", |tx| payment_records::of_account(tx, 1, (END, ""), 10).map(drop)),

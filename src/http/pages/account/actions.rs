@@ -1,18 +1,16 @@
 //! What the buttons of the account page do. Each form comes from our own pages and carries the session's token.
 
-use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 
 use super::{Done, shown};
 use crate::app::App;
 use crate::email::{EMAIL_LIMIT, Email};
-use crate::error::{Refused, Result};
+use crate::error::Refused;
 use crate::http::cookie;
-use crate::http::csrf::check_own_form;
-use crate::http::fields::Form;
 use crate::http::guard::SignedIn;
+use crate::http::own_form::OwnForm;
 use crate::http::pages::see_other;
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
@@ -23,20 +21,7 @@ use crate::language::refusal::PersonRefusal;
 use crate::usecase::mail::{self, MailChoice};
 use crate::usecase::users::{self, NAME_LIMIT, UserPatch, account, codes, erase, export, oidc, password, sessions};
 
-/// Reads a form of the account page, and refuses one that another page has sent.
-pub(super) async fn form_of(state: &AppState, signed_in: &SignedIn, headers: &HeaderMap, body: Body) -> Result<Form> {
-    let form = Form::read(body).await?;
-    check_own_form(state.config(), headers, Some(&signed_in.cookie), form.fields())?;
-    Ok(form)
-}
-
-pub(crate) async fn rename(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn rename(State(state): State<AppState>, OwnForm { signed_in, form }: OwnForm) -> HandlerResult {
     let name = form.text("name", NAME_LIMIT)?;
     if name.is_empty() {
         return Err(PersonRefusal::NameLength { most: NAME_LIMIT }.into());
@@ -51,12 +36,9 @@ pub(crate) async fn rename(
 /// fresh sign-in, because the address lets its reader in.
 pub(crate) async fn change_address(
     State(state): State<AppState>,
-    signed_in: SignedIn,
     Extension(client): Extension<ClientAddress>,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
     let email = Email::parse(&form.text("address", EMAIL_LIMIT)?).ok_or(PersonRefusal::NoAddress)?;
     let SignedIn { member, session, language, .. } = signed_in;
     state.charge(Costly::Letter, Some(member.user.account), client)?;
@@ -73,13 +55,7 @@ pub(crate) async fn change_address(
 }
 
 /// Remembers which letters the user wants: those whose box is ticked.
-pub(crate) async fn choose_mail(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn choose_mail(State(state): State<AppState>, OwnForm { signed_in, form }: OwnForm) -> HandlerResult {
     let account = signed_in.member.user.account;
     let choose = move |app: &App| {
         for MailChoice { kind, is_wanted } in mail::choices(app, account)? {
@@ -97,12 +73,9 @@ pub(crate) async fn choose_mail(
 /// Sets a password: with the old one, or, where there is none, after a fresh sign-in. Every other browser is signed out.
 pub(crate) async fn set_password(
     State(state): State<AppState>,
-    signed_in: SignedIn,
     Extension(client): Extension<ClientAddress>,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
     let (old, new) = (form.password("old")?, form.password("new")?);
     let SignedIn { member, session, .. } = signed_in;
     let user = member.user;
@@ -122,13 +95,7 @@ pub(crate) async fn set_password(
 }
 
 /// Ends one session, or all others.
-pub(crate) async fn end_sessions(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn end_sessions(State(state): State<AppState>, OwnForm { signed_in, form }: OwnForm) -> HandlerResult {
     let which = form.text("session", 20)?;
     let SignedIn { member, session, .. } = signed_in;
     if which == "others" {
@@ -143,13 +110,7 @@ pub(crate) async fn end_sessions(
 }
 
 /// Makes a token of the user's own, and shows it once.
-pub(crate) async fn make_token(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn make_token(State(state): State<AppState>, OwnForm { signed_in, form }: OwnForm) -> HandlerResult {
     let name = form.text("name", 100)?;
     let made = move |app: &App| {
         let secret = account::make_token(app, &signed_in.member.user, &name)?;
@@ -158,39 +119,21 @@ pub(crate) async fn make_token(
     Ok(state.run(Pool::Db, made).await?)
 }
 
-pub(crate) async fn revoke_token(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn revoke_token(State(state): State<AppState>, OwnForm { signed_in, form }: OwnForm) -> HandlerResult {
     let token = form.text("token", 100)?;
     state.run(Pool::Db, move |app| account::revoke_token(app, &signed_in.member.user, &token)).await?;
     Ok(see_other(&Done::Token.path())?)
 }
 
 /// Connects a provider's identity with the account, as the page offered that the provider led back to.
-pub(crate) async fn connect(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn connect(State(state): State<AppState>, OwnForm { signed_in, .. }: OwnForm) -> HandlerResult {
     let SignedIn { member, session, cookie, .. } = signed_in;
     state.run(Pool::Db, move |app| oidc::connect(app, &member.user, &session, &cookie)).await?;
     Ok(see_other(&Done::Connected.path())?)
 }
 
 /// Removes a connection, unless it is the last way in.
-pub(crate) async fn disconnect(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn disconnect(State(state): State<AppState>, OwnForm { signed_in, form }: OwnForm) -> HandlerResult {
     let (issuer, subject) = (form.text("issuer", 500)?, form.text("subject", 255)?);
     let SignedIn { member, session, .. } = signed_in;
     let remove = move |app: &App| oidc::disconnect(app, &member.user, &session, &issuer, &subject);
@@ -216,13 +159,7 @@ pub(crate) async fn data(State(state): State<AppState>, signed_in: SignedIn) -> 
 }
 
 /// Erases the account. It wants a fresh sign-in, and that the box is ticked.
-pub(crate) async fn erase(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn erase(State(state): State<AppState>, OwnForm { signed_in, form }: OwnForm) -> HandlerResult {
     if form.text("sure", 10)? != "yes" {
         return Err(PersonRefusal::NotTicked.into());
     }

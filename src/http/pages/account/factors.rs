@@ -2,16 +2,15 @@
 //! first (`begin`) and then sends the form with the authenticator's answer.
 
 use askama::Template;
-use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Done;
-use super::actions::form_of;
 use crate::app::App;
 use crate::error::{Refused, Result};
 use crate::http::guard::SignedIn;
+use crate::http::own_form::OwnForm;
 use crate::http::pages::passkeys::asked;
 use crate::http::pages::second::CODE_LIMIT;
 use crate::http::pages::shell::Shell;
@@ -43,25 +42,16 @@ pub(in crate::http::pages) struct CodesPage {
 /// Says what the browser's authenticator is asked.
 pub(crate) async fn begin_passkey(
     State(state): State<AppState>,
-    signed_in: SignedIn,
     Extension(client): Extension<ClientAddress>,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm { signed_in, .. }: OwnForm,
 ) -> HandlerResult {
-    form_of(&state, &signed_in, &headers, body).await?;
     let SignedIn { member, session, cookie, .. } = signed_in;
     state.charge(Costly::SignIn, Some(member.user.account), client)?;
     let begin = move |app: &App| passkeys::begin_adding(app, &member.user, &session, &cookie);
     Ok(asked(state.run(Pool::Db, begin).await?))
 }
 
-pub(crate) async fn add_passkey(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn add_passkey(State(state): State<AppState>, OwnForm { signed_in, form }: OwnForm) -> HandlerResult {
     let (name, answer) = (form.text("name", PASSKEY_NAME_LIMIT)?, form.text("answer", ANSWER_LIMIT)?);
     let SignedIn { member, session, cookie, .. } = signed_in;
     let add = move |app: &App| passkeys::add(app, &member.user, &session, &cookie, (&name, &answer));
@@ -71,11 +61,8 @@ pub(crate) async fn add_passkey(
 
 pub(crate) async fn rename_passkey(
     State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
     let (number, name) = (number_of(&form.text("passkey", 20)?)?, form.text("name", PASSKEY_NAME_LIMIT)?);
     state.run(Pool::Db, move |app| passkeys::rename(app, &signed_in.member.user, number, &name)).await?;
     Ok(see_other(&Done::PasskeyRenamed.path())?)
@@ -83,11 +70,8 @@ pub(crate) async fn rename_passkey(
 
 pub(crate) async fn remove_passkey(
     State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
     let number = number_of(&form.text("passkey", 20)?)?;
     let has_others = state.run(Pool::Db, move |app| passkeys::remove(app, &signed_in.member.user, number)).await?;
     let done = if has_others { Done::PasskeyRemoved } else { Done::LastPasskeyRemoved };
@@ -95,13 +79,7 @@ pub(crate) async fn remove_passkey(
 }
 
 /// Shows a secret for the user's app.
-pub(crate) async fn begin_codes(
-    State(state): State<AppState>,
-    signed_in: SignedIn,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
-    form_of(&state, &signed_in, &headers, body).await?;
+pub(crate) async fn begin_codes(State(state): State<AppState>, OwnForm { signed_in, .. }: OwnForm) -> HandlerResult {
     let begin = move |app: &App| {
         let secret = second_factor::begin(app, &signed_in.member.user, &signed_in.session, &signed_in.cookie)?;
         codes_page(app, &signed_in, &secret, StatusCode::OK)
@@ -112,12 +90,9 @@ pub(crate) async fn begin_codes(
 /// Takes the first code of the user's app.
 pub(crate) async fn confirm_codes(
     State(state): State<AppState>,
-    signed_in: SignedIn,
     Extension(client): Extension<ClientAddress>,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
     let code = form.text("code", CODE_LIMIT)?;
     state.charge(Costly::Code, Some(signed_in.member.user.account), client)?;
     let confirm = move |app: &App| {
@@ -132,12 +107,9 @@ pub(crate) async fn confirm_codes(
 
 pub(crate) async fn remove_codes(
     State(state): State<AppState>,
-    signed_in: SignedIn,
     Extension(client): Extension<ClientAddress>,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
-    let form = form_of(&state, &signed_in, &headers, body).await?;
     let code = form.text("code", CODE_LIMIT)?;
     state.charge(Costly::Code, Some(signed_in.member.user.account), client)?;
     let remove = move |app: &App| second_factor::remove(app, &signed_in.member.user, &signed_in.session, &code);

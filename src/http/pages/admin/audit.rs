@@ -3,12 +3,11 @@
 use axum::extract::{RawQuery, State};
 
 use super::operator::Operator;
-use super::view::{ActionForm, Block, Cell, Field, Table};
-use super::{PAGE, Section, number_in, page};
+use super::view::{ActionForm, Block, Cell, FormField, Table};
+use super::{PAGE, Section, number_in, older, page, with_query};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::pages::query_field;
-use crate::http::pages::shell::Link;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
@@ -16,6 +15,8 @@ use crate::store::audit::{AuditFilter, AuditRow};
 use crate::usecase::audit;
 
 use super::view::AdminPage;
+
+pub(super) const PATH: &str = "/admin/audit";
 
 /// A field by which the trail is searched: its name, and what it asks for.
 type FilterField = (&'static str, fn(String) -> AuditFilter);
@@ -37,18 +38,10 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
     let asked =
         |name: &str| query_field(query, name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let chosen = FIELDS.into_iter().find_map(|(name, filter)| Some((name, asked(name)?, filter)));
-    let filter = chosen.clone().map_or(AuditFilter::All, |(_, text, filter)| filter(text));
+    let filter = chosen.as_ref().map_or(AuditFilter::All, |(_, text, filter)| filter(text.clone()));
     let rows = audit::list(app, &filter, before, PAGE)?;
-    let older = rows.last().filter(|_| rows.len() as i64 == PAGE).map(|last| {
-        let mut address = form_urlencoded::Serializer::new("/admin/audit?".to_owned());
-        if let Some((name, text, _)) = &chosen {
-            address.append_pair(name, text);
-        }
-        Link {
-            href: address.append_pair("before", &last.number.to_string()).finish(),
-            label: language.admin_older().to_owned(),
-        }
-    });
+    let chosen = chosen.as_ref().map(|(name, text, _)| (*name, text.as_str()));
+    let older = older(&rows, PAGE, |last| last.number.to_string(), PATH, chosen, language);
     let columns = [
         language.admin_time(),
         language.admin_actor(),
@@ -59,25 +52,23 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
     ];
     let table = Table::new(&columns, language.admin_audit_none());
     let blocks = vec![
-        Block::Form(filters(chosen.map(|(name, text, _)| (name, text)), language)),
+        Block::Form(filters(chosen, language)),
         Block::Table(table.filled(rows.iter().map(|row| cells(row, language)).collect()).with_more(older)),
     ];
     Ok(page(app, operator, Section::Audit, language.admin_audit(), blocks)?.led(language.admin_audit_lead()))
 }
 
-fn filters(chosen: Option<(&str, String)>, language: Language) -> ActionForm {
+fn filters(chosen: Option<(&str, &str)>, language: Language) -> ActionForm {
     let labels = [language.admin_actor(), language.admin_action(), language.admin_target()];
-    let form = ActionForm::search("/admin/audit", language.admin_search());
+    let form = ActionForm::search(PATH, language.admin_search());
     FIELDS.into_iter().zip(labels).fold(form, |form, ((name, _), label)| {
-        let value = chosen.as_ref().filter(|(of, _)| *of == name).map(|(_, text)| text.clone());
-        form.with(Field::line(name, label, "search").holding(value.unwrap_or_default()))
+        let value = chosen.filter(|(of, _)| *of == name).map(|(_, text)| text);
+        form.with(FormField::line(name, label, "search").holding(value.unwrap_or_default()))
     })
 }
 
 fn cells(row: &AuditRow, language: Language) -> Vec<Cell> {
-    let find = |name: &str, text: &str| {
-        form_urlencoded::Serializer::new("/admin/audit?".to_owned()).append_pair(name, text).finish()
-    };
+    let find = |name: &str, text: &str| with_query(PATH, [(name, text)]);
     vec![
         Cell::moment(row.at, language),
         Cell::code(&row.actor).linked(find("actor", &row.actor)).noted(row.address.clone()),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 
 use super::operator::{Operator, Press};
-use super::payments::money_words;
 use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
 use super::{Section, page};
 use crate::app::App;
@@ -96,7 +95,7 @@ fn row(offer: &Offer<'_>, app: &App, different: &[PriceDifference], language: La
         Offer::Pack(_) => None,
     };
     let charged = match found {
-        Some(found) => Cell::text(money_words(found.charged, &found.currency, language)).marked(Mark::Bad),
+        Some(found) => Cell::text(language.amount_in(found.charged, &found.currency)).marked(Mark::Bad),
         None if offer.price_id().is_some() => Cell::text(language.admin_the_same()),
         None => Cell::maybe(None::<String>),
     };
@@ -113,7 +112,7 @@ fn row(offer: &Offer<'_>, app: &App, different: &[PriceDifference], language: La
         Cell::text(offer.title(&app.catalog.unit, language))
             .noted(offer.is_retired().then(|| language.admin_retired())),
         Cell::text(app.catalog.unit.count(offer.units(), language)),
-        Cell::text(money_words(offer.amount(), currency, language)).noted(every),
+        Cell::text(language.amount_in(offer.amount(), currency)).noted(every),
         charged,
         price_id,
     ]

@@ -4,8 +4,8 @@
 use axum::extract::{RawQuery, State};
 
 use super::operator::{Operator, Press, REASON_LIMIT};
-use super::view::{ActionForm, AdminPage, Block, Cell, Field, Mark, Table};
-use super::{PAGE, Section, done, page, segment};
+use super::view::{ActionForm, AdminPage, Block, Cell, FormField, Mark, Table};
+use super::{PAGE, Section, done, older, page, segment};
 use crate::app::App;
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::error::{Refused, Result};
@@ -46,21 +46,16 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
         parts.ok_or_else(|| Refused::InvalidRequest("before is no place in the list of events.".into()))
     });
     let rows = inbox::page(app, status, before.transpose()?, PAGE)?;
-    let last = rows.last().filter(|_| rows.len() as i64 == PAGE);
-    let older = last.map(|InboxRow { event, .. }| {
-        let mut address = form_urlencoded::Serializer::new("/admin/events?".to_owned());
-        if let Some(status) = status {
-            address.append_pair("status", status.as_str());
-        }
-        let cursor = format!("{} {}", rfc3339(event.received_at), event.id);
-        Link { href: address.append_pair("before", &cursor).finish(), label: language.admin_older().to_owned() }
-    });
+    let filter = status.map(|status| ("status", status.as_str()));
+    let place = |row: &InboxRow| format!("{} {}", rfc3339(row.event.received_at), row.event.id);
+    let older = older(&rows, PAGE, place, "/admin/events", filter, language);
     let columns = [language.admin_arrived(), language.admin_state(), language.admin_event(), language.admin_detail()];
     let table = Table::new(&columns, language.admin_events_none())
         .filled(rows.iter().map(|row| cells(row, language)).collect());
     let mut choices = vec![(String::new(), language.admin_all().to_owned())];
     choices.extend(Status::ALL.map(|status| (status.as_str().to_owned(), status.as_str().to_owned())));
-    let choice = Field::choice("status", language.admin_state(), choices).holding(status.map_or("", Status::as_str));
+    let choice =
+        FormField::choice("status", language.admin_state(), choices).holding(status.map_or("", Status::as_str));
     let blocks = vec![
         Block::Form(ActionForm::search("/admin/events", language.admin_show()).with(choice)),
         Block::Table(table.with_more(older)),
@@ -101,9 +96,8 @@ fn shown_one(app: &App, operator: &Operator, id: &str, outcome: Option<(&EventOu
     let language = operator.language();
     let row = inbox::show(app, id)?;
     let mut blocks = vec![facts(&row, language)];
-    if let Some((outcome, true)) = outcome {
+    if matches!(outcome, Some((_, true))) {
         blocks.push(Block::Form(replay_form(id, false, language).headed(language.admin_replay(), "").main()));
-        let _unused = outcome;
     }
     blocks.extend(actions(app, &row, operator.is_fresh(app), language));
     let page = page(app, operator, Section::Events, id, blocks)?;
@@ -134,7 +128,7 @@ fn facts(row: &InboxRow, language: Language) -> Block {
         (language.admin_version(), Cell::maybe(event.api_version.as_ref())),
         (language.admin_assigned(), Cell::maybe(assigned_offer.as_ref())),
     ];
-    Block::Facts(facts.into_iter().map(|(label, cell)| (label.to_owned(), cell)).collect())
+    Block::facts(facts)
 }
 
 fn replay_form(id: &str, dry_run: bool, language: Language) -> ActionForm {
@@ -158,8 +152,8 @@ fn actions(app: &App, row: &InboxRow, is_fresh: bool, language: Language) -> Vec
             offers.extend(app.catalog.packs.iter().map(|pack| (pack.key.clone(), pack.key.clone())));
             let assign = form("assign", language.admin_assign())
                 .headed(language.admin_assign(), language.admin_assign_lead())
-                .with(Field::text("user", language.admin_user()).required().limited(128))
-                .with(Field::choice("plan", language.admin_pack(), offers))
+                .with(FormField::text("user", language.admin_user()).required().limited(128))
+                .with(FormField::choice("plan", language.admin_pack(), offers))
                 .main();
             blocks.push(Block::Form(assign.with_reason(language).only_if_fresh(is_fresh, language)));
         }

@@ -59,7 +59,7 @@ fn shown(app: &App, operator: &Operator, findings: Option<Vec<Finding>>) -> Resu
             },
         ),
     ];
-    let mut blocks = vec![Block::Facts(facts.into_iter().map(|(label, cell)| (label.to_owned(), cell)).collect())];
+    let mut blocks = vec![Block::facts(facts)];
     match findings {
         Some(findings) => blocks.push(table(&findings, language)),
         None => {

@@ -3,8 +3,8 @@
 use axum::extract::{RawQuery, State};
 
 use super::operator::{Operator, Press};
-use super::view::{ActionForm, AdminPage, Block, Cell, Field, Mark, Table};
-use super::{PAGE, Section, done, page, people, segment};
+use super::view::{ActionForm, AdminPage, Block, Cell, FormField, Mark, Table};
+use super::{PAGE, Section, done, older, page, people, segment};
 use crate::app::App;
 use crate::error::{Refused, Result};
 use crate::http::pages::query_field;
@@ -43,16 +43,11 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
     if before.is_none() && !only_parked {
         blocks.push(hooks(&endpoints::list(app)?, language));
     }
-    let last = found.last().filter(|_| found.len() as i64 == PAGE);
-    let older = last.map(|last| {
-        let mut address = form_urlencoded::Serializer::new(format!("{PATH}?"));
-        if only_parked {
-            address.append_pair("parked", "");
-        }
+    let place = |last: &Delivery| {
         let DeliveryPlace { parked_at, message, endpoint } = last.place();
-        let cursor = format!("{parked_at} {message} {endpoint}");
-        Link { href: address.append_pair("before", &cursor).finish(), label: language.admin_older().to_owned() }
-    });
+        format!("{parked_at} {message} {endpoint}")
+    };
+    let older = older(&found, PAGE, place, PATH, only_parked.then_some(("parked", "")), language);
     blocks.push(Block::Table(deliveries(&found, only_parked, language).with_more(older)));
     let other = match only_parked {
         true => Link::to(PATH, language.admin_deliveries_all()),
@@ -60,7 +55,7 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
     };
     blocks.push(Block::Links(vec![other]));
     if only_parked && !found.is_empty() {
-        let message = Field::text("message", language.admin_retry_which()).limited(100);
+        let message = FormField::text("message", language.admin_retry_which()).limited(100);
         let form = ActionForm::new(format!("{PATH}/retry"), language.admin_retry()).with(message);
         let form = form.headed(language.admin_retry(), language.admin_retry_lead()).with_reason(language);
         blocks.push(Block::Form(form));
@@ -191,7 +186,7 @@ fn shown_one(app: &App, operator: &Operator, id: &str) -> Result<AdminPage> {
     let roll = form("roll", language.admin_roll()).headed(language.admin_roll(), language.admin_roll_lead());
     let test = form("test", language.admin_test()).headed(language.admin_test(), language.admin_test_lead());
     let blocks = vec![
-        Block::Facts(facts.into_iter().map(|(label, cell)| (label.to_owned(), cell)).collect()),
+        Block::facts(facts),
         Block::Form(test),
         Block::Form(switch.with_reason(language)),
         Block::Form(roll.with_reason(language).only_if_fresh(is_fresh, language)),

@@ -170,6 +170,26 @@ fn number_in(query: Option<&str>, name: &str) -> Result<Option<i64>> {
     Ok(number.transpose()?)
 }
 
+/// The way to the rows after these, if these fill a page: the list's path, with the filter that is chosen and the place of
+/// the last row.
+fn older<T>(
+    rows: &[T],
+    page: i64,
+    place: impl Fn(&T) -> String,
+    path: &str,
+    filter: Option<(&str, &str)>,
+    language: Language,
+) -> Option<Link> {
+    let last = rows.last().filter(|_| i64::try_from(rows.len()) == Ok(page))?;
+    let href = with_query(path, filter.into_iter().chain([("before", place(last).as_str())]));
+    Some(Link { href, label: language.admin_older().to_owned() })
+}
+
+/// A path with these fields in its query.
+fn with_query<'a>(path: &str, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    form_urlencoded::Serializer::new(format!("{path}?")).extend_pairs(fields).finish()
+}
+
 /// Back to a page whose button was pressed, which says that it is done.
 fn done(path: &str) -> Result<Response> {
     see_other(&format!("{path}?done"))

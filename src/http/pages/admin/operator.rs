@@ -9,14 +9,13 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::error::{Refused, Result};
-use crate::http::caller;
-use crate::http::csrf::check_own_form;
 use crate::http::fields::Form;
 use crate::http::guard::{SignedIn, Visitor, not_signed_in};
 use crate::http::pages::see_other;
 use crate::http::problem::Problem;
 use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
+use crate::http::{caller, own_form};
 use crate::language::Language;
 use crate::store::sessions::SignInMethod;
 use crate::usecase::users::{operators, sessions};
@@ -43,7 +42,8 @@ impl FromRequestParts<AppState> for Operator {
         };
         let account = signed_in.member.user.account;
         if !state.run(Pool::Db, move |app| operators::is_one(app, account)).await.map_err(turned_away)? {
-            let detail = "This page is for operators. Whoever runs the server makes one there: till user admin ID.";
+            let detail =
+                "This page is for operators. The person who runs the server makes one there: till user admin ID.";
             return Err(turned_away(Refused::Forbidden(detail.into()).into()));
         }
         let session = &signed_in.session;
@@ -115,9 +115,8 @@ impl Press {
 
     /// The same of a form that only looks at something.
     pub(super) async fn form_without_reason(&mut self) -> Result<Form> {
-        let form = Form::read(std::mem::take(&mut self.body)).await?;
-        check_own_form(self.state.config(), &self.headers, Some(&self.operator.0.cookie), form.fields())?;
-        Ok(form)
+        let body = std::mem::take(&mut self.body);
+        own_form::of_session(self.state.config(), &self.headers, &self.operator.0, body).await
     }
 
     /// The same of what wants a fresh sign-in.

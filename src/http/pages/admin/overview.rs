@@ -6,12 +6,11 @@ use axum::extract::State;
 use super::bookkeeping;
 use super::chart::{AmountChart, Series};
 use super::operator::Operator;
-use super::payments::money_words;
 use super::reconciliation::badge;
 use super::view::{AdminPage, Block, Cell, Figure as Shown, Mark, Table};
 use super::{Section, page};
 use crate::app::App;
-use crate::clock::{DAY_MILLIS, Timestamp, month_of, month_start};
+use crate::clock::{day_start, month_of, month_start};
 use crate::error::Result;
 use crate::http::pages::see_other;
 use crate::http::problem::HandlerResult;
@@ -55,7 +54,7 @@ fn standing(app: &App, overview: &Overview, language: Language) -> Vec<Shown> {
     let month = month_of(app.clock.now());
     let mut shown: Vec<Shown> = vec![];
     for figures in overview.months.iter().filter(|figures| figures.month == month && !figures.currency.is_empty()) {
-        let words = |amount| money_words(amount, &figures.currency, language);
+        let words = |amount| language.amount_in(amount, &figures.currency);
         let returned = figures.get(Figure::Refunded) + figures.get(Figure::Withheld) - figures.get(Figure::Reinstated);
         let received = figures.net().saturating_add(returned);
         let label = language.admin_net_of(month_words(&month, language));
@@ -65,7 +64,7 @@ fn standing(app: &App, overview: &Overview, language: Language) -> Vec<Shown> {
         );
     }
     for recurring in &overview.recurring {
-        let words = money_words(recurring.amount, &recurring.currency, language);
+        let words = language.amount_in(recurring.amount, &recurring.currency);
         shown.push(Shown::new(language.admin_recurring(), words).noted(language.admin_recurring_note().to_owned()));
     }
     let of_status = |wanted: &[&str]| {
@@ -110,8 +109,8 @@ fn money(app: &App, overview: &Overview, language: Language) -> Vec<Block> {
         let names: Vec<String> = months.iter().map(short).collect();
         let sum =
             series.iter().flat_map(|series| &series.amounts).fold(0_i64, |sum, amount| sum.saturating_add(*amount));
-        let summary = language.admin_revenue_of(i64::from(MONTHS), money_words(sum, currency, language));
-        let write = |amount| money_words(amount, currency, language);
+        let summary = language.admin_revenue_of(i64::from(MONTHS), language.amount_in(sum, currency));
+        let write = |amount| language.amount_in(amount, currency);
         blocks.push(Block::Chart(AmountChart::of(summary, &names, &series, write)));
     }
     let columns = [
@@ -139,10 +138,10 @@ fn last_months(app: &App) -> Vec<String> {
 }
 
 fn month_row(figures: &MonthFigures, language: Language) -> Vec<Cell> {
-    let amount = |amount| Cell::text(money_words(amount, &figures.currency, language));
+    let amount = |amount| Cell::text(language.amount_in(amount, &figures.currency));
     let out_of_band = figures.get(Figure::OutOfBand);
-    let out_of_band = (out_of_band != 0)
-        .then(|| language.admin_out_of_band_sum(money_words(out_of_band, &figures.currency, language)));
+    let out_of_band =
+        (out_of_band != 0).then(|| language.admin_out_of_band_sum(language.amount_in(out_of_band, &figures.currency)));
     vec![
         Cell::text(month_words(&figures.month, language))
             .linked(bookkeeping::address(&figures.month))
@@ -168,7 +167,7 @@ fn owed(overview: &Overview, language: Language) -> Block {
         currency => vec![
             Cell::text(currency.to_uppercase()),
             Cell::text(language.number(outstanding.units)),
-            Cell::text(money_words(outstanding.value, currency, language)),
+            Cell::text(language.amount_in(outstanding.value, currency)),
         ],
     });
     let table = Table::new(&columns, language.admin_owed_none()).with_numbers(&[1, 2]).headed(language.admin_owed());
@@ -178,7 +177,7 @@ fn owed(overview: &Overview, language: Language) -> Block {
 /// Units used on the last days, as a chart, and as a table of the days with any.
 fn use_by_day(app: &App, overview: &Overview, language: Language) -> Vec<Block> {
     let days = overview.used.get(overview.used.len().saturating_sub(DAYS)..).unwrap_or_default();
-    let name = |day: i64| language.day(Timestamp::from_millis(day.saturating_mul(DAY_MILLIS)));
+    let name = |day: i64| language.day(day_start(day));
     let names: Vec<String> = days.iter().map(|(day, _)| name(*day)).collect();
     let amounts: Vec<i64> = days.iter().map(|(_, units)| *units).collect();
     let sum = amounts.iter().fold(0_i64, |sum, units| sum.saturating_add(*units));

@@ -5,7 +5,7 @@ use axum::extract::{RawQuery, State};
 
 use super::operator::{Operator, Press, REASON_LIMIT};
 use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
-use super::{PAGE, Section, done, page, people, segment};
+use super::{PAGE, Section, done, older, page, people, segment};
 use crate::app::App;
 use crate::clock::{Timestamp, parse_rfc3339, rfc3339};
 use crate::error::{Refused, Result};
@@ -16,7 +16,6 @@ use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
-use crate::money::{Currency, Money};
 use crate::store::orders::OfferKind;
 use crate::store::payment_records::ReturnRecord;
 use crate::store::receipts::Receipt;
@@ -36,14 +35,7 @@ pub(super) fn address_of(receipt: &Receipt) -> String {
 
 /// An amount in its currency, as an invoice writes it.
 pub(super) fn money(amount: i64, currency: &str, language: Language) -> Cell {
-    Cell::text(money_words(amount, currency, language))
-}
-
-pub(super) fn money_words(amount: i64, currency: &str, language: Language) -> String {
-    match Currency::new(currency) {
-        Some(currency) => language.amount(Money::new(amount, currency)),
-        None => format!("{amount} {currency}"),
-    }
+    Cell::text(language.amount_in(amount, currency))
 }
 
 /// A table for payments, with a column for whose they are.
@@ -117,15 +109,11 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
         true => paid::in_doubt(app, before.as_ref().map_or("", |(_, reference)| reference), PAGE)?,
         false => paid::newest(app, before.as_ref().map(|(at, reference)| (*at, reference.as_str())), PAGE)?,
     };
-    let last = found.last().filter(|_| found.len() as i64 == PAGE).map(|view| &view.record.payment);
-    let older = last.map(|last| {
-        let cursor = format!("{} {}", rfc3339(last.paid_at), last.reference);
-        let mut address = form_urlencoded::Serializer::new("/admin/payments?".to_owned());
-        if only_doubtful {
-            address.append_pair("doubtful", "");
-        }
-        Link { href: address.append_pair("before", &cursor).finish(), label: language.admin_older().to_owned() }
-    });
+    let place = |last: &PaymentView| {
+        let payment = &last.record.payment;
+        format!("{} {}", rfc3339(payment.paid_at), payment.reference)
+    };
+    let older = older(&found, PAGE, place, "/admin/payments", only_doubtful.then_some(("doubtful", "")), language);
     let empty = if only_doubtful { language.admin_doubtful_none() } else { language.admin_payments_none() };
     let table = payment_table(empty, true, language).filled(payment_rows(&found, app, true, language));
     let other = match only_doubtful {
@@ -177,7 +165,7 @@ fn shown_one(app: &App, operator: &Operator, reference: &str) -> Result<AdminPag
         (language.admin_charge(), code(&payment.charge)),
         (language.admin_confirmed(), Cell::moment_or_dash(record.confirmed_at, language)),
     ];
-    let mut blocks = vec![Block::Facts(facts.into_iter().map(|(label, cell)| (label.to_owned(), cell)).collect())];
+    let mut blocks = vec![Block::facts(facts)];
     blocks.push(returned(&returns, &payment.currency, language));
     let event = |id: &String| vec![Cell::code(id).linked(super::events::address(id))];
     let table = Table::new(&[language.admin_event()], language.admin_events_none()).headed(language.admin_events());

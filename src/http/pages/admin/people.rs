@@ -3,12 +3,11 @@
 use axum::extract::{RawQuery, State};
 
 use super::operator::Operator;
-use super::view::{ActionForm, AdminPage, Block, Cell, Field, Table};
-use super::{PAGE, Section, number_in, page, segment};
+use super::view::{ActionForm, AdminPage, Block, Cell, FormField, Table};
+use super::{PAGE, Section, number_in, older, page, segment};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::pages::query_field;
-use crate::http::pages::shell::Link;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
@@ -35,8 +34,7 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
         true => {
             let before = number_in(query, "before")?.unwrap_or(i64::MAX);
             let found = people::newest(app, before, PAGE)?;
-            let last = found.last().filter(|_| found.len() as i64 == PAGE).map(|member| member.user.account);
-            let older = last.map(|last| Link::to(&format!("/admin/users?before={last}"), language.admin_older()));
+            let older = older(&found, PAGE, |last| last.user.account.to_string(), "/admin/users", None, language);
             (found, older, language.admin_users_newest())
         }
         false => {
@@ -55,7 +53,7 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
     ];
     let table = Table::new(&columns, language.admin_users_none()).with_numbers(&[3, 4]);
     let rows = found.iter().map(|member| row(member, app, language)).collect();
-    let search = Field::line("q", language.admin_users_search(), "search").holding(&text).limited(300);
+    let search = FormField::line("q", language.admin_users_search(), "search").holding(&text).limited(300);
     let blocks = vec![
         Block::Form(ActionForm::search("/admin/users", language.admin_search()).with(search)),
         Block::Table(table.filled(rows).with_more(older)),

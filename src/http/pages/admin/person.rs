@@ -5,8 +5,8 @@ use axum::extract::{RawQuery, State};
 use super::operator::Operator;
 use super::payments::{payment_rows, payment_table};
 use super::people::{address, plan_words};
-use super::view::{ActionForm, AdminPage, Block, Cell, Field, Figure, Mark, Table};
-use super::{PAGE, Section, number_in, page};
+use super::view::{ActionForm, AdminPage, Block, Cell, Figure, FormField, Mark, Table};
+use super::{PAGE, Section, number_in, older, page};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::pages::balance::LotView;
@@ -15,6 +15,7 @@ use crate::http::pages::shell::Link;
 use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
+use crate::id;
 use crate::language::Language;
 use crate::store::directory::SentRecord;
 use crate::store::sessions::Session;
@@ -49,7 +50,7 @@ fn shown(app: &App, operator: &Operator, id: &str) -> Result<AdminPage> {
     blocks.extend(holds(app, &record, language));
     blocks.push(sessions(&record.sessions, language));
     blocks.push(sent(&record, language));
-    blocks.extend(actions(app, operator, id, &record, language));
+    blocks.extend(actions(app, operator, id, &record, language)?);
     page(app, operator, Section::Users, &title(&record), blocks)
 }
 
@@ -105,7 +106,7 @@ fn facts(app: &App, record: &PersonRecord, language: Language) -> Result<Block> 
             Cell::text(if record.is_operator { language.admin_operator() } else { language.admin_buyer() }),
         ),
     ];
-    Ok(Block::Facts(facts.into_iter().map(|(label, cell)| (label.to_owned(), cell)).collect()))
+    Ok(Block::facts(facts))
 }
 
 fn lots(app: &App, record: &PersonRecord, language: Language) -> Block {
@@ -221,26 +222,32 @@ fn sent(record: &PersonRecord, language: Language) -> Block {
     Block::Table(table.filled(rows))
 }
 
-fn actions(app: &App, operator: &Operator, id: &str, record: &PersonRecord, language: Language) -> Vec<Block> {
-    let (at, is_fresh) = (address(id), operator.is_fresh(app));
+fn actions(
+    app: &App,
+    operator: &Operator,
+    user: &str,
+    record: &PersonRecord,
+    language: Language,
+) -> Result<Vec<Block>> {
+    let (at, is_fresh) = (address(user), operator.is_fresh(app));
     let form = |action: &str, button: &str| ActionForm::new(format!("{at}/{action}"), button);
     let wants_fresh = |form: ActionForm| Block::Form(form.with_reason(language).only_if_fresh(is_fresh, language));
     let many = app.catalog.unit.many(language);
     let grant = form("grant", language.admin_grant_button())
         .headed(language.admin_grant(), language.admin_grant_lead())
-        .with(Field::line("units", language.admin_grant_units(many).as_str(), "number").required())
-        .with(Field::line("expires_at", language.admin_grant_expires(), "date"))
+        .with(FormField::line("units", language.admin_grant_units(many).as_str(), "number").required())
+        .with(FormField::line("expires_at", language.admin_grant_expires(), "date"))
         // One press gives once, also if it is sent twice.
-        .hiding("key", crate::id::secret("").unwrap_or_default());
+        .hiding("key", id::secret("")?);
     let link = form("sign-in", language.admin_sign_in_link())
         .headed(language.admin_sign_in_link(), language.admin_sign_in_lead());
     let customer = form("customer", language.admin_link_button())
         .headed(language.admin_link(), language.admin_link_lead())
-        .with(Field::text("customer", language.admin_customer()).required().limited(255))
-        .with(Field::tick("dry_run", language.admin_dry_run()));
+        .with(FormField::text("customer", language.admin_customer()).required().limited(255))
+        .with(FormField::tick("dry_run", language.admin_dry_run()));
     let erase = form("erase", language.admin_erase())
         .headed(language.admin_erase(), language.admin_erase_lead())
-        .with(Field::tick("sure", language.admin_sure()).required());
+        .with(FormField::tick("sure", language.admin_sure()).required());
     let mut blocks = vec![Block::Heading(language.admin_actions().to_owned()), wants_fresh(grant), wants_fresh(link)];
     if !record.sessions.is_empty() {
         let end = form("sessions", language.admin_end_sessions());
@@ -254,7 +261,7 @@ fn actions(app: &App, operator: &Operator, id: &str, record: &PersonRecord, lang
     let data = form("data.json", language.admin_data()).headed(language.admin_data(), language.admin_data_lead());
     blocks.push(wants_fresh(data));
     blocks.push(wants_fresh(erase));
-    blocks
+    Ok(blocks)
 }
 
 /// `GET /admin/users/{id}/ledger`: every entry, newest first.
@@ -271,9 +278,8 @@ fn shown_ledger(app: &App, operator: &Operator, id: &str, query: Option<&str>) -
     let language = operator.language();
     let user = users::show(app, id)?.user;
     let found = people::entries_of(app, user.account, number_in(query, "before")?.unwrap_or(i64::MAX), PAGE)?;
-    let last = found.last().filter(|_| found.len() as i64 == PAGE).map(|last| last.entry.seq);
     let at = address(id);
-    let older = last.map(|last| Link::to(&format!("{at}/ledger?before={last}"), language.admin_older()));
+    let older = older(&found, PAGE, |last| last.entry.seq.to_string(), &format!("{at}/ledger"), None, language);
     let blocks = vec![
         Block::Table(entries(&found, app, language).with_more(older)),
         Block::Links(vec![Link::to(&at, language.admin_to_user())]),

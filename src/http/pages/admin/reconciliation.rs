@@ -3,12 +3,11 @@
 use axum::extract::{RawQuery, State};
 
 use super::operator::{Operator, Press};
-use super::payments::{address, money_words};
+use super::payments::address;
 use super::view::{ActionForm, AdminPage, Block, Cell, Figure, Mark, Notice, Table};
-use super::{Section, done, number_in, page, people};
+use super::{Section, done, number_in, older, page, people};
 use crate::app::App;
 use crate::error::{Refused, Result};
-use crate::http::pages::shell::Link;
 use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
@@ -50,8 +49,7 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
         }
         blocks.extend(last.as_ref().into_iter().flat_map(|last| details(last, language)));
     }
-    let older = found.last().filter(|_| found.len() as i64 == ROWS).map(|last| last.number);
-    let older = older.map(|number| Link::to(&format!("{PATH}?before={number}"), language.admin_older()));
+    let older = older(&found, ROWS, |last| last.number.to_string(), PATH, None, language);
     let columns = [
         language.admin_began(),
         language.admin_actor(),
@@ -133,7 +131,7 @@ fn details(comparison: &Comparison, language: Language) -> Vec<Block> {
     ];
     let rows = report.amounts.iter().map(|amounts| {
         let difference = amounts.stripe.saturating_sub(amounts.books);
-        let words = |amount| money_words(amount, &amounts.currency, language);
+        let words = |amount| language.amount_in(amount, &amounts.currency);
         let cell = Cell::text(words(difference));
         vec![
             Cell::text(&amounts.month),
@@ -154,7 +152,7 @@ fn details(comparison: &Comparison, language: Language) -> Vec<Block> {
             vec![
                 Cell::code(&doubt.reference).linked(address(&doubt.reference)),
                 Cell::text(&doubt.user_id).linked(people::address(&doubt.user_id)),
-                Cell::text(money_words(doubt.amount, &doubt.currency, language)),
+                Cell::text(language.amount_in(doubt.amount, &doubt.currency)),
                 Cell::text(&doubt.detail),
             ]
         });
@@ -190,7 +188,7 @@ pub(crate) async fn show_one(
             (language.admin_foreign(), count(report.foreign)),
             (language.admin_failure(), Cell::maybe(comparison.failure.as_ref())),
         ];
-        let mut blocks = vec![Block::Facts(facts.into_iter().map(|(label, cell)| (label.to_owned(), cell)).collect())];
+        let mut blocks = vec![Block::facts(facts)];
         blocks.extend(details(&comparison, language));
         page(app, &operator, Section::Reconciliation, language.admin_comparison(), blocks)?.answer()
     };

@@ -5,7 +5,7 @@ use axum::extract::{RawQuery, State};
 
 use super::operator::{Operator, Press};
 use super::view::{ActionForm, AdminPage, Block, Cell, Mark, Table};
-use super::{PAGE, Section, done, page, segment};
+use super::{PAGE, Section, audit, done, older, page, segment, with_query};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::pages::query_field;
@@ -31,19 +31,21 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
     let language = operator.language();
     let before = query_field(query, "before");
     let all = tokens::page(app, before.as_deref(), PAGE)?;
-    let last = all.last().filter(|_| all.len() as i64 == PAGE);
-    let older =
-        last.map(|last| Link::to(&format!("/admin/tokens?before={}", segment(&last.id)), language.admin_older()));
-    let columns = [
+    let older = older(&all, PAGE, |last| last.id.clone(), "/admin/tokens", None, language);
+    let columns = columns(language);
+    let rows = all.iter().map(|token| cells(token, language)).collect();
+    let blocks = vec![Block::Table(Table::new(&columns, language.admin_tokens_none()).filled(rows).with_more(older))];
+    Ok(page(app, operator, Section::Tokens, language.admin_tokens(), blocks)?.led(language.admin_tokens_lead()))
+}
+
+fn columns(language: Language) -> [&'static str; 5] {
+    [
         language.admin_token(),
         language.admin_scopes(),
         language.admin_made(),
         language.admin_last_use(),
         language.admin_state(),
-    ];
-    let rows = all.iter().map(|token| cells(token, language)).collect();
-    let blocks = vec![Block::Table(Table::new(&columns, language.admin_tokens_none()).filled(rows).with_more(older))];
-    Ok(page(app, operator, Section::Tokens, language.admin_tokens(), blocks)?.led(language.admin_tokens_lead()))
+    ]
 }
 
 fn cells(token: &Token, language: Language) -> Vec<Cell> {
@@ -77,19 +79,12 @@ pub(crate) async fn show_one(
 fn shown_one(app: &App, operator: &Operator, id: &str) -> Result<AdminPage> {
     let language = operator.language();
     let token = tokens::show(app, id)?;
-    let labels = [
-        language.admin_token(),
-        language.admin_scopes(),
-        language.admin_made(),
-        language.admin_last_use(),
-        language.admin_state(),
-    ];
     let cells = cells(&token, language).into_iter().map(|cell| Cell { href: None, ..cell });
-    let mut blocks = vec![Block::Facts(labels.map(str::to_owned).into_iter().zip(cells).collect())];
+    let mut blocks = vec![Block::facts(columns(language).into_iter().zip(cells))];
     let trail = [("actor", format!("token:{id}")), ("target", id.to_owned())];
     let links = trail.into_iter().zip([language.admin_did(), language.admin_was_done()]);
     let link = |((name, text), label): ((&str, String), &str)| {
-        Link::to(&form_urlencoded::Serializer::new("/admin/audit?".to_owned()).append_pair(name, &text).finish(), label)
+        Link::to(&with_query(audit::PATH, [(name, text.as_str())]), label)
     };
     blocks.push(Block::Links(links.map(link).collect()));
     if token.revoked_at.is_none() {

@@ -72,6 +72,13 @@ pub(in crate::http) enum Block {
     Progress(String),
 }
 
+impl Block {
+    /// Labels with their values.
+    pub(super) fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, Cell)>) -> Block {
+        Block::Facts(facts.into_iter().map(|(label, cell)| (label.to_owned(), cell)).collect())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Figure {
     pub label: String,
@@ -208,7 +215,7 @@ pub(in crate::http) struct ActionForm {
     /// A search changes nothing, and its address can be kept.
     pub is_search: bool,
     pub hidden: Vec<(&'static str, String)>,
-    pub fields: Vec<Field>,
+    pub fields: Vec<FormField>,
     pub button: String,
     /// Whether it stands out.
     pub is_main: bool,
@@ -244,7 +251,7 @@ impl ActionForm {
         ActionForm { heading: Some(heading.to_owned()), lead, ..self }
     }
 
-    pub(super) fn with(mut self, field: Field) -> ActionForm {
+    pub(super) fn with(mut self, field: FormField) -> ActionForm {
         self.fields.push(field);
         self
     }
@@ -256,7 +263,7 @@ impl ActionForm {
 
     /// The reason that each action of an operator's needs.
     pub(super) fn with_reason(self, language: Language) -> ActionForm {
-        let field = Field::text("reason", language.admin_reason()).limited(super::operator::REASON_LIMIT);
+        let field = FormField::text("reason", language.admin_reason()).limited(super::operator::REASON_LIMIT);
         self.with(field.required())
     }
 
@@ -268,7 +275,7 @@ impl ActionForm {
 
 /// A field of a form.
 #[derive(Clone, Debug)]
-pub(in crate::http) struct Field {
+pub(in crate::http) struct FormField {
     pub name: &'static str,
     /// Apart from the other forms of the page.
     pub label: String,
@@ -287,37 +294,37 @@ pub(in crate::http) enum FieldKind {
     Choice(Vec<(String, String)>),
 }
 
-impl Field {
-    fn of(name: &'static str, label: &str, kind: FieldKind) -> Field {
+impl FormField {
+    fn of(name: &'static str, label: &str, kind: FieldKind) -> FormField {
         let (value, label) = (String::new(), label.to_owned());
-        Field { name, label, kind, value, limit: 200, is_required: false }
+        FormField { name, label, kind, value, limit: 200, is_required: false }
     }
 
-    pub(super) fn text(name: &'static str, label: &str) -> Field {
-        Field::of(name, label, FieldKind::Line("text"))
+    pub(super) fn text(name: &'static str, label: &str) -> FormField {
+        FormField::of(name, label, FieldKind::Line("text"))
     }
 
-    pub(super) fn line(name: &'static str, label: &str, kind: &'static str) -> Field {
-        Field::of(name, label, FieldKind::Line(kind))
+    pub(super) fn line(name: &'static str, label: &str, kind: &'static str) -> FormField {
+        FormField::of(name, label, FieldKind::Line(kind))
     }
 
-    pub(super) fn tick(name: &'static str, label: &str) -> Field {
-        Field::of(name, label, FieldKind::Tick)
+    pub(super) fn tick(name: &'static str, label: &str) -> FormField {
+        FormField::of(name, label, FieldKind::Tick)
     }
 
-    pub(super) fn choice(name: &'static str, label: &str, choices: Vec<(String, String)>) -> Field {
-        Field::of(name, label, FieldKind::Choice(choices))
+    pub(super) fn choice(name: &'static str, label: &str, choices: Vec<(String, String)>) -> FormField {
+        FormField::of(name, label, FieldKind::Choice(choices))
     }
 
-    pub(super) fn required(self) -> Field {
-        Field { is_required: true, ..self }
+    pub(super) fn required(self) -> FormField {
+        FormField { is_required: true, ..self }
     }
 
-    pub(super) fn limited(self, limit: usize) -> Field {
-        Field { limit, ..self }
+    pub(super) fn limited(self, limit: usize) -> FormField {
+        FormField { limit, ..self }
     }
 
-    pub(super) fn holding(self, value: impl Into<String>) -> Field {
-        Field { value: value.into(), ..self }
+    pub(super) fn holding(self, value: impl Into<String>) -> FormField {
+        FormField { value: value.into(), ..self }
     }
 }

@@ -2,7 +2,7 @@
 //! outside it, so that letters keep their size on a phone. A table below shows the same numbers.
 
 use crate::catalog::UnitWords;
-use crate::clock::{DAY_MILLIS, Timestamp, rfc3339};
+use crate::clock::{Timestamp, date_of, day_of, day_start};
 use crate::language::Language;
 use crate::usecase::users::statement::CHART_DAYS;
 
@@ -69,7 +69,7 @@ impl Chart {
             scale: (0..=steps).rev().map(|step| language.number(top / steps * step)).collect(),
             grid: (0..steps).map(|step| step * HEIGHT / steps).collect(),
             dates: [0, CHART_DAYS / 2, CHART_DAYS - 1]
-                .map(|index| language.day(start_of(last - CHART_DAYS + 1 + index)))
+                .map(|index| language.day(day_start(last - CHART_DAYS + 1 + index)))
                 .to_vec(),
             is_empty: total == 0,
         }
@@ -86,11 +86,6 @@ impl Chart {
     pub(crate) fn bar_width(&self) -> i64 {
         BAR
     }
-}
-
-/// Whole days since 1970-01-01 UTC.
-fn day_of(at: Timestamp) -> i64 {
-    at.millis().div_euclid(DAY_MILLIS)
 }
 
 fn used_on(day: i64, usage: &[(Timestamp, i64)]) -> i64 {
@@ -118,8 +113,8 @@ fn bar(index: i64, day: DayUse, top: i64, words: &UnitWords, language: Language)
     let least = if day.used > 0 { 2 } else { 0 };
     let height = i64::try_from(share).unwrap_or(HEIGHT).clamp(least, HEIGHT);
     Bar {
-        date: rfc3339(start_of(day.day)).chars().take(10).collect(),
-        day: language.day(start_of(day.day)),
+        date: date_of(day.day),
+        day: language.day(day_start(day.day)),
         used: words.count(day.used, language),
         is_empty: day.used == 0,
         x: index * SLOT + (SLOT - BAR) / 2,
@@ -134,21 +129,18 @@ fn summary(total: i64, days: &[DayUse], words: &UnitWords, language: Language) -
         Some(busiest) if total > 0 => language.chart_used(
             words.count(total, language),
             CHART_DAYS,
-            language.day(start_of(busiest.day)),
+            language.day(day_start(busiest.day)),
             language.number(busiest.used),
         ),
         _ => language.chart_none(words.many(language), CHART_DAYS),
     }
 }
 
-fn start_of(day: i64) -> Timestamp {
-    Timestamp::from_millis(day.saturating_mul(DAY_MILLIS))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use crate::clock::DAY_MILLIS;
 
     /// 24 November 2026, 05:23 UTC.
     const TODAY: i64 = 1_795_497_780_000;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use file::{BadLine, COLUMNS, ImportRow};
 
 use crate::app::App;
-use crate::catalog::Catalog;
+use crate::catalog::Offer;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::id::random_bytes;
@@ -147,7 +147,8 @@ fn apply(
         report.added += u64::from(is_new);
         report.units_total += row.total;
         report.units_remaining += row.remaining;
-        if let Some(plan) = row.plan.as_ref().filter(|plan| !is_plan(&context.catalog, plan))
+        if let Some(plan) =
+            row.plan.as_ref().filter(|plan| !matches!(context.catalog.offer(plan), Some(Offer::Plan(_))))
             && (report.unknown_plans.len() < LISTED || report.unknown_plans.contains_key(plan))
         {
             *report.unknown_plans.entry(plan.clone()).or_default() += 1;
@@ -244,10 +245,6 @@ fn tie(
         report.unread.push((user.id.clone(), customer.to_owned()));
     }
     Ok(None)
-}
-
-fn is_plan(catalog: &Catalog, key: &str) -> bool {
-    catalog.plans.iter().any(|plan| plan.key == key || plan.aliases.iter().any(|alias| alias == key))
 }
 
 /// Reads the subscriptions of customers that were imported, as `till user link` does. One that cannot be read holds up no

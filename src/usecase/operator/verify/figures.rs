@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::app::App;
-use crate::clock::{Timestamp, rfc3339};
+use crate::clock::date_of;
 use crate::error::Result;
 use crate::store::figures::{self, FiguresOfDay};
 use crate::store::{AmountsByDay, Figure, Tx};
 
 /// Rows that are read at once.
 const PAGE: i64 = 500;
-const DAY_MILLIS: i64 = 86_400_000;
 
 type ByDay = BTreeMap<(i64, String), FiguresOfDay>;
 
@@ -74,8 +73,7 @@ fn compare(before: &ByDay, after: &ByDay, sums: &AmountsByDay) -> Vec<String> {
         let stored = after.get(key).map(FiguresOfDay::all).unwrap_or_default();
         for ((figure, stored), expected) in Figure::ALL.into_iter().zip(stored).zip(expected) {
             if stored != expected {
-                let day: String =
-                    rfc3339(Timestamp::from_millis(key.0.saturating_mul(DAY_MILLIS))).chars().take(10).collect();
+                let day = date_of(key.0);
                 let of = if key.1.is_empty() { String::new() } else { format!(" in {}", key.1) };
                 let column = figure.column();
                 found.push(format!("the figure {column} of {day}{of} is {stored}, and its rows say {expected}"));

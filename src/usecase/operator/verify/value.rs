@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::ledger::{Account, Cost, Entry, Kind, Lot, Movement, Replay, Subject};
+use crate::ledger::{Account, Cost, Entry, Kind, Lot, LotChange, Replay, Subject};
 use crate::store::holds::parse_hold_id;
 use crate::store::lot_records::HoldRecord;
 use crate::store::{AmountsByDay, Tx, figures, holds, proof};
@@ -69,7 +69,7 @@ impl ValueWalk {
         if let Some((cost, _)) = self.lots.get(&entry.seq) {
             self.replay.set_cost(entry.seq, *cost);
         }
-        figures::add_value(&before, &self.replay.lots_with(entry.seq), Movement::Entry(entry), sums);
+        figures::add_value(&before, &self.replay.lots_with(entry.seq), LotChange::Entry(entry), sums);
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl ValueWalk {
         let parts = holds::parts(tx, self.account, number)?;
         let before = self.replay.open_lots().to_vec();
         self.follows = self.follows && self.replay.release(&parts).is_some();
-        figures::add_value(&before, self.replay.open_lots(), Movement::Hold(at), sums);
+        figures::add_value(&before, self.replay.open_lots(), LotChange::Hold(at), sums);
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
 //! The figures by day follow from the rows, however many writes are committed together and whichever of them fail; and
-//! whoever changes one is seen.
+//! a figure that somebody else changed is found.
 
 use std::sync::mpsc::channel;
 

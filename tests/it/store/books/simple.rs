@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use till::clock::Timestamp;
-use till::ledger::{Account, Cost, Currency, Lot, Movement, Posting, Spend, Units, spend, value_changes};
+use till::ledger::{Account, Cost, Currency, Lot, LotChange, Posting, Spend, Units, spend, value_changes};
 use till::store::entries::{AccountRow, FrontLot, Lots};
 
 const NOW: Timestamp = Timestamp::from_millis(1000);
@@ -48,7 +48,7 @@ proptest! {
         let [from_front, full] = [&loaded.account, &whole].map(|account| spend(account, wanted(), NOW).unwrap());
         prop_assert_eq!(&from_front.entry, &full.entry);
         // What it earns is the same, although no lot but the front one was loaded.
-        let earned = |before: &Account, posting: &Posting| value_changes(&before.lots, &posting.after.lots, Movement::Entry(&posting.entry));
+        let earned = |before: &Account, posting: &Posting| value_changes(&before.lots, &posting.after.lots, LotChange::Entry(&posting.entry));
         prop_assert_eq!(earned(&loaded.account, &from_front), earned(&whole, &full));
         let (from_front, full) = (from_front.after, full.after);
         let sums = |account: &Account| (account.remaining, account.held, account.credited, account.entries, account.head);
