@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How much of the file the writer may cache, in KiB (to SQLite a negative number means KiB): many times the inner pages
 /// of every tree. Not more, because nearly every commit searches the whole cache for pages beyond the file's end, and the
 /// system caches the file as well.
-const CACHE_KIB: i64 = -16_384;
+const CACHE_KIB: i64 = -8_192;
 /// How exactly the last plausible time is recorded.
 const RECORDED_MILLIS: u64 = 600_000;
 /// How large the log's file stays when the log restarts, in bytes: as large as it is under load.

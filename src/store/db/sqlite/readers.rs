@@ -18,7 +18,7 @@ use crate::store::db::tx::Tx;
 const WAIT: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
 /// How much of the file each reader may cache, in KiB.
-const CACHE_KIB: u32 = 4_096;
+const CACHE_KIB: u32 = 2_048;
 const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// Read-only connections.
