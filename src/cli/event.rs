@@ -4,12 +4,13 @@ use clap::{Args, Subcommand};
 
 use super::output::{facts, one_line, or_dash, print, print_json, table, times};
 use super::settings::{DatabaseArgs, IfMissing};
-use super::shapes::{DismissShape, EventShape, ReplayShape, WholeList};
+use super::shapes::{ChangeShape, DismissShape, EventShape, ReplayShape, WholeList};
 use super::{CommandError, CommandResult};
 use crate::clock::rfc3339;
 use crate::config::Need;
 use crate::store::inbox::{IgnoreReason, InboxRow, Status};
 use crate::usecase::stripe_events::apply::EventOutcome;
+use crate::usecase::stripe_events::changes::Change;
 use crate::usecase::stripe_events::inbox;
 
 /// List and show Stripe's events; apply one again, assign it or close it
@@ -56,7 +57,7 @@ enum EventCommand {
         /// Print what would happen, and change nothing
         #[arg(long)]
         dry_run: bool,
-        /// Print {"id","dry_run","status","detail","waits_for"}
+        /// Print {"id","dry_run","status","detail","waits_for","changes"}
         #[arg(long)]
         json: bool,
     },
@@ -75,7 +76,7 @@ enum EventCommand {
         /// The pack that was bought
         #[arg(long)]
         plan: Option<String>,
-        /// Print {"id","dry_run","status","detail","waits_for"}
+        /// Print {"id","dry_run","status","detail","waits_for","changes"}
         #[arg(long)]
         json: bool,
     },
@@ -136,13 +137,27 @@ fn print_outcome(id: &str, dry_run: bool, json: bool, outcome: &EventOutcome) ->
     let status = outcome.status.as_str();
     let detail = outcome.detail.as_str();
     if json {
-        print_json(&ReplayShape { id, dry_run, status, detail, waits_for: outcome.waits_for.as_deref() })?;
+        let (waits_for, changes) = (outcome.waits_for.as_deref(), ChangeShape::of(outcome));
+        print_json(&ReplayShape { id, dry_run, status, detail, waits_for, changes })?;
     } else {
         let would = if dry_run { " would be" } else { ":" };
-        print(&format!("{id}{would} {status} ({})\n", one_line(detail)))?;
+        let mut text = format!("{id}{would} {status} ({})\n", one_line(detail));
+        outcome.changes().iter().for_each(|change| text.push_str(&change_line(change)));
+        print(&text)?;
     }
     let is_done = matches!(outcome.status, Status::Applied | Status::Ignored);
     if is_done { Ok(()) } else { Err(CommandError::Unsatisfied) }
+}
+
+/// One change, such as `  topup: alice +100, balance 100 (topup_pi_1)`.
+fn change_line(change: &Change<'_>) -> String {
+    let Change { what, user_id, units, balance, detail } = change;
+    match (units, balance) {
+        (Some(units), Some(balance)) => {
+            format!("  {what}: {user_id} {units:+}, balance {balance} ({})\n", one_line(detail))
+        }
+        _ => format!("  {what}: {user_id}, {}\n", one_line(detail)),
+    }
 }
 
 fn print_dismissal(id: &str, dry_run: bool, json: bool, closed: &[String], detail: &str) -> CommandResult {

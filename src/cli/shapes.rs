@@ -12,6 +12,8 @@ use crate::store::inbox::{IgnoreReason, InboxRow};
 use crate::store::outbox;
 use crate::store::webhook_endpoints::WebhookEndpoint;
 use crate::usecase::operator::head::Anchor;
+use crate::usecase::stripe_events::apply::EventOutcome;
+use crate::usecase::stripe_events::changes::Change;
 use crate::usecase::stripe_events::link::{LinkReport, LinkedEvent};
 use crate::usecase::stripe_events::reconcile::UnconfirmedPayment;
 
@@ -247,6 +249,25 @@ pub(super) struct ReplayShape<'a> {
     pub status: &'static str,
     pub detail: &'a str,
     pub waits_for: Option<&'a str>,
+    pub changes: Vec<ChangeShape<'a>>,
+}
+
+/// What an event changes.
+#[derive(Serialize)]
+pub(super) struct ChangeShape<'a> {
+    pub what: &'static str,
+    pub user_id: &'a str,
+    pub units: Option<i64>,
+    pub balance: Option<i64>,
+    pub detail: String,
+}
+
+impl<'a> ChangeShape<'a> {
+    pub fn of(outcome: &'a EventOutcome) -> Vec<ChangeShape<'a>> {
+        let shape =
+            |Change { what, user_id, units, balance, detail }| ChangeShape { what, user_id, units, balance, detail };
+        outcome.changes().into_iter().map(shape).collect()
+    }
 }
 
 /// What dismissing an event closed.

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
 use crate::store::customers::{self, LinkSource};
-use crate::store::inbox::{self, IgnoreReason, InboxRow, Status};
+use crate::store::inbox::{self, IgnoreReason, InboxRow, OpenEvents, Status};
 use crate::store::{Tx, users};
 use crate::stripe::{Event, EventEnvelope};
 use crate::usecase::audit;
@@ -58,6 +58,14 @@ pub const KINDS: [&str; 7] = ["applied", "ignored", "foreign", "dismissed", "wai
 /// The number of events of each status; what is foreign and what was dismissed is counted apart.
 pub fn count(app: &App) -> Result<Vec<(&'static str, i64)>> {
     app.store.read(inbox::count)
+}
+
+/// How many customers' open events are shown.
+const CUSTOMERS_LIMIT: i64 = 50;
+
+/// What could not be applied, by customer, the longest open first.
+pub fn open_by_customer(app: &App) -> Result<Vec<OpenEvents>> {
+    app.store.read(|tx| inbox::open_by_customer(tx, CUSTOMERS_LIMIT))
 }
 
 /// Applies an event once more. With `dry_run` nothing is stored: the outcome says what would happen.

@@ -12,6 +12,7 @@
 
 pub mod apply;
 pub mod bodies;
+pub mod changes;
 pub mod inbox;
 pub mod link;
 mod origin;

@@ -227,10 +227,11 @@ fn an_event_is_rehearsed_and_replayed() {
     };
     replay(&[], 1, "evt_1: unmatched");
     till.text(&["user", "add", "alice"]);
-    replay(&["--dry-run"], 0, "evt_1 would be applied (100 units for alice)");
+    let change = "  topup: alice +100, balance 100 (topup_pi_1)\n";
+    replay(&["--dry-run"], 0, &format!("evt_1 would be applied (100 units for alice)\n{change}"));
     assert_eq!(till.json(&["user", "show", "alice", "--json"])["units"]["total"], 0);
-    replay(&[], 0, "evt_1: applied (100 units for alice)");
-    replay(&["--json"], 0, "\"status\":\"applied\"");
+    replay(&[], 0, &format!("evt_1: applied (100 units for alice)\n{change}"));
+    replay(&["--json"], 0, "\"status\":\"applied\",\"detail\":\"credited before\",\"waits_for\":null,\"changes\":[]");
     assert_eq!(till.json(&["user", "show", "alice", "--json"])["units"]["total"], 100);
 
     let event = till.json(&["event", "show", "evt_1", "--json"]);

@@ -5,7 +5,7 @@ use axum::extract::{RawQuery, State};
 
 use super::operator::{Operator, Press, REASON_LIMIT};
 use super::view::{ActionForm, AdminPage, Block, Cell, FormField, Mark, Table};
-use super::{PAGE, Section, done, older, page, segment};
+use super::{PAGE, Section, done, older, page, people, segment};
 use crate::app::App;
 use crate::clock::{parse_rfc3339, rfc3339};
 use crate::error::{Refused, Result};
@@ -17,6 +17,7 @@ use crate::http::state::{AppState, Pool};
 use crate::language::Language;
 use crate::store::inbox::{InboxRow, Status};
 use crate::usecase::stripe_events::apply::EventOutcome;
+use crate::usecase::stripe_events::changes::Change;
 use crate::usecase::stripe_events::inbox;
 
 /// Where the page of an event is.
@@ -96,6 +97,9 @@ fn shown_one(app: &App, operator: &Operator, id: &str, outcome: Option<(&EventOu
     let language = operator.language();
     let row = inbox::show(app, id)?;
     let mut blocks = vec![facts(&row, language)];
+    if let Some((outcome, dry_run)) = outcome {
+        blocks.push(Block::Table(changes(outcome, dry_run, language)));
+    }
     if matches!(outcome, Some((_, true))) {
         blocks.push(Block::Form(replay_form(id, false, language).headed(language.admin_replay(), "").main()));
     }
@@ -110,6 +114,30 @@ fn shown_one(app: &App, operator: &Operator, id: &str, outcome: Option<(&EventOu
 fn outcome_words(outcome: &EventOutcome, dry_run: bool, language: Language) -> String {
     let (status, detail) = (outcome.status.as_str(), &outcome.detail);
     if dry_run { language.admin_would_be(status, detail) } else { language.admin_is_now(status, detail) }
+}
+
+/// What the event changes, row by row.
+fn changes(outcome: &EventOutcome, dry_run: bool, language: Language) -> Table {
+    let cells = |change: &Change<'_>| {
+        let number = |units: Option<i64>| Cell::text(units.map(|units| language.number(units)).unwrap_or_default());
+        vec![
+            Cell::code(change.what),
+            Cell::text(change.user_id).linked(people::address(change.user_id)),
+            number(change.units),
+            number(change.balance),
+            Cell::code(&change.detail),
+        ]
+    };
+    let columns = [
+        language.admin_change(),
+        language.admin_user(),
+        language.admin_units(),
+        language.admin_balance(),
+        language.admin_detail(),
+    ];
+    let heading = if dry_run { language.admin_would_change() } else { language.admin_changed() };
+    let table = Table::new(&columns, language.admin_changes_none()).headed(heading).with_numbers(&[2, 3]);
+    table.filled(outcome.changes().iter().map(cells).collect())
 }
 
 fn facts(row: &InboxRow, language: Language) -> Block {

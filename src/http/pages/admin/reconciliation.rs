@@ -5,7 +5,7 @@ use axum::extract::{RawQuery, State};
 use super::operator::{Operator, Press};
 use super::payments::address;
 use super::view::{ActionForm, AdminPage, Block, Cell, Figure, Mark, Notice, Table};
-use super::{Section, done, number_in, older, page, people};
+use super::{Section, done, events, number_in, older, page, people};
 use crate::app::App;
 use crate::error::{Refused, Result};
 use crate::http::problem::HandlerResult;
@@ -13,6 +13,8 @@ use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
 use crate::store::comparisons::Comparison;
+use crate::store::inbox::OpenEvents;
+use crate::usecase::stripe_events::inbox;
 use crate::usecase::stripe_events::reconcile::record::{self, KeptReport};
 
 const ROWS: i64 = 20;
@@ -48,6 +50,7 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
             None => {}
         }
         blocks.extend(last.as_ref().into_iter().flat_map(|last| details(last, language)));
+        blocks.push(Block::Table(open_cases(&inbox::open_by_customer(app)?, language)));
     }
     let older = older(&found, ROWS, |last| last.number.to_string(), PATH, None, language);
     let columns = [
@@ -79,6 +82,34 @@ pub(super) fn badge(last: Option<&Comparison>, since: Option<crate::clock::Times
         }
     };
     figure.linked(PATH)
+}
+
+/// What of Stripe's events could not be applied, by customer.
+fn open_cases(open: &[OpenEvents], language: Language) -> Table {
+    let columns = [
+        language.admin_customer(),
+        language.admin_user(),
+        language.admin_state(),
+        language.admin_open_cases(),
+        language.admin_since(),
+        language.admin_event(),
+    ];
+    let row = |events: &OpenEvents| {
+        let user = match &events.user_id {
+            Some(user) => Cell::text(user).linked(people::address(user)),
+            None => Cell::maybe(None::<&String>),
+        };
+        vec![
+            Cell::maybe(events.customer.as_ref()),
+            user,
+            Cell::code(events.status.as_str()).marked(Mark::Bad),
+            Cell::text(language.number(events.count)),
+            Cell::moment(events.since, language),
+            Cell::code(&events.id).linked(events::address(&events.id)),
+        ]
+    };
+    let table = Table::new(&columns, language.admin_open_cases_none()).with_numbers(&[3]);
+    table.headed(language.admin_open_by_customer()).filled(open.iter().map(row).collect())
 }
 
 fn progress_words(comparison: &Comparison, language: Language) -> String {

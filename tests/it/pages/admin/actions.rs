@@ -61,6 +61,12 @@ fn an_unmatched_payment_is_found_looked_at_assigned_and_in_the_users_ledger() {
     let page = operator.get(&at).must(200);
     assert!(!page.body.contains("alert(1)"), "what Stripe sent is not shown unasked");
 
+    let open = words(&operator.get("/admin/reconciliation").must(200));
+    assert!(
+        open.contains("Not applied, by customer") && open.contains("unmatched Open cases 1 ") && open.contains(&id),
+        "{open}"
+    );
+
     let payload = operator.press(&page, &format!("{at}/payload")).must(200);
     assert!(payload.body.contains("&#60;script&#62;alert(1)") && !payload.body.contains("<script>alert"), "as text");
     assert_eq!(audit(&shop, "payload_viewed")[0]["target"], id.as_str());
@@ -71,6 +77,12 @@ fn an_unmatched_payment_is_found_looked_at_assigned_and_in_the_users_ledger() {
     assert_eq!(shop.remaining("alice"), 0);
     let done = operator.fill(&page, &format!("{at}/assign"), &[("user", "alice"), ("plan", ""), reason]).must(200);
     assert!(words(&done).contains("It is applied now"), "{}", words(&done));
+    assert!(
+        words(&done).contains("What changed")
+            && words(&done).contains("topup User alice Units 100 Balance 100 Detail topup_"),
+        "{}",
+        words(&done)
+    );
     assert_eq!(shop.remaining("alice"), 100);
     assert!(words(&operator.get("/admin/users/alice").must(200)).contains("Top-up: 100 pictures"));
     assert_eq!(audit(&shop, "event_assigned")[0]["reason"], "her letter of Monday");
@@ -80,7 +92,12 @@ fn an_unmatched_payment_is_found_looked_at_assigned_and_in_the_users_ledger() {
     // A replay says first what it would do, and then does nothing twice.
     let page = operator.get(&at).must(200);
     let dry = operator.fill(&page, &format!("{at}/replay"), &[("reason", "to be sure")]).must(200);
-    assert!(words(&dry).contains("It would be applied"), "{}", words(&dry));
+    assert!(
+        words(&dry).contains("It would be applied") && words(&dry).contains("What would change"),
+        "{}",
+        words(&dry)
+    );
+    assert!(words(&dry).contains("No units, no plan and no customer."), "nothing twice: {}", words(&dry));
     assert_eq!(audit(&shop, "event_replayed").len(), 0);
     let form = dry.form(&format!("{at}/replay"));
     assert!(form.contains(&("dry_run".to_owned(), "no".to_owned())), "{form:?}");
