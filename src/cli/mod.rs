@@ -30,6 +30,7 @@ mod screen;
 mod serve;
 mod service;
 mod settings;
+mod setup;
 mod shapes;
 mod signals;
 mod status;
@@ -49,9 +50,11 @@ use crate::error::{Error, Fault, Refused};
 /// A cash register for people who sell prepaid units through Stripe Checkout.
 #[derive(Parser)]
 #[command(name = "till", version = env!("TILL_VERSION"), subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Try it, with no account and no configuration:\n  till demo\n\nRun it:\n  till serve\n\n\
+#[command(
+    after_help = "Try it, with no account and no configuration:\n  till demo\n\nRun it:\n  till setup\n  till serve\n\n\
     --database FILE and --catalog FILE may stand before the command or after it.\n\
-    Exit status: 0 success, 1 failure or a check that failed, 2 wrong usage or configuration.")]
+    Exit status: 0 success, 1 failure or a check that failed, 2 wrong usage or configuration."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -60,6 +63,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Setup(setup::SetupCommand),
     Serve(serve::Serve),
     Sandbox(sandbox::Sandbox),
     User(user::User),
@@ -113,6 +117,7 @@ pub fn run() -> ExitCode {
     };
     let result = match command {
         Command::Demo(demo) => demo.run(),
+        Command::Setup(setup) => setup.run(),
         Command::Serve(serve) => serve.run(),
         Command::Sandbox(sandbox) => sandbox.run(),
         Command::User(user) => user.run(),

@@ -9,7 +9,7 @@ use sd_notify::NotifyState;
 use super::service::{self, Service};
 use super::settings::{self, DatabaseArgs};
 use super::signals::Signals;
-use super::{CommandResult, logging};
+use super::{CommandError, CommandResult, logging};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LoadedConfig, Need, Sources};
@@ -50,7 +50,8 @@ impl Serve {
         let socket = socket_from_systemd()?;
         let signals = Signals::listen()?;
         let mut sources = Sources::from_process(self.flags());
-        let LoadedConfig { config, .. } = settings::load(&sources, Need::StripeKeyAndWebhookSecret)?;
+        let LoadedConfig { config, .. } = settings::load(&sources, Need::StripeKeyAndWebhookSecret)
+            .map_err(|error| with_first_steps(error, &sources))?;
 
         let path = config.database.clone();
         let lock = Lock::take(&path, &Clock::System)?;
@@ -90,6 +91,21 @@ impl Serve {
             ("SPRITE_LOG_FORMAT", &self.log_format),
         ]));
         flags
+    }
+}
+
+/// The error says how to begin, where nothing is configured yet.
+fn with_first_steps(error: CommandError, sources: &Sources) -> CommandError {
+    match error {
+        CommandError::Usage(mut faults) if sources.env.is_empty() && sources.credentials_directory.is_none() => {
+            faults.push(
+                "nothing is configured yet. till setup asks for what is needed, sets Stripe up and writes the file of \
+                 variables; till demo shows everything without an account and without configuration"
+                    .to_owned(),
+            );
+            CommandError::Usage(faults)
+        }
+        error => error,
     }
 }
 

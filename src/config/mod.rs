@@ -6,6 +6,7 @@
 //! be given as `X_FILE`, or as a systemd credential named `x`; two of these at once are an error. White space around a
 //! value is dropped, and a variable that is then empty counts as unset.
 
+mod environment_file;
 mod explanation;
 mod fault;
 mod load;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use environment_file::EnvironmentFile;
 pub use explanation::{Explanation, Setting, explain};
 pub use fault::ConfigFault;
 pub use load::load;

@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod configuration;
 mod demo;
+mod first_start;
 mod import;
 mod operator;
 mod restore;
