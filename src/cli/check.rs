@@ -31,7 +31,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> CommandResult {
-        let need = Need::StripeKeyAndWebhookSecret;
+        let need = Need::Serve;
         let app = self.database.open_unconfirmed(need, IfMissing::Create)?;
         if self.clock_is_right {
             clock::confirm(&app)?;

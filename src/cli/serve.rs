@@ -20,9 +20,10 @@ use crate::usecase::operator::kept_prices::{self, PriceDifference};
 
 /// Run till: pages, API, webhooks
 ///
-/// Configured by SPRITE_* variables, of which SPRITE_STRIPE_SECRET_KEY and SPRITE_STRIPE_WEBHOOK_SECRET are required. A
-/// flag overrides its variable. All faults of the configuration are listed at once. A socket passed by systemd is used
-/// instead of the listen address. SIGTERM or Ctrl-C stops it within ten seconds; requests under way are finished. Only
+/// Configured by SPRITE_* variables, of which SPRITE_STRIPE_SECRET_KEY is required. Without SPRITE_STRIPE_WEBHOOK_SECRET
+/// it takes no webhooks and asks Stripe for its events every 30 seconds, so no port need be open to the world. A flag
+/// overrides its variable. All faults of the configuration are listed at once. A socket passed by systemd is used instead
+/// of the listen address. SIGTERM or Ctrl-C stops it within ten seconds; requests under way are finished. Only
 /// one till serve runs on a database at a time; all other commands may run beside it.
 #[derive(Args)]
 #[command(after_help = "Example:\n  SPRITE_STRIPE_SECRET_KEY=sk_test_… SPRITE_STRIPE_WEBHOOK_SECRET=whsec_… \\\n    \
@@ -50,7 +51,7 @@ impl Serve {
         let socket = socket_from_systemd()?;
         let signals = Signals::listen()?;
         let mut sources = Sources::from_process(self.flags());
-        let LoadedConfig { config, .. } = settings::load(&sources, Need::StripeKeyAndWebhookSecret)
+        let LoadedConfig { config, .. } = settings::load(&sources, Need::Serve)
             .map_err(|error| with_first_steps(error, &sources))?;
 
         let path = config.database.clone();
@@ -115,7 +116,7 @@ fn with_address(sources: &mut Sources, config: Config, address: SocketAddr) -> C
     if address != config.listen {
         sources.flags.insert("SPRITE_LISTEN".to_owned(), address.to_string());
     }
-    settings::load(sources, Need::StripeKeyAndWebhookSecret)
+    settings::load(sources, Need::Serve)
 }
 
 /// The socket that systemd passed, if it did.
@@ -133,6 +134,9 @@ fn socket_from_systemd() -> Result<Option<TcpListener>, Fault> {
 fn warn(app: &App, warnings: &[String]) {
     for detail in warnings {
         tracing::warn!(event = "configuration_warning", detail);
+    }
+    if let Some(detail) = app.config.stripe.polling() {
+        tracing::warn!(event = "stripe_polled", detail);
     }
     if let Some(what) = app.store.file_system_fault() {
         tracing::warn!(event = "file_system_unsafe", what);

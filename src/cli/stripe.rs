@@ -38,6 +38,9 @@ enum StripeCommand {
         /// Print what would be created, and create nothing
         #[arg(long)]
         dry_run: bool,
+        /// Make no webhook endpoint: till serve then asks Stripe for its events
+        #[arg(long)]
+        no_webhook: bool,
         /// Disable this webhook endpoint, such as one of an earlier address; may be given several times
         #[arg(long, value_name = "we_…")]
         disable: Vec<String>,
@@ -56,17 +59,17 @@ enum StripeCommand {
 impl Stripe {
     pub(super) fn run(&self) -> CommandResult {
         match &self.command {
-            StripeCommand::Setup { dry_run, disable } => self.set_up(*dry_run, disable),
+            StripeCommand::Setup { dry_run, no_webhook, disable } => self.set_up(*dry_run, *no_webhook, disable),
             StripeCommand::Permissions { json } => self.permissions(*json),
         }
     }
 
-    fn set_up(&self, dry_run: bool, disable: &[String]) -> CommandResult {
+    fn set_up(&self, dry_run: bool, no_webhook: bool, disable: &[String]) -> CommandResult {
         let loaded = load(&self.sources(), Need::StripeKey)?;
         eprint_lines("warning", &loaded.warnings);
         let stripe = stripe_of(&loaded.config)?;
         let mut context = SetupContext::new(&loaded.config, &stripe, Clock::System.now());
-        (context.dry_run, context.disable) = (dry_run, disable);
+        (context.dry_run, context.no_webhook, context.disable) = (dry_run, no_webhook, disable);
         let mut setup = Setup::default();
         let done = stripe_setup::set_up(&context, &mut setup);
         // What was made is there, also if a later step failed.

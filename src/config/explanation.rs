@@ -30,8 +30,10 @@ pub struct Explanation {
 /// Reads everything, and says where each value comes from. The Stripe key and the webhook secret may be missing.
 pub fn explain(sources: &Sources) -> Explanation {
     let (config, reader) = read(sources, Need::Nothing);
+    let mut warnings = reader.warnings.clone();
+    warnings.extend(config.stripe.polling());
     let settings = VARIABLES.iter().flat_map(|variable| settings_of(variable, &config, &reader)).collect();
-    Explanation { settings, warnings: reader.warnings, faults: reader.faults }
+    Explanation { settings, warnings, faults: reader.faults }
 }
 
 fn settings_of(variable: &Variable, config: &Config, reader: &Reader<'_>) -> Vec<Setting> {
@@ -68,7 +70,7 @@ fn default(variable: &Variable, config: &Config) -> Setting {
         "SPRITE_BASE_URL" | "SPRITE_RETURN_ORIGINS" => (Some(config.base_url.to_string()), "default"),
         "SPRITE_DATABASE" => (Some(config.database.display().to_string()), "default"),
         "SPRITE_LOW_BALANCE" => (Some(config.catalog.low_balance.to_string()), "catalogue"),
-        "SPRITE_STRIPE_SECRET_KEY" | "SPRITE_STRIPE_WEBHOOK_SECRET" | "SPRITE_OIDC_NAME" => (None, "default"),
+        "SPRITE_STRIPE_SECRET_KEY" | "SPRITE_OIDC_NAME" => (None, "default"),
         _ => (Some(variable.default).filter(|text| *text != "none").map(str::to_owned), "default"),
     };
     Setting { variable: variable.name.to_owned(), value, source: source.to_owned() }

@@ -18,6 +18,7 @@ use crate::catalog::{Breach, Catalog, Field, Place, breaches, price_id_variable,
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_RECONCILE_INTERVAL: Duration = Duration::from_secs(15 * 60);
+const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Reads and checks everything. The error has every fault, in the order of the variables.
 pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, Vec<ConfigFault>> {
@@ -102,21 +103,16 @@ fn stripe(reader: &mut Reader<'_>, need: Need) -> StripeConfig {
     let stripe = StripeConfig {
         secret_key: reader.value("SPRITE_STRIPE_SECRET_KEY", values::secret_key),
         webhook_secrets: reader.value("SPRITE_STRIPE_WEBHOOK_SECRET", values::webhook_secrets).unwrap_or_default(),
+        poll_interval: reader.value("SPRITE_POLL_INTERVAL", values::poll_interval).unwrap_or(DEFAULT_POLL_INTERVAL),
         api_base: reader
             .value("SPRITE_STRIPE_API_BASE", values::stripe_api_base)
             .map_or_else(|| STRIPE_API_BASE.to_owned(), |origin| origin.as_str().to_owned()),
     };
-    let mut require = |name: &str, from: &str| {
-        if !reader.is_set(name) {
-            let problem = format!("it is not set, and this command needs it; expected {from}");
-            reader.faults.push(ConfigFault::missing(name, problem));
-        }
-    };
-    if need != Need::Nothing {
-        require("SPRITE_STRIPE_SECRET_KEY", "sk_… or rk_… from Stripe's dashboard under API keys");
-    }
-    if need == Need::StripeKeyAndWebhookSecret {
-        require("SPRITE_STRIPE_WEBHOOK_SECRET", "whsec_… of the webhook endpoint in Stripe's dashboard");
+    const KEY: &str = "SPRITE_STRIPE_SECRET_KEY";
+    if need != Need::Nothing && !reader.is_set(KEY) {
+        let expected = "expected sk_… or rk_… from Stripe's dashboard under API keys";
+        let problem = format!("it is not set, and this command needs it; {expected}");
+        reader.faults.push(ConfigFault::missing(KEY, problem));
     }
     stripe
 }

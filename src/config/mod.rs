@@ -56,7 +56,8 @@ pub enum Need {
     /// For commands that only use the database.
     Nothing,
     StripeKey,
-    StripeKeyAndWebhookSecret,
+    /// For `serve`: the key, and what only the running service can get wrong.
+    Serve,
 }
 
 /// The configuration in force, read and checked at the start.
@@ -103,13 +104,31 @@ pub struct Config {
 pub struct StripeConfig {
     /// The secret or restricted API key; there when [`Need`] says so.
     pub secret_key: Option<Secret>,
-    /// Signing secrets of the webhook endpoint, any of which may sign; not empty when [`Need`] says so.
+    /// Signing secrets of the webhook endpoint, any of which may sign. Empty where Stripe is asked for its events instead.
     pub webhook_secrets: Vec<Secret>,
+    /// How often it is asked then.
+    pub poll_interval: Duration,
     /// The origin of Stripe's API, without a trailing slash.
     pub api_base: String,
 }
 
 impl StripeConfig {
+    /// Whether Stripe is asked for its events, because no webhook can be known to be Stripe's.
+    pub fn is_polled(&self) -> bool {
+        self.webhook_secrets.is_empty()
+    }
+
+    /// What it means that there is no webhook secret; `None` if there is one.
+    pub fn polling(&self) -> Option<String> {
+        let seconds = self.poll_interval.as_secs();
+        self.is_polled().then(|| {
+            format!(
+                "SPRITE_STRIPE_WEBHOOK_SECRET is not set: serve takes no webhooks, and asks Stripe for its events every \
+                 {seconds} s (SPRITE_POLL_INTERVAL). So what happens at Stripe is booked up to {seconds} s later"
+            )
+        })
+    }
+
     /// Whether the key moves real money; `None` without a key.
     pub fn mode(&self) -> Option<Mode> {
         let key = self.secret_key.as_ref()?.reveal();

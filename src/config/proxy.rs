@@ -30,7 +30,7 @@ pub(super) fn read(reader: &mut Reader<'_>, need: Need) -> Option<ProxyAuth> {
         reader.faults.push(ConfigFault::missing(HEADER, problem));
     }
     let is_open = !reader.is_set(SECRET) && !reader.is_set("SPRITE_TRUSTED_PROXIES");
-    if need == Need::StripeKeyAndWebhookSecret && reader.is_set(HEADER) && is_open {
+    if need == Need::Serve && reader.is_set(HEADER) && is_open {
         let problem = format!(
             "every process of this machine could name any user: expected {SECRET}, which the proxy sends as \
              X-Till-Proxy-Secret, or SPRITE_TRUSTED_PROXIES with the addresses of the proxy alone"

@@ -66,6 +66,7 @@ fn without_any_variable_the_defaults_hold() {
     assert_eq!(config.metrics_listen, None);
     assert_eq!((config.stripe.mode(), config.stripe.api_base.as_str()), (None, STRIPE_API_BASE));
     assert_eq!(config.reconcile_interval, Some(Duration::from_secs(900)));
+    assert_eq!((config.stripe.is_polled(), config.stripe.poll_interval), (true, Duration::from_secs(30)));
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Auto));
 }
 
@@ -102,6 +103,7 @@ fn each_value_means_what_the_contract_says() {
     });
     check("SPRITE_RECONCILE_INTERVAL=off", |c| c.reconcile_interval.is_none());
     check("SPRITE_RECONCILE_INTERVAL=1h", |c| c.reconcile_interval == Some(Duration::from_secs(3600)));
+    check("SPRITE_POLL_INTERVAL=15m", |c| c.stripe.poll_interval == Duration::from_secs(900));
     check("SPRITE_LOG=info,till::stripe=debug", |c| c.log == "info,till::stripe=debug");
     check("SPRITE_LOG_FORMAT=json", |c| c.log_format == LogFormat::Json);
 }
@@ -166,6 +168,8 @@ fn what_does_not_parse_is_said_with_its_value_and_what_was_expected() {
         ("SPRITE_RECONCILE_INTERVAL=0s", "or off"),
         ("SPRITE_RECONCILE_INTERVAL=8d", "expected a duration"),
         ("SPRITE_RECONCILE_INTERVAL=15é", "expected a duration"),
+        ("SPRITE_POLL_INTERVAL=0s", "expected a duration from 1s to 15m"),
+        ("SPRITE_POLL_INTERVAL=16m", "such as 30s"),
         ("SPRITE_LOG=inof", "SPRITE_LOG is `inof`: expected error, warn, info"),
         ("SPRITE_LOG_FORMAT=xml", "expected auto, text or json"),
         ("SPRITE_LISTEN=a\u{7}b", "holds a line break or another control character"),
@@ -179,10 +183,9 @@ fn what_does_not_parse_is_said_with_its_value_and_what_was_expected() {
 
 #[test]
 fn all_faults_are_listed_at_once() {
-    let all =
-        said(&sources("SPRITE_LISTEN=x\nSPRITE_LOG_FORMAT=x\nSPRITE_PRO_UNITS=x"), Need::StripeKeyAndWebhookSecret);
-    assert_eq!(all.len(), 5, "{all:?}");
-    for (need, missing) in [(Need::Nothing, 0), (Need::StripeKey, 1), (Need::StripeKeyAndWebhookSecret, 2)] {
+    let all = said(&sources("SPRITE_LISTEN=x\nSPRITE_LOG_FORMAT=x\nSPRITE_PRO_UNITS=x"), Need::Serve);
+    assert_eq!(all.len(), 4, "{all:?}");
+    for (need, missing) in [(Need::Nothing, 0), (Need::StripeKey, 1), (Need::Serve, 1)] {
         assert_eq!(load(&Sources::default(), need).err().unwrap_or_default().len(), missing);
     }
     let misspelt = said(&sources("SPRITE_STRIPE_SECRETKEY=sk_test_1"), Need::StripeKey);
@@ -205,7 +208,7 @@ fn a_flag_goes_first_and_two_other_sources_are_an_error() {
     given.state_directory = Some("/var/lib/till:/var/lib/other".into());
     let with_mode = |mode| {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-        load(&given, Need::StripeKeyAndWebhookSecret).unwrap()
+        load(&given, Need::Serve).unwrap()
     };
     for (mode, is_open) in [(0o644, true), (0o602, true), (0o640, false), (0o400, false)] {
         let open_files = with_mode(mode).config.open_files;
@@ -223,7 +226,7 @@ fn a_flag_goes_first_and_two_other_sources_are_an_error() {
 
     given.env.insert(WEBHOOK.into(), "whsec_env".into());
     given.env.insert(KEY.into(), "".into());
-    let clash = said(&given, Need::StripeKeyAndWebhookSecret);
+    let clash = said(&given, Need::Serve);
     assert!(
         clash.len() == 1 && clash[0].contains("the environment variable SPRITE_STRIPE_WEBHOOK_SECRET"),
         "{clash:?}"
@@ -350,7 +353,7 @@ fn the_example_names_every_variable_and_loads_when_uncommented() {
     let lines = example.lines().filter_map(|line| line.strip_prefix('#')).filter(|line| line.starts_with("SPRITE_"));
     let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/catalog.example.toml");
     let text = lines.collect::<Vec<_>>().join("\n").replace("/etc/till/catalog.toml", &catalog.display().to_string());
-    let loaded = load(&sources(&text), Need::StripeKeyAndWebhookSecret).unwrap();
+    let loaded = load(&sources(&text), Need::Serve).unwrap();
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     assert_eq!(loaded.config.catalog.missing_price_ids(), []);
     assert!(!format!("{:?}", loaded.config).contains("REPLACE_ME\""), "Debug shows no secret");

@@ -17,6 +17,7 @@ const KEY_LENGTH_LIMIT: usize = 255;
 const SECRET_KEY_EXPECTED: &str = "expected a secret key (sk_test_… or sk_live_…) or a restricted key (rk_test_… or rk_live_…) from Stripe's dashboard under API keys";
 const INTERVAL_EXPECTED: &str = "expected a duration from 1s to 7d such as 30s, 15m or 1h, or off";
 const DAY_SECONDS: u64 = crate::clock::DAY_SECONDS.unsigned_abs();
+const POLL_SECONDS_LIMIT: u64 = 15 * 60;
 const WEEK_SECONDS: u64 = 7 * DAY_SECONDS;
 
 /// An address to bind, as `SPRITE_LISTEN` and the flags take it.
@@ -130,6 +131,12 @@ pub(super) fn interval(text: &str) -> Result<Option<Duration>, String> {
     }
     let seconds = duration_seconds(text).filter(|seconds| (1..=WEEK_SECONDS).contains(seconds));
     seconds.map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(|| INTERVAL_EXPECTED.to_owned())
+}
+
+/// Not rarer than Stripe is compared with the books by default: buyers wait for it.
+pub(super) fn poll_interval(text: &str) -> Result<Duration, String> {
+    let seconds = duration_seconds(text).filter(|seconds| (1..=POLL_SECONDS_LIMIT).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| "expected a duration from 1s to 15m, such as 30s".to_owned())
 }
 
 /// The syntax is that of tracing-subscriber's `Targets`, which takes any single word for a module's name: a level that is

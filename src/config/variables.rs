@@ -32,9 +32,10 @@ pub const VARIABLES: &[Variable] = &[
     secret("SPRITE_STRIPE_SECRET_KEY", "required by serve", "sk_… or rk_…; its prefix decides live or test mode"),
     secret(
         "SPRITE_STRIPE_WEBHOOK_SECRET",
-        "required by serve",
-        "one or more whsec_…, separated by commas while a secret is rolled",
+        "none",
+        "one or more whsec_…, separated by commas while a secret is rolled; without it serve asks Stripe for events",
     ),
+    plain("SPRITE_POLL_INTERVAL", "30s", "how often serve asks Stripe for events without a webhook secret, 1s to 15m"),
     plain("SPRITE_STRIPE_API_BASE", STRIPE_API_BASE, "another origin that speaks Stripe's API"),
     plain("SPRITE_STRIPE_<KEY>_PRICE_ID", "from the catalogue", "Stripe's price for the plan or pack KEY"),
     plain("SPRITE_<KEY>_UNITS", "from the catalogue", "units of the plan or pack KEY"),

@@ -2,9 +2,11 @@
 //! logged and tried in the next round.
 //!
 //! There is a thread for each thing that a task can wait for, so that none holds up another: the books (lots, months), Stripe's
-//! answers about single events and subscriptions, and the comparison with Stripe, which may take hours.
+//! answers about single events and subscriptions, the comparison with Stripe, which may take hours, and Stripe's list of events
+//! where no webhook brings them.
 
 mod delivery;
+mod polling;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,7 +47,7 @@ pub struct Worker {
 impl Worker {
     /// Starts the rounds.
     pub fn start(app: Arc<App>) -> std::result::Result<Worker, Fault> {
-        let (books, events, comparison) = (app.clone(), app.clone(), app);
+        let (books, events, comparison, polled) = (app.clone(), app.clone(), app.clone(), app);
         let mut round = 0u32;
         let mut clock = ClockWatch::begin(&books);
         let books = Rounds::start("till-worker", move |_| {
@@ -71,7 +73,11 @@ impl Worker {
                 next_comparison = comparison.config.reconcile_interval.map(Deadline::after);
             }
         })?;
-        Ok(Worker { rounds: vec![books, events, comparison] })
+        let mut rounds = vec![books, events, comparison];
+        if polled.config.stripe.is_polled() {
+            rounds.push(polling::start(polled)?);
+        }
+        Ok(Worker { rounds })
     }
 
     /// Waits for the rounds under way, then ends the threads. A comparison ends after the page under way.
@@ -94,14 +100,27 @@ struct Rounds {
 impl Rounds {
     /// A long `round` looks at the flag, which says that the thread is to end.
     fn start(name: &str, mut round: impl FnMut(&AtomicBool) + Send + 'static) -> std::result::Result<Rounds, Fault> {
+        Rounds::start_with_pauses(name, PAUSE, move |is_stopping| {
+            round(is_stopping);
+            PAUSE
+        })
+    }
+
+    /// The same for a `round` that says how long the pause after it is. `first` is the one before the first.
+    fn start_with_pauses(
+        name: &str,
+        first: Duration,
+        mut round: impl FnMut(&AtomicBool) -> Duration + Send + 'static,
+    ) -> std::result::Result<Rounds, Fault> {
         let (stop, stopping) = sync_channel(1);
         let is_stopping = Arc::new(AtomicBool::new(false));
         let shared = Arc::clone(&is_stopping);
         let thread = Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                while stopping.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                    round(&shared);
+                let mut pause = first;
+                while stopping.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                    pause = round(&shared);
                 }
             })
             .map_err(|cause| Fault::new(format!("cannot start the thread {name}"), cause))?;

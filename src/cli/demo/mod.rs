@@ -160,7 +160,7 @@ fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> Com
         ("SPRITE_HOOK_PRIVATE_NETWORKS", "127.0.0.0/8,::1/128"),
     ];
     variables.extend(prices.iter().map(|(name, id)| (name.as_str(), id.as_str())));
-    let loaded = settings::load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret)?;
+    let loaded = settings::load(&Sources::from_variables(variables), Need::Serve)?;
     eprint_lines("warning", &loaded.warnings);
     Ok(loaded.config)
 }

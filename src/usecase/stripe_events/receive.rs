@@ -18,6 +18,11 @@ use crate::usecase::stripe_events::{bodies, retry};
 
 /// Refuses by the header `Stripe-Signature` alone what cannot be Stripe's, before the body is read.
 pub fn check_header(app: &App, header: Option<&[u8]>) -> Result<()> {
+    if app.config.stripe.is_polled() {
+        let what = "No webhooks are taken here, because SPRITE_STRIPE_WEBHOOK_SECRET is not set: till asks Stripe for its \
+                    events instead. Set the secret of this endpoint, or disable the endpoint at Stripe.";
+        return Err(reject(app, Refused::NotFound(what.into())));
+    }
     let checked = signature::check_header(header, app.clock.now());
     // A signature of the time that is in doubt may confirm it.
     let checked = checked.or_else(|fault| match doubted_clock(app) {

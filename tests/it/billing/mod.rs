@@ -7,6 +7,7 @@ mod customer_change;
 mod figures;
 mod inbox;
 mod other_currency;
+mod polling;
 mod webhook;
 
 mod pack;

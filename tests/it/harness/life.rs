@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use till::app::App;
-use till::clock::{Clock, Timestamp};
+use till::clock::{Clock, Deadline, Timestamp};
 use till::config::{Need, Sources, load};
 use till::sandbox::{self, Options, SeedPrice};
 use till::store::inbox::Status;
+use till::stripe::client::LONGEST_WAIT;
+use till::usecase::checkout::start::{self, PurchaseRequest};
 use till::usecase::operator::verify;
 use till::usecase::stripe_events::{inbox, receive};
 use till::usecase::users::{self, UserPatch};
@@ -86,7 +88,7 @@ impl Life {
             variables.retain(|(name, _)| !name.ends_with("_PRICE_ID"));
             variables.push(("SPRITE_CATALOG", path.to_str().unwrap()));
         }
-        let loaded = load(&Sources::from_variables(variables), Need::StripeKeyAndWebhookSecret).unwrap();
+        let loaded = load(&Sources::from_variables(variables), Need::Serve).unwrap();
         let clock = Clock::manual(NOW);
         let app = Arc::new(App::open(loaded.config, clock.clone()).unwrap());
         Life { app, clock, _folder: folder }
@@ -96,6 +98,14 @@ impl Life {
         let body = event.to_string();
         let header = signature(SECRET, body.as_bytes(), self.clock.now());
         receive::receive(&self.app, Some(header.as_bytes()), body.as_bytes()).unwrap();
+    }
+
+    /// Begins a checkout for the user: the session's id, and the path of its page at this Stripe.
+    pub fn checkout(&self, user: &str, offer: &str, stripe: &str) -> (String, String) {
+        let (member, _) = users::put(&self.app, user, UserPatch::default()).unwrap();
+        let request = PurchaseRequest::new(&self.app, offer, None).unwrap();
+        let made = start::start_checkout(&self.app, &member.user, request, Deadline::after(LONGEST_WAIT)).unwrap();
+        (made.session_id, made.checkout_url.trim_start_matches(stripe).to_owned())
     }
 
     pub fn remaining(&self) -> i64 {

@@ -6,12 +6,14 @@ mod deliveries;
 mod endpoints;
 mod finding;
 mod key;
+mod polling;
 mod prices;
 mod renewals;
 
 use std::time::Duration;
 
 use crate::app::App;
+use crate::stripe::Stripe;
 use crate::usecase::mail::deliver;
 use crate::usecase::operator::clock;
 use crate::usecase::operator::stripe_account::{self, Standing};
@@ -55,8 +57,16 @@ pub fn check(app: &App) -> Vec<Finding> {
     found.extend(app.catalog.for_sale().map(|offer| prices::price(app, stripe, offer)));
     found.extend(prices::portal(app, stripe));
     found.extend(renewals::renewals(app, stripe));
-    let (endpoints, of_endpoints) = endpoints::endpoints(app, stripe);
-    found.extend(of_endpoints);
+    found.extend(match app.config.stripe.is_polled() {
+        true => polling::polling(app, stripe),
+        false => webhooks(app, stripe),
+    });
+    found
+}
+
+/// Whether Stripe's webhooks lead here and arrive.
+fn webhooks(app: &App, stripe: &Stripe) -> Vec<Finding> {
+    let (endpoints, mut found) = endpoints::endpoints(app, stripe);
     let (is_reached, of_url) = endpoints::public_url(app, stripe, &endpoints);
     found.extend(of_url);
     found.push(deliveries::deliveries(app, stripe, &endpoints, is_reached));

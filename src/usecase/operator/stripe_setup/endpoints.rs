@@ -18,6 +18,16 @@ pub(super) fn endpoints(context: &SetupContext<'_>, setup: &mut Setup) -> SetupR
     let (disabled, mut kept): (Vec<StripeEndpoint>, Vec<StripeEndpoint>) = all.into_iter().partition(is_to_disable);
     kept.sort_by_key(|endpoint| (!endpoint.is_enabled, endpoint.url != url));
     let place = kept.iter().position(|endpoint| endpoint.leads_to(&url));
+    if context.no_webhook {
+        setup.steps.push("webhook endpoint: none is made, because till serve asks Stripe for its events".to_owned());
+        let leads_here = |endpoint: &&StripeEndpoint| endpoint.is_enabled && endpoint.leads_to(&url);
+        let useless = kept.iter().filter(leads_here).map(|endpoint| {
+            let StripeEndpoint { id, url, .. } = endpoint;
+            format!("webhook endpoint: {id} leads to {url}, where no webhook is taken: --disable {id} ends that")
+        });
+        setup.steps.extend(useless);
+        return disabled.iter().try_for_each(|endpoint| disable(context, endpoint, setup));
+    }
     // First the way that works, then the end of the others.
     match place.map(|place| kept.remove(place)) {
         Some(endpoint) => correct(context, &url, &endpoint, setup)?,

@@ -25,6 +25,8 @@ pub struct SetupContext<'a> {
     pub now: Timestamp,
     /// Only say what would be done.
     pub dry_run: bool,
+    /// Make no webhook endpoint: Stripe is asked for its events.
+    pub no_webhook: bool,
     /// Webhook endpoints to disable.
     pub disable: &'a [String],
     deadline: Deadline,
@@ -33,7 +35,15 @@ pub struct SetupContext<'a> {
 impl<'a> SetupContext<'a> {
     /// A set-up that makes what is missing and disables nothing.
     pub fn new(config: &'a Config, stripe: &'a Stripe, now: Timestamp) -> SetupContext<'a> {
-        SetupContext { config, stripe, now, dry_run: false, disable: &[], deadline: Deadline::after(PATIENCE) }
+        SetupContext {
+            config,
+            stripe,
+            now,
+            dry_run: false,
+            no_webhook: false,
+            disable: &[],
+            deadline: Deadline::after(PATIENCE),
+        }
     }
 
     /// An idempotency key. What is made is found again by what it is, so each run has keys of its own.

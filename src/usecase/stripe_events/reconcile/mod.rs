@@ -5,6 +5,7 @@
 
 pub(super) mod confirm;
 mod pages;
+pub mod poll;
 pub mod record;
 mod report;
 mod scan;
@@ -24,12 +25,9 @@ use record::ComparisonRecord;
 pub(super) use report::ComparisonError;
 pub use report::{Amounts, Progress, Report, UnconfirmedPayment};
 pub use scan::Part;
-use scan::{OVERLAP_SECONDS, Scan};
+use scan::{CURSOR, FIRST_DAYS, OVERLAP_SECONDS, Scan};
 
-/// How far back the first run reads: as long as Stripe keeps events.
-const FIRST_DAYS: i64 = 30;
 const PATIENCE: Duration = Duration::from_secs(20);
-const CURSOR: &str = "stripe_events";
 /// Subscriptions are compared from the beginning: even an old one may have changed at any time since.
 const BEGINNING: Timestamp = Timestamp::from_millis(0);
 /// The most rounds of asking about subscriptions whose events had no clear order.
@@ -227,7 +225,7 @@ impl<G: FnMut(Progress, &Report) -> bool> Run<'_, G> {
     fn page(&mut self, part: Part, query: &ListQuery) -> Compared<pages::ComparedPage> {
         let stripe = self.app.stripe()?;
         let deadline = Deadline::after(PATIENCE);
-        let context = pages::PageContext { app: self.app, part, confirmed_since: self.confirmed_since };
+        let context = pages::PageContext { app: self.app, part, confirmed_since: self.confirmed_since, told_to: None };
         match part {
             Part::Events => {
                 let filter = EventFilter { page: query.clone(), ..EventFilter::default() };

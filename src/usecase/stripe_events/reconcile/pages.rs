@@ -20,6 +20,8 @@ pub(super) struct PageContext<'a> {
     pub(super) part: Part,
     /// Payments that were confirmed at this time or later are not marked again. `None`: at any time.
     pub(super) confirmed_since: Option<Timestamp>,
+    /// Rows made until then that cannot be read were told of before.
+    pub(super) told_to: Option<Timestamp>,
 }
 
 /// A page that is in the books.
@@ -99,7 +101,9 @@ fn readable<T>(
             Ok(row) => readable.push(row),
             Err(row) => {
                 row.created.into_iter().for_each(|created| span.add(created));
-                report.add_unreadable(context.part, &row);
+                if row.created.is_none() || row.created > context.told_to {
+                    report.add_unreadable(context.part, &row);
+                }
             }
         }
     }

@@ -23,6 +23,10 @@ use crate::error::{Fault, Result};
 use crate::store::cursors;
 use crate::stripe::{ListQuery, ListedKind};
 
+/// Up to when Stripe's events are compared.
+pub(super) const CURSOR: &str = "stripe_events";
+/// How far back the first run reads: as long as Stripe keeps events.
+pub(super) const FIRST_DAYS: i64 = 30;
 /// The last hour is read again: Stripe lists some rows late.
 pub(super) const OVERLAP_SECONDS: i64 = 3600;
 /// How long a span counts.
@@ -143,6 +147,11 @@ impl Scan {
     /// The page to ask for next; `None` when the pass is finished.
     pub(super) fn next(&self) -> Option<&ListQuery> {
         (self.phase != Phase::Finished).then_some(&self.query)
+    }
+
+    /// Whether that page is of what is older than a span, or the first one where there is no span.
+    pub(super) fn is_below(&self) -> bool {
+        self.phase == Phase::Below
     }
 
     /// Records that the page is in the books, and moves on to the next.

@@ -2,12 +2,10 @@
 //! changed so long ago that no event tells of it any more.
 
 use serde_json::Value;
-use till::clock::{Clock, Deadline, Timestamp};
+use till::clock::{Clock, Timestamp};
 use till::sandbox::Sandbox;
-use till::stripe::client::LONGEST_WAIT;
-use till::usecase::checkout::start::{self, PurchaseRequest};
 use till::usecase::stripe_events::reconcile::{self, Part};
-use till::usecase::users::{self, UserPatch};
+use till::usecase::users;
 
 use crate::harness::life::{Life, events, stripe_at};
 use crate::harness::recorder::Asked;
@@ -47,16 +45,7 @@ impl Silence {
 
     /// Somebody buys, and Stripe tells nobody.
     fn buys(&self, user: &str, offer: &str) {
-        let (member, _) = users::put(&self.life.app, user, UserPatch::default()).unwrap();
-        let checkout = start::start_checkout(
-            &self.life.app,
-            &member.user,
-            PurchaseRequest::new(&self.life.app, offer, None).unwrap(),
-            Deadline::after(LONGEST_WAIT),
-        )
-        .unwrap()
-        .checkout_url;
-        let path = checkout.trim_start_matches(&self.stripe.url()).to_owned();
+        let (_, path) = self.life.checkout(user, offer, &self.stripe.url());
         self.api.post_form(&path, &[("card", GOOD_CARD)]).must(303);
     }
 
