@@ -1,8 +1,8 @@
 //! `till restore`: a backup takes the place of the database, once it is proved. Until the last step, which is one rename,
 //! nothing of the present database is changed.
 
-use std::fs::{File, remove_file};
-use std::io::{self, Read, Seek};
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,12 @@ use crate::config::Config;
 use crate::error::{Error, Fault, Result};
 use crate::private_file::{PrivateFile, beside, create_new, folder_of};
 use crate::store::Lock;
-use crate::store::backups::{self, COMPANIONS};
+use crate::store::backups;
 use crate::store::stripe_account;
 use crate::usecase::audit;
-use crate::usecase::operator::backup::{belongs_to, of_database, refuse_breaks, refuse_log};
+use crate::usecase::operator::backup::{
+    Companions, PACKED_MAGIC, belongs_to, of_database, refuse_breaks, refuse_log, unpack,
+};
 use crate::usecase::operator::head::Anchor;
 use crate::usecase::operator::stripe_account::mode_of_books;
 use crate::usecase::operator::verify::{Proof, verify_against};
@@ -36,17 +38,6 @@ pub struct RestoreReport {
     pub kept: Option<PathBuf>,
 }
 
-/// Removes what SQLite left beside a copy that was not put in place.
-struct Companions(PathBuf);
-
-impl Drop for Companions {
-    fn drop(&mut self) {
-        for suffix in COMPANIONS {
-            let _not_there = remove_file(beside(&self.0, suffix));
-        }
-    }
-}
-
 /// Proves the backup, against an anchor if there is one, and puts a copy of it in the place of the database that the
 /// configuration names. With `dry_run` it only proves.
 pub fn restore(
@@ -59,14 +50,14 @@ pub fn restore(
     let named = &config.database;
     // A link to the database stays one.
     let path = named.canonicalize().unwrap_or_else(|_| named.clone());
-    refuse_no_backup(backup, &path)?;
+    let is_packed = refuse_no_backup(backup, &path)?;
     let lock = (!dry_run).then(|| Lock::take(named, &Clock::System)).transpose()?;
     let is_there = path.try_exists().is_ok_and(|is_there| is_there);
     refuse_ownerless_log(&path, is_there)?;
 
-    let file = copied(backup, &path)?;
+    let file = copied(backup, &path, is_packed)?;
     let partial = file.partial().to_owned();
-    let _companions = Companions(partial.clone());
+    let _companions = Companions::of(&partial);
     let of_backup = |cause: Fault| Fault::new(format!("{} cannot be restored", backup.display()), cause);
     backups::refuse_empty(&partial).map_err(of_backup)?;
     // One handle, so that dropping it closes the copy.
@@ -96,8 +87,8 @@ pub fn restore(
     Ok(report)
 }
 
-/// Refuses what can be told from its name and its first bytes to be no backup.
-fn refuse_no_backup(backup: &Path, path: &Path) -> Result<(), Fault> {
+/// Refuses what can be told from its name and its first bytes to be no backup. Returns whether it is packed.
+fn refuse_no_backup(backup: &Path, path: &Path) -> Result<bool, Fault> {
     let shown = backup.display();
     let refused = |why: &str| Err(Fault::bare(format!("{shown} cannot be restored: {why}")));
     let cannot = |cause| Fault::new(format!("{shown} cannot be read"), cause);
@@ -114,8 +105,11 @@ fn refuse_no_backup(backup: &Path, path: &Path) -> Result<(), Fault> {
     File::open(backup).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut begin)).map_err(cannot)?;
     match begin.as_slice() {
         [] => refused("it is empty"),
-        begin if begin == MAGIC => Ok(()),
-        _ => refused("it is no database: a file that till backup wrote was expected, decrypted and unpacked"),
+        begin if begin == MAGIC => Ok(false),
+        begin if begin.starts_with(&PACKED_MAGIC) => Ok(true),
+        _ => refused(
+            "it is no database: a file that till backup wrote was expected, decrypted, and packed by zstd or not",
+        ),
     }
 }
 
@@ -130,12 +124,17 @@ fn refuse_ownerless_log(path: &Path, is_there: bool) -> Result<(), Fault> {
     }
 }
 
-/// A copy of the backup beside the database, with what its log holds.
-fn copied(backup: &Path, path: &Path) -> Result<PrivateFile, Fault> {
+/// A copy of the backup beside the database, unpacked, with what its log holds.
+fn copied(backup: &Path, path: &Path, is_packed: bool) -> Result<PrivateFile, Fault> {
     let cannot = |cause| Fault::new(format!("{} cannot be copied to {}", backup.display(), path.display()), cause);
     let mut copy = PrivateFile::begin(path).map_err(cannot)?;
     let mut from = File::open(backup).map_err(cannot)?;
-    from.rewind().and_then(|()| io::copy(&mut from, &mut copy)).map_err(cannot)?;
+    if is_packed {
+        let what = format!("{} cannot be unpacked to {}", backup.display(), path.display());
+        unpack(from, &mut copy).map_err(|cause| Fault::new(what, cause))?;
+        return Ok(copy);
+    }
+    io::copy(&mut from, &mut copy).map_err(cannot)?;
     for suffix in ["-wal", "-journal"] {
         let log = beside(backup, suffix);
         if log.metadata().is_ok_and(|log| log.is_file() && log.len() > 0) {

@@ -4,6 +4,7 @@
 mod account;
 mod audit;
 mod backup;
+mod backup_places;
 mod binary;
 mod bookkeeping;
 mod check;
@@ -13,6 +14,7 @@ mod demo;
 mod first_start;
 mod import;
 mod operator;
+mod recovery;
 mod restore;
 mod revenue;
 mod setup;

@@ -2,15 +2,13 @@
 //! reads is served, and when it is over all is as if nothing had been.
 
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
 use serde_json::json;
 
 use crate::harness::shop::{GOOD_CARD, variables};
-use crate::harness::{Answer, Client, Folder, Shop, eventually, left_out, process};
+use crate::harness::{Answer, Client, Disk, Shop, eventually, process};
 
 /// A story in which the database fails between a payment and its webhook. What `fail` answers is undone by being dropped.
 fn a_purchase_while<T>(shop: &Shop, fail: impl FnOnce(&Shop) -> T) {
@@ -79,59 +77,10 @@ fn a_database_that_another_process_holds() {
     });
 }
 
-/// A small disk of a test's own, in memory.
-struct Disk {
-    folder: Folder,
-}
-
-impl Disk {
-    /// None where one cannot be made.
-    fn mount(options: &str) -> Option<Disk> {
-        let folder = Folder::new();
-        let options = format!("{options},mode=0700");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &options, "till-test"]).arg(folder.path(""));
-        match mount.output() {
-            Ok(output) if output.status.success() => Some(Disk { folder }),
-            _ => {
-                left_out("full and read-only disks: they need the right to mount, as root has it");
-                None
-            }
-        }
-    }
-
-    fn database(&self) -> PathBuf {
-        self.folder.path("till.db")
-    }
-
-    /// Fills it to the last byte.
-    fn fill(&self) -> Filling {
-        let path = self.folder.path("filling");
-        let mut file = fs::File::create(&path).unwrap();
-        while file.write(&[7; 4096]).is_ok_and(|written| written > 0) {}
-        Filling(path)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _unmounted_already = Command::new("umount").arg("--lazy").arg(self.folder.path("")).status();
-    }
-}
-
-/// What fills a disk, until dropped.
-struct Filling(PathBuf);
-
-impl Drop for Filling {
-    fn drop(&mut self) {
-        fs::remove_file(&self.0).unwrap();
-    }
-}
-
 #[test]
 fn a_disk_that_is_full() {
     let Some(disk) = Disk::mount("size=4m") else { return };
-    let database = disk.database();
+    let database = disk.path("till.db");
     let shop = Shop::open_with(&[("SPRITE_DATABASE", database.to_str().unwrap())]);
     a_purchase_while(&shop, |_| disk.fill());
 
@@ -154,7 +103,7 @@ fn a_disk_that_is_read_only() {
     let Some(disk) = Disk::mount("size=4m") else { return };
     let variables = variables(&disk.folder, "http://127.0.0.1:1");
     assert!(process::run(&variables, &["user", "add", "alice"]).status.success());
-    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.folder.path("")).status().unwrap();
+    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.path("")).status().unwrap();
     assert!(remounted.success());
     for arguments in [&["serve"][..], &["user", "add", "bob"], &["user", "list"]] {
         let output = process::run(&variables, arguments);

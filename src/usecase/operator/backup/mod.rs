@@ -1,8 +1,16 @@
 //! `till backup`: a copy of the database as it is at one moment, while it is in use. The copy gets its name when it is whole,
-//! on the disk, and proved.
+//! on the disk, and proved. It goes to a file, a folder of dated ones (`rotation`), standard output, or a command (`receiver`),
+//! packed (`packing`) or not.
 
-use std::fs::File;
+mod packing;
+mod receiver;
+mod rotation;
+
+use std::fs::{File, remove_file};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+
+pub use packing::{MAGIC as PACKED_MAGIC, Packing, unpack};
 
 use crate::app::App;
 use crate::config::Config;
@@ -25,6 +33,24 @@ pub struct BackupReport {
     pub anchor: Anchor,
 }
 
+/// Removes what SQLite left beside a copy, which keeps nothing there once it is closed.
+pub(super) struct Companions(PathBuf);
+
+impl Companions {
+    /// Those of the copy at `path`, when this is dropped.
+    pub(super) fn of(path: &Path) -> Companions {
+        Companions(path.to_owned())
+    }
+}
+
+impl Drop for Companions {
+    fn drop(&mut self) {
+        for suffix in COMPANIONS {
+            let _not_there = remove_file(beside(&self.0, suffix));
+        }
+    }
+}
+
 /// A copy that is proved, and has no name of its own yet.
 pub struct ProvedCopy {
     file: PrivateFile,
@@ -34,13 +60,42 @@ pub struct ProvedCopy {
 }
 
 /// Copies the database to the file at `path`, which is replaced if there is one.
-pub fn to_file(app: &App, path: &Path, progress: impl FnMut(&Proof)) -> Result<BackupReport> {
+pub fn to_file(app: &App, path: &Path, packing: Packing, progress: impl FnMut(&Proof)) -> Result<BackupReport> {
     refuse_place(app, path)?;
     let copy = copy(app, path, progress)?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let (report, file) = copy.named(app, &absolute.display().to_string());
+    let packed = match packing {
+        Packing::Plain => None,
+        Packing::Zstd => Some(copy.packed(path)?),
+    };
+    let (mut report, file) = copy.named(app, &absolute.display().to_string());
+    let file = packed.unwrap_or(file);
+    let bytes = file.partial().metadata().map_err(|cause| cannot_write(path, cause))?.len();
+    report.backup.bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
     file.finish().map_err(|cause| cannot_write(path, cause))?;
     recorded(app, report)
+}
+
+/// Copies the database into a folder, under a name with the date, and then removes copies of it there that are older than so
+/// many days. Returns those as well.
+pub fn to_folder(
+    app: &App,
+    folder: &Path,
+    days: i64,
+    packing: Packing,
+    progress: impl FnMut(&Proof),
+) -> Result<(BackupReport, Vec<PathBuf>)> {
+    let path = rotation::dated(app, folder, packing)?;
+    let report = to_file(app, &path, packing, progress)?;
+    let removed = rotation::remove_old(app, folder, &path, days)?;
+    Ok((report, removed))
+}
+
+/// Gives a copy to the standard input of a command. It counts only if the command reads all of it and ends well.
+pub fn to_command(app: &App, command: &str, packing: Packing, progress: impl FnMut(&Proof)) -> Result<BackupReport> {
+    let copy = beside_the_database(app, progress)?;
+    receiver::feed(&copy, command, packing)?;
+    copy.was_written(app, "a command")
 }
 
 /// Copies the database beside itself, for a caller who writes it elsewhere and then calls [`ProvedCopy::was_written`].
@@ -49,15 +104,28 @@ pub fn beside_the_database(app: &App, progress: impl FnMut(&Proof)) -> Result<Pr
 }
 
 impl ProvedCopy {
-    /// The copy's bytes.
-    pub fn open(&self) -> Result<File, Fault> {
-        File::open(self.file.partial()).map_err(|cause| cannot_write(self.file.partial(), cause))
+    /// Writes all of it.
+    pub fn write_to(&self, out: &mut impl Write, packing: Packing) -> Result<(), Fault> {
+        packing.write(self.open()?, out)
     }
 
-    /// It was written to standard output; the copy is removed.
-    pub fn was_written(self, app: &App) -> Result<BackupReport> {
-        let (report, _removed) = self.named(app, "-");
+    /// It was written to this place; the copy is removed.
+    pub fn was_written(self, app: &App, place: &str) -> Result<BackupReport> {
+        let (report, _removed) = self.named(app, place);
         recorded(app, report)
+    }
+
+    /// The same, packed, for this path.
+    fn packed(&self, path: &Path) -> Result<PrivateFile, Fault> {
+        let mut packed = PrivateFile::begin(path).map_err(|cause| cannot_write(path, cause))?;
+        self.write_to(&mut packed, Packing::Zstd)?;
+        let written = File::open(packed.partial()).map_err(|cause| cannot_write(path, cause))?;
+        packing::prove(written, self.open()?)?;
+        Ok(packed)
+    }
+
+    fn open(&self) -> Result<File, Fault> {
+        File::open(self.file.partial()).map_err(|cause| cannot_write(self.file.partial(), cause))
     }
 
     fn named(self, app: &App, place: &str) -> (BackupReport, PrivateFile) {
@@ -74,6 +142,7 @@ fn copy(app: &App, path: &Path, progress: impl FnMut(&Proof)) -> Result<ProvedCo
     // Before the copy, so that the copy knows the anchor, and nobody else has another one of the same number.
     let anchor = head::take(app)?;
     let file = PrivateFile::begin(path).map_err(|cause| cannot_write(path, cause))?;
+    let _companions = Companions::of(file.partial());
     app.store.copy_into(file.partial())?;
     let opened = App::open(of_database(&app.config, file.partial()), app.clock.clone())?;
     let proof = verify_against(&opened, Some(&anchor), progress);
