@@ -3,8 +3,8 @@
 //! receiver of outgoing webhooks (`receiver`), a recorder of what is asked of Stripe (`recorder`), fixed answers in
 //! Stripe's place (`canned`), a mail server (`mail_server`), an authenticator that
 //! keeps passkeys (`authenticator`), providers of OpenID Connect (`oidc_provider`), Stripe's OpenAPI
-//! description as a judge (`openapi`), Python's libraries (`python`) and Node's (`npm`), a small disk that can be full (`disk`),
-//! a judge of accessible pages (`axe`),
+//! description as a judge (`openapi`), Python's libraries (`python`), Node's (`npm`) and Debian's programs (`debian`), a small
+//! disk that can be full (`disk`), a judge of accessible pages (`axe`),
 //! and waiting for a condition instead of for a while (`wait`). Nothing here reads the database. Only `life` calls into the
 //! appliance; everything else meets it from outside.
 
@@ -13,6 +13,7 @@ pub mod axe;
 pub mod canned;
 pub mod chromium;
 pub mod client;
+pub mod debian;
 pub mod disk;
 pub mod folder;
 pub mod left_out;
