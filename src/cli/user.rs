@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::clock::{Timestamp, parse_rfc3339};
 use crate::config::Need;
 use crate::http::api::shapes::{EntryShape, ListShape, UserShape};
+use crate::usecase::operator::users_file;
 use crate::usecase::stripe_events::link::{self, LinkReport};
 use crate::usecase::units::grant::{self, GrantRequest};
 use crate::usecase::units::request::{IdempotencyKey, KEY_LIMIT};
@@ -56,6 +57,9 @@ enum UserCommand {
         /// Print {"data":[…],"next":…}, users as in the API
         #[arg(long)]
         json: bool,
+        /// Print all of them as CSV, in the columns that till import takes
+        #[arg(long, conflicts_with_all = ["email", "limit", "after", "json"])]
+        csv: bool,
     },
     /// Show everything about a user: units and where they are from, holds, subscriptions, payments, tokens, sessions, entries
     #[command(after_help = "Example:\n  till user show alice")]
@@ -150,8 +154,11 @@ impl User {
                 let (member, is_new) = users::put(&app, id, patch)?;
                 print(&format!("{} {}\n", if is_new { "added" } else { "known before, now" }, summary(&member)))
             }
-            UserCommand::List { email, limit, after, json } => {
+            UserCommand::List { email, limit, after, json, csv } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
+                if *csv {
+                    return Ok(users_file::write(&app, std::io::stdout().lock())?);
+                }
                 let listing = users::list(&app, email.as_deref(), after.as_deref(), *limit)?;
                 if *json {
                     let data = listing.rows.into_iter().map(UserShape::of).collect();

@@ -254,6 +254,13 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<InboxRow>> {
     tx.one(FIND, &[&id], inbox_row)
 }
 
+/// Whether an event about this object was ignored for this reason.
+pub fn is_ignored_as(tx: &mut dyn Tx, object: &str, detail: &str) -> Result<bool> {
+    const FIND: &str =
+        "SELECT id FROM events WHERE object = $1 AND status = 'ignored' AND detail = $2 ORDER BY id LIMIT 1";
+    Ok(tx.one(FIND, &[&object, &detail], |row| row.text("id"))?.is_some())
+}
+
 /// Removes a row that `till check` sent itself; `false` if there is none.
 pub fn remove_probe(tx: &mut dyn Tx, id: &str, kind: &str) -> Result<bool> {
     const REMOVE: &str = "DELETE FROM events WHERE id = $1 AND kind = $2 AND status = 'ignored'";

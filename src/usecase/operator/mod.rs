@@ -20,4 +20,5 @@ pub mod restore;
 pub mod status;
 pub mod stripe_account;
 pub mod stripe_setup;
+pub mod users_file;
 pub mod verify;

@@ -13,6 +13,7 @@ mod configuration;
 mod demo;
 mod first_start;
 mod import;
+mod migrate;
 mod operator;
 mod recovery;
 mod restore;

@@ -11,7 +11,7 @@ mod installments;
 mod invoice;
 mod known_payment;
 mod letters;
-mod opening;
+pub(super) mod opening;
 mod outcome;
 mod owner;
 mod pack;

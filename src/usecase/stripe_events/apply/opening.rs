@@ -3,7 +3,7 @@
 
 use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::Result;
-use crate::store::{Tx, orders, users};
+use crate::store::{Tx, inbox, orders, users};
 use crate::stripe::{CheckoutSession, Invoice};
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
 
@@ -40,11 +40,18 @@ pub(super) fn of_session(
     Ok(match () {
         () if made_at.seconds() > until.seconds() || context.happened_at.seconds() > until.seconds() => None,
         () if is_over || !is_listed => Some(EventOutcome::ignored(COVERED)),
+        // Stripe's own event said it before.
+        () if has(tx, &session.id)? => Some(EventOutcome::ignored(COVERED)),
         () => {
             let why = "it was begun before the user was imported, and may have been paid before or after";
             Some(EventOutcome::unmatched(&session.id, why))
         }
     })
+}
+
+/// Whether what was paid by this session or invoice is in an opening balance, as an event of it was found to be.
+pub(in crate::usecase::stripe_events) fn has(tx: &mut dyn Tx, object: &str) -> Result<bool> {
+    inbox::is_ignored_as(tx, object, COVERED)
 }
 
 /// Until when what the account paid is in its opening balance. What the operator assigns is credited.

@@ -8,6 +8,7 @@ use crate::store::inbox::{self, Status};
 use crate::store::{Tx, confirmations, payments};
 use crate::stripe::event::TYPES;
 use crate::stripe::{Described, EventEnvelope, List, ListedEvent, ListedObject, UnreadableRow};
+use crate::usecase::stripe_events::apply::opening;
 use crate::usecase::stripe_events::receive;
 use crate::usecase::stripe_events::reconcile::confirm::{self, PaidObject};
 use crate::usecase::stripe_events::reconcile::report::{ComparisonError, Report};
@@ -146,7 +147,7 @@ fn compare_amounts(tx: &mut dyn Tx, paid: &[(&ListedObject, PaidObject<'_>)], re
     for (row, object) in paid {
         let Some((amount, currency)) = object.total() else { continue };
         let payment = confirmations::find(tx, object.id())?;
-        if payment.is_none() && is_not_ours(tx, &row.event_id(row.created))? {
+        if payment.is_none() && (is_not_ours(tx, &row.event_id(row.created))? || opening::has(tx, object.id())?) {
             report.foreign += 1;
             continue;
         }

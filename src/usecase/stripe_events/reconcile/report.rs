@@ -34,7 +34,8 @@ pub struct Report {
     pub is_resumed: bool,
     /// Lists that Stripe did not return, and why. They were not compared.
     pub unasked: Vec<String>,
-    /// Paid objects in which nothing is ours, or that the operator closed. Their amounts are not compared.
+    /// Paid objects in which nothing is ours, that the operator closed, or that an opening balance has. Their amounts are not
+    /// compared.
     pub foreign: u64,
     /// By month and currency.
     pub amounts: BTreeMap<(String, String), Amounts>,
