@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
 use super::backup::{names, said, tamper};
 use crate::harness::left_out::is_set;
 use crate::harness::shop;
-use crate::harness::{Disk, Folder, left_out, process};
+use crate::harness::{Disk, Folder, eventually, left_out, process};
 
 /// Books with a gift for each user, in a folder of their own, with no service on them.
 fn books(folder: &Folder, users: i64) -> BTreeMap<String, String> {
@@ -231,6 +231,41 @@ fn dated_backups_are_kept_for_some_days_and_nothing_else_is_touched() {
         let output = process::run(&variables, arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
     }
+}
+
+#[test]
+fn a_backup_that_is_killed_leaves_the_one_from_before() {
+    let folder = Folder::new();
+    let variables = books(&folder, 3);
+    let out = Folder::new();
+    let target = out.path("till.db");
+    prints(&variables, &["backup", target.to_str().unwrap()]);
+    let before = fs::read(&target).unwrap();
+    prints(&variables, &["user", "grant", "user-1", "5", "--note", "later"]);
+    for step in [".partial", ".partial-wal"] {
+        let mut command = process::command(&variables);
+        let quiet = Stdio::null;
+        let mut child = command
+            .args(["backup", target.to_str().unwrap()])
+            .stdin(quiet())
+            .stdout(quiet())
+            .stderr(quiet())
+            .spawn()
+            .unwrap();
+        let is_there = || names(&out.path("")).iter().any(|name| name.ends_with(step));
+        eventually(step, || (is_there() || child.try_wait().unwrap().is_some()).then_some(()));
+        let _ended_already = child.kill();
+        let is_done = child.wait().unwrap().success();
+        assert!(is_done || fs::read(&target).unwrap() == before, "{step}");
+        prints(&variables, &["restore", target.to_str().unwrap(), "--dry-run"]);
+        prints(&variables, &["ledger", "verify"]);
+        let partial = names(&out.path("")).into_iter().filter(|name| name.contains("partial"));
+        partial.for_each(|name| fs::remove_file(out.path(&name)).unwrap());
+        fs::write(&target, &before).unwrap();
+    }
+    // The next one is whole.
+    let made = parsed(&variables, &["backup", target.to_str().unwrap()]);
+    assert_eq!(made["entries"], 4);
 }
 
 /// At every amount of room: a whole backup, or the one from before and nothing half.

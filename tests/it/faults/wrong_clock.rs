@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use till::app::App;
 use till::clock::{Clock, DAY_SECONDS, Timestamp};
 use till::config::{Need, Sources, load};
+use till::usecase::operator::backup::{self, Packing};
 use till::usecase::operator::verify;
 use till::usecase::units::expire;
 use till::usecase::units::grant::{GrantRequest, grant};
@@ -202,4 +203,23 @@ fn after_a_long_stop_what_stripe_signs_now_confirms_the_clock_and_what_it_signed
     shop.webhook_bytes(body.as_bytes(), &old).must(400);
     shop.webhook(&event).must(200);
     shop.till.wait_for_log("that it is right", |line| line["event"] == "clock_plausible");
+}
+
+#[test]
+fn no_backup_is_taken_for_old_while_the_clock_is_implausible() {
+    let (books, _) = Books::at_noon();
+    let kept = Folder::new();
+    let (app, clock) = books.open(NOON);
+    let back_up = || backup::to_folder(&app, &kept.path(""), 7, Packing::Plain, |_| ()).unwrap().1.len();
+    let count = || std::fs::read_dir(kept.path("")).unwrap().count();
+    assert_eq!((back_up(), count()), (0, 1));
+    clock.set_wrong(NOON.plus_seconds(YEARS));
+    assert_eq!((app.clock.is_plausible(), back_up(), count()), (false, 0, 2), "a name says ten years later");
+    clock.set_wrong(NOON);
+    clock.set(NOON.plus_seconds(8 * DAY_SECONDS));
+    assert_eq!(
+        (app.clock.is_plausible(), back_up(), count()),
+        (true, 1, 2),
+        "the one of noon is old, and the newest name stays"
+    );
 }
