@@ -64,6 +64,7 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
         count => format!("payments in doubt: {count} (till payment list)"),
     };
     let compared = found.compared_to.map_or_else(|| "not yet".to_owned(), |at| format!("up to {}", rfc3339(at)));
+    let polled = found.polled_at.map(|at| format!("; Stripe told its events at {}", rfc3339(at))).unwrap_or_default();
     let mail = match (&app.config.mail, found.mails) {
         (None, (0, 0)) => "no mail server".to_owned(),
         (None, (waiting, failed)) => format!("no mail server, {waiting} letters waiting, {failed} given up"),
@@ -89,7 +90,7 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
         ("Stripe", stripe),
         ("shop", format!("{users}, {on_sale} plans and packs on sale{without}{}", month_as_text(found))),
         ("events", format!("{events}{}", newest.unwrap_or_default())),
-        ("compared", format!("{compared}; {doubt}")),
+        ("compared", format!("{compared}; {doubt}{polled}")),
         ("messages", format!("{} to deliver, {} parked; {mail}", found.messages_open, found.messages_parked)),
         ("clock", found.clock_fault.clone().unwrap_or_else(|| "plausible".to_owned())),
     ])
@@ -128,6 +129,7 @@ fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
         "events": events,
         "latest_event_at": found.newest_event.as_ref().map(|(at, _)| rfc3339(*at)),
         "compared_to": found.compared_to.map(rfc3339),
+        "polled_at": found.polled_at.map(rfc3339),
         "payments_in_doubt": found.in_doubt,
         "messages_to_deliver": found.messages_open,
         "messages_parked": found.messages_parked,

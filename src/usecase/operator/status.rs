@@ -14,6 +14,7 @@ use crate::store::{Lock, outbox};
 use crate::usecase::mail::deliver;
 use crate::usecase::operator::clock;
 use crate::usecase::operator::figures::{self, Overview};
+use crate::usecase::stripe_events::reconcile::poll;
 use crate::usecase::stripe_events::{inbox, payments, reconcile};
 
 /// The appliance at a glance.
@@ -39,6 +40,8 @@ pub struct ApplianceStatus {
     pub events: Vec<(&'static str, i64)>,
     /// Up to when Stripe's events are compared with the books.
     pub compared_to: Option<Timestamp>,
+    /// When Stripe last told its events, where no webhook brings them.
+    pub polled_at: Option<Timestamp>,
     /// Payments in the books that Stripe does not confirm.
     pub in_doubt: i64,
     /// Outgoing messages that wait to be delivered.
@@ -92,6 +95,7 @@ pub fn look(app: &App) -> Result<ApplianceStatus> {
         newest_event,
         events: inbox::count(app)?,
         compared_to: reconcile::compared_to(app)?,
+        polled_at: if app.config.stripe.is_polled() { poll::polled_at(app)? } else { None },
         in_doubt: payments::count_in_doubt(app)?,
         messages_open,
         messages_parked,

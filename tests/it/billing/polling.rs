@@ -100,6 +100,8 @@ fn a_webhook_is_refused_and_an_endpoint_that_leads_here_is_named() {
     eventually("a round", || finding(&shop, "polling").filter(|found| found["is_good"] == true));
     let polling = finding(&shop, "polling").unwrap();
     assert!(polling["detail"].as_str().unwrap().contains("up to 1 s later"), "{polling}");
+    let status: Value = serde_json::from_str(&shop.till_prints(&["status", "--json"])).unwrap();
+    assert!(status["polled_at"].is_string() && shop.till_prints(&["status"]).contains("Stripe told its events at"));
     assert!(finding(&shop, "webhook endpoint").is_none() && finding(&shop, "public URL").is_none());
 
     let form = format!("url={}/billing/webhook&enabled_events[]=invoice.paid", shop.till.url);
