@@ -11,18 +11,20 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::config::{Mode, Need};
 use crate::money::plain_amount;
+use crate::usecase::operator::check::{self, Finding, Verdict};
 use crate::usecase::operator::status::{self, ApplianceStatus};
 
 /// Show the appliance in ten lines
 ///
-/// Reads the database and this machine, and asks nobody: till check asks Stripe. The exit status is 0 also when something
-/// waits for the operator.
+/// Reads the database and this machine, and asks nobody: till check asks Stripe as well. The last line says what falls short
+/// or is a warning of what till check finds without asking anybody. Exits with 1 if anything falls short, else with 0, also
+/// with warnings.
 #[derive(Args)]
 #[command(after_help = "Example:\n  till status")]
 pub(super) struct Status {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Print one object
+    /// Print one object, with the field severity (ok, unknown, warning or failed) and all findings as till check --json has them
     #[arg(long)]
     json: bool,
 }
@@ -31,7 +33,13 @@ impl Status {
     pub(super) fn run(&self) -> CommandResult {
         let app = self.database.open(Need::Nothing, IfMissing::Refuse)?;
         let found = status::look(&app)?;
-        if self.json { print_json(&as_json(&app, &found)) } else { print(&as_text(&app, &found)) }
+        let findings = check::local(&app);
+        if self.json {
+            print_json(&as_json(&app, &found, &findings))?;
+        } else {
+            print(&as_text(&app, &found, &findings))?;
+        }
+        super::check::exit(&findings)
     }
 }
 
@@ -42,7 +50,7 @@ fn mode_word(mode: Option<Mode>) -> Option<&'static str> {
     })
 }
 
-fn as_text(app: &App, found: &ApplianceStatus) -> String {
+fn as_text(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> String {
     let events: Vec<String> = found.events.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let events = if events.is_empty() { "none yet".to_owned() } else { events.join(", ") };
     let newest = found.newest_event.as_ref().map(|(at, kind)| format!("; the latest at {}, {kind}", rfc3339(*at)));
@@ -76,8 +84,7 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
     };
     facts(&[
         ("version", env!("TILL_VERSION").to_owned()),
-        ("serving", found.served_by.clone().unwrap_or_else(|| "nobody serves on this database".to_owned())),
-        ("address", format!("{}, on {}", app.config.base_url, app.config.listen)),
+        ("serving", format!("{}; {}, on {}", served_by(found), app.config.base_url, app.config.listen)),
         (
             "database",
             format!(
@@ -93,7 +100,28 @@ fn as_text(app: &App, found: &ApplianceStatus) -> String {
         ("compared", format!("{compared}; {doubt}{polled}")),
         ("messages", format!("{} to deliver, {} parked; {mail}", found.messages_open, found.messages_parked)),
         ("clock", found.clock_fault.clone().unwrap_or_else(|| "plausible".to_owned())),
+        ("findings", findings_as_text(findings)),
     ])
+}
+
+fn served_by(found: &ApplianceStatus) -> &str {
+    found.served_by.as_deref().unwrap_or("nobody serves on this database")
+}
+
+/// What falls short, then what is a warning, by name.
+fn findings_as_text(findings: &[Finding]) -> String {
+    let named = |verdict: Verdict, words: &str| {
+        let names: Vec<&str> =
+            findings.iter().filter(|finding| finding.verdict == verdict).map(|finding| finding.what.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{words}: {}", names.join(", ")))
+    };
+    let said: Vec<String> =
+        [named(Verdict::Bad, "FAIL"), named(Verdict::Warning, "warn")].into_iter().flatten().collect();
+    if said.is_empty() {
+        "nothing falls short".to_owned()
+    } else {
+        format!("{}; till check says more", said.join("; "))
+    }
 }
 
 /// What was received this month, and who subscribes.
@@ -108,7 +136,7 @@ fn month_as_text(found: &ApplianceStatus) -> String {
     money.chain([subscriptions]).collect()
 }
 
-fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
+fn as_json(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> serde_json::Value {
     let events: serde_json::Map<String, serde_json::Value> =
         found.events.iter().map(|(status, count)| ((*status).to_owned(), (*count).into())).collect();
     json!({
@@ -136,5 +164,7 @@ fn as_json(app: &App, found: &ApplianceStatus) -> serde_json::Value {
         "mails_waiting": found.mails.0,
         "mails_given_up": found.mails.1,
         "clock_fault": found.clock_fault,
+        "severity": Verdict::worst(findings).severity(),
+        "findings": super::check::as_json(findings)["data"],
     })
 }

@@ -2,25 +2,32 @@
 //! whether to send the event again ("Receive Stripe events in your webhook endpoint").
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use serde_json::json;
 
 use super::body;
 use super::problem::{HandlerResult, Problem};
+use super::request::{ClientAddress, Peer, is_trusted};
 use super::state::{AppState, Pool};
+use crate::config::Config;
 use crate::error::{Error, Refused};
-use crate::usecase::stripe_events::receive;
+use crate::stripe::probe::ArrivalReport;
+use crate::usecase::stripe_events::receive::{self, Receipt};
+
+/// The longest header that a probe is answered with, in characters.
+const HEADER_LIMIT: usize = 300;
 
 /// Bodies of this size and more are refused.
 const LIMIT: usize = 1024 * 1024;
 
 /// `POST /billing/webhook`.
-pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, body: Body) -> HandlerResult {
+pub(super) async fn receive(State(state): State<AppState>, request: Request) -> HandlerResult {
+    let (parts, body) = request.into_parts();
     let app = state.app();
-    let mut signatures = headers.get_all("stripe-signature").iter();
+    let mut signatures = parts.headers.get_all("stripe-signature").iter();
     let signature = signatures.next().map(|value| value.as_bytes().to_vec());
     if signatures.next().is_some() {
         let detail = "There are two Stripe-Signature headers: one was expected.";
@@ -34,6 +41,11 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
     })?;
     let received = state.run(Pool::Webhooks, move |app| receive::receive(app, signature.as_deref(), &bytes)).await;
     match received {
+        // Only who knows the secret learns how the request arrived, and it is its own.
+        Ok(Receipt { is_probe: true, .. }) => {
+            let seen = seen(&parts, state.config());
+            Ok(Json(json!({ "received": true, "seen": seen })).into_response())
+        }
         Ok(_) => Ok(Json(json!({ "received": true })).into_response()),
         // The database failed, so Stripe must send the event again.
         Err(Error::Refused(refused @ Refused::Unavailable { .. })) => {
@@ -41,4 +53,26 @@ pub(super) async fn receive(State(state): State<AppState>, headers: HeaderMap, b
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// How a request arrived.
+fn seen(parts: &Parts, config: &Config) -> ArrivalReport {
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+    let client = parts.extensions.get::<ClientAddress>().and_then(|client| client.0);
+    let forwarded = all(&parts.headers, "x-forwarded-for");
+    let one = |name: &str| all(&parts.headers, name).into_iter().next();
+    ArrivalReport {
+        peer: peer.map(|peer| peer.to_string()),
+        is_peer_trusted: peer.is_some_and(|peer| is_trusted(peer, config)),
+        client: client.map(|client| client.to_string()),
+        forwarded_for: forwarded.iter().flat_map(|value| value.split(',')).map(|item| item.trim().to_owned()).collect(),
+        scheme: one("x-forwarded-proto"),
+        host: one("host"),
+    }
+}
+
+/// The values of a header, none of them too long.
+fn all(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    values.map(|value| value.chars().take(HEADER_LIMIT).collect()).collect()
 }

@@ -69,6 +69,39 @@ pub fn outstanding(tx: &mut dyn Tx) -> Result<Vec<Outstanding>> {
     Ok(sums.into_iter().filter(|sum| sum.units != 0 || sum.value != 0).collect())
 }
 
+/// Units since the beginning of the books.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnitSums {
+    pub bought: i64,
+    pub given: i64,
+    pub used: i64,
+    pub expired: i64,
+    /// Taken back, less those that came back.
+    pub reversed: i64,
+    /// In lots, held ones among them.
+    pub left: i64,
+}
+
+/// What all days together say of units: a row for each day and currency is read.
+pub fn units(tx: &mut dyn Tx) -> Result<UnitSums> {
+    const SUMS: &str = "SELECT CAST(COALESCE(SUM(bought), 0) AS INTEGER) AS bought,
+            CAST(COALESCE(SUM(given), 0) AS INTEGER) AS given, CAST(COALESCE(SUM(used), 0) AS INTEGER) AS used,
+            CAST(COALESCE(SUM(expired), 0) AS INTEGER) AS expired,
+            CAST(COALESCE(SUM(reversed), 0) AS INTEGER) AS reversed,
+            CAST(COALESCE(SUM(units_left), 0) AS INTEGER) AS units_left FROM figures";
+    let sums = tx.one(SUMS, &[], |row| {
+        Ok(UnitSums {
+            bought: row.int("bought")?,
+            given: row.int("given")?,
+            used: row.int("used")?,
+            expired: row.int("expired")?,
+            reversed: row.int("reversed")?,
+            left: row.int("units_left")?,
+        })
+    })?;
+    Ok(sums.unwrap_or_default())
+}
+
 /// How many users there are.
 pub fn users(tx: &mut dyn Tx) -> Result<i64> {
     const USERS: &str = "SELECT CAST(COALESCE(SUM(users), 0) AS INTEGER) AS users FROM figures WHERE currency = ''";

@@ -324,6 +324,18 @@ pub fn count_of(tx: &mut dyn Tx, status: Status) -> Result<i64> {
     Ok(tx.one(COUNT, &[&status.as_str()], |row| row.int("events"))?.unwrap_or_default())
 }
 
+/// When the last event arrived.
+pub fn newest_arrival(tx: &mut dyn Tx) -> Result<Option<Timestamp>> {
+    const NEWEST: &str = "SELECT received_at FROM events ORDER BY received_at DESC, id DESC LIMIT 1";
+    tx.one(NEWEST, &[], |row| row.time("received_at"))
+}
+
+/// How many events that arrived before this time still wait for something else.
+pub fn count_waiting_since(tx: &mut dyn Tx, before: Timestamp) -> Result<i64> {
+    const COUNT: &str = "SELECT COUNT(*) AS events FROM events WHERE status = 'waiting' AND received_at < $1";
+    Ok(tx.one(COUNT, &[&before], |row| row.int("events"))?.unwrap_or_default())
+}
+
 /// How many events have which status. What is not ours, and what the operator closed, is counted apart.
 pub fn count(tx: &mut dyn Tx) -> Result<Vec<(&'static str, i64)>> {
     const COUNT: &str = "SELECT status, ignore_reason, COUNT(*) AS events FROM events

@@ -9,12 +9,17 @@ const LITESTREAM: [&str; 2] = ["_litestream_seq", "_litestream_lock"];
 
 /// Everything that is wrong, in sentences.
 pub fn faults(tx: &mut dyn Tx) -> Result<Vec<String>> {
-    let mut found = schema_faults(&db::objects(tx)?, &db::objects_made()?);
+    let mut found = schema(tx)?;
     found.extend(db::damage(tx)?.into_iter().map(|fault| format!("the file is not sound: {fault}")));
     for (child, parent, count) in db::dangling(tx)? {
         found.push(format!("rows of {child} that refer to a row of {parent} which does not exist: {count}"));
     }
     Ok(found)
+}
+
+/// What is wrong with the schema alone, which is known at once however large the file is.
+pub fn schema(tx: &mut dyn Tx) -> Result<Vec<String>> {
+    Ok(schema_faults(&db::objects(tx)?, &db::objects_made()?))
 }
 
 fn schema_faults(found: &[SchemaObject], made: &[SchemaObject]) -> Vec<String> {

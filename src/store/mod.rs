@@ -16,6 +16,7 @@ pub mod cursors;
 pub mod customers;
 mod db;
 pub mod directory;
+pub mod disk;
 pub mod entries;
 pub mod erasure;
 pub mod figures;

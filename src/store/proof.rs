@@ -58,6 +58,18 @@ pub fn entries_of_account_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: 
     tx.all(PAGE, &[&account, &seq, &limit], stored_entry)
 }
 
+/// The accounts of the last payments, the newest first; one may be there more than once.
+pub fn accounts_of_newest_payments(tx: &mut dyn Tx, limit: i64) -> Result<Vec<i64>> {
+    const NEWEST: &str = "SELECT account FROM payments ORDER BY paid_at DESC, reference DESC LIMIT $1";
+    tx.all(NEWEST, &[&limit], |row| row.int("account"))
+}
+
+/// The highest number of an account; 0 if there is none.
+pub fn last_account(tx: &mut dyn Tx) -> Result<i64> {
+    const LAST: &str = "SELECT COALESCE(MAX(account), 0) AS account FROM users";
+    Ok(tx.one(LAST, &[], |row| row.int("account"))?.unwrap_or_default())
+}
+
 fn stored_entry(row: &Row<'_>) -> DbResult<StoredEntry> {
     Ok(StoredEntry { entry: entries::entry(row)?, actor: row.text_or_null("actor")? })
 }

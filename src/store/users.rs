@@ -218,6 +218,12 @@ pub fn set_low_balance(tx: &mut dyn Tx, account: i64, units: Option<i64>) -> Res
     Ok(())
 }
 
+/// When the first account was made; `None` if there is none.
+pub fn first_created(tx: &mut dyn Tx) -> Result<Option<Timestamp>> {
+    const FIRST: &str = "SELECT created_at FROM users ORDER BY account LIMIT 1";
+    tx.one(FIRST, &[], |row| row.time("created_at"))
+}
+
 fn user(row: &Row<'_>) -> DbResult<User> {
     Ok(User {
         account: row.int("account")?,

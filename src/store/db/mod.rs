@@ -19,6 +19,7 @@ mod writer;
 pub use changes::{CacheKey, ReadVersion};
 pub use fault::DbResult;
 pub use figures::{Amounts, AmountsByDay, FIGURES, Figure, FigureChange, add_to};
+pub use file_system::FileSystemKind;
 pub use lock::Lock;
 pub use tx::Tx;
 pub use value::{Columns, Param, Row, Value};
@@ -27,7 +28,7 @@ pub use writer::WriterFigures;
 pub(super) use changes::ChangeLog;
 pub(super) use checkpoint::Checkpoints;
 pub(super) use fault::unavailable;
-pub(super) use file_system::unsafe_kind;
+pub(super) use file_system::{kind as file_system_kind, space, unsafe_kind};
 pub(super) use freshness::Freshness;
 pub(super) use read_ahead::{DiskReads, ReadAhead};
 pub(super) use schema::{

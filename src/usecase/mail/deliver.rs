@@ -30,7 +30,7 @@ const REMOVE_BATCH: i64 = 500;
 const REMOVE_BATCHES: usize = 20;
 const KEPT_SECONDS: i64 = 90 * DAY_SECONDS;
 /// How long a letter that was given up is worth the operator's attention.
-const FAILED_SHOWN_SECONDS: i64 = 7 * DAY_SECONDS;
+pub const FAILED_SHOWN_DAYS: i64 = 7;
 /// Characters of an error that are kept; the table takes a few more.
 const ERROR_LIMIT: usize = 200;
 
@@ -99,7 +99,7 @@ pub fn record(app: &App, mail: &PreparedMail, sent: &std::result::Result<(), Mai
 
 /// How many letters wait, and how many were given up in the last week.
 pub fn count(app: &App) -> Result<(i64, i64)> {
-    let since = app.clock.now().plus_seconds(-FAILED_SHOWN_SECONDS);
+    let since = app.clock.now().plus_seconds(-FAILED_SHOWN_DAYS * DAY_SECONDS);
     app.store.read(|tx| mails::count(tx, since))
 }
 

@@ -11,7 +11,7 @@ use crate::store::inbox::{self, IncomingEvent, Status};
 use crate::store::{Tx, erasure};
 use crate::stripe::event::TYPES;
 use crate::stripe::signature::{SignatureFault, TOLERANCE_SECONDS};
-use crate::stripe::{EventEnvelope, Verification, signature, storable};
+use crate::stripe::{EventEnvelope, Verification, probe, signature, storable};
 use crate::usecase::stripe_events::apply::{ApplyContext, EventOutcome};
 use crate::usecase::stripe_events::prefetcher::{PrefetchedEvent, Prefetcher};
 use crate::usecase::stripe_events::{bodies, retry};
@@ -50,9 +50,18 @@ pub fn reject(app: &App, refused: Refused) -> Error {
     refused.into()
 }
 
+/// What became of a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub status: Status,
+    /// Whether `till check` sent it: it has the signature of a secret that only Stripe and we know, and a type that Stripe
+    /// has not.
+    pub is_probe: bool,
+}
+
 /// Handles a webhook's raw body. Success means that everything it says is durable. A refusal means that it is not from
 /// Stripe, or cannot be read. A fault means that the database failed, and that Stripe should send it again.
-pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> {
+pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Receipt> {
     // With a key of another account, the events are of that account too.
     app.stripe()?;
     let now = app.clock.now();
@@ -66,8 +75,10 @@ pub fn receive(app: &App, header: Option<&[u8]>, body: &[u8]) -> Result<Status> 
     }
     let text = storable(body).map_err(|cause| rejected(cause.to_string()))?;
     let envelope = EventEnvelope::parse(text.as_bytes()).map_err(|cause| rejected(cause.to_string()))?;
+    let is_probe = envelope.kind == probe::KIND;
     // The signature may have confirmed the clock.
-    ingest(app, envelope, text.into_owned(), app.clock.now())
+    let status = ingest(app, envelope, text.into_owned(), app.clock.now())?;
+    Ok(Receipt { status, is_probe })
 }
 
 /// While the clock is implausible because it is far beyond what is known, as after a long stop, a signature of its time

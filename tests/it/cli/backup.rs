@@ -171,7 +171,9 @@ fn a_copy_that_does_not_hold_is_removed_and_no_backup_is_recorded() {
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("does not hold") && said(&output).contains("planted"), "{}", said(&output));
     assert_eq!(names(&folder.path("")), Vec::<String>::new());
-    let status: Value = serde_json::from_str(&shop.till_prints(&["status", "--json"])).unwrap();
+    let status = shop.till(&["status", "--json"]);
+    assert_eq!(status.status.code(), Some(1), "books that do not hold fall short");
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     assert_eq!(status["last_backup"], Value::Null);
 }
 

@@ -8,6 +8,8 @@ mod backup_places;
 mod binary;
 mod bookkeeping;
 mod check;
+mod check_machine;
+mod check_public;
 mod commands;
 mod configuration;
 mod demo;

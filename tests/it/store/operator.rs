@@ -6,7 +6,9 @@ use till::store::comparisons::ComparisonProgress;
 use till::store::inbox::Status;
 use till::store::money_records::{self, ReturnKind};
 use till::store::outbox::DeliveryPlace;
-use till::store::{access, audit, comparisons, directory, inbox, operators, outbox, payment_records};
+use till::store::{
+    access, audit, comparisons, directory, figures, holds, inbox, operators, outbox, payment_records, proof, users,
+};
 
 use super::rows::payment;
 use super::statements::{Row, each_runs};
@@ -24,6 +26,13 @@ fn progress() -> ComparisonProgress {
 
 const EACH: &[Row] = &[
     ("users", |tx| add_user(tx, 0)),
+    ("users::first_created", |tx| users::first_created(tx).map(drop)),
+    ("proof::accounts_of_newest_payments", |tx| proof::accounts_of_newest_payments(tx, 10).map(drop)),
+    ("proof::last_account", |tx| proof::last_account(tx).map(drop)),
+    ("inbox::count_waiting_since", |tx| inbox::count_waiting_since(tx, END).map(drop)),
+    ("inbox::newest_arrival", |tx| inbox::newest_arrival(tx).map(drop)),
+    ("figures::units", |tx| figures::units(tx).map(drop)),
+    ("holds::units_held", |tx| holds::units_held(tx).map(drop)),
     ("audit::newest", |tx| audit::newest(tx, &AuditFilter::All, 10, 10).map(drop)),
     ("audit::newest by actor", |tx| audit::newest(tx, &AuditFilter::Actor("cli".into()), 10, 10).map(drop)),
     ("audit::newest by action", |tx| audit::newest(tx, &AuditFilter::Action("x".into()), 10, 10).map(drop)),

@@ -82,6 +82,7 @@ fn table(findings: &[Finding], language: Language) -> Block {
         let state = match finding.verdict {
             Verdict::Good => Cell::text(language.admin_good()).marked(Mark::Good),
             Verdict::Bad => Cell::text(language.admin_bad()).marked(Mark::Bad),
+            Verdict::Warning => Cell::text(language.admin_warning()).marked(Mark::Waiting),
             Verdict::Open => Cell::text(language.admin_open()).marked(Mark::Waiting),
         };
         vec![Cell::text(&finding.what), state, Cell::text(&finding.detail)]

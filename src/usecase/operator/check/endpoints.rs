@@ -1,14 +1,14 @@
 //! The way from Stripe to us: the webhook endpoints at Stripe that lead here, and a probe along that way.
 
-use super::PATIENCE;
 use super::finding::{Finding, bad, good};
+use super::{PATIENCE, public};
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::store::inbox;
 use crate::stripe::event::TYPES;
-use crate::stripe::probe::{self, Probe, ProbeReply};
+use crate::stripe::probe::{self, ArrivalReport, Probe, ProbeReply};
 use crate::stripe::setup::StripeEndpoint;
 use crate::stripe::{API_VERSION, Stripe};
 
@@ -80,10 +80,14 @@ pub(super) fn public_url(app: &App, stripe: &Stripe, endpoints: &[StripeEndpoint
     let url = app.url("/billing/webhook");
     let reached = reached(app, stripe, &url);
     let is_reached = reached.is_ok();
-    let mut found = vec![match reached {
-        Ok(()) => good(PUBLIC_URL, format!("{url} leads here: a signed probe arrived in this database")),
-        Err(why) => bad(PUBLIC_URL, format!("{url} {why}")),
-    }];
+    let mut found = vec![];
+    match reached {
+        Ok(seen) => {
+            found.push(good(PUBLIC_URL, format!("{url} leads here: a signed probe arrived in this database")));
+            found.push(public::proxy(app, seen.as_ref()));
+        }
+        Err(why) => found.push(bad(PUBLIC_URL, format!("{url} {why}"))),
+    }
     if is_reached && let Some(unknown) = unknown_secret(app, stripe, &url) {
         found.push(unknown);
     }
@@ -100,11 +104,11 @@ pub(super) fn public_url(app: &App, stripe: &Stripe, endpoints: &[StripeEndpoint
 }
 
 /// Posts to the webhook as Stripe does: without a signature it must be refused and not redirected, with one it must arrive
-/// in this database. The error says what the URL does instead.
-fn reached(app: &App, stripe: &Stripe, url: &str) -> std::result::Result<(), String> {
+/// in this database. Returns how it arrived, as the process behind the URL says. The error says what the URL does instead.
+fn reached(app: &App, stripe: &Stripe, url: &str) -> std::result::Result<Option<ArrivalReport>, String> {
     match probe::unsigned(url, PATIENCE) {
         Ok(ProbeReply { status: 400, .. }) => {}
-        Ok(ProbeReply { status: 300..=399, location }) => {
+        Ok(ProbeReply { status: 300..=399, location, .. }) => {
             let to = location.unwrap_or_else(|| "nowhere".to_owned());
             return Err(format!("redirects to {to}: Stripe counts that as a failure"));
         }
@@ -114,7 +118,7 @@ fn reached(app: &App, stripe: &Stripe, url: &str) -> std::result::Result<(), Str
     let mut statuses = vec![];
     for secret in &app.config.stripe.webhook_secrets {
         match arrives(app, stripe, url, secret) {
-            Ok(Arrival { is_here: true, .. }) => return Ok(()),
+            Ok(Arrival { is_here: true, seen, .. }) => return Ok(seen),
             Ok(Arrival { status, .. }) => statuses.push(status.to_string()),
             Err(why) => return Err(format!("cannot be reached by a signed probe: {why}")),
         }
@@ -141,13 +145,14 @@ fn unknown_secret(app: &App, stripe: &Stripe, url: &str) -> Option<Finding> {
 struct Arrival {
     status: u16,
     is_here: bool,
+    seen: Option<ArrivalReport>,
 }
 
 fn arrives(app: &App, stripe: &Stripe, url: &str, secret: &Secret) -> std::result::Result<Arrival, String> {
     let now = app.clock.now();
     let probe = Probe::new(now, stripe.is_live()).map_err(|fault| fault.to_string())?;
-    let ProbeReply { status, .. } = probe.send(url, secret, now, PATIENCE)?;
+    let ProbeReply { status, seen, .. } = probe.send(url, secret, now, PATIENCE)?;
     // The row is there when the answer is, and it is of no use afterwards.
     let removed: Result<bool> = app.store.write(move |tx| inbox::remove_probe(tx, &probe.id, probe::KIND));
-    Ok(Arrival { status, is_here: removed.map_err(|error| error.to_string())? })
+    Ok(Arrival { status, is_here: removed.map_err(|error| error.to_string())?, seen })
 }

@@ -2,13 +2,32 @@
 
 use crate::error::Result;
 
-/// Whether something is as it should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether something is as it should be. The later one is the worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     Good,
-    Bad,
     /// Nothing shows yet whether it is, or only the operator knows.
     Open,
+    /// It works, and somebody should look at it before it does not.
+    Warning,
+    Bad,
+}
+
+impl Verdict {
+    /// The word for monitoring.
+    pub fn severity(self) -> &'static str {
+        match self {
+            Verdict::Good => "ok",
+            Verdict::Open => "unknown",
+            Verdict::Warning => "warning",
+            Verdict::Bad => "failed",
+        }
+    }
+
+    /// The worst of these; good if there are none.
+    pub fn worst(findings: &[Finding]) -> Verdict {
+        findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Good)
+    }
 }
 
 /// One thing that was looked at.
@@ -22,12 +41,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether it is as it should be; `None` if there is nothing to judge it by.
+    /// Whether it is as it should be; `None` if there is nothing to judge it by, or if it works and should be looked at.
     pub fn is_good(&self) -> Option<bool> {
         match self.verdict {
             Verdict::Good => Some(true),
             Verdict::Bad => Some(false),
-            Verdict::Open => None,
+            Verdict::Open | Verdict::Warning => None,
         }
     }
 }
@@ -38,6 +57,10 @@ pub(super) fn good(what: &str, detail: String) -> Finding {
 
 pub(super) fn bad(what: &str, detail: String) -> Finding {
     Finding { what: what.to_owned(), verdict: Verdict::Bad, detail }
+}
+
+pub(super) fn warning(what: &str, detail: String) -> Finding {
+    Finding { what: what.to_owned(), verdict: Verdict::Warning, detail }
 }
 
 pub(super) fn open(what: &str, detail: String) -> Finding {

@@ -6,9 +6,12 @@ mod deliveries;
 mod endpoints;
 mod finding;
 mod key;
+mod machine;
 mod polling;
 mod prices;
+mod public;
 mod renewals;
+mod waiting;
 
 use std::time::Duration;
 
@@ -24,18 +27,33 @@ pub use finding::{Finding, Verdict};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Looks at everything.
-pub fn check(app: &App) -> Vec<Finding> {
+/// Looks at the configuration, the machine and the books. Nobody is asked over the network.
+pub fn local(app: &App) -> Vec<Finding> {
     let path = app.store.path();
     let mut found = vec![
         configuration(&app.config.warnings),
         finding("database", app.store.check_writable(&app.clock).map(|()| format!("{} takes writes", path.display()))),
         books::files(app),
+        machine::folder(app),
+        machine::file_system(app),
+        machine::room(app),
+        machine::time_synchronisation(),
+        waiting::backup(app),
+        waiting::units(app),
+        waiting::events(app),
+        waiting::comparison(app),
         books::payments(app),
     ];
-    found.extend(app.store.file_system_fault().map(|what| bad("file system", what)));
+    found.extend(waiting::for_a_hand(app));
+    found
+}
+
+/// Looks at everything.
+pub fn check(app: &App) -> Vec<Finding> {
+    let mut found = local(app);
     found.extend(mail(app));
     found.extend(provider(app));
+    found.extend(public::certificate(app));
     let Ok(stripe) = app.stripe() else {
         found.extend(clock::fault(app).map(|what| bad("clock", what)));
         return found;

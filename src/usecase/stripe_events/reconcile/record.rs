@@ -133,6 +133,28 @@ pub fn standing(app: &App) -> Result<(Option<Comparison>, Option<Timestamp>)> {
     app.store.read(|tx| Ok((comparisons::last(tx)?, comparisons::agreeing_since(tx)?)))
 }
 
+/// How much a comparison found, by kind: `missed` was applied by it, because no webhook had brought it; all others are zero if
+/// the books agreed.
+pub fn differences(comparison: Option<&Comparison>) -> Vec<(&'static str, i64)> {
+    let report: KeptReport = comparison
+        .and_then(|comparison| comparison.report.as_deref())
+        .and_then(|report| serde_json::from_str(report).ok())
+        .unwrap_or_default();
+    let amounts = report.amounts.iter().filter(|amounts| amounts.stripe != amounts.books).count();
+    let counted = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let listed = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    vec![
+        ("missed", counted(report.applied)),
+        ("unmatched", counted(report.unmatched)),
+        ("waiting", counted(report.waiting)),
+        ("failed", counted(report.failed)),
+        ("unreadable", counted(report.unreadable)),
+        ("unconfirmed", counted(report.unconfirmed)),
+        ("not_compared", listed(report.not_compared.len())),
+        ("amounts", listed(amounts)),
+    ]
+}
+
 /// Removes what is kept of old comparisons.
 pub fn remove_old(app: &App) -> Result<usize> {
     let before = app.clock.now().plus_seconds(-KEPT_DAYS * DAY_SECONDS);

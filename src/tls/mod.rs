@@ -1,6 +1,8 @@
 //! TLS as a client: which certificates are trusted, and which library does the cryptography. Calls to Stripe, outgoing
 //! webhooks and mail share it. And the settings that clients of others' interfaces share.
 
+pub mod certificate;
+
 use std::sync::Arc;
 use std::time::Duration;
 
