@@ -74,7 +74,8 @@ impl App {
         let store = Store::open(&config.database, &clock)?;
         let clock = store.clock().clone();
         let stripe = stripe_client(&config)?.map(|stripe| stripe.with_clock(clock.clone()));
-        let metrics = Metrics::new(store.figures());
+        let calls = stripe.as_ref().map(|stripe| stripe.figures().clone()).unwrap_or_default();
+        let metrics = Metrics::new(store.figures(), &calls);
         let catalog = Arc::new(config.catalog.clone());
         let oidc = oidc_client(&config);
         let origin = &config.base_url;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde_json::json;
 
@@ -15,10 +15,12 @@ use super::request::{ClientAddress, Peer};
 use super::state::{AppState, Pool};
 use crate::clock::Deadline;
 use crate::error::Refused;
-use crate::metrics::KindLabels;
-use crate::store::backups;
-use crate::usecase::stripe_events::inbox;
+use crate::metrics::as_plain_text;
+use crate::usecase::operator::gauges;
 use crate::usecase::users::tokens::Scope;
+
+/// The type of the format that counters and units are described in more closely.
+const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn alive() -> &'static str {
@@ -56,12 +58,12 @@ pub(super) async fn metrics(State(state): State<AppState>, request: Request) -> 
     if !is_local(&state, &parts) {
         Bearer::from_request_parts(&mut parts, &state).await?.require(Scope::Read)?;
     }
-    text(&state).await
+    text(&state, &parts.headers).await
 }
 
 /// `GET /metrics` on the address of its own. The operator decides who can reach that.
-pub(super) async fn metrics_alone(State(state): State<AppState>) -> HandlerResult {
-    text(&state).await
+pub(super) async fn metrics_alone(State(state): State<AppState>, headers: HeaderMap) -> HandlerResult {
+    text(&state, &headers).await
 }
 
 /// Whether this till is for this machine alone, and the caller is on it. A proxy on this machine that names no client
@@ -76,21 +78,18 @@ fn is_local(state: &AppState, parts: &Parts) -> bool {
     state.config().base_url.is_loopback() && peer && client
 }
 
-async fn text(state: &AppState) -> HandlerResult {
+/// In the format that the caller reads: OpenMetrics, or else Prometheus' older text.
+async fn text(state: &AppState, headers: &HeaderMap) -> HandlerResult {
     let text = state
         .run(Pool::Db, |app| {
-            let counted = inbox::count(app)?;
-            for kind in inbox::KINDS {
-                // None is a number too: a kind that has become empty does not keep its last one.
-                let count = counted.iter().find(|(counted, _)| *counted == kind).map_or(0, |(_, count)| *count);
-                app.metrics.inbox_events.get_or_create(&KindLabels { kind }).set(count);
-            }
-            let backup = app.store.read(backups::last)?;
-            let age = backup.map(|last| app.clock.now().millis().saturating_sub(last.made_at.millis()) / 1000);
-            app.metrics.backup_age_seconds.set(age.map_or(-1, |age| age.max(0)));
+            gauges::refresh(app)?;
             Ok(app.metrics.text()?)
         })
         .await?;
-    let kind = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
-    Ok((kind, text).into_response())
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let (kind, text) = match accepted.flat_map(|value| value.split(',')).any(|kind| kind.contains(OPEN_METRICS)) {
+        true => ("application/openmetrics-text; version=1.0.0; charset=utf-8", text),
+        false => ("text/plain; version=0.0.4; charset=utf-8", as_plain_text(&text)),
+    };
+    Ok(([(header::CONTENT_TYPE, kind), (header::VARY, "Accept")], text).into_response())
 }

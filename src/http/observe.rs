@@ -99,6 +99,8 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
         let expected = origin.map(|_| expected_origins(&app.config));
         group.state.refusals().log(kind, (&route, status), client, (origin, expected.as_deref()));
     }
+    // A method that a route does not have is as made up as a path that there is not.
+    let route = if status == 405 { "none".to_owned() } else { route };
     app.metrics.requests.get_or_create(&RequestLabels { method, route, status }).observe(seconds);
     response
 }

@@ -15,6 +15,7 @@ pub mod calls;
 pub mod client;
 pub mod error;
 pub mod event;
+pub mod figures;
 pub mod listing;
 pub mod objects;
 pub mod permissions;
@@ -30,6 +31,7 @@ pub use calls::{EventFilter, ListQuery, ListedEvent, UnreadableRow};
 pub use client::{Stripe, StripeOptions};
 pub use error::{StripeError, StripeErrorKind};
 pub use event::{CheckoutStep, DisputeStep, Event, EventEnvelope, SubscriptionStep};
+pub use figures::CallFigures;
 pub use listing::{Described, ListedKind, ListedObject};
 pub use objects::{
     BalanceSource, BalanceTransaction, Charge, CheckoutSession, CreditNote, CreditedLines, Customer, Dispute,

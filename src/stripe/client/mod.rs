@@ -20,6 +20,7 @@ use crate::id;
 use crate::secret::Secret;
 use crate::stripe::API_VERSION;
 use crate::stripe::error::{StripeError, StripeErrorKind};
+use crate::stripe::figures::CallFigures;
 use crate::stripe::objects::{ErrorBody, parse_json};
 use crate::stripe::retry::Advice;
 use crate::tls;
@@ -72,6 +73,7 @@ pub struct Stripe {
     backoff: CallBackoff,
     /// Learns the time that Stripe states.
     clock: Option<Clock>,
+    figures: CallFigures,
 }
 
 impl fmt::Debug for Stripe {
@@ -101,12 +103,18 @@ impl Stripe {
             attempt_timeout: options.attempt_timeout,
             backoff: options.backoff,
             clock: None,
+            figures: CallFigures::default(),
         })
     }
 
     /// Compares `clock` with Stripe's time at each answer.
     pub fn with_clock(self, clock: Clock) -> Stripe {
         Stripe { clock: Some(clock), ..self }
+    }
+
+    /// What became of its calls.
+    pub fn figures(&self) -> &CallFigures {
+        &self.figures
     }
 
     /// Whether our key is a live mode key. Objects of the other mode are not ours.
@@ -179,6 +187,13 @@ impl Stripe {
         if timeout.is_zero() {
             return Err(Failure::new(StripeError::unanswered("no time was left to ask"), Advice::STOP));
         }
+        let started = Deadline::after(timeout);
+        let exchanged = self.exchange(call, timeout);
+        self.figures.count(exchanged.as_ref().err().map(|failure| &*failure.error), started.elapsed());
+        exchanged
+    }
+
+    fn exchange(&self, call: &Call<'_>, timeout: Duration) -> Result<(Value, Option<Timestamp>), Failure> {
         let mut answer = self.send(call, timeout).map_err(Failure::of_transport)?;
         let body = answer.body_mut().with_config().limit(BODY_LIMIT).read_to_vec().map_err(Failure::of_transport)?;
         let date = answer.headers().get("date").and_then(|date| date.to_str().ok());

@@ -10,6 +10,7 @@ pub mod check;
 pub mod clock;
 pub mod export;
 pub mod figures;
+pub mod gauges;
 pub mod go_live;
 pub mod head;
 pub mod import;

@@ -10,6 +10,7 @@ mod user;
 mod access;
 mod body;
 mod limits;
+mod metrics;
 mod problem;
 
 mod description;

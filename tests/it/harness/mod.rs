@@ -4,7 +4,7 @@
 //! Stripe's place (`canned`), a mail server (`mail_server`), an authenticator that
 //! keeps passkeys (`authenticator`), providers of OpenID Connect (`oidc_provider`), Stripe's OpenAPI
 //! description as a judge (`openapi`), Python's libraries (`python`), Node's (`npm`) and Debian's programs (`debian`), a small
-//! disk that can be full (`disk`), a judge of accessible pages (`axe`),
+//! disk that can be full (`disk`), Prometheus' tool (`promtool`), a judge of accessible pages (`axe`),
 //! and waiting for a condition instead of for a while (`wait`). Nothing here reads the database. Only `life` calls into the
 //! appliance; everything else meets it from outside.
 
@@ -25,6 +25,7 @@ pub mod npm;
 pub mod oidc_provider;
 pub mod openapi;
 pub mod process;
+pub mod promtool;
 pub mod python;
 pub mod receiver;
 pub mod recorder;

@@ -8,6 +8,7 @@ use std::thread;
 use till::error::{Error, Fault, Refused, Result};
 use till::metrics::Metrics;
 use till::store::{Store, Tx};
+use till::stripe::CallFigures;
 
 use super::{Books, add_user, count_users, words};
 use crate::harness::eventually;
@@ -50,7 +51,7 @@ impl Holder {
 
 /// How many commits there have been, as the metrics say.
 fn commits(store: &Store) -> u64 {
-    let text = Metrics::new(store.figures()).text().unwrap();
+    let text = Metrics::new(store.figures(), &CallFigures::default()).text().unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("till_commit_writes_count ")).unwrap();
     line.parse().unwrap()
 }

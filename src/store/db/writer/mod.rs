@@ -38,8 +38,14 @@ const STOPPED: &str = "the writer has stopped";
 pub struct WriterFigures {
     /// How long it took from a batch's begin to its durable end.
     pub commit_seconds: Histogram,
+    /// How long its durable end alone took.
+    pub commit_flush_seconds: Histogram,
+    /// Jobs that wait for the writer.
+    pub queued_writes: Gauge,
     /// How many jobs one commit held.
     pub commit_writes: Histogram,
+    /// Jobs that were committed.
+    pub writes: Counter,
     /// Commits that failed.
     pub commit_failures: Counter,
     /// The size of the write-ahead log, in bytes, when it was looked at last.
@@ -50,7 +56,10 @@ impl WriterFigures {
     fn new(wal_bytes: Gauge) -> WriterFigures {
         WriterFigures {
             commit_seconds: Histogram::new([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
+            commit_flush_seconds: Histogram::new([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
+            queued_writes: Gauge::default(),
             commit_writes: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
+            writes: Counter::default(),
             commit_failures: Counter::default(),
             wal_bytes,
         }
@@ -59,7 +68,10 @@ impl WriterFigures {
 
 /// The way to the writer, to be shared. The writer ends when the last one is dropped.
 #[derive(Clone)]
-pub(in crate::store) struct WriterQueue(SyncSender<Box<dyn Job>>);
+pub(in crate::store) struct WriterQueue {
+    jobs: SyncSender<Box<dyn Job>>,
+    waiting: Gauge,
+}
 
 /// The handle to the writer thread.
 pub(in crate::store) struct Writer {
@@ -81,7 +93,8 @@ impl Writer {
             .name("till-writer".into())
             .spawn(move || run(connection, checkpoints, &jobs, &own_figures, reads))
             .map_err(|cause| Fault::new("cannot start the writer thread", cause))?;
-        Ok(Writer { queue: Some(WriterQueue(queue)), thread: Some(thread), figures })
+        let queue = WriterQueue { jobs: queue, waiting: figures.queued_writes.clone() };
+        Ok(Writer { queue: Some(queue), thread: Some(thread), figures })
     }
 
     /// Runs `work` and waits for its result.
@@ -129,7 +142,12 @@ impl WriterQueue {
         A: FnOnce(Result<T>) + Send + 'static,
     {
         let job: Box<dyn Job> = Box::new(PendingJob { work, result: None, then });
-        match self.0.try_send(job) {
+        self.waiting.inc();
+        let sent = self.jobs.try_send(job);
+        if sent.is_err() {
+            self.waiting.dec();
+        }
+        match sent {
             Ok(()) => {}
             Err(TrySendError::Full(job)) => job.answer(Some(Error::from(Refused::Unavailable {
                 retry_after: 1,
@@ -162,6 +180,7 @@ fn run(
     let mut watch = ReadsOfThread::watch(reads);
     let mut queue = BatchQueue::of(jobs);
     while let Some(batch) = queue.next_batch() {
+        figures.queued_writes.dec_by(i64::try_from(batch.len()).unwrap_or(i64::MAX));
         if let Some(times) = commit(&mut connection, batch, figures) {
             queue.last = times;
             checkpoints.after(log_pages());
@@ -205,9 +224,11 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
     };
     match ended {
         Ok(()) => {
-            figures.commit_seconds.observe(started.elapsed().as_secs_f64());
-            figures.commit_writes.observe(u32::try_from(batch.len()).unwrap_or(u32::MAX).into());
             let (whole, flush) = (started.elapsed(), flushing.elapsed());
+            figures.commit_seconds.observe(whole.as_secs_f64());
+            figures.commit_flush_seconds.observe(flush.as_secs_f64());
+            figures.writes.inc_by(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+            figures.commit_writes.observe(u32::try_from(batch.len()).unwrap_or(u32::MAX).into());
             batch.into_iter().for_each(|job| job.answer(None));
             Some(CommitTimes { work: whole.saturating_sub(flush), flush })
         }

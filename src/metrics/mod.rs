@@ -1,10 +1,14 @@
 //! The counters of `GET /metrics`, in Prometheus' text format. Names begin with `till_` and end in their unit.
 
+mod commit_times;
+mod exposition;
+mod labels;
+mod log_pace;
+
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -12,92 +16,19 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::catalog::MailKind;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::store::WriterFigures;
+use crate::stripe::CallFigures;
 
-/// An event that Stripe sent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct EventLabels {
-    /// Stripe's type; `other` for one that till does nothing with.
-    pub kind: String,
-    /// The inbox's status.
-    pub status: &'static str,
-}
+pub use commit_times::CommitTimes;
+pub use exposition::as_plain_text;
+pub use labels::{DeliveryLabels, EventLabels, KindLabels, MailLabels, RefusalLabels, RequestLabels};
+pub use log_pace::LogPace;
 
-/// The labels of a counter by kind of entry.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct KindLabels {
-    /// The ledger's kind, the inbox's status, or what is bounded.
-    pub kind: &'static str,
-}
-
-/// An attempt to deliver an outgoing webhook.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct DeliveryLabels {
-    /// `delivered`, `failed`, or `parked`: failed, and given up.
-    pub status: &'static str,
-}
-
-/// An attempt to send a letter.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct MailLabels {
-    /// The kind's word.
-    pub kind: &'static str,
-    /// `sent`, `delayed`, or `failed`: given up.
-    pub status: &'static str,
-}
-
-/// A token, a press, a link or a signature that was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RefusalLabels {
-    /// `sign_in`, `permission`, `link` or `signature`.
-    pub kind: &'static str,
-}
-
-/// A request that was answered.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RequestLabels {
-    pub method: &'static str,
-    /// The route's pattern, never the path: paths hold ids.
-    pub route: String,
-    pub status: u16,
-}
-
-/// When a log line that strangers can cause may be written: once a second, so that they cannot fill the disk.
-pub struct LogPace {
-    running: Deadline,
-    state: Mutex<(Option<Duration>, u64)>,
-}
-
-impl LogPace {
-    /// At most one line in this time.
-    const APART: Duration = Duration::from_secs(1);
-
-    /// A pace of its own for one kind of line.
-    pub fn new() -> LogPace {
-        LogPace { running: Deadline::after(Duration::ZERO), state: Mutex::default() }
-    }
-
-    /// How many lines were left out since the last one, if a line may be written now. Otherwise this one is left out.
-    pub fn next(&self) -> Option<u64> {
-        let now = self.running.elapsed();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, left_out) = &mut *state;
-        if last.is_some_and(|last| now.saturating_sub(last) < LogPace::APART) {
-            *left_out = left_out.saturating_add(1);
-            return None;
-        }
-        *last = Some(now);
-        Some(std::mem::take(left_out))
-    }
-}
-
-impl Default for LogPace {
-    fn default() -> LogPace {
-        LogPace::new()
-    }
-}
+/// Between two counts of what takes long in large books.
+const COUNT_PAUSE: Duration = Duration::from_secs(60);
 
 /// The counters and gauges that `/metrics` shows.
 pub struct Metrics {
@@ -114,6 +45,21 @@ pub struct Metrics {
     pub units_spent: Counter,
     /// By status; counted when `/metrics` is asked for.
     pub inbox_events: Family<KindLabels, Gauge>,
+    /// Of the books since their beginning, by what became of them; counted when `/metrics` is asked for.
+    pub books_units: Family<KindLabels, Gauge>,
+    /// Seconds since the last event arrived; -1 if none did. Asked for with `/metrics`, like the following.
+    pub stripe_event_age_seconds: Gauge,
+    /// Seconds since the last comparison with Stripe ended; -1 if none did.
+    pub comparison_age_seconds: Gauge,
+    /// What the last comparison found to differ, by kind.
+    pub comparison_differences: Family<KindLabels, Gauge>,
+    /// Payments in the books that Stripe does not confirm.
+    pub doubtful_payments: Gauge,
+    pub database_bytes: Gauge,
+    pub disk_free_bytes: Gauge,
+    pub disk_size_bytes: Gauge,
+    /// When what takes long is counted next.
+    next_count: Mutex<Option<Deadline>>,
     pub hook_deliveries: Family<DeliveryLabels, Counter>,
     pub mails: Family<MailLabels, Counter>,
     /// 1 while things may happen by time, 0 while the clock is implausible.
@@ -127,7 +73,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn new(writer: &WriterFigures) -> Metrics {
+    pub fn new(writer: &WriterFigures, calls: &CallFigures) -> Metrics {
         let mut registry = Registry::with_prefix("till");
         let requests: Family<RequestLabels, Histogram> = Family::new_with_constructor(request_buckets);
         let metrics = Metrics {
@@ -139,6 +85,15 @@ impl Metrics {
             units_credited: Family::default(),
             units_spent: Counter::default(),
             inbox_events: Family::default(),
+            books_units: Family::default(),
+            stripe_event_age_seconds: Gauge::default(),
+            comparison_age_seconds: Gauge::default(),
+            comparison_differences: Family::default(),
+            doubtful_payments: Gauge::default(),
+            database_bytes: Gauge::default(),
+            disk_free_bytes: Gauge::default(),
+            disk_size_bytes: Gauge::default(),
+            next_count: Mutex::new(None),
             hook_deliveries: Family::default(),
             mails: Family::default(),
             clock_plausible: Gauge::default(),
@@ -170,11 +125,69 @@ impl Metrics {
         registry.register("users_read", "Users read to be shown to a program; others came from memory", users_read);
         registry.register("http_request_seconds", "Requests answered", metrics.requests.clone());
         registry.register("refusals", "Tokens, presses, links and signatures refused", metrics.refusals.clone());
+        metrics.register_books(&mut registry);
+        registry.register("stripe_call_seconds", "Attempts to call Stripe", calls.attempt_seconds.clone());
         registry.register("commit_seconds", "Durable commits", writer.commit_seconds.clone());
+        let flushes = writer.commit_flush_seconds.clone();
+        registry.register("commit_flush_seconds", "The durable end of a commit, mostly a flush of the disk", flushes);
+        registry.register("writer_queue_writes", "Writes that wait for the writer", writer.queued_writes.clone());
         registry.register("commit_writes", "Writes in one commit", writer.commit_writes.clone());
         registry.register("wal_bytes", "Size of the write-ahead log", writer.wal_bytes.clone());
         registry.register("commit_failures", "Commits that failed", writer.commit_failures.clone());
+        calls.begin_at_zero();
+        metrics.begin_at_zero();
         Metrics { registry, ..metrics }
+    }
+
+    /// Counters of what an alert watches are there from the start: the first of something is a change only after a zero.
+    fn begin_at_zero(&self) {
+        let at_zero = |family: &Family<KindLabels, Counter>, kinds: &[&'static str]| {
+            kinds.iter().for_each(|kind| drop(family.get_or_create(&KindLabels { kind })));
+        };
+        at_zero(&self.rate_limited, &["connections", "requests"]);
+        at_zero(&self.units_credited, &["topup", "subscription", "grant"]);
+        for status in ["delivered", "failed", "parked"] {
+            drop(self.hook_deliveries.get_or_create(&DeliveryLabels { status }));
+        }
+        for kind in ["sign_in", "permission", "link", "signature"] {
+            drop(self.refusals.get_or_create(&RefusalLabels { kind }));
+        }
+        for kind in MailKind::ALL.map(MailKind::as_str) {
+            for status in ["sent", "delayed", "failed"] {
+                drop(self.mails.get_or_create(&MailLabels { kind, status }));
+            }
+        }
+    }
+
+    /// What is looked at when `/metrics` is asked for.
+    fn register_books(&self, registry: &mut Registry) {
+        let units = "Units since the beginning of the books, by what became of them";
+        registry.register("books_units", units, self.books_units.clone());
+        let age = self.stripe_event_age_seconds.clone();
+        registry.register("stripe_event_age_seconds", "Since the last event arrived; -1 without one", age);
+        let age = self.comparison_age_seconds.clone();
+        registry.register("comparison_age_seconds", "Since the last comparison with Stripe; -1 without one", age);
+        let differences = self.comparison_differences.clone();
+        registry.register(
+            "comparison_differences",
+            "What the last comparison with Stripe found to differ",
+            differences,
+        );
+        let doubtful = self.doubtful_payments.clone();
+        registry.register("doubtful_payments", "Payments in the books that Stripe does not confirm", doubtful);
+        registry.register("database_bytes", "Size of the database", self.database_bytes.clone());
+        registry.register("disk_free_bytes", "Room that is left on the database's disk", self.disk_free_bytes.clone());
+        registry.register("disk_size_bytes", "Size of the database's disk", self.disk_size_bytes.clone());
+    }
+
+    /// Whether what takes long in large books is to be counted now: once a minute.
+    pub fn is_count_due(&self) -> bool {
+        let mut next = self.next_count.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = next.as_ref().is_none_or(|next| next.left().is_zero());
+        if is_due {
+            *next = Some(Deadline::after(COUNT_PAUSE));
+        }
+        is_due
     }
 
     /// Counts that a client was refused something that it has too much of, and logs it now and then.
@@ -198,59 +211,6 @@ impl Metrics {
     }
 }
 
-/// How long durable commits took since the start of the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct CommitTimes {
-    pub count: i64,
-    /// In seconds.
-    pub mean: Option<f64>,
-    /// In seconds: 99 of 100 took at most so long. `None` if there was none, or if it was longer than the last bucket.
-    pub slow: Option<f64>,
-    /// Writes that one commit held, on average: above one, writes had to wait for each other.
-    pub writes: Option<f64>,
-}
-
-impl CommitTimes {
-    /// Reads it from the text of the metrics.
-    fn of_text(text: &str) -> CommitTimes {
-        let name = "till_commit_seconds";
-        let value = |name: &str| -> Option<f64> {
-            let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))?;
-            line.rsplit(' ').next()?.parse().ok()
-        };
-        let count = value("till_commit_seconds_count").unwrap_or_default();
-        let bucket = |line: &str| -> Option<(f64, f64)> {
-            let (end, number) = line.strip_prefix(name)?.strip_prefix("_bucket{le=\"")?.split_once("\"} ")?;
-            Some((end.parse().ok()?, number.parse().ok()?))
-        };
-        let slow = text.lines().filter_map(bucket).find(|(_, number)| count > 0.0 && *number >= count * 0.99);
-        CommitTimes {
-            count: count as i64,
-            mean: value("till_commit_seconds_sum").filter(|_| count > 0.0).map(|sum| sum / count),
-            writes: value("till_commit_writes_sum").filter(|_| count > 0.0).map(|sum| sum / count),
-            slow: slow.map(|(end, _)| end).filter(|end| end.is_finite()),
-        }
-    }
-}
-
 fn request_buckets() -> Histogram {
     Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commit_times_are_read_from_what_is_counted() {
-        let text = "# TYPE till_commit_seconds histogram\n\
-            till_commit_seconds_sum 0.5\ntill_commit_seconds_count 100\n\
-            till_commit_seconds_bucket{le=\"0.001\"} 98\ntill_commit_seconds_bucket{le=\"0.003\"} 99\n\
-            till_commit_seconds_bucket{le=\"+Inf\"} 100\ntill_commit_writes_sum 250.0\n";
-        let times = CommitTimes { count: 100, mean: Some(0.005), slow: Some(0.003), writes: Some(2.5) };
-        assert_eq!(CommitTimes::of_text(text), times);
-        let slow = text.replace("99\n", "98\n");
-        assert_eq!(CommitTimes::of_text(&slow), CommitTimes { slow: None, ..times }, "longer than the last bucket");
-        assert_eq!(CommitTimes::of_text(""), CommitTimes::default());
-    }
 }
