@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -36,6 +36,12 @@ impl PrivateFile {
         Ok(PrivateFile { file, partial, path: path.to_owned(), is_whole: false })
     }
 
+    /// The same as for [`create_new_for_owner`], before anything is written.
+    pub fn for_owner(self) -> PrivateFile {
+        give_to_owner(&self.file, folder_of(&self.path));
+        self
+    }
+
     /// Where it is while it is in the making.
     pub fn partial(&self) -> &Path {
         &self.partial
@@ -50,6 +56,11 @@ impl PrivateFile {
         // The name is durable once the folder is.
         File::open(folder_of(&self.path))?.sync_all()
     }
+}
+
+/// Whether two paths lead into one folder.
+pub fn is_same_folder(one: &Path, other: &Path) -> bool {
+    is_same_file(folder_of(one), folder_of(other))
 }
 
 /// Whether two paths lead to one file that is there.
@@ -91,6 +102,22 @@ impl Drop for PrivateFile {
 /// Makes a file of mode 0600. Fails if there is anything at the path, a link included (open(2), `O_EXCL`).
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// The same beside a database: where root makes it, it belongs to the owner of the folder. So an administrator's command
+/// leaves nothing behind that the service, which runs as another user, cannot use.
+pub fn create_new_for_owner(path: &Path) -> io::Result<File> {
+    let file = create_new(path)?;
+    give_to_owner(&file, folder_of(path));
+    Ok(file)
+}
+
+/// Where the owner cannot be changed, as in some containers, root keeps the file.
+fn give_to_owner(file: &File, folder: &Path) {
+    let (Ok(made), Ok(folder)) = (file.metadata(), folder.metadata()) else { return };
+    if made.uid() == 0 && folder.uid() != 0 {
+        let _kept = fchown(file, Some(folder.uid()), Some(folder.gid()));
+    }
 }
 
 /// Whether anybody on the machine can read or change the file.

@@ -32,7 +32,8 @@ pub(super) struct GoLiveCommand {
 impl GoLiveCommand {
     pub(super) fn run(&self) -> CommandResult {
         let app = self.database.open_unconfirmed(Need::StripeKey, IfMissing::Refuse)?;
-        let _lock = (!self.dry_run).then(|| Lock::take(app.store.path(), &Clock::System)).transpose()?;
+        let _lock =
+            (!self.dry_run).then(|| Lock::take(app.store.path(), "till go-live", &Clock::System)).transpose()?;
         let done = go_live::go_live(&app, self.dry_run)?;
         if self.json {
             return print_json(&json!({

@@ -37,11 +37,9 @@ impl Completions {
     }
 }
 
-fn write(shell: &impl Generator, mut whole: Command) -> CommandResult {
-    whole.set_bin_name("till");
-    whole.build();
+fn write(shell: &impl Generator, whole: Command) -> CommandResult {
     let mut out = Stream::open();
-    let written = shell.try_generate(&whole, &mut out).and_then(|()| out.flush());
+    let written = generate(shell, whole, &mut out).and_then(|()| out.flush());
     written.map_err(|cause| out.error(not_written(&cause)))
 }
 
@@ -67,11 +65,47 @@ impl Manual {
             })?;
         }
         let title = std::iter::once("till").chain(self.path.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
-        let page = Man::new(command.clone()).title(title).source(format!("till {}", env!("TILL_VERSION")));
         let mut out = Stream::open();
-        let written = page.render(&mut out).and_then(|()| out.flush());
+        let written = page(command, &title, &mut out).and_then(|()| out.flush());
         written.map_err(|cause| out.error(not_written(&cause)))
     }
+}
+
+fn page(command: &Command, title: &str, out: &mut impl Write) -> std::io::Result<()> {
+    let page = Man::new(command.clone()).title(title).source(format!("till {}", env!("TILL_VERSION")));
+    page.render(out)
+}
+
+/// The pages of all commands, each with its title: `till-user-grant`.
+pub(super) fn pages(whole: &Command) -> CommandResult<Vec<(String, Vec<u8>)>> {
+    fn add(command: &Command, title: &str, pages: &mut Vec<(String, Vec<u8>)>) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        page(command, title, &mut text)?;
+        pages.push((title.to_owned(), text));
+        let named = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+        named.into_iter().try_for_each(|sub| add(sub, &format!("{title}-{}", sub.get_name()), pages))
+    }
+    let mut built = whole.clone();
+    built.build();
+    let mut pages = Vec::new();
+    add(&built, "till", &mut pages).map_err(|cause| not_written(&cause))?;
+    Ok(pages)
+}
+
+/// The completion scripts of bash, zsh and fish.
+pub(super) fn scripts(whole: &Command) -> CommandResult<[Vec<u8>; 3]> {
+    fn script(shell: &impl Generator, whole: &Command) -> CommandResult<Vec<u8>> {
+        let mut text = Vec::new();
+        generate(shell, whole.clone(), &mut text).map_err(|cause| not_written(&cause))?;
+        Ok(text)
+    }
+    Ok([script(&Bash, whole)?, script(&Zsh, whole)?, script(&Fish, whole)?])
+}
+
+fn generate(shell: &impl Generator, mut whole: Command, out: &mut dyn Write) -> std::io::Result<()> {
+    whole.set_bin_name("till");
+    whole.build();
+    shell.try_generate(&whole, out)
 }
 
 fn not_written(cause: &std::io::Error) -> CommandError {

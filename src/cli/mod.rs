@@ -14,11 +14,13 @@ mod go_live;
 mod healthcheck;
 mod hook;
 mod import;
+mod install;
 mod ledger;
 mod logging;
 mod manual;
 pub mod nss;
 mod output;
+mod passed_sockets;
 mod payment;
 mod person;
 mod reconcile;
@@ -38,6 +40,7 @@ mod stripe;
 mod token;
 mod user;
 mod user_show;
+mod watchdog;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -88,6 +91,7 @@ enum Command {
     Backup(backup::BackupCommand),
     Restore(restore::RestoreCommand),
     Import(import::ImportCommand),
+    Install(install::Install),
 }
 
 /// Options of every command that opens the books. They may stand before the command too.
@@ -141,6 +145,7 @@ pub fn run() -> ExitCode {
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
         Command::Import(import) => import.run(),
+        Command::Install(install) => install.run(Cli::command()),
     };
     match result {
         Ok(()) | Err(CommandError::OutputClosed) => ExitCode::SUCCESS,

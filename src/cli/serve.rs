@@ -1,19 +1,21 @@
 //! `till serve`: runs until a signal stops it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use clap::Args;
-use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
+use super::passed_sockets::passed_sockets;
 use super::service::{self, Service};
 use super::settings::{self, DatabaseArgs};
 use super::signals::Signals;
+use super::watchdog::notify;
 use super::{CommandError, CommandResult, logging};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LoadedConfig, Need, Sources};
 use crate::error::{Fault, Result};
+use crate::http::server::Listener;
 use crate::store::Lock;
 use crate::usecase::operator::clock;
 use crate::usecase::operator::kept_prices::{self, PriceDifference};
@@ -22,7 +24,7 @@ use crate::usecase::operator::kept_prices::{self, PriceDifference};
 ///
 /// Configured by SPRITE_* variables, of which SPRITE_STRIPE_SECRET_KEY is required. Without SPRITE_STRIPE_WEBHOOK_SECRET
 /// it takes no webhooks and asks Stripe for its events every 30 seconds, so no port need be open to the world. A flag
-/// overrides its variable. All faults of the configuration are listed at once. A socket passed by systemd is used instead
+/// overrides its variable. All faults of the configuration are listed at once. Sockets passed by systemd are used instead
 /// of the listen address. SIGTERM or Ctrl-C stops it within ten seconds; requests under way are finished. Only
 /// one till serve runs on a database at a time; all other commands may run beside it.
 #[derive(Args)]
@@ -48,35 +50,37 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(&self) -> CommandResult {
         // Before there is a second thread, because it removes variables from the environment.
-        let socket = socket_from_systemd()?;
+        let passed = passed_sockets()?;
         let signals = Signals::listen()?;
         let mut sources = Sources::from_process(self.flags());
-        let LoadedConfig { config, .. } = settings::load(&sources, Need::Serve)
-            .map_err(|error| with_first_steps(error, &sources))?;
+        sources.has_only_unix_sockets =
+            !passed.is_empty() && passed.iter().all(|listener| matches!(listener, Listener::Local(_)));
+        let LoadedConfig { config, .. } =
+            settings::load(&sources, Need::Serve).map_err(|error| with_first_steps(error, &sources))?;
 
         let path = config.database.clone();
-        let lock = Lock::take(&path, &Clock::System)?;
-        let listener = match socket {
-            Some(listener) => listener,
-            None => service::bind(config.listen)?,
+        let lock = Lock::take(&path, "till serve", &Clock::System)?;
+        let listeners = match passed.is_empty() {
+            true => vec![Listener::Network(service::bind(config.listen)?)],
+            false => passed,
         };
-        let loaded = with_address(&mut sources, config, service::address_of(&listener)?)?;
+        let listen = listeners.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let loaded = with_address(&mut sources, config, &listeners)?;
         logging::start(&loaded.config)?;
         let app = sell_as_charged(App::open(loaded.config, Clock::System)?)?;
         clock::settle(&app);
         settings::confirm_account(&app)?;
         warn(&app, &loaded.warnings);
-        let service = Service::start(app, listener)?;
+        let service = Service::start(app, listeners)?;
 
         let url = service.app().config.base_url.as_str();
-        let listen = service.address();
         let database = path.display();
         let version = env!("TILL_VERSION");
-        tracing::info!(event = "ready", url, %listen, %database, version);
-        notify(NotifyState::Ready);
+        tracing::info!(event = "ready", url, listen, %database, version);
+        notify(&[NotifyState::Ready, NotifyState::Status(&format!("serving {url} on {listen}"))]);
         let signal = signals.wait();
         tracing::info!(event = "stopping", signal);
-        notify(NotifyState::Stopping);
+        notify(&[NotifyState::Stopping]);
         service.stop();
         drop(lock);
         tracing::info!(event = "stopped");
@@ -112,23 +116,22 @@ fn with_first_steps(error: CommandError, sources: &Sources) -> CommandError {
 
 /// The configuration for the actual address. With port 0 or a socket from systemd it differs from the configured one, and
 /// the base URL may follow from it.
-fn with_address(sources: &mut Sources, config: Config, address: SocketAddr) -> CommandResult<LoadedConfig> {
-    if address != config.listen {
+fn with_address(sources: &mut Sources, config: Config, listeners: &[Listener]) -> CommandResult<LoadedConfig> {
+    let address = first_address(listeners)?;
+    if let Some(address) = address.filter(|address| *address != config.listen) {
         sources.flags.insert("SPRITE_LISTEN".to_owned(), address.to_string());
     }
     settings::load(sources, Need::Serve)
 }
 
-/// The socket that systemd passed, if it did.
-fn socket_from_systemd() -> Result<Option<TcpListener>, Fault> {
-    let mut sockets = ListenFd::from_env();
-    if sockets.len() > 1 {
-        let count = sockets.len();
-        return Err(Fault::bare(format!("systemd passed {count} sockets: one ListenStream= was expected")));
+fn first_address(listeners: &[Listener]) -> Result<Option<SocketAddr>, Fault> {
+    for listener in listeners {
+        let address = listener.address().map_err(|cause| Fault::new("the address of a socket is unknown", cause))?;
+        if address.is_some() {
+            return Ok(address);
+        }
     }
-    sockets
-        .take_tcp_listener(0)
-        .map_err(|cause| Fault::new("systemd passed something other than a listening TCP socket", cause))
+    Ok(None)
 }
 
 fn warn(app: &App, warnings: &[String]) {
@@ -156,12 +159,5 @@ fn sell_as_charged(app: App) -> Result<App> {
     match different.as_slice() {
         [] => Ok(app),
         _ => Ok(app.with_catalog(catalog)?),
-    }
-}
-
-/// Tells the service manager, if there is one.
-fn notify(state: NotifyState<'_>) {
-    if let Err(cause) = sd_notify::notify(&[state]) {
-        tracing::warn!(event = "service_manager_not_told", %cause);
     }
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::error::{Fault, Result};
-use crate::http::server::Server;
+use crate::http::server::{Listener, Server};
 use crate::worker::{DeliveryWorker, Worker};
+
+use super::watchdog::Watchdog;
 
 /// How long requests under way may take to finish after a signal.
 const SERVER_STOPS_WITHIN: Duration = Duration::from_secs(6);
@@ -26,30 +28,29 @@ pub(super) struct Service {
     server: Server,
     worker: Worker,
     deliveries: DeliveryWorker,
+    watchdog: Option<Watchdog>,
 }
 
 impl Service {
-    /// Starts the server on `listener`, the metrics on their own address if they have one, the worker and the deliveries.
-    pub(super) fn start(app: App, listener: TcpListener) -> Result<Service, Fault> {
+    /// Starts the server on these sockets, the metrics on their own address if they have one, the worker and the deliveries.
+    pub(super) fn start(app: App, listeners: Vec<Listener>) -> Result<Service, Fault> {
         let app = Arc::new(app);
         let metrics_listener = app.config.metrics_listen.map(bind).transpose()?;
-        let server = Server::start(app.clone(), listener, metrics_listener, raise_open_files())?;
+        let server = Server::start(app.clone(), listeners, metrics_listener, raise_open_files())?;
         let worker = Worker::start(app.clone())?;
         let deliveries = DeliveryWorker::start(app.clone())?;
-        Ok(Service { app, server, worker, deliveries })
+        let watchdog = Watchdog::start(&app)?;
+        Ok(Service { app, server, worker, deliveries, watchdog })
     }
 
     pub(super) fn app(&self) -> &App {
         &self.app
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.server.address()
-    }
-
     /// Accepts nothing more, lets requests under way finish, stops the worker, and closes the database.
     pub(super) fn stop(self) {
-        let Service { app, server, worker, deliveries } = self;
+        let Service { app, server, worker, deliveries, watchdog } = self;
+        drop(watchdog);
         let (done, worker_is_done) = mpsc::channel();
         std::thread::spawn(move || {
             deliveries.stop();

@@ -1,6 +1,6 @@
 //! A proxy in front of till that names its user in a header: `SPRITE_PROXY_AUTH_HEADER` and `SPRITE_PROXY_AUTH_SECRET`. Every
-//! process of this machine is a trusted proxy where nothing else is said, and could name anybody: so the operator either names
-//! the network of the proxy by hand, or gives the proxy a secret that it sends along.
+//! process of this machine is a trusted proxy where nothing else is said, and could name anybody: so the operator names the
+//! network of the proxy by hand, gives the proxy a secret that it sends along, or lets it in by a Unix socket alone.
 
 use super::fault::ConfigFault;
 use super::sources::Reader;
@@ -29,11 +29,11 @@ pub(super) fn read(reader: &mut Reader<'_>, need: Need) -> Option<ProxyAuth> {
         let problem = format!("it is not set, but {SECRET} is; expected both or neither");
         reader.faults.push(ConfigFault::missing(HEADER, problem));
     }
-    let is_open = !reader.is_set(SECRET) && !reader.is_set("SPRITE_TRUSTED_PROXIES");
+    let is_open = !reader.is_set(SECRET) && !reader.is_set("SPRITE_TRUSTED_PROXIES") && !reader.has_only_unix_sockets();
     if need == Need::Serve && reader.is_set(HEADER) && is_open {
         let problem = format!(
             "every process of this machine could name any user: expected {SECRET}, which the proxy sends as \
-             X-Till-Proxy-Secret, or SPRITE_TRUSTED_PROXIES with the addresses of the proxy alone"
+             X-Till-Proxy-Secret, SPRITE_TRUSTED_PROXIES with the addresses of the proxy alone, or a Unix socket as the only one"
         );
         reader.faults.push(ConfigFault::bare(HEADER, problem));
     }

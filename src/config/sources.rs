@@ -22,6 +22,8 @@ const VALUE_BYTES_LIMIT: u64 = 64 * 1024;
 const CATALOG_BYTES_LIMIT: u64 = 1024 * 1024;
 /// The most files of a credentials directory that are looked at.
 const CREDENTIALS_LIMIT: usize = 1_000;
+/// What systemd puts before the name of a file whose folder is the credential `till` (`LoadCredential=`, systemd.exec(5)).
+const OF_FOLDER: &str = "till_";
 /// How much of a value is shown, in characters.
 const SHOWN_LIMIT: usize = 1_000;
 /// Names longer than this are not compared with the known ones.
@@ -38,6 +40,8 @@ pub struct Sources {
     pub credentials_directory: Option<PathBuf>,
     /// `$STATE_DIRECTORY` as systemd writes it: one directory, or several separated by colons.
     pub state_directory: Option<OsString>,
+    /// Whether all requests come by Unix sockets, which only a proxy can open.
+    pub has_only_unix_sockets: bool,
 }
 
 impl Sources {
@@ -51,6 +55,7 @@ impl Sources {
             flags,
             credentials_directory: directory("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             state_directory: directory("STATE_DIRECTORY"),
+            has_only_unix_sockets: false,
         }
     }
 
@@ -165,6 +170,11 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// Whether all requests come by Unix sockets.
+    pub(super) fn has_only_unix_sockets(&self) -> bool {
+        self.sources.has_only_unix_sockets
     }
 
     /// Whether any source sets this variable, even to a faulty value.
@@ -308,16 +318,25 @@ fn read_text(path: &Path, bytes_limit: u64) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Our credentials, by the variable that each stands for: `sprite_listen` is `SPRITE_LISTEN`.
+/// Our credentials, by the variable that each stands for: `sprite_listen` is `SPRITE_LISTEN`, and so is `till_sprite_listen`.
 fn credentials_in(directory: &Path) -> Result<BTreeMap<String, PathBuf>, ConfigFault> {
     let entries = std::fs::read_dir(directory).map_err(|cause| {
         let problem = format!("the directory {} cannot be read: {cause}", directory.display());
         ConfigFault::bare("CREDENTIALS_DIRECTORY", problem)
     })?;
-    let ours = |entry: std::fs::DirEntry| {
-        let name = entry.file_name().into_string().ok()?;
-        let lower = name.starts_with("sprite_") && name == name.to_ascii_lowercase();
-        lower.then(|| (name.to_ascii_uppercase(), entry.path()))
-    };
-    Ok(entries.take(CREDENTIALS_LIMIT).filter_map(Result::ok).filter_map(ours).collect())
+    let mut found = BTreeMap::new();
+    for entry in entries.take(CREDENTIALS_LIMIT).filter_map(Result::ok) {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let own = name.strip_prefix(OF_FOLDER).unwrap_or(&name);
+        if !own.starts_with("sprite_") || own != own.to_ascii_lowercase() {
+            continue;
+        }
+        let variable = own.to_ascii_uppercase();
+        if let Some(other) = found.insert(variable.clone(), entry.path()) {
+            let problem =
+                format!("there are two credentials, {} and {}; keep one", other.display(), entry.path().display());
+            return Err(ConfigFault::bare(variable, problem));
+        }
+    }
+    Ok(found)
 }

@@ -69,7 +69,7 @@ pub(super) async fn metrics_alone(State(state): State<AppState>, headers: Header
 /// Whether this till is for this machine alone, and the caller is on it. A proxy on this machine that names no client
 /// does not change that, because the base URL says that there is none.
 fn is_local(state: &AppState, parts: &Parts) -> bool {
-    let peer = parts.extensions.get::<Peer>().is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
+    let peer = parts.extensions.get::<Peer>().is_some_and(|peer| peer.is_on_this_machine());
     let client = match parts.extensions.get::<ClientAddress>() {
         Some(ClientAddress(Some(address))) => address.is_loopback(),
         // A header that cannot be read comes from a proxy all the same.

@@ -34,6 +34,7 @@ mod request;
 mod security_headers;
 pub mod server;
 mod shares;
+mod sockets;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -107,7 +107,7 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
 
 /// Tells the handlers whom the proxy in front of us names. A header that may be forged is refused, and logged.
 fn named_by_proxy(state: &AppState, request: &mut Request, client: ClientAddress) -> Result<()> {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let peer = request.extensions().get::<Peer>().copied();
     match proxy_user::named(state.config(), request.headers(), peer) {
         Ok(user) => {
             user.map(|user| request.extensions_mut().insert(user));

@@ -12,10 +12,10 @@ use std::time::Duration;
 use axum::body::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::shares::Shares;
+use super::sockets::Stream;
 use crate::clock::Deadline;
 
 /// The limits of every connection.
@@ -102,7 +102,7 @@ impl<H> Drop for AnswerBody<H> {
 
 /// A client's connection, which ends with `TimedOut` when a limit has passed.
 pub(super) struct PatientStream {
-    stream: TcpStream,
+    stream: Stream,
     patience: Patience,
     connections: Arc<Shares>,
     phase: Phase,
@@ -115,7 +115,7 @@ pub(super) struct PatientStream {
 }
 
 impl PatientStream {
-    pub(super) fn new(stream: TcpStream, patience: Patience, connections: Arc<Shares>, phase: Phase) -> PatientStream {
+    pub(super) fn new(stream: Stream, patience: Patience, connections: Arc<Shares>, phase: Phase) -> PatientStream {
         let seen = (HEADERS, Deadline::after(Duration::ZERO));
         PatientStream { stream, patience, connections, phase, seen, read_timer: None, stalled: None, write_timer: None }
     }

@@ -1,11 +1,9 @@
 //! Whom a proxy in front of till names in its header. Exactly one line with one value counts, from a proxy that is trusted, with
 //! its secret where one is set; anything else is refused, because a client may have written it.
 
-use std::net::IpAddr;
-
 use axum::http::HeaderMap;
 
-use super::request::is_trusted;
+use super::request::Peer;
 use crate::config::Config;
 use crate::error::{Refused, Result};
 
@@ -19,7 +17,7 @@ const NAME_LIMIT: usize = 255;
 pub(super) struct ProxyUser(pub String);
 
 /// The user whom the proxy at `peer` names; `None` where it names nobody.
-pub(super) fn named(config: &Config, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Option<ProxyUser>> {
+pub(super) fn named(config: &Config, headers: &HeaderMap, peer: Option<Peer>) -> Result<Option<ProxyUser>> {
     let Some(auth) = &config.proxy_auth else { return Ok(None) };
     let refused = |why: &str| {
         let detail = format!("The header {} {why}. Nothing was done.", auth.header);
@@ -30,7 +28,7 @@ pub(super) fn named(config: &Config, headers: &HeaderMap, peer: Option<IpAddr>) 
     if values.next().is_some() {
         return refused("is there twice: one line from the proxy was expected");
     }
-    if !peer.is_some_and(|peer| is_trusted(peer, config)) {
+    if !peer.is_some_and(|peer| peer.is_trusted(config)) {
         return refused("came from an address that is no proxy of ours");
     }
     if let Some(secret) = &auth.secret {
@@ -72,6 +70,8 @@ mod tests {
             (&[" ada "], &[SECRET], "10.0.0.1", Ok(Some("ada"))),
             (&[], &[], "203.0.113.9", Ok(None)),
             (&[""], &[SECRET], "10.0.0.1", Ok(None)),
+            (&["ada"], &[SECRET], "a Unix socket", Ok(Some("ada"))),
+            (&["ada"], &[], "a Unix socket", Err(())),
             (&["ada"], &[SECRET], "10.0.0.2", Err(())),
             (&["ada"], &[], "10.0.0.1", Err(())),
             (&["ada"], &["another-secret-of-it"], "10.0.0.1", Err(())),
@@ -87,13 +87,14 @@ mod tests {
             for secret in secrets {
                 headers.append(SECRET_HEADER, HeaderValue::from_str(secret).unwrap());
             }
-            let found = named(&config, &headers, Some(peer.parse().unwrap()));
+            let peer = peer.parse().map_or(Peer::Local, Peer::Network);
+            let found = named(&config, &headers, Some(peer));
             let found = found.map(|user| user.map(|ProxyUser(name)| name)).map_err(drop);
-            assert_eq!(found, expected.map(|name| name.map(str::to_owned)), "{names:?} {secrets:?} {peer}");
+            assert_eq!(found, expected.map(|name| name.map(str::to_owned)), "{names:?} {secrets:?} {peer:?}");
         }
         let mut odd = HeaderMap::new();
         odd.insert("remote-email", HeaderValue::from_bytes(b"ad\xc3\xa4").unwrap());
         odd.insert(SECRET_HEADER, HeaderValue::from_static(SECRET));
-        assert!(named(&config, &odd, Some("10.0.0.1".parse().unwrap())).is_err());
+        assert!(named(&config, &odd, Some(Peer::Local)).is_err());
     }
 }

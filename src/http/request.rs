@@ -14,7 +14,31 @@ use crate::error::Refused;
 
 /// The other end of the connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub SocketAddr);
+pub(super) enum Peer {
+    Network(IpAddr),
+    /// A process of this machine that the Unix socket's mode lets in: the reverse proxy.
+    Local,
+}
+
+impl Peer {
+    /// Its address, if it has one.
+    pub(super) fn address(self) -> Option<IpAddr> {
+        match self {
+            Peer::Network(address) => Some(address.to_canonical()),
+            Peer::Local => None,
+        }
+    }
+
+    /// Whether it is a proxy whose header counts.
+    pub(super) fn is_trusted(self, config: &Config) -> bool {
+        self.address().is_none_or(|address| is_trusted(address, config))
+    }
+
+    /// Whether it is a process of this machine.
+    pub(super) fn is_on_this_machine(self) -> bool {
+        self.address().is_none_or(|address| address.is_loopback())
+    }
+}
 
 /// The client's address: the other end of the connection, or, when that is a trusted proxy, the last address in
 /// `X-Forwarded-For` that is not a trusted proxy. `None` is a client of whom nothing is known: a trusted proxy sent no
@@ -58,15 +82,15 @@ impl<S: Send + Sync> FromRequestParts<S> for PathSegment {
 }
 
 /// Whether this is the address of a proxy whose header counts.
-pub(super) fn is_trusted(address: IpAddr, config: &Config) -> bool {
+fn is_trusted(address: IpAddr, config: &Config) -> bool {
     let address = address.to_canonical();
     config.trusted_proxies.iter().any(|network| network.contains(&address))
 }
 
 /// The address of the client: see [`ClientAddress`].
-pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, config: &Config) -> ClientAddress {
-    if !is_trusted(peer, config) {
-        return ClientAddress(Some(peer.to_canonical()));
+pub(super) fn client_address(peer: Peer, headers: &HeaderMap, config: &Config) -> ClientAddress {
+    if !peer.is_trusted(config) {
+        return ClientAddress(peer.address());
     }
     let values = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("unreadable"));
     let items = values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty());
@@ -110,13 +134,16 @@ mod tests {
             ("127.0.0.1", "[2001:db8::7], , 10.1.2.3,", "2001:db8::7"),
             ("127.0.0.1", "10.1.2.3", "10.1.2.3"),
             ("::ffff:127.0.0.1", "203.0.113.7", "203.0.113.7"),
+            ("a Unix socket", "198.51.100.1, 203.0.113.7, 10.1.2.3", "203.0.113.7"),
+            ("a Unix socket", "", "unknown"),
         ] {
             let mut headers = HeaderMap::new();
             if !forwarded.is_empty() {
                 headers.insert("x-forwarded-for", forwarded.parse().unwrap());
             }
-            let found = client_address(peer.parse().unwrap(), &headers, &config);
-            assert_eq!(found.to_string(), client, "{peer} forwarding {forwarded:?}");
+            let peer = peer.parse().map_or(Peer::Local, Peer::Network);
+            let found = client_address(peer, &headers, &config);
+            assert_eq!(found.to_string(), client, "{peer:?} forwarding {forwarded:?}");
         }
     }
 }

@@ -3,29 +3,32 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderValue, Uri, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt;
 
 use super::drain::BodyShare;
 use super::patience::{AnswerBody, Patience, PatientStream, Phase};
-use super::request::{ClientAddress, Peer, client_address, is_trusted};
+use super::request::{ClientAddress, Peer, client_address};
 use super::shares::{Share, Shares};
+use super::sockets::{AsyncListener, Stream, accept as accept_one};
 use super::{Routers, drain, routers};
 use crate::app::App;
 use crate::error::Fault;
 use crate::metrics::LogPace;
+
+pub use super::sockets::Listener;
 
 /// Connections open at once, if there are enough file descriptors. Further ones wait to be accepted.
 const CONNECTIONS: usize = 4096;
@@ -40,30 +43,34 @@ const BODY_BYTES_OF_A_CLIENT: usize = 16 * 1024 * 1024;
 const METRICS_CONNECTIONS: usize = 16;
 /// On a stop: how long answers that are already written may take to be sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+/// On a stop: how long connections that are open are still served, each answer saying that it is the last. So a client that
+/// asks on and on learns of the end from an answer, and not from a connection that closes under its next request.
+const FAREWELL: Duration = Duration::from_millis(250);
+
 /// The running server.
 pub struct Server {
     runtime: Runtime,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     stop: oneshot::Sender<Duration>,
     stopped: std::sync::mpsc::Receiver<()>,
 }
 
 impl Server {
-    /// Serves `app` on `listener`, and its metrics on `metrics_listener` if they have an address of their own, on its own
+    /// Serves `app` on these sockets, and its metrics on `metrics_listener` if they have an address of their own, on its own
     /// threads. `open_files` is how many file descriptors this process may have.
     pub fn start(
         app: Arc<App>,
-        listener: std::net::TcpListener,
+        listeners: Vec<Listener>,
         metrics_listener: Option<std::net::TcpListener>,
         open_files: usize,
     ) -> Result<Server, Fault> {
         let connections = open_files.saturating_sub(FILES_KEPT).clamp(METRICS_CONNECTIONS, CONNECTIONS);
-        Server::start_with(app, listener, metrics_listener, connections, Patience::USUAL)
+        Server::start_with(app, listeners, metrics_listener, connections, Patience::USUAL)
     }
 
     pub(super) fn start_with(
         app: Arc<App>,
-        listener: std::net::TcpListener,
+        listeners: Vec<Listener>,
         metrics_listener: Option<std::net::TcpListener>,
         connections: usize,
         patience: Patience,
@@ -76,7 +83,10 @@ impl Server {
             .enable_all()
             .build()
             .map_err(cannot)?;
-        let address = listener.local_addr().map_err(cannot)?;
+        let mut address = None;
+        for listener in &listeners {
+            address = address.or(listener.address().map_err(cannot)?);
+        }
         let Routers { public, metrics } = routers(Arc::clone(&app))?;
         let door = |router, connections: usize| Door {
             app: Arc::clone(&app),
@@ -85,34 +95,34 @@ impl Server {
             by_client: Shares::new(connections, CONNECTIONS_OF_A_CLIENT.min(connections / 2)),
             bodies: Shares::new(BODY_BYTES, BODY_BYTES_OF_A_CLIENT),
             patience,
+            is_stopping: AtomicBool::new(false),
         };
         let (stop, stopping) = oneshot::channel();
         let (done, stopped) = std::sync::mpsc::channel();
-        let inside = |listener: std::net::TcpListener| {
-            listener.set_nonblocking(true).map_err(cannot)?;
+        let inside = |listener: Listener| {
             let _inside = runtime.enter();
-            TcpListener::from_std(listener).map_err(cannot)
+            listener.into_async().map_err(cannot)
         };
-        let listener = inside(listener)?;
-        if let Some(listener) = metrics_listener.map(inside).transpose()? {
+        let listeners = listeners.into_iter().map(inside).collect::<Result<Vec<_>, Fault>>()?;
+        if let Some(listener) = metrics_listener.map(Listener::Network).map(inside).transpose()? {
             // It ends with the runtime: an answer about the metrics is not waited for.
             let (running, never) = oneshot::channel();
             let door = door(metrics, METRICS_CONNECTIONS);
             runtime.spawn(async move {
-                accept(listener, door, never).await;
+                accept(vec![listener], door, never).await;
                 drop(running);
             });
         }
         let door = door(public, connections);
         runtime.spawn(async move {
-            accept(listener, door, stopping).await;
+            accept(listeners, door, stopping).await;
             let _gone = done.send(());
         });
         Ok(Server { runtime, address, stop, stopped })
     }
 
-    /// The address that it listens on.
-    pub fn address(&self) -> SocketAddr {
+    /// The address that it listens on; the first one if there are several, and none if there are only Unix sockets.
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
@@ -136,19 +146,21 @@ struct Door {
     by_client: Arc<Shares>,
     bodies: Arc<Shares>,
     patience: Patience,
+    is_stopping: AtomicBool,
 }
 
-async fn accept(listener: TcpListener, door: Door, mut stopping: oneshot::Receiver<Duration>) {
+async fn accept(listeners: Vec<AsyncListener>, door: Door, mut stopping: oneshot::Receiver<Duration>) {
     let graceful = GracefulShutdown::new();
     let door = Arc::new(door);
     let places = Arc::new(Semaphore::new(door.connections));
     // One permit for each request under way. A connection has one request at a time, so no request waits for a permit.
     let requests = Arc::new(Semaphore::new(door.connections));
     let failures = LogPace::new();
+    let mut turn = 0;
     let within = loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = accept_one(&listeners, &mut turn) => match accepted {
                 Ok((stream, peer)) => {
                     let Some(share) = admit(&door, &stream, peer) else { continue };
                     let connection = graceful.watch(connection(Arc::clone(&door), stream, peer, Arc::clone(&requests)));
@@ -169,7 +181,11 @@ async fn accept(listener: TcpListener, door: Door, mut stopping: oneshot::Receiv
             within = &mut stopping => break within.unwrap_or_default(),
         }
     };
-    drop(listener);
+    drop(listeners);
+    door.is_stopping.store(true, Ordering::Release);
+    if places.available_permits() < door.connections {
+        tokio::time::sleep(FAREWELL.min(within)).await;
+    }
     let all = u32::try_from(door.connections).unwrap_or(u32::MAX);
     if tokio::time::timeout(within, requests.acquire_many(all)).await.is_err() {
         tracing::warn!(event = "stopped_with_requests_under_way");
@@ -179,11 +195,11 @@ async fn accept(listener: TcpListener, door: Door, mut stopping: oneshot::Receiv
 }
 
 /// The share of a client's new connection, or nothing if it has too many: then it is answered and closed.
-fn admit(door: &Door, stream: &TcpStream, peer: SocketAddr) -> Option<Share> {
+fn admit(door: &Door, stream: &Stream, peer: Peer) -> Option<Share> {
     const REFUSAL: &[u8] =
         b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let client = ClientAddress(Some(peer.ip()));
-    let is_proxy = is_trusted(peer.ip(), &door.app.config);
+    let client = ClientAddress(peer.address());
+    let is_proxy = peer.is_trusted(&door.app.config);
     let share = door.by_client.take(client.key().filter(|_| !is_proxy), 1).ok();
     if share.is_none() {
         door.app.metrics.refuse_client("connections", &client);
@@ -195,8 +211,8 @@ fn admit(door: &Door, stream: &TcpStream, peer: SocketAddr) -> Option<Share> {
 
 fn connection(
     door: Arc<Door>,
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: Stream,
+    peer: Peer,
     requests: Arc<Semaphore>,
 ) -> hyper::server::conn::http1::Connection<
     TokioIo<PatientStream>,
@@ -207,17 +223,17 @@ fn connection(
         Future: Send,
     > + Send,
 > {
-    let _without_is_slower = stream.set_nodelay(true);
+    let _without_is_slower = stream.set_nodelay();
     let phase = Phase::default();
     let stream = PatientStream::new(stream, door.patience, Arc::clone(&door.by_client), phase.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         phase.request_begins();
         let (parts, body) = request.into_parts();
-        let client = client_address(peer.ip(), &parts.headers, &door.app.config);
+        let client = client_address(peer, &parts.headers, &door.app.config);
         let share = || door.bodies.take(client.key(), 0);
         let (body, drain, gathered) = drain::drainable(&parts.headers, body, share);
         let mut request = Request::from_parts(parts, Body::new(body));
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
         request.extensions_mut().insert(client);
         if let Some(folded) = webhook_path(request.uri()) {
             *request.uri_mut() = folded;
@@ -225,11 +241,17 @@ fn connection(
         let router = door.router.clone();
         let requests = Arc::clone(&requests);
         let phase = phase.clone();
+        let door = Arc::clone(&door);
         async move {
             let _under_way = requests.acquire().await;
             let response = router.oneshot(request).await;
             drain.run().await;
-            response.map(|response| response.map(|body| AnswerBody::new(body, phase, gathered)))
+            response.map(|mut response| {
+                if door.is_stopping.load(Ordering::Acquire) {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                response.map(|body| AnswerBody::new(body, phase, gathered))
+            })
         }
     });
     hyper::server::conn::http1::Builder::new()

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 use super::kept_pages::PageKey;
 use super::patience::Patience;
-use super::server::Server;
+use super::server::{Listener, Server};
 use crate::app::App;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Need, Sources, load};
@@ -179,11 +179,11 @@ const PATIENT: Patience = Patience { headers: NEVER, idle: NEVER, idle_when_scar
 
 fn start(folder: &Folder, connections: usize, patience: Patience) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    Server::start_with(app(folder), listener, None, connections, patience).unwrap()
+    Server::start_with(app(folder), vec![Listener::Network(listener)], None, connections, patience).unwrap()
 }
 
 fn connect(server: &Server) -> TcpStream {
-    let stream = TcpStream::connect(server.address()).unwrap();
+    let stream = TcpStream::connect(server.address().unwrap()).unwrap();
     for limit in [TcpStream::set_read_timeout, TcpStream::set_write_timeout] {
         limit(&stream, Some(Duration::from_secs(60))).unwrap();
     }

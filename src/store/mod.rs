@@ -231,6 +231,11 @@ impl Store {
         ))
     }
 
+    /// Whether the file system that the database lies on has no room left.
+    pub fn is_disk_full(&self) -> bool {
+        db::is_full(&self.path)
+    }
+
     /// Where the database lies.
     pub fn path(&self) -> &Path {
         &self.path

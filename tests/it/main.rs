@@ -17,6 +17,7 @@ mod pages;
 
 mod cli;
 mod faults;
+mod machine;
 mod proxies;
 mod store;
 

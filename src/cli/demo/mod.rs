@@ -22,6 +22,7 @@ use crate::cli::{CommandError, CommandResult, eprint_lines, logging, sandbox, se
 use crate::clock::Clock;
 use crate::config::{Config, Need, Origin, Sources, parse_listen};
 use crate::error::{Fault, Result};
+use crate::http::server::Listener;
 use crate::id;
 use crate::ledger::Kind;
 use crate::sandbox::{Endpoint, FREE_CODE, Sandbox};
@@ -71,7 +72,7 @@ impl Demo {
         let signals = Signals::listen()?;
         let folder = Folder::create(self.dir.as_deref())?;
         let database = folder.path.join(DATABASE);
-        let lock = Lock::take(&database, &Clock::System)?;
+        let lock = Lock::take(&database, "till demo", &Clock::System)?;
         let listener = self.listener()?;
         let here = format!("http://{}", reachable(service::address_of(&listener)?));
         let base_url = self.base_url.as_ref().map_or_else(|| here.clone(), Origin::to_string);
@@ -85,7 +86,7 @@ impl Demo {
 
         let app = App::open(config, Clock::System)?;
         let token = seed(&app)?;
-        let service = Service::start(app, listener)?;
+        let service = Service::start(app, vec![Listener::Network(listener)])?;
         let links = Links::make(service.app())?;
         logging::start(&service.app().config)?;
         let fate = if folder.is_temporary { "removed at the end" } else { "kept" };

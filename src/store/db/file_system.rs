@@ -1,9 +1,12 @@
-//! What kind of file system the database lies on. Over a network, locks and shared memory are not to be relied on, and
+//! The file system that the database lies on: of what kind it is, and whether it is full. Over a network, locks and shared memory are not to be relied on, and
 //! SQLite's files are damaged sooner or later ("How To Corrupt An SQLite Database File", "Write-Ahead Logging").
 
 use std::path::Path;
 
 use crate::private_file::folder_of;
+
+/// With less room than this, in bytes, a write may fail.
+const ROOM: u64 = 1 << 20;
 
 /// Kinds by their number in `statfs(2)`. What a hypervisor or a program of its own serves is among them: whether it keeps
 /// locks and order cannot be told from here.
@@ -69,6 +72,11 @@ pub(in crate::store) fn unsafe_kind(path: &Path) -> Option<&'static str> {
 pub(in crate::store) fn space(path: &Path) -> Option<(u64, u64)> {
     let found = rustix::fs::statvfs(folder_of(path)).ok()?;
     Some((found.f_bavail.saturating_mul(found.f_frsize), found.f_blocks.saturating_mul(found.f_frsize)))
+}
+
+/// Whether the file system that `path` lies on has no room left for this user.
+pub(in crate::store) fn is_full(path: &Path) -> bool {
+    space(path).is_some_and(|(free, _)| free < ROOM)
 }
 
 fn kind_of(number: i64) -> FileSystemKind {

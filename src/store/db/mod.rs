@@ -28,7 +28,7 @@ pub use writer::WriterFigures;
 pub(super) use changes::ChangeLog;
 pub(super) use checkpoint::Checkpoints;
 pub(super) use fault::unavailable;
-pub(super) use file_system::{kind as file_system_kind, space, unsafe_kind};
+pub(super) use file_system::{is_full, kind as file_system_kind, space, unsafe_kind};
 pub(super) use freshness::Freshness;
 pub(super) use read_ahead::{DiskReads, ReadAhead};
 pub(super) use schema::{

@@ -1,6 +1,6 @@
 //! What the operator asks for: the proof of the books and its anchor, their export, a check of the installation, its status,
 //! the people whom the books know, backups and their return, the set-up at Stripe, what Stripe charges, the figures of the
-//! shop, a month's bookkeeping, the account that the database belongs to.
+//! shop, a month's bookkeeping, the account that the database belongs to, the installation as a service.
 
 pub mod attention;
 pub mod backup;
@@ -14,6 +14,7 @@ pub mod gauges;
 pub mod go_live;
 pub mod head;
 pub mod import;
+pub mod install;
 pub mod kept_prices;
 pub mod paid;
 pub mod people;

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::{Clock, rfc3339};
 use crate::config::Config;
 use crate::error::{Error, Fault, Result};
-use crate::private_file::{PrivateFile, beside, create_new, folder_of};
+use crate::private_file::{PrivateFile, beside, create_new_for_owner, folder_of};
 use crate::store::Lock;
 use crate::store::backups;
 use crate::store::stripe_account;
@@ -51,7 +51,7 @@ pub fn restore(
     // A link to the database stays one.
     let path = named.canonicalize().unwrap_or_else(|_| named.clone());
     let is_packed = refuse_no_backup(backup, &path)?;
-    let lock = (!dry_run).then(|| Lock::take(named, &Clock::System)).transpose()?;
+    let lock = (!dry_run).then(|| Lock::take(named, "till restore", &Clock::System)).transpose()?;
     let is_there = path.try_exists().is_ok_and(|is_there| is_there);
     refuse_ownerless_log(&path, is_there)?;
 
@@ -127,7 +127,7 @@ fn refuse_ownerless_log(path: &Path, is_there: bool) -> Result<(), Fault> {
 /// A copy of the backup beside the database, unpacked, with what its log holds.
 fn copied(backup: &Path, path: &Path, is_packed: bool) -> Result<PrivateFile, Fault> {
     let cannot = |cause| Fault::new(format!("{} cannot be copied to {}", backup.display(), path.display()), cause);
-    let mut copy = PrivateFile::begin(path).map_err(cannot)?;
+    let mut copy = PrivateFile::begin(path).map_err(cannot)?.for_owner();
     let mut from = File::open(backup).map_err(cannot)?;
     if is_packed {
         let what = format!("{} cannot be unpacked to {}", backup.display(), path.display());
@@ -138,7 +138,7 @@ fn copied(backup: &Path, path: &Path, is_packed: bool) -> Result<PrivateFile, Fa
     for suffix in ["-wal", "-journal"] {
         let log = beside(backup, suffix);
         if log.metadata().is_ok_and(|log| log.is_file() && log.len() > 0) {
-            let mut to = create_new(&beside(copy.partial(), suffix)).map_err(cannot)?;
+            let mut to = create_new_for_owner(&beside(copy.partial(), suffix)).map_err(cannot)?;
             File::open(&log).and_then(|mut from| io::copy(&mut from, &mut to)).map_err(cannot)?;
         }
     }

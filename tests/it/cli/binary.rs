@@ -53,6 +53,13 @@ impl HostileHost {
             left_out("name lookups on a hostile host: they need root, and tests/run to fetch the modules");
             return None;
         };
+        // In a chroot, for example, no mount can be kept from the rest of the machine.
+        let alone = Command::new("unshare").args(["--mount", "true"]).output().unwrap();
+        if !alone.status.success() {
+            let why = String::from_utf8_lossy(&alone.stderr).trim().to_owned();
+            left_out(&format!("name lookups on a hostile host: this machine gives no mounts of one's own ({why})"));
+            return None;
+        }
         let folder = Folder::new();
         fs::write(folder.path("nsswitch.conf"), HOSTILE).unwrap();
         Some(HostileHost { folder, modules })

@@ -18,6 +18,7 @@ mod import;
 mod migrate;
 mod operator;
 mod recovery;
+mod release;
 mod restore;
 mod revenue;
 mod setup;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
@@ -249,7 +249,44 @@ fn the_wrong_user_reads_which_file_is_whose_and_what_to_do() {
     refused(&["user", "list"], &["the folder", "cannot be entered by nobody"]);
 }
 
+#[test]
+fn what_root_makes_beside_the_database_belongs_to_the_owner_of_the_folder() {
+    if !is_root() {
+        return left_out("files of root's in another user's folder: only root makes them");
+    }
+    let folder = Folder::new();
+    std::os::unix::fs::chown(folder.path(""), Some(65_534), Some(65_534)).unwrap();
+    let variables = variables(&folder, "http://127.0.0.1:1");
+    let at = |name: &str| folder.path(name).display().to_string();
+    let elsewhere = Folder::new();
+    let other = elsewhere.path("saved.db").display().to_string();
+    for line in [
+        &["user", "add", "alice"][..],
+        &["user", "list"],
+        &["backup", &at("saved.db")],
+        &["backup", &other],
+        &["restore", &at("saved.db")],
+        &["user", "add", "bob"],
+    ] {
+        let output = process::run(&variables, line);
+        assert!(output.status.success(), "{line:?}: {}", said(&output));
+    }
+    let mut till = crate::harness::Till::start(&variables);
+    assert!(process::run(&variables, &["user", "list"]).status.success());
+    let names: Vec<String> =
+        fs::read_dir(folder.path("")).unwrap().map(|entry| owner(&entry.unwrap().path())).collect();
+    // The database with its log, index and lock; the backup; the former database.
+    assert!(names.len() >= 6 && names.iter().all(|name| name.starts_with("65534:65534 ")), "{names:?}");
+    till.ask_to_stop();
+    assert!(till.wait_for_end().success());
+    assert!(owner(other.as_ref()).starts_with("0:"), "elsewhere root keeps what is root's");
+}
+
+fn owner(path: &std::path::Path) -> String {
+    let file = path.metadata().unwrap();
+    format!("{}:{} {}", file.uid(), file.gid(), path.display())
+}
+
 fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }

@@ -8,4 +8,5 @@ mod opening;
 mod rates;
 mod stopping;
 mod stripe_away;
+mod watchdog;
 mod wrong_clock;

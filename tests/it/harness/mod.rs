@@ -5,7 +5,7 @@
 //! keeps passkeys (`authenticator`), providers of OpenID Connect (`oidc_provider`), Stripe's OpenAPI
 //! description as a judge (`openapi`), Python's libraries (`python`), Node's (`npm`) and Debian's programs (`debian`), a small
 //! disk that can be full (`disk`), Prometheus' tool (`promtool`), a judge of accessible pages (`axe`),
-//! and waiting for a condition instead of for a while (`wait`). Nothing here reads the database. Only `life` calls into the
+//! a Debian with its own systemd (`machine`), and waiting for a condition instead of for a while (`wait`). Nothing here reads the database. Only `life` calls into the
 //! appliance; everything else meets it from outside.
 
 pub mod authenticator;
@@ -20,6 +20,7 @@ pub mod left_out;
 pub mod life;
 pub mod log;
 pub mod lots;
+pub mod machine;
 pub mod mail_server;
 pub mod npm;
 pub mod oidc_provider;
@@ -40,6 +41,7 @@ pub use client::{Answer, Client};
 pub use disk::Disk;
 pub use folder::Folder;
 pub use left_out::left_out;
+pub use machine::Machine;
 pub use process::Till;
 pub use receiver::Receiver;
 pub use recorder::Recorder;

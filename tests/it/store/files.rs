@@ -15,7 +15,7 @@ use crate::harness::Folder;
 fn files_with_peoples_addresses_are_their_owners_alone() {
     let books = Books::open();
     let clock = Clock::manual(NOW);
-    let _lock = Lock::take(&books.folder.path("till.db"), &clock).unwrap();
+    let _lock = Lock::take(&books.folder.path("till.db"), "till serve", &clock).unwrap();
     books.store.write(|tx| add_user(tx, 1)).unwrap();
     for file in ["till.db", "till.db-wal", "till.db-shm", "till.db.lock"] {
         let mode = fs::metadata(books.folder.path(file)).unwrap().permissions().mode() & 0o777;
@@ -39,11 +39,11 @@ fn an_operator_may_choose_another_mode() {
 fn one_appliance_holds_the_lock() {
     let folder = Folder::new();
     let (path, clock) = (folder.path("till.db"), Clock::manual(NOW));
-    let lock = Lock::take(&path, &clock).unwrap();
-    let refused = Lock::take(&path, &clock).err().unwrap().to_string();
+    let lock = Lock::take(&path, "till serve", &clock).unwrap();
+    let refused = Lock::take(&path, "till serve", &clock).err().unwrap().to_string();
     assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
     drop(lock);
-    Lock::take(&path, &clock).unwrap();
+    Lock::take(&path, "till serve", &clock).unwrap();
 }
 
 #[test]

@@ -23,7 +23,7 @@ use super::tx::Tx;
 use super::value::{Param, Row};
 use crate::clock::{Clock, Deadline, Timestamp};
 use crate::error::Fault;
-use crate::private_file::create_new;
+use crate::private_file::create_new_for_owner;
 
 use statement::{BUSY, fault, is_busy};
 
@@ -382,7 +382,7 @@ fn as_path(path: &Path) -> PathBuf {
 /// its index the same mode. An existing file is not touched: closing a handle on it would drop the locks that SQLite may
 /// hold on it in this process ("How To Corrupt An SQLite Database File").
 fn make_private(path: &Path) -> DbResult<()> {
-    match create_new(path) {
+    match create_new_for_owner(path) {
         Ok(_made) => Ok(()),
         Err(_) if path.is_dir() => Err(Fault::bare("it is a folder: the path of a file was expected")),
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(()),

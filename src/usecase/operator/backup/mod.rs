@@ -15,7 +15,7 @@ pub use packing::{MAGIC as PACKED_MAGIC, Packing, unpack};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Fault, Refused, Result};
-use crate::private_file::{PrivateFile, beside, folder_of, is_same_file};
+use crate::private_file::{PrivateFile, beside, folder_of, is_same_file, is_same_folder};
 use crate::store::Lock;
 use crate::store::backups::{self, Backup, COMPANIONS};
 use crate::usecase::audit;
@@ -141,7 +141,10 @@ impl ProvedCopy {
 fn copy(app: &App, path: &Path, progress: impl FnMut(&Proof)) -> Result<ProvedCopy> {
     // Before the copy, so that the copy knows the anchor, and nobody else has another one of the same number.
     let anchor = head::take(app)?;
-    let file = PrivateFile::begin(path).map_err(|cause| cannot_write(path, cause))?;
+    let mut file = PrivateFile::begin(path).map_err(|cause| cannot_write(path, cause))?;
+    if is_same_folder(path, app.store.path()) {
+        file = file.for_owner();
+    }
     let _companions = Companions::of(file.partial());
     app.store.copy_into(file.partial())?;
     let opened = App::open(of_database(&app.config, file.partial()), app.clock.clone())?;

@@ -1,0 +1,49 @@
+//! `till install`: the same without a package, on a machine with systemd.
+
+use crate::harness::Machine;
+use crate::harness::process::binary;
+
+use super::{ask, configure};
+
+#[test]
+fn a_program_installs_itself_once_and_says_how_it_is_taken_away() {
+    let Some(machine) = Machine::boot("till install") else { return };
+    std::fs::copy(binary(), machine.path("/root/till")).unwrap();
+    let tried = machine.shell("/root/till install --dry-run");
+    assert!(tried.contains("Nothing was done") && tried.contains("make      /usr/local/bin/till"), "{tried}");
+    machine.shell("test ! -e /usr/local/bin/till && ! getent passwd till");
+    machine.shell("cp /root/till /srv/till");
+    let refused = machine.refuses("setpriv --reuid=65534 --regid=65534 --clear-groups /srv/till install");
+    assert!(refused.contains("only root can install till"), "{refused}");
+
+    let done = machine.shell("/root/till install");
+    assert_eq!(done.lines().filter(|line| line.starts_with("make ")).count(), tried.matches("make ").count(), "{done}");
+    let stat = machine.shell(
+        "stat -c '%U:%G %a %n' /etc/till /etc/till/credentials /etc/till/till.env /var/lib/till /usr/local/bin/till",
+    );
+    assert_eq!(
+        stat,
+        "root:till 750 /etc/till\nroot:root 700 /etc/till/credentials\nroot:till 640 /etc/till/till.env\n\
+         till:till 700 /var/lib/till\nroot:root 755 /usr/local/bin/till\n"
+    );
+    machine.shell("systemd-run --quiet --unit=stand-in till sandbox --listen 127.0.0.1:12111");
+    configure(&machine);
+    machine.shell("systemctl enable --quiet --now till.socket till.service");
+    assert_eq!(ask(&machine, "/readyz"), 200, "{}", machine.journal("till.service"));
+
+    // Again, by the installed program itself: nothing is changed, and what the administrator wrote stays.
+    let again = machine.shell("till install");
+    let is_change = |line: &str| ["make ", "replace ", "run "].iter().any(|verb| line.starts_with(verb));
+    assert!(!again.lines().any(is_change), "{again}");
+    assert!(again.contains("keep      /etc/till/till.env"), "{again}");
+    assert_eq!(machine.shell("cat /etc/till/till.env"), super::CONFIGURATION);
+    // A unit by hand would go before it.
+    machine.shell("cp /usr/local/lib/systemd/system/till.service /etc/systemd/system/");
+    assert!(machine.shell("till install").contains("note      /etc/systemd/system/till.service goes before"));
+    machine.shell("rm /etc/systemd/system/till.service");
+
+    let (_, undoing) = again.split_once("(configuration and books stay):").unwrap();
+    machine.shell(undoing);
+    machine.shell("test ! -e /usr/local/bin/till && test -s /etc/till/till.env && test -s /var/lib/till/till.db");
+    machine.shell("! systemctl cat till.service");
+}
