@@ -37,7 +37,7 @@ pub(super) fn read(sources: &Sources, need: Need) -> (Config, Reader<'_>) {
     let mut reader = Reader::new(sources);
     let listen = reader.value("SPRITE_LISTEN", values::listen).unwrap_or(DEFAULT_LISTEN);
     let base_url = reader.value("SPRITE_BASE_URL", Origin::parse).unwrap_or_else(|| Origin::of_address(listen));
-    if need == Need::StripeKeyAndWebhookSecret && sources.has_only_unix_sockets && !reader.is_set("SPRITE_BASE_URL") {
+    if need == Need::Serve && sources.has_only_unix_sockets && !reader.is_set("SPRITE_BASE_URL") {
         let problem = "it is not set, and does not follow from a Unix socket: expected the public origin, such as \
                        https://pay.example.com";
         reader.faults.push(ConfigFault::missing("SPRITE_BASE_URL", problem.to_owned()));

@@ -40,6 +40,15 @@ impl Peer {
     }
 }
 
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address() {
+            Some(address) => address.fmt(f),
+            None => f.write_str("the Unix socket"),
+        }
+    }
+}
+
 /// The client's address: the other end of the connection, or, when that is a trusted proxy, the last address in
 /// `X-Forwarded-For` that is not a trusted proxy. `None` is a client of whom nothing is known: a trusted proxy sent no
 /// header, or one that cannot be read. Such a client must not count as local.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::body;
 use super::problem::{HandlerResult, Problem};
-use super::request::{ClientAddress, Peer, is_trusted};
+use super::request::{ClientAddress, Peer};
 use super::state::{AppState, Pool};
 use crate::config::Config;
 use crate::error::{Error, Refused};
@@ -57,13 +57,13 @@ pub(super) async fn receive(State(state): State<AppState>, request: Request) -> 
 
 /// How a request arrived.
 fn seen(parts: &Parts, config: &Config) -> ArrivalReport {
-    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+    let peer = parts.extensions.get::<Peer>();
     let client = parts.extensions.get::<ClientAddress>().and_then(|client| client.0);
     let forwarded = all(&parts.headers, "x-forwarded-for");
     let one = |name: &str| all(&parts.headers, name).into_iter().next();
     ArrivalReport {
-        peer: peer.map(|peer| peer.to_string()),
-        is_peer_trusted: peer.is_some_and(|peer| is_trusted(peer, config)),
+        peer: peer.map(ToString::to_string),
+        is_peer_trusted: peer.is_some_and(|peer| peer.is_trusted(config)),
         client: client.map(|client| client.to_string()),
         forwarded_for: forwarded.iter().flat_map(|value| value.split(',')).map(|item| item.trim().to_owned()).collect(),
         scheme: one("x-forwarded-proto"),

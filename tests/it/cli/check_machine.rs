@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use till::clock::{Clock, DAY_SECONDS};
 
-use crate::harness::{Folder, Shop, left_out, process, shop};
+use crate::harness::{Disk, Folder, Shop, left_out, process, shop};
 
 /// What `till status` finds, with further variables: the exit status, the worst severity, and each finding.
 struct Found {
