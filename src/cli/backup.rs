@@ -112,8 +112,8 @@ impl BackupCommand {
 
 /// A reader that goes away early has no backup, so that is a failure here.
 fn to_output(app: &App, packing: Packing, progress: &mut impl FnMut(&Proof)) -> CommandResult<BackupReport> {
-    let copied = backup::beside_the_database(app, progress)?;
-    let written = copied.write_to(&mut stdout().lock(), packing);
+    let copied = backup::beside_the_database(app, packing, progress)?;
+    let written = copied.write_to(&mut stdout().lock());
     written.map_err(|cause| Fault::new("the backup was not written to standard output", cause))?;
     Ok(copied.was_written(app, "-")?)
 }

@@ -7,7 +7,7 @@ mod receiver;
 mod rotation;
 
 use std::fs::{File, remove_file};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use packing::{MAGIC as PACKED_MAGIC, Packing, unpack};
@@ -62,16 +62,9 @@ pub struct ProvedCopy {
 /// Copies the database to the file at `path`, which is replaced if there is one.
 pub fn to_file(app: &App, path: &Path, packing: Packing, progress: impl FnMut(&Proof)) -> Result<BackupReport> {
     refuse_place(app, path)?;
-    let copy = copy(app, path, progress)?;
+    let copy = copy(app, path, packing, progress)?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let packed = match packing {
-        Packing::Plain => None,
-        Packing::Zstd => Some(copy.packed(path)?),
-    };
-    let (mut report, file) = copy.named(app, &absolute.display().to_string());
-    let file = packed.unwrap_or(file);
-    let bytes = file.partial().metadata().map_err(|cause| cannot_write(path, cause))?.len();
-    report.backup.bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    let (report, file) = copy.named(app, &absolute.display().to_string());
     file.finish().map_err(|cause| cannot_write(path, cause))?;
     recorded(app, report)
 }
@@ -93,39 +86,29 @@ pub fn to_folder(
 
 /// Gives a copy to the standard input of a command. It counts only if the command reads all of it and ends well.
 pub fn to_command(app: &App, command: &str, packing: Packing, progress: impl FnMut(&Proof)) -> Result<BackupReport> {
-    let copy = beside_the_database(app, progress)?;
-    receiver::feed(&copy, command, packing)?;
+    let copy = beside_the_database(app, packing, progress)?;
+    receiver::feed(&copy, command)?;
     copy.was_written(app, "a command")
 }
 
-/// Copies the database beside itself, for a caller who writes it elsewhere and then calls [`ProvedCopy::was_written`].
-pub fn beside_the_database(app: &App, progress: impl FnMut(&Proof)) -> Result<ProvedCopy> {
-    copy(app, &beside(app.store.path(), ".backup"), progress)
+/// Copies the database beside itself, for a caller who writes it elsewhere and then calls [`ProvedCopy::was_written`]. It is
+/// packed before, so that nobody is given a part of it.
+pub fn beside_the_database(app: &App, packing: Packing, progress: impl FnMut(&Proof)) -> Result<ProvedCopy> {
+    copy(app, &beside(app.store.path(), ".backup"), packing, progress)
 }
 
 impl ProvedCopy {
     /// Writes all of it.
-    pub fn write_to(&self, out: &mut impl Write, packing: Packing) -> Result<(), Fault> {
-        packing.write(self.open()?, out)
+    pub fn write_to(&self, out: &mut impl Write) -> Result<(), Fault> {
+        let mut file = File::open(self.file.partial()).map_err(|cause| cannot_write(self.file.partial(), cause))?;
+        let written = io::copy(&mut file, out).and_then(|_| out.flush());
+        written.map_err(|cause| Fault::new("the backup cannot be passed on", cause))
     }
 
     /// It was written to this place; the copy is removed.
     pub fn was_written(self, app: &App, place: &str) -> Result<BackupReport> {
         let (report, _removed) = self.named(app, place);
         recorded(app, report)
-    }
-
-    /// The same, packed, for this path.
-    fn packed(&self, path: &Path) -> Result<PrivateFile, Fault> {
-        let mut packed = PrivateFile::begin(path).map_err(|cause| cannot_write(path, cause))?;
-        self.write_to(&mut packed, Packing::Zstd)?;
-        let written = File::open(packed.partial()).map_err(|cause| cannot_write(path, cause))?;
-        packing::prove(written, self.open()?)?;
-        Ok(packed)
-    }
-
-    fn open(&self) -> Result<File, Fault> {
-        File::open(self.file.partial()).map_err(|cause| cannot_write(self.file.partial(), cause))
     }
 
     fn named(self, app: &App, place: &str) -> (BackupReport, PrivateFile) {
@@ -138,7 +121,7 @@ impl ProvedCopy {
     }
 }
 
-fn copy(app: &App, path: &Path, progress: impl FnMut(&Proof)) -> Result<ProvedCopy> {
+fn copy(app: &App, path: &Path, packing: Packing, progress: impl FnMut(&Proof)) -> Result<ProvedCopy> {
     // Before the copy, so that the copy knows the anchor, and nobody else has another one of the same number.
     let anchor = head::take(app)?;
     let mut file = PrivateFile::begin(path).map_err(|cause| cannot_write(path, cause))?;
@@ -154,8 +137,21 @@ fn copy(app: &App, path: &Path, progress: impl FnMut(&Proof)) -> Result<ProvedCo
     let proof = proof?;
     refuse_breaks(&proof, "the copy does not hold, so it was removed")?;
     refuse_log(file.partial())?;
+    let file = match packing {
+        Packing::Plain => file,
+        Packing::Zstd => packed(&file, path)?,
+    };
     let bytes = file.partial().metadata().map_err(|cause| cannot_write(path, cause))?.len();
     Ok(ProvedCopy { file, anchor, proof, bytes })
+}
+
+/// The same file packed, and proved to give the same bytes again.
+fn packed(file: &PrivateFile, path: &Path) -> Result<PrivateFile, Fault> {
+    let open = |path: &Path| File::open(path).map_err(|cause| cannot_write(path, cause));
+    let mut packed = PrivateFile::begin(path).map_err(|cause| cannot_write(path, cause))?;
+    packing::pack(open(file.partial())?, &mut packed)?;
+    packing::prove(open(packed.partial())?, open(file.partial())?)?;
+    Ok(packed)
 }
 
 fn recorded(app: &App, report: BackupReport) -> Result<BackupReport> {

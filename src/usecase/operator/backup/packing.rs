@@ -34,15 +34,11 @@ impl Packing {
             Packing::Zstd => ".zst",
         }
     }
+}
 
-    /// Writes a whole file.
-    pub(super) fn write(self, mut from: File, out: &mut impl Write) -> Result<(), Fault> {
-        match self {
-            Packing::Plain => io::copy(&mut from, out).map(|_| ()).map_err(cannot_write),
-            Packing::Zstd => run(&["-q", "-c"], from, out),
-        }?;
-        out.flush().map_err(cannot_write)
-    }
+/// Packs a whole file.
+pub(super) fn pack(from: File, out: &mut impl Write) -> Result<(), Fault> {
+    run(&["-q", "-c"], from, out)
 }
 
 /// Unpacks a whole file.

@@ -5,11 +5,11 @@ use std::os::fd::AsFd;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 
-use super::{Packing, ProvedCopy};
+use super::ProvedCopy;
 use crate::error::Fault;
 
 /// Runs `command` by the shell, and gives it the copy. What it prints goes to standard error.
-pub(super) fn feed(copy: &ProvedCopy, command: &str, packing: Packing) -> Result<(), Fault> {
+pub(super) fn feed(copy: &ProvedCopy, command: &str) -> Result<(), Fault> {
     let cannot = |cause| Fault::new("the command for the backup cannot be run", cause);
     let (mut reader, writer) = pipe().map_err(cannot)?;
     let printed = stderr().as_fd().try_clone_to_owned().map_err(cannot)?;
@@ -21,7 +21,7 @@ pub(super) fn feed(copy: &ProvedCopy, command: &str, packing: Packing) -> Result
     let (ended, left, written) = thread::scope(|scope| {
         let writing = scope.spawn(move || {
             let mut writer = writer;
-            copy.write_to(&mut writer, packing)
+            copy.write_to(&mut writer)
         });
         let ended = child.wait();
         // What the command left, so that the writing comes to its end.
