@@ -19,7 +19,7 @@ pub(super) fn start(app: Arc<App>) -> Result<Rounds, Fault> {
 /// One round, and the pause after it.
 fn round(app: &App, is_stopping: &AtomicBool, failures: &mut u64) -> Duration {
     let interval = app.config.stripe.poll_interval;
-    match poll::poll(app, || !is_stopping.load(Ordering::SeqCst)) {
+    match poll::poll(app, poll::PATIENCE, || !is_stopping.load(Ordering::SeqCst)) {
         Ok(round) => {
             if std::mem::take(failures) > 0 {
                 tracing::info!(event = "polling_resumed");

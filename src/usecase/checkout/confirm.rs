@@ -14,6 +14,7 @@ use crate::store::{Tx, payments, users};
 use crate::stripe::CheckoutSession;
 use crate::usecase::checkout::session;
 use crate::usecase::stripe_events::apply;
+use crate::usecase::stripe_events::reconcile::poll;
 
 /// How long the buyer waits for Stripe's answer. After that the page says that the units will come later.
 const WAIT: Duration = Duration::from_secs(8);
@@ -92,11 +93,27 @@ pub fn confirm(app: &App, account: i64, session: &str, deadline: Deadline) -> Re
         PurchaseLookup::Undecided { is_known } => is_known,
     };
     match app.stripe()?.checkout_session(session, Deadline::after(WAIT.min(deadline.left()))) {
-        Ok(found) => apply_own(app, account, found, is_known),
+        Ok(found) => {
+            let purchase = apply_own(app, account, found, is_known)?;
+            with_invoice(app, account, session, purchase, deadline)
+        }
         Err(error) if error.is_missing() => Err(not_found()),
         Err(_) if is_known => unconfirmed(app, account, session),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A plan's units come with its invoice. Where no webhook brings that, Stripe is asked for its events now and not only in the
+/// next round; if it does not answer, they come later.
+fn with_invoice(app: &App, account: i64, session: &str, purchase: Purchase, deadline: Deadline) -> Result<Purchase> {
+    if !app.config.stripe.is_polled() || !matches!(purchase.state, PurchaseState::Subscribed { .. }) {
+        return Ok(purchase);
+    }
+    if let Err(error) = poll::poll(app, WAIT.min(deadline.left()), || !deadline.left().is_zero()) {
+        tracing::debug!(event = "polling_failed", error = %error);
+    }
+    let known = purchase_of(app, account, session, None)?;
+    Ok(if matches!(known.state, PurchaseState::Subscribed { .. }) { known } else { purchase })
 }
 
 fn not_found() -> Error {

@@ -76,6 +76,10 @@ fn what_was_paid_while_the_service_was_down_is_there_with_its_first_round() {
     shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
     browser.get(&format!("/billing/return?session_id={session}")).must(200);
     assert_eq!(shop.remaining("bert"), 100);
+    let (session, checkout) = shop.checkout("bert", "starter");
+    shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+    let page = browser.get(&format!("/billing/return?session_id={session}")).must(200);
+    assert!(shop.remaining("bert") == 200 && page.body.contains("200"), "the plan as well: {}", page.body);
 
     let (_, checkout) = shop.checkout("alice", "topup_250");
     shop.till.ask_to_stop();
@@ -84,7 +88,7 @@ fn what_was_paid_while_the_service_was_down_is_there_with_its_first_round() {
     shop.wait_for_units("alice", 250);
     let shop = shop.crash_and_restart();
     shop.wait_for_units("alice", 250);
-    assert_eq!((shop.ledger("alice").len(), shop.ledger("bert").len()), (1, 1), "nothing twice");
+    assert_eq!((shop.ledger("alice").len(), shop.ledger("bert").len()), (1, 2), "nothing twice");
     shop.verify_books();
 }
 
@@ -147,7 +151,7 @@ fn a_gap_of_hours_is_read_page_by_page_and_what_is_new_comes_first() {
     };
     pass(0);
     buys("first");
-    assert!(poll::poll(&life.app, || true).unwrap().is_done);
+    assert!(poll::poll(&life.app, poll::PATIENCE, || true).unwrap().is_done);
     for hour in 1..=BUYERS {
         pass(2 * hour);
         buys(&format!("u{hour}"));
@@ -158,20 +162,20 @@ fn a_gap_of_hours_is_read_page_by_page_and_what_is_new_comes_first() {
 
     let before = recorder.asked().len();
     let pages = || recorder.asked().iter().skip(before).filter(|asked| asked.path == "/v1/events").count();
-    let broken = poll::poll(&life.app, || pages() < 1).unwrap();
+    let broken = poll::poll(&life.app, poll::PATIENCE, || pages() < 1).unwrap();
     assert!(!broken.is_done && broken.applied > 0);
     assert_eq!((units(&format!("u{BUYERS}")), units("u1")), (100, 0), "the newest first");
 
     pass(2 * BUYERS + 3);
     buys("late");
-    let rest = poll::poll(&life.app, || pages() < 2).unwrap();
+    let rest = poll::poll(&life.app, poll::PATIENCE, || pages() < 2).unwrap();
     assert_eq!((rest.is_done, units("late"), units("u1")), (false, 100, 0), "then what is new");
-    assert!(poll::poll(&life.app, || true).unwrap().is_done);
+    assert!(poll::poll(&life.app, poll::PATIENCE, || true).unwrap().is_done);
     assert!(pages() <= whole + 2, "{} of {whole} pages", pages());
     (1..=BUYERS).for_each(|number| assert_eq!(units(&format!("u{number}")), 100, "{number}"));
 
     // The overlap is read again, and applied no second time; a comparison goes on from the same position.
-    assert_eq!(poll::poll(&life.app, || true).unwrap(), poll::PollRound { applied: 0, is_done: true });
+    assert_eq!(poll::poll(&life.app, poll::PATIENCE, || true).unwrap(), poll::PollRound { applied: 0, is_done: true });
     let compared = reconcile::reconcile(&life.app, None, true, |_, _| ()).unwrap();
     assert_eq!((compared.applied, compared.is_clean()), (0, true), "{compared:?}");
     assert!(reconcile::compared_to(&life.app).unwrap() >= Some(life.clock.now()));

@@ -31,7 +31,7 @@ fn lately(app: &App) -> Result<Finding> {
          days: after a longer stop, run till reconcile --since"
     );
     let age = poll::polled_at(app)?.map(|at| app.clock.now().millis().saturating_sub(at.millis()).max(0) / 1000);
-    let is_late = age.is_none_or(|age| u64::try_from(age).unwrap_or(0) > poll::patience(interval).as_secs());
+    let is_late = age.is_none_or(|age| u64::try_from(age).unwrap_or(0) > poll::late_after(interval).as_secs());
     let last = age.map_or_else(|| "has never told its events".to_owned(), |age| format!("told its events {age} s ago"));
     Ok(match (is_late, Lock::holder(app.store.path())) {
         (false, _) => good(POLLING, format!("Stripe {last}; {cost}")),

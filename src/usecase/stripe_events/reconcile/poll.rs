@@ -16,7 +16,8 @@ use crate::usecase::stripe_events::reconcile::pages;
 use crate::usecase::stripe_events::reconcile::report::{ComparisonError, Report};
 use crate::usecase::stripe_events::reconcile::scan::{self, CURSOR, FIRST_DAYS, OVERLAP_SECONDS, Part, Scan};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer is waited for where nobody waits for ours.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 /// When Stripe last told everything.
 const POLLED: &str = "stripe_polled";
 /// Pages of what is older than the last position, in one round.
@@ -31,8 +32,8 @@ pub struct PollRound {
 }
 
 /// Asks Stripe for its events since the last time. Ends after the page at which `goes_on` is false; the next round goes on
-/// there. Fails if Stripe does not answer, or if our key may not read events.
-pub fn poll(app: &App, goes_on: impl Fn() -> bool) -> Result<PollRound> {
+/// there. Fails if Stripe does not answer within `patience`, or if our key may not read events.
+pub fn poll(app: &App, patience: Duration, goes_on: impl Fn() -> bool) -> Result<PollRound> {
     let started = app.clock.now();
     let cursor = app.store.read(|tx| cursors::find(tx, CURSOR))?;
     let first = started.plus_seconds(-FIRST_DAYS * DAY_SECONDS);
@@ -46,7 +47,7 @@ pub fn poll(app: &App, goes_on: impl Fn() -> bool) -> Result<PollRound> {
         }
         older += usize::from(scan.is_below());
         let filter = EventFilter { page: query.clone(), ..EventFilter::default() };
-        let listed = app.stripe()?.list_events(&filter, Deadline::after(PATIENCE)).map_err(ComparisonError::from);
+        let listed = app.stripe()?.list_events(&filter, Deadline::after(patience)).map_err(ComparisonError::from);
         let context =
             pages::PageContext { app, part: Part::Events, confirmed_since: None, told_to: cursor.map(|(at, _)| at) };
         let page = listed.and_then(|listed| pages::events(&context, listed, &mut report)).map_err(in_words)?;
@@ -67,7 +68,7 @@ pub fn polled_at(app: &App) -> Result<Option<Timestamp>> {
 }
 
 /// After how long without an answer something is wrong, where Stripe is asked so often.
-pub fn patience(interval: Duration) -> Duration {
+pub fn late_after(interval: Duration) -> Duration {
     interval.saturating_mul(4) + PATIENCE
 }
 
