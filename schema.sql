@@ -667,7 +667,7 @@ CREATE TABLE address_salt (
 ) STRICT;
 
 -- What was done by hand, by tokens and by people who signed in, each row written in the transaction that did it. A movement
--- has none: its entry names its actor. Rows are only added; an address can be erased.
+-- has none: its entry names its actor. Rows are only added; an address can be erased, and a row goes when it is two years old.
 CREATE TABLE audit (
     number  INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
     at      INTEGER NOT NULL,
@@ -907,8 +907,11 @@ CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OF number, at, actor, action, 
 BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END;
 CREATE TRIGGER audit_addresses_are_only_erased BEFORE UPDATE OF address ON audit WHEN NEW.address IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'audit rows are never changed: an address can only be erased'); END;
-CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit
-BEGIN SELECT RAISE(ABORT, 'audit rows are never removed'); END;
+-- Only from the beginning, and only what is two years older than the newest row (730 days).
+CREATE TRIGGER audit_is_only_removed_by_age BEFORE DELETE ON audit
+    WHEN OLD.number <> (SELECT MIN(number) FROM audit)
+        OR OLD.at > (SELECT at FROM audit ORDER BY number DESC LIMIT 1) - 63072000000
+BEGIN SELECT RAISE(ABORT, 'audit rows are never removed before they are two years old, and the oldest first'); END;
 CREATE TRIGGER lots_are_opened_by_an_entry BEFORE INSERT ON lots
 BEGIN
     SELECT RAISE(ABORT, 'a lot has no ledger entry') WHERE NOT EXISTS (SELECT seq FROM entries

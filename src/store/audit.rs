@@ -6,6 +6,9 @@ use crate::actor::Actor;
 use crate::clock::Timestamp;
 use crate::error::Result;
 
+/// How long a row is kept. The trigger in `schema.sql` says the same in milliseconds.
+pub const KEPT_DAYS: i64 = 730;
+
 /// Something that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
@@ -78,6 +81,20 @@ pub fn newest(tx: &mut dyn Tx, filter: &AuditFilter, before: i64, limit: i64) ->
         AuditFilter::Action(action) => tx.all(BY_ACTION, &[&before, &limit, action], audit_row),
         AuditFilter::Target(target) => tx.all(BY_TARGET, &[&before, &limit, target], audit_row),
     }
+}
+
+/// When the oldest row was written.
+pub fn oldest(tx: &mut dyn Tx) -> Result<Option<Timestamp>> {
+    const OLDEST: &str = "SELECT at FROM audit ORDER BY number LIMIT 1";
+    tx.one(OLDEST, &[], |row| row.time("at"))
+}
+
+/// Removes up to so many rows from the beginning that were written before this time; how many. The table refuses rows that are
+/// younger than [`KEPT_DAYS`] by the newest, and any but the oldest.
+pub fn remove_old(tx: &mut dyn Tx, before: Timestamp, limit: i64) -> Result<usize> {
+    const REMOVE: &str = "DELETE FROM audit WHERE number < (SELECT MIN(number) FROM audit) + $2
+        AND number < (SELECT number FROM audit WHERE at >= $1 ORDER BY number LIMIT 1)";
+    Ok(tx.execute(REMOVE, &[&before, &limit])?)
 }
 
 /// Whether the audit says so of this target. What is said of test data does not count once the database is live: its rows were

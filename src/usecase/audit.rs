@@ -3,7 +3,7 @@
 
 use crate::actor::Actor;
 use crate::app::App;
-use crate::clock::Timestamp;
+use crate::clock::{DAY_SECONDS, Timestamp, rfc3339};
 use crate::error::Result;
 use crate::store::Tx;
 use crate::store::audit::{self, AuditFilter, AuditRow};
@@ -41,6 +41,36 @@ impl Trail {
     pub(crate) fn is_done_by_user(&mut self, id: &str) {
         self.actor = self.actor.identified_as(Actor::user(id));
     }
+}
+
+/// Rows that are removed in one transaction.
+const REMOVE_BATCH: i64 = 1000;
+/// Transactions of one clean-up.
+const REMOVE_BATCHES: usize = 20;
+
+/// Removes rows that are older than two years, the oldest first; none while the clock is implausible. A row says that they are
+/// gone. Returns how many.
+pub fn remove_old(app: &App) -> Result<usize> {
+    if !app.clock.is_plausible() {
+        return Ok(0);
+    }
+    let before = app.clock.now().plus_seconds(-audit::KEPT_DAYS * DAY_SECONDS);
+    let mut count = 0;
+    for _ in 0..REMOVE_BATCHES {
+        let removed = write(app, move |tx, trail| {
+            if audit::oldest(tx)?.is_none_or(|oldest| oldest >= before) {
+                return Ok(0);
+            }
+            // Written first: the table judges the age of a row by the newest one.
+            trail.add(tx, "audit_removed", "audit", format!("rows of before {}", rfc3339(before)))?;
+            audit::remove_old(tx, before, REMOVE_BATCH)
+        })?;
+        count += removed;
+        if removed == 0 {
+            break;
+        }
+    }
+    Ok(count)
 }
 
 /// Runs `work` in a write transaction, and logs after the commit what it added to the audit.

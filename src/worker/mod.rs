@@ -17,10 +17,12 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
+use crate::usecase::audit;
 use crate::usecase::checkout::customer_change;
 use crate::usecase::mail;
 use crate::usecase::notifications::{deliver, expiring};
 use crate::usecase::operator::clock::ClockWatch;
+use crate::usecase::operator::compaction::Compaction;
 use crate::usecase::operator::head;
 use crate::usecase::operator::stripe_account;
 use crate::usecase::stripe_events::bodies;
@@ -50,9 +52,11 @@ impl Worker {
         let (books, events, comparison, polled) = (app.clone(), app.clone(), app.clone(), app);
         let mut round = 0u32;
         let mut clock = ClockWatch::begin(&books);
+        let mut compaction = Compaction::default();
         let books = Rounds::start("till-worker", move |_| {
             report("watch_clock", look(&mut clock, &books));
             keep_books(&books, round);
+            report("give_back_pages", compaction.look(&books));
             round = (round + 1) % ROUNDS_TO_CLEAN_UP;
         })?;
         let events = Rounds::start("till-inbox", move |_| {
@@ -157,6 +161,7 @@ fn keep_books(app: &App, round: u32) {
         report("remove_old_comparisons", reconcile::record::remove_old(app));
         report("remove_old_letters", mail::deliver::remove_old(app));
         report("remove_old_event_bodies", bodies::remove_old(app));
+        report("remove_old_audit_rows", audit::remove_old(app));
     }
 }
 

@@ -34,5 +34,5 @@ pub(super) use read_ahead::{DiskReads, ReadAhead};
 pub(super) use schema::{
     begin_again, bring_up_to_date, confirmed_at, is_empty, objects_made, record_check, record_confirmed, seen_at,
 };
-pub(super) use sqlite::{Connection, Reader, Readers, SchemaObject, damage, dangling, objects};
+pub(super) use sqlite::{Connection, Reader, Readers, SchemaObject, damage, dangling, free_pages, give_back, objects};
 pub(super) use writer::Writer;

@@ -8,6 +8,7 @@ pub mod bookkeeping;
 pub mod bookkeeping_file;
 pub mod check;
 pub mod clock;
+pub mod compaction;
 pub mod export;
 pub mod figures;
 pub mod gauges;

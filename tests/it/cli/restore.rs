@@ -71,6 +71,11 @@ fn a_restored_service_has_the_books_of_the_backup_and_comparing_brings_what_was_
     assert!(shop.till.wait_for_end().success());
     let anchor = saved["anchor"].as_str().unwrap();
     let done = parsed(shop.variables(), &["restore", path, "--anchor", anchor]);
+    for file in [std::path::Path::new(path), &shop.database()] {
+        let outside = rusqlite::Connection::open(file).unwrap();
+        let mode: i64 = outside.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)).unwrap();
+        assert_eq!(mode, 2, "{} gives back what it does not need", file.display());
+    }
     assert_eq!(done["database"].as_str(), shop.database().canonicalize().unwrap().to_str());
     let mut former = shop.variables().clone();
     former.insert("SPRITE_DATABASE".to_owned(), done["kept"].as_str().unwrap().to_owned());

@@ -1,5 +1,6 @@
 //! The store on a real file: what a statement's parameters mean, what the tables refuse, what is kept of many writes at
-//! once when some of them fail, and what the files on the disk are.
+//! once when some of them fail, what the files on the disk are, and what goes by
+//! its age.
 
 mod books;
 mod changes;
@@ -11,6 +12,7 @@ mod lookup;
 mod operator;
 mod people;
 mod queue;
+mod retention;
 mod rows;
 mod statements;
 mod tables;

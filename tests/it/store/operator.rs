@@ -34,6 +34,8 @@ const EACH: &[Row] = &[
     ("figures::units", |tx| figures::units(tx).map(drop)),
     ("holds::units_held", |tx| holds::units_held(tx).map(drop)),
     ("audit::newest", |tx| audit::newest(tx, &AuditFilter::All, 10, 10).map(drop)),
+    ("audit::oldest", |tx| audit::oldest(tx).map(drop)),
+    ("audit::remove_old", |tx| audit::remove_old(tx, NOW, 10).map(drop)),
     ("audit::newest by actor", |tx| audit::newest(tx, &AuditFilter::Actor("cli".into()), 10, 10).map(drop)),
     ("audit::newest by action", |tx| audit::newest(tx, &AuditFilter::Action("x".into()), 10, 10).map(drop)),
     ("audit::newest by target", |tx| audit::newest(tx, &AuditFilter::Target("x".into()), 10, 10).map(drop)),

@@ -3,6 +3,7 @@
 
 mod apart;
 mod catalogue;
+mod free_pages;
 mod readers;
 mod statement;
 
@@ -28,6 +29,7 @@ use crate::private_file::create_new_for_owner;
 use statement::{BUSY, fault, is_busy};
 
 pub(in crate::store) use catalogue::{SchemaObject, damage, dangling, objects, objects_of};
+pub(in crate::store) use free_pages::{free_pages, give_back};
 pub(in crate::store) use readers::{Reader, Readers};
 
 /// The pause between two attempts at something for which SQLite does not wait itself.
@@ -167,6 +169,8 @@ impl Connection {
     fn try_to_mark(&self) -> DbResult<()> {
         let cannot = |cause| fault("it cannot be made ready", cause);
         if self.mark()? != APPLICATION_ID {
+            // Of effect in a file without a page alone, so before the first one ("Pragma statements supported by SQLite").
+            self.sqlite().pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(cannot)?;
             self.sqlite().pragma_update(None, "application_id", APPLICATION_ID).map_err(cannot)?;
         }
         let mode: String =
