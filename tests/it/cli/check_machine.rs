@@ -152,6 +152,7 @@ fn events_and_comparisons_that_wait_for_a_hand_are_named() {
     let found = Found::of(&shop, &[]);
     found.says("events", "ok", "0 unmatched, 0 failed, 0 waiting");
     found.says("comparison", "unknown", "none has ended yet");
+    found.says("payments", "unknown", "no comparison with Stripe has ended yet");
     Found::of(&shop, &[("SPRITE_RECONCILE_INTERVAL", "off")]).says(
         "comparison",
         "warning",

@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
-use super::finding::{Finding, bad, good};
+use super::finding::{Finding, bad, good, open};
 use crate::app::App;
 use crate::private_file::is_open_to_others;
 use crate::usecase::stripe_events::payments;
+use crate::usecase::stripe_events::reconcile::record;
 
 /// Whether the last comparisons confirmed the payments in the books.
 pub(super) fn payments(app: &App) -> Finding {
     let what = "payments";
-    match payments::count_in_doubt(app) {
-        Ok(0) => good(what, "none is in doubt after the last comparison with Stripe".to_owned()),
-        Ok(count) => bad(what, format!("{count} in the books are not so at Stripe: till payment list shows them")),
+    let looked = payments::count_in_doubt(app).and_then(|count| Ok((count, record::standing(app)?.0.is_some())));
+    match looked {
+        Ok((0, true)) => good(what, "none is in doubt after the last comparison with Stripe".to_owned()),
+        Ok((0, false)) => open(what, "no comparison with Stripe has ended yet, which would confirm them".to_owned()),
+        Ok((count, _)) => bad(what, format!("{count} in the books are not so at Stripe: till payment list shows them")),
         Err(error) => bad(what, error.to_string()),
     }
 }
