@@ -15,6 +15,8 @@ const STEPS: usize = 16;
 #[derive(Default)]
 pub struct Compaction {
     writes: u64,
+    /// The file gives nothing back: another program made it so. Trying again would be a flush of the disk each time.
+    is_fixed: bool,
 }
 
 impl Compaction {
@@ -22,7 +24,9 @@ impl Compaction {
     pub fn look(&mut self, app: &App) -> Result<usize> {
         let figures = app.store.figures();
         let is_idle = figures.writes.get().saturating_sub(self.writes) <= IDLE_WRITES;
-        let given = if is_idle { give_back(app) } else { Ok(0) };
+        let is_due = is_idle && !self.is_fixed && app.store.free_pages()? > KEPT_PAGES;
+        let given = if is_due { give_back(app) } else { Ok(0) };
+        self.is_fixed |= is_due && matches!(given, Ok(0));
         self.writes = figures.writes.get();
         given
     }
@@ -30,9 +34,6 @@ impl Compaction {
 
 fn give_back(app: &App) -> Result<usize> {
     let mut given = 0;
-    if app.store.free_pages()? <= KEPT_PAGES {
-        return Ok(given);
-    }
     for _ in 0..STEPS {
         let pages = app.store.give_back_pages()?;
         given += usize::try_from(pages).unwrap_or(0);
