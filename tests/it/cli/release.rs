@@ -58,6 +58,10 @@ fn a_release_has_the_program_its_package_what_is_inside_and_sums_of_all() {
     assert!(fs::read_to_string(file(".changes.md")).unwrap().starts_with("## ["));
 
     // Without a tag there is no release, and nothing is built for one.
+    let tags = run(Command::new("git").args(["tag", "--points-at", "HEAD"]).current_dir(root));
+    if tags.is_ok_and(|tags| tags.lines().any(|tag| tag.starts_with('v'))) {
+        return left_out("a release without a tag: this commit has one");
+    }
     let refused = run(Command::new(root.join(".ci/release")).arg(folder.path("untagged"))).unwrap_err();
     assert!(refused.contains("no tag v") || refused.contains("has no section"), "{refused}");
 }

@@ -12,9 +12,10 @@ mkdir -p "$folder/root" "$folder/layers" "$folder/cgroup"
 mount -t cgroup2 cgroup2 "$folder/cgroup"
 branch="$folder/cgroup/till-test-$$"
 mkdir "$branch"
-echo $$ >"$branch/cgroup.procs"
 
-exec unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child sh -c '
+# It ends with this script, however that ends.
+setpriv --pdeathsig KILL sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$branch" \
+    unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child sh -c '
 set -e
 tree=$1 folder=$2
 shift 2
@@ -46,4 +47,5 @@ umount -l /former
 # As systemd finds it on a machine: it makes credentials in a child, and the mount has to come back from there.
 mount --make-rshared /
 exec env -i container=lxc PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
-' boot "$tree" "$folder" "$@"
+' boot "$tree" "$folder" "$@" || true
+find "$branch" -depth -type d -exec rmdir {} +

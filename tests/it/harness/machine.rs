@@ -57,8 +57,11 @@ impl Machine {
                 std::io::Read::read_to_string(process.stderr.as_mut().unwrap(), &mut said).unwrap();
                 panic!("the machine ended ({status}): {said}");
             }
-            let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", process.id())).ok()?;
-            let init = children.split_whitespace().next()?.parse::<u32>().ok()?;
+            let child = |parent: u32| {
+                let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+                children.split_whitespace().next()?.parse::<u32>().ok()
+            };
+            let init = child(child(process.id())?)?;
             // Before it has its own root and program, it is still the script.
             let program = fs::read_link(format!("/proc/{init}/exe")).ok()?;
             let is_there = program.ends_with("systemd") || program.ends_with("sleep");

@@ -56,6 +56,37 @@ fn a_request_in_the_middle_of_a_restore_waits_and_is_answered_from_the_restored_
 }
 
 #[test]
+fn what_is_in_the_way_of_the_books_is_named_and_the_service_comes_back_by_itself() {
+    let Some(machine) = installed("what is in the way of the books") else { return };
+    assert_eq!(ask(&machine, "/readyz"), 200);
+    admin(&machine, "till user add alice");
+    for (harm, words, mend) in [
+        (
+            "mount --bind /var/lib/till /var/lib/till && mount -o remount,bind,ro /var/lib/till",
+            "Read-only file system",
+            "umount /var/lib/till",
+        ),
+        ("chown root: /var/lib/till/till.db", "belongs to root", "chown till: /var/lib/till/till.db"),
+        ("mv /etc/till/credentials /etc/till/away", "credentials", "mv /etc/till/away /etc/till/credentials"),
+        ("echo SPRITE_LISTEN=eighty >> /etc/till/till.env", "eighty", "sed -i /eighty/d /etc/till/till.env"),
+    ] {
+        machine.shell(&format!("systemctl stop till.service; {harm}"));
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| ask(&machine, "/readyz"));
+            // What systemd itself has to say is in its own lines.
+            let said = eventually(words, || {
+                let said = machine.journal("till.service");
+                said.contains(words).then_some(said)
+            });
+            machine.shell(mend);
+            assert_eq!(waiting.join().unwrap(), 200, "{said}");
+        });
+    }
+    assert_eq!(json(&admin(&machine, "till user list --json"))["data"].as_array().unwrap().len(), 1);
+    assert_eq!(owners(&machine), "till:till");
+}
+
+#[test]
 fn the_books_may_lie_behind_a_link_or_a_mount_and_belong_to_a_dynamic_user() {
     let Some(machine) = installed("where the books lie") else { return };
     let add = |user: &str| {
