@@ -53,7 +53,7 @@ impl Install {
         let fate = if self.dry_run { "Nothing was done. " } else { "" };
         let next = match self.root == Path::new("/") {
             true => {
-                "Next: edit /etc/till/till.env, run till check, then systemctl enable --now till.socket till.service\n"
+                "Next: run till setup, or edit /etc/till/till.env; then till check, and systemctl enable --now till.socket till.service\n"
             }
             false => "",
         };

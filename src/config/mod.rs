@@ -34,7 +34,7 @@ pub use origin::{Origin, in_ascii, origin_of};
 pub use proxy::ProxyAuth;
 pub use sources::Sources;
 pub use values::listen as parse_listen;
-pub use variables::{VARIABLES, Variable};
+pub use variables::{VARIABLES, Variable, is_secret};
 
 use crate::catalog::Catalog;
 use crate::secret::Secret;

@@ -79,7 +79,7 @@ pub const VARIABLES: &[Variable] = &[
 ];
 
 /// Whether this variable's value must never be shown.
-pub(super) fn is_secret(name: &str) -> bool {
+pub fn is_secret(name: &str) -> bool {
     VARIABLES.iter().any(|variable| variable.secret && variable.name == name)
 }
 

@@ -1,6 +1,7 @@
 //! The files that the set-up writes: the environment file, which keeps its owner and who may read it, and a catalogue where
 //! there is none.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,21 @@ pub(super) fn read(path: &Path) -> CommandResult<EnvironmentFile> {
             Err(CommandError::Failed(format!("{} cannot be read: {cause}{right}", path.display())))
         }
     }
+}
+
+/// The credentials in a folder, by the variable that each stands for.
+pub(super) fn credentials(folder: &Path) -> CommandResult<BTreeMap<String, String>> {
+    let cannot = |cause: std::io::Error| CommandError::Failed(format!("{} cannot be read: {cause}", folder.display()));
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("sprite_") && entry.path().is_file() {
+            let value = std::fs::read_to_string(entry.path()).map_err(cannot)?;
+            found.insert(name.to_ascii_uppercase(), value.trim().to_owned());
+        }
+    }
+    Ok(found)
 }
 
 /// Writes the file whole or not at all. One that is there keeps its owner, its group, and whether the group may read.

@@ -120,7 +120,7 @@ impl SetupCommand {
         };
         let key = interview.ask(&question, |key| {
             draft.check(NAME, key)?;
-            let config = draft.with(NAME, key).config()?;
+            let config = draft.config_with(NAME, key)?;
             let stripe = stripe_of(&config).map_err(|fault| fault.to_string())?;
             let said = match stripe.account(Deadline::after(PATIENCE)) {
                 Ok(account) => match account.id {
@@ -334,8 +334,13 @@ fn next_steps(path: &Path, operator: Option<&str>) -> String {
     };
     let sign_in =
         operator.map(|id| format!("  till user sign-in {}        # a link to the operator's pages\n", one_line(id)));
+    let credentials = folder_of(path).join("credentials");
+    let more = match credentials.is_dir() {
+        true => format!("CREDENTIALS_DIRECTORY={}; ", credentials.display()),
+        false => String::new(),
+    };
     format!(
-        "{file} is written. Next, in a shell with these variables (set -a; . {file}; set +a):\n{start}  till check\n{}",
+        "{file} is written. Next, in a shell with these variables (set -a; . {file}; {more}set +a):\n{start}  till check\n{}",
         sign_in.unwrap_or_default()
     )
 }

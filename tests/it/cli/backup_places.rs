@@ -66,7 +66,7 @@ fn the_units_of_the_daily_backup_are_sound_and_have_few_rights() {
     for unit in ["till-backup.service", "till-backup.timer"] {
         let text = fs::read_to_string(format!("{units}/{unit}")).unwrap();
         // The program is not installed there.
-        let (from, to) = ("/usr/local/bin/till", process::binary().display().to_string());
+        let (from, to) = ("ExecStart=till ", format!("ExecStart={} ", process::binary().display()));
         fs::write(folder.path(unit), text.replace(from, &to)).unwrap();
     }
     let analyze = |arguments: &[&str]| {

@@ -139,6 +139,29 @@ fn flags_answer_everything_and_what_is_missing_is_named_before_anything_is_writt
 }
 
 #[test]
+fn secrets_go_where_the_service_has_its_credentials() {
+    let shop = NewShop::open();
+    let credentials = shop.folder.path("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    let flags = ["--yes", "--stripe-key", KEY, "--base-url", "https://pay.example.com"];
+    let (status, said) = shop.set_up(&flags, &[]);
+    assert!(status == Some(0) && said.contains("CREDENTIALS_DIRECTORY="), "{said}");
+    let secret = |name: &str| std::fs::read_to_string(credentials.join(name)).unwrap();
+    assert_eq!(secret("sprite_stripe_secret_key"), format!("{KEY}\n"));
+    assert!(secret("sprite_stripe_webhook_secret").starts_with("whsec_"));
+    assert!(!shop.text().contains(KEY) && !shop.variables().contains_key("SPRITE_STRIPE_WEBHOOK_SECRET"));
+    let mode = credentials.join("sprite_stripe_secret_key").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // They are found again, and nothing is in two places.
+    let before = (shop.text(), secret("sprite_stripe_webhook_secret"));
+    assert_eq!(shop.set_up(&["--yes"], &[]).0, Some(0));
+    assert_eq!((shop.text(), secret("sprite_stripe_webhook_secret")), before);
+    std::fs::write(shop.file(), format!("{}SPRITE_STRIPE_SECRET_KEY={KEY}\n", shop.text())).unwrap();
+    let (status, said) = shop.set_up(&["--yes"], &[]);
+    assert!(status == Some(2) && said.contains("is set twice"), "{said}");
+}
+
+#[test]
 fn a_start_with_nothing_configured_says_how_to_begin() {
     let output = process::run(&BTreeMap::new(), &["serve"]);
     let said = String::from_utf8_lossy(&output.stderr);
