@@ -74,6 +74,28 @@ fn the_watchdog_ends_a_service_whose_writer_stands_still() {
 }
 
 #[test]
+fn a_full_disk_is_no_reason_for_the_watchdog_because_a_start_makes_no_room() {
+    let Some(machine) = installed("the watchdog and a full disk") else { return };
+    machine.write("/etc/systemd/system/till.service.d/test.conf", "[Service]\nWatchdogSec=2s\n");
+    machine.shell("systemctl daemon-reload && mount -t tmpfs -o size=8m books /var/lib/till");
+    assert_eq!(ask(&machine, "/readyz"), 200);
+    // Room for the log's index and some writes; the probes use it up.
+    machine.shell(
+        "systemctl stop till.service
+         dd if=/dev/zero of=/var/lib/till/large bs=4k status=none || true
+         truncate -s -98304 /var/lib/till/large && systemctl start till.service",
+    );
+    eventually("more probes than fit into the time of the watchdog", || {
+        let said = machine.journal("till.service");
+        (said.matches("watchdog_probe_failed").count() > 9).then_some(())
+    });
+    assert_eq!(ask(&machine, "/readyz"), 503);
+    assert_eq!((property(&machine, "till.service", "NRestarts"), ask(&machine, "/healthz")), ("0".to_owned(), 200));
+    machine.shell("rm /var/lib/till/large");
+    eventually("readiness", || (ask(&machine, "/readyz") == 200).then_some(()));
+}
+
+#[test]
 fn it_has_what_it_needs_and_no_more() {
     let Some(machine) = installed("the service's rights") else { return };
     assert_eq!(ask(&machine, "/readyz"), 200);
@@ -115,8 +137,9 @@ fn it_has_what_it_needs_and_no_more() {
 #[test]
 fn a_proxy_is_served_by_a_unix_socket_that_nobody_else_can_open() {
     let Some(machine) = installed("a Unix socket") else { return };
-    let socket = "[Socket]\nListenStream=\nListenStream=/run/till.sock\nSocketGroup=www-data\nSocketMode=0660\n";
-    machine.write("/etc/systemd/system/till.socket.d/proxy.conf", socket);
+    let drop_in = "/etc/systemd/system/till.socket.d/proxy.conf";
+    let socket = "[Socket]\nListenStream=/run/till.sock\nSocketGroup=www-data\nSocketMode=0660\n";
+    machine.write(drop_in, socket);
     machine.shell("systemctl daemon-reload && systemctl restart till.socket");
     let file = machine.path("/run/till.sock");
     let there = file.symlink_metadata().unwrap();
@@ -129,7 +152,16 @@ fn a_proxy_is_served_by_a_unix_socket_that_nobody_else_can_open() {
         }
         crate::harness::python::run(command.arg("http://pay/v1/me")).unwrap()
     };
-    assert_eq!(ask(&[]), "401");
+    assert_eq!((ask(&[]).as_str(), super::ask(&machine, "/v1/me")), ("401", 401), "both sockets are served");
+    // With the Unix socket alone no address says where till is.
+    machine.write(drop_in, &socket.replace("[Socket]", "[Socket]\nListenStream="));
+    fs::write(machine.path("/etc/till/till.env"), super::CONFIGURATION.replace("SPRITE_BASE_URL", "#")).unwrap();
+    machine.shell("systemctl daemon-reload && systemctl stop till.service && systemctl restart till.socket");
+    let _refused = machine.run(&["systemctl", "start", "till.service"]);
+    let said = machine.journal("till.service");
+    assert!(said.contains("SPRITE_BASE_URL: it is not set, and does not follow from a Unix socket"), "{said}");
+    fs::write(machine.path("/etc/till/till.env"), super::CONFIGURATION).unwrap();
+    assert_eq!(super::ask(&machine, "/v1/me"), 0, "nobody is at the port any more");
     // The address that the proxy names is the client's.
     machine.write("/etc/systemd/system/till.service.d/test.conf", "[Service]\nEnvironment=SPRITE_LOG=debug\n");
     machine.shell("systemctl daemon-reload && systemctl restart till.service");
