@@ -78,4 +78,9 @@ fn a_package_whose_program_does_not_start_is_replaced_by_the_one_before_and_no_r
         assert_eq!(waiting.join().unwrap(), 200);
     });
     wait_for_state(&machine, "till.service", "active");
+    machine.shell("dpkg --remove till && test -s /var/lib/till/till.db && test -s /etc/till/till.env");
+    for unit in ["till.service", "till.socket"] {
+        assert_eq!(super::property(&machine, unit, "ActiveState"), "inactive", "{unit}");
+    }
+    assert_eq!(ask(&machine, "/readyz"), 0);
 }

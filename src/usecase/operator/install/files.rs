@@ -27,6 +27,12 @@ impl NewFile {
         NewFile { path, bytes, mode: 0o644, is_kept: false }
     }
 
+    /// Its name, if it is a unit of systemd's.
+    pub(super) fn unit(&self) -> Option<&str> {
+        let is_unit = self.path.parent().is_some_and(|folder| folder.ends_with("systemd/system"));
+        self.path.file_name()?.to_str().filter(|_| is_unit)
+    }
+
     /// A program.
     pub fn program(path: PathBuf, bytes: Vec<u8>) -> NewFile {
         NewFile { mode: 0o755, ..NewFile::shared(path, bytes) }

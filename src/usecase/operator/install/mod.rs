@@ -115,7 +115,10 @@ pub fn undoing(place: &Place, more: &[NewFile]) -> Vec<String> {
     let paths: Vec<String> = paths.iter().map(|path| place.path(path).display().to_string()).collect();
     let mut commands = vec![format!("rm -f {}", paths.join(" "))];
     if place.is_this_machine() {
-        commands.insert(0, "systemctl disable --now till.socket till.service".to_owned());
+        let mut units: Vec<&str> = written.iter().filter_map(NewFile::unit).collect();
+        // Sockets and timers first, because they begin services.
+        units.sort_by_key(|unit| unit.ends_with(".service"));
+        commands.insert(0, format!("systemctl disable --now {}", units.join(" ")));
         commands.push("systemctl daemon-reload".to_owned());
     }
     commands
@@ -230,8 +233,7 @@ fn make_folders(
 }
 
 fn note_other_units(place: &Place, new: &[NewFile], report: &mut impl FnMut(&Step)) {
-    for file in new.iter().filter(|file| file.path.components().any(|part| part.as_os_str() == "system")) {
-        let Some(name) = file.path.file_name() else { continue };
+    for name in new.iter().filter_map(NewFile::unit) {
         let other = place.path(UNITS_OF_ADMINISTRATOR).join(name);
         if other.symlink_metadata().is_ok_and(|there| there.is_file()) {
             let other = other.display();
