@@ -17,8 +17,9 @@ use tokio::sync::oneshot;
 
 use super::shares::{Exhaustion, Share};
 
-/// In bytes. The connection of a client that goes on sending more than this is closed.
-const LIMIT: usize = 1024 * 1024;
+/// In bytes: the largest body that any route takes, so that a proxy in front always reads why one was refused. The connection
+/// of a client that goes on sending more than this is closed.
+const LIMIT: usize = 4 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A request's body. When it is dropped before its end, the rest goes to its [`Drain`].

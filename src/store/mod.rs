@@ -30,6 +30,7 @@ pub mod lots;
 pub mod mails;
 mod money_moves;
 pub mod money_records;
+pub mod open_events;
 pub mod open_invoices;
 pub mod operators;
 pub mod orders;

@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
 use crate::store::customers::{self, LinkSource};
-use crate::store::inbox::{self, IgnoreReason, InboxRow, OpenEvents, Status};
+use crate::store::inbox::{self, IgnoreReason, InboxRow, Status};
+use crate::store::open_events::{self, OpenEvents};
 use crate::store::{Tx, users};
 use crate::stripe::{Event, EventEnvelope};
 use crate::usecase::audit;
@@ -65,7 +66,7 @@ const CUSTOMERS_LIMIT: i64 = 50;
 
 /// What could not be applied, by customer, the longest open first.
 pub fn open_by_customer(app: &App) -> Result<Vec<OpenEvents>> {
-    app.store.read(|tx| inbox::open_by_customer(tx, CUSTOMERS_LIMIT))
+    app.store.read(|tx| open_events::by_customer(tx, CUSTOMERS_LIMIT))
 }
 
 /// Applies an event once more. With `dry_run` nothing is stored: the outcome says what would happen.

@@ -117,17 +117,22 @@ fn a_replay_says_what_it_would_do_then_does_it_and_does_it_once() {
     let (code, said) = replay(&[]);
     assert!(code == 1 && said.contains("unmatched") && said.contains("\"bob\""), "{code} {said}");
     shop.user("bob");
+    let reason = format!("topup_{}", session["payment_intent"].as_str().unwrap());
     for _ in 0..2 {
         let before = row(&shop, &told);
         let (code, said) = replay(&["--dry-run"]);
-        assert_eq!((code, said), (0, format!("{id} would be applied (250 units for bob)\n")));
+        let change = format!("  topup: bob +250, balance 250 ({reason})\n");
+        assert_eq!((code, said), (0, format!("{id} would be applied (250 units for bob)\n{change}")));
         let (_, said) = replay(&["--dry-run", "--json"]);
         let said: Value = serde_json::from_str(&said).unwrap();
         assert_eq!((&said["dry_run"], &said["status"]), (&json!(true), &json!("applied")));
+        let change = json!({"what": "topup", "user_id": "bob", "units": 250, "balance": 250, "detail": reason});
+        assert_eq!(said["changes"], json!([change]));
         assert_eq!(row(&shop, &told), before, "nothing of the event has changed");
         assert_eq!((shop.remaining("bob"), shop.ledger("bob").len()), (0, 0), "and nothing of the books");
     }
-    assert_eq!(replay(&[]), (0, format!("{id}: applied (250 units for bob)\n")));
+    let change = format!("  topup: bob +250, balance 250 ({reason})\n");
+    assert_eq!(replay(&[]), (0, format!("{id}: applied (250 units for bob)\n{change}")));
     assert_eq!(row(&shop, &told)["status"], "applied");
     assert_eq!(shop.remaining("bob"), 250);
     assert_eq!(replay(&["--dry-run"]), (0, format!("{id} would be applied (credited before)\n")));

@@ -6,7 +6,7 @@ use till::store::codes::{self, Code, CodePurpose, Invite};
 use till::store::passkeys::{self, PasskeyRecord};
 use till::store::second_factors::{self, SecondFactor};
 use till::store::sessions::{self, NewSession, SignInMethod};
-use till::store::{erasure, identities, inbox};
+use till::store::{erasure, identities, open_events};
 
 use super::statements::{Row, each_runs};
 use super::{Books, NOW, add_user};
@@ -53,7 +53,7 @@ fn email() -> Email {
 
 const EACH: &[Row] = &[
     ("users", |tx| add_user(tx, 0)),
-    ("inbox::open_by_customer", |tx| inbox::open_by_customer(tx, 10).map(drop)),
+    ("open_events::by_customer", |tx| open_events::by_customer(tx, 10).map(drop)),
     ("sessions::add", |tx| sessions::add(tx, &session())),
     ("sessions::find", |tx| sessions::find(tx, &[3; 32], NOW).map(drop)),
     ("sessions::open_of", |tx| sessions::open_of(tx, 1, NOW).map(drop)),

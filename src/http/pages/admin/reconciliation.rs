@@ -13,7 +13,7 @@ use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
 use crate::store::comparisons::Comparison;
-use crate::store::inbox::OpenEvents;
+use crate::store::open_events::OpenEvents;
 use crate::usecase::stripe_events::inbox;
 use crate::usecase::stripe_events::reconcile::record::{self, KeptReport};
 

@@ -76,9 +76,10 @@ fn paid_once(
         }
         return Ok(known_payment::applied(&known, "credited before"));
     }
-    let outcome = paid(tx, context, session, order)?;
+    let mut outcome = paid(tx, context, session, order)?;
     let known = known_payment::learn(tx, known_payment::ids_of_session(session))?;
-    Ok(EventOutcome { known_ids: known.map(|payment| payment.ids()).unwrap_or_default(), ..outcome })
+    outcome.known_ids.extend(known.map(|payment| payment.ids()).unwrap_or_default());
+    Ok(outcome)
 }
 
 /// What a paid session bought, and for which account.

@@ -39,7 +39,10 @@ pub(super) fn of_session(
     let is_listed = context.happened_at.seconds() <= made_at.seconds();
     Ok(match () {
         () if made_at.seconds() > until.seconds() || context.happened_at.seconds() > until.seconds() => None,
-        () if is_over || !is_listed => Some(EventOutcome::ignored(COVERED)),
+        // What a list told of it before could not be decided, and is decided now.
+        () if is_over || !is_listed => {
+            Some(EventOutcome { known_ids: vec![session.id.clone()], ..EventOutcome::ignored(COVERED) })
+        }
         // Stripe's own event said it before.
         () if has(tx, &session.id)? => Some(EventOutcome::ignored(COVERED)),
         () => {
