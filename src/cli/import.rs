@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -60,8 +61,11 @@ impl ImportCommand {
         if has_key && has_customers {
             confirm_account(&app)?;
         }
-        let report =
-            import::import(&app, rows, self.until(&app)?, self.dry_run).map_err(|failure| self.failed(failure))?;
+        let until = self.until(&app)?;
+        let report = import::import(&app, rows, until, self.dry_run).map_err(|failure| self.failed(failure))?;
+        if !self.dry_run {
+            outlast_second(&app, until);
+        }
         let is_reading = has_key && !self.dry_run && !report.unread.is_empty();
         let read = is_reading.then(|| read_customers(&app, &report));
         if self.json {
@@ -101,6 +105,14 @@ impl ImportCommand {
         let count = if bad.len() == 1 { "1 line is".to_owned() } else { format!("{} lines are", bad.len()) };
         CommandError::Failed(format!("{count} bad in {}, so nothing was imported", self.file.display()))
     }
+}
+
+/// Stripe's events say whole seconds. So the second until which payments are in the balances ends before the command does, and
+/// what is paid once it is done is later for sure.
+fn outlast_second(app: &App, until: Timestamp) {
+    let end = until.seconds().saturating_add(1).saturating_mul(1000);
+    let left = end.saturating_sub(app.clock.now().millis()).clamp(0, 1000);
+    std::thread::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0)));
 }
 
 fn read_customers(app: &App, report: &ImportReport) -> ReadReport {

@@ -163,7 +163,7 @@ fn every_metric_of_the_alerts_and_the_dashboard_is_there_and_every_one_is_in_the
     };
     let unknown: BTreeSet<String> = there.iter().map(base).filter(|name| !manual.contains(name)).collect();
     assert_eq!(unknown, BTreeSet::new(), "docs/operate.md does not say what these are");
-    // Whoever reads OpenMetrics gets it, with the same lines.
+    // A caller that reads OpenMetrics gets it, with the same lines.
     let open =
         shop.api.send("GET", "/metrics", &[("accept", "application/openmetrics-text;version=1.0.0,*/*;q=0.1")], b"");
     assert!(open.header("content-type").starts_with("application/openmetrics-text"), "{}", open.body);

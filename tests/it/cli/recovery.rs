@@ -92,7 +92,7 @@ fn killed_under_load_and_restored_from_last_night_the_books_agree_to_the_cent() 
     let compared = shop.till(&["reconcile", "--json"]);
     let report: Value = serde_json::from_slice(&compared.stdout).unwrap();
     assert!(report["agrees"] == false && report["unmatched"].as_u64() > Some(0), "dora is not there: {report}");
-    // Whoever came since is made again, and the payments are assigned.
+    // Users who came since are made again, and the payments are assigned.
     shop.user("dora");
     for row in shop.inbox(&["--status", "unmatched"]) {
         // One may bring the others.
