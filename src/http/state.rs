@@ -28,9 +28,9 @@ use crate::usecase::users::tokens::Authentication;
 /// Requests of one client under way at once. The clients of a proxy share its connections, so this is counted apart.
 const REQUESTS_OF_A_CLIENT: usize = 256;
 
-/// Of answers about users that are kept: some 16,000 usual ones. With the pages and sessions that are kept, and what the
+/// Of answers about users that are kept: some 20,000 usual ones. With the pages and sessions that are kept, and what the
 /// connections to the database may cache, the process stays under 64 MiB.
-const USER_BYTES: usize = 10 * 1024 * 1024;
+const USER_BYTES: usize = 12 * 1024 * 1024;
 /// Sessions that are kept: a megabyte.
 const SESSIONS: usize = 8192;
 /// What an entry takes besides its text, about.
