@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::folder::Folder;
 use super::left_out::left_out;
+use super::wait::eventually;
 
 /// A small disk of a test's own, in memory.
 pub struct Disk {
@@ -62,5 +63,11 @@ pub struct Filling(PathBuf);
 impl Drop for Filling {
     fn drop(&mut self) {
         fs::remove_file(&self.0).unwrap();
+        // The system frees the room once nobody holds the file, and on a busy machine not at once.
+        eventually("room on the disk", || {
+            let is_there = fs::write(&self.0, vec![7; 256 << 10]).is_ok();
+            let _not_made = fs::remove_file(&self.0);
+            is_there.then_some(())
+        });
     }
 }
