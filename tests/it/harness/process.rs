@@ -1,7 +1,7 @@
 //! The real binary: started as an operator would start it, its log read line by line, ended when dropped.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -33,7 +33,9 @@ pub fn run_with_input(variables: &BTreeMap<String, String>, arguments: &[&str], 
     let mut command = command(variables);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
+    let written = writeln!(child.stdin.take().unwrap(), "{line}");
+    // A command may end without reading.
+    assert!(written.as_ref().map_or_else(|cause| cause.kind() == ErrorKind::BrokenPipe, |()| true), "{written:?}");
     child.wait_with_output().unwrap()
 }
 
