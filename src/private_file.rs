@@ -146,6 +146,16 @@ pub fn missing_right(path: &Path, to_write: bool) -> Option<String> {
     is_closed.then(|| blame("folder", folder, "written to, and files are made there", "rwx"))
 }
 
+/// The same as the end of a message about a failure; empty if rights are not what is in the way.
+pub fn because_of_rights(path: &Path, to_write: bool) -> String {
+    missing_right(path, to_write).map(|right| format!("; {right}")).unwrap_or_default()
+}
+
+/// The user that this process runs as: the owner of its entry (proc(5)). `None` if the system does not say.
+pub fn own_user() -> Option<u32> {
+    Path::new("/proc/self").metadata().ok().map(|process| process.uid())
+}
+
 fn is_refused(path: &Path, rights: Access) -> bool {
     accessat(CWD, path, rights, AtFlags::EACCESS) == Err(Errno::ACCESS)
 }
@@ -154,15 +164,14 @@ fn blame(what: &str, path: &Path, verb: &str, mode: &str) -> String {
     let shown = path.display();
     let Ok(metadata) = path.metadata() else { return format!("the {what} {shown} cannot be {verb} by this user") };
     let owner = user_name(metadata.uid());
-    // The owner of a process's entry is the user it runs as (proc(5)).
-    let own_id = Path::new("/proc/self").metadata().map(|process| process.uid());
-    if own_id.as_ref().is_ok_and(|id| *id == metadata.uid()) {
+    let own = own_user();
+    if own == Some(metadata.uid()) {
         return format!(
             "the {what} {shown} is this user's own, and cannot be {verb} (mode {:04o}): chmod u+{mode} {shown}",
             metadata.permissions().mode() & 0o7777
         );
     }
-    let me = own_id.map_or_else(|_| "another user".to_owned(), user_name);
+    let me = own.map_or_else(|| "another user".to_owned(), user_name);
     let way = match metadata.uid() {
         0 => "run till as root (sudo till …)".to_owned(),
         _ => format!("run till as {owner} (sudo -u {owner} till …) or as root"),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::fault::{ConfigFault, shown};
-use crate::private_file::{is_open_to_others, missing_right};
+use crate::private_file::{because_of_rights, is_open_to_others};
 
 use super::variables::{fixed_names, is_secret, key_in, nearest};
 
@@ -307,10 +307,7 @@ pub(super) fn read_catalog(path: &Path) -> Result<String, String> {
 fn read_text(path: &Path, bytes_limit: u64) -> Result<String, String> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = File::open(path).and_then(|file| file.take(bytes_limit + 1).read_to_end(&mut bytes));
-    read.map_err(|cause| {
-        let right = missing_right(path, false).map(|right| format!("; {right}")).unwrap_or_default();
-        format!("cannot be read: {cause}{right}")
-    })?;
+    read.map_err(|cause| format!("cannot be read: {cause}{}", because_of_rights(path, false)))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_limit {
         return Err(format!("is larger than the {bytes_limit} bytes that are read"));
     }

@@ -1,7 +1,7 @@
 //! The configuration in the making: what the file sets, what the environment sets besides, and the answers so far. Where the
 //! service has a folder of credentials, secrets go there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,8 @@ pub(super) struct Draft {
     file: EnvironmentFile,
     /// The folder of credentials, if there is one beside the file (`systemd/till.service`).
     folder: Option<PathBuf>,
-    /// What is in that folder, or will be.
+    /// Those that are to be written there.
     credentials: BTreeMap<String, String>,
-    /// Those that are to be written.
-    changed: BTreeSet<String>,
     /// What the process's environment says of variables that the file does not set.
     outside: BTreeMap<String, String>,
 }
@@ -29,36 +27,47 @@ impl Draft {
         let outside = Sources::from_process(BTreeMap::new()).env.into_iter().filter_map(text).collect();
         let file = files::read(path)?;
         let folder = Some(folder_of(path).join("credentials")).filter(|folder| folder.is_dir());
-        let credentials = folder.as_deref().map(files::credentials).transpose()?.unwrap_or_default();
-        if let Some(name) = file.variables().keys().find(|name| credentials.contains_key(*name)) {
-            let (file, folder) = (path.display(), folder_of(path).join("credentials"));
-            let what = format!("{name} is set twice, in {file} and in {}: keep one of them", folder.display());
+        let draft = Draft { file, folder, credentials: BTreeMap::new(), outside };
+        let set = draft.file.variables();
+        if let Some((name, there)) = set.keys().find_map(|name| Some((name, draft.credential(name)?))) {
+            let (file, there) = (path.display(), there.display());
+            let what = format!("{name} is set twice, in {file} and in {there}: keep one of them");
             return Err(CommandError::Usage(vec![what]));
         }
-        Ok(Draft { file, folder, credentials, changed: BTreeSet::new(), outside })
+        Ok(draft)
+    }
+
+    /// Where the credential of this variable is, if there is one.
+    fn credential(&self, name: &str) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(name.to_ascii_lowercase())).filter(|path| path.exists())
     }
 
     pub(super) fn value(&self, name: &str) -> Option<String> {
-        let set = self.variables().remove(name);
+        let kept = || Some(std::fs::read_to_string(self.credential(name)?).ok()?.trim().to_owned());
+        let set = self.credentials.get(name).cloned().or_else(kept).or_else(|| self.variables().remove(name));
         set.filter(|value| !value.is_empty())
     }
 
     fn variables(&self) -> BTreeMap<String, String> {
         let mut variables = self.outside.clone();
         variables.extend(self.file.variables());
-        variables.extend(self.credentials.clone());
         variables
     }
 
     pub(super) fn sources(&self) -> Sources {
-        let variables = self.variables();
-        Sources::from_variables(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        let env = self.variables().into_iter().map(|(name, value)| (name, value.into())).collect();
+        Sources {
+            env,
+            flags: self.credentials.clone(),
+            credentials_directory: self.folder.clone(),
+            ..Sources::default()
+        }
     }
 
     /// The variables with another value for one of them.
     fn sources_with(&self, name: &str, value: &str) -> Sources {
         let mut sources = self.sources();
-        sources.env.insert(name.to_owned(), value.into());
+        sources.flags.insert(name.to_owned(), value.to_owned());
         sources
     }
 
@@ -79,8 +88,8 @@ impl Draft {
 
     pub(super) fn set(&mut self, name: &str, value: &str) -> CommandResult {
         if self.folder.is_some() && is_secret(name) && !self.file.variables().contains_key(name) {
-            if self.credentials.insert(name.to_owned(), value.to_owned()).as_deref() != Some(value) {
-                self.changed.insert(name.to_owned());
+            if self.value(name).as_deref() != Some(value) || self.credential(name).is_none() {
+                self.credentials.insert(name.to_owned(), value.to_owned());
             }
             return Ok(());
         }
@@ -90,16 +99,15 @@ impl Draft {
     /// Writes the files. What only the process's environment said is written too: the service has another environment.
     pub(super) fn write(&mut self, path: &Path) -> CommandResult {
         let (set, outside) = (self.file.variables(), self.outside.clone());
-        let is_new = |name: &String| !set.contains_key(name) && !self.credentials.contains_key(name);
-        let missing: Vec<_> = outside.iter().filter(|(name, _)| is_new(name)).collect();
+        let is_kept = |name: &String| self.credentials.contains_key(name) || self.credential(name).is_some();
+        let missing: Vec<_> = outside.iter().filter(|(name, _)| !set.contains_key(*name) && !is_kept(name)).collect();
         missing.into_iter().try_for_each(|(name, value)| self.set(name, value))?;
         if let Some(folder) = &self.folder {
-            for name in &self.changed {
-                let value = self.credentials.get(name).map(String::as_str).unwrap_or_default();
+            for (name, value) in &self.credentials {
                 files::write(&folder.join(name.to_ascii_lowercase()), &format!("{value}\n"))?;
             }
         }
-        self.changed.clear();
+        self.credentials.clear();
         files::write(path, &self.file.text())
     }
 }

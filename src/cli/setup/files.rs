@@ -1,14 +1,13 @@
 //! The files that the set-up writes: the environment file, which keeps its owner and who may read it, and a catalogue where
 //! there is none.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CommandError, CommandResult};
 use crate::config::EnvironmentFile;
-use crate::private_file::{PrivateFile, folder_of, missing_right};
+use crate::private_file::{PrivateFile, because_of_rights, folder_of};
 
 /// The built-in catalogue as a file that people change.
 const CATALOG: &str = include_str!("../../../systemd/catalog.example.toml");
@@ -23,25 +22,10 @@ pub(super) fn read(path: &Path) -> CommandResult<EnvironmentFile> {
         Ok(text) => Ok(EnvironmentFile::parse(&text)),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(EnvironmentFile::new()),
         Err(cause) => {
-            let right = missing_right(path, false).map(|right| format!("; {right}")).unwrap_or_default();
+            let right = because_of_rights(path, false);
             Err(CommandError::Failed(format!("{} cannot be read: {cause}{right}", path.display())))
         }
     }
-}
-
-/// The credentials in a folder, by the variable that each stands for.
-pub(super) fn credentials(folder: &Path) -> CommandResult<BTreeMap<String, String>> {
-    let cannot = |cause: std::io::Error| CommandError::Failed(format!("{} cannot be read: {cause}", folder.display()));
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let entry = entry.map_err(cannot)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with("sprite_") && entry.path().is_file() {
-            let value = std::fs::read_to_string(entry.path()).map_err(cannot)?;
-            found.insert(name.to_ascii_uppercase(), value.trim().to_owned());
-        }
-    }
-    Ok(found)
 }
 
 /// Writes the file whole or not at all. One that is there keeps its owner, its group, and whether the group may read.
@@ -58,7 +42,7 @@ pub(super) fn write(path: &Path, text: &str) -> CommandResult {
         file.finish()
     };
     attempt().map_err(|cause| {
-        let right = missing_right(path, true).map(|right| format!("; {right}")).unwrap_or_default();
+        let right = because_of_rights(path, true);
         CommandError::Failed(format!("{} cannot be written: {cause}{right}", path.display()))
     })
 }

@@ -5,7 +5,6 @@ mod draft;
 mod files;
 mod interview;
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -21,15 +20,15 @@ use crate::actor::Actor;
 use crate::app::{App, stripe_of};
 use crate::clock::{Clock, Deadline};
 use crate::config::Need;
-use crate::private_file::folder_of;
+use crate::private_file::{folder_of, own_user};
 use crate::stripe::StripeErrorKind;
+use crate::usecase::operator::install::CONFIGURATION;
 use crate::usecase::operator::stripe_setup::{self, Setup, SetupContext};
 use crate::usecase::users::{self, UserPatch, operators};
 
 /// How long Stripe may take to say whose key it is.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Where the package and the units have their files.
-const SERVICE_FILE: &str = "/etc/till/till.env";
+/// Where the service has its database.
 const SERVICE_DATABASE: &str = "/var/lib/till/till.db";
 const BACKUP_TIMER: &str = "till-backup.timer";
 
@@ -282,14 +281,17 @@ fn make_operator(draft: &Draft, id: &str) -> CommandResult {
 }
 
 fn default_file() -> PathBuf {
-    // The owner of a process's entry is the user it runs as (proc(5)).
-    let is_root = Path::new("/proc/self").metadata().is_ok_and(|process| process.uid() == 0);
-    PathBuf::from(if is_root { SERVICE_FILE } else { "till.env" })
+    if own_user() == Some(0) { service_file() } else { PathBuf::from("till.env") }
+}
+
+/// Where the service reads its variables.
+fn service_file() -> PathBuf {
+    Path::new("/").join(CONFIGURATION)
 }
 
 /// Where the service has its database, if the file is the service's; else beside the file.
 fn default_database(file: &Path) -> String {
-    if file == Path::new(SERVICE_FILE) {
+    if file == service_file() {
         return SERVICE_DATABASE.to_owned();
     }
     let beside = folder_of(file).join("till.db");
@@ -328,7 +330,7 @@ fn systemctl(arguments: &[&str]) -> bool {
 
 fn next_steps(path: &Path, operator: Option<&str>) -> String {
     let file = path.display();
-    let start = match path == Path::new(SERVICE_FILE) {
+    let start = match path == service_file() {
         true => "  systemctl enable --now till.socket till.service\n",
         false => "  till serve\n",
     };

@@ -1,5 +1,6 @@
-//! The file system that the database lies on: of what kind it is, and whether it is full. Over a network, locks and shared memory are not to be relied on, and
-//! SQLite's files are damaged sooner or later ("How To Corrupt An SQLite Database File", "Write-Ahead Logging").
+//! The file system that the database lies on: of what kind it is, and whether it is full. Over a network, locks and shared
+//! memory are not to be relied on, and SQLite's files are damaged sooner or later ("How To Corrupt An SQLite Database File",
+//! "Write-Ahead Logging").
 
 use std::path::Path;
 

@@ -5,6 +5,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::harness::process::{parsed, prints};
 use crate::harness::shop::{self, GOOD_CARD};
 use crate::harness::{Client, Folder, Recorder, Shop, canned, process, webhook};
 
@@ -35,19 +36,6 @@ fn refused(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
     said
-}
-
-/// What a command that must succeed prints.
-#[track_caller]
-fn prints(variables: &BTreeMap<String, String>, arguments: &[&str]) -> String {
-    let output = process::run(variables, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn json(variables: &BTreeMap<String, String>, arguments: &[&str]) -> Value {
-    serde_json::from_str(&prints(variables, &[arguments, &["--json"]].concat())).unwrap()
 }
 
 /// The database of a shop in test mode in which alice bought a pack; the shop is closed.
@@ -145,14 +133,14 @@ fn what_webhooks_brought_before_stripe_could_be_asked_is_of_their_mode() {
     let headers = [("stripe-signature", signature.as_str())];
     Client::new(&till.url, &[]).send("POST", "/billing/webhook", &headers, event.as_bytes()).must(200);
     drop(till);
-    assert_eq!(json(&away, &["event", "list"])["data"][0]["status"], "applied");
+    assert_eq!(parsed(&away, &["event", "list"])["data"][0]["status"], "applied");
 
     let live = stripe_of("acct_9Live");
     let live = with(&away, &[("SPRITE_STRIPE_API_BASE", &live), ("SPRITE_STRIPE_SECRET_KEY", "sk_live_1")]);
     let said = refused(&process::run(&live, &["serve"]));
     assert!(said.contains("belongs to test mode,") && said.contains("till go-live"), "{said}");
-    assert!(json(&live, &["go-live"])["set_apart"].is_string());
-    assert_eq!(json(&live, &["user", "show", "alice"])["subscription"], Value::Null);
+    assert!(parsed(&live, &["go-live"])["set_apart"].is_string());
+    assert_eq!(parsed(&live, &["user", "show", "alice"])["subscription"], Value::Null);
     drop(process::Till::start(&live));
 }
 
@@ -166,25 +154,25 @@ fn going_live_sets_the_test_data_apart_and_keeps_people_and_access() {
     let live = stripe_of("acct_9Live");
     let live = with(&variables, &[("SPRITE_STRIPE_API_BASE", &live), ("SPRITE_STRIPE_SECRET_KEY", "sk_live_1")]);
     let before = std::fs::read(folder.path("shop.db")).unwrap();
-    let dry = json(&live, &["go-live", "--dry-run"]);
+    let dry = parsed(&live, &["go-live", "--dry-run"]);
     let counted = [&dry["users"], &dry["units"], &dry["payments"]].map(Value::as_i64);
     assert_eq!((&dry["dry_run"], counted), (&true.into(), [Some(1), Some(100), Some(1)]));
     assert!(!std::path::Path::new(dry["set_apart"].as_str().unwrap()).exists(), "{dry}");
     assert_eq!(std::fs::read(folder.path("shop.db")).unwrap(), before, "a dry run changes nothing");
 
     let tokens = prints(&live, &["token", "list"]);
-    let done = json(&live, &["go-live"]);
+    let done = parsed(&live, &["go-live"]);
     assert_eq!((&done["account"], &done["was_live"]), (&"acct_9Live".into(), &false.into()));
     let aside = done["set_apart"].as_str().unwrap().to_owned();
-    let again = json(&live, &["go-live"]);
+    let again = parsed(&live, &["go-live"]);
     assert_eq!((&again["was_live"], &again["set_apart"]), (&true.into(), &Value::Null), "once");
 
     // The people and the token are there, without a unit; nothing of test mode is.
-    let user = json(&live, &["user", "show", "alice"]);
+    let user = parsed(&live, &["user", "show", "alice"]);
     assert_eq!((&user["units"]["total"], &user["units"]["available"]), (&0.into(), &0.into()), "{user}");
-    assert_eq!(json(&live, &["event", "list"])["data"], Value::Array(vec![]));
+    assert_eq!(parsed(&live, &["event", "list"])["data"], Value::Array(vec![]));
     assert_eq!(prints(&live, &["token", "list"]), tokens);
-    let audit = &json(&live, &["audit", "list", "--limit", "1"])["data"][0];
+    let audit = &parsed(&live, &["audit", "list", "--limit", "1"])["data"][0];
     assert_eq!(["actor", "action", "target"].map(|field| &audit[field]), ["cli", "went_live", "acct_9Live"], "{audit}");
     prints(&live, &["ledger", "verify"]);
     prints(&live, &["user", "grant", "alice", "5", "--note", "hello"]);
@@ -192,7 +180,7 @@ fn going_live_sets_the_test_data_apart_and_keeps_people_and_access() {
     // What was set apart is whole, and belongs to test mode.
     let apart = with(&live, &[("SPRITE_DATABASE", &aside)]);
     prints(&apart, &["ledger", "verify"]);
-    assert_eq!(json(&apart, &["user", "show", "alice"])["units"]["total"], 100);
+    assert_eq!(parsed(&apart, &["user", "show", "alice"])["units"]["total"], 100);
     assert!(refused(&process::run(&apart, &["serve"])).contains("belongs to test mode"));
     drop(process::Till::start(&live));
     let said = refused(&process::run(&variables, &["serve"]));

@@ -3,17 +3,13 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::harness::process::said;
 use crate::harness::{Folder, Shop, eventually, process};
-
-pub fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::backup::{names, said, tamper};
+use super::backup::{names, tamper};
 use crate::harness::left_out::is_set;
+use crate::harness::process::{parsed, prints, refused, said};
 use crate::harness::shop;
 use crate::harness::{Disk, Folder, eventually, left_out, process};
 
@@ -23,23 +24,6 @@ fn books(folder: &Folder, users: i64) -> BTreeMap<String, String> {
         prints(&variables, &["user", "grant", &user, "7", "--note", "a gift"]);
     }
     variables
-}
-
-#[track_caller]
-fn prints(variables: &BTreeMap<String, String>, arguments: &[&str]) -> String {
-    let output = process::run(variables, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn parsed(variables: &BTreeMap<String, String>, arguments: &[&str]) -> Value {
-    serde_json::from_str(&prints(variables, &[arguments, &["--json"]].concat())).unwrap()
-}
-
-#[track_caller]
-fn refused(output: &Output, words: &str) {
-    assert!(output.status.code() == Some(1) && said(output).contains(words), "{words}: {}", said(output));
 }
 
 /// Whether till finds zstd.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 
-use till::clock::Clock;
 use till::config::EnvironmentFile;
-use till::sandbox::{self, Options, Sandbox};
+use till::sandbox::Sandbox;
 
+use crate::harness::life;
 use crate::harness::{Client, Folder, process};
 
 const KEY: &str = "sk_test_stories";
@@ -19,9 +19,7 @@ struct NewShop {
 
 impl NewShop {
     fn open() -> NewShop {
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let options = Options { listen, public_url: None, endpoint: None, prices: vec![], clock: Clock::System };
-        NewShop { stripe: sandbox::start(options).unwrap(), folder: Folder::new() }
+        NewShop { stripe: life::stripe(), folder: Folder::new() }
     }
 
     /// Runs `till setup` with these answers; its exit status, and all that it said.

@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
-use super::backup::said;
+use crate::harness::process::{parsed, said};
 use crate::harness::webhook::{event, now};
 use crate::harness::{Client, Folder, Shop, eventually, process, shop};
 
@@ -27,19 +27,12 @@ fn import(variables: &BTreeMap<String, String>, folder: &Folder, text: &str, mor
     (output, report)
 }
 
-#[track_caller]
-fn prints(variables: &BTreeMap<String, String>, arguments: &[&str]) -> Value {
-    let output = process::run(variables, &[arguments, &["--json"]].concat());
-    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 fn remaining(variables: &BTreeMap<String, String>, user: &str) -> i64 {
-    prints(variables, &["user", "show", user])["units"]["remaining"].as_i64().unwrap()
+    parsed(variables, &["user", "show", user])["units"]["remaining"].as_i64().unwrap()
 }
 
 fn users(variables: &BTreeMap<String, String>) -> usize {
-    prints(variables, &["user", "list", "--limit", "1000"])["data"].as_array().unwrap().len()
+    parsed(variables, &["user", "list", "--limit", "1000"])["data"].as_array().unwrap().len()
 }
 
 #[test]
@@ -68,7 +61,7 @@ fn a_second_import_changes_nothing_and_a_changed_balance_is_reported() {
     ] {
         assert_eq!(done[field], value, "{field}: {done}");
     }
-    let alice = prints(&variables, &["user", "show", "alice"]);
+    let alice = parsed(&variables, &["user", "show", "alice"]);
     assert_eq!((&alice["name"], &alice["email"]), (&json!("Alice, A."), &json!("a@example.org")));
     let balances = || ["alice", "bob", "carol"].map(|user| remaining(&variables, user));
     assert_eq!(balances(), [40, 0, -7]);
@@ -80,8 +73,8 @@ fn a_second_import_changes_nothing_and_a_changed_balance_is_reported() {
     let row = |line: i64, id: &str, imported: i64, in_file: i64| json!({"line": line, "id": id, "imported": imported, "in_file": in_file});
     assert_eq!(reported["changed"], json!([row(2, "alice", 40, 50), row(3, "bob", 0, 5)]));
     assert_eq!(balances(), [40, 0, -7]);
-    assert_eq!(prints(&variables, &["ledger", "verify"])["entries"], 2);
-    let audit = prints(&variables, &["audit", "list"]).to_string();
+    assert_eq!(parsed(&variables, &["ledger", "verify"])["entries"], 2);
+    let audit = parsed(&variables, &["audit", "list"]).to_string();
     assert_eq!((audit.matches("user_imported").count(), audit.matches("customer_imported").count()), (3, 1));
 }
 
@@ -190,7 +183,7 @@ fn an_import_that_is_killed_leaves_all_or_nothing() {
     child.wait().unwrap();
     let left = users(&variables);
     assert!(left == 0 || left == 900, "{left}");
-    prints(&variables, &["ledger", "verify"]);
+    parsed(&variables, &["ledger", "verify"]);
     assert!(import(&variables, &folder, &text, &[]).0.status.success());
-    assert_eq!((users(&variables), prints(&variables, &["ledger", "verify"])["entries"].clone()), (900, json!(900)));
+    assert_eq!((users(&variables), parsed(&variables, &["ledger", "verify"])["entries"].clone()), (900, json!(900)));
 }

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::backup::{names, said};
+use super::backup::names;
+use crate::harness::process::said;
 use crate::harness::python::python;
 use crate::harness::shop::GOOD_CARD;
 use crate::harness::{Folder, Shop, eventually, process};

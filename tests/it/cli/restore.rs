@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::backup::{names, said, tamper};
+use super::backup::{names, tamper};
+use crate::harness::process::{parsed, prints, refused};
 use crate::harness::shop::{self, GOOD_CARD};
 use crate::harness::{Folder, Shop, Till, eventually, process};
 
@@ -22,23 +23,6 @@ fn books(folder: &Folder, name: &str, users: &[(&str, i64)]) -> BTreeMap<String,
         prints(&variables, &["user", "grant", user, &units.to_string(), "--note", "a gift"]);
     }
     variables
-}
-
-#[track_caller]
-fn prints(variables: &BTreeMap<String, String>, arguments: &[&str]) -> String {
-    let output = process::run(variables, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn parsed(variables: &BTreeMap<String, String>, arguments: &[&str]) -> Value {
-    serde_json::from_str(&prints(variables, &[arguments, &["--json"]].concat())).unwrap()
-}
-
-#[track_caller]
-fn refused(output: &Output, words: &str) {
-    assert!(output.status.code() == Some(1) && said(output).contains(words), "{words}: {}", said(output));
 }
 
 fn remaining(variables: &BTreeMap<String, String>, user: &str) -> i64 {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use till::clock::Clock;
-use till::sandbox::{self, Options, Sandbox};
+use till::sandbox::Sandbox;
 use till::stripe::permissions::NEEDED;
 
+use crate::harness::life;
 use crate::harness::shop::{self, GOOD_CARD};
 use crate::harness::{Client, Folder, Recorder, Shop, eventually, left_out, openapi, process};
 
@@ -19,9 +19,7 @@ struct EmptyStripe {
 
 impl EmptyStripe {
     fn open() -> EmptyStripe {
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let options = Options { listen, public_url: None, endpoint: None, prices: vec![], clock: Clock::System };
-        let (stripe, folder) = (sandbox::start(options).unwrap(), Folder::new());
+        let (stripe, folder) = (life::stripe(), Folder::new());
         let mut variables = shop::variables(&folder, &stripe.url());
         variables.retain(|name, _| !name.ends_with("_PRICE_ID"));
         variables.insert("SPRITE_BASE_URL".to_owned(), "https://pay.example.com".to_owned());

@@ -39,6 +39,31 @@ pub fn run_with_input(variables: &BTreeMap<String, String>, arguments: &[&str], 
     child.wait_with_output().unwrap()
 }
 
+/// What a command said to people: its standard error.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What a command prints that must succeed.
+#[track_caller]
+pub fn prints(variables: &BTreeMap<String, String>, arguments: &[&str]) -> String {
+    let output = run(variables, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same of a command with `--json`.
+#[track_caller]
+pub fn parsed(variables: &BTreeMap<String, String>, arguments: &[&str]) -> Value {
+    serde_json::from_str(&prints(variables, &[arguments, &["--json"]].concat())).unwrap()
+}
+
+/// A command that must fail with these words.
+#[track_caller]
+pub fn refused(output: &Output, words: &str) {
+    assert!(output.status.code() == Some(1) && said(output).contains(words), "{words}: {}", said(output));
+}
+
 /// `till serve`, ready.
 pub struct Till {
     child: Child,

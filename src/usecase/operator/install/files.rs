@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
 
-/// The administrator's configuration. It is written once.
-pub(super) const CONFIGURATION: &str = "etc/till/till.env";
+/// The administrator's configuration, below the root. It is written once.
+pub const CONFIGURATION: &str = "etc/till/till.env";
 
 #[derive(RustEmbed)]
 #[folder = "systemd/"]

@@ -5,14 +5,14 @@ mod files;
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Fault, Result};
-use crate::private_file::PrivateFile;
+use crate::private_file::{PrivateFile, own_user};
 
-pub use files::NewFile;
+pub use files::{CONFIGURATION, NewFile};
 
 /// The user that the service runs as, and its group.
 const USER: &str = "till";
@@ -131,9 +131,7 @@ fn refuse(place: &Place, dry_run: bool) -> Result<(), Fault> {
     if Path::new("/var/lib/dpkg/info/till.list").exists() {
         return Err(Fault::bare("the package till is installed here: upgrade or remove that one (apt, dpkg)"));
     }
-    // The owner of a process's entry is the user it runs as (proc(5)).
-    let is_root = Path::new("/proc/self").metadata().is_ok_and(|process| process.uid() == 0);
-    if !is_root && !dry_run {
+    if own_user() != Some(0) && !dry_run {
         return Err(Fault::bare("only root can install till on this machine: sudo till install (or look: --dry-run)"));
     }
     Ok(())

@@ -39,12 +39,10 @@ pub(super) fn of_session(
     let is_listed = context.happened_at.seconds() <= made_at.seconds();
     Ok(match () {
         () if made_at.seconds() > until.seconds() || context.happened_at.seconds() > until.seconds() => None,
-        // What a list told of it before could not be decided, and is decided now.
-        () if is_over || !is_listed => {
+        // Stripe's own event may have said it before. If a list told of it first, that could not be decided, and is now.
+        () if is_over || !is_listed || has(tx, &session.id)? => {
             Some(EventOutcome { known_ids: vec![session.id.clone()], ..EventOutcome::ignored(COVERED) })
         }
-        // Stripe's own event said it before.
-        () if has(tx, &session.id)? => Some(EventOutcome::ignored(COVERED)),
         () => {
             let why = "it was begun before the user was imported, and may have been paid before or after";
             Some(EventOutcome::unmatched(&session.id, why))
