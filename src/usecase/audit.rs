@@ -7,6 +7,7 @@ use crate::clock::{DAY_SECONDS, Timestamp, rfc3339};
 use crate::error::Result;
 use crate::store::Tx;
 use crate::store::audit::{self, AuditFilter, AuditRow};
+use crate::usecase::batches;
 
 /// What one transaction does, for the audit.
 pub(crate) struct Trail {
@@ -55,22 +56,16 @@ pub fn remove_old(app: &App) -> Result<usize> {
         return Ok(0);
     }
     let before = app.clock.now().plus_seconds(-audit::KEPT_DAYS * DAY_SECONDS);
-    let mut count = 0;
-    for _ in 0..REMOVE_BATCHES {
-        let removed = write(app, move |tx, trail| {
+    batches::run(REMOVE_BATCHES, || {
+        write(app, move |tx, trail| {
             if audit::oldest(tx)?.is_none_or(|oldest| oldest >= before) {
                 return Ok(0);
             }
             // Written first: the table judges the age of a row by the newest one.
             trail.add(tx, "audit_removed", "audit", format!("rows of before {}", rfc3339(before)))?;
             audit::remove_old(tx, before, REMOVE_BATCH)
-        })?;
-        count += removed;
-        if removed == 0 {
-            break;
-        }
-    }
-    Ok(count)
+        })
+    })
 }
 
 /// Runs `work` in a write transaction, and logs after the commit what it added to the audit.

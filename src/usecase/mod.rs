@@ -11,8 +11,10 @@
 //! | [`mail`] | letters to people, and who wants which |
 //! | [`operator`] | proof, export, checks and set-up |
 //!
-//! Beside the rooms: [`audit`], and what both the operator's and the people's files need ([`spreadsheet`]).
+//! Beside the rooms: [`audit`], long work in bounded parts (`batches`), and what both the operator's and the people's files need
+//! ([`spreadsheet`]).
 
+mod batches;
 mod log_events;
 
 pub mod audit;

@@ -19,6 +19,7 @@ use crate::mail::words::ShopWords;
 use crate::metrics::MailLabels;
 use crate::store::directory::{self, SentRecord};
 use crate::store::mails::{self, DueMail, MailOutcome};
+use crate::usecase::batches;
 use crate::usecase::mail::NEWS_SECONDS;
 use crate::usecase::mail::unsubscribe;
 
@@ -109,14 +110,8 @@ pub fn remove_old(app: &App) -> Result<usize> {
     if !app.clock.is_plausible() {
         return Ok(0);
     }
-    let (mut count, before) = (0, app.clock.now().plus_seconds(-KEPT_SECONDS));
-    for _ in 0..REMOVE_BATCHES {
-        match app.store.write(move |tx| mails::remove_old(tx, before, REMOVE_BATCH))? {
-            0 => break,
-            removed => count += removed,
-        }
-    }
-    Ok(count)
+    let before = app.clock.now().plus_seconds(-KEPT_SECONDS);
+    batches::run(REMOVE_BATCHES, || app.store.write(move |tx| mails::remove_old(tx, before, REMOVE_BATCH)))
 }
 
 /// Sends a letter to the sender's own address now, and says which server took it. Nothing of it is stored.

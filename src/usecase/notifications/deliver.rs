@@ -13,6 +13,7 @@ use crate::notification::{Topic, body};
 use crate::secret::Secret;
 use crate::store::outbox::{self, Attempt, DeliveryOutcome, DueDelivery};
 use crate::store::{Tx, webhook_endpoints};
+use crate::usecase::batches;
 
 /// Deliveries to one endpoint that are read at once.
 const BATCH: i64 = 16;
@@ -113,14 +114,9 @@ pub fn remove_old(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let delivered_before = now.plus_seconds(-DELIVERED_KEPT_SECONDS);
     let parked_before = now.plus_seconds(-PARKED_KEPT_SECONDS);
-    let mut count = 0;
-    for _ in 0..REMOVE_BATCHES {
-        match app.store.write(move |tx| outbox::remove_old(tx, delivered_before, parked_before, REMOVE_BATCH))? {
-            0 => break,
-            removed => count += removed,
-        }
-    }
-    Ok(count)
+    batches::run(REMOVE_BATCHES, || {
+        app.store.write(move |tx| outbox::remove_old(tx, delivered_before, parked_before, REMOVE_BATCH))
+    })
 }
 
 /// Nothing is given up while the clock is implausible.

@@ -12,6 +12,7 @@ use crate::secret::Secret;
 use crate::store::outbox::{self, Delivery, DeliveryPlace};
 use crate::store::webhook_endpoints::{self, ENDPOINTS_LIMIT, WebhookEndpoint};
 use crate::usecase::audit;
+use crate::usecase::batches;
 
 /// How long the older of two secrets signs as well.
 const ROLL_SECONDS: i64 = DAY_SECONDS;
@@ -146,22 +147,17 @@ pub fn retry(app: &App, message: &str) -> Result<usize> {
 
 /// Queues every delivery that was given up again. Returns how many.
 pub fn retry_parked(app: &App) -> Result<usize> {
-    let (mut count, now) = (0, app.clock.now());
-    for _ in 0..BATCHES {
-        let opened = audit::write(app, move |tx, trail| {
+    let now = app.clock.now();
+    batches::run(BATCHES, || {
+        audit::write(app, move |tx, trail| {
             let parked = outbox::parked(tx, BATCH)?;
             parked.iter().try_for_each(|place| outbox::reopen(tx, place, now, give_up_at(now)))?;
             if !parked.is_empty() {
                 trail.add(tx, "messages_retried", "parked", parked.len().to_string())?;
             }
             Ok(parked.len())
-        })?;
-        if opened == 0 {
-            break;
-        }
-        count += opened;
-    }
-    Ok(count)
+        })
+    })
 }
 
 fn networks(app: &App) -> Networks {

@@ -9,6 +9,7 @@ use crate::clock::{DAY_SECONDS, Timestamp};
 use crate::error::Result;
 use crate::store::erasure::{self, StoredBody};
 use crate::store::{Tx, inbox};
+use crate::usecase::batches;
 
 /// How long the body of an event is kept once it was applied or ignored. Stripe itself keeps events for 30 days.
 pub const BODY_DAYS: i64 = 90;
@@ -48,21 +49,15 @@ const OF_A_CUSTOMER: [&str; 6] = ["address", "business_name", "email", "individu
 pub fn remove_old(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let before = now.plus_seconds(-BODY_DAYS * DAY_SECONDS);
-    let mut removed = 0;
-    for _ in 0..BATCHES {
-        let count = app.store.write(move |tx| {
+    batches::run(BATCHES, || {
+        app.store.write(move |tx| {
             let kept = inbox::bodies_to_reduce(tx, before, BATCH)?;
             for (id, body) in &kept {
                 inbox::reduce_body(tx, id, without_people(body).as_deref(), now)?;
             }
             Ok(inbox::remove_bodies(tx, before, BATCH)? + kept.len())
-        })?;
-        removed += count;
-        if count == 0 {
-            break;
-        }
-    }
-    Ok(removed)
+        })
+    })
 }
 
 /// Removes bodies that are needed no more, and takes people out of the others.
