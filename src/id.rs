@@ -73,6 +73,20 @@ pub fn ordered_id(prefix: &str, at: Timestamp) -> Result<String, Fault> {
     Ok(format!("{prefix}_{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()))
 }
 
+/// A number that sorts by the time at which it is made: the milliseconds and 20 random bits, and more than `last`. So those
+/// who write at the same time need not wait to learn each other's.
+pub fn ordered_number(at: Timestamp, last: Option<i64>) -> Result<i64, Fault> {
+    let [high, middle, low] = random_bytes()?;
+    Ok(number_of(at, u32::from_be_bytes([0, high, middle, low]), last))
+}
+
+fn number_of(at: Timestamp, chance: u32, last: Option<i64>) -> i64 {
+    const CHANCE_BITS: u32 = 20;
+    let chance = i64::from(chance % (1 << CHANCE_BITS));
+    let number = at.millis().max(0).saturating_mul(1 << CHANCE_BITS).saturating_add(chance);
+    number.max(last.unwrap_or(0).saturating_add(1))
+}
+
 /// A secret for a token, a sign-in link or a session: `prefix` and 256 random bits in 52 letters.
 pub fn secret(prefix: &str) -> Result<String, Fault> {
     Ok(format!("{prefix}{}", BASE32_NOPAD.encode(&random_bytes::<32>()?).to_ascii_lowercase()))
@@ -147,5 +161,17 @@ mod tests {
         let late = ordered_id("ord", Timestamp::from_millis(2_000_000)).unwrap();
         assert!(early < late && early.len() == 30);
         assert_ne!(secret("till_").unwrap(), secret("till_").unwrap());
+    }
+
+    #[test]
+    fn numbers_sort_by_time_and_after_the_last_whatever_the_clock_says() {
+        let at = |millis, chance, last| number_of(Timestamp::from_millis(millis), chance, last);
+        assert_eq!((at(0, 0, None), at(-5, 7, None), at(1, 0xff_ffff, None)), (1, 7, (2 << 20) - 1));
+        let now = 1_790_000_000_000;
+        assert!(at(now, 0, None) > at(now - 1, 0xf_ffff, None));
+        assert_eq!(at(now, 5, Some(at(now + 1, 0, None))), at(now + 1, 1, None), "the clock went back");
+        assert_eq!(at(i64::MAX, 0xf_ffff, None), i64::MAX);
+        let number = ordered_number(Timestamp::from_millis(now), None).unwrap();
+        assert_eq!(number >> 20, now);
     }
 }

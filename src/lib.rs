@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod actor;
 pub mod backoff;
 pub mod clock;
+pub mod database;
 pub mod email;
 pub mod error;
 pub mod id;

@@ -33,7 +33,7 @@ impl GoLiveCommand {
     pub(super) fn run(&self) -> CommandResult {
         let app = self.database.open_unconfirmed(Need::StripeKey, IfMissing::Refuse)?;
         let _lock =
-            (!self.dry_run).then(|| Lock::take(app.store.path(), "till go-live", &Clock::System)).transpose()?;
+            (!self.dry_run).then(|| Lock::take(app.store.database(), "till go-live", &Clock::System)).transpose()?;
         let done = go_live::go_live(&app, self.dry_run)?;
         if self.json {
             return print_json(&json!({

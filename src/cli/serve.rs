@@ -58,8 +58,8 @@ impl Serve {
         let LoadedConfig { config, .. } =
             settings::load(&sources, Need::Serve).map_err(|error| with_first_steps(error, &sources))?;
 
-        let path = config.database.clone();
-        let lock = Lock::take(&path, "till serve", &Clock::System)?;
+        let database = config.database.clone();
+        let lock = Lock::share(&database, "till serve", &Clock::System)?;
         let listeners = match passed.is_empty() {
             true => vec![Listener::Network(service::bind(config.listen)?)],
             false => passed,
@@ -74,7 +74,6 @@ impl Serve {
         let service = Service::start(app, listeners)?;
 
         let url = service.app().config.base_url.as_str();
-        let database = path.display();
         let version = env!("TILL_VERSION");
         tracing::info!(event = "ready", url, listen, %database, version);
         notify(&[NotifyState::Ready, NotifyState::Status(&format!("serving {url} on {listen}"))]);

@@ -10,14 +10,15 @@ use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, LoadedConfig, Need, Sources};
+use crate::store::Store;
 use crate::usecase::operator::clock;
 use crate::usecase::operator::stripe_account::{self, Standing};
 
 /// The flags of every command that opens the database.
 #[derive(Args)]
 pub(super) struct DatabaseArgs {
-    /// Path of the SQLite file, instead of SPRITE_DATABASE (else $STATE_DIRECTORY/till.db, else ./till.db)
-    #[arg(long, value_name = "FILE", global = true, display_order = 100)]
+    /// Path of the SQLite file or postgres://…, instead of SPRITE_DATABASE (else $STATE_DIRECTORY/till.db, else ./till.db)
+    #[arg(long, value_name = "DATABASE", global = true, display_order = 100)]
     database: Option<String>,
     /// Path of a TOML catalogue of plans and packs, instead of SPRITE_CATALOG (else the built-in one)
     #[arg(long, value_name = "FILE", global = true, display_order = 100)]
@@ -52,13 +53,11 @@ impl DatabaseArgs {
     pub(super) fn open_unconfirmed(&self, need: Need, if_missing: IfMissing) -> CommandResult<App> {
         let loaded = load(&Sources::from_process(self.flags()), need)?;
         eprint_lines("warning", &loaded.warnings);
-        let path = &loaded.config.database;
-        // Where it cannot be looked for, opening it says why.
-        if if_missing == IfMissing::Refuse && path.try_exists().is_ok_and(|is_there| !is_there) {
+        let database = &loaded.config.database;
+        if if_missing == IfMissing::Refuse && Store::is_missing(database)? {
             return Err(CommandError::Failed(format!(
-                "there is no database at {}: name the right one with --database or SPRITE_DATABASE \
-                 (till serve, till user add and till token create create a new one)",
-                path.display()
+                "there is no database at {database}: name the right one with --database or SPRITE_DATABASE \
+                 (till serve, till user add and till token create create a new one)"
             )));
         }
         let app = App::open(loaded.config, Clock::System)?.acting_for(Actor::command_line());

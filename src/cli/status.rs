@@ -89,7 +89,7 @@ fn as_text(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> String {
             "database",
             format!(
                 "{}, {} KiB and {} KiB in its log; {backup}",
-                app.store.path().display(),
+                app.store.database(),
                 found.database_bytes.div_ceil(1024),
                 found.log_bytes.div_ceil(1024)
             ),
@@ -144,7 +144,7 @@ fn as_json(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> serde_js
         "served_by": found.served_by,
         "base_url": app.config.base_url.as_str(),
         "listen": app.config.listen.to_string(),
-        "database": app.store.path().display().to_string(),
+        "database": app.store.database().to_string(),
         "database_bytes": found.database_bytes,
         "log_bytes": found.log_bytes,
         "last_backup_at": found.backup.as_ref().map(|last| rfc3339(last.made_at)),

@@ -68,7 +68,7 @@ fn setting(name: &str, given: &GivenValue) -> Setting {
 fn default(variable: &Variable, config: &Config) -> Setting {
     let (value, source) = match variable.name {
         "SPRITE_BASE_URL" | "SPRITE_RETURN_ORIGINS" => (Some(config.base_url.to_string()), "default"),
-        "SPRITE_DATABASE" => (Some(config.database.display().to_string()), "default"),
+        "SPRITE_DATABASE" => (Some(config.database.to_string()), "default"),
         "SPRITE_LOW_BALANCE" => (Some(config.catalog.low_balance.to_string()), "catalogue"),
         "SPRITE_STRIPE_SECRET_KEY" | "SPRITE_OIDC_NAME" => (None, "default"),
         _ => (Some(variable.default).filter(|text| *text != "none").map(str::to_owned), "default"),

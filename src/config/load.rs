@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -15,6 +15,7 @@ use super::{
     Config, LoadedConfig, LogFormat, Mode, Need, Origin, STRIPE_API_BASE, StripeConfig, mail, oidc, proxy, values,
 };
 use crate::catalog::{Breach, Catalog, Field, Place, breaches, price_id_variable, units_variable};
+use crate::database::Database;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_RECONCILE_INTERVAL: Duration = Duration::from_secs(15 * 60);
@@ -85,15 +86,17 @@ pub(super) fn read(sources: &Sources, need: Need) -> (Config, Reader<'_>) {
     };
 
     warn(&mut reader, &config);
-    reader.warn_of_open_file("the database", &config.database);
+    if let Some(path) = config.database.file() {
+        reader.warn_of_open_file("the database", path);
+    }
     reader.warn_of_unknown_names(catalog_is_read);
     (config, reader)
 }
 
-fn database(reader: &mut Reader<'_>, sources: &Sources) -> PathBuf {
+fn database(reader: &mut Reader<'_>, sources: &Sources) -> Database {
     reader.value("SPRITE_DATABASE", values::database).unwrap_or_else(|| {
         let directory = sources.state_directory.as_deref().and_then(first_directory);
-        directory.unwrap_or(Path::new(".")).join("till.db")
+        Database::File(directory.unwrap_or(Path::new(".")).join("till.db"))
     })
 }
 

@@ -19,7 +19,6 @@ mod values;
 mod variables;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -37,6 +36,7 @@ pub use values::listen as parse_listen;
 pub use variables::{VARIABLES, Variable, is_secret};
 
 use crate::catalog::Catalog;
+use crate::database::Database;
 use crate::secret::Secret;
 
 /// Stripe's own API.
@@ -67,8 +67,8 @@ pub struct Config {
     pub base_url: Origin,
     /// The address to bind, unless systemd hands a socket over.
     pub listen: SocketAddr,
-    /// The SQLite file.
-    pub database: PathBuf,
+    /// Where the books are kept.
+    pub database: Database,
     /// With the environment's prices and units.
     pub catalog: Catalog,
     pub stripe: StripeConfig,

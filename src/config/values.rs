@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::{LogFormat, Origin, Signup};
 use crate::catalog::LOW_BALANCE_LIMIT;
+use crate::database::{Database, ServerAddress};
 use crate::secret::Secret;
 
 /// The most items of a list.
@@ -35,10 +36,14 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-pub(super) fn database(text: &str) -> Result<PathBuf, String> {
-    let expected = "expected the path of a file, such as /var/lib/till/till.db";
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Err(format!("this version of till keeps its books in SQLite only; {expected}"));
+pub(super) fn database(text: &str) -> Result<Database, String> {
+    let expected =
+        "expected the path of a file, such as /var/lib/till/till.db, or postgres://USER:PASSWORD@HOST/DATABASE";
+    if let Some(address) = ServerAddress::parse(text) {
+        return match cfg!(feature = "postgres") {
+            true => Ok(Database::Server(address)),
+            false => Err(format!("this till was built without PostgreSQL; {expected}")),
+        };
     }
     if text == ":memory:" {
         return Err(format!("{expected}; the books must outlive the process"));
@@ -46,7 +51,7 @@ pub(super) fn database(text: &str) -> Result<PathBuf, String> {
     if text.contains("://") || text.starts_with("sqlite:") || text.ends_with('/') {
         return Err(expected.to_owned());
     }
-    Ok(PathBuf::from(text))
+    Ok(Database::File(PathBuf::from(text)))
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

@@ -27,7 +27,11 @@ const fn secret(name: &'static str, default: &'static str, meaning: &'static str
 pub const VARIABLES: &[Variable] = &[
     plain("SPRITE_BASE_URL", "http:// and the listen address", "the public origin that browsers and Stripe see"),
     plain("SPRITE_LISTEN", "127.0.0.1:8080", "address to bind; ignored when systemd hands a socket over"),
-    plain("SPRITE_DATABASE", "$STATE_DIRECTORY/till.db, else ./till.db", "path of the SQLite file"),
+    plain(
+        "SPRITE_DATABASE",
+        "$STATE_DIRECTORY/till.db, else ./till.db",
+        "path of the SQLite file, or postgres://… of a database that several machines share",
+    ),
     plain("SPRITE_CATALOG", "built in", "path of a TOML catalogue of plans and packs"),
     secret("SPRITE_STRIPE_SECRET_KEY", "required by serve", "sk_… or rk_…; its prefix decides live or test mode"),
     secret(

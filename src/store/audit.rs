@@ -35,8 +35,8 @@ pub fn add(
     target: Option<&str>,
     detail: Option<&str>,
 ) -> Result<()> {
-    const ADD: &str = "INSERT INTO audit (at, actor, action, target, address, detail, reason)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    const ADD: &str = "INSERT INTO audit (number, at, actor, action, target, address, detail, reason)
+        VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM audit), $1, $2, $3, $4, $5, $6, $7)";
     tx.execute(ADD, &[&at, &actor.name(), &action, &target, &actor.address(), &detail, &actor.reason()])?;
     Ok(())
 }

@@ -41,8 +41,8 @@ pub fn last(tx: &mut dyn Tx) -> Result<Option<Backup>> {
 
 impl Store {
     /// Copies everything, as it is at one moment, into an empty file. Others may read and write meanwhile.
-    pub fn copy_into(&self, path: &Path) -> DbResult<()> {
-        Connection::open(self.path())?.copy_into(path)
+    pub fn copy_into(&self, path: &Path) -> Result<()> {
+        Ok(Connection::open(self.file_to_copy()?)?.copy_into(path)?)
     }
 }
 

@@ -94,10 +94,10 @@ pub fn count_open(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<i64> {
 /// Removes an account's codes, for an account that is erased, and those that went to its address.
 pub fn remove_of(tx: &mut dyn Tx, account: i64, address: Option<&str>) -> Result<()> {
     const REMOVE: &str = "DELETE FROM codes WHERE account = $1";
-    const TO: &str = "DELETE FROM codes WHERE lower(address) = lower($1)";
+    const TO: &str = "DELETE FROM codes WHERE lower(address) = $1";
     tx.execute(REMOVE, &[&account])?;
     if let Some(address) = address {
-        tx.execute(TO, &[&address])?;
+        tx.execute(TO, &[&address.to_ascii_lowercase()])?;
     }
     Ok(())
 }

@@ -44,7 +44,8 @@ pub struct ComparisonProgress {
 
 /// Asks for a comparison; `false` if one waits already.
 pub fn ask(tx: &mut dyn Tx, actor: &str, now: Timestamp) -> Result<bool> {
-    const ASK: &str = "INSERT INTO comparisons (actor, asked_at) SELECT $1, $2
+    const ASK: &str = "INSERT INTO comparisons (number, actor, asked_at)
+        SELECT (SELECT COALESCE(MAX(number), 0) + 1 FROM comparisons), $1, $2
         WHERE NOT EXISTS (SELECT number FROM comparisons WHERE started_at IS NULL)";
     Ok(tx.execute(ASK, &[&actor, &now])? == 1)
 }
@@ -59,7 +60,8 @@ pub fn asked(tx: &mut dyn Tx) -> Result<Option<i64>> {
 pub fn begin(tx: &mut dyn Tx, waiting: Option<i64>, actor: &str, now: Timestamp) -> Result<i64> {
     const BEGIN: &str = "UPDATE comparisons SET started_at = $2, moved_at = $2
         WHERE number = $1 AND started_at IS NULL RETURNING number";
-    const ADD: &str = "INSERT INTO comparisons (actor, asked_at, started_at, moved_at) VALUES ($1, $2, $2, $2)
+    const ADD: &str = "INSERT INTO comparisons (number, actor, asked_at, started_at, moved_at)
+        VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM comparisons), $1, $2, $2, $2)
         RETURNING number";
     if let Some(number) = waiting
         && let Some(begun) = tx.one(BEGIN, &[&number, &now], |row| row.int("number"))?

@@ -88,7 +88,7 @@ pub fn failed_mails(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(Option<String>, 
 /// The notifications about an account, to each endpoint, the newest first.
 pub fn notifications_of(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<SentRecord>> {
     const LIST: &str = "SELECT m.kind, m.created_at, d.delivered_at AS sent_at, d.parked_at AS failed_at, d.last_error
-        FROM messages m JOIN deliveries d ON d.message = m.number
+        FROM messages m JOIN deliveries d ON d.account = m.account AND d.message = m.number
         WHERE m.account = $1 ORDER BY m.number DESC, d.endpoint LIMIT $2";
     tx.all(LIST, &[&account, &limit], sent)
 }

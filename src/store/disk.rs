@@ -18,21 +18,30 @@ pub struct DiskRoom {
 impl Store {
     /// The kind of the file system that the database lies on; `None` if the system does not say.
     pub fn file_system(&self) -> Option<FileSystemKind> {
-        db::file_system_kind(self.path())
+        db::file_system_kind(self.file()?)
     }
 
     /// The room on the database's disk; `None` if the system does not say.
     pub fn disk_room(&self) -> Option<DiskRoom> {
-        db::space(self.path()).map(|(free, total)| DiskRoom { free, total })
+        db::space(self.file()?).map(|(free, total)| DiskRoom { free, total })
     }
 
-    /// How many pages of the file nothing lies on.
+    /// How large the database is: the file without its log, or what a server says.
+    pub fn bytes(&self) -> Result<u64> {
+        const BYTES: &str = "SELECT pg_database_size(current_database()) AS bytes";
+        match self.file() {
+            Some(path) => Ok(path.metadata().map_or(0, |file| file.len())),
+            None => Ok(self.read(|tx| tx.one(BYTES, &[], |row| row.int("bytes")))?.unwrap_or_default().unsigned_abs()),
+        }
+    }
+
+    /// How many pages of the file nothing lies on. A server sees to that itself.
     pub fn free_pages(&self) -> Result<i64> {
-        self.read(db::free_pages)
+        if self.file().is_some() { self.read(db::free_pages) } else { Ok(0) }
     }
 
     /// Gives some of them back to the file system in a short transaction; how many.
     pub fn give_back_pages(&self) -> Result<i64> {
-        self.write(db::give_back)
+        if self.file().is_some() { self.write(db::give_back) } else { Ok(0) }
     }
 }

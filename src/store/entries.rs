@@ -123,10 +123,10 @@ impl LoadedAccount {
     }
 }
 
-/// The row of an account.
+/// The row of an account, which in a write stays as it is until the end.
 pub fn find(tx: &mut dyn Tx, account: i64) -> Result<Option<AccountRow>> {
     const ACCOUNT: &str = concat!("SELECT ", account_columns!(), " FROM accounts a WHERE a.account = $1");
-    tx.one(ACCOUNT, &[&account], account_row)
+    tx.one_locked(ACCOUNT, &[&account], account_row)
 }
 
 /// The row of a user's account. `None` when there is no such user.
@@ -136,7 +136,7 @@ pub fn find_of_user(tx: &mut dyn Tx, id: &str) -> Result<Option<AccountRow>> {
         account_columns!(),
         " FROM users u JOIN accounts a ON a.account = u.account WHERE u.id = $1"
     );
-    tx.one(ACCOUNT, &[&id], account_row)
+    tx.one_locked(ACCOUNT, &[&id], account_row)
 }
 
 /// An account with its open lots, and with those that `payment` bought, open or not.
@@ -314,7 +314,7 @@ pub fn of_account_after(tx: &mut dyn Tx, account: i64, seq: i64, limit: i64) -> 
 /// Units spent by the entries after the one with number `seq` for each day since `since`, by the day's number (milliseconds
 /// since 1970 ÷ 86,400,000), oldest first.
 pub fn spent_by_day(tx: &mut dyn Tx, account: i64, seq: i64, since: Timestamp) -> Result<Vec<(i64, i64)>> {
-    const DAYS: &str = "SELECT created_at / 86400000 AS day, CAST(SUM(-delta) AS INTEGER) AS units FROM entries
+    const DAYS: &str = "SELECT created_at / 86400000 AS day, CAST(SUM(-delta) AS BIGINT) AS units FROM entries
         WHERE account = $1 AND seq > $2 AND kind = 'spend' AND created_at >= $3
         GROUP BY created_at / 86400000 ORDER BY created_at / 86400000 LIMIT 400";
     tx.all(DAYS, &[&account, &seq, &since], |row| Ok((row.int("day")?, row.int("units")?)))

@@ -52,7 +52,7 @@ fn stored_body(row: &Row<'_>) -> DbResult<StoredBody> {
 /// Removes the body of an event, or puts another in its place where it is still needed.
 pub fn replace_body(tx: &mut dyn Tx, id: &str, body: Option<&str>, now: Timestamp) -> Result<()> {
     const REPLACE: &str = "UPDATE events SET body = $2, reduced_at = $3 WHERE id = $1
-        AND ($2 IS NOT NULL OR status IN ('applied', 'ignored'))";
+        AND (CAST($2 AS TEXT) IS NOT NULL OR status IN ('applied', 'ignored'))";
     tx.execute(REPLACE, &[&id, &body, &now])?;
     Ok(())
 }

@@ -6,14 +6,6 @@ use super::{money_moves, unit_moves};
 use crate::error::Result;
 use crate::ledger::{Entry, Lot, LotChange};
 
-/// All columns of the figures, of the table `figures`.
-macro_rules! figure_columns {
-    () => {
-        "day, currency, changes, plans, packs, out_of_band, refunded, withheld, reinstated, returned, value_added, earned,
-        forfeited, value_reversed, bought, given, used, expired, reversed, units_left, users"
-    };
-}
-
 /// The figures of one day and currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FiguresOfDay {
@@ -38,13 +30,21 @@ impl FiguresOfDay {
     }
 }
 
-/// The figures of the days from one to another, in order, after the one of this day and currency.
+/// The figures of the days from one to another, in order, after the one of this day and currency: the sums over those who
+/// wrote them.
 pub fn page(tx: &mut dyn Tx, after: (i64, &str), to: i64, limit: i64) -> Result<Vec<FiguresOfDay>> {
-    const PAGE: &str = concat!(
-        "SELECT ",
-        figure_columns!(),
-        " FROM figures WHERE (day, currency) > ($1, $2) AND day <= $3 ORDER BY day, currency LIMIT $4"
-    );
+    const PAGE: &str = "SELECT day, currency, CAST(SUM(changes) AS BIGINT) AS changes,
+        CAST(SUM(plans) AS BIGINT) AS plans, CAST(SUM(packs) AS BIGINT) AS packs,
+        CAST(SUM(out_of_band) AS BIGINT) AS out_of_band, CAST(SUM(refunded) AS BIGINT) AS refunded,
+        CAST(SUM(withheld) AS BIGINT) AS withheld, CAST(SUM(reinstated) AS BIGINT) AS reinstated,
+        CAST(SUM(returned) AS BIGINT) AS returned, CAST(SUM(value_added) AS BIGINT) AS value_added,
+        CAST(SUM(earned) AS BIGINT) AS earned, CAST(SUM(forfeited) AS BIGINT) AS forfeited,
+        CAST(SUM(value_reversed) AS BIGINT) AS value_reversed, CAST(SUM(bought) AS BIGINT) AS bought,
+        CAST(SUM(given) AS BIGINT) AS given, CAST(SUM(used) AS BIGINT) AS used,
+        CAST(SUM(expired) AS BIGINT) AS expired, CAST(SUM(reversed) AS BIGINT) AS reversed,
+        CAST(SUM(units_left) AS BIGINT) AS units_left, CAST(SUM(users) AS BIGINT) AS users
+        FROM figures WHERE (day, currency) > ($1, $2) AND day <= $3 GROUP BY day, currency
+        ORDER BY day, currency LIMIT $4";
     tx.all(PAGE, &[&after.0, &after.1, &to, &limit], figures_of_day)
 }
 
@@ -60,8 +60,8 @@ pub struct Outstanding {
 
 /// What all days together left of units and of what was paid for them.
 pub fn outstanding(tx: &mut dyn Tx) -> Result<Vec<Outstanding>> {
-    const SUMS: &str = "SELECT currency, CAST(SUM(units_left) AS INTEGER) AS units,
-            CAST(SUM(value_added - earned - forfeited - value_reversed) AS INTEGER) AS value
+    const SUMS: &str = "SELECT currency, CAST(SUM(units_left) AS BIGINT) AS units,
+            CAST(SUM(value_added - earned - forfeited - value_reversed) AS BIGINT) AS value
         FROM figures GROUP BY currency ORDER BY currency LIMIT 1000";
     let sums = tx.all(SUMS, &[], |row| {
         Ok(Outstanding { currency: row.text("currency")?, units: row.int("units")?, value: row.int("value")? })
@@ -84,11 +84,11 @@ pub struct UnitSums {
 
 /// What all days together say of units: a row for each day and currency is read.
 pub fn units(tx: &mut dyn Tx) -> Result<UnitSums> {
-    const SUMS: &str = "SELECT CAST(COALESCE(SUM(bought), 0) AS INTEGER) AS bought,
-            CAST(COALESCE(SUM(given), 0) AS INTEGER) AS given, CAST(COALESCE(SUM(used), 0) AS INTEGER) AS used,
-            CAST(COALESCE(SUM(expired), 0) AS INTEGER) AS expired,
-            CAST(COALESCE(SUM(reversed), 0) AS INTEGER) AS reversed,
-            CAST(COALESCE(SUM(units_left), 0) AS INTEGER) AS units_left FROM figures";
+    const SUMS: &str = "SELECT CAST(COALESCE(SUM(bought), 0) AS BIGINT) AS bought,
+            CAST(COALESCE(SUM(given), 0) AS BIGINT) AS given, CAST(COALESCE(SUM(used), 0) AS BIGINT) AS used,
+            CAST(COALESCE(SUM(expired), 0) AS BIGINT) AS expired,
+            CAST(COALESCE(SUM(reversed), 0) AS BIGINT) AS reversed,
+            CAST(COALESCE(SUM(units_left), 0) AS BIGINT) AS units_left FROM figures";
     let sums = tx.one(SUMS, &[], |row| {
         Ok(UnitSums {
             bought: row.int("bought")?,
@@ -104,7 +104,7 @@ pub fn units(tx: &mut dyn Tx) -> Result<UnitSums> {
 
 /// How many users there are.
 pub fn users(tx: &mut dyn Tx) -> Result<i64> {
-    const USERS: &str = "SELECT CAST(COALESCE(SUM(users), 0) AS INTEGER) AS users FROM figures WHERE currency = ''";
+    const USERS: &str = "SELECT CAST(COALESCE(SUM(users), 0) AS BIGINT) AS users FROM figures WHERE currency = ''";
     Ok(tx.one(USERS, &[], |row| row.int("users"))?.unwrap_or(0))
 }
 
@@ -173,7 +173,7 @@ pub fn subscriptions(tx: &mut dyn Tx) -> Result<Vec<SubscriptionCount>> {
 /// The same, counted.
 pub fn counted_subscriptions(tx: &mut dyn Tx) -> Result<Vec<SubscriptionCount>> {
     const COUNTED: &str = "SELECT status, offer, currency, COUNT(*) AS count,
-            CAST(COALESCE(SUM(amount), 0) AS INTEGER) AS amount
+            CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS amount
         FROM (SELECT CASE WHEN ended_at IS NULL THEN status ELSE 'ended' END AS status, offer,
             COALESCE(currency, '') AS currency, amount FROM subscriptions) AS described
         GROUP BY status, offer, currency ORDER BY status, offer, currency LIMIT 10000";

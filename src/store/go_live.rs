@@ -34,7 +34,7 @@ impl Store {
     /// Sets the contents apart in the file at `aside`, and begins again, bound to `account`. The audit says who did it.
     /// Fails, and changes nothing, if another process wrote meanwhile. Use the store no more afterwards but to close it.
     pub fn begin_live(&self, aside: &Path, account: &BoundAccount, by: (&Actor, Timestamp)) -> Result<()> {
-        let mut connection = Connection::open(self.path())?;
+        let mut connection = Connection::open(self.file_to_copy()?)?;
         begin_again(&mut connection, aside, by.1, |connection| fill(connection, aside, account, by))
     }
 }
@@ -44,11 +44,11 @@ fn fill(connection: &mut Connection, aside: &Path, account: &BoundAccount, by: (
         low_balance) SELECT account, 1, account, 0, 0, 0, 0, $1, 0, low_balance FROM apart.books
         WHERE part = 1 AND seq = 0 AND used_reason = ''";
     const USERS: &str =
-        "INSERT INTO main.figures (day, currency, changes, plans, packs, out_of_band, refunded, withheld,
+        "INSERT INTO main.figures (day, currency, writer, changes, plans, packs, out_of_band, refunded, withheld,
         reinstated, returned, value_added, earned, forfeited, value_reversed, bought, given, used, expired, reversed,
         units_left, users)
-        SELECT day, '', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, users FROM apart.figures
-        WHERE currency = '' AND users <> 0";
+        SELECT day, '', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, SUM(users) FROM apart.figures
+        WHERE currency = '' GROUP BY day HAVING SUM(users) <> 0";
     // What is known of the time does not depend on the mode.
     const TIME: &str = "UPDATE main.schema_version SET seen_at = (SELECT MAX(seen_at) FROM apart.schema_version),
         confirmed_at = (SELECT MAX(confirmed_at) FROM apart.schema_version)";

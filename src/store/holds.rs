@@ -193,7 +193,7 @@ pub fn erase_notes(tx: &mut dyn Tx, account: i64, [after, last]: [i64; 2], at: T
 
 /// Units in open holds, by the index over these alone.
 pub fn units_held(tx: &mut dyn Tx) -> Result<i64> {
-    const HELD: &str = "SELECT CAST(COALESCE(SUM(units), 0) AS INTEGER) AS units FROM holds
+    const HELD: &str = "SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) AS units FROM holds
         WHERE captured_at IS NULL AND released_at IS NULL AND expired_at IS NULL";
     Ok(tx.one(HELD, &[], |row| row.int("units"))?.unwrap_or_default())
 }

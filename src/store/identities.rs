@@ -18,7 +18,8 @@ pub struct VerifiedAddress {
 pub fn set_address(tx: &mut dyn Tx, account: i64, email: &Email, now: Timestamp) -> Result<bool> {
     const OWNER: &str = "SELECT account, written, verified_at FROM addresses WHERE canonical = $1";
     const ADD: &str = "INSERT INTO addresses (canonical, account, written, verified_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (canonical) DO UPDATE SET written = excluded.written WHERE account = excluded.account";
+        ON CONFLICT (canonical) DO UPDATE SET written = excluded.written
+        WHERE addresses.account = excluded.account";
     let owner = tx.one(OWNER, &[&email.canonical()], address)?;
     if owner.is_some_and(|owner| owner.account != account) {
         return Ok(false);

@@ -339,7 +339,7 @@ pub fn count_waiting_since(tx: &mut dyn Tx, before: Timestamp) -> Result<i64> {
 /// How many events have which status. What is not ours, and what the operator closed, is counted apart.
 pub fn count(tx: &mut dyn Tx) -> Result<Vec<(&'static str, i64)>> {
     const COUNT: &str = "SELECT status, ignore_reason, COUNT(*) AS events FROM events
-        GROUP BY status, ignore_reason ORDER BY status, ignore_reason LIMIT 10";
+        GROUP BY status, ignore_reason ORDER BY status, COALESCE(ignore_reason, '') LIMIT 10";
     tx.all(COUNT, &[], |row| {
         let status = row.word("status", Status::parse)?;
         let reason = row.text_or_null("ignore_reason")?.and_then(|word| IgnoreReason::parse(&word));

@@ -4,7 +4,8 @@
 
 use super::db::Tx;
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Fault, Result};
+use crate::id;
 
 /// A letter to be written.
 #[derive(Clone, Copy)]
@@ -54,20 +55,31 @@ pub enum MailOutcome {
 
 /// Writes a letter. `false` if there was one for its reason before.
 pub fn add(tx: &mut dyn Tx, mail: &NewMail<'_>) -> Result<bool> {
-    const NEXT: &str = "SELECT COALESCE(MAX(number), 0) + 1 AS next FROM mails";
+    const LAST: &str = "SELECT MAX(number) AS last FROM mails WHERE account = $1";
     const ADD: &str = "INSERT INTO mails (number, reason, account, to_address, kind, locale, fields, created_at,
-        next_attempt_at, give_up_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT (reason) DO NOTHING";
-    let number = tx.one(NEXT, &[], |row| row.int("next"))?.unwrap_or(1);
+        next_attempt_at, give_up_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT DO NOTHING";
+    const KNOWN: &str = "SELECT number FROM mails WHERE reason = $1";
     let NewMail { reason, account, to_address, kind, locale, fields, now, give_up_at } = mail;
+    let last = match account {
+        Some(account) => tx.one(LAST, &[account], |row| row.int_or_null("last"))?.flatten(),
+        None => None,
+    };
+    let number = id::ordered_number(*now, last)?;
     let added = tx.execute(ADD, &[&number, reason, account, to_address, kind, locale, fields, now, give_up_at])?;
-    Ok(added == 1)
+    if added == 1 {
+        return Ok(true);
+    }
+    match tx.one(KNOWN, &[reason], |row| row.int("number"))? {
+        Some(_) => Ok(false),
+        None => Err(Fault::bare("somebody else took the number of a letter meanwhile").retryable().into()),
+    }
 }
 
 /// How many letters of this kind were written to this address since then.
 pub fn count_to(tx: &mut dyn Tx, address: &str, kind: &str, since: Timestamp) -> Result<i64> {
     const COUNT: &str = "SELECT COUNT(*) AS mails FROM mails
-        WHERE to_address IS NOT NULL AND lower(to_address) = lower($1) AND kind = $2 AND created_at > $3";
-    Ok(tx.one(COUNT, &[&address, &kind, &since], |row| row.int("mails"))?.unwrap_or_default())
+        WHERE to_address IS NOT NULL AND lower(to_address) = $1 AND kind = $2 AND created_at > $3";
+    Ok(tx.one(COUNT, &[&address.to_ascii_lowercase(), &kind, &since], |row| row.int("mails"))?.unwrap_or_default())
 }
 
 /// Letters that are due, the longest waiting first.
@@ -108,7 +120,7 @@ pub fn record_attempt(
     outcome: MailOutcome,
 ) -> Result<()> {
     const RECORD: &str = "UPDATE mails SET attempts = attempts + 1, last_attempt_at = $2, last_error = $3,
-        next_attempt_at = $4, sent_at = $5, failed_at = $6, fields = CASE WHEN $4 IS NULL THEN NULL ELSE fields END
+        next_attempt_at = $4, sent_at = $5, failed_at = $6, fields = CASE WHEN CAST($4 AS BIGINT) IS NULL THEN NULL ELSE fields END
         WHERE number = $1 AND next_attempt_at IS NOT NULL";
     let (next, sent, failed) = match outcome {
         MailOutcome::Sent => (None, Some(at), None),

@@ -50,31 +50,57 @@ mod unit_moves;
 pub mod users;
 pub mod webhook_endpoints;
 
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use crate::clock::{Clock, Timestamp};
-use crate::error::{Error, Fault, Result};
+use crate::database::{Database, ServerAddress};
+use crate::error::{Error, Fault, Refused, Result};
 use crate::private_file::missing_right;
 
-use db::{ChangeLog, Checkpoints, Connection, DiskReads, Freshness, ReadAhead, Readers, Writer, unavailable};
-
-pub use db::{
-    AmountsByDay, CacheKey, Columns, DbResult, Figure, FigureChange, Lock, Param, ReadVersion, Row, Tx, Value,
-    WriterFigures,
+use db::{
+    ChangeLog, Checkpoints, Connection, DiskReads, FileWriter, Freshness, ReadAhead, Readers, Server, ServerReaders,
+    Writer, unavailable,
 };
 
-/// The open database. Cheap to share behind an `Arc`. When the last one is dropped, what is queued is written and the
-/// write-ahead log is moved into the file.
+pub use db::{
+    AccountName, AmountsByDay, CacheKey, Columns, DbResult, Engine, Figure, FigureChange, Lock, Param, ReadVersion,
+    Row, Scope, Tx, Value, WriterFigures,
+};
+
+/// Connections on which the rows of single accounts are written, where an engine takes several at a time. Each user always
+/// gets the same one, so that what is written of one user by this process never waits for itself.
+const ACCOUNT_WRITERS: usize = 4;
+
+/// The open database. Cheap to share behind an `Arc`. When the last one is dropped, what is queued is written, and the
+/// write-ahead log of a file is moved into it.
 pub struct Store {
     // Closed in this order: only a connection that may write can remove the log, so it goes last.
-    readers: Readers,
+    readers: Pool,
+    memory: Option<Memory>,
+    /// Of an engine that takes several writes at a time: for those of single accounts.
+    account_writers: Vec<Writer>,
+    writer: Writer,
+    server: Option<Server>,
+    database: Database,
+    clock: Clock,
+}
+
+/// The connections that read.
+enum Pool {
+    File(Readers),
+    Server(ServerReaders),
+}
+
+/// What is known of a file that this process alone serves: which answers still hold, and whether it lies in the system's memory.
+/// A server's database is changed by others as well, so nothing of it is known without asking.
+struct Memory {
     freshness: Freshness,
     // Its threads have the way to the writer, which ends after them.
     read_ahead: ReadAhead,
-    writer: Writer,
-    path: PathBuf,
-    clock: Clock,
 }
 
 /// Records a time as right, because the operator says so.
@@ -83,29 +109,76 @@ pub fn confirm_time(tx: &mut dyn Tx, time: Timestamp) -> Result<()> {
 }
 
 impl Store {
-    /// Opens (or makes) the database at `path` and brings its schema up to date in one transaction. A schema newer
-    /// than this program's is refused.
-    pub fn open(path: &Path, clock: &Clock) -> DbResult<Store> {
+    /// Opens (or makes) the database and brings its schema up to date in one transaction. A schema newer than this program's
+    /// is refused.
+    pub fn open(database: &Database, clock: &Clock) -> DbResult<Store> {
         let cannot = |cause: Fault| {
-            let (heals, what) = (cause.is_retryable(), format!("the database {} cannot be used", path.display()));
-            if let Some(right) = right_missing(path) {
+            let (heals, what) = (cause.is_retryable(), format!("the database {database} cannot be used"));
+            if let Some(right) = database.file().and_then(right_missing) {
                 return Fault::bare(format!("{what}: {right}"));
             }
             let fault = Fault::new(what, cause);
             if heals { fault.retryable() } else { fault }
         };
-        let mut connection = Connection::open(path).map_err(cannot)?;
-        db::bring_up_to_date(&mut connection, clock.now()).map_err(cannot)?;
+        match database {
+            Database::File(path) => Store::open_file(path, clock).map_err(cannot),
+            Database::Server(address) => Store::open_on_server(address, clock).map_err(cannot),
+        }
+    }
+
+    /// Whether a server's database has nothing in it, or whether there is no file. Where a file cannot be looked for, opening it
+    /// says why.
+    pub fn is_missing(database: &Database) -> DbResult<bool> {
+        match database {
+            Database::File(path) => Ok(path.try_exists().is_ok_and(|is_there| !is_there)),
+            Database::Server(address) => Server::at(address)?.is_empty(),
+        }
+    }
+
+    fn open_file(path: &Path, clock: &Clock) -> DbResult<Store> {
+        let mut connection = Connection::open(path)?;
+        db::bring_up_to_date(&mut connection, clock.now())?;
         let seen_at = db::seen_at(&mut connection);
-        let clock = clock.judged(seen_at.map_err(|error| cannot(Fault::bare(error.to_string())))?);
+        let clock = clock.judged(seen_at.map_err(|error| Fault::bare(error.to_string()))?);
         connection.keep_time_by(clock.clone());
-        let readers = Readers::open(path).map_err(cannot)?;
+        let readers = Readers::open(path)?;
         let changes = Arc::new(ChangeLog::new());
-        let freshness = Freshness::start(connection.report_to(&changes).map_err(cannot)?, changes);
+        let freshness = Freshness::start(connection.report_to(&changes)?, changes);
         let reads = Arc::<DiskReads>::default();
         let read_ahead = ReadAhead::new(path, Arc::clone(&reads));
-        let writer = Writer::start(connection, Checkpoints::start(path)?, reads)?;
-        Ok(Store { readers, freshness, read_ahead, writer, path: path.to_owned(), clock })
+        let checkpoints = Checkpoints::start(path)?;
+        let figures = WriterFigures::new(checkpoints.wal_bytes());
+        let writer = Writer::start(Box::new(FileWriter::new(connection, checkpoints, reads)), figures)?;
+        Ok(Store {
+            readers: Pool::File(readers),
+            memory: Some(Memory { freshness, read_ahead }),
+            account_writers: vec![],
+            writer,
+            server: None,
+            database: Database::File(path.to_owned()),
+            clock,
+        })
+    }
+
+    fn open_on_server(address: &ServerAddress, clock: &Clock) -> DbResult<Store> {
+        let server = Server::open(address, clock.now())?;
+        let readers = server.readers();
+        let seen_at = readers.connection()?.snapshot(db::seen_at).map_err(|error| Fault::bare(error.to_string()))?;
+        let clock = clock.judged(seen_at);
+        let figures = WriterFigures::new(Gauge::default());
+        let writer = || Writer::start(server.writer(&clock), figures.clone());
+        let account_writers = (0..ACCOUNT_WRITERS).map(|_| writer()).collect::<DbResult<Vec<_>>>()?;
+        let writer = writer()?;
+        let database = Database::Server(address.clone());
+        Ok(Store {
+            readers: Pool::Server(readers),
+            memory: None,
+            account_writers,
+            writer,
+            server: Some(server),
+            database,
+            clock,
+        })
     }
 
     /// Runs `work` in a write transaction and returns once it is durable. `work` may run more than once, alone or in
@@ -116,7 +189,16 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
     {
-        self.writer.write(work)
+        self.writer.write(Scope::Shop, work)
+    }
+
+    /// Runs `work` like [`Store::write`], while nothing else is written: for what needs all rows to stand still.
+    pub fn write_alone<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
+        self.writer.write(Scope::Books, work)
     }
 
     /// Runs `work` like [`Store::write`], without waiting: `then` gets the result once, on the writer thread after the
@@ -127,25 +209,36 @@ impl Store {
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
         A: FnOnce(Result<T>) + Send + 'static,
     {
-        self.writer.submit(work, then);
+        self.writer.submit(Scope::Shop, work, then);
     }
 
-    /// Runs `work` like [`Store::write_then`]. While the database is read from the disk and not from memory, `read` runs before
-    /// it, beside others: it should ask for the rows that `work` will need. Its result is not used.
-    pub fn write_read_ahead<T, R, F, A>(&self, read: R, work: F, then: A)
+    /// Runs `work` like [`Store::write_then`], and beside other writes where the engine takes several at a time. So it may change
+    /// the rows of these accounts alone, and add rows that belong to no other. While a file is read from the disk and not from
+    /// memory, `read` runs before it, beside others: it should ask for the rows that `work` will need. Its result is not used.
+    pub fn write_of_accounts<T, R, F, A>(&self, accounts: Vec<AccountName>, read: R, work: F, then: A)
     where
         T: Send + 'static,
         R: FnOnce(&mut dyn Tx) -> Result<()> + Send + 'static,
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
         A: FnOnce(Result<T>) + Send + 'static,
     {
-        let queue = self.writer.queue().filter(|_| self.read_ahead.is_needed()).cloned();
-        let Some(queue) = queue else { return self.writer.submit(work, then) };
+        let read_ahead = self.memory.as_ref().map(|memory| &memory.read_ahead).filter(|ahead| ahead.is_needed());
+        let writer = self.writer_of(&accounts);
+        let scope = Scope::Accounts(accounts);
+        let ahead = read_ahead.and_then(|ahead| Some((ahead, writer.queue()?.clone())));
+        let Some((read_ahead, queue)) = ahead else { return writer.submit(scope, work, then) };
         let task = Box::new(move |reader: Option<&mut db::Reader>| {
             let _work_finds_out_itself = reader.map(|reader| reader.read_one(read));
-            queue.submit(work, then);
+            queue.submit(scope, work, then);
         });
-        self.read_ahead.run(task);
+        read_ahead.run(task);
+    }
+
+    fn writer_of(&self, accounts: &[AccountName]) -> &Writer {
+        let mut hash = std::hash::DefaultHasher::new();
+        accounts.first().hash(&mut hash);
+        let turn = usize::try_from(hash.finish() % ACCOUNT_WRITERS as u64).unwrap_or(0);
+        self.account_writers.get(turn).unwrap_or(&self.writer)
     }
 
     /// Runs `work` like [`Store::write`] and keeps nothing of it: the result says what it would do.
@@ -156,7 +249,7 @@ impl Store {
     {
         let (results, result) = std::sync::mpsc::channel();
         // An error is the way to undo everything that was done.
-        let undone: Result<()> = self.writer.write(move |tx| {
+        let undone: Result<()> = self.writer.write(Scope::Shop, move |tx| {
             let _gone = results.send(work(tx)?);
             Err(Fault::bare("a dry run keeps nothing").into())
         });
@@ -169,17 +262,20 @@ impl Store {
 
     /// Runs `work` on a snapshot of the database.
     pub fn read<T>(&self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
-        let mut connection = self.readers.connection().map_err(unavailable)?;
-        connection.snapshot(work)
+        match &self.readers {
+            Pool::File(readers) => readers.connection().map_err(unavailable)?.snapshot(work),
+            Pool::Server(readers) => readers.connection().map_err(unavailable)?.snapshot(work),
+        }
     }
 
-    /// Runs one indexed statement on this thread, if a connection is free: there is no transaction around it, so each
-    /// statement sees a snapshot of its own. If no connection is free, `work` is handed back.
+    /// Runs one indexed statement on this thread, if a connection to a file is free: there is no transaction around it, so each
+    /// statement sees a snapshot of its own. Otherwise `work` is handed back, to be run where waiting holds nobody up.
     pub fn read_one<T, F>(&self, work: F) -> std::result::Result<Result<T>, F>
     where
         F: FnOnce(&mut dyn Tx) -> Result<T>,
     {
-        match self.readers.free_connection() {
+        let Pool::File(readers) = &self.readers else { return Err(work) };
+        match readers.free_connection() {
             Some(mut connection) => Ok(connection.read_one(work)),
             None => Err(work),
         }
@@ -187,13 +283,14 @@ impl Store {
 
     /// The version of what is read from now on. Give it to [`Store::is_current`] to learn whether the answer still holds.
     pub fn read_version(&self) -> ReadVersion {
-        self.freshness.read_version()
+        self.memory.as_ref().map(|memory| memory.freshness.read_version()).unwrap_or_default()
     }
 
-    /// Whether what was read of `key` at `version` still holds. Our own commits are known at once; those of another
-    /// process about a millisecond later, provided that the caller has just asked for a [`Store::read_version`].
+    /// Whether what was read of `key` at `version` still holds. Our own commits are known at once; those of another process on
+    /// the same file about a millisecond later, provided that the caller has just asked for a [`Store::read_version`]. Of a
+    /// server's database nothing is known to hold.
     pub fn is_current(&self, key: CacheKey, version: ReadVersion) -> bool {
-        self.freshness.is_current(key, version)
+        self.memory.as_ref().is_some_and(|memory| memory.freshness.is_current(key, version))
     }
 
     /// Proves that the database takes writes and that its schema is this program's: for the readiness probe.
@@ -224,23 +321,74 @@ impl Store {
 
     /// What is wrong with the file system that the database lies on, if anything is, and what to do.
     pub fn file_system_fault(&self) -> Option<String> {
-        let kind = db::unsafe_kind(&self.path)?;
+        let path = self.database.file()?;
+        let kind = db::unsafe_kind(path)?;
         Some(format!(
             "{} lies on {kind}, where locks are not to be relied on and a database is damaged sooner or later: move it to a \
              disk of this machine, and name that place in SPRITE_DATABASE",
-            self.path.display()
+            path.display()
         ))
     }
 
     /// Whether the file system that the database lies on has no room left.
     pub fn is_disk_full(&self) -> bool {
-        db::is_full(&self.path)
+        self.database.file().is_some_and(db::is_full)
     }
 
-    /// Where the database lies.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Where the books are kept.
+    pub fn database(&self) -> &Database {
+        &self.database
     }
+
+    /// The file that they are kept in, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.database.file()
+    }
+
+    /// The file, for what is done with a file alone; else the refusal, which says what does the same on a server.
+    pub fn file_to_copy(&self) -> Result<&Path> {
+        let refused = || {
+            let detail = format!(
+                "The books are in {}, and not in a file. pg_dump makes their backup and pg_restore brings it back; till \
+                 ledger verify, with SPRITE_DATABASE naming the copy, proves it.",
+                self.database
+            );
+            Refused::InvalidRequest(detail).into()
+        };
+        self.file().ok_or_else(refused)
+    }
+
+    /// What keeps them.
+    pub fn engine(&self) -> Engine {
+        if self.server.is_some() { Engine::Postgres } else { Engine::Sqlite }
+    }
+
+    /// Whether this process does this work for all that share the database. One that does keeps it until it ends, or until its
+    /// connection does. Of a file there is one process that serves.
+    pub fn has_lease(&self, work: Lease) -> Result<bool> {
+        match &self.server {
+            Some(server) => server.lease(work as i32).map_err(unavailable),
+            None => Ok(true),
+        }
+    }
+}
+
+/// Work that one process does for all that share a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Lease {
+    /// What ends with time, and what goes by its age.
+    Time = 1,
+    /// Events of Stripe's that wait, and what Stripe is asked or told.
+    Inbox = 2,
+    /// The comparison with Stripe.
+    Comparison = 3,
+    /// Asking Stripe for its events.
+    Poll = 4,
+    /// Notifications to the app's endpoints.
+    Hooks = 5,
+    /// Letters.
+    Mail = 6,
 }
 
 /// Which right to the database, or to the files of its log, this process lacks, if it lacks one.

@@ -31,7 +31,7 @@ pub(super) fn of(tx: &mut dyn Tx, [first, last]: [&str; 2]) -> Result<Vec<Figure
 fn received(tx: &mut dyn Tx, [first, last]: [&str; 2]) -> Result<Vec<FigureChange>> {
     const PAYMENTS: &str = "SELECT p.kind, p.amount, p.currency, p.out_of_band, p.paid_at, p.reversed_at,
             p.refunded_total, p.refunded_total_at,
-            (SELECT CAST(COALESCE(SUM(r.amount), 0) AS INTEGER) FROM refunds r WHERE r.payment = p.reference) AS known
+            (SELECT CAST(COALESCE(SUM(r.amount), 0) AS BIGINT) FROM refunds r WHERE r.payment = p.reference) AS known
         FROM payments p WHERE p.reference >= $1 AND p.reference <= $2 ORDER BY p.reference LIMIT $3";
     let rows = tx.all(PAYMENTS, &[&first, &last, &LIMIT], |row| {
         let paid_at = row.time("paid_at")?;

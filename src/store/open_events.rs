@@ -27,7 +27,7 @@ pub fn by_customer(tx: &mut dyn Tx, limit: i64) -> Result<Vec<OpenEvents>> {
             (SELECT MIN(e.id) FROM events e WHERE e.status = o.status AND e.created_at = o.since
                 AND e.customer IS NOT DISTINCT FROM o.customer) AS id
         FROM open_events o LEFT JOIN customers c ON c.stripe_id = o.customer LEFT JOIN users u ON u.account = c.account
-        ORDER BY o.since, o.status, o.customer LIMIT $1";
+        ORDER BY o.since, o.status, COALESCE(o.customer, '') LIMIT $1";
     tx.all(OPEN, &[&limit], |row| {
         Ok(OpenEvents {
             customer: row.text_or_null("customer")?,

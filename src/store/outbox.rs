@@ -2,9 +2,10 @@
 //! reports. Of the open deliveries to one endpoint about one account only the first has a time at which it is tried; the
 //! others wait for it. So one index finds what is due, and an endpoint gets each user's messages in order.
 
-use super::db::{DbResult, Row, Tx};
+use super::db::{DbResult, Param, Row, Tx};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Fault, Result};
+use crate::id;
 
 /// A message to be written.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +72,8 @@ pub struct Delivery {
     pub endpoint: String,
     /// The message's number, which is the order.
     pub number: i64,
+    /// The account it is about.
+    pub account: i64,
     /// The message's id.
     pub message: String,
     /// The word on the wire.
@@ -92,13 +95,15 @@ pub struct Delivery {
 }
 
 /// Where a delivery stands in the list: before it are those with a later time of being given up, which counts in the list of
-/// these alone, and then those with a higher number.
+/// these alone, and then those with a higher number. Two accounts may have the same number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryPlace {
     /// In milliseconds; 0 for one that was not given up.
     pub parked_at: i64,
     /// The message's number.
     pub message: i64,
+    /// The account that it is about.
+    pub account: i64,
     pub endpoint: String,
 }
 
@@ -106,7 +111,7 @@ impl Delivery {
     /// Its place in the list.
     pub fn place(&self) -> DeliveryPlace {
         let parked_at = self.parked_at.map_or(0, Timestamp::millis);
-        DeliveryPlace { parked_at, message: self.number, endpoint: self.endpoint.clone() }
+        DeliveryPlace { parked_at, message: self.number, account: self.account, endpoint: self.endpoint.clone() }
     }
 
     /// Its status in a word: `delivered`, `parked`, `due` when it has a time, `waiting` behind an earlier one.
@@ -132,18 +137,28 @@ pub struct DeliveryKey {
 
 /// Writes a message, and a delivery of it to each of these endpoints.
 pub fn write(tx: &mut dyn Tx, message: &Message<'_>, endpoints: &[String]) -> Result<()> {
-    const NEXT: &str = "SELECT COALESCE(MAX(number), 0) + 1 AS next FROM messages";
-    const WRITE: &str = "INSERT INTO messages (number, id, account, kind, body, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6)";
-    const DELIVER: &str = "INSERT INTO deliveries (endpoint, message, account, give_up_at) VALUES ($1, $2, $3, $4)";
-    let number = tx.one(NEXT, &[], |row| row.int("next"))?.unwrap_or(1);
-    let Message { id, account, kind, body, now, give_up_at } = message;
-    tx.execute(WRITE, &[&number, id, account, kind, body, now])?;
+    const DELIVER: &str = "INSERT INTO deliveries (account, message, endpoint, give_up_at) VALUES ($1, $2, $3, $4)";
+    let number = add(tx, message)?;
+    let Message { account, now, give_up_at, .. } = message;
     for endpoint in endpoints {
-        tx.execute(DELIVER, &[endpoint, &number, account, give_up_at])?;
+        tx.execute(DELIVER, &[account, &number, endpoint, give_up_at])?;
         schedule_first(tx, endpoint, *account, *now)?;
     }
     Ok(())
+}
+
+/// Adds a message under a number after the account's last.
+fn add(tx: &mut dyn Tx, message: &Message<'_>) -> Result<i64> {
+    const LAST: &str = "SELECT MAX(number) AS last FROM messages WHERE account = $1";
+    const ADD: &str = "INSERT INTO messages (account, number, id, kind, body, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account, number) DO NOTHING";
+    let Message { id, account, kind, body, now, .. } = message;
+    let last = tx.one(LAST, &[account], |row| row.int_or_null("last"))?.flatten();
+    let number = id::ordered_number(*now, last)?;
+    match tx.execute(ADD, &[account, &number, id, kind, body, now])? {
+        1 => Ok(number),
+        _ => Err(Fault::bare("somebody else took the number of a message meanwhile").retryable().into()),
+    }
 }
 
 /// Of the open deliveries to an endpoint about an account, schedules the first; the others wait for it.
@@ -153,12 +168,12 @@ fn schedule_first(tx: &mut dyn Tx, endpoint: &str, account: i64, now: Timestamp)
     const WAIT: &str = "UPDATE deliveries SET next_attempt_at = NULL
         WHERE endpoint = $1 AND account = $2 AND message > $3 AND delivered_at IS NULL AND parked_at IS NULL
         AND next_attempt_at IS NOT NULL";
-    const TRY: &str = "UPDATE deliveries SET next_attempt_at = $3
-        WHERE endpoint = $1 AND message = $2 AND next_attempt_at IS NULL";
+    const TRY: &str = "UPDATE deliveries SET next_attempt_at = $4
+        WHERE endpoint = $1 AND account = $2 AND message = $3 AND next_attempt_at IS NULL";
     let first = tx.one(FIRST, &[&endpoint, &account], |row| row.int("message"))?;
     let Some(first) = first else { return Ok(()) };
     tx.execute(WAIT, &[&endpoint, &account, &first])?;
-    tx.execute(TRY, &[&endpoint, &first, &now])?;
+    tx.execute(TRY, &[&endpoint, &account, &first, &now])?;
     Ok(())
 }
 
@@ -166,9 +181,9 @@ fn schedule_first(tx: &mut dyn Tx, endpoint: &str, account: i64, now: Timestamp)
 pub fn due(tx: &mut dyn Tx, endpoint: &str, now: Timestamp, limit: i64) -> Result<Vec<DueDelivery>> {
     const DUE: &str =
         "SELECT d.endpoint, d.message AS number, m.id, d.account, m.kind, m.body, d.attempts, d.give_up_at
-        FROM deliveries d JOIN messages m ON m.number = d.message
+        FROM deliveries d JOIN messages m ON m.account = d.account AND m.number = d.message
         WHERE d.endpoint = $1 AND d.next_attempt_at IS NOT NULL AND d.next_attempt_at <= $2
-        ORDER BY d.next_attempt_at, d.message LIMIT $3";
+        ORDER BY d.next_attempt_at, d.message, d.account LIMIT $3";
     tx.all(DUE, &[&endpoint, &now, &limit], |row| {
         Ok(DueDelivery {
             endpoint: row.text("endpoint")?,
@@ -194,16 +209,18 @@ pub fn endpoints_due(tx: &mut dyn Tx, now: Timestamp) -> Result<Vec<String>> {
 
 /// Records an attempt. If the delivery was removed meanwhile, with its endpoint, nothing is recorded.
 pub fn record_attempt(tx: &mut dyn Tx, due: &DueDelivery, attempt: &Attempt) -> Result<()> {
-    const RECORD: &str = "UPDATE deliveries SET attempts = attempts + 1, last_attempt_at = $3, last_status = $4,
-        last_error = $5, next_attempt_at = $6, delivered_at = $7, parked_at = $8
-        WHERE endpoint = $1 AND message = $2 AND delivered_at IS NULL AND parked_at IS NULL";
+    const RECORD: &str = "UPDATE deliveries SET attempts = attempts + 1, last_attempt_at = $4, last_status = $5,
+        last_error = $6, next_attempt_at = $7, delivered_at = $8, parked_at = $9
+        WHERE account = $1 AND message = $2 AND endpoint = $3 AND delivered_at IS NULL AND parked_at IS NULL";
     let Attempt { at, status, error, outcome } = attempt;
     let (next, delivered, parked) = match outcome {
         DeliveryOutcome::Delivered => (None, Some(at), None),
         DeliveryOutcome::Again(next) => (Some(next), None, None),
         DeliveryOutcome::Parked => (None, None, Some(at)),
     };
-    tx.execute(RECORD, &[&due.endpoint, &due.number, at, status, error, &next, &delivered, &parked])?;
+    let key: [&dyn Param; 3] = [&due.account, &due.number, &due.endpoint];
+    let new: [&dyn Param; 6] = [at, status, error, &next, &delivered, &parked];
+    tx.execute(RECORD, &[&key[..], &new[..]].concat())?;
     schedule_first(tx, &due.endpoint, due.account, *at)
 }
 
@@ -211,24 +228,27 @@ pub fn record_attempt(tx: &mut dyn Tx, due: &DueDelivery, attempt: &Attempt) -> 
 pub fn list(tx: &mut dyn Tx, parked: bool, after: Option<&DeliveryPlace>, limit: i64) -> Result<Vec<Delivery>> {
     macro_rules! deliveries {
         () => {
-            "SELECT d.endpoint, m.number, m.id, m.kind, u.id AS user_id, d.attempts, d.next_attempt_at, d.last_attempt_at,
-            d.last_status, d.last_error, m.created_at, d.delivered_at, d.parked_at
-            FROM deliveries d JOIN messages m ON m.number = d.message JOIN users u ON u.account = d.account"
+            "SELECT d.endpoint, m.number, d.account, m.id, m.kind, u.id AS user_id, d.attempts, d.next_attempt_at,
+            d.last_attempt_at, d.last_status, d.last_error, m.created_at, d.delivered_at, d.parked_at
+            FROM deliveries d JOIN messages m ON m.account = d.account AND m.number = d.message
+            JOIN users u ON u.account = d.account"
         };
     }
     const ALL: &str = concat!(
         deliveries!(),
-        " WHERE (d.message, d.endpoint) < ($2, $3) ORDER BY d.message DESC, d.endpoint DESC LIMIT $1"
+        " WHERE (d.message, d.account, d.endpoint) < ($2, $3, $4)
+        ORDER BY d.message DESC, d.account DESC, d.endpoint DESC LIMIT $1"
     );
     const PARKED: &str = concat!(
         deliveries!(),
-        " WHERE d.parked_at IS NOT NULL AND (d.parked_at, d.message, d.endpoint) < ($4, $2, $3) ORDER BY d.parked_at DESC, d.message DESC, d.endpoint DESC LIMIT $1"
+        " WHERE d.parked_at IS NOT NULL AND (d.parked_at, d.message, d.account, d.endpoint) < ($5, $2, $3, $4)
+        ORDER BY d.parked_at DESC, d.message DESC, d.account DESC, d.endpoint DESC LIMIT $1"
     );
-    let first = DeliveryPlace { parked_at: i64::MAX, message: i64::MAX, endpoint: String::new() };
-    let DeliveryPlace { parked_at, message, endpoint } = after.unwrap_or(&first);
+    let first = DeliveryPlace { parked_at: i64::MAX, message: i64::MAX, account: i64::MAX, endpoint: String::new() };
+    let DeliveryPlace { parked_at, message, account, endpoint } = after.unwrap_or(&first);
     match parked {
-        false => tx.all(ALL, &[&limit, message, endpoint], delivery),
-        true => tx.all(PARKED, &[&limit, message, endpoint, parked_at], delivery),
+        false => tx.all(ALL, &[&limit, message, account, endpoint], delivery),
+        true => tx.all(PARKED, &[&limit, message, account, endpoint, parked_at], delivery),
     }
 }
 
@@ -248,38 +268,41 @@ pub fn count_parked(tx: &mut dyn Tx) -> Result<i64> {
 /// Up to `limit` parked deliveries, the earliest parked first.
 pub fn parked(tx: &mut dyn Tx, limit: i64) -> Result<Vec<DeliveryKey>> {
     const PARKED: &str = "SELECT endpoint, message, account FROM deliveries WHERE parked_at IS NOT NULL
-        ORDER BY parked_at, message, endpoint LIMIT $1";
+        ORDER BY parked_at, message, account, endpoint LIMIT $1";
     tx.all(PARKED, &[&limit], delivery_key)
 }
 
 /// The deliveries of a message that have not arrived. `None` when there is no such message.
 pub fn not_delivered(tx: &mut dyn Tx, message: &str) -> Result<Option<Vec<DeliveryKey>>> {
-    const FIND: &str = "SELECT number FROM messages WHERE id = $1";
+    const FIND: &str = "SELECT account, number FROM messages WHERE id = $1 ORDER BY account, number LIMIT 1";
     const OPEN: &str = "SELECT endpoint, message, account FROM deliveries
-        WHERE message = $1 AND delivered_at IS NULL ORDER BY endpoint LIMIT 100";
-    let Some(number) = tx.one(FIND, &[&message], |row| row.int("number"))? else { return Ok(None) };
-    tx.all(OPEN, &[&number], delivery_key).map(Some)
+        WHERE account = $1 AND message = $2 AND delivered_at IS NULL ORDER BY endpoint LIMIT 100";
+    let found = tx.one(FIND, &[&message], |row| Ok((row.int("account")?, row.int("number")?)))?;
+    let Some((account, number)) = found else { return Ok(None) };
+    tx.all(OPEN, &[&account, &number], delivery_key).map(Some)
 }
 
 /// Opens a delivery again, as if it had not been tried, from now until `give_up_at`.
 pub fn reopen(tx: &mut dyn Tx, key: &DeliveryKey, now: Timestamp, give_up_at: Timestamp) -> Result<()> {
-    const REOPEN: &str = "UPDATE deliveries SET parked_at = NULL, attempts = 0, next_attempt_at = $3, give_up_at = $4
-        WHERE endpoint = $1 AND message = $2 AND delivered_at IS NULL";
-    tx.execute(REOPEN, &[&key.endpoint, &key.message, &now, &give_up_at])?;
+    const REOPEN: &str = "UPDATE deliveries SET parked_at = NULL, attempts = 0, next_attempt_at = $4, give_up_at = $5
+        WHERE account = $1 AND message = $2 AND endpoint = $3 AND delivered_at IS NULL";
+    tx.execute(REOPEN, &[&key.account, &key.message, &key.endpoint, &now, &give_up_at])?;
     schedule_first(tx, &key.endpoint, key.account, now)
 }
 
 /// Removes up to `limit` deliveries of each kind that arrived before `delivered` or were parked before `parked`, and as
 /// many messages that no delivery needs any more. Returns the number of rows.
 pub fn remove_old(tx: &mut dyn Tx, delivered: Timestamp, parked: Timestamp, limit: i64) -> Result<usize> {
-    const DELIVERED: &str =
-        "DELETE FROM deliveries WHERE (message, endpoint) IN (SELECT message, endpoint FROM deliveries
-        WHERE delivered_at IS NOT NULL AND delivered_at < $1 ORDER BY delivered_at, message, endpoint LIMIT $2)";
-    const PARKED: &str = "DELETE FROM deliveries WHERE (message, endpoint) IN (SELECT message, endpoint FROM deliveries
-        WHERE parked_at IS NOT NULL AND parked_at < $1 ORDER BY parked_at, message, endpoint LIMIT $2)";
-    const MESSAGES: &str = "DELETE FROM messages WHERE number IN (SELECT m.number FROM messages m
-        WHERE m.created_at < $1
-        AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.message = m.number) ORDER BY m.number LIMIT $2)";
+    const DELIVERED: &str = "DELETE FROM deliveries WHERE (account, message, endpoint) IN
+        (SELECT account, message, endpoint FROM deliveries WHERE delivered_at IS NOT NULL AND delivered_at < $1
+        ORDER BY delivered_at, account, message, endpoint LIMIT $2)";
+    const PARKED: &str = "DELETE FROM deliveries WHERE (account, message, endpoint) IN
+        (SELECT account, message, endpoint FROM deliveries WHERE parked_at IS NOT NULL AND parked_at < $1
+        ORDER BY parked_at, message, account, endpoint LIMIT $2)";
+    const MESSAGES: &str = "DELETE FROM messages WHERE (account, number) IN
+        (SELECT m.account, m.number FROM messages m WHERE m.created_at < $1 AND NOT EXISTS
+            (SELECT 1 FROM deliveries d WHERE d.account = m.account AND d.message = m.number)
+        ORDER BY m.created_at, m.account, m.number LIMIT $2)";
     let removed = tx.execute(DELIVERED, &[&delivered, &limit])?;
     let given_up = tx.execute(PARKED, &[&parked, &limit])?;
     Ok(removed + given_up + tx.execute(MESSAGES, &[&delivered, &limit])?)
@@ -293,6 +316,7 @@ fn delivery(row: &Row<'_>) -> DbResult<Delivery> {
     Ok(Delivery {
         endpoint: row.text("endpoint")?,
         number: row.int("number")?,
+        account: row.int("account")?,
         message: row.text("id")?,
         kind: row.text("kind")?,
         user_id: row.text("user_id")?,

@@ -40,8 +40,8 @@ pub struct PasskeyRecord {
 /// Stores a passkey of the account; `false` when there is one with its id already.
 pub fn add(tx: &mut dyn Tx, account: i64, name: &str, key: &PasskeyRecord, now: Timestamp) -> Result<bool> {
     const ADD: &str =
-        "INSERT INTO passkeys (credential, account, handle, name, transports, public_key, state, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (credential) DO NOTHING";
+        "INSERT INTO passkeys (number, credential, account, handle, name, transports, public_key, state, created_at)
+        VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM passkeys), $1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (credential) DO NOTHING";
     let PasskeyRecord { credential, handle, transports, public_key, state } = key;
     let (credential, public_key, transports) = (credential.as_slice(), public_key.as_slice(), i64::from(*transports));
     Ok(tx.execute(ADD, &[&credential, &account, handle, &name, &transports, &public_key, state, &now])? == 1)

@@ -246,8 +246,8 @@ pub fn put_refund(tx: &mut dyn Tx, payment: &str, refund: &RefundRecord<'_>) -> 
 /// How much of a payment is refunded: the most that Stripe reported in all, or the sum of all known refunds if that is
 /// more, less those that are pending, failed or cancelled. The order in which they became known does not matter.
 pub fn refunded(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
-    const SUMS: &str = "SELECT CAST(COALESCE(SUM(amount), 0) AS INTEGER) AS known,
-        CAST(COALESCE(SUM(CASE WHEN state = 'succeeded' THEN 0 ELSE amount END), 0) AS INTEGER) AS not_succeeded
+    const SUMS: &str = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS known,
+        CAST(COALESCE(SUM(CASE WHEN state = 'succeeded' THEN 0 ELSE amount END), 0) AS BIGINT) AS not_succeeded
         FROM refunds WHERE payment = $1";
     let sums = tx.one(SUMS, &[&payment.reference], |row| Ok((row.int("known")?, row.int("not_succeeded")?)))?;
     let (known, not_succeeded) = sums.unwrap_or_default();
@@ -257,8 +257,8 @@ pub fn refunded(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
 /// What of a payment can still be refunded at Stripe, as far as its refunds are known: those that are pending or succeeded
 /// count, and Stripe's own statement if that is more.
 pub fn refundable(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
-    const SUMS: &str = "SELECT CAST(COALESCE(SUM(amount), 0) AS INTEGER) AS known,
-        CAST(COALESCE(SUM(CASE WHEN state = 'failed' THEN amount ELSE 0 END), 0) AS INTEGER) AS failed
+    const SUMS: &str = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS known,
+        CAST(COALESCE(SUM(CASE WHEN state = 'failed' THEN amount ELSE 0 END), 0) AS BIGINT) AS failed
         FROM refunds WHERE payment = $1";
     let sums = tx.one(SUMS, &[&payment.reference], |row| Ok((row.int("known")?, row.int("failed")?)))?;
     let (known, failed) = sums.unwrap_or_default();
@@ -291,7 +291,7 @@ pub fn put_credit_note(tx: &mut dyn Tx, payment: &str, note: &CreditNoteRecord<'
 
 /// What all credit notes of a payment together give back without a refund of Stripe's.
 pub fn credited_back(tx: &mut dyn Tx, payment: &str) -> Result<i64> {
-    const SUM: &str = "SELECT CAST(COALESCE(SUM(returned), 0) AS INTEGER) AS returned FROM credit_notes
+    const SUM: &str = "SELECT CAST(COALESCE(SUM(returned), 0) AS BIGINT) AS returned FROM credit_notes
         WHERE payment = $1 AND status = 'issued'";
     Ok(tx.one(SUM, &[&payment], |row| row.int("returned"))?.unwrap_or(0))
 }

@@ -80,7 +80,7 @@ pub fn accounts_after(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<i
     const PAGE: &str = "WITH RECURSIVE known (account, place) AS (
             SELECT MIN(account), 1 FROM books WHERE account > $1
             UNION ALL SELECT (SELECT MIN(b.account) FROM books b WHERE b.account > k.account), k.place + 1
-                FROM known k WHERE k.account IS NOT NULL AND k.place < $2)
+                FROM known k WHERE k.account IS NOT NULL AND k.place < CAST($2 AS BIGINT))
         SELECT account FROM known WHERE account IS NOT NULL ORDER BY account LIMIT $2";
     tx.all(PAGE, &[&account, &limit], |row| row.int("account"))
 }
@@ -166,7 +166,7 @@ pub fn misplaced_rows(tx: &mut dyn Tx, account: i64) -> Result<Vec<(i64, i64)>> 
                 AND COALESCE(previous, note_salt, note_digest, head, lots_digest) IS NULL
                 AND COALESCE(delta, balance_after, lot, expires_at, created_at, anchors, owner, remaining, held, credited,
                     entries, next_due, front, front_free, holds, low_balance) IS NULL AND front_paid IS NULL
-            ELSE 0 END ORDER BY part, seq LIMIT 100";
+            ELSE FALSE END ORDER BY part, seq LIMIT 100";
     tx.all(MISPLACED, &[&account], |row| Ok((row.int("part")?, row.int("seq")?)))
 }
 
@@ -174,9 +174,9 @@ pub fn misplaced_rows(tx: &mut dyn Tx, account: i64) -> Result<Vec<(i64, i64)>> 
 /// not in the entries that reversed them.
 pub fn payment_mismatches(tx: &mut dyn Tx) -> Result<Vec<PaymentMismatch>> {
     const MISMATCHES: &str = "SELECT p.account, p.reference FROM payments p WHERE
-        p.units_granted <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS INTEGER) FROM lots l
+        p.units_granted <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS BIGINT) FROM lots l
             JOIN entries e ON e.account = l.account AND e.seq = l.seq WHERE l.payment = p.reference)
-        OR -p.units_reversed <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS INTEGER) FROM entries e
+        OR -p.units_reversed <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS BIGINT) FROM entries e
             JOIN lots l ON l.account = e.account AND l.seq = e.lot
             WHERE l.payment = p.reference AND e.account = p.account AND e.kind IN ('refund', 'dispute'))
         ORDER BY p.account, p.reference LIMIT 1000";
@@ -190,9 +190,9 @@ pub fn cost_mismatches(tx: &mut dyn Tx) -> Result<Vec<PaymentMismatch>> {
     const MISMATCHES: &str = "SELECT p.account, p.reference FROM payments p WHERE
         (EXISTS (SELECT 1 FROM lots l WHERE l.payment = p.reference AND l.cost IS NOT NULL)
             OR EXISTS (SELECT 1 FROM allotments a WHERE a.reference = p.reference AND a.cost <> 0))
-        AND p.cost <> (SELECT CAST(COALESCE(SUM(l.cost), 0) AS INTEGER) FROM lots l
+        AND p.cost <> (SELECT CAST(COALESCE(SUM(l.cost), 0) AS BIGINT) FROM lots l
                 WHERE l.payment = p.reference AND l.currency = p.currency)
-            + (SELECT CAST(COALESCE(SUM(a.cost), 0) AS INTEGER) FROM allotments a
+            + (SELECT CAST(COALESCE(SUM(a.cost), 0) AS BIGINT) FROM allotments a
                 WHERE a.reference = p.reference AND a.posted_at IS NULL)
         ORDER BY p.account, p.reference LIMIT 1000";
     tx.all(MISMATCHES, &[], |row| {
@@ -209,7 +209,7 @@ pub fn holds_after(tx: &mut dyn Tx, account: i64, number: i64, limit: i64) -> Re
 
 /// What open holds keep of each lot.
 pub fn held_by_lot(tx: &mut dyn Tx, account: i64) -> Result<Vec<Part>> {
-    const HELD: &str = "SELECT p.lot, CAST(SUM(p.units) AS INTEGER) AS units FROM holds h
+    const HELD: &str = "SELECT p.lot, CAST(SUM(p.units) AS BIGINT) AS units FROM holds h
         JOIN hold_lots p ON p.account = h.account AND p.number = h.number
         WHERE h.account = $1 AND h.captured_at IS NULL AND h.released_at IS NULL AND h.expired_at IS NULL
         GROUP BY p.lot ORDER BY p.lot LIMIT 100000";
@@ -232,7 +232,7 @@ pub fn lots_digest(tx: &mut dyn Tx, account: i64) -> Result<Hash> {
 /// The numbers of an account's holds, open or closed, that have other units than their lots.
 pub fn hold_mismatches(tx: &mut dyn Tx, account: i64) -> Result<Vec<i64>> {
     const MISMATCHES: &str = "SELECT h.number FROM holds h WHERE h.account = $1 AND h.units <>
-        (SELECT CAST(COALESCE(SUM(p.units), 0) AS INTEGER) FROM hold_lots p
+        (SELECT CAST(COALESCE(SUM(p.units), 0) AS BIGINT) FROM hold_lots p
             WHERE p.account = h.account AND p.number = h.number)
         ORDER BY h.number LIMIT 100";
     tx.all(MISMATCHES, &[&account], |row| row.int("number"))

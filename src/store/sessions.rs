@@ -86,8 +86,8 @@ pub struct NewSession {
 /// Stores a session.
 pub fn add(tx: &mut dyn Tx, session: &NewSession) -> Result<()> {
     const ADD: &str =
-        "INSERT INTO sessions (hash, account, method, address, agent, created_at, last_used_at, expires_at, idle_seconds,
-        second_factor_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)";
+        "INSERT INTO sessions (number, hash, account, method, address, agent, created_at, last_used_at, expires_at,
+        idle_seconds, second_factor_at) VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM sessions), $1, $2, $3, $4, $5, $6, $6, $7, $8, $9)";
     let NewSession { hash, account, method, address, agent, created_at, idle_seconds, expires_at, second_factor_at } =
         session;
     let method = method.as_str();
@@ -150,7 +150,7 @@ pub fn end_one(tx: &mut dyn Tx, account: i64, number: i64, now: Timestamp) -> Re
 /// Ends all of the account's sessions but the one with the number `but`; returns how many.
 pub fn end_all(tx: &mut dyn Tx, account: i64, but: Option<i64>, now: Timestamp) -> Result<usize> {
     const END: &str = "UPDATE sessions SET ended_at = $3 WHERE account = $1 AND ended_at IS NULL
-        AND ($2 IS NULL OR number <> $2)";
+        AND (CAST($2 AS BIGINT) IS NULL OR number <> $2)";
     Ok(tx.execute(END, &[&account, &but, &now])?)
 }
 

@@ -60,7 +60,8 @@ pub fn newest_customers(tx: &mut dyn Tx, limit: i64) -> Result<Vec<String>> {
 pub fn contents(tx: &mut dyn Tx) -> Result<Contents> {
     const COUNT: &str = "SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM tokens) AS tokens,
         (SELECT COUNT(*) FROM webhook_endpoints) AS endpoints, (SELECT COUNT(*) FROM payments) AS payments,
-        COALESCE(SUM(entries), 0) AS entries, COALESCE(SUM(remaining), 0) AS units FROM accounts";
+        CAST(COALESCE(SUM(entries), 0) AS BIGINT) AS entries,
+        CAST(COALESCE(SUM(remaining), 0) AS BIGINT) AS units FROM accounts";
     let counted = tx.one(COUNT, &[], |row| {
         Ok(Contents {
             users: row.int("users")?,

@@ -188,12 +188,12 @@ pub fn list(tx: &mut dyn Tx, email: Option<&str>, after: i64, limit: i64) -> Res
         "SELECT ",
         member_columns!(),
         " FROM users u JOIN accounts a ON a.account = u.account
-        WHERE u.email IS NOT NULL AND lower(u.email) = lower($3) AND u.account > $1 ORDER BY u.account LIMIT $2"
+        WHERE u.email IS NOT NULL AND lower(u.email) = $3 AND u.account > $1 ORDER BY u.account LIMIT $2"
     );
     let member = |row: &Row<'_>| Ok((user(row)?, balance(row)?));
     match email {
         None => tx.all(ALL, &[&after, &limit], member),
-        Some(email) => tx.all(BY_EMAIL, &[&after, &limit, &email], member),
+        Some(email) => tx.all(BY_EMAIL, &[&after, &limit, &email.to_ascii_lowercase()], member),
     }
 }
 

@@ -91,8 +91,8 @@ pub fn roll(tx: &mut dyn Tx, id: &str, secret: &Secret, older_until: Timestamp) 
 
 /// Removes up to `limit` deliveries to an endpoint, and the endpoint once there are none. Returns whether it is removed.
 pub fn remove(tx: &mut dyn Tx, id: &str, limit: i64) -> Result<bool> {
-    const DELIVERIES: &str = "DELETE FROM deliveries WHERE (message, endpoint) IN
-        (SELECT message, endpoint FROM deliveries WHERE endpoint = $1 ORDER BY message LIMIT $2)";
+    const DELIVERIES: &str = "DELETE FROM deliveries WHERE (account, message, endpoint) IN
+        (SELECT account, message, endpoint FROM deliveries WHERE endpoint = $1 ORDER BY account, message LIMIT $2)";
     const ENDPOINT: &str = "DELETE FROM webhook_endpoints WHERE id = $1";
     let removed = tx.execute(DELIVERIES, &[&id, &limit])?;
     if i64::try_from(removed).unwrap_or(i64::MAX) >= limit {

@@ -24,7 +24,7 @@ impl Copy {
     /// Copies books that nobody has open.
     pub fn of(filled: &Path, path: &Path, users: u32) -> Outcome<Copy> {
         std::fs::copy(filled, path).map_err(|cause| Fault::new("cannot copy the database", cause))?;
-        Ok(Copy { store: Store::open(path, &Clock::System)?, users })
+        Ok(Copy { store: Store::open(&path.into(), &Clock::System)?, users })
     }
 
     /// Spends for `length`, so many in each transaction, each found, decided and stored by the statements of a spend.

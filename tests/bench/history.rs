@@ -55,7 +55,7 @@ impl History {
     /// Makes the database. Answers how many seconds it took.
     pub fn write(self, path: &Path) -> Outcome<f64> {
         let started = Instant::now();
-        let store = Store::open(path, &Clock::System)?;
+        let store = Store::open(&path.into(), &Clock::System)?;
         let mut first = 0;
         while first < self.entries {
             let places = first..self.entries.min(first + CHUNK);

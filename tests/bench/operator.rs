@@ -24,7 +24,7 @@ const TIMES: usize = 21;
 
 /// Adds so many payments, spread over the users, each with the event that told of it.
 pub fn add_payments(path: &Path, users: u32, count: u32) -> Outcome<()> {
-    let store = Store::open(path, &Clock::System)?;
+    let store = Store::open(&path.into(), &Clock::System)?;
     let now = Clock::System.now();
     for first in (0..count).step_by(CHUNK as usize) {
         let last = count.min(first + CHUNK);

@@ -21,6 +21,7 @@ use crate::cli::signals::Signals;
 use crate::cli::{CommandError, CommandResult, eprint_lines, logging, sandbox, settings};
 use crate::clock::Clock;
 use crate::config::{Config, Need, Origin, Sources, parse_listen};
+use crate::database::Database;
 use crate::error::{Fault, Result};
 use crate::http::server::Listener;
 use crate::id;
@@ -72,7 +73,7 @@ impl Demo {
         let signals = Signals::listen()?;
         let folder = Folder::create(self.dir.as_deref())?;
         let database = folder.path.join(DATABASE);
-        let lock = Lock::take(&database, "till demo", &Clock::System)?;
+        let lock = Lock::take(&Database::File(database.clone()), "till demo", &Clock::System)?;
         let listener = self.listener()?;
         let here = format!("http://{}", reachable(service::address_of(&listener)?));
         let base_url = self.base_url.as_ref().map_or_else(|| here.clone(), Origin::to_string);

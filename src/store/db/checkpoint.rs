@@ -122,7 +122,7 @@ impl Checkpoints {
     }
 
     /// How large the log was when the thread looked last, in bytes.
-    pub(super) fn wal_bytes(&self) -> Gauge {
+    pub(in crate::store) fn wal_bytes(&self) -> Gauge {
         self.wal_bytes.clone()
     }
 

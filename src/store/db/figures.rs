@@ -107,7 +107,7 @@ pub fn add_to(sums: &mut AmountsByDay, change: &FigureChange) {
 /// The changes of the transaction under way, in the order of the jobs that noted them, so that those of a job that failed can
 /// be dropped.
 #[derive(Default)]
-pub(super) struct FigureJournal {
+pub(in crate::store) struct FigureJournal {
     changes: Vec<FigureChange>,
     /// Where those of the job under way begin.
     job: usize,
@@ -163,7 +163,7 @@ mod tests {
         let table = schema.split("CREATE TABLE figures (").nth(1).unwrap().split(") STRICT").next().unwrap();
         let columns = table.lines().filter_map(|line| line.split_whitespace().next());
         let columns: Vec<&str> =
-            columns.filter(|word| !["--", "PRIMARY", "day", "currency", "changes"].contains(word)).collect();
+            columns.filter(|word| !["--", "PRIMARY", "day", "currency", "writer", "changes"].contains(word)).collect();
         assert_eq!(columns, Figure::ALL.map(Figure::column));
     }
 

@@ -1,4 +1,4 @@
-//! One appliance on one database: a lock beside the file that says who holds it. (Not on the file itself: closing any
+//! Who serves: one appliance on one file, by a lock beside it that says who holds it; several on a server's database. (Not on the file itself: closing any
 //! handle on it would drop SQLite's own locks, "How To Corrupt An SQLite Database File".)
 
 use std::fs::{File, TryLockError};
@@ -6,16 +6,65 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::fault::DbResult;
+use super::postgres::Server;
 use crate::clock::{Clock, rfc3339};
+use crate::database::{Database, ServerAddress};
 use crate::error::Fault;
 use crate::private_file::{beside, create_new_for_owner, folder_of, missing_right};
 
-/// Held while the appliance runs. The operating system releases it when the process ends, however it ends.
-pub struct Lock(#[allow(dead_code, reason = "kept open: closing it releases the lock")] File);
+/// Held while the appliance runs. The operating system, or the server, releases it when the process ends, however it ends.
+pub struct Lock {
+    #[allow(dead_code, reason = "kept open: closing it releases the lock")]
+    holder: Holder,
+}
+
+#[allow(dead_code, reason = "see Lock")]
+enum Holder {
+    File(File),
+    Server(Box<Server>),
+}
 
 impl Lock {
-    /// Who holds the lock of the database at `path`, in the words that the holder wrote; `None` if nobody does.
-    pub fn holder(path: &Path) -> Option<String> {
+    /// Who holds the lock of this database, in the words that the holder wrote; `None` if nobody does.
+    pub fn holder(database: &Database) -> Option<String> {
+        match database {
+            Database::File(path) => Lock::holder_of_file(path),
+            Database::Server(address) => {
+                let holders = Server::at(address).and_then(|server| server.served_by()).ok()?;
+                Some(holders.join("; ")).filter(|holders| !holders.is_empty())
+            }
+        }
+    }
+
+    /// Takes the lock for a command that serves (`till serve`). Of a server's database several processes may; of a file one.
+    pub fn share(database: &Database, command: &str, clock: &Clock) -> DbResult<Lock> {
+        match database {
+            Database::File(path) => Lock::take_file(path, command, clock),
+            Database::Server(address) => Lock::take_server(address, command, false),
+        }
+    }
+
+    /// Takes the lock for a command that nobody may serve beside (`till go-live`), or says who does.
+    pub fn take(database: &Database, command: &str, clock: &Clock) -> DbResult<Lock> {
+        match database {
+            Database::File(path) => Lock::take_file(path, command, clock),
+            Database::Server(address) => Lock::take_server(address, command, true),
+        }
+    }
+
+    fn take_server(address: &ServerAddress, command: &str, alone: bool) -> DbResult<Lock> {
+        let server = Server::at(address)?;
+        if server.serve(command, alone)? {
+            return Ok(Lock { holder: Holder::Server(Box::new(server)) });
+        }
+        let holders = server.served_by()?.join("; ");
+        Err(Fault::bare(format!(
+            "the database {address} is in use by {}: stop that first, or name another database",
+            if holders.is_empty() { "another till" } else { holders.as_str() }
+        )))
+    }
+
+    fn holder_of_file(path: &Path) -> Option<String> {
         let mut file = File::open(lock_of(path)).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => {
@@ -27,8 +76,7 @@ impl Lock {
         }
     }
 
-    /// Takes the lock of the database at `path` for a command (`till serve`), or says which one holds it.
-    pub fn take(path: &Path, command: &str, clock: &Clock) -> DbResult<Lock> {
+    fn take_file(path: &Path, command: &str, clock: &Clock) -> DbResult<Lock> {
         let path_of_lock = &lock_of(path);
         let cannot = |what: &str| format!("cannot {what} the lock file {}", path_of_lock.display());
         // Not through a link that somebody else laid: one that is there is no file.
@@ -56,7 +104,7 @@ impl Lock {
         let holder = format!("{command}, process {}, since {}\n", std::process::id(), rfc3339(clock.now()));
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
         written.map_err(|cause| Fault::new(cannot("write"), cause))?;
-        Ok(Lock(file))
+        Ok(Lock { holder: Holder::File(file) })
     }
 }
 

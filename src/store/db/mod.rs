@@ -9,9 +9,16 @@ mod figures;
 mod file_system;
 mod freshness;
 mod lock;
+#[cfg(not(feature = "postgres"))]
+#[path = "no_postgres.rs"]
+mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod read_ahead;
 mod schema;
+mod schema_text;
 mod sqlite;
+mod time_record;
 mod tx;
 mod value;
 mod writer;
@@ -21,18 +28,21 @@ pub use fault::DbResult;
 pub use figures::{Amounts, AmountsByDay, FIGURES, Figure, FigureChange, add_to};
 pub use file_system::FileSystemKind;
 pub use lock::Lock;
-pub use tx::Tx;
+pub use tx::{Engine, Tx};
 pub use value::{Columns, Param, Row, Value};
-pub use writer::WriterFigures;
+pub use writer::{AccountName, Scope, WriterFigures};
 
 pub(super) use changes::ChangeLog;
 pub(super) use checkpoint::Checkpoints;
 pub(super) use fault::unavailable;
 pub(super) use file_system::{is_full, kind as file_system_kind, space, unsafe_kind};
 pub(super) use freshness::Freshness;
+pub(super) use postgres::{Server, ServerReaders};
 pub(super) use read_ahead::{DiskReads, ReadAhead};
 pub(super) use schema::{
     begin_again, bring_up_to_date, confirmed_at, is_empty, objects_made, record_check, record_confirmed, seen_at,
 };
-pub(super) use sqlite::{Connection, Reader, Readers, SchemaObject, damage, dangling, free_pages, give_back, objects};
+pub(super) use sqlite::{
+    Connection, FileWriter, Reader, Readers, SchemaObject, damage, dangling, free_pages, give_back, objects,
+};
 pub(super) use writer::Writer;

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use super::fault::DbResult;
+use super::schema_text;
 use super::sqlite::{Connection, SchemaObject, objects_of};
 use super::tx::Tx;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Result};
 
 /// The schema that this program is written for.
-const VERSION: i64 = 1;
-const SCHEMA: &str = include_str!("../../../schema.sql");
+pub(super) const VERSION: i64 = 1;
+pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
 
 const ANOTHER_FILE: &str = "name a file that does not exist yet";
 
@@ -19,7 +20,7 @@ const STEPS: &[&str] = &[];
 
 /// The tables, indexes, triggers and views that this program makes.
 pub(in crate::store) fn objects_made() -> Result<Vec<SchemaObject>> {
-    objects_of(SCHEMA)
+    objects_of(&schema_text::sqlite(SCHEMA))
 }
 
 /// Whether there is nothing in it. Fails if it is another program's.
@@ -69,7 +70,7 @@ fn change(connection: &mut Connection, steps: &[&str], target: i64, now: Timesta
     let found = version(connection)?;
     refuse_newer(found, target)?;
     match found {
-        None => connection.run_script(SCHEMA)?,
+        None => connection.run_script(&schema_text::sqlite(SCHEMA))?,
         Some(found) if found == target => return Ok(()),
         Some(found) => {
             let done = usize::try_from(found - 1).unwrap_or(0);
@@ -98,7 +99,7 @@ pub(in crate::store) fn begin_again(
             return Err(Fault::bare(what).into());
         }
         connection.drop_everything()?;
-        connection.run_script(SCHEMA)?;
+        connection.run_script(&schema_text::sqlite(SCHEMA))?;
         record(connection, VERSION, now)?;
         fill(connection)?;
         Ok(connection.check_references()?)
@@ -124,7 +125,7 @@ fn record(connection: &mut Connection, target: i64, now: Timestamp) -> DbResult<
     Ok(())
 }
 
-fn refuse_newer(found: Option<i64>, target: i64) -> DbResult<()> {
+pub(super) fn refuse_newer(found: Option<i64>, target: i64) -> DbResult<()> {
     match found {
         Some(found) if found > target => Err(Fault::bare(format!(
             "it has schema {found}, this till knows schemas up to {target}: use the newer till, or restore a \

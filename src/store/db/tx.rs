@@ -5,6 +5,24 @@ use super::figures::FigureChange;
 use super::value::{Param, Row};
 use crate::error::Result;
 
+/// What keeps the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    /// Or an engine that speaks its protocol.
+    Postgres,
+}
+
+impl Engine {
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "SQLite",
+            Engine::Postgres => "PostgreSQL",
+        }
+    }
+}
+
 /// A transaction under way. Statements are constants, so that none is put together at run time; `$n` is the n-th
 /// parameter, and a parameter too many or too few is refused.
 pub trait Tx {
@@ -18,6 +36,22 @@ pub trait Tx {
         params: &[&dyn Param],
         visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
     ) -> DbResult<()>;
+
+    /// Shows each row of a statement like [`Tx::query`]. In a write that nothing else is kept away from ([`super::Scope`]), and
+    /// on an engine with many writers, the row of the account `a` stays as it was shown until the transaction's end.
+    fn query_locking(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+        visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
+    ) -> DbResult<()> {
+        self.query(sql, params, visit)
+    }
+
+    /// What is below: only for what no two engines do alike.
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
 
     /// Invalidates cached answers about this account. Call it wherever an account's row is changed, a hold is closed, or a
     /// note is erased: the engine reports changed rows only of tables that have row numbers, and these have none. A new
@@ -58,12 +92,26 @@ impl dyn Tx + '_ {
         read: impl Fn(&Row<'_>) -> DbResult<T>,
     ) -> Result<Option<T>> {
         let mut first = None;
-        self.query(sql, params, &mut |row| {
-            if first.is_none() {
-                first = Some(read(row)?);
-            }
-            Ok(())
-        })?;
+        self.query(sql, params, &mut |row| first_of(&mut first, row, &read))?;
         Ok(first)
     }
+
+    /// The same of the account `a`, which then stays as it is: see [`Tx::query_locking`].
+    pub fn one_locked<T>(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+        read: impl Fn(&Row<'_>) -> DbResult<T>,
+    ) -> Result<Option<T>> {
+        let mut first = None;
+        self.query_locking(sql, params, &mut |row| first_of(&mut first, row, &read))?;
+        Ok(first)
+    }
+}
+
+fn first_of<T>(first: &mut Option<T>, row: &Row<'_>, read: impl Fn(&Row<'_>) -> DbResult<T>) -> DbResult<()> {
+    if first.is_none() {
+        *first = Some(read(row)?);
+    }
+    Ok(())
 }

@@ -43,14 +43,15 @@ pub fn refresh(app: &App) -> Result<()> {
 }
 
 fn look_at_disk(app: &App) {
-    let path = app.store.path();
     let size = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-    app.metrics.database_bytes.set(path.metadata().map_or(0, |file| size(file.len())));
+    if let Ok(bytes) = app.store.bytes() {
+        app.metrics.database_bytes.set(size(bytes));
+    }
     if let Some(room) = app.store.disk_room() {
         app.metrics.disk_free_bytes.set(size(room.free));
         app.metrics.disk_size_bytes.set(size(room.total));
     }
-    if let Ok(log) = beside(path, "-wal").metadata() {
+    if let Some(Ok(log)) = app.store.file().map(|path| beside(path, "-wal").metadata()) {
         app.store.figures().wal_bytes.set(size(log.len()));
     }
 }

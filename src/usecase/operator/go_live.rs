@@ -49,7 +49,7 @@ pub fn go_live(app: &App, dry_run: bool) -> Result<GoLive> {
         return Ok(GoLive { account, set_apart: None, before, was_live: bound.is_some() });
     }
     let now = app.clock.now();
-    let aside = aside(app, &rfc3339(now));
+    let aside = aside(app, &rfc3339(now))?;
     if !dry_run {
         let live = BoundAccount { id: account.clone(), is_live: true, bound_at: now };
         app.store.begin_live(&aside, &live, (app.actor(), now))?;
@@ -58,11 +58,11 @@ pub fn go_live(app: &App, dry_run: bool) -> Result<GoLive> {
 }
 
 /// `till.db` becomes `till-test-20261127T093000Z.db`, beside it.
-fn aside(app: &App, now: &str) -> PathBuf {
-    let path = app.store.path();
+fn aside(app: &App, now: &str) -> Result<PathBuf> {
+    let path = app.store.file_to_copy()?;
     let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
     let stem = part(path.file_stem()).unwrap_or_else(|| "till".to_owned());
     let end = part(path.extension()).map(|end| format!(".{end}")).unwrap_or_default();
     let date: String = now.chars().take(19).filter(|character| character.is_ascii_alphanumeric()).collect();
-    path.with_file_name(format!("{stem}-test-{date}Z{end}"))
+    Ok(path.with_file_name(format!("{stem}-test-{date}Z{end}")))
 }

@@ -10,7 +10,8 @@ use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::{Clock, rfc3339};
 use crate::config::Config;
-use crate::error::{Error, Fault, Result};
+use crate::database::Database;
+use crate::error::{Error, Fault, Refused, Result};
 use crate::private_file::{PrivateFile, beside, create_new_for_owner, folder_of};
 use crate::store::Lock;
 use crate::store::backups;
@@ -47,11 +48,11 @@ pub fn restore(
     dry_run: bool,
     progress: impl FnMut(&Proof),
 ) -> Result<RestoreReport> {
-    let named = &config.database;
+    let named = config.database.file().ok_or_else(no_file)?;
     // A link to the database stays one.
-    let path = named.canonicalize().unwrap_or_else(|_| named.clone());
+    let path = named.canonicalize().unwrap_or_else(|_| named.to_owned());
     let is_packed = refuse_no_backup(backup, &path)?;
-    let lock = (!dry_run).then(|| Lock::take(named, "till restore", &Clock::System)).transpose()?;
+    let lock = (!dry_run).then(|| Lock::take(&config.database, "till restore", &Clock::System)).transpose()?;
     let is_there = path.try_exists().is_ok_and(|is_there| is_there);
     refuse_ownerless_log(&path, is_there)?;
 
@@ -87,6 +88,12 @@ pub fn restore(
     Ok(report)
 }
 
+fn no_file() -> Refused {
+    let detail =
+        "SPRITE_DATABASE names a server's database, and not a file: pg_restore brings back there what pg_dump copied.";
+    Refused::InvalidRequest(detail.to_owned())
+}
+
 /// Refuses what can be told from its name and its first bytes to be no backup. Returns whether it is packed.
 fn refuse_no_backup(backup: &Path, path: &Path) -> Result<bool, Fault> {
     let shown = backup.display();
@@ -98,7 +105,7 @@ fn refuse_no_backup(backup: &Path, path: &Path) -> Result<bool, Fault> {
     if belongs_to(backup, path) {
         return refused("it is the present database, or belongs to it");
     }
-    if let Some(holder) = Lock::holder(backup) {
+    if let Some(holder) = Lock::holder(&Database::File(backup.to_owned())) {
         return refused(&format!("it is in use by {holder}: make a backup of it with till backup"));
     }
     let mut begin = Vec::new();
@@ -171,7 +178,7 @@ fn refuse_other_account(present: &App, copy: &App) -> Result<()> {
         "the backup belongs to {}, and the present database {} to {}, so nothing was changed. To restore it all the same, \
          move the present database away first, or name another place with --database or SPRITE_DATABASE",
         words(&theirs),
-        present.store.path().display(),
+        present.store.database(),
         words(&ours)
     ))
     .into())

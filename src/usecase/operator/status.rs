@@ -68,12 +68,12 @@ pub struct MachineStatus {
 
 /// Looks at the files and the clock.
 pub fn machine(app: &App) -> Result<MachineStatus> {
-    let path = app.store.path();
+    let path = app.store.file();
     let newest = inbox::list(app, None, 1)?.into_iter().next();
     Ok(MachineStatus {
-        served_by: Lock::holder(path),
-        database_bytes: bytes(path),
-        log_bytes: bytes(&beside(path, "-wal")),
+        served_by: Lock::holder(app.store.database()),
+        database_bytes: app.store.bytes()?,
+        log_bytes: path.map_or(0, |path| bytes(&beside(path, "-wal"))),
         backup: app.store.read(backups::last)?,
         newest_event: newest.map(|InboxRow { event, .. }| (event.received_at, event.kind)),
         clock_fault: clock::fault(app),

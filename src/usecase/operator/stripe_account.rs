@@ -130,7 +130,7 @@ fn mode(is_live: bool) -> &'static str {
 
 fn of_another_mode(app: &App, id: Option<&str>, is_live: bool) -> String {
     let (theirs, ours) = (mode(is_live), mode(!is_live));
-    let database = app.store.path().display();
+    let database = app.store.database();
     let account = id.map(|id| format!(" of {id}")).unwrap_or_default();
     let way_out = if is_live {
         "Set the live key, or name another database for tests with --database or SPRITE_DATABASE."
@@ -145,7 +145,7 @@ fn of_another_mode(app: &App, id: Option<&str>, is_live: bool) -> String {
 }
 
 fn of_another_account(app: &App, ours: &str, theirs: &str) -> String {
-    let database = app.store.path().display();
+    let database = app.store.database();
     format!(
         "the database {database} belongs to the Stripe account {ours}, and SPRITE_STRIPE_SECRET_KEY is a key of {theirs}. \
          Set a key of {ours}, or name another database with --database or SPRITE_DATABASE."
@@ -153,7 +153,7 @@ fn of_another_account(app: &App, ours: &str, theirs: &str) -> String {
 }
 
 fn knows_no_customer(app: &App, customer: &str) -> String {
-    let database = app.store.path().display();
+    let database = app.store.database();
     format!(
         "the Stripe account of SPRITE_STRIPE_SECRET_KEY knows none of the customers in the database {database}, such as \
          {customer}: it is another account, or its test data was deleted. Set the key of the account that the customers \

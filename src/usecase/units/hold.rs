@@ -7,7 +7,7 @@ use crate::error::{Fault, Refused, Result};
 use crate::ledger::{self, Capture, LotChange, Units};
 use crate::store::entries::{self, LoadedAccount, Lots};
 use crate::store::holds::{self, Hold, HoldEnd, parse_hold_id};
-use crate::store::{Tx, users};
+use crate::store::{AccountName, Tx, users};
 
 use crate::usecase::units::posting::{self, PostingContext};
 use crate::usecase::units::request::{IdempotencyKey, Note, entry_note, parse_units, refused};
@@ -102,7 +102,9 @@ pub fn hold(app: &App, request: HoldRequest, then: impl FnOnce(Result<HoldResult
     let topup_url = app.topup_url();
     let (user, key) = (request.user_id.clone(), request.key.to_string());
     let read_ahead = move |tx: &mut dyn Tx| entries::read_ahead(tx, &user, &key, Lots::All);
-    posting::write_then(app, context, read_ahead, move |tx, context| create(tx, context, &request, &topup_url), then);
+    let accounts = vec![AccountName::User(request.user_id.clone())];
+    let work = move |tx: &mut dyn Tx, context: &mut PostingContext| create(tx, context, &request, &topup_url);
+    posting::write_then(app, accounts, context, read_ahead, work, then);
 }
 
 /// Captures or releases a hold. The same call again answers the same; a different one on a closed hold is refused. `then`
@@ -116,6 +118,7 @@ pub fn close(app: &App, id: &str, closing: Closing, then: impl FnOnce(Result<Hol
     let units_spent = app.metrics.units_spent.clone();
     posting::write_then(
         app,
+        vec![AccountName::Number(account)],
         context,
         move |tx| holds::find(tx, account, number).and_then(|_| entries::load(tx, account, None)).map(drop),
         move |tx, context| close_in(tx, context, account, number, closing),

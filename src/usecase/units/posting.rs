@@ -12,7 +12,7 @@ use crate::ledger::{Account, Entry, Kind, LotChange, Posting, Refusal, end_grace
 use crate::mail::letter::Letter;
 use crate::notification::body::LowBalance;
 use crate::store::entries::{AccountRow, LoadedAccount};
-use crate::store::{Tx, entries, holds};
+use crate::store::{AccountName, Tx, entries, holds};
 
 use crate::usecase::log_events;
 use crate::usecase::mail;
@@ -62,17 +62,23 @@ where
     Ok(value)
 }
 
-/// The same without waiting: `then` gets the result after the commit, on the writer's thread. `read_ahead` asks for the rows
-/// that `work` will need, and is run where they are not in memory.
-pub(crate) fn write_then<T, R, F, A>(app: &App, context: PostingContext, read_ahead: R, work: F, then: A)
-where
+/// The same without waiting, for movements of these accounts alone: `then` gets the result after the commit, on the writer's
+/// thread. `read_ahead` asks for the rows that `work` will need, and is run where they are not in memory.
+pub(crate) fn write_then<T, R, F, A>(
+    app: &App,
+    accounts: Vec<AccountName>,
+    context: PostingContext,
+    read_ahead: R,
+    work: F,
+    then: A,
+) where
     T: Send + 'static,
     R: FnOnce(&mut dyn Tx) -> Result<()> + Send + 'static,
     F: FnMut(&mut dyn Tx, &mut PostingContext) -> Result<T> + Send + 'static,
     A: FnOnce(Result<T>) + Send + 'static,
 {
     let context = PostingContext { actor: app.actor().clone(), ..context };
-    app.store.write_read_ahead(read_ahead, in_context(context, work), |committed| {
+    app.store.write_of_accounts(accounts, read_ahead, in_context(context, work), |committed| {
         then(committed.map(|(value, to_log)| {
             log_events::low_balances(&to_log);
             value

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::ledger::{self, Entry, Kind, Units};
 use crate::store::entries::Lots;
-use crate::store::{Tx, entries, users};
+use crate::store::{AccountName, Tx, entries, users};
 
 use crate::usecase::units::posting::{self, PostingContext};
 use crate::usecase::units::request::{IdempotencyKey, Note, parse_units, refused};
@@ -66,6 +66,7 @@ pub fn spend(app: &App, request: SpendRequest, then: impl FnOnce(Result<SpendRes
     let expected = Arc::clone(&request);
     posting::write_then(
         app,
+        vec![AccountName::User(request.user_id.clone())],
         context,
         move |tx| expected.read_ahead(tx),
         move |tx, context| post_spend(tx, context, &request, &topup_url),
@@ -88,8 +89,10 @@ pub fn batch(
     let units_spent = app.metrics.units_spent.clone();
     let requests = Arc::new(requests);
     let expected = Arc::clone(&requests);
+    let users = requests.iter().flatten().map(|request| AccountName::User(request.user_id.clone()));
     posting::write_then(
         app,
+        users.collect(),
         context,
         move |tx| expected.iter().flatten().try_for_each(|request| request.read_ahead(tx)),
         move |tx, context| {

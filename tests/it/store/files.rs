@@ -66,7 +66,7 @@ fn check(make: impl Fn(&Path), expected: &[&str]) {
     let path = folder.path("till.db");
     make(&path);
     let before = fs::read(&path).unwrap();
-    let refused = Store::open(&path, &Clock::manual(NOW)).err().expect("a refusal").to_string();
+    let refused = Store::open(&path.as_path().into(), &Clock::manual(NOW)).err().expect("a refusal").to_string();
     assert!(expected.iter().all(|words| refused.contains(words)), "{refused}");
     assert!(fs::read(&path).unwrap() == before, "the file was changed: {refused}");
     let files: Vec<_> = fs::read_dir(folder.path("")).unwrap().map(|file| file.unwrap().file_name()).collect();

@@ -48,7 +48,7 @@ impl Books {
 }
 
 fn open(path: &Path) -> Store {
-    Store::open(path, &Clock::manual(NOW)).unwrap()
+    Store::open(&path.into(), &Clock::manual(NOW)).unwrap()
 }
 
 /// Makes a user whose id is this number.

@@ -17,7 +17,7 @@ use super::{Books, NOW, add_user};
 const END: Timestamp = Timestamp::from_millis(i64::MAX);
 
 fn place() -> DeliveryPlace {
-    DeliveryPlace { parked_at: 1, message: 1, endpoint: "hook_1".into() }
+    DeliveryPlace { parked_at: 1, message: 1, account: 1, endpoint: "hook_1".into() }
 }
 
 fn progress() -> ComparisonProgress {

@@ -10,7 +10,7 @@ use till::store::customers::{Customer, CustomerChange};
 use till::store::entries::LoadedAccount;
 use till::store::holds::Hold;
 use till::store::inbox::{Decision, IncomingEvent, Status};
-use till::store::mails::NewMail;
+use till::store::mails::{MailOutcome, NewMail};
 use till::store::open_invoices::OpenInvoice;
 use till::store::orders::{OfferKind, Order};
 use till::store::outbox::{Attempt, DeliveryKey, DeliveryOutcome, DueDelivery, Message};
@@ -19,9 +19,10 @@ use till::store::payments::{
 };
 use till::store::receipts::{ChargeRecord, PaymentMeans};
 use till::store::scheduled_changes::ScheduledChange;
+use till::store::stripe_account::BoundAccount;
 use till::store::subscriptions::Subscription;
 use till::store::webhook_endpoints::WebhookEndpoint;
-use till::store::{Tx, access, entries};
+use till::store::{Tx, access, entries, mails, outbox};
 
 use super::NOW;
 
@@ -233,13 +234,29 @@ pub fn message() -> Message<'static> {
     Message { id: "msg_1", account: 1, kind: "user.low_balance", body: "{}", now, give_up_at }
 }
 
-pub fn due() -> DueDelivery {
-    let (endpoint, message, kind, body) = ("hook_1".into(), "msg_1".into(), "user.low_balance".into(), "{}".into());
-    DueDelivery { endpoint, number: 1, message, account: 1, kind, body, attempts: 0, give_up_at: NOW }
+pub fn account() -> BoundAccount {
+    BoundAccount { id: Some("acct_1".to_owned()), is_live: false, bound_at: NOW }
 }
 
-pub fn delivery_key() -> DeliveryKey {
-    DeliveryKey { endpoint: "hook_1".into(), message: 1, account: 1 }
+/// Records an attempt at the message that was written, or at one that there is not.
+pub fn record_attempt(tx: &mut dyn Tx) -> Result<()> {
+    let written = outbox::due(tx, "hook_1", NOW, 1)?.pop();
+    let (endpoint, message, kind, body) = ("hook_1".into(), "msg_1".into(), "user.low_balance".into(), "{}".into());
+    let none = DueDelivery { endpoint, number: 1, message, account: 1, kind, body, attempts: 0, give_up_at: NOW };
+    outbox::record_attempt(tx, &written.unwrap_or(none), &attempt())
+}
+
+/// Opens its delivery again.
+pub fn reopen(tx: &mut dyn Tx) -> Result<()> {
+    let none = DeliveryKey { endpoint: "hook_1".into(), message: 1, account: 1 };
+    let written = outbox::not_delivered(tx, "msg_1")?.and_then(|mut found| found.pop());
+    outbox::reopen(tx, &written.unwrap_or(none), NOW, NOW)
+}
+
+/// Records an attempt at the letter that was written, or at one that there is not.
+pub fn record_mail(tx: &mut dyn Tx, error: Option<&str>, outcome: MailOutcome) -> Result<()> {
+    let number = mails::due(tx, NOW, 1)?.pop().map_or(1, |due| due.number);
+    mails::record_attempt(tx, number, NOW, error, outcome)
 }
 
 pub fn attempt() -> Attempt {

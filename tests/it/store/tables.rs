@@ -331,6 +331,8 @@ fn no_other_row_breaks_a_rule_of_its_table() {
         ),
         ("INSERT INTO messages (number, id, account, kind, body, created_at) VALUES (1, 'm', 9, 'x', '', 0)", "FOREIGN KEY"),
         ("INSERT INTO deliveries (endpoint, message, account, give_up_at) VALUES ('hook_9', 1, 1, 0)", "FOREIGN KEY"),
+        ("INSERT INTO messages (number, id, account, kind, body, created_at) VALUES (0, 'm', 1, 'x', '', 0)", check_failed),
+        ("UPDATE figures SET writer = -1", check_failed),
         (
             "INSERT INTO deliveries (endpoint, message, account, give_up_at, delivered_at, parked_at)
                 VALUES ('hook_9', 1, 1, 0, 0, 0)",

@@ -30,7 +30,7 @@ fn shown(app: &App, operator: &Operator, findings: Option<Vec<Finding>>) -> Resu
     let facts = [
         (language.admin_version_of_till(), Cell::code(env!("TILL_VERSION"))),
         (language.admin_process(), Cell::maybe(found.served_by.as_ref())),
-        (language.admin_database(), Cell::code(app.store.path().display().to_string())),
+        (language.admin_database(), Cell::code(app.store.database().to_string())),
         (language.admin_file(), bytes(found.database_bytes)),
         (language.admin_log(), bytes(found.log_bytes)),
         (

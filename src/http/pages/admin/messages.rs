@@ -44,8 +44,8 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
         blocks.push(hooks(&endpoints::list(app)?, language));
     }
     let place = |last: &Delivery| {
-        let DeliveryPlace { parked_at, message, endpoint } = last.place();
-        format!("{parked_at} {message} {endpoint}")
+        let DeliveryPlace { parked_at, message, account, endpoint } = last.place();
+        format!("{parked_at} {message} {account} {endpoint}")
     };
     let older = older(&found, PAGE, place, PATH, only_parked.then_some(("parked", "")), language);
     blocks.push(Block::Table(deliveries(&found, only_parked, language).with_more(older)));
@@ -68,16 +68,13 @@ fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPag
 
 /// A place in the list, as the link to the next page has it.
 fn place(text: &str) -> Result<DeliveryPlace> {
-    let mut parts = text.splitn(3, ' ');
-    let mut number = || parts.next().and_then(|part| part.parse::<i64>().ok());
-    let (parked_at, message) = (number(), number());
-    let place = parked_at.zip(message).zip(parts.next());
-    let place = place.map(|((parked_at, message), endpoint)| DeliveryPlace {
-        parked_at,
-        message,
-        endpoint: endpoint.to_owned(),
-    });
-    place.ok_or_else(|| Refused::InvalidRequest("before is no place in the list of deliveries.".into()).into())
+    let mut parts = text.splitn(4, ' ');
+    let mut place = || {
+        let mut number = || parts.next()?.parse::<i64>().ok();
+        let (parked_at, message, account) = (number()?, number()?, number()?);
+        Some(DeliveryPlace { parked_at, message, account, endpoint: parts.next()?.to_owned() })
+    };
+    place().ok_or_else(|| Refused::InvalidRequest("before is no place in the list of deliveries.".into()).into())
 }
 
 fn hooks(found: &[WebhookEndpoint], language: Language) -> Block {

@@ -6,6 +6,7 @@ mod catalogue;
 mod free_pages;
 mod readers;
 mod statement;
+mod writer;
 
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -20,9 +21,10 @@ use rusqlite::hooks::{Action, Wal};
 use super::changes::ChangeLog;
 use super::fault::DbResult;
 use super::figures::{FigureChange, FigureJournal};
+use super::time_record::TimeRecord;
 use super::tx::Tx;
 use super::value::{Param, Row};
-use crate::clock::{Clock, Deadline, Timestamp};
+use crate::clock::{Clock, Deadline};
 use crate::error::Fault;
 use crate::private_file::create_new_for_owner;
 
@@ -31,6 +33,7 @@ use statement::{BUSY, fault, is_busy};
 pub(in crate::store) use catalogue::{SchemaObject, damage, dangling, objects, objects_of};
 pub(in crate::store) use free_pages::{free_pages, give_back};
 pub(in crate::store) use readers::{Reader, Readers};
+pub(in crate::store) use writer::FileWriter;
 
 /// The pause between two attempts at something for which SQLite does not wait itself.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -38,8 +41,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// of every tree. Not more, because nearly every commit searches the whole cache for pages beyond the file's end, and the
 /// system caches the file as well.
 const CACHE_KIB: i64 = -8_192;
-/// How exactly the last plausible time is recorded.
-const RECORDED_MILLIS: u64 = 600_000;
 /// How large the log's file stays when the log restarts, in bytes: as large as it is under load.
 const LOG_BYTES_KEPT: i64 = 192 << 20;
 /// Marks the file as ours ("till"): for the tool `file`, and for a program that opens it by mistake.
@@ -69,9 +70,7 @@ fn note_log_pages(log: &Wal, pages: c_int) -> rusqlite::Result<()> {
 pub(in crate::store) struct Connection {
     sqlite: Arc<Mutex<rusqlite::Connection>>,
     changes: Option<Arc<ChangeLog>>,
-    clock: Option<Clock>,
-    /// When the time was last recorded by this connection.
-    recorded_at: Option<Timestamp>,
+    time: TimeRecord,
     /// What the transaction under way adds to the figures.
     figures: FigureJournal,
 }
@@ -105,8 +104,7 @@ impl Connection {
         Ok(Connection {
             sqlite: Arc::new(Mutex::new(connection)),
             changes: None,
-            clock: None,
-            recorded_at: None,
+            time: TimeRecord::default(),
             figures: FigureJournal::default(),
         })
     }
@@ -124,20 +122,12 @@ impl Connection {
 
     /// Transactions ask this clock whether the time is plausible.
     pub(in crate::store) fn keep_time_by(&mut self, clock: Clock) {
-        self.clock = Some(clock);
+        self.time.keep_by(clock);
     }
 
-    /// The time, if it is judged plausible and was not recorded for ten minutes.
-    pub(super) fn time_to_record(&self) -> Option<Timestamp> {
-        let clock = self.clock.as_ref()?;
-        let judgement = clock.judgement().filter(|judgement| judgement.is_plausible)?;
-        let is_young = |at: Timestamp| judgement.wall.millis().abs_diff(at.millis()) < RECORDED_MILLIS;
-        (!self.recorded_at.is_some_and(is_young)).then_some(judgement.wall)
-    }
-
-    /// Notes that the time was recorded.
-    pub(super) fn time_recorded(&mut self, at: Timestamp) {
-        self.recorded_at = Some(at);
+    /// The clock of the transactions, and when one of them last recorded the time.
+    pub(super) fn time(&mut self) -> &mut TimeRecord {
+        &mut self.time
     }
 
     /// What the transaction under way adds to the figures.
@@ -348,7 +338,7 @@ impl Tx for Connection {
     }
 
     fn is_time_plausible(&self) -> bool {
-        self.clock.as_ref().is_none_or(Clock::is_plausible)
+        self.time.is_plausible()
     }
 }
 

@@ -90,10 +90,14 @@ mod tests {
 
     use super::*;
     use crate::store::db::tx::Tx;
+    use crate::store::db::writer::connection::Scope;
     use crate::store::db::writer::job::PendingJob;
 
     fn queue(waiting: usize, answered: usize, flush: Duration, jobs: &Receiver<Box<dyn Job>>) -> BatchQueue<'_> {
-        let job = || Box::new(PendingJob { work: |_: &mut dyn Tx| Ok(()), result: None, then: drop }) as Box<dyn Job>;
+        let job = || {
+            let work = |_: &mut dyn Tx| Ok(());
+            Box::new(PendingJob { scope: Scope::Shop, work, result: None, then: drop }) as Box<dyn Job>
+        };
         let waiting = (0..waiting).map(|_| job()).collect();
         BatchQueue { jobs, waiting, answered, last: CommitTimes { work: Duration::from_millis(1), flush } }
     }

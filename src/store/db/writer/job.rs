@@ -3,12 +3,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::connection::Scope;
 use crate::error::{Error, Fault, Result};
 use crate::store::db::fault::unavailable;
 use crate::store::db::tx::Tx;
 
 /// A piece of work, with the caller that waits for it.
 pub(super) trait Job: Send {
+    /// Whose rows it changes.
+    fn scope(&self) -> &Scope;
     /// Does the work inside the transaction under way; `false` when it must be undone.
     fn run(&mut self, tx: &mut dyn Tx) -> bool;
     /// Hands the result to the caller: what the work returned, or the error that undid it.
@@ -17,6 +20,7 @@ pub(super) trait Job: Send {
 
 /// A job that has not been answered yet.
 pub(super) struct PendingJob<T, F, A> {
+    pub(super) scope: Scope,
     pub(super) work: F,
     pub(super) result: Option<Result<T>>,
     pub(super) then: A,
@@ -28,6 +32,10 @@ where
     F: FnMut(&mut dyn Tx) -> Result<T> + Send,
     A: FnOnce(Result<T>) + Send,
 {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     fn run(&mut self, tx: &mut dyn Tx) -> bool {
         let result = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)));
         let result = result.unwrap_or_else(|_| Err(Fault::bare("a write panicked; nothing of it was kept").into()));

@@ -3,10 +3,11 @@
 //! commit that holds its work is durable.
 
 mod batch_queue;
+mod connection;
 mod figures;
 mod job;
+mod open_tx;
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,23 +16,26 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::checkpoint::Checkpoints;
 use super::fault::DbResult;
-use super::figures::FigureChange;
-use super::read_ahead::{DiskReads, ReadsOfThread};
 use super::schema::record_seen;
-use super::sqlite::{Connection, log_pages};
 use super::tx::Tx;
-use super::value::{Param, Row};
 use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
 
 use batch_queue::{Batch, BatchQueue, CommitTimes};
 use job::{Job, PendingJob};
+use open_tx::{OpenTx, lost};
+
+pub(in crate::store) use connection::WriteConnection;
+pub use connection::{AccountName, Scope};
 
 /// Jobs that may wait; more are refused at once.
 const QUEUE: usize = 1024;
 const STOPPED: &str = "the writer has stopped";
+/// How often a write is tried that others were in the way of.
+const ATTEMPTS: u32 = 6;
+/// The pause before the second of these; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What the writer has done since it started, for the metrics.
 #[derive(Clone)]
@@ -53,7 +57,8 @@ pub struct WriterFigures {
 }
 
 impl WriterFigures {
-    fn new(wal_bytes: Gauge) -> WriterFigures {
+    /// Of one writer, or of several together.
+    pub(in crate::store) fn new(wal_bytes: Gauge) -> WriterFigures {
         WriterFigures {
             commit_seconds: Histogram::new([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
             commit_flush_seconds: Histogram::new([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
@@ -81,43 +86,38 @@ pub(in crate::store) struct Writer {
 }
 
 impl Writer {
-    pub(in crate::store) fn start(
-        connection: Connection,
-        checkpoints: Checkpoints,
-        reads: Arc<DiskReads>,
-    ) -> DbResult<Writer> {
+    pub(in crate::store) fn start(connection: Box<dyn WriteConnection>, figures: WriterFigures) -> DbResult<Writer> {
         let (queue, jobs) = sync_channel(QUEUE);
-        let figures = WriterFigures::new(checkpoints.wal_bytes());
         let own_figures = figures.clone();
         let thread = std::thread::Builder::new()
             .name("till-writer".into())
-            .spawn(move || run(connection, checkpoints, &jobs, &own_figures, reads))
+            .spawn(move || run(connection, &jobs, &own_figures))
             .map_err(|cause| Fault::new("cannot start the writer thread", cause))?;
         let queue = WriterQueue { jobs: queue, waiting: figures.queued_writes.clone() };
         Ok(Writer { queue: Some(queue), thread: Some(thread), figures })
     }
 
     /// Runs `work` and waits for its result.
-    pub(in crate::store) fn write<T, F>(&self, work: F) -> Result<T>
+    pub(in crate::store) fn write<T, F>(&self, scope: Scope, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = sync_channel(1);
         // The caller may have left; the work is done all the same.
-        self.submit(work, move |result| drop(reply.send(result)));
+        self.submit(scope, work, move |result| drop(reply.send(result)));
         answer.recv().map_err(|_| Fault::bare("the writer ended before it answered"))?
     }
 
     /// See [`WriterQueue::submit`].
-    pub(in crate::store) fn submit<T, F, A>(&self, work: F, then: A)
+    pub(in crate::store) fn submit<T, F, A>(&self, scope: Scope, work: F, then: A)
     where
         T: Send + 'static,
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
         A: FnOnce(Result<T>) + Send + 'static,
     {
         match &self.queue {
-            Some(queue) => queue.submit(work, then),
+            Some(queue) => queue.submit(scope, work, then),
             None => then(Err(Fault::bare(STOPPED).into())),
         }
     }
@@ -135,13 +135,13 @@ impl Writer {
 impl WriterQueue {
     /// Queues `work`. `then` gets the result exactly once: on the writer thread after the commit, or here when the queue is
     /// full.
-    pub(in crate::store) fn submit<T, F, A>(&self, work: F, then: A)
+    pub(in crate::store) fn submit<T, F, A>(&self, scope: Scope, work: F, then: A)
     where
         T: Send + 'static,
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
         A: FnOnce(Result<T>) + Send + 'static,
     {
-        let job: Box<dyn Job> = Box::new(PendingJob { work, result: None, then });
+        let job: Box<dyn Job> = Box::new(PendingJob { scope, work, result: None, then });
         self.waiting.inc();
         let sent = self.jobs.try_send(job);
         if sent.is_err() {
@@ -170,35 +170,33 @@ impl Drop for Writer {
     }
 }
 
-fn run(
-    mut connection: Connection,
-    mut checkpoints: Checkpoints,
-    jobs: &Receiver<Box<dyn Job>>,
-    figures: &WriterFigures,
-    reads: Arc<DiskReads>,
-) {
-    let mut watch = ReadsOfThread::watch(reads);
+fn run(mut connection: Box<dyn WriteConnection>, jobs: &Receiver<Box<dyn Job>>, figures: &WriterFigures) {
+    let connection = connection.as_mut();
+    connection.start();
     let mut queue = BatchQueue::of(jobs);
     while let Some(batch) = queue.next_batch() {
         figures.queued_writes.dec_by(i64::try_from(batch.len()).unwrap_or(i64::MAX));
-        if let Some(times) = commit(&mut connection, batch, figures) {
+        if let Some(times) = commit(connection, batch, figures, 1) {
             queue.last = times;
-            checkpoints.after(log_pages());
-            watch.look(queue.answered);
+            connection.answered(queue.answered);
         }
     }
-    drop(checkpoints);
-    connection.truncate_wal();
+    connection.end();
 }
 
 /// Writes the batch in one transaction; returns how long it took. If the transaction fails as a whole, each job is tried
 /// alone, so that only the one that broke it fails.
-fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures) -> Option<CommitTimes> {
+fn commit(
+    connection: &mut dyn WriteConnection,
+    mut batch: Batch,
+    figures: &WriterFigures,
+    attempt: u32,
+) -> Option<CommitTimes> {
     let started = Deadline::after(Duration::ZERO);
     // A rollback that failed must not fail every batch after it.
     connection.rollback();
     connection.figures().undo(0);
-    if let Err(fault) = connection.begin() {
+    if let Err(fault) = connection.begin(&scope_of(&batch), batch.len()) {
         batch.into_iter().for_each(|job| job.answer(Some(copy_of(&fault).into())));
         return None;
     }
@@ -220,7 +218,7 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
             connection.rollback();
             Ok(())
         }
-        Err(fault) => Err(fault),
+        Err(fault) => Err(fault.into()),
     };
     match ended {
         Ok(()) => {
@@ -232,81 +230,57 @@ fn commit(connection: &mut Connection, mut batch: Batch, figures: &WriterFigures
             batch.into_iter().for_each(|job| job.answer(None));
             Some(CommitTimes { work: whole.saturating_sub(flush), flush })
         }
-        Err(fault) => {
+        Err(error) => {
             connection.rollback();
             figures.commit_failures.inc();
-            if batch.len() == 1 {
-                batch.into_iter().for_each(|job| job.answer(Some(copy_of(&fault).into())));
-            } else {
-                for job in batch {
-                    commit(connection, vec![job], figures);
-                }
-            }
+            try_again(connection, batch, figures, attempt, &error);
             None
         }
     }
 }
 
+/// What becomes of a batch whose transaction failed: each job alone; one that is alone again while others were in its way; else
+/// its caller has the error.
+fn try_again(connection: &mut dyn WriteConnection, batch: Batch, figures: &WriterFigures, attempt: u32, error: &Error) {
+    let is_unknown = matches!(error, Error::Refused(_));
+    let may_succeed = connection.may_succeed_again() && attempt < ATTEMPTS;
+    match batch.len() {
+        _ if is_unknown => batch.into_iter().for_each(|job| job.answer(Some(copy_of_error(error)))),
+        1 if may_succeed => {
+            std::thread::sleep(PAUSE * 2_u32.saturating_pow(attempt - 1));
+            commit(connection, batch, figures, attempt + 1);
+        }
+        1 => batch.into_iter().for_each(|job| job.answer(Some(copy_of_error(error)))),
+        _ => batch.into_iter().for_each(|job| {
+            commit(connection, vec![job], figures, attempt);
+        }),
+    }
+}
+
+/// Whose rows these jobs change.
+fn scope_of(jobs: &[Box<dyn Job>]) -> Scope {
+    jobs.iter().map(|job| job.scope()).fold(Scope::Accounts(vec![]), Scope::with)
+}
+
 /// Adds to the figures what the batch noted.
-fn write_figures(connection: &mut Connection) -> DbResult<()> {
-    let changed = connection.figures().take();
-    figures::add(&mut OpenTx(connection), &changed)
+fn write_figures(connection: &mut dyn WriteConnection) -> DbResult<()> {
+    let (changed, writer) = (connection.figures().take(), connection.figures_writer());
+    figures::add(&mut OpenTx(connection), &changed, writer)
 }
 
 /// Writes the time beside the batch, if it is plausible and was not written for a while. A later start compares its clock
 /// with it.
-fn record_time(connection: &mut Connection) -> DbResult<()> {
-    let Some(now) = connection.time_to_record() else { return Ok(()) };
+fn record_time(connection: &mut dyn WriteConnection) -> DbResult<()> {
+    let Some(now) = connection.time().due() else { return Ok(()) };
     let recorded = record_seen(&mut OpenTx(connection), now);
     recorded.map_err(|error| Fault::bare(error.to_string()))?;
-    connection.time_recorded(now);
+    connection.time().recorded(now);
     Ok(())
-}
-
-/// The transaction under way. SQLite ends it by itself on a full disk or an I/O error; each further statement of the job
-/// would then be committed on its own.
-struct OpenTx<'a>(&'a mut Connection);
-
-impl OpenTx<'_> {
-    fn connection(&mut self) -> DbResult<&mut Connection> {
-        if self.0.is_open() { Ok(self.0) } else { Err(lost()) }
-    }
-}
-
-impl Tx for OpenTx<'_> {
-    fn execute(&mut self, sql: &'static str, params: &[&dyn Param]) -> DbResult<usize> {
-        self.connection()?.execute(sql, params)
-    }
-
-    fn query(
-        &mut self,
-        sql: &'static str,
-        params: &[&dyn Param],
-        visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
-    ) -> DbResult<()> {
-        self.connection()?.query(sql, params, visit)
-    }
-
-    fn mark_changed(&mut self, account: i64) {
-        self.0.mark_changed(account);
-    }
-
-    fn add_to_figure(&mut self, change: FigureChange) {
-        self.0.add_to_figure(change);
-    }
-
-    fn is_time_plausible(&self) -> bool {
-        self.0.is_time_plausible()
-    }
-}
-
-fn lost() -> Fault {
-    Fault::bare("the transaction was lost").retryable()
 }
 
 /// Runs the jobs one after the other, without savepoints: a refusal nearly always comes before the first write, so there
 /// is nothing to undo. If a job wrote and then failed, all are run again, each behind a savepoint.
-fn run_together(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
+fn run_together(connection: &mut dyn WriteConnection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
     for job in jobs.iter_mut() {
         let (before, figures) = (connection.rows_changed(), connection.figures().begin_job());
         let kept = job.run(&mut OpenTx(connection));
@@ -316,7 +290,7 @@ fn run_together(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbRes
         if !kept && connection.rows_changed() != before {
             connection.rollback();
             connection.figures().undo(0);
-            connection.begin()?;
+            connection.begin(&scope_of(jobs), jobs.len())?;
             return run_apart(connection, jobs);
         }
         if !kept {
@@ -327,7 +301,7 @@ fn run_together(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbRes
 }
 
 /// Runs each job behind its own savepoint. An error means that the whole transaction is lost.
-fn run_apart(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
+fn run_apart(connection: &mut dyn WriteConnection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
     for job in jobs {
         connection.savepoint()?;
         let figures = connection.figures().begin_job();
@@ -349,4 +323,12 @@ fn run_apart(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> DbResult
 fn copy_of(fault: &Fault) -> Fault {
     let copy = Fault::bare(fault.to_string());
     if fault.is_retryable() { copy.retryable() } else { copy }
+}
+
+/// The same error for one more caller.
+fn copy_of_error(error: &Error) -> Error {
+    match error {
+        Error::Fault(fault) => copy_of(fault).into(),
+        Error::Refused(refused) => refused.clone().into(),
+    }
 }

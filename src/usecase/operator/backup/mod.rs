@@ -14,6 +14,7 @@ pub use packing::{MAGIC as PACKED_MAGIC, Packing, unpack};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::database::Database;
 use crate::error::{Fault, Refused, Result};
 use crate::private_file::{PrivateFile, beside, folder_of, is_same_file, is_same_folder};
 use crate::store::Lock;
@@ -94,7 +95,7 @@ pub fn to_command(app: &App, command: &str, packing: Packing, progress: impl FnM
 /// Copies the database beside itself, for a caller who writes it elsewhere and then calls [`ProvedCopy::was_written`]. It is
 /// packed before, so that nobody is given a part of it.
 pub fn beside_the_database(app: &App, packing: Packing, progress: impl FnMut(&Proof)) -> Result<ProvedCopy> {
-    copy(app, &beside(app.store.path(), ".backup"), packing, progress)
+    copy(app, &beside(app.store.file_to_copy()?, ".backup"), packing, progress)
 }
 
 impl ProvedCopy {
@@ -125,7 +126,7 @@ fn copy(app: &App, path: &Path, packing: Packing, progress: impl FnMut(&Proof)) 
     // Before the copy, so that the copy knows the anchor, and nobody else has another one of the same number.
     let anchor = head::take(app)?;
     let mut file = PrivateFile::begin(path).map_err(|cause| cannot_write(path, cause))?;
-    if is_same_folder(path, app.store.path()) {
+    if is_same_folder(path, app.store.file_to_copy()?) {
         file = file.for_owner();
     }
     let _companions = Companions::of(file.partial());
@@ -164,7 +165,7 @@ fn recorded(app: &App, report: BackupReport) -> Result<BackupReport> {
 
 /// The same configuration for another database.
 pub(super) fn of_database(config: &Config, path: &Path) -> Config {
-    Config { database: path.to_owned(), ..config.clone() }
+    Config { database: Database::File(path.to_owned()), ..config.clone() }
 }
 
 /// Refuses what does not prove, naming the first breaks.
@@ -197,10 +198,11 @@ fn refuse_place(app: &App, path: &Path) -> Result<()> {
     if path.is_dir() {
         return refused(format!("{shown} is a folder: the path of a file was expected, such as {shown}/till.db"));
     }
-    if belongs_to(path, app.store.path()) {
+    if belongs_to(path, app.store.file_to_copy()?) {
         return refused(format!("{shown} is the database, or a file that belongs to it: name another file"));
     }
-    let is_in_use = Lock::holder(path).is_some() || beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);
+    let is_in_use = Lock::holder(&Database::File(path.to_owned())).is_some()
+        || beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);
     if is_in_use {
         return refused(format!("{shown} is a database in use, or has a log beside it: name another file"));
     }

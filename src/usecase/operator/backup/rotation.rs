@@ -63,7 +63,7 @@ pub(super) fn remove_old(app: &App, folder: &Path, made: &Path, days: i64) -> Re
 
 /// What the names of this database's backups begin with.
 fn prefix(app: &App) -> String {
-    let stem = app.store.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = app.store.file().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
     format!("{}-", stem.unwrap_or_else(|| "till".to_owned()))
 }
 

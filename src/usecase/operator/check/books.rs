@@ -1,10 +1,8 @@
 //! The database beside its working: who may read its files, and what the last comparison with Stripe left in doubt.
 
-use std::path::PathBuf;
-
 use super::finding::{Finding, bad, good, open};
 use crate::app::App;
-use crate::private_file::is_open_to_others;
+use crate::private_file::{beside, is_open_to_others};
 use crate::usecase::stripe_events::payments;
 use crate::usecase::stripe_events::reconcile::record;
 
@@ -24,10 +22,7 @@ pub(super) fn payments(app: &App) -> Finding {
 pub(super) fn files(app: &App) -> Finding {
     let what = "private files";
     let mut open = app.config.open_files.clone();
-    for suffix in ["-wal", "-shm"] {
-        let mut name = app.config.database.as_os_str().to_owned();
-        name.push(suffix);
-        let path = PathBuf::from(name);
+    for path in app.store.file().iter().flat_map(|path| ["-wal", "-shm"].map(|suffix| beside(path, suffix))) {
         if is_open_to_others(&path) {
             open.push(format!("{} can be read or changed by everybody: chmod 600 {}", path.display(), path.display()));
         }

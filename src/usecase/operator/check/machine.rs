@@ -32,9 +32,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 
 /// Whether only the database's owner can put files beside it, and whether all files there are that owner's.
-pub(super) fn folder(app: &App) -> Finding {
+pub(super) fn folder(path: &Path) -> Finding {
     let what = "database folder";
-    let path = app.store.path();
     let folder = folder_of(path);
     let (Ok(there), Ok(file)) = (folder.metadata(), path.metadata()) else {
         return open(what, format!("{} cannot be looked at by this user", folder.display()));
@@ -89,13 +88,12 @@ pub(super) fn file_system(app: &App) -> Finding {
 }
 
 /// Whether there is room for a copy of the database, and to go on writing.
-pub(super) fn room(app: &App) -> Finding {
+pub(super) fn room(app: &App, path: &Path) -> Finding {
     let what = "disk space";
     let Some(DiskRoom { free, total }) = app.store.disk_room() else {
         return open(what, "the system does not say how much is left".to_owned());
     };
     let size = |path: &Path| path.metadata().map_or(0, |file| file.len());
-    let path = app.store.path();
     let copy = size(path).saturating_add(size(&beside(path, "-wal")));
     judge_room(free, total, copy)
 }

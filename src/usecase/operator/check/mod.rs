@@ -29,14 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Looks at the configuration, the machine and the books. Nobody is asked over the network.
 pub fn local(app: &App) -> Vec<Finding> {
-    let path = app.store.path();
+    let database = app.store.database();
     let mut found = vec![
         configuration(&app.config.warnings),
-        finding("database", app.store.check_writable(&app.clock).map(|()| format!("{} takes writes", path.display()))),
+        finding("database", app.store.check_writable(&app.clock).map(|()| format!("{database} takes writes"))),
         books::files(app),
-        machine::folder(app),
-        machine::file_system(app),
-        machine::room(app),
         machine::time_synchronisation(),
         waiting::backup(app),
         waiting::units(app),
@@ -44,6 +41,9 @@ pub fn local(app: &App) -> Vec<Finding> {
         waiting::comparison(app),
         books::payments(app),
     ];
+    if let Some(path) = app.store.file() {
+        found.extend([machine::folder(path), machine::file_system(app), machine::room(app, path)]);
+    }
     found.extend(waiting::for_a_hand(app));
     found
 }

@@ -33,7 +33,7 @@ fn lately(app: &App) -> Result<Finding> {
     let age = poll::polled_at(app)?.map(|at| app.clock.now().millis().saturating_sub(at.millis()).max(0) / 1000);
     let is_late = age.is_none_or(|age| u64::try_from(age).unwrap_or(0) > poll::late_after(interval).as_secs());
     let last = age.map_or_else(|| "has never told its events".to_owned(), |age| format!("told its events {age} s ago"));
-    Ok(match (is_late, Lock::holder(app.store.path())) {
+    Ok(match (is_late, Lock::holder(app.store.database())) {
         (false, _) => good(POLLING, format!("Stripe {last}; {cost}")),
         (true, None) => open(POLLING, format!("Stripe {last}, and nobody serves on this database; {cost}")),
         (true, Some(_)) => bad(

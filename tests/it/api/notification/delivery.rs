@@ -61,7 +61,9 @@ impl Desk {
     }
 
     /// Makes a user's balance low once more: `number` units are left, of which no two calls have as many.
+    /// A millisecond later than what was before, so that the order of different users' notifications is known as well.
     fn low(&self, user: &str, number: i64) {
+        self.clock.set(Timestamp::from_millis(self.clock.now().millis() + 1));
         for (units, key) in [(100 + number, format!("up_{number}")), (-100, format!("down_{number}"))] {
             let now = users::show(&self.app, user).unwrap().balance.remaining;
             let units = if units > 0 { units - now } else { units };

@@ -1,0 +1,59 @@
+//! What stands for PostgreSQL in a program that was built without it: nothing of this can be made, so nothing of it can run.
+
+use super::fault::DbResult;
+use super::tx::Tx;
+use super::writer::WriteConnection;
+use crate::clock::{Clock, Timestamp};
+use crate::database::ServerAddress;
+use crate::error::{Fault, Result};
+
+pub(in crate::store) enum Server {}
+pub(in crate::store) enum ServerReaders {}
+
+impl Server {
+    pub(in crate::store) fn open(address: &ServerAddress, _now: Timestamp) -> DbResult<Server> {
+        Server::at(address)
+    }
+
+    pub(in crate::store) fn at(address: &ServerAddress) -> DbResult<Server> {
+        Err(Fault::bare(format!("{address} cannot be used: this till was built without PostgreSQL")))
+    }
+
+    pub(in crate::store) fn is_empty(&self) -> DbResult<bool> {
+        match *self {}
+    }
+
+    pub(in crate::store) fn readers(&self) -> ServerReaders {
+        match *self {}
+    }
+
+    pub(in crate::store) fn writer(&self, _clock: &Clock) -> Box<dyn WriteConnection> {
+        match *self {}
+    }
+
+    pub(in crate::store) fn lease(&self, _number: i32) -> DbResult<bool> {
+        match *self {}
+    }
+
+    pub(in crate::store) fn serve(&self, _command: &str, _alone: bool) -> DbResult<bool> {
+        match *self {}
+    }
+
+    pub(in crate::store) fn served_by(&self) -> DbResult<Vec<String>> {
+        match *self {}
+    }
+}
+
+impl ServerReaders {
+    pub(in crate::store) fn connection(&self) -> DbResult<ServerReader> {
+        match *self {}
+    }
+}
+
+pub(in crate::store) enum ServerReader {}
+
+impl ServerReader {
+    pub(in crate::store) fn snapshot<T>(&mut self, _work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        match *self {}
+    }
+}

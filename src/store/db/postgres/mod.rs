@@ -1,0 +1,118 @@
+//! PostgreSQL, or an engine that speaks its protocol, and the only folder that names its driver. Several processes may write:
+//! what keeps them apart is in `locks`.
+
+mod failure;
+mod locks;
+mod readers;
+mod schema;
+mod session;
+mod statement;
+mod tls;
+mod writer;
+
+use std::sync::{Mutex, PoisonError};
+
+use super::fault::DbResult;
+use crate::clock::{Clock, Timestamp};
+use crate::database::ServerAddress;
+use crate::error::Fault;
+
+use super::writer::WriteConnection;
+use session::{Connector, Purpose, Session};
+use writer::ServerWriter;
+
+pub(in crate::store) use readers::ServerReaders;
+
+/// A database of a server.
+pub(in crate::store) struct Server {
+    connector: Connector,
+    /// The locks that this process holds, on a connection of their own: they end with it.
+    locks: Mutex<Locks>,
+}
+
+#[derive(Default)]
+struct Locks {
+    session: Option<Session>,
+    held: Vec<i32>,
+}
+
+impl Server {
+    /// Connects, and makes the schema in an empty database.
+    pub(in crate::store) fn open(address: &ServerAddress, now: Timestamp) -> DbResult<Server> {
+        let server = Server::at(address)?;
+        schema::bring_up_to_date(&mut server.connector.connect(Purpose::Writing)?, now)?;
+        Ok(server)
+    }
+
+    /// Without a look at what is in it.
+    pub(in crate::store) fn at(address: &ServerAddress) -> DbResult<Server> {
+        Ok(Server { connector: Connector::new(address)?, locks: Mutex::default() })
+    }
+
+    /// Whether there is nothing in it. Fails if it is another program's.
+    pub(in crate::store) fn is_empty(&self) -> DbResult<bool> {
+        schema::is_empty(&mut self.connector.connect(Purpose::Reading)?)
+    }
+
+    pub(in crate::store) fn readers(&self) -> ServerReaders {
+        ServerReaders::new(&self.connector)
+    }
+
+    pub(in crate::store) fn writer(&self, clock: &Clock) -> Box<dyn WriteConnection> {
+        Box::new(ServerWriter::new(&self.connector, clock))
+    }
+
+    /// Whether this process does the work of this number for all. One that does keeps it until it ends, or until its connection
+    /// does.
+    pub(in crate::store) fn lease(&self, number: i32) -> DbResult<bool> {
+        self.lock(locks::lease(number), true)
+    }
+
+    /// Notes that this command serves, beside others; with `alone`, that nobody else may. `false` if somebody is in the way.
+    pub(in crate::store) fn serve(&self, command: &str, alone: bool) -> DbResult<bool> {
+        if !self.lock(locks::SERVICE, alone)? {
+            return Ok(false);
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = format!("{command}, process {} on {}", std::process::id(), host.trim());
+        let name: String = name.chars().filter(|letter| letter.is_ascii() && *letter != '\'').take(60).collect();
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = &mut locks.session {
+            session.simple(&format!("SET application_name = '{name}'"))?;
+        }
+        Ok(true)
+    }
+
+    /// What the processes that serve call themselves.
+    pub(in crate::store) fn served_by(&self) -> DbResult<Vec<String>> {
+        let mut session = self.connector.connect(Purpose::Reading)?;
+        let rows = session.simple(&locks::holders(locks::SERVICE))?;
+        Ok(rows.iter().filter_map(|row| row.try_get("holder").ok().flatten().map(str::to_owned)).collect())
+    }
+
+    fn lock(&self, number: i32, alone: bool) -> DbResult<bool> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let locks = &mut *locks;
+        if !locks.session.as_mut().is_some_and(Session::is_alive) {
+            locks.held.clear();
+            locks.session = None;
+        }
+        if locks.held.contains(&number) {
+            return Ok(true);
+        }
+        let session = match &mut locks.session {
+            Some(session) => session,
+            none => none.insert(self.connector.connect(Purpose::Locking)?),
+        };
+        let rows = session.simple(&locks::take(number, alone))?;
+        let taken = rows.first().and_then(|row| row.try_get("taken").ok().flatten());
+        match taken {
+            Some("t") => {
+                locks.held.push(number);
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+            None => Err(Fault::bare("the server does not say whether a lock was taken")),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Connections that only read: a pool of them. They read where it is written, so that nothing is older than an answer.
+
+use std::time::Duration;
+
+use r2d2::ManageConnection;
+
+use super::session::{Connector, Purpose, Session};
+use crate::error::{Fault, Result};
+use crate::store::db::fault::{DbResult, unavailable};
+use crate::store::db::figures::FigureChange;
+use crate::store::db::tx::{Engine, Tx};
+use crate::store::db::value::{Param, Row};
+
+/// How long a reader waits for a free connection.
+const WAIT: Duration = Duration::from_secs(4);
+const READERS: u32 = 8;
+
+/// Connections that read.
+pub(in crate::store) struct ServerReaders {
+    pool: r2d2::Pool<Manager>,
+}
+
+/// A connection that reads, on loan.
+pub(in crate::store) struct ServerReader(r2d2::PooledConnection<Manager>);
+
+struct Manager(Connector);
+
+impl ManageConnection for Manager {
+    type Connection = Session;
+    type Error = Fault;
+
+    fn connect(&self) -> DbResult<Session> {
+        self.0.connect(Purpose::Reading)
+    }
+
+    fn is_valid(&self, session: &mut Session) -> DbResult<()> {
+        if session.is_alive() { Ok(()) } else { Err(Fault::bare("the connection was lost")) }
+    }
+
+    fn has_broken(&self, session: &mut Session) -> bool {
+        session.is_closed()
+    }
+}
+
+impl ServerReaders {
+    /// The pool. Its connections are made when they are needed first.
+    pub(super) fn new(connector: &Connector) -> ServerReaders {
+        let pool = r2d2::Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(0))
+            .test_on_check_out(true)
+            .connection_timeout(WAIT)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build_unchecked(Manager(connector.clone()));
+        ServerReaders { pool }
+    }
+
+    pub(in crate::store) fn connection(&self) -> DbResult<ServerReader> {
+        let connection = self.pool.get();
+        connection.map(ServerReader).map_err(|cause| Fault::new("no connection to read with", cause).retryable())
+    }
+}
+
+impl ServerReader {
+    /// Runs `work` on one snapshot.
+    pub(in crate::store) fn snapshot<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        self.0.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(unavailable)?;
+        let mut snapshot = Snapshot(&mut self.0);
+        let result = work(&mut snapshot);
+        drop(snapshot);
+        result.map_err(|error| match error {
+            crate::error::Error::Fault(fault) => unavailable(fault),
+            refused @ crate::error::Error::Refused(_) => refused,
+        })
+    }
+}
+
+/// The snapshot of a transaction, which ends with it, also when the work panicked.
+struct Snapshot<'a>(&'a mut Session);
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        let _lost_with_the_connection = self.0.simple("ROLLBACK");
+    }
+}
+
+impl Tx for Snapshot<'_> {
+    fn execute(&mut self, sql: &'static str, _params: &[&dyn Param]) -> DbResult<usize> {
+        Err(Fault::bare(format!("a write on a read-only connection: {sql}")))
+    }
+
+    fn query(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+        visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
+    ) -> DbResult<()> {
+        self.0.query(sql, params, false, visit)
+    }
+
+    fn engine(&self) -> Engine {
+        Engine::Postgres
+    }
+
+    fn mark_changed(&mut self, _account: i64) {}
+
+    fn add_to_figure(&mut self, _change: FigureChange) {}
+}

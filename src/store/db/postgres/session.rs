@@ -1,0 +1,213 @@
+//! One connection to the server: how it is set up, and how statements run on it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use postgres::types::ToSql;
+use postgres::{Client, Config, SimpleQueryMessage, Statement};
+
+use super::failure::{Failure, fault, no_connection};
+use super::statement::bound;
+use super::tls::Tls;
+use crate::clock::Deadline;
+use crate::database::ServerAddress;
+use crate::error::Fault;
+use crate::store::db::fault::DbResult;
+use crate::store::db::value::{Param, Row};
+
+/// How long a connection may take to be made, for each address.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long the server may leave what was sent to it unacknowledged until the connection counts as lost.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(8);
+/// A connection that did something so recently is taken to be alive.
+const RECENTLY: Duration = Duration::from_millis(500);
+/// The oldest server that has everything till needs (`pg_current_xact_id`).
+const OLDEST_SERVER: i64 = 130_000;
+
+/// What a connection is for: it decides how long the server waits for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A transaction that stands still is ended soon, because others wait for its locks: also those of a process that the
+    /// network was cut from.
+    Writing,
+    Reading,
+    /// Holds locks of the session and does nothing else.
+    Locking,
+}
+
+impl Purpose {
+    fn settings(self) -> &'static str {
+        match self {
+            Purpose::Writing => "SET idle_in_transaction_session_timeout = '10s'; SET statement_timeout = '30s'",
+            Purpose::Reading => "SET idle_in_transaction_session_timeout = '15min'; SET statement_timeout = '2min'",
+            Purpose::Locking => "SET idle_session_timeout = 0",
+        }
+    }
+}
+
+/// How connections are made.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: Config,
+    tls: Tls,
+}
+
+impl Connector {
+    /// Of a connection string. Nothing is connected yet.
+    pub(super) fn new(address: &ServerAddress) -> DbResult<Connector> {
+        let (url, tls) = Tls::of(address.reveal())?;
+        let mut config: Config = url.parse().map_err(|cause| {
+            let expected = "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE (PostgreSQL, \"Connection URIs\")";
+            Fault::new(format!("SPRITE_DATABASE cannot be read: {expected}"), cause)
+        })?;
+        if config.get_hosts().is_empty() {
+            return Err(Fault::bare("SPRITE_DATABASE names no host: expected postgres://USER:PASSWORD@HOST/DATABASE"));
+        }
+        config.connect_timeout(*config.get_connect_timeout().unwrap_or(&CONNECT));
+        config.tcp_user_timeout(*config.get_tcp_user_timeout().unwrap_or(&UNACKNOWLEDGED));
+        config.keepalives_idle(UNACKNOWLEDGED).keepalives_interval(Duration::from_secs(2)).keepalives_retries(3);
+        // Of several servers the one that takes writes. What was just written is read there as well.
+        config.target_session_attrs(postgres::config::TargetSessionAttrs::ReadWrite);
+        if config.get_application_name().is_none() {
+            config.application_name(&format!("till, process {}", std::process::id()));
+        }
+        Ok(Connector { config, tls })
+    }
+
+    /// A connection, set up.
+    pub(super) fn connect(&self, purpose: Purpose) -> DbResult<Session> {
+        let client = self.tls.connect(&self.config).map_err(no_connection)?;
+        let used = Deadline::after(Duration::ZERO);
+        let mut session = Session { client, statements: HashMap::new(), failure: None, rows_changed: 0, used };
+        session.set_up(purpose)?;
+        Ok(session)
+    }
+}
+
+/// A connection, with the statements that were prepared on it.
+pub(super) struct Session {
+    client: Client,
+    /// By the address of the text: statements are constants.
+    statements: HashMap<(usize, usize, bool), Statement>,
+    failure: Option<Failure>,
+    rows_changed: u64,
+    /// When it last did something.
+    used: Deadline,
+}
+
+impl Session {
+    fn set_up(&mut self, purpose: Purpose) -> DbResult<()> {
+        // A commit is answered when it is durable, whatever the role's setting says.
+        const SET_UP: &str =
+            "SET client_min_messages = 'warning'; SET default_transaction_isolation = 'read committed';
+            SET standard_conforming_strings = on; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2;
+            SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;
+            SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+            SELECT current_setting('server_version_num') AS version, getdatabaseencoding() AS encoding";
+        let rows = self.simple(&format!("{}; {SET_UP}", purpose.settings()))?;
+        let text = |name: &str| rows.iter().rev().find_map(|row| row.try_get(name).ok().flatten().map(str::to_owned));
+        let version: i64 = text("version").and_then(|text| text.parse().ok()).unwrap_or_default();
+        if version < OLDEST_SERVER {
+            let expected = "PostgreSQL 13 or newer, or an engine that does the same, was expected";
+            return Err(Fault::bare(format!("the server is too old (server_version_num {version}): {expected}")));
+        }
+        match text("encoding").as_deref() {
+            Some("UTF8") => Ok(()),
+            found => Err(Fault::bare(format!(
+                "the database's encoding is {}, and UTF8 was expected: createdb --encoding=UTF8 --template=template0",
+                found.unwrap_or("unknown")
+            ))),
+        }
+    }
+
+    /// Several statements without parameters; the rows of all of them.
+    pub(super) fn simple(&mut self, sql: &str) -> DbResult<Vec<postgres::SimpleQueryRow>> {
+        let messages = self.client.simple_query(sql).map_err(|cause| self.failed(sql, cause))?;
+        Ok(messages
+            .into_iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Runs a statement; how many rows it changed.
+    pub(super) fn execute(&mut self, sql: &'static str, params: &[&dyn Param]) -> DbResult<usize> {
+        let statement = self.statement(sql, false)?;
+        let bound = bound(sql, &statement, params)?;
+        let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        let changed = self.client.execute(&statement, &bound).map_err(|cause| self.failed(sql, cause))?;
+        self.rows_changed += changed;
+        self.used = Deadline::after(Duration::ZERO);
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    /// Shows each row of a statement; `locking`: and locks the row of the account `a` until the transaction's end.
+    pub(super) fn query(
+        &mut self,
+        sql: &'static str,
+        params: &[&dyn Param],
+        locking: bool,
+        visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
+    ) -> DbResult<()> {
+        let statement = self.statement(sql, locking)?;
+        let bound = bound(sql, &statement, params)?;
+        let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        // All at once: each statement has its own LIMIT, and asking for row after row costs a turn of the runtime for each.
+        let rows = self.client.query(&statement, &bound).map_err(|cause| self.failed(sql, cause))?;
+        self.used = Deadline::after(Duration::ZERO);
+        if !sql.trim_start().starts_with("SELECT") && !sql.trim_start().starts_with("WITH") {
+            self.rows_changed += u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        }
+        rows.iter().try_for_each(|row| visit(&Row::new(row)))
+    }
+
+    /// Locks the rows of accounts, by their numbers or their users' ids, until the transaction's end.
+    pub(super) fn lock_accounts(&mut self, sql: &'static str, numbers: &[i64], users: &[&str]) -> DbResult<()> {
+        let statement = self.statement(sql, false)?;
+        self.client.query(&statement, &[&numbers, &users]).map(drop).map_err(|cause| self.failed(sql, cause))
+    }
+
+    fn statement(&mut self, sql: &'static str, locking: bool) -> DbResult<Statement> {
+        let key = (sql.as_ptr().addr(), sql.len(), locking);
+        if let Some(statement) = self.statements.get(&key) {
+            return Ok(statement.clone());
+        }
+        let prepared = match locking {
+            true => self.client.prepare(&format!("{sql} FOR UPDATE OF a")),
+            false => self.client.prepare(sql),
+        };
+        let statement = prepared.map_err(|cause| self.failed(sql, cause))?;
+        self.statements.insert(key, statement.clone());
+        Ok(statement)
+    }
+
+    fn failed(&mut self, what: &str, cause: postgres::Error) -> Fault {
+        self.failure = Some(Failure::of(&cause));
+        fault(what, cause)
+    }
+
+    /// What the last failure was, since this was asked before.
+    pub(super) fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    pub(super) fn rows_changed(&self) -> u64 {
+        self.rows_changed
+    }
+
+    /// Whether the connection is known to be closed, without asking the server.
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed() || self.failure == Some(Failure::Lost)
+    }
+
+    /// Whether the server still answers. It is asked only after a pause.
+    pub(super) fn is_alive(&mut self) -> bool {
+        !self.is_closed() && (self.used.elapsed() < RECENTLY || self.client.is_valid(CONNECT).is_ok())
+    }
+}
