@@ -385,10 +385,8 @@ pub enum Lease {
     Comparison = 3,
     /// Asking Stripe for its events.
     Poll = 4,
-    /// Notifications to the app's endpoints.
-    Hooks = 5,
-    /// Letters.
-    Mail = 6,
+    /// Notifications to the app's endpoints, and letters.
+    Delivery = 5,
 }
 
 /// Which right to the database, or to the files of its log, this process lacks, if it lacks one.

@@ -15,6 +15,7 @@ use crate::clock::Deadline;
 use crate::error::{Fault, Result};
 use crate::mail::sender::MailSender;
 use crate::notification::sender::Sender;
+use crate::store::Lease;
 use crate::usecase::mail;
 use crate::usecase::notifications::deliver;
 use crate::usecase::notifications::endpoints;
@@ -92,6 +93,9 @@ impl ReceiverThreads {
             let panicked = |_| Err(Fault::bare(format!("delivering to {receiver:?} panicked")).into());
             report("deliver", thread.join().unwrap_or_else(panicked).map(|()| 0));
         }
+        if !app.store.has_lease(Lease::Delivery)? {
+            return Ok(());
+        }
         for endpoint in deliver::endpoints_due(app)? {
             let sender = self.sender.clone();
             let id = endpoint.clone();
@@ -130,6 +134,11 @@ impl ReceiverThreads {
     }
 }
 
+/// Whether to deliver is still this process's work. Where another has taken it over, it would be done twice.
+fn is_ours(app: &Weak<App>) -> Result<bool> {
+    app.upgrade().map_or(Ok(false), |till| till.store.has_lease(Lease::Delivery))
+}
+
 /// Delivers to one endpoint. While it waits for the network it holds no reference to the app, so the till can be closed
 /// meanwhile.
 fn deliver_to(app: &Weak<App>, sender: &Sender, endpoint: &str, is_stopping: &AtomicBool) -> Result<()> {
@@ -142,7 +151,7 @@ fn deliver_to(app: &Weak<App>, sender: &Sender, endpoint: &str, is_stopping: &At
             return Ok(());
         }
         for delivery in due {
-            if is_stopping.load(Ordering::SeqCst) || end.left().is_zero() {
+            if is_stopping.load(Ordering::SeqCst) || end.left().is_zero() || !is_ours(app)? {
                 return Ok(());
             }
             let reply = delivery.send(sender, clock.now());
@@ -172,7 +181,7 @@ fn send_letters(app: &Weak<App>, sender: &MailSender, is_stopping: &AtomicBool) 
             return Ok(());
         }
         for letter in due {
-            if is_stopping.load(Ordering::SeqCst) || end.left().is_zero() {
+            if is_stopping.load(Ordering::SeqCst) || end.left().is_zero() || !is_ours(app)? {
                 return Ok(());
             }
             let sent = letter.send(sender);

@@ -3,7 +3,7 @@
 //!
 //! There is a thread for each thing that a task can wait for, so that none holds up another: the books (lots, months), Stripe's
 //! answers about single events and subscriptions, the comparison with Stripe, which may take hours, and Stripe's list of events
-//! where no webhook brings them.
+//! where no webhook brings them. Of several processes on one database one does each task: the one that has its lease.
 
 mod delivery;
 mod polling;
@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
+use crate::store::Lease;
 use crate::usecase::audit;
 use crate::usecase::checkout::customer_change;
 use crate::usecase::mail;
@@ -55,12 +56,17 @@ impl Worker {
         let mut compaction = Compaction::default();
         let books = Rounds::start("till-worker", move |_| {
             report("watch_clock", look(&mut clock, &books));
-            keep_books(&books, round);
+            if has_lease(&books, Lease::Time) {
+                keep_books(&books, round);
+            }
             report("give_back_pages", compaction.look(&books));
             round = (round + 1) % ROUNDS_TO_CLEAN_UP;
         })?;
         let events = Rounds::start("till-inbox", move |_| {
             report("ask_whose_key_it_is", stripe_account::confirm_later(&events));
+            if !has_lease(&events, Lease::Inbox) {
+                return;
+            }
             report("retry_events", retry::retry_due(&events));
             report("ask_about_subscriptions", retry::ask_about_ambiguous(&events));
             report("send_customer_changes", customer_change::send_due(&events));
@@ -68,6 +74,9 @@ impl Worker {
         let mut next_comparison = comparison.config.reconcile_interval.map(Deadline::after);
         let mut comparisons = 0u32;
         let comparison = Rounds::start("till-reconcile", move |is_stopping| {
+            if !has_lease(&comparison, Lease::Comparison) {
+                return;
+            }
             let is_asked = asked(&comparison);
             if is_asked || next_comparison.is_some_and(|due| due.left().is_zero()) {
                 // Objects are swept rarely, because the list of events contains nearly everything.
@@ -163,6 +172,12 @@ fn keep_books(app: &App, round: u32) {
         report("remove_old_event_bodies", bodies::remove_old(app));
         report("remove_old_audit_rows", audit::remove_old(app));
     }
+}
+
+/// Whether this work is this process's, of all that share the database. Where that cannot be learned, it is not.
+fn has_lease(app: &App, work: Lease) -> bool {
+    let held = app.store.has_lease(work);
+    held.inspect_err(|error| tracing::warn!(event = "lease_unknown", work = ?work, error = %error)).unwrap_or(false)
 }
 
 /// Whether somebody asked for a comparison.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Rounds, report};
+use super::{Rounds, has_lease, report};
 use crate::app::App;
 use crate::error::Fault;
+use crate::store::Lease;
 use crate::usecase::stripe_events::reconcile::poll;
 
 /// Starts to ask.
@@ -19,6 +20,9 @@ pub(super) fn start(app: Arc<App>) -> Result<Rounds, Fault> {
 /// One round, and the pause after it.
 fn round(app: &App, is_stopping: &AtomicBool, failures: &mut u64) -> Duration {
     let interval = app.config.stripe.poll_interval;
+    if !has_lease(app, Lease::Poll) {
+        return interval;
+    }
     match poll::poll(app, poll::PATIENCE, || !is_stopping.load(Ordering::SeqCst)) {
         Ok(round) => {
             if std::mem::take(failures) > 0 {

@@ -55,7 +55,7 @@ impl Anchor {
 pub fn take(app: &App) -> Result<Anchor> {
     let now = app.clock.now();
     // From here on each new entry says that it is newer, so the heads can be read without holding up anybody.
-    let number = app.store.write(move |tx| anchors::take(tx, now))?;
+    let number = app.store.write_alone(move |tx| anchors::take(tx, now))?;
     let (mut head, mut last) = (BooksHead::default(), 0);
     // No snapshot is kept for long: the log beside the database cannot start over while one is.
     while let Some(end) = app.store.read(|tx| add_page(tx, number, last, &mut head))? {
