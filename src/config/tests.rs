@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::*;
 
@@ -60,7 +60,7 @@ fn without_any_variable_the_defaults_hold() {
     assert_eq!(loaded.warnings, [""; 0]);
     assert_eq!(config.base_url.as_str(), "http://127.0.0.1:8080");
     assert_eq!(config.return_origins, std::slice::from_ref(&config.base_url));
-    assert_eq!(config.database, Path::new("./till.db"));
+    assert_eq!(config.database.file(), Some(Path::new("./till.db")));
     assert_eq!(config.catalog, Catalog::built_in());
     assert_eq!(config.trusted_proxies, ["127.0.0.1/32".parse().unwrap(), "::1/128".parse().unwrap()]);
     assert_eq!(config.metrics_listen, None);
@@ -79,7 +79,8 @@ fn each_value_means_what_the_contract_says() {
     check("SPRITE_BASE_URL=HTTPS://Pay.Example.com:443/", |c| {
         c.return_origins[0].as_str() == "https://pay.example.com"
     });
-    check("SPRITE_DATABASE= /srv/x.db ", |c| c.database == Path::new("/srv/x.db"));
+    check("SPRITE_DATABASE=postgres://u:p@db/till", |c| c.database.to_string() == "postgres://u@db/till");
+    check("SPRITE_DATABASE= /srv/x.db ", |c| c.database.file() == Some(Path::new("/srv/x.db")));
     check("SPRITE_STRIPE_SECRET_KEY=rk_live_a1", |c| c.stripe.mode() == Some(Mode::Live));
     check("SPRITE_STRIPE_SECRET_KEY=sk_test_a1", |c| c.stripe.mode() == Some(Mode::Test));
     check("SPRITE_STRIPE_WEBHOOK_SECRET=whsec_a, whsec_b,", |c| c.stripe.webhook_secrets[1].reveal() == "whsec_b");
@@ -120,10 +121,7 @@ fn what_does_not_parse_is_said_with_its_value_and_what_was_expected() {
             "SPRITE_BASE_URL=https://u:pass@a.example",
             "is `…(24 characters)`: expected an origin such as https://pay.example.com, without user",
         ),
-        (
-            "SPRITE_DATABASE=postgres://u:p@db/till",
-            "is `…(22 characters)`: this version of till keeps its books in SQLite only",
-        ),
+        ("SPRITE_DATABASE=mysql://u:p@db/till", "is `…(19 characters)`: expected the path of a file"),
         ("SPRITE_DATABASE=:memory:", "the books must outlive the process"),
         ("SPRITE_CATALOG=/nowhere.toml", "SPRITE_CATALOG is `/nowhere.toml`: the file cannot be read: No such file"),
         ("SPRITE_STRIPE_SECRET_KEY=sk_x", "is `sk_…(4 characters)`: expected a secret key (sk_test_… or sk_live_…)"),
@@ -217,7 +215,7 @@ fn a_flag_goes_first_and_two_other_sources_are_an_error() {
     let loaded = with_mode(0o600);
     assert_eq!(loaded.config.stripe.secret_key, Some(Secret::new("sk_test_file")));
     assert_eq!(loaded.config.stripe.webhook_secrets, [Secret::new("whsec_credential")]);
-    assert_eq!(loaded.config.database, Path::new("/var/lib/till/till.db"));
+    assert_eq!(loaded.config.database.file(), Some(Path::new("/var/lib/till/till.db")));
     assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
     assert!(
         loaded.warnings[0].contains("SPRITE_LISTN is not a variable of till")
