@@ -83,7 +83,7 @@ fn an_operators_questions_are_answered() {
         "status": "succeeded", "amount": 900, "currency": "usd", "payment_intent": "pi_never", "charge": "ch_never"}),
     ));
     shop.till(&["reconcile"]);
-    shop.till_prints(&["backup", shop.database().with_extension("copy").to_str().unwrap()]);
+    shop.till_prints(&["backup", shop.file("copy").to_str().unwrap()]);
     let after = metrics(&shop);
     assert_eq!(value(&after, "till_inbox_events{kind=\"waiting\"}"), 1.0, "{after}");
     assert!((0.0..600.0).contains(&value(&after, "till_comparison_age_seconds")));

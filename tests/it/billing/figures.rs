@@ -140,7 +140,7 @@ fn money_is_counted_when_stripe_moved_it_and_each_currency_by_itself() {
     let folder = life.close();
     let said = |zone: &str, line: &[&str]| {
         let mut till = Command::new(process::binary());
-        till.args(line).env_clear().env("TZ", zone).env("SPRITE_DATABASE", folder.path("till.db"));
+        till.args(line).env_clear().env("TZ", zone).env("SPRITE_DATABASE", folder.database("till.db"));
         let output = till.current_dir(folder.path("")).output().unwrap();
         (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
     };

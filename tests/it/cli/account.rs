@@ -40,14 +40,14 @@ fn refused(output: &Output) -> String {
 
 /// The database of a shop in test mode in which alice bought a pack; the shop is closed.
 fn closed_shop(folder: &Folder) -> BTreeMap<String, String> {
-    let database = folder.path("shop.db");
-    let shop = Shop::open_with(&[("SPRITE_DATABASE", database.to_str().unwrap())]);
+    let database = folder.database("shop.db");
+    let shop = Shop::open_with(&[("SPRITE_DATABASE", &database)]);
     shop.user("alice");
     let checkout = shop.checkout("alice", "topup_100").1;
     shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
     shop.wait_for_units("alice", 100);
     shop.till_prints(&["user", "low-balance", "alice", "25"]);
-    with(&shop::variables(folder, &shop.stripe.url()), &[("SPRITE_DATABASE", database.to_str().unwrap())])
+    with(&shop::variables(folder, &shop.stripe.url()), &[("SPRITE_DATABASE", &database)])
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::{Value, json};
 
+use crate::harness::is_about_a_file;
 use crate::harness::shop::Shop;
 
 fn audit(shop: &Shop) -> Vec<Value> {
@@ -62,11 +63,11 @@ fn each_action_is_in_the_audit_with_its_actor_and_each_entry_names_its_own() {
     let actors: Vec<String> = reader.records().map(|row| row.unwrap()[at].to_owned()).collect();
     assert_eq!(actors, [by_token.as_str(), by_token.as_str(), "cli"]);
     // Nobody changes it by mistake.
-    let outside = rusqlite::Connection::open(shop.database()).unwrap();
+    let hand = shop.hand();
     for sql in ["DELETE FROM audit", "UPDATE audit SET actor = 'x'", "UPDATE audit SET address = 'x'"] {
-        assert!(outside.execute_batch(sql).unwrap_err().to_string().contains("audit rows are never"), "{sql}");
+        assert!(hand.attempt(sql).unwrap_err().contains("audit rows are never"), "{sql}");
     }
-    outside.execute_batch("UPDATE audit SET address = NULL").unwrap();
+    hand.run("UPDATE audit SET address = NULL");
 }
 
 #[test]
@@ -88,6 +89,9 @@ fn refusals_are_counted() {
 
 #[test]
 fn what_holds_peoples_data_is_their_owners_alone() {
+    if is_about_a_file() {
+        return;
+    }
     let shop = Shop::open();
     shop.user("alice");
     shop.give("alice", 10);

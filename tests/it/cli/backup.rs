@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::harness::process::said;
-use crate::harness::{Folder, Shop, eventually, process};
+use crate::harness::{Folder, Shop, eventually, is_about_a_file, process};
 
 pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
@@ -20,6 +20,9 @@ pub fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_backup_of_a_service_under_load_shows_one_moment_and_is_proved() {
+    if is_about_a_file() {
+        return;
+    }
     let shop = Shop::open();
     shop.user("alice");
     shop.give("alice", 100_000);
@@ -85,6 +88,9 @@ fn a_backup_of_a_service_under_load_shows_one_moment_and_is_proved() {
 
 #[test]
 fn standard_output_takes_the_same_backup_and_nothing_stays_beside_the_database() {
+    if is_about_a_file() {
+        return;
+    }
     let shop = Shop::open();
     shop.user("alice");
     shop.give("alice", 7);
@@ -118,6 +124,9 @@ fn standard_output_takes_the_same_backup_and_nothing_stays_beside_the_database()
 
 #[test]
 fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
+    if is_about_a_file() {
+        return;
+    }
     let shop = Shop::open();
     shop.user("alice");
     let (folder, database) = (Folder::new(), shop.database());
@@ -155,6 +164,9 @@ fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
 
 #[test]
 fn a_copy_that_does_not_hold_is_removed_and_no_backup_is_recorded() {
+    if is_about_a_file() {
+        return;
+    }
     let shop = Shop::open();
     shop.user("alice");
     // A table that till does not make.

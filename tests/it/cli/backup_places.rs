@@ -13,7 +13,7 @@ use super::backup::{names, tamper};
 use crate::harness::left_out::is_set;
 use crate::harness::process::{parsed, prints, refused, said};
 use crate::harness::shop;
-use crate::harness::{Disk, Folder, eventually, left_out, process};
+use crate::harness::{Disk, Folder, eventually, is_about_a_file, left_out, process};
 
 /// Books with a gift for each user, in a folder of their own, with no service on them.
 fn books(folder: &Folder, users: i64) -> BTreeMap<String, String> {
@@ -69,6 +69,9 @@ fn the_units_of_the_daily_backup_are_sound_and_have_few_rights() {
 
 #[test]
 fn a_packed_backup_is_proved_and_restored_and_a_damaged_one_is_refused() {
+    if is_about_a_file() {
+        return;
+    }
     if !has_zstd() {
         return;
     }
@@ -123,6 +126,9 @@ fn a_packed_backup_is_proved_and_restored_and_a_damaged_one_is_refused() {
 
 #[test]
 fn a_command_takes_all_of_the_backup_or_there_is_none() {
+    if is_about_a_file() {
+        return;
+    }
     let folder = Folder::new();
     let variables = books(&folder, 3);
     let out = Folder::new();
@@ -162,6 +168,9 @@ fn a_command_takes_all_of_the_backup_or_there_is_none() {
 
 #[test]
 fn dated_backups_are_kept_for_some_days_and_nothing_else_is_touched() {
+    if is_about_a_file() {
+        return;
+    }
     let folder = Folder::new();
     let variables = books(&folder, 1);
     let kept = folder.path("backups");
@@ -219,6 +228,9 @@ fn dated_backups_are_kept_for_some_days_and_nothing_else_is_touched() {
 
 #[test]
 fn a_backup_that_is_killed_leaves_the_one_from_before() {
+    if is_about_a_file() {
+        return;
+    }
     let folder = Folder::new();
     let variables = books(&folder, 3);
     let out = Folder::new();
@@ -255,6 +267,9 @@ fn a_backup_that_is_killed_leaves_the_one_from_before() {
 /// At every amount of room: a whole backup, or the one from before and nothing half.
 #[test]
 fn a_disk_that_is_full_at_any_step_leaves_the_last_backup_and_the_books() {
+    if is_about_a_file() {
+        return;
+    }
     let Some(disk) = Disk::mount("size=12m") else { return };
     let folder = Folder::new();
     let variables = books(&folder, 2);

@@ -149,8 +149,7 @@ fn a_url_that_leads_to_another_program_or_another_till_is_found() {
     says(&found, "public URL", false, "answers 200, 400 was expected: is till behind it?");
     // The right program with another database, or another secret.
     let folder = Folder::new();
-    let database = folder.path("other.db");
-    let found = checked(&shop, &[("SPRITE_DATABASE", database.to_str().unwrap())]);
+    let found = checked(&shop, &[("SPRITE_DATABASE", &folder.database("other.db"))]);
     says(&found, "public URL", false, "answers 200 to a signed probe, which did not arrive in this database");
     let found = checked(&shop, &[("SPRITE_STRIPE_WEBHOOK_SECRET", "whsec_new")]);
     says(&found, "public URL", false, "another webhook secret");
@@ -180,8 +179,8 @@ fn what_nobody_can_buy_is_found() {
     let answers = [("/v1/prices/", "200 OK", price), ("/v1/prices", "200 OK", empty), ("/", "404 Not Found", "{}")];
     let metered = canned::start(answers.map(|(path, head, body)| (path, head, body.to_owned())).to_vec());
     let folder = Folder::new();
-    let database = folder.path("other.db");
-    let elsewhere = [("SPRITE_STRIPE_API_BASE", metered.as_str()), ("SPRITE_DATABASE", database.to_str().unwrap())];
+    let database = folder.database("other.db");
+    let elsewhere = [("SPRITE_STRIPE_API_BASE", metered.as_str()), ("SPRITE_DATABASE", &database)];
     let found = checked(&shop, &elsewhere);
     says(&found, "price of pro", false, "is billed by reported use at Stripe: nobody can buy it");
 }
@@ -249,17 +248,15 @@ fn two_endpoints_that_differ_by_a_slash_are_named_and_the_failures_of_one_are_no
 #[test]
 fn what_stripe_charges_is_kept_compared_and_shown_to_buyers() {
     let shop = Shop::open();
-    let outside = rusqlite::Connection::open(shop.database()).unwrap();
+    let hand = shop.hand();
     let keep = |currency: &str, amount: i64| {
-        let row =
-            format!("INSERT INTO prices (price, currency, amount) VALUES ('price_topup_100', '{currency}', {amount})");
-        outside.execute_batch(&row).unwrap();
+        hand.run(&format!(
+            "INSERT INTO prices (price, currency, amount) VALUES ('price_topup_100', '{currency}', {amount})"
+        ));
     };
     let kept = || {
-        let all =
-            "SELECT group_concat(price || ' ' || amount || ' ' || currency, ', ') FROM (SELECT price, amount, currency
-            FROM prices ORDER BY price, currency)";
-        outside.query_row(all, [], |row| row.get::<_, Option<String>>(0)).unwrap().unwrap_or_default()
+        let all = "SELECT price || ' ' || amount || ' ' || currency FROM prices ORDER BY price, currency";
+        hand.column(all).join(", ")
     };
     let shown = |shop: &Shop| {
         let packs = shop.api.get("/v1/catalog").must(200).json()["packs"].clone();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::process::{parsed, said};
 use crate::harness::webhook::{event, now};
-use crate::harness::{Client, Folder, Shop, eventually, process, shop};
+use crate::harness::{Client, Folder, Hand, Shop, eventually, process, shop};
 
 const HEADER: &str = "id,email,name,units_total,units_remaining,plan,stripe_customer_id\n";
 
@@ -137,7 +137,7 @@ fn a_subscription_of_the_earlier_backend_goes_on_and_what_was_paid_before_is_not
 #[test]
 fn a_checkout_that_was_under_way_at_the_import_is_credited_when_it_is_paid_and_one_that_was_paid_is_not() {
     let shop = Shop::open();
-    let path = shop.database().with_file_name("users.csv");
+    let path = shop.file("users.csv");
     fs::write(&path, format!("{HEADER}alice,,,40,40,,\n")).unwrap();
     let before = now().seconds();
     shop.till_prints(&["import", path.to_str().unwrap()]);
@@ -178,7 +178,17 @@ fn an_import_that_is_killed_leaves_all_or_nothing() {
     let mut command = process::command(&variables);
     let path = folder.path("users.csv").display().to_string();
     let mut child = command.args(["import", &path]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    eventually("a log", || folder.path("till.db-wal").exists().then_some(()));
+    let hand = Hand::open(&variables["SPRITE_DATABASE"]);
+    let writing =
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL";
+    eventually("an import that has begun", || {
+        let has_begun = match hand.is_in_a_file() {
+            true => folder.path("till.db-wal").exists(),
+            false => hand.number(writing) > 0 || users(&variables) > 0,
+        };
+        has_begun.then_some(())
+    });
+    drop(hand);
     let _ended_already = child.kill();
     child.wait().unwrap();
     let left = users(&variables);

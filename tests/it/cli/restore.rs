@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::backup::{names, tamper};
 use crate::harness::process::{parsed, prints, refused};
 use crate::harness::shop::{self, GOOD_CARD};
-use crate::harness::{Folder, Shop, Till, eventually, process};
+use crate::harness::{Folder, Shop, Till, eventually, is_about_a_file, process};
 
 /// Books in which each of some users was given units, with no service on them.
 fn books(folder: &Folder, name: &str, users: &[(&str, i64)]) -> BTreeMap<String, String> {
@@ -31,6 +31,9 @@ fn remaining(variables: &BTreeMap<String, String>, user: &str) -> i64 {
 
 #[test]
 fn a_restored_service_has_the_books_of_the_backup_and_comparing_brings_what_was_paid_since() {
+    if is_about_a_file() {
+        return;
+    }
     let shop = Shop::open();
     shop.user("alice");
     shop.give("alice", 10);
@@ -78,6 +81,9 @@ fn a_restored_service_has_the_books_of_the_backup_and_comparing_brings_what_was_
 
 #[test]
 fn what_is_no_sound_backup_is_refused_and_nothing_is_changed() {
+    if is_about_a_file() {
+        return;
+    }
     let folder = Folder::new();
     let present = books(&folder, "till.db", &[("alice", 3)]);
     let source = books(&folder, "source.db", &[("alice", 7), ("bob", 8)]);
@@ -153,6 +159,9 @@ fn what_is_no_sound_backup_is_refused_and_nothing_is_changed() {
 
 #[test]
 fn a_backup_is_restored_where_there_is_no_database_and_with_its_log() {
+    if is_about_a_file() {
+        return;
+    }
     let folder = Folder::new();
     let source = books(&folder, "source.db", &[("alice", 7)]);
     let new = |place: &str| {
@@ -188,6 +197,9 @@ fn a_backup_is_restored_where_there_is_no_database_and_with_its_log() {
 
 #[test]
 fn a_database_that_somebody_has_open_is_not_replaced() {
+    if is_about_a_file() {
+        return;
+    }
     let folder = Folder::new();
     let present = books(&folder, "till.db", &[("alice", 3)]);
     let source = books(&folder, "source.db", &[("alice", 7)]);
@@ -205,6 +217,9 @@ fn a_database_that_somebody_has_open_is_not_replaced() {
 
 #[test]
 fn a_restore_that_is_killed_leaves_the_old_books_or_the_new_ones() {
+    if is_about_a_file() {
+        return;
+    }
     let folder = Folder::new();
     let present = books(&folder, "till.db", &[("alice", 3)]);
     let source = books(&folder, "source.db", &[("alice", 7)]);

@@ -35,7 +35,7 @@ struct Life {
 impl Life {
     fn begin() -> Life {
         let folder = Folder::new();
-        let variables = [("SPRITE_DATABASE", folder.path("till.db").to_str().unwrap().to_owned())];
+        let variables = [("SPRITE_DATABASE", folder.database("till.db"))];
         let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
         let config = load(&Sources::from_variables(variables), Need::Nothing).unwrap().config;
         let clock = Clock::manual(NOON);

@@ -44,8 +44,7 @@ fn a_request_under_way_is_answered_and_no_further_one_is_taken() {
     assert!(status.success(), "{status}: {}", shop.till.log());
     assert!(!shop.till.log().contains("stopped_with_requests_under_way"), "{}", shop.till.log());
     shop.till_prints(&["ledger", "verify"]);
-    let left: Vec<_> =
-        ["-wal", "-shm"].iter().filter(|end| shop.database().with_extension(format!("db{end}")).exists()).collect();
+    let left: Vec<_> = ["-wal", "-shm"].iter().filter(|end| shop.file(&format!("till.db{end}")).exists()).collect();
     assert!(left.is_empty(), "{left:?} were left behind");
 }
 

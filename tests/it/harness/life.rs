@@ -17,6 +17,7 @@ use till::usecase::users::{self, UserPatch};
 
 use super::client::Client;
 use super::folder::Folder;
+use super::hand::Hand;
 use super::lots;
 use super::webhook::signature;
 
@@ -27,7 +28,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 pub struct Life {
     pub app: Arc<App>,
     pub clock: Clock,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Life {
@@ -45,7 +46,7 @@ impl Life {
 
     /// The same books after the operator edited the catalogue.
     pub fn with_catalog(self, catalog: &str) -> Life {
-        let Life { app, _folder: folder, .. } = self;
+        let Life { app, folder, .. } = self;
         let stripe = app.config.stripe.api_base.clone();
         drop(app);
         Life::open(folder, &stripe, Some(catalog))
@@ -59,9 +60,14 @@ impl Life {
         life
     }
 
+    /// A hand in the books, past the appliance.
+    pub fn hand(&self) -> Hand {
+        Hand::open(&self.folder.database("till.db"))
+    }
+
     /// Closes the books; they stay while the folder does.
     pub fn close(self) -> Folder {
-        let Life { app, _folder: folder, .. } = self;
+        let Life { app, folder, .. } = self;
         drop(app);
         folder
     }
@@ -71,9 +77,9 @@ impl Life {
     }
 
     fn open_with(folder: Folder, stripe: &str, catalog: Option<&str>, more: &[(&str, &str)]) -> Life {
-        let database = folder.path("till.db");
+        let database = folder.database("till.db");
         let variables = [
-            ("SPRITE_DATABASE", database.to_str().unwrap()),
+            ("SPRITE_DATABASE", database.as_str()),
             ("SPRITE_STRIPE_SECRET_KEY", "sk_test_lives"),
             ("SPRITE_STRIPE_WEBHOOK_SECRET", SECRET),
             ("SPRITE_STRIPE_API_BASE", stripe),
@@ -91,7 +97,7 @@ impl Life {
         let loaded = load(&Sources::from_variables(variables), Need::Serve).unwrap();
         let clock = Clock::manual(NOW);
         let app = Arc::new(App::open(loaded.config, clock.clone()).unwrap());
-        Life { app, clock, _folder: folder }
+        Life { app, clock, folder }
     }
 
     pub fn hear(&self, event: &Value) {

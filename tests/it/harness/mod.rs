@@ -4,9 +4,9 @@
 //! Stripe's place (`canned`), a mail server (`mail_server`), an authenticator that
 //! keeps passkeys (`authenticator`), providers of OpenID Connect (`oidc_provider`), Stripe's OpenAPI
 //! description as a judge (`openapi`), Python's libraries (`python`), Node's (`npm`) and Debian's programs (`debian`), a small
-//! disk that can be full (`disk`), Prometheus' tool (`promtool`), a judge of accessible pages (`axe`),
-//! a Debian with its own systemd (`machine`), and waiting for a condition instead of for a while (`wait`). Nothing here reads the database. Only `life` calls into the
-//! appliance; everything else meets it from outside.
+//! disk that can be full (`disk`), a PostgreSQL (`postgres`) and a hand in the books past till (`hand`), Prometheus' tool (`promtool`), a judge of accessible pages (`axe`),
+//! a Debian with its own systemd (`machine`), and waiting for a condition instead of for a while (`wait`). Only `hand` reads the database. Only `life`
+//! calls into the appliance; everything else meets it from outside.
 
 pub mod authenticator;
 pub mod axe;
@@ -16,6 +16,7 @@ pub mod client;
 pub mod debian;
 pub mod disk;
 pub mod folder;
+pub mod hand;
 pub mod left_out;
 pub mod life;
 pub mod log;
@@ -25,6 +26,7 @@ pub mod mail_server;
 pub mod npm;
 pub mod oidc_provider;
 pub mod openapi;
+pub mod postgres;
 pub mod process;
 pub mod promtool;
 pub mod python;
@@ -40,7 +42,8 @@ pub use chromium::Chromium;
 pub use client::{Answer, Client};
 pub use disk::Disk;
 pub use folder::Folder;
-pub use left_out::left_out;
+pub use hand::Hand;
+pub use left_out::{is_about_a_file, is_about_sqlite, left_out};
 pub use machine::Machine;
 pub use process::Till;
 pub use receiver::Receiver;

@@ -13,6 +13,7 @@ use till::secret::Secret;
 
 use super::client::{Answer, Client};
 use super::folder::Folder;
+use super::hand::Hand;
 use super::mail_server::MailServer;
 use super::process::{self, Till};
 use super::wait::eventually;
@@ -133,9 +134,19 @@ impl Shop {
         &self.variables
     }
 
-    /// Where the books are.
+    /// Where the books are, in a file.
     pub fn database(&self) -> PathBuf {
         PathBuf::from(&self.variables["SPRITE_DATABASE"])
+    }
+
+    /// A hand in the books, past the appliance.
+    pub fn hand(&self) -> Hand {
+        Hand::open(&self.variables["SPRITE_DATABASE"])
+    }
+
+    /// A file of this name in the shop's folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path(name)
     }
 
     /// `till ARGUMENTS` beside the running appliance, on the same books.
@@ -308,10 +319,10 @@ fn start_stripe() -> Sandbox {
 
 /// How a till is set up in a test: a free port, a fresh database, the built-in catalogue with prices.
 pub fn variables(folder: &Folder, stripe: &str) -> BTreeMap<String, String> {
-    let database = folder.path("till.db");
+    let database = folder.database("till.db");
     let own = [
         ("SPRITE_LISTEN", "127.0.0.1:0"),
-        ("SPRITE_DATABASE", database.to_str().unwrap()),
+        ("SPRITE_DATABASE", database.as_str()),
         ("SPRITE_STRIPE_API_BASE", stripe),
         ("SPRITE_STRIPE_SECRET_KEY", "sk_test_stories"),
         ("SPRITE_STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),

@@ -212,28 +212,12 @@ fn what_is_stored_about_a_person_is_theirs_to_read_and_to_erase() {
 
 /// Nothing of the person is in the file, but the old id as the name of who acted.
 fn nothing_is_left(shop: &Shop) {
-    let outside = rusqlite::Connection::open(shop.database()).unwrap();
-    outside.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    let kept: i64 = outside.query_row("SELECT COUNT(*) FROM charges", [], |row| row.get(0)).unwrap();
-    assert_eq!(kept, 0, "what paid");
-    let tables: Vec<String> = outside
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        .unwrap()
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    for table in tables {
-        let mut rows = outside.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let columns = rows.column_count();
-        let mut rows = rows.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            for column in 0..columns {
-                if let Ok(text) = row.get::<_, String>(column) {
-                    for word in ["Alice", "alice@example.org", "cover for"] {
-                        assert!(!text.contains(word), "{table}: {text}");
-                    }
-                }
+    let hand = shop.hand();
+    assert_eq!(hand.number("SELECT COUNT(*) FROM charges"), 0, "what paid");
+    for table in hand.tables() {
+        for text in hand.rows(&format!("SELECT * FROM {table}")).concat() {
+            for word in ["Alice", "alice@example.org", "cover for"] {
+                assert!(!text.contains(word), "{table}: {text}");
             }
         }
     }

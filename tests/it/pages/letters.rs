@@ -15,17 +15,14 @@ fn shop_with(more: &[(&str, &str)]) -> Shop {
 
 /// The letters to an address that wait in the outbox, oldest first: kind and link.
 fn letters(shop: &Shop, address: &str) -> Vec<(String, String)> {
-    let outside = rusqlite::Connection::open(shop.database()).unwrap();
-    let mut rows = outside
-        .prepare("SELECT kind, fields FROM mails WHERE to_address = ?1 AND fields IS NOT NULL ORDER BY number")
-        .unwrap();
-    let rows = rows.query_map([address], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).unwrap();
-    rows.map(|row| {
-        let (kind, fields) = row.unwrap();
-        let fields: Value = serde_json::from_str(&fields).unwrap();
-        (kind, fields["url"].as_str().unwrap_or_default().to_owned())
-    })
-    .collect()
+    let waiting = format!(
+        "SELECT kind, fields FROM mails WHERE to_address = '{address}' AND fields IS NOT NULL ORDER BY created_at, number"
+    );
+    let letter = |row: Vec<String>| {
+        let fields: Value = serde_json::from_str(&row[1]).unwrap();
+        (row[0].clone(), fields["url"].as_str().unwrap_or_default().to_owned())
+    };
+    shop.hand().rows(&waiting).into_iter().map(letter).collect()
 }
 
 #[track_caller]
@@ -310,9 +307,7 @@ fn units_of_welcome_come_once_for_each_address_for_ever() {
         sign_up(&shop, &again, address, "");
         assert_eq!(again.get("/v1/me").must(200).json()["units"]["remaining"], 0, "{address}");
     }
-    let outside = rusqlite::Connection::open(shop.database()).unwrap();
-    let count: i64 = outside.query_row("SELECT COUNT(*) FROM welcomes", [], |row| row.get(0)).unwrap();
-    assert_eq!(count, 2);
+    assert_eq!(shop.hand().number("SELECT COUNT(*) FROM welcomes"), 2);
     shop.verify_books();
 }
 

@@ -88,10 +88,9 @@ fn a_forged_header_is_refused_and_logged() {
 fn a_known_address_is_not_taken_over_and_the_operator_joins_them() {
     let shop = Shop::open_with(&PROXY);
     shop.api.call("PUT", "/v1/users/alice", &json!({"email": "alice@example.org"})).must(201);
-    let outside = rusqlite::Connection::open(shop.database()).unwrap();
     let verified = "INSERT INTO addresses (canonical, account, written, verified_at)
         VALUES ('alice@example.org', 1, 'alice@example.org', 0)";
-    outside.execute_batch(verified).unwrap();
+    shop.hand().run(verified);
     let alice = behind(&shop, "Alice@example.org");
     alice.get("/dashboard").must(403);
     shop.till_prints(&["user", "tie", "alice", "Alice@example.org"]);

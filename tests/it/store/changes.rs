@@ -14,12 +14,15 @@ use till::store::{
 };
 
 use super::{Books, NOW, add_user, rows};
-use crate::harness::eventually;
+use crate::harness::{Hand, eventually, is_about_sqlite, postgres};
 
 const FIRST: CacheKey = CacheKey::User(1);
 const SECOND: CacheKey = CacheKey::User(2);
 const ALL: [CacheKey; 3] = [FIRST, SECOND, CacheKey::Tokens];
 const PAGES: [CacheKey; 2] = [CacheKey::Page(1), CacheKey::Page(2)];
+
+/// What PostgreSQL's books have not: other processes write to them at any time.
+const MEMORY: &str = "an answer from memory";
 
 /// A store with two users, the first of them `user_1`.
 fn books() -> Books {
@@ -50,6 +53,9 @@ fn end_subscription(tx: &mut dyn Tx) -> Result<()> {
 
 #[test]
 fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
+    if is_about_sqlite(MEMORY) {
+        return;
+    }
     let books = books();
     let store = &books.store;
     let from_the_start = store.read_version();
@@ -89,6 +95,9 @@ fn what_was_read_is_true_until_we_write_to_what_it_was_read_of() {
 
 #[test]
 fn a_page_is_true_until_we_write_to_anything_that_it_shows() {
+    if is_about_sqlite(MEMORY) {
+        return;
+    }
     let books = books();
     let store = &books.store;
     const FIRST: &[CacheKey] = &[CacheKey::Page(1)];
@@ -118,6 +127,9 @@ fn a_page_is_true_until_we_write_to_anything_that_it_shows() {
 
 #[test]
 fn a_session_is_true_until_it_is_used_or_ended() {
+    if is_about_sqlite(MEMORY) {
+        return;
+    }
     let books = books();
     let store = &books.store;
     store.write(|tx| sessions::add(tx, &super::people::session())).unwrap();
@@ -138,6 +150,9 @@ fn a_session_is_true_until_it_is_used_or_ended() {
 
 #[test]
 fn our_own_writing_is_never_taken_for_another_s() {
+    if is_about_sqlite(MEMORY) {
+        return;
+    }
     let books = books();
     let store = &books.store;
     let read_at = store.read_version();
@@ -145,8 +160,7 @@ fn our_own_writing_is_never_taken_for_another_s() {
         store.write(|tx| give_threshold(tx, 1)).unwrap();
         if round % 50 == 0 {
             // The log is moved into the database, and restarts with the next write: the content does not change.
-            let outside = books.outside();
-            outside.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+            books.outside().rows("PRAGMA wal_checkpoint(PASSIVE)");
         }
         assert_eq!(untrue(store, read_at), [FIRST], "round {round}");
     }
@@ -154,10 +168,13 @@ fn our_own_writing_is_never_taken_for_another_s() {
 
 #[test]
 fn what_others_write_is_noticed_whatever_we_do_meanwhile() {
+    if is_about_sqlite(MEMORY) {
+        return;
+    }
     let Books { store, folder } = books();
     let store = Arc::new(store);
-    let outside = rusqlite::Connection::open(folder.path("till.db")).unwrap();
-    let write = |sql: &str| outside.execute_batch(sql).unwrap();
+    let outside = Hand::open(&folder.database("till.db"));
+    let write = |sql: &str| outside.run(sql);
     let noticed = |what: &str, read_at: ReadVersion| {
         eventually(what, || (untrue(&store, read_at) == ALL).then_some(()));
         assert_eq!(untrue(&store, store.read_version()), [], "after {what}");
@@ -191,4 +208,13 @@ fn what_others_write_is_noticed_whatever_we_do_meanwhile() {
     write("COMMIT");
     noticed("a change that a write waited for", read_at);
     waiting.join().unwrap();
+}
+
+#[test]
+fn nothing_is_answered_from_memory_of_books_that_several_processes_share() {
+    if !postgres::is_chosen() {
+        return;
+    }
+    let books = books();
+    assert_eq!(untrue(&books.store, books.store.read_version()), ALL);
 }

@@ -1,4 +1,4 @@
-//! The store on a real file: what a statement's parameters mean, what the tables refuse, what is kept of many writes at
+//! The store on a real database: what a statement's parameters mean, what the tables refuse, what is kept of many writes at
 //! once when some of them fail, what the files on the disk are, and what goes by
 //! its age.
 
@@ -17,14 +17,13 @@ mod rows;
 mod statements;
 mod tables;
 
-use std::path::Path;
-
 use till::clock::{Clock, Timestamp};
+use till::config::{Need, Sources, load};
 use till::error::{Error, Result};
 use till::id::UserId;
-use till::store::{Store, Tx, users};
+use till::store::{DbResult, Store, Tx, users};
 
-use crate::harness::Folder;
+use crate::harness::{Folder, Hand};
 
 /// When it is, in these tests.
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -38,17 +37,23 @@ struct Books {
 impl Books {
     fn open() -> Books {
         let folder = Folder::new();
-        Books { store: open(&folder.path("till.db")), folder }
+        Books { store: open(&folder.database("till.db")), folder }
     }
 
     /// A connection past the store, as another program has one.
-    fn outside(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.folder.path("till.db")).unwrap()
+    fn outside(&self) -> Hand {
+        Hand::open(&self.folder.database("till.db"))
     }
 }
 
-fn open(path: &Path) -> Store {
-    Store::open(&path.into(), &Clock::manual(NOW)).unwrap()
+/// The books at `place`, as `SPRITE_DATABASE` names it.
+fn open(place: &str) -> Store {
+    try_to_open(place).unwrap()
+}
+
+fn try_to_open(place: &str) -> DbResult<Store> {
+    let config = load(&Sources::from_variables([("SPRITE_DATABASE", place)]), Need::Nothing).unwrap().config;
+    Store::open(&config.database, &Clock::manual(NOW))
 }
 
 /// Makes a user whose id is this number.

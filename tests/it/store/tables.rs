@@ -2,6 +2,7 @@
 //! come past the store, on a connection of their own.
 
 use super::{Books, add_user};
+use crate::harness::Hand;
 
 /// Two users; the first has an account, an entry and a lot.
 const STORY: &str = "
@@ -14,32 +15,26 @@ const STORY: &str = "
     INSERT INTO lots (account, seq, units, remaining, held, expired, payment) VALUES (1, 1, 100, 100, 0, 0, 'pi_1');
     UPDATE books SET remaining = 100, credited = 100, entries = 1 WHERE account = 1 AND part = 1;";
 
-pub fn books() -> (Books, rusqlite::Connection) {
+pub fn books() -> (Books, Hand) {
     let books = Books::open();
     books.store.write(|tx| (0..2).try_for_each(|number| add_user(tx, number))).unwrap();
     let outside = books.outside();
-    outside.execute_batch(STORY).unwrap();
+    outside.run(STORY);
     (books, outside)
 }
 
 /// The statement fails with these words, and all tables are as before.
-pub fn check(outside: &rusqlite::Connection, sql: &str, expected: &str) {
-    let before = dump(outside);
-    let refused = outside.execute_batch(sql).expect_err(sql).to_string();
+pub fn check(outside: &Hand, sql: &str, expected: &str) {
+    // What SQLite alone can say, and values of another type than the column's, which PostgreSQL converts or cannot read.
+    let is_sqlites = ["REPLACE", "INSERT OR", "UPDATE OR"].iter().any(|words| sql.starts_with(words));
+    if !outside.is_in_a_file() && (is_sqlites || expected.starts_with("cannot store")) {
+        return;
+    }
+    let dump = || outside.dump(&["books", "lots", "users", "events"]);
+    let before = dump();
+    let refused = outside.attempt(sql).expect_err(sql);
     assert!(refused.contains(expected), "{sql}: {refused}");
-    assert_eq!(dump(outside), before, "{sql}");
-}
-
-fn dump(outside: &rusqlite::Connection) -> Vec<String> {
-    let rows = "SELECT account || ' ' || seq || ' ' || kind || ' ' || delta || ' ' || reason || ' ' || hex(previous)
-            FROM entries
-        UNION ALL SELECT account || ' ' || remaining || ' ' || held || ' ' || credited || ' ' || entries FROM accounts
-        UNION ALL SELECT account || ' ' || part || ' ' || seq || ' ' || used_reason || ' ' || COALESCE(used_by, '') || ' ' || COALESCE(note, '')
-            FROM books
-        UNION ALL SELECT account || ' ' || seq || ' ' || units || ' ' || remaining FROM lots
-        UNION ALL SELECT account || ' ' || id FROM users UNION ALL SELECT id || ' ' || status FROM events ORDER BY 1";
-    let mut rows = outside.prepare(rows).unwrap();
-    rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    assert_eq!(dump(), before, "{sql}");
 }
 
 #[test]
@@ -65,9 +60,7 @@ fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
         "lots_digest",
         "low_balance",
     ];
-    let columns = "SELECT name FROM pragma_table_info('books')";
-    let columns: Vec<String> =
-        outside.prepare(columns).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let columns = outside.columns("books");
     let erasable = ["note", "note_salt"];
     for column in
         columns.iter().filter(|column| !sums.contains(&column.as_str()) && !erasable.contains(&column.as_str()))
@@ -113,11 +106,11 @@ fn entries_are_never_changed_or_removed_nor_are_their_reasons_and_accounts() {
 }
 
 /// The account's second entry.
-fn add_entry_with_note(outside: &rusqlite::Connection) {
+fn add_entry_with_note(outside: &Hand) {
     let with_note = entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)")
         .replace("previous)", "previous, note, note_salt, note_digest)");
     let with_note = with_note.replace("(32))", "(32), 'text', zeroblob(16), zeroblob(32))");
-    outside.execute_batch(&format!("{}; {with_note}", reason(1, "x", 2))).unwrap();
+    outside.run(&format!("{}; {with_note}", reason(1, "x", 2)));
 }
 
 #[test]
@@ -127,7 +120,7 @@ fn the_text_of_a_note_is_erased_with_its_salt_or_not_at_all() {
     // Both or none.
     check(&outside, "UPDATE books SET note = NULL WHERE seq = 2", "a note can only be erased");
     check(&outside, "UPDATE books SET note_salt = NULL WHERE seq = 2", "a note can only be erased");
-    outside.execute_batch("UPDATE books SET note = NULL, note_salt = NULL WHERE seq = 2").unwrap();
+    outside.run("UPDATE books SET note = NULL, note_salt = NULL WHERE seq = 2");
 }
 
 fn reason(account: i64, reason: &str, seq: i64) -> String {
@@ -143,7 +136,7 @@ fn entry(values: &str) -> String {
 #[test]
 fn no_entry_breaks_a_rule_of_its_table() {
     let (_books, outside) = books();
-    outside.execute_batch(&[reason(1, "x", 2), reason(1, "y", 1), reason(9, "x", 1)].join(";")).unwrap();
+    outside.run(&[reason(1, "x", 2), reason(1, "y", 1), reason(9, "x", 1)].join(";"));
     let taken = "UNIQUE constraint failed";
     let check_failed = "CHECK constraint failed";
     let not_used = "a ledger entry has not used up its reason";
@@ -197,7 +190,7 @@ fn no_entry_breaks_a_rule_of_its_table() {
         let with = with.replace("previous)", &format!("previous, {column})")).replace("(32))", "(32), 1)");
         check(&outside, &with, check_failed);
     }
-    outside.execute_batch(&entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)")).unwrap();
+    outside.run(&entry("1, 2, 'grant', 5, 105, 'x', 0, zeroblob(32)"));
 }
 
 #[test]
@@ -211,7 +204,7 @@ fn a_reason_is_used_once_and_every_row_of_the_books_is_in_its_place() {
                 VALUES (3, {part}, {seq}, {owner}, 0, 0, 0, 0, {head}, 0)"
         )
     };
-    outside.execute_batch("INSERT INTO users (account, id, created_at) VALUES (3, 'user_3', 0)").unwrap();
+    outside.run("INSERT INTO users (account, id, created_at) VALUES (3, 'user_3', 0)");
     for (sql, expected) in [
         (reason(1, "grant_1", 1), taken),
         (reason(1, "grant_1", 2), taken),
@@ -264,7 +257,7 @@ fn a_reason_is_used_once_and_every_row_of_the_books_is_in_its_place() {
         let sql = format!("INSERT INTO books ({}) VALUES ({})", columns.join(", "), values.join(", "));
         check(&outside, &sql, check_failed);
     }
-    outside.execute_batch(&account(1, 0, 3, "zeroblob(32)")).unwrap();
+    outside.run(&account(1, 0, 3, "zeroblob(32)"));
 }
 
 #[test]
@@ -272,12 +265,12 @@ fn a_stripe_id_belongs_to_one_user_and_a_callers_key_to_each() {
     let (_books, outside) = books();
     let taken = "UNIQUE constraint failed";
     let reasons = [reason(1, "topup_pi_1", 2), reason(2, "topup_pi_1", 1), reason(2, "grant_1", 1)];
-    outside.execute_batch(&reasons.join(";")).unwrap();
-    outside.execute_batch(&entry("1, 2, 'topup', 5, 105, 'topup_pi_1', 0, zeroblob(32)")).unwrap();
+    outside.run(&reasons.join(";"));
+    outside.run(&entry("1, 2, 'topup', 5, 105, 'topup_pi_1', 0, zeroblob(32)"));
     let stolen = entry("2, 1, 'topup', 5, 5, 'topup_pi_1', 0, zeroblob(32)");
     check(&outside, &stolen, taken);
     check(&outside, &stolen.replace("INSERT", "REPLACE"), "ledger entries are never removed");
-    outside.execute_batch(&entry("2, 1, 'grant', 5, 5, 'grant_1', 0, zeroblob(32)")).unwrap();
+    outside.run(&entry("2, 1, 'grant', 5, 5, 'grant_1', 0, zeroblob(32)"));
 }
 
 #[test]

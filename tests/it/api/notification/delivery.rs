@@ -42,7 +42,7 @@ impl Desk {
     fn open() -> Desk {
         let folder = Folder::new();
         let variables = [
-            ("SPRITE_DATABASE", folder.path("till.db").to_str().unwrap().to_owned()),
+            ("SPRITE_DATABASE", folder.database("till.db")),
             ("SPRITE_HOOK_PRIVATE_NETWORKS", "127.0.0.0/8,::1/128".to_owned()),
             ("SPRITE_STRIPE_SECRET_KEY", "sk_test_lines".to_owned()),
             ("SPRITE_STRIPE_WEBHOOK_SECRET", SECRET.to_owned()),

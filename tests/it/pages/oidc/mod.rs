@@ -196,10 +196,10 @@ fn a_known_address_is_not_taken_over_and_its_owner_connects_the_two() {
     let shop = &scene.shop;
     shop.api.call("PUT", "/v1/users/alice", &json!({"email": "alice@example.org"})).must(201);
     shop.user("bob");
-    let outside = rusqlite::Connection::open(shop.database()).unwrap();
-    outside
-        .execute_batch("INSERT INTO addresses (canonical, account, written, verified_at) VALUES ('alice@example.org', 1, 'alice@example.org', 0)")
-        .unwrap();
+    shop.hand().run(
+        "INSERT INTO addresses (canonical, account, written, verified_at)
+            VALUES ('alice@example.org', 1, 'alice@example.org', 0)",
+    );
     let claims = json!({"sub": "alice-there", "email": "Alice@example.org"});
     let stranger = shop.visitor();
     let page = scene.sign_in(&stranger, "/login/oidc", &claims).must(409);
@@ -248,7 +248,7 @@ fn a_known_address_is_not_taken_over_and_its_owner_connects_the_two() {
     alice.press(&page, "/account/identities/remove").must(404);
     let audit = shop.till_prints(&["audit", "list"]);
     assert!(audit.contains("identity_tied") && audit.contains("identity_untied"), "{audit}");
-    let count = || outside.query_row("SELECT COUNT(*) FROM identities", [], |row| row.get::<_, i64>(0)).unwrap();
+    let count = || shop.hand().number("SELECT COUNT(*) FROM identities");
     assert_eq!(count(), 2);
     let offer = scene.sign_in(&alice, "/login/oidc?connect", &claims).must(200);
     alice.press(&offer, "/account/identities").must(303);

@@ -28,7 +28,7 @@ use till::usecase::units::expire::expire;
 use till::usecase::units::grant::{GrantRequest, grant};
 use till::usecase::units::request::IdempotencyKey;
 
-use crate::harness::Folder;
+use crate::harness::{Folder, Hand};
 
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const ACCOUNTS: usize = 3;
@@ -66,8 +66,8 @@ enum Move {
 impl Books {
     fn open() -> Books {
         let folder = Folder::new();
-        let database = folder.path("till.db");
-        let sources = Sources::from_variables([("SPRITE_DATABASE", database.to_str().unwrap())]);
+        let database = folder.database("till.db");
+        let sources = Sources::from_variables([("SPRITE_DATABASE", database.as_str())]);
         let config = till::config::load(&sources, Need::Nothing).unwrap().config;
         let app = App::open(config, Clock::manual(START)).unwrap();
         let books =
@@ -77,6 +77,11 @@ impl Books {
             books.app.store.write(move |tx| users::put(tx, &id, None, None, START)).unwrap();
         }
         books
+    }
+
+    /// A hand in them, past till.
+    fn hand(&self) -> Hand {
+        Hand::open(&self.folder.database("till.db"))
     }
 
     fn make(&mut self, whose: usize, step: &Move) {
@@ -189,19 +194,14 @@ impl Books {
     fn check(&self) {
         let proof = self.proof().unwrap();
         assert!(proof.breaks.is_empty(), "{:#?}", proof.breaks);
-        let outside = rusqlite::Connection::open(self.folder.path("till.db")).unwrap();
-        let mut sums = outside
-            .prepare(
-                "SELECT u.id, a.remaining, COALESCE(SUM(e.delta), 0),
+        let sums = self.hand().rows(
+            "SELECT u.id, a.remaining, COALESCE(SUM(e.delta), 0),
                     COALESCE(SUM(e.delta) FILTER (WHERE e.kind <> 'expiry'), 0), COUNT(e.seq)
                 FROM users u JOIN accounts a ON a.account = u.account LEFT JOIN entries e ON e.account = u.account
-                GROUP BY u.id",
-            )
-            .unwrap();
-        let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(String, [i64; 4])> {
-            Ok((row.get(0)?, [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]))
-        };
-        let found: BTreeMap<String, [i64; 4]> = sums.query_map([], row).unwrap().map(|row| row.unwrap()).collect();
+                GROUP BY u.id, a.remaining",
+        );
+        let numbers = |row: &[String]| [1, 2, 3, 4].map(|at: usize| row[at].parse::<i64>().unwrap());
+        let found: BTreeMap<String, [i64; 4]> = sums.iter().map(|row| (row[0].clone(), numbers(row))).collect();
         for (number, sum) in self.sums.iter().enumerate() {
             let [remaining, deltas, without_expiries, _] = found[&user(number)];
             assert_eq!((remaining, without_expiries), (deltas, *sum), "{}", user(number));

@@ -12,8 +12,12 @@ use super::{Books, Move, user};
 
 const SECRET: &str = "Erika Mustermann of 12 Long Street";
 
-/// How often a text is in the files of the database.
+/// How often a text is in the files of the database, or in the rows of one on a server.
 fn copies(books: &Books, text: &str) -> usize {
+    let hand = books.hand();
+    if !hand.is_in_a_file() {
+        return hand.everything().iter().filter(|found| found.contains(text)).count();
+    }
     let count = |name: &str| {
         let bytes = std::fs::read(books.folder.path(name)).unwrap_or_default();
         bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()
@@ -42,8 +46,10 @@ fn the_text_of_notes_is_erased_from_the_file_and_the_proof_stays() {
     books.make(0, &Move::Spend { units: 1 });
     let anchor = take(&books.app).unwrap();
     let empty_log = |books: &Books| {
-        let outside = rusqlite::Connection::open(books.folder.path("till.db")).unwrap();
-        outside.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        let hand = books.hand();
+        if hand.is_in_a_file() {
+            hand.rows("PRAGMA wal_checkpoint(TRUNCATE)");
+        }
     };
     empty_log(&books);
     assert!(copies(&books, SECRET) >= 1200);
@@ -54,8 +60,7 @@ fn the_text_of_notes_is_erased_from_the_file_and_the_proof_stays() {
     empty_log(&books);
     // Where a page was split, SQLite leaves a copy of what moved in the page's unused part until that is used again.
     assert!(copies(&books, "Erika Mustermann") < 12);
-    let outside = rusqlite::Connection::open(books.folder.path("till.db")).unwrap();
-    outside.execute_batch("VACUUM").unwrap();
+    books.hand().run("VACUUM");
     empty_log(&books);
     assert_eq!(copies(&books, "Erika Mustermann"), 0);
     assert!(copies(&books, "of another user") >= 12);
@@ -72,7 +77,7 @@ fn the_text_of_notes_is_erased_from_the_file_and_the_proof_stays() {
 #[test]
 fn bodies_of_events_go_ninety_days_after_they_had_their_effect() {
     let books = Books::open();
-    let outside = rusqlite::Connection::open(books.folder.path("till.db")).unwrap();
+    let hand = books.hand();
     let day = 86_400_000;
     let now = super::START.millis();
     for (id, status, days) in
@@ -83,11 +88,10 @@ fn bodies_of_events_go_ninety_days_after_they_had_their_effect() {
             "INSERT INTO events (id, kind, livemode, body, created_at, received_at, status, detail, attempts, decided_at)
                 VALUES ('{id}', 'x', 0, 'the body', 1, 1, '{status}', '', 1, {decided})"
         );
-        outside.execute_batch(&row).unwrap();
+        hand.run(&row);
     }
     assert_eq!((bodies::remove_old(&books.app).unwrap(), bodies::remove_old(&books.app).unwrap()), (2, 0));
-    let kept = "SELECT group_concat(id, '') FROM (SELECT id FROM events WHERE body IS NOT NULL ORDER BY id)";
-    assert_eq!(outside.query_row(kept, [], |row| row.get::<_, String>(0)).unwrap(), "cde");
-    let refused = outside.execute_batch("UPDATE events SET body = NULL").unwrap_err().to_string();
+    assert_eq!(hand.column("SELECT id FROM events WHERE body IS NOT NULL ORDER BY id"), ["c", "d", "e"]);
+    let refused = hand.attempt("UPDATE events SET body = NULL").unwrap_err();
     assert!(refused.contains("CHECK constraint failed"), "{refused}");
 }

@@ -111,12 +111,9 @@ fn an_anchor_holds_however_the_books_grow_and_no_rewriting_passes_it() {
 #[test]
 fn a_schema_that_is_not_ours_is_seen() {
     let books = Books::open();
-    let hand = rusqlite::Connection::open(books.folder.path("till.db")).unwrap();
+    let hand = books.hand();
     // Litestream's tables are of no concern, nor are SQLite's own.
-    hand.execute_batch(
-        "CREATE TABLE _litestream_seq (id INTEGER); CREATE TABLE _litestream_lock (id INTEGER); ANALYZE",
-    )
-    .unwrap();
+    hand.run("CREATE TABLE _litestream_seq (id INTEGER); CREATE TABLE _litestream_lock (id INTEGER); ANALYZE");
     assert!(verify(&books.app, |_| ()).unwrap().breaks.is_empty());
     const TRIGGER: &str = "CREATE TRIGGER planted AFTER UPDATE ON users BEGIN SELECT 1; END";
     const VIEW: &str = "CREATE VIEW planted AS SELECT 1";
@@ -134,9 +131,9 @@ fn a_schema_that_is_not_ours_is_seen() {
         ("SELECT 1", "DROP TRIGGER entries_are_not_removed", "index users_by_email is not the one"),
         ("SELECT 1", "SELECT 1", "lacks the trigger entries_are_not_removed"),
     ] {
-        hand.execute_batch(change).unwrap();
+        hand.run(change);
         let found = breaks(&books, None);
         assert!(found.iter().any(|what| what.contains(expected)), "{change}: {found:?}");
-        hand.execute_batch(back).unwrap();
+        hand.run(back);
     }
 }
