@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -16,9 +16,25 @@ pub fn binary() -> PathBuf {
     std::env::var_os("TILL_BIN").map_or_else(|| env!("CARGO_BIN_EXE_till").into(), PathBuf::from)
 }
 
+/// Makes a Unix socket at its first argument, and passes it to the rest as systemd does (sd_listen_fds(3)).
+const PASS_SOCKET: &str = "\
+import os, socket, sys
+path, *program = sys.argv[1:]
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(path)
+listening.listen(4096)
+os.dup2(listening.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
+os.execv(program[0], program)
+";
+
 /// `till` with these variables and no others.
 pub fn command(variables: &BTreeMap<String, String>) -> Command {
-    let mut command = Command::new(binary());
+    with_variables(Command::new(binary()), variables)
+}
+
+fn with_variables(mut command: Command, variables: &BTreeMap<String, String>) -> Command {
     command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).envs(variables);
     command
 }
@@ -76,6 +92,13 @@ impl Till {
     /// Starts it and waits until it says that it is ready.
     pub fn start(variables: &BTreeMap<String, String>) -> Till {
         Till::start_by(command(variables))
+    }
+
+    /// The same, at a Unix socket that is passed to it.
+    pub fn start_at(socket: &Path, variables: &BTreeMap<String, String>) -> Till {
+        let mut command = with_variables(Command::new("python3"), variables);
+        command.args(["-c", PASS_SOCKET]).arg(socket).arg(binary());
+        Till::start_by(command)
     }
 
     /// The same, by a command of one's own that ends in `till`.

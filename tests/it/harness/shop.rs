@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -116,12 +116,21 @@ impl Shop {
 
     /// The same, with further variables from then on.
     pub fn crash_and_restart_with(self, more: &[(&str, &str)]) -> Shop {
+        self.crash_and_start(more, Till::start)
+    }
+
+    /// The same, at a Unix socket in place of the address.
+    pub fn crash_and_restart_at(self, socket: &Path, more: &[(&str, &str)]) -> Shop {
+        self.crash_and_start(more, |variables| Till::start_at(socket, variables))
+    }
+
+    fn crash_and_start(self, more: &[(&str, &str)], start: impl FnOnce(&BTreeMap<String, String>) -> Till) -> Shop {
         let Shop { till, api, stripe, token, mut variables, folder } = self;
         let address = till.url.trim_start_matches("http://").to_owned();
         till.kill();
         variables.insert("SPRITE_LISTEN".to_owned(), address);
         variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Shop { till: Till::start(&variables), api, stripe, token, variables, folder }
+        Shop { till: start(&variables), api, stripe, token, variables, folder }
     }
 
     /// The token of the pipeline.

@@ -144,6 +144,11 @@ fn a_proxy_is_served_by_a_unix_socket_that_nobody_else_can_open() {
     let file = machine.path("/run/till.sock");
     let there = file.symlink_metadata().unwrap();
     assert_eq!((there.uid(), there.gid(), there.mode() & 0o777), (0, 33, 0o660));
+    let opens = "perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(q(/run/till.sock)) or die $!'";
+    let with_group = |group: &str| format!("setpriv --reuid=nobody --regid={group} --clear-groups {opens}");
+    machine.shell(&with_group("www-data"));
+    let refused = machine.refuses(&with_group("nogroup"));
+    assert!(refused.contains("Permission denied"), "{refused}");
     let ask = |headers: &[&str]| {
         let mut command = std::process::Command::new("curl");
         command.args(["-s", "-m", "60", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket"]).arg(&file);

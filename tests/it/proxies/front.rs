@@ -57,7 +57,7 @@ pub struct Reply {
 }
 
 impl Front {
-    /// Starts it before this address of till, with an example that `edit` may change. None where there is no such proxy.
+    /// Starts it before till's address, or `unix:` and its socket's path, with an example that `edit` may change. None where there is no such proxy.
     pub fn start(kind: Kind, upstream: &str, edit: impl Fn(String) -> String) -> Option<Front> {
         let program = kind.program()?;
         let folder = Folder::new();
@@ -157,6 +157,9 @@ fn replaced(example: &str, words: &[(&str, String)]) -> String {
 
 fn nginx(folder: &Folder, example: &str, upstream: &str, (port, plain): (u16, u16)) -> String {
     let at = |name: &str| folder.path(name).display().to_string();
+    let (port_of_till, socket_of_till) = ("server 127.0.0.1:8080;", "#server unix:/run/till.sock;");
+    let (used, left) =
+        if upstream.starts_with("unix:") { (socket_of_till, port_of_till) } else { (port_of_till, socket_of_till) };
     let site = replaced(
         example,
         &[
@@ -164,7 +167,8 @@ fn nginx(folder: &Folder, example: &str, upstream: &str, (port, plain): (u16, u1
             ("listen [::]:443 ssl http2;", String::new()),
             ("listen 80;", format!("listen 127.0.0.1:{plain};")),
             ("listen 443 ", format!("listen 127.0.0.1:{port} ")),
-            ("server 127.0.0.1:8080;", format!("server {upstream};")),
+            (left, String::new()),
+            (used, format!("server {upstream};")),
             ("/etc/letsencrypt/live/pay.example.com/fullchain.pem", at("certificate.pem")),
             ("/etc/letsencrypt/live/pay.example.com/privkey.pem", at("key.pem")),
         ],
@@ -191,6 +195,9 @@ fn is_root() -> bool {
 fn caddy(folder: &Folder, example: &str, upstream: &str, (port, plain): (u16, u16)) -> String {
     let at = |name: &str| folder.path(name).display().to_string();
     let (certificate, key) = (at("certificate.pem"), at("key.pem"));
+    assert!(example.contains("write unix//run/till.sock instead of the address"), "how the socket is named");
+    // It writes a slash where others write a colon.
+    let upstream = upstream.replace("unix:", "unix/");
     replaced(
         example,
         &[

@@ -16,15 +16,26 @@ use crate::harness::shop::WEBHOOK_SECRET;
 use crate::harness::webhook::{event, now, signature};
 use crate::harness::{Shop, eventually};
 
-/// A shop behind each proxy that this machine has.
+/// A shop behind each proxy that this machine has, by an address and by a Unix socket.
 fn shops() -> Vec<(Front, Shop)> {
-    let fronts = KINDS.iter().filter_map(|kind| {
-        let shop = Shop::open();
-        let front = Front::start(*kind, shop.till.url.trim_start_matches("http://"), |example| example)?;
-        let origin = front.origin();
-        Some((front, shop.crash_and_restart_with(&[("SPRITE_BASE_URL", &origin)])))
-    });
-    fronts.collect()
+    KINDS.iter().flat_map(|kind| [by_address(*kind), by_socket(*kind)]).flatten().collect()
+}
+
+fn by_address(kind: Kind) -> Option<(Front, Shop)> {
+    let shop = Shop::open();
+    let front = Front::start(kind, shop.till.url.trim_start_matches("http://"), |example| example)?;
+    let origin = front.origin();
+    Some((front, shop.crash_and_restart_with(&[("SPRITE_BASE_URL", &origin)])))
+}
+
+fn by_socket(kind: Kind) -> Option<(Front, Shop)> {
+    let shop = Shop::open();
+    let socket = shop.database().with_file_name("till.sock");
+    let front = Front::start(kind, &format!("unix:{}", socket.display()), |example| example)?;
+    let origin = front.origin();
+    let shop = shop.crash_and_restart_at(&socket, &[("SPRITE_BASE_URL", &origin)]);
+    shop.till.wait_for_log("the socket", |line| line["listen"] == format!("unix:{}", socket.display()));
+    Some((front, shop))
 }
 
 #[test]
