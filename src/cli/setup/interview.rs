@@ -64,11 +64,7 @@ impl Interview {
 
     /// Yes or no.
     pub(super) fn confirm(&self, question: &Question<'_>) -> CommandResult<bool> {
-        let is_word = |answer: &str| match answer {
-            "yes" | "y" | "no" | "n" => Ok(()),
-            _ => Err("yes or no was expected".to_owned()),
-        };
-        Ok(self.ask(question, is_word)?.starts_with('y'))
+        Ok(self.ask(question, is_yes_or_no)?.starts_with('y'))
     }
 
     /// The next line; `None` at the end of the input.
@@ -88,6 +84,14 @@ impl Interview {
         let read = std::io::Read::take(stdin.lock(), LINE_BYTES).read_line(&mut line);
         let read = read.map_err(|cause| CommandError::Failed(format!("standard input cannot be read: {cause}")))?;
         Ok((read > 0).then_some(line))
+    }
+}
+
+/// Takes the answer to a question of [`Interview::confirm`].
+pub(super) fn is_yes_or_no(answer: &str) -> Result<(), String> {
+    match answer.trim() {
+        "yes" | "y" | "no" | "n" => Ok(()),
+        _ => Err("yes or no was expected".to_owned()),
     }
 }
 

@@ -1,18 +1,18 @@
 //! `till setup`: asks for what a first start needs, and writes it. It decides nothing of its own: each answer is checked as the
 //! variable that it becomes, and Stripe is set up as `till stripe setup` does it.
 
+mod backups;
 mod draft;
 mod files;
 mod interview;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use clap::Args;
 
 use self::draft::Draft;
-use self::interview::{Interview, Question};
+use self::interview::{Interview, Question, is_yes_or_no};
 use super::output::{one_line, print};
 use super::settings::{confirm_account, load};
 use super::{CommandError, CommandResult, eprint_lines};
@@ -30,7 +30,6 @@ use crate::usecase::users::{self, UserPatch, operators};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Where the service has its database.
 const SERVICE_DATABASE: &str = "/var/lib/till/till.db";
-const BACKUP_TIMER: &str = "till-backup.timer";
 
 /// Ask for what the first start needs, set Stripe up, and write the environment file
 ///
@@ -79,6 +78,7 @@ pub(super) struct SetupCommand {
 
 impl SetupCommand {
     pub(super) fn run(&self) -> CommandResult {
+        self.refuse_other_words()?;
         let path = self.file.clone().unwrap_or_else(default_file);
         let interview = Interview { is_silent: self.yes };
         let mut draft = Draft::read(&path)?;
@@ -91,6 +91,8 @@ impl SetupCommand {
         self.ask_addresses(&interview, &mut draft, &path)?;
         let shop = self.ask_shop(&interview, &draft)?;
         let operator = self.ask_operator(&interview)?;
+        let obstacle = backups::obstacle(&draft.config().map_err(|fault| CommandError::Usage(vec![fault]))?.database);
+        let has_backups = self.ask_backups(&interview, obstacle.as_ref())?;
         if let Some(shop) = shop {
             let catalog = files::write_catalog(&path, &shop)?;
             draft.set("SPRITE_CATALOG", &catalog.to_string_lossy())?;
@@ -101,8 +103,13 @@ impl SetupCommand {
         if let Some(id) = &operator {
             make_operator(&draft, id)?;
         }
-        self.set_up_backups(&interview)?;
-        print(&next_steps(&path, operator.as_deref()))
+        let unmade = if has_backups { obstacle.map_or_else(backups::enable, Err) } else { Ok(()) };
+        if has_backups && unmade.is_ok() {
+            print("A backup is made every day.\n")?;
+        }
+        print(&next_steps(&path, operator.as_deref()))?;
+        unmade
+            .map_err(|why| CommandError::Failed(format!("no daily backup was set up, and everything else was: {why}")))
     }
 
     fn ask_key(&self, interview: &Interview, draft: &mut Draft) -> CommandResult {
@@ -246,27 +253,27 @@ impl SetupCommand {
         Ok(done?)
     }
 
-    fn set_up_backups(&self, interview: &Interview) -> CommandResult {
-        let has_timer = systemctl(&["cat", BACKUP_TIMER]);
-        if !has_timer && self.backups.is_none() {
-            return Ok(());
+    /// Whether systemd is to make backups. Where it cannot, nobody is asked, and a flag that wants it fails once all else is done.
+    fn ask_backups(&self, interview: &Interview, obstacle: Option<&String>) -> CommandResult<bool> {
+        if obstacle.is_some() && self.backups.is_none() {
+            return Ok(false);
         }
-        let question = Question {
+        interview.confirm(&Question {
             flag: "--backups",
             text: "Back the books up every day, by systemd's timer? (yes or no)",
             given: self.backups.as_deref(),
             default: Some("yes"),
             is_secret: false,
-        };
-        if !interview.confirm(&question)? {
-            return Ok(());
+        })
+    }
+
+    /// Refuses, before anything is written, what the questions after that would refuse.
+    fn refuse_other_words(&self) -> CommandResult {
+        for (flag, given) in [("--at-stripe", &self.at_stripe), ("--backups", &self.backups)] {
+            let known = given.as_deref().map_or(Ok(()), is_yes_or_no);
+            known.map_err(|why| CommandError::Usage(vec![format!("{flag}: {why}")]))?;
         }
-        match has_timer && systemctl(&["enable", "--now", BACKUP_TIMER]) {
-            true => print("A backup is made every day.\n"),
-            false => Err(CommandError::Failed(format!(
-                "systemd does not take {BACKUP_TIMER}: install till's units first, then run, as root: systemctl enable --now {BACKUP_TIMER}"
-            ))),
-        }
+        Ok(())
     }
 }
 
@@ -315,17 +322,6 @@ fn read_key(path: &Path) -> CommandResult<String> {
         false => std::fs::read_to_string(path),
     };
     read.map_err(|cause| CommandError::Failed(format!("--stripe-key-file: {} cannot be read: {cause}", path.display())))
-}
-
-/// Whether systemd is there and did it.
-fn systemctl(arguments: &[&str]) -> bool {
-    let command = Command::new("systemctl")
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    command.is_ok_and(|status| status.success())
 }
 
 fn next_steps(path: &Path, operator: Option<&str>) -> String {

@@ -7,7 +7,7 @@ use till::config::EnvironmentFile;
 use till::sandbox::Sandbox;
 
 use crate::harness::life;
-use crate::harness::{Client, Folder, process};
+use crate::harness::{Client, Disk, Folder, process};
 
 const KEY: &str = "sk_test_stories";
 
@@ -24,7 +24,15 @@ impl NewShop {
 
     /// Runs `till setup` with these answers; its exit status, and all that it said.
     fn set_up(&self, more: &[&str], answers: &[&str]) -> (Option<i32>, String) {
-        let variables = BTreeMap::from([("SPRITE_STRIPE_API_BASE".to_owned(), self.stripe.url())]);
+        self.set_up_with(&[], more, answers)
+    }
+
+    /// The same, with further variables.
+    fn set_up_with(&self, variables: &[(&str, &str)], more: &[&str], answers: &[&str]) -> (Option<i32>, String) {
+        let url = self.stripe.url();
+        let own = [("SPRITE_STRIPE_API_BASE", url.as_str())];
+        let variables = variables.iter().chain(&own);
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let file = self.file();
         let arguments = [&["setup", "--file", file.to_str().unwrap()], more].concat();
         let output = process::run_with_input(&variables, &arguments, &answers.join("\n"));
@@ -157,6 +165,96 @@ fn secrets_go_where_the_service_has_its_credentials() {
     std::fs::write(shop.file(), format!("{}SPRITE_STRIPE_SECRET_KEY={KEY}\n", shop.text())).unwrap();
     let (status, said) = shop.set_up(&["--yes"], &[]);
     assert!(status == Some(2) && said.contains("is set twice"), "{said}");
+}
+
+/// Answers as systemd does, and writes down what it was asked for.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+echo "$*" >> "${0%/*}/asked"
+case "$1" in
+show) echo "{ path=/usr/bin/till ; argv[]=till backup --database $(cat "${0%/*}/books") --keep 14 /srv ; ignore_errors=no }" ;;
+enable) [ ! -e "${0%/*}/refuses" ] || { echo "Failed to enable unit: Access denied" >&2; exit 1; } ;;
+esac
+"#;
+
+#[test]
+fn the_timer_of_the_backups_is_enabled_or_it_is_said_why_not_and_all_else_is_kept() {
+    let shop = NewShop::open();
+    let bin = shop.folder.path("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let set_up = |more: &[&str]| {
+        let flags = ["--yes", "--stripe-key", KEY, "--base-url", "https://pay.example.com"];
+        let (status, said) = shop.set_up_with(&[("PATH", bin.to_str().unwrap())], &[&flags, more].concat(), &[]);
+        let asked = std::fs::read_to_string(bin.join("asked")).unwrap_or_default();
+        let _none = std::fs::remove_file(bin.join("asked"));
+        (status, said, asked)
+    };
+    // An answer that is none is refused before anything is written.
+    let (status, said, _) = set_up(&["--backups", "daily"]);
+    assert!(status == Some(2) && said.contains("--backups: yes or no was expected") && !shop.file().exists(), "{said}");
+    let (status, said, _) = set_up(&["--backups", "yes"]);
+    assert!(status == Some(1) && said.contains("there is no systemctl on this machine"), "{said}");
+    assert!(said.contains("cron") && said.contains("till.env is written. Next"), "{said}");
+    let before = shop.text();
+    assert!(shop.variables()["SPRITE_STRIPE_WEBHOOK_SECRET"].starts_with("whsec_"));
+    assert_eq!(set_up(&[]).0, Some(0), "nobody asked for backups");
+
+    // The stand-in uses the shell and cat of this machine.
+    for program in ["sh", "cat"] {
+        std::os::unix::fs::symlink(format!("/bin/{program}"), bin.join(program)).unwrap();
+    }
+    std::fs::write(bin.join("books"), "/elsewhere/till.db").unwrap();
+    std::fs::write(bin.join("systemctl"), SYSTEMCTL).unwrap();
+    std::fs::set_permissions(bin.join("systemctl"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (status, said, asked) = set_up(&["--backups", "yes"]);
+    assert!(status == Some(1) && said.contains("till-backup.service backs up other books"), "{said}");
+    assert!(!asked.contains("enable"), "{asked}");
+    std::fs::write(bin.join("books"), shop.folder.path("till.db").to_str().unwrap()).unwrap();
+    std::fs::write(bin.join("refuses"), "").unwrap();
+    let (status, said, _) = set_up(&[]);
+    assert!(status == Some(1) && said.contains("(Failed to enable unit: Access denied): run, as root"), "{said}");
+    std::fs::remove_file(bin.join("refuses")).unwrap();
+    let (status, said, asked) = set_up(&["--backups", "no"]);
+    assert!(status == Some(0) && !asked.contains("enable"), "{said} {asked}");
+    let (status, said, asked) = set_up(&[]);
+    assert!(status == Some(0) && said.contains("A backup is made every day."), "{said}");
+    assert_eq!(asked.lines().last(), Some("enable --now till-backup.timer"));
+    assert_eq!((shop.text(), shop.endpoints()), (before, 1));
+}
+
+#[test]
+fn a_disk_that_is_full_keeps_the_file_and_loses_no_secret() {
+    /// One page of the disk.
+    const PAGE: usize = 4096;
+    let Some(disk) = Disk::mount("size=1m") else { return };
+    let shop = NewShop::open();
+    let (file, database) = (disk.path("till.env"), shop.folder.path("till.db"));
+    let flags =
+        ["--stripe-key", KEY, "--base-url", "https://pay.example.com", "--database", database.to_str().unwrap()];
+    let set_up = |more: &[&str]| {
+        let variables = BTreeMap::from([("SPRITE_STRIPE_API_BASE".to_owned(), shop.stripe.url())]);
+        let line = [&["setup", "--yes", "--file", file.to_str().unwrap()], &flags[..], more].concat();
+        let output = process::run(&variables, &line);
+        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code(), out, err)
+    };
+    std::fs::write(&file, "# ours\n").unwrap();
+    let filling = disk.fill();
+    let (status, _, said) = set_up(&[]);
+    assert!(status == Some(1) && said.contains("till.env cannot be written: No space left"), "{said}");
+    drop(filling);
+    assert_eq!((std::fs::read_to_string(&file).unwrap().as_str(), shop.endpoints()), ("# ours\n", 0));
+    assert_eq!(std::fs::read_dir(disk.path("")).unwrap().count(), 1, "nothing half is left");
+    // There is room for what is asked, and none for what Stripe says: its secret is said on standard output.
+    assert_eq!(set_up(&["--at-stripe", "no"]).0, Some(0));
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text.push_str(&format!("# {}\n", "x".repeat(PAGE - text.len() - 3)));
+    std::fs::write(&file, &text).unwrap();
+    let filling = disk.fill_but(PAGE as u64);
+    let (status, out, said) = set_up(&[]);
+    assert!(status == Some(1) && said.contains("till.env cannot be written: No space left"), "{said}");
+    assert!(out.contains("environment file:\n") && out.contains("SPRITE_STRIPE_WEBHOOK_SECRET=whsec_"), "{said}");
+    drop(filling);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
 }
 
 #[test]

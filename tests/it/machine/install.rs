@@ -1,9 +1,13 @@
 //! `till install`: the same without a package, on a machine with systemd.
 
-use crate::harness::Machine;
-use crate::harness::process::binary;
+use std::path::Path;
+use std::process::Command;
 
-use super::{ask, configure};
+use crate::harness::process::binary;
+use crate::harness::python::run;
+use crate::harness::{Disk, Machine};
+
+use super::{admin, ask, configure, program_folder, property};
 
 #[test]
 fn a_program_installs_itself_once_and_says_how_it_is_taken_away() {
@@ -42,8 +46,49 @@ fn a_program_installs_itself_once_and_says_how_it_is_taken_away() {
     assert!(machine.shell("till install").contains("note      /etc/systemd/system/till.service goes before"));
     machine.shell("rm /etc/systemd/system/till.service");
 
+    // The set-up goes on from what is there, and begins the daily backup.
+    let set_up = "till setup --yes --file /etc/till/till.env --at-stripe no --operator olga --backups yes";
+    let said = admin(&machine, set_up);
+    assert!(
+        said.contains("A backup is made every day.") && said.contains("systemctl enable --now till.socket"),
+        "{said}"
+    );
+    assert_eq!(property(&machine, "till-backup.timer", "UnitFileState"), "enabled");
+    assert_ne!(property(&machine, "till-backup.timer", "NextElapseUSecRealtime"), "", "when it is due");
+    machine.shell("systemctl start till-backup.service && test -s /var/lib/till/backups/till-*.db");
+    assert_eq!(super::owners(&machine), "till:till");
+    machine.shell("systemctl restart till.service");
+    assert_eq!(ask(&machine, "/readyz"), 200, "{}", machine.journal("till.service"));
+
     let (_, undoing) = again.split_once("(configuration and books stay):").unwrap();
     machine.shell(undoing);
     machine.shell("test ! -e /usr/local/bin/till && test -s /etc/till/till.env && test -s /var/lib/till/till.db");
-    machine.shell("! systemctl cat till.service");
+    machine.shell("! systemctl cat till.service && ! systemctl is-enabled till-backup.timer");
+}
+
+#[test]
+fn an_installation_on_a_full_disk_leaves_nothing_half_and_a_second_one_goes_on() {
+    let program = program_folder().path("till");
+    let size = program.metadata().unwrap().len();
+    let Some(disk) = Disk::mount(&format!("size={}", 2 * size + (8 << 20))) else { return };
+    let root = disk.path("root");
+    let installs = || run(Command::new(&program).args(["install", "--root"]).arg(&root));
+    let files = || run(Command::new("find").args([root.as_path(), Path::new("-type"), Path::new("f")])).unwrap();
+    for room in [0, 16 << 10, size / 2] {
+        let filling = disk.fill_but(room);
+        let said = installs().expect_err("no room");
+        assert!(said.contains("cannot write /") && said.contains("No space left"), "{room}: {said}");
+        drop(filling);
+        let there = if root.exists() { files() } else { String::new() };
+        assert!(!there.contains("partial") && !there.contains("/bin/till\n"), "{room}: {there}");
+    }
+    installs().unwrap();
+    assert_eq!(std::fs::read(root.join("usr/local/bin/till")).unwrap(), std::fs::read(&program).unwrap());
+    // A new version that has no room leaves the one that is there.
+    let filling = disk.fill_but(size / 2);
+    let installed = root.join("usr/local/bin/till");
+    std::fs::set_permissions(&installed, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    installs().expect_err("no room");
+    drop(filling);
+    assert_eq!(installed.metadata().unwrap().len(), size);
 }

@@ -29,15 +29,20 @@ SPRITE_RECONCILE_INTERVAL=off
 /// How a shell gets it.
 const WITH_CONFIGURATION: &str = "set -a; . /etc/till/till.env; CREDENTIALS_DIRECTORY=/etc/till/credentials; set +a";
 
-/// The package of this version, made of the program under test.
-fn package(version: &str) -> PathBuf {
+/// A folder with the program under test.
+fn program_folder() -> &'static Folder {
     static FOLDER: OnceLock<Folder> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
+    FOLDER.get_or_init(|| {
         let folder = Folder::new();
         // A debug build is ten times as large with what debuggers read.
         run(Command::new("strip").arg("-o").arg(folder.path("till")).arg(binary())).unwrap();
         folder
-    });
+    })
+}
+
+/// The package of this version, made of the program under test.
+fn package(version: &str) -> PathBuf {
+    let folder = program_folder();
     packed(&folder.path("till"), folder, version, &folder.path("till"))
 }
 
