@@ -1,10 +1,10 @@
 //! The daily backup: a timer of systemd's, which comes with till's units.
 
 use std::io::ErrorKind;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::cli::output::one_line;
+use crate::database::Database;
 
 const TIMER: &str = "till-backup.timer";
 const SERVICE: &str = "till-backup.service";
@@ -12,7 +12,10 @@ const SERVICE: &str = "till-backup.service";
 const BY_ANOTHER: &str = "let cron or another timer run till backup --keep 14 FOLDER";
 
 /// Why systemd cannot back these books up, and what to do instead, if it cannot.
-pub(super) fn obstacle(database: &Path) -> Option<String> {
+pub(super) fn obstacle(database: &Database) -> Option<String> {
+    let Database::File(database) = database else {
+        return Some(format!("the books are in {database}: pg_dump makes their backup, by a timer of the server's"));
+    };
     let command = match systemctl(&["show", "--property=ExecStart", "--value", SERVICE]) {
         Ok(command) => command,
         Err(Failure::Missing) => return Some(format!("there is no systemctl on this machine: {BY_ANOTHER}")),

@@ -20,6 +20,7 @@ use crate::actor::Actor;
 use crate::app::{App, stripe_of};
 use crate::clock::{Clock, Deadline};
 use crate::config::Need;
+use crate::database::ServerAddress;
 use crate::private_file::{folder_of, own_user};
 use crate::stripe::StripeErrorKind;
 use crate::usecase::operator::install::CONFIGURATION;
@@ -165,7 +166,7 @@ impl SetupCommand {
                 "--database",
                 &self.database,
                 Some(database.as_str()),
-                "Where the books are kept: one file on a disk of this machine.",
+                "Where the books are kept: one file on a disk of this machine, or postgres://… of a server.",
             ),
         ] {
             let known = draft.value(name);
@@ -173,7 +174,8 @@ impl SetupCommand {
             let question = Question { flag, text, given: given.as_deref(), default, is_secret: false };
             let answer = interview.ask(&question, |answer| {
                 draft.check(name, answer)?;
-                if name == "SPRITE_DATABASE" { has_folder(Path::new(answer)) } else { Ok(()) }
+                let is_file = name == "SPRITE_DATABASE" && ServerAddress::parse(answer).is_none();
+                if is_file { has_folder(Path::new(answer)) } else { Ok(()) }
             })?;
             draft.set(name, &answer)?;
         }
