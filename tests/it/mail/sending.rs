@@ -102,7 +102,7 @@ fn a_link_is_neither_in_the_log_nor_in_the_database_once_its_letter_is_sent_or_g
     }
     let database = life.app.config.database.clone();
     let folder = life.close();
-    let bytes = std::fs::read(&database).unwrap();
+    let bytes = std::fs::read(database.file().unwrap()).unwrap();
     assert!(!bytes.windows(6).any(|window| window == b"s3cr3t"), "the database holds the link");
     assert!(bytes.windows(7).any(|window| window == b"sign_in"), "and it is the right file");
     drop(folder);

@@ -18,7 +18,7 @@ fn files_with_peoples_addresses_are_their_owners_alone() {
     }
     let books = Books::open();
     let clock = Clock::manual(NOW);
-    let _lock = Lock::take(&books.folder.path("till.db"), "till serve", &clock).unwrap();
+    let _lock = Lock::take(&books.folder.path("till.db").into(), "till serve", &clock).unwrap();
     books.store.write(|tx| add_user(tx, 1)).unwrap();
     for file in ["till.db", "till.db-wal", "till.db-shm", "till.db.lock"] {
         let mode = fs::metadata(books.folder.path(file)).unwrap().permissions().mode() & 0o777;
@@ -48,11 +48,11 @@ fn one_appliance_holds_the_lock() {
     }
     let folder = Folder::new();
     let (path, clock) = (folder.path("till.db"), Clock::manual(NOW));
-    let lock = Lock::take(&path, "till serve", &clock).unwrap();
-    let refused = Lock::take(&path, "till serve", &clock).err().unwrap().to_string();
+    let lock = Lock::take(&path.clone().into(), "till serve", &clock).unwrap();
+    let refused = Lock::take(&path.clone().into(), "till serve", &clock).err().unwrap().to_string();
     assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
     drop(lock);
-    Lock::take(&path, "till serve", &clock).unwrap();
+    Lock::take(&path.clone().into(), "till serve", &clock).unwrap();
 }
 
 #[test]
