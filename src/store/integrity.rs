@@ -1,29 +1,46 @@
 //! Whether the database is the one that this program makes: its schema, the checks of its tables, and the references between
 //! rows. Part of the proof of the books: a planted trigger, or a table without its checks, could change what is written.
 
-use super::db::{self, SchemaObject, Tx};
+use super::Store;
+use super::db::{self, SchemaObject, unavailable};
 use crate::error::Result;
 
 /// Tables that Litestream keeps in the databases that it copies.
 const LITESTREAM: [&str; 2] = ["_litestream_seq", "_litestream_lock"];
 
-/// Everything that is wrong, in sentences.
-pub fn faults(tx: &mut dyn Tx) -> Result<Vec<String>> {
-    let mut found = schema(tx)?;
-    found.extend(db::damage(tx)?.into_iter().map(|fault| format!("the file is not sound: {fault}")));
-    for (child, parent, count) in db::dangling(tx)? {
-        found.push(format!("rows of {child} that refer to a row of {parent} which does not exist: {count}"));
+impl Store {
+    /// Everything that is wrong with the schema and the references between rows, in sentences; of a file also what SQLite finds
+    /// wrong in it. (A server checks its pages itself when it reads them, where it was made with checksums.)
+    pub fn integrity_faults(&self) -> Result<Vec<String>> {
+        let mut found = self.schema_faults()?;
+        let dangling = match &self.server {
+            Some(server) => server.dangling().map_err(unavailable)?,
+            None => {
+                let damage = self.read(db::damage)?;
+                found.extend(damage.into_iter().map(|fault| format!("the file is not sound: {fault}")));
+                self.read(db::dangling)?
+            }
+        };
+        for (child, parent, count) in dangling {
+            found.push(format!("rows of {child} that refer to a row of {parent} which does not exist: {count}"));
+        }
+        Ok(found)
     }
-    Ok(found)
-}
 
-/// What is wrong with the schema alone, which is known at once however large the file is.
-pub fn schema(tx: &mut dyn Tx) -> Result<Vec<String>> {
-    Ok(schema_faults(&db::objects(tx)?, &db::objects_made()?))
+    /// What is wrong with the schema alone, which is known at once however large the database is.
+    pub fn schema_faults(&self) -> Result<Vec<String>> {
+        let (found, made) = match &self.server {
+            Some(server) => server.objects().map_err(unavailable)?,
+            None => (self.read(db::objects)?, db::objects_made()?),
+        };
+        Ok(schema_faults(&found, &made))
+    }
 }
 
 fn schema_faults(found: &[SchemaObject], made: &[SchemaObject]) -> Vec<String> {
-    let is_named = |one: &SchemaObject, other: &SchemaObject| (&one.kind, &one.name) == (&other.kind, &other.name);
+    let is_named = |one: &SchemaObject, other: &SchemaObject| {
+        (&one.kind, &one.table, &one.name) == (&other.kind, &other.table, &other.name)
+    };
     let mut faults = vec![];
     for object in made {
         let SchemaObject { kind, name, .. } = object;

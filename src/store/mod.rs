@@ -24,7 +24,7 @@ mod go_live;
 pub mod holds;
 pub mod identities;
 pub mod inbox;
-pub mod integrity;
+mod integrity;
 pub mod lot_records;
 pub mod lots;
 pub mod mails;

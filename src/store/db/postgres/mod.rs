@@ -1,6 +1,7 @@
 //! PostgreSQL, or an engine that speaks its protocol, and the only folder that names its driver. Several processes may write:
 //! what keeps them apart is in `locks`.
 
+mod catalogue;
 mod failure;
 mod locks;
 mod readers;
@@ -13,6 +14,7 @@ mod writer;
 use std::sync::{Mutex, PoisonError};
 
 use super::fault::DbResult;
+use super::sqlite::SchemaObject;
 use crate::clock::{Clock, Timestamp};
 use crate::database::ServerAddress;
 use crate::error::Fault;
@@ -52,6 +54,18 @@ impl Server {
     /// Whether there is nothing in it. Fails if it is another program's.
     pub(in crate::store) fn is_empty(&self) -> DbResult<bool> {
         schema::is_empty(&mut self.connector.connect(Purpose::Reading)?)
+    }
+
+    /// The objects of the database, and those that this program makes.
+    pub(in crate::store) fn objects(&self) -> DbResult<(Vec<SchemaObject>, Vec<SchemaObject>)> {
+        let mut session = self.connector.connect(Purpose::Reading)?;
+        let found = catalogue::objects(&mut session)?;
+        Ok((found, catalogue::objects_made(&mut session)?))
+    }
+
+    /// Tables with rows that refer to a row that does not exist, the table that they refer to, and how many there are.
+    pub(in crate::store) fn dangling(&self) -> DbResult<Vec<(String, String, i64)>> {
+        catalogue::dangling(&mut self.connector.connect(Purpose::Reading)?)
     }
 
     pub(in crate::store) fn readers(&self) -> ServerReaders {

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::id;
 use crate::ledger::{BooksHead, Chain, Discrepancy};
-use crate::store::{AmountsByDay, Tx, anchors, entries, integrity, proof};
+use crate::store::{AmountsByDay, Tx, anchors, entries, proof};
 use crate::usecase::operator::head::Anchor;
 
 use figures::FiguresProof;
@@ -47,7 +47,7 @@ pub fn verify(app: &App, progress: impl FnMut(&Proof)) -> Result<Proof> {
 /// snapshot, and no snapshot is kept for long: the log beside the database cannot start over while one is.
 pub fn verify_against(app: &App, anchor: Option<&Anchor>, mut progress: impl FnMut(&Proof)) -> Result<Proof> {
     let mut proof = Proof::default();
-    let faults = app.store.read(integrity::faults)?;
+    let faults = app.store.integrity_faults()?;
     proof.breaks.extend(faults.into_iter().map(|what| of_account(0, what)));
     let mut figures = FiguresProof::begin(app)?;
     let (mut last, mut head) = (i64::MIN, BooksHead::default());
@@ -103,7 +103,7 @@ pub fn by_chance(app: &App, accounts: i64) -> Result<Vec<i64>> {
 /// is not among those that are counted.
 pub fn verify_some(app: &App, accounts: &BTreeSet<i64>) -> Result<Proof> {
     let mut proof = Proof::default();
-    let faults = app.store.read(integrity::schema)?;
+    let faults = app.store.schema_faults()?;
     proof.breaks.extend(faults.into_iter().map(|what| of_account(0, what)));
     for &account in accounts {
         if proof.entries >= QUICK_ENTRIES_OF_ALL {
