@@ -123,3 +123,28 @@ fn one_comparison_waits_at_a_time_and_agreement_lasts_until_a_difference() {
     assert_eq!(books.store.read(|tx| comparisons::find(tx, waiting)).unwrap().unwrap().actor, "cli");
     assert!(ask(), "the next may wait");
 }
+
+#[test]
+fn two_accounts_may_have_the_same_number_of_a_message_and_the_list_skips_neither() {
+    const ENDPOINT: &str = "INSERT INTO webhook_endpoints (id, url, kinds, secret, created_at)
+        VALUES ('hook_1', 'https://app.example.com/', '*', 'x', 0)";
+    const MESSAGES: &str = "INSERT INTO messages (account, number, id, kind, body, created_at)
+        VALUES (1, 7, 'msg_1', 'x', '{}', 0), (2, 7, 'msg_2', 'x', '{}', 0)";
+    const DELIVERIES: &str = "INSERT INTO deliveries (account, message, endpoint, give_up_at, parked_at)
+        VALUES (1, 7, 'hook_1', 0, 5), (2, 7, 'hook_1', 0, 5)";
+    let books = Books::open();
+    let written = books.store.write(|tx| {
+        (0..2).try_for_each(|number| add_user(tx, number))?;
+        [ENDPOINT, MESSAGES, DELIVERIES].into_iter().try_for_each(|sql| tx.execute(sql, &[]).map(drop))?;
+        Ok(())
+    });
+    written.unwrap();
+    for only_parked in [false, true] {
+        let (mut found, mut place) = (vec![], None);
+        while let Some(next) = books.store.read(|tx| outbox::list(tx, only_parked, place.as_ref(), 1)).unwrap().pop() {
+            place = Some(next.place());
+            found.push(next.message);
+        }
+        assert_eq!(found, ["msg_2", "msg_1"], "only parked: {only_parked}");
+    }
+}

@@ -337,6 +337,7 @@ const EACH: &[Row] = &[
     ("webhook_endpoints::set_disabled off", |tx| webhook_endpoints::set_disabled(tx, "hook_1", None).map(drop)),
     ("webhook_endpoints::remove", |tx| webhook_endpoints::remove(tx, "hook_1", 10).map(drop)),
     ("mails::add", |tx| mails::add(tx, &mail()).map(drop)),
+    ("mails::add again", |tx| mails::add(tx, &mail()).map(drop)),
     ("mails::count_to", |tx| mails::count_to(tx, "a@b.example", "welcome", NOW).map(drop)),
     ("mails::due", |tx| mails::due(tx, NOW, 10).map(drop)),
     ("mails::is_due", |tx| mails::is_due(tx, NOW).map(drop)),
