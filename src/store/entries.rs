@@ -129,6 +129,12 @@ pub fn find(tx: &mut dyn Tx, account: i64) -> Result<Option<AccountRow>> {
     tx.one_locked(ACCOUNT, &[&account], account_row)
 }
 
+/// Keeps an account as it is until the write's end, for what is written beside it in an order: its messages.
+pub fn lock(tx: &mut dyn Tx, account: i64) -> Result<()> {
+    const LOCK: &str = "SELECT a.account FROM accounts a WHERE a.account = $1";
+    tx.one_locked(LOCK, &[&account], |row| row.int("account")).map(drop)
+}
+
 /// The row of a user's account. `None` when there is no such user.
 pub fn find_of_user(tx: &mut dyn Tx, id: &str) -> Result<Option<AccountRow>> {
     const ACCOUNT: &str = concat!(

@@ -3,6 +3,7 @@
 //! others wait for it. So one index finds what is due, and an endpoint gets each user's messages in order.
 
 use super::db::{DbResult, Param, Row, Tx};
+use super::entries;
 use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
 use crate::id;
@@ -138,6 +139,7 @@ pub struct DeliveryKey {
 /// Writes a message, and a delivery of it to each of these endpoints.
 pub fn write(tx: &mut dyn Tx, message: &Message<'_>, endpoints: &[String]) -> Result<()> {
     const DELIVER: &str = "INSERT INTO deliveries (account, message, endpoint, give_up_at) VALUES ($1, $2, $3, $4)";
+    entries::lock(tx, message.account)?;
     let number = add(tx, message)?;
     let Message { account, now, give_up_at, .. } = message;
     for endpoint in endpoints {
@@ -220,6 +222,7 @@ pub fn record_attempt(tx: &mut dyn Tx, due: &DueDelivery, attempt: &Attempt) -> 
     };
     let key: [&dyn Param; 3] = [&due.account, &due.number, &due.endpoint];
     let new: [&dyn Param; 6] = [at, status, error, &next, &delivered, &parked];
+    entries::lock(tx, due.account)?;
     tx.execute(RECORD, &[&key[..], &new[..]].concat())?;
     schedule_first(tx, &due.endpoint, due.account, *at)
 }
@@ -286,6 +289,7 @@ pub fn not_delivered(tx: &mut dyn Tx, message: &str) -> Result<Option<Vec<Delive
 pub fn reopen(tx: &mut dyn Tx, key: &DeliveryKey, now: Timestamp, give_up_at: Timestamp) -> Result<()> {
     const REOPEN: &str = "UPDATE deliveries SET parked_at = NULL, attempts = 0, next_attempt_at = $4, give_up_at = $5
         WHERE account = $1 AND message = $2 AND endpoint = $3 AND delivered_at IS NULL";
+    entries::lock(tx, key.account)?;
     tx.execute(REOPEN, &[&key.account, &key.message, &key.endpoint, &now, &give_up_at])?;
     schedule_first(tx, &key.endpoint, key.account, now)
 }
