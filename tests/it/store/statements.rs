@@ -15,7 +15,7 @@ use till::store::payments::RefundState;
 use till::store::subscriptions::{Source, Subscription};
 use till::store::{
     Param, Tx, access, allotments, anchors, audit, backups, confirmations, cursors, customers, entries, figures, holds,
-    inbox, integrity, lot_records, lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts,
+    inbox, lot_records, lots, mails, open_invoices, orders, outbox, payments, prices, proof, receipts,
     scheduled_changes, stripe_account, subscriptions, users, webhook_endpoints,
 };
 
@@ -234,7 +234,6 @@ const EACH: &[Row] = &[
     ("audit::is_recorded", |tx| audit::is_recorded(tx, "user_added", "user_1").map(drop)),
     ("audit::add", |tx| audit::add(tx, (&Actor::till(), NOW), "user_added", Some("user_1"), None)),
     ("proof::displaced_holds", |tx| proof::displaced_holds(tx, 1).map(drop)),
-    ("integrity::faults", |tx| integrity::faults(tx).map(drop)),
     ("entries::erase_notes", |tx| entries::erase_notes(tx, 1, 0, 10).map(drop)),
     ("entries::of_account_after", |tx| entries::of_account_after(tx, 1, 0, 10).map(drop)),
     ("entries::spent_by_day", |tx| entries::spent_by_day(tx, 1, 0, NOW).map(drop)),
