@@ -125,6 +125,11 @@ pub fn is_open_to_others(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o007 != 0)
 }
 
+/// Whether anybody on the machine can open files of this folder, if their own mode lets them.
+pub fn lets_others_in(folder: &Path) -> bool {
+    folder.metadata().is_ok_and(|folder| folder.permissions().mode() & 0o001 != 0)
+}
+
 /// Which right this process lacks to read a file and, with `to_write`, to change it and to make files beside it: what is in
 /// the way, whose it is, and what to do. `None` if rights are not what is in the way.
 pub fn missing_right(path: &Path, to_write: bool) -> Option<String> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::fault::{ConfigFault, shown};
-use crate::private_file::{because_of_rights, is_open_to_others};
+use crate::private_file::{because_of_rights, folder_of, is_open_to_others, lets_others_in};
 
 use super::variables::{fixed_names, is_secret, key_in, nearest};
 
@@ -95,6 +95,15 @@ impl Source {
             Source::Environment(_) => "environment".to_owned(),
             Source::File(_, path) => format!("file {}", path.display()),
             Source::Credential(path) => format!("credential {}", path.display()),
+        }
+    }
+
+    /// Its file, where the file's own mode alone keeps others away: a folder of credentials is mostly closed.
+    fn reachable_file(&self) -> Option<&Path> {
+        match self {
+            Source::Flag(_) | Source::Environment(_) => None,
+            Source::File(_, path) => Some(path),
+            Source::Credential(path) => Some(path.as_path()).filter(|path| lets_others_in(folder_of(path))),
         }
     }
 }
@@ -246,8 +255,8 @@ impl<'a> Reader<'a> {
             }
         }
         let (name, source) = flags.pop().or_else(|| others.pop())?;
-        if let (Source::File(_, path), true) = (&source, is_secret(name)) {
-            let (name, path) = (name.clone(), path.clone());
+        if let (Some(path), true) = (source.reachable_file(), is_secret(name)) {
+            let (name, path) = (name.clone(), path.to_owned());
             self.warn_of_open_file(&format!("the file of {name}"), &path);
         }
         match self.read(name, &source) {
@@ -318,7 +327,9 @@ fn read_text(path: &Path, bytes_limit: u64) -> Result<String, String> {
 /// Our credentials, by the variable that each stands for: `sprite_listen` is `SPRITE_LISTEN`, and so is `till_sprite_listen`.
 fn credentials_in(directory: &Path) -> Result<BTreeMap<String, PathBuf>, ConfigFault> {
     let entries = std::fs::read_dir(directory).map_err(|cause| {
-        let problem = format!("the directory {} cannot be read: {cause}", directory.display());
+        // Of whatever is in it.
+        let right = because_of_rights(&directory.join(OF_FOLDER), false);
+        let problem = format!("the directory {} cannot be read: {cause}{right}", directory.display());
         ConfigFault::bare("CREDENTIALS_DIRECTORY", problem)
     })?;
     let mut found = BTreeMap::new();

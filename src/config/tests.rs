@@ -197,7 +197,9 @@ fn a_flag_goes_first_and_two_other_sources_are_an_error() {
     let directory = Directory::new("sources");
     let file = directory.join("key");
     std::fs::write(&file, "sk_test_file\r\n").unwrap();
-    std::fs::write(directory.join("sprite_stripe_webhook_secret"), "whsec_credential\n").unwrap();
+    let credential = directory.join("sprite_stripe_webhook_secret");
+    std::fs::write(&credential, "whsec_credential\n").unwrap();
+    std::fs::set_permissions(&credential, std::fs::Permissions::from_mode(0o400)).unwrap();
     std::fs::write(directory.join("sprite_listn"), "x").unwrap();
     std::fs::write(directory.join("tls_key"), "x").unwrap();
 
@@ -304,6 +306,22 @@ fn warnings_name_what_is_unknown_unused_or_risky() {
             loaded.warnings.len() == 1 && loaded.warnings[0].contains(expected),
             "{expected}\nin {:?}",
             loaded.warnings
+        );
+    }
+    // A credential that everybody can open; a closed folder is enough.
+    let directory = Directory::new("open");
+    let file = directory.join("sprite_stripe_secret_key");
+    std::fs::write(&file, "sk_test_1").unwrap();
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(&file, 0o644);
+    for (of_folder, is_open) in [(0o755, true), (0o700, false)] {
+        mode(&directory, of_folder);
+        let sources = Sources { credentials_directory: Some(directory.to_path_buf()), ..Sources::default() };
+        let said = load(&sources, Need::Nothing).unwrap().warnings;
+        assert_eq!(
+            said.iter().any(|line| line.contains(&format!("chmod 600 {}", file.display()))),
+            is_open,
+            "{said:?}"
         );
     }
     let silent = load(&sources("PATH=/bin\nSPRITE_EMPTY=\nSPRITEX=1"), Need::Nothing).unwrap();

@@ -283,6 +283,51 @@ mod tests {
         std::fs::remove_file(path).unwrap();
     }
 
+    /// What a process leaves that is killed is what its files have at that moment.
+    fn left_behind(path: &Path) -> (std::path::PathBuf, Connection) {
+        let copy = std::env::temp_dir().join(crate::id::ordered_id("till-schema", NOW).unwrap());
+        for end in ["", "-wal"] {
+            std::fs::copy(crate::private_file::beside(path, end), crate::private_file::beside(&copy, end)).unwrap();
+        }
+        let connection = Connection::open(&copy).unwrap();
+        (copy, connection)
+    }
+
+    #[test]
+    fn a_migration_that_is_killed_at_any_step_leaves_the_older_database_or_the_newer() {
+        const COUNT: &str = "SELECT COUNT(*) AS count FROM people";
+        const MORE: &str = "
+            WITH RECURSIVE n (id) AS (SELECT 3 UNION ALL SELECT id + 1 FROM n WHERE id < 20000)
+            INSERT INTO people SELECT id, 'somebody of some name ' || id FROM n;";
+        let (path, mut connection) = database();
+        connection.mark_as_ours().unwrap();
+        connection.run_script(&format!("{OLDER}{MORE}PRAGMA cache_size = 10;")).unwrap();
+        let check = |step: usize, expected: i64| {
+            let (copy, mut left) = left_behind(&path);
+            assert_eq!(version(&mut left).unwrap(), Some(expected), "{step}");
+            assert_eq!((&mut left as &mut dyn Tx).one(COUNT, &[], |row| row.int("count")).unwrap(), Some(20_000));
+            super::migrate(&mut left, &[SECOND, THIRD], 3, NOW).unwrap();
+            assert_eq!(version(&mut left).unwrap(), Some(3), "{step}: the next start finishes it");
+            drop(left);
+            std::fs::remove_file(copy).unwrap();
+        };
+        connection.enforce_references(false).unwrap();
+        connection.begin().unwrap();
+        let log = || crate::private_file::beside(&path, "-wal").metadata().unwrap().len();
+        let before = log();
+        for (step, script) in [SECOND, THIRD].iter().enumerate() {
+            connection.run_script(script).unwrap();
+            check(step, 1);
+        }
+        assert!(log() > before + (100 << 10), "much of it is in the log already");
+        record(&mut connection, 3, NOW).unwrap();
+        check(2, 1);
+        connection.commit().unwrap();
+        check(3, 3);
+        drop(connection);
+        std::fs::remove_file(path).unwrap();
+    }
+
     #[test]
     fn a_database_of_another_program_is_refused() {
         let (path, mut connection) = database();

@@ -6,10 +6,11 @@ use std::fs;
 use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
+use till::clock::Deadline;
 
-use crate::harness::process::{parsed, said};
+use crate::harness::process::{parsed, prints, said};
 use crate::harness::webhook::{event, now};
-use crate::harness::{Client, Folder, Hand, Shop, eventually, process, shop};
+use crate::harness::{Client, Disk, Folder, Shop, is_about_a_file, process, shop, wait};
 
 const HEADER: &str = "id,email,name,units_total,units_remaining,plan,stripe_customer_id\n";
 
@@ -168,32 +169,60 @@ fn a_checkout_that_was_under_way_at_the_import_is_credited_when_it_is_paid_and_o
 #[test]
 fn an_import_that_is_killed_leaves_all_or_nothing() {
     let folder = Folder::new();
-    let variables = variables(&folder);
+    let mut variables = variables(&folder);
     let mut text = HEADER.to_owned();
-    for number in 0..900 {
+    for number in 0..400 {
         writeln!(text, "user-{number},,,10,10,,").unwrap();
     }
     fs::write(folder.path("users.csv"), &text).unwrap();
-    // The database is there, and the import has begun or is about to.
-    let mut command = process::command(&variables);
     let path = folder.path("users.csv").display().to_string();
-    let mut child = command.args(["import", &path]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let hand = Hand::open(&variables["SPRITE_DATABASE"]);
-    let writing =
-        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL";
-    eventually("an import that has begun", || {
-        let has_begun = match hand.is_in_a_file() {
-            true => folder.path("till.db-wal").exists(),
-            false => hand.number(writing) > 0 || users(&variables) > 0,
-        };
-        has_begun.then_some(())
-    });
-    drop(hand);
-    let _ended_already = child.kill();
-    child.wait().unwrap();
-    let left = users(&variables);
-    assert!(left == 0 || left == 900, "{left}");
-    parsed(&variables, &["ledger", "verify"]);
+    // Killed while the database is made, when it has opened one that is there, and while it writes what it has to.
+    for (name, is_there, bytes) in [("new.db", false, 0), ("opened.db", true, 0), ("written.db", true, 64 << 10)] {
+        let database = folder.path(name);
+        variables.insert("SPRITE_DATABASE".to_owned(), database.display().to_string());
+        let before = usize::from(is_there);
+        if is_there {
+            prints(&variables, &["user", "add", "somebody"]);
+        }
+        let mut command = process::command(&variables);
+        let mut child = command.args(["import", &path]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Deadline::after(wait::PATIENCE);
+        let log = folder.path(&format!("{name}-wal"));
+        while !log.metadata().is_ok_and(|log| log.len() >= bytes) && child.try_wait().unwrap().is_none() {
+            assert!(!deadline.left().is_zero(), "{name}: no log");
+        }
+        let _ended_already = child.kill();
+        child.wait().unwrap();
+        let left = users(&variables);
+        assert!(left == before || left == before + 400, "{name}: {left}");
+        parsed(&variables, &["ledger", "verify"]);
+        assert!(import(&variables, &folder, &text, &[]).0.status.success());
+        let entries = parsed(&variables, &["ledger", "verify"])["entries"].clone();
+        assert_eq!((users(&variables), entries), (before + 400, json!(400)), "{name}");
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_step_imports_nothing() {
+    if is_about_a_file() {
+        return;
+    }
+    let Some(disk) = Disk::mount("size=8m") else { return };
+    let folder = Folder::new();
+    let mut variables = variables(&folder);
+    variables.insert("SPRITE_DATABASE".to_owned(), disk.path("till.db").display().to_string());
+    prints(&variables, &["user", "add", "somebody"]);
+    let rows: String = (0..400).map(|number| format!("user-{number},,,10,10,,\n")).collect();
+    let text = format!("{HEADER}{rows}");
+    for room in [0, 4 << 10, 64 << 10, 128 << 10] {
+        let filling = disk.fill_but(room);
+        let output = import(&variables, &folder, &text, &[]).0;
+        let words = said(&output);
+        let is_said = words.contains("the disk is full") || words.contains("nothing was changed");
+        assert!(output.status.code() == Some(1) && is_said, "{room}: {words}");
+        drop(filling);
+        assert_eq!(users(&variables), 1, "{room}");
+    }
     assert!(import(&variables, &folder, &text, &[]).0.status.success());
-    assert_eq!((users(&variables), parsed(&variables, &["ledger", "verify"])["entries"].clone()), (900, json!(900)));
+    assert_eq!((users(&variables), parsed(&variables, &["ledger", "verify"])["entries"].clone()), (401, json!(400)));
 }

@@ -244,6 +244,25 @@ fn the_wrong_user_reads_which_file_is_whose_and_what_to_do() {
     let usual = ["belongs to root", "by nobody", "run till as root (sudo till …)"];
     refused(&["user", "list"], &[&usual[..], &["till.db"]].concat());
     refused(&["serve"], &usual);
+    // Secrets that are somebody else's.
+    let secret = folder.path("secret");
+    fs::write(&secret, "sk_test_1").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let closed = folder.path("credentials");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    for (name, path, words) in [
+        ("SPRITE_STRIPE_SECRET_KEY_FILE", &secret, "secret belongs to root and cannot be read by nobody"),
+        ("CREDENTIALS_DIRECTORY", &closed, "credentials belongs to root and cannot be entered by nobody"),
+    ] {
+        let mut variables = variables.clone();
+        variables.remove("SPRITE_STRIPE_SECRET_KEY");
+        variables.insert(name.to_owned(), path.display().to_string());
+        let output = process::command(&variables).arg("serve").uid(65_534).gid(65_534).stdin(Stdio::null()).output();
+        let output = output.unwrap();
+        let words_said = said(&output);
+        assert!(output.status.code() == Some(2) && words_said.contains(words), "{words_said}");
+    }
     // The file is theirs, the folder is not.
     std::os::unix::fs::chown(folder.path("till.db"), Some(65_534), Some(65_534)).unwrap();
     refused(&["user", "list"], &["the folder", "belongs to root"]);

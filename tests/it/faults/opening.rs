@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::thread;
 
 use crate::harness::shop::variables;
@@ -76,6 +77,25 @@ fn run(path: &Path, script: &str) {
 
 fn variables_of(path: &Path) -> std::collections::BTreeMap<String, String> {
     [("SPRITE_DATABASE".to_owned(), path.to_str().unwrap().to_owned())].into()
+}
+
+#[test]
+fn a_first_start_that_is_killed_is_finished_by_the_next_one() {
+    for (number, end) in ["", "-wal", "-shm"].iter().enumerate() {
+        let folder = Folder::new();
+        let path = folder.path("till.db");
+        let variables = variables_of(&path);
+        let mut command = process::command(&variables);
+        let mut child = command.args(["user", "add", "alice"]).stdout(Stdio::null()).spawn().unwrap();
+        let file = folder.path(&format!("till.db{end}"));
+        while !file.exists() && child.try_wait().unwrap().is_none() {}
+        let _ended_already = child.kill();
+        child.wait().unwrap();
+        for user in ["bob", "carol"] {
+            assert!(process::run(&variables, &["user", "add", user]).status.success(), "{number}");
+        }
+        assert!(process::run(&variables, &["ledger", "verify"]).status.success(), "{number}");
+    }
 }
 
 #[test]

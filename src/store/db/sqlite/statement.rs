@@ -123,6 +123,12 @@ pub(super) fn fault(what: &str, cause: rusqlite::Error) -> Fault {
                 | ErrorCode::CannotOpen
         )
     );
-    let fault = Fault::new(what, cause);
+    let why = if has_no_room(&cause) { ", because the disk is full: the log's index has no room" } else { "" };
+    let fault = Fault::new(format!("{what}{why}"), cause);
     if heals { fault.retryable() } else { fault }
+}
+
+/// Of the index of the log SQLite says only that it cannot be made as large as it has to be ("Result and Error Codes").
+fn has_no_room(cause: &rusqlite::Error) -> bool {
+    cause.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
