@@ -34,7 +34,7 @@ fn a_release_has_the_program_its_package_what_is_inside_and_sums_of_all() {
     assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&Value::from("CycloneDX"), &Value::from("1.5")));
     let components = bill["components"].as_array().unwrap();
     let names: BTreeSet<&str> = components.iter().map(|one| one["name"].as_str().unwrap()).collect();
-    for name in ["rusqlite", "rustls", "ring", "tokio", "sqlite", "glibc", "rust-std"] {
+    for name in ["rusqlite", "rustls", "ring", "tokio", "sqlite", "glibc", "libgcc", "rust-std"] {
         assert!(names.contains(name), "{name}");
     }
     // What tests or builds it is not inside.
