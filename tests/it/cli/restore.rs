@@ -116,10 +116,8 @@ fn what_is_no_sound_backup_is_refused_and_nothing_is_changed() {
         }
         tamper(&folder.path(name), sql);
     }
-    tamper(
-        &folder.path("till.db"),
-        "INSERT INTO stripe_account (one, id, livemode, bound_at) VALUES (1, 'acct_1', 0, 0)",
-    );
+    let bind = "INSERT INTO stripe_account (one, id, livemode, bound_at) VALUES (1, 'acct_1', 0, 0)";
+    tamper(&folder.path("till.db"), bind);
     fs::create_dir(folder.path("folder")).unwrap();
     symlink(folder.path("till.db"), folder.path("link")).unwrap();
     let before = names(&folder.path(""));
@@ -151,8 +149,7 @@ fn what_is_no_sound_backup_is_refused_and_nothing_is_changed() {
     // An anchor of other books.
     let head = parsed(&present, &["ledger", "head"])["anchor"].as_str().unwrap().to_owned();
     refused(&process::run(&present, &["restore", &at("good.db"), "--anchor", &head]), "does not hold");
-    let wrong = process::run(&present, &["restore", &at("good.db"), "--anchor", "nonsense"]);
-    assert_eq!(wrong.status.code(), Some(2));
+    assert_eq!(process::run(&present, &["restore", &at("good.db"), "--anchor", "nonsense"]).status.code(), Some(2));
     prints(&present, &["restore", &at("good.db")]);
     assert_eq!((remaining(&present, "alice"), remaining(&present, "bob")), (7, 8));
 }
