@@ -21,9 +21,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a batch of several jobs of the shop waits for an account: another batch may wait for one of ours. Each job is then
 /// written alone, and waits as long as it takes.
 const WAIT_TOGETHER: &str = "SET LOCAL lock_timeout = '100ms'";
-/// The rows of these accounts, in one order for everybody, so that no two writes ever wait for each other.
+/// The rows of these accounts, in one order for everybody, so that no two writes ever wait for each other. One list of numbers, because
+/// two conditions with OR between them would read the whole table of the books, and not its key.
 const LOCK: &str = "SELECT account FROM books WHERE part = 1 AND seq = 0 AND used_reason = ''
-    AND (account = ANY($1) OR account IN (SELECT account FROM users WHERE id = ANY($2))) ORDER BY account FOR UPDATE";
+    AND account = ANY($1 || ARRAY(SELECT account FROM users WHERE id = ANY($2))) ORDER BY account FOR UPDATE";
 const IDENTITY: &str = "SELECT pg_current_xact_id()::text AS transaction, pg_postmaster_start_time()::text AS server";
 
 /// The transaction under way.
