@@ -6,7 +6,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::fault::DbResult;
-use super::postgres::Server;
+use super::postgresql::Server;
 use crate::clock::{Clock, rfc3339};
 use crate::database::{Database, ServerAddress};
 use crate::error::Fault;

@@ -10,10 +10,10 @@ mod file_system;
 mod freshness;
 mod lock;
 #[cfg(not(feature = "postgres"))]
-#[path = "no_postgres.rs"]
-mod postgres;
+#[path = "without_postgresql.rs"]
+mod postgresql;
 #[cfg(feature = "postgres")]
-mod postgres;
+mod postgresql;
 mod read_ahead;
 mod schema;
 mod schema_text;
@@ -37,7 +37,7 @@ pub(super) use checkpoint::Checkpoints;
 pub(super) use fault::unavailable;
 pub(super) use file_system::{is_full, kind as file_system_kind, space, unsafe_kind};
 pub(super) use freshness::Freshness;
-pub(super) use postgres::{Server, ServerReaders};
+pub(super) use postgresql::{Server, ServerReaders};
 pub(super) use read_ahead::{DiskReads, ReadAhead};
 pub(super) use schema::{
     begin_again, bring_up_to_date, confirmed_at, is_empty, objects_made, record_check, record_confirmed, seen_at,

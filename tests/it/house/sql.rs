@@ -6,7 +6,7 @@ use super::tree::Finding;
 const STATEMENTS: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "PRAGMA", "WITH"];
 const DRIVERS: &[&str] = &["rusqlite", "r2d2", "r2d2_sqlite", "postgres", "r2d2_postgres"];
 /// The files in which a driver is named.
-const ENGINES: &[&str] = &["src/store/db/sqlite", "src/store/db/postgres"];
+const ENGINES: &[&str] = &["src/store/db/sqlite", "src/store/db/postgresql"];
 
 /// Finds statements and drivers where they do not belong.
 pub fn check(source: &Source<'_>, found: &mut Vec<Finding>) {
