@@ -1,5 +1,7 @@
 //! Identifiers and random secrets. Randomness comes from the operating system only.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use std::fmt;
 
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD, HEXLOWER};
@@ -74,14 +76,23 @@ pub fn ordered_id(prefix: &str, at: Timestamp) -> Result<String, Fault> {
 }
 
 /// A number that sorts by the time at which it is made: the milliseconds and 20 random bits, and more than `last`. So those
-/// who write at the same time need not wait to learn each other's.
+/// who write at the same time need not wait to learn each other's. Those of one process and millisecond are in order too.
 pub fn ordered_number(at: Timestamp, last: Option<i64>) -> Result<i64, Fault> {
+    static NEWEST: AtomicI64 = AtomicI64::new(0);
     let [high, middle, low] = random_bytes()?;
-    Ok(number_of(at, u32::from_be_bytes([0, high, middle, low]), last))
+    let number = number_of(at, u32::from_be_bytes([0, high, middle, low]), last);
+    let after = |newest: i64| match newest >> CHANCE_BITS == number >> CHANCE_BITS {
+        true => number.max(newest.saturating_add(1)),
+        false => number,
+    };
+    let before = NEWEST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |newest| Some(after(newest)));
+    Ok(before.map_or(number, after))
 }
 
+/// The random part of a number.
+const CHANCE_BITS: u32 = 20;
+
 fn number_of(at: Timestamp, chance: u32, last: Option<i64>) -> i64 {
-    const CHANCE_BITS: u32 = 20;
     let chance = i64::from(chance % (1 << CHANCE_BITS));
     let number = at.millis().max(0).saturating_mul(1 << CHANCE_BITS).saturating_add(chance);
     number.max(last.unwrap_or(0).saturating_add(1))
@@ -173,5 +184,7 @@ mod tests {
         assert_eq!(at(i64::MAX, 0xf_ffff, None), i64::MAX);
         let number = ordered_number(Timestamp::from_millis(now), None).unwrap();
         assert_eq!(number >> 20, now);
+        let later: Vec<i64> = (0..50).map(|_| ordered_number(Timestamp::from_millis(now), None).unwrap()).collect();
+        assert!(later.is_sorted() && later[0] > number, "{later:?}");
     }
 }

@@ -25,6 +25,7 @@ pub mod holds;
 pub mod identities;
 pub mod inbox;
 mod integrity;
+mod leases;
 pub mod lot_records;
 pub mod lots;
 pub mod mails;
@@ -65,6 +66,8 @@ use db::{
     ChangeLog, Checkpoints, Connection, DiskReads, FileWriter, Freshness, ReadAhead, Readers, Server, ServerReaders,
     Writer, unavailable,
 };
+
+pub use leases::Lease;
 
 pub use db::{
     AccountName, AmountsByDay, CacheKey, Columns, DbResult, Engine, Figure, FigureChange, Lock, Param, ReadVersion,
@@ -362,31 +365,6 @@ impl Store {
     pub fn engine(&self) -> Engine {
         if self.server.is_some() { Engine::Postgres } else { Engine::Sqlite }
     }
-
-    /// Whether this process does this work for all that share the database. One that does keeps it until it ends, or until its
-    /// connection does. Of a file there is one process that serves.
-    pub fn has_lease(&self, work: Lease) -> Result<bool> {
-        match &self.server {
-            Some(server) => server.lease(work as i32).map_err(unavailable),
-            None => Ok(true),
-        }
-    }
-}
-
-/// Work that one process does for all that share a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum Lease {
-    /// What ends with time, and what goes by its age.
-    Time = 1,
-    /// Events of Stripe's that wait, and what Stripe is asked or told.
-    Inbox = 2,
-    /// The comparison with Stripe.
-    Comparison = 3,
-    /// Asking Stripe for its events.
-    Poll = 4,
-    /// Notifications to the app's endpoints, and letters.
-    Delivery = 5,
 }
 
 /// Which right to the database, or to the files of its log, this process lacks, if it lacks one.
