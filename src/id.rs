@@ -1,8 +1,7 @@
 //! Identifiers and random secrets. Randomness comes from the operating system only.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};

@@ -264,7 +264,7 @@ impl AppState {
         let app = Arc::clone(&self.0.app);
         match self.0.app.store.read_one(move |tx| work(tx, &app)) {
             Ok(result) => result,
-            Err(work) => self.run(Pool::Db, move |app| app.store.read(work)).await,
+            Err(work) => self.run(Pool::Db, move |app| app.store.read_each(work)).await,
         }
     }
 }

@@ -284,6 +284,14 @@ impl Store {
         }
     }
 
+    /// Runs `work` like [`Store::read_one`], on a thread that may wait for a connection.
+    pub fn read_each<T>(&self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        match &self.readers {
+            Pool::File(readers) => readers.connection().map_err(unavailable)?.read_one(work),
+            Pool::Server(readers) => readers.connection().map_err(unavailable)?.read_one(work),
+        }
+    }
+
     /// The version of what is read from now on. Give it to [`Store::is_current`] to learn whether the answer still holds.
     pub fn read_version(&self) -> ReadVersion {
         self.memory.as_ref().map(|memory| memory.freshness.read_version()).unwrap_or_default()

@@ -62,6 +62,10 @@ impl ServerReaders {
 pub(in crate::store) enum ServerReader {}
 
 impl ServerReader {
+    pub(in crate::store) fn read_one<T>(&mut self, _work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        match *self {}
+    }
+
     pub(in crate::store) fn snapshot<T>(&mut self, _work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
         match *self {}
     }

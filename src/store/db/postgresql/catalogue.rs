@@ -1,6 +1,9 @@
 //! What the server itself knows of a database: the definitions of its tables, indexes, triggers, views and functions, and rows
 //! that refer to nothing.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use super::session::Session;
 use crate::error::Fault;
 use crate::store::db::fault::DbResult;
@@ -66,9 +69,24 @@ pub(super) fn objects(session: &mut Session) -> DbResult<Vec<SchemaObject>> {
         .collect())
 }
 
-/// The objects that this program makes, as this server words them: they are made in a schema of their own, in a transaction
-/// that is not kept.
+/// What this program makes, by the version of the server that worded it: it is the same for all of a process' life.
+static MADE: Mutex<BTreeMap<String, Vec<SchemaObject>>> = Mutex::new(BTreeMap::new());
+
+/// The objects that this program makes, as this server words them.
 pub(super) fn objects_made(session: &mut Session) -> DbResult<Vec<SchemaObject>> {
+    let rows = session.simple("SELECT version() AS version")?;
+    let version = rows.first().and_then(|row| row.get("version")).unwrap_or_default().to_owned();
+    let mut known = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(made) = known.get(&version) {
+        return Ok(made.clone());
+    }
+    let made = make_and_undo(session)?;
+    known.insert(version, made.clone());
+    Ok(made)
+}
+
+/// They are made in a schema of their own, in a transaction that is not kept.
+fn make_and_undo(session: &mut Session) -> DbResult<Vec<SchemaObject>> {
     session.simple("BEGIN")?;
     let made = make_apart(session);
     let ended = session.simple("ROLLBACK");

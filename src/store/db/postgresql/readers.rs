@@ -5,7 +5,7 @@ use std::time::Duration;
 use r2d2::ManageConnection;
 
 use super::session::{Connector, Purpose, Session};
-use crate::error::{Fault, Result};
+use crate::error::{Error, Fault, Result};
 use crate::store::db::fault::{DbResult, unavailable};
 use crate::store::db::figures::FigureChange;
 use crate::store::db::tx::{Engine, Tx};
@@ -65,17 +65,25 @@ impl ServerReader {
     /// Runs `work` on one snapshot.
     pub(in crate::store) fn snapshot<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
         self.0.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(unavailable)?;
-        let mut snapshot = Snapshot(&mut self.0);
-        let result = work(&mut snapshot);
-        drop(snapshot);
-        result.map_err(|error| match error {
-            crate::error::Error::Fault(fault) => unavailable(fault),
-            refused @ crate::error::Error::Refused(_) => refused,
-        })
+        let snapshot = Snapshot(&mut self.0);
+        work(&mut Statements(snapshot.0)).map_err(healing)
+    }
+
+    /// Runs `work` without a transaction around it.
+    pub(in crate::store) fn read_one<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        work(&mut Statements(&mut self.0)).map_err(healing)
     }
 }
 
-/// The snapshot of a transaction, which ends with it, also when the work panicked.
+/// A fault that may heal is passed on as such.
+fn healing(error: Error) -> Error {
+    match error {
+        Error::Fault(fault) => unavailable(fault),
+        refused @ Error::Refused(_) => refused,
+    }
+}
+
+/// A transaction, which ends with this, also when the work panicked.
 struct Snapshot<'a>(&'a mut Session);
 
 impl Drop for Snapshot<'_> {
@@ -84,7 +92,10 @@ impl Drop for Snapshot<'_> {
     }
 }
 
-impl Tx for Snapshot<'_> {
+/// Statements that read.
+struct Statements<'a>(&'a mut Session);
+
+impl Tx for Statements<'_> {
     fn execute(&mut self, sql: &'static str, _params: &[&dyn Param]) -> DbResult<usize> {
         Err(Fault::bare(format!("a write on a read-only connection: {sql}")))
     }
