@@ -44,6 +44,11 @@ impl Figure {
         let cost = cpu * 1e6 / (round.answered.max(1) as f64 * counts);
         Figure { rate: latencies.len() as f64 * counts / seconds, p50: at(0.5), p99: at(0.99), cost }
     }
+
+    /// The same, where not every answer was timed.
+    pub fn at_rate(self, rate: f64) -> Figure {
+        Figure { rate, ..self }
+    }
 }
 
 impl Percentiles {
@@ -76,10 +81,10 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The rows with their head.
-pub fn table(rows: &[Row]) -> String {
+/// The rows with their head; the last column is a share of `against`.
+pub fn table(rows: &[Row], against: &str) -> String {
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
-    let head = ["per second", "p50 ms", "p99 ms", "CPU µs", "of the empty handler"];
+    let head = ["per second", "p50 ms", "p99 ms", "CPU µs", against];
     let mut text =
         format!("{:width$}  {:>10}  {:>8}  {:>8}  {:>7}  {}\n", "", head[0], head[1], head[2], head[3], head[4]);
     for Row { name, figure, ratio } in rows {

@@ -3,11 +3,11 @@
 //! file grows at its end, and 10,000,000 entries take minutes and no more memory than 100,000.
 
 use std::ops::Range;
-use std::path::Path;
 use std::time::Instant;
 
 use till::actor::Actor;
 use till::clock::{Clock, Timestamp};
+use till::database::Database;
 use till::error::{Fault, Result};
 use till::id::UserId;
 use till::ledger::{self, Credit, EntryNote, Kind, Posting, Refusal, Spend, Units};
@@ -53,9 +53,9 @@ impl History {
     }
 
     /// Makes the database. Answers how many seconds it took.
-    pub fn write(self, path: &Path) -> Outcome<f64> {
+    pub fn write(self, database: &Database) -> Outcome<f64> {
         let started = Instant::now();
-        let store = Store::open(&path.into(), &Clock::System)?;
+        let store = Store::open(database, &Clock::System)?;
         let mut first = 0;
         while first < self.entries {
             let places = first..self.entries.min(first + CHUNK);

@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Who is asked, what, and by how many.
 #[derive(Clone)]
 pub struct Load {
-    pub address: SocketAddr,
+    /// More than one where several processes are asked in turn, each by its share of the connections.
+    pub addresses: Vec<SocketAddr>,
     pub request: Request,
     pub connections: u32,
 }
@@ -85,8 +86,8 @@ impl Load {
         let runtime = runtime.map_err(|cause| Fault::new("cannot start a thread of the load", cause))?;
         runtime.block_on(async {
             let mut asking = JoinSet::new();
-            let caller = Caller::of(self.address);
-            for number in 0..connections {
+            let callers: Vec<Caller> = self.addresses.iter().copied().map(Caller::of).collect();
+            for (number, caller) in (0..connections).zip(callers.iter().cycle()) {
                 let (load, window, dice) = (self.clone(), window.clone(), Dice::new(seed ^ u64::from(number) << 16));
                 asking.spawn(load.ask(caller.clone(), window, dice));
             }
@@ -131,7 +132,8 @@ impl Load {
     pub async fn ask_once(&self) -> Outcome<Answer> {
         let mut request = self.request.clone();
         request.turn(&mut Dice::new(0));
-        let answer = Caller::of(self.address).ask(&request).await;
-        answer.map_err(|why| Fault::bare(format!("cannot ask {}: {why}", self.address)))
+        let address = self.addresses.first().copied().ok_or_else(|| Fault::bare("nobody is asked"))?;
+        let answer = Caller::of(address).ask(&request).await;
+        answer.map_err(|why| Fault::bare(format!("cannot ask {address}: {why}")))
     }
 }

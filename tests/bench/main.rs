@@ -18,6 +18,7 @@ mod process;
 mod product;
 mod request;
 mod rounds;
+mod scale;
 mod watch;
 
 use std::io::Read;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use till::database::Database;
 use till::error::Fault;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -85,12 +87,15 @@ async fn told_to_stop() -> Outcome<()> {
 }
 
 async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
+    if options.only == [Subject::Scale] {
+        return scale::run(options, folder).await;
+    }
     let (users, payments) = (options.users, options.payments);
     let history = History::of(users, options.entries)?;
     let (path, copy) = (folder.path("till.db"), folder.path("copy.db"));
     let wants_copy = options.wants(Subject::Sqlite) && !options.serve_only;
     let (seconds, bytes, copy) = blocking(move || {
-        let seconds = history.write(&path)?;
+        let seconds = history.write(&Database::File(path.clone()))?;
         operator::add_payments(&path, users, payments)?;
         let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
         Ok((seconds, bytes, wants_copy.then(|| Copy::of(&path, &copy, users)).transpose()?))
@@ -100,7 +105,7 @@ async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
     println!(
         "Filled the books with {entries} entries of {users} users in {seconds:.1} s, and {payments} payments: {size:.1} MiB."
     );
-    let product = Product::start(folder)?;
+    let product = Product::start(&folder.path("till.db").display().to_string())?;
     println!("till serve: process {}, {}", product.id(), product.url());
     if options.serve_only {
         println!("Its token, good for these books only: {}", product.token());
@@ -114,15 +119,15 @@ async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
     let watch = Watch::start(&product, folder)?;
     let cold = options.cold.then(|| folder.path("till.db"));
     let measured = rounds::measure(options, &product, copy.map(Arc::new), cold).await?;
-    println!("\n{}", figures::table(&measured.rows));
+    println!("\n{}", figures::table(&measured.rows, "of the empty handler"));
     if options.wants(Subject::Operator) {
-        let lines = operator::measure(&product, folder, users)?;
+        let lines = operator::measure(&product, users)?;
         lines.iter().for_each(|line| println!("{line}"));
     }
     let watched = watch.end(folder, measured.of_spends)?;
     measured.remarks.iter().chain(&watched).for_each(|line| println!("{line}"));
 
-    let proof = product.stop_and_verify(folder)?;
+    let proof = product.stop_and_verify()?;
     println!("\ntill ledger verify: {}", proof.line);
     let expected = entries + measured.spends;
     if proof.entries != expected {

@@ -13,7 +13,6 @@ use till::store::{Store, Tx};
 use ureq::Agent;
 
 use super::Outcome;
-use super::process::Folder;
 use super::product::Product;
 use super::request::user_id;
 
@@ -77,8 +76,8 @@ fn add_payment(tx: &mut dyn Tx, number: u32, users: u32, now: Timestamp) -> Resu
 }
 
 /// Asks for the pages in turn, and says how long each took: the middle of all times, and the longest.
-pub fn measure(product: &Product, folder: &Folder, users: u32) -> Outcome<Vec<String>> {
-    let browser = Browser::sign_in(product, folder)?;
+pub fn measure(product: &Product, users: u32) -> Outcome<Vec<String>> {
+    let browser = Browser::sign_in(product)?;
     let middle = user_id(users / 2);
     let pages = [
         "/admin".to_owned(),
@@ -114,8 +113,8 @@ struct Browser {
 }
 
 impl Browser {
-    fn sign_in(product: &Product, folder: &Folder) -> Outcome<Browser> {
-        let link = product.operator_link(folder)?;
+    fn sign_in(product: &Product) -> Outcome<Browser> {
+        let link = product.operator_link()?;
         let agent =
             Agent::new_with_config(Agent::config_builder().max_redirects(0).max_redirects_will_error(false).build());
         let cannot = |cause| Fault::new("cannot sign an operator in", cause);

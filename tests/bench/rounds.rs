@@ -109,7 +109,7 @@ pub async fn measure(
 async fn first_reads(options: &Options, product: &Product) -> Outcome<String> {
     let who = Who::Each { next: Arc::default(), of: options.users };
     let request = Request::read(product.token(), who);
-    let load = Load { address: product.address(), request, connections: options.connections };
+    let load = Load { addresses: vec![product.address()], request, connections: options.connections };
     let (started, used) = (Instant::now(), cpu_seconds(product.id()));
     let round = blocking(move || load.run(FIRST_READS_LIMIT, 0)).await?;
     let (seconds, used) = (started.elapsed().as_secs_f64(), cpu_seconds(product.id()) - used);
@@ -122,7 +122,7 @@ fn plan(options: &Options, product: &Product, baseline: &Baseline, copy: Option<
     let (users, connections) = (options.users, options.connections);
     let wants = |subject| options.wants(subject);
     let http = |address, process, request: Request, connections| By::Http {
-        load: Box::new(Load { address, request, connections }),
+        load: Box::new(Load { addresses: vec![address], request, connections }),
         process,
     };
     let empty = |name: &str, request| {
