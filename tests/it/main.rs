@@ -19,6 +19,7 @@ mod cli;
 mod faults;
 mod machine;
 mod proxies;
+mod scale;
 mod store;
 
 mod harness;

@@ -17,7 +17,7 @@ mod refund;
 mod reconcile;
 mod refused_request;
 mod silence;
-mod simulation;
+pub mod simulation;
 
 mod hard_cases;
 mod stripe_requests;

@@ -113,6 +113,11 @@ impl Client {
 
     /// Any request at all.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.try_send(method, path, headers, body).unwrap_or_else(|why| panic!("{method} {path}: {why}"))
+    }
+
+    /// The same, where an answer may be missing: then why.
+    pub fn try_send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, String> {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.origin) };
         let mut request = Request::builder().method(method).uri(&url);
         for (name, value) in &self.headers {
@@ -130,11 +135,11 @@ impl Client {
             ("GET" | "HEAD", b"") => self.agent.run(request.body(()).unwrap()),
             _ => self.agent.run(request.body(body.to_vec()).unwrap()),
         };
-        let answer = Answer::read(answer.unwrap_or_else(|why| panic!("{method} {url}: {why}")));
+        let answer = answer.and_then(Answer::read).map_err(|why| format!("{url}: {why}"))?;
         if is_home {
             self.keep_cookies(&answer.headers);
         }
-        answer
+        Ok(answer)
     }
 
     fn keep_cookies(&self, headers: &HeaderMap) {
@@ -151,10 +156,10 @@ impl Client {
 }
 
 impl Answer {
-    fn read(mut answer: ureq::http::Response<Body>) -> Answer {
-        let body = answer.body_mut().read_to_vec().unwrap();
+    fn read(mut answer: ureq::http::Response<Body>) -> Result<Answer, ureq::Error> {
+        let body = answer.body_mut().read_to_vec()?;
         let body = String::from_utf8_lossy(&body).into_owned();
-        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
+        Ok(Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
     }
 
     /// Itself, if its status is this one.

@@ -10,13 +10,18 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(10);
 
 /// Asks until there is an answer. `what` says in a failure what never came.
-pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Deadline::after(PATIENCE);
+pub fn eventually<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, ask)
+}
+
+/// The same of what takes longer by itself.
+pub fn eventually_within<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Deadline::after(patience);
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(!deadline.left().is_zero(), "{what}: not within {} s", PATIENCE.as_secs());
+        assert!(!deadline.left().is_zero(), "{what}: not within {} s", patience.as_secs());
         thread::sleep(STEP);
     }
 }

@@ -137,7 +137,8 @@ impl Drop for Front {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens at now.
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -148,7 +149,7 @@ fn certificate(folder: &Folder) -> Result<(), String> {
 }
 
 /// Each of these words must be in the example, and is replaced.
-fn replaced(example: &str, words: &[(&str, String)]) -> String {
+pub fn replaced(example: &str, words: &[(&str, String)]) -> String {
     words.iter().fold(example.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from} is not in the example");
         text.replace(from, to)

@@ -1,7 +1,7 @@
 //! Till behind nginx and Caddy, by the examples in `systemd/`: HTTPS outside, the client's own address, Stripe's raw bytes, slow
 //! clients, and connections that have been idle.
 
-mod front;
+pub mod front;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,0 +1,47 @@
+//! The primary dies under load, and its standby takes over.
+
+use std::collections::BTreeSet;
+
+use super::fleet::Fleet;
+use super::load::Load;
+use super::patroni::Cluster;
+use crate::harness::Client;
+
+/// More than any run spends.
+const UNITS: i64 = 1_000_000;
+/// Two callers for each user, so that a user's row is wanted twice at once.
+const CALLERS: &[&str] = &["alice", "alice", "bert", "bert", "carol", "carol"];
+
+#[test]
+fn nothing_acknowledged_is_lost_or_doubled_when_the_primary_dies_and_its_standby_is_promoted() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let fleet = Fleet::start(&cluster.url(), 2);
+    let users: BTreeSet<&str> = CALLERS.iter().copied().collect();
+    users.iter().for_each(|user| fleet.user(user, UNITS));
+    let processes: Vec<Client> = (0..2).map(|number| fleet.program_at(number)).collect();
+    let load = Load::named("load");
+    let first = cluster.primary();
+    load.run(CALLERS, &processes, || {
+        load.wait_for(50);
+        cluster.cut_power(first);
+        // The callers go on by themselves, at the machine that was the standby.
+        load.wait_for(50);
+        assert_ne!(cluster.primary(), first);
+        // The machine comes back as the standby, and takes over in its turn.
+        cluster.power_on(first);
+        cluster.wait_for_standby();
+        cluster.cut_power(1 - first);
+        load.wait_for(50);
+        assert_eq!(cluster.primary(), first);
+    });
+
+    assert_eq!(load.statuses(), [503].into(), "{}", fleet.logs());
+    let (mut spends, left) = fleet.books();
+    spends.retain(|(_, reason)| reason.starts_with("spend_"));
+    let acknowledged = load.acknowledged();
+    assert_eq!(spends, acknowledged, "what was acknowledged is in the books, and nothing else");
+    for user in users {
+        let spent = acknowledged.iter().filter(|(of, _)| of == user).count();
+        assert_eq!(left[user], UNITS - i64::try_from(spent).unwrap(), "{user}");
+    }
+}
