@@ -87,7 +87,7 @@ async fn told_to_stop() -> Outcome<()> {
 }
 
 async fn run(options: &Options, folder: &Folder) -> Outcome<()> {
-    if options.only == [Subject::Scale] {
+    if options.only.contains(&Subject::Scale) {
         return scale::run(options, folder).await;
     }
     let (users, payments) = (options.users, options.payments);
