@@ -163,6 +163,10 @@ impl Store {
         })
     }
 
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(unreachable_code, unused_variables, reason = "no server can be opened")
+    )]
     fn open_on_server(address: &ServerAddress, clock: &Clock) -> DbResult<Store> {
         let server = Server::open(address, clock.now())?;
         let readers = server.readers();
