@@ -204,9 +204,10 @@ fn units_that_do_not_match_and_a_schema_that_is_not_ours_fall_short() {
     shop.user("alice");
     shop.give("alice", 20);
     Found::of(&shop, &[]).says("units", "ok", "the entries of 1 accounts lead to what is stored");
-    outside(&shop, "CREATE TRIGGER planted AFTER INSERT ON lots BEGIN SELECT 1; END");
+    let [plant, remove] = shop.hand().trigger("lots");
+    outside(&shop, &plant);
     Found::of(&shop, &[]).says("units", "failed", "planted of lots that this program does not make");
-    outside(&shop, "DROP TRIGGER planted; UPDATE lots SET expired = 3");
+    outside(&shop, &format!("{remove}; UPDATE lots SET expired = 3"));
     Found::of(&shop, &[]).says("units", "failed", "Keep a copy of the file, and run till ledger verify");
     let verified = shop.till(&["ledger", "verify"]);
     assert_eq!(verified.status.code(), Some(1));

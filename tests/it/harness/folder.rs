@@ -53,7 +53,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if postgres::is_chosen() {
-            Postgres::get().remove(&self.prefix());
+            Postgres::get().take_back(&self.prefix());
         }
         let _left_behind = fs::remove_dir_all(&self.0);
     }

@@ -23,13 +23,13 @@ impl Hand {
             connection.busy_timeout(PATIENCE).unwrap();
             return Hand::File(connection);
         };
-        Hand::Server(Postgres::get().connect(database).into())
+        Hand::Server(Postgres::get().connect("till", database).into())
     }
 
     /// The same, which no trigger and no check of a reference stops.
     pub fn open_unbound(place: &str) -> Hand {
         let hand = match database(place) {
-            Some(database) => Hand::Server(Postgres::get().connect_as_admin(database).into()),
+            Some(database) => Hand::Server(Postgres::get().connect("postgres", database).into()),
             None => Hand::open(place),
         };
         hand.run(match hand {
@@ -74,6 +74,23 @@ impl Hand {
     /// Each value of each table.
     pub fn everything(&self) -> Vec<String> {
         self.tables().iter().flat_map(|table| self.rows(&format!("SELECT * FROM {table}"))).flatten().collect()
+    }
+
+    /// How to plant a trigger `planted` on a table, and how to remove it.
+    pub fn trigger(&self, table: &str) -> [String; 2] {
+        match self {
+            Hand::File(_) => [
+                format!("CREATE TRIGGER planted AFTER UPDATE ON {table} BEGIN SELECT 1; END"),
+                "DROP TRIGGER planted".to_owned(),
+            ],
+            Hand::Server(_) => [
+                format!(
+                    "CREATE TRIGGER planted BEFORE UPDATE ON {table} FOR EACH ROW
+                        EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+                ),
+                format!("DROP TRIGGER planted ON {table}"),
+            ],
+        }
     }
 
     /// Runs these statements.

@@ -1,7 +1,8 @@
 //! A real PostgreSQL of this process' own, from Debian's packages: begun by the first test that wants one, ended with the last.
-//! Each test has databases of its own in it, copied from one that has the schema already.
+//! Each test has databases of its own in it, copied from one that has the schema already. To copy one takes longer than many a
+//! test, so one that a test leaves with its schema untouched is emptied and given to another.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -67,8 +68,34 @@ pub struct Postgres {
 struct Made {
     /// Makes and drops databases.
     admin: Client,
-    databases: BTreeSet<String>,
+    /// By what the tests call them: what they are called in the server.
+    databases: BTreeMap<String, String>,
+    /// Empty ones, with the schema.
+    free: Vec<String>,
+    number: usize,
 }
+
+/// Empties a database in which the schema is as it was, and says whether it is.
+const EMPTY: &str = "
+    SET session_replication_role = replica;
+    DO $$ DECLARE found text; BEGIN
+        FOR found IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_version' LOOP
+            EXECUTE format('DELETE FROM %I', found);
+        END LOOP;
+        FOR found IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' LOOP
+            PERFORM setval(format('%I', found)::regclass, 1, false);
+        END LOOP;
+        DELETE FROM schema_version WHERE version <> (SELECT MIN(version) FROM schema_version);
+        UPDATE schema_version SET (checked_at, seen_at, confirmed_at) = (applied_at, NULL, NULL);
+    END $$";
+
+/// What changes with any change of the schema: a copy has the rows of its original's catalogue.
+const SCHEMA_STATE: &str = "SELECT string_agg(state, ' ') FROM (
+    SELECT COUNT(*) || ':' || SUM(xmin::text::bigint) AS state FROM pg_class UNION ALL
+    SELECT COUNT(*) || ':' || SUM(xmin::text::bigint) FROM pg_attribute UNION ALL
+    SELECT COUNT(*) || ':' || SUM(xmin::text::bigint) FROM pg_trigger UNION ALL
+    SELECT COUNT(*) || ':' || SUM(xmin::text::bigint) FROM pg_constraint UNION ALL
+    SELECT COUNT(*) || ':' || SUM(xmin::text::bigint) FROM pg_proc) AS states";
 
 impl Postgres {
     /// The one of this process.
@@ -110,7 +137,7 @@ impl Postgres {
         let mut admin = admin("postgres");
         admin.batch_execute(&format!("CREATE ROLE till LOGIN CREATEDB PASSWORD '{password}'")).unwrap();
         admin.batch_execute(&format!("CREATE DATABASE {TEMPLATE} OWNER till")).unwrap();
-        let made = Mutex::new(Made { admin, databases: BTreeSet::new() });
+        let made = Mutex::new(Made { admin, databases: BTreeMap::new(), free: vec![], number: 0 });
         Postgres { port, password, made, _watch: watch }
     }
 
@@ -121,42 +148,68 @@ impl Postgres {
 
     /// The same of one that has till's schema and nothing else. Made when it is asked for first.
     pub fn database(&self, name: &str) -> String {
-        static TEMPLATE_MADE: OnceLock<()> = OnceLock::new();
-        TEMPLATE_MADE.get_or_init(|| make_schema(&self.url(TEMPLATE)));
+        self.fresh_state();
         let mut made = self.made();
-        if made.databases.insert(name.to_owned()) {
-            let copy = format!("CREATE DATABASE {name} OWNER till TEMPLATE {TEMPLATE} STRATEGY file_copy");
-            made.admin.batch_execute(&copy).unwrap();
-        }
-        self.url(name)
+        let known = made.databases.get(name).cloned();
+        let database = known.unwrap_or_else(|| match made.free.pop() {
+            Some(free) => free,
+            None => made.add(&format!("TEMPLATE {TEMPLATE} STRATEGY file_copy")),
+        });
+        made.databases.insert(name.to_owned(), database.clone());
+        self.url(&database)
     }
 
     /// The same of one with nothing in it.
     pub fn empty_database(&self, name: &str) -> String {
         let mut made = self.made();
-        assert!(made.databases.insert(name.to_owned()), "{name} is there already");
-        made.admin.batch_execute(&format!("CREATE DATABASE {name} OWNER till")).unwrap();
-        self.url(name)
+        let database = made.add("");
+        let before = made.databases.insert(name.to_owned(), database.clone());
+        assert_eq!(before, None, "{name} is there already");
+        self.url(&database)
     }
 
-    /// A connection past till, as the role that owns the database.
-    pub fn connect(&self, database: &str) -> Client {
-        config(self.port, &self.password, "till", database).connect(NoTls).unwrap()
+    /// The state of the schema in a new database. Makes the one that the others are copied from.
+    fn fresh_state(&self) -> &'static str {
+        static STATE: OnceLock<String> = OnceLock::new();
+        STATE.get_or_init(|| {
+            make_schema(&self.url(TEMPLATE));
+            self.connect("postgres", TEMPLATE).query_one(SCHEMA_STATE, &[]).unwrap().get(0)
+        })
     }
 
-    /// The same, as one who may do everything.
-    pub fn connect_as_admin(&self, database: &str) -> Client {
-        config(self.port, &self.password, "postgres", database).connect(NoTls).unwrap()
+    /// A connection past till: as `till`, who owns the databases, or as `postgres`, who may do everything.
+    pub fn connect(&self, role: &str, database: &str) -> Client {
+        self.try_to_connect(role, database).unwrap()
     }
 
-    /// Removes the databases whose name begins so, whoever is connected to them.
-    pub fn remove(&self, prefix: &str) {
-        let mut made = self.made();
-        let names: Vec<String> = made.databases.iter().filter(|name| name.starts_with(prefix)).cloned().collect();
+    fn try_to_connect(&self, role: &str, database: &str) -> Result<Client, postgres::Error> {
+        config(self.port, &self.password, role, database).connect(NoTls)
+    }
+
+    /// Takes back the databases whose name begins so, whoever is connected to them.
+    pub fn take_back(&self, prefix: &str) {
+        let names: Vec<String> =
+            self.made().databases.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
         for name in names {
-            let _left_behind = made.admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
-            made.databases.remove(&name);
+            let Some(database) = self.made().databases.remove(&name) else { continue };
+            // A test that failed may have left anything.
+            let is_good = !std::thread::panicking() && self.empty(&database).is_some_and(|is_good| is_good);
+            let mut made = self.made();
+            match is_good {
+                true => made.free.push(database),
+                false => drop(made.admin.batch_execute(&format!("DROP DATABASE {database} WITH (FORCE)"))),
+            }
         }
+    }
+
+    /// Whether it is empty now, and as good as a new one.
+    fn empty(&self, database: &str) -> Option<bool> {
+        const LEAVE: &str = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let mut client = self.try_to_connect("postgres", database).ok()?;
+        client.batch_execute(LEAVE).ok()?;
+        let state: String = client.query_one(SCHEMA_STATE, &[]).ok()?.try_get(0).ok()?;
+        Some(state == self.fresh_state() && client.batch_execute(EMPTY).is_ok())
     }
 
     fn made(&self) -> std::sync::MutexGuard<'_, Made> {
@@ -168,6 +221,16 @@ impl Postgres {
 fn make_schema(url: &str) {
     let config = load(&Sources::from_variables([("SPRITE_DATABASE", url)]), Need::Nothing).unwrap().config;
     drop(App::open(config, Clock::manual(BEGINNING)).unwrap());
+}
+
+impl Made {
+    /// Makes a database, and says its name.
+    fn add(&mut self, options: &str) -> String {
+        self.number += 1;
+        let name = format!("till_{}", self.number);
+        self.admin.batch_execute(&format!("CREATE DATABASE {name} OWNER till {options}")).unwrap();
+        name
+    }
 }
 
 fn config(port: u16, password: &str, user: &str, database: &str) -> Config {

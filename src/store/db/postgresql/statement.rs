@@ -32,6 +32,10 @@ impl ToSql for BoundValue<'_> {
             (Value::Int(number), &Type::INT4) => i32::try_from(*number)?.to_sql(kind, out),
             (Value::Int(number), &Type::INT2) => i16::try_from(*number)?.to_sql(kind, out),
             (Value::Int(number), &Type::INT8) => number.to_sql(kind, out),
+            // No text of a server's holds this letter: what is looked for by it is not there, and what is written stays readable.
+            (Value::Text(text), &Type::TEXT | &Type::VARCHAR | &Type::NAME | &Type::BPCHAR) if text.contains('\0') => {
+                text.replace('\0', "\u{fffd}").to_sql(kind, out)
+            }
             (Value::Text(text), &Type::TEXT | &Type::VARCHAR | &Type::NAME | &Type::BPCHAR) => text.to_sql(kind, out),
             (Value::Blob(bytes), &Type::BYTEA) => bytes.to_sql(kind, out),
             (value, kind) => Err(format!("{value:?} is no {kind}").into()),

@@ -87,15 +87,16 @@ fn a_write_that_fails_leaves_no_figures() {
 fn a_figure_is_the_sum_over_those_who_wrote_it() {
     let tampered = Tampered::open();
     let columns = Figure::ALL.map(Figure::column);
-    let [rest, part] = ["it - 7", "it = 7"].map(|form| columns.map(|column| form.replace("it", column)).join(", "));
+    let [rest, part] =
+        ["SUM(it) - 7 * COUNT(*)", "it = 7"].map(|form| columns.map(|column| form.replace("it", column)).join(", "));
     let columns = columns.join(", ");
     let shared = format!(
         "INSERT INTO figures (day, currency, writer, changes, {columns})
-            SELECT day, currency, 1, 1, {rest} FROM figures;
-        UPDATE figures SET {part} WHERE writer = 0"
+            SELECT day, currency, 99, 1, {rest} FROM figures GROUP BY day, currency;
+        UPDATE figures SET {part} WHERE writer <> 99"
     );
     assert_eq!(tampered.found(&shared), Vec::<String>::new());
-    let found = tampered.found(&format!("{shared}; UPDATE figures SET used = used + 1 WHERE writer = 1"));
+    let found = tampered.found(&format!("{shared}; UPDATE figures SET used = used + 1 WHERE writer = 99"));
     assert!(found.iter().all(|what| what.contains("the figure used of ")) && !found.is_empty(), "{found:?}");
 }
 
