@@ -14,7 +14,7 @@
 --   The figures                        figures, subscription_counts
 --   What Stripe says                   events, cursors, comparisons, stripe_account
 --   Who may come in                    tokens, login_links, sessions, operators, addresses, identities, passwords, passkeys,
---                                      second_factors, codes, invites, welcomes, audit
+--                                      second_factors, codes, invites, steps, attempts, welcomes, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries, mails, mail_choices, mail_key
 --   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, backups, triggers
 
@@ -659,6 +659,24 @@ CREATE TABLE invites (
     used_at    INTEGER
 ) STRICT;
 CREATE INDEX invites_by_end ON invites (expires_at);
+
+-- What browsers have begun and not finished, for some minutes: a passkey that is made or used, a password that wants a code, an
+-- identity that may be connected, an authenticator app. The browser alone has the secret, which the body is sealed with.
+CREATE TABLE steps (
+    hash       BLOB    NOT NULL CHECK (length(hash) = 32),
+    purpose    TEXT    NOT NULL CHECK (purpose IN ('registration', 'assertion', 'code', 'offer', 'enrolment')),
+    body       BLOB    NOT NULL CHECK (length(body) BETWEEN 28 AND 2000),
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (hash, purpose)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX steps_by_end ON steps (expires_at);
+
+-- How often what costs was asked for, where several processes count together: the buckets that are not full. A key is the
+-- digest of what is asked for and of who asks: an account, a client's network, or a name that was typed.
+CREATE TABLE attempts (
+    bucket  BLOB    NOT NULL PRIMARY KEY CHECK (length(bucket) = 32),
+    full_at INTEGER NOT NULL                -- when all of its tokens will have come back
+) STRICT, WITHOUT ROWID;
 
 -- Addresses that were given units of welcome, once for ever: of each only a digest with the salt of this database.
 CREATE TABLE welcomes (

@@ -10,11 +10,9 @@ use crate::config::Config;
 use crate::error::{Fault, Result};
 use crate::metrics::Metrics;
 use crate::oidc::client::Oidc;
-use crate::passkey::{AssertionState, CEREMONY_SECONDS, RegistrationState, RelyingParty};
-use crate::steps::Steps;
+use crate::passkey::RelyingParty;
 use crate::store::Store;
 use crate::stripe::{Stripe, StripeOptions};
-use crate::totp;
 
 /// What every use case gets: the parts of the appliance, and who calls. The same in the binary and in tests.
 #[derive(Clone)]
@@ -34,31 +32,8 @@ pub struct Parts {
     pub oidc: Option<Oidc>,
     /// Where browsers have passkeys for the base URL.
     pub passkeys: Option<RelyingParty>,
-    pub begun: Begun,
     stripe: Option<Stripe>,
     standing: OnceLock<Standing>,
-}
-
-/// What browsers have begun.
-pub struct Begun {
-    /// Passkeys that are being made, by the cookie of the session.
-    pub registrations: Steps<RegistrationState>,
-    /// Sign-ins by a passkey, by the cookie of the form.
-    pub assertions: Steps<AssertionState>,
-    /// Sign-ins by a password that want a code, by the cookie of the form.
-    pub codes: Steps<AwaitedCode>,
-    /// Issuers and subjects that a provider has just vouched for and that may be connected, by the cookie of the session.
-    pub offers: Steps<(String, String)>,
-    /// Secrets of authenticator apps that are not confirmed yet, by the cookie of the session.
-    pub enrolments: Steps<totp::Secret>,
-}
-
-/// A sign-in by a password that was right, of an account that wants a second factor.
-#[derive(Clone)]
-pub struct AwaitedCode {
-    pub account: i64,
-    /// The hash of the password that was right, so that it opens nothing after a new one.
-    pub password: String,
 }
 
 /// Whether the key is of the Stripe account that the database belongs to.
@@ -81,8 +56,7 @@ impl App {
         let origin = &config.base_url;
         let passkeys = origin.secure_domain().and_then(|domain| RelyingParty::new(domain, origin.as_str()));
         let standing = OnceLock::new();
-        let parts =
-            Parts { catalog, clock, store, metrics, oidc, passkeys, begun: Begun::new(), stripe, standing, config };
+        let parts = Parts { catalog, clock, store, metrics, oidc, passkeys, stripe, standing, config };
         Ok(App { parts: Arc::new(parts), actor: Actor::till() })
     }
 
@@ -101,18 +75,6 @@ impl App {
     /// Who asks for what is done: the audit and the entries name them.
     pub fn actor(&self) -> &Actor {
         &self.actor
-    }
-}
-
-impl Begun {
-    fn new() -> Begun {
-        Begun {
-            registrations: Steps::lasting(CEREMONY_SECONDS),
-            assertions: Steps::lasting(CEREMONY_SECONDS),
-            codes: Steps::lasting(CEREMONY_SECONDS),
-            offers: Steps::lasting(2 * CEREMONY_SECONDS),
-            enrolments: Steps::lasting(2 * CEREMONY_SECONDS),
-        }
     }
 }
 

@@ -19,7 +19,6 @@ pub mod language;
 pub mod money;
 pub mod private_file;
 pub mod secret;
-pub mod steps;
 pub mod tls;
 pub mod totp;
 

@@ -41,6 +41,28 @@ pub struct RegistrationState(RegistrationServerState<16>);
 /// What was asked when somebody was to sign in.
 pub struct AssertionState(DiscoverableAuthenticationServerState);
 
+impl RegistrationState {
+    pub fn written(&self) -> Result<Vec<u8>, Fault> {
+        self.0.encode().map_err(|cause| Fault::new("what was asked for a passkey cannot be written", cause))
+    }
+
+    /// `None` for what another version of the crate has written.
+    pub fn read(bytes: &[u8]) -> Option<RegistrationState> {
+        RegistrationServerState::decode(bytes).ok().map(RegistrationState)
+    }
+}
+
+impl AssertionState {
+    pub fn written(&self) -> Result<Vec<u8>, Fault> {
+        self.0.encode().map_err(|cause| Fault::new("what was asked for a passkey cannot be written", cause))
+    }
+
+    /// `None` for what another version of the crate has written.
+    pub fn read(bytes: &[u8]) -> Option<AssertionState> {
+        DiscoverableAuthenticationServerState::decode(bytes).ok().map(AssertionState)
+    }
+}
+
 /// Who a browser's answer says that it is; nothing of it is proved yet.
 pub struct Assertion(DiscoverableAuthentication16);
 

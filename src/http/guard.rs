@@ -204,7 +204,7 @@ async fn session_of_named(
     {
         return Ok(cookie);
     }
-    state.charge_name(Costly::SignIn, &name, client)?;
+    state.charge_name(Costly::SignIn, &name, client).await?;
     let cookie = state.run(Pool::Db, move |app| proxy::enter(app, &name, (&browser, language))).await?;
     caller::has_begun(&cookie);
     Ok(cookie)

@@ -1,5 +1,6 @@
 //! How often what costs may be asked for: each account and each client has a bucket of tokens, which fills up again with
-//! time. And that Stripe is asked one thing at a time for each account. So one buyer's clicks never fill the threads that
+//! time. Of a file one process serves, which counts in memory; where several share a database, they count there, together. And
+//! that Stripe is asked one thing at a time for each account. So one buyer's clicks never fill the threads that
 //! wait for Stripe.
 
 use std::collections::HashMap;
@@ -9,9 +10,11 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 
 use super::shares::ClientKey;
-use crate::clock::Deadline;
-use crate::error::{Refused, Result};
+use crate::clock::{Deadline, Timestamp};
+use crate::error::{Error, Refused, Result};
 use crate::id;
+use crate::store::Store;
+use crate::store::attempts::{self, Bucket};
 
 /// What costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +83,12 @@ impl Costly {
         }
     }
 
+    fn refused(self, wait_seconds: u64) -> Error {
+        let retry_after = wait_seconds + 1;
+        let detail = format!("{} Nothing was changed; try again in {retry_after} s.", self.words());
+        Refused::RateLimited { retry_after, detail }.into()
+    }
+
     fn words(self) -> &'static str {
         match self {
             Costly::Press => "You have pressed this many times in a short while.",
@@ -116,6 +125,41 @@ pub(super) struct Buckets {
     full_at: Mutex<HashMap<(Costly, Payer), Duration>>,
 }
 
+/// Takes the same tokens as [`Buckets::take`] in the database, for all processes that share it.
+pub(super) fn take_of_all(
+    store: &Store,
+    what: Costly,
+    payer: Option<Payer>,
+    client: Option<ClientKey>,
+    now: Timestamp,
+) -> Result<()> {
+    let buckets: Vec<Bucket> = payers(what, payer, client).map(|(payer, rate)| bucket(what, payer, &rate)).collect();
+    let Some(first) = buckets.first().map(|bucket| bucket.key) else { return Ok(()) };
+    match store.write_of_row(&first, move |tx| attempts::take(tx, &buckets, now))? {
+        None => Ok(()),
+        Some(wait) => Err(what.refused(u64::try_from(wait / 1000).unwrap_or_default())),
+    }
+}
+
+/// Whose buckets a token is taken from.
+fn payers(what: Costly, payer: Option<Payer>, client: Option<ClientKey>) -> impl Iterator<Item = (Payer, Rate)> {
+    let payer = payer.map(|payer| (payer, what.of_account()));
+    payer.into_iter().chain(client.map(|client| (Payer::Client(client), what.of_client())))
+}
+
+fn bucket(what: Costly, payer: Payer, rate: &Rate) -> Bucket {
+    let payer = match payer {
+        Payer::Account(account) => format!("account {account}"),
+        Payer::Client(client) => format!("client {client}"),
+        Payer::Name(digest) => format!("name {}", id::hex(&digest)),
+    };
+    Bucket {
+        key: id::digest(format!("{} of {payer}", what.label()).as_bytes()),
+        size: rate.size.into(),
+        refill_millis: i64::try_from(rate.refill.as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
 /// So many buckets are looked through for full ones.
 const MANY: usize = 16_384;
 /// More than these are not remembered.
@@ -133,10 +177,7 @@ impl Buckets {
     }
 
     fn take_at(&self, now: Duration, what: Costly, payer: Option<Payer>, client: Option<ClientKey>) -> Result<()> {
-        let payers = [
-            payer.map(|payer| (payer, what.of_account())),
-            client.map(|client| (Payer::Client(client), what.of_client())),
-        ];
+        let payers: Vec<(Payer, Rate)> = payers(what, payer, client).collect();
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if full_at.len() >= MANY {
             full_at.retain(|_, full_at| *full_at > now);
@@ -150,13 +191,11 @@ impl Buckets {
             let filled = full(&full_at, *payer).saturating_sub(now);
             filled.saturating_sub(rate.refill * rate.size.saturating_sub(1))
         };
-        let wait = payers.iter().flatten().map(wait).max().unwrap_or_default();
+        let wait = payers.iter().map(wait).max().unwrap_or_default();
         if !wait.is_zero() {
-            let retry_after = wait.as_secs() + 1;
-            let detail = format!("{} Nothing was changed; try again in {retry_after} s.", what.words());
-            return Err(Refused::RateLimited { retry_after, detail }.into());
+            return Err(what.refused(wait.as_secs()));
         }
-        for (payer, rate) in payers.into_iter().flatten() {
+        for (payer, rate) in payers {
             let next = full(&full_at, payer) + rate.refill;
             full_at.insert((what, payer), next);
         }
@@ -184,8 +223,9 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
-    use crate::error::Error;
 
     fn wait_of(refusal: Result<()>) -> Option<u64> {
         match refusal {
@@ -223,6 +263,17 @@ mod tests {
             None,
             "nothing is known of the client"
         );
+    }
+
+    #[test]
+    fn a_bucket_of_all_processes_is_its_payers_and_of_one_thing() {
+        let payers = [Payer::Account(1), Payer::Account(2), Payer::of_name("1"), Payer::of_name("2")];
+        let clients = ["192.0.2.1", "2001:db8::1"].map(|text| Payer::Client(ClientKey::of(text.parse().unwrap())));
+        let all = || payers.iter().chain(&clients);
+        let of = |what: Costly| all().map(move |payer| bucket(what, *payer, &what.of_account()).key);
+        let keys: HashSet<[u8; 32]> = of(Costly::Code).chain(of(Costly::Letter)).collect();
+        assert_eq!(keys.len(), 12);
+        assert_eq!(Payer::of_name("Ada"), Payer::of_name("aDA"));
     }
 
     #[test]

@@ -23,6 +23,12 @@ impl ClientKey {
     }
 }
 
+impl fmt::Display for ClientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// How much there is of something, and how much of it is taken.
 pub(super) struct Shares {
     in_all: usize,

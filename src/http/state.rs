@@ -10,7 +10,7 @@ use super::caller;
 use super::description::reference::Reference;
 use super::etag::TaggedBody;
 use super::kept_pages::KeptPages;
-use super::rates::{Buckets, Costly, Payer, Turns};
+use super::rates::{self, Buckets, Costly, Payer, Turns};
 use super::refusals::Refusals;
 use super::request::ClientAddress;
 use super::shares::Shares;
@@ -19,8 +19,8 @@ use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::{Deadline, Timestamp};
 use crate::config::{Config, Origin, STRIPE_API_BASE};
-use crate::error::{Fault, Refused, Result};
-use crate::store::{CacheKey, ReadVersion, Store, Tx};
+use crate::error::{Error, Fault, Refused, Result};
+use crate::store::{CacheKey, Engine, ReadVersion, Store, Tx};
 use crate::stripe::client::LONGEST_WAIT;
 use crate::usecase::users::sessions::OpenSession;
 use crate::usecase::users::tokens::Authentication;
@@ -140,18 +140,25 @@ impl AppState {
     }
 
     /// Refuses what costs to an account or a client that asks for it too often.
-    pub(super) fn charge(&self, what: Costly, account: Option<i64>, client: ClientAddress) -> Result<()> {
-        self.charge_payer(what, account.map(Payer::Account), client)
+    pub(super) async fn charge(&self, what: Costly, account: Option<i64>, client: ClientAddress) -> Result<()> {
+        self.charge_payer(what, account.map(Payer::Account), client).await
     }
 
     /// The same for a name or an address that somebody typed, whether or not it is anybody's.
-    pub(super) fn charge_name(&self, what: Costly, name: &str, client: ClientAddress) -> Result<()> {
-        self.charge_payer(what, Some(Payer::of_name(name)), client)
+    pub(super) async fn charge_name(&self, what: Costly, name: &str, client: ClientAddress) -> Result<()> {
+        self.charge_payer(what, Some(Payer::of_name(name)), client).await
     }
 
-    fn charge_payer(&self, what: Costly, payer: Option<Payer>, client: ClientAddress) -> Result<()> {
-        let charged = self.0.buckets.take(what, payer, client.key());
-        if charged.is_err() {
+    async fn charge_payer(&self, what: Costly, payer: Option<Payer>, client: ClientAddress) -> Result<()> {
+        let key = client.key();
+        let charged = match self.0.app.store.engine() {
+            Engine::Sqlite => self.0.buckets.take(what, payer, key),
+            Engine::Postgres => {
+                let take = move |app: &App| rates::take_of_all(&app.store, what, payer, key, app.clock.now());
+                self.run(Pool::Db, take).await
+            }
+        };
+        if matches!(charged, Err(Error::Refused(Refused::RateLimited { .. }))) {
             self.0.app.metrics.refuse_client(what.label(), &client);
         }
         charged

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod allotments;
 pub mod anchors;
+pub mod attempts;
 pub mod audit;
 pub mod backups;
 pub mod codes;
@@ -39,12 +40,14 @@ pub mod outbox;
 pub mod passkeys;
 pub mod payment_records;
 pub mod payments;
+mod place;
 pub mod prices;
 pub mod proof;
 pub mod receipts;
 pub mod scheduled_changes;
 pub mod second_factors;
 pub mod sessions;
+pub mod steps;
 pub mod stripe_account;
 pub mod subscriptions;
 mod unit_moves;
@@ -52,7 +55,7 @@ pub mod users;
 pub mod webhook_endpoints;
 
 use std::hash::{Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -60,12 +63,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use crate::clock::{Clock, Timestamp};
 use crate::database::{Database, ServerAddress};
 use crate::error::{Error, Fault, Refused, Result};
-use crate::private_file::missing_right;
 
 use db::{
     ChangeLog, Checkpoints, Connection, DiskReads, FileWriter, Freshness, ReadAhead, Readers, Server, ServerReaders,
     Writer, unavailable,
 };
+use place::cannot_be_used;
 
 pub use leases::Lease;
 
@@ -115,18 +118,11 @@ impl Store {
     /// Opens (or makes) the database and brings its schema up to date in one transaction. A schema newer than this program's
     /// is refused.
     pub fn open(database: &Database, clock: &Clock) -> DbResult<Store> {
-        let cannot = |cause: Fault| {
-            let (heals, what) = (cause.is_retryable(), format!("the database {database} cannot be used"));
-            if let Some(right) = database.file().and_then(right_missing) {
-                return Fault::bare(format!("{what}: {right}"));
-            }
-            let fault = Fault::new(what, cause);
-            if heals { fault.retryable() } else { fault }
+        let opened = match database {
+            Database::File(path) => Store::open_file(path, clock),
+            Database::Server(address) => Store::open_on_server(address, clock),
         };
-        match database {
-            Database::File(path) => Store::open_file(path, clock).map_err(cannot),
-            Database::Server(address) => Store::open_on_server(address, clock).map_err(cannot),
-        }
+        opened.map_err(|cause| cannot_be_used(database, cause))
     }
 
     /// Whether a server's database has nothing in it, or whether there is no file. Where a file cannot be looked for, opening it
@@ -134,7 +130,10 @@ impl Store {
     pub fn is_missing(database: &Database) -> DbResult<bool> {
         match database {
             Database::File(path) => Ok(path.try_exists().is_ok_and(|is_there| !is_there)),
-            Database::Server(address) => Server::at(address)?.is_empty(),
+            Database::Server(address) => {
+                let looked = Server::at(address).and_then(|server| server.is_empty());
+                looked.map_err(|cause| cannot_be_used(database, cause))
+            }
         }
     }
 
@@ -230,7 +229,7 @@ impl Store {
         A: FnOnce(Result<T>) + Send + 'static,
     {
         let read_ahead = self.memory.as_ref().map(|memory| &memory.read_ahead).filter(|ahead| ahead.is_needed());
-        let writer = self.writer_of(&accounts);
+        let writer = self.writer_of(&accounts.first());
         let scope = Scope::Accounts(accounts);
         let ahead = read_ahead.and_then(|ahead| Some((ahead, writer.queue()?.clone())));
         let Some((read_ahead, queue)) = ahead else { return writer.submit(scope, work, then) };
@@ -241,9 +240,20 @@ impl Store {
         read_ahead.run(task);
     }
 
-    fn writer_of(&self, accounts: &[AccountName]) -> &Writer {
+    /// Runs `work` like [`Store::write`], and beside other writes where the engine takes several at a time: it may change the row
+    /// with this key alone, which is no account's.
+    pub fn write_of_row<T, F>(&self, key: &[u8; 32], work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+    {
+        self.writer_of(key).write(Scope::Accounts(vec![]), work)
+    }
+
+    /// The same key always has the same one.
+    fn writer_of(&self, key: &impl Hash) -> &Writer {
         let mut hash = std::hash::DefaultHasher::new();
-        accounts.first().hash(&mut hash);
+        key.hash(&mut hash);
         let turn = usize::try_from(hash.finish() % ACCOUNT_WRITERS as u64).unwrap_or(0);
         self.account_writers.get(turn).unwrap_or(&self.writer)
     }
@@ -377,16 +387,6 @@ impl Store {
     pub fn engine(&self) -> Engine {
         if self.server.is_some() { Engine::Postgres } else { Engine::Sqlite }
     }
-}
-
-/// Which right to the database, or to the files of its log, this process lacks, if it lacks one.
-fn right_missing(path: &Path) -> Option<String> {
-    let beside = ["-wal", "-shm"].map(|suffix| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    });
-    std::iter::once(path).chain(beside.iter().map(PathBuf::as_path)).find_map(|file| missing_right(file, true))
 }
 
 /// The fault of an account that should be there.

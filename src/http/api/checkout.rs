@@ -102,7 +102,7 @@ pub(crate) async fn create(
     let account = user.account;
     // A press that is refused does not wait for its turn. The caller's address is the app's, which speaks for many users.
     let request = PurchaseRequest::new(state.app(), &create.plan, create.return_url.as_deref())?;
-    state.charge(Costly::Press, Some(account), ClientAddress(None))?;
+    state.charge(Costly::Press, Some(account), ClientAddress(None)).await?;
     let start = move |app: &App, deadline| start::start_checkout(app, &user, request, deadline);
     let checkout = state.ask_stripe(account, start).await?;
     Ok(Json(CheckoutShape::of(checkout)).into_response())

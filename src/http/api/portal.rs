@@ -63,7 +63,7 @@ pub(crate) async fn create(
     let Create {} = body::json_or_default(request).await?;
     let user = state.run(Pool::Db, move |app| users::show(app, &id)).await?.user;
     // The caller's address is the app's, which speaks for many users.
-    state.charge(Costly::Press, Some(user.account), ClientAddress(None))?;
+    state.charge(Costly::Press, Some(user.account), ClientAddress(None)).await?;
     let portal_url = state.ask_stripe(user.account, move |app, deadline| portal::open(app, &user, deadline)).await?;
     Ok(Json(PortalShape { portal_url }).into_response())
 }

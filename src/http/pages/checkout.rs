@@ -39,7 +39,7 @@ pub(crate) async fn open(
     let account = user.account;
     // A press that is refused does not wait for its turn.
     let request = PurchaseRequest::new(state.app(), &plan, return_url.as_deref()).map_err(before_payment)?;
-    state.charge(Costly::Press, Some(account), client).map_err(before_payment)?;
+    state.charge(Costly::Press, Some(account), client).await.map_err(before_payment)?;
     let start = move |app: &App, deadline| start::start_checkout(app, &user, request, deadline);
     let checkout = state.ask_stripe(account, start).await.map_err(before_payment)?;
     if prefers_json(&headers) {

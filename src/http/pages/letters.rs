@@ -148,10 +148,10 @@ fn require_mail(app: &App) -> Result<()> {
 }
 
 /// The address in a form. Each address and each client may ask for few letters.
-fn asked(state: &AppState, form: &Form, client: ClientAddress) -> Result<Email> {
+async fn asked(state: &AppState, form: &Form, client: ClientAddress) -> Result<Email> {
     let typed = form.text("address", EMAIL_LIMIT)?;
     let email = Email::parse(&typed).ok_or(PersonRefusal::NoAddress)?;
-    state.charge_name(Costly::Letter, email.canonical(), client)?;
+    state.charge_name(Costly::Letter, email.canonical(), client).await?;
     Ok(email)
 }
 
@@ -182,7 +182,7 @@ pub(crate) async fn ask_sign_in(
     body: Body,
 ) -> HandlerResult {
     let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
-    let email = asked(&state, &form, client)?;
+    let email = asked(&state, &form, client).await?;
     ask(&state, &headers, email, Pool::Db, Box::new(|_| Ok(Asking::SignIn))).await
 }
 
@@ -194,7 +194,7 @@ pub(crate) async fn ask_reset(
     body: Body,
 ) -> HandlerResult {
     let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
-    let email = asked(&state, &form, client)?;
+    let email = asked(&state, &form, client).await?;
     ask(&state, &headers, email, Pool::Db, Box::new(|_| Ok(Asking::Reset))).await
 }
 
@@ -208,7 +208,7 @@ pub(crate) async fn ask_sign_up(
     let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
     let (chosen, invite) = (form.password("password")?, form.text("invite", SECRET_LIMIT)?);
     let invite = Some(invite).filter(|invite| !invite.is_empty());
-    let email = asked(&state, &form, client)?;
+    let email = asked(&state, &form, client).await?;
     let own = email.canonical().to_owned();
     let pool = if chosen.is_empty() { Pool::Db } else { Pool::Passwords };
     let prepare = move |app: &App| {
@@ -270,7 +270,7 @@ pub(crate) async fn confirm(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    state.charge(Costly::SignIn, None, client)?;
+    state.charge(Costly::SignIn, None, client).await?;
     let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
     let (code, new_password) = (form.text("code", SECRET_LIMIT)?, form.password("password")?);
     let browser = cookie::browser_of(&headers, state.config());

@@ -153,7 +153,7 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    state.charge(Costly::SignIn, None, client)?;
+    state.charge(Costly::SignIn, None, client).await?;
     let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
     let token = form.text("token", SECRET_LIMIT)?;
     let browser = cookie::browser_of(&headers, state.config());
@@ -172,7 +172,7 @@ pub(crate) async fn by_password(
 ) -> HandlerResult {
     let (form, form_cookie) = own_form::of_visitor(state.config(), &headers, body).await?;
     let (name, typed_password) = (form.text("address", EMAIL_LIMIT)?, form.password("password")?);
-    state.charge_name(Costly::Password, &name, client)?;
+    state.charge_name(Costly::Password, &name, client).await?;
     let (browser, typed) = (cookie::browser_of(&headers, state.config()), name.clone());
     let signed_in = move |app: &App| password::sign_in(app, (&name, &typed_password), &form_cookie, &browser);
     match state.run(Pool::Passwords, signed_in).await? {

@@ -65,7 +65,7 @@ pub(crate) async fn begin(
     if oidc::provider_name(state.app()).is_some() && (is_elsewhere || method == Method::HEAD) {
         return Ok(see_other("/login")?);
     }
-    state.charge(Costly::SignIn, None, client)?;
+    state.charge(Costly::SignIn, None, client).await?;
     let query = query.as_deref();
     let purpose = match (query_field(query, "connect"), query_field(query, "invite")) {
         (Some(_), _) => {
@@ -99,7 +99,7 @@ pub(crate) async fn callback(
     if oidc::provider_name(state.app()).is_none() || method == Method::HEAD {
         return Err(PersonRefusal::NoSuchWay.into());
     }
-    state.charge(Costly::SignIn, None, client)?;
+    state.charge(Costly::SignIn, None, client).await?;
     let field = |name: &str| query_field(query.as_deref(), name).filter(|text| text.len() <= CODE_LIMIT);
     let attempt = cookie::attempt_of(&headers, state.config()).and_then(|text| Attempt::read(&text));
     let given = field("state").unwrap_or_default();

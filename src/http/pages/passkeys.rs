@@ -26,7 +26,7 @@ pub(crate) async fn begin(
     body: Body,
 ) -> HandlerResult {
     let (_, form_cookie) = own_form::of_visitor(state.config(), &headers, body).await?;
-    state.charge(Costly::SignIn, None, client)?;
+    state.charge(Costly::SignIn, None, client).await?;
     Ok(asked(state.run(Pool::Db, move |app| passkeys::begin_sign_in(app, &form_cookie)).await?))
 }
 
@@ -38,7 +38,7 @@ pub(crate) async fn sign_in(
     body: Body,
 ) -> HandlerResult {
     let (form, form_cookie) = own_form::of_visitor(state.config(), &headers, body).await?;
-    state.charge(Costly::SignIn, None, client)?;
+    state.charge(Costly::SignIn, None, client).await?;
     let answer = form.text("answer", ANSWER_LIMIT)?;
     let return_to = own_path(&form.text("return_to", ANSWER_LIMIT)?);
     let browser = cookie::browser_of(&headers, state.config());

@@ -28,7 +28,7 @@ pub(crate) async fn open(
     let form = body::form(body).await?;
     check_csrf(state.config(), &headers, &signed_in.cookie, &form)?;
     let user = signed_in.member.user;
-    state.charge(Costly::Press, Some(user.account), client)?;
+    state.charge(Costly::Press, Some(user.account), client).await?;
     let url = state.ask_stripe(user.account, move |app, deadline| portal::open(app, &user, deadline)).await?;
     if prefers_json(&headers) {
         return Ok(Json(json!({ "portal_url": url })).into_response());

@@ -72,7 +72,7 @@ pub(crate) async fn show(
     let account = account.ok_or_else(not_signed_in)?;
     let escaped: String = form_urlencoded::byte_serialize(session.as_bytes()).collect();
     let charged = visitor.signed_in.as_ref().map(|_| account);
-    let purchase = purchase_of(&state, account, session, || state.charge(Costly::Question, charged, client)).await?;
+    let purchase = purchase_of(&state, account, session, state.charge(Costly::Question, charged, client)).await?;
     let (is_elsewhere, language) = (visitor.signed_in.is_none(), visitor.language);
     let page = ReturnedPage {
         shell: Shell::for_visitor(state.app(), language.returned_title(), &visitor)?,
@@ -99,14 +99,14 @@ async fn purchase_of(
     state: &AppState,
     account: i64,
     session: String,
-    charge: impl FnOnce() -> Result<()>,
+    charge: impl Future<Output = Result<()>>,
 ) -> Result<Purchase> {
     let wanted = session.clone();
     let is_known = match state.run(Pool::Db, move |app| confirm::look_up(app, account, &wanted)).await? {
         PurchaseLookup::Decided(purchase) => return Ok(*purchase),
         PurchaseLookup::Undecided { is_known } => is_known,
     };
-    match charge() {
+    match charge.await {
         Ok(()) => {
             state.ask_stripe(account, move |app, deadline| confirm::confirm(app, account, &session, deadline)).await
         }

@@ -21,6 +21,7 @@ use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
 use crate::http::{cookie, reader_language};
 use crate::usecase::users::second_factor::{self, CodeEnd};
+use crate::usecase::users::steps::AwaitedCode;
 use crate::usecase::users::{passkeys, sign_in};
 
 /// Characters of what somebody types as a code.
@@ -102,15 +103,20 @@ async fn complete(
     code: String,
     client: ClientAddress,
 ) -> Result<CodeEnd> {
-    let Some(awaited) = second_factor::awaited(state.app(), &form_cookie) else { return Ok(CodeEnd::Over) };
-    state.charge(Costly::Code, Some(awaited.account), client)?;
+    let Some(awaited) = awaited(state, &form_cookie).await? else { return Ok(CodeEnd::Over) };
+    state.charge(Costly::Code, Some(awaited.account), client).await?;
     let browser = cookie::browser_of(headers, state.config());
     state.run(Pool::Db, move |app| second_factor::sign_in(app, &form_cookie, &code, &browser)).await
 }
 
+async fn awaited(state: &AppState, form_cookie: &str) -> Result<Option<AwaitedCode>> {
+    let form_cookie = form_cookie.to_owned();
+    state.run(Pool::Db, move |app| second_factor::awaited(app, &form_cookie)).await
+}
+
 async fn prove_in(state: &AppState, signed_in: &SignedIn, code: String, client: ClientAddress) -> Result<bool> {
     let (user, session) = (signed_in.member.user.clone(), signed_in.session.clone());
-    state.charge(Costly::Code, Some(user.account), client)?;
+    state.charge(Costly::Code, Some(user.account), client).await?;
     state.run(Pool::Db, move |app| second_factor::prove(app, &user, &session, &code)).await
 }
 
@@ -123,7 +129,7 @@ async fn page(
     status: StatusCode,
 ) -> Result<Response> {
     let (form_cookie, form_csrf) = form_pair(state.config(), headers)?;
-    let (second, shell) = if second_factor::awaited(state.app(), &form_cookie).is_some() {
+    let (second, shell) = if awaited(state, &form_cookie).await?.is_some() {
         let language = reader_language::of_browser(headers, state.config());
         (SecondState::SignIn, Shell::anonymous(state.app(), language.second_title(), language))
     } else if let Some(signed_in) = &visitor.signed_in {

@@ -22,6 +22,7 @@ pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;
 pub mod statement;
+pub mod steps;
 pub mod tokens;
 pub mod usage;
 pub mod welcome;

@@ -23,6 +23,7 @@ use crate::usecase::mail;
 use crate::usecase::users::admission::{Admission, NotAdmitted};
 use crate::usecase::users::new_account::NewAccount;
 use crate::usecase::users::sessions::{self, Browser, Opening};
+use crate::usecase::users::steps::{self, Offer};
 
 /// What a proxy's identities have as their issuer.
 const PROXY: &str = "proxy";
@@ -127,7 +128,7 @@ pub fn arrive(
             return Ok(SignInEnd::Failed(SignInFailure::SignedOut));
         };
         let Claims { issuer, subject, .. } = arrival.claims.clone();
-        app.begun.offers.begin(cookie, (issuer, subject), now);
+        steps::begin(app, cookie, &Offer { issuer, subject })?;
         return Ok(SignInEnd::Offer(arrival.claims));
     }
     if let Some(cookie) = enter_known(app, &arrival.claims, browser)? {
@@ -210,7 +211,7 @@ fn make_account(
 pub fn connect(app: &App, user: &User, session: &Session, cookie: &str) -> Result<()> {
     sessions::require_fresh(app, session)?;
     let (user, now) = (user.clone(), app.clock.now());
-    let (issuer, subject) = app.begun.offers.take(cookie, now).ok_or(PersonRefusal::OfferSpent)?;
+    let Offer { issuer, subject } = steps::take(app, cookie)?.ok_or(PersonRefusal::OfferSpent)?;
     audit::write(app, move |tx, trail| {
         match owner_of(tx, &issuer, &subject)? {
             Some(owner) if owner == user.account => return Ok(()),

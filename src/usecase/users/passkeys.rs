@@ -12,6 +12,7 @@ use crate::store::{Tx, identities};
 use crate::usecase::audit;
 use crate::usecase::mail;
 use crate::usecase::users::sessions::{self, Browser, Opening};
+use crate::usecase::users::steps;
 
 /// Passkeys of one account.
 const PASSKEYS_LIMIT: usize = 20;
@@ -45,7 +46,7 @@ pub fn begin_adding(app: &App, user: &User, session: &Session, cookie: &str) -> 
     let name = address.map(|address| address.written).or_else(|| user.name.clone()).unwrap_or_else(|| user.id.clone());
     let existing: Vec<_> = existing.into_iter().map(|known| known.key).collect();
     let (state, asked) = party.begin_registration(&handle, &name, &existing)?;
-    app.begun.registrations.begin(cookie, state, app.clock.now());
+    steps::begin(app, cookie, &state)?;
     Ok(asked)
 }
 
@@ -54,7 +55,7 @@ pub fn add(app: &App, user: &User, session: &Session, cookie: &str, (name, answe
     sessions::require_fresh(app, session)?;
     let party = configured(app)?;
     let now = app.clock.now();
-    let state = app.begun.registrations.take(cookie, now).ok_or_else(too_late)?;
+    let state = steps::take(app, cookie)?.ok_or_else(too_late)?;
     let made = party.finish_registration(state, answer).map_err(|fault| not_taken(&fault))?;
     let name = checked_name(name)?;
     let user = user.clone();
@@ -98,7 +99,7 @@ pub fn remove(app: &App, user: &User, number: i64) -> Result<bool> {
 /// What a browser is asked, as JSON, to sign in by a passkey. `form` is the cookie of the form with the button.
 pub fn begin_sign_in(app: &App, form: &str) -> Result<String> {
     let (state, asked) = configured(app)?.begin_assertion()?;
-    app.begun.assertions.begin(form, state, app.clock.now());
+    steps::begin(app, form, &state)?;
     Ok(asked)
 }
 
@@ -106,7 +107,7 @@ pub fn begin_sign_in(app: &App, form: &str) -> Result<String> {
 pub fn sign_in(app: &App, form: &str, answer: &str, browser: &Browser) -> Result<Option<String>> {
     let party = configured(app)?;
     let now = app.clock.now();
-    let Some(state) = app.begun.assertions.take(form, now) else { return Ok(refused("nothing was asked", None)) };
+    let Some(state) = steps::take(app, form)? else { return Ok(refused("nothing was asked", None)) };
     let assertion = match passkey::read_assertion(answer) {
         Ok(assertion) => assertion,
         Err(fault) => return Ok(refused(detail_of(&fault), None)),

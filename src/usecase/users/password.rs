@@ -5,7 +5,7 @@
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use crate::app::{App, AwaitedCode};
+use crate::app::App;
 use crate::email::Email;
 use crate::error::{Fault, Result};
 use crate::id;
@@ -16,6 +16,7 @@ use crate::store::users::User;
 use crate::store::{Tx, identities, second_factors, users};
 use crate::usecase::audit;
 use crate::usecase::users::sessions::{self, Browser, Opening};
+use crate::usecase::users::steps::{self, AwaitedCode};
 
 /// The fewest characters of a password.
 pub const PASSWORD_LEAST: usize = 8;
@@ -140,13 +141,14 @@ pub fn sign_in(
         session.begin(tx, trail, &user)?;
         Ok(Some(None))
     })?;
-    Ok(end.map(|awaited| match awaited {
-        None => PasswordEnd::SignedIn(opening.cookie(&user_id)),
+    end.map(|awaited| match awaited {
+        None => Ok(PasswordEnd::SignedIn(opening.cookie(&user_id))),
         Some(password) => {
-            app.begun.codes.begin(form, AwaitedCode { account, password }, app.clock.now());
-            PasswordEnd::CodeAwaited
+            steps::begin(app, form, &AwaitedCode { account, password })?;
+            Ok(PasswordEnd::CodeAwaited)
         }
-    }))
+    })
+    .transpose()
 }
 
 fn named(tx: &mut dyn Tx, name: &str) -> Result<Option<User>> {

@@ -2,7 +2,7 @@
 //! password alone opens nothing of theirs: the code is asked before a session begins. A session in which one was proved says
 //! so, which operators' pages ask for.
 
-use crate::app::{App, AwaitedCode};
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::language::refusal::PersonRefusal;
@@ -13,6 +13,7 @@ use crate::store::{Tx, identities};
 use crate::totp::{self, Secret};
 use crate::usecase::audit;
 use crate::usecase::users::sessions::{self, Browser, Opening};
+use crate::usecase::users::steps::{self, AwaitedCode, Enrolment};
 
 /// Whether the account has one.
 pub fn is_set(app: &App, account: i64) -> Result<bool> {
@@ -27,7 +28,7 @@ pub fn begin(app: &App, user: &User, session: &Session, cookie: &str) -> Result<
         return Err(set_already());
     }
     let secret = totp::secret()?;
-    app.begun.enrolments.begin(cookie, secret, app.clock.now());
+    steps::begin(app, cookie, &Enrolment(secret))?;
     Ok(secret)
 }
 
@@ -35,7 +36,7 @@ pub fn begin(app: &App, user: &User, session: &Session, cookie: &str) -> Result<
 pub fn confirm(app: &App, user: &User, session: &Session, (cookie, code): (&str, &str)) -> Result<Option<Secret>> {
     sessions::require_fresh(app, session)?;
     let now = app.clock.now();
-    let Some(secret) = app.begun.enrolments.look(cookie, now) else {
+    let Some(Enrolment(secret)) = steps::look(app, cookie)? else {
         return Err(PersonRefusal::OfferSpent.into());
     };
     let Some(last_step) = totp::step_of(&secret, code, 0, now) else { return Ok(Some(secret)) };
@@ -47,7 +48,7 @@ pub fn confirm(app: &App, user: &User, session: &Session, (cookie, code): (&str,
         session_rows::prove_second_factor(tx, number, now)?;
         trail.add(tx, "second_factor_set", &user.id, None)
     })?;
-    app.begun.enrolments.take(cookie, now);
+    steps::take::<Enrolment>(app, cookie)?;
     Ok(None)
 }
 
@@ -93,8 +94,8 @@ pub fn prove(app: &App, user: &User, session: &Session, code: &str) -> Result<bo
 }
 
 /// Whose code the browser with this form's cookie is asked for.
-pub fn awaited(app: &App, form: &str) -> Option<AwaitedCode> {
-    app.begun.codes.look(form, app.clock.now())
+pub fn awaited(app: &App, form: &str) -> Result<Option<AwaitedCode>> {
+    steps::look(app, form)
 }
 
 /// How an attempt to complete a sign-in ended.
@@ -109,7 +110,7 @@ pub enum CodeEnd {
 
 /// Completes a sign-in by a password with a code.
 pub fn sign_in(app: &App, form: &str, code: &str, browser: &Browser) -> Result<CodeEnd> {
-    let Some(awaited) = awaited(app, form) else { return Ok(CodeEnd::Over) };
+    let Some(awaited) = awaited(app, form)? else { return Ok(CodeEnd::Over) };
     let opening = Opening::prepare(app, browser, SignInMethod::Password)?.with_second_factor();
     let (session, code, now) = (opening.clone(), code.to_owned(), app.clock.now());
     let ended = audit::write(app, move |tx, trail| {
@@ -127,7 +128,7 @@ pub fn sign_in(app: &App, form: &str, code: &str, browser: &Browser) -> Result<C
         Ok(Ok(user.id))
     })?;
     if ended != Err(CodeEnd::Wrong) {
-        app.begun.codes.take(form, now);
+        steps::take::<AwaitedCode>(app, form)?;
     }
     Ok(ended.map_or_else(|end| end, |user_id| CodeEnd::SignedIn(opening.cookie(&user_id))))
 }

@@ -8,7 +8,7 @@ use crate::error::{Refused, Result};
 use crate::id;
 use crate::store::sessions::SignInMethod;
 use crate::store::users::User;
-use crate::store::{self, access, codes, operators, users};
+use crate::store::{self, access, attempts, codes, operators, users};
 use crate::usecase::audit;
 use crate::usecase::users::sessions::{self, Browser, Opening};
 
@@ -104,15 +104,18 @@ pub fn sign_out(app: &App, cookie: &str) -> Result<()> {
     })
 }
 
-/// Removes links, codes, invitations and sessions that ended more than a day ago; none while the clock is implausible.
+/// Removes links, codes, invitations and sessions that ended more than a day ago, and steps and buckets that nobody can use any
+/// more; none while the clock is implausible.
 pub fn remove_ended(app: &App) -> Result<usize> {
     if !app.clock.is_plausible() {
         return Ok(0);
     }
-    let before = app.clock.now().plus_seconds(-DAY_SECONDS);
+    let now = app.clock.now();
+    let before = now.plus_seconds(-DAY_SECONDS);
     app.store.write(move |tx| {
         let links = access::remove_ended_links(tx, before)?;
-        Ok(links + codes::remove_ended(tx, before)? + store::sessions::remove_ended(tx, before)?)
+        let short = store::steps::remove_ended(tx, now)? + attempts::remove_full(tx, now)?;
+        Ok(links + short + codes::remove_ended(tx, before)? + store::sessions::remove_ended(tx, before)?)
     })
 }
 

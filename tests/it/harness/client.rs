@@ -52,6 +52,12 @@ impl Client {
         Client { agent: agent(patience), ..self }
     }
 
+    /// The same browser, with the cookies that it has, whose next requests a proxy hands to the process at `origin`.
+    pub fn at(&self, origin: &str) -> Client {
+        let cookies = Mutex::new(self.cookies.lock().unwrap().clone());
+        Client { agent: agent(PATIENCE), origin: origin.to_owned(), headers: self.headers.clone(), cookies }
+    }
+
     /// `GET`; an absolute URL may lead to another origin, which gets no cookies.
     pub fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], b"")

@@ -26,6 +26,12 @@ pub fn is_about_sqlite(what: &str) -> bool {
     is_left_out
 }
 
+/// Whether the test is about what several processes share, which the run with the books on PostgreSQL tests.
+#[must_use]
+pub fn is_about_a_server() -> bool {
+    !postgres::is_chosen()
+}
+
 /// Whether the environment asks for this.
 pub fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty() && value != "0" && value != "false")

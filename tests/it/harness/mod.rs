@@ -43,7 +43,7 @@ pub use client::{Answer, Client};
 pub use disk::Disk;
 pub use folder::Folder;
 pub use hand::Hand;
-pub use left_out::{is_about_a_file, is_about_sqlite, left_out};
+pub use left_out::{is_about_a_file, is_about_a_server, is_about_sqlite, left_out};
 pub use machine::Machine;
 pub use process::Till;
 pub use receiver::Receiver;

@@ -18,7 +18,6 @@ const BASE: &[&str] = &[
     "money",
     "private_file",
     "secret",
-    "steps",
     "totp",
 ];
 
@@ -36,7 +35,6 @@ const TABLE: &[(&str, &[&str])] = &[
     ("money", &["base"]),
     ("private_file", &["base"]),
     ("secret", &["base"]),
-    ("steps", &["base"]),
     ("totp", &["base"]),
     ("catalog", &["base"]),
     ("config", &["base", "catalog"]),

@@ -19,6 +19,7 @@ mod lots;
 mod oidc;
 mod passkeys;
 mod password;
+mod processes;
 mod proxy;
 mod second_factor;
 mod sideways;

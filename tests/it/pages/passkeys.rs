@@ -13,12 +13,12 @@ pub fn shop_with(user: &str) -> Shop {
 }
 
 /// What the page's script is asked, when the button of the form at `action` is pressed.
-fn asked(browser: &Client, page: &Answer, action: &str) -> Value {
+pub(super) fn asked(browser: &Client, page: &Answer, action: &str) -> Value {
     let csrf = page.form(action)[0].1.clone();
     browser.post_form(&format!("{action}/begin"), &[("csrf", &csrf)]).must(200).json()
 }
 
-fn add(browser: &Client, shop: &Shop, name: &str) -> Authenticator {
+pub(super) fn add(browser: &Client, shop: &Shop, name: &str) -> Authenticator {
     let (page, made) = (browser.get("/account").must(200), Authenticator::new());
     let answer = made.make(&asked(browser, &page, "/account/passkeys"), &shop.till.url);
     let added = browser.fill(&page, "/account/passkeys", &[("answer", &answer), ("name", name)]).must(303);

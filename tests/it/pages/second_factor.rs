@@ -16,7 +16,7 @@ pub(super) struct Phone {
 
 impl Phone {
     /// It reads the page that shows the secret.
-    fn of(page: &Answer) -> Phone {
+    pub(super) fn of(page: &Answer) -> Phone {
         let letters = page.body.split("<code class=\"secret\">").nth(1).unwrap().split('<').next().unwrap();
         Phone { secret: BASE32_NOPAD.decode(letters.replace(' ', "").as_bytes()).unwrap() }
     }

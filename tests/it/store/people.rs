@@ -2,10 +2,12 @@
 //! breaks a rule of its table.
 
 use till::email::Email;
+use till::store::attempts::{self, Bucket};
 use till::store::codes::{self, Code, CodePurpose, Invite};
 use till::store::passkeys::{self, PasskeyRecord};
 use till::store::second_factors::{self, SecondFactor};
 use till::store::sessions::{self, NewSession, SignInMethod};
+use till::store::steps::{self, StepPurpose};
 use till::store::{erasure, identities, open_events};
 
 use super::statements::{Row, each_runs};
@@ -47,6 +49,10 @@ fn code() -> Code {
     }
 }
 
+fn bucket(number: u8) -> Bucket {
+    Bucket { key: [number; 32], size: 3, refill_millis: 1_000 }
+}
+
 fn email() -> Email {
     Email::parse("Ada@example.org").unwrap()
 }
@@ -54,6 +60,13 @@ fn email() -> Email {
 const EACH: &[Row] = &[
     ("users", |tx| add_user(tx, 0)),
     ("open_events::by_customer", |tx| open_events::by_customer(tx, 10).map(drop)),
+    ("steps::keep", |tx| steps::keep(tx, &[6; 32], StepPurpose::Code, &[0; 28], NOW)),
+    ("steps::find", |tx| steps::find(tx, &[6; 32], StepPurpose::Code, NOW).map(drop)),
+    ("steps::take", |tx| steps::take(tx, &[6; 32], StepPurpose::Code, NOW).map(drop)),
+    ("steps::remove_ended", |tx| steps::remove_ended(tx, NOW).map(drop)),
+    ("attempts::take", |tx| attempts::take(tx, &[bucket(7)], NOW).map(drop)),
+    ("attempts::take again", |tx| attempts::take(tx, &[bucket(7)], NOW).map(drop)),
+    ("attempts::remove_full", |tx| attempts::remove_full(tx, NOW).map(drop)),
     ("sessions::add", |tx| sessions::add(tx, &session())),
     ("sessions::find", |tx| sessions::find(tx, &[3; 32], NOW).map(drop)),
     ("sessions::open_of", |tx| sessions::open_of(tx, 1, NOW).map(drop)),
@@ -134,6 +147,58 @@ fn an_address_is_one_accounts_and_an_account_has_one() {
 }
 
 #[test]
+fn a_step_is_its_browsers_is_taken_once_and_ends() {
+    let books = Books::open();
+    let hash = |number| [number; 32];
+    let keep = |number, body: u8, purpose| {
+        books.store.write_of_row(&hash(number), move |tx| {
+            steps::keep(tx, &hash(number), purpose, &[body; 28], NOW.plus_seconds(300))
+        })
+    };
+    let look = |number, seconds| {
+        let found = books.store.read(|tx| steps::find(tx, &hash(number), StepPurpose::Code, NOW.plus_seconds(seconds)));
+        found.unwrap().map(|body| body[0])
+    };
+    let take = |number, seconds| {
+        let now = NOW.plus_seconds(seconds);
+        let taken =
+            books.store.write_of_row(&hash(number), move |tx| steps::take(tx, &hash(number), StepPurpose::Code, now));
+        taken.unwrap().map(|body| body[0])
+    };
+    keep(1, 1, StepPurpose::Code).unwrap();
+    keep(2, 2, StepPurpose::Code).unwrap();
+    keep(1, 9, StepPurpose::Offer).unwrap();
+    assert_eq!((look(1, 0), look(3, 0)), (Some(1), None));
+    keep(1, 3, StepPurpose::Code).unwrap();
+    assert_eq!((take(1, 0), take(1, 0)), (Some(3), None), "the later one, and once");
+    assert_eq!((look(2, 299), look(2, 300), take(2, 300)), (Some(2), None, None));
+    let removed = |seconds| books.store.write(move |tx| steps::remove_ended(tx, NOW.plus_seconds(seconds))).unwrap();
+    assert_eq!((removed(300), removed(301)), (0, 2), "the offer, and what nobody took in time");
+}
+
+#[test]
+fn processes_count_attempts_together_and_a_bucket_fills_again() {
+    let books = Books::open();
+    let take = |buckets: &[Bucket], seconds| {
+        let (buckets, now) = (buckets.to_vec(), NOW.plus_seconds(seconds));
+        books.store.write_of_row(&[0; 32], move |tx| attempts::take(tx, &buckets, now)).unwrap()
+    };
+    let (one, other, shared) = (bucket(1), bucket(2), Bucket { size: 5, ..bucket(3) });
+    for _ in 0..3 {
+        assert_eq!(take(&[one, shared], 0), None);
+    }
+    assert_eq!(take(&[one, shared], 0), Some(1_000), "the one is empty, and nothing is taken of the other");
+    assert_eq!((take(&[other, shared], 0), take(&[shared], 0), take(&[other, shared], 0)), (None, None, Some(1_000)));
+    assert_eq!((take(&[one], 1), take(&[one], 1)), (None, Some(1_000)), "one token came back");
+    assert_eq!(take(&[one], 0), Some(2_000), "by a clock that is a second behind");
+    let wrong = 10 * 365 * 86_400;
+    assert_eq!(take(&[other], wrong), None);
+    assert_eq!((take(&[other], 2), take(&[other], 2)), (None, None), "what a wrong clock wrote does not count");
+    let removed = |seconds| books.store.write(move |tx| attempts::remove_full(tx, NOW.plus_seconds(seconds))).unwrap();
+    assert_eq!((removed(3_600), removed(3_700), removed(3_700)), (0, 3, 0));
+}
+
+#[test]
 fn no_row_about_people_breaks_a_rule_of_its_table() {
     let books = Books::open();
     books.store.write(|tx| (0..2).try_for_each(|number| add_user(tx, number))).unwrap();
@@ -150,6 +215,7 @@ fn no_row_about_people_breaks_a_rule_of_its_table() {
     let passkey =
         "INSERT INTO passkeys (credential, account, handle, name, transports, public_key, state, created_at) VALUES";
     let factor = "INSERT INTO second_factors (account, secret, last_step, confirmed_at) VALUES";
+    let step = "INSERT INTO steps (hash, purpose, body, expires_at) VALUES";
     let session =
         "INSERT INTO sessions (hash, account, method, created_at, last_used_at, expires_at, idle_seconds) VALUES";
     for (sql, expected) in [
@@ -188,6 +254,10 @@ fn no_row_about_people_breaks_a_rule_of_its_table() {
             "INSERT INTO invites (hash, address, created_at, expires_at) VALUES (zeroblob(31), NULL, 0, 0)".into(),
             check_failed,
         ),
+        (format!("{step} (zeroblob(31), 'code', zeroblob(28), 0)"), check_failed),
+        (format!("{step} (zeroblob(32), 'guess', zeroblob(28), 0)"), check_failed),
+        (format!("{step} (zeroblob(32), 'code', zeroblob(27), 0)"), check_failed),
+        ("INSERT INTO attempts (bucket, full_at) VALUES (zeroblob(31), 0)".into(), check_failed),
         ("INSERT INTO welcomes (digest, granted_at) VALUES (zeroblob(1), 0)".into(), check_failed),
         ("INSERT INTO address_salt (one, salt) VALUES (2, zeroblob(32))".into(), check_failed),
     ] {

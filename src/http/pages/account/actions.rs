@@ -41,7 +41,7 @@ pub(crate) async fn change_address(
 ) -> HandlerResult {
     let email = Email::parse(&form.text("address", EMAIL_LIMIT)?).ok_or(PersonRefusal::NoAddress)?;
     let SignedIn { member, session, language, .. } = signed_in;
-    state.charge(Costly::Letter, Some(member.user.account), client)?;
+    state.charge(Costly::Letter, Some(member.user.account), client).await?;
     let mark = id::secret("")?;
     let known_by = mark.clone();
     let ask = move |app: &App| {
@@ -79,7 +79,7 @@ pub(crate) async fn set_password(
     let (old, new) = (form.password("old")?, form.password("new")?);
     let SignedIn { member, session, .. } = signed_in;
     let user = member.user;
-    state.charge(Costly::Password, Some(user.account), client)?;
+    state.charge(Costly::Password, Some(user.account), client).await?;
     let set = move |app: &App| {
         match password::is_set(app, user.account)? {
             true if password::is_current(app, user.account, &old)? => {}

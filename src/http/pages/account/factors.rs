@@ -46,7 +46,7 @@ pub(crate) async fn begin_passkey(
     OwnForm { signed_in, .. }: OwnForm,
 ) -> HandlerResult {
     let SignedIn { member, session, cookie, .. } = signed_in;
-    state.charge(Costly::SignIn, Some(member.user.account), client)?;
+    state.charge(Costly::SignIn, Some(member.user.account), client).await?;
     let begin = move |app: &App| passkeys::begin_adding(app, &member.user, &session, &cookie);
     Ok(asked(state.run(Pool::Db, begin).await?))
 }
@@ -94,7 +94,7 @@ pub(crate) async fn confirm_codes(
     OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
     let code = form.text("code", CODE_LIMIT)?;
-    state.charge(Costly::Code, Some(signed_in.member.user.account), client)?;
+    state.charge(Costly::Code, Some(signed_in.member.user.account), client).await?;
     let confirm = move |app: &App| {
         let SignedIn { member, session, cookie, .. } = &signed_in;
         match second_factor::confirm(app, &member.user, session, (cookie, &code))? {
@@ -111,7 +111,7 @@ pub(crate) async fn remove_codes(
     OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
     let code = form.text("code", CODE_LIMIT)?;
-    state.charge(Costly::Code, Some(signed_in.member.user.account), client)?;
+    state.charge(Costly::Code, Some(signed_in.member.user.account), client).await?;
     let remove = move |app: &App| second_factor::remove(app, &signed_in.member.user, &signed_in.session, &code);
     if !state.run(Pool::Db, remove).await? {
         return Err(PersonRefusal::CodeWrong.into());
