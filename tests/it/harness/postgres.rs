@@ -217,6 +217,11 @@ impl Postgres {
     }
 }
 
+/// The name of the database in an address.
+pub fn name_in(url: &str) -> &str {
+    url.rsplit_once('/').unwrap().1.split('?').next().unwrap()
+}
+
 /// Has till make its schema in an empty database.
 fn make_schema(url: &str) {
     let config = load(&Sources::from_variables([("SPRITE_DATABASE", url)]), Need::Nothing).unwrap().config;

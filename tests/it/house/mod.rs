@@ -28,6 +28,7 @@ fn findings(files: &[File]) -> Vec<Finding> {
     for file in files {
         sizes::check(file, &mut found);
         words::check_text(file, &mut found);
+        sql::check_schema(file, &mut found);
         if file.is_rust() {
             let source = Source::read(file);
             words::check_code(&source, &mut found);
@@ -87,6 +88,12 @@ fn each_rule_finds_what_it_is_for() {
     check("src/http/a.rs", "const A: &str = \"UPDATES are nice, SELECT one\";\n", &[]);
     check("src/http/a.rs", "const A: &str = \"DELETE /v1/users\";\n", &[]);
     check("src/store/a.rs", "const A: &str = \"SELECT id FROM users\";\n", &[]);
+    check(
+        "src/store/a.rs",
+        "const A: &str = \"DELETE FROM codes WHERE expires_at < now()\";\n",
+        &["2: the database's clock"],
+    );
+    check("schema.sql", "    at TEXT DEFAULT current_timestamp\n", &["1: the database's clock"]);
     check("src/store/a.rs", "use rusqlite::Row;\n", &["2: a database driver outside"]);
     check("src/store/db/sqlite/mod.rs", "use rusqlite::Row;\n", &[]);
     check("src/store/a.rs", concat!("const A: &str = \"UPDATE ", "entries SET x = 1\";\n"), &["2: entries are never"]);

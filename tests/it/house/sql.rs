@@ -1,12 +1,41 @@
 //! SQL and its drivers have their place, and the ledger's rows are for ever.
 
 use super::rust::Source;
-use super::tree::Finding;
+use super::tree::{File, Finding};
 
 const STATEMENTS: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "PRAGMA", "WITH"];
 const DRIVERS: &[&str] = &["rusqlite", "r2d2", "r2d2_sqlite", "postgres", "r2d2_postgres"];
 /// The files in which a driver is named.
 const ENGINES: &[&str] = &["src/store/db/sqlite", "src/store/db/postgresql"];
+
+/// The database's own clock: it may be wrong, and differ from that of the machine that asks.
+const CLOCKS: &[&str] = &[
+    "CURRENT_TIME",
+    "CURRENT_DATE",
+    "LOCALTIME",
+    "NOW()",
+    "CLOCK_TIMESTAMP",
+    "STATEMENT_TIMESTAMP",
+    "TRANSACTION_TIMESTAMP",
+    "UNIXEPOCH",
+    "JULIANDAY",
+    "STRFTIME",
+    "DATETIME(",
+];
+
+/// Finds the database's clock in the schema.
+pub fn check_schema(file: &File, found: &mut Vec<Finding>) {
+    if file.path == "schema.sql" {
+        file.text.lines().enumerate().for_each(|(index, line)| check_clock(file, index + 1, line, found));
+    }
+}
+
+fn check_clock(file: &File, line: usize, sql: &str, found: &mut Vec<Finding>) {
+    let sql = sql.to_uppercase();
+    if let Some(clock) = CLOCKS.iter().find(|clock| sql.contains(**clock)) {
+        found.push(file.finding(line, format!("the database's clock: {clock}"), "give the time as a parameter"));
+    }
+}
 
 /// Finds statements and drivers where they do not belong.
 pub fn check(source: &Source<'_>, found: &mut Vec<Finding>) {
@@ -18,6 +47,11 @@ pub fn check(source: &Source<'_>, found: &mut Vec<Finding>) {
         for (at, _) in source.strings.iter().filter(|(_, string)| is_statement(string)) {
             let instead = "put the statement into the file of src/store/ that owns the table, as a const";
             found.push(file.finding(file.line_at(*at), "SQL outside store/", instead));
+        }
+    }
+    if file.path.starts_with("src/store/") {
+        for (at, string) in &source.strings {
+            check_clock(file, file.line_at(*at), string, found);
         }
     }
     if !ENGINES.iter().any(|engine| file.path.starts_with(engine)) {

@@ -1,7 +1,8 @@
 //! What the server's errors mean: which of them pass by themselves, and what a person can do about the others (PostgreSQL,
 //! "PostgreSQL Error Codes").
 
-use std::fmt;
+use std::error::Error;
+use std::{fmt, io};
 
 use crate::error::Fault;
 
@@ -25,10 +26,11 @@ const LOST: [&str; 6] = ["57P01", "57P02", "57P03", "57P05", "25006", "25P03"];
 
 impl Failure {
     pub(super) fn of(cause: &postgres::Error) -> Failure {
-        let Some(code) = cause.code().map(postgres::error::SqlState::code) else {
+        let Some(code) = code(cause) else {
             // What the server said could not be converted: not a matter of the connection.
             let is_conversion = cause.to_string().contains("serializing") || cause.to_string().contains("converting");
-            return if is_conversion { Failure::Final } else { Failure::Lost };
+            let is_refusal = is_conversion || advice(cause).is_some_and(|advice| advice.stays);
+            return if is_refusal { Failure::Final } else { Failure::Lost };
         };
         match code {
             code if CONFLICTS.contains(&code) => Failure::Conflict,
@@ -55,9 +57,26 @@ impl fmt::Display for ServerError {
 
 impl std::error::Error for ServerError {}
 
-/// A statement that failed.
+/// A statement that failed, with what to do where that is known.
 pub(super) fn fault(what: &str, cause: postgres::Error) -> Fault {
     let heals = Failure::of(&cause).heals();
+    let advice = match code(&cause) {
+        Some("42501") => Some(
+            "the role in SPRITE_DATABASE lacks a right: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO \
+             the role, or let it own them",
+        ),
+        Some("57014") => Some(
+            "the server ended it after its statement_timeout: something holds the rows for long (pg_stat_activity says what), \
+             or the setting is too short for this database",
+        ),
+        Some("25006") => {
+            Some("the server takes no writes: it is a standby now, or default_transaction_read_only is on there")
+        }
+        Some("53100") => Some("the server's disk is full: make room there"),
+        _ => None,
+    };
+    let statement = what.split_whitespace().collect::<Vec<_>>().join(" ");
+    let what = advice.map_or_else(|| statement.clone(), |advice| format!("{advice}; the statement was {statement}"));
     let fault = match cause.as_db_error() {
         // Not its detail, which holds the values of rows.
         Some(error) => Fault::new(what, ServerError(format!("{} (SQLSTATE {})", error.message(), error.code().code()))),
@@ -68,17 +87,101 @@ pub(super) fn fault(what: &str, cause: postgres::Error) -> Fault {
 
 /// A connection that could not be made, with what to do.
 pub(super) fn no_connection(cause: postgres::Error) -> Fault {
-    let what = match cause.code().map(postgres::error::SqlState::code) {
-        Some("28P01" | "28000") => {
-            "the server refuses this user: correct the name and the password in SPRITE_DATABASE, or the server's pg_hba.conf"
-        }
-        Some("3D000") => "the server has no such database: make it (createdb), or correct the name in SPRITE_DATABASE",
-        Some("53300") => {
-            "the server has no connection left: raise max_connections (or the role's limit), or run fewer processes of till"
-        }
-        _ => "no connection to PostgreSQL",
-    };
+    let what = advice(&cause).map_or("no connection to PostgreSQL", |advice| advice.words);
     let heals = Failure::of(&cause).heals();
-    let fault = fault(what, cause);
+    let fault = match cause.as_db_error() {
+        Some(error) => Fault::new(what, ServerError(format!("{} (SQLSTATE {})", error.message(), error.code().code()))),
+        None => Fault::new(what, cause),
+    };
     if heals { fault.retryable() } else { fault }
+}
+
+/// What to do about a connection that could not be made.
+struct Advice {
+    words: &'static str,
+    /// Until somebody does it.
+    stays: bool,
+}
+
+const fn stays(words: &'static str) -> Advice {
+    Advice { words, stays: true }
+}
+
+const fn passes(words: &'static str) -> Advice {
+    Advice { words, stays: false }
+}
+
+fn advice(cause: &postgres::Error) -> Option<Advice> {
+    if let Some(code) = code(cause) {
+        return match code {
+            "28P01" | "28000" => Some(stays(
+                "the server refuses this user: correct the name and the password in SPRITE_DATABASE, or the server's pg_hba.conf",
+            )),
+            "3D000" => Some(stays(
+                "the server has no such database: make it (createdb), or correct the name in SPRITE_DATABASE",
+            )),
+            "42501" => {
+                Some(stays("the role may not connect to this database: GRANT CONNECT ON DATABASE … TO the role"))
+            }
+            "53300" => Some(passes(
+                "the server has no connection left: raise max_connections (or the limit of the role or of the database), or run \
+                 fewer processes of till",
+            )),
+            _ => None,
+        };
+    }
+    let why = cause.source();
+    if let Some(advice) = why.and_then(|why| of_certificate(why)) {
+        return Some(advice);
+    }
+    let words = why.map(ToString::to_string).unwrap_or_default();
+    let kind = why.and_then(|why| why.downcast_ref::<io::Error>()).map(io::Error::kind);
+    match kind {
+        _ if words.contains("server does not support TLS") => Some(stays(
+            "the server offers no TLS, which sslmode asks for: set ssl = on there, or sslmode=prefer in SPRITE_DATABASE where \
+             the network is to be trusted",
+        )),
+        _ if words.contains("password missing") => Some(stays(
+            "the server wants a password, and SPRITE_DATABASE has none: postgres://USER:PASSWORD@HOST/DATABASE",
+        )),
+        Some(io::ErrorKind::PermissionDenied) if words.contains("does not allow writes") => Some(passes(
+            "the server takes no writes: it is a standby, or default_transaction_read_only is on there; name the primary in \
+             SPRITE_DATABASE, or all servers of the cluster (postgres://USER@ONE,TWO/DATABASE)",
+        )),
+        Some(io::ErrorKind::ConnectionRefused) => {
+            Some(passes("nothing listens there: start PostgreSQL, or correct the host and the port in SPRITE_DATABASE"))
+        }
+        Some(io::ErrorKind::TimedOut) => Some(passes(
+            "the server does not answer: it stands still, or the network or a firewall does not let this machine through",
+        )),
+        Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => Some(passes(
+            "what listens there ended the connection: it is no PostgreSQL, it just stops, or something between does not let this \
+             through",
+        )),
+        _ if words.contains("lookup address") => Some(passes(
+            "the host's name is not known here: correct it in SPRITE_DATABASE, or the resolver of this machine",
+        )),
+        _ => None,
+    }
+}
+
+/// What is wrong with the server's certificate, if that is why.
+fn of_certificate(why: &(dyn std::error::Error + 'static)) -> Option<Advice> {
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext};
+    let within = why.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::InvalidCertificate(fault) = within else { return None };
+    Some(stays(match fault {
+        NotValidForName | NotValidForNameContext { .. } => {
+            "the server's certificate is of another name: call the server by a name that is in it, or use sslmode=verify-ca"
+        }
+        Expired | ExpiredContext { .. } => "the server's certificate has expired: renew it there",
+        _ => {
+            "no authority that is trusted here has issued the server's certificate: name the authority's certificate with \
+             sslrootcert=FILE in SPRITE_DATABASE"
+        }
+    }))
+}
+
+fn code(cause: &postgres::Error) -> Option<&str> {
+    cause.code().map(postgres::error::SqlState::code)
 }

@@ -64,7 +64,17 @@ fn check(session: &mut Session) -> DbResult<()> {
 fn version(session: &mut Session) -> DbResult<Option<i64>> {
     const TABLES: &str = "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = current_schema()
         ORDER BY tablename LIMIT 1000";
+    const OWN: &str = "SELECT current_schema() AS name";
     const NEWEST: &str = "SELECT version FROM schema_version ORDER BY version DESC LIMIT 1";
+    let mut own = None;
+    session.query(OWN, &[], false, &mut |row| {
+        own = row.text_or_null("name")?;
+        Ok(())
+    })?;
+    if own.is_none() {
+        let needed = "GRANT USAGE, CREATE ON SCHEMA public TO the role, or let it own the database";
+        return Err(Fault::bare(format!("the role in SPRITE_DATABASE may use no schema of it: {needed}")));
+    }
     let mut tables = vec![];
     session.query(TABLES, &[], false, &mut |row| {
         tables.push(row.text("name")?);

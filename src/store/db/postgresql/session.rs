@@ -38,9 +38,20 @@ pub(super) enum Purpose {
 impl Purpose {
     fn settings(self) -> &'static str {
         match self {
-            Purpose::Writing => "SET idle_in_transaction_session_timeout = '10s'; SET statement_timeout = '30s'",
-            Purpose::Reading => "SET idle_in_transaction_session_timeout = '15min'; SET statement_timeout = '2min'",
-            Purpose::Locking => "SET idle_session_timeout = 0",
+            Purpose::Writing => "SET idle_in_transaction_session_timeout = '10s'",
+            Purpose::Reading => "SET idle_in_transaction_session_timeout = '15min'",
+            // Since PostgreSQL 14.
+            Purpose::Locking => {
+                "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
+            }
+        }
+    }
+
+    /// How long a statement may take, unless the role's or the database's own setting is shorter.
+    fn statement_millis(self) -> u32 {
+        match self {
+            Purpose::Writing => 30_000,
+            Purpose::Reading | Purpose::Locking => 120_000,
         }
     }
 }
@@ -104,7 +115,12 @@ impl Session {
             SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;
             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
             SELECT current_setting('server_version_num') AS version, getdatabaseencoding() AS encoding";
-        let rows = self.simple(&format!("{}; {SET_UP}", purpose.settings()))?;
+        let millis = purpose.statement_millis();
+        let timeout = format!(
+            "SELECT set_config('statement_timeout', '{millis}', false) FROM pg_settings
+            WHERE name = 'statement_timeout' AND NOT CAST(setting AS BIGINT) BETWEEN 1 AND {millis}"
+        );
+        let rows = self.simple(&format!("{}; {timeout}; {SET_UP}", purpose.settings()))?;
         let text = |name: &str| rows.iter().rev().find_map(|row| row.try_get(name).ok().flatten().map(str::to_owned));
         let version: i64 = text("version").and_then(|text| text.parse().ok()).unwrap_or_default();
         if version < OLDEST_SERVER {

@@ -9,6 +9,7 @@ use crate::clock::{Clock, Deadline};
 use crate::error::{Fault, Refused, Result};
 use crate::store::db::fault::DbResult;
 use crate::store::db::figures::{FigureChange, FigureJournal};
+use crate::store::db::schema::{VERSION, refuse_newer};
 use crate::store::db::time_record::TimeRecord;
 use crate::store::db::tx::{Engine, Tx};
 use crate::store::db::value::{Param, Row};
@@ -25,7 +26,10 @@ const WAIT_TOGETHER: &str = "SET LOCAL lock_timeout = '100ms'";
 /// two conditions with OR between them would read the whole table of the books, and not its key.
 const LOCK: &str = "SELECT account FROM books WHERE part = 1 AND seq = 0 AND used_reason = ''
     AND account = ANY($1 || ARRAY(SELECT account FROM users WHERE id = ANY($2))) ORDER BY account FOR UPDATE";
-const IDENTITY: &str = "SELECT pg_current_xact_id()::text AS transaction, pg_postmaster_start_time()::text AS server";
+/// With the newest schema, because a newer till may have changed it since this one began. The lock that was taken before keeps
+/// it as it is until the transaction's end.
+const IDENTITY: &str = "SELECT pg_current_xact_id()::text AS transaction, pg_postmaster_start_time()::text AS server,
+    (SELECT version FROM schema_version ORDER BY version DESC LIMIT 1) AS schema";
 
 /// The transaction under way.
 struct Transaction {
@@ -95,13 +99,18 @@ impl ServerWriter {
         let session = self.session()?;
         let rows = session.simple(&format!("{begin}; {IDENTITY}"))?;
         let text = |name| rows.iter().rev().find_map(|row| row.try_get(name).ok().flatten().map(str::to_owned));
+        let schema = text("schema").and_then(|version| version.parse().ok());
         let accounts_are_locked = matches!(scope, Scope::Accounts(_) | Scope::Books);
-        if let Scope::Accounts(names) = scope {
+        if let Scope::Accounts(names) = scope
+            && !names.is_empty()
+        {
             session.lock_accounts(LOCK, &numbers(names), &users(names))?;
         }
         let (id, server) = (text("transaction").unwrap_or_default(), text("server").unwrap_or_default());
         self.transaction = Some(Transaction { id, server, accounts_are_locked });
-        Ok(())
+        let newer =
+            |fault| Fault::new("nothing is written any more, because a newer till has changed the database", fault);
+        refuse_newer(schema, VERSION).map_err(|fault| newer(fault).retryable())
     }
 
     /// What the connection's last failure means for the transaction.
