@@ -131,7 +131,7 @@ fn advice(cause: &postgres::Error) -> Option<Advice> {
         };
     }
     let why = cause.source();
-    if let Some(advice) = why.and_then(|why| of_certificate(why)) {
+    if let Some(advice) = why.and_then(of_certificate) {
         return Some(advice);
     }
     let words = why.map(ToString::to_string).unwrap_or_default();
