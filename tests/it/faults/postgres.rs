@@ -47,7 +47,7 @@ fn a_database_that_cannot_be_used_is_refused_with_what_to_do() {
     let (server, folder) = (Postgres::get(), Folder::new());
     let url = folder.database("refused");
     let name = server::name_in(&url).to_owned();
-    let mut admin = server.connect_as_admin(&name);
+    let mut admin = server.connect("postgres", &name);
     let admin = &mut admin;
 
     let (place, rest) = url.split_once('@').unwrap();
@@ -110,7 +110,7 @@ fn a_database_that_cannot_be_used_is_refused_with_what_to_do() {
         &output,
         &["the tables cannot be made", "GRANT CREATE ON SCHEMA public", "permission denied for schema"],
     );
-    server.connect(server::name_in(&foreign)).batch_execute("CREATE TABLE songs (a INTEGER)").unwrap();
+    server.connect("till", server::name_in(&foreign)).batch_execute("CREATE TABLE songs (a INTEGER)").unwrap();
     check(&foreign, &["another program's", "songs", "createdb"]);
     for role in ["till_crowded", "till_stranger", "till_hasty", "till_barred"] {
         admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
@@ -131,7 +131,7 @@ fn a_connection_is_as_safe_as_sslmode_asks() {
     }
     let (server, folder) = (Postgres::get(), Folder::new());
     let url = folder.database("tls");
-    let mut admin = server.connect_as_admin(server::name_in(&url));
+    let mut admin = server.connect("postgres", server::name_in(&url));
     let with = |words: &str| url.replace("sslmode=disable", words);
     check(&with("sslmode=require"), &["offers no TLS", "ssl = on", "sslmode=prefer"]);
     assert!(list(&with("sslmode=prefer")).status.success());
@@ -144,7 +144,7 @@ fn a_connection_is_as_safe_as_sslmode_asks() {
     admin.batch_execute("ALTER SYSTEM SET ssl = on").unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     eventually("TLS", || {
-        let row = server.connect_as_admin("postgres").query_one("SELECT current_setting('ssl')", &[]).unwrap();
+        let row = server.connect("postgres", "postgres").query_one("SELECT current_setting('ssl')", &[]).unwrap();
         (row.get::<_, String>(0) == "on").then_some(())
     });
     let certificate: String = admin.query_one("SELECT pg_read_file('server.crt')", &[]).unwrap().get(0);
