@@ -2,6 +2,7 @@
 //! and everything below `http` blocks, so a handler calls a use case only through a method of [`AppState`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -25,6 +26,8 @@ use crate::stripe::client::LONGEST_WAIT;
 use crate::usecase::users::sessions::OpenSession;
 use crate::usecase::users::tokens::Authentication;
 
+/// How long a caller waits for a write, which stands also if nobody waits for it any more.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// Requests of one client under way at once. The clients of a proxy share its connections, so this is counted apart.
 const REQUESTS_OF_A_CLIENT: usize = 256;
 
@@ -259,7 +262,13 @@ impl AppState {
         let (reply, answer) = oneshot::channel();
         // The client may have closed the connection. The write stands all the same.
         begin(&self.0.app.acting_for(caller::get()), Box::new(move |result| drop(reply.send(result))));
-        answer.await.map_err(|_| Fault::bare("the writer ended before it answered"))?
+        // A server that stands still, but whose machine takes what is sent, is not noticed by the connection.
+        let answer = tokio::time::timeout(WRITE_PATIENCE, answer).await.map_err(|_| {
+            let detail = "The database has not answered, and it is not known whether this was written. Send the same request \
+                          again, with the same idempotency key: it happens once.";
+            Refused::Unavailable { retry_after: 5, detail: detail.to_owned() }
+        })?;
+        answer.map_err(|_| Fault::bare("the writer ended before it answered"))?
     }
 
     /// Runs reads of single indexed statements on this thread, which is faster than waking a pool thread. Falls back to

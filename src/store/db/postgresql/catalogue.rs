@@ -11,7 +11,7 @@ use crate::store::db::schema::SCHEMA;
 use crate::store::db::schema_text;
 use crate::store::db::sqlite::SchemaObject;
 
-/// What is in the present schema, each with the statement or the words that define it.
+/// What is in the present schema, each with the statement or the words that define it; without what belongs to an extension.
 const OBJECTS: &str = "SELECT kind, name, owner, sql FROM (
     SELECT 'table' AS kind, c.relname::text AS name, c.relname::text AS owner, (
         SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull::text || ' '
@@ -19,8 +19,10 @@ const OBJECTS: &str = "SELECT kind, name, owner, sql FROM (
         FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS sql
         FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
     UNION ALL SELECT 'view', c.relname::text, c.relname::text, pg_get_viewdef(c.oid)
         FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('v', 'm')
+            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
     UNION ALL SELECT 'index', i.relname::text, t.relname::text,
             replace(pg_get_indexdef(x.indexrelid), current_schema() || '.', '')
         FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
@@ -37,6 +39,7 @@ const OBJECTS: &str = "SELECT kind, name, owner, sql FROM (
         WHERE t.relnamespace = current_schema()::regnamespace AND r.rulename <> '_RETURN'
     UNION ALL SELECT 'function', p.proname::text, p.proname::text, p.prosrc
         FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
+            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
     ) AS object ORDER BY kind, owner, name";
 
 /// Each reference between tables, as the query that counts the rows which refer to nothing.
