@@ -16,7 +16,8 @@
 --   Who may come in                    tokens, login_links, sessions, operators, addresses, identities, passwords, passkeys,
 --                                      second_factors, codes, invites, steps, attempts, welcomes, audit
 --   What is sent out                   webhook_endpoints, messages, deliveries, mails, mail_choices, mail_key
---   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, backups, triggers
+--   How the books lie on disk          books (the table behind accounts, entries and reasons), anchors, backups, relocation,
+--                                      triggers
 
 -- ================================================ The ledger ================================================
 
@@ -904,6 +905,23 @@ CREATE TABLE schema_version (
     checked_at INTEGER NOT NULL,            -- the readiness probe writes here, to prove that the disk takes writes
     seen_at    INTEGER,                     -- the last plausible time at which something was written, to ten minutes
     confirmed_at INTEGER                    -- the last time that the operator said was right
+) STRICT;
+
+-- Books on their way from one database to another (till migrate). While this row is here no other command uses the database:
+-- what arrives is not proved yet, and what has left lives elsewhere.
+CREATE TABLE relocation (
+    one       INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),   -- there is one row at most
+    id        TEXT    NOT NULL CHECK (length(id) > 0),        -- the same in both databases
+    direction TEXT    NOT NULL CHECK (direction IN ('in', 'out')),
+    other     TEXT    NOT NULL CHECK (length(other) > 0),     -- the other database, without its password
+    anchor    TEXT    NOT NULL,             -- of the books when they left: it proves what arrived
+    begun_at  INTEGER NOT NULL,
+    ended_at  INTEGER,                      -- of what has left: the copy is proved
+    part      TEXT,                         -- of what arrives: the table that was copied last,
+    position  TEXT,                         -- the key of its last row,
+    rows      INTEGER NOT NULL DEFAULT 0 CHECK (rows >= 0),    -- and how many rows are here by now
+    CHECK (ended_at IS NULL OR direction = 'out'),
+    CHECK ((part IS NULL) = (position IS NULL))
 ) STRICT;
 
 -- engine: sqlite

@@ -47,10 +47,15 @@ impl App {
     /// Opens the database, and prepares Stripe's client when there is a key for it.
     pub fn open(config: Config, clock: Clock) -> Result<App, Fault> {
         let store = Store::open(&config.database, &clock)?;
+        App::with_store(config, store)
+    }
+
+    /// The same with a database that is open already.
+    pub fn with_store(config: Config, store: Store) -> Result<App, Fault> {
         let clock = store.clock().clone();
         let stripe = stripe_client(&config)?.map(|stripe| stripe.with_clock(clock.clone()));
         let calls = stripe.as_ref().map(|stripe| stripe.figures().clone()).unwrap_or_default();
-        let metrics = Metrics::new(store.figures(), &calls);
+        let metrics = Metrics::new(store.figures(), &calls, store.engine());
         let catalog = Arc::new(config.catalog.clone());
         let oidc = oidc_client(&config);
         let origin = &config.base_url;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::output::{one_line, print, print_json};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::{CommandError, CommandResult};
+use crate::app::App;
 use crate::config::Need;
 use crate::usecase::operator::check::{self, Finding, Verdict};
 use crate::usecase::operator::clock;
@@ -27,7 +28,7 @@ use crate::usecase::operator::clock;
 pub(super) struct Check {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Print {"severity","data":[{"what","severity","is_good","detail"}…]}: ok, unknown, warning or failed, of all the worst;
+    /// Print {"severity","engine","data":[{"what","severity","is_good","detail"}…]}: ok, unknown, warning or failed, of all the worst;
     /// is_good is null for warnings and for what is unknown
     #[arg(long)]
     json: bool,
@@ -45,7 +46,7 @@ impl Check {
         }
         let findings = check::check(&app);
         if self.json {
-            print_json(&as_json(&findings))?;
+            print_json(&as_json(&app, &findings))?;
         } else {
             print(&findings.iter().map(line).collect::<String>())?;
         }
@@ -65,13 +66,14 @@ pub(super) fn line(finding: &Finding) -> String {
 }
 
 /// Findings for monitoring.
-pub(super) fn as_json(findings: &[Finding]) -> Value {
+pub(super) fn as_json(app: &App, findings: &[Finding]) -> Value {
     let row = |finding: &Finding| {
         let severity = finding.verdict.severity();
         json!({ "what": finding.what, "severity": severity, "is_good": finding.is_good(), "detail": finding.detail })
     };
     let severity = Verdict::worst(findings).severity();
-    json!({ "severity": severity, "data": findings.iter().map(row).collect::<Vec<_>>() })
+    let engine = app.store.engine().name();
+    json!({ "severity": severity, "engine": engine, "data": findings.iter().map(row).collect::<Vec<_>>() })
 }
 
 /// Exit status 1 if anything falls short.

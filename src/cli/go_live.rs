@@ -14,7 +14,7 @@ use crate::usecase::operator::go_live::{self, GoLive};
 /// Go from test mode to live mode: set the test data apart, and take the live key
 ///
 /// Set the live key first. Everything that was bought, spent and received in test mode is copied into a file beside the
-/// database and is not counted any more. Users, tokens and endpoints of outgoing webhooks stay, with balances of zero;
+/// database (on a server: moved into a schema of its own) and is not counted any more. Users, tokens and endpoints of outgoing webhooks stay, with balances of zero;
 /// everybody signs in again. Stop till serve before. On a database that is live already nothing changes.
 #[derive(Args)]
 #[command(after_help = "Example:\n  till go-live --dry-run")]
@@ -40,7 +40,7 @@ impl GoLiveCommand {
                 "dry_run": self.dry_run,
                 "was_live": done.was_live,
                 "account": done.account,
-                "set_apart": done.set_apart.as_ref().map(|path| path.display().to_string()),
+                "set_apart": done.set_apart.as_ref().map(ToString::to_string),
                 "users": done.before.users,
                 "tokens": done.before.tokens,
                 "entries": done.before.entries,
@@ -75,6 +75,6 @@ fn as_text(done: &GoLive, dry_run: bool) -> String {
          set apart  {entries} entries, {payments} payments and {units} units, in {}\n\
          kept       {users} users with a balance of zero, {tokens} tokens and {endpoints} endpoints of webhooks\n\
          live       the account {account}\n{next}\n",
-        aside.display()
+        aside
     )
 }

@@ -18,6 +18,7 @@ mod install;
 mod ledger;
 mod logging;
 mod manual;
+mod migrate;
 pub mod nss;
 mod output;
 mod passed_sockets;
@@ -90,6 +91,7 @@ enum Command {
     GoLive(go_live::GoLiveCommand),
     Backup(backup::BackupCommand),
     Restore(restore::RestoreCommand),
+    Migrate(migrate::MigrateCommand),
     Import(import::ImportCommand),
     Install(install::Install),
 }
@@ -144,6 +146,7 @@ pub fn run() -> ExitCode {
         Command::GoLive(go_live) => go_live.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::Migrate(migrate) => migrate.run(),
         Command::Import(import) => import.run(),
         Command::Install(install) => install.run(Cli::command()),
     };

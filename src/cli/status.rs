@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::clock::rfc3339;
 use crate::config::{Mode, Need};
 use crate::money::plain_amount;
+use crate::store::Engine;
 use crate::usecase::operator::check::{self, Finding, Verdict};
 use crate::usecase::operator::status::{self, ApplianceStatus};
 
@@ -78,22 +79,10 @@ fn as_text(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> String {
         (None, (waiting, failed)) => format!("no mail server, {waiting} letters waiting, {failed} given up"),
         (Some(_), (waiting, failed)) => format!("letters: {waiting} waiting, {failed} given up in a week"),
     };
-    let backup = match &found.backup {
-        None => "no backup yet".to_owned(),
-        Some(last) => format!("the last backup at {}, to {}", rfc3339(last.made_at), last.place),
-    };
     facts(&[
         ("version", env!("TILL_VERSION").to_owned()),
         ("serving", format!("{}; {}, on {}", served_by(found), app.config.base_url, app.config.listen)),
-        (
-            "database",
-            format!(
-                "{}, {} KiB and {} KiB in its log; {backup}",
-                app.store.database(),
-                found.database_bytes.div_ceil(1024),
-                found.log_bytes.div_ceil(1024)
-            ),
-        ),
+        ("database", database(app, found)),
         ("Stripe", stripe),
         ("shop", format!("{users}, {on_sale} plans and packs on sale{without}{}", month_as_text(found))),
         ("events", format!("{events}{}", newest.unwrap_or_default())),
@@ -102,6 +91,19 @@ fn as_text(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> String {
         ("clock", found.clock_fault.clone().unwrap_or_else(|| "plausible".to_owned())),
         ("findings", findings_as_text(findings)),
     ])
+}
+
+fn database(app: &App, found: &ApplianceStatus) -> String {
+    let (database, engine) = (app.store.database(), app.store.engine());
+    let (size, log) = (found.database_bytes.div_ceil(1024), found.log_bytes.div_ceil(1024));
+    let backup = match &found.backup {
+        None => "no backup yet".to_owned(),
+        Some(last) => format!("the last backup at {}, to {}", rfc3339(last.made_at), last.place),
+    };
+    match engine {
+        Engine::Sqlite => format!("{database} ({}), {size} KiB and {log} KiB in its log; {backup}", engine.name()),
+        Engine::Postgres => format!("{database} ({}), {size} KiB; pg_dump makes its backup", engine.name()),
+    }
 }
 
 fn served_by(found: &ApplianceStatus) -> &str {
@@ -145,6 +147,7 @@ fn as_json(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> serde_js
         "base_url": app.config.base_url.as_str(),
         "listen": app.config.listen.to_string(),
         "database": app.store.database().to_string(),
+        "engine": app.store.engine().name(),
         "database_bytes": found.database_bytes,
         "log_bytes": found.log_bytes,
         "last_backup_at": found.backup.as_ref().map(|last| rfc3339(last.made_at)),
@@ -165,6 +168,6 @@ fn as_json(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> serde_js
         "mails_given_up": found.mails.1,
         "clock_fault": found.clock_fault,
         "severity": Verdict::worst(findings).severity(),
-        "findings": super::check::as_json(findings)["data"],
+        "findings": super::check::as_json(app, findings)["data"],
     })
 }

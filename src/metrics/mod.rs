@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 use crate::catalog::MailKind;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
-use crate::store::WriterFigures;
+use crate::store::{Engine, WriterFigures};
 use crate::stripe::CallFigures;
 
 pub use commit_times::CommitTimes;
@@ -56,6 +56,8 @@ pub struct Metrics {
     /// Payments in the books that Stripe does not confirm.
     pub doubtful_payments: Gauge,
     pub database_bytes: Gauge,
+    /// By its name.
+    database_engine: Family<KindLabels, Gauge>,
     pub disk_free_bytes: Gauge,
     pub disk_size_bytes: Gauge,
     /// When what takes long is counted next.
@@ -73,7 +75,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn new(writer: &WriterFigures, calls: &CallFigures) -> Metrics {
+    /// What is about a file alone is not there where the books are on a server: no alert can take its absence for a fault.
+    pub fn new(writer: &WriterFigures, calls: &CallFigures, engine: Engine) -> Metrics {
         let mut registry = Registry::with_prefix("till");
         let requests: Family<RequestLabels, Histogram> = Family::new_with_constructor(request_buckets);
         let metrics = Metrics {
@@ -91,6 +94,7 @@ impl Metrics {
             comparison_differences: Family::default(),
             doubtful_payments: Gauge::default(),
             database_bytes: Gauge::default(),
+            database_engine: Family::default(),
             disk_free_bytes: Gauge::default(),
             disk_size_bytes: Gauge::default(),
             next_count: Mutex::new(None),
@@ -119,21 +123,22 @@ impl Metrics {
         registry.register("mails", "Attempts to send letters to people", metrics.mails.clone());
         let plausible = "Whether units expire and are credited by time: not while the clock is implausible";
         registry.register("clock_plausible", plausible, metrics.clock_plausible.clone());
-        let backup_age = metrics.backup_age_seconds.clone();
-        registry.register("backup_age_seconds", "Since the last backup; -1 without one", backup_age);
         let users_read = metrics.users_read.clone();
         registry.register("users_read", "Users read to be shown to a program; others came from memory", users_read);
         registry.register("http_request_seconds", "Requests answered", metrics.requests.clone());
         registry.register("refusals", "Tokens, presses, links and signatures refused", metrics.refusals.clone());
         metrics.register_books(&mut registry);
+        if engine == Engine::Sqlite {
+            metrics.register_file(&mut registry, writer);
+        }
         registry.register("stripe_call_seconds", "Attempts to call Stripe", calls.attempt_seconds.clone());
         registry.register("commit_seconds", "Durable commits", writer.commit_seconds.clone());
         let flushes = writer.commit_flush_seconds.clone();
         registry.register("commit_flush_seconds", "The durable end of a commit, mostly a flush of the disk", flushes);
         registry.register("writer_queue_writes", "Writes that wait for the writer", writer.queued_writes.clone());
         registry.register("commit_writes", "Writes in one commit", writer.commit_writes.clone());
-        registry.register("wal_bytes", "Size of the write-ahead log", writer.wal_bytes.clone());
         registry.register("commit_failures", "Commits that failed", writer.commit_failures.clone());
+        metrics.database_engine.get_or_create(&KindLabels { kind: engine.name() }).set(1);
         calls.begin_at_zero();
         metrics.begin_at_zero();
         Metrics { registry, ..metrics }
@@ -176,6 +181,14 @@ impl Metrics {
         let doubtful = self.doubtful_payments.clone();
         registry.register("doubtful_payments", "Payments in the books that Stripe does not confirm", doubtful);
         registry.register("database_bytes", "Size of the database", self.database_bytes.clone());
+        registry.register("database_engine", "What keeps the books: 1 for it", self.database_engine.clone());
+    }
+
+    /// What is looked at of a file.
+    fn register_file(&self, registry: &mut Registry, writer: &WriterFigures) {
+        let backup_age = self.backup_age_seconds.clone();
+        registry.register("backup_age_seconds", "Since the last backup; -1 without one", backup_age);
+        registry.register("wal_bytes", "Size of the write-ahead log", writer.wal_bytes.clone());
         registry.register("disk_free_bytes", "Room that is left on the database's disk", self.disk_free_bytes.clone());
         registry.register("disk_size_bytes", "Size of the database's disk", self.disk_size_bytes.clone());
     }

@@ -1,17 +1,18 @@
-//! The beginning of a live database: what was stored in test mode is copied whole into a file of its own, and the database
-//! begins again with the people and the access that it had. One transaction does it, so a crash or another process leaves
+//! The beginning of a live database: what was stored in test mode is copied whole into a file of its own, or goes into a schema
+//! of its own on a server, and the database begins again with the people and the access that it had. One transaction does it, so a crash or another process leaves
 //! either the test data or the live database, never a part of each; the file keeps its name, so backups, replication and
 //! open programs go on with it.
 
-use std::path::Path;
+use std::fmt;
+use std::path::PathBuf;
 
 use super::Store;
 use super::audit;
-use super::db::{Connection, Tx, begin_again};
+use super::db::{self, Connection, Tx, begin_again};
 use super::stripe_account::{self, BoundAccount};
 use crate::actor::Actor;
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Fault, Result};
 
 /// The tables that are carried over with all their rows. Everything else is what was sold, paid and sent in test mode. A
 /// test compares the list with the schema, so that each new table is decided about.
@@ -30,41 +31,73 @@ pub const CARRIED: [&str; 12] = [
     "audit",
 ];
 
-impl Store {
-    /// Sets the contents apart in the file at `aside`, and begins again, bound to `account`. The audit says who did it.
-    /// Fails, and changes nothing, if another process wrote meanwhile. Use the store no more afterwards but to close it.
-    pub fn begin_live(&self, aside: &Path, account: &BoundAccount, by: (&Actor, Timestamp)) -> Result<()> {
-        let mut connection = Connection::open(self.file_to_copy()?)?;
-        begin_again(&mut connection, aside, by.1, |connection| fill(connection, aside, account, by))
+/// Where the test data is afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetApart {
+    File(PathBuf),
+    /// A schema of the same database.
+    Schema(String),
+}
+
+impl fmt::Display for SetApart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SetApart::File(path) => path.display().fmt(f),
+            SetApart::Schema(name) => write!(f, "the schema {name}"),
+        }
     }
 }
 
-fn fill(connection: &mut Connection, aside: &Path, account: &BoundAccount, by: (&Actor, Timestamp)) -> Result<()> {
-    const OPEN: &str = "INSERT INTO main.books (account, part, owner, remaining, held, credited, entries, head, holds,
+impl Store {
+    /// Sets the contents apart, and begins again, bound to `account`. The audit says who did it.
+    /// Fails, and changes nothing, if another process wrote meanwhile. Use the store no more afterwards but to close it.
+    pub fn begin_live(&self, aside: &SetApart, account: &BoundAccount, by: (&Actor, Timestamp)) -> Result<()> {
+        let apart = match aside {
+            SetApart::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            SetApart::Schema(_) => Some(aside.to_string()),
+        };
+        let apart = apart.map(|place| format!("test data in {place}"));
+        match (&self.server, aside) {
+            (None, SetApart::File(path)) => {
+                let mut connection = Connection::open(self.file_to_copy()?)?;
+                begin_again(&mut connection, path, by.1, |connection| {
+                    CARRIED.iter().try_for_each(|table| connection.carry(table))?;
+                    fill(connection, apart.as_deref(), account, by)
+                })
+            }
+            (Some(server), SetApart::Schema(name)) => {
+                let parts = db::table_parts()?;
+                let named = |table: &&str| parts.iter().find(|part| part.table == **table).cloned();
+                let carried: Vec<_> = CARRIED.iter().filter_map(named).collect();
+                server.begin_again(name, by.1, &carried, &mut |tx| fill(tx, apart.as_deref(), account, by))
+            }
+            _ => Err(Fault::bare("a file is set apart as a file, and what is on a server as a schema").into()),
+        }
+    }
+}
+
+/// The old tables are `apart`; a name alone is that of a new one.
+fn fill(tx: &mut dyn Tx, apart: Option<&str>, account: &BoundAccount, by: (&Actor, Timestamp)) -> Result<()> {
+    const OPEN: &str = "INSERT INTO books (account, part, owner, remaining, held, credited, entries, head, holds,
         low_balance) SELECT account, 1, account, 0, 0, 0, 0, $1, 0, low_balance FROM apart.books
         WHERE part = 1 AND seq = 0 AND used_reason = ''";
     const USERS: &str =
-        "INSERT INTO main.figures (day, currency, writer, changes, plans, packs, out_of_band, refunded, withheld,
+        "INSERT INTO figures (day, currency, writer, changes, plans, packs, out_of_band, refunded, withheld,
         reinstated, returned, value_added, earned, forfeited, value_reversed, bought, given, used, expired, reversed,
         units_left, users)
         SELECT day, '', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, SUM(users) FROM apart.figures
         WHERE currency = '' GROUP BY day HAVING SUM(users) <> 0";
     // What is known of the time does not depend on the mode.
-    const TIME: &str = "UPDATE main.schema_version SET seen_at = (SELECT MAX(seen_at) FROM apart.schema_version),
+    const TIME: &str = "UPDATE schema_version SET seen_at = (SELECT MAX(seen_at) FROM apart.schema_version),
         confirmed_at = (SELECT MAX(confirmed_at) FROM apart.schema_version)";
     // Opening balances are set apart with all others, and can be imported again.
-    const OPENED: &str = "UPDATE main.users SET imported_at = NULL WHERE imported_at IS NOT NULL";
-    for table in CARRIED {
-        connection.carry(table)?;
-    }
-    let tx: &mut dyn Tx = connection;
+    const OPENED: &str = "UPDATE users SET imported_at = NULL WHERE imported_at IS NOT NULL";
     tx.execute(TIME, &[])?;
     tx.execute(OPENED, &[])?;
     tx.execute(OPEN, &[&[0u8; 32]])?;
     tx.execute(USERS, &[])?;
     stripe_account::bind(tx, account)?;
-    let apart = aside.file_name().map(|name| format!("test data in {}", name.to_string_lossy()));
-    audit::add(tx, by, "went_live", account.id.as_deref(), apart.as_deref())
+    audit::add(tx, by, "went_live", account.id.as_deref(), apart)
 }
 
 #[cfg(test)]
@@ -72,7 +105,7 @@ mod tests {
     use super::CARRIED;
 
     /// The tables that begin empty.
-    const LEFT: [&str; 40] = [
+    const LEFT: [&str; 41] = [
         "comparisons",
         "charges",
         "invoice_documents",
@@ -86,6 +119,7 @@ mod tests {
         "anchors",
         // What was made of the test data.
         "backups",
+        "relocation",
         "payments",
         "allotments",
         "invoice_payments",

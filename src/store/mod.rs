@@ -44,8 +44,10 @@ mod place;
 pub mod prices;
 pub mod proof;
 pub mod receipts;
+pub mod relocation;
 pub mod scheduled_changes;
 pub mod second_factors;
+pub mod server_report;
 pub mod sessions;
 pub mod steps;
 pub mod stripe_account;
@@ -70,6 +72,7 @@ use db::{
 };
 use place::cannot_be_used;
 
+pub use go_live::SetApart;
 pub use leases::Lease;
 
 pub use db::{
@@ -116,8 +119,13 @@ pub fn confirm_time(tx: &mut dyn Tx, time: Timestamp) -> Result<()> {
 
 impl Store {
     /// Opens (or makes) the database and brings its schema up to date in one transaction. A schema newer than this program's
-    /// is refused.
+    /// is refused, and one whose books are on their way to another or from there.
     pub fn open(database: &Database, clock: &Clock) -> DbResult<Store> {
+        let store = Store::open_any(database, clock)?;
+        store.refuse_relocation().map(|()| store)
+    }
+
+    fn open_any(database: &Database, clock: &Clock) -> DbResult<Store> {
         let opened = match database {
             Database::File(path) => Store::open_file(path, clock),
             Database::Server(address) => Store::open_on_server(address, clock),

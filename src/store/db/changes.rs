@@ -175,7 +175,7 @@ mod tests {
                 | "charges" | "invoice_documents" => &[CacheKey::Page(7), CacheKey::Page(8)],
                 "schema_version" | "cursors" | "comparisons" | "stripe_account" | "events" => &[],
                 "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds" | "credit_notes" => &[],
-                "disputes" | "figures" | "subscription_counts" | "backups" => &[],
+                "disputes" | "figures" | "subscription_counts" | "backups" | "relocation" => &[],
                 "login_links" | "audit" | "anchors" | "webhook_endpoints" | "mails" | "mail_key" => &[],
                 "operators" | "passkeys" | "second_factors" | "addresses" | "passwords" | "codes" | "invites"
                 | "welcomes" | "address_salt" => &[],

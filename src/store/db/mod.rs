@@ -15,9 +15,11 @@ mod postgresql;
 #[cfg(feature = "postgres")]
 mod postgresql;
 mod read_ahead;
+mod rows;
 mod schema;
 #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "no server takes its text then"))]
 mod schema_text;
+mod server_report;
 mod sqlite;
 mod time_record;
 mod tx;
@@ -29,6 +31,7 @@ pub use fault::DbResult;
 pub use figures::{Amounts, AmountsByDay, FIGURES, Figure, FigureChange, add_to};
 pub use file_system::FileSystemKind;
 pub use lock::Lock;
+pub use server_report::{ServerReport, Standbys};
 pub use tx::{Engine, Tx};
 pub use value::{Columns, Param, Row, Value};
 pub use writer::{AccountName, Scope, WriterFigures};
@@ -40,10 +43,12 @@ pub(super) use file_system::{is_full, kind as file_system_kind, space, unsafe_ki
 pub(super) use freshness::Freshness;
 pub(super) use postgresql::{Server, ServerReaders};
 pub(super) use read_ahead::{DiskReads, ReadAhead};
+pub(super) use rows::{OwnedRow, Rows, TablePart, key_text, parse_key};
 pub(super) use schema::{
     begin_again, bring_up_to_date, confirmed_at, is_empty, objects_made, record_check, record_confirmed, seen_at,
+    table_parts,
 };
 pub(super) use sqlite::{
-    Connection, FileWriter, Reader, Readers, SchemaObject, damage, dangling, free_pages, give_back, objects,
+    Connection, FileRows, FileWriter, Reader, Readers, SchemaObject, damage, dangling, free_pages, give_back, objects,
 };
 pub(super) use writer::Writer;

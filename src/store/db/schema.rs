@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::fault::DbResult;
+use super::rows::TablePart;
 use super::schema_text;
-use super::sqlite::{Connection, SchemaObject, objects_of};
+use super::sqlite::{Connection, SchemaObject, objects_of, table_parts as table_parts_of};
 use super::tx::Tx;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Result};
@@ -21,6 +22,11 @@ const STEPS: &[&str] = &[];
 /// The tables, indexes, triggers and views that this program makes.
 pub(in crate::store) fn objects_made() -> Result<Vec<SchemaObject>> {
     objects_of(&schema_text::sqlite(SCHEMA))
+}
+
+/// The tables that this program makes, in the order in which their rows can be added.
+pub(in crate::store) fn table_parts() -> DbResult<Vec<TablePart>> {
+    table_parts_of(&schema_text::sqlite(SCHEMA))
 }
 
 /// Whether there is nothing in it. Fails if it is another program's.

@@ -1,6 +1,8 @@
 //! What stands for PostgreSQL in a program that was built without it: nothing of this can be made, so nothing of it can run.
 
 use super::fault::DbResult;
+use super::rows::{Rows, TablePart};
+use super::server_report::ServerReport;
 use super::sqlite::SchemaObject;
 use super::tx::Tx;
 use super::writer::WriteConnection;
@@ -37,6 +39,24 @@ impl Server {
     }
 
     pub(in crate::store) fn writer(&self, _clock: &Clock) -> Box<dyn WriteConnection> {
+        match *self {}
+    }
+
+    pub(in crate::store) fn begin_again(
+        &self,
+        _name: &str,
+        _now: Timestamp,
+        _carried: &[TablePart],
+        _fill: &mut dyn FnMut(&mut dyn Tx) -> Result<()>,
+    ) -> Result<()> {
+        match *self {}
+    }
+
+    pub(in crate::store) fn report(&self) -> DbResult<ServerReport> {
+        match *self {}
+    }
+
+    pub(in crate::store) fn rows(&self) -> DbResult<Box<dyn Rows>> {
         match *self {}
     }
 

@@ -7,7 +7,7 @@ use crate::config::Mode;
 use crate::error::Result;
 use crate::store::backups::{self, Backup};
 use crate::store::inbox::Status;
-use crate::store::{inbox, outbox, webhook_endpoints};
+use crate::store::{Engine, inbox, outbox, webhook_endpoints};
 use crate::usecase::mail::deliver;
 use crate::usecase::operator::{clock, kept_prices};
 use crate::usecase::stripe_events::payments;
@@ -74,7 +74,11 @@ pub fn look(app: &App) -> Result<Vec<Attention>> {
         clock::fault(app).map(Attention::Clock),
         (!missing.is_empty()).then_some(Attention::WithoutPrice(missing)),
         counted(i64::try_from(prices.len()).unwrap_or(i64::MAX), Attention::OtherPrices),
-        of_backup(app.store.read(backups::last)?, app.config.stripe.mode(), now),
+        match app.store.engine() {
+            Engine::Sqlite => of_backup(app.store.read(backups::last)?, app.config.stripe.mode(), now),
+            // The server's own tools make it, and till does not see it.
+            Engine::Postgres => None,
+        },
     ];
     let mut found: Vec<Attention> = some.into_iter().flatten().collect();
     found.extend(ending.map(|hook| Attention::EndingSecret(hook.url)));

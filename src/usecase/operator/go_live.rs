@@ -1,13 +1,13 @@
-//! `till go-live`: from test mode to live mode. What was bought with test money is set apart, kept in a file of its own:
+//! `till go-live`: from test mode to live mode. What was bought with test money is set apart, kept in a file or a schema of its own:
 //! it is not counted and cannot be spent, and no customer id of test mode is ever sent to the live account. Users, tokens
 //! and the endpoints of outgoing webhooks stay.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::{Deadline, rfc3339};
 use crate::error::{Fault, Refused, Result};
+use crate::store::SetApart;
 use crate::store::stripe_account::{self, BoundAccount, Contents};
 use crate::usecase::operator::stripe_account::{Standing, confirm, mode_of_books};
 
@@ -19,7 +19,7 @@ pub struct GoLive {
     /// The account of the live key, if the key can tell.
     pub account: Option<String>,
     /// Where the test data lies; `None` if there was nothing to set apart.
-    pub set_apart: Option<PathBuf>,
+    pub set_apart: Option<SetApart>,
     /// What the database held before.
     pub before: Contents,
     /// Whether it was live already.
@@ -49,7 +49,7 @@ pub fn go_live(app: &App, dry_run: bool) -> Result<GoLive> {
         return Ok(GoLive { account, set_apart: None, before, was_live: bound.is_some() });
     }
     let now = app.clock.now();
-    let aside = aside(app, &rfc3339(now))?;
+    let aside = aside(app, &rfc3339(now));
     if !dry_run {
         let live = BoundAccount { id: account.clone(), is_live: true, bound_at: now };
         app.store.begin_live(&aside, &live, (app.actor(), now))?;
@@ -57,12 +57,14 @@ pub fn go_live(app: &App, dry_run: bool) -> Result<GoLive> {
     Ok(GoLive { account, set_apart: Some(aside), before, was_live: false })
 }
 
-/// `till.db` becomes `till-test-20261127T093000Z.db`, beside it.
-fn aside(app: &App, now: &str) -> Result<PathBuf> {
-    let path = app.store.file_to_copy()?;
+/// `till.db` becomes `till-test-20261127T093000Z.db`, beside it; on a server it is the schema `test_20261127t093000z`.
+fn aside(app: &App, now: &str) -> SetApart {
+    let date: String = now.chars().take(19).filter(|character| character.is_ascii_alphanumeric()).collect();
+    let Some(path) = app.store.file() else {
+        return SetApart::Schema(format!("test_{}z", date.to_ascii_lowercase()));
+    };
     let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
     let stem = part(path.file_stem()).unwrap_or_else(|| "till".to_owned());
     let end = part(path.extension()).map(|end| format!(".{end}")).unwrap_or_default();
-    let date: String = now.chars().take(19).filter(|character| character.is_ascii_alphanumeric()).collect();
-    Ok(path.with_file_name(format!("{stem}-test-{date}Z{end}")))
+    SetApart::File(path.with_file_name(format!("{stem}-test-{date}Z{end}")))
 }

@@ -1,5 +1,5 @@
 //! What the operator asks for: the proof of the books and its anchor, their export, a check of the installation, its status,
-//! the people whom the books know, backups and their return, the set-up at Stripe, what Stripe charges, the figures of the
+//! the people whom the books know, backups and their return, the move to another engine, the set-up at Stripe, what Stripe charges, the figures of the
 //! shop, a month's bookkeeping, the account that the database belongs to, the installation as a service.
 
 pub mod attention;
@@ -19,6 +19,7 @@ pub mod install;
 pub mod kept_prices;
 pub mod paid;
 pub mod people;
+pub mod relocation;
 pub mod restore;
 pub mod status;
 pub mod stripe_account;

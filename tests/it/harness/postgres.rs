@@ -56,6 +56,11 @@ pub fn is_chosen() -> bool {
     std::env::var("TILL_TEST_DATABASE").is_ok_and(|engine| engine == "postgres")
 }
 
+/// Whether it can be started on this machine.
+pub fn is_installed() -> bool {
+    programs().is_some()
+}
+
 /// The server, and what is in it.
 pub struct Postgres {
     port: u16,

@@ -51,7 +51,7 @@ impl Holder {
 
 /// How many commits there have been, as the metrics say.
 fn commits(store: &Store) -> u64 {
-    let text = Metrics::new(store.figures(), &CallFigures::default()).text().unwrap();
+    let text = Metrics::new(store.figures(), &CallFigures::default(), store.engine()).text().unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("till_commit_writes_count ")).unwrap();
     line.parse().unwrap()
 }

@@ -27,10 +27,14 @@ fn shown(app: &App, operator: &Operator, findings: Option<Vec<Finding>>) -> Resu
     let seconds = |seconds: Option<f64>| {
         Cell::maybe(seconds.map(|seconds| language.admin_millis(format!("{:.1}", seconds * 1000.0))))
     };
+    let is_file = app.store.file().is_some();
     let facts = [
         (language.admin_version_of_till(), Cell::code(env!("TILL_VERSION"))),
         (language.admin_process(), Cell::maybe(found.served_by.as_ref())),
-        (language.admin_database(), Cell::code(app.store.database().to_string())),
+        (
+            language.admin_database(),
+            Cell::code(app.store.database().to_string()).noted(Some(app.store.engine().name())),
+        ),
         (language.admin_file(), bytes(found.database_bytes)),
         (language.admin_log(), bytes(found.log_bytes)),
         (
@@ -59,6 +63,9 @@ fn shown(app: &App, operator: &Operator, findings: Option<Vec<Finding>>) -> Resu
             },
         ),
     ];
+    // A server has no log beside a file, and its backups are not ours.
+    let of_file = [language.admin_log(), language.admin_backup()];
+    let facts = facts.into_iter().filter(|(label, _)| is_file || !of_file.contains(label));
     let mut blocks = vec![Block::facts(facts)];
     match findings {
         Some(findings) => blocks.push(table(&findings, language)),

@@ -1,12 +1,16 @@
 //! PostgreSQL, or an engine that speaks its protocol, and the only folder that names its driver. Several processes may write:
 //! what keeps them apart is in `locks`.
 
+mod apart;
 mod catalogue;
 mod failure;
 mod locks;
 mod readers;
+mod report;
+mod rows;
 mod schema;
 mod session;
+mod session_tx;
 mod statement;
 mod tls;
 mod writer;
@@ -14,11 +18,14 @@ mod writer;
 use std::sync::{Mutex, PoisonError};
 
 use super::fault::DbResult;
+use super::rows::{Rows, TablePart};
+use super::server_report::ServerReport;
 use super::sqlite::SchemaObject;
 use crate::clock::{Clock, Timestamp};
 use crate::database::ServerAddress;
-use crate::error::Fault;
+use crate::error::{Fault, Result};
 
+use super::tx::Tx;
 use super::writer::WriteConnection;
 use session::{Connector, Purpose, Session};
 use writer::ServerWriter;
@@ -76,6 +83,28 @@ impl Server {
         Box::new(ServerWriter::new(&self.connector, clock))
     }
 
+    /// Sets everything apart in a schema of this name, and begins again: `carried` are carried over with all their rows, and then
+    /// `fill` writes, which may read the old tables as `apart`.
+    pub(in crate::store) fn begin_again(
+        &self,
+        name: &str,
+        now: Timestamp,
+        carried: &[TablePart],
+        fill: &mut dyn FnMut(&mut dyn Tx) -> Result<()>,
+    ) -> Result<()> {
+        apart::begin_again(&mut self.connector.connect(Purpose::Writing)?, name, now, carried, fill)
+    }
+
+    /// What the server says of itself, of a connection and of the role.
+    pub(in crate::store) fn report(&self) -> DbResult<ServerReport> {
+        report::report(&mut self.connector.connect(Purpose::Reading)?)
+    }
+
+    /// Its rows, to be copied.
+    pub(in crate::store) fn rows(&self) -> DbResult<Box<dyn Rows>> {
+        Ok(Box::new(rows::ServerRows::open(&self.connector)?))
+    }
+
     /// Whether this process does the work of this number for all. One that does keeps it until it ends, or until its connection
     /// does.
     pub(in crate::store) fn lease(&self, number: i32) -> DbResult<bool> {
@@ -88,7 +117,8 @@ impl Server {
             return Ok(false);
         }
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let name = format!("{command}, process {} on {}", std::process::id(), host.trim());
+        let host: String = host.trim().chars().take(20).collect();
+        let name = format!("{command}, process {} on {host}, {}", std::process::id(), env!("TILL_VERSION"));
         let name: String = name.chars().filter(|letter| letter.is_ascii() && *letter != '\'').take(60).collect();
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = &mut locks.session {

@@ -41,6 +41,11 @@ fn make(session: &mut Session, now: Timestamp) -> DbResult<()> {
     if version(session)?.is_some() {
         return check(session);
     }
+    make_new(session, now)
+}
+
+/// Makes the tables where there are none. Inside a transaction.
+pub(super) fn make_new(session: &mut Session, now: Timestamp) -> DbResult<()> {
     for statement in schema_text::postgresql(SCHEMA) {
         session.simple(&statement)?;
     }

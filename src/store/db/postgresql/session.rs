@@ -199,7 +199,13 @@ impl Session {
         Ok(statement)
     }
 
-    fn failed(&mut self, what: &str, cause: postgres::Error) -> Fault {
+    /// The driver's own connection, for what no constant statement does.
+    pub(super) fn client(&mut self) -> &mut Client {
+        self.used = Deadline::after(Duration::ZERO);
+        &mut self.client
+    }
+
+    pub(super) fn failed(&mut self, what: &str, cause: postgres::Error) -> Fault {
         self.failure = Some(Failure::of(&cause));
         fault(what, cause)
     }

@@ -23,7 +23,7 @@ pub(super) fn bound<'a>(sql: &str, statement: &Statement, params: &'a [&dyn Para
 
 /// A value that goes to the server.
 #[derive(Debug)]
-pub(super) struct BoundValue<'a>(Value<'a>);
+pub(super) struct BoundValue<'a>(pub(super) Value<'a>);
 
 impl ToSql for BoundValue<'_> {
     fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Conversion<IsNull> {

@@ -5,6 +5,7 @@ mod apart;
 mod catalogue;
 mod free_pages;
 mod readers;
+mod rows;
 mod statement;
 mod writer;
 
@@ -33,6 +34,7 @@ use statement::{BUSY, fault, is_busy};
 pub(in crate::store) use catalogue::{SchemaObject, damage, dangling, objects, objects_of};
 pub(in crate::store) use free_pages::{free_pages, give_back};
 pub(in crate::store) use readers::{Reader, Readers};
+pub(in crate::store) use rows::{FileRows, table_parts};
 pub(in crate::store) use writer::FileWriter;
 
 /// The pause between two attempts at something for which SQLite does not wait itself.

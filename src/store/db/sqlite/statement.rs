@@ -93,7 +93,7 @@ fn bind(statement: &mut rusqlite::Statement<'_>, sql: &str, params: &[&dyn Param
     }
 }
 
-struct BoundValue<'a>(Value<'a>);
+pub(super) struct BoundValue<'a>(pub(super) Value<'a>);
 
 impl ToSql for BoundValue<'_> {
     fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {

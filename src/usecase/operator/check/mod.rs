@@ -11,6 +11,7 @@ mod polling;
 mod prices;
 mod public;
 mod renewals;
+mod server;
 mod waiting;
 
 use std::time::Duration;
@@ -32,7 +33,12 @@ pub fn local(app: &App) -> Vec<Finding> {
     let database = app.store.database();
     let mut found = vec![
         configuration(&app.config.warnings),
-        finding("database", app.store.check_writable(&app.clock).map(|()| format!("{database} takes writes"))),
+        finding(
+            "database",
+            app.store
+                .check_writable(&app.clock)
+                .map(|()| format!("{database} ({}) takes writes", app.store.engine().name())),
+        ),
         books::files(app),
         machine::time_synchronisation(),
         waiting::backup(app),
@@ -44,6 +50,7 @@ pub fn local(app: &App) -> Vec<Finding> {
     if let Some(path) = app.store.file() {
         found.extend([machine::folder(path), machine::file_system(app), machine::room(app, path)]);
     }
+    found.extend(server::server(app));
     found.extend(waiting::for_a_hand(app));
     found
 }

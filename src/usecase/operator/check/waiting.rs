@@ -9,7 +9,7 @@ use crate::clock::{DAY_SECONDS, Timestamp, rfc3339};
 use crate::config::Mode;
 use crate::error::Result;
 use crate::store::inbox::{self, Status};
-use crate::store::{backups, proof, users};
+use crate::store::{Engine, backups, proof, users};
 use crate::usecase::mail::deliver;
 use crate::usecase::operator::{attention, verify};
 use crate::usecase::stripe_events::reconcile::record;
@@ -93,6 +93,14 @@ pub(super) fn backup(app: &App) -> Finding {
     };
     let now = app.clock.now();
     let days = |since: Timestamp| now.millis().saturating_sub(since.millis()) / (1000 * DAY_SECONDS);
+    if app.store.engine() == Engine::Postgres {
+        let said =
+            "pg_dump or the server's own archive makes it, and till does not see it; till ledger verify proves a copy";
+        return match app.config.stripe.mode() {
+            Some(Mode::Live) => open(what, said.to_owned()),
+            _ => good(what, said.to_owned()),
+        };
+    }
     let (days, said) = match (&last, app.config.stripe.mode()) {
         (Some(last), _) => {
             (days(last.made_at), format!("the last one was made at {}, to {}", rfc3339(last.made_at), last.place))
