@@ -1,8 +1,10 @@
 //! The disk that the database lies on: what kind of file system it has, how much room is left, and how room in the file that
 //! is not needed is given back.
 
+use std::path::Path;
+
 use super::{Store, db};
-use crate::error::Result;
+use crate::error::{Refused, Result};
 
 pub use db::FileSystemKind;
 
@@ -16,6 +18,19 @@ pub struct DiskRoom {
 }
 
 impl Store {
+    /// The file, for what is done with a file alone; else the refusal, which says what does the same on a server.
+    pub fn file_to_copy(&self) -> Result<&Path> {
+        let refused = || {
+            let detail = format!(
+                "The books are in {}, and not in a file. pg_dump makes their backup and pg_restore brings it back; till \
+                 ledger verify, with SPRITE_DATABASE naming the copy, proves it.",
+                self.database
+            );
+            Refused::InvalidRequest(detail).into()
+        };
+        self.file().ok_or_else(refused)
+    }
+
     /// The kind of the file system that the database lies on; `None` if the system does not say.
     pub fn file_system(&self) -> Option<FileSystemKind> {
         db::file_system_kind(self.file()?)

@@ -64,7 +64,7 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use crate::clock::{Clock, Timestamp};
 use crate::database::{Database, ServerAddress};
-use crate::error::{Error, Fault, Refused, Result};
+use crate::error::{Error, Fault, Result};
 
 use db::{
     ChangeLog, Checkpoints, Connection, DiskReads, FileWriter, Freshness, ReadAhead, Readers, Server, ServerReaders,
@@ -376,19 +376,6 @@ impl Store {
     /// The file that they are kept in, if it is one.
     pub fn file(&self) -> Option<&Path> {
         self.database.file()
-    }
-
-    /// The file, for what is done with a file alone; else the refusal, which says what does the same on a server.
-    pub fn file_to_copy(&self) -> Result<&Path> {
-        let refused = || {
-            let detail = format!(
-                "The books are in {}, and not in a file. pg_dump makes their backup and pg_restore brings it back; till \
-                 ledger verify, with SPRITE_DATABASE naming the copy, proves it.",
-                self.database
-            );
-            Refused::InvalidRequest(detail).into()
-        };
-        self.file().ok_or_else(refused)
     }
 
     /// What keeps them.

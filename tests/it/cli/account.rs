@@ -5,7 +5,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::harness::postgres::{self, Postgres};
+use crate::harness::postgres::{self, Postgres, name_in};
 use crate::harness::process::{parsed, prints};
 use crate::harness::shop::{self, GOOD_CARD};
 use crate::harness::{Client, Folder, Hand, Recorder, Shop, canned, is_about_a_file, left_out, process, webhook};
@@ -200,7 +200,9 @@ fn going_live_on_a_server_moves_the_test_data_into_a_schema_of_its_own() {
         return left_out("going live on PostgreSQL: no Debian package postgresql on this machine");
     }
     let (folder, name) = (Folder::new(), "going_live");
-    let variables = closed_shop_at(&folder, &Postgres::get().database(name));
+    let url = Postgres::get().database(name);
+    let database = name_in(&url);
+    let variables = closed_shop_at(&folder, &url);
     let live = stripe_of("acct_9Live");
     let live = with(&variables, &[("SPRITE_STRIPE_API_BASE", &live), ("SPRITE_STRIPE_SECRET_KEY", "sk_live_1")]);
     let hand = Hand::open(&variables["SPRITE_DATABASE"]);
@@ -210,11 +212,12 @@ fn going_live_on_a_server_moves_the_test_data_into_a_schema_of_its_own() {
     assert_eq!(hand.rows("SELECT * FROM books ORDER BY account, part, seq, used_reason"), before, "{plan}");
 
     // Without the right to make a schema nothing happens.
-    let admin = &mut Postgres::get().connect_as_admin(name);
-    admin.batch_execute("ALTER DATABASE going_live OWNER TO postgres; GRANT ALL ON SCHEMA public TO till").unwrap();
+    let admin = &mut Postgres::get().connect("postgres", database);
+    let taken = format!("ALTER DATABASE {database} OWNER TO postgres; GRANT ALL ON SCHEMA public TO till");
+    admin.batch_execute(&taken).unwrap();
     let said = process::said(&process::run(&live, &["go-live"]));
     assert!(said.contains("the right CREATE on the database"), "{said}");
-    admin.batch_execute("ALTER DATABASE going_live OWNER TO till").unwrap();
+    admin.batch_execute(&format!("ALTER DATABASE {database} OWNER TO till")).unwrap();
 
     let done = parsed(&live, &["go-live"]);
     let schema = done["set_apart"].as_str().unwrap().strip_prefix("the schema ").unwrap().to_owned();
@@ -234,7 +237,7 @@ fn going_live_on_a_server_moves_the_test_data_into_a_schema_of_its_own() {
     prints(&live, &["user", "grant", "alice", "5", "--note", "hello"]);
     prints(&live, &["ledger", "verify"]);
     drop(process::Till::start(&live));
-    Postgres::get().remove(name);
+    Postgres::get().take_back(name);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::harness::postgres::{self, Postgres};
+use crate::harness::postgres::{self, Postgres, name_in};
 use crate::harness::process::{self, prints};
 use crate::harness::{Shop, left_out};
 
@@ -65,7 +65,7 @@ fn books_on_a_server_are_judged_by_what_the_server_says_of_itself() {
     assert!(!refused.status.success() && process::said(&refused).contains("pg_dump makes their backup"));
 
     // A role of another owner's tables, with few connections.
-    let admin = &mut Postgres::get().connect_as_admin(name);
+    let admin = &mut Postgres::get().connect("postgres", name_in(&url));
     admin
         .batch_execute(
             "CREATE ROLE check_poor LOGIN PASSWORD 'poor' CONNECTION LIMIT 16; GRANT pg_monitor TO check_poor;
@@ -88,5 +88,5 @@ fn books_on_a_server_are_judged_by_what_the_server_says_of_itself() {
     }
     drop(shop);
     admin.batch_execute("DROP OWNED BY check_poor; DROP ROLE check_poor").unwrap();
-    Postgres::get().remove(name);
+    Postgres::get().take_back(name);
 }

@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::postgres::{self, Postgres};
+use crate::harness::postgres::{self, Postgres, name_in};
 use crate::harness::process::said;
 use crate::harness::shop::GOOD_CARD;
 use crate::harness::{Folder, Hand, Shop, eventually, is_about_a_file, left_out, process};
@@ -115,7 +115,7 @@ impl ServerDatabase {
 
 impl Drop for ServerDatabase {
     fn drop(&mut self) {
-        Postgres::get().remove(self.name);
+        Postgres::get().take_back(self.name);
     }
 }
 
@@ -212,7 +212,7 @@ fn a_move_that_is_killed_goes_on_where_it_was_and_neither_database_works_meanwhi
     let there = server.url.as_str();
     let here = shop.variables()["SPRITE_DATABASE"].clone();
     // No row comes into this table as long as the lock is held.
-    let mut lock = Postgres::get().connect(server.name);
+    let mut lock = Postgres::get().connect("till", name_in(&server.url));
     lock.batch_execute("BEGIN; LOCK TABLE lots IN SHARE MODE").unwrap();
     let mut command = process::command(shop.variables());
     let mut running =
@@ -275,14 +275,17 @@ fn a_target_or_a_source_that_is_not_fit_is_refused_and_nothing_is_changed() {
     hand.run("DELETE FROM users; CREATE TABLE songs (a BIGINT); ALTER TABLE schema_version RENAME TO notes");
     refused(&to(there), "another program's database");
     let bare = ServerDatabase::empty("migrate_bare");
-    let admin = &mut Postgres::get().connect_as_admin(bare.name);
+    let admin = &mut Postgres::get().connect("postgres", name_in(&bare.url));
     admin
-        .batch_execute("ALTER DATABASE migrate_bare OWNER TO postgres; REVOKE CREATE ON SCHEMA public FROM public")
+        .batch_execute(&format!(
+            "ALTER DATABASE {} OWNER TO postgres; REVOKE CREATE ON SCHEMA public FROM public",
+            name_in(&bare.url)
+        ))
         .unwrap();
     for more in [&[][..], &["--dry-run"]] {
         refused(&shop.till(&[&["migrate", "--to", &bare.url], more].concat()), "CREATE ON SCHEMA public");
     }
-    admin.batch_execute("ALTER DATABASE migrate_bare OWNER TO till").unwrap();
+    admin.batch_execute(&format!("ALTER DATABASE {} OWNER TO till", name_in(&bare.url))).unwrap();
 
     // A text that PostgreSQL does not keep.
     shop.hand().run("UPDATE users SET name = 'a' || char(0) || 'b' WHERE id = 'bob'");
