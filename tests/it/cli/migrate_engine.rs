@@ -12,6 +12,8 @@ use crate::harness::{Folder, Hand, Shop, eventually, is_about_a_file, left_out, 
 
 /// A row of each table that the story of [`books`] leaves empty. None of them changes what the proof computes.
 const MORE: &str = "
+INSERT INTO attempts (bucket, full_at) VALUES (zeroblob(32), 5);
+INSERT INTO steps (hash, purpose, body, expires_at) VALUES (zeroblob(32), 'code', zeroblob(28), 5);
 INSERT INTO comparisons (number, actor, asked_at) VALUES (1, 'cli', 5);
 INSERT INTO charges (id, customer, made_at) VALUES ('ch_more', 'cus_more', 5);
 INSERT INTO invoice_documents (invoice, number) VALUES ('in_more', 'N-1 ä 你');

@@ -49,7 +49,8 @@ pub fn check(source: &Source<'_>, found: &mut Vec<Finding>) {
             found.push(file.finding(file.line_at(*at), "SQL outside store/", instead));
         }
     }
-    if file.path.starts_with("src/store/") {
+    // The report tells the operator how far the server's clock is off.
+    if file.path.starts_with("src/store/") && !file.path.ends_with("/report.rs") {
         for (at, string) in &source.strings {
             check_clock(file, file.line_at(*at), string, found);
         }
