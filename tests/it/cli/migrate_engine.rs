@@ -269,7 +269,7 @@ fn a_target_or_a_source_that_is_not_fit_is_refused_and_nothing_is_changed() {
 
     refused(&to(folder.path("a.db").to_str().unwrap()), "both are files");
     refused(&to("mysql://a/b"), "names no database");
-    refused(&to(&there.replace("migrate_refused", "migrate_absent")), "no such database");
+    refused(&to(&there.replace(name_in(there), "migrate_absent")), "no such database");
     // Not empty, another program's, and without rights.
     let hand = Hand::open(there);
     hand.run("INSERT INTO users (account, id, created_at) VALUES (1, 'eve', 0)");

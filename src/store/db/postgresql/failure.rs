@@ -111,6 +111,9 @@ const fn passes(words: &'static str) -> Advice {
     Advice { words, stays: false }
 }
 
+const ENDED: &str = "what listens there ended the connection: it is no PostgreSQL, it just stops, or something between does not \
+    let this through";
+
 fn advice(cause: &postgres::Error) -> Option<Advice> {
     if let Some(code) = code(cause) {
         return match code {
@@ -154,10 +157,10 @@ fn advice(cause: &postgres::Error) -> Option<Advice> {
         Some(io::ErrorKind::TimedOut) => Some(passes(
             "the server does not answer: it stands still, or the network or a firewall does not let this machine through",
         )),
-        Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => Some(passes(
-            "what listens there ended the connection: it is no PostgreSQL, it just stops, or something between does not let this \
-             through",
-        )),
+        Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
+            Some(passes(ENDED))
+        }
+        None if cause.is_closed() => Some(passes(ENDED)),
         _ if words.contains("lookup address") => Some(passes(
             "the host's name is not known here: correct it in SPRITE_DATABASE, or the resolver of this machine",
         )),
