@@ -9,8 +9,8 @@ use super::output::{or_dash, print, print_json};
 use super::screen::Screen;
 use super::settings::{DatabaseArgs, load};
 use super::{CommandError, CommandResult, eprint_lines};
-use crate::config::{Need, Sources};
-use crate::database::{Database, ServerAddress};
+use crate::config::{Need, Sources, parse_database};
+use crate::database::Database;
 use crate::usecase::operator::relocation::{RelocationReport, Step, relocate, reopen};
 
 /// Move the books from a file to PostgreSQL, or back
@@ -80,13 +80,10 @@ impl MigrateCommand {
                 .map_err(|cause| CommandError::Failed(format!("{} cannot be read: {cause}", file.display())))?,
             (None, None) => String::new(),
         };
-        let given = given.trim();
-        match ServerAddress::parse(given) {
-            Some(address) => Ok(Database::Server(address)),
-            None if given.is_empty() || given.contains("://") => Err(CommandError::Usage(vec![
-                "--to names no database: postgres://USER@HOST/DATABASE or the path of a file was expected".to_owned(),
-            ])),
-            None => Ok(Database::File(PathBuf::from(given))),
+        let refused = |problem| CommandError::Usage(vec![format!("--to names no database: {problem}")]);
+        match given.trim() {
+            "" => Err(refused("nothing was given".to_owned())),
+            given => parse_database(given).map_err(refused),
         }
     }
 }

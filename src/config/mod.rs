@@ -32,7 +32,7 @@ pub use oidc::OidcConfig;
 pub use origin::{Origin, in_ascii, origin_of};
 pub use proxy::ProxyAuth;
 pub use sources::Sources;
-pub use values::listen as parse_listen;
+pub use values::{database as parse_database, listen as parse_listen};
 pub use variables::{VARIABLES, Variable, is_secret};
 
 use crate::catalog::Catalog;

@@ -36,7 +36,8 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-pub(super) fn database(text: &str) -> Result<Database, String> {
+/// Where the books are kept, as `SPRITE_DATABASE` and the flags take it.
+pub fn database(text: &str) -> Result<Database, String> {
     let expected =
         "expected the path of a file, such as /var/lib/till/till.db, or postgres://USER:PASSWORD@HOST/DATABASE";
     if let Some(address) = ServerAddress::parse(text) {

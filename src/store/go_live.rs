@@ -1,7 +1,7 @@
 //! The beginning of a live database: what was stored in test mode is copied whole into a file of its own, or goes into a schema
-//! of its own on a server, and the database begins again with the people and the access that it had. One transaction does it, so a crash or another process leaves
-//! either the test data or the live database, never a part of each; the file keeps its name, so backups, replication and
-//! open programs go on with it.
+//! of its own on a server, and the database begins again with the people and the access that it had. One transaction does it, so
+//! a crash or another process leaves either the test data or the live database, never a part of each; the file keeps its name,
+//! so backups, replication and open programs go on with it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -57,20 +57,16 @@ impl Store {
             SetApart::Schema(_) => Some(aside.to_string()),
         };
         let apart = apart.map(|place| format!("test data in {place}"));
+        let parts = db::table_parts()?;
+        let named = |table: &&str| parts.iter().find(|part| part.table == **table).cloned();
+        let carried: Vec<_> = CARRIED.iter().filter_map(named).collect();
+        let mut fill = |tx: &mut dyn Tx| fill(tx, apart.as_deref(), account, by);
         match (&self.server, aside) {
             (None, SetApart::File(path)) => {
                 let mut connection = Connection::open(self.file_to_copy()?)?;
-                begin_again(&mut connection, path, by.1, |connection| {
-                    CARRIED.iter().try_for_each(|table| connection.carry(table))?;
-                    fill(connection, apart.as_deref(), account, by)
-                })
+                begin_again(&mut connection, path, by.1, &carried, fill)
             }
-            (Some(server), SetApart::Schema(name)) => {
-                let parts = db::table_parts()?;
-                let named = |table: &&str| parts.iter().find(|part| part.table == **table).cloned();
-                let carried: Vec<_> = CARRIED.iter().filter_map(named).collect();
-                server.begin_again(name, by.1, &carried, &mut |tx| fill(tx, apart.as_deref(), account, by))
-            }
+            (Some(server), SetApart::Schema(name)) => server.begin_again(name, by.1, &carried, &mut fill),
             _ => Err(Fault::bare("a file is set apart as a file, and what is on a server as a schema").into()),
         }
     }

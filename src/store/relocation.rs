@@ -192,7 +192,7 @@ impl RowCopy {
     }
 
     /// Copies what is not in the second database yet, page by page, each in a transaction together with how far it came.
-    pub fn copy(&mut self, relocation: &Relocation, mut progress: impl FnMut(&CopyProgress)) -> Result<i64> {
+    pub fn copy(&mut self, relocation: &Relocation, mut progress: impl FnMut(&CopyProgress)) -> Result<()> {
         let (mut begin, mut after) = (0, None);
         if let Some((name, key)) = &relocation.position {
             let unknown = || Fault::bare(format!("the copy came as far as {name}, which this till does not know"));
@@ -213,8 +213,7 @@ impl RowCopy {
                 after = Some(key);
             }
         }
-        self.to.settle()?;
-        Ok(rows)
+        Ok(self.to.settle()?)
     }
 
     /// Compares both row by row. Returns the first difference, in words, or how many rows are equal.

@@ -1,5 +1,5 @@
-//! Who serves: one appliance on one file, by a lock beside it that says who holds it; several on a server's database. (Not on the file itself: closing any
-//! handle on it would drop SQLite's own locks, "How To Corrupt An SQLite Database File".)
+//! Who serves: one appliance on one file, by a lock beside it that says who holds it; several on a server's database. (Not on
+//! the file itself: closing any handle on it would drop SQLite's own locks, "How To Corrupt An SQLite Database File".)
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};

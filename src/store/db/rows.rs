@@ -124,6 +124,18 @@ impl TablePart {
         format!("SELECT {} FROM {}{filter} ORDER BY {key} LIMIT {PAGE_ROWS}", self.column_list(), quoted(&self.table))
     }
 
+    /// The statement that counts the rows.
+    pub(super) fn counted(&self) -> String {
+        let filter = self.condition().map_or_else(String::new, |condition| format!(" WHERE {condition}"));
+        format!("SELECT COUNT(*) AS count FROM {}{filter}", quoted(&self.table))
+    }
+
+    /// The statement that takes all rows over from the same table of another schema. Both prefixes name a schema, or none.
+    pub(super) fn carried(&self, into: &str, from: &str) -> String {
+        let (table, columns) = (quoted(&self.table), self.column_list());
+        format!("INSERT INTO {into}{table} ({columns}) SELECT {columns} FROM {from}{table}")
+    }
+
     pub(super) fn condition(&self) -> Option<String> {
         self.only.map(|(column, value)| format!("{} = {value}", quoted(column)))
     }

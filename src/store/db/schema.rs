@@ -88,13 +88,14 @@ fn change(connection: &mut Connection, steps: &[&str], target: i64, now: Timesta
     record(connection, target, now)
 }
 
-/// Copies the contents into a new file at `aside` and replaces them by the empty schema and what `fill` writes, which may
-/// read the copy as `apart`. One transaction: if anything fails, or another process wrote since the copy, nothing changes.
+/// Copies the contents into a new file at `aside` and replaces them by the empty schema, the rows of the tables that are
+/// `carried` over, and what `fill` writes, which may read the copy as `apart`. One transaction: if anything fails, or another process wrote since the copy, nothing changes.
 pub(in crate::store) fn begin_again(
     connection: &mut Connection,
     aside: &Path,
     now: Timestamp,
-    fill: impl FnOnce(&mut Connection) -> Result<()>,
+    carried: &[TablePart],
+    fill: impl FnOnce(&mut dyn Tx) -> Result<()>,
 ) -> Result<()> {
     let version = connection.others_version()?;
     connection.copy_apart(aside)?;
@@ -107,6 +108,7 @@ pub(in crate::store) fn begin_again(
         connection.drop_everything()?;
         connection.run_script(&schema_text::sqlite(SCHEMA))?;
         record(connection, VERSION, now)?;
+        carried.iter().try_for_each(|part| connection.carry(part))?;
         fill(connection)?;
         Ok(connection.check_references()?)
     });

@@ -91,9 +91,7 @@ impl dyn Tx + '_ {
         params: &[&dyn Param],
         read: impl Fn(&Row<'_>) -> DbResult<T>,
     ) -> Result<Option<T>> {
-        let mut first = None;
-        self.query(sql, params, &mut |row| first_of(&mut first, row, &read))?;
-        Ok(first)
+        self.first(false, sql, params, read)
     }
 
     /// The same of the account `a`, which then stays as it is: see [`Tx::query_locking`].
@@ -103,15 +101,27 @@ impl dyn Tx + '_ {
         params: &[&dyn Param],
         read: impl Fn(&Row<'_>) -> DbResult<T>,
     ) -> Result<Option<T>> {
+        self.first(true, sql, params, read)
+    }
+
+    fn first<T>(
+        &mut self,
+        locked: bool,
+        sql: &'static str,
+        params: &[&dyn Param],
+        read: impl Fn(&Row<'_>) -> DbResult<T>,
+    ) -> Result<Option<T>> {
         let mut first = None;
-        self.query_locking(sql, params, &mut |row| first_of(&mut first, row, &read))?;
+        let mut visit = |row: &Row<'_>| {
+            if first.is_none() {
+                first = Some(read(row)?);
+            }
+            Ok(())
+        };
+        match locked {
+            true => self.query_locking(sql, params, &mut visit)?,
+            false => self.query(sql, params, &mut visit)?,
+        }
         Ok(first)
     }
-}
-
-fn first_of<T>(first: &mut Option<T>, row: &Row<'_>, read: impl Fn(&Row<'_>) -> DbResult<T>) -> DbResult<()> {
-    if first.is_none() {
-        *first = Some(read(row)?);
-    }
-    Ok(())
 }

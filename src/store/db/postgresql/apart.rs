@@ -3,7 +3,7 @@
 
 use super::locks;
 use super::schema;
-use super::session::Session;
+use super::session::{Session, fields};
 use super::session_tx::SessionTx;
 use crate::clock::Timestamp;
 use crate::error::{Error, Fault, Result};
@@ -36,43 +36,26 @@ pub(super) fn begin_again(
     carried: &[TablePart],
     fill: &mut dyn FnMut(&mut dyn Tx) -> Result<()>,
 ) -> Result<()> {
-    session.simple(&locks::begin_of_books())?;
-    let begun = set_apart(session, name, now, carried, fill);
-    match begun {
-        Ok(()) => Ok(session.simple("COMMIT").map(drop)?),
-        Err(error) => {
-            let _lost_with_the_connection = session.simple("ROLLBACK");
-            Err(error)
+    session.transaction(&locks::begin_of_books(), |session| {
+        session.simple("SET LOCAL statement_timeout = '10min'")?;
+        let needed =
+            "the role needs the right CREATE on the database to set the test data apart in a schema of its own";
+        session.simple(&format!("CREATE SCHEMA {APART}")).map_err(|cause| Fault::new(needed, cause))?;
+        run_each(session, MOVES)?;
+        schema::make_new(session, now)?;
+        for part in carried {
+            session.simple(&part.carried("", &format!("{APART}.")))?;
         }
-    }
-}
-
-fn set_apart(
-    session: &mut Session,
-    name: &str,
-    now: Timestamp,
-    carried: &[TablePart],
-    fill: &mut dyn FnMut(&mut dyn Tx) -> Result<()>,
-) -> Result<()> {
-    session.simple("SET LOCAL statement_timeout = '10min'")?;
-    let needed = "the role needs the right CREATE on the database to set the test data apart in a schema of its own";
-    session.simple(&format!("CREATE SCHEMA {APART}")).map_err(|cause| Fault::new(needed, cause))?;
-    run_each(session, MOVES)?;
-    schema::make_new(session, now)?;
-    for part in carried {
-        let (table, columns) = (quoted(&part.table), part.column_list());
-        session.simple(&format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM {APART}.{table}"))?;
-    }
-    fill(&mut SessionTx(session))?;
-    session.simple(&format!("ALTER SCHEMA {APART} RENAME TO {}", quoted(name)))?;
-    run_each(session, &format!("{RULES}'{}'", name.replace('\'', "''"))).map_err(Error::from)
+        fill(&mut SessionTx::writing(session))?;
+        session.simple(&format!("ALTER SCHEMA {APART} RENAME TO {}", quoted(name)))?;
+        run_each(session, &format!("{RULES}'{}'", name.replace('\'', "''"))).map_err(Error::from)
+    })
 }
 
 /// Runs the statements that a statement writes.
 fn run_each(session: &mut Session, writes: &str) -> DbResult<()> {
-    for row in session.simple(writes)? {
-        let statement = row.try_get("statement").ok().flatten().unwrap_or_default();
-        session.simple(statement)?;
+    for statement in fields(&session.simple(writes)?, "statement") {
+        session.simple(&statement)?;
     }
     Ok(())
 }

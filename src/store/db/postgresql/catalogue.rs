@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::session::Session;
+use super::session::{Session, field};
 use crate::error::Fault;
 use crate::store::db::fault::DbResult;
 use crate::store::db::schema::SCHEMA;
@@ -59,17 +59,12 @@ const SCRATCH: &str = "till_compared";
 
 /// The objects of the database.
 pub(super) fn objects(session: &mut Session) -> DbResult<Vec<SchemaObject>> {
-    let text = |row: &postgres::SimpleQueryRow, name: &str| row.get(name).unwrap_or_default().to_owned();
     let rows = session.simple(OBJECTS)?;
-    Ok(rows
-        .iter()
-        .map(|row| SchemaObject {
-            kind: text(row, "kind"),
-            name: text(row, "name"),
-            table: text(row, "owner"),
-            sql: text(row, "sql"),
-        })
-        .collect())
+    let object = |row| {
+        let text = |name| field(std::slice::from_ref(row), name).unwrap_or_default().to_owned();
+        SchemaObject { kind: text("kind"), name: text("name"), table: text("owner"), sql: text("sql") }
+    };
+    Ok(rows.iter().map(object).collect())
 }
 
 /// What this program makes, by the version of the server that worded it: it is the same for all of a process' life.
@@ -78,7 +73,7 @@ static MADE: Mutex<BTreeMap<String, Vec<SchemaObject>>> = Mutex::new(BTreeMap::n
 /// The objects that this program makes, as this server words them.
 pub(super) fn objects_made(session: &mut Session) -> DbResult<Vec<SchemaObject>> {
     let rows = session.simple("SELECT version() AS version")?;
-    let version = rows.first().and_then(|row| row.get("version")).unwrap_or_default().to_owned();
+    let version = field(&rows, "version").unwrap_or_default().to_owned();
     let mut known = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(made) = known.get(&version) {
         return Ok(made.clone());
@@ -113,9 +108,9 @@ pub(super) fn dangling(session: &mut Session) -> DbResult<Vec<(String, String, i
     let references = session.simple(REFERENCES)?;
     let mut found = vec![];
     for reference in references {
-        let text = |name: &str| reference.get(name).unwrap_or_default().to_owned();
+        let text = |name| field(std::slice::from_ref(&reference), name).unwrap_or_default().to_owned();
         let counted = session.simple(&text("query"))?;
-        let count = counted.first().and_then(|row| row.get("count")?.parse().ok()).unwrap_or(0);
+        let count = field(&counted, "count").and_then(|count| count.parse().ok()).unwrap_or(0);
         if count > 0 {
             found.push((text("child"), text("parent"), count));
         }

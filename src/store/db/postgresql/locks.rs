@@ -47,12 +47,12 @@ pub(super) fn take(number: i32, alone: bool) -> String {
     format!("SELECT pg_try_advisory_lock{shared}({CLASS}, {number}) AS taken")
 }
 
-/// Takes the first number of a writer that is free: `writer`, from 1 on.
+/// Takes the first number of a writer that is free: `writer`, from 1 on; and when the `server` was started.
 pub(super) fn take_writer() -> String {
     // Each is tried in turn until one is taken: LIMIT ends the scan.
     let last = WRITERS + WRITERS_LIMIT;
     format!(
-        "SELECT number - {WRITERS} AS writer FROM generate_series({first}, {last}) AS number \
+        "SELECT number - {WRITERS} AS writer, pg_postmaster_start_time()::text AS server FROM generate_series({first}, {last}) AS number \
          WHERE pg_try_advisory_lock({CLASS}, number) LIMIT 1",
         first = WRITERS + 1
     )

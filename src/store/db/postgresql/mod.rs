@@ -21,13 +21,13 @@ use super::fault::DbResult;
 use super::rows::{Rows, TablePart};
 use super::server_report::ServerReport;
 use super::sqlite::SchemaObject;
+use super::tx::Tx;
+use super::writer::WriteConnection;
 use crate::clock::{Clock, Timestamp};
 use crate::database::ServerAddress;
 use crate::error::{Fault, Result};
 
-use super::tx::Tx;
-use super::writer::WriteConnection;
-use session::{Connector, Purpose, Session};
+use session::{Connector, Purpose, Session, field, fields};
 use writer::ServerWriter;
 
 pub(in crate::store) use readers::ServerReaders;
@@ -130,8 +130,7 @@ impl Server {
     /// What the processes that serve call themselves.
     pub(in crate::store) fn served_by(&self) -> DbResult<Vec<String>> {
         let mut session = self.connector.connect(Purpose::Reading)?;
-        let rows = session.simple(&locks::holders(locks::SERVICE))?;
-        Ok(rows.iter().filter_map(|row| row.try_get("holder").ok().flatten().map(str::to_owned)).collect())
+        Ok(fields(&session.simple(&locks::holders(locks::SERVICE))?, "holder"))
     }
 
     fn lock(&self, number: i32, alone: bool) -> DbResult<bool> {
@@ -149,8 +148,7 @@ impl Server {
             none => none.insert(self.connector.connect(Purpose::Locking)?),
         };
         let rows = session.simple(&locks::take(number, alone))?;
-        let taken = rows.first().and_then(|row| row.try_get("taken").ok().flatten());
-        match taken {
+        match field(&rows, "taken") {
             Some("t") => {
                 locks.held.push(number);
                 Ok(true)

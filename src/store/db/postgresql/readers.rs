@@ -5,11 +5,10 @@ use std::time::Duration;
 use r2d2::ManageConnection;
 
 use super::session::{Connector, Purpose, Session};
+use super::session_tx::SessionTx;
 use crate::error::{Error, Fault, Result};
 use crate::store::db::fault::{DbResult, unavailable};
-use crate::store::db::figures::FigureChange;
-use crate::store::db::tx::{Engine, Tx};
-use crate::store::db::value::{Param, Row};
+use crate::store::db::tx::Tx;
 
 /// How long a reader waits for a free connection.
 const WAIT: Duration = Duration::from_secs(4);
@@ -66,12 +65,12 @@ impl ServerReader {
     pub(in crate::store) fn snapshot<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
         self.0.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(unavailable)?;
         let snapshot = Snapshot(&mut self.0);
-        work(&mut Statements(snapshot.0)).map_err(healing)
+        work(&mut SessionTx::reading(snapshot.0)).map_err(healing)
     }
 
     /// Runs `work` without a transaction around it.
     pub(in crate::store) fn read_one<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
-        work(&mut Statements(&mut self.0)).map_err(healing)
+        work(&mut SessionTx::reading(&mut self.0)).map_err(healing)
     }
 }
 
@@ -90,30 +89,4 @@ impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
         let _lost_with_the_connection = self.0.simple("ROLLBACK");
     }
-}
-
-/// Statements that read.
-struct Statements<'a>(&'a mut Session);
-
-impl Tx for Statements<'_> {
-    fn execute(&mut self, sql: &'static str, _params: &[&dyn Param]) -> DbResult<usize> {
-        Err(Fault::bare(format!("a write on a read-only connection: {sql}")))
-    }
-
-    fn query(
-        &mut self,
-        sql: &'static str,
-        params: &[&dyn Param],
-        visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
-    ) -> DbResult<()> {
-        self.0.query(sql, params, false, visit)
-    }
-
-    fn engine(&self) -> Engine {
-        Engine::Postgres
-    }
-
-    fn mark_changed(&mut self, _account: i64) {}
-
-    fn add_to_figure(&mut self, _change: FigureChange) {}
 }

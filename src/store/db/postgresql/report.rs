@@ -1,6 +1,6 @@
 //! What the server says of itself: its settings, its standbys, and what this role may do.
 
-use super::session::Session;
+use super::session::{Session, field, fields};
 use crate::store::db::fault::DbResult;
 use crate::store::db::server_report::{ServerReport, Standbys};
 
@@ -35,9 +35,7 @@ const RIGHTS: &str = "SELECT missing FROM (
 
 pub(super) fn report(session: &mut Session) -> DbResult<ServerReport> {
     let rows = session.simple(REPORT)?;
-    let text = |name: &str| -> String {
-        rows.first().and_then(|row| row.try_get(name).ok().flatten()).unwrap_or_default().to_owned()
-    };
+    let text = |name: &str| field(&rows, name).unwrap_or_default().to_owned();
     let number = |name: &str| text(name).parse::<i64>().unwrap_or_default();
     let unsafe_settings = ["fsync", "full_page_writes"].into_iter().filter(|name| text(name) == "off");
     let of_role = (number("role_limit") >= 0).then(|| (number("role_connections"), number("role_limit")));
@@ -61,14 +59,10 @@ pub(super) fn report(session: &mut Session) -> DbResult<ServerReport> {
     };
     if text("may_see_standbys") == "t" {
         let rows = session.simple(STANDBYS)?;
-        let number = |name: &str| {
-            rows.first().and_then(|row| row.try_get(name).ok().flatten()?.parse().ok()).unwrap_or_default()
-        };
+        let number = |name| field(&rows, name).and_then(|text| text.parse().ok()).unwrap_or_default();
         let (connected, synchronous) = (number("connected"), number("synchronous"));
         found.standbys = Some(Standbys { connected, synchronous, behind_bytes: number("behind") });
     }
-    let rights = session.simple(RIGHTS)?;
-    found.missing_rights =
-        rights.iter().filter_map(|row| row.try_get("missing").ok().flatten().map(str::to_owned)).collect();
+    found.missing_rights = fields(&session.simple(RIGHTS)?, "missing");
     Ok(found)
 }

@@ -5,10 +5,10 @@ use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{ToSql, Type};
 
-use super::session::{Connector, Purpose, Session};
+use super::session::{Connector, Purpose, Session, field};
 use super::session_tx::SessionTx;
 use super::statement::BoundValue;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::db::fault::DbResult;
 use crate::store::db::rows::{ColumnKind, OwnedRow, OwnedValue, PageInProgress, Rows, TablePart, quoted};
 use crate::store::db::tx::Tx;
@@ -30,27 +30,27 @@ impl ServerRows {
         session.simple(SET_UP)?;
         Ok(ServerRows { session })
     }
+}
 
-    fn copy_in(&mut self, part: &TablePart, rows: &[OwnedRow]) -> DbResult<()> {
-        let sql = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", quoted(&part.table), part.column_list());
-        let kind = |kind: ColumnKind| match kind {
-            ColumnKind::Int => Type::INT8,
-            ColumnKind::Text => Type::TEXT,
-            ColumnKind::Blob => Type::BYTEA,
-        };
-        let kinds: Vec<Type> = part.columns.iter().map(|(_, of)| kind(*of)).collect();
-        let client = self.session.client();
-        let copied = client.copy_in(&sql).and_then(|copy| {
-            let mut copy = BinaryCopyInWriter::new(copy, &kinds);
-            for row in rows {
-                let values: Vec<BoundValue<'_>> = row.iter().map(|value| BoundValue(value.value())).collect();
-                let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-                copy.write(&values)?;
-            }
-            copy.finish().map(drop)
-        });
-        copied.map_err(|cause| self.session.failed(&format!("rows of {} cannot be added", part.name()), cause))
-    }
+fn copy_in(session: &mut Session, part: &TablePart, rows: &[OwnedRow]) -> DbResult<()> {
+    let sql = format!("COPY {} ({}) FROM STDIN (FORMAT binary)", quoted(&part.table), part.column_list());
+    let kind = |kind: ColumnKind| match kind {
+        ColumnKind::Int => Type::INT8,
+        ColumnKind::Text => Type::TEXT,
+        ColumnKind::Blob => Type::BYTEA,
+    };
+    let kinds: Vec<Type> = part.columns.iter().map(|(_, of)| kind(*of)).collect();
+    let client = session.client();
+    let copied = client.copy_in(&sql).and_then(|copy| {
+        let mut copy = BinaryCopyInWriter::new(copy, &kinds);
+        for row in rows {
+            let values: Vec<BoundValue<'_>> = row.iter().map(|value| BoundValue(value.value())).collect();
+            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+            copy.write(&values)?;
+        }
+        copy.finish().map(drop)
+    });
+    copied.map_err(|cause| session.failed(&format!("rows of {} cannot be added", part.name()), cause))
 }
 
 impl Rows for ServerRows {
@@ -83,23 +83,15 @@ impl Rows for ServerRows {
         rows: &[OwnedRow],
         then: &mut dyn FnMut(&mut dyn Tx) -> Result<()>,
     ) -> Result<()> {
-        self.session.simple("BEGIN")?;
-        let added =
-            self.copy_in(part, rows).map_err(Error::from).and_then(|()| then(&mut SessionTx(&mut self.session)));
-        match added {
-            Ok(()) => Ok(self.session.simple("COMMIT").map(drop)?),
-            Err(error) => {
-                let _lost_with_the_connection = self.session.simple("ROLLBACK");
-                Err(error)
-            }
-        }
+        self.session.transaction("BEGIN", |session| {
+            copy_in(session, part, rows)?;
+            then(&mut SessionTx::writing(session))
+        })
     }
 
     fn count(&mut self, part: &TablePart) -> DbResult<i64> {
-        let filter = part.condition().map_or_else(String::new, |condition| format!(" WHERE {condition}"));
-        let sql = format!("SELECT COUNT(*)::text AS count FROM {}{filter}", quoted(&part.table));
-        let rows = self.session.simple(&sql)?;
-        Ok(rows.first().and_then(|row| row.try_get("count").ok().flatten()?.parse().ok()).unwrap_or(0))
+        let rows = self.session.simple(&part.counted())?;
+        Ok(field(&rows, "count").and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
     fn unfit(&mut self, _part: &TablePart) -> DbResult<Option<OwnedRow>> {

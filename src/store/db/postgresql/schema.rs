@@ -20,20 +20,14 @@ pub(super) fn bring_up_to_date(session: &mut Session, now: Timestamp) -> DbResul
     if version(session)?.is_some() {
         return check(session);
     }
-    session.simple("BEGIN")?;
-    let made = make(session, now);
-    let ended = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    let rights = session.take_failure() == Some(Failure::Final);
-    let ended = session.simple(ended);
-    match made {
-        Ok(()) => ended.map(drop),
-        Err(fault) if rights => {
+    session.transaction("BEGIN", |session| make(session, now)).map_err(|fault| match session.take_failure() {
+        Some(Failure::Final) => {
             let needed = "the role in SPRITE_DATABASE needs the right to make tables there: GRANT CREATE ON SCHEMA public \
                 TO the role, or let it own the database";
-            Err(Fault::new(format!("the tables cannot be made ({needed})"), fault))
+            Fault::new(format!("the tables cannot be made ({needed})"), fault)
         }
-        Err(fault) => Err(fault),
-    }
+        _ => fault,
+    })
 }
 
 fn make(session: &mut Session, now: Timestamp) -> DbResult<()> {

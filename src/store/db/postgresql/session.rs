@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use postgres::types::ToSql;
-use postgres::{Client, Config, SimpleQueryMessage, Statement};
+use postgres::{Client, Config, SimpleQueryMessage, SimpleQueryRow, Statement};
 
 use super::failure::{Failure, fault, no_connection};
 use super::statement::bound;
@@ -106,6 +106,16 @@ pub(super) struct Session {
     used: Deadline,
 }
 
+/// A column of the last row that has one of this name; `None` where it is NULL or there is no such row.
+pub(super) fn field<'a>(rows: &'a [SimpleQueryRow], name: &str) -> Option<&'a str> {
+    rows.iter().rev().find_map(|row| row.try_get(name).ok()).flatten()
+}
+
+/// The same column of each row.
+pub(super) fn fields(rows: &[SimpleQueryRow], name: &str) -> Vec<String> {
+    rows.iter().filter_map(|row| row.try_get(name).ok().flatten().map(str::to_owned)).collect()
+}
+
 impl Session {
     fn set_up(&mut self, purpose: Purpose) -> DbResult<()> {
         // A commit is answered when it is durable, whatever the role's setting says.
@@ -121,13 +131,12 @@ impl Session {
             WHERE name = 'statement_timeout' AND NOT CAST(setting AS BIGINT) BETWEEN 1 AND {millis}"
         );
         let rows = self.simple(&format!("{}; {timeout}; {SET_UP}", purpose.settings()))?;
-        let text = |name: &str| rows.iter().rev().find_map(|row| row.try_get(name).ok().flatten().map(str::to_owned));
-        let version: i64 = text("version").and_then(|text| text.parse().ok()).unwrap_or_default();
+        let version: i64 = field(&rows, "version").and_then(|text| text.parse().ok()).unwrap_or_default();
         if version < OLDEST_SERVER {
             let expected = "PostgreSQL 13 or newer, or an engine that does the same, was expected";
             return Err(Fault::bare(format!("the server is too old (server_version_num {version}): {expected}")));
         }
-        match text("encoding").as_deref() {
+        match field(&rows, "encoding") {
             Some("UTF8") => Ok(()),
             found => Err(Fault::bare(format!(
                 "the database's encoding is {}, and UTF8 was expected: createdb --encoding=UTF8 --template=template0",
@@ -137,7 +146,7 @@ impl Session {
     }
 
     /// Several statements without parameters; the rows of all of them.
-    pub(super) fn simple(&mut self, sql: &str) -> DbResult<Vec<postgres::SimpleQueryRow>> {
+    pub(super) fn simple(&mut self, sql: &str) -> DbResult<Vec<SimpleQueryRow>> {
         let messages = self.client.simple_query(sql).map_err(|cause| self.failed(sql, cause))?;
         Ok(messages
             .into_iter()
@@ -146,6 +155,22 @@ impl Session {
                 _ => None,
             })
             .collect())
+    }
+
+    /// Runs `work` in a transaction that these statements begin. It is kept if the work succeeds.
+    pub(super) fn transaction<T, E: From<Fault>>(
+        &mut self,
+        begin: &str,
+        work: impl FnOnce(&mut Session) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.simple(begin)?;
+        match work(self) {
+            Ok(done) => Ok(self.simple("COMMIT").map(|_| done)?),
+            Err(error) => {
+                let _lost_with_the_connection = self.simple("ROLLBACK");
+                Err(error)
+            }
+        }
     }
 
     /// Runs a statement; how many rows it changed.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::locks;
-use super::session::{Connector, Purpose, Session};
+use super::session::{Connector, Purpose, Session, field};
 use crate::clock::{Clock, Deadline};
 use crate::error::{Fault, Refused, Result};
-use crate::store::db::fault::DbResult;
+use crate::store::db::fault::{DbResult, lost};
 use crate::store::db::figures::{FigureChange, FigureJournal};
 use crate::store::db::schema::{VERSION, refuse_newer};
 use crate::store::db::time_record::TimeRecord;
@@ -28,7 +28,7 @@ const LOCK: &str = "SELECT account FROM books WHERE part = 1 AND seq = 0 AND use
     AND account = ANY($1 || ARRAY(SELECT account FROM users WHERE id = ANY($2))) ORDER BY account FOR UPDATE";
 /// With the newest schema, because a newer till may have changed it since this one began. The lock that was taken before keeps
 /// it as it is until the transaction's end.
-const IDENTITY: &str = "SELECT pg_current_xact_id()::text AS transaction, pg_postmaster_start_time()::text AS server,
+const IDENTITY: &str = "SELECT pg_current_xact_id()::text AS transaction,
     (SELECT version FROM schema_version ORDER BY version DESC LIMIT 1) AS schema";
 
 /// The transaction under way.
@@ -48,6 +48,8 @@ pub(in crate::store) struct ServerWriter {
     may_succeed_again: bool,
     /// Which rows of the figures are ours, while the session lasts.
     writer: i64,
+    /// When the server of the session was started.
+    server: String,
     time: TimeRecord,
     figures: FigureJournal,
 }
@@ -62,6 +64,7 @@ impl ServerWriter {
             transaction: None,
             may_succeed_again: false,
             writer: 0,
+            server: String::new(),
             time,
             figures: FigureJournal::default(),
         }
@@ -77,16 +80,18 @@ impl ServerWriter {
             none => {
                 let mut session = self.connector.connect(Purpose::Writing)?;
                 let rows = session.simple(&locks::take_writer())?;
-                let writer = rows.first().and_then(|row| row.try_get("writer").ok().flatten()?.parse().ok());
+                let writer = field(&rows, "writer").and_then(|number| number.parse().ok());
                 self.writer = writer.ok_or_else(|| Fault::bare("too many connections write").retryable())?;
+                self.server = field(&rows, "server").unwrap_or_default().to_owned();
                 Ok(none.insert(session))
             }
         }
     }
 
-    /// The session of the transaction under way.
+    /// The session of the transaction under way, while statements can be run in it.
     fn open_session(&mut self) -> DbResult<&mut Session> {
-        self.session.as_mut().ok_or_else(no_transaction)
+        let is_open = self.is_open();
+        self.session.as_mut().filter(|_| is_open).ok_or_else(lost)
     }
 
     fn try_to_begin(&mut self, scope: &Scope, jobs: usize) -> DbResult<()> {
@@ -98,16 +103,16 @@ impl ServerWriter {
         };
         let session = self.session()?;
         let rows = session.simple(&format!("{begin}; {IDENTITY}"))?;
-        let text = |name| rows.iter().rev().find_map(|row| row.try_get(name).ok().flatten().map(str::to_owned));
-        let schema = text("schema").and_then(|version| version.parse().ok());
+        let schema = field(&rows, "schema").and_then(|version| version.parse().ok());
         let accounts_are_locked = matches!(scope, Scope::Accounts(_) | Scope::Books);
         if let Scope::Accounts(names) = scope
             && !names.is_empty()
         {
-            session.lock_accounts(LOCK, &numbers(names), &users(names))?;
+            let (numbers, users) = sorted(names);
+            session.lock_accounts(LOCK, &numbers, &users)?;
         }
-        let (id, server) = (text("transaction").unwrap_or_default(), text("server").unwrap_or_default());
-        self.transaction = Some(Transaction { id, server, accounts_are_locked });
+        let id = field(&rows, "transaction").unwrap_or_default().to_owned();
+        self.transaction = Some(Transaction { id, server: self.server.clone(), accounts_are_locked });
         let newer =
             |fault| Fault::new("nothing is written any more, because a newer till has changed the database", fault);
         refuse_newer(schema, VERSION).map_err(|fault| newer(fault).retryable())
@@ -149,13 +154,13 @@ impl ServerWriter {
 
     fn ask(&mut self, transaction: &Transaction) -> DbResult<Outcome> {
         let id: u64 = transaction.id.parse().map_err(|cause| Fault::new("a transaction has no id", cause))?;
-        let session = self.session()?;
-        let server = session.simple("SELECT pg_postmaster_start_time()::text AS server")?;
-        if server.first().and_then(|row| row.try_get("server").ok().flatten()) != Some(transaction.server.as_str()) {
+        let asked = format!("SELECT pg_xact_status('{id}'::xid8) AS status");
+        self.session()?;
+        if self.server != transaction.server {
             return Ok(Outcome::NotKept);
         }
-        let rows = session.simple(&format!("SELECT pg_xact_status('{id}'::xid8) AS status"))?;
-        Ok(match rows.first().and_then(|row| row.try_get("status").ok().flatten()) {
+        let rows = self.session()?.simple(&asked)?;
+        Ok(match field(&rows, "status") {
             Some("committed") => Outcome::Committed,
             Some("in progress") => Outcome::UnderWay,
             _ => Outcome::NotKept,
@@ -170,19 +175,16 @@ enum Outcome {
     UnderWay,
 }
 
-fn numbers(names: &[AccountName]) -> Vec<i64> {
-    let number = |name: &AccountName| if let AccountName::Number(number) = name { Some(*number) } else { None };
-    names.iter().filter_map(number).collect()
-}
-
-fn users(names: &[AccountName]) -> Vec<&str> {
-    names
-        .iter()
-        .filter_map(|name| match name {
-            AccountName::User(id) => Some(id.as_str()),
-            AccountName::Number(_) => None,
-        })
-        .collect()
+/// The numbers and the users' ids among them.
+fn sorted(names: &[AccountName]) -> (Vec<i64>, Vec<&str>) {
+    let (mut numbers, mut users) = (vec![], vec![]);
+    for name in names {
+        match name {
+            AccountName::Number(number) => numbers.push(*number),
+            AccountName::User(id) => users.push(id.as_str()),
+        }
+    }
+    (numbers, users)
 }
 
 fn no_transaction() -> Fault {

@@ -7,6 +7,7 @@ use super::super::fault::DbResult;
 use super::statement::fault;
 use super::{Connection, make_private};
 use crate::error::Fault;
+use crate::store::db::rows::{TablePart, quoted};
 
 /// The name under which the copy is attached.
 const COPY: &str = "apart";
@@ -73,18 +74,8 @@ impl Connection {
     }
 
     /// Takes over all rows of a table from the copy.
-    pub(in crate::store) fn carry(&self, table: &str) -> DbResult<()> {
-        const COLUMNS: &str = "SELECT name FROM pragma_table_info(?1, 'main') WHERE name IN
-            (SELECT name FROM pragma_table_info(?1, 'apart')) ORDER BY cid";
-        let cannot = |cause| fault(&format!("{table} cannot be carried over"), cause);
-        let columns: Vec<String> = {
-            let sqlite = self.sqlite();
-            let mut columns = sqlite.prepare(COLUMNS).map_err(cannot)?;
-            let names = columns.query_map([table], |row| row.get::<_, String>(0)).map_err(cannot)?;
-            names.map(|name| name.map(|name| quoted(&name))).collect::<Result<_, _>>().map_err(cannot)?
-        };
-        let (columns, table) = (columns.join(", "), quoted(table));
-        self.run_script(&format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM {COPY}.{table};"))
+    pub(in crate::store::db) fn carry(&self, part: &TablePart) -> DbResult<()> {
+        self.run_script(&part.carried("main.", &format!("{COPY}.")))
     }
 
     /// Gives the space of what was removed back to the file system. Nothing depends on it.
@@ -101,8 +92,4 @@ fn cannot(cause: rusqlite::Error) -> Fault {
 
 fn name_of(path: &Path) -> DbResult<&str> {
     path.to_str().ok_or_else(|| Fault::bare("the path of the copy is not UTF-8"))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -149,9 +149,7 @@ impl Rows for FileRows {
     }
 
     fn count(&mut self, part: &TablePart) -> DbResult<i64> {
-        let filter = part.condition().map_or_else(String::new, |condition| format!(" WHERE {condition}"));
-        let sql = format!("SELECT COUNT(*) FROM {}{filter}", quoted(&part.table));
-        let counted = self.connection.sqlite().query_row(&sql, [], |row| row.get(0));
+        let counted = self.connection.sqlite().query_row(&part.counted(), [], |row| row.get(0));
         counted.map_err(|cause| fault(&format!("the rows of {} cannot be counted", part.name()), cause))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Connection, log_pages};
 use crate::error::Result;
 use crate::store::db::checkpoint::Checkpoints;
-use crate::store::db::fault::DbResult;
+use crate::store::db::fault::{DbResult, lost};
 use crate::store::db::figures::{FigureChange, FigureJournal};
 use crate::store::db::read_ahead::{DiskReads, ReadsOfThread};
 use crate::store::db::time_record::TimeRecord;
@@ -26,6 +26,11 @@ pub(in crate::store) struct FileWriter {
 impl FileWriter {
     pub(in crate::store) fn new(connection: Connection, checkpoints: Checkpoints, reads: Arc<DiskReads>) -> FileWriter {
         FileWriter { connection, checkpoints: Some(checkpoints), reads, watch: None }
+    }
+
+    /// The connection, while its transaction is under way.
+    fn open(&mut self) -> DbResult<&mut Connection> {
+        if self.connection.is_open() { Ok(&mut self.connection) } else { Err(lost()) }
     }
 }
 
@@ -91,7 +96,7 @@ impl WriteConnection for FileWriter {
 
 impl Tx for FileWriter {
     fn execute(&mut self, sql: &'static str, params: &[&dyn Param]) -> DbResult<usize> {
-        self.connection.execute(sql, params)
+        self.open()?.execute(sql, params)
     }
 
     fn query(
@@ -100,7 +105,7 @@ impl Tx for FileWriter {
         params: &[&dyn Param],
         visit: &mut dyn FnMut(&Row<'_>) -> DbResult<()>,
     ) -> DbResult<()> {
-        self.connection.query(sql, params, visit)
+        self.open()?.query(sql, params, visit)
     }
 
     fn mark_changed(&mut self, account: i64) {

@@ -40,7 +40,9 @@ impl Scope {
     }
 }
 
-/// A connection on which one thread writes.
+/// A connection on which one thread writes. Once its transaction has ended or failed it takes no statement of the job any more:
+/// SQLite ends it by itself on a full disk or an I/O error and would commit each further one alone, and PostgreSQL's reason for
+/// refusing further ones says nothing.
 pub(in crate::store) trait WriteConnection: Tx + Send {
     /// Called once, on the thread that writes.
     fn start(&mut self) {}

@@ -6,7 +6,6 @@ mod batch_queue;
 mod connection;
 mod figures;
 mod job;
-mod open_tx;
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -16,7 +15,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::fault::DbResult;
+use super::fault::{DbResult, lost};
 use super::schema::record_seen;
 use super::tx::Tx;
 use crate::clock::Deadline;
@@ -24,7 +23,6 @@ use crate::error::{Error, Fault, Refused, Result};
 
 use batch_queue::{Batch, BatchQueue, CommitTimes};
 use job::{Job, PendingJob};
-use open_tx::{OpenTx, lost};
 
 pub(in crate::store) use connection::WriteConnection;
 pub use connection::{AccountName, Scope};
@@ -202,7 +200,7 @@ fn commit(
     }
     let ran = match batch.as_mut_slice() {
         [job] => {
-            let kept = job.run(&mut OpenTx(connection));
+            let kept = job.run(connection);
             if connection.is_open() { Ok(kept) } else { Err(lost()) }
         }
         jobs => run_together(connection, jobs).map(|()| true),
@@ -265,14 +263,14 @@ fn scope_of(jobs: &[Box<dyn Job>]) -> Scope {
 /// Adds to the figures what the batch noted.
 fn write_figures(connection: &mut dyn WriteConnection) -> DbResult<()> {
     let (changed, writer) = (connection.figures().take(), connection.figures_writer());
-    figures::add(&mut OpenTx(connection), &changed, writer)
+    figures::add(connection, &changed, writer)
 }
 
 /// Writes the time beside the batch, if it is plausible and was not written for a while. A later start compares its clock
 /// with it.
 fn record_time(connection: &mut dyn WriteConnection) -> DbResult<()> {
     let Some(now) = connection.time().due() else { return Ok(()) };
-    let recorded = record_seen(&mut OpenTx(connection), now);
+    let recorded = record_seen(connection, now);
     recorded.map_err(|error| Fault::bare(error.to_string()))?;
     connection.time().recorded(now);
     Ok(())
@@ -283,7 +281,7 @@ fn record_time(connection: &mut dyn WriteConnection) -> DbResult<()> {
 fn run_together(connection: &mut dyn WriteConnection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
     for job in jobs.iter_mut() {
         let (before, figures) = (connection.rows_changed(), connection.figures().begin_job());
-        let kept = job.run(&mut OpenTx(connection));
+        let kept = job.run(connection);
         if !connection.is_open() {
             return Err(lost());
         }
@@ -305,7 +303,7 @@ fn run_apart(connection: &mut dyn WriteConnection, jobs: &mut [Box<dyn Job>]) ->
     for job in jobs {
         connection.savepoint()?;
         let figures = connection.figures().begin_job();
-        let kept = job.run(&mut OpenTx(connection));
+        let kept = job.run(connection);
         if !connection.is_open() {
             return Err(lost());
         }
