@@ -24,9 +24,12 @@ pub(super) fn begin_of_accounts() -> String {
     format!("{BEGIN}; SELECT pg_advisory_xact_lock_shared({CLASS}, {BOOKS})")
 }
 
-/// Begins a write of any row.
+/// Begins a write of any row. The lock of the shop comes first here and in [`begin_of_books`], so that the two never wait for
+/// each other.
 pub(super) fn begin_of_shop() -> String {
-    format!("{}; SELECT pg_advisory_xact_lock({CLASS}, {SHOP})", begin_of_accounts())
+    format!(
+        "{BEGIN}; SELECT pg_advisory_xact_lock({CLASS}, {SHOP}); SELECT pg_advisory_xact_lock_shared({CLASS}, {BOOKS})"
+    )
 }
 
 /// Begins a write that changes all rows.
