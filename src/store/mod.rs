@@ -121,14 +121,15 @@ impl Store {
     /// Opens (or makes) the database and brings its schema up to date in one transaction. A schema newer than this program's
     /// is refused, and one whose books are on their way to another or from there.
     pub fn open(database: &Database, clock: &Clock) -> DbResult<Store> {
-        let store = Store::open_any(database, clock)?;
+        let store = Store::open_any(database, clock, false)?;
         store.refuse_relocation().map(|()| store)
     }
 
-    fn open_any(database: &Database, clock: &Clock) -> DbResult<Store> {
+    /// `in_relocation`: it is written also while its books are on their way.
+    fn open_any(database: &Database, clock: &Clock, in_relocation: bool) -> DbResult<Store> {
         let opened = match database {
             Database::File(path) => Store::open_file(path, clock),
-            Database::Server(address) => Store::open_on_server(address, clock),
+            Database::Server(address) => Store::open_on_server(address, clock, in_relocation),
         };
         opened.map_err(|cause| cannot_be_used(database, cause))
     }
@@ -174,13 +175,13 @@ impl Store {
         not(feature = "postgres"),
         allow(unreachable_code, unused_variables, reason = "no server can be opened")
     )]
-    fn open_on_server(address: &ServerAddress, clock: &Clock) -> DbResult<Store> {
+    fn open_on_server(address: &ServerAddress, clock: &Clock, in_relocation: bool) -> DbResult<Store> {
         let server = Server::open(address, clock.now())?;
         let readers = server.readers();
         let seen_at = readers.connection()?.snapshot(db::seen_at).map_err(|error| Fault::bare(error.to_string()))?;
         let clock = clock.judged(seen_at);
         let figures = WriterFigures::new(Gauge::default());
-        let writer = || Writer::start(server.writer(&clock), figures.clone());
+        let writer = || Writer::start(server.writer(&clock, in_relocation), figures.clone());
         let account_writers = (0..ACCOUNT_WRITERS).map(|_| writer()).collect::<DbResult<Vec<_>>>()?;
         let writer = writer()?;
         let database = Database::Server(address.clone());

@@ -145,7 +145,7 @@ fn advance(tx: &mut dyn Tx, id: &str, part: &TablePart, key: &str, rows: usize) 
 impl Store {
     /// Opens a database like [`Store::open`], also one whose books are on their way.
     pub fn open_in_relocation(database: &Database, clock: &Clock) -> DbResult<Store> {
-        Store::open_any(database, clock)
+        Store::open_any(database, clock, true)
     }
 
     /// Refuses a database whose books are on their way, or have left.

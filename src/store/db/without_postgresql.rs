@@ -38,7 +38,7 @@ impl Server {
         match *self {}
     }
 
-    pub(in crate::store) fn writer(&self, _clock: &Clock) -> Box<dyn WriteConnection> {
+    pub(in crate::store) fn writer(&self, _clock: &Clock, _in_relocation: bool) -> Box<dyn WriteConnection> {
         match *self {}
     }
 

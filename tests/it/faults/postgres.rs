@@ -117,6 +117,13 @@ fn a_database_that_cannot_be_used_is_refused_with_what_to_do() {
     }
 }
 
+#[test]
+fn a_server_that_takes_connections_and_says_nothing_is_not_waited_for() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("postgres://till:{PASSWORD}@{}/till?connect_timeout=1", silent.local_addr().unwrap());
+    check(&url, &["does not answer", "stands still", "no answer came in time"]);
+}
+
 #[track_caller]
 fn check_words(output: &Output, expected: &[&str]) {
     let said = process::said(output);
@@ -189,5 +196,26 @@ fn an_older_till_writes_nothing_once_a_newer_one_has_changed_the_database() {
     hand.run("DELETE FROM schema_version WHERE version = 99");
     spend().must(201);
     assert_eq!(shop.remaining("alice"), 7);
+    shop.verify_books();
+}
+
+#[test]
+fn a_till_that_still_runs_writes_nothing_once_the_books_are_on_their_way_to_another_database() {
+    if is_about_a_server() {
+        return;
+    }
+    let shop = Shop::open();
+    shop.user("alice");
+    shop.give("alice", 10);
+    let spend = || shop.api.call_once("/v1/users/alice/spends", "spend-1", &json!({"units": 3}));
+    // The mark of till migrate, which begins where nobody serves. This one lost the connection that says that it does.
+    let hand = shop.hand();
+    let mark = "'move', 'out', '/var/lib/till/till.db', '1:1:aa', 0";
+    hand.run(&format!("INSERT INTO relocation (one, id, direction, other, anchor, begun_at) VALUES (1, {mark})"));
+    assert_eq!(spend().must(503).code(), "unavailable");
+    shop.api.call("PUT", "/v1/users/bob", &json!({})).must(503);
+    assert!(shop.till.log().contains("till migrate is moving the books"), "{}", shop.till.log());
+    hand.run("DELETE FROM relocation");
+    spend().must(201);
     shop.verify_books();
 }

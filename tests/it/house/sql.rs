@@ -4,7 +4,7 @@ use super::rust::Source;
 use super::tree::{File, Finding};
 
 const STATEMENTS: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "PRAGMA", "WITH"];
-const DRIVERS: &[&str] = &["rusqlite", "r2d2", "r2d2_sqlite", "postgres", "r2d2_postgres"];
+const DRIVERS: &[&str] = &["rusqlite", "r2d2", "r2d2_sqlite", "postgres", "tokio_postgres"];
 /// The files in which a driver is named.
 const ENGINES: &[&str] = &["src/store/db/sqlite", "src/store/db/postgresql"];
 

@@ -1,5 +1,5 @@
-//! A network between a process and its database that can be cut like a cable: what either side sends is then neither
-//! delivered nor acknowledged, and nobody is told.
+//! What is between a process and its database: a network that can be cut like a cable, where what either side sends is neither
+//! delivered nor acknowledged, and nobody is told; or a machine whose kernel acknowledges everything while its programs stand still.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -23,11 +23,19 @@ pub struct Link {
 
 #[derive(Default)]
 struct State {
-    is_cut: bool,
+    flow: Flow,
     is_gone: bool,
     /// Both ends of each connection.
     ends: Vec<TcpStream>,
     listener: Option<TcpListener>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Flow {
+    #[default]
+    Open,
+    Cut,
+    Still,
 }
 
 impl Link {
@@ -51,19 +59,25 @@ impl Link {
     /// From now on nothing gets through.
     pub fn cut(&self) {
         let mut state = lock(&self.state);
-        state.is_cut = true;
+        state.flow = Flow::Cut;
         state.ends.iter().for_each(drop_packets);
         state.listener.iter().for_each(drop_packets);
+    }
+
+    /// From now on connections are made, what is sent is acknowledged, and nothing is answered.
+    pub fn stand_still(&self) {
+        lock(&self.state).flow = Flow::Still;
     }
 
     /// Connections that nobody has given up go on, and new ones can be made.
     pub fn mend(&self) {
         let mut state = lock(&self.state);
         let ends = state.ends.iter().map(SockRef::from);
-        for end in ends.chain(state.listener.iter().map(SockRef::from)) {
+        let has_filters = state.flow == Flow::Cut;
+        for end in ends.chain(state.listener.iter().map(SockRef::from)).filter(|_| has_filters) {
             end.detach_filter().unwrap();
         }
-        state.is_cut = false;
+        state.flow = Flow::Open;
     }
 }
 
@@ -97,7 +111,7 @@ fn accept(listener: &TcpListener, server: u16, state: &Arc<Mutex<State>>) {
             thread::spawn(move || forward(from, to, &state));
         }
         // One that was accepted just before the cut is cut as well.
-        if locked.is_cut {
+        if locked.flow == Flow::Cut {
             [&near, &far].into_iter().for_each(drop_packets);
         }
         locked.ends.extend([near, far]);
@@ -110,8 +124,8 @@ fn forward(mut from: TcpStream, mut to: TcpStream, state: &Mutex<State>) {
     let mut bytes = vec![0; 64 << 10];
     loop {
         let read = from.read(&mut bytes);
-        // What was on its way at the cut waits for its end.
-        while lock(state).is_cut {
+        // What was on its way waits for the end.
+        while lock(state).flow != Flow::Open {
             thread::sleep(STEP);
         }
         match read {

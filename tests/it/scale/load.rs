@@ -1,4 +1,5 @@
-//! Callers that spend one unit for each key, and repeat a key until it is acknowledged, at one process after the other.
+//! Callers that spend one unit for each key, or hold it and capture it, and repeat each call until it is acknowledged, at one process
+//! after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use till::clock::Deadline;
 
 use crate::harness::wait::PATIENCE;
-use crate::harness::{Client, eventually};
+use crate::harness::{Answer, Client, eventually};
 
 /// A pause before a key is repeated, so that a service that is away is not asked in a circle.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -46,25 +47,48 @@ impl Load {
     }
 
     fn spend(&self, caller: usize, user: &str, processes: &[Client]) {
-        let mut asked = caller;
+        let mut processes = processes.iter().cycle().skip(caller);
         for number in 0.. {
             let key = format!("{}{caller}n{number}", self.name);
-            let deadline = Deadline::after(2 * PATIENCE);
-            loop {
-                assert!(!deadline.left().is_zero(), "{user} {key}: never acknowledged");
-                let status = spend_once(&processes[asked % processes.len()], user, &key).unwrap_or(0);
-                asked += 1;
-                if status == 201 {
-                    break;
+            let mut until_done = |path: &str| self.until_done(&mut processes, user, path, &key);
+            let reason = match number % 3 {
+                0 => {
+                    let hold = until_done(&format!("/v1/users/{user}/holds")).json();
+                    let id = hold["id"].as_str().unwrap();
+                    until_done(&format!("/v1/holds/{id}/capture"));
+                    format!("hold_{id}")
                 }
-                *self.others.lock().unwrap().entry((user.to_owned(), status)).or_default() += 1;
-                thread::sleep(PAUSE);
-            }
-            self.acknowledged.lock().unwrap().insert((user.to_owned(), format!("spend_{key}")));
+                _ => {
+                    until_done(&format!("/v1/users/{user}/spends"));
+                    format!("spend_{key}")
+                }
+            };
+            self.acknowledged.lock().unwrap().insert((user.to_owned(), reason));
             self.count.fetch_add(1, Ordering::SeqCst);
             if self.is_over.load(Ordering::SeqCst) {
                 return;
             }
+        }
+    }
+
+    fn until_done<'a>(
+        &self,
+        processes: &mut impl Iterator<Item = &'a Client>,
+        user: &str,
+        path: &str,
+        key: &str,
+    ) -> Answer {
+        let deadline = Deadline::after(2 * PATIENCE);
+        loop {
+            assert!(!deadline.left().is_zero(), "{path} {key}: never acknowledged");
+            let answer = processes.next().and_then(|process| one_unit(process, path, key).ok());
+            let status = match answer {
+                Some(answer) if [200, 201].contains(&answer.status) => return answer,
+                Some(answer) => answer.status,
+                None => 0,
+            };
+            *self.others.lock().unwrap().entry((user.to_owned(), status)).or_default() += 1;
+            thread::sleep(PAUSE);
         }
     }
 
@@ -76,7 +100,7 @@ impl Load {
         });
     }
 
-    /// Every spend that was acknowledged: user and reason.
+    /// Every spend and every capture that was acknowledged: user and reason.
     pub fn acknowledged(&self) -> BTreeSet<(String, String)> {
         self.acknowledged.lock().unwrap().clone()
     }
@@ -94,7 +118,10 @@ impl Load {
 
 /// Spends one unit: the status, or nothing where there was no answer.
 pub fn spend_once(client: &Client, user: &str, key: &str) -> Option<u16> {
+    Some(one_unit(client, &format!("/v1/users/{user}/spends"), key).ok()?.status)
+}
+
+fn one_unit(client: &Client, path: &str, key: &str) -> Result<Answer, String> {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
-    let answer = client.try_send("POST", &format!("/v1/users/{user}/spends"), &headers, br#"{"units":1}"#).ok()?;
-    Some(answer.status)
+    client.try_send("POST", path, &headers, br#"{"units":1}"#)
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
-use super::place::{Place, as_nobody, cut_power, end_server, is_server_of, server_programs};
+use super::place::{Place, as_nobody, cut_power, end_server, go_on, is_server_of, server_programs, stop};
 use crate::harness::debian::program;
 use crate::harness::python::run;
 use crate::harness::wait::{PATIENCE, eventually_within};
@@ -97,17 +97,42 @@ impl Cluster {
         self.end(number, |server, _| cut_power(server));
     }
 
+    /// Everything of a machine but its kernel stands still.
+    pub fn stop(&self, number: usize) {
+        self.processes(number).for_each(stop);
+    }
+
+    /// It goes on as if nothing had been.
+    pub fn go_on(&self, number: usize) {
+        self.processes(number).for_each(go_on);
+    }
+
     fn end(&mut self, number: usize, end_server: impl Fn(u32, &Path)) {
-        let machine = &mut self.machines[number];
-        if let Some(mut patroni) = machine.patroni.take() {
+        self.go_on(number);
+        if let Some(mut patroni) = self.machines[number].patroni.take() {
             let _ended_already = patroni.kill();
             let _status = patroni.wait();
         }
-        let data = self.place.path(machine.name).join("data");
+        let data = self.data(number);
+        self.server(number).into_iter().for_each(|server| end_server(server, &data));
+    }
+
+    fn data(&self, number: usize) -> PathBuf {
+        self.place.path(self.machines[number].name).join("data")
+    }
+
+    /// The PostgreSQL of a machine, while it runs.
+    fn server(&self, number: usize) -> Option<u32> {
+        let data = self.data(number);
         let first_line = fs::read_to_string(data.join("postmaster.pid"));
         let server = first_line.ok().and_then(|text| text.lines().next()?.parse().ok());
         // After a power cut the file names a process that has ended, or by now another's.
-        server.into_iter().filter(|server| is_server_of(*server, &data)).for_each(|server| end_server(server, &data));
+        server.filter(|server| is_server_of(*server, &data))
+    }
+
+    fn processes(&self, number: usize) -> impl Iterator<Item = u32> {
+        let patroni = self.machines[number].patroni.as_ref().map(Child::id);
+        patroni.into_iter().chain(self.server(number))
     }
 
     /// Starts a machine.

@@ -103,6 +103,19 @@ pub fn cut_power(process: u32) {
     below.into_iter().for_each(cut_power);
 }
 
+/// A process and all below it stand still.
+pub fn stop(process: u32) {
+    // The parent first, so that it does not start another meanwhile.
+    signal("-STOP", process);
+    children(process).into_iter().for_each(stop);
+}
+
+/// They go on.
+pub fn go_on(process: u32) {
+    children(process).into_iter().for_each(go_on);
+    signal("-CONT", process);
+}
+
 /// Whether this process is the PostgreSQL of this folder.
 pub fn is_server_of(process: u32, data: &Path) -> bool {
     let command = fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! A database is set apart: its tables move into a schema of their own, new ones are made in their place, and some rows are carried
 //! over, all in one transaction.
 
+use std::time::Duration;
+
 use super::locks;
 use super::schema;
 use super::session::{Session, fields};
@@ -11,6 +13,8 @@ use crate::store::db::fault::DbResult;
 use crate::store::db::rows::{TablePart, quoted};
 use crate::store::db::tx::Tx;
 
+/// How long a statement may take that changes all tables.
+const PATIENCE: Duration = Duration::from_mins(10);
 /// What the schema with the old tables is called as long as the transaction lasts.
 const APART: &str = "apart";
 /// The statements that move what is ours; what an extension made stays.
@@ -36,8 +40,8 @@ pub(super) fn begin_again(
     carried: &[TablePart],
     fill: &mut dyn FnMut(&mut dyn Tx) -> Result<()>,
 ) -> Result<()> {
+    session.allow(PATIENCE)?;
     session.transaction(&locks::begin_of_books(), |session| {
-        session.simple("SET LOCAL statement_timeout = '10min'")?;
         let needed =
             "the role needs the right CREATE on the database to set the test data apart in a schema of its own";
         session.simple(&format!("CREATE SCHEMA {APART}")).map_err(|cause| Fault::new(needed, cause))?;

@@ -1,9 +1,13 @@
 //! What the server's errors mean: which of them pass by themselves, and what a person can do about the others (PostgreSQL,
 //! "PostgreSQL Error Codes").
 
-use std::error::Error;
+use std::error::Error as _;
 use std::{fmt, io};
 
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::client::Cause;
 use crate::error::Fault;
 
 /// What came of a statement or a connection that failed.
@@ -25,10 +29,11 @@ const CONFLICTS: [&str; 5] = ["40001", "40P01", "55P03", "23505", "23503"];
 const LOST: [&str; 6] = ["57P01", "57P02", "57P03", "57P05", "25006", "25P03"];
 
 impl Failure {
-    pub(super) fn of(cause: &postgres::Error) -> Failure {
-        let Some(code) = code(cause) else {
+    pub(super) fn of(cause: &Cause) -> Failure {
+        let Cause::Driver(error) = cause else { return Failure::Lost };
+        let Some(code) = code(error) else {
             // What the server said could not be converted: not a matter of the connection.
-            let is_conversion = cause.to_string().contains("serializing") || cause.to_string().contains("converting");
+            let is_conversion = error.to_string().contains("serializing") || error.to_string().contains("converting");
             let is_refusal = is_conversion || advice(cause).is_some_and(|advice| advice.stays);
             return if is_refusal { Failure::Final } else { Failure::Lost };
         };
@@ -58,9 +63,8 @@ impl fmt::Display for ServerError {
 impl std::error::Error for ServerError {}
 
 /// A statement that failed, with what to do where that is known.
-pub(super) fn fault(what: &str, cause: postgres::Error) -> Fault {
-    let heals = Failure::of(&cause).heals();
-    let advice = match code(&cause) {
+pub(super) fn fault(what: &str, cause: Cause) -> Fault {
+    let advice = match driver(&cause).and_then(code) {
         Some("42501") => Some(
             "the role in SPRITE_DATABASE lacks a right: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO \
              the role, or let it own them",
@@ -77,21 +81,27 @@ pub(super) fn fault(what: &str, cause: postgres::Error) -> Fault {
     };
     let statement = what.split_whitespace().collect::<Vec<_>>().join(" ");
     let what = advice.map_or_else(|| statement.clone(), |advice| format!("{advice}; the statement was {statement}"));
-    let fault = match cause.as_db_error() {
-        // Not its detail, which holds the values of rows.
-        Some(error) => Fault::new(what, ServerError(format!("{} (SQLSTATE {})", error.message(), error.code().code()))),
-        None => Fault::new(what, cause),
-    };
-    if heals { fault.retryable() } else { fault }
+    described(what, cause)
 }
 
 /// A connection that could not be made, with what to do.
-pub(super) fn no_connection(cause: postgres::Error) -> Fault {
+pub(super) fn no_connection(cause: Cause) -> Fault {
     let what = advice(&cause).map_or("no connection to PostgreSQL", |advice| advice.words);
+    described(what.to_owned(), cause)
+}
+
+fn described(what: String, cause: Cause) -> Fault {
     let heals = Failure::of(&cause).heals();
-    let fault = match cause.as_db_error() {
-        Some(error) => Fault::new(what, ServerError(format!("{} (SQLSTATE {})", error.message(), error.code().code()))),
-        None => Fault::new(what, cause),
+    let fault = match cause {
+        Cause::Silence => Fault::new(what, ServerError("no answer came in time".to_owned())),
+        Cause::System(cause) => Fault::new(what, cause),
+        Cause::Driver(cause) => match cause.as_db_error() {
+            // Not its detail, which holds the values of rows.
+            Some(error) => {
+                Fault::new(what, ServerError(format!("{} (SQLSTATE {})", error.message(), error.code().code())))
+            }
+            None => Fault::new(what, cause),
+        },
     };
     if heals { fault.retryable() } else { fault }
 }
@@ -114,7 +124,25 @@ const fn passes(words: &'static str) -> Advice {
 const ENDED: &str = "what listens there ended the connection: it is no PostgreSQL, it just stops, or something between does not \
     let this through";
 
-fn advice(cause: &postgres::Error) -> Option<Advice> {
+const SILENT: &str =
+    "the server does not answer: it stands still, or the network or a firewall does not let this machine through";
+
+fn driver(cause: &Cause) -> Option<&Error> {
+    match cause {
+        Cause::Driver(error) => Some(error),
+        Cause::Silence | Cause::System(_) => None,
+    }
+}
+
+fn advice(cause: &Cause) -> Option<Advice> {
+    match cause {
+        Cause::Driver(error) => advice_of(error),
+        Cause::Silence => Some(passes(SILENT)),
+        Cause::System(_) => None,
+    }
+}
+
+fn advice_of(cause: &Error) -> Option<Advice> {
     if let Some(code) = code(cause) {
         return match code {
             "28P01" | "28000" => Some(stays(
@@ -154,9 +182,7 @@ fn advice(cause: &postgres::Error) -> Option<Advice> {
         Some(io::ErrorKind::ConnectionRefused) => {
             Some(passes("nothing listens there: start PostgreSQL, or correct the host and the port in SPRITE_DATABASE"))
         }
-        Some(io::ErrorKind::TimedOut) => Some(passes(
-            "the server does not answer: it stands still, or the network or a firewall does not let this machine through",
-        )),
+        Some(io::ErrorKind::TimedOut) => Some(passes(SILENT)),
         Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
             Some(passes(ENDED))
         }
@@ -185,6 +211,6 @@ fn of_certificate(why: &(dyn std::error::Error + 'static)) -> Option<Advice> {
     }))
 }
 
-fn code(cause: &postgres::Error) -> Option<&str> {
-    cause.code().map(postgres::error::SqlState::code)
+fn code(cause: &Error) -> Option<&str> {
+    cause.code().map(SqlState::code)
 }

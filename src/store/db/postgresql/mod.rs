@@ -3,6 +3,7 @@
 
 mod apart;
 mod catalogue;
+mod client;
 mod failure;
 mod locks;
 mod readers;
@@ -65,7 +66,8 @@ impl Server {
 
     /// The objects of the database, and those that this program makes.
     pub(in crate::store) fn objects(&self) -> DbResult<(Vec<SchemaObject>, Vec<SchemaObject>)> {
-        let mut session = self.connector.connect(Purpose::Reading)?;
+        // It makes the objects, and undoes that.
+        let mut session = self.connector.connect(Purpose::Writing)?;
         let found = catalogue::objects(&mut session)?;
         Ok((found, catalogue::objects_made(&mut session)?))
     }
@@ -79,8 +81,9 @@ impl Server {
         ServerReaders::new(&self.connector)
     }
 
-    pub(in crate::store) fn writer(&self, clock: &Clock) -> Box<dyn WriteConnection> {
-        Box::new(ServerWriter::new(&self.connector, clock))
+    /// `in_relocation`: it writes also while the books are on their way.
+    pub(in crate::store) fn writer(&self, clock: &Clock, in_relocation: bool) -> Box<dyn WriteConnection> {
+        Box::new(ServerWriter::new(&self.connector, clock, in_relocation))
     }
 
     /// Sets everything apart in a schema of this name, and begins again: `carried` are carried over with all their rows, and then

@@ -1,9 +1,12 @@
 //! The rows of a server's database. They are added in bulk (PostgreSQL, "COPY", binary format), which fires the same triggers and
 //! checks as single rows do.
 
-use postgres::binary_copy::BinaryCopyInWriter;
-use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::{ToSql, Type};
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::session::{Connector, Purpose, Session, field};
 use super::session_tx::SessionTx;
@@ -17,7 +20,9 @@ use crate::store::db::value::Param;
 /// The keys say where a page begins and what a row refers to. While tables grow from nothing the server's statistics say
 /// otherwise, and it would read them whole for each row.
 const SET_UP: &str = "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET jit = off;
-    SET statement_timeout = '10min'; SET idle_in_transaction_session_timeout = '1min'";
+    SET idle_in_transaction_session_timeout = '1min'";
+/// How long a page of rows, and what makes a table known, may take.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The rows of a server's database.
 pub(in crate::store) struct ServerRows {
@@ -28,6 +33,7 @@ impl ServerRows {
     pub(super) fn open(connector: &Connector) -> DbResult<ServerRows> {
         let mut session = connector.connect(Purpose::Writing)?;
         session.simple(SET_UP)?;
+        session.allow(PATIENCE)?;
         Ok(ServerRows { session })
     }
 }
@@ -40,15 +46,14 @@ fn copy_in(session: &mut Session, part: &TablePart, rows: &[OwnedRow]) -> DbResu
         ColumnKind::Blob => Type::BYTEA,
     };
     let kinds: Vec<Type> = part.columns.iter().map(|(_, of)| kind(*of)).collect();
-    let client = session.client();
-    let copied = client.copy_in(&sql).and_then(|copy| {
-        let mut copy = BinaryCopyInWriter::new(copy, &kinds);
+    let copied = session.client().wait(async |driver| {
+        let mut copy = pin!(BinaryCopyInWriter::new(driver.copy_in(&sql).await?, &kinds));
         for row in rows {
             let values: Vec<BoundValue<'_>> = row.iter().map(|value| BoundValue(value.value())).collect();
             let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-            copy.write(&values)?;
+            copy.as_mut().write(&values).await?;
         }
-        copy.finish().map(drop)
+        copy.finish().await.map(drop)
     });
     copied.map_err(|cause| session.failed(&format!("rows of {} cannot be added", part.name()), cause))
 }
@@ -60,19 +65,20 @@ impl Rows for ServerRows {
         let values = after.unwrap_or_default().iter().map(|value| BoundValue(value.value()));
         let values: Vec<BoundValue<'_>> = values.collect();
         let mut page = PageInProgress::default();
-        let mut read = |client: &mut postgres::Client| -> std::result::Result<DbResult<()>, postgres::Error> {
-            let mut found = client.query_raw(&sql, values.iter().map(|value| value as &(dyn ToSql + Sync)))?;
-            while let Some(row) = found.next()? {
-                if let Err(fault) = page.add(&row, part.columns.len()) {
+        let filled = &mut page;
+        let read = self.session.client().wait(async |driver| {
+            let values = values.iter().map(|value| value as &(dyn ToSql + Sync));
+            let mut found = pin!(driver.query_raw(&sql, values).await?);
+            while let Some(row) = std::future::poll_fn(|context| found.as_mut().poll_next(context)).await {
+                if let Err(fault) = filled.add(&row?, part.columns.len()) {
                     return Ok(Err(fault));
                 }
-                if page.is_full() {
+                if filled.is_full() {
                     break;
                 }
             }
             Ok(Ok(()))
-        };
-        let read = read(self.session.client());
+        });
         read.map_err(|cause| self.session.failed(&what, cause))??;
         Ok(page.rows)
     }

@@ -1,11 +1,13 @@
 //! One connection to the server: how it is set up, and how statements run on it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use postgres::types::ToSql;
-use postgres::{Client, Config, SimpleQueryMessage, SimpleQueryRow, Statement};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Config, SimpleQueryMessage, SimpleQueryRow, Statement};
 
+use super::client::{Cause, Client, Servers};
 use super::failure::{Failure, fault, no_connection};
 use super::statement::bound;
 use super::tls::Tls;
@@ -21,6 +23,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(8);
 /// A connection that did something so recently is taken to be alive.
 const RECENTLY: Duration = Duration::from_millis(500);
+/// A commit waits for its standby as long as that takes. A statement's time-out would end the wait, and the server would say that it
+/// committed (PostgreSQL, "Synchronous Replication"): what is then answered could be lost with that server.
+pub(super) const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
 /// The oldest server that has everything till needs (`pg_current_xact_id`).
 const OLDEST_SERVER: i64 = 130_000;
 
@@ -39,12 +44,19 @@ impl Purpose {
     fn settings(self) -> &'static str {
         match self {
             Purpose::Writing => "SET idle_in_transaction_session_timeout = '10s'",
-            Purpose::Reading => "SET idle_in_transaction_session_timeout = '15min'",
+            Purpose::Reading => {
+                "SET idle_in_transaction_session_timeout = '15min'; SET default_transaction_read_only = on"
+            }
             // Since PostgreSQL 14.
             Purpose::Locking => {
                 "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
             }
         }
+    }
+
+    /// How long we wait for the server: it ends a statement itself before that, if it runs.
+    fn patience(self) -> Duration {
+        Duration::from_millis(self.statement_millis().into()) + UNACKNOWLEDGED
     }
 
     /// How long a statement may take, unless the role's or the database's own setting is shorter.
@@ -59,8 +71,7 @@ impl Purpose {
 /// How connections are made.
 #[derive(Clone)]
 pub(super) struct Connector {
-    config: Config,
-    tls: Tls,
+    servers: Servers,
 }
 
 impl Connector {
@@ -78,16 +89,16 @@ impl Connector {
         config.tcp_user_timeout(*config.get_tcp_user_timeout().unwrap_or(&UNACKNOWLEDGED));
         config.keepalives_idle(UNACKNOWLEDGED).keepalives_interval(Duration::from_secs(2)).keepalives_retries(3);
         // Of several servers the one that takes writes. What was just written is read there as well.
-        config.target_session_attrs(postgres::config::TargetSessionAttrs::ReadWrite);
+        config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
         if config.get_application_name().is_none() {
-            config.application_name(&format!("till, process {}", std::process::id()));
+            config.application_name(format!("till, process {}", std::process::id()));
         }
-        Ok(Connector { config, tls })
+        Ok(Connector { servers: Servers::new(&config, tls) })
     }
 
     /// A connection, set up.
     pub(super) fn connect(&self, purpose: Purpose) -> DbResult<Session> {
-        let client = self.tls.connect(&self.config).map_err(no_connection)?;
+        let client = self.servers.connect(purpose.patience()).map_err(no_connection)?;
         let used = Deadline::after(Duration::ZERO);
         let mut session = Session { client, statements: HashMap::new(), failure: None, rows_changed: 0, used };
         session.set_up(purpose)?;
@@ -147,7 +158,7 @@ impl Session {
 
     /// Several statements without parameters; the rows of all of them.
     pub(super) fn simple(&mut self, sql: &str) -> DbResult<Vec<SimpleQueryRow>> {
-        let messages = self.client.simple_query(sql).map_err(|cause| self.failed(sql, cause))?;
+        let messages = self.client.wait(|driver| driver.simple_query(sql)).map_err(|cause| self.failed(sql, cause))?;
         Ok(messages
             .into_iter()
             .filter_map(|message| match message {
@@ -165,7 +176,7 @@ impl Session {
     ) -> Result<T, E> {
         self.simple(begin)?;
         match work(self) {
-            Ok(done) => Ok(self.simple("COMMIT").map(|_| done)?),
+            Ok(done) => Ok(self.simple(COMMIT).map(|_| done)?),
             Err(error) => {
                 let _lost_with_the_connection = self.simple("ROLLBACK");
                 Err(error)
@@ -178,7 +189,8 @@ impl Session {
         let statement = self.statement(sql, false)?;
         let bound = bound(sql, &statement, params)?;
         let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
-        let changed = self.client.execute(&statement, &bound).map_err(|cause| self.failed(sql, cause))?;
+        let changed =
+            self.client.wait(|driver| driver.execute(&statement, &bound)).map_err(|cause| self.failed(sql, cause))?;
         self.rows_changed += changed;
         self.used = Deadline::after(Duration::ZERO);
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
@@ -196,7 +208,8 @@ impl Session {
         let bound = bound(sql, &statement, params)?;
         let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
         // All at once: each statement has its own LIMIT, and asking for row after row costs a turn of the runtime for each.
-        let rows = self.client.query(&statement, &bound).map_err(|cause| self.failed(sql, cause))?;
+        let rows =
+            self.client.wait(|driver| driver.query(&statement, &bound)).map_err(|cause| self.failed(sql, cause))?;
         self.used = Deadline::after(Duration::ZERO);
         if !sql.trim_start().starts_with("SELECT") && !sql.trim_start().starts_with("WITH") {
             self.rows_changed += u64::try_from(rows.len()).unwrap_or(u64::MAX);
@@ -207,7 +220,9 @@ impl Session {
     /// Locks the rows of accounts, by their numbers or their users' ids, until the transaction's end.
     pub(super) fn lock_accounts(&mut self, sql: &'static str, numbers: &[i64], users: &[&str]) -> DbResult<()> {
         let statement = self.statement(sql, false)?;
-        self.client.query(&statement, &[&numbers, &users]).map(drop).map_err(|cause| self.failed(sql, cause))
+        let names: [&(dyn ToSql + Sync); 2] = [&numbers, &users];
+        let rows = self.client.wait(|driver| driver.query(&statement, &names));
+        rows.map(drop).map_err(|cause| self.failed(sql, cause))
     }
 
     fn statement(&mut self, sql: &'static str, locking: bool) -> DbResult<Statement> {
@@ -215,13 +230,17 @@ impl Session {
         if let Some(statement) = self.statements.get(&key) {
             return Ok(statement.clone());
         }
-        let prepared = match locking {
-            true => self.client.prepare(&format!("{sql} FOR UPDATE OF a")),
-            false => self.client.prepare(sql),
-        };
+        let text = if locking { Cow::Owned(format!("{sql} FOR UPDATE OF a")) } else { Cow::Borrowed(sql) };
+        let prepared = self.client.wait(|driver| driver.prepare(&text));
         let statement = prepared.map_err(|cause| self.failed(sql, cause))?;
         self.statements.insert(key, statement.clone());
         Ok(statement)
+    }
+
+    /// Gives each statement as much time as this, for what takes long.
+    pub(super) fn allow(&mut self, limit: Duration) -> DbResult<()> {
+        self.client.allow(limit + UNACKNOWLEDGED);
+        self.simple(&format!("SET statement_timeout = '{}ms'", limit.as_millis())).map(drop)
     }
 
     /// The driver's own connection, for what no constant statement does.
@@ -230,7 +249,7 @@ impl Session {
         &mut self.client
     }
 
-    pub(super) fn failed(&mut self, what: &str, cause: postgres::Error) -> Fault {
+    pub(super) fn failed(&mut self, what: &str, cause: Cause) -> Fault {
         self.failure = Some(Failure::of(&cause));
         fault(what, cause)
     }
@@ -253,8 +272,15 @@ impl Session {
         self.client.is_closed() || self.failure == Some(Failure::Lost)
     }
 
+    fn answers(&mut self) -> bool {
+        let before = self.client.allow(CONNECT);
+        let answer = self.client.wait(|driver| driver.simple_query(""));
+        self.client.allow(before);
+        answer.is_ok()
+    }
+
     /// Whether the server still answers. It is asked only after a pause.
     pub(super) fn is_alive(&mut self) -> bool {
-        !self.is_closed() && (self.used.elapsed() < RECENTLY || self.client.is_valid(CONNECT).is_ok())
+        !self.is_closed() && (self.used.elapsed() < RECENTLY || self.answers())
     }
 }

@@ -2,9 +2,9 @@
 
 use std::error::Error;
 
-use postgres::Statement;
-use postgres::types::private::BytesMut;
-use postgres::types::{FromSql, IsNull, ToSql, Type};
+use tokio_postgres::Statement;
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
 use crate::error::Fault;
 use crate::store::db::fault::DbResult;
@@ -101,9 +101,9 @@ fn whole_number(raw: &[u8]) -> Option<i64> {
     }
 }
 
-impl Columns for postgres::Row {
+impl Columns for tokio_postgres::Row {
     fn name(&self, position: usize) -> Option<&str> {
-        self.columns().get(position).map(postgres::Column::name)
+        self.columns().get(position).map(tokio_postgres::Column::name)
     }
 
     fn value(&self, position: usize) -> DbResult<Value<'_>> {

@@ -2,20 +2,24 @@
 //! `sslkey` of the connection string.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use postgres::config::SslMode;
-use postgres::{Client, Config, NoTls};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{AsyncMessage, Client, Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::Fault;
 use crate::store::db::fault::DbResult;
 use crate::tls::system_certificates;
+
+/// What moves the bytes of a connection. `None`: it has ended.
+pub(super) type Connection = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>> + Send>;
 
 /// How connections are protected.
 #[derive(Clone)]
@@ -65,11 +69,18 @@ impl Tls {
         Ok((rest, Tls::With(mode, tls)))
     }
 
-    pub(super) fn connect(&self, config: &Config) -> Result<Client, postgres::Error> {
+    /// A connection, and what moves its bytes.
+    pub(super) async fn connect(&self, config: &Config) -> Result<(Client, Connection), Error> {
         let mut config = config.clone();
         match self {
-            Tls::Never => config.ssl_mode(SslMode::Disable).connect(NoTls),
-            Tls::With(mode, tls) => config.ssl_mode(*mode).connect(tls.clone()),
+            Tls::Never => {
+                let (client, mut connection) = config.ssl_mode(SslMode::Disable).connect(NoTls).await?;
+                Ok((client, Box::new(move |context| connection.poll_message(context))))
+            }
+            Tls::With(mode, tls) => {
+                let (client, mut connection) = config.ssl_mode(*mode).connect(tls.clone()).await?;
+                Ok((client, Box::new(move |context| connection.poll_message(context))))
+            }
         }
     }
 }

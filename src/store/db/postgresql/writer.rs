@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::locks;
-use super::session::{Connector, Purpose, Session, field};
+use super::session::{COMMIT, Connector, Purpose, Session, field};
 use crate::clock::{Clock, Deadline};
 use crate::error::{Fault, Refused, Result};
 use crate::store::db::fault::{DbResult, lost};
@@ -26,10 +26,11 @@ const WAIT_TOGETHER: &str = "SET LOCAL lock_timeout = '100ms'";
 /// two conditions with OR between them would read the whole table of the books, and not its key.
 const LOCK: &str = "SELECT account FROM books WHERE part = 1 AND seq = 0 AND used_reason = ''
     AND account = ANY($1 || ARRAY(SELECT account FROM users WHERE id = ANY($2))) ORDER BY account FOR UPDATE";
-/// With the newest schema, because a newer till may have changed it since this one began. The lock that was taken before keeps
-/// it as it is until the transaction's end.
+/// With the newest schema, because a newer till may have changed it since this one began, and with whether the books are on their way
+/// to another database. The lock that was taken before keeps the schema as it is until the transaction's end.
 const IDENTITY: &str = "SELECT pg_current_xact_id()::text AS transaction,
-    (SELECT version FROM schema_version ORDER BY version DESC LIMIT 1) AS schema";
+    (SELECT version FROM schema_version ORDER BY version DESC LIMIT 1) AS schema,
+    (SELECT direction FROM relocation WHERE one = 1) AS relocation";
 
 /// The transaction under way.
 struct Transaction {
@@ -46,6 +47,8 @@ pub(in crate::store) struct ServerWriter {
     session: Option<Session>,
     transaction: Option<Transaction>,
     may_succeed_again: bool,
+    /// It writes also while the books are on their way.
+    in_relocation: bool,
     /// Which rows of the figures are ours, while the session lasts.
     writer: i64,
     /// When the server of the session was started.
@@ -55,7 +58,7 @@ pub(in crate::store) struct ServerWriter {
 }
 
 impl ServerWriter {
-    pub(super) fn new(connector: &Connector, clock: &Clock) -> ServerWriter {
+    pub(super) fn new(connector: &Connector, clock: &Clock, in_relocation: bool) -> ServerWriter {
         let mut time = TimeRecord::default();
         time.keep_by(clock.clone());
         ServerWriter {
@@ -63,6 +66,7 @@ impl ServerWriter {
             session: None,
             transaction: None,
             may_succeed_again: false,
+            in_relocation,
             writer: 0,
             server: String::new(),
             time,
@@ -115,7 +119,15 @@ impl ServerWriter {
         self.transaction = Some(Transaction { id, server: self.server.clone(), accounts_are_locked });
         let newer =
             |fault| Fault::new("nothing is written any more, because a newer till has changed the database", fault);
-        refuse_newer(schema, VERSION).map_err(|fault| newer(fault).retryable())
+        refuse_newer(schema, VERSION).map_err(|fault| newer(fault).retryable())?;
+        match field(&rows, "relocation") {
+            Some(_) if !self.in_relocation => Err(Fault::bare(
+                "nothing is written any more, because till migrate is moving the books, or has moved them: stop this till, and \
+                 start it with the database where they are now",
+            )
+            .retryable()),
+            _ => Ok(()),
+        }
     }
 
     /// What the connection's last failure means for the transaction.
@@ -213,7 +225,7 @@ impl WriteConnection for ServerWriter {
         let transaction = self.transaction.take().ok_or_else(no_transaction)?;
         // The server would end a transaction in which a statement failed without an error, and keep nothing.
         let committed = match self.session.as_mut().filter(|session| !session.has_failed()) {
-            Some(session) => session.simple("COMMIT"),
+            Some(session) => session.simple(COMMIT),
             None => return Err(no_transaction().into()),
         };
         let Err(fault) = committed else { return Ok(()) };
