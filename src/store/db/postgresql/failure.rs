@@ -91,7 +91,10 @@ pub(super) fn no_connection(cause: Cause) -> Fault {
 }
 
 fn described(what: String, cause: Cause) -> Fault {
-    let heals = Failure::of(&cause).heals();
+    // What a row refuses is tried again, because another transaction may have made or removed that row. If it is refused every
+    // time, nobody else is to blame: it is wrong, and stays so.
+    let is_of_row = driver(&cause).and_then(code).is_some_and(|code| code.starts_with("23"));
+    let heals = Failure::of(&cause).heals() && !is_of_row;
     let fault = match cause {
         Cause::Silence => Fault::new(what, ServerError("no answer came in time".to_owned())),
         Cause::System(cause) => Fault::new(what, cause),
