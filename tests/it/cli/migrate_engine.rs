@@ -247,20 +247,6 @@ fn a_target_or_a_source_that_is_not_fit_is_refused_and_nothing_is_changed() {
     }
     let shop = books();
     let here = shop.variables()["SPRITE_DATABASE"].clone();
-    // No mark of a move is other than it can be.
-    for (columns, values) in [
-        ("one", "2, 'a', 'in', 'b', '', 0, NULL, NULL, NULL, 0"),
-        ("id", "1, '', 'in', 'b', '', 0, NULL, NULL, NULL, 0"),
-        ("direction", "1, 'a', 'on', 'b', '', 0, NULL, NULL, NULL, 0"),
-        ("other", "1, 'a', 'in', '', '', 0, NULL, NULL, NULL, 0"),
-        ("ended_at", "1, 'a', 'in', 'b', '', 0, 1, NULL, NULL, 0"),
-        ("part", "1, 'a', 'in', 'b', '', 0, NULL, 'users', NULL, 0"),
-        ("rows", "1, 'a', 'in', 'b', '', 0, NULL, NULL, NULL, -1"),
-    ] {
-        let names = "one, id, direction, other, anchor, begun_at, ended_at, part, position, rows";
-        let refused = shop.hand().attempt(&format!("INSERT INTO relocation ({names}) VALUES ({values})")).unwrap_err();
-        assert!(refused.contains("CHECK"), "{columns}: {refused}");
-    }
     let before = rows(&here);
     let server = ServerDatabase::with_tables("migrate_refused");
     let there = server.url.as_str();

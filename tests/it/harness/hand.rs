@@ -202,10 +202,12 @@ fn words(error: &postgres::Error) -> String {
     let Some(said) = error.as_db_error() else { return error.to_string() };
     let first = match *said.code() {
         SqlState::UNIQUE_VIOLATION => "UNIQUE constraint failed",
-        SqlState::CHECK_VIOLATION | SqlState::NOT_NULL_VIOLATION => "CHECK constraint failed",
+        SqlState::CHECK_VIOLATION => "CHECK constraint failed",
+        SqlState::NOT_NULL_VIOLATION => "NOT NULL constraint failed",
         SqlState::FOREIGN_KEY_VIOLATION => "FOREIGN KEY constraint failed",
         SqlState::UNDEFINED_TABLE => "no such table",
-        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => "because it is a view",
+        SqlState::INVALID_TEXT_REPRESENTATION => "cannot store TEXT",
+        SqlState::NUMERIC_VALUE_OUT_OF_RANGE => "cannot store REAL",
         _ => "",
     };
     format!("{first}: {said}")

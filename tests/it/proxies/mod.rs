@@ -30,7 +30,7 @@ fn by_address(kind: Kind) -> Option<(Front, Shop)> {
 
 fn by_socket(kind: Kind) -> Option<(Front, Shop)> {
     let shop = Shop::open();
-    let socket = shop.database().with_file_name("till.sock");
+    let socket = shop.file("till.sock");
     let front = Front::start(kind, &format!("unix:{}", socket.display()), |example| example)?;
     let origin = front.origin();
     let shop = shop.crash_and_restart_at(&socket, &[("SPRITE_BASE_URL", &origin)]);

@@ -14,6 +14,7 @@ mod people;
 mod queue;
 mod retention;
 mod rows;
+mod shop_tables;
 mod statements;
 mod tables;
 

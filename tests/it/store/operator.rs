@@ -1,11 +1,13 @@
-//! What the operator's pages read, and the tables that only they show. The statements run, and each list is read by an index.
+//! What the operator's pages and commands read, and the tables that only they show. The statements run.
 
 use till::clock::Timestamp;
+use till::database::Database;
 use till::store::audit::AuditFilter;
 use till::store::comparisons::ComparisonProgress;
 use till::store::inbox::Status;
 use till::store::money_records::{self, ReturnKind};
 use till::store::outbox::DeliveryPlace;
+use till::store::relocation::{self, Direction, Relocation};
 use till::store::{
     access, audit, comparisons, directory, figures, holds, inbox, operators, outbox, payment_records, proof, users,
 };
@@ -18,6 +20,10 @@ const END: Timestamp = Timestamp::from_millis(i64::MAX);
 
 fn place() -> DeliveryPlace {
     DeliveryPlace { parked_at: 1, message: 1, account: 1, endpoint: "hook_1".into() }
+}
+
+fn departure() -> Relocation {
+    Relocation::begin("a", Direction::Out, &Database::File("b.db".into()), "", NOW)
 }
 
 fn progress() -> ComparisonProgress {
@@ -78,10 +84,16 @@ const EACH: &[Row] = &[
     ("inbox::count_of", |tx| inbox::count_of(tx, Status::Failed).map(drop)),
     ("outbox::list after a place", |tx| outbox::list(tx, false, Some(&place()), 10).map(drop)),
     ("outbox::list of the parked after a place", |tx| outbox::list(tx, true, Some(&place()), 10).map(drop)),
+    ("relocation::times", |tx| relocation::times(tx).map(drop)),
+    ("relocation::put_times", |tx| relocation::put_times(tx, [None, Some(NOW), None])),
+    ("relocation::add", |tx| relocation::add(tx, &departure())),
+    ("relocation::end", |tx| relocation::end(tx, NOW)),
+    ("relocation::find", |tx| relocation::find(tx).map(drop)),
+    ("relocation::remove", relocation::remove),
 ];
 
 #[test]
-fn every_statement_of_the_operators_pages_is_one_and_runs() {
+fn every_statement_of_the_operator_is_one_and_runs() {
     each_runs(EACH);
 }
 

@@ -206,23 +206,25 @@ fn no_row_about_people_breaks_a_rule_of_its_table() {
     outside.run(
         "INSERT INTO addresses (canonical, account, written, verified_at) VALUES ('a@b.c', 1, 'A@b.c', 0);
             INSERT INTO identities (issuer, subject, account, created_at) VALUES ('proxy', 'ada', 1, 0);
-            INSERT INTO passkeys (credential, account, handle, name, transports, public_key, state, created_at)
-                VALUES (zeroblob(16), 1, zeroblob(16), 'a', 0, x'00', zeroblob(7), 0);
+            INSERT INTO passkeys (number, credential, account, handle, name, transports, public_key, state, created_at)
+                VALUES (1, zeroblob(16), 1, zeroblob(16), 'a', 0, x'00', zeroblob(7), 0);
             INSERT INTO second_factors (account, secret, last_step, confirmed_at) VALUES (1, zeroblob(20), 0, 0);",
     );
     let (taken, check_failed) = ("UNIQUE constraint failed", "CHECK constraint failed");
     let code = "INSERT INTO codes (hash, purpose, address, password, created_at, expires_at) VALUES";
     let passkey =
-        "INSERT INTO passkeys (credential, account, handle, name, transports, public_key, state, created_at) VALUES";
+        "INSERT INTO passkeys (number, credential, account, handle, name, transports, public_key, state, created_at)
+        VALUES (2, ";
     let factor = "INSERT INTO second_factors (account, secret, last_step, confirmed_at) VALUES";
     let step = "INSERT INTO steps (hash, purpose, body, expires_at) VALUES";
     let session =
-        "INSERT INTO sessions (hash, account, method, created_at, last_used_at, expires_at, idle_seconds) VALUES";
+        "INSERT INTO sessions (number, hash, account, method, created_at, last_used_at, expires_at, idle_seconds)
+        VALUES (1, ";
     for (sql, expected) in [
-        (format!("{session} (zeroblob(31), 1, 'link', 0, 0, 0, 1)"), check_failed),
-        (format!("{session} (zeroblob(32), 1, 'guess', 0, 0, 0, 1)"), check_failed),
-        (format!("{session} (zeroblob(32), 1, 'link', 0, 0, 0, 0)"), check_failed),
-        (format!("{session} (zeroblob(32), 9, 'link', 0, 0, 0, 1)"), "FOREIGN KEY"),
+        (format!("{session}zeroblob(31), 1, 'link', 0, 0, 0, 1)"), check_failed),
+        (format!("{session}zeroblob(32), 1, 'guess', 0, 0, 0, 1)"), check_failed),
+        (format!("{session}zeroblob(32), 1, 'link', 0, 0, 0, 0)"), check_failed),
+        (format!("{session}zeroblob(32), 9, 'link', 0, 0, 0, 1)"), "FOREIGN KEY"),
         (
             "INSERT INTO addresses (canonical, account, written, verified_at) VALUES ('a@b.c', 2, 'a@b.c', 0)".into(),
             taken,
@@ -238,13 +240,13 @@ fn no_row_about_people_breaks_a_rule_of_its_table() {
         ("INSERT INTO identities (issuer, subject, account, created_at) VALUES ('proxy', 'ada', 2, 0)".into(), taken),
         ("INSERT INTO identities (issuer, subject, account, created_at) VALUES ('', 'ada', 2, 0)".into(), check_failed),
         ("INSERT INTO passwords (account, hash, set_at) VALUES (1, 'secret', 0)".into(), check_failed),
-        (format!("{passkey} (zeroblob(16), 2, zeroblob(16), 'b', 0, x'00', zeroblob(7), 0)"), taken),
-        (format!("{passkey} (zeroblob(15), 1, zeroblob(16), 'b', 0, x'00', zeroblob(7), 0)"), check_failed),
-        (format!("{passkey} (zeroblob(17), 1, zeroblob(15), 'b', 0, x'00', zeroblob(7), 0)"), check_failed),
-        (format!("{passkey} (zeroblob(17), 1, zeroblob(16), '', 0, x'00', zeroblob(7), 0)"), check_failed),
-        (format!("{passkey} (zeroblob(17), 1, zeroblob(16), 'b', 256, x'00', zeroblob(7), 0)"), check_failed),
-        (format!("{passkey} (zeroblob(17), 1, zeroblob(16), 'b', 0, x'', zeroblob(7), 0)"), check_failed),
-        (format!("{passkey} (zeroblob(17), 1, zeroblob(16), 'b', 0, x'00', zeroblob(8), 0)"), check_failed),
+        (format!("{passkey}zeroblob(16), 2, zeroblob(16), 'b', 0, x'00', zeroblob(7), 0)"), taken),
+        (format!("{passkey}zeroblob(15), 1, zeroblob(16), 'b', 0, x'00', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey}zeroblob(17), 1, zeroblob(15), 'b', 0, x'00', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey}zeroblob(17), 1, zeroblob(16), '', 0, x'00', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey}zeroblob(17), 1, zeroblob(16), 'b', 256, x'00', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey}zeroblob(17), 1, zeroblob(16), 'b', 0, x'', zeroblob(7), 0)"), check_failed),
+        (format!("{passkey}zeroblob(17), 1, zeroblob(16), 'b', 0, x'00', zeroblob(8), 0)"), check_failed),
         (format!("{factor} (1, zeroblob(20), 0, 0)"), taken),
         (format!("{factor} (2, zeroblob(19), 0, 0)"), check_failed),
         (format!("{code} (zeroblob(32), 'guess', 'a@b.c', NULL, 0, 0)"), check_failed),

@@ -7,7 +7,7 @@ use std::thread;
 
 use till::error::{Error, Fault, Refused, Result};
 use till::metrics::Metrics;
-use till::store::{Store, Tx};
+use till::store::{Engine, Store, Tx};
 use till::stripe::CallFigures;
 
 use super::{Books, add_user, count_users, words};
@@ -64,8 +64,6 @@ fn work(tx: &mut dyn Tx, number: usize) -> Result<()> {
         2 => Err(Fault::bare("a fault").into()),
         // Not a panic, which would be printed; it unwinds all the same.
         3 => std::panic::resume_unwind(Box::new("a panic")),
-        4 => Ok(tx.execute("INSERT INTO users (account, id, created_at) VALUES (1, 'again', 0)", &[]).map(drop)?),
-        5 => Ok(tx.execute("UPDATE absent SET a = 1", &[]).map(drop)?),
         _ => Ok(()),
     }
 }
@@ -75,12 +73,45 @@ fn expected(number: usize) -> Option<&'static str> {
         1 => Some("not_found"),
         2 => Some("a fault"),
         3 => Some("panicked"),
+        _ => None,
+    }
+}
+
+/// The same, where the database itself refuses a statement of some.
+fn refused_work(tx: &mut dyn Tx, number: usize) -> Result<()> {
+    work(tx, number)?;
+    match number % 100 {
+        4 => Ok(tx.execute("INSERT INTO users (account, id, created_at) VALUES (1, 'again', 0)", &[]).map(drop)?),
+        5 => Ok(tx.execute("UPDATE absent SET a = 1", &[]).map(drop)?),
+        _ => Ok(()),
+    }
+}
+
+fn refusal(number: usize) -> Option<&'static str> {
+    match number % 100 {
         4 if postgres::is_chosen() => Some("duplicate key value violates unique constraint"),
         4 => Some("UNIQUE constraint failed: users.account"),
         5 if postgres::is_chosen() => Some("relation \"absent\" does not exist"),
         5 => Some("no such table"),
-        _ => None,
+        _ => expected(number),
     }
+}
+
+/// Each write has the answer that is its own; how many were kept.
+#[track_caller]
+fn count_kept(
+    answers: impl IntoIterator<Item = (usize, Result<()>)>,
+    expected: fn(usize) -> Option<&'static str>,
+) -> i64 {
+    let is_kept = |(number, answer): (usize, Result<()>)| match expected(number) {
+        None => answer.map(|()| true).unwrap_or_else(|error| panic!("write {number}: {error}")),
+        Some(expected) => {
+            let words = words(answer);
+            assert!(words.contains(expected), "write {number}: {words}");
+            false
+        }
+    };
+    answers.into_iter().map(is_kept).map(i64::from).sum()
 }
 
 #[test]
@@ -115,23 +146,31 @@ fn writes_share_commits_each_stands_alone_and_too_many_are_refused_at_once() {
 
     let answers = Arc::into_inner(answers).unwrap().into_inner().unwrap();
     assert_eq!(answers.len(), QUEUE);
-    let mut kept = 1;
-    for (number, answer) in answers {
-        match expected(number) {
-            None => {
-                answer.unwrap_or_else(|error| panic!("write {number}: {error}"));
-                kept += 1;
-            }
-            Some(expected) => {
-                let words = words(answer);
-                assert!(words.contains(expected), "write {number}: {words}");
-            }
-        }
-    }
-    assert_eq!(count_users(&store), kept);
+    assert_eq!(count_users(&store), 1 + count_kept(answers, expected));
     let full = u64::try_from(QUEUE).unwrap() / BATCH;
     assert_eq!(commits(&store) - before, 1 + full, "the holder's commit, and full ones");
     assert_eq!(store.figures().commit_failures.get(), 0);
+    store.write(|tx| add_user(tx, 9999)).unwrap();
+}
+
+#[test]
+fn a_write_that_the_database_refuses_fails_alone() {
+    let Books { store, folder: _folder } = Books::open();
+    let store = Arc::new(store);
+    store.write(|tx| add_user(tx, 0)).unwrap();
+    let holder = Holder::begin(&store);
+    let (answer, answers) = channel();
+    let writes = 1..=300;
+    for number in writes.clone() {
+        let answer = answer.clone();
+        store.write_then(move |tx| refused_work(tx, number), move |done| answer.send((number, done)).unwrap());
+    }
+    holder.let_go();
+    assert_eq!(1 + count_kept(answers.iter().take(writes.count()), refusal), count_users(&store));
+    // The words of a server that are refused there end the transaction, and then each write has one of its own.
+    if !postgres::is_chosen() {
+        assert_eq!(store.figures().commit_failures.get(), 0);
+    }
     store.write(|tx| add_user(tx, 9999)).unwrap();
 }
 
@@ -141,12 +180,14 @@ fn a_write_that_breaks_the_commit_of_all_fails_alone() {
     fn break_it(tx: &mut dyn Tx) -> Result<()> {
         let reason = "INSERT INTO books (account, part, used_reason, used_by) VALUES (1, 2, 'topup_pi_lost', 1)";
         let entry = "INSERT INTO books (account, part, seq, kind, delta, balance_after, reason, created_at, previous)
-            VALUES (1, 0, 1, 'topup', 5, 5, 'topup_pi_lost', 0, zeroblob(32))";
+            VALUES (1, 0, 1, 'topup', 5, 5, 'topup_pi_lost', 0, $1)";
         let lot = "INSERT INTO lots (account, seq, units, remaining, held, expired, payment)
             VALUES (1, 1, 5, 5, 0, 0, 'pi_lost')";
-        [reason, entry, lot].into_iter().try_for_each(|sql| tx.execute(sql, &[]).map(drop).map_err(Error::from))
+        tx.execute(reason, &[])?;
+        tx.execute(entry, &[&[0_u8; 32]])?;
+        Ok(tx.execute(lot, &[]).map(drop)?)
     }
-    // Until they have met in one transaction: then the commit fails twice, of all and of the one alone.
+    // Until they have met in one transaction: then those that would have been kept run once more.
     eventually("writes that meet", || {
         let Books { store, folder: _folder } = Books::open();
         let store = Arc::new(store);
@@ -160,8 +201,11 @@ fn a_write_that_breaks_the_commit_of_all_fails_alone() {
                 thread::spawn(move || {
                     ready.send(()).unwrap();
                     store.write(move |tx| {
+                        if number == 5 {
+                            return break_it(tx);
+                        }
                         runs.fetch_add(1, Ordering::SeqCst);
-                        if number == 5 { break_it(tx) } else { add_user(tx, number) }
+                        add_user(tx, number)
                     })
                 })
             })
@@ -171,14 +215,27 @@ fn a_write_that_breaks_the_commit_of_all_fails_alone() {
         for (number, thread) in threads.into_iter().enumerate() {
             let answer = thread.join().unwrap();
             match number {
-                5 => assert!(words(answer).contains("FOREIGN KEY")),
+                5 => assert!(words(answer).to_lowercase().contains("foreign key")),
                 _ => answer.unwrap(),
             }
         }
         assert_eq!(count_users(&store), 8);
-        let failures = store.figures().commit_failures.get();
-        (failures == 2 && runs.load(Ordering::SeqCst) > 8).then_some(())
+        let have_met = runs.load(Ordering::SeqCst) > 7;
+        if have_met {
+            // With all, and alone: on a server as often as others might have been in the way.
+            let failures = store.figures().commit_failures.get();
+            assert!(failures == 2 || (postgres::is_chosen() && failures > 2), "{failures}");
+        }
+        have_met.then_some(())
     });
+}
+
+/// Ends the transaction under the writer's hands, as a full disk does to SQLite's and a server that stops to its own.
+fn lose(tx: &mut dyn Tx) {
+    let _what_is_said_of_it = match tx.engine() {
+        Engine::Sqlite => tx.execute("ROLLBACK", &[]),
+        Engine::Postgres => tx.execute("SELECT pg_terminate_backend(pg_backend_pid())", &[]),
+    };
 }
 
 #[test]
@@ -186,7 +243,7 @@ fn a_write_that_lost_its_transaction_keeps_nothing_of_what_it_did_before_or_does
     let books = Books::open();
     let lost = books.store.write(|tx| {
         add_user(tx, 1)?;
-        tx.execute("ROLLBACK", &[])?;
+        lose(tx);
         let _swallowed = add_user(tx, 2);
         Ok(())
     });
@@ -200,7 +257,7 @@ fn a_write_that_lost_its_transaction_keeps_nothing_of_what_it_did_before_or_does
 fn a_refusal_out_of_a_transaction_that_was_lost_is_no_answer() {
     let books = Books::open();
     let lost = books.store.write(|tx| {
-        tx.execute("ROLLBACK", &[])?;
+        lose(tx);
         Err::<(), _>(Refused::NotFound("of what never was".into()).into())
     });
     assert_eq!(words(lost), "unavailable");

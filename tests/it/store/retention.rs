@@ -15,7 +15,10 @@ const DAY_MILLIS: i64 = DAY_SECONDS * 1000;
 const TWO_YEARS: i64 = 730 * DAY_MILLIS;
 
 fn add_rows(outside: &Hand, number: usize, at: i64) {
-    let row = format!("INSERT INTO audit (at, actor, action) VALUES ({at}, 'cli', 'user_added');");
+    let row = format!(
+        "INSERT INTO audit (number, at, actor, action)
+            SELECT COALESCE(MAX(number), 0) + 1, {at}, 'cli', 'user_added' FROM audit;"
+    );
     outside.run(&row.repeat(number));
 }
 
