@@ -38,12 +38,14 @@ impl Watchdog {
 /// Feeds the watchdog once a probe is committed. A writer that stands still never answers, and then this does not return.
 fn feed(app: &Weak<App>) {
     let Some(app) = app.upgrade() else { return };
+    app.store.await_account_writers();
     let committed = app.store.check_writable(&app.clock);
     if let Err(error) = &committed {
         tracing::warn!(event = "watchdog_probe_failed", error = %error);
     }
-    // A start makes no room, and would end the reads that go on meanwhile.
-    if committed.is_ok() || app.store.is_disk_full() {
+    // A start makes no room, and would end the reads that go on meanwhile. Nor does it bring a server's database back: the writers
+    // have answered that it is away, and come back with it.
+    if committed.is_ok() || app.store.is_disk_full() || app.config.database.file().is_none() {
         notify(&[NotifyState::Watchdog]);
     }
 }

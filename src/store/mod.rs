@@ -333,6 +333,24 @@ impl Store {
         self.write(move |tx| db::record_check(tx, now))
     }
 
+    /// Returns once each thread that writes for single accounts has answered, whatever it says: one that stands still never does.
+    pub fn await_account_writers(&self) {
+        let (answer, answers) = std::sync::mpsc::channel();
+        // All at once: where the database is away, each takes as long as that takes to be seen.
+        for writer in &self.account_writers {
+            let answer = answer.clone();
+            writer.submit(
+                Scope::Accounts(vec![]),
+                |_| Ok(()),
+                move |_: Result<()>| {
+                    let _answered = answer.send(());
+                },
+            );
+        }
+        drop(answer);
+        while answers.recv().is_ok() {}
+    }
+
     /// The clock that the database was opened with, judged by the last time that it was written.
     pub fn clock(&self) -> &Clock {
         &self.clock

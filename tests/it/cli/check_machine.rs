@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use till::clock::{Clock, DAY_SECONDS};
 
-use crate::harness::{Disk, Folder, Shop, is_about_a_file, left_out, process, shop};
+use crate::harness::{Disk, Folder, Shop, is_about_a_file, is_about_sqlite, left_out, process, shop};
 
 /// What `till status` finds, with further variables: the exit status, the worst severity, and each finding.
 struct Found {
@@ -129,6 +129,9 @@ fn whether_the_clock_is_synchronised_is_asked_and_not_assumed() {
 
 #[test]
 fn a_backup_is_wanted_of_real_money_and_ages() {
+    if is_about_sqlite("a backup that till makes") {
+        return;
+    }
     let shop = Shop::open();
     let days_ago = |days: i64| Clock::System.now().millis() - days * DAY_SECONDS * 1000;
     Found::of(&shop, &[]).says("backup", "ok", "books without real money need none");
@@ -176,7 +179,8 @@ fn events_and_comparisons_that_wait_for_a_hand_are_named() {
     Found::of(&shop, &[]).says("events", "failed", "1 unmatched, 0 failed, 2 waiting: till event list");
     let comparison = |at: i64, agrees: i64| {
         format!(
-            "INSERT INTO comparisons (actor, asked_at, started_at, ended_at, agrees) VALUES ('cli', {at}, {at}, {at}, {agrees})"
+            "INSERT INTO comparisons (number, actor, asked_at, started_at, ended_at, agrees)
+                SELECT COALESCE(MAX(number), 0) + 1, 'cli', {at}, {at}, {at}, {agrees} FROM comparisons"
         )
     };
     for (ago, agrees, severity, words) in [

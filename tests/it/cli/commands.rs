@@ -178,7 +178,8 @@ fn the_books_prove_themselves_and_tell_where_they_were_changed() {
     let output = till.run(&["ledger", "verify", "--json"]);
     let proof: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &proof["holds"]), (Some(1), &Value::Bool(false)));
-    assert_eq!(proof["breaks"][1]["entry"], "ent_1_2");
+    let breaks = proof["breaks"].as_array().unwrap();
+    assert!(breaks.iter().any(|broken| broken["entry"] == "ent_1_2"), "{proof}");
 }
 
 /// Walks an export with nothing but SHA-256 and the documented form; answers how many entries follow one another.

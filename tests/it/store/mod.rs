@@ -20,6 +20,7 @@ mod tables;
 
 use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources, load};
+use till::database::Database;
 use till::error::{Error, Result};
 use till::id::UserId;
 use till::store::{DbResult, Store, Tx, users};
@@ -41,6 +42,13 @@ impl Books {
         Books { store: open(&folder.database("till.db")), folder }
     }
 
+    /// Books that are written whatever marks of a move they have.
+    fn open_in_relocation() -> Books {
+        let folder = Folder::new();
+        let store = Store::open_in_relocation(&database(&folder.database("till.db")), &Clock::manual(NOW));
+        Books { store: store.unwrap(), folder }
+    }
+
     /// A connection past the store, as another program has one.
     fn outside(&self) -> Hand {
         Hand::open(&self.folder.database("till.db"))
@@ -53,8 +61,11 @@ fn open(place: &str) -> Store {
 }
 
 fn try_to_open(place: &str) -> DbResult<Store> {
-    let config = load(&Sources::from_variables([("SPRITE_DATABASE", place)]), Need::Nothing).unwrap().config;
-    Store::open(&config.database, &Clock::manual(NOW))
+    Store::open(&database(place), &Clock::manual(NOW))
+}
+
+fn database(place: &str) -> Database {
+    load(&Sources::from_variables([("SPRITE_DATABASE", place)]), Need::Nothing).unwrap().config.database
 }
 
 /// Makes a user whose id is this number.

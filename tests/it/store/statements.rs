@@ -372,7 +372,7 @@ const ABOUT_SQL: &str = "syntax error|no such|values for|has no value|does not e
 
 /// Runs each statement, on nothing and after those before it.
 pub fn each_runs(each: &[Row]) {
-    let (empty, books) = (Books::open(), Books::open());
+    let (empty, books) = (Books::open(), Books::open_in_relocation());
     for (name, run) in each {
         // On nothing, then for good: the later ones find what the earlier ones made.
         let alone: Result<()> = empty.store.dry_run(*run);
