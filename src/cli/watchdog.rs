@@ -35,7 +35,7 @@ impl Watchdog {
     }
 }
 
-/// Feeds the watchdog once a probe is committed. A writer that stands still never answers, and then this does not return.
+/// Feeds the watchdog once a probe is committed, or where a start would not mend why it is not. A writer that stands still never answers, and then this does not return.
 fn feed(app: &Weak<App>) {
     let Some(app) = app.upgrade() else { return };
     app.store.await_account_writers();

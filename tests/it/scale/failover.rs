@@ -40,12 +40,5 @@ fn nothing_acknowledged_is_lost_or_doubled_when_the_primary_dies_or_stands_still
     });
 
     assert_eq!(load.statuses(), [503].into(), "{}", fleet.logs());
-    let (mut spends, left) = fleet.books();
-    spends.retain(|(_, reason)| !reason.starts_with("grant_"));
-    let acknowledged = load.acknowledged();
-    assert_eq!(spends, acknowledged, "what was acknowledged is in the books, and nothing else");
-    for user in users {
-        let spent = acknowledged.iter().filter(|(of, _)| of == user).count();
-        assert_eq!(left[user], UNITS - i64::try_from(spent).unwrap(), "{user}");
-    }
+    fleet.check_books(&load.acknowledged(), UNITS);
 }

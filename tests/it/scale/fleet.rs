@@ -137,6 +137,18 @@ impl Fleet {
         (reasons, left)
     }
 
+    /// Proves the books, and that they hold what was acknowledged and nothing else beside the units that each user began with.
+    #[track_caller]
+    pub fn check_books(&self, acknowledged: &BTreeSet<(String, String)>, units: i64) {
+        let (mut spends, left) = self.books();
+        spends.retain(|(_, reason)| !reason.starts_with("grant_"));
+        assert_eq!(&spends, acknowledged, "what was acknowledged is in the books, and nothing else");
+        for (user, left) in left {
+            let spent = acknowledged.iter().filter(|(of, _)| *of == user).count();
+            assert_eq!(left, units - i64::try_from(spent).unwrap(), "{user}");
+        }
+    }
+
     /// The user, as a process shows it.
     pub fn shown(&self, user: &str) -> Value {
         self.program().get(&format!("/v1/users/{user}")).must(200).json()

@@ -84,7 +84,7 @@ impl Servers {
         Err(cause)
     }
 
-    /// The server of this number says hello.
+    /// The server of this number says hello. Reaching it has a time of its own before that.
     async fn greet(&self, number: usize) -> Result<(tokio_postgres::Client, Connection), Cause> {
         let Some(config) = self.configs.get(number) else { return Err(Cause::Silence) };
         let patience = config.get_connect_timeout().copied().unwrap_or_default() + GREETING;
