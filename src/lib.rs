@@ -19,6 +19,7 @@ pub mod language;
 pub mod money;
 pub mod private_file;
 pub mod secret;
+mod slot;
 pub mod tls;
 pub mod totp;
 

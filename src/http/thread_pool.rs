@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Fault, Refused, Result};
 use crate::metrics::LogPace;
+use crate::slot::Slot;
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -45,12 +46,20 @@ impl ThreadPool {
 
     /// Runs `work` on one of the threads. A panic in it is a fault of that call alone.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let value = Slot::new();
+        let slot = value.clone();
+        let done = self.start_work(Box::new(move || slot.put(work())))?;
+        done.await.map_err(|_| Fault::bare("a worker thread ended before it answered"))?;
+        value.take().unwrap_or_else(|_| Err(Fault::bare("a request's work panicked").into()))
+    }
+
+    /// Queues the work. The receiver gets a message once it has ended, even if it panicked.
+    fn start_work(&self, work: Work) -> Result<oneshot::Receiver<()>> {
         let (reply, answer) = oneshot::channel();
         let job: Work = Box::new(move || {
-            let result = catch_unwind(AssertUnwindSafe(work));
-            let result = result.unwrap_or_else(|_| Err(Fault::bare("a request's work panicked").into()));
+            let _has_left_no_value = catch_unwind(AssertUnwindSafe(work));
             // The client may have closed the connection. What was done stays done.
-            let _gone = reply.send(result);
+            let _gone = reply.send(());
         });
         self.queue.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => {
@@ -62,7 +71,7 @@ impl ThreadPool {
             }
             TrySendError::Disconnected(_) => Fault::bare("the worker threads have stopped").into(),
         })?;
-        answer.await.map_err(|_| Fault::bare("a worker thread ended before it answered"))?
+        Ok(answer)
     }
 }
 

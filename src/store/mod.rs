@@ -179,7 +179,7 @@ impl Store {
     fn open_on_server(address: &ServerAddress, clock: &Clock, in_relocation: bool) -> DbResult<Store> {
         let server = Server::open(address, clock.now())?;
         let readers = server.readers();
-        let seen_at = readers.connection()?.snapshot(db::seen_at).map_err(|error| Fault::bare(error.to_string()))?;
+        let seen_at = readers.connection()?.read_one(db::seen_at).map_err(|error| Fault::bare(error.to_string()))?;
         let clock = clock.judged(seen_at);
         let figures = WriterFigures::new(Gauge::default());
         let writer = || Writer::start(server.writer(&clock, in_relocation), figures.clone());
@@ -289,6 +289,15 @@ impl Store {
 
     /// Runs `work` on a snapshot of the database.
     pub fn read<T>(&self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+        let (mut work, mut value) = (Some(work), None);
+        self.read_snapshot(&mut |tx| {
+            value = work.take().map(|work| work(tx)).transpose()?;
+            Ok(())
+        })?;
+        value.ok_or_else(|| Fault::bare("a read was not run").into())
+    }
+
+    fn read_snapshot(&self, work: &mut dyn FnMut(&mut dyn Tx) -> Result<()>) -> Result<()> {
         match &self.readers {
             Pool::File(readers) => readers.connection().map_err(unavailable)?.snapshot(work),
             Pool::Server(readers) => readers.connection().map_err(unavailable)?.snapshot(work),

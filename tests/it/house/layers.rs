@@ -18,6 +18,7 @@ const BASE: &[&str] = &[
     "money",
     "private_file",
     "secret",
+    "slot",
     "totp",
 ];
 
@@ -35,6 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("money", &["base"]),
     ("private_file", &["base"]),
     ("secret", &["base"]),
+    ("slot", &["base"]),
     ("totp", &["base"]),
     ("catalog", &["base"]),
     ("config", &["base", "catalog"]),

@@ -62,7 +62,7 @@ impl ServerReaders {
 
 impl ServerReader {
     /// Runs `work` on one snapshot.
-    pub(in crate::store) fn snapshot<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+    pub(in crate::store) fn snapshot(&mut self, work: &mut dyn FnMut(&mut dyn Tx) -> Result<()>) -> Result<()> {
         self.0.simple("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(unavailable)?;
         let snapshot = Snapshot(&mut self.0);
         work(&mut SessionTx::reading(snapshot.0)).map_err(healing)

@@ -121,7 +121,7 @@ impl Reader {
 
     /// Runs `work` inside one deferred transaction, and ends it whatever happens: the pool does not inspect the
     /// connections that it gets back.
-    pub(in crate::store) fn snapshot<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+    pub(in crate::store) fn snapshot(&mut self, work: &mut dyn FnMut(&mut dyn Tx) -> Result<()>) -> Result<()> {
         let begun = self.0.unchecked_transaction().map_err(|cause| unavailable(fault("BEGIN", cause)))?;
         let result = work(&mut Snapshot(&begun));
         // Dropping the transaction rolls it back, also when `work` panicked.

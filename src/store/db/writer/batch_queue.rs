@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 const SLOW: u32 = 3;
 
 /// Jobs that are written together.
-pub(super) type Batch = Vec<Box<dyn Job>>;
+pub(super) type Batch = Vec<Job>;
 
 /// How long a commit took.
 #[derive(Clone, Copy, Default)]
@@ -28,8 +28,8 @@ pub(super) struct CommitTimes {
 
 /// The jobs that wait to be written, and what the last commit says about how many more will come.
 pub(super) struct BatchQueue<'a> {
-    jobs: &'a Receiver<Box<dyn Job>>,
-    waiting: VecDeque<Box<dyn Job>>,
+    jobs: &'a Receiver<Job>,
+    waiting: VecDeque<Job>,
     /// Jobs in the last batch: their callers have their answers and are about to ask again.
     pub(super) answered: usize,
     /// How long the last commit took.
@@ -37,7 +37,7 @@ pub(super) struct BatchQueue<'a> {
 }
 
 impl<'a> BatchQueue<'a> {
-    pub(super) fn of(jobs: &'a Receiver<Box<dyn Job>>) -> BatchQueue<'a> {
+    pub(super) fn of(jobs: &'a Receiver<Job>) -> BatchQueue<'a> {
         BatchQueue { jobs, waiting: VecDeque::new(), answered: 0, last: CommitTimes::default() }
     }
 
@@ -91,13 +91,9 @@ mod tests {
     use super::*;
     use crate::store::db::tx::Tx;
     use crate::store::db::writer::connection::Scope;
-    use crate::store::db::writer::job::PendingJob;
 
-    fn queue(waiting: usize, answered: usize, flush: Duration, jobs: &Receiver<Box<dyn Job>>) -> BatchQueue<'_> {
-        let job = || {
-            let work = |_: &mut dyn Tx| Ok(());
-            Box::new(PendingJob { scope: Scope::Shop, work, result: None, then: drop }) as Box<dyn Job>
-        };
+    fn queue(waiting: usize, answered: usize, flush: Duration, jobs: &Receiver<Job>) -> BatchQueue<'_> {
+        let job = || Job::new(Scope::Shop, |_: &mut dyn Tx| Ok(()), drop);
         let waiting = (0..waiting).map(|_| job()).collect();
         BatchQueue { jobs, waiting, answered, last: CommitTimes { work: Duration::from_millis(1), flush } }
     }

@@ -5,61 +5,77 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::connection::Scope;
 use crate::error::{Error, Fault, Result};
+use crate::slot::Slot;
 use crate::store::db::fault::unavailable;
 use crate::store::db::tx::Tx;
 
+/// What is done inside of the transaction, perhaps more than once.
+pub(super) type Work = Box<dyn FnMut(&mut dyn Tx) -> Result<()> + Send>;
+/// What gets the outcome, once.
+type Then = Box<dyn FnOnce(Result<()>) + Send>;
+
 /// A piece of work, with the caller that waits for it.
-pub(super) trait Job: Send {
+pub(super) struct Job {
     /// Whose rows it changes.
-    fn scope(&self) -> &Scope;
-    /// Does the work inside the transaction under way; `false` when it must be undone.
-    fn run(&mut self, tx: &mut dyn Tx) -> bool;
-    /// Hands the result to the caller: what the work returned, or the error that undid it.
-    fn answer(self: Box<Self>, undone_by: Option<Error>);
-}
-
-/// A job that has not been answered yet.
-pub(super) struct PendingJob<T, F, A> {
     pub(super) scope: Scope,
-    pub(super) work: F,
-    pub(super) result: Option<Result<T>>,
-    pub(super) then: A,
+    work: Work,
+    outcome: Option<Result<()>>,
+    then: Then,
 }
 
-impl<T, F, A> Job for PendingJob<T, F, A>
+/// The work, whose value goes to a place where the caller finds it.
+pub(super) fn into_slot<T, F>(slot: &Slot<T>, mut work: F) -> Work
 where
-    T: Send,
-    F: FnMut(&mut dyn Tx) -> Result<T> + Send,
-    A: FnOnce(Result<T>) + Send,
+    T: Send + 'static,
+    F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
 {
-    fn scope(&self) -> &Scope {
-        &self.scope
+    let slot = slot.clone();
+    Box::new(move |tx| work(tx).map(|value| slot.put(value)))
+}
+
+impl Job {
+    /// Work whose value `then` gets.
+    pub(super) fn new<T, F, A>(scope: Scope, work: F, then: A) -> Job
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
+        A: FnOnce(Result<T>) + Send + 'static,
+    {
+        let slot = Slot::new();
+        let work = into_slot(&slot, work);
+        Job::of(scope, work, Box::new(move |outcome| then(outcome.and_then(|()| slot.take()))))
     }
 
-    fn run(&mut self, tx: &mut dyn Tx) -> bool {
-        let result = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)));
-        let result = result.unwrap_or_else(|_| Err(Fault::bare("a write panicked; nothing of it was kept").into()));
-        let kept = result.is_ok();
-        self.result = Some(result);
+    /// Work whose value lies where its caller looks for it.
+    pub(super) fn of(scope: Scope, work: Work, then: Then) -> Job {
+        Job { scope, work, outcome: None, then }
+    }
+
+    /// Does the work inside the transaction under way; `false` when it must be undone.
+    pub(super) fn run(&mut self, tx: &mut dyn Tx) -> bool {
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)));
+        let outcome = outcome.unwrap_or_else(|_| Err(Fault::bare("a write panicked; nothing of it was kept").into()));
+        let kept = outcome.is_ok();
+        self.outcome = Some(outcome);
         kept
     }
 
-    fn answer(self: Box<Self>, undone_by: Option<Error>) {
-        let PendingJob { result, then, .. } = *self;
-        let result = match (undone_by, result) {
+    /// Hands the result to the caller: what the work returned, or the error that undid it.
+    pub(super) fn answer(self, undone_by: Option<Error>) {
+        let outcome = match (undone_by, self.outcome) {
             // The fault of the work itself says more than "the transaction was lost". A refusal does not count: what it
             // was decided upon never came to be.
             (Some(_), Some(Err(own @ Error::Fault(_)))) => Err(own),
             (Some(error), _) => Err(error),
-            (None, Some(result)) => result,
+            (None, Some(outcome)) => outcome,
             (None, None) => Err(Fault::bare("a write was not run").into()),
         };
-        let healed = result.map_err(|error| match error {
+        let healed = outcome.map_err(|error| match error {
             Error::Fault(fault) => unavailable(fault),
             refused @ Error::Refused(_) => refused,
         });
         // One caller may panic over its answer; the others still get theirs.
-        if catch_unwind(AssertUnwindSafe(|| then(healed))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| (self.then)(healed))).is_err() {
             tracing::error!(event = "fault", fault = "the caller of a write panicked over its answer");
         }
     }

@@ -20,9 +20,10 @@ use super::schema::record_seen;
 use super::tx::Tx;
 use crate::clock::Deadline;
 use crate::error::{Error, Fault, Refused, Result};
+use crate::slot::Slot;
 
 use batch_queue::{Batch, BatchQueue, CommitTimes};
-use job::{Job, PendingJob};
+use job::{Job, Work, into_slot};
 
 pub(in crate::store) use connection::WriteConnection;
 pub use connection::{AccountName, Scope};
@@ -72,7 +73,7 @@ impl WriterFigures {
 /// The way to the writer, to be shared. The writer ends when the last one is dropped.
 #[derive(Clone)]
 pub(in crate::store) struct WriterQueue {
-    jobs: SyncSender<Box<dyn Job>>,
+    jobs: SyncSender<Job>,
     waiting: Gauge,
 }
 
@@ -101,9 +102,15 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
     {
+        let value = Slot::new();
+        self.run(scope, into_slot(&value, work))?;
+        value.take()
+    }
+
+    fn run(&self, scope: Scope, work: Work) -> Result<()> {
         let (reply, answer) = sync_channel(1);
         // The caller may have left; the work is done all the same.
-        self.submit(scope, work, move |result| drop(reply.send(result)));
+        self.queue_job(Job::of(scope, work, Box::new(move |outcome| drop(reply.send(outcome)))));
         answer.recv().map_err(|_| Fault::bare("the writer ended before it answered"))?
     }
 
@@ -114,9 +121,13 @@ impl Writer {
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
         A: FnOnce(Result<T>) + Send + 'static,
     {
+        self.queue_job(Job::new(scope, work, then));
+    }
+
+    fn queue_job(&self, job: Job) {
         match &self.queue {
-            Some(queue) => queue.submit(scope, work, then),
-            None => then(Err(Fault::bare(STOPPED).into())),
+            Some(queue) => queue.queue_job(job),
+            None => job.answer(Some(Fault::bare(STOPPED).into())),
         }
     }
 
@@ -139,7 +150,10 @@ impl WriterQueue {
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
         A: FnOnce(Result<T>) + Send + 'static,
     {
-        let job: Box<dyn Job> = Box::new(PendingJob { scope, work, result: None, then });
+        self.queue_job(Job::new(scope, work, then));
+    }
+
+    fn queue_job(&self, job: Job) {
         self.waiting.inc();
         let sent = self.jobs.try_send(job);
         if sent.is_err() {
@@ -168,7 +182,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut connection: Box<dyn WriteConnection>, jobs: &Receiver<Box<dyn Job>>, figures: &WriterFigures) {
+fn run(mut connection: Box<dyn WriteConnection>, jobs: &Receiver<Job>, figures: &WriterFigures) {
     let connection = connection.as_mut();
     connection.start();
     let mut queue = BatchQueue::of(jobs);
@@ -256,8 +270,8 @@ fn try_again(connection: &mut dyn WriteConnection, batch: Batch, figures: &Write
 }
 
 /// Whose rows these jobs change.
-fn scope_of(jobs: &[Box<dyn Job>]) -> Scope {
-    jobs.iter().map(|job| job.scope()).fold(Scope::Accounts(vec![]), Scope::with)
+fn scope_of(jobs: &[Job]) -> Scope {
+    jobs.iter().map(|job| &job.scope).fold(Scope::Accounts(vec![]), Scope::with)
 }
 
 /// Adds to the figures what the batch noted.
@@ -278,7 +292,7 @@ fn record_time(connection: &mut dyn WriteConnection) -> DbResult<()> {
 
 /// Runs the jobs one after the other, without savepoints: a refusal nearly always comes before the first write, so there
 /// is nothing to undo. If a job wrote and then failed, all are run again, each behind a savepoint.
-fn run_together(connection: &mut dyn WriteConnection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
+fn run_together(connection: &mut dyn WriteConnection, jobs: &mut [Job]) -> DbResult<()> {
     for job in jobs.iter_mut() {
         let (before, figures) = (connection.rows_changed(), connection.figures().begin_job());
         let kept = job.run(connection);
@@ -299,7 +313,7 @@ fn run_together(connection: &mut dyn WriteConnection, jobs: &mut [Box<dyn Job>])
 }
 
 /// Runs each job behind its own savepoint. An error means that the whole transaction is lost.
-fn run_apart(connection: &mut dyn WriteConnection, jobs: &mut [Box<dyn Job>]) -> DbResult<()> {
+fn run_apart(connection: &mut dyn WriteConnection, jobs: &mut [Job]) -> DbResult<()> {
     for job in jobs {
         connection.savepoint()?;
         let figures = connection.figures().begin_job();
