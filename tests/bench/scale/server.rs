@@ -141,10 +141,16 @@ fn programs() -> Outcome<PathBuf> {
 
 /// Runs it to its end, which must be good; what it printed.
 pub fn output(command: &mut Command) -> Outcome<String> {
+    let [stdout, _] = outputs(command)?;
+    Ok(stdout)
+}
+
+/// The same, and what it says of its progress.
+pub fn outputs(command: &mut Command) -> Outcome<[String; 2]> {
     let name = Path::new(command.get_program()).display().to_string();
     let output = command.output().map_err(|cause| Fault::new(format!("cannot run {name}"), cause))?;
     let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    if output.status.success() { Ok(stdout) } else { Err(Fault::bare(format!("{name}: {stdout}{stderr}"))) }
+    if output.status.success() { Ok([stdout, stderr]) } else { Err(Fault::bare(format!("{name}: {stdout}{stderr}"))) }
 }
 
 /// The first `count` of a process's times: its own in the program and in the kernel, and those of children that have ended.
