@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use till::clock::parse_rfc3339;
 
 use crate::harness::client::Answer;
+use crate::harness::port::free_port;
 use crate::harness::shop::{GOOD_CARD, WEBHOOK_SECRET, token, variables};
 use crate::harness::webhook::now;
 use crate::harness::wire;
@@ -340,8 +341,7 @@ fn the_metrics_of_a_public_till_need_a_token_or_an_address_of_their_own() {
     }
     drop(till);
 
-    // A free port, as far as one can know.
-    let own = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let own = format!("127.0.0.1:{}", free_port());
     variables.insert("SPRITE_METRICS_LISTEN".to_owned(), own.clone());
     let till = Till::start(&variables);
     let bearer = format!("Authorization: Bearer {admin}");

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use crate::harness::port::free_port;
 use crate::harness::{Client, Folder, left_out, process};
 
 const HERE: &str = "http://127.0.0.1:8080";
@@ -53,7 +54,7 @@ impl Drop for Demo {
 #[test]
 fn enter_prints_another_link_and_a_base_url_makes_it_work_from_another_machine() {
     // The name of this machine's address stands for that of another machine: browsers see only the name.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = free_port();
     let (listen, origin) = (format!("0.0.0.0:{free}"), format!("http://shop.test:{free}"));
     let mut demo = Demo::start(&["--listen", &listen, "--base-url", &origin]);
     assert!(demo.word_after("Dashboard ").starts_with(&origin), "{}", demo.welcome);

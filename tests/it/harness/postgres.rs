@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +16,7 @@ use till::app::App;
 use till::clock::{Clock, Timestamp};
 use till::config::{Need, Sources, load};
 
+use super::port::free_port;
 use super::python::run;
 use super::wait::eventually;
 
@@ -126,7 +126,7 @@ impl Postgres {
         run(&mut init).unwrap_or_else(|why| panic!("initdb: {why}"));
         fs::remove_file(secret).unwrap();
 
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut server = as_its_user(&programs.join("postgres"));
         server.arg("-D").arg(&data).args(["-p", &port.to_string()]);
         server.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));

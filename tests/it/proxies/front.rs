@@ -2,11 +2,12 @@
 //! certificate are its own.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::harness::debian::program;
+use crate::harness::port::free_port;
 use crate::harness::python::run;
 use crate::harness::{Folder, eventually, left_out};
 
@@ -135,11 +136,6 @@ impl Drop for Front {
         }
         let _status = self.child.wait();
     }
-}
-
-/// A port that nobody listens at now.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn certificate(folder: &Folder) -> Result<(), String> {

@@ -7,9 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 use till::sandbox::Sandbox;
 
+use crate::harness::port::free_port;
 use crate::harness::process::{self, Till};
 use crate::harness::{Client, Folder, shop};
-use crate::proxies::front::{Front, Kind, free_port};
+use crate::proxies::front::{Front, Kind};
 
 /// The processes. Fields are dropped in this order.
 pub struct Fleet {

@@ -7,10 +7,11 @@ use std::process::{Child, Command};
 
 use super::place::{Place, as_nobody, cut_power, end_server, go_on, is_server_of, server_programs, stop};
 use crate::harness::debian::program;
+use crate::harness::port::free_port;
 use crate::harness::python::run;
 use crate::harness::wait::{PATIENCE, eventually_within};
 use crate::harness::{Client, eventually};
-use crate::proxies::front::{free_port, replaced};
+use crate::proxies::front::replaced;
 
 const WHAT: &str = "PostgreSQL under Patroni";
 /// Where Debian's libraries for Python lie.

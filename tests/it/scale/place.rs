@@ -20,6 +20,9 @@ const NOBODY: u32 = 65_534;
 /// How soon it is noticed that a process has ended.
 const STEP: Duration = Duration::from_millis(20);
 
+/// How much of a program's log a failed test shows.
+const LOG_LINES: usize = 60;
+
 static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// A folder below the system's own for what is temporary, which that user may read and write. Removed with it.
@@ -56,10 +59,26 @@ impl Place {
         as_nobody(command).current_dir(&self.0).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         command.spawn().unwrap_or_else(|why| panic!("{command:?}: {why}"))
     }
+
+    /// The end of what each program in it said, for a test that failed.
+    fn print_logs(&self) {
+        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                let log = fs::read_to_string(&path).unwrap_or_default();
+                let lines: Vec<&str> = log.lines().collect();
+                let end = &lines[lines.len().saturating_sub(LOG_LINES)..];
+                println!("{}:\n{}\n", path.display(), end.join("\n"));
+            }
+        }
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if thread::panicking() {
+            self.print_logs();
+        }
         let _left_behind = fs::remove_dir_all(&self.0);
     }
 }
