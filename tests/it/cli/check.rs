@@ -2,7 +2,6 @@
 //! its name, with what to do.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 
 use serde_json::Value;
 use till::clock::Clock;
@@ -10,6 +9,7 @@ use till::sandbox::{self, Endpoint, Options};
 use till::secret::Secret;
 use till::stripe::permissions::NEEDED;
 
+use crate::harness::port::free_port;
 use crate::harness::shop::GOOD_CARD;
 use crate::harness::{Client, Folder, Shop, canned, eventually, process, shop};
 
@@ -74,7 +74,7 @@ fn an_endpoint_that_is_off_and_a_way_that_leads_elsewhere_are_named() {
 
 /// A shop whose appliance knows its own address, so that `till check` in its environment looks at that.
 fn shop_with_an_address(more: &[(&str, &str)]) -> Shop {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = format!("127.0.0.1:{}", free_port());
     let base_url = format!("http://{address}");
     Shop::open_with(&[&[("SPRITE_LISTEN", address.as_str()), ("SPRITE_BASE_URL", &base_url)], more].concat())
 }

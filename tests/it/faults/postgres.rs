@@ -8,6 +8,7 @@ use std::process::Output;
 use postgres::Client as Admin;
 use serde_json::json;
 
+use crate::harness::port::free_port;
 use crate::harness::postgres::{self as server, Postgres};
 use crate::harness::{Client, Folder, Shop, eventually, is_about_a_server, process};
 
@@ -31,6 +32,17 @@ fn check(url: &str, expected: &[&str]) {
     assert!(said.lines().count() == 1 && !said.contains(PASSWORD), "{url}: {said}");
 }
 
+/// A database, which is removed with the folder: its address, and PostgreSQL's own role in it. None where these tests are left out.
+fn database(name: &str) -> Option<(Folder, String, Admin)> {
+    if is_about_a_server() {
+        return None;
+    }
+    let folder = Folder::new();
+    let url = folder.database(name);
+    let admin = Postgres::get().connect("postgres", server::name_in(&url));
+    Some((folder, url, admin))
+}
+
 /// The address of the same database for another role, which is made.
 fn role(admin: &mut Admin, url: &str, name: &str, options: &str) -> String {
     let make = format!("DROP ROLE IF EXISTS {name}; CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}' {options}");
@@ -41,27 +53,21 @@ fn role(admin: &mut Admin, url: &str, name: &str, options: &str) -> String {
 
 #[test]
 fn a_database_that_cannot_be_used_is_refused_with_what_to_do() {
-    if is_about_a_server() {
-        return;
-    }
-    let (server, folder) = (Postgres::get(), Folder::new());
-    let url = folder.database("refused");
-    let name = server::name_in(&url).to_owned();
-    let mut admin = server.connect("postgres", &name);
-    let admin = &mut admin;
+    let Some((folder, url, mut admin)) = database("refused") else { return };
+    let (name, admin) = (server::name_in(&url), &mut admin);
 
     let (place, rest) = url.split_once('@').unwrap();
     let password = place.rsplit_once(':').unwrap().1;
     check(&url.replace(password, "wrong"), &["refuses this user", "password", "SPRITE_DATABASE", "(SQLSTATE 28P01)"]);
     check(&url.replace(&format!(":{password}"), ""), &["wants a password", "postgres://USER:PASSWORD@HOST"]);
-    check(&url.replace(&name, "nothing_here"), &["no such database", "createdb"]);
-    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    check(&url.replace(name, "nothing_here"), &["no such database", "createdb"]);
+    let closed = format!("127.0.0.1:{}", free_port());
     let elsewhere = format!("{place}@{closed}/{}", rest.split_once('/').unwrap().1);
     check(&elsewhere, &["nothing listens there", "start PostgreSQL", "Connection refused"]);
     let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = stranger.local_addr().unwrap();
     std::thread::spawn(move || stranger.incoming().for_each(drop));
-    check(&elsewhere.replace(&closed.to_string(), &address.to_string()), &["ended the connection", "is no PostgreSQL"]);
+    check(&elsewhere.replace(&closed, &address.to_string()), &["ended the connection", "is no PostgreSQL"]);
 
     // A role with too little.
     let none_left = role(admin, &url, "till_crowded", "CONNECTION LIMIT 0");
@@ -111,7 +117,7 @@ fn a_database_that_cannot_be_used_is_refused_with_what_to_do() {
         &output,
         &["the tables cannot be made", "GRANT CREATE ON SCHEMA public", "permission denied for schema"],
     );
-    server.connect("till", server::name_in(&foreign)).batch_execute("CREATE TABLE songs (a INTEGER)").unwrap();
+    Postgres::get().connect("till", server::name_in(&foreign)).batch_execute("CREATE TABLE songs (a INTEGER)").unwrap();
     check(&foreign, &["another program's", "songs", "createdb"]);
     for role in ["till_crowded", "till_stranger", "till_hasty", "till_barred"] {
         admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
@@ -134,12 +140,7 @@ fn check_words(output: &Output, expected: &[&str]) {
 
 #[test]
 fn a_commit_may_take_longer_than_a_statement() {
-    if is_about_a_server() {
-        return;
-    }
-    let (server, folder) = (Postgres::get(), Folder::new());
-    let url = folder.database("slow_commit");
-    let mut admin = server.connect("postgres", server::name_in(&url));
+    let Some((_folder, url, mut admin)) = database("slow_commit") else { return };
     let hasty = role(&mut admin, &url, "till_hasty_committer", "IN ROLE till");
     // As a standby would that is slow to confirm: a time-out would end the wait, and not what was committed.
     let slow = "ALTER ROLE till_hasty_committer SET statement_timeout = '200ms';
@@ -161,12 +162,7 @@ fn a_commit_may_take_longer_than_a_statement() {
 
 #[test]
 fn a_connection_is_as_safe_as_sslmode_asks() {
-    if is_about_a_server() {
-        return;
-    }
-    let (server, folder) = (Postgres::get(), Folder::new());
-    let url = folder.database("tls");
-    let mut admin = server.connect("postgres", server::name_in(&url));
+    let Some((folder, url, mut admin)) = database("tls") else { return };
     let with = |words: &str| url.replace("sslmode=disable", words);
     check(&with("sslmode=require"), &["offers no TLS", "ssl = on", "sslmode=prefer"]);
     assert!(list(&with("sslmode=prefer")).status.success());
@@ -179,7 +175,8 @@ fn a_connection_is_as_safe_as_sslmode_asks() {
     admin.batch_execute("ALTER SYSTEM SET ssl = on").unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     eventually("TLS", || {
-        let row = server.connect("postgres", "postgres").query_one("SELECT current_setting('ssl')", &[]).unwrap();
+        let row =
+            Postgres::get().connect("postgres", "postgres").query_one("SELECT current_setting('ssl')", &[]).unwrap();
         (row.get::<_, String>(0) == "on").then_some(())
     });
     let certificate: String = admin.query_one("SELECT pg_read_file('server.crt')", &[]).unwrap().get(0);

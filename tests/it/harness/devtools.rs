@@ -41,7 +41,7 @@ const FLAGS: &[&str] = &[
     "--password-store=basic",
     "--window-size=1200,900",
 ];
-/// The browser reads what it is told from its descriptor 3, and answers on 4.
+/// The browser reads commands from its descriptor 3, and answers on 4.
 const WITH_PIPES: &str = r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
 /// Each message ends with it.
 const END: u8 = 0;

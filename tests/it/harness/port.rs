@@ -3,8 +3,7 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// The system gives ports from 32,768 on to whoever wants any port, to each connection that goes out too. Those below stay free
-/// until somebody asks for their number.
+/// The system picks ports from 32,768 on for programs that ask for any port, and for outgoing connections. It picks none of these.
 const FIRST: u32 = 20_000;
 const COUNT: u32 = 12_000;
 

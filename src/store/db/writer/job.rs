@@ -11,8 +11,8 @@ use crate::store::db::tx::Tx;
 
 /// What is done inside of the transaction, perhaps more than once.
 pub(super) type Work = Box<dyn FnMut(&mut dyn Tx) -> Result<()> + Send>;
-/// What gets the outcome, once.
-type Then = Box<dyn FnOnce(Result<()>) + Send>;
+/// Gets the outcome, once.
+type Callback = Box<dyn FnOnce(Result<()>) + Send>;
 
 /// A piece of work, with the caller that waits for it.
 pub(super) struct Job {
@@ -20,7 +20,7 @@ pub(super) struct Job {
     pub(super) scope: Scope,
     work: Work,
     outcome: Option<Result<()>>,
-    then: Then,
+    then: Callback,
 }
 
 /// The work, whose value goes to a place where the caller finds it.
@@ -47,7 +47,7 @@ impl Job {
     }
 
     /// Work whose value lies where its caller looks for it.
-    pub(super) fn of(scope: Scope, work: Work, then: Then) -> Job {
+    pub(super) fn of(scope: Scope, work: Work, then: Callback) -> Job {
         Job { scope, work, outcome: None, then }
     }
 

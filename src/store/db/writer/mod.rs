@@ -103,11 +103,11 @@ impl Writer {
         F: FnMut(&mut dyn Tx) -> Result<T> + Send + 'static,
     {
         let value = Slot::new();
-        self.run(scope, into_slot(&value, work))?;
+        self.run_and_wait(scope, into_slot(&value, work))?;
         value.take()
     }
 
-    fn run(&self, scope: Scope, work: Work) -> Result<()> {
+    fn run_and_wait(&self, scope: Scope, work: Work) -> Result<()> {
         let (reply, answer) = sync_channel(1);
         // The caller may have left; the work is done all the same.
         self.queue_job(Job::of(scope, work, Box::new(move |outcome| drop(reply.send(outcome)))));

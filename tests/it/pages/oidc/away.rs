@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use crate::harness::Shop;
+use crate::harness::port::free_port;
 
 /// A server that says the beginning of an answer, and then nothing more.
 struct Stalled {
@@ -41,8 +42,7 @@ fn shop_of(issuer: &str) -> Shop {
 
 #[test]
 fn a_provider_that_is_gone_silent_or_breaks_off_holds_up_nobody_else() {
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let page = shop_of(&format!("http://{gone}")).visitor().get("/login/oidc").must(502);
+    let page = shop_of(&format!("http://127.0.0.1:{}", free_port())).visitor().get("/login/oidc").must(502);
     assert!(page.body.contains("Example ID does not answer"), "{}", page.body);
 
     let beginnings =
