@@ -139,28 +139,6 @@ fn check_words(output: &Output, expected: &[&str]) {
 }
 
 #[test]
-fn a_commit_may_take_longer_than_a_statement() {
-    let Some((_folder, url, mut admin)) = database("slow_commit") else { return };
-    let hasty = role(&mut admin, &url, "till_hasty_committer", "IN ROLE till");
-    // As a standby would that is slow to confirm: a time-out would end the wait, and not what was committed.
-    let slow = "ALTER ROLE till_hasty_committer SET statement_timeout = '200ms';
-        CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql
-            AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';
-        CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED
-            FOR EACH ROW EXECUTE FUNCTION wait_at_commit()";
-    admin.batch_execute(slow).unwrap();
-    let variables = BTreeMap::from([("SPRITE_DATABASE".to_owned(), hasty)]);
-    let output = process::run(&variables, &["user", "add", "alice"]);
-    assert!(output.status.success(), "{}", process::said(&output));
-    // The same wait inside of a statement is too long.
-    let sooner = "DROP TRIGGER slow_commit ON users;
-        CREATE TRIGGER slow_insert AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION wait_at_commit()";
-    admin.batch_execute(sooner).unwrap();
-    check_words(&process::run(&variables, &["user", "add", "bert"]), &["nothing was changed"]);
-    admin.batch_execute("DROP OWNED BY till_hasty_committer; DROP ROLE till_hasty_committer").unwrap();
-}
-
-#[test]
 fn a_connection_is_as_safe_as_sslmode_asks() {
     let Some((folder, url, mut admin)) = database("tls") else { return };
     let with = |words: &str| url.replace("sslmode=disable", words);

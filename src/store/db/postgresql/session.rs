@@ -23,8 +23,8 @@ const CONNECT: Duration = Duration::from_secs(3);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(8);
 /// A connection that did something so recently is taken to be alive.
 const RECENTLY: Duration = Duration::from_millis(500);
-/// A commit waits for its standby as long as that takes. A statement's time-out would end the wait, and the server would say that it
-/// committed (PostgreSQL, "Synchronous Replication"): what is then answered could be lost with that server.
+/// A commit waits for its standby as long as that takes: were the wait ended, what is then answered could be lost with that server.
+/// PostgreSQL 15 does not count a commit against the time of a statement. This says so to servers that might.
 pub(super) const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
 /// The oldest server that has everything till needs (`pg_current_xact_id`).
 const OLDEST_SERVER: i64 = 130_000;
