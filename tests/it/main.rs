@@ -16,10 +16,10 @@ mod mail;
 mod pages;
 
 mod cli;
+mod cluster;
 mod faults;
 mod machine;
 mod proxies;
-mod scale;
 mod store;
 
 mod harness;

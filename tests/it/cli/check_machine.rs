@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use till::clock::{Clock, DAY_SECONDS};
 
+use crate::harness::executable::write_script;
 use crate::harness::{Disk, Folder, Shop, is_about_a_file, is_about_sqlite, left_out, process, shop};
 
 /// What `till status` finds, with further variables: the exit status, the worst severity, and each finding.
@@ -104,9 +105,7 @@ fn whether_the_clock_is_synchronised_is_asked_and_not_assumed() {
     let shop = Shop::open();
     let programs = Folder::new();
     let program = |name: &str, body: &str| {
-        let path = programs.path(name);
-        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        write_script(&programs.path(name), &format!("#!/bin/sh\n{body}\n"));
     };
     let path = programs.path("");
     let look = || Found::of(&shop, &[("PATH", path.to_str().unwrap())]);

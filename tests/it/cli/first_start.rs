@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use till::config::EnvironmentFile;
 use till::sandbox::Sandbox;
 
+use crate::harness::executable::write_script;
 use crate::harness::life;
 use crate::harness::{Client, Disk, Folder, process};
 
@@ -203,8 +204,7 @@ fn the_timer_of_the_backups_is_enabled_or_it_is_said_why_not_and_all_else_is_kep
         std::os::unix::fs::symlink(format!("/bin/{program}"), bin.join(program)).unwrap();
     }
     std::fs::write(bin.join("books"), "/elsewhere/till.db").unwrap();
-    std::fs::write(bin.join("systemctl"), SYSTEMCTL).unwrap();
-    std::fs::set_permissions(bin.join("systemctl"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_script(&bin.join("systemctl"), SYSTEMCTL);
     let (status, said, asked) = set_up(&["--backups", "yes"]);
     assert!(status == Some(1) && said.contains("till-backup.service backs up other books"), "{said}");
     assert!(!asked.contains("enable"), "{asked}");

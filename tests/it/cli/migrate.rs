@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -16,6 +16,7 @@ use till::clock::Clock;
 use till::sandbox::{self, Endpoint, Options, Sandbox, SeedPrice};
 use till::secret::Secret;
 
+use crate::harness::executable::write_script;
 use crate::harness::shop::{GOOD_CARD, WEBHOOK_SECRET};
 use crate::harness::webhook::now;
 use crate::harness::{Client, Folder, eventually, is_about_a_file, process};
@@ -63,9 +64,7 @@ impl Machine {
         }
         symlink(process::binary(), machine.path("bin/till")).unwrap();
         for (name, text) in [("docker", DOCKER), ("systemctl", SYSTEMCTL), ("chown", "#!/bin/sh\n")] {
-            let path = machine.path(&format!("bin/{name}"));
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            write_script(&machine.path(&format!("bin/{name}")), text);
         }
         fs::write(machine.path("srv/pay/.env"), env).unwrap();
         fs::write(machine.path("users.csv"), users).unwrap();

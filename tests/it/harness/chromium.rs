@@ -1,7 +1,9 @@
 //! Debian's Chromium, driven from Rust: what a story about pages in a real browser needs, and what went wrong on them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -12,12 +14,36 @@ use super::wait::eventually;
 
 /// The modifier of the protocol for the control key.
 const CONTROL: u8 = 2;
+/// The steps of a page's life after which a click or a key reaches it: before it is painted, the browser drops them.
+const READY: [&str; 2] = ["firstContentfulPaint", "load"];
 
 /// A fresh browser with one tab.
 pub struct Chromium {
     page: Devtools,
-    problems: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Seen>,
     _profile: Folder,
+}
+
+/// What the browser has told by itself.
+#[derive(Default)]
+struct Seen {
+    problems: Mutex<Vec<String>>,
+    /// The steps of its life that the page has behind it.
+    steps: Mutex<BTreeSet<String>>,
+}
+
+impl Seen {
+    fn note(&self, event: &str, what: &Value) {
+        self.problems.lock().unwrap().extend(problem(event, what));
+        if event == "Page.lifecycleEvent" {
+            let step = what["name"].as_str().unwrap_or_default();
+            let mut steps = self.steps.lock().unwrap();
+            if step == "init" {
+                steps.clear();
+            }
+            steps.insert(step.to_owned());
+        }
+    }
 }
 
 impl Chromium {
@@ -31,14 +57,15 @@ impl Chromium {
             return None;
         };
         let profile = Folder::new();
-        let problems = Arc::<Mutex<Vec<String>>>::default();
-        let found = Arc::clone(&problems);
-        let listener = move |event: &str, what: &Value| found.lock().unwrap().extend(problem(event, what));
+        let seen = Arc::<Seen>::default();
+        let told = Arc::clone(&seen);
+        let listener = move |event: &str, what: &Value| told.note(event, what);
         let page = Devtools::start(&program, &profile.path(""), Box::new(listener));
-        let chromium = Chromium { page, problems, _profile: profile };
+        let chromium = Chromium { page, seen, _profile: profile };
         ["Page.enable", "Log.enable", "Runtime.enable"]
             .iter()
             .for_each(|method| drop(chromium.must(method, json!({}))));
+        chromium.must("Page.setLifecycleEventsEnabled", json!({"enabled": true}));
         Some(chromium)
     }
 
@@ -113,7 +140,7 @@ impl Chromium {
     /// Clicks in the middle of an element.
     pub fn click(&self, selector: &str) {
         self.eventually(selector, || {
-            let corners = self.corners(self.node(selector)?)?;
+            let corners = self.corners(self.ready_node(selector)?)?;
             let [x, y] = [0, 1].map(|axis| (corners[axis] + corners[axis + 4]) / 2.0);
             ["mouseMoved", "mousePressed", "mouseReleased"].iter().try_for_each(|kind| {
                 let button = if *kind == "mouseMoved" { "none" } else { "left" };
@@ -161,7 +188,7 @@ impl Chromium {
 
     /// Replaces what a field holds.
     pub fn fill(&self, selector: &str, text: &str) {
-        self.eventually(selector, || self.page.call("DOM.focus", &json!({"nodeId": self.node(selector)?})).ok());
+        self.eventually(selector, || self.page.call("DOM.focus", &json!({"nodeId": self.ready_node(selector)?})).ok());
         self.press_with("a", CONTROL);
         self.must("Input.insertText", json!({ "text": text }));
     }
@@ -179,6 +206,7 @@ impl Chromium {
             "a" => ("a", 65, "KeyA"),
             _ => panic!("the key {key} is not known here"),
         };
+        self.eventually("a painted page", || self.is_ready().then_some(()));
         let mut event = json!({"type": if text.is_empty() { "rawKeyDown" } else { "keyDown" }, "key": key, "code": code,
             "text": text, "windowsVirtualKeyCode": number, "modifiers": modifiers});
         self.must("Input.dispatchKeyEvent", event.clone());
@@ -193,7 +221,7 @@ impl Chromium {
 
     /// What has gone wrong on the pages so far: errors, warnings, breaches of the content security policy.
     pub fn problems(&self) -> Vec<String> {
-        self.problems.lock().unwrap().clone()
+        self.seen.problems.lock().unwrap().clone()
     }
 
     fn eventually<T>(&self, what: &str, ask: impl FnMut() -> Option<T>) -> T {
@@ -212,6 +240,17 @@ impl Chromium {
         found["nodeId"].as_u64().filter(|node| *node != 0)
     }
 
+    /// An element of a page that takes clicks and keys.
+    fn ready_node(&self, selector: &str) -> Option<u64> {
+        // In this order: the browser tells of a page before it answers what is asked of it.
+        self.node(selector).filter(|_| self.is_ready())
+    }
+
+    fn is_ready(&self) -> bool {
+        let steps = self.seen.steps.lock().unwrap();
+        READY.iter().all(|step| steps.contains(*step))
+    }
+
     fn source(&self) -> Option<String> {
         let found = self.page.call("DOM.getOuterHTML", &json!({"nodeId": self.root()?})).ok()?;
         found["outerHTML"].as_str().map(str::to_owned)
@@ -223,6 +262,15 @@ impl Chromium {
         self.page.call("DOM.scrollIntoViewIfNeeded", &node).ok()?;
         let found = self.page.call("DOM.getContentQuads", &node).ok()?;
         found["quads"][0].as_array()?.iter().map(Value::as_f64).collect()
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let steps = self.seen.steps.lock().map(|steps| steps.clone());
+            println!("in the browser after {steps:?}: {}", self.source().unwrap_or_default());
+        }
     }
 }
 

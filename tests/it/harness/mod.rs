@@ -4,7 +4,7 @@
 //! Stripe's place (`canned`), a mail server (`mail_server`), an authenticator that
 //! keeps passkeys (`authenticator`), providers of OpenID Connect (`oidc_provider`), Stripe's OpenAPI
 //! description as a judge (`openapi`), Python's libraries (`python`), Node's (`npm`) and Debian's programs (`debian`), a small
-//! disk that can be full (`disk`), a PostgreSQL (`postgres`) and a hand in the books past till (`hand`), Prometheus' tool (`promtool`), a judge of accessible pages (`axe`),
+//! disk that can be full (`disk`), a PostgreSQL (`postgres`) and a hand in the books past till (`hand`), Prometheus' tool (`promtool`), a judge of accessible pages (`axe`), programs that a test makes (`executable`),
 //! a Debian with its own systemd (`machine`), and waiting for a condition instead of for a while (`wait`). Only `hand` reads the database. Only `life`
 //! calls into the appliance; everything else meets it from outside.
 
@@ -16,6 +16,7 @@ pub mod client;
 pub mod debian;
 pub mod devtools;
 pub mod disk;
+pub mod executable;
 pub mod folder;
 pub mod hand;
 pub mod left_out;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::harness::executable::copy_program;
 use crate::harness::process::binary;
 use crate::harness::python::run;
 use crate::harness::{Disk, Machine};
@@ -12,7 +13,7 @@ use super::{admin, ask, configure, program_folder, property};
 #[test]
 fn a_program_installs_itself_once_and_says_how_it_is_taken_away() {
     let Some(machine) = Machine::boot("till install") else { return };
-    std::fs::copy(binary(), machine.path("/root/till")).unwrap();
+    copy_program(&binary(), &machine.path("/root/till"));
     let tried = machine.shell("/root/till install --dry-run");
     assert!(tried.contains("Nothing was done") && tried.contains("make      /usr/local/bin/till"), "{tried}");
     machine.shell("test ! -e /usr/local/bin/till && ! getent passwd till");

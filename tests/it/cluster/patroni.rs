@@ -1,5 +1,6 @@
-//! Two machines of PostgreSQL under Patroni, and the etcd by which they agree, from Debian's packages and with the files that an
-//! operator copies (`systemd/patroni.yml`, `systemd/etcd.env`): only addresses, folders, passwords and the times are others.
+//! Two machines of PostgreSQL under Patroni, and the etcd by which they agree, as the manual says: Debian's packages, a newer
+//! Patroni, and the files that an operator copies (`systemd/patroni.yml`, `systemd/etcd.env`). Only addresses, folders, passwords
+//! and the times are others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::process::{Child, Command};
 use super::place::{Place, as_nobody, cut_power, end_server, go_on, is_server_of, server_programs, stop};
 use crate::harness::debian::program;
 use crate::harness::port::free_port;
-use crate::harness::python::run;
+use crate::harness::python::{python, run};
 use crate::harness::wait::{PATIENCE, eventually_within};
 use crate::harness::{Client, eventually};
 use crate::proxies::front::replaced;
@@ -16,9 +17,10 @@ use crate::proxies::front::replaced;
 const WHAT: &str = "PostgreSQL under Patroni";
 /// Where Debian's libraries for Python lie.
 const LIBRARIES: &str = "usr/lib/python3/dist-packages";
+/// As the manual names it.
+const PATRONI: &str = "patroni==4.1.5";
 /// What Patroni needs to run with etcd, each with a file of it.
 const PACKAGES: &[(&str, &str)] = &[
-    ("patroni", "patroni/__main__.py"),
     ("python3-dateutil", "dateutil/parser/__init__.py"),
     ("python3-dnspython", "dns/resolver.py"),
     ("python3-etcd", "etcd/__init__.py"),
@@ -54,9 +56,10 @@ impl Cluster {
         let etcd = program("etcd-server", "usr/bin/etcd", WHAT)?;
         let found: Option<Vec<PathBuf>> =
             PACKAGES.iter().map(|(package, file)| program(package, &format!("{LIBRARIES}/{file}"), WHAT)).collect();
+        let python = python("patroni", &[PATRONI], WHAT)?;
         let bin = server_programs(WHAT)?;
         let place = Place::new();
-        let libraries = gather(&place, &found?);
+        let libraries = gather(&place, &found?, &python);
         let (etcd_port, peer_port) = (free_port(), free_port());
         let mut command = Command::new(etcd);
         command.env_clear().envs(etcd_settings(&place, etcd_port, peer_port)).args(["--log-level", "warn"]);
@@ -165,10 +168,9 @@ impl Cluster {
             ("10.0.0.11:8008", format!("127.0.0.1:{rest}")),
             ("10.0.0.11:5432", format!("127.0.0.1:{port}")),
             ("10.0.0.0/24", "127.0.0.1/32".to_owned()),
-            // As low as Patroni takes them, so that the test is short.
-            ("ttl: 20", "ttl: 5".to_owned()),
+            // As low as Patroni takes them, as `ttl: 20` is, so that the test is short.
             ("loop_wait: 5", "loop_wait: 1".to_owned()),
-            ("retry_timeout: 5", "retry_timeout: 2".to_owned()),
+            ("retry_timeout: 5", "retry_timeout: 3".to_owned()),
             // A process is killed, and not the machine: so nothing has to be on a disk.
             ("wal_log_hints: \"on\"", "wal_log_hints: \"on\"\n        fsync: \"off\"".to_owned()),
             ("- data-checksums", "- data-checksums\n    - no-sync".to_owned()),
@@ -241,12 +243,15 @@ fn etcd_settings(place: &Place, port: u16, peer_port: u16) -> Vec<(String, Strin
 }
 
 /// One folder of the libraries that are not installed, which nobody may read where the build may lie in root's own.
-fn gather(place: &Place, found: &[PathBuf]) -> PathBuf {
+fn gather(place: &Place, found: &[PathBuf], python: &Path) -> PathBuf {
+    assert!(include_str!("../../../docs/scale.md").contains(PATRONI), "the manual names another Patroni");
     let folder = place.folder("python");
     let roots = found.iter().filter_map(|file| file.ancestors().find(|folder| folder.ends_with(LIBRARIES)));
     for root in roots.filter(|root| *root != Path::new("/").join(LIBRARIES)) {
         run(Command::new("cp").arg("-r").arg(root.join(".")).arg(&folder)).unwrap();
     }
+    let patroni = run(Command::new(python).args(["-c", "import patroni; print(patroni.__path__[0])"])).unwrap();
+    run(Command::new("cp").args(["-r", patroni.trim()]).arg(&folder)).unwrap();
     let readable = as_nobody(Command::new("test").arg("-r").arg(&folder)).status();
     assert!(readable.unwrap().success(), "{} cannot be read", folder.display());
     folder

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use till::clock::Deadline;
 
-use crate::harness::wait::PATIENCE;
-use crate::harness::{Answer, Client, eventually};
+use crate::harness::wait::{self, eventually_within};
+use crate::harness::{Answer, Client};
 
+/// Patroni lets a standby take over after up to half a minute; a loaded machine takes longer.
+const PATIENCE: Duration = wait::PATIENCE.saturating_mul(4);
 /// A pause before a key is repeated, so that a service that is away is not asked in a circle.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -78,7 +80,7 @@ impl Load {
         path: &str,
         key: &str,
     ) -> Answer {
-        let deadline = Deadline::after(2 * PATIENCE);
+        let deadline = Deadline::after(PATIENCE);
         loop {
             assert!(!deadline.left().is_zero(), "{path} {key}: never acknowledged");
             let answer = processes.next().and_then(|process| one_unit(process, path, key).ok());
@@ -95,9 +97,12 @@ impl Load {
     /// Waits until so many more are acknowledged.
     pub fn wait_for(&self, more: u64) {
         let until = self.count.load(Ordering::SeqCst) + more;
-        eventually(&format!("{more} more spends of {}, beside {:?}", self.name, self.others()), || {
-            (self.count.load(Ordering::SeqCst) >= until).then_some(())
-        });
+        // A database that takes over is given half a minute, and a loaded machine more.
+        eventually_within(
+            4 * PATIENCE,
+            &format!("{more} more spends of {}, beside {:?}", self.name, self.others()),
+            || (self.count.load(Ordering::SeqCst) >= until).then_some(()),
+        );
     }
 
     /// Every spend and every capture that was acknowledged: user and reason.
