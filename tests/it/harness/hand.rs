@@ -2,6 +2,7 @@
 
 use postgres::SimpleQueryMessage;
 use postgres::error::SqlState;
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 
 use super::postgres::Postgres;
@@ -32,12 +33,13 @@ impl Hand {
             Some(database) => Hand::Server(Postgres::get().connect("postgres", database).into()),
             None => Hand::open(place),
         };
-        hand.run(match hand {
-            Hand::File(_) => {
-                "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;"
+        match &hand {
+            Hand::File(connection) => {
+                connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).unwrap();
+                hand.run("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;");
             }
-            Hand::Server(_) => "SET session_replication_role = replica",
-        });
+            Hand::Server(_) => hand.run("SET session_replication_role = replica"),
+        }
         hand
     }
 

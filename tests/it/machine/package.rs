@@ -38,7 +38,7 @@ fn a_package_is_installed_upgraded_removed_and_purged_and_the_books_stay() {
     let units = || super::json(&admin(&machine, "till user show alice --json"))["units"]["remaining"].clone();
     assert_eq!((units().as_i64(), machine.shell("cat /etc/till/till.env")), (Some(7), CONFIGURATION.to_owned()));
 
-    // Cut off in the middle of an upgrade, dpkg goes on where it was.
+    // Cut off in the middle of an upgrade, dpkg goes on where it was, or says that the package is to be installed again.
     let mut upgrade = machine.command(&["dpkg", "-i", &brought(&machine, &package("0.1.2"))]);
     let mut cut = upgrade.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("the new program beside the old one", || {
@@ -47,7 +47,7 @@ fn a_package_is_installed_upgraded_removed_and_purged_and_the_books_stay() {
     });
     machine.shell("kill -KILL $(pidof dpkg)");
     cut.wait().unwrap();
-    machine.shell(&format!("dpkg --configure -a; dpkg -i {second}; dpkg --verify till"));
+    machine.shell(&format!("dpkg --configure -a || true; dpkg -i {second}; dpkg --verify till"));
     assert_eq!(units(), 7);
 
     machine.shell("dpkg --remove till && test ! -e /usr/bin/till && test -e /etc/till/till.env");

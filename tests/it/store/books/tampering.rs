@@ -18,9 +18,6 @@ const TABLES: &[&str] =
 pub(super) struct Tampered {
     pub books: Books,
     pub hand: Hand,
-    /// Drops the triggers, and makes them again: that they are gone would be seen first.
-    drop_triggers: String,
-    make_triggers: String,
 }
 
 impl Tampered {
@@ -47,26 +44,19 @@ impl Tampered {
         held(&mut books);
         books.check();
         let hand = Hand::open_unbound(&books.folder.database("till.db"));
-        let triggers = |column: &str| match hand.is_in_a_file() {
-            true => hand.column(&format!("SELECT {column} FROM sqlite_schema WHERE type = 'trigger'")).join(";"),
-            // They stand still for this hand.
-            false => String::new(),
-        };
-        let (drop_triggers, make_triggers) = (triggers("'DROP TRIGGER ' || name"), triggers("sql"));
         for table in TABLES {
             hand.run(&format!("CREATE TEMP TABLE honest_{table} AS SELECT * FROM {table}"));
         }
-        Tampered { books, hand, drop_triggers, make_triggers }
+        Tampered { books, hand }
     }
 
-    /// Makes a change as if there were no triggers.
+    /// Makes a change that no trigger stops.
     pub fn change(&self, change: &str) {
         self.attempt(change).unwrap_or_else(|why| panic!("{change}: {why}"));
     }
 
     fn attempt(&self, change: &str) -> Result<(), String> {
-        let (drop, make) = (&self.drop_triggers, &self.make_triggers);
-        self.hand.attempt(&format!("BEGIN; {drop}; {change}; {make}; COMMIT"))
+        self.hand.attempt(&format!("BEGIN; {change}; COMMIT"))
     }
 
     /// Makes the change, which the proof must see, and takes it back.
