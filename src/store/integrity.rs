@@ -1,6 +1,8 @@
 //! Whether the database is the one that this program makes: its schema, the checks of its tables, and the references between
 //! rows. Part of the proof of the books: a planted trigger, or a table without its checks, could change what is written.
 
+use std::collections::BTreeMap;
+
 use super::Store;
 use super::db::{self, SchemaObject, unavailable};
 use crate::error::Result;
@@ -37,22 +39,34 @@ impl Store {
     }
 }
 
+/// What no two objects of our schema have in common.
+type FullName<'a> = (&'a str, &'a str, &'a str);
+
+fn full_name(object: &SchemaObject) -> FullName<'_> {
+    (&object.kind, &object.table, &object.name)
+}
+
+fn by_name(objects: &[SchemaObject]) -> BTreeMap<FullName<'_>, Vec<&SchemaObject>> {
+    let mut named: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    objects.iter().for_each(|object| named.entry(full_name(object)).or_default().push(object));
+    named
+}
+
 fn schema_faults(found: &[SchemaObject], made: &[SchemaObject]) -> Vec<String> {
-    let is_named = |one: &SchemaObject, other: &SchemaObject| {
-        (&one.kind, &one.table, &one.name) == (&other.kind, &other.table, &other.name)
-    };
+    let (found_by_name, made_by_name) = (by_name(found), by_name(made));
     let mut faults = vec![];
     for object in made {
         let SchemaObject { kind, name, .. } = object;
-        match found.iter().find(|other| is_named(object, other)) {
+        match found_by_name.get(&full_name(object)) {
             None => faults.push(format!("the schema lacks the {kind} {name}")),
-            Some(other) if other != object => {
+            // More than one: a function may be there once more with other parameters.
+            Some(others) if *others != [object] => {
                 faults.push(format!("the schema's {kind} {name} is not the one that this program makes"));
             }
             Some(_) => {}
         }
     }
-    for object in found.iter().filter(|object| !made.iter().any(|other| is_named(object, other))) {
+    for object in found.iter().filter(|object| !made_by_name.contains_key(&full_name(object))) {
         let SchemaObject { kind, name, table, .. } = object;
         if kind == "table" && LITESTREAM.contains(&name.as_str()) {
             continue;

@@ -1,6 +1,7 @@
 //! Which schema the database has, and the way from an older one to ours: all of it in one transaction.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::fault::DbResult;
 use super::rows::TablePart;
@@ -19,9 +20,14 @@ const ANOTHER_FILE: &str = "name a file that does not exist yet";
 /// Each step leads from one version to the next: the first from version 1 to 2, and so on. There is no older version yet.
 const STEPS: &[&str] = &[];
 
-/// The tables, indexes, triggers and views that this program makes.
+/// The tables, indexes, triggers and views that this program makes: the same for all of a process' life.
 pub(in crate::store) fn objects_made() -> Result<Vec<SchemaObject>> {
-    objects_of(&schema_text::sqlite(SCHEMA))
+    static MADE: OnceLock<Vec<SchemaObject>> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(made.clone());
+    }
+    let made = objects_of(&schema_text::sqlite(SCHEMA))?;
+    Ok(MADE.get_or_init(|| made).clone())
 }
 
 /// The tables that this program makes, in the order in which their rows can be added.

@@ -13,7 +13,7 @@ use crate::harness::wait::{self, eventually_within};
 use crate::harness::{Answer, Client};
 
 /// Patroni lets a standby take over after up to half a minute; a loaded machine takes longer.
-const PATIENCE: Duration = wait::PATIENCE.saturating_mul(4);
+const PATIENCE: Duration = wait::PATIENCE.saturating_mul(2);
 /// A pause before a key is repeated, so that a service that is away is not asked in a circle.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -97,12 +97,8 @@ impl Load {
     /// Waits until so many more are acknowledged.
     pub fn wait_for(&self, more: u64) {
         let until = self.count.load(Ordering::SeqCst) + more;
-        // A database that takes over is given half a minute, and a loaded machine more.
-        eventually_within(
-            4 * PATIENCE,
-            &format!("{more} more spends of {}, beside {:?}", self.name, self.others()),
-            || (self.count.load(Ordering::SeqCst) >= until).then_some(()),
-        );
+        let what = format!("{more} more spends of {}, beside {:?}", self.name, self.others());
+        eventually_within(PATIENCE, &what, || (self.count.load(Ordering::SeqCst) >= until).then_some(()));
     }
 
     /// Every spend and every capture that was acknowledged: user and reason.

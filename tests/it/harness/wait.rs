@@ -6,7 +6,7 @@ use std::time::Duration;
 use till::clock::Deadline;
 
 /// Long enough for a loaded machine; a test that passes never waits so long.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(10);
 
 /// Asks until there is an answer. `what` says in a failure what never came.

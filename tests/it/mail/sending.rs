@@ -1,5 +1,7 @@
 //! Letters leave the outbox: once, again after a refusal that may pass, and never after one that does not.
 
+use std::collections::BTreeSet;
+
 use till::clock::DAY_SECONDS;
 use till::mail::letter::Letter;
 use till::usecase::mail::{Queueing, deliver};
@@ -156,8 +158,10 @@ fn no_address_and_no_name_writes_a_header_of_its_own() {
     write(&life.app, "old@example.org", "changed", &changed);
     assert_eq!(send_due(&life.app), 5);
     let mails = server.wait_for(5);
-    let to: Vec<&str> = mails.iter().map(|mail| mail["to"][0].as_str().unwrap()).collect();
-    assert_eq!(to[..2], ["o'brien+till@example.org", "x@xn--bcher-kva.example"]);
+    // What is written within one millisecond, and to no account, goes in any order.
+    let to: BTreeSet<&str> = mails.iter().map(|mail| mail["to"][0].as_str().unwrap()).collect();
+    let expected = [sound[0], "x@xn--bcher-kva.example", sound[2], sound[3], "old@example.org"];
+    assert_eq!(to, expected.into());
     for mail in &mails {
         assert_eq!(mail["to"].as_array().unwrap().len(), 1);
         assert_eq!(header(mail, "bcc"), "");
@@ -166,7 +170,8 @@ fn no_address_and_no_name_writes_a_header_of_its_own() {
         assert!(mail["longest_line"].as_u64().unwrap() <= 998, "{mail}");
         assert!(!mail["html"].as_str().unwrap().contains("\"& S"), "escaped");
     }
-    assert!(header(&mails[0], "subject").contains("Fuchs \"& Söhne\", GmbH"), "{}", mails[0]);
+    let is_named = |mail| header(mail, "subject").contains("Fuchs \"& Söhne\", GmbH");
+    assert!(mails.iter().any(is_named), "{mails:?}");
 }
 
 #[test]

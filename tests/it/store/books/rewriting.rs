@@ -116,6 +116,15 @@ fn a_schema_that_is_not_ours_is_seen() {
     // Litestream's tables are of no concern, nor are SQLite's own.
     hand.run("CREATE TABLE _litestream_seq (id INTEGER); CREATE TABLE _litestream_lock (id INTEGER); ANALYZE");
     assert!(verify(&books.app, |_| ()).unwrap().breaks.is_empty());
+    if !hand.is_in_a_file() {
+        let names =
+            "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace ORDER BY 1 LIMIT 1";
+        let name = hand.text(names);
+        hand.run(&format!("CREATE FUNCTION {name}(planted INTEGER) RETURNS INTEGER LANGUAGE sql AS 'SELECT 1'"));
+        let found = breaks(&books, None);
+        assert!(found.iter().any(|what| what.contains(&format!("function {name} is not the one"))), "{found:?}");
+        hand.run(&format!("DROP FUNCTION {name}(INTEGER)"));
+    }
     let [plant, remove] = hand.trigger("users");
     let unguard = format!("DROP TRIGGER entries_are_not_removed{}", if hand.is_in_a_file() { "" } else { " ON books" });
     for (change, back, expected) in [
