@@ -88,7 +88,7 @@ impl Cluster {
     pub fn wait_for_standby(&self) {
         const STATE: &str = "SELECT sync_state FROM pg_stat_replication";
         // A machine is copied for it, and each step waits for a turn of Patroni.
-        eventually_within(2 * PATIENCE, "a synchronous standby", || {
+        eventually_within(4 * PATIENCE, "a synchronous standby", || {
             let primary = (0..2).find(|number| self.says(*number, "/primary"))?;
             // The database says when it is one, and Patroni when it may take over.
             let is_one = self.psql(self.machines[primary].port, STATE).is_ok_and(|said| said.trim() == "sync");
