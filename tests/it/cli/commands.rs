@@ -170,9 +170,6 @@ fn the_books_prove_themselves_and_tell_where_they_were_changed() {
     assert_eq!(std::fs::read_to_string(till.path("books.csv")).unwrap(), csv);
     assert_eq!(proven_by_itself(&csv), 3);
 
-    if !postgres::is_chosen() {
-        till.sql("DROP TRIGGER notes_are_only_erased");
-    }
     till.sql("UPDATE books SET note = 'another' WHERE seq = 2");
     till.check(&["ledger", "verify"], 1, "account 1, ent_1_2: ");
     let output = till.run(&["ledger", "verify", "--json"]);

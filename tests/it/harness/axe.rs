@@ -7,9 +7,9 @@ use super::npm::npm;
 
 const LIBRARY: &str = "axe-core@4.14.1";
 
-/// How a page is looked at: as wide as a phone and as a desktop, light and dark. What two pages have in common is seen in all four
-/// ways, and no page takes the time of four.
-const VIEWS: [[(u32, &str); 2]; 2] = [[(390, "light"), (1280, "dark")], [(1280, "light"), (390, "dark")]];
+/// How a page is looked at: as wide as a phone and as a desktop, light and dark. From one to the next one thing changes,
+/// because each change takes the driver a tenth of a second.
+const VIEWS: [(u32, &str); 4] = [(390, "light"), (390, "dark"), (1280, "dark"), (1280, "light")];
 
 /// All rules, with the one on the size of what is pressed (WCAG 2.2, 2.5.8), which has to be asked for. It looks at our
 /// stylesheets where they are shown, and loads nothing by itself.
@@ -20,8 +20,8 @@ const JUDGE: &str = "axe.run(document, { resultTypes: ['violations'], preload: f
 
 /// The judge in a browser.
 pub struct Axe {
-    /// How many pages it has looked at.
-    pages: Cell<usize>,
+    /// How pages are shown now.
+    view: Cell<Option<(u32, &'static str)>>,
 }
 
 impl Axe {
@@ -31,7 +31,7 @@ impl Axe {
         let folder = npm(LIBRARY, "the judge of accessible pages")?;
         let source = std::fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).unwrap();
         chromium.run_on_every_page(&source);
-        Some(Axe { pages: Cell::new(0) })
+        Some(Axe { view: Cell::new(None) })
     }
 
     /// Finds nothing on the page that is shown.
@@ -49,10 +49,18 @@ impl Axe {
     #[track_caller]
     fn look(&self, chromium: &Chromium, page: &str, judge: &str) {
         chromium.wait_until_loaded();
-        let number = self.pages.replace(self.pages.get() + 1);
-        for (width, scheme) in VIEWS[number % VIEWS.len()] {
-            chromium.resize(width);
-            chromium.set_scheme(scheme);
+        let mut views = VIEWS;
+        if self.view.get() == VIEWS.last().copied() {
+            views.reverse();
+        }
+        for (width, scheme) in views {
+            let now = self.view.replace(Some((width, scheme)));
+            if now.is_none_or(|(shown, _)| shown != width) {
+                chromium.resize(width);
+            }
+            if now.is_none_or(|(_, shown)| shown != scheme) {
+                chromium.set_scheme(scheme);
+            }
             assert_eq!(chromium.ask_later(judge), "", "{page}, {scheme}, {width} px wide");
         }
     }
