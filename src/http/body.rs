@@ -89,15 +89,23 @@ pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -
 
 /// Reads a JSON body of up to `limit` bytes.
 pub(super) async fn json_up_to<T: DeserializeOwned>(limit: usize, headers: &HeaderMap, body: Body) -> Result<T> {
+    check_media(headers)?;
+    parse(&read(body, limit).await?)
+}
+
+fn check_media(headers: &HeaderMap) -> Result<()> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = kind.split(';').next().unwrap_or_default().trim();
-    if !media.eq_ignore_ascii_case("application/json") {
-        let found = if media.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {media:?}") };
-        return Err(Refused::InvalidRequest(format!("The request has {found}: application/json was expected.")).into());
+    if media.eq_ignore_ascii_case("application/json") {
+        return Ok(());
     }
-    let bytes = read(body, limit).await?;
-    let read: std::result::Result<Object<T>, serde_json::Error> = serde_json::from_slice(&bytes);
-    read.map(|Object(body)| body).map_err(|cause| Refused::InvalidRequest(explain::<T>(&bytes, &cause)).into())
+    let found = if media.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {media:?}") };
+    Err(Refused::InvalidRequest(format!("The request has {found}: application/json was expected.")).into())
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let read: std::result::Result<Object<T>, serde_json::Error> = serde_json::from_slice(bytes);
+    read.map(|Object(body)| body).map_err(|cause| Refused::InvalidRequest(explain::<T>(bytes, &cause)).into())
 }
 
 /// Says why a body could not be read: names all unknown fields, or else the first field with a wrong value, or else the
@@ -168,17 +176,13 @@ fn shortened(text: &str) -> String {
 /// Reads a JSON body that may be left out.
 pub(super) async fn json_or_default<T: DeserializeOwned + Default>(request: Request) -> Result<T> {
     let (head, body) = request.into_parts();
-    if head.headers.get(header::CONTENT_TYPE).is_none() {
-        let bytes = read(body, JSON_LIMIT).await?;
-        return match bytes.is_empty() {
-            true => Ok(T::default()),
-            false => {
-                Err(Refused::InvalidRequest("The body has no Content-Type: application/json was expected.".into())
-                    .into())
-            }
-        };
+    let bytes = read(body, JSON_LIMIT).await?;
+    // Many programs name the type also where they send nothing.
+    if bytes.is_empty() {
+        return Ok(T::default());
     }
-    json(&head.headers, body).await
+    check_media(&head.headers)?;
+    parse(&bytes)
 }
 
 /// Reads the fields of a form.

@@ -225,9 +225,7 @@ fn routers_of(state: AppState) -> Routers {
         .merge(group(service().router, Audience::Service, security_headers::for_programs))
         .merge(group(stripe(), Audience::Stripe, security_headers::for_programs))
         .with_state(state.clone());
-    let metrics = Router::new().route("/metrics", get(health::metrics_alone));
-    let metrics = group(metrics, Audience::Machine, security_headers::for_programs)
-        .fallback(problem::no_such_path)
-        .with_state(state);
+    let metrics = Router::new().route("/metrics", get(health::metrics_alone)).fallback(problem::no_such_path);
+    let metrics = group(metrics, Audience::Machine, security_headers::for_programs).with_state(state);
     Routers { public, metrics }
 }

@@ -48,9 +48,14 @@ impl ThreadPool {
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let value = Slot::new();
         let slot = value.clone();
-        let done = self.start_work(Box::new(move || slot.put(work())))?;
-        done.await.map_err(|_| Fault::bare("a worker thread ended before it answered"))?;
+        self.finish(Box::new(move || slot.put(work()))).await?;
         value.take().unwrap_or_else(|_| Err(Fault::bare("a request's work panicked").into()))
+    }
+
+    /// Returns once the work has ended, even if it panicked.
+    async fn finish(&self, work: Work) -> Result<()> {
+        let done = self.start_work(work)?;
+        Ok(done.await.map_err(|_| Fault::bare("a worker thread ended before it answered"))?)
     }
 
     /// Queues the work. The receiver gets a message once it has ended, even if it panicked.

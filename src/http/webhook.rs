@@ -20,7 +20,7 @@ use crate::usecase::stripe_events::receive::{self, Receipt};
 /// The longest header that a probe is answered with, in characters.
 const HEADER_LIMIT: usize = 300;
 
-/// Bodies of this size and more are refused.
+/// Larger bodies are refused, in bytes.
 const LIMIT: usize = 1024 * 1024;
 
 /// `POST /billing/webhook`.
@@ -34,7 +34,7 @@ pub(super) async fn receive(State(state): State<AppState>, request: Request) -> 
         return Err(receive::reject(app, Refused::InvalidRequest(detail.into())).into());
     }
     receive::check_header(app, signature.as_deref())?;
-    let bytes = body::read(body, LIMIT - 1).await.map_err(|error| match error {
+    let bytes = body::read(body, LIMIT).await.map_err(|error| match error {
         Error::Refused(Refused::TooLarge(_)) => receive::reject(app, Refused::TooLarge(LIMIT as u64)),
         Error::Refused(refused @ Refused::InvalidRequest(_)) => receive::reject(app, refused),
         other => other,

@@ -49,12 +49,12 @@ fn root_certificates() -> RootCerts {
 pub fn system_certificates() -> Option<Vec<CertificateDer<'static>>> {
     let found = rustls_native_certs::load_native_certs();
     for problem in &found.errors {
-        warn!("root certificates: {problem}");
+        warn!(event = "root_certificate_unreadable", error = %problem);
     }
     let is_usable = |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
     let usable: Vec<_> = found.certs.into_iter().filter(is_usable).collect();
     if usable.is_empty() {
-        warn!("the system has no readable root certificates; Mozilla's, which are built in, are used instead");
+        warn!(event = "root_certificates_built_in");
         return None;
     }
     Some(usable)

@@ -81,12 +81,16 @@ where
         let value = work(tx, &mut trail)?;
         Ok((value, trail.to_log))
     })?;
+    log(done);
+    Ok(value)
+}
+
+fn log(done: Vec<Action>) {
     for Action { actor, action, target, detail } in done {
         let (actor, address, reason) = (actor.name(), actor.address(), actor.reason());
         // Each line has a target of tracing's own: the module.
         tracing::info!(event = "audit", action, actor, subject = target, address, detail, reason);
     }
-    Ok(value)
 }
 
 /// Rows before the one with number `before`, newest first.

@@ -297,14 +297,11 @@ fn log(call: &Call<'_>, failure: &StripeError, attempts: u32) {
     let status = failure.status;
     let code = failure.code.as_deref().unwrap_or("-");
     let request_id = failure.request_id.as_deref().unwrap_or("-");
-    let message = &failure.message;
+    let error = &failure.message;
     if failure.is_key_reused() {
-        error!(
-            method,
-            path, status, code, request_id, attempts, message, "an idempotency key was used for two requests"
-        );
+        error!(event = "idempotency_key_reused", method, path, status, code, request_id, attempts, error);
     } else {
-        warn!(method, path, status, code, request_id, attempts, message, "a call to Stripe failed");
+        warn!(event = "stripe_call_failed", method, path, status, code, request_id, attempts, error);
     }
 }
 

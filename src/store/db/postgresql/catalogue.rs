@@ -19,10 +19,10 @@ const OBJECTS: &str = "SELECT kind, name, owner, sql FROM (
         FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS sql
         FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
-            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+            AND c.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
     UNION ALL SELECT 'view', c.relname::text, c.relname::text, pg_get_viewdef(c.oid)
         FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('v', 'm')
-            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+            AND c.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e')
     UNION ALL SELECT 'index', i.relname::text, t.relname::text,
             replace(pg_get_indexdef(x.indexrelid), current_schema() || '.', '')
         FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
@@ -39,7 +39,7 @@ const OBJECTS: &str = "SELECT kind, name, owner, sql FROM (
         WHERE t.relnamespace = current_schema()::regnamespace AND r.rulename <> '_RETURN'
     UNION ALL SELECT 'function', p.proname::text, p.proname::text, p.prosrc
         FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
-            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+            AND p.oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')
     ) AS object ORDER BY kind, owner, name";
 
 /// Each reference between tables, as the query that counts the rows which refer to nothing.
