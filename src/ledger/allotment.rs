@@ -65,11 +65,26 @@ fn running_sum(shares: &[Share], time: Timestamp, now: Timestamp) -> Option<i64>
 /// issued a minute before the payment or a minute after. An invoice that a credit note wrote off completely buys
 /// nothing, although Stripe calls it paid.
 pub fn less_credited(allotments: Vec<Allotment>, total: i64, credited: i64) -> Vec<Allotment> {
+    let units: Vec<i64> = allotments.iter().map(|part| part.units).collect();
+    let left = part_left(&units, total, credited);
+    let parts = allotments.into_iter().zip(left).map(|(part, units)| Allotment { units, ..part });
+    parts.filter(|part| part.units != 0).collect()
+}
+
+/// The same of units in any parts: their running sum is rounded toward zero, so that what is left adds up.
+pub fn part_left(parts: &[i64], total: i64, credited: i64) -> Vec<i64> {
     let Some(left) = Fraction::of(total.saturating_sub(credited).max(0), total).filter(|_| credited > 0) else {
-        return allotments;
+        return parts.to_vec();
     };
-    let share = |part: Allotment| Allotment { units: left.share_of(part.units).unwrap_or(part.units), ..part };
-    allotments.into_iter().map(share).filter(|part| part.units != 0).collect()
+    let (mut sum, mut before) = (0_i64, 0_i64);
+    let share = |part: &i64| {
+        sum = sum.saturating_add(*part);
+        let until_now = left.share_of(sum).unwrap_or(sum);
+        let units = until_now.saturating_sub(before);
+        before = until_now;
+        units
+    };
+    parts.iter().map(share).collect()
 }
 
 #[cfg(test)]
@@ -104,6 +119,20 @@ mod tests {
         ] {
             let allotted: i64 = allot(&shares, NOW).unwrap().iter().map(|part| part.units).sum();
             assert_eq!(allotted, units, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_bill_that_was_written_off_in_part_adds_up() {
+        for (parts, total, credited, left) in [
+            (vec![100; 12], 9000, 3000, 800),
+            (vec![100, 250], 2900, 1450, 175),
+            (vec![100, 250], 2900, 2900, 0),
+            (vec![100, 250], 2900, 0, 350),
+            (vec![-100, 33], 900, 300, -44),
+        ] {
+            let shared = part_left(&parts, total, credited);
+            assert_eq!((shared.len(), shared.iter().sum::<i64>()), (parts.len(), left), "{parts:?} {credited}");
         }
     }
 

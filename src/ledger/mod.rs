@@ -26,7 +26,7 @@ mod types;
 mod value;
 
 pub use account::{Account, Lot, Posting, Refusal};
-pub use allotment::{Allotment, Share, allot, less_credited};
+pub use allotment::{Allotment, Share, allot, less_credited, part_left};
 pub use chain::{Chain, Discrepancy};
 pub use credit::{Credit, correct, credit};
 pub use currency::{Cost, Currency};

@@ -137,6 +137,8 @@ pub struct InvoiceLine {
     pub period_end: Option<Timestamp>,
     /// What a proration gives back, where Stripe names it.
     pub credited: Option<CreditedLines>,
+    /// Stripe's words, in English.
+    pub description: Option<String>,
     /// What one of the price costs in the invoice's currency. Stripe's line does not say it free of discounts: `prefetch`
     /// asks where the period does not tell the share.
     pub unit_amount: Option<i64>,
@@ -177,9 +179,25 @@ impl InvoiceLine {
             period_start: fields.time("/period/start")?,
             period_end: fields.time("/period/end")?,
             credited: credited_lines(&fields)?,
+            // A clue, and no more: an odd one is none.
+            description: fields.text("/description").unwrap_or_default(),
             unit_amount: None,
             billing_period: None,
         })
+    }
+
+    /// Whether it is for sure a proration that gives back.
+    pub fn is_credit(&self) -> bool {
+        self.proration && (self.amount < 0 || self.credited.is_some() || self.is_of_unused_time() == Some(true))
+    }
+
+    /// Whether a proration is of unused time, and not of remaining time, where Stripe's words tell.
+    pub fn is_of_unused_time(&self) -> Option<bool> {
+        let words = self.description.as_deref()?;
+        if words.starts_with("Unused time ") {
+            return Some(true);
+        }
+        words.starts_with("Remaining time ").then_some(false)
     }
 
     /// The time that the line bills, if it says one.

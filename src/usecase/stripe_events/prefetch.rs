@@ -185,14 +185,19 @@ fn complete_invoice(app: &App, stripe: &Stripe, mut invoice: Invoice, deadline: 
     Ok(invoice)
 }
 
-/// Whether the time of a plan's proration does not tell its share: then what the price costs does.
+/// Whether what the price costs is wanted: where the time of a plan's proration does not tell its share, and where a whole line
+/// of nothing is at a price that the catalogue does not state an amount of, which may cost nothing.
 fn wants_price(app: &App, line: &InvoiceLine) -> bool {
     let Some(Offer::Plan(plan)) = line.price.as_deref().and_then(|price| app.catalog.by_price(price)) else {
         return false;
     };
     let months = if plan.interval == Interval::Year { 12 } else { 1 };
     let is_within = |(from, to)| months_after(to, -months).is_some_and(|begins| begins <= from);
-    line.proration && line.unit_amount.is_none() && !line.period().is_some_and(is_within)
+    let is_open = match line.proration {
+        true => !line.period().is_some_and(is_within),
+        false => line.amount == 0 && plan.price_id != line.price,
+    };
+    is_open && line.unit_amount.is_none()
 }
 
 /// Whether nothing that the books know says which billing period a plan's proration lies in.

@@ -195,6 +195,7 @@ fn purchase_without_order(
     let (mut packs, mut unknown) = (vec![], None);
     for item in items {
         match item.price.as_deref().and_then(|price| catalog.by_price(price)) {
+            Some(Offer::Pack(_)) if item.quantity == Some(0) => {}
             Some(Offer::Pack(pack)) => packs.push(credit(pack, item.quantity)),
             _ if item.amount_total == Some(0) => {}
             _ => {

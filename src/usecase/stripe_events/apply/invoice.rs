@@ -2,8 +2,9 @@
 //! applied once, whichever event brings it. Its status and its lines decide, never the amount that was paid.
 
 use crate::catalog::{Offer, Plan};
+use crate::clock::Timestamp;
 use crate::error::{Fault, Result};
-use crate::ledger::{Allotment, Share, allot, less_credited, split_cost};
+use crate::ledger::{Allotment, Share, allot, less_credited, part_left, split_cost};
 use crate::store::allotments::{self, DueAllotment, PlanPeriod};
 use crate::store::orders::OfferKind;
 use crate::store::payments::{self, Payment, StripeIds};
@@ -17,7 +18,7 @@ use crate::usecase::stripe_events::apply::opening;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome, low_balances};
 use crate::usecase::stripe_events::apply::owner::{Clues, owner_of};
 use crate::usecase::stripe_events::apply::pack::{PackCredit, credit_packs, post_packs, units_of};
-use crate::usecase::stripe_events::apply::plan_line::{PlanLine, expiry, plan_line};
+use crate::usecase::stripe_events::apply::plan_line::{Doubt, PlanLine, expiry, line_of_former_price, plan_line};
 use crate::usecase::stripe_events::apply::reassess::{Cause, reassess};
 use crate::usecase::stripe_events::apply::signs::is_foreign_invoice;
 
@@ -36,7 +37,10 @@ pub(super) fn invoice_payment(
         invoice: Some(invoice_id),
     };
     if let Some(known) = known_payment::learn(tx, ids)? {
-        return Ok(known_payment::applied(&known, "its invoice is in the books"));
+        let mut outcome = known_payment::applied(&known, "its invoice is in the books");
+        // An invoice may be paid by several payments. What waits for this one is applied now.
+        outcome.known_ids.extend([&paid.payment_intent, &paid.charge].into_iter().flatten().cloned());
+        return Ok(outcome);
     }
     match &paid.paid_invoice {
         Some(found) => invoice(tx, context, found),
@@ -64,9 +68,8 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
     if invoice.lines.has_more {
         return Ok(EventOutcome::waiting_for_stripe("not all of its lines are known yet"));
     }
-    let lines = SortedLines::sort(context, &invoice.lines.rows);
-    if lines.plans.is_empty()
-        && !lines.packs.is_empty()
+    let mut lines = SortedLines::sort(context, invoice);
+    if lines.buys_packs_alone()
         && let Some(session) = &invoice.checkout
     {
         // The invoice that a pack's checkout created is the same money again, and only the checkout says who bought.
@@ -83,27 +86,27 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
     if let Some(covered) = opening::of_invoice(tx, context, account, invoice)? {
         return Ok(covered);
     }
+    lines.know_former(tx, account, context.now)?;
     let outcome = match &lines {
-        SortedLines { plans, packs, unknown: Some(why) } if plans.is_empty() && packs.is_empty() => {
+        SortedLines { unknown: Some(why), .. } if lines.buys_nothing() => {
             EventOutcome::unmatched(&invoice.id, why.as_str())
         }
-        SortedLines { plans, packs, .. } if plans.is_empty() && packs.is_empty() => {
-            EventOutcome::ignored("it has no line with a price of ours")
-        }
-        _ if !lines.packs.is_empty() && !context.stripe_answered => {
+        _ if lines.buys_nothing() => EventOutcome::ignored("it has no line with a price of ours"),
+        _ if !lines.buys_packs_alone() => plans_and_packs(tx, context, invoice, account, &lines)?,
+        _ if !context.stripe_answered => {
             EventOutcome::waiting_for_stripe("Stripe could not say whether a checkout made it")
         }
-        SortedLines { plans, .. } if plans.is_empty() && context.assigned.is_none() && may_be_told_again(invoice) => {
-            EventOutcome::unmatched(
-                &invoice.id,
-                "Stripe does not know it, so whether a checkout made it cannot be told",
-            )
-        }
-        SortedLines { plans, .. } if plans.is_empty() => packs_without_checkout(tx, context, invoice, account, &lines)?,
-        _ => plans_and_packs(tx, context, invoice, account, &lines)?,
+        _ if context.assigned.is_none() && may_be_told_again(invoice) => EventOutcome::unmatched(
+            &invoice.id,
+            "Stripe does not know it, so whether a checkout made it cannot be told",
+        ),
+        _ => packs_without_checkout(tx, context, invoice, account, &lines)?,
     };
-    let known = known_payment::learn(tx, ids)?;
-    let known_ids = known.map(|known| known.ids()).unwrap_or_default();
+    let mut known_ids = known_payment::learn(tx, ids)?.map(|known| known.ids()).unwrap_or_default();
+    if !known_ids.is_empty() {
+        // A change of the same subscription may have waited to know what ran before it.
+        known_ids.extend(invoice.subscription.clone());
+    }
     Ok(EventOutcome { known_ids, ..outcome.with_rest(&invoice.id, lines.unknown) })
 }
 
@@ -117,15 +120,17 @@ fn may_be_told_again(invoice: &Invoice) -> bool {
 /// The lines of an invoice, by what their prices sell.
 struct SortedLines<'a> {
     plans: Vec<(&'a Plan, &'a InvoiceLine)>,
+    /// Lines that give back time at prices which the catalogue has no more.
+    former: Vec<&'a InvoiceLine>,
     packs: Vec<PackCredit>,
     /// Why a line with an amount sells nothing that we know.
     unknown: Option<String>,
 }
 
 impl<'a> SortedLines<'a> {
-    fn sort(context: &ApplyContext<'a>, lines: &'a [InvoiceLine]) -> SortedLines<'a> {
-        let mut sorted = SortedLines { plans: vec![], packs: vec![], unknown: None };
-        for line in lines {
+    fn sort(context: &ApplyContext<'a>, invoice: &'a Invoice) -> SortedLines<'a> {
+        let mut sorted = SortedLines { plans: vec![], former: vec![], packs: vec![], unknown: None };
+        for line in &invoice.lines.rows {
             match line.price.as_deref().and_then(|price| context.catalog.by_price(price)) {
                 Some(Offer::Plan(plan)) if plan.amount > 0 => sorted.plans.push((plan, line)),
                 Some(Offer::Pack(_)) if line.amount < 0 => {
@@ -133,18 +138,51 @@ impl<'a> SortedLines<'a> {
                 }
                 Some(Offer::Pack(pack)) => sorted.packs.push(PackCredit {
                     offer: pack.key.clone(),
-                    units: pack.units.saturating_mul(line.quantity.unwrap_or(1).max(1)),
+                    units: pack.units.saturating_mul(line.quantity.unwrap_or(1).max(0)),
                     expires_in_days: pack.expiry.days(),
                 }),
-                _ if line.amount != 0 => {
-                    let price = line.price.as_deref().unwrap_or("none");
-                    sorted.unknown = Some(format!("a line's price ({price}) is not in the catalogue"));
-                }
-                _ => {}
+                _ if line.is_credit() => sorted.former.push(line),
+                _ => sorted.pass_by(line),
             }
         }
+        sorted.packs.retain(|pack| pack.units > 0);
         sorted
     }
+
+    /// A line with an unknown price buys something that we do not sell, unless nothing is billed.
+    fn pass_by(&mut self, line: &InvoiceLine) {
+        if line.amount != 0 {
+            let price = line.price.as_deref().unwrap_or("none");
+            self.unknown = Some(format!("a line's price ({price}) is not in the catalogue"));
+        }
+    }
+
+    /// Leaves those lines at former prices of which the books know what they give back.
+    fn know_former(&mut self, tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<()> {
+        for line in std::mem::take(&mut self.former) {
+            match line_of_former_price(tx, account, line, now)? {
+                Some(_) => self.former.push(line),
+                None => self.pass_by(line),
+            }
+        }
+        Ok(())
+    }
+
+    fn buys_nothing(&self) -> bool {
+        self.plans.is_empty() && self.former.is_empty() && self.packs.is_empty()
+    }
+
+    fn buys_packs_alone(&self) -> bool {
+        self.plans.is_empty() && self.former.is_empty() && !self.packs.is_empty()
+    }
+}
+
+/// Packs of an invoice, less what credit notes took from it while it was open.
+fn less_written_off(packs: &[PackCredit], invoice: &Invoice) -> Vec<PackCredit> {
+    let units: Vec<i64> = packs.iter().map(|pack| pack.units).collect();
+    let left = part_left(&units, invoice.total.unwrap_or(0), invoice.credited_before);
+    let packs = packs.iter().zip(left).map(|(pack, units)| PackCredit { units, ..pack.clone() });
+    packs.filter(|pack| pack.units > 0).collect()
 }
 
 /// Credits the lines of plans, and those of packs beside them, as one payment under the invoice.
@@ -161,20 +199,32 @@ fn plans_and_packs(
         keep_price(tx, invoice, line)?;
         match plan_line(tx, invoice, account, plan, line, now)? {
             Ok(line) => plans.push(line),
-            Err(why) if !context.stripe_answered => return Ok(EventOutcome::waiting_for_stripe(why)),
-            Err(why) => return Ok(EventOutcome::unmatched(&invoice.id, why)),
+            Err(Doubt::Before(subscription)) => {
+                let why = "what ran before this change of the subscription is not known yet";
+                return Ok(EventOutcome::waiting(&subscription, why));
+            }
+            Err(Doubt::Share(why)) if !context.stripe_answered => return Ok(EventOutcome::waiting_for_stripe(why)),
+            Err(Doubt::Share(why)) => return Ok(EventOutcome::unmatched(&invoice.id, why)),
         }
     }
+    for line in &lines.former {
+        plans.extend(line_of_former_price(tx, account, line, now)?);
+    }
+    let packs = less_written_off(&lines.packs, invoice);
     let shares: Vec<Share> = plans.iter().map(|line| line.share.clone()).collect();
-    let (Some(parts), Some(pack_units)) = (allot(&shares, now), units_of(&lines.packs)) else {
+    let (Some(parts), Some(pack_units)) = (allot(&shares, now), units_of(&packs)) else {
         return Ok(EventOutcome::unmatched(&invoice.id, "its lines buy more units than can be credited"));
     };
     let parts = less_credited(parts, invoice.total.unwrap_or(0), invoice.credited_before);
     let (due, later): (Vec<Allotment>, Vec<Allotment>) = parts.into_iter().partition(|part| part.due <= now);
     let units: i64 = due.iter().map(|part| part.units).sum();
-    let main = plans.iter().max_by_key(|line| (line.share.units, line.line.amount));
+    // The plan that goes on: a renewal may settle a change of the period before.
+    let goes_on = |line: &&PlanLine<'_>| {
+        (line.plan.is_some(), line.share.units > 0, line.line.period_end, line.share.units, line.line.amount)
+    };
+    let main = plans.iter().max_by_key(goes_on);
     let main = main.ok_or_else(|| Fault::bare("an invoice for a plan has no plan"))?;
-    let payment = payment_of(context, invoice, account, &main.plan.key, units.max(0).saturating_add(pack_units));
+    let payment = payment_of(context, invoice, account, &main.offer, units.max(0).saturating_add(pack_units));
     if !payments::add(tx, &payment)? {
         return Ok(EventOutcome::applied("allotted before"));
     }
@@ -182,29 +232,29 @@ fn plans_and_packs(
         payments::link_invoice(tx, intent, &invoice.id)?;
     }
     // What was paid is spread over all that it buys, at once and month by month.
-    let parts = std::iter::once(units).chain(lines.packs.iter().map(|pack| pack.units));
+    let parts = std::iter::once(units).chain(packs.iter().map(|pack| pack.units));
     let parts: Vec<i64> = parts.chain(later.iter().map(|part| part.units)).collect();
     let costs = split_cost(payment.cost, &parts);
-    let (at_once, of_months) = costs.split_at_checked(lines.packs.len() + 1).unwrap_or_default();
+    let (at_once, of_months) = costs.split_at_checked(packs.len() + 1).unwrap_or_default();
     let (cost, of_packs) = at_once.split_first().map_or((0, at_once), |(cost, rest)| (*cost, rest));
-    record(tx, invoice, &plans, main, (&later, of_months))?;
+    record(tx, invoice, &plans, now, (&later, of_months))?;
     let user_id = users::by_account(tx, account)?.id;
     let mut posting_context = context.posting();
     let mut log_events = vec![];
     if units != 0 {
         let reason = format!("sub_{}", invoice.id);
-        let expires_at = expiry(main.plan, main.line, now);
+        let expires_at = expiry(&plans, now, now);
         let entry = installments::post(tx, &mut posting_context, &payment, (units, cost), reason.clone(), expires_at)?;
         log_events.push(LogEvent::Allotted {
             user_id: user_id.clone(),
-            plan: main.plan.key.clone(),
+            plan: main.offer.clone(),
             units,
             invoice: invoice.id.clone(),
             reason,
             balance: entry.balance_after,
         });
     }
-    log_events.extend(post_packs(tx, &mut posting_context, &payment, &lines.packs, of_packs)?);
+    log_events.extend(post_packs(tx, &mut posting_context, &payment, &packs, of_packs)?);
     log_events.extend(low_balances(posting_context));
     log_events.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
     let detail = format!("{} units for {user_id}", units.saturating_add(pack_units));
@@ -217,7 +267,7 @@ fn record(
     tx: &mut dyn Tx,
     invoice: &Invoice,
     plans: &[PlanLine<'_>],
-    main: &PlanLine<'_>,
+    now: Timestamp,
     (later, costs): (&[Allotment], &[i64]),
 ) -> Result<()> {
     for period in plans.iter().filter_map(|line| line.period.as_ref()) {
@@ -227,7 +277,7 @@ fn record(
         allotments::add_period(tx, &PlanPeriod { units, ..period.clone() })?;
     }
     for ((month, part), cost) in (1..).zip(later).zip(costs) {
-        let expires_at = expiry(main.plan, main.line, part.due);
+        let expires_at = expiry(plans, part.due, now);
         let reference = invoice.id.clone();
         let (units, cost, due_at) = (part.units, *cost, part.due);
         allotments::plan(tx, &DueAllotment { reference, month, units, cost, due_at, expires_at })?;
@@ -281,13 +331,14 @@ fn packs_without_checkout(
     account: i64,
     lines: &SortedLines<'_>,
 ) -> Result<EventOutcome> {
-    let Some(units) = units_of(&lines.packs) else {
-        let units: i64 = lines.packs.iter().map(|pack| pack.units).fold(0, i64::saturating_add);
+    let packs = less_written_off(&lines.packs, invoice);
+    let Some(units) = units_of(&packs) else {
+        let units: i64 = packs.iter().map(|pack| pack.units).fold(0, i64::saturating_add);
         return Ok(EventOutcome::unmatched(&invoice.id, format!("{units} units cannot be credited at once")));
     };
     let reference = invoice.payment_intent.clone().unwrap_or_else(|| invoice.id.clone());
     let offer = lines.packs.first().map_or("-", |pack| pack.offer.as_str());
     let payment = payment_of(context, invoice, account, offer, units);
     let payment = Payment { kind: OfferKind::Pack, reference, ..payment };
-    credit_packs(tx, context, &payment, &lines.packs)
+    credit_packs(tx, context, &payment, &packs)
 }

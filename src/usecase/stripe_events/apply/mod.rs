@@ -6,6 +6,7 @@
 
 mod checkout;
 mod credit_note;
+mod direction;
 mod dispute;
 mod installments;
 mod invoice;

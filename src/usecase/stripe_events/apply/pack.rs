@@ -49,7 +49,10 @@ pub(super) fn credit_packs(
     }
     let mut log_events = post_packs(tx, &mut posting_context, payment, packs, &costs_of(payment.cost, packs))?;
     let offers: Vec<&str> = packs.iter().map(|pack| pack.offer.as_str()).collect();
-    letters::receipt(tx, context, payment, &offers)?;
+    // A bill that was written off bought nothing.
+    if !packs.is_empty() {
+        letters::receipt(tx, context, payment, &offers)?;
+    }
     log_events.extend(low_balances(posting_context));
     log_events.extend(reassess(tx, context, &payment.reference, &Cause::refund(&payment.reference))?);
     let user_id = users::by_account(tx, payment.account)?.id;

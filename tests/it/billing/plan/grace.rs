@@ -43,6 +43,12 @@ fn seconds(time: &str) -> i64 {
     parse_rfc3339(time).unwrap().seconds()
 }
 
+fn line(id: &str, (plan, amount): (&str, i64), [start, end]: [&str; 2], proration: bool) -> Value {
+    json!({"id": format!("il_{id}_{plan}_{amount}"), "amount": amount, "quantity": 1, "proration": proration,
+        "subscription": "sub_1", "price": {"id": format!("price_{plan}")},
+        "period": {"start": seconds(start), "end": seconds(end)}})
+}
+
 struct Story {
     life: Life,
     events: usize,
@@ -75,12 +81,14 @@ impl Story {
 
     fn paid(&mut self, id: &str, plan: &str, [start, end]: [&str; 2]) {
         let amount = if plan == "small" { 900 } else { 2900 };
-        let line = json!({"id": format!("il_{id}"), "amount": amount, "quantity": 1,
-            "price": {"id": format!("price_{plan}")}, "period": {"start": seconds(start), "end": seconds(end)}});
+        self.paid_lines(id, amount, json!([line(id, (plan, amount), [start, end], false)]));
+    }
+
+    fn paid_lines(&mut self, id: &str, amount: i64, lines: Value) {
         let invoice = json!({"id": id, "object": "invoice", "status": "paid", "amount_paid": amount, "currency": "usd",
             "billing_reason": "subscription_cycle", "payment_intent": format!("pi_{id}"), "subscription": "sub_1",
             "subscription_details": {"metadata": {"user_id": "alice"}},
-            "lines": {"object": "list", "has_more": false, "data": [line]}});
+            "lines": {"object": "list", "has_more": false, "data": lines}});
         self.hear("invoice.paid", invoice);
     }
 
@@ -166,6 +174,24 @@ fn the_next_periods_units_replace_those_that_waited_in_any_order() {
     story.paid("in_2", "small", FEBRUARY);
     assert_eq!(story.life.remaining(), 100);
     story.has("2027-02-01T00:00:00Z", 100);
+}
+
+/// A change of the period before rides on the renewal, and its plan is the greater one.
+#[test]
+fn a_renewals_units_live_as_long_as_the_period_that_it_begins() {
+    let mut story = Story::begin();
+    story.subscription("small", "active", json!({}));
+    story.paid("in_1", "small", JANUARY);
+    story.go_to(FEBRUARY[0]);
+    let half = ["2027-01-16T12:00:00Z", JANUARY[1]];
+    let lines = json!([
+        line("in_2", ("small", -450), half, true),
+        line("in_2", ("large", 1450), half, true),
+        line("in_2", ("small", 900), FEBRUARY, false),
+    ]);
+    story.paid_lines("in_2", 1900, lines);
+    story.has("2027-02-05T00:00:00Z", 300);
+    story.has("2027-02-28T23:59:59Z", 300);
 }
 
 #[test]

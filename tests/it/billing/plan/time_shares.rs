@@ -117,6 +117,84 @@ fn what_is_given_back_is_a_share_of_what_was_given_whatever_the_catalogue_says_b
     assert_eq!(after(&stripe.url(), &trial), 250);
 }
 
+/// A change for nothing, as a coupon of 100 % bills it; `words` are Stripe's, where it says any.
+fn change(from: (&str, &str), to: (&str, &str), at: i64) -> [Value; 2] {
+    [(from, "il_from"), (to, "il_to")].map(|((price, words), id)| {
+        let mut line = proration(price, 0, at, None);
+        line["id"] = json!(format!("{id}_{at}"));
+        line["description"] = json!(words);
+        line
+    })
+}
+
+#[test]
+fn a_change_for_nothing_counts_the_same_in_any_order() {
+    let (stripe, half) = (stripe(), START + MONTH / 2);
+    let first = invoice("i1", "usd", &[whole("price_starter", 900)]);
+    let unused = |price| (price, "Unused time on it after 5 Oct");
+    let remaining = |price| (price, "Remaining time on it after 5 Oct");
+    let up = invoice("i2", "usd", &change(("price_starter", ""), ("price_pro", ""), half));
+    // A change that says nothing waits until what ran before it is known.
+    assert_eq!(after(&stripe.url(), &[up.clone(), first.clone()]), 300);
+    assert_eq!(after(&stripe.url(), &[first.clone(), up]), 300);
+    let up = invoice("i2", "usd", &change(unused("price_starter"), remaining("price_pro"), half));
+    let quarter = START + 3 * MONTH / 4;
+    let down = invoice("i3", "usd", &change(unused("price_pro"), remaining("price_starter"), quarter));
+    for events in [[&first, &up, &down], [&first, &down, &up], [&down, &up, &first], [&up, &first, &down]] {
+        assert_eq!(after(&stripe.url(), &events.map(Clone::clone)), 200);
+    }
+    // Where Stripe names what one line gives back, the other gives.
+    let named =
+        |id, at, from, to, of| invoice(id, "usd", &[proration(from, 0, at, Some(of)), proration(to, 0, at, None)]);
+    let up = named("i2", half, "price_starter", "price_pro", ("in_i1", "il_price_starter"));
+    let of = format!("il_price_pro_{half}_0");
+    let down = named("i3", quarter, "price_pro", "price_starter", ("in_i2", &of));
+    for events in [[&first, &up, &down], [&first, &down, &up]] {
+        assert_eq!(after(&stripe.url(), &events.map(Clone::clone)), 200);
+    }
+}
+
+#[test]
+fn an_item_that_is_removed_for_nothing_is_given_back_whichever_it_is() {
+    let (stripe, half) = (stripe(), START + MONTH / 2);
+    let first = invoice("i1", "usd", &[whole("price_starter", 900), whole("price_pro", 2900)]);
+    for (price, units) in [("price_pro", 350), ("price_starter", 550)] {
+        let removal = invoice("i2", "usd", &[proration(price, 0, half, None)]);
+        assert_eq!(after(&stripe.url(), &[first.clone(), removal]), units, "{price}");
+    }
+}
+
+#[test]
+fn a_change_in_a_trial_gives_nothing() {
+    let (stripe, half) = (stripe(), START + MONTH / 2);
+    let trial = invoice("i1", "usd", &[whole("price_starter", 0)]);
+    let up = invoice("i2", "usd", &change(("price_starter", ""), ("price_pro", ""), half));
+    assert_eq!(after(&stripe.url(), &[trial, up]), 0);
+}
+
+#[test]
+fn time_at_a_price_that_the_catalogue_has_no_more_is_given_back() {
+    let (stripe, half) = (stripe(), START + MONTH / 2);
+    let credit = || proration("price_starter", -450, half, Some(("in_i1", "il_price_starter")));
+    for (lines, units) in [(vec![credit()], 50), (vec![credit(), proration("price_pro", 1450, half, None)], 300)] {
+        let life = Life::begin_with(&stripe.url(), Some(&catalog(100)));
+        life.hear(&invoice("i1", "usd", &[whole("price_starter", 900)]));
+        let without = catalog(100).replace("\"price_starter\"", "\"price_new\"");
+        let life = life.with_catalog(&without);
+        life.hear(&invoice("i2", "usd", &lines));
+        assert_eq!((life.remaining(), life.unmatched()), (units, 0));
+        life.prove();
+    }
+}
+
+/// Billed on a fixed day of the month, a subscription begins with less than a month.
+#[test]
+fn a_beginning_of_less_than_a_month_gives_its_share() {
+    let stripe = stripe();
+    let stub = proration("price_starter", 300, END - 864_000, None);
+    assert_eq!(after(&stripe.url(), &[invoice("i1", "usd", &[stub])]), 33);
+}
+
 #[test]
 fn a_share_that_no_time_tells_is_told_by_the_price_in_that_currency_or_not_at_all() {
     let stripe = stripe();
@@ -137,6 +215,7 @@ fn every_line_of_ours_is_credited_and_the_rest_is_shown() {
     for (name, lines, units, unmatched) in [
         ("two packs", vec![pack("price_small", 900, 1), pack("price_large", 4000, 2)], 600, 0),
         ("a plan and a pack", vec![whole("price_starter", 900), pack("price_large", 2000, 1)], 350, 0),
+        ("a pack, and none of another", vec![pack("price_small", 900, 1), pack("price_large", 0, 0)], 100, 0),
         ("a pack and a stranger", vec![pack("price_small", 900, 1), pack("price_other", 500, 1)], 100, 1),
     ] {
         let life = Life::begin_with(&stripe.url(), Some(&catalog(100)));
@@ -148,6 +227,25 @@ fn every_line_of_ours_is_credited_and_the_rest_is_shown() {
         life.hear(&event);
         assert_eq!((life.remaining(), life.unmatched()), (units, unmatched), "{name}");
         life.prove();
+    }
+}
+
+#[test]
+fn what_a_credit_note_took_from_the_open_bill_buys_nothing() {
+    let stripe = stripe();
+    let pack = json!({"id": "il_small", "amount": 900, "quantity": 1, "pricing": {"price_details": {"price": "price_small"}},
+        "period": {"start": START, "end": START}});
+    for (lines, total, credited, units) in [
+        (vec![pack.clone()], 900, 450, 50),
+        (vec![pack.clone()], 900, 900, 0),
+        (vec![whole("price_starter", 900), pack.clone()], 1800, 900, 100),
+    ] {
+        let mut event = invoice("i1", "usd", &lines);
+        event["data"]["object"]["total"] = json!(total);
+        event["data"]["object"]["amount_paid"] = json!(total - credited);
+        event["data"]["object"]["pre_payment_credit_notes_amount"] = json!(credited);
+        event["data"]["object"]["payment_intent"] = json!("pi_1");
+        assert_eq!(after(&stripe.url(), &[event]), units, "{credited} of {total}");
     }
 }
 
