@@ -249,6 +249,14 @@ fn what_a_credit_note_took_from_the_open_bill_buys_nothing() {
     }
 }
 
+/// The invoice of a plan has no other checkout that could credit the pack again.
+#[test]
+fn a_pack_beside_a_plan_waits_for_no_answer_of_stripes() {
+    let pack = json!({"id": "il_large", "amount": 2000, "quantity": 1, "pricing": {"price_details": {"price": "price_large"}},
+        "period": {"start": START, "end": START}});
+    assert_eq!(after("http://127.0.0.1:1", &[invoice("i1", "usd", &[whole("price_starter", 900), pack])]), 350);
+}
+
 /// A change of plan at a second of the month, and the units of the plan that begins.
 fn any_changes() -> impl Strategy<Value = (Vec<(i64, bool)>, i64)> {
     let seconds = proptest::collection::btree_set(1..MONTH, 0..6);

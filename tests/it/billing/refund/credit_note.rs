@@ -130,6 +130,23 @@ fn credit_notes_refunds_and_disputes_of_an_invoice_end_the_same_in_any_order() {
     }
 }
 
+/// An invoice may be paid by several payments, and the one of a refund may become known last.
+#[test]
+fn a_refund_of_a_further_payment_of_an_invoice_counts_in_any_order() {
+    let stripe = stripe();
+    let further = event(
+        "further",
+        "invoice_payment.paid",
+        0,
+        json!({"id": "inpay_2", "object": "invoice_payment", "status": "paid", "invoice": "in_1", "amount_paid": 450,
+            "payment": {"type": "payment_intent", "payment_intent": "pi_2"}}),
+    );
+    let mut back = refund("r1", 1, "succeeded", 450);
+    back["data"]["object"]["payment_intent"] = json!("pi_2");
+    back["data"]["object"]["charge"] = json!("ch_2");
+    check(&stripe.url(), "half of it", &[invoice(900, 0), further, back], 50);
+}
+
 #[test]
 fn a_pack_by_invoice_that_a_credit_balance_paid_gives_back_its_share() {
     let stripe = stripe();
