@@ -19,6 +19,7 @@ mod etag;
 mod fields;
 mod guard;
 mod health;
+mod host;
 mod kept_pages;
 mod observe;
 mod own_form;

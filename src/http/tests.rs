@@ -64,7 +64,8 @@ fn writes(app: &App) -> String {
 }
 
 async fn get(router: &Router, method: Method, path: &str, name: header::HeaderName, value: &str) -> StatusCode {
-    let request = Request::builder().method(method).uri(path).header(name, value).body(Body::empty()).unwrap();
+    let request = Request::builder().method(method).uri(path).header(header::HOST, "t").header(name, value);
+    let request = request.body(Body::empty()).unwrap();
     router.clone().oneshot(request).await.unwrap().status()
 }
 
@@ -130,7 +131,8 @@ fn a_dashboard_is_kept_until_time_changes_it() {
     let router = super::routers_of(state.clone()).public;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let open = || {
-        let request = Request::builder().uri("/dashboard").header(header::COOKIE, format!("till={cookie}"));
+        let request = Request::builder().uri("/dashboard").header(header::HOST, "t");
+        let request = request.header(header::COOKIE, format!("till={cookie}"));
         runtime.block_on(async {
             let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
             let status = answer.status();
