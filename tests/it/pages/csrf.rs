@@ -90,6 +90,7 @@ fn answers_are_readable_for_named_origins_and_nowhere_else() {
         for origin in [FRIEND, &own] {
             let (exchange, allowed) = read(first, origin, &more);
             assert_eq!(allowed, format!("{origin} true"), "{first} from {origin}");
+            assert_eq!(exchange.header("access-control-expose-headers"), "Retry-After", "{first}");
             let varies = exchange
                 .head
                 .lines()
