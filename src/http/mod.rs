@@ -86,7 +86,7 @@ fn people() -> Router<AppState> {
         .route("/account/address", post(pages::account::actions::change_address).get(pages::account::reopened))
         .route("/account/mail", post(pages::account::actions::choose_mail).get(pages::account::reopened))
         .route("/login/password", post(pages::login::by_password).get(pages::login::reopened))
-        .route("/logout", post(pages::login::sign_out))
+        .route("/logout", get(pages::login::show_sign_out).post(pages::login::sign_out))
         .route("/account", get(pages::account::show))
         .route("/account/data.json", get(pages::account::actions::data))
         .route("/account/name", post(pages::account::actions::rename).get(pages::account::reopened))
