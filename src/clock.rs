@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use jiff::civil::DateTime;
+
 pub use crate::ledger::Timestamp;
 
 /// Calendar days are counted in UTC, so every day has 24 hours.
@@ -223,13 +225,33 @@ impl Deadline {
 pub fn rfc3339(at: Timestamp) -> String {
     match jiff::Timestamp::from_millisecond(at.millis()) {
         Ok(instant) => format!("{instant:.3}"),
-        Err(_) => String::from("-"),
+        Err(_) => civil(at).map_or_else(|| String::from("-"), |at| format!("{at:.3}Z")),
     }
 }
 
-/// Reads an RFC 3339 time with any offset.
+/// Reads an RFC 3339 time with any offset, up to [`LAST`].
 pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
-    text.parse::<jiff::Timestamp>().ok().map(|instant| Timestamp::from_millis(instant.as_millisecond()))
+    let instant = text.parse::<jiff::Timestamp>().ok().map(|instant| Timestamp::from_millis(instant.as_millisecond()));
+    instant.or_else(|| parse_last_day(text))
+}
+
+/// The last instant that RFC 3339 can write: `9999-12-31T23:59:59.999Z`.
+pub const LAST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
+
+/// Reads a time of the last day of the year 9999, of which `jiff::Timestamp` has only what has a date at every offset.
+fn parse_last_day(text: &str) -> Option<Timestamp> {
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
+    let written = pieces.date().to_datetime(pieces.time()?);
+    let offset = i64::from(pieces.to_numeric_offset()?.seconds()) * 1000;
+    let millis = i64::try_from(written.duration_since(EPOCH).as_millis()).ok()? - offset;
+    Some(Timestamp::from_millis(millis)).filter(|at| written.year() == 9999 && *at <= LAST)
+}
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// The date and time of an instant, in UTC; `None` beyond the calendar's end.
+pub fn civil(at: Timestamp) -> Option<DateTime> {
+    EPOCH.checked_add(jiff::SignedDuration::from_millis(at.millis())).ok()
 }
 
 /// Reads the date of an HTTP header (RFC 9110, section 5.6.7): `Tue, 24 Nov 2026 05:23:00 GMT`.
@@ -288,6 +310,14 @@ mod tests {
         assert_eq!(rfc3339(Timestamp::from_seconds(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(parse_rfc3339("2026-09-21T16:13:20.007+02:00"), Some(Timestamp::from_millis(1_790_000_000_007)));
         assert_eq!(parse_rfc3339("yesterday"), None);
+        for (text, written) in [
+            ("9999-12-30T22:00:01Z", Some("9999-12-30T22:00:01.000Z")),
+            ("9999-12-31T23:59:59.999Z", Some("9999-12-31T23:59:59.999Z")),
+            ("9999-12-31T23:59:59+14:00", Some("9999-12-31T09:59:59.000Z")),
+            ("9999-12-31T23:59:59-00:01", None),
+        ] {
+            assert_eq!(parse_rfc3339(text).map(rfc3339).as_deref(), written, "{text}");
+        }
     }
 
     #[test]

@@ -150,7 +150,8 @@ impl User {
         match &self.command {
             UserCommand::Add { id, email, name } => {
                 let app = self.database.open(Need::Nothing, IfMissing::Create)?;
-                let patch = UserPatch { email: email.as_deref(), name: name.as_deref(), low_balance: None };
+                let (email, name) = (email.as_deref().map(Some), name.as_deref().map(Some));
+                let patch = UserPatch { email, name, low_balance: None };
                 let (member, is_new) = users::put(&app, id, patch)?;
                 print(&format!("{} {}\n", if is_new { "added" } else { "known before, now" }, summary(&member)))
             }
@@ -267,12 +268,12 @@ fn user_id(text: &str) -> Result<String, String> {
 }
 
 fn email(text: &str) -> Result<String, String> {
-    let patch = UserPatch { email: Some(text), ..UserPatch::default() };
+    let patch = UserPatch { email: Some(Some(text)), ..UserPatch::default() };
     patch.check().map(|()| text.to_owned()).map_err(|error| detail_of(&error))
 }
 
 fn name(text: &str) -> Result<String, String> {
-    let patch = UserPatch { name: Some(text), ..UserPatch::default() };
+    let patch = UserPatch { name: Some(Some(text)), ..UserPatch::default() };
     patch.check().map(|()| text.to_owned()).map_err(|error| detail_of(&error))
 }
 

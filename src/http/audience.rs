@@ -9,6 +9,8 @@ pub(super) enum Audience {
     Browser,
     /// Callers of the service API.
     Service,
+    /// Scripts of pages, which call the service API with the user's cookie.
+    Script,
     /// Stripe, with its webhooks.
     Stripe,
     /// Probes of the machine.
@@ -26,20 +28,61 @@ impl Audience {
     pub(super) fn reads_json(self, headers: &HeaderMap) -> bool {
         match self {
             Audience::Browser => prefers_json(headers),
-            Audience::Service | Audience::Stripe | Audience::Machine => true,
+            Audience::Service | Audience::Script | Audience::Stripe | Audience::Machine => true,
         }
     }
 }
 
-/// Whether `Accept` names JSON and does not name HTML.
+/// Whether `Accept` wants JSON more than a page (RFC 9110, section 12.5.1). Of what is wanted alike, what is named goes before
+/// what a wildcard stands for, as scripts ask with `application/json, */*`; then a page goes first.
 pub(super) fn prefers_json(headers: &HeaderMap) -> bool {
-    let accepts = |kind: &str| {
-        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .any(|item| item.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(kind)))
-    };
-    (accepts("application/json") || accepts("application/problem+json")) && !accepts("text/html")
+    let problem = wanted(headers, "application/problem+json").filter(|wanted| wanted.exactness == NAMED);
+    let json = wanted(headers, "application/json").max(problem);
+    json.is_some_and(|json| json.thousandths > 0) && json > wanted(headers, "text/html")
+}
+
+/// How much a kind of answer is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Preference {
+    /// The weight, `q`.
+    thousandths: u16,
+    /// How exactly `Accept` names the kind.
+    exactness: u8,
+}
+
+/// The exactness of a kind that is named, and not by a wildcard.
+const NAMED: u8 = 2;
+
+/// How much `Accept` wants answers of this kind, by the range that names it most exactly; `None` if none does.
+fn wanted(headers: &HeaderMap, kind: &str) -> Option<Preference> {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let ranges = values.flat_map(|value| value.split(',')).filter_map(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let exactness = exactness(parts.next()?, kind)?;
+        let weight = parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("q"));
+        Some((exactness, weight.map_or(1000, |(_, weight)| thousandths(weight))))
+    });
+    ranges.max().map(|(exactness, thousandths)| Preference { thousandths, exactness })
+}
+
+/// How exactly a range such as `text/*` names a kind.
+fn exactness(range: &str, kind: &str) -> Option<u8> {
+    let group = kind.split('/').next()?;
+    match range.split_once('/')? {
+        ("*", "*") => Some(0),
+        (of, "*") if of.eq_ignore_ascii_case(group) => Some(1),
+        _ if range.eq_ignore_ascii_case(kind) => Some(NAMED),
+        _ => None,
+    }
+}
+
+/// A weight (RFC 9110, section 12.4.2). One that cannot be read is as if it were not there.
+fn thousandths(weight: &str) -> u16 {
+    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+    match whole {
+        "0" => format!("{part:0<3}").get(..3).and_then(|part| part.parse().ok()).unwrap_or(1000),
+        _ => 1000,
+    }
 }
 
 #[cfg(test)]
@@ -55,6 +98,19 @@ mod tests {
             (Audience::Browser, "application/json", true),
             (Audience::Browser, "Application/JSON; q=0.9", true),
             (Audience::Browser, "text/html, application/json", false),
+            (Audience::Browser, "application/json, text/html;q=0.5", true),
+            (Audience::Browser, "text/html;q=0, application/json", true),
+            (Audience::Browser, "application/json;q=0.2, text/html;q=0.25", false),
+            (Audience::Browser, "application/json;q=0, */*", false),
+            (Audience::Browser, "application/json;q=0", false),
+            (Audience::Browser, "application/json;q=0.000", false),
+            (Audience::Browser, "application/json;q=0.5, */*", false),
+            (Audience::Browser, "application/json, text/plain, */*", true),
+            (Audience::Browser, "application/*", true),
+            (Audience::Browser, "application/problem+json", true),
+            (Audience::Browser, "application/json;v=1;Q=0.9, text/*;q=0.8", true),
+            (Audience::Browser, "text/html;q=much, application/json", false),
+            (Audience::Script, "text/html", true),
             (Audience::Service, "text/html", true),
         ] {
             let mut headers = HeaderMap::new();

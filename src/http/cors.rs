@@ -30,6 +30,8 @@ pub(super) async fn allow_origins(State(state): State<AppState>, request: Reques
     if let Some(value) = origin.and_then(|origin| HeaderValue::from_str(origin.as_str()).ok()) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
         headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        // Of the headers that a front end needs, the one that a script may not read otherwise.
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
     }
     response
 }

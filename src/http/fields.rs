@@ -40,8 +40,7 @@ impl Form {
         let mut values = self.0.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
         let value = values.next().unwrap_or_default();
         if values.next().is_some() {
-            let detail = format!("The field {name} is there twice: it was expected once.");
-            return Err(Refused::InvalidRequest(detail).into());
+            return Err(Refused::InvalidRequest(twice(name)).into());
         }
         let length = value.chars().count();
         if length > limit {
@@ -49,6 +48,12 @@ impl Form {
         }
         Ok(value)
     }
+}
+
+/// What is said of a field that says what to do more than once.
+pub(super) fn twice(name: &str) -> String {
+    let shown: String = name.chars().take(50).collect();
+    format!("The field {shown} is there twice: it was expected once.")
 }
 
 /// Characters that embed, override or mark a direction (Unicode Standard Annex 9, section 2).

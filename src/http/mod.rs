@@ -19,6 +19,7 @@ mod etag;
 mod fields;
 mod guard;
 mod health;
+mod host;
 mod kept_pages;
 mod observe;
 mod own_form;
@@ -85,7 +86,7 @@ fn people() -> Router<AppState> {
         .route("/account/address", post(pages::account::actions::change_address).get(pages::account::reopened))
         .route("/account/mail", post(pages::account::actions::choose_mail).get(pages::account::reopened))
         .route("/login/password", post(pages::login::by_password).get(pages::login::reopened))
-        .route("/logout", post(pages::login::sign_out))
+        .route("/logout", get(pages::login::show_sign_out).post(pages::login::sign_out))
         .route("/account", get(pages::account::show))
         .route("/account/data.json", get(pages::account::actions::data))
         .route("/account/name", post(pages::account::actions::rename).get(pages::account::reopened))
@@ -216,7 +217,7 @@ fn routers_of(state: AppState) -> Routers {
         .merge(group(people(), Audience::Browser, security_headers::for_browsers))
         .merge(group(pages::admin::routes(), Audience::Browser, security_headers::for_browsers))
         .merge(group(cross_origin(shop), Audience::Browser, security_headers::for_browsers))
-        .merge(group(cross_origin(scripts), Audience::Service, security_headers::for_browsers))
+        .merge(group(cross_origin(scripts), Audience::Script, security_headers::for_browsers))
         .merge(group(lists().router, Audience::Service, security_headers::for_browsers))
         .merge(group(machine(), Audience::Machine, security_headers::for_browsers))
         .merge(unknown_path)

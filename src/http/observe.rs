@@ -8,12 +8,13 @@ use axum::response::{IntoResponse, Response};
 
 use super::audience::Audience;
 use super::problem::Problem;
+use super::refusals::RefusalCause;
 use super::render::{Reader, render};
 use super::request::{ClientAddress, Peer};
 use super::security_headers;
 use super::shares::Exhaustion;
 use super::state::AppState;
-use super::{caller, cookie, proxy_user, reader_language, refusals};
+use super::{caller, cookie, host, proxy_user, reader_language};
 use crate::clock::Deadline;
 use crate::config::{Config, Origin};
 use crate::error::{Refused, Result};
@@ -56,17 +57,13 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
 
     let mut begun = None;
     let response = match group.state.requests().take(client.key(), 1) {
-        Ok(_under_way) => match (repeated(request.headers()), named_by_proxy(&group.state, &mut request, client)) {
-            (None, Ok(())) => {
+        Ok(_under_way) => match admit(&group.state, &mut request, client) {
+            Ok(()) => {
                 let (response, session) = caller::answer(group.audience, client, next.run(request)).await;
                 begun = session;
                 response
             }
-            (Some(name), _) => {
-                let detail = format!("There are two {name} headers: one was expected.");
-                Problem::from(Refused::InvalidRequest(detail)).into_response()
-            }
-            (None, Err(refused)) => Problem::from(refused).into_response(),
+            Err(refused) => Problem::from(refused).into_response(),
         },
         Err(Exhaustion) => {
             app.metrics.refuse_client("requests", &client);
@@ -93,16 +90,28 @@ async fn respond(group: &Group, mut request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
     tracing::debug!(event = "request", method, route, status, %client, seconds);
-    if let Some(kind) = refusals::kind_of(status, &route) {
-        app.metrics.refusals.get_or_create(&RefusalLabels { kind }).inc();
-        let origin = origin.as_ref().filter(|_| kind == "permission").and_then(|origin| origin.to_str().ok());
+    if let Some(cause) = RefusalCause::of(status, &route) {
+        app.metrics.refusals.get_or_create(&RefusalLabels { kind: cause.as_str() }).inc();
+        let origin = origin.as_ref().filter(|_| cause == RefusalCause::Permission);
+        let origin = origin.and_then(|origin| origin.to_str().ok());
         let expected = origin.map(|_| expected_origins(&app.config));
-        group.state.refusals().log(kind, (&route, status), client, (origin, expected.as_deref()));
+        group.state.refusals().log(cause, (&route, status), client, (origin, expected.as_deref()));
     }
     // A method that a route does not have is as made up as a path that there is not.
     let route = if status == 405 { "none".to_owned() } else { route };
     app.metrics.requests.get_or_create(&RequestLabels { method, route, status }).observe(seconds);
     response
+}
+
+/// Refuses a request whose headers leave open what it asks for. Otherwise tells the handlers whom a proxy names.
+fn admit(state: &AppState, request: &mut Request, client: ClientAddress) -> Result<()> {
+    if let Some(name) = repeated(request.headers()) {
+        return Err(Refused::InvalidRequest(format!("There are two {name} headers: one was expected.")).into());
+    }
+    if let Some(refused) = host::refusal(request) {
+        return Err(refused.into());
+    }
+    named_by_proxy(state, request, client)
 }
 
 /// Tells the handlers whom the proxy in front of us names. A header that may be forged is refused, and logged.
@@ -114,7 +123,7 @@ fn named_by_proxy(state: &AppState, request: &mut Request, client: ClientAddress
             Ok(())
         }
         Err(refused) => {
-            state.refusals().log("proxy", (request.uri().path(), 400), client, (None, None));
+            state.refusals().log(RefusalCause::Proxy, (request.uri().path(), 400), client, (None, None));
             Err(refused)
         }
     }

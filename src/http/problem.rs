@@ -99,6 +99,12 @@ impl Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error", detail)
     }
 
+    /// A link with a secret that is expired, used, or not one of ours.
+    pub fn link_spent() -> Problem {
+        let detail = "This link is expired, was used, or is not one of ours: ask for a new one.";
+        Problem::new(StatusCode::GONE, "not_found", "The link is spent", detail)
+    }
+
     /// Stripe's customer portal, where that is the way out.
     pub fn portal_url(&self) -> Option<&str> {
         self.members.portal_url.as_deref()

@@ -115,7 +115,7 @@ impl AppState {
             buckets: Buckets::new(),
             turns: Turns::default(),
             page_turns: Turns::default(),
-            refusals: Refusals::new(),
+            refusals: Refusals::default(),
             tokens: Cache::with_capacity(1000),
             users: Cache::with_weight(USER_BYTES, |id, user| ENTRY_BYTES + id.len() + user.answer.len()),
             sessions: Cache::with_capacity(SESSIONS),

@@ -10,9 +10,8 @@ use std::borrow::Borrow;
 use std::fmt::Display;
 
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::money::{self, Currency, Money, NumberFormat};
 use plural::{PluralForm, PluralRule};
 
@@ -136,7 +135,7 @@ impl Language {
 }
 
 fn civil(at: Timestamp) -> DateTime {
-    TimeZone::UTC.to_datetime(jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default())
+    clock::civil(at).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -56,6 +56,9 @@ type PreparedCall = (&'static Route, Vec<String>, RequestForm);
 /// The key, and the call that it makes.
 fn prepare(request: &ApiRequest) -> Result<(String, PreparedCall), ApiError> {
     let key = authenticate(request.authorization.as_deref())?;
+    if resource::is_not_built(&request.method, &request.path) {
+        return Err(ApiError::not_built(&format!("{} {}", request.method, request.path)));
+    }
     let (route, names) = resource::find(&request.method, &request.path)
         .ok_or_else(|| ApiError::unknown_url(&request.method, &request.path))?;
     let form = RequestForm::decode(if request.method == "POST" { &request.body } else { &request.query })?;

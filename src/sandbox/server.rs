@@ -16,8 +16,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, Version};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use hyper::body::Incoming;
@@ -64,7 +65,13 @@ async fn serve_connection(stream: TcpStream, router: Router) {
     let signal = close.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(signal.clone());
-        router.clone().oneshot(request.map(Body::new))
+        let router = router.clone();
+        async move {
+            if !names_host(&request) {
+                return Ok(status(StatusCode::BAD_REQUEST));
+            }
+            router.oneshot(request.map(Body::new)).await
+        }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIME);
@@ -73,6 +80,23 @@ async fn serve_connection(stream: TcpStream, router: Router) {
         _ = http.serve_connection(TokioIo::new(stream), service) => {}
         () = close.notified() => {}
     }
+}
+
+/// Whether a request names one host, as HTTP/1.1 demands (RFC 9112, section 3.2).
+fn names_host(request: &hyper::Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => request.version() != Version::HTTP_11,
+        (Some(host), None) => {
+            host.to_str().is_ok_and(|host| !host.contains('@') && host.parse::<Authority>().is_ok_and(has_good_port))
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether the port of an authority is a number that a port can have, if it has one.
+fn has_good_port(authority: Authority) -> bool {
+    authority.port_u16().is_some() || authority.as_str().ends_with(authority.host())
 }
 
 fn routes(shared: Arc<Shared>) -> Router {

@@ -77,6 +77,20 @@ pub fn put(
     Ok((added, true))
 }
 
+/// Takes the e-mail address away from a user.
+pub fn clear_email(tx: &mut dyn Tx, account: i64) -> Result<()> {
+    const CLEAR: &str = "UPDATE users SET email = NULL WHERE account = $1";
+    tx.execute(CLEAR, &[&account])?;
+    Ok(())
+}
+
+/// Takes the name away from a user.
+pub fn clear_name(tx: &mut dyn Tx, account: i64) -> Result<()> {
+    const CLEAR: &str = "UPDATE users SET name = NULL WHERE account = $1";
+    tx.execute(CLEAR, &[&account])?;
+    Ok(())
+}
+
 /// Records that the user's opening balance has what was paid until `at`.
 pub fn set_imported(tx: &mut dyn Tx, account: i64, at: Timestamp) -> Result<()> {
     const SET: &str = "UPDATE users SET imported_at = $2 WHERE account = $1";

@@ -1,10 +1,20 @@
 //! Text in files for spreadsheets.
 
 /// Text that a spreadsheet would take for a formula, with an apostrophe before it, which spreadsheets do not show (OWASP, "CSV
-/// Injection"). Text that begins with an apostrophe gets one too, so that taking one away gives the text back.
+/// Injection"). Some spreadsheets look past what cannot be seen at its beginning, and read full-width signs as the others. Text
+/// that begins with an apostrophe gets one too, so that taking one away gives the text back.
 pub fn disarmed(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']);
-    if is_formula { format!("'{text}") } else { text.to_owned() }
+    let seen = text.trim_start_matches(is_unseen);
+    let is_formula = seen.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    if is_formula || text.starts_with(['\t', '\r', '\n', '\'']) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// White space, control characters, and characters that only format what follows (Unicode Standard, section 23.2).
+fn is_unseen(letter: char) -> bool {
+    letter.is_whitespace()
+        || letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -28,6 +38,15 @@ mod tests {
             ("-2", "'-2"),
             ("\tx", "'\tx"),
             ("a=b", "a=b"),
+            (" =1+1", "' =1+1"),
+            ("\u{a0}\u{3000}\u{feff}@x", "'\u{a0}\u{3000}\u{feff}@x"),
+            ("\u{200b}\u{202e}-1", "'\u{200b}\u{202e}-1"),
+            ("＝1+1", "'＝1+1"),
+            ("＋1", "'＋1"),
+            ("－1", "'－1"),
+            (" ＠x", "' ＠x"),
+            (" a fox", " a fox"),
+            ("  ", "  "),
         ] {
             assert_eq!(disarmed(text), written);
         }

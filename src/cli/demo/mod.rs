@@ -169,9 +169,10 @@ fn configure(database: &Path, base_url: &str, stripe: &str, secret: &str) -> Com
 
 /// Creates a user with a history, and a new service token, which is returned. Tokens of earlier runs are revoked.
 fn seed(app: &App) -> CommandResult<String> {
-    let user = UserPatch { email: Some("ada@example.org"), name: Some("Ada Example"), ..UserPatch::default() };
+    let user =
+        UserPatch { email: Some(Some("ada@example.org")), name: Some(Some("Ada Example")), ..UserPatch::default() };
     users::put(app, USER, user)?;
-    users::put(app, OPERATOR, UserPatch { name: Some("Olga Operator"), ..UserPatch::default() })?;
+    users::put(app, OPERATOR, UserPatch { name: Some(Some("Olga Operator")), ..UserPatch::default() })?;
     operators::add(app, OPERATOR)?;
     let entry = |days_ago, kind, units, note| PastEntry { days_ago, kind, units, note };
     let past = vec![

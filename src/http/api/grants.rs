@@ -34,7 +34,8 @@ struct Create {
     /// Why, for people to read.
     #[schemars(length(min = 1, max = NOTE_LIMIT), pattern(NOTE))]
     note: String,
-    /// When what is left of them expires: a time to come, RFC 3339. With positive units only; never where nothing is said.
+    /// When what is left of them expires: a time to come, RFC 3339, at the latest 9999-12-31T23:59:59.999Z. With positive units only; never
+    /// where nothing is said.
     #[schemars(extend("format" = "date-time"))]
     expires_at: Option<String>,
 }

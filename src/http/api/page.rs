@@ -1,9 +1,10 @@
-//! The query of a listing: `limit`, `after` and at most one further field. Any other field is refused.
+//! The query of a listing: `limit`, `after` and at most one further field. Any other field is refused, and so is one that is there twice.
 
 use serde_json::json;
 
 use crate::error::{Refused, Result};
 use crate::http::description::operation::{Parameter, Place};
+use crate::http::fields::twice;
 
 const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 200;
@@ -28,7 +29,12 @@ pub(super) struct Page {
 /// `filter` is the name of the further field.
 pub(super) fn read(query: Option<&str>, filter: Option<&str>) -> Result<Page> {
     let mut page = Page { limit: DEFAULT_LIMIT, after: None, filter: None };
+    let mut known = vec![];
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if known.contains(&name) {
+            return Err(Refused::InvalidRequest(twice(&name)).into());
+        }
+        known.push(name.clone());
         match name.as_ref() {
             "limit" => {
                 page.limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {

@@ -16,7 +16,7 @@ use crate::http::description::operation::{
     Access, Chapter, Header, IF_NONE_MATCH, Operation, Parameter, Place, RequestBody, Success, USER_ID, schema_of,
 };
 use crate::http::description::patterns::{EMAIL, TEXT};
-use crate::http::description::problems::{UNKNOWN_AFTER, UNKNOWN_USER};
+use crate::http::description::problems::UNKNOWN_USER;
 use crate::http::etag::TaggedBody;
 use crate::http::guard::Bearer;
 use crate::http::problem::HandlerResult;
@@ -31,12 +31,14 @@ use crate::usecase::users::{self, EMAIL_LIMIT, NAME_LIMIT, UserPatch};
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "UserChanges")]
 struct Put {
-    /// For people to read, and for Stripe's receipts.
-    #[schemars(length(min = 1, max = EMAIL_LIMIT), pattern(EMAIL))]
-    email: Option<String>,
-    /// For people to read.
-    #[schemars(length(min = 1, max = NAME_LIMIT), pattern(TEXT))]
-    name: Option<String>,
+    /// For people to read, and for Stripe's receipts; `null` takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<String>", length(min = 1, max = EMAIL_LIMIT), pattern(EMAIL))]
+    email: Option<Option<String>>,
+    /// For people to read; `null` takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<String>", length(min = 1, max = NAME_LIMIT), pattern(TEXT))]
+    name: Option<Option<String>>,
     /// Below how many units their balance is low; `null` is the installation's threshold again.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Option<i64>", range(min = 0, max = UNITS_LIMIT))]
@@ -44,7 +46,11 @@ struct Put {
 }
 
 /// Tells `null` from a field that is left out.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -52,7 +58,8 @@ pub(crate) const PUT: Operation = Operation {
     name: "putUser",
     chapter: Chapter::Users,
     summary: "Make or change a user",
-    text: "Makes the user when there is none with this id. What is left out stays as it is; the body may be left out.",
+    text: "Makes the user when there is none with this id. What is left out stays as it is, and `null` takes a field away; the body \
+           may be left out.",
     access: Access::Token(Scope::Sell),
     parameters: &[USER_ID],
     body: Some(RequestBody {
@@ -124,7 +131,7 @@ pub(crate) const LIST: Operation = Operation {
             name: "after",
             place: Place::Query,
             is_required: false,
-            text: "The `next` of the page before: a user's id.",
+            text: "The `next` of the page before, or a user's id.",
             schema: || json!({ "type": "string" }),
             example: "alice",
         },
@@ -141,7 +148,7 @@ pub(crate) const LIST: Operation = Operation {
         )),
         headers: &[],
     }],
-    problems: &[UNKNOWN_AFTER],
+    problems: &[],
 };
 
 /// `PUT /v1/users/{id}`: `201` when the user is new.
@@ -154,7 +161,8 @@ pub(crate) async fn put(
     bearer.require(Scope::Sell)?;
     let put: Put = body::json_or_default(request).await?;
     let put = move |app: &App| {
-        let patch = UserPatch { email: put.email.as_deref(), name: put.name.as_deref(), low_balance: put.low_balance };
+        let (email, name) = (put.email.as_ref().map(Option::as_deref), put.name.as_ref().map(Option::as_deref));
+        let patch = UserPatch { email, name, low_balance: put.low_balance };
         users::put(app, &id, patch)
     };
     let (member, is_new) = state.run(Pool::Db, put).await?;

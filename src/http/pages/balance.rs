@@ -3,12 +3,12 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 
 use super::dashboard::billing::{ReceiptView, bought};
 use super::lot_words::{LotWords, fate_words};
 use super::shell::Shell;
-use super::{html, query_field, see_other};
+use super::{html, query_field, to_sign_in};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::error::{Refused, Result};
@@ -61,8 +61,13 @@ pub(super) struct LotView {
 }
 
 /// The lots of the user who is signed in.
-pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
-    let Some(signed_in) = visitor.signed_in else { return Ok(see_other("/login")?) };
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> HandlerResult {
+    let Some(signed_in) = visitor.signed_in else { return to_sign_in(&headers) };
     let after = query_field(query.as_deref(), "after");
     let before = match after.as_deref().map(parse_entry_id) {
         None => None,

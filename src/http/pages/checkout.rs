@@ -7,7 +7,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 
-use super::{query_field, see_other};
+use super::{see_other, single_query_field};
 use crate::app::App;
 use crate::error::{Error, Refused};
 use crate::http::api::checkout::CheckoutShape;
@@ -31,10 +31,10 @@ pub(crate) async fn open(
 ) -> HandlerResult {
     let form = body::form(body).await?;
     check_csrf(state.config(), &headers, &signed_in.cookie, &form)?;
-    let plan = query_field(query.as_deref(), "plan").ok_or_else(|| {
+    let plan = single_query_field(query.as_deref(), "plan")?.ok_or_else(|| {
         Refused::InvalidRequest("The query field plan is missing: the key of a plan or a pack was expected.".into())
     })?;
-    let return_url = query_field(query.as_deref(), "return_url");
+    let return_url = single_query_field(query.as_deref(), "return_url")?;
     let user = signed_in.member.user;
     let account = user.account;
     // A press that is refused does not wait for its turn.

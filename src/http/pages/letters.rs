@@ -14,9 +14,10 @@ use crate::app::App;
 use crate::config::Signup;
 use crate::email::{EMAIL_LIMIT, Email};
 use crate::error::Result;
+use crate::http::audience::prefers_json;
 use crate::http::fields::Form;
 use crate::http::guard::Visitor;
-use crate::http::problem::HandlerResult;
+use crate::http::problem::{HandlerResult, Problem};
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
@@ -120,6 +121,7 @@ pub(crate) async fn show_sign_up(
     let (status, page) = match signup {
         Signup::Closed => (StatusCode::OK, LettersState::SignUpClosed),
         Signup::Invite if invite.is_empty() => (StatusCode::OK, LettersState::SignUpByInvitation),
+        Signup::Invite if !is_invited && prefers_json(&headers) => return Err(Problem::link_spent()),
         Signup::Invite if !is_invited => (StatusCode::GONE, LettersState::InviteSpent),
         Signup::Open | Signup::Invite => {
             let units = app.catalog.selling.welcome_units;
@@ -232,17 +234,17 @@ pub(crate) async fn show_code(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HandlerResult {
-    let code =
-        query_field(query.as_deref(), "code").filter(|code| code.len() <= SECRET_LIMIT && method != Method::HEAD);
+    let code = query_field(query.as_deref(), "code").filter(|code| code.len() <= SECRET_LIMIT);
     let language = visitor.language;
-    let Some(code) = code else {
+    let Some(code) = code else { return spent(state.app(), &headers, language) };
+    if method == Method::HEAD {
         let title = language.letters_title();
         return Ok(plain(state.app(), StatusCode::OK, title, language, LettersState::CodeSpent)?);
-    };
+    }
     let browser = cookie::browser_of(&headers, state.config());
     let asked = code.clone();
     let Some(view) = state.run(Pool::Db, move |app| codes::look(app, &asked, &browser)).await? else {
-        return Ok(spent(state.app(), language)?);
+        return spent(state.app(), &headers, language);
     };
     let page = confirmation(code, view, &visitor);
     Ok(with_form(&state, &headers, Shell::for_visitor(state.app(), language.letters_title(), &visitor)?, page)?)
@@ -277,7 +279,7 @@ pub(crate) async fn confirm(
     let (language, signed_in) = (visitor.language, visitor.signed_in.map(|signed_in| signed_in.member.user.account));
     let pool = if new_password.is_empty() { Pool::Db } else { Pool::Passwords };
     let confirmed = move |app: &App| confirm::confirm(app, &code, (&browser, language), &new_password, signed_in);
-    let Some(confirmed) = state.run(pool, confirmed).await? else { return Ok(spent(state.app(), language)?) };
+    let Some(confirmed) = state.run(pool, confirmed).await? else { return spent(state.app(), &headers, language) };
     let next = match confirmed.purpose {
         CodePurpose::SignIn | CodePurpose::SignUp => "/dashboard",
         CodePurpose::Reset => "/account?done=password",
@@ -291,6 +293,9 @@ pub(crate) async fn confirm(
     Ok(response)
 }
 
-fn spent(app: &App, language: Language) -> Result<Response> {
-    plain(app, StatusCode::GONE, language.letters_title(), language, LettersState::CodeSpent)
+fn spent(app: &App, headers: &HeaderMap, language: Language) -> HandlerResult {
+    if prefers_json(headers) {
+        return Err(Problem::link_spent());
+    }
+    Ok(plain(app, StatusCode::GONE, language.letters_title(), language, LettersState::CodeSpent)?)
 }

@@ -1,6 +1,6 @@
 //! `GET /login`: a link shows whom it signs in, with a button; `POST /login` uses the link up and signs in. Without a link
 //! the page has the forms of the ways that there are, and says how to get a link, which comes from the program that sells the
-//! units. `POST /login/password` signs in by a password, `POST /logout` signs out.
+//! units. `POST /login/password` signs in by a password, `POST /logout` signs out, and `GET /logout` shows its button.
 
 use askama::Template;
 use axum::body::Body;
@@ -9,14 +9,15 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
 use super::shell::{Person, Shell};
-use super::{html, html_with_forms_to, query_field, see_other};
+use super::{html, html_with_forms_to, query_field, see_other, to_sign_in};
 use crate::app::App;
 use crate::config::{Config, Signup};
 use crate::email::EMAIL_LIMIT;
 use crate::error::Result;
+use crate::http::audience::prefers_json;
 use crate::http::csrf::{check_csrf, form_token};
-use crate::http::guard::{SignedIn, Visitor};
-use crate::http::problem::HandlerResult;
+use crate::http::guard::{Visitor, not_signed_in};
+use crate::http::problem::{HandlerResult, Problem};
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
@@ -42,7 +43,7 @@ impl LoginPage {
     fn has_steps(&self) -> bool {
         match &self.state {
             LoginState::Ask(forms) | LoginState::SignedOut(forms) => !forms.has_any(),
-            LoginState::Confirm(_) | LoginState::Erased => false,
+            LoginState::Confirm(_) | LoginState::Erased | LoginState::SignOut(_) => false,
             LoginState::LinkSpent => true,
         }
     }
@@ -57,6 +58,8 @@ pub(super) enum LoginState {
     Confirm(Confirmation),
     /// The link is expired, used, or not one of ours.
     LinkSpent,
+    /// They are signed in, and may sign out.
+    SignOut(Person),
     /// They have just signed out.
     SignedOut(SignInForms),
     /// Their account was erased just now.
@@ -128,7 +131,7 @@ pub(crate) async fn show(
     };
     let link = token.clone();
     let Some(owner) = state.run(Pool::Db, move |app| sign_in::owner_of_link(app, &link)).await? else {
-        return Ok(link_spent(state.app(), visitor.language)?);
+        return link_spent(state.app(), &headers, visitor.language);
     };
     let (form_cookie, csrf) = form_pair(state.config(), &headers)?;
     let other =
@@ -158,7 +161,7 @@ pub(crate) async fn sign_in(
     let token = form.text("token", SECRET_LIMIT)?;
     let browser = cookie::browser_of(&headers, state.config());
     let Some(signed_in) = state.run(Pool::Db, move |app| sign_in::redeem(app, &token, &browser)).await? else {
-        return Ok(link_spent(state.app(), reader_language::of_browser(&headers, state.config()))?);
+        return link_spent(state.app(), &headers, reader_language::of_browser(&headers, state.config()));
     };
     Ok(entered(state.config(), &signed_in.cookie, signed_in.return_to.as_deref())?)
 }
@@ -238,12 +241,32 @@ pub(crate) async fn reopened() -> HandlerResult {
     Ok(see_other("/login")?)
 }
 
+/// Shows the button that signs out: looking at it changes nothing.
+pub(crate) async fn show_sign_out(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> HandlerResult {
+    let Some(signed_in) = &visitor.signed_in else { return to_sign_in(&headers) };
+    let shell = Shell::signed_in(state.app(), visitor.language.login_sign_out_title(), signed_in)?;
+    let state = LoginState::SignOut(Person::of(&signed_in.member.user));
+    Ok(html(StatusCode::OK, &LoginPage { shell, state })?)
+}
+
+/// Signs out. In a tab whose session has ended already there is nothing left to do. No cookie is taken
+/// away then, because another site's page may have sent it without the cookie that there is.
 pub(crate) async fn sign_out(
     State(state): State<AppState>,
-    signed_in: SignedIn,
+    visitor: Visitor,
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
+    let Some(signed_in) = visitor.signed_in else {
+        if prefers_json(&headers) {
+            return Err(not_signed_in());
+        }
+        return Ok(see_other("/login?signed-out")?);
+    };
     let fields = body::form(body).await?;
     check_csrf(state.config(), &headers, &signed_in.cookie, &fields)?;
     let cookie = signed_in.cookie;
@@ -256,7 +279,10 @@ pub(crate) async fn sign_out(
     Ok(response)
 }
 
-fn link_spent(app: &App, language: Language) -> Result<Response> {
+fn link_spent(app: &App, headers: &HeaderMap, language: Language) -> HandlerResult {
+    if prefers_json(headers) {
+        return Err(Problem::link_spent());
+    }
     let shell = Shell::anonymous(app, language.login_title(), language);
-    html(StatusCode::GONE, &LoginPage { shell, state: LoginState::LinkSpent })
+    Ok(html(StatusCode::GONE, &LoginPage { shell, state: LoginState::LinkSpent })?)
 }

@@ -39,9 +39,11 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::audience::prefers_json;
+use super::guard::not_signed_in;
 use super::problem::{HandlerResult, no_such_page};
 use super::security_headers::policy_with_forms_to;
-use crate::error::{Fault, Result};
+use crate::error::{Fault, Refused, Result};
+use crate::http::fields::twice;
 
 fn html(status: StatusCode, page: &impl Template) -> Result<Response> {
     Ok(html_of(status, written(page)?.into()))
@@ -84,10 +86,28 @@ pub(super) async fn reopened(method: Method, uri: Uri, headers: HeaderMap) -> Ha
     Ok(see_other("/dashboard")?)
 }
 
+/// Sends a visitor to the sign-in page, and tells a program that it is not signed in.
+fn to_sign_in(headers: &HeaderMap) -> HandlerResult {
+    if prefers_json(headers) {
+        return Err(not_signed_in());
+    }
+    Ok(see_other("/login")?)
+}
+
 /// A field of the query.
 fn query_field(query: Option<&str>, wanted: &str) -> Option<String> {
     let mut fields = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     fields.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+}
+
+/// A field of a query that says what to do, so that it may not say it twice.
+fn single_query_field(query: Option<&str>, wanted: &str) -> Result<Option<String>> {
+    let fields = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let mut values = fields.filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(Refused::InvalidRequest(twice(wanted)).into()),
+        (value, None) => Ok(value),
+    }
 }
 
 /// A redirect that the browser follows with GET (RFC 9110, section 15.4.4).

@@ -2,13 +2,13 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 
 use super::activity::explained_days;
 use super::dashboard::billing::ReceiptView;
 use super::dashboard::entries::DayView;
 use super::shell::Shell;
-use super::{html, query_field, see_other};
+use super::{html, query_field, to_sign_in};
 use crate::app::App;
 use crate::clock::{Timestamp, month_of, month_start, months_after};
 use crate::error::{Refused, Result};
@@ -37,8 +37,13 @@ pub(super) struct MonthPage {
 }
 
 /// A month of the user who is signed in; without `month` the running one.
-pub(crate) async fn show(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> HandlerResult {
-    let Some(signed_in) = visitor.signed_in else { return Ok(see_other("/login")?) };
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> HandlerResult {
+    let Some(signed_in) = visitor.signed_in else { return to_sign_in(&headers) };
     let now = state.app().clock.now();
     let wanted = query_field(query.as_deref(), "month").unwrap_or_else(|| month_of(now));
     let from = month_start(&wanted);

@@ -20,9 +20,11 @@ const BEFORE_A_PAGE: usize = 5;
 /// How long Stripe may take for one change.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Stores what differs between `before` and `after` for the user's customer, if there is one.
+/// Stores what differs between `before` and `after` for the user's customer, if there is one. What was taken away is unset there
+/// by an empty value (Stripe, "Update a customer").
 pub(crate) fn note(tx: &mut dyn Tx, before: &User, after: &User, now: Timestamp) -> Result<()> {
-    let changed = |before: &Option<String>, after: &Option<String>| after.clone().filter(|_| before != after);
+    let changed =
+        |before: &Option<String>, after: &Option<String>| (before != after).then(|| after.clone().unwrap_or_default());
     let email = changed(&before.email, &after.email);
     let name = changed(&before.name, &after.name);
     if email.is_none() && name.is_none() {

@@ -34,7 +34,7 @@ use crate::catalog::LOW_BALANCE_LIMIT;
 use crate::error::{Refused, Result};
 use crate::id::{USER_ID_LIMIT, UserId};
 use crate::language::Language;
-use crate::store::users;
+use crate::store::{Tx, users};
 
 use crate::usecase::audit;
 use crate::usecase::checkout::customer_change;
@@ -48,8 +48,10 @@ pub const NAME_LIMIT: usize = 200;
 /// Changes to a user. `None` leaves a field as it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UserPatch<'a> {
-    pub email: Option<&'a str>,
-    pub name: Option<&'a str>,
+    /// `Some(None)` takes the address away.
+    pub email: Option<Option<&'a str>>,
+    /// `Some(None)` takes the name away.
+    pub name: Option<Option<&'a str>>,
     /// Units below which the balance is low. `Some(None)` goes back to the installation's threshold.
     pub low_balance: Option<Option<i64>>,
 }
@@ -58,9 +60,9 @@ impl UserPatch<'_> {
     /// Refuses what no user can have.
     pub fn check(&self) -> Result<()> {
         self.low_balance.flatten().map(check_low_balance).transpose()?;
-        check_text("email", self.email, EMAIL_LIMIT)?;
-        check_text("name", self.name, NAME_LIMIT)?;
-        if self.email.is_some_and(|email| !email.contains('@')) {
+        check_text("email", self.email.flatten(), EMAIL_LIMIT)?;
+        check_text("name", self.name.flatten(), NAME_LIMIT)?;
+        if self.email.flatten().is_some_and(|email| !email.contains('@')) {
             let detail = "email has no @: an address such as a@example.org was expected.";
             return Err(Refused::InvalidRequest(detail.into()).into());
         }
@@ -91,14 +93,21 @@ impl<T> Listing<T> {
 pub fn put(app: &App, id: &str, patch: UserPatch<'_>) -> Result<(UserSnapshot, bool)> {
     let id = user_id(id)?;
     patch.check()?;
-    let email = patch.email.map(str::to_owned);
-    let name = patch.name.map(str::to_owned);
+    let email = patch.email.map(|email| email.map(str::to_owned));
+    let name = patch.name.map(|name| name.map(str::to_owned));
     let low_balance = patch.low_balance;
     let now = app.clock.now();
     let catalog = app.catalog.clone();
     audit::write(app, move |tx, trail| {
         let before = users::find(tx, id.as_str())?;
-        let (user, is_new) = users::put(tx, &id, email.as_deref(), name.as_deref(), now)?;
+        let (email, name) = (email.as_ref().map(Option::as_deref), name.as_ref().map(Option::as_deref));
+        let (mut user, is_new) = users::put(tx, &id, email.flatten(), name.flatten(), now)?;
+        if email == Some(None) && user.email.take().is_some() {
+            users::clear_email(tx, user.account)?;
+        }
+        if name == Some(None) && user.name.take().is_some() {
+            users::clear_name(tx, user.account)?;
+        }
         if let Some(before) = &before {
             customer_change::note(tx, before, &user, now)?;
         }
@@ -150,17 +159,34 @@ pub fn show_account(app: &App, account: i64) -> Result<UserSnapshot> {
     up_to_date(app, stored)
 }
 
-/// Users after the one with id `after`, in the order in which they were created; with `email`, only those who have it.
+/// Users after the place `after`, in the order in which they were created; with `email`, only those who have it. A place is the
+/// `next` of the part before, which holds whatever becomes of that user, or a user's id.
 pub fn list(app: &App, email: Option<&str>, after: Option<&str>, limit: i64) -> Result<Listing<UserSnapshot>> {
     app.store.read(|tx| {
-        let after = after.map(|id| users::by_id(tx, id)).transpose()?.map_or(0, |user| user.account);
+        let after = after.map(|after| place_of(tx, after)).transpose()?.unwrap_or(0);
         let found = users::list(tx, email, after, limit + 1)?;
-        let Listing { rows, next } = Listing::cut(found, limit, |(user, _)| user.id.clone());
+        let Listing { rows, next } = Listing::cut(found, limit, |(user, _)| format!("{PLACE}{}", user.account));
         let mut snapshots = Vec::with_capacity(rows.len());
         for (user, balance) in rows {
             snapshots.push(entitlement::with_balance(tx, &app.catalog, user, balance)?);
         }
         Ok(Listing { rows: snapshots, next })
+    })
+}
+
+/// What a place in the list of users begins with. No user's id has a slash.
+const PLACE: &str = "account/";
+
+/// The account after which a list of users goes on.
+fn place_of(tx: &mut dyn Tx, after: &str) -> Result<i64> {
+    let account = match after.strip_prefix(PLACE) {
+        Some(number) => number.parse().ok(),
+        None => users::find(tx, after)?.map(|user| user.account),
+    };
+    account.ok_or_else(|| {
+        let shown: String = after.chars().take(140).collect();
+        let expected = "the `next` of the page before, or a user's id, was expected";
+        Refused::InvalidRequest(format!("after={shown:?} is no place in the list of users: {expected}.")).into()
     })
 }
 

@@ -72,6 +72,9 @@ fn each_route_asks_for_its_scope() {
     for (caller, expected) in [(&nobody, 401), (&unknown, 401), (&spend, 200), (&sell, 200), (&admin, 200)] {
         assert_eq!(caller.get("/v1/catalog").status, expected);
     }
+    // A script is asked for a cookie, and not for a token.
+    let script = Client::browser(&shop.till.url).get("/v1/me").must(401);
+    assert_eq!((script.code().as_str(), script.header("www-authenticate")), ("unauthenticated", ""));
     // A token is no user, and a cookie no token.
     assert_eq!(admin.get("/v1/me").must(401).code(), "unauthenticated");
     assert_eq!(shop.sign_in("alice").get("/v1/users/alice").must(401).code(), "unauthenticated");
@@ -165,7 +168,8 @@ fn a_session_survives_a_restart_and_ends_with_logout() {
     let copied = arrived.header("set-cookie").split(';').next().unwrap().to_owned();
     let shop = shop.crash_and_restart();
     let dashboard = browser.get("/dashboard").must(200);
-    assert_eq!(shop.visitor().post_form("/logout", &[]).status, 401);
+    let nobody = shop.visitor().post_form("/logout", &[]).must(303);
+    assert_eq!((nobody.header("location"), nobody.header("set-cookie")), ("/login?signed-out", ""));
 
     let left = browser.press(&dashboard, "/logout").must(303);
     assert_eq!(left.header("location"), "/login?signed-out");

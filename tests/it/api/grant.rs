@@ -169,3 +169,19 @@ fn a_lot_that_is_over_leaves_as_an_entry_and_takes_only_what_is_left_of_it() {
     let seen: Vec<Value> = shop.api.get("/v1/users/alice/ledger").json()["data"].as_array().unwrap().clone();
     assert_eq!(seen.iter().filter(|entry| entry["kind"] == "expiry").count(), 1);
 }
+
+#[test]
+fn a_lot_may_last_to_the_end_of_the_calendar() {
+    let shop = Shop::open();
+    shop.user("alice");
+    for (end, status) in
+        [("9999-12-31T23:59:59Z", 201), ("9999-12-31T23:59:59.999Z", 201), ("9999-12-31T23:59:59-00:01", 400)]
+    {
+        let body = json!({"units": 5, "note": "for ever", "expires_at": end});
+        shop.api.call_once(ALICE, end, &body).must(status);
+    }
+    let user = shop.api.get("/v1/users/alice").must(200).json();
+    assert_eq!(user["units"]["expiring"][0]["at"], "9999-12-31T23:59:59.000Z", "{user}");
+    let page = shop.sign_in("alice").get("/dashboard/balance").must(200);
+    assert!(page.body.contains("31 Dec 9999") && !page.body.contains("1970"), "{}", page.body);
+}

@@ -221,3 +221,26 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
         assert!(statuses.len() == 2 && statuses[0] >= "400" && statuses[1] == "200", "{path}: {statuses:?}");
     }
 }
+
+#[test]
+fn a_request_names_one_host() {
+    let shop = Shop::open();
+    let status = |origin: &str, version: &str, path: &str, hosts: &[&str]| {
+        let hosts: String = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
+        let sent = format!("GET {path} HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n");
+        let answer = String::from_utf8_lossy(&wire::send(origin, sent.as_bytes())).into_owned();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    for (origin, path) in [(&shop.till.url, "/healthz"), (&shop.till.url, "/"), (&shop.stripe.url(), "/sandbox.css")] {
+        for good in ["t", "127.0.0.1:8080", "[::1]:80", "pay.example.com"] {
+            assert_eq!(status(origin, "1.1", path, &[good]), "200", "{origin}{path} {good}");
+        }
+        for bad in ["", "a, b", "user@127.0.0.1", "evil.com/x", "[::1", "x:99999"] {
+            assert_eq!(status(origin, "1.1", path, &[bad]), "400", "{origin}{path} {bad:?}");
+        }
+        assert_eq!(status(origin, "1.1", path, &[]), "400");
+        assert_eq!(status(origin, "1.1", path, &["t", "t"]), "400");
+        assert_eq!(status(origin, "1.0", path, &[]), "200");
+        assert_eq!(status(origin, "1.1", &format!("{origin}{path}"), &["t"]), "200");
+    }
+}

@@ -193,3 +193,19 @@ fn promotion_codes_are_taken_where_the_catalogue_says_so() {
         }
     }
 }
+
+#[test]
+fn a_checkout_that_names_two_offers_or_two_ways_back_is_refused() {
+    let shop = Shop::open();
+    shop.user("alice");
+    let cookies = shop.sign_in("alice").cookies();
+    let script = Client::new(&shop.till.url, &[("cookie", &cookies), ("accept", "application/json")]);
+    for (query, field) in [
+        ("plan=topup_100&plan=topup_250", "plan"),
+        ("plan=topup_100&return_url=/dashboard&return_url=/account", "return_url"),
+    ] {
+        let refused = script.send("POST", &format!("/billing/checkout?{query}"), &[], b"").must(400);
+        assert_eq!(refused.code(), "invalid_request", "{query}");
+        assert!(refused.body.contains(&format!("The field {field} is there twice")), "{}", refused.body);
+    }
+}

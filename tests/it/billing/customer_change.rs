@@ -139,3 +139,13 @@ fn a_change_while_the_customer_is_made_is_not_lost() {
     let session = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{session}"));
     assert_eq!(at_stripe(&shop, session["customer"].as_str().unwrap()), (json!("new@example.org"), json!("Alice")));
 }
+
+#[test]
+fn what_is_taken_away_is_taken_away_at_stripe_too() {
+    let (shop, recorder, customer) = shop_with_customer();
+    put(&shop, "alice", json!({ "email": null }), 200);
+    put(&shop, "alice", json!({ "email": null, "name": null }), 200);
+    eventually("neither at Stripe", || (at_stripe(&shop, &customer) == (Value::Null, Value::Null)).then_some(()));
+    let bodies: Vec<String> = sent(&recorder, &customer).into_iter().map(|(body, _)| body).collect();
+    assert_eq!(bodies, ["email=", "name="]);
+}

@@ -77,7 +77,7 @@ fn units_that_expire_within_a_week_are_told_once() {
 /// An appliance that hears Stripe's events by hand, with a plan's subscriber at an address.
 fn subscriber(server: &MailServer) -> Life {
     let life = super::life(server);
-    let patch = UserPatch { email: Some("alice@example.org"), ..UserPatch::default() };
+    let patch = UserPatch { email: Some(Some("alice@example.org")), ..UserPatch::default() };
     users::put(&life.app, "alice", patch).unwrap();
     life
 }

@@ -90,6 +90,7 @@ fn answers_are_readable_for_named_origins_and_nowhere_else() {
         for origin in [FRIEND, &own] {
             let (exchange, allowed) = read(first, origin, &more);
             assert_eq!(allowed, format!("{origin} true"), "{first} from {origin}");
+            assert_eq!(exchange.header("access-control-expose-headers"), "Retry-After", "{first}");
             let varies = exchange
                 .head
                 .lines()
@@ -136,4 +137,15 @@ fn a_wrong_base_url_is_seen_in_the_log() {
     let line = shop.till.wait_for_log("the refusal", |line| line["event"] == "refused" && line["kind"] == "permission");
     let expected = format!("http://127.0.0.1:1 {FRIEND}");
     assert_eq!((line["origin"].as_str(), line["expected"].as_str()), (Some(here.as_str()), Some(expected.as_str())));
+}
+
+#[test]
+fn many_refusals_of_one_kind_do_not_hide_one_of_another() {
+    let shop = Shop::open();
+    let browser = Client::browser(&shop.till.url);
+    for _ in 0..5 {
+        browser.get("/v1/me").must(401);
+    }
+    browser.post_form("/login", &[("token", "x"), ("csrf", "y")]).must(403);
+    shop.till.wait_for_log("the other refusal", |line| line["event"] == "refused" && line["kind"] == "permission");
 }

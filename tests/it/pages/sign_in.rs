@@ -113,9 +113,53 @@ fn sign_out_is_a_press_too() {
     let shop = Shop::open();
     shop.user("alice");
     let browser = shop.sign_in("alice");
-    browser.get("/logout").must(405);
+    let asked = browser.get("/logout").must(200);
+    assert!(asked.body.contains("Sign out?"), "{}", asked.body);
+    browser.get("/v1/me").must(200);
     let dashboard = browser.get("/dashboard").must(200);
     let left = browser.press(&dashboard, "/logout").must(303);
     assert!(left.header("clear-site-data").contains("cache"), "{}", left.header("clear-site-data"));
     browser.get("/v1/me").must(401);
+}
+
+#[test]
+fn a_second_tab_signs_out_of_a_session_that_has_ended_already() {
+    let shop = Shop::open();
+    shop.user("alice");
+    let browser = shop.sign_in("alice");
+    let tab = browser.get("/logout").must(200);
+    browser.press(&tab, "/logout").must(303);
+    let again = browser.press(&tab, "/logout").must(303);
+    assert_eq!((again.header("location"), again.header("set-cookie")), ("/login?signed-out", ""));
+    assert_eq!(browser.get("/logout").must(303).header("location"), "/login");
+    // Another site's form comes without the cookie, which stays.
+    let foreign =
+        Client::new(&shop.till.url, &[("origin", "https://evil.example")]).post_form("/logout", &[]).must(303);
+    assert_eq!((foreign.header("set-cookie"), foreign.header("clear-site-data")), ("", ""));
+}
+
+#[test]
+fn a_program_without_a_session_is_told_so_and_not_sent_to_a_page() {
+    let shop = Shop::open();
+    let program = Client::new(&shop.till.url, &[("accept", "application/json")]);
+    for path in [
+        "/dashboard",
+        "/dashboard/activity",
+        "/dashboard/activity.csv",
+        "/dashboard/balance",
+        "/dashboard/statement",
+        "/dashboard/receipts/x",
+        "/account",
+        "/account/data.json",
+        "/admin",
+        "/admin/users",
+        "/logout",
+    ] {
+        assert_eq!(program.get(path).must(401).code(), "unauthenticated", "{path}");
+    }
+    for path in ["/login?token=bad", "/confirm?code=bad", "/confirm"] {
+        assert_eq!(program.get(path).must(410).code(), "not_found", "{path}");
+        let page = shop.visitor().get(path).must(410);
+        assert!(page.body.starts_with("<!doctype html>"), "{path}: {}", page.body);
+    }
 }

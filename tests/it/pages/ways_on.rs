@@ -63,7 +63,7 @@ fn an_error_page_knows_who_reads_it_and_has_one_way_on() {
     let page = alice.get("/nothing").must(404);
     assert_eq!(ways(&page), ["/dashboard"]);
     assert!(text(&page).contains("Sign out") && !text(&page).contains("Sign in"), "{}", page.body);
-    let page = visitor.post_form("/logout", &[]).must(401);
+    let page = visitor.post_form("/billing/portal", &[]).must(401);
     assert_eq!(ways(&page), ["/login"]);
 
     // A tab that was restored at the address of a button.
@@ -75,7 +75,7 @@ fn an_error_page_knows_who_reads_it_and_has_one_way_on() {
         let refused = program.get(path).must(405);
         assert_eq!((refused.code().as_str(), refused.header("allow")), ("invalid_request", "POST"), "{path}");
     }
-    let page = alice.get("/logout").must(405);
+    let page = alice.get("/language").must(405);
     assert_eq!(ways(&page), ["/dashboard"]);
     assert!(!page.body.contains("Allow") && text(&page).contains("it belongs to a button"), "{}", page.body);
 
@@ -118,6 +118,24 @@ fn a_buyer_who_comes_back_in_another_browser_reads_that_it_is_paid_and_nothing_e
         }
         shop.wait_for_units("alice", units);
     }
+    // Somebody else who is signed in there reads the same, and may sign out.
+    shop.api.call("PUT", "/v1/users/bob", &json!({"name": "Bob"})).must(201);
+    shop.give("bob", 555);
+    let (session, checkout) = shop.checkout("alice", "topup_100");
+    shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+    let (bob, back) = (shop.sign_in("bob"), format!("/billing/return?session_id={session}"));
+    let page = bob.get(&back).must(200);
+    let said = text(&page);
+    assert!(said.contains("Paid") && said.contains("The pictures are on the account that bought them."), "{said}");
+    assert_eq!(ways(&page), ["/dashboard", "/logout"]);
+    for secret in ["alice", "Alice", "1077", "555"] {
+        assert!(!said.contains(secret), "{secret}: {said}");
+    }
+    let script = Client::new(&shop.till.url, &[("cookie", &bob.cookies()), ("accept", "application/json")]);
+    assert_eq!(script.get(&back).must(404).code(), "not_found");
+    bob.get("/billing/return?session_id=cs_test_never").must(404);
+    shop.visitor().get(&format!("{back}&session_id={session}")).must(400);
+
     let (_, checkout) = shop.checkout("alice", "topup_250");
     let session = checkout.rsplit('/').next().unwrap().to_owned();
     let open = shop.visitor().get(&format!("/billing/return?session_id={session}"));

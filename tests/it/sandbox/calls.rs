@@ -166,6 +166,9 @@ fn what_stripe_refuses_is_refused_in_its_words() {
         ("GET", "/v1/prices/price_100", "expand[]=colour".to_owned(), 400, "", "expand"),
         ("GET", "/v1/events", "limit=101".to_owned(), 400, "parameter_invalid_integer", "limit"),
         ("GET", "/v1/nothing", String::new(), 404, "", ""),
+        ("GET", "/v1/customers/search", "query=x".to_owned(), 400, "stand_in_not_built", ""),
+        ("GET", "/v1/subscriptions/search", String::new(), 400, "stand_in_not_built", ""),
+        ("GET", "/v1/invoices/upcoming", String::new(), 400, "stand_in_not_built", ""),
         ("DELETE", sessions, String::new(), 404, "", ""),
     ] {
         let answer = fixture.call(method, path, &form, None);

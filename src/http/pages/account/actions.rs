@@ -27,7 +27,7 @@ pub(crate) async fn rename(State(state): State<AppState>, OwnForm { signed_in, f
         return Err(PersonRefusal::NameLength { most: NAME_LIMIT }.into());
     }
     let id = signed_in.member.user.id;
-    let rename = move |app: &App| users::put(app, &id, UserPatch { name: Some(&name), ..UserPatch::default() });
+    let rename = move |app: &App| users::put(app, &id, UserPatch { name: Some(Some(&name)), ..UserPatch::default() });
     state.run(Pool::Db, rename).await?;
     Ok(see_other(&Done::Name.path())?)
 }

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::{Refused, Result};
 use crate::http::fields::Form;
 use crate::http::guard::{SignedIn, Visitor, not_signed_in};
-use crate::http::pages::see_other;
+use crate::http::pages::{see_other, to_sign_in};
 use crate::http::problem::Problem;
 use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
@@ -36,7 +36,7 @@ impl FromRequestParts<AppState> for Operator {
         let Some(signed_in) = signed_in else {
             // A button's address is not where to go on after the sign-in.
             return Err(match parts.method {
-                Method::GET | Method::HEAD => see_other("/login").map_err(turned_away)?,
+                Method::GET | Method::HEAD => to_sign_in(&parts.headers).map_err(IntoResponse::into_response)?,
                 _ => not_signed_in().into_response(),
             });
         };

@@ -8,7 +8,7 @@ use super::people::address;
 use super::view::{Block, Cell, Mark, Table};
 use super::{Section, done, page};
 use crate::app::App;
-use crate::clock::{DAY_SECONDS, parse_rfc3339};
+use crate::clock::{DAY_SECONDS, LAST, parse_rfc3339};
 use crate::error::{Refused, Result};
 use crate::http::fields::Form;
 use crate::http::pages::see_other;
@@ -47,7 +47,7 @@ fn grant_request(form: &Form) -> Result<GrantRequest> {
             let start = start.ok_or_else(|| {
                 Refused::InvalidRequest(format!("expires_at is {day:?}: a day such as 2027-01-31 was expected."))
             })?;
-            Some(start.plus_seconds(DAY_SECONDS))
+            Some(start.plus_seconds(DAY_SECONDS).min(LAST))
         }
     };
     let key = IdempotencyKey::parse(&form.text("key", 255)?)?;

@@ -9,11 +9,11 @@ pub(super) mod plan;
 pub(super) mod units;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Request, State};
 
 use super::offers::{PackCard, PlanCard, PlanState};
 use super::shell::Shell;
-use super::{see_other, with_forms_to, written};
+use super::{to_sign_in, with_forms_to, written};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::csrf::form_token;
@@ -53,8 +53,8 @@ pub(super) struct DashboardPage {
 
 /// The dashboard of the user who is signed in. Visitors are sent to the sign-in page. A page that is kept is answered without
 /// a read and without another thread.
-pub(crate) async fn show(State(state): State<AppState>, visitor: PageVisitor) -> HandlerResult {
-    let Some(Holder { session, cookie, language }) = visitor.holder else { return Ok(see_other("/login")?) };
+pub(crate) async fn show(State(state): State<AppState>, visitor: PageVisitor, request: Request) -> HandlerResult {
+    let Some(Holder { session, cookie, language }) = visitor.holder else { return to_sign_in(request.headers()) };
     let key = PageKey { account: session.account, language };
     let token = form_token(&cookie)?;
     if let Some(text) = kept(&state, key, &token) {

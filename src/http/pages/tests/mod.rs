@@ -38,6 +38,7 @@ fn pages() -> Vec<(String, String)> {
         ("account-fresh".to_owned(), html(&samples::fresh_account())),
         ("login-confirm".to_owned(), html(&samples::login(LoginState::Confirm(samples::confirmation())))),
         ("login-spent".to_owned(), html(&samples::login(LoginState::LinkSpent))),
+        ("login-sign-out".to_owned(), html(&samples::login(LoginState::SignOut(samples::confirmation().person)))),
         ("login-signed-out".to_owned(), html(&samples::login(LoginState::SignedOut(SignInForms::default())))),
         (
             "unsubscribe".to_owned(),

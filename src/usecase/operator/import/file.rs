@@ -167,7 +167,7 @@ fn row(record: &StringRecord, columns: &HashMap<&str, usize>, line: u64) -> Resu
     };
     let id = users::user_id(text("id")).map_err(said)?;
     let (email, name) = (given("email"), given("name"));
-    UserPatch { email, name, low_balance: None }.check().map_err(said)?;
+    UserPatch { email: Some(email), name: Some(name), low_balance: None }.check().map_err(said)?;
     let (total, remaining) =
         (units(text("units_total"), "units_total")?, units(text("units_remaining"), "units_remaining")?);
     if total < remaining {
