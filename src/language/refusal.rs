@@ -27,7 +27,7 @@ pub enum PersonRefusal {
         characters: usize,
         most: usize,
     },
-    /// A field with control characters, or such as change the direction of what follows.
+    /// A field with control characters, or such as nobody sees.
     FieldControls(String),
     /// So many tokens, passkeys or connections are the most.
     TooMany(usize),

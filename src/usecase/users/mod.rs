@@ -34,6 +34,7 @@ use crate::catalog::LOW_BALANCE_LIMIT;
 use crate::error::{Refused, Result};
 use crate::id::{USER_ID_LIMIT, UserId};
 use crate::language::Language;
+use crate::plain_text::is_hidden;
 use crate::store::users;
 
 use crate::usecase::audit;
@@ -199,8 +200,8 @@ fn check_low_balance(units: i64) -> Result<()> {
 fn check_text(field: &str, text: Option<&str>, limit: usize) -> Result<()> {
     let Some(text) = text else { return Ok(()) };
     let length = text.chars().count();
-    if text.chars().any(char::is_control) || length > limit || text.trim().is_empty() {
-        let expected = format!("1 to {limit} characters without control characters were expected");
+    if text.chars().any(is_hidden) || length > limit || text.trim().is_empty() {
+        let expected = format!("1 to {limit} characters without control characters or invisible ones were expected");
         return Err(Refused::InvalidRequest(format!("{field} has {length} characters: {expected}.")).into());
     }
     Ok(())
