@@ -12,7 +12,7 @@ use super::shell::{Person, Shell};
 use super::{html, html_with_forms_to, query_field, see_other};
 use crate::app::App;
 use crate::config::{Config, Signup};
-use crate::email::EMAIL_LIMIT;
+use crate::email::{EMAIL_LIMIT, Email};
 use crate::error::Result;
 use crate::http::csrf::{check_csrf, form_token};
 use crate::http::guard::{SignedIn, Visitor};
@@ -172,7 +172,7 @@ pub(crate) async fn by_password(
 ) -> HandlerResult {
     let (form, form_cookie) = own_form::of_visitor(state.config(), &headers, body).await?;
     let (name, typed_password) = (form.text("address", EMAIL_LIMIT)?, form.password("password")?);
-    state.charge_name(Costly::Password, &name, client).await?;
+    charge_password(&state, &name, client).await?;
     let (browser, typed) = (cookie::browser_of(&headers, state.config()), name.clone());
     let signed_in = move |app: &App| password::sign_in(app, (&name, &typed_password), &form_cookie, &browser);
     match state.run(Pool::Passwords, signed_in).await? {
@@ -181,6 +181,19 @@ pub(crate) async fn by_password(
         None => {
             let forms = SignInForms { typed, is_wrong: true, ..SignInForms::default() };
             with_forms(&state, &headers, StatusCode::UNAUTHORIZED, forms, LoginState::Ask).await
+        }
+    }
+}
+
+/// Charges a try to whom it is about: the account, however it is named, or else the name that was typed.
+async fn charge_password(state: &AppState, name: &str, client: ClientAddress) -> Result<()> {
+    let typed = name.to_owned();
+    match state.run(Pool::Db, move |app| password::account_named(app, &typed)).await? {
+        Some(account) => state.charge(Costly::Password, Some(account), client).await,
+        None => {
+            let email = Email::parse(name);
+            let name = email.as_ref().map_or(name, Email::canonical);
+            state.charge_name(Costly::Password, name, client).await
         }
     }
 }

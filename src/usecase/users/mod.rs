@@ -9,6 +9,7 @@ pub mod confirm;
 pub mod entitlement;
 pub mod erase;
 pub mod export;
+mod guessing;
 pub mod lot_history;
 pub mod lots_by_origin;
 mod new_account;
