@@ -91,14 +91,20 @@ pub fn count_open(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<i64> {
     Ok(tx.one(COUNT, &[&now, &limit], |row| row.int("codes"))?.unwrap_or_default())
 }
 
-/// Removes an account's codes, for an account that is erased, and those that went to its address.
-pub fn remove_of(tx: &mut dyn Tx, account: i64, address: Option<&str>) -> Result<()> {
+/// Removes an account's codes, for an account that is erased.
+pub fn remove_of(tx: &mut dyn Tx, account: i64) -> Result<()> {
     const REMOVE: &str = "DELETE FROM codes WHERE account = $1";
-    const TO: &str = "DELETE FROM codes WHERE lower(address) = $1";
     tx.execute(REMOVE, &[&account])?;
-    if let Some(address) = address {
-        tx.execute(TO, &[&address.to_ascii_lowercase()])?;
-    }
+    Ok(())
+}
+
+/// Removes the codes of no account that went to an address, and the invitations that are for it.
+pub fn remove_to(tx: &mut dyn Tx, address: &str) -> Result<()> {
+    const CODES: &str = "DELETE FROM codes WHERE account IS NULL AND lower(address) = $1";
+    const INVITES: &str = "DELETE FROM invites WHERE address IS NOT NULL AND address = $1";
+    let address = address.to_ascii_lowercase();
+    tx.execute(CODES, &[&address])?;
+    tx.execute(INVITES, &[&address])?;
     Ok(())
 }
 
