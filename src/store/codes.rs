@@ -139,6 +139,15 @@ pub fn find_invite(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<O
     })
 }
 
+/// The invitations for a canonical address, also those that were used.
+pub fn invites_to(tx: &mut dyn Tx, address: &str) -> Result<Vec<Invite>> {
+    const FIND: &str = "SELECT address, expires_at FROM invites WHERE address IS NOT NULL AND address = $1
+        ORDER BY expires_at, hash LIMIT 100";
+    tx.all(FIND, &[&address], |row| {
+        Ok(Invite { address: row.text_or_null("address")?, expires_at: row.time("expires_at")? })
+    })
+}
+
 /// Uses the invitation up; `false` when it is unknown, used or too old.
 pub fn take_invite(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<bool> {
     const USE: &str = "UPDATE invites SET used_at = $2 WHERE hash = $1 AND used_at IS NULL AND expires_at > $2";

@@ -19,6 +19,7 @@ pub mod operators;
 pub mod passkeys;
 pub mod password;
 pub mod proxy;
+mod records;
 pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;
