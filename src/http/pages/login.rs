@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::http::csrf::{check_csrf, form_token};
 use crate::http::guard::{SignedIn, Visitor};
 use crate::http::problem::HandlerResult;
+use crate::http::proxy_user::ProxyUser;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
@@ -84,6 +85,8 @@ pub(super) struct SignInForms {
     pub has_passkey: bool,
     /// Whether an attempt by a passkey failed.
     pub is_passkey_wrong: bool,
+    /// Whether a proxy in front names the visitor, so that going on signs them in again.
+    pub is_named: bool,
 }
 
 impl SignInForms {
@@ -111,6 +114,7 @@ pub(crate) async fn show(
     State(state): State<AppState>,
     method: Method,
     visitor: Visitor,
+    proxy_user: Option<Extension<ProxyUser>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HandlerResult {
@@ -124,7 +128,8 @@ pub(crate) async fn show(
             Some(_) => LoginState::SignedOut,
             None => LoginState::Ask,
         };
-        return with_forms(&state, &headers, StatusCode::OK, SignInForms::default(), page).await;
+        let forms = SignInForms { is_named: proxy_user.is_some(), ..SignInForms::default() };
+        return with_forms(&state, &headers, StatusCode::OK, forms, page).await;
     };
     let link = token.clone();
     let Some(owner) = state.run(Pool::Db, move |app| sign_in::owner_of_link(app, &link)).await? else {
