@@ -103,7 +103,8 @@ impl FromRequest<AppState> for Press {
 impl Press {
     /// The form, which says why: the audit names the reason. One that another page has sent is refused.
     pub(super) async fn form(&mut self) -> Result<Form> {
-        let form = self.form_without_reason().await?;
+        let body = std::mem::take(&mut self.body);
+        let form = own_form::of_session(self.state.config(), &self.headers, &self.operator.0, body).await?;
         let reason = form.text("reason", REASON_LIMIT)?;
         if reason.is_empty() {
             let detail = "The reason is missing: a few words for the audit were expected. Nothing was changed.";
@@ -111,12 +112,6 @@ impl Press {
         }
         caller::because(&reason);
         Ok(form)
-    }
-
-    /// The same of a form that only looks at something.
-    pub(super) async fn form_without_reason(&mut self) -> Result<Form> {
-        let body = std::mem::take(&mut self.body);
-        own_form::of_session(self.state.config(), &self.headers, &self.operator.0, body).await
     }
 
     /// The same of what wants a fresh sign-in.
