@@ -146,9 +146,7 @@ pub(crate) async fn show(
     let mut response = html_with_forms_to(&origins.join(" "), &page)?;
     let headers = response.headers_mut();
     headers.insert(header::SET_COOKIE, cookie::set_form(state.config(), Some(&form_cookie))?);
-    // The secret is in the address of this page.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(response)
+    Ok(without_referrer(response))
 }
 
 /// Uses a link up, ends the session that was open in this browser, and opens one for the link's owner.
@@ -274,7 +272,13 @@ pub(crate) async fn sign_out(
     Ok(response)
 }
 
+/// A page with a secret in its address, also one that is spent: no link on it says where the browser came from.
+pub(super) fn without_referrer(mut page: Response) -> Response {
+    page.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    page
+}
+
 fn link_spent(app: &App, language: Language) -> Result<Response> {
     let shell = Shell::anonymous(app, language.login_title(), language);
-    html(StatusCode::GONE, &LoginPage { shell, state: LoginState::LinkSpent })
+    Ok(without_referrer(html(StatusCode::GONE, &LoginPage { shell, state: LoginState::LinkSpent })?))
 }

@@ -114,11 +114,15 @@ pub fn arrive(
     if let Some(error) = &answer.error {
         return Ok(SignInEnd::Failed(refusal(error)));
     }
+    let Some(code) = &answer.code else {
+        let fault = OidcFault::Unusable("it sent the person back with neither a code nor an error".to_owned());
+        return Ok(SignInEnd::Failed(failure(&fault)));
+    };
     let arrived = client.provider(now).and_then(|provider| {
         if !provider.sent(answer.issuer.as_deref()) {
             return Err(OidcFault::Unusable("the answer names another issuer (iss)".to_owned()));
         }
-        client.redeem(answer.code.as_deref().unwrap_or_default(), attempt, now)
+        client.redeem(code, attempt, now)
     });
     let arrival = match arrived {
         Ok(arrival) => arrival,

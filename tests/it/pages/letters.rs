@@ -64,7 +64,8 @@ fn an_account_is_made_by_the_button_to_which_the_letter_leads() {
     browser.press(&page, "/confirm").must(303);
     let me = browser.get("/v1/me").must(200).json();
     assert!(me["id"].as_str().unwrap().starts_with("u_") && me["email"] == "Ada@example.org", "{me}");
-    browser.get(&link).must(410);
+    assert_eq!(browser.get(&link).must(410).header("referrer-policy"), "no-referrer");
+    assert_eq!(browser.get("/login?token=spent").must(410).header("referrer-policy"), "no-referrer");
     let again = shop.visitor();
     let fresh = again.get("/login").must(200).form("/login/mail");
     let code = page.form("/confirm").into_iter().find(|(name, _)| name == "code").unwrap().1;

@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
@@ -49,7 +49,7 @@ impl FromRequestParts<AppState> for Operator {
         let session = &signed_in.session;
         if session.method == SignInMethod::Password && session.second_factor_at.is_none() {
             return Err(match parts.method {
-                Method::GET | Method::HEAD => see_other("/login/second?return_to=/admin").map_err(turned_away)?,
+                Method::GET | Method::HEAD => see_other(&proof_on_the_way_to(&parts.uri)).map_err(turned_away)?,
                 _ => {
                     let detail =
                         "An operator who signed in with a password alone proves a second factor first: open /admin.";
@@ -59,6 +59,13 @@ impl FromRequestParts<AppState> for Operator {
         }
         Ok(Operator(signed_in))
     }
+}
+
+/// Where a second factor is proved, and from there the way on to this page.
+fn proof_on_the_way_to(page: &Uri) -> String {
+    let page = page.path_and_query().map_or("/admin", |page| page.as_str());
+    let page: String = form_urlencoded::byte_serialize(page.as_bytes()).collect();
+    format!("/login/second?return_to={}", page.replace("%2F", "/"))
 }
 
 impl Operator {
