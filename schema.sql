@@ -660,6 +660,7 @@ CREATE TABLE invites (
     used_at    INTEGER
 ) STRICT;
 CREATE INDEX invites_by_end ON invites (expires_at);
+CREATE INDEX invites_by_address ON invites (address) WHERE address IS NOT NULL;
 
 -- What browsers have begun and not finished, for some minutes: a passkey that is made or used, a password that wants a code, an
 -- identity that may be connected, an authenticator app. The browser alone has the secret, which the body is sealed with.
@@ -690,7 +691,8 @@ CREATE TABLE address_salt (
 ) STRICT;
 
 -- What was done by hand, by tokens and by people who signed in, each row written in the transaction that did it. A movement
--- has none: its entry names its actor. Rows are only added; an address can be erased, and a row goes when it is two years old.
+-- has none: its entry names its actor. Rows are only added; an address, a detail and a reason can be erased, and a row goes when
+-- it is two years old.
 CREATE TABLE audit (
     number  INTEGER NOT NULL PRIMARY KEY CHECK (number > 0),
     at      INTEGER NOT NULL,
@@ -949,10 +951,14 @@ BEGIN
     SELECT RAISE(ABORT, 'a ledger entry has no account') WHERE NOT EXISTS (SELECT owner FROM books
         WHERE account = NEW.account AND part = 1 AND seq = 0 AND used_reason = '');
 END;
-CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OF number, at, actor, action, target, detail, reason ON audit
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OF number, at, actor, action, target ON audit
 BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END;
 CREATE TRIGGER audit_addresses_are_only_erased BEFORE UPDATE OF address ON audit WHEN NEW.address IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'audit rows are never changed: an address can only be erased'); END;
+CREATE TRIGGER audit_details_are_only_erased BEFORE UPDATE OF detail ON audit WHEN NEW.detail IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'audit rows are never changed: a detail can only be erased'); END;
+CREATE TRIGGER audit_reasons_are_only_erased BEFORE UPDATE OF reason ON audit WHEN NEW.reason IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'audit rows are never changed: a reason can only be erased'); END;
 -- Only from the beginning, and only what is two years older than the newest row (730 days).
 CREATE TRIGGER audit_is_only_removed_by_age BEFORE DELETE ON audit
     WHEN OLD.number <> (SELECT MIN(number) FROM audit)
@@ -996,11 +1002,17 @@ BEGIN
 END $$;
 CREATE TRIGGER entries_use_a_reason BEFORE INSERT ON books
     FOR EACH ROW WHEN (NEW.part = 0) EXECUTE FUNCTION require_a_reason();
-CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OF number, at, actor, action, target, detail, reason ON audit
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OF number, at, actor, action, target ON audit
     FOR EACH ROW EXECUTE FUNCTION refuse('audit rows are never changed');
 CREATE TRIGGER audit_addresses_are_only_erased BEFORE UPDATE OF address ON audit
     FOR EACH ROW WHEN (NEW.address IS NOT NULL)
     EXECUTE FUNCTION refuse('audit rows are never changed: an address can only be erased');
+CREATE TRIGGER audit_details_are_only_erased BEFORE UPDATE OF detail ON audit
+    FOR EACH ROW WHEN (NEW.detail IS NOT NULL)
+    EXECUTE FUNCTION refuse('audit rows are never changed: a detail can only be erased');
+CREATE TRIGGER audit_reasons_are_only_erased BEFORE UPDATE OF reason ON audit
+    FOR EACH ROW WHEN (NEW.reason IS NOT NULL)
+    EXECUTE FUNCTION refuse('audit rows are never changed: a reason can only be erased');
 -- In which order a statement removes rows is not known here. So each is judged after all are gone: none before it may be left,
 -- and one must be left that is two years younger.
 CREATE FUNCTION refuse_young_audit() RETURNS trigger LANGUAGE plpgsql AS $$

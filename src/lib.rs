@@ -17,6 +17,7 @@ pub mod error;
 pub mod id;
 pub mod language;
 pub mod money;
+pub mod plain_text;
 pub mod private_file;
 pub mod secret;
 mod slot;

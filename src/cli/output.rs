@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{CommandError, CommandResult};
 use crate::error::Error;
+use crate::plain_text::is_hidden;
 
 /// Prints text as it is.
 pub(super) fn print(text: &str) -> CommandResult {
@@ -21,10 +22,13 @@ pub(super) fn print_json(document: &impl Serialize) -> CommandResult {
     print(&format!("{}\n", escaped(&text)))
 }
 
-/// JSON without characters that reorder a line.
+/// JSON without characters that reorder a line or that nobody sees.
 pub(super) fn escaped(json: &str) -> String {
     // These occur inside strings only, where an escape means the same.
-    let escaped = |c: char| if reorders(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    let escaped = |c: char| match is_hidden(c) && !c.is_control() {
+        true => c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>(),
+        false => c.to_string(),
+    };
     json.chars().map(escaped).collect()
 }
 
@@ -78,18 +82,12 @@ pub(super) fn or_dash(text: Option<impl ToString>) -> String {
 /// Text from outside, safe for a terminal: no control characters, so no line breaks and no escape sequences, and none that
 /// change the order in which the rest of the line is shown.
 pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || reorders(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// The same for text of ours that may have several lines and quote text from outside.
 pub(super) fn safe_lines(text: &str) -> String {
     text.split('\n').map(one_line).collect::<Vec<_>>().join("\n")
-}
-
-/// Whether a character changes the direction of text or breaks a line without being a control character (Unicode Standard
-/// Annex #9, section 2; UTR #36, section 2.5).
-fn reorders(letter: char) -> bool {
-    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Standard output for long texts; remembers whether the reader closed it.

@@ -76,7 +76,7 @@ pub(super) enum PersonCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Remove a user's second factor, when they have lost their authenticator app
+    /// Remove a user's second factor, when they have lost their authenticator app or their passkeys
     ///
     /// Their password alone signs them in again. Make sure that it is they who ask: who has their password may ask too.
     #[command(after_help = "Example:\n  till user second-factor alice --remove")]
@@ -119,7 +119,7 @@ impl PersonCommand {
             PersonCommand::SecondFactor { id, remove: _ } => {
                 let app = database.open(Need::Nothing, IfMissing::Refuse)?;
                 let was_set = second_factor::remove_by_operator(&app, id)?;
-                let done = if was_set { "is asked for no codes any more" } else { "had no second factor" };
+                let done = if was_set { "has no second factor any more" } else { "had no second factor" };
                 print(&format!("{} {done}\n", one_line(id)))
             }
             PersonCommand::Tie { id, name, issuer } => {

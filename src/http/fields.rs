@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::body;
 use crate::error::{Refused, Result};
 use crate::language::refusal::PersonRefusal;
+use crate::plain_text::is_hidden;
 
 /// A form as it arrived.
 pub(super) struct Form(Vec<(String, String)>);
@@ -21,11 +22,10 @@ impl Form {
     }
 
     /// A line of text without white space around it, of at most so many characters; empty where there is no such field.
-    /// Control characters, and those that change the direction of what follows, are refused: they make a text look like
-    /// another.
+    /// Control characters, and those that nobody sees, are refused: they make a text look like another.
     pub(super) fn text(&self, name: &str, limit: usize) -> Result<String> {
         let text = self.value(name, limit)?.trim();
-        if text.chars().any(|letter| letter.is_control() || is_direction(letter)) {
+        if text.chars().any(is_hidden) {
             return Err(PersonRefusal::FieldControls(name.to_owned()).into());
         }
         Ok(text.to_owned())
@@ -56,11 +56,6 @@ pub(super) fn twice(name: &str) -> String {
     format!("The field {shown} is there twice: it was expected once.")
 }
 
-/// Characters that embed, override or mark a direction (Unicode Standard Annex 9, section 2).
-fn is_direction(letter: char) -> bool {
-    matches!(letter, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +72,8 @@ mod tests {
             (&[("other", "x"), ("name", "")], Some("")),
             (&[("name", "a"), ("name", "a")], None),
             (&[("name", "Ada\u{202e}")], None),
+            (&[("name", "A\u{200b}da")], None),
+            (&[("name", "👩‍👧")], Some("👩‍👧")),
             (&[("name", "A\nda")], None),
             (&[("name", "A\u{0}da")], None),
             (&[("name", "longer than ten")], None),

@@ -13,7 +13,7 @@ use super::request::ClientAddress;
 use super::state::{AppState, Pool};
 use super::{caller, cookie, reader_language};
 use crate::actor::Actor;
-use crate::error::{Refused, Result};
+use crate::error::{Error, Refused, Result};
 use crate::id;
 use crate::language::Language;
 use crate::store::CacheKey;
@@ -112,19 +112,33 @@ pub(super) struct SignedIn {
 impl FromRequestParts<AppState> for Visitor {
     type Rejection = Problem;
 
+    /// Somebody whom a proxy names and who may not come in sees what everybody sees; a page of a person's own says why not.
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Visitor, Problem> {
-        let language = reader_language::of_browser(&parts.headers, state.config());
-        let Some(cookie) = session_cookie(parts, state, language).await? else {
-            return Ok(Visitor::anonymous(language));
-        };
-        let visitor = visitor_of(state, cookie, language).await?;
-        let Some(signed_in) = visitor.signed_in.as_ref().filter(|found| is_good_here(found.session.method, parts))
-        else {
-            return Ok(Visitor::anonymous(language));
-        };
-        caller::is(Actor::user(&signed_in.member.user.id));
-        Ok(visitor)
+        match visitor(parts, state).await {
+            Err(Error::Refused(_)) if !is_a_persons(parts.uri.path()) => {
+                Ok(Visitor::anonymous(reader_language::of_browser(&parts.headers, state.config())))
+            }
+            visitor => Ok(visitor?),
+        }
     }
+}
+
+async fn visitor(parts: &Parts, state: &AppState) -> Result<Visitor> {
+    let language = reader_language::of_browser(&parts.headers, state.config());
+    let Some(cookie) = session_cookie(parts, state, language).await? else {
+        return Ok(Visitor::anonymous(language));
+    };
+    let visitor = visitor_of(state, cookie, language).await?;
+    let Some(signed_in) = visitor.signed_in.as_ref().filter(|found| is_good_here(found.session.method, parts)) else {
+        return Ok(Visitor::anonymous(language));
+    };
+    caller::is(Actor::user(&signed_in.member.user.id));
+    Ok(visitor)
+}
+
+/// Whether the page at this path is a person's own.
+fn is_a_persons(path: &str) -> bool {
+    ["/dashboard", "/account", "/admin", "/billing"].iter().any(|own| path.starts_with(own))
 }
 
 /// The session of a browser that is signed in, where nothing of its user has to be read: for pages that are kept.
@@ -181,8 +195,19 @@ async fn session_cookie(parts: &Parts, state: &AppState, language: Language) -> 
     let Some(ProxyUser(name)) = parts.extensions.get::<ProxyUser>().cloned() else {
         return Ok(cookie::session_of(&parts.headers, state.config()));
     };
+    if says_farewell(parts) {
+        return Ok(None);
+    }
     let client = parts.extensions.get::<ClientAddress>().copied().unwrap_or(ClientAddress(None));
     session_of_named(state, &parts.headers, (name, language), client).await.map(Some)
+}
+
+/// Whether it is the page that says that somebody has signed out, or is erased: it begins nothing, although the proxy goes on to
+/// name them.
+fn says_farewell(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    let mut fields = form_urlencoded::parse(query);
+    parts.uri.path() == "/login" && fields.any(|(name, _)| name == "signed-out" || name == "erased")
 }
 
 /// A session that the proxy began is good behind the proxy alone.
@@ -228,7 +253,7 @@ impl FromRequestParts<AppState> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<SignedIn, Problem> {
-        Visitor::from_request_parts(parts, state).await?.signed_in.ok_or_else(not_signed_in)
+        visitor(parts, state).await?.signed_in.ok_or_else(not_signed_in)
     }
 }
 

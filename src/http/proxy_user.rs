@@ -45,7 +45,7 @@ pub(super) fn named(config: &Config, headers: &HeaderMap, peer: Option<Peer>) ->
     }
     match value.to_str().map(str::trim) {
         Ok("") => Ok(None),
-        Ok(name) if name.len() <= NAME_LIMIT && !name.contains(',') => Ok(Some(ProxyUser(name.to_owned()))),
+        Ok(name) if name.len() <= NAME_LIMIT && !name.contains([',', '\t']) => Ok(Some(ProxyUser(name.to_owned()))),
         _ => refused("holds more than one plain name of at most 255 characters"),
     }
 }
@@ -79,6 +79,7 @@ mod tests {
             (&["ada", "eve"], &[SECRET], "10.0.0.1", Err(())),
             (&["ada", "ada"], &[SECRET], "10.0.0.1", Err(())),
             (&["ada, eve"], &[SECRET], "10.0.0.1", Err(())),
+            (&["ada\teve"], &[SECRET], "10.0.0.1", Err(())),
         ] {
             let mut headers = HeaderMap::new();
             for name in names {

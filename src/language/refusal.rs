@@ -27,7 +27,7 @@ pub enum PersonRefusal {
         characters: usize,
         most: usize,
     },
-    /// A field with control characters, or such as change the direction of what follows.
+    /// A field with control characters, or such as nobody sees.
     FieldControls(String),
     /// So many tokens, passkeys or connections are the most.
     TooMany(usize),
@@ -35,6 +35,8 @@ pub enum PersonRefusal {
     NotFresh {
         minutes: i64,
     },
+    /// It wants a session in which the account's second factor was proved.
+    ProofMissing,
     CodeWrong,
     CodesSetAlready,
     PasskeyKnown,
@@ -111,6 +113,7 @@ impl PersonRefusal {
             AddressOfAnother => language.refused_address_of_another(),
             PasswordGuessable => language.refused_password_guessable(),
             OldPasswordWrong => language.refused_old_password_wrong(),
+            ProofMissing => language.refused_proof_missing(),
             CodeWrong => language.refused_code_wrong(),
             CodesSetAlready => language.refused_codes_set_already(),
             PasskeyKnown => language.refused_passkey_known(),

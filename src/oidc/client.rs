@@ -41,6 +41,8 @@ pub struct Oidc {
     agent: Agent,
     provider: Mutex<Option<Snapshot<Provider>>>,
     keys: Mutex<Option<Snapshot<KeySet>>>,
+    /// When keys were last asked for because one was unknown.
+    unknown_key_at: Mutex<Option<Timestamp>>,
 }
 
 /// What was fetched, and when.
@@ -61,7 +63,14 @@ impl Oidc {
         let is_secure = config.issuer.starts_with("https://");
         let client = tls::json_client(is_secure, CONNECT_PATIENCE).timeout_global(Some(PATIENCE));
         let agent = client.build().new_agent();
-        Oidc { config, redirect_uri, agent, provider: Mutex::default(), keys: Mutex::default() }
+        Oidc {
+            config,
+            redirect_uri,
+            agent,
+            provider: Mutex::default(),
+            keys: Mutex::default(),
+            unknown_key_at: Mutex::default(),
+        }
     }
 
     /// Where the provider sends people back to; it must be registered there.
@@ -138,8 +147,12 @@ impl Oidc {
     /// write the name of a key into a token.
     fn keys(&self, provider: &Provider, now: Timestamp, is_one_unknown: bool) -> Result<Arc<KeySet>, OidcFault> {
         let mut kept = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let seconds = if is_one_unknown { KEYS_PAUSE_SECONDS } else { KEPT_SECONDS };
-        if let Some(known) = kept.as_ref().filter(|known| known.younger_than(seconds, now)) {
+        // A key that came after the hourly question is asked for at once: only the same question again waits.
+        let is_good = |known: &&Snapshot<KeySet>| match is_one_unknown {
+            true => !self.may_ask_for_unknown(now),
+            false => known.younger_than(KEPT_SECONDS, now),
+        };
+        if let Some(known) = kept.as_ref().filter(is_good) {
             return Ok(Arc::clone(&known.value));
         }
         let body = self.get("its key set", &provider.jwks_uri, None)?;
@@ -147,6 +160,16 @@ impl Oidc {
         let value = Arc::new(value);
         *kept = Some(Snapshot { value: Arc::clone(&value), at: now });
         Ok(value)
+    }
+
+    /// Whether a key that is unknown may be asked for; it is asked for with that.
+    fn may_ask_for_unknown(&self, now: Timestamp) -> bool {
+        let mut asked_at = self.unknown_key_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked_at.is_some_and(|at| (at..at.plus_seconds(KEYS_PAUSE_SECONDS)).contains(&now)) {
+            return false;
+        }
+        *asked_at = Some(now);
+        true
     }
 
     /// RFC 6749, section 4.1.3.

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 use super::keys::{Algorithm, KeySet, SignatureFault};
 use super::{Claims, is_same_issuer};
 use crate::clock::Timestamp;
+use crate::plain_text::is_hidden;
 
 /// How far the provider's clock may be from ours.
 pub(super) const LEEWAY_SECONDS: i64 = 60;
@@ -189,13 +190,16 @@ fn claims(issuer: &str, subject: String, person: &Person) -> Claims {
         let is_plain = !text.is_empty() && text.chars().count() <= TEXT_LIMIT && !text.chars().any(char::is_control);
         is_plain.then(|| text.to_owned())
     };
+    // What nobody sees makes a name look like another's. Without it, it is the person's all the same.
+    let name = text(&person.name).map(|name| name.chars().filter(|letter| !is_hidden(*letter)).collect::<String>());
+    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     let verified = person.email_verified.as_ref();
     Claims {
         issuer: issuer.to_owned(),
         subject,
         email: text(&person.email),
         is_email_verified: verified.is_some_and(|value| value == &Value::Bool(true) || value == "true"),
-        name: text(&person.name),
+        name,
         has_second_factor: false,
     }
 }

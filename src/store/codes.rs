@@ -91,14 +91,20 @@ pub fn count_open(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<i64> {
     Ok(tx.one(COUNT, &[&now, &limit], |row| row.int("codes"))?.unwrap_or_default())
 }
 
-/// Removes an account's codes, for an account that is erased, and those that went to its address.
-pub fn remove_of(tx: &mut dyn Tx, account: i64, address: Option<&str>) -> Result<()> {
+/// Removes an account's codes, for an account that is erased.
+pub fn remove_of(tx: &mut dyn Tx, account: i64) -> Result<()> {
     const REMOVE: &str = "DELETE FROM codes WHERE account = $1";
-    const TO: &str = "DELETE FROM codes WHERE lower(address) = $1";
     tx.execute(REMOVE, &[&account])?;
-    if let Some(address) = address {
-        tx.execute(TO, &[&address.to_ascii_lowercase()])?;
-    }
+    Ok(())
+}
+
+/// Removes the codes of no account that went to an address, and the invitations that are for it.
+pub fn remove_to(tx: &mut dyn Tx, address: &str) -> Result<()> {
+    const CODES: &str = "DELETE FROM codes WHERE account IS NULL AND lower(address) = $1";
+    const INVITES: &str = "DELETE FROM invites WHERE address IS NOT NULL AND address = $1";
+    let address = address.to_ascii_lowercase();
+    tx.execute(CODES, &[&address])?;
+    tx.execute(INVITES, &[&address])?;
     Ok(())
 }
 
@@ -129,6 +135,15 @@ pub fn find_invite(tx: &mut dyn Tx, hash: &[u8; 32], now: Timestamp) -> Result<O
     const FIND: &str =
         "SELECT address, expires_at FROM invites WHERE hash = $1 AND used_at IS NULL AND expires_at > $2";
     tx.one(FIND, &[hash, &now], |row| {
+        Ok(Invite { address: row.text_or_null("address")?, expires_at: row.time("expires_at")? })
+    })
+}
+
+/// The invitations for a canonical address, also those that were used.
+pub fn invites_to(tx: &mut dyn Tx, address: &str) -> Result<Vec<Invite>> {
+    const FIND: &str = "SELECT address, expires_at FROM invites WHERE address IS NOT NULL AND address = $1
+        ORDER BY expires_at, hash LIMIT 100";
+    tx.all(FIND, &[&address], |row| {
         Ok(Invite { address: row.text_or_null("address")?, expires_at: row.time("expires_at")? })
     })
 }

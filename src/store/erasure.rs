@@ -71,6 +71,27 @@ pub fn erase_audit_address(tx: &mut dyn Tx, number: i64) -> Result<()> {
     Ok(())
 }
 
+/// Rows of the audit about this target, with a detail or a reason, after the one with this number.
+pub fn audit_about(tx: &mut dyn Tx, target: &str, after: i64, limit: i64) -> Result<Vec<i64>> {
+    const FIND: &str = "SELECT number FROM audit WHERE target = $1 AND number > $2
+        AND (detail IS NOT NULL OR reason IS NOT NULL) ORDER BY number LIMIT $3";
+    tx.all(FIND, &[&target, &after, &limit], |row| row.int("number"))
+}
+
+/// Rows of the audit of this action with this detail, after the one with this number.
+pub fn audit_saying(tx: &mut dyn Tx, (action, detail): (&str, &str), after: i64, limit: i64) -> Result<Vec<i64>> {
+    const FIND: &str = "SELECT number FROM audit WHERE action = $1 AND detail = $2 AND number > $3
+        ORDER BY number LIMIT $4";
+    tx.all(FIND, &[&action, &detail, &after, &limit], |row| row.int("number"))
+}
+
+/// Removes the detail and the reason of a row of the audit.
+pub fn erase_audit_words(tx: &mut dyn Tx, number: i64) -> Result<()> {
+    const ERASE: &str = "UPDATE audit SET detail = NULL, reason = NULL WHERE number = $1";
+    tx.execute(ERASE, &[&number])?;
+    Ok(())
+}
+
 /// Gives the user another id and removes what is known of the person: name and e-mail address, what was asked of Stripe in
 /// their name, and where they wanted to go.
 pub fn erase_user(tx: &mut dyn Tx, account: i64, id: &str, now: Timestamp) -> Result<()> {

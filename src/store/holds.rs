@@ -147,6 +147,13 @@ pub fn open_of(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<Hold>> {
     tx.all(OPEN, &[&account, &limit], hold)
 }
 
+/// All of an account's holds, newest first.
+pub fn of_account(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<Hold>> {
+    const LIST: &str =
+        concat!("SELECT ", hold_columns!(), " FROM holds WHERE account = $1 ORDER BY number DESC LIMIT $2");
+    tx.all(LIST, &[&account, &limit], hold)
+}
+
 /// When the first of an account's open holds ends by itself.
 pub fn next_end(tx: &mut dyn Tx, account: i64) -> Result<Option<Timestamp>> {
     const NEXT: &str = "SELECT expires_at FROM holds

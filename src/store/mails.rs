@@ -146,12 +146,37 @@ pub fn remove_old(tx: &mut dyn Tx, before: Timestamp, limit: i64) -> Result<usiz
     Ok(tx.execute(REMOVE, &[&before, &limit])?)
 }
 
+/// Makes the letters that went to an address before it had an account that account's.
+pub fn claim(tx: &mut dyn Tx, account: i64, address: &str) -> Result<()> {
+    const CLAIM: &str = "UPDATE mails SET account = $1
+        WHERE account IS NULL AND to_address IS NOT NULL AND lower(to_address) = $2";
+    tx.execute(CLAIM, &[&account, &address.to_ascii_lowercase()])?;
+    Ok(())
+}
+
+/// In lower case, the addresses to which the account's letters went, at most `limit`. One that somebody only asked to make
+/// theirs is left out: it may be a stranger's.
+pub fn addresses_of(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<String>> {
+    const FIND: &str = "SELECT DISTINCT lower(to_address) AS address FROM mails
+        WHERE account = $1 AND to_address IS NOT NULL AND kind <> 'address_change' ORDER BY address LIMIT $2";
+    tx.all(FIND, &[&account, &limit], |row| row.text("address"))
+}
+
 /// Erases an account's addresses from its letters; what is open is not sent.
 pub fn erase(tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<()> {
     const ERASE: &str = "UPDATE mails SET to_address = NULL, fields = NULL, last_error = NULL,
         failed_at = CASE WHEN next_attempt_at IS NULL THEN failed_at ELSE $2 END, next_attempt_at = NULL
         WHERE account = $1";
     tx.execute(ERASE, &[&account, &now])?;
+    Ok(())
+}
+
+/// The same for letters to an address that belong to no account, such as one to make an account, or an invitation.
+pub fn erase_to(tx: &mut dyn Tx, address: &str, now: Timestamp) -> Result<()> {
+    const ERASE: &str = "UPDATE mails SET to_address = NULL, fields = NULL, last_error = NULL,
+        failed_at = CASE WHEN next_attempt_at IS NULL THEN failed_at ELSE $2 END, next_attempt_at = NULL
+        WHERE account IS NULL AND to_address IS NOT NULL AND lower(to_address) = $1";
+    tx.execute(ERASE, &[&address.to_ascii_lowercase(), &now])?;
     Ok(())
 }
 

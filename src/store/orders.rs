@@ -193,6 +193,13 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Order>> {
     tx.one(FIND, &[&id], order)
 }
 
+/// Orders of an account, newest first.
+pub fn of_account(tx: &mut dyn Tx, account: i64, limit: i64) -> Result<Vec<Order>> {
+    const LIST: &str =
+        concat!("SELECT ", columns!(), " FROM orders WHERE account = $1 ORDER BY created_at DESC, id LIMIT $2");
+    tx.all(LIST, &[&account, &limit], order)
+}
+
 /// Orders of an account whose money is on its way since this time or later, newest first.
 pub fn pending(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<Vec<Order>> {
     const PENDING: &str = concat!(

@@ -51,7 +51,11 @@ pub enum StripeErrorKind {
 impl StripeError {
     /// From an error answer.
     pub(crate) fn answered(status: u16, body: ErrorBody, request_id: Option<String>) -> StripeError {
-        let message = redact(body.message.as_deref().unwrap_or("(no message)"));
+        let message = match body.param.as_deref() {
+            // Stripe quotes what somebody wrote there.
+            Some("email" | "customer_email") => "the e-mail address is not taken".to_owned(),
+            _ => redact(body.message.as_deref().unwrap_or("(no message)")),
+        };
         let missing = body.code.as_deref() == Some("resource_missing");
         let kind = match status {
             401 => StripeErrorKind::KeyRefused,
@@ -201,10 +205,11 @@ fn permission_named_in(message: &str) -> Option<String> {
     enabling.map(|(name, _)| name).or_else(having).map(str::to_owned)
 }
 
-/// One bounded line, without anything that looks like a key. Stripe quotes keys in part; a stand-in might quote a whole
-/// one.
+/// One bounded line, without anything that looks like a key or an e-mail address. Stripe quotes keys in part; a stand-in might
+/// quote a whole one.
 fn redact(message: &str) -> String {
-    let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '*' | '.' | '-');
+    let is_word =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '*' | '.' | '-' | '+' | '@');
     let mut redacted = String::new();
     let mut rest: &str = message;
     while let Some(first) = rest.chars().next() {
@@ -214,10 +219,11 @@ fn redact(message: &str) -> String {
         };
         let (part, tail) = rest.split_at(end);
         let is_key = ["sk_", "rk_", "pk_", "whsec_"].iter().any(|prefix| part.starts_with(prefix));
-        match (is_key, first.is_control()) {
-            (true, _) => redacted.push_str("(key)"),
-            (false, true) => redacted.push(' '),
-            (false, false) => redacted.push_str(part),
+        match part {
+            _ if is_key => redacted.push_str("(key)"),
+            _ if part.contains('@') => redacted.push_str("(address)"),
+            _ if first.is_control() => redacted.push(' '),
+            _ => redacted.push_str(part),
         }
         rest = tail;
     }
@@ -295,11 +301,14 @@ mod tests {
                 "No such customer: 'cus_1'; a similar object exists",
             ),
             ("für ask_sk", "für ask_sk"),
+            ("No customer has <ada.l+x@example.org>.", "No customer has <(address)>."),
             (&long, &long[..MESSAGE_LIMIT]),
         ];
         for (message, expected) in rows {
             assert_eq!(answered(400, json!({"message": message})).message, expected);
         }
+        let quoted = json!({"message": "Invalid email address: Ada <ada@localhost>", "param": "email"});
+        assert!(!answered(400, quoted).message.contains("Ada"));
     }
 
     #[test]

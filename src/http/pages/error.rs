@@ -10,7 +10,10 @@ use crate::app::App;
 use crate::http::guard::Visitor;
 use crate::http::problem::Problem;
 use crate::language::Language;
-use crate::language::refusal::RefusalKind;
+use crate::language::refusal::{PersonRefusal, RefusalKind};
+
+/// Where a second factor is proved, on the way back to the account.
+const PROOF_OF_ACCOUNT: &str = "/login/second?return_to=/account";
 
 #[derive(Debug, Template)]
 #[template(path = "error.html")]
@@ -100,6 +103,9 @@ fn way_on(problem: &Problem, is_signed_in: bool, language: Language) -> Link {
     match (problem.status, portal) {
         (StatusCode::UNAUTHORIZED, _) => Link::to("/login", language.problem_how_to_sign_in()),
         (_, Some(portal)) => Link::to(portal, language.problem_open_portal()),
+        _ if problem.to_person.as_deref() == Some(&PersonRefusal::ProofMissing) => {
+            Link::to(PROOF_OF_ACCOUNT, language.second_title())
+        }
         // A form's page that cannot be left for its own: the browser's way back leads there.
         _ if problem.to_person.is_some() && is_signed_in => Link::to("/account", language.oidc_to_account()),
         _ if problem.to_person.is_some() => Link::to("/login", language.shell_sign_in()),

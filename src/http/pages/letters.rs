@@ -7,7 +7,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use super::login::{SECRET_LIMIT, entered, form_pair};
+use super::login::{SECRET_LIMIT, entered, form_pair, without_referrer};
 use super::shell::{Person, Shell};
 use super::{html, query_field, see_other};
 use crate::app::App;
@@ -297,5 +297,6 @@ fn spent(app: &App, headers: &HeaderMap, language: Language) -> HandlerResult {
     if prefers_json(headers) {
         return Err(Problem::link_spent());
     }
-    Ok(plain(app, StatusCode::GONE, language.letters_title(), language, LettersState::CodeSpent)?)
+    let page = plain(app, StatusCode::GONE, language.letters_title(), language, LettersState::CodeSpent)?;
+    Ok(without_referrer(page))
 }

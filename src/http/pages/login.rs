@@ -12,12 +12,13 @@ use super::shell::{Person, Shell};
 use super::{html, html_with_forms_to, query_field, see_other, to_sign_in};
 use crate::app::App;
 use crate::config::{Config, Signup};
-use crate::email::EMAIL_LIMIT;
+use crate::email::{EMAIL_LIMIT, Email};
 use crate::error::Result;
 use crate::http::audience::prefers_json;
 use crate::http::csrf::{check_csrf, form_token};
 use crate::http::guard::{Visitor, not_signed_in};
 use crate::http::problem::{HandlerResult, Problem};
+use crate::http::proxy_user::ProxyUser;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
 use crate::http::state::{AppState, Pool};
@@ -87,6 +88,8 @@ pub(super) struct SignInForms {
     pub has_passkey: bool,
     /// Whether an attempt by a passkey failed.
     pub is_passkey_wrong: bool,
+    /// Whether a proxy in front names the visitor, so that going on signs them in again.
+    pub is_named: bool,
 }
 
 impl SignInForms {
@@ -114,6 +117,7 @@ pub(crate) async fn show(
     State(state): State<AppState>,
     method: Method,
     visitor: Visitor,
+    proxy_user: Option<Extension<ProxyUser>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HandlerResult {
@@ -127,7 +131,8 @@ pub(crate) async fn show(
             Some(_) => LoginState::SignedOut,
             None => LoginState::Ask,
         };
-        return with_forms(&state, &headers, StatusCode::OK, SignInForms::default(), page).await;
+        let forms = SignInForms { is_named: proxy_user.is_some(), ..SignInForms::default() };
+        return with_forms(&state, &headers, StatusCode::OK, forms, page).await;
     };
     let link = token.clone();
     let Some(owner) = state.run(Pool::Db, move |app| sign_in::owner_of_link(app, &link)).await? else {
@@ -144,9 +149,7 @@ pub(crate) async fn show(
     let mut response = html_with_forms_to(&origins.join(" "), &page)?;
     let headers = response.headers_mut();
     headers.insert(header::SET_COOKIE, cookie::set_form(state.config(), Some(&form_cookie))?);
-    // The secret is in the address of this page.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(response)
+    Ok(without_referrer(response))
 }
 
 /// Uses a link up, ends the session that was open in this browser, and opens one for the link's owner.
@@ -175,7 +178,7 @@ pub(crate) async fn by_password(
 ) -> HandlerResult {
     let (form, form_cookie) = own_form::of_visitor(state.config(), &headers, body).await?;
     let (name, typed_password) = (form.text("address", EMAIL_LIMIT)?, form.password("password")?);
-    state.charge_name(Costly::Password, &name, client).await?;
+    charge_password(&state, &name, client).await?;
     let (browser, typed) = (cookie::browser_of(&headers, state.config()), name.clone());
     let signed_in = move |app: &App| password::sign_in(app, (&name, &typed_password), &form_cookie, &browser);
     match state.run(Pool::Passwords, signed_in).await? {
@@ -184,6 +187,19 @@ pub(crate) async fn by_password(
         None => {
             let forms = SignInForms { typed, is_wrong: true, ..SignInForms::default() };
             with_forms(&state, &headers, StatusCode::UNAUTHORIZED, forms, LoginState::Ask).await
+        }
+    }
+}
+
+/// Charges a try to whom it is about: the account, however it is named, or else the name that was typed.
+async fn charge_password(state: &AppState, name: &str, client: ClientAddress) -> Result<()> {
+    let typed = name.to_owned();
+    match state.run(Pool::Db, move |app| password::account_named(app, &typed)).await? {
+        Some(account) => state.charge(Costly::Password, Some(account), client).await,
+        None => {
+            let email = Email::parse(name);
+            let name = email.as_ref().map_or(name, Email::canonical);
+            state.charge_name(Costly::Password, name, client).await
         }
     }
 }
@@ -279,10 +295,16 @@ pub(crate) async fn sign_out(
     Ok(response)
 }
 
+/// A page with a secret in its address, also one that is spent: no link on it says where the browser came from.
+pub(super) fn without_referrer(mut page: Response) -> Response {
+    page.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    page
+}
+
 fn link_spent(app: &App, headers: &HeaderMap, language: Language) -> HandlerResult {
     if prefers_json(headers) {
         return Err(Problem::link_spent());
     }
     let shell = Shell::anonymous(app, language.login_title(), language);
-    Ok(html(StatusCode::GONE, &LoginPage { shell, state: LoginState::LinkSpent })?)
+    Ok(without_referrer(html(StatusCode::GONE, &LoginPage { shell, state: LoginState::LinkSpent })?))
 }

@@ -23,7 +23,7 @@ use crate::language::refusal::PersonRefusal;
 use crate::oidc::Claims;
 use crate::oidc::attempt::{ATTEMPT_SECONDS, Attempt, Purpose};
 use crate::usecase::users::oidc::{self, ProviderAnswer, SignInEnd, SignInFailure};
-use crate::usecase::users::sessions;
+use crate::usecase::users::second_factor;
 
 /// Of a code, in bytes.
 const CODE_LIMIT: usize = 4096;
@@ -70,7 +70,8 @@ pub(crate) async fn begin(
     let purpose = match (query_field(query, "connect"), query_field(query, "invite")) {
         (Some(_), _) => {
             let Some(signed_in) = &visitor.signed_in else { return Ok(see_other("/login")?) };
-            sessions::require_fresh(state.app(), &signed_in.session)?;
+            let session = signed_in.session.clone();
+            state.run(Pool::Db, move |app| second_factor::require_fresh_proof(app, &session)).await?;
             Purpose::Connect(signed_in.member.user.account)
         }
         (None, Some(invite)) => Purpose::Invite(invite),

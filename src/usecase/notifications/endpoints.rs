@@ -123,6 +123,7 @@ pub fn roll(app: &App, id: &str) -> Result<Secret> {
 /// Sends a test notification to an endpoint now, and returns its reply. Nothing of it is stored.
 pub fn test(app: &App, sender: &Sender, id: &str) -> Result<Reply> {
     let (endpoint, now) = (show(app, id)?, app.clock.now());
+    audit::record_look(app, "hook_tested", &endpoint.id)?;
     let (message, text) = (id::ordered_id("msg", now)?, body::test(id, now)?);
     let secrets = endpoint.secrets(now);
     Ok(sender.send(&Notification { url: &endpoint.url, id: &message, body: &text, secrets: &secrets, at: now })?)

@@ -11,7 +11,7 @@ use crate::mail::letter::Letter;
 use crate::store::codes::{self as stored_codes, Code, CodePurpose};
 use crate::store::sessions::SignInMethod;
 use crate::store::users::{self, User};
-use crate::store::{Tx, identities};
+use crate::store::{Tx, identities, mails};
 use crate::usecase::audit::{self, Trail};
 use crate::usecase::checkout::customer_change;
 use crate::usecase::log_events;
@@ -152,6 +152,7 @@ fn replace_address(tx: &mut dyn Tx, trail: &mut Trail, user: &User, address: &st
     if !identities::set_address(tx, user.account, &email, now)? {
         return Err(PersonRefusal::AddressTaken.into());
     }
+    mails::claim(tx, user.account, email.as_str())?;
     trail.add(tx, "address_changed", &user.id, None)?;
     let id = UserId::new(&user.id).ok_or_else(|| Fault::bare("a stored id is none"))?;
     let (after, _) = users::put(tx, &id, Some(email.as_str()), None, now)?;

@@ -12,7 +12,7 @@ use crate::ledger::Entry;
 use crate::store::payments::Payment;
 use crate::store::{access, entries, identities, passkeys, payments, second_factors, users};
 use crate::usecase::audit;
-use crate::usecase::users::sessions;
+use crate::usecase::users::{records, sessions};
 
 /// Entries that a page of the account's own data has at most.
 pub const PAGE_ENTRIES: i64 = 10_000;
@@ -73,9 +73,12 @@ pub fn write(app: &App, user_id: &str, entries: Option<i64>, to: &mut dyn Write)
             "payments": payments.iter().map(payment).collect::<Vec<_>>(),
         }))
     })?;
+    let records = app.store.read(|tx| records::of_user(tx, &user))?.to_string();
     let text = head.to_string();
     let head = text.strip_suffix('}').unwrap_or(&text);
     put(to, head)?;
+    let records = records.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    put(to, &format!(",{records}"))?;
     let made = app.store.read(|tx| entries::find(tx, account))?.map_or(0, |row| row.account.entries);
     let first = entries.map_or(0, |limit| (made - limit).max(0));
     put(to, &format!(",\"ledger_is_complete\":{},\"ledger\":[", first == 0))?;

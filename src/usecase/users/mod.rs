@@ -9,6 +9,7 @@ pub mod confirm;
 pub mod entitlement;
 pub mod erase;
 pub mod export;
+mod guessing;
 pub mod lot_history;
 pub mod lots_by_origin;
 mod new_account;
@@ -18,6 +19,7 @@ pub mod operators;
 pub mod passkeys;
 pub mod password;
 pub mod proxy;
+mod records;
 pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;
@@ -34,6 +36,7 @@ use crate::catalog::LOW_BALANCE_LIMIT;
 use crate::error::{Refused, Result};
 use crate::id::{USER_ID_LIMIT, UserId};
 use crate::language::Language;
+use crate::plain_text::is_hidden;
 use crate::store::{Tx, users};
 
 use crate::usecase::audit;
@@ -225,8 +228,8 @@ fn check_low_balance(units: i64) -> Result<()> {
 fn check_text(field: &str, text: Option<&str>, limit: usize) -> Result<()> {
     let Some(text) = text else { return Ok(()) };
     let length = text.chars().count();
-    if text.chars().any(char::is_control) || length > limit || text.trim().is_empty() {
-        let expected = format!("1 to {limit} characters without control characters were expected");
+    if text.chars().any(is_hidden) || length > limit || text.trim().is_empty() {
+        let expected = format!("1 to {limit} characters without control characters or invisible ones were expected");
         return Err(Refused::InvalidRequest(format!("{field} has {length} characters: {expected}.")).into());
     }
     Ok(())

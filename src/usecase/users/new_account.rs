@@ -9,7 +9,7 @@ use crate::id::{self, UserId};
 use crate::language::Language;
 use crate::mail::letter::Letter;
 use crate::store::users::{self, User};
-use crate::store::{Tx, identities};
+use crate::store::{Tx, identities, mails};
 use crate::usecase::audit::Trail;
 use crate::usecase::mail::{self, Recipient};
 use crate::usecase::users::welcome::Welcome;
@@ -51,6 +51,7 @@ impl NewAccount {
         users::set_locale(tx, user.account, self.language)?;
         let Some(email) = email.filter(|_| is_verified) else { return Ok((user, None)) };
         identities::set_address(tx, user.account, email, self.now)?;
+        mails::claim(tx, user.account, email.as_str())?;
         let units = self.welcome.give(tx, user.account, email, self.now)?;
         if self.sends_welcome {
             let to = Recipient::at(Some(user.account), email.as_str()).in_language(self.language);

@@ -22,7 +22,8 @@ use crate::usecase::log_events;
 use crate::usecase::mail;
 use crate::usecase::users::admission::{Admission, NotAdmitted};
 use crate::usecase::users::new_account::NewAccount;
-use crate::usecase::users::sessions::{self, Browser, Opening};
+use crate::usecase::users::second_factor;
+use crate::usecase::users::sessions::{Browser, Opening};
 use crate::usecase::users::steps::{self, Offer};
 
 /// What a proxy's identities have as their issuer.
@@ -113,11 +114,15 @@ pub fn arrive(
     if let Some(error) = &answer.error {
         return Ok(SignInEnd::Failed(refusal(error)));
     }
+    let Some(code) = &answer.code else {
+        let fault = OidcFault::Unusable("it sent the person back with neither a code nor an error".to_owned());
+        return Ok(SignInEnd::Failed(failure(&fault)));
+    };
     let arrived = client.provider(now).and_then(|provider| {
         if !provider.sent(answer.issuer.as_deref()) {
             return Err(OidcFault::Unusable("the answer names another issuer (iss)".to_owned()));
         }
-        client.redeem(answer.code.as_deref().unwrap_or_default(), attempt, now)
+        client.redeem(code, attempt, now)
     });
     let arrival = match arrived {
         Ok(arrival) => arrival,
@@ -209,7 +214,7 @@ fn make_account(
 /// Connects the identity that was offered to this session with its user, who has signed in just now and has said so. Nothing
 /// that the browser sends names it: else its user could take somebody's identity before they come.
 pub fn connect(app: &App, user: &User, session: &Session, cookie: &str) -> Result<()> {
-    sessions::require_fresh(app, session)?;
+    second_factor::require_fresh_proof(app, session)?;
     let (user, now) = (user.clone(), app.clock.now());
     let Offer { issuer, subject } = steps::take(app, cookie)?.ok_or(PersonRefusal::OfferSpent)?;
     audit::write(app, move |tx, trail| {
@@ -252,7 +257,7 @@ pub fn tie(app: &App, user_id: &str, issuer: &str, subject: &str) -> Result<()> 
 
 /// Removes one of the user's identities, unless nothing else would let them in.
 pub fn disconnect(app: &App, user: &User, session: &Session, issuer: &str, subject: &str) -> Result<()> {
-    sessions::require_fresh(app, session)?;
+    second_factor::require_fresh_proof(app, session)?;
     let (user, config) = (user.clone(), app.config.clone());
     let (issuer, subject, has_mail) = (issuer.to_owned(), subject.to_owned(), mail::is_configured(app));
     let has_passkeys = app.passkeys.is_some();

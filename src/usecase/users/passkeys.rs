@@ -6,13 +6,13 @@ use crate::error::{Error, Result};
 use crate::language::refusal::PersonRefusal;
 use crate::passkey::{self, Assertion, PasskeyFault, RelyingParty};
 use crate::store::passkeys::{self, Passkey};
-use crate::store::sessions::{Session, SignInMethod};
+use crate::store::sessions::{self as session_rows, Session, SignInMethod};
 use crate::store::users::{self, User};
 use crate::store::{Tx, identities};
 use crate::usecase::audit;
 use crate::usecase::mail;
-use crate::usecase::users::sessions::{self, Browser, Opening};
-use crate::usecase::users::steps;
+use crate::usecase::users::sessions::{Browser, Opening};
+use crate::usecase::users::{second_factor, steps};
 
 /// Passkeys of one account.
 const PASSKEYS_LIMIT: usize = 20;
@@ -36,7 +36,7 @@ pub fn list(app: &App, account: i64) -> Result<Vec<Passkey>> {
 
 /// What the user's browser is asked, as JSON, to make a passkey. It wants a fresh sign-in, because a passkey lets its holder in.
 pub fn begin_adding(app: &App, user: &User, session: &Session, cookie: &str) -> Result<String> {
-    sessions::require_fresh(app, session)?;
+    second_factor::require_fresh_proof(app, session)?;
     let party = configured(app)?;
     let (existing, address) = app
         .store
@@ -50,26 +50,29 @@ pub fn begin_adding(app: &App, user: &User, session: &Session, cookie: &str) -> 
     Ok(asked)
 }
 
-/// Stores the passkey that the browser's authenticator has made.
+/// Stores the passkey that the browser's authenticator has made. It has verified its owner, so that the session has proved a
+/// second factor from then on.
 pub fn add(app: &App, user: &User, session: &Session, cookie: &str, (name, answer): (&str, &str)) -> Result<()> {
-    sessions::require_fresh(app, session)?;
+    second_factor::require_fresh_proof(app, session)?;
     let party = configured(app)?;
     let now = app.clock.now();
     let state = steps::take(app, cookie)?.ok_or_else(too_late)?;
     let made = party.finish_registration(state, answer).map_err(|fault| not_taken(&fault))?;
     let name = checked_name(name)?;
-    let user = user.clone();
+    let (user, session) = (user.clone(), session.number);
     audit::write(app, move |tx, trail| {
         require_room(passkeys::of_account(tx, user.account)?.len())?;
         if !passkeys::add(tx, user.account, &name, &made, now)? {
             return Err(PersonRefusal::PasskeyKnown.into());
         }
+        session_rows::prove_second_factor(tx, session, now)?;
         trail.add(tx, "passkey_added", &user.id, None)
     })
 }
 
 /// Gives one of the user's passkeys another name.
-pub fn rename(app: &App, user: &User, number: i64, name: &str) -> Result<()> {
+pub fn rename(app: &App, user: &User, session: &Session, number: i64, name: &str) -> Result<()> {
+    second_factor::require_proof(app, session)?;
     let (user, name) = (user.clone(), checked_name(name)?);
     audit::write(app, move |tx, trail| {
         if !passkeys::rename(tx, user.account, number, &name)? {
@@ -80,7 +83,8 @@ pub fn rename(app: &App, user: &User, number: i64, name: &str) -> Result<()> {
 }
 
 /// Removes one of the user's passkeys. Returns whether they can still sign in by themselves.
-pub fn remove(app: &App, user: &User, number: i64) -> Result<bool> {
+pub fn remove(app: &App, user: &User, session: &Session, number: i64) -> Result<bool> {
+    second_factor::require_proof(app, session)?;
     let (user, has_mail) = (user.clone(), mail::is_configured(app));
     let by_others = app.config.oidc.is_some() || app.config.proxy_auth.is_some();
     audit::write(app, move |tx, trail| {

@@ -15,6 +15,7 @@ use crate::store::sessions::SignInMethod;
 use crate::store::users::User;
 use crate::store::{Tx, identities, second_factors, users};
 use crate::usecase::audit;
+use crate::usecase::users::guessing;
 use crate::usecase::users::sessions::{self, Browser, Opening};
 use crate::usecase::users::steps::{self, AwaitedCode};
 
@@ -29,9 +30,6 @@ const COST: (u32, u32, u32) = (19_456, 2, 1);
 const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 /// The hash of no password, which takes the place of one that is not there.
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$dGlsbCBub2JvZHkgaGFz$Y2hvc2VuIHNvIHRoYXQgaXQgZml0cyBub3RoaW5nISE";
-
-/// The commonest passwords of eight or more characters, in lower case, one a line.
-const COMMON: &str = include_str!("common_passwords.txt");
 
 /// The hash of a password, which is slow.
 pub fn hash(password: &str) -> Result<String> {
@@ -62,24 +60,26 @@ pub fn check(app: &App, password: &str, own: &[&str]) -> Result<()> {
         let (least, most) = (PASSWORD_LEAST, PASSWORD_MOST);
         return Err(PersonRefusal::PasswordLength { characters: length, least, most }.into());
     }
-    let lower = password.to_lowercase();
-    let catalog = &app.catalog;
-    let shop = catalog.shop.name.as_deref().unwrap_or("till").to_lowercase();
-    let host = app.config.base_url.host();
-    let units =
-        Language::ALL.into_iter().flat_map(|language| [catalog.unit.one(language), catalog.unit.many(language)]);
-    let words = units.chain([host.as_str()]).map(str::to_lowercase);
-    let own = own.iter().flat_map(|text| [text.to_lowercase(), before_at(text).to_lowercase()]);
-    let guesses: Vec<String> = words.chain([shop]).chain(own).map(|word| letters_of(&word)).collect();
-    let core = letters_of(&lower);
-    let mut characters = lower.chars();
-    let first = characters.next();
-    let is_one_character = characters.all(|character| Some(character) == first);
-    let is_ours = guesses.iter().any(|guess| !guess.is_empty() && *guess == core);
-    if is_one_character || is_ours || COMMON.lines().any(|common| common == lower) {
+    let words = own_words(app, own);
+    if guessing::is_one_character(password) || guessing::is_common(password) || guessing::is_made_of(password, &words) {
         return Err(PersonRefusal::PasswordGuessable.into());
     }
     Ok(())
+}
+
+/// What anybody would try first here: the shop's words, in all languages, and the person's own.
+fn own_words(app: &App, own: &[&str]) -> Vec<String> {
+    let catalog = &app.catalog;
+    let host = app.config.base_url.host();
+    let units =
+        Language::ALL.into_iter().flat_map(|language| [catalog.unit.one(language), catalog.unit.many(language)]);
+    let offers = catalog.offers().flat_map(|offer| {
+        let names = Language::ALL.map(|language| offer.names().in_language(language));
+        names.into_iter().chain([offer.key()])
+    });
+    let shop = ["till", catalog.shop.name.as_deref().unwrap_or_default(), host.as_str()];
+    let texts = units.chain(offers).chain(shop).chain(own.iter().flat_map(|text| [*text, before_at(text)]));
+    guessing::words_of(texts)
 }
 
 /// The same for a user, whose own names are among the first guesses.
@@ -90,11 +90,6 @@ pub(super) fn check_of(app: &App, password: &str, user: &User, address: Option<&
 
 fn before_at(text: &str) -> &str {
     text.split('@').next().unwrap_or(text)
-}
-
-/// What is left of a word without digits and signs around and in it, which people add to a word that is too simple.
-fn letters_of(word: &str) -> String {
-    word.chars().filter(|letter| letter.is_alphabetic()).collect()
 }
 
 /// What a right password leads to.
@@ -149,6 +144,12 @@ pub fn sign_in(
         }
     })
     .transpose()
+}
+
+/// The account that this name means at a sign-in by a password; `None` where there is none. All spellings of an address and the
+/// user's id are one account, whose tries are counted together.
+pub fn account_named(app: &App, name: &str) -> Result<Option<i64>> {
+    Ok(app.store.read(|tx| named(tx, name))?.map(|user| user.account))
 }
 
 fn named(tx: &mut dyn Tx, name: &str) -> Result<Option<User>> {
@@ -214,14 +215,5 @@ mod tests {
         let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
         let cheap = cheap.hash_password_with_salt(b"an older one", b"saltsaltsaltsalt").unwrap().to_string();
         assert!(is_password("an older one", Some(&cheap)).unwrap() && !cheap.starts_with(CURRENT));
-    }
-
-    #[test]
-    fn the_list_of_common_passwords_is_in_lower_case_and_has_none_that_is_too_short() {
-        let common: Vec<&str> = COMMON.lines().collect();
-        assert!(common.len() > 300, "{}", common.len());
-        for password in common {
-            assert!(password.chars().count() >= PASSWORD_LEAST && password == password.to_lowercase(), "{password}");
-        }
     }
 }

@@ -9,7 +9,7 @@ use crate::language::refusal::PersonRefusal;
 use crate::store::second_factors::{self, SecondFactor};
 use crate::store::sessions::{self as session_rows, Session, SignInMethod};
 use crate::store::users::{self, User};
-use crate::store::{Tx, identities};
+use crate::store::{Tx, identities, passkeys};
 use crate::totp::{self, Secret};
 use crate::usecase::audit;
 use crate::usecase::users::sessions::{self, Browser, Opening};
@@ -20,10 +20,38 @@ pub fn is_set(app: &App, account: i64) -> Result<bool> {
     Ok(app.store.read(|tx| second_factors::find(tx, account))?.is_some())
 }
 
+/// Whether this session's owner has a second factor that was not proved in it: codes of an app, or a passkey where browsers
+/// have them.
+pub fn is_proof_missing(app: &App, session: &Session) -> Result<bool> {
+    if session.second_factor_at.is_some() {
+        return Ok(false);
+    }
+    let (account, has_passkeys) = (session.account, app.passkeys.is_some());
+    app.store.read(|tx| {
+        let has_codes = second_factors::find(tx, account)?.is_some();
+        Ok(has_codes || (has_passkeys && !passkeys::of_account(tx, account)?.is_empty()))
+    })
+}
+
+/// Refuses what decides how somebody signs in, or cannot be undone, where the account's second factor was not proved in this
+/// session: else a password that somebody has stolen would put another factor in its place.
+pub fn require_proof(app: &App, session: &Session) -> Result<()> {
+    match is_proof_missing(app, session)? {
+        true => Err(PersonRefusal::ProofMissing.into()),
+        false => Ok(()),
+    }
+}
+
+/// The same of what wants a fresh sign-in as well.
+pub fn require_fresh_proof(app: &App, session: &Session) -> Result<()> {
+    sessions::require_fresh(app, session)?;
+    require_proof(app, session)
+}
+
 /// A secret for the user's app, which counts once a code of it is confirmed in the same session. It wants a fresh sign-in,
 /// because who has it may keep the owner out.
 pub fn begin(app: &App, user: &User, session: &Session, cookie: &str) -> Result<Secret> {
-    sessions::require_fresh(app, session)?;
+    require_fresh_proof(app, session)?;
     if is_set(app, user.account)? {
         return Err(set_already());
     }
@@ -34,7 +62,7 @@ pub fn begin(app: &App, user: &User, session: &Session, cookie: &str) -> Result<
 
 /// Confirms the secret that this session has begun with. Returns it, for another try, when the code is not its.
 pub fn confirm(app: &App, user: &User, session: &Session, (cookie, code): (&str, &str)) -> Result<Option<Secret>> {
-    sessions::require_fresh(app, session)?;
+    require_fresh_proof(app, session)?;
     let now = app.clock.now();
     let Some(Enrolment(secret)) = steps::look(app, cookie)? else {
         return Err(PersonRefusal::OfferSpent.into());
@@ -52,12 +80,13 @@ pub fn confirm(app: &App, user: &User, session: &Session, (cookie, code): (&str,
     Ok(None)
 }
 
-/// Removes the user's second factor, with a code of it or after a fresh sign-in. `false` when the code is wrong.
+/// Removes the codes of the user's app, with one of them, or without where somebody has signed in just now and has proved a
+/// second factor. `false` when the code is wrong.
 pub fn remove(app: &App, user: &User, session: &Session, code: &str) -> Result<bool> {
     let (user, code, now) = (user.clone(), code.to_owned(), app.clock.now());
-    let is_fresh = sessions::is_fresh(app, session);
+    let is_sure = sessions::is_fresh(app, session) && session.second_factor_at.is_some();
     audit::write(app, move |tx, trail| {
-        if !is_fresh && !use_up(tx, user.account, &code, now)? {
+        if !is_sure && !use_up(tx, user.account, &code, now)? {
             return Ok(false);
         }
         if second_factors::remove(tx, user.account)? {
@@ -67,15 +96,21 @@ pub fn remove(app: &App, user: &User, session: &Session, code: &str) -> Result<b
     })
 }
 
-/// Removes a user's second factor because the operator says so: the person has lost it. `false` when there was none.
+/// Removes a user's codes and passkeys because the operator says so: the person has lost what proves them. `false` when there
+/// were none.
 pub fn remove_by_operator(app: &App, user_id: &str) -> Result<bool> {
     let user = app.store.read(|tx| users::by_id(tx, user_id))?;
     audit::write(app, move |tx, trail| {
-        let was_set = second_factors::remove(tx, user.account)?;
-        if was_set {
+        let had_codes = second_factors::remove(tx, user.account)?;
+        if had_codes {
             trail.add(tx, "second_factor_removed", &user.id, None)?;
         }
-        Ok(was_set)
+        let known = passkeys::of_account(tx, user.account)?;
+        passkeys::remove_of(tx, user.account)?;
+        for passkey in &known {
+            trail.add(tx, "passkey_removed", &user.id, passkey.number.to_string())?;
+        }
+        Ok(had_codes || !known.is_empty())
     })
 }
 

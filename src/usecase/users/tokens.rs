@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Refused, Result};
 use crate::id;
+use crate::plain_text::is_hidden;
 use crate::store::access::{self, Token};
 use crate::store::{Tx, users};
 use crate::usecase::audit;
@@ -68,11 +69,12 @@ impl Caller {
 /// Refuses the name of a token that is none.
 pub fn check_name(name: &str) -> Result<()> {
     let length = name.chars().count();
-    if (1..=100).contains(&length) && !name.chars().any(char::is_control) {
+    if (1..=100).contains(&length) && !name.chars().any(is_hidden) {
         return Ok(());
     }
     let counted = if length == 1 { "1 character".to_owned() } else { format!("{length} characters") };
-    let detail = format!("The name has {counted}: 1 to 100 without control characters were expected.");
+    let detail =
+        format!("The name has {counted}: 1 to 100 without control characters or invisible ones were expected.");
     Err(Refused::InvalidRequest(detail).into())
 }
 

@@ -96,10 +96,14 @@ fn ids_and_fields_have_their_limits() {
         (json!({"email": ""}), 400),
         (json!({"email": "a@b.c\r\nBcc: x@y.z"}), 400),
         (json!({"email": 1}), 400),
+        (json!({"name": "Ada 👩\u{200d}👧"}), 200),
         (json!({"name": "ä".repeat(200)}), 200),
         (json!({"name": "ä".repeat(201)}), 400),
         (json!({"name": " "}), 400),
         (json!({"name": "a\u{0}b"}), 400),
+        (json!({"name": "Ada\u{202e}nimda"}), 400),
+        (json!({"name": "A\u{200b}da"}), 400),
+        (json!({"email": "ada@exam\u{ad}ple.org"}), 400),
         (json!({"name": "ok", "email": "wrong"}), 400),
     ];
     put("alice", &json!({})).must(201);

@@ -168,6 +168,12 @@ fn what_is_stored_about_a_person_is_theirs_to_read_and_to_erase() {
     );
     assert_eq!((data["ledger"].as_array().unwrap().len(), &data["ledger_is_complete"]), (3, &json!(true)));
     assert_eq!((&data["ledger"][1]["note"], &data["payments"][0]["amount"]), (&json!("cover for Alice"), &json!(900)));
+    for kind in ["customers", "orders", "audit"] {
+        assert!(!data[kind].as_array().unwrap().is_empty(), "{kind}: {data}");
+    }
+    for kind in ["holds", "subscriptions", "letters", "letters_refused", "invitations"] {
+        assert!(data[kind].is_array(), "{kind}: {data}");
+    }
     let exported: Value = serde_json::from_str(&shop.till_prints(&["user", "export", "alice"])).unwrap();
     assert_eq!((&exported["ledger"], &exported["payments"]), (&data["ledger"], &data["payments"]));
 

@@ -64,7 +64,8 @@ fn an_account_is_made_by_the_button_to_which_the_letter_leads() {
     browser.press(&page, "/confirm").must(303);
     let me = browser.get("/v1/me").must(200).json();
     assert!(me["id"].as_str().unwrap().starts_with("u_") && me["email"] == "Ada@example.org", "{me}");
-    browser.get(&link).must(410);
+    assert_eq!(browser.get(&link).must(410).header("referrer-policy"), "no-referrer");
+    assert_eq!(browser.get("/login?token=spent").must(410).header("referrer-policy"), "no-referrer");
     let again = shop.visitor();
     let fresh = again.get("/login").must(200).form("/login/mail");
     let code = page.form("/confirm").into_iter().find(|(name, _)| name == "code").unwrap().1;
@@ -326,4 +327,63 @@ fn the_letters_that_a_person_may_refuse_are_chosen_on_the_account_page() {
     assert_eq!(ticked(&page), 1);
     browser.post_form("/account/mail", &[("csrf", &csrf), ("receipt", "no")]).must(303);
     assert_eq!(ticked(&browser.get("/account").must(200)), 0);
+}
+
+#[test]
+fn erasure_leaves_no_address_of_the_person_and_no_words_about_them() {
+    let shop = shop_with(&[]);
+    shop.till_prints(&["user", "invite", "--address", "ada@example.org", "--send"]);
+    let browser = shop.visitor();
+    sign_up(&shop, &browser, "Ada@example.org", "");
+    let id = browser.get("/v1/me").must(200).json()["id"].as_str().unwrap().to_owned();
+    ask(&browser, "/account", "/account/address", &[("address", "ada@later.example")]).must(303);
+    let page = browser.get(&last_link(&shop, "ada@later.example")).must(200);
+    browser.press(&page, "/confirm").must(303);
+    // Somebody asks for letters to the addresses: the former one has no account now.
+    for address in ["ada@example.org", "ada@later.example"] {
+        ask(&shop.visitor(), "/signup", "/signup", &[("address", address), ("password", "four words of no use")])
+            .must(200);
+    }
+    ask(&browser, "/account", "/account/tokens", &[("name", "Laptop of the baker")]).must(200);
+    let [page, note] = [browser.get("/account").must(200).body, "Sorry for the burnt bread".to_owned()];
+    assert!(page.contains("Laptop of the baker"));
+    shop.hand().change(&format!(
+        "INSERT INTO audit (number, at, actor, action, target, reason)
+        SELECT MAX(number) + 1, MAX(at), 'user:op', 'units_granted', '{id}', '{note}' FROM audit"
+    ));
+    let page = browser.get("/account").must(200);
+    browser.press(&page, "/account/erase").must(303);
+    let hand = shop.hand();
+    let words = ["example.org", "later.example", "Laptop of the baker", &note];
+    for table in hand.tables() {
+        for text in hand.rows(&format!("SELECT * FROM {table}")).concat() {
+            assert!(!words.iter().any(|word| text.to_lowercase().contains(&word.to_lowercase())), "{table}: {text}");
+        }
+    }
+    assert_eq!(hand.number("SELECT COUNT(*) FROM audit WHERE action = 'units_granted'"), 1, "the row itself stays");
+    shop.verify_books();
+    if !hand.is_in_a_file() {
+        return;
+    }
+    drop(hand);
+    let database = shop.database();
+    let Shop { till, .. } = shop;
+    assert!(till.terminate().success());
+    let bytes = std::fs::read(database).unwrap();
+    for word in words {
+        let is_there = bytes.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+        assert!(!is_there, "{word} is in the file");
+    }
+}
+
+#[test]
+fn a_word_of_the_audit_is_erased_and_never_changed() {
+    let shop = shop_with(&[]);
+    let hand = shop.hand();
+    hand.run("INSERT INTO audit (number, at, actor, action, detail, reason) SELECT MAX(number) + 1, MAX(at), 'cli', 'x', 'y', 'z' FROM audit");
+    for change in ["detail = 'other'", "reason = 'other'", "action = 'other'", "actor = 'other'", "target = NULL"] {
+        let said = hand.attempt(&format!("UPDATE audit SET {change} WHERE action = 'x'")).unwrap_err();
+        assert!(said.contains("audit rows are never changed"), "{change}: {said}");
+    }
+    hand.run("UPDATE audit SET detail = NULL, reason = NULL WHERE action = 'x'");
 }

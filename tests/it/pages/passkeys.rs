@@ -201,3 +201,54 @@ fn erasure_takes_the_passkeys_and_where_there_are_none_nothing_offers_them() {
     browser.post_form("/account/passkeys/begin", &[("csrf", &csrf)]).must(404);
     assert_eq!(browser.get("/login/passkey").must(303).header("location"), "/login");
 }
+
+#[test]
+fn a_password_alone_changes_no_way_to_sign_in_of_somebody_who_has_a_passkey() {
+    let shop = shop_with("alice");
+    shop.set_password("alice", "four words of no use");
+    let phone = add(&shop.sign_in("alice"), &shop, "My phone");
+    let thief = shop.visitor();
+    let page = thief.get("/login").must(200);
+    let typed = [("address", "alice"), ("password", "four words of no use")];
+    thief.fill(&page, "/login/password", &typed).must(303);
+    let page = thief.get("/account").must(200);
+    assert!(page.body.contains("/login/second?return_to=/account"), "{}", page.body);
+    let csrf = page.form("/account/name")[0].1.clone();
+    let number = shop.hand().text("SELECT number FROM passkeys");
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("passkey", &number),
+        ("name", "Mine"),
+        ("answer", "{}"),
+        ("code", "000000"),
+        ("old", "four words of no use"),
+        ("new", "another four words"),
+        ("sure", "yes"),
+    ];
+    for action in [
+        "second-factor",
+        "second-factor/confirm",
+        "passkeys/begin",
+        "passkeys",
+        "passkeys/rename",
+        "passkeys/remove",
+        "password",
+        "identities",
+        "erase",
+    ] {
+        let refused = thief.post_form(&format!("/account/{action}"), &fields);
+        assert_eq!(refused.status, 403, "{action}: {}", refused.body);
+        let is_led = refused.body.contains("/login/second?return_to=/account");
+        assert!(is_led || action == "passkeys/begin", "{action}: {}", refused.body);
+    }
+    // The owner proves the passkey, and goes on.
+    let page = thief.get("/login/second?return_to=/account").must(200);
+    let answer = phone.sign(&asked(&thief, &page, "/login/passkey"), &shop.till.url);
+    let proved = thief.fill(&page, "/login/passkey", &[("answer", &answer)]).must(303);
+    assert_eq!(proved.header("location"), "/account");
+    let page = thief.get("/account").must(200);
+    thief.press(&page, "/account/second-factor").must(200);
+    // Who has lost it asks the operator.
+    assert!(shop.till_prints(&["user", "second-factor", "alice", "--remove"]).contains("no second factor any more"));
+    assert_eq!(shop.hand().number("SELECT COUNT(*) FROM passkeys"), 0);
+}

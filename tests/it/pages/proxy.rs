@@ -120,3 +120,30 @@ fn serve_does_not_start_where_every_process_could_name_anybody() {
         assert!(!said.contains(SECRET), "{said}");
     }
 }
+
+#[test]
+fn who_signs_out_behind_the_proxy_stays_out_until_they_go_on() {
+    let shop = Shop::open_with(&PROXY);
+    let ada = behind(&shop, "ada@example.org");
+    let page = ada.get("/account").must(200);
+    let gone = ada.press(&page, "/logout").must(303);
+    let farewell = ada.get(gone.header("location")).must(200);
+    assert!(farewell.body.contains("still says who you are"), "{}", farewell.body);
+    assert_eq!(shop.hand().number("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL"), 0);
+    ada.get("/dashboard").must(200);
+    assert_eq!(shop.hand().number("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL"), 1);
+}
+
+#[test]
+fn who_may_not_come_in_sees_what_everybody_sees() {
+    for signup in ["closed", "invite"] {
+        let shop = Shop::open_with(&[&PROXY[..], &[("SPRITE_SIGNUP", signup)]].concat());
+        let ada = behind(&shop, "ada@example.org");
+        for page in ["/", "/login", "/docs"] {
+            ada.get(page).must(200);
+        }
+        for page in ["/dashboard", "/account", "/v1/me"] {
+            ada.get(page).must(403);
+        }
+    }
+}

@@ -44,6 +44,10 @@ fn the_sign_in_page_leads_to_the_app_and_back_to_the_packs() {
     let arrived = browser.follow(&shop.login_link("alice")).must(303);
     assert_eq!(arrived.header("location"), "/dashboard");
     assert!(text(&browser.get("/dashboard").must(200)).contains("Need More Pictures?"));
+    // People whom the app made have no other way in: beside the forms of others, the app is named too.
+    shop.set_password("alice", "four words of no use");
+    let login = shop.visitor().get("/login").must(200);
+    assert!(login.body.contains("/login/password") && login.body.contains("https://app.example.com/billing"));
 
     let plain = Shop::open();
     let login = plain.visitor().get("/login").must(200);

@@ -8,7 +8,7 @@ use till::store::passkeys::{self, PasskeyRecord};
 use till::store::second_factors::{self, SecondFactor};
 use till::store::sessions::{self, NewSession, SignInMethod};
 use till::store::steps::{self, StepPurpose};
-use till::store::{erasure, identities, open_events};
+use till::store::{erasure, identities, mails, open_events};
 
 use super::statements::{Row, each_runs};
 use super::{Books, NOW, add_user};
@@ -105,10 +105,17 @@ const EACH: &[Row] = &[
     ("codes::count_open", |tx| codes::count_open(tx, NOW, 10).map(drop)),
     ("codes::add_invite", |tx| codes::add_invite(tx, &[6; 32], &Invite { address: None, expires_at: NOW }, NOW)),
     ("codes::find_invite", |tx| codes::find_invite(tx, &[6; 32], NOW).map(drop)),
+    ("holds::of_account", |tx| till::store::holds::of_account(tx, 1, 10).map(drop)),
+    ("orders::of_account", |tx| till::store::orders::of_account(tx, 1, 10).map(drop)),
+    ("codes::invites_to", |tx| codes::invites_to(tx, "ada@example.org").map(drop)),
     ("codes::take_invite", |tx| codes::take_invite(tx, &[6; 32], NOW).map(drop)),
     ("codes::address_salt", |tx| codes::address_salt(tx, &[1; 32]).map(drop)),
     ("codes::claim_welcome", |tx| codes::claim_welcome(tx, &[2; 32], NOW).map(drop)),
-    ("codes::remove_of", |tx| codes::remove_of(tx, 1, Some("ada@example.org"))),
+    ("codes::remove_of", |tx| codes::remove_of(tx, 1)),
+    ("codes::remove_to", |tx| codes::remove_to(tx, "ada@example.org")),
+    ("mails::claim", |tx| mails::claim(tx, 1, "ada@example.org")),
+    ("mails::addresses_of", |tx| mails::addresses_of(tx, 1, 10).map(drop)),
+    ("mails::erase_to", |tx| mails::erase_to(tx, "ada@example.org", NOW)),
     ("codes::remove_ended", |tx| codes::remove_ended(tx, NOW).map(drop)),
     ("erasure::bodies_of", |tx| erasure::bodies_of(tx, 1, "", 10).map(drop)),
     ("erasure::is_erased", |tx| erasure::is_erased(tx, 1).map(drop)),
@@ -116,6 +123,9 @@ const EACH: &[Row] = &[
     ("erasure::replace_body", |tx| erasure::replace_body(tx, "evt_1", None, NOW)),
     ("erasure::audit_of", |tx| erasure::audit_of(tx, "user:user_0", 0, 10).map(drop)),
     ("erasure::erase_audit_address", |tx| erasure::erase_audit_address(tx, 1)),
+    ("erasure::audit_about", |tx| erasure::audit_about(tx, "user_0", 0, 10).map(drop)),
+    ("erasure::audit_saying", |tx| erasure::audit_saying(tx, ("event_assigned", "to user_0"), 0, 10).map(drop)),
+    ("erasure::erase_audit_words", |tx| erasure::erase_audit_words(tx, 1)),
     ("erasure::erase_user", |tx| erasure::erase_user(tx, 1, "erased_1", NOW)),
     ("sessions::remove_of", |tx| sessions::remove_of(tx, 1)),
     ("sessions::remove_ended", |tx| sessions::remove_ended(tx, NOW).map(drop)),

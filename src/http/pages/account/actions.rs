@@ -19,7 +19,9 @@ use crate::http::state::{AppState, Pool};
 use crate::id;
 use crate::language::refusal::PersonRefusal;
 use crate::usecase::mail::{self, MailChoice};
-use crate::usecase::users::{self, NAME_LIMIT, UserPatch, account, codes, erase, export, oidc, password, sessions};
+use crate::usecase::users::{
+    self, NAME_LIMIT, UserPatch, account, codes, erase, export, oidc, password, second_factor, sessions,
+};
 
 pub(crate) async fn rename(State(state): State<AppState>, OwnForm { signed_in, form }: OwnForm) -> HandlerResult {
     let name = form.text("name", NAME_LIMIT)?;
@@ -45,7 +47,7 @@ pub(crate) async fn change_address(
     let mark = id::secret("")?;
     let known_by = mark.clone();
     let ask = move |app: &App| {
-        sessions::require_fresh(app, &session)?;
+        second_factor::require_fresh_proof(app, &session)?;
         codes::ask_address(app, &member.user, &email, (&known_by, language))
     };
     state.run(Pool::Db, ask).await?;
@@ -81,6 +83,7 @@ pub(crate) async fn set_password(
     let user = member.user;
     state.charge(Costly::Password, Some(user.account), client).await?;
     let set = move |app: &App| {
+        second_factor::require_proof(app, &session)?;
         match password::is_set(app, user.account)? {
             true if password::is_current(app, user.account, &old)? => {}
             true => {
@@ -165,7 +168,7 @@ pub(crate) async fn erase(State(state): State<AppState>, OwnForm { signed_in, fo
     }
     let SignedIn { member, session, .. } = signed_in;
     let erase = move |app: &App| {
-        sessions::require_fresh(app, &session)?;
+        second_factor::require_fresh_proof(app, &session)?;
         erase::erase(app, &member.user.id)
     };
     state.run(Pool::Db, erase).await?;

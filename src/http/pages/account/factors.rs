@@ -64,7 +64,8 @@ pub(crate) async fn rename_passkey(
     OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
     let (number, name) = (number_of(&form.text("passkey", 20)?)?, form.text("name", PASSKEY_NAME_LIMIT)?);
-    state.run(Pool::Db, move |app| passkeys::rename(app, &signed_in.member.user, number, &name)).await?;
+    let SignedIn { member, session, .. } = signed_in;
+    state.run(Pool::Db, move |app| passkeys::rename(app, &member.user, &session, number, &name)).await?;
     Ok(see_other(&Done::PasskeyRenamed.path())?)
 }
 
@@ -73,7 +74,8 @@ pub(crate) async fn remove_passkey(
     OwnForm { signed_in, form }: OwnForm,
 ) -> HandlerResult {
     let number = number_of(&form.text("passkey", 20)?)?;
-    let has_others = state.run(Pool::Db, move |app| passkeys::remove(app, &signed_in.member.user, number)).await?;
+    let SignedIn { member, session, .. } = signed_in;
+    let has_others = state.run(Pool::Db, move |app| passkeys::remove(app, &member.user, &session, number)).await?;
     let done = if has_others { Done::PasskeyRemoved } else { Done::LastPasskeyRemoved };
     Ok(see_other(&done.path())?)
 }

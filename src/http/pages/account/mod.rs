@@ -48,6 +48,8 @@ pub(super) struct AccountPage {
     pub has_password: bool,
     /// Whether the user signed in so lately that nothing more is asked.
     pub is_fresh: bool,
+    /// Whether the user has a second factor, which must be proved first.
+    pub wants_proof: bool,
     pub sessions: Vec<SessionRow>,
     pub tokens: Vec<TokenRow>,
     /// The secret of a token that was made just now.
@@ -265,6 +267,7 @@ fn shown(app: &App, signed_in: &SignedIn, done: Option<Done>, new_token: Option<
         address: view.address.map(|address| address.written),
         has_password: view.has_password,
         is_fresh: sessions::is_fresh(app, session),
+        wants_proof: second_factor::is_proof_missing(app, session)?,
         sessions: view.sessions.iter().map(|other| SessionRow::of(other, session.number, language)).collect(),
         tokens: view.tokens.iter().map(|token| TokenRow::of(token, language)).collect(),
         new_token,

@@ -14,6 +14,7 @@ use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
 use crate::store::figures::{self, SubscriptionCount};
+use crate::usecase::audit;
 use crate::usecase::operator::kept_prices::{self, PriceDifference};
 use crate::usecase::operator::stripe_setup::{self, Setup, SetupContext};
 
@@ -57,7 +58,8 @@ fn shown(app: &App, operator: &Operator, setup: Option<(Setup, Option<String>)>)
     }
     if app.config.stripe.mode().is_some() {
         let form = ActionForm::new(PATH, language.admin_setup_button());
-        blocks.push(Block::Form(form.headed(language.admin_setup(), language.admin_setup_lead())));
+        let form = form.headed(language.admin_setup(), language.admin_setup_lead());
+        blocks.push(Block::Form(form.with_reason(language)));
     }
     Ok(page(app, operator, Section::Catalogue, language.admin_catalog(), blocks)?.led(language.admin_catalog_lead()))
 }
@@ -120,9 +122,10 @@ fn row(offer: &Offer<'_>, app: &App, different: &[PriceDifference], language: La
 
 /// `POST /admin/catalog`: what the set-up at Stripe would do.
 pub(crate) async fn set_up(mut press: Press) -> HandlerResult {
-    press.form_without_reason().await?;
+    press.form().await?;
     let Press { state, operator, .. } = press;
     let look = move |app: &App| {
+        audit::record_look(app, "setup_viewed", "stripe")?;
         let mut context = SetupContext::new(&app.config, app.stripe()?, app.clock.now());
         context.dry_run = true;
         let mut setup = Setup::default();

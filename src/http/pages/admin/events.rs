@@ -173,7 +173,8 @@ fn actions(app: &App, row: &InboxRow, is_fresh: bool, language: Language) -> Vec
     let mut blocks = vec![];
     if row.event.body.is_some() {
         let payload = form("payload", language.admin_show_payload());
-        blocks.push(Block::Form(payload.headed(language.admin_payload(), language.admin_payload_lead())));
+        let payload = payload.headed(language.admin_payload(), language.admin_payload_lead());
+        blocks.push(Block::Form(payload.with_reason(language)));
     }
     if app.config.stripe.mode().is_some() && row.event.body.is_some() {
         if status == Status::Unmatched || status == Status::Ignored {
@@ -232,7 +233,7 @@ pub(crate) async fn dismiss(mut press: Press) -> HandlerResult {
 
 /// `POST /admin/events/{id}/payload`: what Stripe sent, as text. The audit says who looked.
 pub(crate) async fn payload(mut press: Press) -> HandlerResult {
-    press.form_without_reason().await?;
+    press.form().await?;
     let Press { state, operator, id, .. } = press;
     let shown = move |app: &App| {
         let language = operator.language();

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
+use crate::usecase::audit;
 use crate::usecase::operator::check::{self, Finding, Verdict};
 use crate::usecase::operator::status;
 
@@ -71,7 +72,8 @@ fn shown(app: &App, operator: &Operator, findings: Option<Vec<Finding>>) -> Resu
         Some(findings) => blocks.push(table(&findings, language)),
         None => {
             let form = ActionForm::new(PATH, language.admin_check()).main();
-            blocks.push(Block::Form(form.headed(language.admin_check(), language.admin_check_lead())));
+            let form = form.headed(language.admin_check(), language.admin_check_lead());
+            blocks.push(Block::Form(form.with_reason(language)));
         }
     }
     Ok(page(app, operator, Section::Health, language.admin_health(), blocks)?.led(language.admin_health_lead()))
@@ -99,9 +101,10 @@ fn table(findings: &[Finding], language: Language) -> Block {
 
 /// `POST /admin/health`: looks at everything, as `till check` does.
 pub(crate) async fn check(mut press: Press) -> HandlerResult {
-    press.form_without_reason().await?;
+    press.form().await?;
     let Press { state, operator, .. } = press;
     let check = move |app: &App| {
+        audit::record_look(app, "health_checked", "server")?;
         let findings = check::check(app);
         shown(app, &operator, Some(findings))?.answer()
     };

@@ -184,7 +184,7 @@ fn shown_one(app: &App, operator: &Operator, id: &str) -> Result<AdminPage> {
     let test = form("test", language.admin_test()).headed(language.admin_test(), language.admin_test_lead());
     let blocks = vec![
         Block::facts(facts),
-        Block::Form(test),
+        Block::Form(test.with_reason(language)),
         Block::Form(switch.with_reason(language)),
         Block::Form(roll.with_reason(language).only_if_fresh(is_fresh, language)),
     ];
@@ -193,7 +193,7 @@ fn shown_one(app: &App, operator: &Operator, id: &str) -> Result<AdminPage> {
 
 /// `POST /admin/messages/{id}/test`: sends a test notification now, and shows the reply.
 pub(crate) async fn test(mut press: Press) -> HandlerResult {
-    press.form_without_reason().await?;
+    press.form().await?;
     let Press { state, operator, id, .. } = press;
     let test = move |app: &App| {
         let language = operator.language();

@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
@@ -49,7 +49,7 @@ impl FromRequestParts<AppState> for Operator {
         let session = &signed_in.session;
         if session.method == SignInMethod::Password && session.second_factor_at.is_none() {
             return Err(match parts.method {
-                Method::GET | Method::HEAD => see_other("/login/second?return_to=/admin").map_err(turned_away)?,
+                Method::GET | Method::HEAD => see_other(&proof_on_the_way_to(&parts.uri)).map_err(turned_away)?,
                 _ => {
                     let detail =
                         "An operator who signed in with a password alone proves a second factor first: open /admin.";
@@ -59,6 +59,13 @@ impl FromRequestParts<AppState> for Operator {
         }
         Ok(Operator(signed_in))
     }
+}
+
+/// Where a second factor is proved, and from there the way on to this page.
+fn proof_on_the_way_to(page: &Uri) -> String {
+    let page = page.path_and_query().map_or("/admin", |page| page.as_str());
+    let page: String = form_urlencoded::byte_serialize(page.as_bytes()).collect();
+    format!("/login/second?return_to={}", page.replace("%2F", "/"))
 }
 
 impl Operator {
@@ -103,7 +110,8 @@ impl FromRequest<AppState> for Press {
 impl Press {
     /// The form, which says why: the audit names the reason. One that another page has sent is refused.
     pub(super) async fn form(&mut self) -> Result<Form> {
-        let form = self.form_without_reason().await?;
+        let body = std::mem::take(&mut self.body);
+        let form = own_form::of_session(self.state.config(), &self.headers, &self.operator.0, body).await?;
         let reason = form.text("reason", REASON_LIMIT)?;
         if reason.is_empty() {
             let detail = "The reason is missing: a few words for the audit were expected. Nothing was changed.";
@@ -111,12 +119,6 @@ impl Press {
         }
         caller::because(&reason);
         Ok(form)
-    }
-
-    /// The same of a form that only looks at something.
-    pub(super) async fn form_without_reason(&mut self) -> Result<Form> {
-        let body = std::mem::take(&mut self.body);
-        own_form::of_session(self.state.config(), &self.headers, &self.operator.0, body).await
     }
 
     /// The same of what wants a fresh sign-in.

@@ -21,6 +21,7 @@ pub fn forms() -> SignInForms {
         is_wrong: true,
         has_passkey: true,
         is_passkey_wrong: true,
+        is_named: true,
     }
 }
 

@@ -67,9 +67,12 @@ fn an_unmatched_payment_is_found_looked_at_assigned_and_in_the_users_ledger() {
         "{open}"
     );
 
-    let payload = operator.press(&page, &format!("{at}/payload")).must(200);
+    operator.press(&page, &format!("{at}/payload")).must(400);
+    let why = [("reason", "she asks what she paid")];
+    let payload = operator.fill(&page, &format!("{at}/payload"), &why).must(200);
     assert!(payload.body.contains("&#60;script&#62;alert(1)") && !payload.body.contains("<script>alert"), "as text");
-    assert_eq!(audit(&shop, "payload_viewed")[0]["target"], id.as_str());
+    let viewed = &audit(&shop, "payload_viewed")[0];
+    assert_eq!((&viewed["target"], &viewed["reason"]), (&json!(id), &json!("she asks what she paid")));
 
     let reason = ("reason", "her letter of Monday");
     operator.fill(&page, &format!("{at}/assign"), &[("user", "nobody"), reason]).must(404);
@@ -228,7 +231,9 @@ fn endpoints_are_tested_rolled_and_sent_to_again() {
     assert!(operator.get("/admin/messages").must(200).body.contains(&at));
     let page = operator.get(&at).must(200);
     assert!(!page.body.contains(secret), "a secret is not shown again");
-    let said = operator.press(&page, &format!("{at}/test")).must(200);
+    operator.press(&page, &format!("{at}/test")).must(400);
+    let said = operator.fill(&page, &format!("{at}/test"), &[("reason", "it was silent")]).must(200);
+    assert_eq!(audit(&shop, "hook_tested")[0]["reason"], "it was silent");
     assert!(words(&said).contains("accepted it, with status 204"), "{}", words(&said));
     receiver.wait_for(1);
     let rolled = operator.fill(&page, &format!("{at}/roll"), &[("reason", "it leaked")]).must(200);
@@ -264,10 +269,14 @@ fn the_catalogue_health_and_tokens_are_shown_and_a_token_is_revoked() {
         "{}",
         words(&catalog)
     );
-    let setup = operator.press(&catalog, "/admin/catalog").must(200);
+    operator.press(&catalog, "/admin/catalog").must(400);
+    let setup = operator.fill(&catalog, "/admin/catalog", &[("reason", "a new price")]).must(200);
+    assert_eq!(audit(&shop, "setup_viewed")[0]["reason"], "a new price");
     assert!(words(&setup).contains("webhook endpoint"), "{}", words(&setup));
     let health = operator.get("/admin/health").must(200);
-    let checked = words(&operator.press(&health, "/admin/health").must(200));
+    operator.press(&health, "/admin/health").must(400);
+    let checked = words(&operator.fill(&health, "/admin/health", &[("reason", "it is slow")]).must(200));
+    assert_eq!(audit(&shop, "health_checked")[0]["reason"], "it is slow");
     assert!(checked.contains("price of topup_100") && checked.contains("Stripe key"), "{checked}");
 
     let program = shop.program("read");

@@ -75,7 +75,7 @@ fn what_a_provider_answers_is_checked_before_anybody_is_signed_in() {
         assert!(refused.body.contains(words), "{what}: {}", refused.body);
         assert_eq!(browser.cookies(), "", "{what}: the attempt has ended, and nobody is signed in");
     }
-    assert_eq!(provider.count("/jwks"), 5, "an unknown key is not asked for time and again");
+    assert_eq!(provider.count("/jwks"), 6, "an unknown key is asked for at once, and not time and again");
     let browser = shop.visitor();
     let asked = begin(&browser, "/login/oidc");
     scene.give(&Signer::new().token(&right, &scene.claims(&asked, &json!({}))));
@@ -171,6 +171,7 @@ fn what_a_provider_says_instead_of_a_code_signs_nobody_in() {
         ("error=access_denied", 403, "You were not signed in at Example ID"),
         ("error=temporarily_unavailable", 502, "does not answer"),
         ("error=invalid_scope", 502, "could not be believed"),
+        ("nothing=here", 502, "could not be believed"),
         ("code=c&iss=https%3A%2F%2Fother.example", 502, "could not be believed"),
     ] {
         let browser = shop.visitor();
@@ -183,6 +184,7 @@ fn what_a_provider_says_instead_of_a_code_signs_nobody_in() {
         );
         assert_eq!(browser.cookies(), "", "{answer}");
     }
+    assert_eq!(provider.count("/token"), 0, "nothing was given that could be exchanged");
     provider.set("/token", "400 Bad Request", "{\"error\": \"invalid_grant\"}");
     let browser = Client::new(&shop.till.url, &[("accept", "text/html"), ("accept-language", "de")]);
     let asked = begin(&browser, "/login/oidc");
@@ -301,12 +303,15 @@ fn an_account_is_made_where_it_may_be_and_an_address_is_welcomed_once() {
         (json!({"sub": "un", "email": "un@example.org", "email_verified": false}), 0),
         (json!({"sub": "text", "email": "text@example.org", "email_verified": "true"}), 7),
         (json!({"sub": "nobody", "email": null}), 0),
+        (json!({"sub": "spoof", "email": null, "name": "\u{202e}Ada\u{200b}"}), 0),
     ] {
         let browser = open.shop.visitor();
         open.sign_in(&browser, "/login/oidc", &claims).must(303);
         assert_eq!(units(&browser), expected, "{claims}");
         open.sign_in(&browser, "/login/oidc", &claims).must(303);
         assert_eq!(units(&browser), expected, "{claims}: once");
+        let name = browser.get("/v1/me").must(200).json()["name"].clone();
+        assert!(claims["sub"] != "spoof" || name == "Ada", "what nobody sees is left out: {name}");
     }
 
     let closed = Scene::open(&[catalog, ("SPRITE_SIGNUP", "closed")]);
