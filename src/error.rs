@@ -68,6 +68,10 @@ pub enum Refused {
         retry_after: u64,
         detail: String,
     },
+    /// The same because of the database. Why is for the log and the command line: no caller sees it.
+    DatabaseUnavailable {
+        cause: String,
+    },
     /// What people meet at pages, which they read in their language.
     ToPerson(PersonRefusal),
 }
@@ -90,7 +94,7 @@ impl Refused {
             Refused::StripeUnavailable(_) => "stripe_unavailable",
             Refused::StripeRejected(_) => "stripe_rejected",
             Refused::RateLimited { .. } => "rate_limited",
-            Refused::Unavailable { .. } => "unavailable",
+            Refused::Unavailable { .. } | Refused::DatabaseUnavailable { .. } => "unavailable",
             Refused::ToPerson(refusal) => match refusal.kind() {
                 RefusalKind::Invalid => "invalid_request",
                 RefusalKind::Forbidden => "forbidden",
@@ -120,6 +124,9 @@ impl Refused {
             Refused::AlreadySubscribed { detail, .. }
             | Refused::RateLimited { detail, .. }
             | Refused::Unavailable { detail, .. } => detail.clone(),
+            Refused::DatabaseUnavailable { .. } => {
+                "The database cannot be used right now; nothing was changed. Try again shortly.".to_owned()
+            }
             Refused::ToPerson(refusal) => refusal.words(Language::En),
         }
     }

@@ -8,12 +8,24 @@ use std::fmt;
 
 pub use crate::ledger::Currency;
 
+/// Those that Stripe charges in, with spaces between them.
+pub const CURRENCIES: &str = "\
+    aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd btn bwp byn bzd cad cdf chf \
+    clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel ghs gip gmd gnf gtq gyd hkd hnl htg huf idr \
+    ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mro mur \
+    mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek \
+    sgd shp sle sll sos srd std svc szl thb tjs tnd top try ttd twd tzs uah ugx usd uyu uzs vnd vuv wst xaf xcd xcg \
+    xof xpf yer zar zmw";
+
 /// Currencies whose minor unit is the currency itself.
 const ZERO_DECIMALS: [&str; 16] =
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
 
 /// Currencies with a thousandth.
 const THREE_DECIMALS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+
+/// Currencies that have no decimals any more, and whose amounts have two at Stripe all the same (section "Special cases").
+const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
 
 /// Unambiguous symbols. Dollars other than the United States' name their country; a currency that is not listed is
 /// written with its code.
@@ -73,6 +85,20 @@ impl Currency {
         } else {
             2
         }
+    }
+
+    /// What each amount is a multiple of at Stripe, in the minor unit: 1, 10 or 100.
+    pub fn step(self) -> i64 {
+        match self.as_str() {
+            code if THREE_DECIMALS.contains(&code) => 10,
+            code if WHOLE_ONLY.contains(&code) => 100,
+            _ => 1,
+        }
+    }
+
+    /// Whether Stripe charges in it.
+    pub fn is_charged(self) -> bool {
+        CURRENCIES.split(' ').any(|known| known == self.as_str())
     }
 
     /// The number with the currency: its symbol, or the code and a space.

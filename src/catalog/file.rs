@@ -13,6 +13,9 @@ use super::{
     Shop, UnitWords, breaches,
 };
 
+/// Faults in the shape of a file that are listed.
+const FAULTS_LIMIT: usize = 50;
+
 /// What is wrong with a catalogue file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogFault {
@@ -32,12 +35,10 @@ impl fmt::Display for CatalogFault {
 }
 
 /// Reads a catalogue. What the file leaves out of `[unit]`, `currency` and `low_balance` is as in the built-in catalogue;
-/// its plans and packs are the only ones. A fault in the TOML itself is reported alone, faults in its values all at once.
+/// its plans and packs are the only ones. A fault in the TOML itself is reported alone, faults in its shape all at once, and
+/// else those in its values.
 pub fn parse(text: &str) -> Result<Catalog, Vec<CatalogFault>> {
-    let rows: CatalogRows = toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| line_of(text, span.start));
-        vec![CatalogFault { line, text: error.message().to_owned() }]
-    })?;
+    let rows: CatalogRows = toml::from_str(text).map_err(|first| faults_of_shape(text, first))?;
     let lines = |keys: Vec<&Spanned<String>>| -> Vec<usize> {
         keys.iter().map(|key| line_of(text, key.span().start)).collect()
     };
@@ -55,6 +56,70 @@ pub fn parse(text: &str) -> Result<Catalog, Vec<CatalogFault>> {
         Place::Whole => None,
     };
     Err(found.into_iter().map(|breach| CatalogFault { line: line(breach.place), text: breach.text }).collect())
+}
+
+/// The first fault and those behind it: what is faulty is left out, and the rest is read again.
+fn faults_of_shape(text: &str, first: toml::de::Error) -> Vec<CatalogFault> {
+    let (mut left, mut error, mut found) = (text.to_owned(), first, vec![]);
+    loop {
+        let span = error.span();
+        let line = span.as_ref().map(|span| line_of(text, span.start));
+        let missing = error.message().strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+        let begin = span.as_ref().map_or(0, |span| span.start);
+        let (begin, end) = match missing {
+            Some(_) => section(text, begin),
+            None => lines_around(text, begin, span.map_or(begin, |span| span.end)),
+        };
+        // One that was left out here is there, and was told of.
+        let is_left_out = missing.is_some_and(|name| {
+            let lines = text.get(begin..end).unwrap_or_default().lines();
+            lines.into_iter().any(|line| line.split('=').next().is_some_and(|key| key.trim() == name))
+        });
+        if !is_left_out {
+            found.push(CatalogFault { line, text: with_nearest(error.message()) });
+        }
+        let blank: String = text.get(begin..end).unwrap_or_default().chars().filter(|letter| *letter == '\n').collect();
+        let kept = left.len();
+        // As long as it was, so that each place in it stays the same.
+        let spaces = " ".repeat(end.saturating_sub(begin).saturating_sub(blank.len()));
+        let (before, behind) = (left.get(..begin).unwrap_or_default(), left.get(end..).unwrap_or_default());
+        let next = format!("{before}{spaces}{blank}{behind}");
+        if next == left
+            || next.len() != kept
+            || found.len() >= FAULTS_LIMIT
+            || toml::from_str::<toml::Table>(&next).is_err()
+        {
+            return found;
+        }
+        left = next;
+        match toml::from_str::<CatalogRows>(&left) {
+            Ok(_) => return found,
+            Err(next) => error = next,
+        }
+    }
+}
+
+/// The whole lines from one place to another.
+fn lines_around(text: &str, begin: usize, end: usize) -> (usize, usize) {
+    let before = text.get(..begin).unwrap_or_default();
+    let behind = text.get(end..).unwrap_or_default();
+    let begin = before.rfind('\n').map_or(0, |at| at + 1);
+    (begin, end + behind.find('\n').unwrap_or(behind.len()))
+}
+
+/// From the line of this place to where the next table begins.
+fn section(text: &str, place: usize) -> (usize, usize) {
+    let (begin, end_of_line) = lines_around(text, place, place);
+    let behind = text.get(end_of_line..).unwrap_or_default();
+    (begin, end_of_line + behind.find("\n[").unwrap_or(behind.len()))
+}
+
+/// The words of a fault; of an unknown name also the known one that is nearest to it.
+fn with_nearest(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = message.strip_prefix("unknown field `").and_then(|_| names.next());
+    let nearest = unknown.and_then(|unknown| names.min_by_key(|known| strsim::levenshtein(unknown, known)));
+    nearest.map_or_else(|| message.to_owned(), |nearest| format!("{message}; the nearest known name is `{nearest}`"))
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::{Catalog, Expiry, Offer};
 use crate::ledger::UNITS_LIMIT;
+use crate::money::Currency;
 
 /// Plans and packs together.
 const ENTRIES_LIMIT: usize = 100;
@@ -56,6 +57,7 @@ pub fn breaches(catalog: &Catalog) -> Vec<Breach> {
     for (place, offer) in placed(catalog) {
         entry(place, offer, &mut found);
     }
+    steps(catalog, &mut found);
     unique_keys(catalog, &mut found);
     unique_prices(catalog, &mut found);
     found
@@ -153,6 +155,20 @@ fn entry(place: Place, offer: Offer<'_>, found: &mut Vec<Breach>) {
             breach(Field::Other, format!("expiry is {days} days; expected 1 to {DAYS_LIMIT}"));
         }
         _ => {}
+    }
+}
+
+/// Amounts that Stripe refuses, because its currency knows no such small part.
+fn steps(catalog: &Catalog, found: &mut Vec<Breach>) {
+    let Some(currency) = Currency::new(&catalog.currency) else { return };
+    let step = currency.step();
+    for (place, offer) in placed(catalog).filter(|(_, offer)| offer.amount().checked_rem(step) != Some(0)) {
+        let (code, amount) = (currency.as_str(), offer.amount());
+        let text = format!(
+            "{}: amount is {amount}; expected a multiple of {step}: Stripe takes no other in {code}",
+            title(offer)
+        );
+        found.push(Breach { place, other: None, field: Field::Other, text });
     }
 }
 

@@ -139,3 +139,42 @@ fn each_fault_names_its_line_and_what_was_expected() {
         assert!(lines.iter().any(|line| line.contains(expected)), "{expected}\nin {lines:?}\nof\n{text}");
     }
 }
+
+#[test]
+fn all_faults_in_the_shape_of_a_file_are_told_at_once_with_the_nearest_known_names() {
+    let text = "curency = \"usd\"\nlow_balance = 1.5\n[[plan]]\nkey = \"a\"\namount = 9.0\nunits = \"few\"\n\
+        older_price_ids = [\n  \"price_1\",\n  5,\n]\n[[pack]]\nkey = \"b\"\nunits = 1\n[[pack]]\nkey = \"c\"\n\
+        amount = 1\nunits = 1\nfeature = [\"x\"]\n[selling]\ntax_id = true\n";
+    let lines: Vec<String> = parse(text).err().unwrap().iter().map(CatalogFault::to_string).collect();
+    for (begin, words) in [
+        ("line 1: unknown field `curency`", "the nearest known name is `currency`"),
+        ("line 2: ", "expected a whole number of units"),
+        ("line 5: ", "expected an amount"),
+        ("line 6: ", "expected a whole number"),
+        ("line 9: ", "integer `5`"),
+        ("line 11: missing field `amount`", ""),
+        ("line 18: unknown field `feature`", "the nearest known name is `features`"),
+        ("line 20: unknown field `tax_id`", "the nearest known name is `tax_ids`"),
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(begin) && line.contains(words)), "{begin}: {lines:#?}");
+    }
+    assert_eq!(lines.len(), 8, "{lines:#?}");
+}
+
+#[test]
+fn an_amount_that_stripe_takes_in_no_such_currency_is_refused() {
+    for (text, expected) in [
+        (
+            "currency = \"kwd\"\n".to_owned() + &file("", "").replace("900", "905"),
+            "pack \"more\": amount is 905; expected a multiple of 10: Stripe takes no other in kwd",
+        ),
+        (
+            "currency = \"ISK\"\n".to_owned() + &file("", "").replace("500", "550"),
+            "plan \"basic\": amount is 550; expected a multiple of 100: Stripe takes no other in isk",
+        ),
+    ] {
+        let lines: Vec<String> = parse(&text).err().unwrap().iter().map(CatalogFault::to_string).collect();
+        assert!(lines.len() == 1 && lines[0].ends_with(expected), "{lines:?}");
+    }
+    assert!(parse(&("currency = \"kwd\"\n".to_owned() + &file("", ""))).is_ok());
+}

@@ -40,7 +40,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(&self) -> CommandResult {
         let need = Need::Serve;
-        let app = self.database.open_unconfirmed(need, IfMissing::Create)?;
+        let app = self.database.open_unconfirmed(need, IfMissing::Refuse)?;
         if self.clock_is_right {
             clock::confirm(&app)?;
         }

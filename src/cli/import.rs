@@ -199,6 +199,8 @@ fn as_text(report: &ImportReport, read: Option<&ReadReport>, dry_run: bool) -> S
     }
     if dry_run {
         text += "Nothing was changed.\n";
+    } else if *rows == 0 {
+        text += "The file has no row below its header. Nothing changed.\n";
     } else if changed_nothing(report, read) {
         text += "All of it was imported before. Nothing changed.\n";
     }

@@ -206,6 +206,11 @@ impl From<Refused> for CommandError {
         match refused {
             // The request came from the command line.
             Refused::InvalidRequest(detail) => CommandError::Usage(vec![detail]),
+            // The operator may mend the cause.
+            Refused::DatabaseUnavailable { cause } => {
+                let detail = Refused::DatabaseUnavailable { cause: String::new() }.detail();
+                CommandError::Failed(format!("{detail} The cause: {cause}"))
+            }
             other => CommandError::Failed(other.detail()),
         }
     }

@@ -10,7 +10,7 @@ use super::screen::{Screen, bar};
 use super::settings::{DatabaseArgs, IfMissing};
 use super::shapes::UnconfirmedShape;
 use super::{CommandError, CommandResult};
-use crate::clock::{Timestamp, parse_rfc3339};
+use crate::clock::{Clock, Timestamp, parse_rfc3339, rfc3339};
 use crate::config::Need;
 use crate::usecase::stripe_events::reconcile::{self, Progress, Report, UnconfirmedPayment};
 
@@ -40,6 +40,13 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 impl Reconcile {
     pub(super) fn run(&self) -> CommandResult {
+        let now = Clock::System.now();
+        // Nothing has happened since then, and nothing looked at would pass for an agreement.
+        if let Some(since) = self.since.filter(|since| *since > now) {
+            let (since, now) = (rfc3339(since), rfc3339(now));
+            let fault = format!("--since {since} is still to come: a time before now ({now}) was expected");
+            return Err(CommandError::Usage(vec![fault]));
+        }
         let app = self.database.open(Need::StripeKey, IfMissing::Refuse)?;
         let mut screen = Screen::open(self.json);
         let report = reconcile::reconcile(&app, self.since, true, |progress, report| {

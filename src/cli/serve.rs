@@ -69,6 +69,7 @@ impl Serve {
         logging::start(&loaded.config)?;
         let app = sell_as_charged(App::open(loaded.config, Clock::System)?)?;
         clock::settle(&app);
+        refuse_reader(&app)?;
         settings::confirm_account(&app)?;
         warn(&app, &loaded.warnings);
         let service = Service::start(app, listeners)?;
@@ -131,6 +132,27 @@ fn first_address(listeners: &[Listener]) -> Result<Option<SocketAddr>, Fault> {
         }
     }
     Ok(None)
+}
+
+/// Refuses a role of a server's database that may not write the ledger; another right that it lacks is a warning.
+fn refuse_reader(app: &App) -> CommandResult {
+    // A server that does not answer now may do so when it is needed.
+    let missing = app.store.server_report().ok().flatten().map(|report| report.missing_rights).unwrap_or_default();
+    let (of_books, others): (Vec<String>, Vec<String>) = missing
+        .into_iter()
+        .filter(|right| !right.starts_with("CREATE"))
+        .partition(|right| right.ends_with(" on the table books") && !right.starts_with("DELETE"));
+    if !of_books.is_empty() {
+        let lacking = of_books.join(", ");
+        return Err(CommandError::Failed(format!(
+            "the role in SPRITE_DATABASE lacks {lacking}: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public \
+             TO the role, or let it own them"
+        )));
+    }
+    if !others.is_empty() {
+        tracing::warn!(event = "rights_missing", rights = others.join(", "));
+    }
+    Ok(())
 }
 
 fn warn(app: &App, warnings: &[String]) {

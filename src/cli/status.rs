@@ -68,11 +68,12 @@ fn as_text(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> String {
         [] => String::new(),
         keys => format!("; without a Stripe price: {}", keys.join(", ")),
     };
-    let doubt = match found.in_doubt {
-        0 => "every payment is confirmed".to_owned(),
-        count => format!("payments in doubt: {count} (till payment list)"),
+    let compared = found.compared_to.map_or_else(|| "nothing yet".to_owned(), |at| format!("up to {}", rfc3339(at)));
+    let doubt = match (found.in_doubt, found.compared_to) {
+        (0, None) => String::new(),
+        (0, Some(_)) => "; every payment is confirmed".to_owned(),
+        (count, _) => format!("; payments in doubt: {count} (till payment list)"),
     };
-    let compared = found.compared_to.map_or_else(|| "not yet".to_owned(), |at| format!("up to {}", rfc3339(at)));
     let polled = found.polled_at.map(|at| format!("; Stripe told its events at {}", rfc3339(at))).unwrap_or_default();
     let mail = match (&app.config.mail, found.mails) {
         (None, (0, 0)) => "no mail server".to_owned(),
@@ -86,7 +87,7 @@ fn as_text(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> String {
         ("Stripe", stripe),
         ("shop", format!("{users}, {on_sale} plans and packs on sale{without}{}", month_as_text(found))),
         ("events", format!("{events}{}", newest.unwrap_or_default())),
-        ("compared", format!("{compared}; {doubt}{polled}")),
+        ("compared", format!("{compared}{doubt}{polled}")),
         ("messages", format!("{} to deliver, {} parked; {mail}", found.messages_open, found.messages_parked)),
         ("clock", found.clock_fault.clone().unwrap_or_else(|| "plausible".to_owned())),
         ("findings", findings_as_text(findings)),

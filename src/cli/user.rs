@@ -79,7 +79,7 @@ enum UserCommand {
         /// The user's id
         id: String,
         /// How many; negative takes units back and may leave a debt
-        #[arg(allow_negative_numbers = true)]
+        #[arg(allow_negative_numbers = true, value_parser = units)]
         units: i64,
         /// Why, for people to read
         #[arg(long)]
@@ -143,6 +143,10 @@ enum UserCommand {
 enum Threshold {
     Own(i64),
     Default,
+}
+
+fn units(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "a whole number of units was expected, such as 50 or -50".to_owned())
 }
 
 impl User {

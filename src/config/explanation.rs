@@ -47,6 +47,10 @@ fn settings_of(variable: &Variable, config: &Config, reader: &Reader<'_>) -> Vec
             offers().map(|offer| of_offer(offer, units_variable, Some(offer.units().to_string()), reader)).collect()
         }
         name => match reader.given.get(name) {
+            // Without its password, where it can be read.
+            Some(given) if name == "SPRITE_DATABASE" && config.database.file().is_none() => {
+                vec![Setting { value: Some(config.database.to_string()), ..setting(name, given) }]
+            }
             Some(given) => vec![setting(name, given)],
             None => vec![default(variable, config)],
         },

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::database::ServerAddress;
+
 /// A variable that keeps `till` from starting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigFault {
@@ -52,7 +54,7 @@ const SECRET_PREFIXES: [&str; 4] = ["sk_", "rk_", "pk_", "whsec_"];
 const DISPLAYED_LIMIT: usize = 120;
 
 /// A value as a message may contain it. A secret becomes its kind and length, `sk_…(32 characters)`; so does anything that
-/// looks like one in a variable that is not for secrets, and a URL with a password.
+/// looks like one in a variable that is not for secrets, and a URL with a password or a connection string.
 pub(super) fn display(value: &str, secret: bool) -> String {
     format!("`{}`", shown(value, secret, DISPLAYED_LIMIT))
 }
@@ -74,7 +76,7 @@ fn looks_secret(value: &str) -> bool {
     let key = value.split(',').any(|part| SECRET_PREFIXES.iter().any(|prefix| part.trim().starts_with(prefix)));
     let inner_key = ["k_live_", "k_test_", "whsec_"].iter().any(|sign| value.contains(sign));
     let url_with_password = value.contains("://") && value.contains('@');
-    key || inner_key || url_with_password
+    key || inner_key || url_with_password || ServerAddress::parse(value).is_some()
 }
 
 fn masked(part: &str) -> String {

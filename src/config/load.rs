@@ -16,6 +16,7 @@ use super::{
 };
 use crate::catalog::{Breach, Catalog, Field, Place, breaches, price_id_variable, units_variable};
 use crate::database::Database;
+use crate::money::Currency;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_RECONCILE_INTERVAL: Duration = Duration::from_secs(15 * 60);
@@ -189,7 +190,14 @@ fn loopback_networks() -> Vec<IpNet> {
 }
 
 fn warn(reader: &mut Reader<'_>, config: &Config) {
-    let base_url = &config.base_url;
+    let (base_url, currency) = (&config.base_url, &config.catalog.currency);
+    if Currency::new(currency).is_some_and(|known| !known.is_charged()) {
+        let text = format!(
+            "the catalogue's currency is {currency:?}, which is none that Stripe charges in: expected one of its page \
+             \"Supported currencies\", such as \"usd\""
+        );
+        reader.warnings.push(text);
+    }
     if !reader.is_set("SPRITE_BASE_URL") && config.listen.ip().is_unspecified() {
         let text = format!("SPRITE_BASE_URL is not set, and links to {base_url} reach nobody; set the public origin");
         reader.warnings.push(text);

@@ -248,8 +248,10 @@ impl<'a> Reader<'a> {
         }
         self.set.extend(flags.iter().chain(&others).map(|(name, _)| (*name).clone()));
         for found in [&flags, &others] {
-            if let [(name, first), (_, second), ..] = found.as_slice() {
-                let problem = format!("it is set twice, by {first} and by {second}; keep one of them");
+            if let [(name, first), others @ .., (_, last)] = found.as_slice() {
+                let times = if others.is_empty() { "twice".to_owned() } else { format!("{} times", found.len()) };
+                let between: String = others.iter().map(|(_, other)| format!(", by {other}")).collect();
+                let problem = format!("it is set {times}, by {first}{between} and by {last}; keep one of them");
                 self.faults.push(ConfigFault::bare(*name, problem));
                 return None;
             }

@@ -122,6 +122,8 @@ fn what_does_not_parse_is_said_with_its_value_and_what_was_expected() {
             "is `…(24 characters)`: expected an origin such as https://pay.example.com, without user",
         ),
         ("SPRITE_DATABASE=mysql://u:p@db/till", "is `…(19 characters)`: expected the path of a file"),
+        ("SPRITE_DATABASE=host=h password=p", "is `…(17 characters)`: expected postgres://"),
+        ("SPRITE_DATABASE=postgres://h/db?password=p&sslmode=x", "is `…(36 characters)`: sslmode: expected disable"),
         ("SPRITE_DATABASE=:memory:", "the books must outlive the process"),
         ("SPRITE_CATALOG=/nowhere.toml", "SPRITE_CATALOG is `/nowhere.toml`: the file cannot be read: No such file"),
         ("SPRITE_STRIPE_SECRET_KEY=sk_x", "is `sk_…(4 characters)`: expected a secret key (sk_test_… or sk_live_…)"),

@@ -42,7 +42,7 @@ pub fn database(text: &str) -> Result<Database, String> {
         "expected the path of a file, such as /var/lib/till/till.db, or postgres://USER:PASSWORD@HOST/DATABASE";
     if let Some(address) = ServerAddress::parse(text) {
         return match cfg!(feature = "postgres") {
-            true => Ok(Database::Server(address)),
+            true => address.map(Database::Server),
             false => Err(format!("this till was built without PostgreSQL; {expected}")),
         };
     }

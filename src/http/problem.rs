@@ -87,6 +87,7 @@ impl Problem {
             Refused::RateLimited { retry_after, .. } | Refused::Unavailable { retry_after, .. } => {
                 problem.retry_after = Some(*retry_after);
             }
+            Refused::DatabaseUnavailable { .. } => problem.retry_after = Some(1),
             Refused::ToPerson(refusal) => problem.to_person = Some(Box::new(refusal.clone())),
             _ => {}
         }
@@ -140,7 +141,9 @@ fn status_and_title(refused: &Refused) -> (StatusCode, &'static str) {
         Refused::StripeRejected(_) => (StatusCode::BAD_GATEWAY, "Stripe refused"),
         Refused::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
         Refused::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
-        Refused::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Not available right now"),
+        Refused::Unavailable { .. } | Refused::DatabaseUnavailable { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Not available right now")
+        }
         Refused::ToPerson(refusal) => match refusal.kind() {
             RefusalKind::Invalid => (StatusCode::BAD_REQUEST, "The request is not valid"),
             RefusalKind::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),

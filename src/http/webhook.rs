@@ -48,7 +48,7 @@ pub(super) async fn receive(State(state): State<AppState>, request: Request) -> 
         }
         Ok(_) => Ok(Json(json!({ "received": true })).into_response()),
         // The database failed, so Stripe must send the event again.
-        Err(Error::Refused(refused @ Refused::Unavailable { .. })) => {
+        Err(Error::Refused(refused @ (Refused::Unavailable { .. } | Refused::DatabaseUnavailable { .. }))) => {
             Err(Problem { status: StatusCode::INTERNAL_SERVER_ERROR, ..Problem::from(refused) })
         }
         Err(error) => Err(error.into()),

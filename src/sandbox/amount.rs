@@ -1,18 +1,10 @@
 //! Amounts in a currency's minor unit: what a request may ask for, and how people read them.
 
+use crate::money::CURRENCIES;
 use crate::sandbox::api_error::ApiError;
 
 /// Stripe's limit on an amount.
 pub const AMOUNT_LIMIT: i64 = 99_999_999;
-
-/// Source: Stripe, "Supported currencies".
-const CURRENCIES: &str = "\
-    aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd btn bwp byn bzd cad cdf chf \
-    clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel ghs gip gmd gnf gtq gyd hkd hnl htg huf idr \
-    ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mro mur \
-    mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek \
-    sgd shp sle sll sos srd std svc szl thb tjs tnd top try ttd twd tzs uah ugx usd uyu uzs vnd vuv wst xaf xcd xcg \
-    xof xpf yer zar zmw";
 
 /// Checks an amount that a request asks for. `param` is what the error names.
 pub fn checked_amount(amount: Option<i64>, param: &str) -> Result<i64, ApiError> {

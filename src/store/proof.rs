@@ -170,12 +170,20 @@ pub fn misplaced_rows(tx: &mut dyn Tx, account: i64) -> Result<Vec<(i64, i64)>> 
     tx.all(MISPLACED, &[&account], |row| Ok((row.int("part")?, row.int("seq")?)))
 }
 
-/// Payments that the books contradict: the units that they gave are not in their lots, or those that were reversed are
-/// not in the entries that reversed them.
+/// Payments that the books contradict: the units that they gave are not in lots of their account, those that were reversed are
+/// not in the entries that reversed them, which are not as many, or the order or the invoice was another user's or of another
+/// offer.
 pub fn payment_mismatches(tx: &mut dyn Tx) -> Result<Vec<PaymentMismatch>> {
     const MISMATCHES: &str = "SELECT p.account, p.reference FROM payments p WHERE
         p.units_granted <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS BIGINT) FROM lots l
-            JOIN entries e ON e.account = l.account AND e.seq = l.seq WHERE l.payment = p.reference)
+            JOIN entries e ON e.account = l.account AND e.seq = l.seq
+            WHERE l.payment = p.reference AND l.account = p.account)
+        OR EXISTS (SELECT 1 FROM lots l WHERE l.payment = p.reference AND l.account <> p.account)
+        OR EXISTS (SELECT 1 FROM plan_periods l WHERE l.invoice = p.invoice AND l.account <> p.account)
+        OR EXISTS (SELECT 1 FROM orders o WHERE o.session = p.session AND o.kind = 'pack'
+            AND (o.account <> p.account OR o.offer <> p.offer))
+        OR p.reversals <> (SELECT COUNT(*) FROM entries e JOIN lots l ON l.account = e.account AND l.seq = e.lot
+            WHERE l.payment = p.reference AND e.account = p.account AND e.kind IN ('refund', 'dispute'))
         OR -p.units_reversed <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS BIGINT) FROM entries e
             JOIN lots l ON l.account = e.account AND l.seq = e.lot
             WHERE l.payment = p.reference AND e.account = p.account AND e.kind IN ('refund', 'dispute'))

@@ -14,8 +14,7 @@ pub(super) fn lost() -> Fault {
 pub(in crate::store) fn unavailable(fault: Fault) -> Error {
     if fault.is_retryable() {
         tracing::warn!(event = "store_unavailable", fault = %fault);
-        let detail = "The database cannot be used right now; nothing was changed. Try again shortly.".to_owned();
-        Refused::Unavailable { retry_after: 1, detail }.into()
+        Refused::DatabaseUnavailable { cause: fault.to_string() }.into()
     } else {
         fault.into()
     }

@@ -17,6 +17,10 @@ pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
 
 const ANOTHER_FILE: &str = "name a file that does not exist yet";
 
+/// Of books whose version somebody removed: they are not to be taken for none.
+pub(super) const NO_VERSION: &str =
+    "its table schema_version has no row, so nobody knows which schema it has: restore a backup";
+
 /// Each step leads from one version to the next: the first from version 1 to 2, and so on. There is no older version yet.
 const STEPS: &[&str] = &[];
 
@@ -171,7 +175,7 @@ fn version(tx: &mut dyn Tx) -> DbResult<Option<i64>> {
         newest = Some(row.int("version")?);
         Ok(())
     })?;
-    Ok(newest)
+    newest.map(Some).ok_or_else(|| Fault::bare(NO_VERSION))
 }
 
 /// A small write that proves that the disk takes writes.

@@ -35,9 +35,10 @@ const COLUMNS: [&str; 17] = [
 /// Writes all entries, or those of one user, and returns how many. What is posted meanwhile may be among them. Times are
 /// RFC 3339; the hashed form has milliseconds.
 pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {
+    // Before the first line, which would look like an export with nothing in it.
+    let only = user.map(|id| app.store.read(|tx| users::by_id(tx, id))).transpose()?;
     let mut csv = csv::Writer::from_writer(to);
     csv.write_record(COLUMNS).map_err(write_failed)?;
-    let only = user.map(|id| app.store.read(|tx| users::by_id(tx, id))).transpose()?;
     let (mut account, mut seq) = (only.as_ref().map_or(0, |user| user.account), 0);
     let (mut count, mut owner) = (0, only.clone());
     loop {

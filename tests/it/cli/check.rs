@@ -23,6 +23,7 @@ fn found(stripe: &str, base_url: &str, what: &str) -> (bool, String) {
     let folder = Folder::new();
     let mut variables = shop::variables(&folder, stripe);
     variables.insert("SPRITE_BASE_URL".to_owned(), base_url.to_owned());
+    shop::token(&variables, "read");
     let output = process::run(&variables, &["check", "--json"]);
     assert_eq!(output.status.code(), Some(1), "something falls short in each of these");
     let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -83,6 +84,10 @@ fn shop_with_an_address(more: &[(&str, &str)]) -> Shop {
 fn checked(shop: &Shop, more: &[(&str, &str)]) -> BTreeMap<String, (Value, String)> {
     let mut variables = shop.variables().clone();
     variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    if more.iter().any(|(name, _)| *name == "SPRITE_DATABASE") {
+        // A check makes no database.
+        shop::token(&variables, "read");
+    }
     let output = process::run(&variables, &["check", "--json"]);
     let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
     let rows = rows["data"].as_array().unwrap();
@@ -235,7 +240,9 @@ fn two_endpoints_that_differ_by_a_slash_are_named_and_the_failures_of_one_are_no
     let fields = [("url", url.as_str()), ("enabled_events[]", "*")];
     let twin = api.post_form("/v1/webhook_endpoints", &fields).must(200).json()["id"].as_str().unwrap().to_owned();
     let found = checked(&shop, &[]);
+    says(&found, "webhook endpoint", false, "the one whose secret is in SPRITE_STRIPE_WEBHOOK_SECRET");
     says(&found, "webhook endpoint", false, &format!("till stripe setup --disable {twin}"));
+    says(&found, "webhook endpoint", false, &format!("to keep {twin}, till stripe setup --disable "));
     shop.user("alice");
     buy(&shop);
     shop.wait_for_units("alice", 100);
@@ -294,4 +301,20 @@ fn what_stripe_charges_is_kept_compared_and_shown_to_buyers() {
     assert!(check(&shop).ends_with("is as the catalogue says"));
     let shop = shop.crash_and_restart();
     assert_eq!(shown(&shop), (900, false));
+}
+
+#[test]
+fn a_check_of_a_database_that_is_not_there_makes_none_and_a_status_claims_no_comparison() {
+    let folder = Folder::new();
+    let mut variables = shop::variables(&folder, "http://127.0.0.1:1");
+    let place = folder.path("none.db");
+    variables.insert("SPRITE_DATABASE".to_owned(), place.display().to_string());
+    let output = process::run(&variables, &["check"]);
+    let said = process::said(&output);
+    assert!(output.status.code() == Some(1) && said.contains("there is no database at"), "{said}");
+    assert!(!place.exists());
+
+    shop::token(&variables, "read");
+    let status = String::from_utf8(process::run(&variables, &["status"]).stdout).unwrap();
+    assert!(status.contains("nothing yet") && !status.contains("every payment is confirmed"), "{status}");
 }

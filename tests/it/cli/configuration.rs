@@ -53,6 +53,77 @@ fn all_faults_are_told_at_once_and_nothing_starts() {
 }
 
 #[test]
+fn a_faulty_connection_string_is_told_with_the_other_faults_and_never_shown() {
+    let folder = Folder::new();
+    let mut variables = variables(&folder, "http://127.0.0.1:1");
+    variables.insert("SPRITE_LISTEN".to_owned(), "localhost".to_owned());
+    for (place, words) in [
+        ("host=h user=till password=hunter2 dbname=till", "expected postgres://"),
+        ("postgres:/till:hunter2@h/till", "expected postgres://"),
+        ("POSTGRES://q:a@hunter2@h/db", "%40"),
+        ("postgres://q:a/hunter2@x@h/db", "%40"),
+        ("postgres://q:hunter2@h:port/db", "a port is no number"),
+        ("postgres://q:hunter2/db", "a port is no number"),
+        ("postgres://h/db?password=hunter2&sslmode=bogus", "sslmode: expected disable, allow"),
+        ("postgres://q:hunter2@h/db?what=1", "a parameter that till does not know"),
+        ("postgres:///db?password=hunter2", "it names no host"),
+    ] {
+        variables.insert("SPRITE_DATABASE".to_owned(), place.to_owned());
+        for command in [&["serve"][..], &["config"], &["check"], &["user", "add", "alice"]] {
+            let output = process::command(&variables).current_dir(folder.path("")).args(command).output().unwrap();
+            let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), process::said(&output));
+            assert!(said.contains(words) && said.contains("SPRITE_LISTEN"), "{place}: {command:?}: {said}");
+            assert!(!said.contains("hunter2"), "{place}: {command:?}: {said}");
+            assert_eq!(output.status.code(), Some(2), "{place}: {command:?}: {said}");
+        }
+    }
+    let files: Vec<_> = std::fs::read_dir(folder.path("")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert!(files.iter().all(|name| !name.to_string_lossy().contains("hunter2")), "{files:?}");
+}
+
+#[test]
+fn a_password_with_any_sign_in_it_is_shown_by_no_command() {
+    for password in
+        ["hunter2?hunter2", "hunter2#hunter2", "hunter2/hunter2", "hunter2%40hunter2", "a:hunter2", "?host=hunter2"]
+    {
+        let place = format!("Postgres://q:{password}@127.0.0.1:1/db?sslmode=disable&application_name=hunter2");
+        let variables = BTreeMap::from([("SPRITE_DATABASE".to_owned(), place)]);
+        for command in [&["user", "list"][..], &["config"], &["status"]] {
+            let output = process::run(&variables, command);
+            let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), process::said(&output));
+            assert!(said.contains("postgres://q@127.0.0.1:1/db?sslmode=disable"), "{command:?}: {said}");
+            assert!(!said.contains("hunter2"), "{command:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_three_times_is_told_with_all_three_places() {
+    let folder = Folder::new();
+    let mut variables = variables(&folder, "http://127.0.0.1:1");
+    std::fs::write(folder.path("sprite_log"), "info").unwrap();
+    let place = |name: &str| folder.path(name).display().to_string();
+    variables.insert("SPRITE_LOG".to_owned(), "info".to_owned());
+    variables.insert("SPRITE_LOG_FILE".to_owned(), place("sprite_log"));
+    variables.insert("CREDENTIALS_DIRECTORY".to_owned(), place(""));
+    let said = process::said(&process::run(&variables, &["user", "list"]));
+    assert!(said.contains("it is set 3 times, by the environment variable SPRITE_LOG, by SPRITE_LOG_FILE"), "{said}");
+    assert!(said.contains("sprite_log; keep one"), "{said}");
+}
+
+#[test]
+fn a_currency_that_stripe_does_not_charge_in_is_a_warning() {
+    let folder = Folder::new();
+    let mut variables = variables(&folder, "http://127.0.0.1:1");
+    let file = "currency = \"xyz\"\n[[pack]]\nkey = \"a\"\namount = 900\nunits = 100\n";
+    std::fs::write(folder.path("catalog.toml"), file).unwrap();
+    variables.retain(|name, _| !name.ends_with("_PRICE_ID"));
+    variables.insert("SPRITE_CATALOG".to_owned(), folder.path("catalog.toml").display().to_string());
+    let said = process::said(&process::run(&variables, &["token", "create", "a", "--scopes", "read"]));
+    assert!(said.contains("currency is \"xyz\"") && said.contains("Supported currencies"), "{said}");
+}
+
+#[test]
 fn an_unknown_variable_is_a_warning_with_the_nearest_name() {
     let folder = Folder::new();
     let mut variables = variables(&folder, "http://127.0.0.1:1");

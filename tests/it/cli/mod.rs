@@ -23,4 +23,5 @@ mod recovery;
 mod release;
 mod restore;
 mod revenue;
+mod server_schema;
 mod setup;

@@ -315,3 +315,23 @@ fn owner(path: &std::path::Path) -> String {
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
+
+#[test]
+fn what_is_refused_prints_no_header_and_says_what_was_expected() {
+    let shop = Shop::open();
+    shop.user("alice");
+    let unknown = shop.till(&["ledger", "export", "--user", "nobody"]);
+    assert_eq!((unknown.status.code(), unknown.stdout.len()), (Some(1), 0));
+    let part = shop.till(&["user", "grant", "alice", "1.5", "--note", "n"]);
+    let said = process::said(&part);
+    assert!(part.status.code() == Some(2) && said.contains("a whole number of units was expected"), "{said}");
+}
+
+#[test]
+fn books_without_their_version_are_not_taken_for_no_books() {
+    let shop = Shop::open();
+    shop.hand().run("DELETE FROM schema_version");
+    let output = shop.till(&["user", "list"]);
+    let said = process::said(&output);
+    assert!(output.status.code() == Some(1) && said.contains("schema_version has no row"), "{said}");
+}

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::harness::port::free_port;
 use crate::harness::postgres::{self as server, Postgres};
-use crate::harness::{Client, Folder, Shop, eventually, is_about_a_server, process};
+use crate::harness::{Client, Folder, Shop, Till, eventually, is_about_a_server, process, shop};
 
 /// Of the roles that these tests make.
 const PASSWORD: &str = "geheim";
@@ -122,6 +122,36 @@ fn a_database_that_cannot_be_used_is_refused_with_what_to_do() {
     for role in ["till_crowded", "till_stranger", "till_hasty", "till_barred"] {
         admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
     }
+}
+
+#[test]
+fn a_command_says_why_a_later_connection_was_not_made() {
+    let Some((_folder, url, mut admin)) = database("scarce") else { return };
+    let scarce = role(&mut admin, &url, "till_scarce", "CONNECTION LIMIT 1 IN ROLE till");
+    let variables = BTreeMap::from([("SPRITE_DATABASE".to_owned(), scarce)]);
+    check_words(
+        &process::run(&variables, &["ledger", "verify"]),
+        &["cannot be used right now", "raise max_connections", "too many connections for role"],
+    );
+    admin.batch_execute("DROP OWNED BY till_scarce; DROP ROLE till_scarce").unwrap();
+}
+
+#[test]
+fn a_role_that_may_only_read_does_not_serve_and_a_right_that_is_lost_is_a_503_with_its_name_in_the_log() {
+    let Some((folder, url, mut admin)) = database("reader") else { return };
+    let mut variables = shop::variables(&folder, "http://127.0.0.1:1");
+    variables.insert("SPRITE_DATABASE".to_owned(), role(&mut admin, &url, "till_reader", ""));
+    admin.batch_execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO till_reader").unwrap();
+    let refused = process::run(&variables, &["serve"]);
+    check_words(&refused, &["lacks INSERT on the table books, UPDATE on the table books", "GRANT SELECT, INSERT"]);
+
+    admin.batch_execute("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO till_reader").unwrap();
+    let till = Till::start(&variables);
+    admin.batch_execute("REVOKE UPDATE ON schema_version FROM till_reader").unwrap();
+    Client::new(&till.url, &[]).get("/readyz").must(503);
+    assert!(till.log().contains("permission denied for table schema_version"), "{}", till.log());
+    till.kill();
+    admin.batch_execute("DROP OWNED BY till_reader; DROP ROLE till_reader").unwrap();
 }
 
 #[test]

@@ -191,6 +191,24 @@ impl Postgres {
         config(self.port, &self.password, role, database).connect(NoTls)
     }
 
+    /// Copies a database into an empty one as its owner does it: by `pg_dump` in this format, and what brings that back.
+    pub fn copy(&self, from: &str, to: &str, format: &str) {
+        let programs = programs().unwrap();
+        let (port, dump) = (self.port.to_string(), std::env::temp_dir().join(format!("{to}.{format}")));
+        let tool = |program: &str, database: &str| {
+            let mut command = Command::new(programs.join(program));
+            command.args(["-h", "127.0.0.1", "-p", &port, "-U", "till", "-d", database]);
+            command.env("PGPASSWORD", &self.password);
+            command
+        };
+        run(tool("pg_dump", from).arg("--format").arg(format).arg("--file").arg(&dump)).unwrap();
+        match format {
+            "plain" => run(tool("psql", to).args(["-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&dump)).unwrap(),
+            _ => run(tool("pg_restore", to).arg("--exit-on-error").arg(&dump)).unwrap(),
+        };
+        fs::remove_file(dump).unwrap();
+    }
+
     /// Takes back the databases whose name begins so, whoever is connected to them.
     pub fn take_back(&self, prefix: &str) {
         let names: Vec<String> =

@@ -21,9 +21,9 @@ const APART: &str = "apart";
 const MOVES: &str = "SELECT statement FROM (
     SELECT format('ALTER %s %I SET SCHEMA apart', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.relname)
             AS statement, c.oid FROM pg_class c
-        WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v')
+        WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND c.relkind IN ('r', 'p', 'v')
     UNION ALL SELECT format('ALTER FUNCTION %s SET SCHEMA apart', p.oid::regprocedure), p.oid FROM pg_proc p
-        WHERE p.pronamespace = current_schema()::regnamespace
+        WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
     ) AS move WHERE NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = move.oid AND d.deptype = 'e')
     ORDER BY statement";
 /// The rules of the old tables look at the old tables.

@@ -94,7 +94,9 @@ fn described(what: String, cause: Cause) -> Fault {
     // What a row refuses is tried again, because another transaction may have made or removed that row. If it is refused every
     // time, nobody else is to blame: it is wrong, and stays so.
     let is_of_row = driver(&cause).and_then(code).is_some_and(|code| code.starts_with("23"));
-    let heals = Failure::of(&cause).heals() && !is_of_row;
+    // A right that is missing is there once somebody grants it, and callers are to come back then.
+    let lacks_right = driver(&cause).and_then(code) == Some("42501");
+    let heals = (Failure::of(&cause).heals() && !is_of_row) || lacks_right;
     let fault = match cause {
         Cause::Silence => Fault::new(what, ServerError("no answer came in time".to_owned())),
         Cause::System(cause) => Fault::new(what, cause),

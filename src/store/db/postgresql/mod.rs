@@ -14,6 +14,7 @@ mod session;
 mod session_tx;
 mod statement;
 mod tls;
+mod wording;
 mod writer;
 
 use std::sync::{Mutex, PoisonError};
@@ -68,7 +69,8 @@ impl Server {
     pub(in crate::store) fn objects(&self) -> DbResult<(Vec<SchemaObject>, Vec<SchemaObject>)> {
         // It makes the objects, and undoes that.
         let mut session = self.connector.connect(Purpose::Writing)?;
-        let found = catalogue::objects(&mut session)?;
+        let mut found = catalogue::objects(&mut session)?;
+        found.extend(catalogue::unbound_settings(&mut session)?);
         Ok((found, catalogue::objects_made(&mut session)?))
     }
 

@@ -25,13 +25,13 @@ const STANDBYS: &str =
 const RIGHTS: &str = "SELECT missing FROM (
     SELECT p.name || ' on the table ' || c.relname AS missing FROM pg_class c, (VALUES ('SELECT'), ('INSERT'), ('UPDATE'),
             ('DELETE')) AS p (name)
-        WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+        WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND c.relkind IN ('r', 'p')
             AND NOT has_table_privilege(c.oid, p.name)
     UNION ALL SELECT 'CREATE on the schema ' || current_schema()
         WHERE NOT has_schema_privilege(current_schema(), 'CREATE')
     UNION ALL SELECT 'CREATE on the database ' || current_database()
         WHERE NOT has_database_privilege(current_database(), 'CREATE')
-    ) AS found ORDER BY missing LIMIT 20";
+    ) AS found ORDER BY missing LIMIT 1000";
 
 pub(super) fn report(session: &mut Session) -> DbResult<ServerReport> {
     let rows = session.simple(REPORT)?;

@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::clock::Timestamp;
 use crate::error::Fault;
 use crate::store::db::fault::DbResult;
-use crate::store::db::schema::{SCHEMA, VERSION, refuse_newer};
+use crate::store::db::schema::{NO_VERSION, SCHEMA, VERSION, refuse_newer};
 use crate::store::db::schema_text;
 
 /// Whether there is nothing in it. Fails if it is another program's.
@@ -90,5 +90,5 @@ fn version(session: &mut Session) -> DbResult<Option<i64>> {
         newest = Some(row.int("version")?);
         Ok(())
     })?;
-    Ok(newest)
+    newest.map(Some).ok_or_else(|| Fault::bare(NO_VERSION))
 }

@@ -132,7 +132,7 @@ impl Session {
         // A commit is answered when it is durable, whatever the role's setting says.
         const SET_UP: &str =
             "SET client_min_messages = 'warning'; SET default_transaction_isolation = 'read committed';
-            SET standard_conforming_strings = on; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2;
+            SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2;
             SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000;
             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
             SELECT current_setting('server_version_num') AS version, getdatabaseencoding() AS encoding";

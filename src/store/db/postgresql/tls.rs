@@ -88,7 +88,9 @@ impl Tls {
 impl Parameters {
     fn taken_from(url: &str) -> (String, Parameters) {
         let mut found = Parameters::default();
-        let Some((place, query)) = url.split_once('?') else { return (url.to_owned(), found) };
+        // Not in the password, which may have this sign as well.
+        let (login, rest) = url.split_at(url.find('@').unwrap_or(0));
+        let Some((place, query)) = rest.split_once('?') else { return (url.to_owned(), found) };
         let mut kept: Vec<&str> = vec![];
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -102,7 +104,7 @@ impl Parameters {
             }
         }
         let mark = if kept.is_empty() { "" } else { "?" };
-        (format!("{place}{mark}{}", kept.join("&")), found)
+        (format!("{login}{place}{mark}{}", kept.join("&")), found)
     }
 }
 
@@ -228,6 +230,8 @@ mod tests {
             (Some("verify-ca"), Some("/etc/root.crt"))
         );
         assert_eq!(Parameters::taken_from("postgres://a/b?sslmode=require").0, "postgres://a/b");
+        let (rest, parameters) = Parameters::taken_from("postgres://a:p?sslmode=x&y@b/c?sslmode=require");
+        assert_eq!((rest.as_str(), parameters.mode.as_deref()), ("postgres://a:p?sslmode=x&y@b/c", Some("require")));
         for (words, said) in [
             ("sslmode=verified", "expected disable"),
             ("sslmode=verify-full&sslrootcert=/no/such.crt", "sslrootcert=/no/such.crt"),

@@ -36,24 +36,28 @@ pub(super) fn endpoints(app: &App, stripe: &Stripe) -> (Vec<StripeEndpoint>, Vec
     (here, found)
 }
 
-/// Whether exactly one is enabled. `first` is the one to keep.
+/// Whether exactly one is enabled. Which of several to keep is not to be seen from here: Stripe tells no secret a second time.
 fn number(enabled: &[StripeEndpoint], first: &StripeEndpoint) -> Finding {
-    let (_, others) = match enabled {
+    match enabled {
         [] => {
             let id = &first.id;
             return bad(ENDPOINT, format!("{id} is disabled at Stripe: enable it there, or with till stripe setup"));
         }
         [only] => return good(ENDPOINT, format!("{} is enabled", only.id)),
-        [kept, others @ ..] => (kept, others),
-    };
+        _ => {}
+    }
     let listed: Vec<String> = enabled.iter().map(|endpoint| format!("{} ({})", endpoint.id, endpoint.url)).collect();
-    let flags: Vec<String> = others.iter().map(|other| format!("--disable {}", other.id)).collect();
-    let (count, listed, kept, flags) = (enabled.len(), listed.join(", "), &first.id, flags.join(" "));
+    let ways = enabled.iter().map(|kept| {
+        let others = enabled.iter().filter(|other| other.id != kept.id);
+        let flags: String = others.map(|other| format!(" --disable {}", other.id)).collect();
+        format!("to keep {}, till stripe setup{flags}", kept.id)
+    });
+    let (count, listed, ways) = (enabled.len(), listed.join(", "), ways.collect::<Vec<_>>().join("; "));
     bad(
         ENDPOINT,
         format!(
-            "{count} lead here: {listed}. Each event is sent to each, with a secret of its own. Keep {kept}: till stripe \
-             setup {flags}"
+            "{count} lead here: {listed}. Each event is sent to each, with a secret of its own. Keep the one whose secret is \
+             in SPRITE_STRIPE_WEBHOOK_SECRET (Stripe's dashboard reveals the signing secret of each): {ways}"
         ),
     )
 }

@@ -16,6 +16,9 @@ const OF_ONE_PROCESS: i64 = 14;
 /// A standby that is further behind would take long to take over.
 const BEHIND_BYTES: i64 = 256 << 20;
 
+/// Rights that are named, of those that the role lacks.
+const RIGHTS_NAMED: usize = 20;
+
 /// What is to be said of the server; nothing of a file.
 pub(super) fn server(app: &App) -> Vec<Finding> {
     let report = match app.store.server_report() {
@@ -110,7 +113,11 @@ fn rights(report: &ServerReport) -> Finding {
     let what = "rights";
     let (in_use, for_later): (Vec<&String>, Vec<&String>) =
         report.missing_rights.iter().partition(|right| !right.starts_with("CREATE"));
-    let list = |rights: &[&String]| rights.iter().map(|right| right.as_str()).collect::<Vec<_>>().join(", ");
+    let list = |rights: &[&String]| {
+        let first: Vec<&str> = rights.iter().take(RIGHTS_NAMED).map(|right| right.as_str()).collect();
+        let more = if rights.len() > RIGHTS_NAMED { " and more" } else { "" };
+        format!("{}{more}", first.join(", "))
+    };
     match (in_use.as_slice(), for_later.as_slice()) {
         ([], []) => good(what, "the role may do all that till does".to_owned()),
         ([], later) => {

@@ -70,7 +70,11 @@ pub fn verify_against(app: &App, anchor: Option<&Anchor>, mut progress: impl FnM
         proof.breaks.push(of_account(account, "a user has this account, and it is missing".into()));
     }
     for payment in app.store.read(proof::payment_mismatches)? {
-        let what = format!("the payment {} granted or lost other units than its entries say", payment.reference);
+        let what = format!(
+            "the payment {} is another user's or of another offer, or granted or lost other units, than its entries and its \
+             order say",
+            payment.reference
+        );
         proof.breaks.push(of_account(payment.account, what));
     }
     for payment in app.store.read(proof::cost_mismatches)? {

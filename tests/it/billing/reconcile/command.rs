@@ -31,6 +31,11 @@ fn what_no_webhook_told_is_found_by_comparing_and_credited_once() {
     assert_eq!((again["applied"].as_u64(), again["agrees"].as_bool()), (Some(0), Some(true)), "{again}");
     assert_eq!(shop.ledger("alice").len(), 1);
 
+    let future = shop.till(&["reconcile", "--since", "2999-01-01T00:00:00Z"]);
+    let said = String::from_utf8_lossy(&future.stderr).into_owned();
+    assert_eq!(future.status.code(), Some(2), "{said}");
+    assert!(said.contains("still to come") && said.contains("a time before now"), "{said}");
+
     // How far it is goes to standard error, line by line where that is no terminal, and nowhere with --json.
     let progress = |arguments: &[&str]| String::from_utf8(shop.till(arguments).stderr).unwrap();
     let said = progress(&["reconcile"]);

@@ -50,6 +50,7 @@ struct Books {
 struct Bought {
     reference: String,
     payment: ledger::Payment,
+    reversals: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -127,7 +128,7 @@ impl Books {
         let credit =
             ledger::Credit { kind: Kind::Topup, units, reason, note: None, expires_at: None, cost: Some(cost) };
         let payment = ledger::Payment { lots: vec![], units_granted: units.count(), units_reversed: 0 };
-        let mut bought = Bought { reference, payment };
+        let mut bought = Bought { reference, payment, reversals: 0 };
         let decide = move |account: &Account, now| ledger::credit(account, credit.clone(), now);
         let posting = self.post(whose, Some(bought.clone()), decide).unwrap();
         bought.payment.lots.push(posting.entry.seq);
@@ -144,6 +145,7 @@ impl Books {
         let reason = format!("refund_{key}");
         let mut after = before.clone();
         after.payment.units_reversed = take;
+        after.reversals += 1;
         let paid = before.payment.clone();
         let reversed = self.post(whose, Some(after.clone()), move |account, now| {
             let reversal = Reversal { kind: Kind::Refund, take, reason: reason.clone(), note: None };
@@ -233,7 +235,8 @@ fn keep(tx: &mut dyn Tx, account: i64, bought: &Bought) -> Result<()> {
         paid_at: START,
     };
     if !payments::add(tx, &new)? {
-        payments::set_totals(tx, &bought.reference, bought.payment.units_granted, bought.payment.units_reversed, 1)?;
+        let ledger::Payment { units_granted, units_reversed, .. } = bought.payment;
+        payments::set_totals(tx, &bought.reference, units_granted, units_reversed, bought.reversals)?;
     }
     Ok(())
 }

@@ -285,6 +285,14 @@ fn accounts_lots_and_payments_cannot_be_changed_unseen() {
     tampered.check("UPDATE lots SET payment = NULL");
     tampered.check("UPDATE lots SET payment = 'pi_x' WHERE account = 2");
     tampered.check("UPDATE payments SET units_granted = units_granted + 1");
+    // Of a payment that was reversed, and of one that was not.
+    for (_, number) in tampered.keys("payments", "account, row_number() OVER (ORDER BY reference)") {
+        let its =
+            format!("reference = (SELECT reference FROM payments ORDER BY reference LIMIT 1 OFFSET {})", number - 1);
+        tampered.check(&format!("UPDATE payments SET account = 3 - account WHERE {its}"));
+        tampered.check(&format!("UPDATE payments SET account = 3 WHERE {its}"));
+        tampered.check(&format!("UPDATE payments SET reversals = reversals + 1 WHERE {its}"));
+    }
     tampered.check("UPDATE payments SET units_reversed = units_granted - units_reversed");
     tampered.check("INSERT INTO users (account, id, created_at) VALUES (9, 'x', 0)");
     tampered.check("DELETE FROM users WHERE account = 1");
