@@ -93,6 +93,7 @@ impl Scene {
         let server = Arc::new(Server::start(folder)?);
         let url = server.url(BOOKS);
         let address = ServerAddress::parse(&url).ok_or_else(|| Fault::bare(format!("{url} is no address")))?;
+        let address = address.map_err(Fault::bare)?;
         let (on_file, on_server) = (Database::File(path.clone()), Database::Server(address));
         let [one, other] = blocking(move || Ok([history.write(&on_file)?, history.write(&on_server)?])).await?;
         let entries = history.entries();
