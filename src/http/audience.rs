@@ -9,8 +9,6 @@ pub(super) enum Audience {
     Browser,
     /// Callers of the service API.
     Service,
-    /// Scripts of pages, which call the service API with the user's cookie.
-    Script,
     /// Stripe, with its webhooks.
     Stripe,
     /// Probes of the machine.
@@ -28,7 +26,7 @@ impl Audience {
     pub(super) fn reads_json(self, headers: &HeaderMap) -> bool {
         match self {
             Audience::Browser => prefers_json(headers),
-            Audience::Service | Audience::Script | Audience::Stripe | Audience::Machine => true,
+            Audience::Service | Audience::Stripe | Audience::Machine => true,
         }
     }
 }
@@ -110,7 +108,6 @@ mod tests {
             (Audience::Browser, "application/problem+json", true),
             (Audience::Browser, "application/json;v=1;Q=0.9, text/*;q=0.8", true),
             (Audience::Browser, "text/html;q=much, application/json", false),
-            (Audience::Script, "text/html", true),
             (Audience::Service, "text/html", true),
         ] {
             let mut headers = HeaderMap::new();

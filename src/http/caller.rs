@@ -22,7 +22,7 @@ pub(super) async fn answer<T>(
     let actor = match audience {
         Audience::Stripe => Actor::stripe(),
         Audience::Machine => Actor::till(),
-        Audience::Browser | Audience::Service | Audience::Script => Actor::visitor(),
+        Audience::Browser | Audience::Service => Actor::visitor(),
     };
     let answer = async {
         let answer = answer.await;

@@ -217,7 +217,7 @@ fn routers_of(state: AppState) -> Routers {
         .merge(group(people(), Audience::Browser, security_headers::for_browsers))
         .merge(group(pages::admin::routes(), Audience::Browser, security_headers::for_browsers))
         .merge(group(cross_origin(shop), Audience::Browser, security_headers::for_browsers))
-        .merge(group(cross_origin(scripts), Audience::Script, security_headers::for_browsers))
+        .merge(group(cross_origin(scripts), Audience::Service, security_headers::for_browsers))
         .merge(group(lists().router, Audience::Service, security_headers::for_browsers))
         .merge(group(machine(), Audience::Machine, security_headers::for_browsers))
         .merge(unknown_path)

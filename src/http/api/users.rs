@@ -16,7 +16,7 @@ use crate::http::description::operation::{
     Access, Chapter, Header, IF_NONE_MATCH, Operation, Parameter, Place, RequestBody, Success, USER_ID, schema_of,
 };
 use crate::http::description::patterns::{EMAIL, TEXT};
-use crate::http::description::problems::UNKNOWN_USER;
+use crate::http::description::problems::{UNKNOWN_AFTER, UNKNOWN_USER};
 use crate::http::etag::TaggedBody;
 use crate::http::guard::Bearer;
 use crate::http::problem::HandlerResult;
@@ -131,8 +131,8 @@ pub(crate) const LIST: Operation = Operation {
             name: "after",
             place: Place::Query,
             is_required: false,
-            text: "The `next` of the page before, or a user's id.",
-            schema: || json!({ "type": "string" }),
+            text: "The `next` of the page before: a user's id.",
+            schema: USER_ID.schema,
             example: "alice",
         },
     ],
@@ -148,7 +148,7 @@ pub(crate) const LIST: Operation = Operation {
         )),
         headers: &[],
     }],
-    problems: &[],
+    problems: &[UNKNOWN_AFTER],
 };
 
 /// `PUT /v1/users/{id}`: `201` when the user is new.

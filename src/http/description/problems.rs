@@ -101,6 +101,9 @@ pub(crate) const KEY_REUSED: DocumentedProblem = DocumentedProblem {
     when: "The key was used before, with another body.",
 };
 
+pub(crate) const UNKNOWN_AFTER: DocumentedProblem =
+    DocumentedProblem { refused: || crate::store::users::unknown("alice"), when: "`after` is no user." };
+
 pub(crate) const NO_HOLD: DocumentedProblem = DocumentedProblem {
     refused: || Refused::NotFound("There is no hold \"hld_1_1\".".into()),
     when: "There is no such hold.",

@@ -30,11 +30,11 @@ pub(super) struct ReturnedPage<'a> {
     pub shell: Shell,
     pub catalog: &'a Catalog,
     pub state: PurchaseState,
-    /// Whether the buyer is not signed in here: they paid in another browser, or as somebody else. Then no account is shown.
+    /// Whether nobody is signed in here: the buyer paid in another browser. Then no account is shown.
     pub is_elsewhere: bool,
     /// A path that answers [`ReturnStatus`] as JSON. The script asks it while the purchase is undecided.
     pub status_url: String,
-    /// What was paid: labels with words. Empty until it is in the books, and where the buyer is not signed in.
+    /// What was paid: labels with words. Empty until it is in the books, and where nobody is signed in.
     pub receipt: Vec<(&'static str, String)>,
     /// The most likely one first.
     pub links: Vec<Link>,
@@ -50,8 +50,8 @@ pub(super) struct ReturnStatus {
 }
 
 /// Confirms the purchase with Stripe and says how it stands. Stripe may lead a buyer back to another browser than the one in
-/// which they are signed in, such as that of their bank's app, or to one in which somebody else is. Who knows the session's id
-/// may know how its payment stands, and nothing of the account.
+/// which they are signed in, such as that of their bank's app. Who knows the session's id may know how its payment stands,
+/// and nothing of the account.
 pub(crate) async fn show(
     State(state): State<AppState>,
     visitor: Visitor,
@@ -64,23 +64,21 @@ pub(crate) async fn show(
     })?;
     let wanted = session.clone();
     let own = visitor.signed_in.as_ref().map(|signed_in| signed_in.member.user.account);
-    // The script of a page that is signed in, or a front end: it gets what is its user's own.
-    let buyer = match prefers_json(&headers) {
-        true => None,
-        false => state.run(Pool::Db, move |app| confirm::buyer(app, &wanted)).await?,
+    let account = match own {
+        // The script of a page that is signed in, or a front end: without a session it gets nothing.
+        None if prefers_json(&headers) => None,
+        None => state.run(Pool::Db, move |app| confirm::buyer(app, &wanted)).await?,
+        own => own,
     };
-    let account = buyer.or(own).ok_or_else(not_signed_in)?;
+    let account = account.ok_or_else(not_signed_in)?;
     let escaped: String = form_urlencoded::byte_serialize(session.as_bytes()).collect();
     let purchase = purchase_of(&state, account, session, state.charge(Costly::Question, own, client)).await?;
-    let (is_elsewhere, language) = (own != Some(account), visitor.language);
+    let (is_elsewhere, language) = (own.is_none(), visitor.language);
     let page = ReturnedPage {
         shell: Shell::for_visitor(state.app(), language.returned_title(), &visitor)?,
         catalog: state.catalog(),
         links: match own {
             None => vec![Link::to("/login", language.shell_sign_in())],
-            Some(_) if is_elsewhere => {
-                vec![Link::dashboard(language), Link::to("/logout", language.shell_sign_out())]
-            }
             Some(_) => links(&purchase, language, state.catalog()),
         },
         receipt: if is_elsewhere { vec![] } else { receipt(&purchase, state.catalog(), language) },

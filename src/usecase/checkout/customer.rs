@@ -14,7 +14,7 @@ use crate::usecase::checkout::customer_change;
 /// Stripe creates one customer.
 pub(super) fn customer_of(app: &App, user: &User, deadline: Deadline) -> Result<String> {
     let request = CustomerRequest {
-        email: customer_change::taken_address(user.email.as_deref()),
+        email: customer_change::single_address(user.email.as_deref()),
         name: user.name.clone(),
         metadata: vec![("user_id".to_owned(), user.id.clone())],
     };

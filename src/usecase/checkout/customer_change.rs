@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::app::App;
 use crate::backoff::next_event_attempt;
 use crate::clock::{Deadline, Timestamp};
-use crate::email::Email;
 use crate::error::Result;
 use crate::id;
 use crate::store::Tx;
@@ -21,10 +20,11 @@ const BEFORE_A_PAGE: usize = 5;
 /// How long Stripe may take for one change.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The e-mail address as Stripe takes it; `None` where what is stored is no plain one. A program may write any text with an `@`,
-/// and Stripe refuses a customer whose address is none: without one, the buyer types it at Stripe.
-pub(super) fn taken_address(email: Option<&str>) -> Option<String> {
-    Email::parse(email?).map(|email| email.as_str().to_owned())
+/// The e-mail address for Stripe; `None` where what is stored is more than one, or has a name beside it: then the buyer types it
+/// at Stripe. Which address it takes is Stripe's to say.
+pub(super) fn single_address(email: Option<&str>) -> Option<String> {
+    let is_single = |email: &&str| !email.contains(|letter: char| letter.is_whitespace() || ",;<>".contains(letter));
+    email.filter(is_single).map(str::to_owned)
 }
 
 /// Stores what differs between `before` and `after` for the user's customer, if there is one. What was taken away is unset there
@@ -32,7 +32,7 @@ pub(super) fn taken_address(email: Option<&str>) -> Option<String> {
 pub(crate) fn note(tx: &mut dyn Tx, before: &User, after: &User, now: Timestamp) -> Result<()> {
     let changed =
         |before: &Option<String>, after: &Option<String>| (before != after).then(|| after.clone().unwrap_or_default());
-    let [was, is] = [before, after].map(|user| taken_address(user.email.as_deref()));
+    let [was, is] = [before, after].map(|user| single_address(user.email.as_deref()));
     let email = changed(&was, &is);
     let name = changed(&before.name, &after.name);
     if email.is_none() && name.is_none() {

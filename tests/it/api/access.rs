@@ -74,7 +74,7 @@ fn each_route_asks_for_its_scope() {
     }
     // A script is asked for a cookie, and not for a token.
     let script = Client::browser(&shop.till.url).get("/v1/me").must(401);
-    assert_eq!((script.code().as_str(), script.header("www-authenticate")), ("unauthenticated", ""));
+    assert_eq!((script.code().as_str(), script.header("www-authenticate")), ("unauthenticated", "Bearer"));
     // A token is no user, and a cookie no token.
     assert_eq!(admin.get("/v1/me").must(401).code(), "unauthenticated");
     assert_eq!(shop.sign_in("alice").get("/v1/users/alice").must(401).code(), "unauthenticated");

@@ -115,7 +115,8 @@ fn a_listing_knows_its_query() {
             ("limit=99999999999999999999", "limit"),
             ("page=2", "page"),
             ("Limit=2", "Limit"),
-            ("limit=1&limit=2&colour=red", "colour"),
+            ("limit=1&colour=red", "colour"),
+            ("limit=1&limit=2", "limit"),
         ] {
             let answer = shop.api.get(&format!("{listing}?{query}"));
             let detail = problem(&answer, 400, "invalid_request", query);
@@ -144,10 +145,9 @@ fn people_read_the_same_words_as_programs() {
         ("POST", "/", 405, "invalid_request"),
         ("DELETE", "/dashboard", 405, "invalid_request"),
         ("PUT", "/login", 405, "invalid_request"),
-        ("GET", "/logout", 405, "invalid_request"),
+        ("DELETE", "/logout", 405, "invalid_request"),
         ("POST", "/metrics", 405, "invalid_request"),
         ("GET", "/billing/return?session_id=cs_test_1", 401, "unauthenticated"),
-        ("POST", "/logout", 401, "unauthenticated"),
         ("POST", "/billing/checkout?plan=topup_100", 401, "unauthenticated"),
     ];
     let (person, program) = (shop.visitor(), Client::new(&shop.till.url, &[("accept", "application/json")]));

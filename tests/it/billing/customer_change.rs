@@ -111,11 +111,7 @@ fn a_change_outlives_failures_and_a_crash() {
 #[test]
 fn what_stripe_refuses_for_good_is_said_once_and_keeps_nothing_waiting() {
     let (shop, recorder, customer) = shop_with_customer();
-    // What Stripe does not take as an address is not sent any more, so an older program has stored it.
-    let stored = "INSERT INTO customer_changes (account, generation, number, request_key, request_body, attempts,
-            next_attempt_at, made_at)
-        SELECT account, generation, 1, 'change_old', 'email=alice%40localhost', 0, 0, 0 FROM customers";
-    assert_eq!(shop.hand().change(stored), 1);
+    put(&shop, "alice", json!({ "email": "alice@localhost" }), 200);
     put(&shop, "alice", json!({ "name": "Alice B" }), 200);
     wait_for(&shop, &customer, "alice@example.org", "Alice B");
     let line = shop.till.wait_for_log("the refusal", |line| line["event"] == "customer_change_refused");
@@ -155,11 +151,9 @@ fn what_is_taken_away_is_taken_away_at_stripe_too() {
 }
 
 #[test]
-fn an_address_that_is_none_keeps_nobody_from_buying_and_is_not_logged() {
+fn what_is_more_than_an_address_keeps_nobody_from_buying_and_none_is_logged() {
     let (shop, _recorder, _) = shop_with_customer();
-    for (user, email) in
-        [("bob", "bob@localhost"), ("eve", "Eve <eve@secret.example>"), ("joe", "x@a.example, y@b.example")]
-    {
+    for (user, email) in [("eve", "Eve <eve@secret.example>"), ("joe", "x@secret.example, y@b.example")] {
         put(&shop, user, json!({ "email": email, "name": "Somebody" }), 201);
         let (session, _) = shop.checkout(user, "topup_100");
         let session = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{session}"));
@@ -170,5 +164,7 @@ fn an_address_that_is_none_keeps_nobody_from_buying_and_is_not_logged() {
         put(&shop, user, json!({ "email": email }), 200);
         eventually("none at Stripe", || (at_stripe(&shop, &customer).0 == Value::Null).then_some(()));
     }
-    assert!(!shop.till.log().contains("secret.example"));
+    put(&shop, "bob", json!({ "email": "bob@secret" }), 201);
+    shop.api.call("POST", "/v1/users/bob/checkout", &json!({ "plan": "topup_100" })).must(502);
+    assert!(!shop.till.log().contains("@secret"));
 }

@@ -92,7 +92,7 @@ fn the_user_hears_our_words_in_time_and_the_log_has_stripes() {
     for (user, status, _, message) in ANSWERS {
         let line = till.wait_for_log(user, |line| line["request_id"] == format!("req_{user}"));
         assert_eq!(line["status"], status[..3].parse::<u16>().unwrap(), "{line}");
-        let logged = line["message"].as_str().unwrap().to_owned();
+        let logged = line["error"].as_str().unwrap().to_owned();
         assert_eq!(logged, message.replace("sk_test_stories", "(key)"));
     }
     assert!(!till.log().contains("sk_test_stories"), "the key is in the log");
