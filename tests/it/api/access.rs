@@ -72,7 +72,7 @@ fn each_route_asks_for_its_scope() {
     for (caller, expected) in [(&nobody, 401), (&unknown, 401), (&spend, 200), (&sell, 200), (&admin, 200)] {
         assert_eq!(caller.get("/v1/catalog").status, expected);
     }
-    // A script is asked for a cookie, and not for a token.
+    // A script without a cookie.
     let script = Client::browser(&shop.till.url).get("/v1/me").must(401);
     assert_eq!((script.code().as_str(), script.header("www-authenticate")), ("unauthenticated", "Bearer"));
     // A token is no user, and a cookie no token.

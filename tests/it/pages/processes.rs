@@ -71,7 +71,10 @@ fn what_a_browser_begins_at_one_process_it_finishes_at_another() {
 
     // An app is set up and asked for a code, from one process to the other.
     shop.set_password("alice", PASSWORD);
-    let browser = shop.sign_in("alice");
+    let browser = shop.visitor();
+    let page = browser.get("/login").must(200);
+    let answer = phone.sign(&asked(&browser, &page, "/login/passkey"), &here);
+    browser.fill(&page, "/login/passkey", &[("answer", &answer)]).must(303);
     let page = browser.get("/account").must(200);
     let shown = browser.press(&page, "/account/second-factor").must(200);
     let phone = Phone::of(&shown);
