@@ -112,14 +112,25 @@ pub(super) struct SignedIn {
 impl FromRequestParts<AppState> for Visitor {
     type Rejection = Problem;
 
-    /// Somebody whom a proxy names and who may not come in sees what everybody sees; a page of a person's own says why not.
+    /// Somebody whom a proxy names and who may not come in sees what everybody sees.
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Visitor, Problem> {
         match visitor(parts, state).await {
-            Err(Error::Refused(_)) if !is_a_persons(parts.uri.path()) => {
+            Err(Error::Refused(_)) => {
                 Ok(Visitor::anonymous(reader_language::of_browser(&parts.headers, state.config())))
             }
             visitor => Ok(visitor?),
         }
+    }
+}
+
+/// A browser at a page of a person's own: it says to somebody whom a proxy names why they may not come in.
+pub(super) struct OwnVisitor(pub Visitor);
+
+impl FromRequestParts<AppState> for OwnVisitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<OwnVisitor, Problem> {
+        Ok(OwnVisitor(visitor(parts, state).await?))
     }
 }
 
@@ -134,11 +145,6 @@ async fn visitor(parts: &Parts, state: &AppState) -> Result<Visitor> {
     };
     caller::is(Actor::user(&signed_in.member.user.id));
     Ok(visitor)
-}
-
-/// Whether the page at this path is a person's own.
-fn is_a_persons(path: &str) -> bool {
-    ["/dashboard", "/account", "/admin", "/billing"].iter().any(|own| path.starts_with(own))
 }
 
 /// The session of a browser that is signed in, where nothing of its user has to be read: for pages that are kept.

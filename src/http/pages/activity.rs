@@ -3,18 +3,19 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::dashboard::entries::{DayView, sentence};
 use super::lot_words::LotWords;
+use super::owner::Owner;
 use super::shell::Shell;
-use super::{html, query_field, see_other, to_sign_in};
+use super::{html, query_field, see_other};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::clock::rfc3339;
 use crate::error::{Fault, Refused, Result};
-use crate::http::guard::{SignedIn, Visitor};
+use crate::http::guard::SignedIn;
 use crate::http::problem::HandlerResult;
 use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
@@ -50,11 +51,9 @@ pub(super) struct ActivityPage {
 /// A page of the activity of the user who is signed in.
 pub(crate) async fn show(
     State(state): State<AppState>,
-    visitor: Visitor,
+    Owner(signed_in): Owner,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> HandlerResult {
-    let Some(signed_in) = visitor.signed_in else { return to_sign_in(&headers) };
     let account = signed_in.member.user.account;
     let after = query_field(query.as_deref(), "after");
     let before = match after.as_deref().map(parse_entry_id) {
@@ -107,8 +106,7 @@ fn unknown(movements: &[Movement], history: Option<&LotHistory>, language: Langu
 }
 
 /// All of it as a file.
-pub(crate) async fn file(State(state): State<AppState>, visitor: Visitor, headers: HeaderMap) -> HandlerResult {
-    let Some(signed_in) = visitor.signed_in else { return to_sign_in(&headers) };
+pub(crate) async fn file(State(state): State<AppState>, Owner(signed_in): Owner) -> HandlerResult {
     let text = state.run(Pool::Db, move |app| csv(app, &signed_in)).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")),
@@ -120,11 +118,9 @@ pub(crate) async fn file(State(state): State<AppState>, visitor: Visitor, header
 /// To Stripe's page, which has an address of its own that nobody else can guess.
 pub(crate) async fn receipt(
     State(state): State<AppState>,
-    visitor: Visitor,
+    Owner(signed_in): Owner,
     PathSegment(reference): PathSegment,
-    headers: HeaderMap,
 ) -> HandlerResult {
-    let Some(signed_in) = visitor.signed_in else { return to_sign_in(&headers) };
     let account = signed_in.member.user.account;
     let found = state.run(Pool::Db, move |app| statement::receipt(app, account, &reference)).await?;
     let url = found.and_then(|receipt| receipt.url);

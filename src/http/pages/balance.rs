@@ -3,16 +3,17 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 
 use super::dashboard::billing::{ReceiptView, bought};
 use super::lot_words::{LotWords, fate_words};
+use super::owner::Owner;
 use super::shell::Shell;
-use super::{html, query_field, to_sign_in};
+use super::{html, query_field};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::error::{Refused, Result};
-use crate::http::guard::{SignedIn, Visitor};
+use crate::http::guard::SignedIn;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
@@ -63,11 +64,9 @@ pub(super) struct LotView {
 /// The lots of the user who is signed in.
 pub(crate) async fn show(
     State(state): State<AppState>,
-    visitor: Visitor,
+    Owner(signed_in): Owner,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> HandlerResult {
-    let Some(signed_in) = visitor.signed_in else { return to_sign_in(&headers) };
     let after = query_field(query.as_deref(), "after");
     let before = match after.as_deref().map(parse_entry_id) {
         None => None,

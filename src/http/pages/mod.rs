@@ -19,6 +19,7 @@ mod lot_words;
 pub(super) mod month;
 mod offers;
 pub(super) mod oidc;
+mod owner;
 pub(super) mod passkeys;
 pub(super) mod portal;
 pub(super) mod preview;

@@ -2,17 +2,18 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 
 use super::activity::explained_days;
 use super::dashboard::billing::ReceiptView;
 use super::dashboard::entries::DayView;
+use super::owner::Owner;
 use super::shell::Shell;
-use super::{html, query_field, to_sign_in};
+use super::{html, query_field};
 use crate::app::App;
 use crate::clock::{Timestamp, month_of, month_start, months_after};
 use crate::error::{Refused, Result};
-use crate::http::guard::{SignedIn, Visitor};
+use crate::http::guard::SignedIn;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::ledger::Kind;
@@ -39,11 +40,9 @@ pub(super) struct MonthPage {
 /// A month of the user who is signed in; without `month` the running one.
 pub(crate) async fn show(
     State(state): State<AppState>,
-    visitor: Visitor,
+    Owner(signed_in): Owner,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> HandlerResult {
-    let Some(signed_in) = visitor.signed_in else { return to_sign_in(&headers) };
     let now = state.app().clock.now();
     let wanted = query_field(query.as_deref(), "month").unwrap_or_else(|| month_of(now));
     let from = month_start(&wanted);

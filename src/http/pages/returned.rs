@@ -15,7 +15,7 @@ use super::{html, single_query_field};
 use crate::catalog::Catalog;
 use crate::error::{Refused, Result};
 use crate::http::audience::prefers_json;
-use crate::http::guard::{Visitor, not_signed_in};
+use crate::http::guard::{OwnVisitor, not_signed_in};
 use crate::http::problem::HandlerResult;
 use crate::http::rates::Costly;
 use crate::http::request::ClientAddress;
@@ -54,7 +54,7 @@ pub(super) struct ReturnStatus {
 /// and nothing of the account.
 pub(crate) async fn show(
     State(state): State<AppState>,
-    visitor: Visitor,
+    OwnVisitor(visitor): OwnVisitor,
     Extension(client): Extension<ClientAddress>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,

@@ -6,16 +6,17 @@ pub(in crate::http) mod factors;
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::owner::Owner;
 use super::shell::Shell;
 use super::words::Moment;
-use super::{html, see_other, to_sign_in};
+use super::{html, see_other};
 use crate::app::App;
 use crate::catalog::MailKind;
 use crate::error::Result;
-use crate::http::guard::{SignedIn, Visitor};
+use crate::http::guard::SignedIn;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
@@ -236,11 +237,9 @@ impl TokenRow {
 /// The page of the user who is signed in. Visitors are sent to the sign-in page.
 pub(crate) async fn show(
     State(state): State<AppState>,
-    visitor: Visitor,
+    Owner(signed_in): Owner,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
 ) -> HandlerResult {
-    let Some(signed_in) = visitor.signed_in else { return to_sign_in(&headers) };
     let done = Done::of_query(&query.unwrap_or_default());
     Ok(state.run(Pool::Db, move |app| shown(app, &signed_in, done, None)).await?)
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::error::{Refused, Result};
 use crate::http::fields::Form;
-use crate::http::guard::{SignedIn, Visitor, not_signed_in};
+use crate::http::guard::{OwnVisitor, SignedIn, not_signed_in};
 use crate::http::pages::{see_other, to_sign_in};
 use crate::http::problem::Problem;
 use crate::http::request::PathSegment;
@@ -30,10 +30,10 @@ impl FromRequestParts<AppState> for Operator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> std::result::Result<Operator, Response> {
-        let Visitor { signed_in, .. } =
-            Visitor::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let OwnVisitor(visitor) =
+            OwnVisitor::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
         let turned_away = |error| Problem::from(error).into_response();
-        let Some(signed_in) = signed_in else {
+        let Some(signed_in) = visitor.signed_in else {
             // A button's address is not where to go on after the sign-in.
             return Err(match parts.method {
                 Method::GET | Method::HEAD => to_sign_in(&parts.headers).map_err(IntoResponse::into_response)?,
