@@ -8,12 +8,12 @@ use crate::store::allotments::{self, PlanPeriod};
 use crate::stripe::{Invoice, InvoiceLine};
 
 /// Whether a line gives time back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     Gives,
     GivesBack,
-    /// It is one half of a change, and what ran before the change is not known yet.
-    Unknown,
+    /// It is one half of a change of this subscription, and what ran before the change is not known yet.
+    Unknown(String),
 }
 
 /// Decides the direction of a line of this invoice.
@@ -46,9 +46,9 @@ pub(super) fn direction(tx: &mut dyn Tx, account: i64, invoice: &Invoice, line: 
     }
     let own = ran_from(tx, account, line)?;
     let subscription = line.subscription.as_ref().or(invoice.subscription.as_ref());
-    Ok(match own {
-        Some(_) if own == last => Direction::GivesBack,
-        None if last.is_none() && change.len() > 1 && subscription.is_some() => Direction::Unknown,
+    Ok(match (own, subscription) {
+        (Some(_), _) if own == last => Direction::GivesBack,
+        (None, Some(of)) if last.is_none() && change.len() > 1 => Direction::Unknown(of.clone()),
         _ => Direction::Gives,
     })
 }

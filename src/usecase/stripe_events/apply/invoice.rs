@@ -86,13 +86,13 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
     if let Some(covered) = opening::of_invoice(tx, context, account, invoice)? {
         return Ok(covered);
     }
-    lines.know_former(tx, account, context.now)?;
+    lines.settle_former(tx, account, context.now)?;
     let outcome = match &lines {
         SortedLines { unknown: Some(why), .. } if lines.buys_nothing() => {
             EventOutcome::unmatched(&invoice.id, why.as_str())
         }
         _ if lines.buys_nothing() => EventOutcome::ignored("it has no line with a price of ours"),
-        _ if !lines.buys_packs_alone() => plans_and_packs(tx, context, invoice, account, &lines)?,
+        _ if !lines.buys_packs_alone() => plans_and_packs(tx, context, invoice, account, &mut lines)?,
         _ if !context.stripe_answered => {
             EventOutcome::waiting_for_stripe("Stripe could not say whether a checkout made it")
         }
@@ -122,6 +122,8 @@ struct SortedLines<'a> {
     plans: Vec<(&'a Plan, &'a InvoiceLine)>,
     /// Lines that give back time at prices which the catalogue has no more.
     former: Vec<&'a InvoiceLine>,
+    /// Those of them of which the books know what they give back.
+    given_back: Vec<PlanLine<'a>>,
     packs: Vec<PackCredit>,
     /// Why a line with an amount sells nothing that we know.
     unknown: Option<String>,
@@ -129,7 +131,8 @@ struct SortedLines<'a> {
 
 impl<'a> SortedLines<'a> {
     fn sort(context: &ApplyContext<'a>, invoice: &'a Invoice) -> SortedLines<'a> {
-        let mut sorted = SortedLines { plans: vec![], former: vec![], packs: vec![], unknown: None };
+        let mut sorted =
+            SortedLines { plans: vec![], former: vec![], given_back: vec![], packs: vec![], unknown: None };
         for line in &invoice.lines.rows {
             match line.price.as_deref().and_then(|price| context.catalog.by_price(price)) {
                 Some(Offer::Plan(plan)) if plan.amount > 0 => sorted.plans.push((plan, line)),
@@ -157,23 +160,27 @@ impl<'a> SortedLines<'a> {
         }
     }
 
-    /// Leaves those lines at former prices of which the books know what they give back.
-    fn know_former(&mut self, tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<()> {
+    /// Says what the lines at former prices give back; one of which the books know nothing is passed by.
+    fn settle_former(&mut self, tx: &mut dyn Tx, account: i64, now: Timestamp) -> Result<()> {
         for line in std::mem::take(&mut self.former) {
             match line_of_former_price(tx, account, line, now)? {
-                Some(_) => self.former.push(line),
+                Some(line) => self.given_back.push(line),
                 None => self.pass_by(line),
             }
         }
         Ok(())
     }
 
+    fn has_plans(&self) -> bool {
+        !(self.plans.is_empty() && self.former.is_empty() && self.given_back.is_empty())
+    }
+
     fn buys_nothing(&self) -> bool {
-        self.plans.is_empty() && self.former.is_empty() && self.packs.is_empty()
+        !self.has_plans() && self.packs.is_empty()
     }
 
     fn buys_packs_alone(&self) -> bool {
-        self.plans.is_empty() && self.former.is_empty() && !self.packs.is_empty()
+        !self.has_plans() && !self.packs.is_empty()
     }
 }
 
@@ -191,10 +198,10 @@ fn plans_and_packs(
     context: &ApplyContext<'_>,
     invoice: &Invoice,
     account: i64,
-    lines: &SortedLines<'_>,
+    lines: &mut SortedLines<'_>,
 ) -> Result<EventOutcome> {
     let now = context.now;
-    let mut plans = vec![];
+    let mut plans = std::mem::take(&mut lines.given_back);
     for (plan, line) in &lines.plans {
         keep_price(tx, invoice, line)?;
         match plan_line(tx, invoice, account, plan, line, now)? {
@@ -206,9 +213,6 @@ fn plans_and_packs(
             Err(Doubt::Share(why)) if !context.stripe_answered => return Ok(EventOutcome::waiting_for_stripe(why)),
             Err(Doubt::Share(why)) => return Ok(EventOutcome::unmatched(&invoice.id, why)),
         }
-    }
-    for line in &lines.former {
-        plans.extend(line_of_former_price(tx, account, line, now)?);
     }
     let packs = less_written_off(&lines.packs, invoice);
     let shares: Vec<Share> = plans.iter().map(|line| line.share.clone()).collect();
@@ -271,9 +275,7 @@ fn record(
     (later, costs): (&[Allotment], &[i64]),
 ) -> Result<()> {
     for period in plans.iter().filter_map(|line| line.period.as_ref()) {
-        let whole = vec![Allotment { due: period.starts_at, units: period.units }];
-        let units = less_credited(whole, invoice.total.unwrap_or(0), invoice.credited_before);
-        let units = units.first().map_or(0, |part| part.units);
+        let units = part_left(&[period.units], invoice.total.unwrap_or(0), invoice.credited_before).into_iter().sum();
         allotments::add_period(tx, &PlanPeriod { units, ..period.clone() })?;
     }
     for ((month, part), cost) in (1..).zip(later).zip(costs) {

@@ -69,10 +69,7 @@ pub(super) fn plan_line<'a>(
     let gives_back = match direction(tx, account, invoice, line)? {
         Direction::GivesBack => true,
         Direction::Gives => false,
-        Direction::Unknown => {
-            let subscription = line.subscription.as_ref().or(invoice.subscription.as_ref());
-            return Ok(Err(Doubt::Before(subscription.cloned().unwrap_or_default())));
-        }
+        Direction::Unknown(subscription) => return Ok(Err(Doubt::Before(subscription))),
     };
     let credited = if gives_back { credited_period(tx, line, &around)? } else { None };
     let basis = match credited {
