@@ -182,9 +182,7 @@ pub fn payment_mismatches(tx: &mut dyn Tx) -> Result<Vec<PaymentMismatch>> {
         OR EXISTS (SELECT 1 FROM plan_periods l WHERE l.invoice = p.invoice AND l.account <> p.account)
         OR EXISTS (SELECT 1 FROM orders o WHERE o.session = p.session AND o.kind = 'pack'
             AND (o.account <> p.account OR o.offer <> p.offer))
-        OR p.reversals <> (SELECT COUNT(*) FROM entries e JOIN lots l ON l.account = e.account AND l.seq = e.lot
-            WHERE l.payment = p.reference AND e.account = p.account AND e.kind IN ('refund', 'dispute'))
-        OR -p.units_reversed <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS BIGINT) FROM entries e
+        OR (p.reversals, -p.units_reversed) <> (SELECT COUNT(*), CAST(COALESCE(SUM(e.delta), 0) AS BIGINT) FROM entries e
             JOIN lots l ON l.account = e.account AND l.seq = e.lot
             WHERE l.payment = p.reference AND e.account = p.account AND e.kind IN ('refund', 'dispute'))
         ORDER BY p.account, p.reference LIMIT 1000";
