@@ -17,14 +17,15 @@ pub const CURRENCIES: &str = "\
     sgd shp sle sll sos srd std svc szl thb tjs tnd top try ttd twd tzs uah ugx usd uyu uzs vnd vuv wst xaf xcd xcg \
     xof xpf yer zar zmw";
 
-/// Currencies whose minor unit is the currency itself.
-const ZERO_DECIMALS: [&str; 16] =
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
+/// Currencies whose minor unit is the currency itself. Not `ugx`, which stands in Stripe's list: see [`WHOLE_ONLY`].
+const ZERO_DECIMALS: [&str; 15] =
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
 
 /// Currencies with a thousandth.
 const THREE_DECIMALS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
-/// Currencies that have no decimals any more, and whose amounts have two at Stripe all the same (section "Special cases").
+/// Currencies that have no decimals any more, and whose amounts have two at Stripe all the same (section "Special cases"): 500 is
+/// five shillings.
 const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
 
 /// Unambiguous symbols. Dollars other than the United States' name their country; a currency that is not listed is
@@ -268,7 +269,8 @@ mod tests {
             (1200, "pln", "PLN 12"),
             (1250, "chf", "CHF 12.50"),
             (900, "cad", "CA$9"),
-            (500, "ugx", "UGX 500"),
+            (500, "ugx", "UGX 5"),
+            (120_000, "isk", "ISK 1,200"),
         ] {
             assert_eq!(money(amount, code).to_string(), expected);
         }

@@ -1,6 +1,6 @@
 //! Amounts in a currency's minor unit: what a request may ask for, and how people read them.
 
-use crate::money::CURRENCIES;
+use crate::money::{CURRENCIES, plain_amount};
 use crate::sandbox::api_error::ApiError;
 
 /// Stripe's limit on an amount.
@@ -31,18 +31,10 @@ pub fn checked_currency(currency: &str, param: &str) -> Result<String, ApiError>
     }
 }
 
-/// An amount as people read it: `$9.00`, `¥900`, `9.000 KWD`. Source: Stripe, "Supported currencies".
+/// An amount as people read it: `$9.00`, `¥900`, `9.000 KWD`.
 pub fn money(amount: i64, currency: &str) -> String {
-    const NO_DECIMALS: &[&str] = &[
-        "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
-    ];
-    const THREE_DECIMALS: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
-    let (sign, size) = (if amount < 0 { "−" } else { "" }, amount.unsigned_abs());
-    let digits = match currency {
-        _ if NO_DECIMALS.contains(&currency) => size.to_string(),
-        _ if THREE_DECIMALS.contains(&currency) => format!("{}.{:03}", size / 1_000, size % 1_000),
-        _ => format!("{}.{:02}", size / 100, size % 100),
-    };
+    let written = plain_amount(amount, currency);
+    let (sign, digits) = written.strip_prefix('-').map_or(("", written.as_str()), |digits| ("−", digits));
     match currency {
         "usd" => format!("{sign}${digits}"),
         "eur" => format!("{sign}€{digits}"),
@@ -73,6 +65,7 @@ mod tests {
             (900, "jpy", "¥900"),
             (9_000, "kwd", "9.000 KWD"),
             (1_234, "chf", "12.34 CHF"),
+            (500, "ugx", "5.00 UGX"),
         ] {
             assert_eq!(money(amount, currency), expected);
         }
