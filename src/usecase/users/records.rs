@@ -59,6 +59,7 @@ fn subscription(plan: &Subscription) -> Value {
     json!({
         "id": plan.id, "plan": plan.offer, "status": plan.status, "period_end": time(plan.period_end),
         "ends_at": time(plan.ends_at), "ended_at": time(plan.ended_at), "created_at": rfc3339(plan.created_at),
+        "payments_paused": plan.pause.is_some(), "payments_resume_at": time(plan.pause.and_then(|pause| pause.until)),
     })
 }
 
