@@ -80,7 +80,10 @@ pub(super) fn flags<const N: usize>(given: [(&str, &Option<String>); N]) -> BTre
     given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect()
 }
 
-/// The configuration, or everything that is wrong with it.
+/// The configuration, or everything that is wrong with it; the warnings are printed before that.
 pub(super) fn load(sources: &Sources, need: Need) -> CommandResult<LoadedConfig> {
-    config::load(sources, need).map_err(|faults| CommandError::Usage(faults.iter().map(ToString::to_string).collect()))
+    config::load(sources, need).map_err(|faults| {
+        eprint_lines("warning", &config::warnings(sources, need));
+        CommandError::Usage(faults.iter().map(ToString::to_string).collect())
+    })
 }

@@ -34,6 +34,12 @@ pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, Vec<ConfigFau
     }
 }
 
+/// What is unknown, unused or risky, also where faults keep the configuration from being used: a variable that is missing may be
+/// one that was misspelt.
+pub fn warnings(sources: &Sources, need: Need) -> Vec<String> {
+    read(sources, need).1.warnings
+}
+
 /// The configuration, with defaults where a value is faulty, and what was found on the way.
 pub(super) fn read(sources: &Sources, need: Need) -> (Config, Reader<'_>) {
     let mut reader = Reader::new(sources);

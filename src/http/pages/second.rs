@@ -5,11 +5,10 @@ use askama::Template;
 use axum::body::Body;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response;
 
 use super::login::{entered, form_pair};
 use super::shell::Shell;
-use super::{html, query_field, see_other};
+use super::{html, query_field, see_other, to_sign_in};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::csrf::check_own_form;
@@ -56,7 +55,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> HandlerResult {
     let return_to = query_field(query.as_deref(), "return_to").and_then(|path| own_path(&path));
-    Ok(page(&state, &headers, &visitor, return_to, StatusCode::OK).await?)
+    page(&state, &headers, &visitor, return_to, StatusCode::OK).await
 }
 
 /// Takes a code.
@@ -92,7 +91,7 @@ pub(crate) async fn prove(
     if is_proved {
         return Ok(see_other(return_to.as_deref().unwrap_or("/dashboard"))?);
     }
-    Ok(page(&state, &headers, &visitor, return_to, StatusCode::UNAUTHORIZED).await?)
+    page(&state, &headers, &visitor, return_to, StatusCode::UNAUTHORIZED).await
 }
 
 /// Completes a sign-in by a password.
@@ -127,7 +126,7 @@ async fn page(
     visitor: &Visitor,
     return_to: Option<String>,
     status: StatusCode,
-) -> Result<Response> {
+) -> HandlerResult {
     let (form_cookie, form_csrf) = form_pair(state.config(), headers)?;
     let (second, shell) = if awaited(state, &form_cookie).await?.is_some() {
         let language = reader_language::of_browser(headers, state.config());
@@ -141,7 +140,7 @@ async fn page(
         let shell = Shell::signed_in(state.app(), signed_in.language.second_title(), signed_in)?;
         (state.run(Pool::Db, has).await?, shell)
     } else {
-        return see_other("/login");
+        return to_sign_in(headers);
     };
     let is_wrong = status != StatusCode::OK;
     let return_to = return_to.unwrap_or_default();

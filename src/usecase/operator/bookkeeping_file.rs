@@ -29,11 +29,16 @@ const COLUMNS: [&str; 17] = [
     "note",
 ];
 
-/// Writes it, with a line for each sum at the end. `most` is the most pages of Stripe's that are read.
+/// Writes it, with a line for each sum at the end. `most` is the most pages of Stripe's that are read. A month that cannot be had
+/// leaves the file empty: a line of headings alone would look like a month without movements.
 pub fn write(app: &App, month: &str, most: Option<usize>, to: impl Write) -> Result<()> {
     let mut csv = csv::Writer::from_writer(to);
-    csv.write_record(COLUMNS).map_err(failed)?;
-    let closing = of_month(app, month, most, &mut |moved| csv.write_record(row(moved)).map_err(failed))?;
+    let mut headings = Some(COLUMNS);
+    let closing = of_month(app, month, most, &mut |moved| {
+        headings.take().map_or(Ok(()), |headings| csv.write_record(headings)).map_err(failed)?;
+        csv.write_record(row(moved)).map_err(failed)
+    })?;
+    headings.take().map_or(Ok(()), |headings| csv.write_record(headings)).map_err(failed)?;
     for line in last_lines(&closing) {
         csv.write_record(line).map_err(failed)?;
     }

@@ -21,6 +21,7 @@ fn all_faults_are_told_at_once_and_nothing_starts() {
         ("SPRITE_TRUSTED_PROXIES", "10.0.0.0/64"),
         ("SPRITE_RECONCILE_INTERVAL", "soon"),
         ("SPRITE_LOG", "verbose"),
+        ("SPRITE_SINGUP", "closed"),
     ] {
         variables.insert(name.to_owned(), value.to_owned());
     }
@@ -38,6 +39,7 @@ fn all_faults_are_told_at_once_and_nothing_starts() {
         "SPRITE_TRUSTED_PROXIES is `10.0.0.0/64`",
         "SPRITE_RECONCILE_INTERVAL is `soon`",
         "SPRITE_LOG is `verbose`",
+        "warning: SPRITE_SINGUP is not a variable of till and is ignored; the nearest known name is SPRITE_SIGNUP",
     ] {
         assert!(said.contains(words), "{words} is not in {said}");
     }

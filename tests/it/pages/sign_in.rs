@@ -151,6 +151,7 @@ fn a_program_without_a_session_is_told_so_and_not_sent_to_a_page() {
         "/dashboard/receipts/x",
         "/account",
         "/account/data.json",
+        "/login/second",
         "/admin",
         "/admin/users",
         "/logout",
