@@ -318,7 +318,10 @@ CREATE TABLE subscriptions (
     created_at    INTEGER NOT NULL,
     amount        INTEGER,                  -- what a period costs before discounts and taxes; absent: Stripe did not say
     currency      TEXT,
-    CHECK ((amount IS NULL) = (currency IS NULL))
+    paused        INTEGER NOT NULL CHECK (paused IN (0, 1)), -- it is kept, and its payments are paused
+    resumes_at    INTEGER,                  -- when they go on; absent: Stripe does not know
+    CHECK ((amount IS NULL) = (currency IS NULL)),
+    CHECK (resumes_at IS NULL OR paused = 1)
 ) STRICT;
 -- A change of a subscription's plan that waits for the end of the period, as Stripe's schedule last said.
 CREATE TABLE scheduled_changes (

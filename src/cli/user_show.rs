@@ -110,7 +110,10 @@ fn subscriptions(record: &PersonRecord) -> Option<String> {
         [
             subscription.id.clone(),
             subscription.offer.clone(),
-            subscription.status.clone(),
+            match subscription.pause {
+                Some(_) => format!("{}, payments paused", subscription.status),
+                None => subscription.status.clone(),
+            },
             or_dash(billed),
             or_dash(time(subscription.period_end)),
             or_dash(time(ends)),
@@ -220,6 +223,8 @@ fn subscription_as_json(subscription: &Subscription) -> Value {
         "current_period_end": time(subscription.period_end),
         "ends_at": time(subscription.ends_at),
         "ended_at": time(subscription.ended_at),
+        "payments_paused": subscription.pause.is_some(),
+        "payments_resume_at": time(subscription.pause.and_then(|pause| pause.until)),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::error::Result;
 /// The columns of a subscription.
 macro_rules! columns {
     () => {
-        "id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at, amount, currency"
+        "id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, created_at, amount, currency, paused, resumes_at"
     };
 }
 
@@ -37,6 +37,15 @@ pub struct Subscription {
     pub created_at: Timestamp,
     /// What a period costs before discounts and taxes, in the currency's minor unit, if Stripe said so.
     pub billed: Option<(i64, String)>,
+    /// It is kept, and its payments are paused.
+    pub pause: Option<PaymentPause>,
+}
+
+/// A pause of a subscription's payments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaymentPause {
+    /// When they go on; `None` until somebody ends it.
+    pub until: Option<Timestamp>,
 }
 
 /// What a description is, compared with what was known.
@@ -57,9 +66,10 @@ impl Subscription {
 
     /// The description in one line, without its time. Two of them are compared by it.
     fn words(&self) -> String {
-        let Subscription { status, offer, period_end, ends_at, ended_at, .. } = self;
+        let Subscription { status, offer, period_end, ends_at, ended_at, pause, .. } = self;
         let millis = |at: &Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.millis().to_string());
-        [status.clone(), offer.clone(), millis(period_end), millis(ends_at), millis(ended_at)].join(" ")
+        let pause = pause.map_or_else(String::new, |pause| millis(&pause.until));
+        [status.clone(), offer.clone(), millis(period_end), millis(ends_at), millis(ended_at), pause].join(" ")
     }
 }
 
@@ -115,18 +125,21 @@ fn count(tx: &mut dyn Tx, subscription: &Subscription, count: i64) -> Result<()>
 
 fn put_description(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timestamp) -> Result<Upsert> {
     const ADD: &str = "INSERT INTO subscriptions
-        (id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, before, created_at, amount, currency)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING";
+        (id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, before, created_at, amount, currency,
+        paused, resumes_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING";
     const CHANGE: &str =
         "UPDATE subscriptions SET status = $2, offer = $3, period_end = $4, ends_at = $5, ended_at = $6,
-        as_of = $7, before = $8, customer = COALESCE($9, customer), unsure_at = NULL, amount = $10, currency = $11
+        as_of = $7, before = $8, customer = COALESCE($9, customer), unsure_at = NULL, amount = $10, currency = $11,
+        paused = $12, resumes_at = $13
         WHERE id = $1";
     const REPEAT: &str = "UPDATE subscriptions SET as_of = $2, before = $3, customer = COALESCE($4, customer),
         amount = $5, currency = $6 WHERE id = $1 AND as_of < $2";
     let Subscription { id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, .. } = new;
     let before = source.before();
     let (amount, currency) = new.billed.clone().unzip();
-    let row: [&dyn Param; 13] = [
+    let (paused, resumes_at) = (new.pause.is_some(), new.pause.and_then(|pause| pause.until));
+    let row: [&dyn Param; 15] = [
         id,
         account,
         customer,
@@ -140,6 +153,8 @@ fn put_description(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now:
         &new.created_at,
         &amount,
         &currency,
+        &paused,
+        &resumes_at,
     ];
     let added = tx.execute(ADD, &row)?;
     let Some(known) = find(tx, id)?.filter(|_| added == 0) else { return Ok(Upsert::Newer) };
@@ -162,8 +177,21 @@ fn put_description(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now:
             }
         }
     }
-    let row: [&dyn Param; 11] =
-        [id, status, offer, period_end, ends_at, ended_at, as_of, &before, customer, &amount, &currency];
+    let row: [&dyn Param; 13] = [
+        id,
+        status,
+        offer,
+        period_end,
+        ends_at,
+        ended_at,
+        as_of,
+        &before,
+        customer,
+        &amount,
+        &currency,
+        &paused,
+        &resumes_at,
+    ];
     tx.execute(CHANGE, &row)?;
     Ok(Upsert::Newer)
 }
@@ -274,5 +302,6 @@ pub(super) fn described(row: &Row<'_>, id: String, account: i64, created_at: &st
         as_of: row.time("as_of")?,
         created_at: row.time(created_at)?,
         billed: row.int_or_null("amount")?.zip(row.text_or_null("currency")?),
+        pause: row.flag("paused")?.then_some(PaymentPause { until: row.time_or_null("resumes_at")? }),
     })
 }

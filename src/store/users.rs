@@ -128,7 +128,8 @@ macro_rules! with_all_where {
         concat!(
             "SELECT ",
             member_columns!(),
-            ", s.id AS subscription, s.customer, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at AS subscribed_at, s.amount, s.currency
+            ", s.id AS subscription, s.customer, s.status, s.offer, s.period_end, s.ends_at, s.ended_at, s.as_of, s.created_at AS subscribed_at, s.amount, s.currency,
+            s.paused, s.resumes_at
             FROM users u JOIN accounts a ON a.account = u.account
             LEFT JOIN subscriptions s ON s.account = u.account AND s.ended_at IS NULL
             WHERE ",

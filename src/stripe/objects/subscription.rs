@@ -29,6 +29,8 @@ pub struct Subscription {
     pub is_adjusted: bool,
     /// Payments are paused (`pause_collection`). This does not change the status.
     pub collection_paused: bool,
+    /// When they go on, if Stripe knows.
+    pub collection_resumes_at: Option<Timestamp>,
     pub latest_invoice: Option<String>,
     /// What is planned for the end of the period.
     pub schedule: Schedule,
@@ -82,6 +84,7 @@ impl Subscription {
             trial_end: fields.time("/trial_end")?,
             is_adjusted: is_adjusted(&fields)?,
             collection_paused: fields.value("/pause_collection").is_some(),
+            collection_resumes_at: fields.time("/pause_collection/resumes_at")?,
             latest_invoice: fields.reference("/latest_invoice")?,
             schedule: Schedule::read(&fields)?,
             open_invoice: None,

@@ -174,6 +174,7 @@ pub fn subscription() -> Subscription {
         as_of: NOW,
         created_at: NOW,
         billed: Some((900, "usd".into())),
+        pause: None,
     }
 }
 

@@ -140,10 +140,11 @@ fn subscriptions(app: &App, found: &[Subscription], language: Language) -> Block
             "past_due" | "unpaid" => Mark::Bad,
             _ => Mark::Waiting,
         };
+        let paused = subscription.pause.map(|_| language.subscription_payments_paused());
         vec![
             Cell::code(&subscription.id).noted(subscription.customer.as_ref()),
             Cell::text(plan_words(&subscription.offer, app, language)),
-            Cell::code(&subscription.status).marked(mark),
+            Cell::code(&subscription.status).marked(mark).noted(paused),
             Cell::moment_or_dash(subscription.period_end, language),
             Cell::moment_or_dash(subscription.ended_at.or(subscription.ends_at), language),
         ]

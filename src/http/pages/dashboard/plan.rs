@@ -8,6 +8,7 @@ use crate::language::Language;
 use crate::money::{Currency, Money};
 use crate::store::open_invoices::OpenInvoice;
 use crate::store::scheduled_changes::ScheduledChange;
+use crate::store::subscriptions::PaymentPause;
 use crate::usecase::users::UserSnapshot;
 
 #[derive(Clone, Debug)]
@@ -82,10 +83,19 @@ impl PlanView {
                 let ends = subscription.ends_at;
                 let at = ends.or(subscription.period_end);
                 let view = SubscriptionView::of(&subscription.status, at, ends.is_some(), open, language);
+                let view = match subscription.pause {
+                    Some(pause) if is_renewed(&subscription.status) => view.paused(pause, ends.is_some(), language),
+                    _ => view,
+                };
                 SubscriptionView { change: change.map(|change| next_plan(change, catalog, language)), ..view }
             }),
         }
     }
+}
+
+/// Whether a subscription in this state would take a payment for its next period.
+fn is_renewed(status: &str) -> bool {
+    matches!(status, "active" | "trialing")
 }
 
 /// The name of the plan that follows, and when it begins.
@@ -121,6 +131,18 @@ impl Trouble {
 }
 
 impl SubscriptionView {
+    /// The same while its payments are paused (Stripe, "Pause payment collection"): nothing is paid for the next period, so it
+    /// brings nothing.
+    pub(crate) fn paused(self, pause: PaymentPause, ends: bool, language: Language) -> SubscriptionView {
+        let resumes =
+            pause.until.map(|until| (language.subscription_payments_resume_on(), Moment::of(until, language)));
+        SubscriptionView {
+            status: language.subscription_payments_paused(),
+            next: if ends { self.next } else { resumes },
+            ..self
+        }
+    }
+
     /// From Stripe's status word (API reference, "The Subscription object", `status`). While a payment is due, `period_end` is
     /// the end of a period that is not paid, so nothing is said of it.
     pub(crate) fn of(
@@ -162,6 +184,18 @@ impl SubscriptionView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_renewal_is_promised_while_payments_are_paused() {
+        let at = Timestamp::from_seconds(1_795_497_780);
+        for (ends, until, next) in
+            [(false, Some(at), Some("Payments resume on")), (false, None, None), (true, Some(at), Some("Ends on"))]
+        {
+            let view = SubscriptionView::of("active", Some(at), ends, None, Language::En);
+            let view = view.paused(PaymentPause { until }, ends, Language::En);
+            assert_eq!((view.status, view.next.map(|(label, _)| label)), ("Payments paused", next));
+        }
+    }
 
     #[test]
     fn nothing_is_promised_of_a_period_that_is_not_paid() {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::store::open_invoices::{self, OpenInvoice};
 use crate::store::receipts;
 use crate::store::scheduled_changes::{self, ScheduledChange};
-use crate::store::subscriptions::{self, Source, Upsert};
+use crate::store::subscriptions::{self, PaymentPause, Source, Upsert};
 use crate::store::{Tx, users};
 use crate::stripe::{Schedule, ScheduleHint, Subscription, SubscriptionStep};
 use crate::usecase::log_events::LogEvent;
@@ -235,6 +235,7 @@ pub(crate) fn describe(
         as_of,
         created_at: described.created.unwrap_or(as_of),
         billed: billed(described, is_plan),
+        pause: described.collection_paused.then_some(PaymentPause { until: described.collection_resumes_at }),
     }
 }
 

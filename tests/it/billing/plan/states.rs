@@ -155,7 +155,10 @@ fn while_collection_is_paused_there_is_no_invoice_to_pay_and_nothing_is_added() 
             (100, ("starter".to_owned(), "active".to_owned())),
             "{behavior}"
         );
+        let words = dashboard(&alice);
+        assert!(words.contains("Payments paused") && !words.contains("Renews on"), "{words}");
         alice.change("pause_collection=");
+        next(&alice, "Renews on", false);
         alice.advance("month", "1");
         assert_eq!(alice.remaining(), alice.bought().0, "{behavior}");
         assert!(alice.remaining() >= 200, "{behavior}");
