@@ -23,7 +23,7 @@ impl PrivateFile {
     /// Begins a file of mode 0600 that will be at `path`.
     pub fn begin(path: &Path) -> io::Result<PrivateFile> {
         match path.symlink_metadata() {
-            Ok(there) if !there.is_file() && !there.is_symlink() => {
+            Ok(there) if !there.is_file() && (!there.is_symlink() || leads_to_no_file(path)) => {
                 return Err(io::Error::other("there is something that is no file: the path of a file was expected"));
             }
             _ => {}
@@ -56,6 +56,15 @@ impl PrivateFile {
         // The name is durable once the folder is.
         File::open(folder_of(&self.path))?.sync_all()
     }
+}
+
+/// Whether a link is one of the system's, such as `/dev/stdout`, or leads to a device or a pipe: replaced by a file it would be gone
+/// for every program.
+fn leads_to_no_file(link: &Path) -> bool {
+    let is_of_system = |path: &Path| path.starts_with("/dev") || path.starts_with("/proc");
+    is_of_system(link)
+        || link.read_link().is_ok_and(|target| is_of_system(&target))
+        || link.metadata().is_ok_and(|target| !target.is_file())
 }
 
 /// Whether two paths lead into one folder.
@@ -222,6 +231,10 @@ mod tests {
         assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
         assert!(path.symlink_metadata().unwrap().is_file() && !is_open_to_others(&path));
         assert!(PrivateFile::begin(&folder).is_err());
+        for (name, target) in [("out", "/proc/self/fd/1"), ("null", "/dev/null"), ("up", "..")] {
+            std::os::unix::fs::symlink(target, folder.join(name)).unwrap();
+            assert!(PrivateFile::begin(&folder.join(name)).is_err() && folder.join(name).is_symlink(), "{name}");
+        }
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

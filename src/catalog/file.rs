@@ -34,11 +34,26 @@ impl fmt::Display for CatalogFault {
     }
 }
 
+/// A catalogue file that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultyCatalog {
+    /// What is wrong with it: at least one.
+    pub faults: Vec<CatalogFault>,
+    /// What could be read of it, so that the faults elsewhere can be told with these; `None` if it is no TOML.
+    pub rest: Option<Box<Catalog>>,
+}
+
 /// Reads a catalogue. What the file leaves out of `[unit]`, `currency` and `low_balance` is as in the built-in catalogue;
-/// its plans and packs are the only ones. A fault in the TOML itself is reported alone, faults in its shape all at once, and
-/// else those in its values.
-pub fn parse(text: &str) -> Result<Catalog, Vec<CatalogFault>> {
-    let rows: CatalogRows = toml::from_str(text).map_err(|first| faults_of_shape(text, first))?;
+/// its plans and packs are the only ones. A fault in the TOML itself is reported alone, those in its shape and its values all at
+/// once.
+pub fn parse(text: &str) -> Result<Catalog, FaultyCatalog> {
+    let (rows, mut faults) = match toml::from_str::<CatalogRows>(text) {
+        Ok(rows) => (rows, vec![]),
+        Err(first) => match faults_of_shape(text, first) {
+            (Some(rows), faults) => (rows, faults),
+            (None, faults) => return Err(FaultyCatalog { faults, rest: None }),
+        },
+    };
     let lines = |keys: Vec<&Spanned<String>>| -> Vec<usize> {
         keys.iter().map(|key| line_of(text, key.span().start)).collect()
     };
@@ -46,20 +61,20 @@ pub fn parse(text: &str) -> Result<Catalog, Vec<CatalogFault>> {
     let pack_lines = lines(rows.pack.iter().map(|row| &row.key).collect());
 
     let catalog = rows.into_catalog();
-    let found = breaches(&catalog);
-    if found.is_empty() {
-        return Ok(catalog);
-    }
     let line = |place| match place {
         Place::Plan(index) => plan_lines.get(index).copied(),
         Place::Pack(index) => pack_lines.get(index).copied(),
         Place::Whole => None,
     };
-    Err(found.into_iter().map(|breach| CatalogFault { line: line(breach.place), text: breach.text }).collect())
+    // Where lines were left out, nothing can be said of the whole.
+    let is_whole = faults.is_empty();
+    let found = breaches(&catalog).into_iter().filter(|breach| is_whole || breach.place != Place::Whole);
+    faults.extend(found.map(|breach| CatalogFault { line: line(breach.place), text: breach.text }));
+    if faults.is_empty() { Ok(catalog) } else { Err(FaultyCatalog { faults, rest: Some(Box::new(catalog)) }) }
 }
 
-/// The first fault and those behind it: what is faulty is left out, and the rest is read again.
-fn faults_of_shape(text: &str, first: toml::de::Error) -> Vec<CatalogFault> {
+/// The first fault and those behind it: what is faulty is left out, and the rest is read again. With it comes what was read at last.
+fn faults_of_shape(text: &str, first: toml::de::Error) -> (Option<CatalogRows>, Vec<CatalogFault>) {
     let (mut left, mut error, mut found) = (text.to_owned(), first, vec![]);
     loop {
         let span = error.span();
@@ -68,7 +83,13 @@ fn faults_of_shape(text: &str, first: toml::de::Error) -> Vec<CatalogFault> {
         let begin = span.as_ref().map_or(0, |span| span.start);
         let (begin, end) = match missing {
             Some(_) => section(text, begin),
-            None => lines_around(text, begin, span.map_or(begin, |span| span.end)),
+            None => match lines_around(text, begin, span.map_or(begin, |span| span.end)) {
+                // The lines below the head of a table would belong to the table above.
+                (begin, _) if text.get(begin..).is_some_and(|line| line.trim_start().starts_with('[')) => {
+                    section(text, begin)
+                }
+                lines => lines,
+            },
         };
         // One that was left out here is there, and was told of.
         let is_left_out = missing.is_some_and(|name| {
@@ -89,11 +110,11 @@ fn faults_of_shape(text: &str, first: toml::de::Error) -> Vec<CatalogFault> {
             || found.len() >= FAULTS_LIMIT
             || toml::from_str::<toml::Table>(&next).is_err()
         {
-            return found;
+            return (None, found);
         }
         left = next;
         match toml::from_str::<CatalogRows>(&left) {
-            Ok(_) => return found,
+            Ok(rows) => return (Some(rows), found),
             Err(next) => error = next,
         }
     }

@@ -12,7 +12,7 @@ mod shop;
 mod unit_words;
 
 pub use default_names::{price_id_variable, units_variable};
-pub use file::{CatalogFault, parse};
+pub use file::{CatalogFault, FaultyCatalog, parse};
 pub use local_text::LocalText;
 pub use mail::{MailKind, MailSwitches};
 pub use rules::{Breach, Field, LOW_BALANCE_LIMIT, Place, breaches, price_id_fault};

@@ -133,7 +133,7 @@ fn each_fault_names_its_line_and_what_was_expected() {
         (many + &file("", ""), "it holds 102 plans and packs; expected at most 100"),
     ];
     for (text, expected) in rows {
-        let faults = parse(&text).err().unwrap_or_default();
+        let faults = parse(&text).map_or_else(|faulty| faulty.faults, |_| vec![]);
         let lines: Vec<String> = faults.iter().map(CatalogFault::to_string).collect();
         assert!(!lines.iter().any(|line| line.contains("sk_test")), "{lines:?}");
         assert!(lines.iter().any(|line| line.contains(expected)), "{expected}\nin {lines:?}\nof\n{text}");
@@ -145,7 +145,7 @@ fn all_faults_in_the_shape_of_a_file_are_told_at_once_with_the_nearest_known_nam
     let text = "curency = \"usd\"\nlow_balance = 1.5\n[[plan]]\nkey = \"a\"\namount = 9.0\nunits = \"few\"\n\
         older_price_ids = [\n  \"price_1\",\n  5,\n]\n[[pack]]\nkey = \"b\"\nunits = 1\n[[pack]]\nkey = \"c\"\n\
         amount = 1\nunits = 1\nfeature = [\"x\"]\n[selling]\ntax_id = true\n";
-    let lines: Vec<String> = parse(text).err().unwrap().iter().map(CatalogFault::to_string).collect();
+    let lines: Vec<String> = parse(text).unwrap_err().faults.iter().map(CatalogFault::to_string).collect();
     for (begin, words) in [
         ("line 1: unknown field `curency`", "the nearest known name is `currency`"),
         ("line 2: ", "expected a whole number of units"),
@@ -159,6 +159,19 @@ fn all_faults_in_the_shape_of_a_file_are_told_at_once_with_the_nearest_known_nam
         assert!(lines.iter().any(|line| line.starts_with(begin) && line.contains(words)), "{begin}: {lines:#?}");
     }
     assert_eq!(lines.len(), 8, "{lines:#?}");
+
+    // Those in its values with them, and what stands below a wrong head is not judged by the table above.
+    let text = "[unit]\nsingular = \"picture\"\nplural = \"pictures\"\n[plan]\nkey = \"a\"\namount = 900\nunits = 1\n\
+        [[pack]]\nkey = \"b\"\namount = -1\nunits = 0\ncolour = 1\n[extra]\nkey = 1\n";
+    let faulty = parse(text).unwrap_err();
+    let lines: Vec<String> = faulty.faults.iter().map(CatalogFault::to_string).collect();
+    for begin in
+        ["line 4: invalid type", "line 9: pack \"b\": amount", "line 9: pack \"b\": units", "line 12: ", "line 13: "]
+    {
+        assert!(lines.iter().any(|line| line.starts_with(begin)), "{begin}: {lines:#?}");
+    }
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+    assert_eq!(faulty.rest.unwrap().packs[0].key, "b");
 }
 
 #[test]
@@ -173,7 +186,7 @@ fn an_amount_that_stripe_takes_in_no_such_currency_is_refused() {
             "plan \"basic\": amount is 550; expected a multiple of 100: Stripe takes no other in isk",
         ),
     ] {
-        let lines: Vec<String> = parse(&text).err().unwrap().iter().map(CatalogFault::to_string).collect();
+        let lines: Vec<String> = parse(&text).unwrap_err().faults.iter().map(CatalogFault::to_string).collect();
         assert!(lines.len() == 1 && lines[0].ends_with(expected), "{lines:?}");
     }
     assert!(parse(&("currency = \"kwd\"\n".to_owned() + &file("", ""))).is_ok());

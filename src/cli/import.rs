@@ -55,7 +55,10 @@ impl ImportCommand {
         };
         // Before the database, so that a file that is wrong makes none.
         let rows = import::read_rows(from).map_err(|failure| self.failed(failure))?;
-        let app = self.database.open_unconfirmed(Need::Nothing, IfMissing::Create)?;
+        let (app, _spare) = match self.dry_run {
+            true => self.database.open_to_try(Need::Nothing)?,
+            false => (self.database.open_unconfirmed(Need::Nothing, IfMissing::Create)?, None),
+        };
         let has_key = app.config.stripe.secret_key.is_some();
         let has_customers = rows.iter().any(|row| row.customer.is_some());
         if has_key && has_customers {

@@ -10,6 +10,7 @@ mod check;
 mod config;
 mod demo;
 mod event;
+mod folder;
 mod go_live;
 mod healthcheck;
 mod hook;

@@ -9,10 +9,15 @@ use super::{CommandError, CommandResult};
 use crate::error::Error;
 use crate::plain_text::is_hidden;
 
-/// Prints text as it is.
+/// Prints text as it is. A reader that is gone changes nothing of what the command still does and of its exit status.
 pub(super) fn print(text: &str) -> CommandResult {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(write_error)
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+            Err(CommandError::Failed(format!("cannot write to standard output: {cause}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints one JSON document on a line.
@@ -121,14 +126,6 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         let result = self.stdout.flush();
         self.note(result)
-    }
-}
-
-fn write_error(cause: io::Error) -> CommandError {
-    if cause.kind() == ErrorKind::BrokenPipe {
-        CommandError::OutputClosed
-    } else {
-        CommandError::Failed(format!("cannot write to standard output: {cause}"))
     }
 }
 

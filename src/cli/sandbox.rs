@@ -78,10 +78,7 @@ impl Sandbox {
         let new_secret = new_secret.filter(|_| self.webhook_url.is_some());
         let api = format!("http://{}", reachable(running.address()));
         let text = as_text(&running.url(), &api, self.webhook_url.as_deref(), new_secret.as_deref(), &config.catalog);
-        let printed = print(&text);
-        if !matches!(printed, Ok(()) | Err(CommandError::OutputClosed)) {
-            return printed;
-        }
+        print(&text)?;
         signals.wait();
         running.stop();
         Ok(())

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
+use super::folder::Folder;
 use super::{CommandError, CommandResult, eprint_lines};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{self, LoadedConfig, Need, Sources};
+use crate::config::{self, Config, LoadedConfig, Need, Sources};
+use crate::database::Database;
 use crate::store::Store;
 use crate::usecase::operator::clock;
 use crate::usecase::operator::stripe_account::{self, Standing};
@@ -49,6 +51,20 @@ impl DatabaseArgs {
         Ok(app)
     }
 
+    /// The database for a command that only says what it would do. Where there is none, an empty one in a folder that is removed
+    /// when it is dropped.
+    pub(super) fn open_to_try(&self, need: Need) -> CommandResult<(App, Option<Folder>)> {
+        let loaded = load(&Sources::from_process(self.flags()), need)?;
+        eprint_lines("warning", &loaded.warnings);
+        if !Store::is_missing(&loaded.config.database)? {
+            return Ok((open_loaded(loaded)?, None));
+        }
+        let folder = Folder::create(None, "till-try")?;
+        let database = Database::File(folder.path.join("till.db"));
+        let loaded = LoadedConfig { config: Config { database, ..loaded.config }, ..loaded };
+        Ok((open_loaded(loaded)?, Some(folder)))
+    }
+
     /// The same without the look at the key's account, for a command that looks itself.
     pub(super) fn open_unconfirmed(&self, need: Need, if_missing: IfMissing) -> CommandResult<App> {
         let loaded = load(&Sources::from_process(self.flags()), need)?;
@@ -60,11 +76,15 @@ impl DatabaseArgs {
                  (till serve, till user add and till token create create a new one)"
             )));
         }
-        let app = App::open(loaded.config, Clock::System)?.acting_for(Actor::command_line());
-        clock::settle(&app);
-        eprint_lines("warning", &clock::fault(&app).into_iter().collect::<Vec<_>>());
-        Ok(app)
+        open_loaded(loaded)
     }
+}
+
+fn open_loaded(loaded: LoadedConfig) -> CommandResult<App> {
+    let app = App::open(loaded.config, Clock::System)?.acting_for(Actor::command_line());
+    clock::settle(&app);
+    eprint_lines("warning", &clock::fault(&app).into_iter().collect::<Vec<_>>());
+    Ok(app)
 }
 
 /// Refuses a key of another account or mode than the database's. Without an answer of Stripe's, only the mode is compared.

@@ -71,7 +71,7 @@ fn as_text(app: &App, found: &ApplianceStatus, findings: &[Finding]) -> String {
     let compared = found.compared_to.map_or_else(|| "nothing yet".to_owned(), |at| format!("up to {}", rfc3339(at)));
     let doubt = match (found.in_doubt, found.compared_to) {
         (0, None) => String::new(),
-        (0, Some(_)) => "; every payment is confirmed".to_owned(),
+        (0, Some(_)) => "; every payment up to then is confirmed".to_owned(),
         (count, _) => format!("; payments in doubt: {count} (till payment list)"),
     };
     let polled = found.polled_at.map(|at| format!("; Stripe told its events at {}", rfc3339(at))).unwrap_or_default();

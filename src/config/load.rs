@@ -14,7 +14,7 @@ use super::sources::{Reader, Sources, read_catalog};
 use super::{
     Config, LoadedConfig, LogFormat, Mode, Need, Origin, STRIPE_API_BASE, StripeConfig, mail, oidc, proxy, values,
 };
-use crate::catalog::{Breach, Catalog, Field, Place, breaches, price_id_variable, units_variable};
+use crate::catalog::{Breach, Catalog, FaultyCatalog, Field, Place, breaches, price_id_variable, units_variable};
 use crate::database::Database;
 use crate::money::Currency;
 
@@ -52,9 +52,8 @@ pub(super) fn read(sources: &Sources, need: Need) -> (Config, Reader<'_>) {
     }
     let database = database(&mut reader, sources);
     let stripe = stripe(&mut reader, need);
-    let file_catalog = catalog(&mut reader);
-    let catalog_is_read = file_catalog.is_some();
-    let mut catalog = overridden(&mut reader, file_catalog.unwrap_or_else(Catalog::built_in), catalog_is_read);
+    let (catalog, catalog_is_read) = catalog(&mut reader);
+    let mut catalog = overridden(&mut reader, catalog, catalog_is_read);
     if let Some(units) = reader.value("SPRITE_LOW_BALANCE", values::low_balance) {
         catalog.low_balance = units;
     }
@@ -132,32 +131,32 @@ fn stripe(reader: &mut Reader<'_>, need: Need) -> StripeConfig {
     stripe
 }
 
-/// The catalogue before the environment changes it. `None` when the operator's file cannot be read.
-fn catalog(reader: &mut Reader<'_>) -> Option<Catalog> {
+/// The catalogue before the environment changes it, and whether it is whole. Of a file with faults it is what could be read.
+fn catalog(reader: &mut Reader<'_>) -> (Catalog, bool) {
     const NAME: &str = "SPRITE_CATALOG";
     let Some(path) = reader.value(NAME, values::path) else {
-        return (!reader.is_set(NAME)).then(Catalog::built_in);
+        return (Catalog::built_in(), !reader.is_set(NAME));
     };
     let file = path.display().to_string();
     let text = match read_catalog(&path) {
         Ok(text) => text,
         Err(problem) => {
             reader.faults.push(ConfigFault::of_value(NAME, &file, false, format!("the file {problem}")));
-            return None;
+            return (Catalog::built_in(), false);
         }
     };
     match crate::catalog::parse(&text) {
-        Ok(catalog) => Some(catalog),
-        Err(found) => {
-            let faults = found.iter().map(|fault| ConfigFault::of_value(NAME, &file, false, fault.to_string()));
+        Ok(catalog) => (catalog, true),
+        Err(FaultyCatalog { faults, rest }) => {
+            let faults = faults.iter().map(|fault| ConfigFault::of_value(NAME, &file, false, fault.to_string()));
             reader.faults.extend(faults);
-            None
+            (rest.map_or_else(Catalog::built_in, |rest| *rest), false)
         }
     }
 }
 
 /// The catalogue with the environment's prices and units. An alias names the same variables as its key. When the operator's
-/// file could not be read, the variables are still read, but their effect on the built-in catalogue is not checked.
+/// file has faults, the variables are still read, but their effect on the catalogue is not checked.
 fn overridden(reader: &mut Reader<'_>, catalog: Catalog, catalog_is_read: bool) -> Catalog {
     let mut result = catalog.clone();
     let mut setters: HashMap<(Place, bool), (String, String)> = HashMap::new();

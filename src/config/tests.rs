@@ -130,6 +130,7 @@ fn what_does_not_parse_is_said_with_its_value_and_what_was_expected() {
         ("SPRITE_STRIPE_SECRET_KEY=sk_test_a b", "is `sk_…(11 characters)`: expected a secret key"),
         ("SPRITE_STRIPE_SECRET_KEY=hunter2", "is `…(7 characters)`: expected a secret key"),
         ("SPRITE_STRIPE_SECRET_KEY=pk_test_a1", "is `pk_…(10 characters)`: this is a publishable key"),
+        ("SPRITE_STRIPE_WEBHOOK_SECRET=whsec_a;whsec_b", "expected one or more signing secrets"),
         ("SPRITE_STRIPE_SECRET_KEY=whsec_a1", "this is a webhook signing secret"),
         (
             "SPRITE_STRIPE_WEBHOOK_SECRET=whsec_a,sk_test_b",
@@ -149,7 +150,7 @@ fn what_does_not_parse_is_said_with_its_value_and_what_was_expected() {
             "SPRITE_STRIPE_STARTER_PRICE_ID=p1\nSPRITE_STRIPE_PRO_PRICE_ID=p1",
             "SPRITE_STRIPE_PRO_PRICE_ID is `p1`: plan \"pro\": the price id \"p1\" already belongs to plan \"starter\"",
         ),
-        ("SPRITE_RETURN_ORIGINS=*", "expected origins one by one"),
+        ("SPRITE_RETURN_ORIGINS=https://*.a.example", "expected origins one by one"),
         ("SPRITE_RETURN_ORIGINS=https://a.example,b", "is `https://a.example,b`: expected an origin"),
         ("SPRITE_TRUSTED_PROXIES=10.0.0.0/33", "expected networks separated by commas"),
         ("SPRITE_SIGNUP=yes", "expected open, closed or invite"),
@@ -270,7 +271,7 @@ fn every_clash_and_every_bad_file_is_named() {
         ("SPRITE_LOG_FILE=@/none", "cannot be read: No such file"),
         ("SPRITE_STRIPE_WEBHOOK_SECRET_FILE=@/lines", "holds a line break"),
         ("SPRITE_CATALOG=@/catalog", "SPRITE_CATALOG is `@/catalog`: line 2: pack \"a\": amount is 0; expected 1 to"),
-        ("SPRITE_CATALOG=@/catalog\nSPRITE_ANY_UNITS=3", "line 2: pack \"a\": units is 0"),
+        ("SPRITE_CATALOG=@/catalog\nSPRITE_A_UNITS=x", "SPRITE_A_UNITS is `x`: expected a whole number"),
         (
             "SPRITE_CATALOG=@/sound\nSPRITE_STRIPE_PRO_PRICE_ID=p",
             "SPRITE_STRIPE_PRO_PRICE_ID is not a variable of till and is ignored (the catalogue has no \"pro\"); the nearest known name is SPRITE_STRIPE_SONG_PRICE_ID",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
@@ -83,17 +83,33 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 /// Reads a JSON body. Unknown and repeated fields are refused by the serde attributes of the type.
-pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T> {
-    json_up_to(JSON_LIMIT, headers, body).await
+pub(super) async fn json<T: DeserializeOwned>(request: Request) -> Result<T> {
+    json_up_to(JSON_LIMIT, request).await
 }
 
 /// Reads a JSON body of up to `limit` bytes.
-pub(super) async fn json_up_to<T: DeserializeOwned>(limit: usize, headers: &HeaderMap, body: Body) -> Result<T> {
-    check_media(headers)?;
+pub(super) async fn json_up_to<T: DeserializeOwned>(limit: usize, request: Request) -> Result<T> {
+    let (head, body) = request.into_parts();
+    refuse_query(&head.uri)?;
+    check_media(&head.headers)?;
     parse(&read(body, limit).await?)
 }
 
+/// Refuses what is asked in the query of a call whose wishes stand in its body: `?dry_run=true` would be overlooked.
+fn refuse_query(uri: &Uri) -> Result<()> {
+    let Some((name, _)) = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).next() else {
+        return Ok(());
+    };
+    let shown: String = name.chars().take(SHOWN_CHARACTERS).collect();
+    let detail = format!("The query field {shown:?} is not known here: this call has no query, only a body.");
+    Err(Refused::InvalidRequest(detail).into())
+}
+
 fn check_media(headers: &HeaderMap) -> Result<()> {
+    if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+        let detail = format!("The body has Content-Encoding {coding:?}: it was expected as it is.");
+        return Err(Refused::InvalidRequest(detail).into());
+    }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = kind.split(';').next().unwrap_or_default().trim();
     if media.eq_ignore_ascii_case("application/json") {
@@ -176,6 +192,7 @@ fn shortened(text: &str) -> String {
 /// Reads a JSON body that may be left out.
 pub(super) async fn json_or_default<T: DeserializeOwned + Default>(request: Request) -> Result<T> {
     let (head, body) = request.into_parts();
+    refuse_query(&head.uri)?;
     let bytes = read(body, JSON_LIMIT).await?;
     // Many programs name the type also where they send nothing.
     if bytes.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use serde_json::json;
 
@@ -56,7 +56,13 @@ pub(super) async fn metrics(State(state): State<AppState>, request: Request) -> 
     }
     let (mut parts, _) = request.into_parts();
     if !is_local(&state, &parts) {
-        Bearer::from_request_parts(&mut parts, &state).await?.require(Scope::Read)?;
+        match Bearer::from_request_parts(&mut parts, &state).await {
+            Ok(bearer) => bearer.require(Scope::Read)?,
+            Err(problem) if problem.status == StatusCode::UNAUTHORIZED => {
+                return Ok(([(header::WWW_AUTHENTICATE, "Bearer")], problem).into_response());
+            }
+            Err(problem) => return Err(problem),
+        }
     }
     text(&state, &parts.headers).await
 }

@@ -3,10 +3,8 @@
 
 mod history;
 
-use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,14 +13,15 @@ use history::PastEntry;
 
 use crate::app::App;
 use crate::catalog::{Catalog, price_id_variable};
+use crate::cli::folder::Folder;
 use crate::cli::output::print;
 use crate::cli::service::{self, Service, reachable};
 use crate::cli::signals::Signals;
-use crate::cli::{CommandError, CommandResult, eprint_lines, logging, sandbox, settings};
+use crate::cli::{CommandResult, eprint_lines, logging, sandbox, settings};
 use crate::clock::Clock;
 use crate::config::{Config, Need, Origin, Sources, parse_listen};
 use crate::database::Database;
-use crate::error::{Fault, Result};
+use crate::error::Result;
 use crate::http::server::Listener;
 use crate::id;
 use crate::ledger::Kind;
@@ -71,7 +70,7 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) fn run(&self) -> CommandResult {
         let signals = Signals::listen()?;
-        let folder = Folder::create(self.dir.as_deref())?;
+        let folder = Folder::create(self.dir.as_deref(), "till-demo")?;
         let database = folder.path.join(DATABASE);
         let lock = Lock::take(&Database::File(database.clone()), "till demo", &Clock::System)?;
         let listener = self.listener()?;
@@ -94,7 +93,7 @@ impl Demo {
         let database = format!("{} ({fate})", database.display());
         let printed = print(&welcome(&base_url, &links, &stripe.url(), &token, &database));
 
-        if matches!(printed, Ok(()) | Err(CommandError::OutputClosed)) {
+        if printed.is_ok() {
             signals.wait_with_lines(|| match Links::make(service.app()) {
                 // If nobody reads it, there is nothing left to do.
                 Ok(links) => {
@@ -206,43 +205,6 @@ impl Links {
             user: sign_in::make_link(app, USER, None)?.url,
             operator: sign_in::make_link(app, OPERATOR, Some("/admin"))?.url,
         })
-    }
-}
-
-/// Where the database is. A temporary folder is removed however the demonstration ends.
-struct Folder {
-    path: PathBuf,
-    is_temporary: bool,
-}
-
-impl Folder {
-    fn create(wanted: Option<&Path>) -> CommandResult<Folder> {
-        let is_temporary = wanted.is_none();
-        let path = match wanted {
-            Some(path) => path.to_owned(),
-            None => std::env::temp_dir().join(id::ordered_id("till-demo", Clock::System.now())?),
-        };
-        let created = DirBuilder::new().recursive(!is_temporary).mode(0o700).create(&path);
-        created.map_err(|cause| Fault::new(format!("cannot create the folder {}", path.display()), cause))?;
-        Ok(Folder { path, is_temporary })
-    }
-
-    /// Removes a temporary folder; leaves a folder of the user's alone.
-    fn remove(mut self) -> std::result::Result<(), Fault> {
-        if !std::mem::take(&mut self.is_temporary) {
-            return Ok(());
-        }
-        std::fs::remove_dir_all(&self.path)
-            .map_err(|cause| Fault::new(format!("cannot remove the folder {}", self.path.display()), cause))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.is_temporary {
-            // The command is failing already, and at worst leaves a temporary folder behind.
-            let _left_behind = std::fs::remove_dir_all(&self.path);
-        }
     }
 }
 

@@ -1,9 +1,7 @@
 //! `POST /v1/users/{id}/checkout`: a server makes a checkout for a user.
 
 use axum::Json;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,11 +91,10 @@ pub(crate) async fn create(
     State(state): State<AppState>,
     bearer: Bearer,
     PathSegment(id): PathSegment,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> HandlerResult {
     bearer.require_for(Scope::Sell, &id)?;
-    let create: Create = body::json(&headers, body).await?;
+    let create: Create = body::json(request).await?;
     let user = state.run(Pool::Db, move |app| users::show(app, &id)).await?.user;
     let account = user.account;
     // A press that is refused does not wait for its turn. The caller's address is the app's, which speaks for many users.

@@ -43,9 +43,8 @@ const IDEMPOTENCY_KEY: Parameter = Parameter {
 
 /// Reads a call that moves units: its `Idempotency-Key` first, then its body.
 async fn keyed<T: DeserializeOwned>(request: Request) -> Result<(IdempotencyKey, T)> {
-    let (head, body) = request.into_parts();
-    let key = idempotency_key(&head.headers)?;
-    Ok((key, body::json(&head.headers, body).await?))
+    let key = idempotency_key(request.headers())?;
+    Ok((key, body::json(request).await?))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey> {

@@ -1,9 +1,8 @@
 //! `POST /v1/users/{id}/spends` and `POST /v1/spends`: units are used, by one user or by many users at once.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -159,14 +158,9 @@ pub(crate) async fn create(
     Ok(created(EntryShape::of(spent.entry, &spent.user_id), spent.replayed))
 }
 
-pub(crate) async fn create_batch(
-    State(state): State<AppState>,
-    bearer: Bearer,
-    headers: HeaderMap,
-    body: Body,
-) -> HandlerResult {
+pub(crate) async fn create_batch(State(state): State<AppState>, bearer: Bearer, request: Request) -> HandlerResult {
     bearer.require(Scope::Spend)?;
-    let CreateBatch { spends } = body::json_up_to(BATCH_BYTES, &headers, body).await?;
+    let CreateBatch { spends } = body::json_up_to(BATCH_BYTES, request).await?;
     if !(1..=BATCH_LIMIT).contains(&spends.len()) {
         let detail = format!("spends has {} rows: 1 to {BATCH_LIMIT} were expected.", spends.len());
         return Err(Refused::InvalidRequest(detail).into());

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::{Clock, rfc3339};
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::database::Database;
 use crate::error::{Error, Fault, Refused, Result};
 use crate::private_file::{PrivateFile, beside, create_new_for_owner, folder_of};
@@ -69,6 +69,7 @@ pub fn restore(
         refused @ Error::Refused(_) => refused,
     })?;
     refuse_breaks(&proof, &format!("{} does not hold, and nothing was changed", backup.display()))?;
+    refuse_other_mode(config, &copy)?;
     let kept = is_there.then(|| kept_name(&path, &copy));
     if is_there {
         let present = App::open(of_database(config, &path), Clock::System).map_err(present_cannot_be_opened)?;
@@ -155,6 +156,24 @@ fn copied(backup: &Path, path: &Path, is_packed: bool) -> Result<PrivateFile, Fa
 fn present_cannot_be_opened(cause: Fault) -> Fault {
     let way_on = "to restore all the same, move it and its -wal and -shm away, and run this again";
     Fault::new(format!("the present database was not replaced, because it cannot be looked at ({way_on})"), cause)
+}
+
+/// The service would not start with the books of another mode than its key's.
+fn refuse_other_mode(config: &Config, copy: &App) -> Result<()> {
+    let bound = copy.store.read(stripe_account::find)?;
+    let of_books = mode_of_books(copy, bound.as_ref())?;
+    let of_key = config.stripe.mode().map(|mode| mode == Mode::Live);
+    let words = |is_live| if is_live { "live" } else { "test" };
+    match (of_books, of_key) {
+        (Some(books), Some(key)) if books != key => Err(Fault::bare(format!(
+            "the backup belongs to {} mode, and SPRITE_STRIPE_SECRET_KEY is a {} mode key, so nothing was changed. Set the key \
+             that the backup belongs to, or none, and run this again",
+            words(books),
+            words(key)
+        ))
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// Books of another account or mode know other customers, and count other money.

@@ -54,11 +54,10 @@ pub fn confirm_later(app: &App) -> Result<usize> {
 
 fn look(app: &App) -> Result<Standing> {
     let stripe = app.stripe()?;
-    let bound = app.store.read(stripe_account::find)?;
-    if let Some(is_live) = mode_of_books(app, bound.as_ref())?.filter(|is_live| *is_live != stripe.is_live()) {
-        let id = bound.and_then(|bound| bound.id);
-        return Ok(Standing::Refused(of_another_mode(app, id.as_deref(), is_live)));
+    if let Some(reason) = refusal_by_mode(app)? {
+        return Ok(Standing::Refused(reason));
     }
+    let bound = app.store.read(stripe_account::find)?;
     let deadline = Deadline::after(PATIENCE);
     let account = match stripe.account(deadline) {
         Ok(account) => account,
@@ -80,6 +79,14 @@ fn look(app: &App) -> Result<Standing> {
         Err(error) => return Ok(Standing::Unasked(error)),
     }
     bind(app, stripe, account)
+}
+
+/// Why the key is not of the books' mode, which Stripe need not be asked for; `None` where it is.
+pub fn refusal_by_mode(app: &App) -> Result<Option<String>> {
+    let stripe = app.stripe()?;
+    let bound = app.store.read(stripe_account::find)?;
+    let other = mode_of_books(app, bound.as_ref())?.filter(|is_live| *is_live != stripe.is_live());
+    Ok(other.map(|is_live| of_another_mode(app, bound.and_then(|bound| bound.id).as_deref(), is_live)))
 }
 
 /// Whether the books are of live mode; `None` if nothing tells. Webhooks may have arrived before Stripe could be asked.

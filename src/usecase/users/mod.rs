@@ -60,6 +60,12 @@ pub struct UserPatch<'a> {
 }
 
 impl UserPatch<'_> {
+    /// The same without white space around the texts, which comes from forms and files and which nobody sees.
+    fn trimmed(self) -> Self {
+        let trimmed = |text: Option<Option<_>>| text.map(|text: Option<&str>| text.map(str::trim));
+        UserPatch { email: trimmed(self.email), name: trimmed(self.name), ..self }
+    }
+
     /// Refuses what no user can have.
     pub fn check(&self) -> Result<()> {
         self.low_balance.flatten().map(check_low_balance).transpose()?;
@@ -95,6 +101,7 @@ impl<T> Listing<T> {
 /// Creates the user, or changes an existing one. Also returns whether the user is new.
 pub fn put(app: &App, id: &str, patch: UserPatch<'_>) -> Result<(UserSnapshot, bool)> {
     let id = user_id(id)?;
+    let patch = patch.trimmed();
     patch.check()?;
     let email = patch.email.map(|email| email.map(str::to_owned));
     let name = patch.name.map(|name| name.map(str::to_owned));

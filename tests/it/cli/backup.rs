@@ -132,6 +132,8 @@ fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
     let (folder, database) = (Folder::new(), shop.database());
     let beside = |suffix: &str| format!("{}{suffix}", database.display());
     symlink(&database, folder.path("to-database")).unwrap();
+    // As `/dev/stdout` is one.
+    symlink("/proc/self/fd/1", folder.path("output")).unwrap();
     fs::create_dir(folder.path("folder")).unwrap();
     fs::write(folder.path("other.db"), "x").unwrap();
     fs::write(folder.path("other.db-wal"), "a log").unwrap();
@@ -147,6 +149,7 @@ fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
         (mine("other.db"), 2, "has a log beside it"),
         (mine("absent/till.db"), 1, "cannot write"),
         ("/dev/null".to_owned(), 1, "no file"),
+        (mine("output"), 1, "no file"),
     ] {
         let output = shop.till(&["backup", &path]);
         assert_eq!(output.status.code(), Some(code), "{path}: {}", said(&output));
@@ -158,7 +161,10 @@ fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
     shop.till_prints(&["backup", &mine("link")]);
     assert_eq!(fs::read_to_string(folder.path("theirs")).unwrap(), "theirs");
     assert!(folder.path("link").symlink_metadata().unwrap().is_file());
-    assert_eq!(names(&folder.path("")), ["folder", "link", "other.db", "other.db-wal", "theirs", "to-database"]);
+    assert_eq!(
+        names(&folder.path("")),
+        ["folder", "link", "other.db", "other.db-wal", "output", "theirs", "to-database"]
+    );
     shop.verify_books();
 }
 

@@ -316,5 +316,29 @@ fn a_check_of_a_database_that_is_not_there_makes_none_and_a_status_claims_no_com
 
     shop::token(&variables, "read");
     let status = String::from_utf8(process::run(&variables, &["status"]).stdout).unwrap();
-    assert!(status.contains("nothing yet") && !status.contains("every payment is confirmed"), "{status}");
+    assert!(status.contains("nothing yet") && !status.contains("every payment up to then"), "{status}");
+}
+
+#[test]
+fn a_status_is_not_green_where_serve_would_not_start_or_nothing_can_be_bought() {
+    let shop = Shop::open();
+    let status = |changes: &[(&str, &str)]| {
+        let mut variables = shop.variables().clone();
+        for (name, value) in changes {
+            variables.insert((*name).to_owned(), (*value).to_owned());
+        }
+        variables.retain(|_, value| !value.is_empty());
+        let output = process::run(&variables, &["status"]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = status(&[]);
+    assert!(code == Some(0) && !text.contains("FAIL"), "{text}");
+    for (variable, value, code, words) in [
+        ("SPRITE_STRIPE_SECRET_KEY", "sk_live_1", 1, "FAIL: Stripe account"),
+        ("SPRITE_STRIPE_STARTER_PRICE_ID", "", 1, "FAIL: price of starter"),
+        ("SPRITE_STRIPE_SECRET_KEY", "", 0, "Stripe key"),
+    ] {
+        let (found, text) = status(&[(variable, value)]);
+        assert!(found == Some(code) && text.contains(words), "{variable}={value}: {text}");
+    }
 }

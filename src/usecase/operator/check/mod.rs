@@ -22,7 +22,7 @@ use crate::usecase::mail::deliver;
 use crate::usecase::operator::clock;
 use crate::usecase::operator::stripe_account::{self, Standing};
 
-use finding::{bad, finding, good, open};
+use finding::{bad, finding, good, open, warning};
 
 pub use finding::{Finding, Verdict};
 
@@ -30,6 +30,21 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Looks at the configuration, the machine and the books. Nobody is asked over the network.
 pub fn local(app: &App) -> Vec<Finding> {
+    let mut found = unasked(app);
+    if app.config.stripe.secret_key.is_none() {
+        found.push(warning("Stripe key", "SPRITE_STRIPE_SECRET_KEY is not set here, and serve needs it".to_owned()));
+        return found;
+    }
+    match stripe_account::refusal_by_mode(app) {
+        Ok(refusal) => found.extend(refusal.map(|reason| bad(key::ACCOUNT, reason))),
+        Err(error) => found.push(bad(key::ACCOUNT, error.to_string())),
+    }
+    found.extend(app.catalog.for_sale().filter_map(prices::unset));
+    found
+}
+
+/// What Stripe has no part in.
+fn unasked(app: &App) -> Vec<Finding> {
     let database = app.store.database();
     let mut found = vec![
         configuration(&app.config.warnings),
@@ -57,7 +72,7 @@ pub fn local(app: &App) -> Vec<Finding> {
 
 /// Looks at everything.
 pub fn check(app: &App) -> Vec<Finding> {
-    let mut found = local(app);
+    let mut found = unasked(app);
     found.extend(mail(app));
     found.extend(provider(app));
     found.extend(public::certificate(app));

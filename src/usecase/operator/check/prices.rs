@@ -10,11 +10,22 @@ use crate::stripe::portal::PRODUCTS_LIMIT;
 use crate::stripe::setup::PricedProduct;
 use crate::usecase::operator::kept_prices::{self, PriceDifference};
 
+fn what(offer: Offer<'_>) -> String {
+    format!("price of {}", offer.key())
+}
+
+fn no_price(offer: Offer<'_>) -> Finding {
+    bad(&what(offer), format!("is not set: {}, or till stripe setup", price_id_variable(offer.key())))
+}
+
+/// The finding of an offer that nobody can buy, because its price is not set.
+pub(super) fn unset(offer: Offer<'_>) -> Option<Finding> {
+    offer.price_id().is_none().then(|| no_price(offer))
+}
+
 pub(super) fn price(app: &App, stripe: &Stripe, offer: Offer<'_>) -> Finding {
-    let what = format!("price of {}", offer.key());
-    let Some(id) = offer.price_id() else {
-        return bad(&what, format!("is not set: {}, or till stripe setup", price_id_variable(offer.key())));
-    };
+    let what = what(offer);
+    let Some(id) = offer.price_id() else { return no_price(offer) };
     match stripe.priced_product(id, Deadline::after(PATIENCE)) {
         Ok(priced) => {
             let kept = match kept_prices::refresh(app, offer.key(), &priced.price) {
