@@ -263,6 +263,7 @@ CREATE TABLE allotments (
     cost       INTEGER NOT NULL CHECK (cost >= 0),         -- its part of what the payment cost
     expires_at INTEGER,                     -- of the lot that it opens
     posted_at  INTEGER,
+    postponed_from INTEGER,                 -- when it was due at first, while its payment is completely reversed
     PRIMARY KEY (reference, month)
 ) STRICT;
 CREATE INDEX allotments_due ON allotments (due_at, reference) WHERE posted_at IS NULL;

@@ -31,7 +31,8 @@ pub fn plan(tx: &mut dyn Tx, part: &DueAllotment) -> Result<bool> {
 
 /// Parts of payments that are due, the earliest first.
 pub fn due(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<DueAllotment>> {
-    const DUE: &str = "SELECT reference, month, units, cost, due_at, expires_at FROM allotments
+    const DUE: &str = "SELECT reference, month, units, cost, COALESCE(postponed_from, due_at) AS planned_at, expires_at
+        FROM allotments
         WHERE posted_at IS NULL AND due_at <= $1 ORDER BY due_at, reference, month LIMIT $2";
     tx.all(DUE, &[&now, &limit], |row| {
         Ok(DueAllotment {
@@ -39,7 +40,7 @@ pub fn due(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<DueAllotme
             month: row.int("month")?,
             units: row.int("units")?,
             cost: row.int("cost")?,
-            due_at: row.time("due_at")?,
+            due_at: row.time("planned_at")?,
             expires_at: row.time_or_null("expires_at")?,
         })
     })
@@ -47,8 +48,17 @@ pub fn due(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<DueAllotme
 
 /// Postpones a part.
 pub fn postpone(tx: &mut dyn Tx, reference: &str, month: i64, until: Timestamp) -> Result<()> {
-    const POSTPONE: &str = "UPDATE allotments SET due_at = $3 WHERE reference = $1 AND month = $2";
+    const POSTPONE: &str = "UPDATE allotments SET postponed_from = COALESCE(postponed_from, due_at), due_at = $3
+        WHERE reference = $1 AND month = $2";
     tx.execute(POSTPONE, &[&reference, &month, &until])?;
+    Ok(())
+}
+
+/// Makes the parts of a payment that were postponed due as they were at first.
+pub fn resume(tx: &mut dyn Tx, reference: &str) -> Result<()> {
+    const RESUME: &str = "UPDATE allotments SET due_at = postponed_from, postponed_from = NULL
+        WHERE reference = $1 AND postponed_from IS NOT NULL AND posted_at IS NULL";
+    tx.execute(RESUME, &[&reference])?;
     Ok(())
 }
 

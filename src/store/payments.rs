@@ -254,6 +254,13 @@ pub fn refunded(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {
     Ok((payment.refunded_total.max(known) - not_succeeded).max(0))
 }
 
+/// Whether Stripe stated a total of a payment's refunds that is more than those which are known one by one.
+pub fn has_untold_refunds(tx: &mut dyn Tx, reference: &str) -> Result<bool> {
+    const UNTOLD: &str = "SELECT reference FROM payments WHERE reference = $1 AND refunded_total >
+        (SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM refunds WHERE payment = $1)";
+    Ok(tx.one(UNTOLD, &[&reference], |row| row.text("reference"))?.is_some())
+}
+
 /// What of a payment can still be refunded at Stripe, as far as its refunds are known: those that are pending or succeeded
 /// count, and Stripe's own statement if that is more.
 pub fn refundable(tx: &mut dyn Tx, payment: &Payment) -> Result<i64> {

@@ -171,8 +171,8 @@ pub fn misplaced_rows(tx: &mut dyn Tx, account: i64) -> Result<Vec<(i64, i64)>> 
 }
 
 /// Payments that the books contradict: the units that they gave are not in lots of their account, those that were reversed are
-/// not in the entries that reversed them, which are not as many, or the order or the invoice was another user's or of another
-/// offer.
+/// not in the entries that reversed them, which are not as many, or the order or the invoice was another user's or, for
+/// the units that were ordered, of another offer: in Stripe's checkout the buyer may take another one.
 pub fn payment_mismatches(tx: &mut dyn Tx) -> Result<Vec<PaymentMismatch>> {
     const MISMATCHES: &str = "SELECT p.account, p.reference FROM payments p WHERE
         p.units_granted <> (SELECT CAST(COALESCE(SUM(e.delta), 0) AS BIGINT) FROM lots l
@@ -181,7 +181,7 @@ pub fn payment_mismatches(tx: &mut dyn Tx) -> Result<Vec<PaymentMismatch>> {
         OR EXISTS (SELECT 1 FROM lots l WHERE l.payment = p.reference AND l.account <> p.account)
         OR EXISTS (SELECT 1 FROM plan_periods l WHERE l.invoice = p.invoice AND l.account <> p.account)
         OR EXISTS (SELECT 1 FROM orders o WHERE o.session = p.session AND o.kind = 'pack'
-            AND (o.account <> p.account OR o.offer <> p.offer))
+            AND (o.account <> p.account OR (o.offer <> p.offer AND o.units = p.units_granted)))
         OR (p.reversals, -p.units_reversed) <> (SELECT COUNT(*), CAST(COALESCE(SUM(e.delta), 0) AS BIGINT) FROM entries e
             JOIN lots l ON l.account = e.account AND l.seq = e.lot
             WHERE l.payment = p.reference AND e.account = p.account AND e.kind IN ('refund', 'dispute'))

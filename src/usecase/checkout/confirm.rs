@@ -14,10 +14,14 @@ use crate::store::{Tx, payments, users};
 use crate::stripe::CheckoutSession;
 use crate::usecase::checkout::session;
 use crate::usecase::stripe_events::apply;
+use crate::usecase::stripe_events::completion;
 use crate::usecase::stripe_events::reconcile::poll;
 
 /// How long the buyer waits for Stripe's answer. After that the page says that the units will come later.
 const WAIT: Duration = Duration::from_secs(8);
+
+/// How long after its checkout a plan's invoice is asked for. One that comes later than this had nothing to be paid, as in a trial.
+const INVOICE_SECONDS: i64 = 600;
 
 /// The state of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +83,15 @@ pub fn look_up(app: &App, account: i64, session: &str) -> Result<PurchaseLookup>
     match order {
         Some(order) if order.account != account => Err(not_found()),
         Some(order) if order.paid_at.is_some() || order.failed_at.is_some() => {
-            purchase_of(app, account, session, None).map(|purchase| PurchaseLookup::Decided(Box::new(purchase)))
+            let purchase = purchase_of(app, account, session, None)?;
+            // A plan's invoice may be on its way.
+            let is_awaited = matches!(purchase.state, PurchaseState::Subscribed { .. })
+                && purchase.receipt.is_none()
+                && order.paid_at.is_some_and(|paid_at| paid_at.plus_seconds(INVOICE_SECONDS) > app.clock.now());
+            Ok(match is_awaited {
+                true => PurchaseLookup::Undecided { is_known: true },
+                false => PurchaseLookup::Decided(Box::new(purchase)),
+            })
         }
         order => Ok(PurchaseLookup::Undecided { is_known: order.is_some() }),
     }
@@ -94,8 +106,9 @@ pub fn confirm(app: &App, account: i64, session: &str, deadline: Deadline) -> Re
     };
     match app.stripe()?.checkout_session(session, Deadline::after(WAIT.min(deadline.left()))) {
         Ok(found) => {
-            let purchase = apply_own(app, account, found, is_known)?;
-            with_invoice(app, account, session, purchase, deadline)
+            let subscription = found.subscription.clone();
+            let purchase = apply_own(app, account, found, is_known, deadline)?;
+            with_invoice(app, account, session, purchase, subscription, deadline)
         }
         Err(error) if error.is_missing() => Err(not_found()),
         Err(_) if is_known => unconfirmed(app, account, session),
@@ -103,14 +116,27 @@ pub fn confirm(app: &App, account: i64, session: &str, deadline: Deadline) -> Re
     }
 }
 
-/// A plan's units come with its invoice. Where no webhook brings that, Stripe is asked for its events now and not only in the
-/// next round; if it does not answer, they come later.
-fn with_invoice(app: &App, account: i64, session: &str, purchase: Purchase, deadline: Deadline) -> Result<Purchase> {
-    if !app.config.stripe.is_polled() || !matches!(purchase.state, PurchaseState::Subscribed { .. }) {
+/// A plan's units come with its invoice, which Stripe is asked for now: the buyer may be faster than the webhook, or than the next
+/// round where no webhook comes. If it does not answer, they come later.
+fn with_invoice(
+    app: &App,
+    account: i64,
+    session: &str,
+    purchase: Purchase,
+    subscription: Option<String>,
+    deadline: Deadline,
+) -> Result<Purchase> {
+    if !matches!(purchase.state, PurchaseState::Subscribed { .. }) || purchase.receipt.is_some() {
         return Ok(purchase);
     }
-    if let Err(error) = poll::poll(app, WAIT.min(deadline.left()), || !deadline.left().is_zero()) {
-        tracing::debug!(event = "polling_failed", error = %error);
+    let patience = WAIT.min(deadline.left());
+    let asked = match (app.config.stripe.is_polled(), subscription) {
+        (true, _) => poll::poll(app, patience, || !deadline.left().is_zero()).map(drop),
+        (false, Some(subscription)) => completion::plan_invoices(app, &subscription, Deadline::after(patience)),
+        (false, None) => Ok(()),
+    };
+    if let Err(error) = asked {
+        tracing::debug!(event = "invoice_unasked", error = %error);
     }
     let known = purchase_of(app, account, session, None)?;
     Ok(if matches!(known.state, PurchaseState::Subscribed { .. }) { known } else { purchase })
@@ -129,14 +155,14 @@ pub fn unconfirmed(app: &App, account: i64, session: &str) -> Result<Purchase> {
     Ok(purchase)
 }
 
-fn apply_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool) -> Result<Purchase> {
+fn apply_own(app: &App, account: i64, found: CheckoutSession, is_ours: bool, deadline: Deadline) -> Result<Purchase> {
     if !is_ours {
         let buyer = app.store.read(|tx| apply::buyer_of(tx, apply::Clues::of_session(&found, None)))?;
         if buyer != Ok(account) {
             return Err(not_found());
         }
     }
-    let status = session::apply(app, found.clone())?;
+    let status = session::apply(app, found.clone(), deadline)?;
     let mut purchase = purchase_of(app, account, &found.id, Some(&found))?;
     // A plan that was bought by a payment link has no order here. Its customer is the user's now.
     if purchase.state == PurchaseState::Unmatched

@@ -11,7 +11,7 @@ use crate::store::users::User;
 use crate::stripe::{CheckoutSession, CheckoutStep, StripeError};
 use crate::usecase::checkout::customer::to_user_error;
 use crate::usecase::stripe_events::apply::{self, ApplyContext};
-use crate::usecase::stripe_events::retry;
+use crate::usecase::stripe_events::{completion, retry};
 
 /// Where the buyer goes to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) fn settle(
         return Checkout::of(session).map(Some);
     }
     let session = if session.is_open() { expire(app, &session.id, deadline)? } else { session };
-    apply(app, session)?;
+    apply(app, session, deadline)?;
     Ok(None)
 }
 
@@ -113,7 +113,8 @@ fn expire(app: &App, session: &str, deadline: Deadline) -> Result<CheckoutSessio
 }
 
 /// Applies what Stripe says about a session, as an event that says the same would be.
-pub(super) fn apply(app: &App, session: CheckoutSession) -> Result<Status> {
+pub(super) fn apply(app: &App, session: CheckoutSession, deadline: Deadline) -> Result<Status> {
+    let session = completion::session(app, session, deadline);
     let catalog = app.catalog.clone();
     let now = app.clock.now();
     let (status, log_events) = app.store.write(move |tx| {

@@ -69,12 +69,12 @@ pub fn restore(
         refused @ Error::Refused(_) => refused,
     })?;
     refuse_breaks(&proof, &format!("{} does not hold, and nothing was changed", backup.display()))?;
-    refuse_other_mode(config, &copy)?;
     let kept = is_there.then(|| kept_name(&path, &copy));
     if is_there {
         let present = App::open(of_database(config, &path), Clock::System).map_err(present_cannot_be_opened)?;
         refuse_other_account(&present, &copy)?;
     }
+    refuse_other_mode(config, &copy)?;
     let report = RestoreReport { path: path.clone(), accounts: proof.accounts, entries: proof.entries, kept };
     if dry_run {
         return Ok(report);

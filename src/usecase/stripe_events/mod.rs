@@ -13,6 +13,7 @@
 pub mod apply;
 pub mod bodies;
 pub mod changes;
+pub(crate) mod completion;
 pub mod inbox;
 pub mod link;
 mod origin;

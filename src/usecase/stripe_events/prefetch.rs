@@ -6,12 +6,13 @@ use crate::app::App;
 use crate::catalog::{Interval, Offer};
 use crate::clock::{Deadline, Timestamp, months_after};
 use crate::error::{Error, Result};
-use crate::store::{allotments, orders, payments, prices, scheduled_changes, subscriptions};
+use crate::store::orders::{self, Order};
+use crate::store::{allotments, payments, prices, scheduled_changes, subscriptions};
 use crate::stripe::{
     Charge, CheckoutSession, CreditNote, Event, Invoice, InvoiceLine, InvoicePayment, List, PaymentOrigin, Schedule,
     ScheduleHint, Stripe, StripeError, Subscription,
 };
-use crate::usecase::stripe_events::apply::{Clues, owner_of};
+use crate::usecase::stripe_events::apply::{Clues, is_as_ordered, owner_of};
 use crate::usecase::stripe_events::origin;
 
 /// Why an object could not be completed.
@@ -121,16 +122,22 @@ fn scheduled(app: &App, hint: &ScheduleHint, deadline: Deadline) -> Completion<O
     }
 }
 
-/// A session without an order of ours: its line items say what was bought, and how many, and whether it is ours at all.
-fn with_line_items(app: &App, mut session: CheckoutSession, deadline: Deadline) -> Completion<CheckoutSession> {
+/// A session without an order of ours, or one that sold something else than was ordered: its line items say what was bought, and
+/// how many, and whether it is ours at all.
+pub(super) fn with_line_items(
+    app: &App,
+    mut session: CheckoutSession,
+    deadline: Deadline,
+) -> Completion<CheckoutSession> {
     if !session.is_bought() || session.line_items.as_ref().is_some_and(|items| !items.has_more) {
         return Ok(session);
     }
-    let is_ours = app.store.read(|tx| {
+    let order = app.store.read(|tx| {
         let by_id = session.metadata.get("order_id").map(|id| orders::by_id(tx, id)).transpose()?.flatten();
-        Ok(by_id.is_some() || orders::by_session(tx, &session.id)?.is_some())
+        by_id.map_or_else(|| orders::by_session(tx, &session.id), |order| Ok(Some(order)))
     })?;
-    if !is_ours {
+    let is_told = |order: &Order| !session.is_payment() || is_as_ordered(&session, order);
+    if !order.is_some_and(|order| is_told(&order)) {
         session.line_items = match stripe(app)?.list_line_items(&session.id, deadline) {
             Ok(items) => Some(List::whole(items)),
             Err(error) if error.is_missing() => None,

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::client::Answer;
-use crate::harness::shop::CATALOG;
-use crate::harness::{Client, Shop};
+use crate::harness::shop::{CATALOG, GOOD_CARD};
+use crate::harness::{Client, Shop, webhook};
 
 /// Addresses that nobody may be sent to when `https://app.example` and `http://localhost:3000` are allowed.
 pub const STRANGE_ADDRESSES: &[&str] = &[
@@ -207,5 +207,32 @@ fn a_checkout_that_names_two_offers_or_two_ways_back_is_refused() {
         let refused = script.send("POST", &format!("/billing/checkout?{query}"), &[], b"").must(400);
         assert_eq!(refused.code(), "invalid_request", "{query}");
         assert!(refused.body.contains(&format!("The field {field} is there twice")), "{}", refused.body);
+    }
+}
+
+#[test]
+fn the_return_page_brings_a_plans_units_although_no_webhook_told_of_its_invoice() {
+    for is_completed_told in [false, true] {
+        let shop = Shop::open_with(&[("SPRITE_RECONCILE_INTERVAL", "off")]);
+        shop.user("alice");
+        let alice = shop.sign_in("alice");
+        shop.stripe_control("webhooks/hold", &[]);
+        let (session, checkout) = shop.checkout("alice", "pro");
+        shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+        if is_completed_told {
+            let session = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{session}"));
+            shop.webhook(&webhook::event("checkout.session.completed", &session)).must(200);
+            assert_eq!(shop.remaining("alice"), 0, "its invoice brings the units");
+        }
+        let back = format!("/billing/return?session_id={session}");
+        for _ in 0..2 {
+            let page = alice.get(&back).must(200).body;
+            assert!(page.contains("You now have 500 pictures"), "{page}");
+        }
+        shop.stripe_control("webhooks/release", &[("order", "reverse")]);
+        shop.wait_for_status("alice", "active");
+        shop.till_prints(&["reconcile"]);
+        assert_eq!(shop.remaining("alice"), 500, "once");
+        shop.verify_books();
     }
 }

@@ -6,7 +6,7 @@ use till::error::Result;
 use till::ledger::{Cost, Credit, Currency, EntryNote, Kind, Spend, Units, credit, spend};
 use till::secret::Secret;
 use till::store::allotments::{DueAllotment, PlanPeriod};
-use till::store::customers::{Customer, CustomerChange};
+use till::store::customers::{ChangeOutcome, Customer, CustomerChange};
 use till::store::entries::LoadedAccount;
 use till::store::holds::Hold;
 use till::store::inbox::{Decision, IncomingEvent, Status};
@@ -88,6 +88,10 @@ pub fn customer() -> Customer {
 pub fn change() -> CustomerChange {
     let (request_key, request_body) = ("change_1".to_owned(), String::new());
     CustomerChange { account: 1, number: 1, request_key, request_body, attempts: 0, stripe_id: "cus_1".into() }
+}
+
+pub fn postponed() -> ChangeOutcome {
+    ChangeOutcome::Postponed { until: NOW, key: "change_2".to_owned() }
 }
 
 pub fn order() -> Order {

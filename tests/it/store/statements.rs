@@ -119,10 +119,7 @@ const EACH: &[Row] = &[
     ("customers::first_change", |tx| customers::first_change(tx, 1).map(drop)),
     ("customers::decide_change taken", |tx| customers::decide_change(tx, &change(), &ChangeOutcome::Taken, NOW)),
     ("customers::decide_change refused", |tx| customers::decide_change(tx, &change(), &ChangeOutcome::Refused, NOW)),
-    ("customers::decide_change postponed", |tx| {
-        let outcome = ChangeOutcome::Postponed { until: NOW, key: "change_2".to_owned() };
-        customers::decide_change(tx, &change(), &outcome, NOW)
-    }),
+    ("customers::decide_change postponed", |tx| customers::decide_change(tx, &change(), &postponed(), NOW)),
     ("customers::refused", |tx| customers::refused(tx, &customer(), NOW)),
     ("customers::linked", |tx| customers::linked(tx, 1).map(drop)),
     ("customers::tie", |tx| customers::tie(tx, 1, "cus_2", LinkSource::Checkout, NOW).map(drop)),
@@ -171,6 +168,8 @@ const EACH: &[Row] = &[
     ("payments::set_totals", |tx| payments::set_totals(tx, "pi_1", 100, 1, 1)),
     ("allotments::plan", |tx| allotments::plan(tx, &part()).map(drop)),
     ("allotments::due", |tx| allotments::due(tx, NOW, 10).map(drop)),
+    ("allotments::resume", |tx| allotments::resume(tx, "pi_1")),
+    ("payments::has_untold_refunds", |tx| payments::has_untold_refunds(tx, "pi_1").map(drop)),
     ("allotments::postpone", |tx| allotments::postpone(tx, "pi_1", 1, NOW)),
     ("allotments::mark_posted", |tx| allotments::mark_posted(tx, "pi_1", 1, NOW).map(drop)),
     ("allotments::add_period", |tx| allotments::add_period(tx, &plan_period())),

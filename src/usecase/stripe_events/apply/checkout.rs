@@ -1,13 +1,13 @@
 //! A checkout session that the buyer finished, paid, or abandoned. A paid one for a pack is credited once
 //! (`docs/rules.md`, rule 5). One for a plan waits for its invoice.
 
-use crate::catalog::{Offer, Pack};
+use crate::catalog::{Catalog, Offer, Pack};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::Tx;
 use crate::store::orders::{self, Fact, OfferKind, Order};
 use crate::store::payments::Payment;
-use crate::stripe::{CheckoutSession, CheckoutStep};
+use crate::stripe::{CheckoutSession, CheckoutStep, LineItem};
 use crate::usecase::stripe_events::apply::known_payment;
 use crate::usecase::stripe_events::apply::opening;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
@@ -97,15 +97,7 @@ fn paid(
     order: Option<Order>,
 ) -> Result<EventOutcome> {
     let purchase = match &order {
-        Some(order) => Ok(Purchase {
-            account: order.account,
-            packs: vec![PackCredit {
-                offer: order.offer.clone(),
-                units: order.units.saturating_mul(quantity(session, order)),
-                expires_in_days: order.expires_in_days,
-            }],
-            unknown: None,
-        }),
+        Some(order) => purchase_of_order(context, session, order),
         None => purchase_without_order(tx, context, session)?,
     };
     let purchase = match purchase {
@@ -156,13 +148,88 @@ fn payment_of(context: &ApplyContext<'_>, session: &CheckoutSession, purchase: &
     }
 }
 
-/// How many packs were bought: the buyer may have changed the quantity in the checkout. Stripe said what one costs when
-/// the session was created, and now says what all cost, both before discounts and taxes. Amounts in two currencies say
-/// nothing about a quantity: 150 yen to the dollar are not 150 packs.
-fn quantity(session: &CheckoutSession, order: &Order) -> i64 {
-    match (session.subtotal_in(&order.currency), order.subtotal) {
-        (Some(all), Some(one)) if one > 0 && all > 0 && all % one == 0 => all / one,
+/// What one of an order costs before discounts and taxes: as Stripe said when the session was created, else as the catalogue did.
+fn cost_of_one(order: &Order) -> i64 {
+    order.subtotal.unwrap_or(order.amount)
+}
+
+/// Whether a session sold what was ordered, and one of it. In the checkout the buyer may have changed the quantity, added another
+/// item or taken another one instead; then the subtotal is another one. Amounts in two currencies say nothing: 150 yen to the dollar
+/// are not 150 packs.
+pub(crate) fn is_as_ordered(session: &CheckoutSession, order: &Order) -> bool {
+    session.subtotal_in(&order.currency).is_none_or(|all| all == cost_of_one(order))
+}
+
+/// What a paid session with an order of ours bought: the pack as it was on sale then and, where the subtotal is another one, what
+/// Stripe's line items say. `Err` says why this is unknown.
+fn purchase_of_order(
+    context: &ApplyContext<'_>,
+    session: &CheckoutSession,
+    order: &Order,
+) -> std::result::Result<Purchase, String> {
+    let ordered = |quantity: i64| PackCredit {
+        offer: order.offer.clone(),
+        units: order.units.saturating_mul(quantity.max(1)),
+        expires_in_days: order.expires_in_days,
+    };
+    let items = session.line_items.as_ref().filter(|items| !items.has_more).map(|items| items.rows.as_slice());
+    let (mut packs, mut unknown) = match (is_as_ordered(session, order), items) {
+        (true, _) => (vec![ordered(1)], None),
+        (false, None) if !context.stripe_answered => return Err("Stripe could not say what it bought".to_owned()),
+        (false, None) => (vec![ordered(multiple(session, order))], None),
+        // Items that are older than the session say less than what was paid.
+        (false, Some([only])) if only.price.as_deref() == Some(&order.price) => {
+            (vec![ordered(only.quantity.unwrap_or(1).max(multiple(session, order)))], None)
+        }
+        (false, Some(items)) => packs_of(context.catalog, items, Some((&order.price, &ordered))),
+    };
+    // Its price may be another one by now, as a currency of Stripe's own choice.
+    if let (true, Some([only])) = (packs.is_empty(), items) {
+        packs.push(ordered(only.quantity.unwrap_or(1)));
+        unknown = None;
+    }
+    match packs.is_empty() {
+        true => Err(unknown.unwrap_or_else(|| "it sold no pack of the catalogue".to_owned())),
+        false => Ok(Purchase { account: order.account, packs, unknown }),
+    }
+}
+
+/// How many times the order's price all cost, where Stripe does not know the items.
+fn multiple(session: &CheckoutSession, order: &Order) -> i64 {
+    match (session.subtotal_in(&order.currency), cost_of_one(order)) {
+        (Some(all), one) if one > 0 && all > 0 && all % one == 0 => all / one,
         _ => 1,
+    }
+}
+
+/// A price, and what so many of it give.
+type Priced<'a> = (&'a str, &'a dyn Fn(i64) -> PackCredit);
+
+/// The packs among a session's items, and why an item that was paid for is none. One at the price of `ordered` gives what was on
+/// sale when it was ordered.
+fn packs_of(catalog: &Catalog, items: &[LineItem], ordered: Option<Priced<'_>>) -> (Vec<PackCredit>, Option<String>) {
+    let (mut packs, mut unknown) = (vec![], None);
+    for item in items {
+        let offer = item.price.as_deref().and_then(|price| catalog.by_price(price));
+        match (ordered.filter(|(price, _)| item.price.as_deref() == Some(price)), offer) {
+            _ if item.quantity == Some(0) => {}
+            (Some((_, credit)), _) => packs.push(credit(item.quantity.unwrap_or(1))),
+            (None, Some(Offer::Pack(pack))) => packs.push(credit_of(pack, item.quantity)),
+            _ if item.amount_total == Some(0) => {}
+            _ => {
+                let price = item.price.as_deref().unwrap_or("none");
+                unknown = Some(format!("an item's price ({price}) is not a pack of the catalogue"));
+            }
+        }
+    }
+    (packs, unknown)
+}
+
+fn credit_of(pack: &Pack, quantity: Option<i64>) -> PackCredit {
+    PackCredit {
+        offer: pack.key.clone(),
+        units: pack.units.saturating_mul(quantity.unwrap_or(1).max(1)),
+        expires_in_days: pack.expiry.days(),
     }
 }
 
@@ -186,28 +253,12 @@ fn purchase_without_order(
         return Ok(Err("not all of its items are known yet".to_owned()));
     }
     let catalog = context.catalog;
-    let credit = |pack: &Pack, quantity: Option<i64>| PackCredit {
-        offer: pack.key.clone(),
-        units: pack.units.saturating_mul(quantity.unwrap_or(1).max(1)),
-        expires_in_days: pack.expiry.days(),
-    };
     let items = session.line_items.as_ref().map(|list| list.rows.as_slice()).unwrap_or_default();
-    let (mut packs, mut unknown) = (vec![], None);
-    for item in items {
-        match item.price.as_deref().and_then(|price| catalog.by_price(price)) {
-            Some(Offer::Pack(_)) if item.quantity == Some(0) => {}
-            Some(Offer::Pack(pack)) => packs.push(credit(pack, item.quantity)),
-            _ if item.amount_total == Some(0) => {}
-            _ => {
-                let price = item.price.as_deref().unwrap_or("none");
-                unknown = Some(format!("an item's price ({price}) is not a pack of the catalogue"));
-            }
-        }
-    }
+    let (mut packs, mut unknown) = packs_of(catalog, items, None);
     let key = assigned.and_then(|assigned| assigned.offer.as_ref()).or(session.metadata.get("plan"));
     let named = key.and_then(|key| catalog.offer(key));
     if let (true, [] | [_], Some(Offer::Pack(pack))) = (packs.is_empty(), items, named) {
-        packs.push(credit(pack, items.first().and_then(|item| item.quantity)));
+        packs.push(credit_of(pack, items.first().and_then(|item| item.quantity)));
         unknown = None;
     }
     Ok(match packs.is_empty() {

@@ -36,6 +36,12 @@ pub(super) fn dispute(
     Ok(outcome)
 }
 
+/// Whether the funds moved in another currency than the dispute's. Their two rates say nothing about a part that came back.
+fn is_converted(dispute: &Dispute) -> bool {
+    let mut currencies = dispute.funds.iter().filter_map(|funds| funds.currency.as_deref());
+    dispute.currency.as_deref().is_some_and(|own| currencies.any(|currency| currency != own))
+}
+
 fn state_of<'a>(
     step: DisputeStep,
     dispute: &'a Dispute,
@@ -52,6 +58,7 @@ fn state_of<'a>(
     // The event's type or the status may be ahead of the list. The withdrawal is the first movement, the reinstatement
     // the second.
     let (moves, withheld) = match listed {
+        2 if dispute.is_won() || (reinstated > 0 && is_converted(dispute)) => (2, 0),
         2 => (2, (withdrawn - reinstated).max(0)),
         _ if is_reinstated => (2, 0),
         _ if is_harmless => (listed, withdrawn),

@@ -36,7 +36,7 @@ pub(super) fn post(
 }
 
 /// Posts one month that is due, unless it was posted before. A payment that is completely reversed gets nothing now. It
-/// is looked at again a day later, since a dispute may still be won.
+/// is looked at again a day later, and as soon as the reversal ends, since a dispute may still be won.
 pub fn post_due(tx: &mut dyn Tx, context: &ApplyContext<'_>, part: &DueAllotment) -> Result<Vec<LogEvent>> {
     let DueAllotment { reference, month, units, cost, .. } = part;
     let payment = payments::find(tx, reference)?;

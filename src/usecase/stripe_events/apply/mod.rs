@@ -31,6 +31,7 @@ use crate::store::{Tx, customers};
 use crate::stripe::{Customer, Event};
 
 pub use checkout::checkout;
+pub(crate) use checkout::is_as_ordered;
 pub use installments::post_due;
 pub(crate) use letters::end_of_plan;
 pub use outcome::{ApplyContext, Assignment, EventOutcome};

@@ -4,7 +4,7 @@
 use crate::error::{Fault, Result};
 use crate::ledger::{self, EntryNote, Kind, Refunds, Reversal, units_to_take};
 use crate::store::payments::{self, Payment, StripeIds};
-use crate::store::{Tx, confirmations, entries, inbox, users};
+use crate::store::{Tx, allotments, confirmations, entries, inbox, users};
 use crate::stripe::PaymentOrigin;
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::known_payment;
@@ -117,6 +117,9 @@ pub(super) fn reassess(
     let entry = posting::post(tx, &mut posting_context, &account, &posting, None)?;
     let entry = entry.ok_or_else(|| Fault::bare(format!("{reason} is in the ledger already")))?;
     payments::set_totals(tx, reference, payment.units_granted, take, reversals)?;
+    if take < payment.units_reversed {
+        allotments::resume(tx, reference)?;
+    }
     let reversed = LogEvent::Reversed {
         user_id: users::by_account(tx, payment.account)?.id,
         kind: cause.kind,

@@ -32,7 +32,15 @@ pub(super) fn charge_refunded(tx: &mut dyn Tx, context: &ApplyContext<'_>, charg
     let stated = charge.amount_refunded.unwrap_or(0);
     payments::raise_refunded_total(tx, &payment.reference, stated, context.happened_at)?;
     let what = format!("{stated} of {} refunded in all", charge.id);
-    reassess_for(tx, context, &payment, &Cause::refund(&charge.id), &what)
+    let outcome = reassess_for(tx, context, &payment, &Cause::refund(&charge.id), &what)?;
+    // A refund that failed is no longer in a later total, and only Stripe's list tells which refunds a total is made of.
+    let is_untold = charge.refunds.is_none() && payments::has_untold_refunds(tx, &payment.reference)?;
+    if !is_untold || context.stripe_answered {
+        return Ok(outcome);
+    }
+    let waiting =
+        EventOutcome::waiting_for_stripe(format!("{}; Stripe could not say by which refunds", outcome.detail));
+    Ok(EventOutcome { log_events: outcome.log_events, known_ids: outcome.known_ids, ..waiting })
 }
 
 fn put(tx: &mut dyn Tx, context: &ApplyContext<'_>, payment: &Payment, refund: &Refund) -> Result<()> {

@@ -111,6 +111,13 @@ fn readable<T>(
     (ComparedPage { span, rows }, readable)
 }
 
+/// Applies objects that are final, where the books do not have them yet.
+pub(super) fn apply_final(app: &App, objects: &[ListedObject]) -> Result<()> {
+    let now = app.clock.now();
+    let is_final = objects.iter().filter(|object| object.is_final);
+    apply_missing(app, is_final.map(|object| object.as_event(now, now)).collect(), &mut Report::default())
+}
+
 /// Applies the events that the inbox does not have yet, and counts them.
 fn apply_missing(app: &App, events: Vec<(EventEnvelope, String)>, report: &mut Report) -> Result<()> {
     report.found += u64::try_from(events.len()).unwrap_or(u64::MAX);

@@ -215,7 +215,11 @@ fn the_return_page_of_a_payment_link_shows_what_was_bought_to_the_user_whom_it_n
             assert!(page.contains(says), "{price}: {page}");
         }
     }
-    assert_eq!((shop.remaining("alice"), shop.remaining("bob")), (100, 0));
+    assert_eq!(
+        (shop.remaining("alice"), shop.remaining("bob")),
+        (200, 0),
+        "what the plan brings comes at once as well"
+    );
     shop.till_prints(&["reconcile"]);
     assert_eq!(shop.remaining("alice"), 200);
     shows(&shop, "alice", "starter", "active");

@@ -96,6 +96,24 @@ fn a_refund_of_the_year_takes_what_was_allotted_and_stops_the_rest() {
 }
 
 #[test]
+fn a_month_that_falls_due_during_a_dispute_comes_as_soon_as_it_is_won() {
+    let stripe = stripe();
+    let life = Life::begin_with(&stripe.url(), Some(CATALOG));
+    life.clock.set(parse_rfc3339("2027-01-31T10:00:00Z").unwrap());
+    life.hear(&year());
+    let dispute = |name: &str, kind: &str, status: &str| {
+        let dispute = json!({"id": "du_1", "object": "dispute", "status": status, "amount": 9000, "currency": "usd",
+            "charge": "ch_1", "payment_intent": "pi_year", "balance_transactions": []});
+        event(name, &format!("charge.dispute.{kind}"), 0, dispute)
+    };
+    life.hear(&dispute("opened", "created", "needs_response"));
+    assert_eq!(at(&life, "2027-02-28T10:00:01Z"), 0);
+    life.hear(&dispute("closed", "closed", "won"));
+    assert_eq!(at(&life, "2027-02-28T10:00:02Z"), 200);
+    assert_eq!(at(&life, "2027-03-31T10:00:00Z"), 300);
+}
+
+#[test]
 fn each_month_of_a_year_expires_as_the_first_does() {
     let stripe = stripe();
     for (expiry, balances) in [("\"period_end\"", [100, 100, 100]), ("45", [100, 200, 200])] {

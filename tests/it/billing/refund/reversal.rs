@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::life::{check, event, stripe};
+use crate::harness::shop::GOOD_CARD;
+use crate::harness::{Client, Shop, webhook};
 
 fn session() -> Value {
     event(
@@ -51,6 +53,15 @@ fn dispute(name: &str, kind: &str, status: &str, funds: &[i64]) -> Value {
     )
 }
 
+/// Where the account settles in another currency than it charges.
+fn in_euros(name: &str, kind: &str, status: &str, funds: &[i64]) -> Value {
+    let mut event = dispute(name, kind, status, funds);
+    for funds in event["data"]["object"]["balance_transactions"].as_array_mut().unwrap() {
+        funds["currency"] = json!("eur");
+    }
+    event
+}
+
 #[test]
 fn refunds_and_disputes_of_a_pack_end_the_same_in_any_order() {
     let stripe = stripe();
@@ -90,6 +101,14 @@ fn refunds_and_disputes_of_a_pack_end_the_same_in_any_order() {
         ("disputed and won", vec![lost[0].clone(), lost[1].clone(), dispute("d3", "closed", "won", &[-900, 900])], 100),
         ("won, told before the funds", vec![lost[0].clone(), dispute("d3", "closed", "won", &[-900])], 100),
         (
+            "won, at another rate of exchange",
+            vec![
+                in_euros("d2", "funds_withdrawn", "under_review", &[-830]),
+                in_euros("d3", "closed", "won", &[-830, 800]),
+            ],
+            100,
+        ),
+        (
             "reinstated without a word of closing",
             vec![lost[1].clone(), dispute("d3", "funds_reinstated", "under_review", &[-900, 900])],
             100,
@@ -114,4 +133,45 @@ fn refunds_and_disputes_of_a_pack_end_the_same_in_any_order() {
         all.extend(events);
         check(&url, name, &all, units);
     }
+}
+
+/// A later total no longer has the refund that failed in it, and only Stripe's list tells which refunds it is made of.
+#[test]
+fn a_failed_refund_is_not_taken_off_a_total_that_never_had_it() {
+    let shop = Shop::open_with(&[("SPRITE_RECONCILE_INTERVAL", "off")]);
+    shop.user("alice");
+    shop.stripe_control("webhooks/hold", &[]);
+    let (session, checkout) = shop.checkout("alice", "topup_100");
+    shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+    let session = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{session}"));
+    let intent = session["payment_intent"].as_str().unwrap();
+    let stripe = Client::new(&shop.stripe.url(), &[("authorization", "Bearer sk_test_stories")]);
+    let refund = |amount: &str| {
+        stripe.post_form("/v1/refunds", &[("payment_intent", intent), ("amount", amount)]).must(200).json()
+    };
+    let failed = refund("450");
+    let charge = failed["charge"].as_str().unwrap();
+    let total = |amount: i64| {
+        json!({"id": charge, "object": "charge", "status": "succeeded", "amount": 900,
+        "amount_refunded": amount, "refunded": false, "currency": "usd", "payment_intent": intent})
+    };
+    shop.stripe_control(&format!("refunds/{}/fail", failed["id"].as_str().unwrap()), &[]);
+    let gone = shop.ask_stripe("GET", &format!("/v1/refunds/{}", failed["id"].as_str().unwrap()));
+    refund("600");
+    // Of the second refund only the total is told, and all of it before the payment is known.
+    for (kind, object) in [
+        ("refund.created", &failed),
+        ("refund.failed", &gone),
+        ("charge.refunded", &total(450)),
+        ("charge.refunded", &total(600)),
+        ("checkout.session.completed", &session),
+    ] {
+        shop.webhook(&webhook::event(kind, object)).must(200);
+    }
+    for row in shop.inbox(&["--status", "waiting"]) {
+        shop.till_prints(&["event", "replay", row["id"].as_str().unwrap()]);
+    }
+    assert_eq!(shop.remaining("alice"), 34);
+    assert!(shop.inbox(&["--status", "waiting"]).is_empty());
+    shop.verify_books();
 }
