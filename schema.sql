@@ -33,6 +33,7 @@ CREATE TABLE users (
     imported_at INTEGER                     -- of a user of an earlier backend: what was paid until then is in the opening balance
 ) STRICT;
 CREATE INDEX users_by_email ON users (lower(email), account) WHERE email IS NOT NULL;
+CREATE INDEX users_erased ON users (erased_at) WHERE erased_at IS NOT NULL;
 CREATE INDEX users_by_name ON users (lower(name), account) WHERE name IS NOT NULL;
 
 -- One account for each user, under the same number: the sums of its entries, changed in the same transaction.

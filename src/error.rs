@@ -32,6 +32,8 @@ pub enum Refused {
     ReturnUrlNotAllowed(String),
     /// The request itself is malformed or out of bounds.
     InvalidRequest(String),
+    /// The request is right, and what it is about is not in a state for it.
+    WrongState(String),
     /// One subscription per user; the portal changes it.
     AlreadySubscribed {
         /// Stripe's customer portal for this user.
@@ -86,7 +88,7 @@ impl Refused {
             Refused::UnknownPlan(_) => "unknown_plan",
             Refused::NotFound(_) => "not_found",
             Refused::ReturnUrlNotAllowed(_) => "return_url_not_allowed",
-            Refused::InvalidRequest(_) | Refused::TooLarge(_) => "invalid_request",
+            Refused::InvalidRequest(_) | Refused::WrongState(_) | Refused::TooLarge(_) => "invalid_request",
             Refused::AlreadySubscribed { .. } => "already_subscribed",
             Refused::InsufficientUnits { .. } => "insufficient_units",
             Refused::IdempotencyKeyReused(_) => "idempotency_key_reused",
@@ -113,6 +115,7 @@ impl Refused {
             | Refused::NotFound(text)
             | Refused::ReturnUrlNotAllowed(text)
             | Refused::InvalidRequest(text)
+            | Refused::WrongState(text)
             | Refused::IdempotencyKeyReused(text)
             | Refused::HoldNotOpen(text)
             | Refused::StripeUnavailable(text)

@@ -16,6 +16,7 @@ pub mod email;
 pub mod error;
 pub mod id;
 pub mod language;
+pub mod log_pace;
 pub mod money;
 pub mod plain_text;
 pub mod private_file;

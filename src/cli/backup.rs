@@ -20,7 +20,7 @@ use crate::usecase::operator::verify::Proof;
 /// Copy the database while it is in use, and prove the copy
 ///
 /// The copy shows one moment, whatever is written meanwhile, and only its owner can read it. It is made beside PATH under
-/// another name, proved as till ledger verify does, and then gets its name; an older file of that name is replaced. A copy
+/// another name, proved as till ledger verify does, and then gets its name; an older backup of that name is replaced. A copy
 /// that does not hold is removed, and the command fails. It holds people's data and secrets: encrypt it before it leaves
 /// this machine. A name that ends in .zst is packed by the program zstd, which has to be installed.
 #[derive(Args)]

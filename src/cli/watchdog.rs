@@ -45,7 +45,9 @@ fn feed(app: &Weak<App>) {
     }
     // A start makes no room, and would end the reads that go on meanwhile. Nor does it bring a server's database back: the writers
     // have answered that it is away, and come back with it.
-    if committed.is_ok() || app.store.is_disk_full() || app.config.database.file().is_none() {
+    // A start would take whatever lies where the database was.
+    let is_in_vain = app.store.is_disk_full() || app.store.is_moved() || app.config.database.file().is_none();
+    if committed.is_ok() || is_in_vain {
         notify(&[NotifyState::Watchdog]);
     }
 }

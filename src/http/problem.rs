@@ -1,6 +1,8 @@
 //! The only place where a failure gets an HTTP status. A fault is logged here, once. How a problem is written, as
 //! `application/problem+json` (RFC 9457) or as a page, is decided in `render`.
 
+use std::sync::LazyLock;
+
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -8,6 +10,10 @@ use serde::Serialize;
 
 use crate::error::{Error, Fault, Refused};
 use crate::language::refusal::{PersonRefusal, RefusalKind};
+use crate::log_pace::LogPace;
+
+/// One caller can meet the same fault at each request.
+static FAULT_LINES: LazyLock<LogPace> = LazyLock::new(LogPace::new);
 
 /// A failed request. As a response it has no body: `render` writes it once it is known who asked.
 #[derive(Clone, Debug)]
@@ -132,7 +138,7 @@ fn status_and_title(refused: &Refused) -> (StatusCode, &'static str) {
         Refused::UnknownPlan(_) => (StatusCode::NOT_FOUND, "Not on sale"),
         Refused::NotFound(_) => (StatusCode::NOT_FOUND, "Not found"),
         Refused::ReturnUrlNotAllowed(_) => (StatusCode::BAD_REQUEST, "Return address not allowed"),
-        Refused::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "The request is not valid"),
+        Refused::InvalidRequest(_) | Refused::WrongState(_) => (StatusCode::BAD_REQUEST, "The request is not valid"),
         Refused::AlreadySubscribed { .. } => (StatusCode::CONFLICT, "Already subscribed"),
         Refused::InsufficientUnits { .. } => (StatusCode::PAYMENT_REQUIRED, "Not enough units"),
         Refused::IdempotencyKeyReused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "The key was used before"),
@@ -152,18 +158,24 @@ fn status_and_title(refused: &Refused) -> (StatusCode, &'static str) {
     }
 }
 
+fn log_fault(fault: &Fault) {
+    if let Some(left_out) = FAULT_LINES.next() {
+        tracing::error!(event = "fault", fault = %fault, left_out);
+    }
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
         match error {
             Error::Refused(refused) => Problem::of(&refused),
             Error::Fault(fault) if fault.is_retryable() => {
-                tracing::error!(event = "fault", fault = %fault);
+                log_fault(&fault);
                 let detail = "Something could not be used right now; nothing was changed. Try again shortly.";
                 let refused = Refused::Unavailable { retry_after: 1, detail: detail.to_owned() };
                 Problem::of(&refused)
             }
             Error::Fault(fault) => {
-                tracing::error!(event = "fault", fault = %fault);
+                log_fault(&fault);
                 Problem::internal()
             }
         }

@@ -1,7 +1,7 @@
 //! Refused tokens, presses and links: counted each, and logged with a bound, because anybody can cause them.
 
 use super::request::ClientAddress;
-use crate::metrics::LogPace;
+use crate::log_pace::LogPace;
 
 /// Why somebody was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use super::sockets::{AsyncListener, Stream, accept as accept_one};
 use super::{Routers, drain, routers};
 use crate::app::App;
 use crate::error::Fault;
-use crate::metrics::LogPace;
+use crate::log_pace::LogPace;
 
 pub use super::sockets::Listener;
 

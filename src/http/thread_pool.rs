@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Fault, Refused, Result};
-use crate::metrics::LogPace;
+use crate::log_pace::LogPace;
 use crate::slot::Slot;
 
 type Work = Box<dyn FnOnce() + Send>;

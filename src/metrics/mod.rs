@@ -3,7 +3,6 @@
 mod commit_times;
 mod exposition;
 mod labels;
-mod log_pace;
 
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
@@ -19,13 +18,13 @@ use prometheus_client::registry::Registry;
 use crate::catalog::MailKind;
 use crate::clock::Deadline;
 use crate::error::{Fault, Result};
+use crate::log_pace::LogPace;
 use crate::store::{Engine, WriterFigures};
 use crate::stripe::CallFigures;
 
 pub use commit_times::CommitTimes;
 pub use exposition::as_plain_text;
 pub use labels::{DeliveryLabels, EventLabels, KindLabels, MailLabels, RefusalLabels, RequestLabels};
-pub use log_pace::LogPace;
 
 /// Between two counts of what takes long in large books.
 const COUNT_PAUSE: Duration = Duration::from_secs(60);

@@ -59,4 +59,25 @@ impl Store {
     pub fn give_back_pages(&self) -> Result<i64> {
         if self.file().is_some() { self.write(db::give_back) } else { Ok(0) }
     }
+
+    /// What is wrong with the file system that the database lies on, if anything is, and what to do.
+    pub fn file_system_fault(&self) -> Option<String> {
+        let path = self.database.file()?;
+        let kind = db::unsafe_kind(path)?;
+        Some(format!(
+            "{} lies on {kind}, where locks are not to be relied on and a database is damaged sooner or later: move it to a \
+             disk of this machine, and name that place in SPRITE_DATABASE",
+            path.display()
+        ))
+    }
+
+    /// Whether the file system that the database lies on has no room left.
+    pub fn is_disk_full(&self) -> bool {
+        self.database.file().is_some_and(db::is_full)
+    }
+
+    /// Whether the file was moved, removed or replaced since it was opened, so that nothing is written.
+    pub fn is_moved(&self) -> bool {
+        self.files.as_ref().is_some_and(|files| !files.are_at_their_paths())
+    }
 }

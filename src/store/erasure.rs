@@ -32,10 +32,15 @@ pub fn bodies_of(tx: &mut dyn Tx, account: i64, after: &str, limit: i64) -> Resu
     tx.all(FIND, &[&account, &after, &limit], stored_body)
 }
 
+/// When the person of this account was erased.
+pub fn erased_at(tx: &mut dyn Tx, account: i64) -> Result<Option<Timestamp>> {
+    const FIND: &str = "SELECT erased_at FROM users WHERE account = $1 AND erased_at IS NOT NULL";
+    tx.one(FIND, &[&account], |row| row.time("erased_at"))
+}
+
 /// Whether the person of this account was erased.
 pub fn is_erased(tx: &mut dyn Tx, account: i64) -> Result<bool> {
-    const FIND: &str = "SELECT account FROM users WHERE account = $1 AND erased_at IS NOT NULL";
-    Ok(tx.one(FIND, &[&account], |row| row.int("account"))?.is_some())
+    Ok(erased_at(tx, account)?.is_some())
 }
 
 /// Whether the person of Stripe's customer was erased.

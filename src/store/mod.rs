@@ -68,8 +68,8 @@ use crate::database::{Database, ServerAddress};
 use crate::error::{Error, Fault, Result};
 
 use db::{
-    ChangeLog, Checkpoints, Connection, DiskReads, FileWriter, Freshness, ReadAhead, Readers, Server, ServerReaders,
-    Writer, unavailable,
+    ChangeLog, Checkpoints, Connection, DiskReads, FileWriter, Freshness, OpenedFiles, ReadAhead, Readers, Server,
+    ServerReaders, Writer, unavailable,
 };
 use place::cannot_be_used;
 
@@ -91,6 +91,8 @@ pub struct Store {
     // Closed in this order: only a connection that may write can remove the log, so it goes last.
     readers: Pool,
     memory: Option<Memory>,
+    /// The files, where there are any, as they were opened.
+    files: Option<Arc<OpenedFiles>>,
     /// Of an engine that takes several writes at a time: for those of single accounts.
     account_writers: Vec<Writer>,
     writer: Writer,
@@ -149,7 +151,9 @@ impl Store {
 
     fn open_file(path: &Path, clock: &Clock) -> DbResult<Store> {
         let mut connection = Connection::open(path)?;
+        let files = OpenedFiles::of(path)?;
         db::bring_up_to_date(&mut connection, clock.now())?;
+        let files = Arc::new(files.with_log());
         let seen_at = db::seen_at(&mut connection);
         let clock = clock.judged(seen_at.map_err(|error| Fault::bare(error.to_string()))?);
         connection.keep_time_by(clock.clone());
@@ -160,10 +164,12 @@ impl Store {
         let read_ahead = ReadAhead::new(path, Arc::clone(&reads));
         let checkpoints = Checkpoints::start(path)?;
         let figures = WriterFigures::new(checkpoints.wal_bytes());
-        let writer = Writer::start(Box::new(FileWriter::new(connection, checkpoints, reads)), figures)?;
+        let writer =
+            Writer::start(Box::new(FileWriter::new((connection, Arc::clone(&files)), checkpoints, reads)), figures)?;
         Ok(Store {
             readers: Pool::File(readers),
             memory: Some(Memory { freshness, read_ahead }),
+            files: Some(files),
             account_writers: vec![],
             writer,
             server: None,
@@ -189,6 +195,7 @@ impl Store {
         Ok(Store {
             readers: Pool::Server(readers),
             memory: None,
+            files: None,
             account_writers,
             writer,
             server: Some(server),
@@ -355,22 +362,6 @@ impl Store {
     /// What the writer has done so far, for the metrics.
     pub fn figures(&self) -> &WriterFigures {
         self.writer.figures()
-    }
-
-    /// What is wrong with the file system that the database lies on, if anything is, and what to do.
-    pub fn file_system_fault(&self) -> Option<String> {
-        let path = self.database.file()?;
-        let kind = db::unsafe_kind(path)?;
-        Some(format!(
-            "{} lies on {kind}, where locks are not to be relied on and a database is damaged sooner or later: move it to a \
-             disk of this machine, and name that place in SPRITE_DATABASE",
-            path.display()
-        ))
-    }
-
-    /// Whether the file system that the database lies on has no room left.
-    pub fn is_disk_full(&self) -> bool {
-        self.database.file().is_some_and(db::is_full)
     }
 
     /// Where the books are kept.

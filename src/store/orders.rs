@@ -181,6 +181,13 @@ pub fn set(tx: &mut dyn Tx, id: &str, fact: Fact, now: Timestamp) -> Result<bool
     Ok(tx.execute(sql, &[&id, &now])? == 1)
 }
 
+/// Gives an order to another account, to which the operator assigned its payment.
+pub fn assign(tx: &mut dyn Tx, id: &str, account: i64) -> Result<()> {
+    const ASSIGN: &str = "UPDATE orders SET account = $2 WHERE id = $1";
+    tx.execute(ASSIGN, &[&id, &account])?;
+    Ok(())
+}
+
 /// The order that a session belongs to.
 pub fn by_session(tx: &mut dyn Tx, session: &str) -> Result<Option<Order>> {
     const FIND: &str = concat!("SELECT ", columns!(), " FROM orders WHERE session = $1");
@@ -210,6 +217,15 @@ pub fn pending(tx: &mut dyn Tx, account: i64, since: Timestamp) -> Result<Vec<Or
         ORDER BY created_at DESC, id LIMIT 20"
     );
     tx.all(PENDING, &[&account, &since], order)
+}
+
+/// Orders, with their sessions, of people who were erased since, as far as they may still be paid. The oldest first.
+pub fn open_of_erased(tx: &mut dyn Tx, since: Timestamp, limit: i64) -> Result<Vec<(String, String)>> {
+    const OPEN: &str = "SELECT o.id, o.session FROM users u JOIN orders o ON o.account = u.account
+        WHERE u.erased_at >= $1 AND o.created_at >= $1 AND o.session IS NOT NULL AND o.pending_at IS NULL
+            AND o.paid_at IS NULL AND o.failed_at IS NULL AND o.expired_at IS NULL AND o.refused_at IS NULL
+        ORDER BY o.created_at, o.id LIMIT $2";
+    tx.all(OPEN, &[&since, &limit], |row| Ok((row.text("id")?, row.text("session")?)))
 }
 
 /// Orders of an account whose slow payment failed at this time or later, newest first. An order that is paid, or pending,

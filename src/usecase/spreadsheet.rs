@@ -9,6 +9,11 @@ pub fn disarmed(text: &str) -> String {
     if is_formula || text.starts_with(['\t', '\r', '\n', '\'']) { format!("'{text}") } else { text.to_owned() }
 }
 
+/// The text that [`disarmed`] wrote. An apostrophe that it did not put there stays.
+pub fn rearmed(written: &str) -> &str {
+    written.strip_prefix('\'').filter(|text| disarmed(text) == written).unwrap_or(written)
+}
+
 /// White space, control characters, and characters that only format what follows (Unicode Standard, section 23.2).
 fn is_unseen(letter: char) -> bool {
     letter.is_whitespace()
@@ -19,7 +24,7 @@ fn is_unseen(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::disarmed;
+    use super::{disarmed, rearmed};
 
     #[test]
     fn no_text_is_a_formula() {
@@ -48,7 +53,11 @@ mod tests {
             (" a fox", " a fox"),
             ("  ", "  "),
         ] {
-            assert_eq!(disarmed(text), written);
+            assert_eq!((disarmed(text).as_str(), rearmed(written)), (written, text));
+        }
+        // Of a file that another program wrote.
+        for text in ["'t Hooft", "'", "=1", "-1"] {
+            assert_eq!(rearmed(text), text);
         }
     }
 }

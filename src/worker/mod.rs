@@ -20,6 +20,7 @@ use crate::error::{Fault, Result};
 use crate::store::Lease;
 use crate::usecase::audit;
 use crate::usecase::checkout::customer_change;
+use crate::usecase::checkout::erased::ErasedCheckouts;
 use crate::usecase::mail;
 use crate::usecase::notifications::{deliver, expiring};
 use crate::usecase::operator::clock::ClockWatch;
@@ -62,6 +63,7 @@ impl Worker {
             report("give_back_pages", compaction.look(&books));
             round = (round + 1) % ROUNDS_TO_CLEAN_UP;
         })?;
+        let mut erased_checkouts = ErasedCheckouts::default();
         let events = Rounds::start("till-inbox", move |_| {
             report("ask_whose_key_it_is", stripe_account::confirm_later(&events));
             if !has_lease(&events, Lease::Inbox) {
@@ -70,6 +72,7 @@ impl Worker {
             report("retry_events", retry::retry_due(&events));
             report("ask_about_subscriptions", retry::ask_about_ambiguous(&events));
             report("send_customer_changes", customer_change::send_due(&events));
+            report("expire_checkouts_of_erased", erased_checkouts.expire(&events));
         })?;
         let mut next_comparison = comparison.config.reconcile_interval.map(Deadline::after);
         let mut comparisons = 0u32;

@@ -9,6 +9,7 @@ use super::files;
 use crate::cli::{CommandError, CommandResult};
 use crate::config::{self, Config, EnvironmentFile, Need, Sources, is_secret};
 use crate::private_file::folder_of;
+use crate::usecase::operator::output_file::refuse_database;
 
 /// What the files will say.
 pub(super) struct Draft {
@@ -79,6 +80,15 @@ impl Draft {
 
     pub(super) fn config(&self) -> Result<Config, String> {
         config_of(&self.sources())
+    }
+
+    /// Refuses to write the environment file, or a catalogue beside it, where the database is.
+    pub(super) fn refuse_database_at(&self, path: &Path) -> CommandResult {
+        let database = self.config().map_err(|fault| CommandError::Usage(vec![fault]))?.database;
+        for written in [path, &folder_of(path).join(files::CATALOG_NAME)] {
+            refuse_database(written, &database)?;
+        }
+        Ok(())
     }
 
     /// The configuration with another value for one variable.

@@ -11,6 +11,8 @@ use crate::private_file::{PrivateFile, because_of_rights, folder_of};
 
 /// The built-in catalogue as a file that people change.
 const CATALOG: &str = include_str!("../../../systemd/catalog.example.toml");
+/// Its name, beside the environment file.
+pub(super) const CATALOG_NAME: &str = "catalog.toml";
 /// The line of that file that the shop's name takes the place of.
 const NAME_LINE: &str = "# name = \"Fox Pictures\"";
 /// The right of the owner's group to read. A group that may read the secrets was given that right by somebody.
@@ -50,7 +52,7 @@ pub(super) fn write(path: &Path, text: &str) -> CommandResult {
 /// Writes a catalogue with the shop's name beside the environment file, and returns its path. One that is there is nobody's to
 /// overwrite.
 pub(super) fn write_catalog(beside: &Path, shop: &str) -> CommandResult<PathBuf> {
-    let path = folder_of(beside).join("catalog.toml");
+    let path = folder_of(beside).join(CATALOG_NAME);
     if path.symlink_metadata().is_ok() {
         let path = path.display();
         return Err(CommandError::Failed(format!(

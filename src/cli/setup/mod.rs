@@ -94,6 +94,7 @@ impl SetupCommand {
         let operator = self.ask_operator(&interview)?;
         let obstacle = backups::obstacle(&draft.config().map_err(|fault| CommandError::Usage(vec![fault]))?.database);
         let has_backups = self.ask_backups(&interview, obstacle.as_ref())?;
+        draft.refuse_database_at(&path)?;
         if let Some(shop) = shop {
             let catalog = files::write_catalog(&path, &shop)?;
             draft.set("SPRITE_CATALOG", &catalog.to_string_lossy())?;

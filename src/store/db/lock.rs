@@ -3,6 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::fault::DbResult;
@@ -77,6 +78,7 @@ impl Lock {
     }
 
     fn take_file(path: &Path, command: &str, clock: &Clock) -> DbResult<Lock> {
+        refuse_other_names(path)?;
         let path_of_lock = &lock_of(path);
         let cannot = |what: &str| format!("cannot {what} the lock file {}", path_of_lock.display());
         // Not through a link that somebody else laid: one that is there is no file.
@@ -106,6 +108,20 @@ impl Lock {
         written.map_err(|cause| Fault::new(cannot("write"), cause))?;
         Ok(Lock { holder: Holder::File(file) })
     }
+}
+
+/// Refuses a file with several names: each would have a lock and a log of its own, so that two could serve it at once.
+fn refuse_other_names(path: &Path) -> DbResult<()> {
+    let names = path.metadata().ok().filter(|there| there.is_file()).map_or(1, |file| file.nlink());
+    if names <= 1 {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(Fault::bare(format!(
+        "the database {shown} has {names} names (hard links). By each of them another till could serve it at the same time, and \
+         what one wrote would be lost. Find the names (find / -xdev -samefile {shown}) and remove all but one; till backup makes \
+         a copy"
+    )))
 }
 
 /// The lock beside the file itself, also where `path` leads to it by links: else the same database would have two.

@@ -49,6 +49,7 @@ pub(super) use schema::{
     table_parts,
 };
 pub(super) use sqlite::{
-    Connection, FileRows, FileWriter, Reader, Readers, SchemaObject, damage, dangling, free_pages, give_back, objects,
+    Connection, FileRows, FileWriter, OpenedFiles, Reader, Readers, SchemaObject, damage, dangling, free_pages,
+    give_back, objects,
 };
 pub(super) use writer::Writer;

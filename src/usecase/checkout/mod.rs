@@ -5,6 +5,7 @@
 pub mod confirm;
 mod customer;
 pub mod customer_change;
+pub mod erased;
 pub(crate) mod one_plan;
 pub mod portal;
 mod session;

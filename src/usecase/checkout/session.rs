@@ -99,7 +99,7 @@ fn find(app: &App, user: &User, order: &Order, deadline: Deadline) -> Result<Opt
 
 /// Expires an open session. A buyer who finishes it at this moment is faster: then Stripe refuses, and the session tells
 /// what became of it.
-fn expire(app: &App, session: &str, deadline: Deadline) -> Result<CheckoutSession> {
+pub(super) fn expire(app: &App, session: &str, deadline: Deadline) -> Result<CheckoutSession> {
     let stripe = app.stripe()?;
     let key = id::ordered_id("expire", app.clock.now())?;
     let error = match stripe.expire_checkout_session(session, &key, deadline) {

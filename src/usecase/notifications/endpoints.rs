@@ -55,7 +55,7 @@ pub fn add(app: &App, url: &str, topics: &[Topic]) -> Result<WebhookEndpoint> {
     if !is_added {
         let detail =
             format!("There are {ENDPOINTS_LIMIT} endpoints already, which is the most. Remove one: till hook remove.");
-        return Err(Refused::InvalidRequest(detail).into());
+        return Err(Refused::WrongState(detail).into());
     }
     tracing::info!(event = "hook_added", hook = endpoint.id, kinds = endpoint.kinds);
     Ok(endpoint)

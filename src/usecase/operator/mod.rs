@@ -17,6 +17,7 @@ pub mod head;
 pub mod import;
 pub mod install;
 pub mod kept_prices;
+pub mod output_file;
 pub mod paid;
 pub mod people;
 pub mod relocation;

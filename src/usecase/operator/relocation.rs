@@ -112,7 +112,7 @@ pub fn reopen(config: &Config) -> Result<String> {
     let Some(found) = found.filter(|found| found.direction == Direction::Out) else {
         app.store.refuse_relocation()?;
         let detail = format!("{} is in use: no books were moved from there.", config.database);
-        return Err(Refused::InvalidRequest(detail).into());
+        return Err(Refused::WrongState(detail).into());
     };
     let target = found.other.clone();
     audit::write(&app, move |tx, trail| {
@@ -219,7 +219,7 @@ fn begun(from: &Database, to: &Database, marked: Option<Relocation>, target: &St
 }
 
 fn moved_already(from: &Database, ours: &Relocation) -> Error {
-    Refused::InvalidRequest(format!(
+    Refused::WrongState(format!(
         "the books in {from} were moved to {} already, where they go on. If that database is gone and nothing was done there, \
          run till migrate --reopen first.",
         ours.other

@@ -18,14 +18,12 @@ use crate::store::backups;
 use crate::store::stripe_account;
 use crate::usecase::audit;
 use crate::usecase::operator::backup::{
-    Companions, PACKED_MAGIC, belongs_to, of_database, refuse_breaks, refuse_log, unpack,
+    Companions, MAGIC, PACKED_MAGIC, of_database, refuse_breaks, refuse_log, unpack,
 };
 use crate::usecase::operator::head::Anchor;
+use crate::usecase::operator::output_file::belongs_to;
 use crate::usecase::operator::stripe_account::mode_of_books;
 use crate::usecase::operator::verify::{Proof, verify_against};
-
-/// What every database of SQLite begins with ("Database File Format", section 1.3).
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// What was restored, or would be.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
-//! All users as CSV, in the columns that an import takes: for the way back to an earlier backend, or into other books. Another
-//! program reads it, so nothing is put before a text that a spreadsheet would take for a formula.
+//! All users as CSV, in the columns that an import takes: for the way back to an earlier backend, or into other books. People
+//! choose names and addresses, and operators open the file in a spreadsheet, so no text in it is a formula; an import takes the
+//! mark off again.
 
 use std::io::Write;
 
@@ -7,6 +8,7 @@ use crate::app::App;
 use crate::error::{Error, Fault, Result};
 use crate::store::customers;
 use crate::usecase::operator::import::COLUMNS;
+use crate::usecase::spreadsheet::disarmed;
 use crate::usecase::users;
 
 const PAGE: i64 = 1000;
@@ -21,10 +23,10 @@ pub fn write(app: &App, to: impl Write) -> Result<()> {
         for member in &page.rows {
             let customer = app.store.read(|tx| customers::linked(tx, member.user.account))?;
             let (total, remaining) = (member.balance.total.to_string(), member.balance.remaining.to_string());
-            let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+            let text = |text: Option<&String>| disarmed(text.map_or("", String::as_str));
             let (email, name) = (text(member.user.email.as_ref()), text(member.user.name.as_ref()));
-            let row = [&member.user.id, &email, &name, &total, &remaining, &member.plan, &text(customer.as_ref())];
-            csv.write_record(row).map_err(failed)?;
+            let (id, plan, customer) = (disarmed(&member.user.id), disarmed(&member.plan), text(customer.as_ref()));
+            csv.write_record([id, email, name, total, remaining, plan, customer]).map_err(failed)?;
         }
         after = page.next;
         if after.is_none() {

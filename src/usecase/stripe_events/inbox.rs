@@ -148,7 +148,7 @@ pub fn assign(app: &App, id: &str, user: &str, offer: Option<&str>) -> Result<Ev
 fn refuse_unassignable(app: &App, row: &InboxRow, envelope: &EventEnvelope) -> Result<()> {
     let id = &row.event.id;
     if let Some(why) = foreign(envelope, app.config.stripe.mode()) {
-        return Err(Refused::InvalidRequest(format!("The event {id} cannot be assigned: {why}.")).into());
+        return Err(Refused::WrongState(format!("The event {id} cannot be assigned: {why}.")).into());
     }
     let event = envelope.event();
     let status = row.decision.status;
@@ -159,7 +159,7 @@ fn refuse_unassignable(app: &App, row: &InboxRow, envelope: &EventEnvelope) -> R
     };
     if status != Status::Unmatched && !(status == Status::Ignored && is_unowned) {
         let detail = format!("The event {id} is {}: only an unmatched one can be assigned.", status.as_str());
-        return Err(Refused::InvalidRequest(detail).into());
+        return Err(Refused::WrongState(detail).into());
     }
     Ok(())
 }
@@ -184,7 +184,7 @@ pub fn dismiss(app: &App, id: &str, reason: Option<&str>, dry_run: bool) -> Resu
         let status = row.decision.status.as_str();
         let detail =
             format!("The event {id} is {status}: only one that is unmatched, waiting or failed can be dismissed.");
-        return Err(Refused::InvalidRequest(detail).into());
+        return Err(Refused::WrongState(detail).into());
     }
     let detail = match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
         Some(reason) => format!("dismissed by the operator: {reason}"),

@@ -72,7 +72,7 @@ fn doubt_about(app: &App, payment: &BookedPayment) -> Result<String> {
     let reference = &payment.reference;
     match (confirm::doubt_about(app, payment), &payment.doubt) {
         (Ok(Some(doubt)), _) => Ok(doubt),
-        (Ok(None), _) => Err(Refused::InvalidRequest(format!(
+        (Ok(None), _) => Err(Refused::WrongState(format!(
             "Stripe confirms the payment {reference}: refund it at Stripe, and its units are taken back with the money."
         ))
         .into()),

@@ -138,6 +138,12 @@ fn a_replay_says_what_it_would_do_then_does_it_and_does_it_once() {
     assert_eq!(replay(&["--dry-run"]), (0, format!("{id} would be applied (credited before)\n")));
     assert_eq!(replay(&[]), (0, format!("{id}: applied (credited before)\n")));
     assert_eq!(shop.ledger("bob").len(), 1);
+    // The command line is right, and the event is in the wrong state for it.
+    for line in [&["event", "assign", id, "bob"][..], &["event", "dismiss", id]] {
+        let refused = shop.till(line);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(1) && said.contains("is applied"), "{line:?}: {said}");
+    }
     assert_eq!(shop.till(&["event", "replay", "evt_unknown"]).status.code(), Some(1));
     assert_eq!(shop.till(&["event", "list", "--status", "odd"]).status.code(), Some(2));
     shop.verify_books();

@@ -4,6 +4,7 @@
 mod attribution;
 pub mod checkout;
 mod customer_change;
+mod erased;
 mod figures;
 mod inbox;
 mod other_currency;

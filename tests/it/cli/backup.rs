@@ -123,7 +123,7 @@ fn standard_output_takes_the_same_backup_and_nothing_stays_beside_the_database()
 }
 
 #[test]
-fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
+fn no_file_is_written_over_a_database_or_what_is_somebody_elses_or_through_a_link() {
     if is_about_a_file() {
         return;
     }
@@ -137,6 +137,7 @@ fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
     fs::create_dir(folder.path("folder")).unwrap();
     fs::write(folder.path("other.db"), "x").unwrap();
     fs::write(folder.path("other.db-wal"), "a log").unwrap();
+    fs::write(folder.path("till.env"), "SPRITE_LOG=debug\n").unwrap();
     let mine = |name: &str| folder.path(name).display().to_string();
     for (path, code, words) in [
         (beside(""), 2, "is the database"),
@@ -147,6 +148,7 @@ fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
         (mine("to-database"), 2, "is the database"),
         (mine("folder"), 2, "is a folder"),
         (mine("other.db"), 2, "has a log beside it"),
+        (mine("till.env"), 2, "is there already and is no backup"),
         (mine("absent/till.db"), 1, "cannot write"),
         ("/dev/null".to_owned(), 1, "no file"),
         (mine("output"), 1, "no file"),
@@ -155,16 +157,38 @@ fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
         assert_eq!(output.status.code(), Some(code), "{path}: {}", said(&output));
         assert!(said(&output).contains(words), "{path}: {}", said(&output));
     }
-    // A link to somebody's file is replaced, and the file is not touched.
+    // So is the export, which replaces what is empty, and an export.
+    let around = format!("{}/../{}", mine("folder"), "to-database");
+    let suffixes = ["", "-wal", "-shm", "-journal", ".lock"];
+    for path in suffixes.map(beside).into_iter().chain([mine("to-database"), around]) {
+        let output = shop.till(&["ledger", "export", "--output", &path]);
+        assert!(
+            output.status.code() == Some(2) && said(&output).contains("is the database"),
+            "{path}: {}",
+            said(&output)
+        );
+    }
+    let foreign = shop.till(&["ledger", "export", "--output", &mine("till.env")]);
+    assert!(foreign.status.code() == Some(2) && said(&foreign).contains("is no export"), "{}", said(&foreign));
+    fs::write(folder.path("books.csv"), "").unwrap();
+    for _ in 0..2 {
+        shop.till_prints(&["ledger", "export", "--output", &mine("books.csv")]);
+    }
+    assert!(fs::read_to_string(folder.path("books.csv")).unwrap().starts_with("id,account,user_id,"));
+    assert_eq!(fs::read_to_string(folder.path("till.env")).unwrap(), "SPRITE_LOG=debug\n");
+    // A link to somebody's file is not replaced unless that is empty, and the file is not touched.
     fs::write(folder.path("theirs"), "theirs").unwrap();
     symlink(folder.path("theirs"), folder.path("link")).unwrap();
-    shop.till_prints(&["backup", &mine("link")]);
+    let linked = shop.till(&["backup", &mine("link")]);
+    assert!(linked.status.code() == Some(2) && folder.path("link").is_symlink(), "{}", said(&linked));
     assert_eq!(fs::read_to_string(folder.path("theirs")).unwrap(), "theirs");
+    fs::write(folder.path("theirs"), "").unwrap();
+    shop.till_prints(&["backup", &mine("link")]);
+    assert_eq!(fs::read_to_string(folder.path("theirs")).unwrap(), "");
     assert!(folder.path("link").symlink_metadata().unwrap().is_file());
-    assert_eq!(
-        names(&folder.path("")),
-        ["folder", "link", "other.db", "other.db-wal", "output", "theirs", "to-database"]
-    );
+    let left =
+        ["books.csv", "folder", "link", "other.db", "other.db-wal", "output", "theirs", "till.env", "to-database"];
+    assert_eq!(names(&folder.path("")), left);
     shop.verify_books();
 }
 

@@ -130,6 +130,12 @@ fn flags_answer_everything_and_what_is_missing_is_named_before_anything_is_writt
         let (status, said) = shop.set_up(more, &[]);
         assert!(status == Some(2) && said.contains(expected) && !shop.file().exists(), "{expected}: {said}");
     }
+    // Nor is it written where the database is.
+    let file = shop.file();
+    let own = file.to_str().unwrap();
+    let more = ["--yes", "--stripe-key-file", key, "--base-url", "https://pay.example.com", "--database", own];
+    let (status, said) = shop.set_up(&more, &[]);
+    assert!(status == Some(2) && said.contains("is the database") && !file.exists(), "{said}");
     // Lines of somebody else's stay, and so does who may read the file.
     std::fs::write(shop.file(), "# ours\nSPRITE_LOG=debug\n").unwrap();
     std::fs::set_permissions(shop.file(), std::fs::Permissions::from_mode(0o640)).unwrap();

@@ -82,6 +82,44 @@ fn a_second_import_changes_nothing_and_a_changed_balance_is_reported() {
 }
 
 #[test]
+fn no_text_of_the_list_is_a_formula_and_an_import_takes_the_mark_off_again() {
+    let folder = Folder::new();
+    let mut variables = variables(&folder);
+    let people: Vec<(String, String, String)> = ["=", "+", "-", "@", "'", ""]
+        .into_iter()
+        .enumerate()
+        .map(|(number, sign)| {
+            let id = if "-@".contains(sign) { format!("{sign}user-{number}") } else { format!("user-{number}") };
+            (id, format!("{sign}user@example.org"), format!("{sign}HYPERLINK(\"x\")"))
+        })
+        .collect();
+    for (id, email, name) in &people {
+        let added = ["user", "add", &format!("--email={email}"), &format!("--name={name}"), "--", id];
+        prints(&variables, &added);
+    }
+    let written = prints(&variables, &["user", "list", "--csv"]);
+    let mut reader = csv::Reader::from_reader(written.as_bytes());
+    for row in reader.records() {
+        let row = row.unwrap();
+        let is_formula = |text: &str| text.starts_with(['=', '+', '-', '@']);
+        assert!(!row.iter().any(is_formula), "{row:?}");
+    }
+    let there = |variables: &BTreeMap<String, String>| -> Vec<(String, String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let listed = parsed(variables, &["user", "list", "--limit", "1000"]);
+        let rows = listed["data"].as_array().unwrap().clone();
+        rows.iter().map(|row| (text(&row["id"]), text(&row["email"]), text(&row["name"]))).collect()
+    };
+    let before = there(&variables);
+    assert!(people.iter().all(|person| before.contains(person)), "{before:?}");
+    variables.insert("SPRITE_DATABASE".to_owned(), folder.path("other.db").display().to_string());
+    let (output, _) = import(&variables, &folder, &written, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(there(&variables), before);
+    assert_eq!(prints(&variables, &["user", "list", "--csv"]), written);
+}
+
+#[test]
 fn a_bad_line_is_named_and_nothing_is_imported() {
     let folder = Folder::new();
     let variables = variables(&folder);

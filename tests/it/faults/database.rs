@@ -2,13 +2,19 @@
 //! reads is served, and when it is over all is as if nothing had been.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
+use till::clock::Deadline;
 
 use crate::harness::shop::{GOOD_CARD, variables};
 use crate::harness::{Answer, Client, Disk, Shop, eventually, is_about_a_file, process};
+
+/// Callers at once while nothing can be written.
+const CALLERS: usize = 20;
 
 /// A story in which the database fails between a payment and its webhook. What `fail` answers is undone by being dropped.
 fn a_purchase_while<T>(shop: &Shop, fail: impl FnOnce(&Shop) -> T) {
@@ -48,7 +54,11 @@ fn refuses_writes_and_serves_reads(shop: &Shop, browser: &Client) {
         assert!(answer.json()["detail"].as_str().unwrap().contains("ry again"), "{}", answer.body);
     };
     let grant = json!({"units": 5, "note": "for the trouble"});
+    let started = Deadline::after(Duration::ZERO);
     thread::scope(|scope| {
+        for number in 0..CALLERS {
+            scope.spawn(move || unavailable(shop.api.call("PUT", &format!("/v1/users/new-{number}"), &json!({}))));
+        }
         scope.spawn(|| unavailable(shop.api.call_once("/v1/users/alice/grants", "grant-1", &grant)));
         scope.spawn(|| unavailable(shop.api.call("PUT", "/v1/users/bob", &json!({}))));
         scope.spawn(|| unavailable(Client::new(&shop.till.url, &[]).get("/readyz")));
@@ -59,6 +69,9 @@ fn refuses_writes_and_serves_reads(shop: &Shop, browser: &Client) {
             assert!(refused.body.contains("ry again"), "{}", refused.body);
         });
     });
+    // Callers that try again do not fill the disk with lines.
+    let lines = shop.till.log().matches("\"store_unavailable\"").count();
+    assert!(lines > 0 && lines as u64 <= started.elapsed().as_secs() + 2, "{lines} lines in {:?}", started.elapsed());
     assert_eq!(shop.remaining("alice"), 0);
     browser.get("/dashboard").must(200);
     Client::new(&shop.till.url, &[]).get("/healthz").must(200);
@@ -77,6 +90,48 @@ fn a_database_that_another_process_holds() {
         hand.run("BEGIN EXCLUSIVE");
         hand
     });
+}
+
+#[test]
+fn nothing_is_acknowledged_that_lands_in_a_file_without_its_name() {
+    if is_about_a_file() {
+        return;
+    }
+    let shop = Shop::open();
+    shop.user("alice");
+    shop.give("alice", 10);
+    let (database, aside) = (shop.database(), shop.database().with_file_name("aside"));
+    let log = PathBuf::from(format!("{}-wal", database.display()));
+    let spend = |key: &str| shop.api.call_once("/v1/users/alice/spends", key, &json!({"units": 1}));
+    let ready = || Client::new(&shop.till.url, &[]).get("/readyz").status;
+    let is_refused = |what: &str| {
+        let refused = spend(what);
+        assert_eq!((refused.status, refused.code().as_str()), (503, "unavailable"), "{what}: {}", refused.body);
+        assert_eq!(shop.api.call("PUT", "/v1/users/bob", &json!({})).status, 503, "{what}");
+        eventually("no readiness", || (ready() == 503).then_some(()));
+        assert_eq!(shop.remaining("alice"), 10, "{what}: reads go on");
+    };
+    for moved in [&database, &log] {
+        // Moved away, or removed.
+        fs::rename(moved, &aside).unwrap();
+        is_refused("moved");
+        let name = moved.display().to_string();
+        let line = shop
+            .till
+            .wait_for_log("the line", |line| line["event"] == "database_replaced" && line["path"] == name.as_str());
+        assert!(line["level"] == "ERROR" && line["advice"].as_str().unwrap().contains("restore"), "{line}");
+        // Another file at the path, even an equal one, is another file.
+        fs::copy(&aside, moved).unwrap();
+        is_refused("replaced");
+        fs::rename(&aside, moved).unwrap();
+        eventually("the same file", || (ready() == 200).then_some(()));
+    }
+    // What was refused did not happen, and does now.
+    for key in ["moved", "replaced"] {
+        spend(key).must(201);
+    }
+    assert_eq!(shop.remaining("alice"), 8);
+    shop.verify_books();
 }
 
 #[test]

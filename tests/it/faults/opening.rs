@@ -43,6 +43,28 @@ fn a_second_appliance_is_told_who_has_the_books_and_every_other_command_works_be
 }
 
 #[test]
+fn a_database_with_a_second_name_is_served_by_neither() {
+    if is_about_a_file() {
+        return;
+    }
+    let folder = Folder::new();
+    let mut variables = variables(&folder, "http://127.0.0.1:1");
+    assert!(process::run(&variables, &["user", "add", "alice"]).status.success());
+    fs::hard_link(folder.path("till.db"), folder.path("second.db")).unwrap();
+    for name in ["till.db", "second.db"] {
+        variables.insert("SPRITE_DATABASE".to_owned(), folder.path(name).display().to_string());
+        let output = process::run(&variables, &["serve"]);
+        let said = process::said(&output);
+        assert!(output.status.code() == Some(1) && said.contains("2 names (hard links)"), "{name}: {said}");
+        assert!(said.contains("remove all but one"), "{name}: {said}");
+        // Who only looks takes no lock.
+        assert!(process::run(&variables, &["user", "list"]).status.success());
+    }
+    fs::remove_file(folder.path("till.db")).unwrap();
+    assert!(crate::harness::Till::start(&variables).terminate().success());
+}
+
+#[test]
 fn a_database_that_is_not_ours_to_open_is_refused_by_every_command() {
     if is_about_a_file() {
         return;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::harness::shop::variables;
-use crate::harness::{Client, Folder, Till, left_out, process};
+use crate::harness::{Client, Folder, Till, left_out, postgres, process};
 
 /// The next message, or none within the time.
 fn next(socket: &UnixDatagram, within: Duration) -> Option<String> {
@@ -53,6 +53,17 @@ fn a_service_is_ready_with_its_database_and_feeds_the_watchdog_while_the_writer_
         drop(still.stdin.take());
         still.wait().unwrap();
         assert_eq!(next(&socket, PATIENCE).unwrap().trim(), "WATCHDOG=1", "it goes on with the writer");
+    }
+
+    // A start would take another file, or make a new one.
+    let (database, aside) = (folder.path("till.db"), folder.path("aside"));
+    if !postgres::is_chosen() {
+        std::fs::rename(&database, &aside).unwrap();
+        till.wait_for_log("a probe that fails", |line| line["event"] == "watchdog_probe_failed");
+        for _ in 0..20 {
+            assert_eq!(next(&socket, PATIENCE).unwrap().trim(), "WATCHDOG=1");
+        }
+        std::fs::rename(&aside, &database).unwrap();
     }
 
     till.ask_to_stop();

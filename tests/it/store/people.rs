@@ -8,7 +8,7 @@ use till::store::passkeys::{self, PasskeyRecord};
 use till::store::second_factors::{self, SecondFactor};
 use till::store::sessions::{self, NewSession, SignInMethod};
 use till::store::steps::{self, StepPurpose};
-use till::store::{erasure, identities, mails, open_events};
+use till::store::{erasure, identities, mails, open_events, orders};
 
 use super::statements::{Row, each_runs};
 use super::{Books, NOW, add_user};
@@ -118,6 +118,9 @@ const EACH: &[Row] = &[
     ("mails::erase_to", |tx| mails::erase_to(tx, "ada@example.org", NOW)),
     ("codes::remove_ended", |tx| codes::remove_ended(tx, NOW).map(drop)),
     ("erasure::bodies_of", |tx| erasure::bodies_of(tx, 1, "", 10).map(drop)),
+    ("erasure::erased_at", |tx| erasure::erased_at(tx, 1).map(drop)),
+    ("orders::assign", |tx| orders::assign(tx, "ord_1", 1)),
+    ("orders::open_of_erased", |tx| orders::open_of_erased(tx, NOW, 10).map(drop)),
     ("erasure::is_erased", |tx| erasure::is_erased(tx, 1).map(drop)),
     ("erasure::is_customer_erased", |tx| erasure::is_customer_erased(tx, "cus_1").map(drop)),
     ("erasure::replace_body", |tx| erasure::replace_body(tx, "evt_1", None, NOW)),

@@ -4,6 +4,7 @@
 mod apart;
 mod catalogue;
 mod free_pages;
+mod opened_files;
 mod readers;
 mod rows;
 mod statement;
@@ -33,6 +34,7 @@ use statement::{BUSY, fault, is_busy};
 
 pub(in crate::store) use catalogue::{SchemaObject, damage, dangling, objects, objects_of};
 pub(in crate::store) use free_pages::{free_pages, give_back};
+pub(in crate::store) use opened_files::OpenedFiles;
 pub(in crate::store) use readers::{Reader, Readers};
 pub(in crate::store) use rows::{FileRows, table_parts};
 pub(in crate::store) use writer::FileWriter;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Connection, log_pages};
+use super::{Connection, OpenedFiles, log_pages};
 use crate::error::Result;
 use crate::store::db::checkpoint::Checkpoints;
 use crate::store::db::fault::{DbResult, lost};
@@ -17,6 +17,7 @@ use crate::store::db::writer::{Scope, WriteConnection};
 /// The connection that writes.
 pub(in crate::store) struct FileWriter {
     connection: Connection,
+    files: Arc<OpenedFiles>,
     /// Ends before the log is emptied.
     checkpoints: Option<Checkpoints>,
     reads: Arc<DiskReads>,
@@ -24,8 +25,12 @@ pub(in crate::store) struct FileWriter {
 }
 
 impl FileWriter {
-    pub(in crate::store) fn new(connection: Connection, checkpoints: Checkpoints, reads: Arc<DiskReads>) -> FileWriter {
-        FileWriter { connection, checkpoints: Some(checkpoints), reads, watch: None }
+    pub(in crate::store) fn new(
+        (connection, files): (Connection, Arc<OpenedFiles>),
+        checkpoints: Checkpoints,
+        reads: Arc<DiskReads>,
+    ) -> FileWriter {
+        FileWriter { connection, files, checkpoints: Some(checkpoints), reads, watch: None }
     }
 
     /// The connection, while its transaction is under way.
@@ -40,11 +45,13 @@ impl WriteConnection for FileWriter {
     }
 
     fn begin(&mut self, _scope: &Scope, _jobs: usize) -> DbResult<()> {
+        self.files.check()?;
         self.connection.begin()
     }
 
     fn commit(&mut self) -> Result<()> {
-        Ok(self.connection.commit()?)
+        self.connection.commit()?;
+        Ok(self.files.check_committed()?)
     }
 
     fn rollback(&mut self) {

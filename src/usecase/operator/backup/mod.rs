@@ -16,12 +16,16 @@ use crate::app::App;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Fault, Refused, Result};
-use crate::private_file::{PrivateFile, beside, folder_of, is_same_file, is_same_folder};
+use crate::private_file::{PrivateFile, beside, is_same_folder};
 use crate::store::Lock;
 use crate::store::backups::{self, Backup, COMPANIONS};
 use crate::usecase::audit;
 use crate::usecase::operator::head::{self, Anchor};
+use crate::usecase::operator::output_file::{refuse_database, refuse_other_content};
 use crate::usecase::operator::verify::{Proof, verify_against};
+
+/// What every database of SQLite begins with ("Database File Format", section 1.3).
+pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// What a backup contains.
 #[derive(Clone, Debug)]
@@ -60,7 +64,7 @@ pub struct ProvedCopy {
     bytes: u64,
 }
 
-/// Copies the database to the file at `path`, which is replaced if there is one.
+/// Copies the database to the file at `path`. A backup that is there is replaced.
 pub fn to_file(app: &App, path: &Path, packing: Packing, progress: impl FnMut(&Proof)) -> Result<BackupReport> {
     refuse_place(app, path)?;
     let copy = copy(app, path, packing, progress)?;
@@ -191,34 +195,20 @@ pub(super) fn refuse_log(path: &Path) -> Result<(), Fault> {
     }
 }
 
-/// Refuses the database itself, what SQLite and till keep beside it, and other databases in use.
+/// Refuses the database itself, what SQLite and till keep beside it, other databases in use, and files that are no backups.
 fn refuse_place(app: &App, path: &Path) -> Result<()> {
     let refused = |why: String| Err(Refused::InvalidRequest(why).into());
     let shown = path.display();
     if path.is_dir() {
         return refused(format!("{shown} is a folder: the path of a file was expected, such as {shown}/till.db"));
     }
-    if belongs_to(path, app.store.file_to_copy()?) {
-        return refused(format!("{shown} is the database, or a file that belongs to it: name another file"));
-    }
+    refuse_database(path, app.store.database())?;
     let is_in_use = Lock::holder(&Database::File(path.to_owned())).is_some()
         || beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);
     if is_in_use {
         return refused(format!("{shown} is a database in use, or has a log beside it: name another file"));
     }
-    Ok(())
-}
-
-/// Whether a path names a database, or what SQLite and till keep beside it.
-pub(super) fn belongs_to(path: &Path, database: &Path) -> bool {
-    let companions = COMPANIONS.iter().chain([&".lock"]).map(|suffix| beside(database, suffix));
-    is_same(path, database) || companions.into_iter().any(|companion| is_same(path, &companion))
-}
-
-/// Whether two paths name the same file, there or not.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let place = |path: &Path| -> Option<PathBuf> { Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)) };
-    is_same_file(one, other) || place(one).is_some_and(|name| Some(name) == place(other))
+    Ok(refuse_other_content(path, &[MAGIC, &PACKED_MAGIC], "backup")?)
 }
 
 fn cannot_write(path: &Path, cause: std::io::Error) -> Fault {

@@ -11,6 +11,7 @@ use csv::{ReaderBuilder, StringRecord, Terminator, Trim};
 use crate::error::{Error, Fault, Result};
 use crate::id::UserId;
 use crate::ledger::UNITS_LIMIT;
+use crate::usecase::spreadsheet::rearmed;
 use crate::usecase::users::{self, UserPatch};
 
 /// The columns, in the order of the earlier backend's file.
@@ -159,7 +160,8 @@ fn row(record: &StringRecord, columns: &HashMap<&str, usize>, line: u64) -> Resu
     if record.len() != columns.len() {
         return Err(format!("it has {} fields: {} were expected, as in the header", record.len(), columns.len()));
     }
-    let text = |column: &str| columns.get(column).and_then(|place| record.get(*place)).unwrap_or_default();
+    // An export of ours has a mark before what a spreadsheet would take for a formula.
+    let text = |column: &str| columns.get(column).and_then(|place| record.get(*place)).map(rearmed).unwrap_or_default();
     let given = |column: &str| Some(text(column)).filter(|text| !text.is_empty());
     let said = |error: Error| match error {
         Error::Refused(refused) => refused.detail(),

@@ -8,6 +8,7 @@ use crate::store::Tx;
 use crate::store::orders::{self, Fact, OfferKind, Order};
 use crate::store::payments::Payment;
 use crate::stripe::{CheckoutSession, CheckoutStep, LineItem};
+use crate::usecase::stripe_events::apply::erased;
 use crate::usecase::stripe_events::apply::known_payment;
 use crate::usecase::stripe_events::apply::opening;
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
@@ -113,12 +114,21 @@ fn paid(
     {
         return Ok(covered);
     }
+    if let Some(too_late) = erased::of_session(tx, context, purchase.account, session)? {
+        if let Some(order) = &order {
+            orders::set(tx, &order.id, Fact::Paid, context.now)?;
+        }
+        return Ok(too_late);
+    }
     let Some(units) = units_of(&purchase.packs) else {
         let units: i64 = purchase.packs.iter().map(|pack| pack.units).fold(0, i64::saturating_add);
         return Ok(EventOutcome::unmatched(&session.id, format!("{units} units cannot be credited at once")));
     };
     if let Some(order) = &order {
         orders::set(tx, &order.id, Fact::Paid, context.now)?;
+        if order.account != purchase.account {
+            orders::assign(tx, &order.id, purchase.account)?;
+        }
     }
     let payment = payment_of(context, session, &purchase, units);
     let outcome = credit_packs(tx, context, &payment, &purchase.packs)?;
@@ -190,7 +200,10 @@ fn purchase_of_order(
     }
     match packs.is_empty() {
         true => Err(unknown.unwrap_or_else(|| "it sold no pack of the catalogue".to_owned())),
-        false => Ok(Purchase { account: order.account, packs, unknown }),
+        false => {
+            let account = context.assigned.as_ref().map_or(order.account, |assigned| assigned.account);
+            Ok(Purchase { account, packs, unknown })
+        }
     }
 }
 

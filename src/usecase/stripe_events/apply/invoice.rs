@@ -12,6 +12,7 @@ use crate::store::{Tx, prices, users};
 use crate::stripe::{CheckoutStep, Invoice, InvoiceLine, InvoicePayment};
 use crate::usecase::log_events::LogEvent;
 use crate::usecase::stripe_events::apply::checkout::checkout;
+use crate::usecase::stripe_events::apply::erased;
 use crate::usecase::stripe_events::apply::installments;
 use crate::usecase::stripe_events::apply::known_payment;
 use crate::usecase::stripe_events::apply::opening;
@@ -85,6 +86,10 @@ pub(super) fn invoice(tx: &mut dyn Tx, context: &ApplyContext<'_>, invoice: &Inv
     };
     if let Some(covered) = opening::of_invoice(tx, context, account, invoice)? {
         return Ok(covered);
+    }
+    let is_paid_for = invoice.total != Some(0) && !lines.sells_nothing();
+    if let Some(too_late) = erased::of_invoice(tx, context, account, invoice)?.filter(|_| is_paid_for) {
+        return Ok(too_late);
     }
     lines.settle_former(tx, account, context.now)?;
     let outcome = match &lines {
@@ -177,6 +182,11 @@ impl<'a> SortedLines<'a> {
 
     fn buys_nothing(&self) -> bool {
         !self.has_plans() && self.packs.is_empty()
+    }
+
+    /// Whether nothing in it is ours, as far as its prices tell.
+    fn sells_nothing(&self) -> bool {
+        self.buys_nothing() && self.unknown.is_none()
     }
 
     fn buys_packs_alone(&self) -> bool {

@@ -8,6 +8,7 @@ mod checkout;
 mod credit_note;
 mod direction;
 mod dispute;
+mod erased;
 mod installments;
 mod invoice;
 mod known_payment;

@@ -109,7 +109,7 @@ pub fn ask(app: &App) -> Result<()> {
     if is_asked {
         return Ok(());
     }
-    Err(Refused::InvalidRequest("A comparison waits for its turn already. Nothing was changed.".into()).into())
+    Err(Refused::WrongState("A comparison waits for its turn already. Nothing was changed.".into()).into())
 }
 
 /// The comparison that somebody asked for.

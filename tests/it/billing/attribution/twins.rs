@@ -47,7 +47,7 @@ fn of_two_events_of_one_payment_the_second_was_credited_before_once_the_first_is
             shop.webhook(&late).must(200);
             assert_eq!(status(&shop, id(&late)).0, "applied");
             let refused = shop.till(&["event", "assign", id(&told[1 - assigned]), "alice"]);
-            assert_eq!(refused.status.code(), Some(2));
+            assert_eq!(refused.status.code(), Some(1));
             assert_eq!((shop.remaining("alice"), shop.ledger("alice").len()), (100, 1), "{kinds:?}");
             shop.verify_books();
         }
