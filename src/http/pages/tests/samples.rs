@@ -75,7 +75,8 @@ pub fn shell(title: &str) -> Shell {
 /// For somebody who is not signed in.
 pub fn visitor(title: &str) -> Shell {
     let (site, language) = (Site::of(&Catalog::built_in(), false, Language::En), Language::En);
-    Shell { site, language, title: title.to_owned(), csrf: String::new(), person: None, offers_sign_in: true }
+    let (title, csrf) = (title.to_owned(), String::new());
+    Shell { site, language, title, csrf, person: None, is_operator: false, offers_sign_in: true }
 }
 
 fn units(remaining: i64, held: i64, total: i64) -> UnitsView {
@@ -313,8 +314,7 @@ pub fn account() -> AccountPage {
     AccountPage {
         connections: vec![],
         provider: Some(HOSTILE.to_owned()),
-        shell: shell("Account"),
-        is_operator: true,
+        shell: Shell { is_operator: true, ..shell("Account") },
         done: Some(Done::Name),
         id: "u_1".to_owned(),
         name: "Ada Lovelace".to_owned(),
