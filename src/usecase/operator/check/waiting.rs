@@ -163,6 +163,13 @@ pub(super) fn for_a_hand(app: &App) -> Vec<Finding> {
 }
 
 /// What no other line says.
+        Attention::Disputes(count) => Some(warning(
+            "disputes",
+            format!(
+                "{count} not closed: answer each at Stripe before its deadline, if that is not done; /admin/payments?disputed \
+                 lists them"
+            ),
+        )),
 fn in_words(waiting: attention::Attention) -> Option<Finding> {
     use attention::Attention;
     match waiting {
