@@ -377,7 +377,7 @@ pub fn letters() -> Vec<(&'static str, LettersPage)> {
         ("invitation", LettersState::SignUpByInvitation),
         ("invite-spent", LettersState::InviteSpent),
         ("reset", LettersState::Reset),
-        ("asked", LettersState::Asked),
+        ("asked", LettersState::Asked { form: "/signup?invite=%3Cb%3E".to_owned() }),
         ("confirm-sign-in", confirm(CodePurpose::SignIn)),
         ("confirm-sign-up", confirm(CodePurpose::SignUp)),
         ("confirm-reset", confirm(CodePurpose::Reset)),
