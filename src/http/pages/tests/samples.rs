@@ -140,6 +140,7 @@ pub fn dashboard() -> DashboardPage {
         plan: PlanView {
             name: "Pro".to_owned(),
             allotment: allotment(500, &words(), Language::En),
+            stays: None,
             subscription: Some(SubscriptionView::of(
                 "active",
                 Some(now().plus_seconds(DAY_SECONDS * 9)),
@@ -220,7 +221,8 @@ fn open_invoice() -> OpenInvoice {
 }
 
 fn free_plan() -> PlanView {
-    PlanView { name: "Free".to_owned(), allotment: allotment(0, &words(), Language::En), subscription: None }
+    let allotment = allotment(0, &words(), Language::En);
+    PlanView { name: "Free".to_owned(), allotment, subscription: None, stays: None }
 }
 
 pub fn pricing(catalog: &Catalog, shell: Shell) -> PricingPage<'_> {
