@@ -147,7 +147,7 @@ fn a_backup_is_never_written_over_a_database_in_use_or_through_a_link() {
         (mine("to-database"), 2, "is the database"),
         (mine("folder"), 2, "is a folder"),
         (mine("other.db"), 2, "has a log beside it"),
-        (mine("absent/till.db"), 1, "cannot write"),
+        (mine("absent/till.db"), 1, &format!("there is no folder {}", mine("absent"))),
         ("/dev/null".to_owned(), 1, "no file"),
         (mine("output"), 1, "no file"),
     ] {

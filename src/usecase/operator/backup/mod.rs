@@ -198,6 +198,14 @@ fn refuse_place(app: &App, path: &Path) -> Result<()> {
     if path.is_dir() {
         return refused(format!("{shown} is a folder: the path of a file was expected, such as {shown}/till.db"));
     }
+    let folder = folder_of(path);
+    if !folder.exists() {
+        let what = format!(
+            "cannot write {shown}: there is no folder {}. Make it first; --keep makes its own",
+            folder.display()
+        );
+        return Err(Fault::bare(what).into());
+    }
     if belongs_to(path, app.store.file_to_copy()?) {
         return refused(format!("{shown} is the database, or a file that belongs to it: name another file"));
     }
