@@ -97,7 +97,8 @@ fn a_dispute_is_to_be_done_until_it_is_closed_and_nothing_is_refundable_meanwhil
     assert!(shown(&intents[0]).contains("Refundable –"), "{}", shown(&intents[0]));
     let told: Value = serde_json::from_str(&shop.till_prints(&["user", "show", "alice", "--json"])).unwrap();
     assert_eq!((&told["payments"][0]["refundable"], &told["payments"][0]["dispute"]), (&json!(0), &json!("open")));
-    assert!(shop.till_prints(&["status"]).contains("warn: disputes"), "{}", shop.till_prints(&["status"]));
+    let status = shop.till_prints(&["status"]);
+    assert!(status.contains("warn: ") && status.contains("disputes; till check says more"), "{status}");
 
     shop.stripe_control(&format!("disputes/{won}/won"), &[]);
     shop.wait_for_units("alice", 100);
