@@ -415,6 +415,7 @@ CREATE TABLE disputes (
     reinstated_at INTEGER                   -- Stripe's time
 ) STRICT;
 CREATE INDEX disputes_by_payment ON disputes (payment, id);
+CREATE INDEX disputes_not_closed ON disputes (id) WHERE stage <> 'closed';
 
 -- ============================================== The figures =================================================
 

@@ -174,15 +174,24 @@ fn set_operator(app: &App, id: Option<&str>, remove: bool, json: bool) -> Comman
 fn set_password(app: &App, id: &str) -> CommandResult {
     if let Some(given) = given_password()? {
         password::set(app, id, &given, None)?;
-        return print(&format!("the password of {} is set\n", one_line(id)));
+        return print(&format!("the password of {} is set: {}\n", one_line(id), way_in(app, id)?));
     }
     let made = Zeroizing::new(password::made()?);
     password::set(app, id, &made, None)?;
     print(&format!("{}\n", made.as_str()))?;
     // To standard error, so that PASSWORD=$(till user password …) is the password alone.
     let advice = "hand it over now: it is not shown again";
-    eprint_lines("note", &[format!("{advice}. {} is signed out everywhere", one_line(id))]);
+    eprint_lines("note", &[format!("{advice}. {} is signed out everywhere; {}", one_line(id), way_in(app, id)?)]);
     Ok(())
+}
+
+/// By which name the password's owner signs in: an address counts only once it is verified.
+fn way_in(app: &App, id: &str) -> CommandResult<String> {
+    let (page, id) = (app.url("/login"), one_line(id));
+    Ok(match password::address_of(app, &id)? {
+        Some(address) => format!("its owner signs in at {page} with the id {id}, or with {}", one_line(&address)),
+        None => format!("its owner signs in at {page} with the id {id}"),
+    })
 }
 
 /// The first line of standard input, if something is piped there.

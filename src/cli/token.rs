@@ -47,7 +47,7 @@ enum TokenCommand {
         json: bool,
     },
     /// Revoke a token: calls with it are refused from then on
-    #[command(after_help = "Example:\n  till token revoke tok_…   (the id as in till token list)")]
+    #[command(after_help = "Example:\n  till token revoke tok_…   # the id as in till token list")]
     Revoke {
         /// The token's id, tok_…
         id: String,

@@ -14,6 +14,7 @@ use crate::store::access::Token;
 use crate::store::holds::Hold;
 use crate::store::lots::LotOrigin;
 use crate::store::orders::OfferKind;
+use crate::store::payment_records::DisputeStanding;
 use crate::store::sessions::Session;
 use crate::store::subscriptions::Subscription;
 use crate::usecase::operator::people::{self, PaymentView, PersonRecord};
@@ -130,7 +131,7 @@ fn payments(record: &PersonRecord) -> Option<String> {
             payment.reference.clone(),
             payment.offer.clone(),
             plain_amount(payment.amount, &payment.currency),
-            plain_amount(view.refundable, &payment.currency),
+            or_dash(view.refundable().map(|amount| plain_amount(amount, &payment.currency))),
             payment.currency.clone(),
             (payment.units_granted - payment.units_reversed).to_string(),
         ]
@@ -204,7 +205,8 @@ fn payment_as_json(view: &PaymentView) -> Value {
         "offer": payment.offer,
         "amount": payment.amount,
         "currency": payment.currency,
-        "refundable": view.refundable,
+        "refundable": view.refundable().unwrap_or(0),
+        "dispute": view.dispute.map(DisputeStanding::as_str),
         "out_of_band": payment.out_of_band,
         "units": payment.units_granted,
         "units_taken_back": payment.units_reversed,

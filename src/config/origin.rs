@@ -2,7 +2,7 @@
 //! the same origin, so that a `return_url` cannot mean one thing here and another in a browser.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::{Host, Url};
@@ -71,6 +71,20 @@ impl Origin {
         }
     }
 
+    /// The address of a program on this machine that the origin names: plain HTTP, a loopback host and a port. Without a port
+    /// there is mostly another program in front.
+    pub fn loopback_address(&self) -> Option<SocketAddr> {
+        if self.https || !self.is_loopback() {
+            return None;
+        }
+        let port = Url::parse(&self.text).ok()?.port()?;
+        Some(match &self.host {
+            Host::Domain(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            Host::Ipv4(address) => SocketAddr::from((*address, port)),
+            Host::Ipv6(address) => SocketAddr::from((*address, port)),
+        })
+    }
+
     /// The host without the port.
     pub fn host(&self) -> String {
         self.host.to_string()
@@ -124,5 +138,25 @@ impl fmt::Display for Origin {
 impl fmt::Debug for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Origin({})", self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loopback_origin_with_a_port_names_an_address_to_listen_on() {
+        for (url, address) in [
+            ("http://localhost:81", Some("127.0.0.1:81")),
+            ("http://127.0.0.2:81", Some("127.0.0.2:81")),
+            ("http://[::1]:81", Some("[::1]:81")),
+            ("http://127.0.0.1:80", None),
+            ("https://127.0.0.1:81", None),
+            ("http://pay.example.com:81", None),
+        ] {
+            let named = origin_of(url).unwrap().loopback_address().map(|address| address.to_string());
+            assert_eq!(named.as_deref(), address, "{url}");
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::store::sessions::{Session, SignInMethod};
 use crate::usecase::users::sessions::OpenSession;
 use crate::usecase::users::tokens::{self, Authentication, Scope};
 use crate::usecase::users::{self, UserSnapshot};
-use crate::usecase::users::{proxy, sessions};
+use crate::usecase::users::{operators, proxy, sessions};
 
 /// A caller of the service API with a valid token.
 pub(super) struct Bearer(Arc<Authentication>);
@@ -102,6 +102,8 @@ impl Visitor {
 /// A browser that is signed in.
 pub(super) struct SignedIn {
     pub member: UserSnapshot,
+    /// Whether they may open the operator's pages.
+    pub is_operator: bool,
     pub session: Session,
     /// The value of the session cookie.
     pub cookie: String,
@@ -247,8 +249,9 @@ pub(super) async fn visitor_of(state: &AppState, cookie: String, language: Langu
         let Some(session) = sessions::find(app, &cookie)? else { return Ok(None) };
         let member = users::show_account(app, session.account)?;
         sessions::remember_use(app, &session);
+        let is_operator = operators::is_one(app, session.account)?;
         let language = member.user.locale.unwrap_or(language);
-        Ok(Some(SignedIn { member, session, cookie, language }))
+        Ok(Some(SignedIn { member, is_operator, session, cookie, language }))
     });
     let signed_in = signed_in.await?;
     let language = signed_in.as_ref().map_or(language, |signed_in| signed_in.language);

@@ -63,6 +63,10 @@ pub enum PersonRefusal {
     NoSuchPurchase,
     NoSuchWay,
     NoLetters,
+    /// A month that is none, or that has not begun.
+    NoMonth(String),
+    /// A page of the operator's, opened by somebody else.
+    StaffOnly,
 }
 
 /// What kind of answer a refusal is.
@@ -90,7 +94,8 @@ impl PersonRefusal {
             | PasskeyKnown
             | PasskeyTooLate
             | PasskeyUnusable
-            | NotTicked => RefusalKind::Invalid,
+            | NotTicked
+            | NoMonth(_) => RefusalKind::Invalid,
             Gone | NothingAtStripe | NoSuchPurchase | NoSuchWay | NoLetters => RefusalKind::Missing,
             _ => RefusalKind::Forbidden,
         }
@@ -106,6 +111,7 @@ impl PersonRefusal {
             NameLength { most } => return language.refused_name_length(most),
             FieldLength { field, characters, most } => return language.refused_field_length(field, characters, most),
             FieldControls(field) => return language.refused_field_controls(field),
+            NoMonth(month) => return language.refused_no_month(month),
             TooMany(most) => return language.refused_too_many(most),
             NotFresh { minutes } => return language.refused_not_fresh(minutes),
             NoAddress => language.refused_no_address(),
@@ -135,6 +141,7 @@ impl PersonRefusal {
             NoSuchPurchase => language.refused_no_such_purchase(),
             NoSuchWay => language.refused_no_such_way(),
             NoLetters => language.refused_no_letters(),
+            StaffOnly => language.refused_staff_only(),
         };
         words.to_owned()
     }

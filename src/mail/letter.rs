@@ -13,6 +13,8 @@ use crate::catalog::MailKind;
 pub enum Letter {
     /// A link that signs somebody in, for so many minutes.
     SignIn { url: String, minutes: i64 },
+    /// A link that makes an account and signs its owner in, for so many minutes.
+    SignUp { url: String, minutes: i64 },
     /// A link to a new password, for so many minutes.
     PasswordReset { url: String, minutes: i64 },
     /// To the new address: a link that confirms it, for so many minutes.
@@ -64,7 +66,7 @@ pub struct PaymentFailure {
 impl Letter {
     pub fn kind(&self) -> MailKind {
         match self {
-            Letter::SignIn { .. } => MailKind::SignIn,
+            Letter::SignIn { .. } | Letter::SignUp { .. } => MailKind::SignIn,
             Letter::PasswordReset { .. } => MailKind::PasswordReset,
             Letter::AddressChange { .. } => MailKind::AddressChange,
             Letter::AddressChanged { .. } => MailKind::AddressChanged,
@@ -83,6 +85,7 @@ impl Letter {
     pub fn lifetime_minutes(&self) -> Option<i64> {
         match self {
             Letter::SignIn { minutes, .. }
+            | Letter::SignUp { minutes, .. }
             | Letter::PasswordReset { minutes, .. }
             | Letter::AddressChange { minutes, .. } => Some(*minutes),
             _ => None,

@@ -166,6 +166,7 @@ mod tests {
         let url = "https://pay.example.com/x?token=1&y=<script>".to_owned();
         let letters = [
             Letter::SignIn { url: url.clone(), minutes: 10 },
+            Letter::SignUp { url: url.clone(), minutes: 10 },
             Letter::PasswordReset { url: url.clone(), minutes: 1 },
             Letter::AddressChange { url: url.clone(), minutes: 10 },
             Letter::AddressChanged { new_address: "<script>@example.org".to_owned() },

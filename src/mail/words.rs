@@ -59,6 +59,7 @@ impl LetterWords {
     pub fn of(shop: &ShopWords<'_>, letter: &Letter) -> LetterWords {
         let mut words = match letter {
             Letter::SignIn { url, minutes } => sign_in(shop, url, *minutes),
+            Letter::SignUp { url, minutes } => sign_up(shop, url, *minutes),
             Letter::PasswordReset { url, minutes } => password_reset(shop, url, *minutes),
             Letter::AddressChange { url, minutes } => address_change(shop, url, *minutes),
             Letter::AddressChanged { new_address } => address_changed(shop, new_address),
@@ -112,6 +113,14 @@ fn sign_in(shop: &ShopWords<'_>, url: &str, minutes: i64) -> LetterWords {
     LetterWords::new(language.mail_sign_in_title(shop.name()), sentences)
         .with_button(language.shell_sign_in(), url)
         .with_note(language.mail_not_you())
+}
+
+fn sign_up(shop: &ShopWords<'_>, url: &str, minutes: i64) -> LetterWords {
+    let language = shop.language;
+    let sentences = [language.mail_sign_up_sentence().to_owned(), language.mail_link_works(minutes)];
+    LetterWords::new(language.mail_sign_up_title(shop.name()), sentences)
+        .with_button(language.letters_make_button(), url)
+        .with_note(language.mail_sign_up_note())
 }
 
 fn password_reset(shop: &ShopWords<'_>, url: &str, minutes: i64) -> LetterWords {

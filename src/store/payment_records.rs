@@ -76,6 +76,15 @@ pub fn in_doubt(tx: &mut dyn Tx, after: &str, limit: i64) -> Result<Vec<PaymentR
     tx.all(PAGE, &[&after, &limit], record)
 }
 
+/// Payments with a dispute that is not closed, by reference, after this one.
+pub fn disputed(tx: &mut dyn Tx, after: &str, limit: i64) -> Result<Vec<PaymentRecord>> {
+    const PAGE: &str = payments_where!(
+        "p.reference IN (SELECT payment FROM disputes WHERE stage <> 'closed') AND p.reference > $1
+        ORDER BY p.reference LIMIT $2"
+    );
+    tx.all(PAGE, &[&after, &limit], record)
+}
+
 /// The payment with this reference.
 pub fn find(tx: &mut dyn Tx, reference: &str) -> Result<Option<PaymentRecord>> {
     const FIND: &str = payments_where!("p.reference = $1");
@@ -108,6 +117,47 @@ pub fn returns_of(tx: &mut dyn Tx, reference: &str) -> Result<Vec<ReturnRecord>>
             state: row.text("state")?,
         })
     })
+}
+
+/// How a dispute of a payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisputeStanding {
+    /// The bank only asks, and no money was taken.
+    Inquiry,
+    Open,
+    /// It is closed, and the money did not come back.
+    Lost,
+}
+
+impl DisputeStanding {
+    /// The word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DisputeStanding::Inquiry => "inquiry",
+            DisputeStanding::Open => "open",
+            DisputeStanding::Lost => "lost",
+        }
+    }
+}
+
+/// How the dispute of a payment stands that weighs most: an open one, then a lost one, then an inquiry.
+pub fn dispute_of(tx: &mut dyn Tx, reference: &str) -> Result<Option<DisputeStanding>> {
+    const FIRST: &str = "SELECT stage FROM disputes WHERE payment = $1 AND (stage <> 'closed' OR withheld > 0)
+        ORDER BY CASE stage WHEN 'open' THEN 0 WHEN 'closed' THEN 1 ELSE 2 END, id LIMIT 1";
+    tx.one(FIRST, &[&reference], |row| {
+        row.word("stage", |stage| match stage {
+            "inquiry" => Some(DisputeStanding::Inquiry),
+            "open" => Some(DisputeStanding::Open),
+            "closed" => Some(DisputeStanding::Lost),
+            _ => None,
+        })
+    })
+}
+
+/// How many disputes wait for their end, inquiries among them.
+pub fn count_disputes(tx: &mut dyn Tx) -> Result<i64> {
+    const COUNT: &str = "SELECT COUNT(*) AS count FROM disputes WHERE stage <> 'closed'";
+    Ok(tx.one(COUNT, &[], |row| row.int("count"))?.unwrap_or(0))
 }
 
 /// A lot that a payment bought.

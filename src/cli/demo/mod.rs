@@ -47,7 +47,7 @@ const TOKEN_NAME: &str = "demo";
 /// or in --dir, which is kept and used again next time.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  till demo\n  till demo --dir ~/till-demo --listen 127.0.0.1:9000\n  \
-    till demo --listen 0.0.0.0:8080 --base-url http://192.168.1.5:8080   (from another machine)")]
+    till demo --listen 0.0.0.0:8080 --base-url http://192.168.1.5:8080   # from another machine")]
 pub(super) struct Demo {
     /// Keep the database in this folder, which is created if it does not exist
     #[arg(long, value_name = "DIR")]
@@ -232,7 +232,7 @@ till demo: everything on this machine, no account, no money.
     curl -H \"Authorization: Bearer $TOKEN\" -H 'Idempotency-Key: first-gift' -H 'Content-Type: application/json' \\
       -d '{{\"units\":5,\"note\":\"a gift\"}}' {base_url}/v1/users/{USER}/grants
     curl -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{{}}' \\
-      {base_url}/v1/users/{USER}/login-links        (another sign-in link)
+      {base_url}/v1/users/{USER}/login-links        # another sign-in link
 
   Database         {database}
 

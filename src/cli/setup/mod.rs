@@ -180,7 +180,12 @@ impl SetupCommand {
             })?;
             draft.set(name, &answer)?;
         }
-        Ok(())
+        // Without a proxy, serve itself is what the public address leads to.
+        let named = draft.config().map_err(|fault| CommandError::Usage(vec![fault]))?.base_url.loopback_address();
+        match named {
+            Some(named) if draft.value("SPRITE_LISTEN").is_none() => draft.set("SPRITE_LISTEN", &named.to_string()),
+            _ => Ok(()),
+        }
     }
 
     /// The shop's name, if a catalogue is to be written for it.

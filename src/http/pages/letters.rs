@@ -60,7 +60,10 @@ pub(super) enum LettersState {
     InviteSpent,
     Reset,
     /// A letter is on its way, or there is nobody whom it could be for: that is not said.
-    Asked,
+    Asked {
+        /// The page with the form.
+        form: String,
+    },
     Confirm {
         code: String,
         person: Option<Person>,
@@ -158,7 +161,13 @@ async fn asked(state: &AppState, form: &Form, client: ClientAddress) -> Result<E
 }
 
 /// The same answer for every address. The browser is known again when the link in the letter is opened in it.
-async fn ask(state: &AppState, headers: &HeaderMap, email: Email, pool: Pool, asking: Preparation) -> HandlerResult {
+async fn ask(
+    state: &AppState,
+    headers: &HeaderMap,
+    (email, form): (Email, String),
+    pool: Pool,
+    asking: Preparation,
+) -> HandlerResult {
     let (mark, language) = (id::secret("")?, reader_language::of_browser(headers, state.config()));
     let known_by = mark.clone();
     let work = move |app: &App| {
@@ -167,7 +176,7 @@ async fn ask(state: &AppState, headers: &HeaderMap, email: Email, pool: Pool, as
     };
     state.run(pool, work).await?;
     let title = language.letters_asked_title();
-    let mut response = plain(state.app(), StatusCode::OK, title, language, LettersState::Asked)?;
+    let mut response = plain(state.app(), StatusCode::OK, title, language, LettersState::Asked { form })?;
     let headers = response.headers_mut();
     headers.append(header::SET_COOKIE, cookie::set_mark(state.config(), Some(&mark))?);
     headers.append(header::SET_COOKIE, cookie::set_form(state.config(), None)?);
@@ -185,7 +194,7 @@ pub(crate) async fn ask_sign_in(
 ) -> HandlerResult {
     let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
     let email = asked(&state, &form, client).await?;
-    ask(&state, &headers, email, Pool::Db, Box::new(|_| Ok(Asking::SignIn))).await
+    ask(&state, &headers, (email, "/login".to_owned()), Pool::Db, Box::new(|_| Ok(Asking::SignIn))).await
 }
 
 /// `POST /reset`.
@@ -197,7 +206,7 @@ pub(crate) async fn ask_reset(
 ) -> HandlerResult {
     let (form, _) = own_form::of_visitor(state.config(), &headers, body).await?;
     let email = asked(&state, &form, client).await?;
-    ask(&state, &headers, email, Pool::Db, Box::new(|_| Ok(Asking::Reset))).await
+    ask(&state, &headers, (email, "/reset".to_owned()), Pool::Db, Box::new(|_| Ok(Asking::Reset))).await
 }
 
 /// `POST /signup`: nothing is made before the link in the letter is followed. A password may be chosen already.
@@ -212,6 +221,10 @@ pub(crate) async fn ask_sign_up(
     let invite = Some(invite).filter(|invite| !invite.is_empty());
     let email = asked(&state, &form, client).await?;
     let own = email.canonical().to_owned();
+    let form_page = match &invite {
+        Some(invite) => form_urlencoded::Serializer::new("/signup?".to_owned()).append_pair("invite", invite).finish(),
+        None => "/signup".to_owned(),
+    };
     let pool = if chosen.is_empty() { Pool::Db } else { Pool::Passwords };
     let prepare = move |app: &App| {
         let password = match chosen.is_empty() {
@@ -223,7 +236,7 @@ pub(crate) async fn ask_sign_up(
         };
         Ok(Asking::SignUp { password, invite })
     };
-    ask(&state, &headers, email, pool, Box::new(prepare)).await
+    ask(&state, &headers, (email, form_page), pool, Box::new(prepare)).await
 }
 
 /// `GET /confirm`: what the link in a letter is for, with a button.

@@ -40,12 +40,21 @@ pub(super) struct LoginPage {
 }
 
 impl LoginPage {
-    /// Whether the page says how to get a link from the app.
+    /// Whether the page says how to get a link from the app: where no letters are sent it is the only way for somebody who
+    /// has no password yet, whatever others have.
     fn has_steps(&self) -> bool {
         match &self.state {
-            LoginState::Ask(forms) | LoginState::SignedOut(forms) => !forms.has_any(),
+            LoginState::Ask(forms) | LoginState::SignedOut(forms) => !forms.has_mail,
             LoginState::Confirm(_) | LoginState::Erased | LoginState::SignOut(_) => false,
             LoginState::LinkSpent => true,
+        }
+    }
+
+    /// Whether the steps stand below another way to sign in.
+    fn has_steps_besides(&self) -> bool {
+        match &self.state {
+            LoginState::Ask(forms) | LoginState::SignedOut(forms) => self.has_steps() && forms.has_any(),
+            _ => false,
         }
     }
 }
@@ -74,7 +83,7 @@ pub(super) struct SignInForms {
     pub csrf: String,
     /// By a letter with a link.
     pub has_mail: bool,
-    /// By an address and a password.
+    /// By an address, or the account's id, and a password.
     pub has_password: bool,
     /// What people call the provider of OpenID Connect.
     pub provider: Option<String>,
@@ -96,6 +105,11 @@ impl SignInForms {
     /// Whether there is any.
     fn has_any(&self) -> bool {
         self.has_mail || self.has_password || self.provider.is_some()
+    }
+
+    /// Whether accounts can have an address that is verified, by which a password is asked for.
+    fn takes_addresses(&self) -> bool {
+        self.has_mail || self.provider.is_some()
     }
 }
 

@@ -12,12 +12,16 @@ use super::shell::Shell;
 use super::{html, query_field};
 use crate::app::App;
 use crate::clock::{Timestamp, month_of, month_start, months_after};
-use crate::error::{Refused, Result};
+use crate::error::Result;
 use crate::http::guard::SignedIn;
 use crate::http::problem::HandlerResult;
 use crate::http::state::{AppState, Pool};
+use crate::language::refusal::PersonRefusal;
 use crate::ledger::Kind;
 use crate::usecase::users::activity::{self, Month, Movement};
+
+/// Characters of a month that is none, as a refusal shows it.
+const SHOWN: usize = 20;
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "month.html")]
@@ -45,8 +49,8 @@ pub(crate) async fn show(
 ) -> HandlerResult {
     let now = state.app().clock.now();
     let wanted = query_field(query.as_deref(), "month").unwrap_or_else(|| month_of(now));
-    let from = month_start(&wanted);
-    let from = from.ok_or_else(|| Refused::InvalidRequest(format!("month is {wanted:?}: 2026-11 was expected.")))?;
+    let from = month_start(&wanted).filter(|from| *from <= now);
+    let from = from.ok_or_else(|| PersonRefusal::NoMonth(wanted.chars().take(SHOWN).collect()))?;
     let page = state.run(Pool::Db, move |app| page(app, signed_in, from, now)).await?;
     Ok(html(StatusCode::OK, &page)?)
 }

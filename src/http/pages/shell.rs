@@ -65,6 +65,8 @@ pub(super) struct Shell {
     pub csrf: String,
     /// `None` for visitors.
     pub person: Option<Person>,
+    /// Whether the header leads to the operator's pages.
+    pub is_operator: bool,
     /// Whether the header offers to sign in. Where the session could not be looked at, it does not.
     pub offers_sign_in: bool,
 }
@@ -102,12 +104,14 @@ impl Shell {
     /// For a page that is the same for everybody.
     pub(super) fn anonymous(app: &App, title: &str, language: Language) -> Shell {
         let (site, title) = (Site::of_app(app, language), title.to_owned());
-        Shell { site, language, title, csrf: String::new(), person: None, offers_sign_in: true }
+        let (csrf, person) = (String::new(), None);
+        Shell { site, language, title, csrf, person, is_operator: false, offers_sign_in: true }
     }
 
     pub(super) fn signed_in(app: &App, title: &str, signed_in: &SignedIn) -> Result<Shell> {
         let token = form_token(&signed_in.cookie)?;
-        Ok(Shell::of_user(app, title, &signed_in.member.user, token, signed_in.language))
+        let shell = Shell::of_user(app, title, &signed_in.member.user, token, signed_in.language);
+        Ok(Shell { is_operator: signed_in.is_operator, ..shell })
     }
 
     /// For a page of this user's, whose forms bear this token.

@@ -96,7 +96,8 @@ impl ChangeLog {
     /// entries, lots and holds, for which [`ChangeLog::account`] is called.
     pub(super) fn row(&self, table: &str, row_number: i64) {
         match table {
-            "users" => self.mark(self.of_account(row_number)),
+            // Whose pages have a way to the operator's: one row for each account, whose number it is.
+            "users" | "operators" => self.mark(self.of_account(row_number)),
             // Their row numbers say nothing of the account.
             "subscriptions" => self.mark(&self.all_users),
             "orders" | "customers" | "payments" | "scheduled_changes" | "open_invoices" | "next_payments"
@@ -167,7 +168,7 @@ mod tests {
         let tables = schema.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next());
         for table in tables {
             let untrue: &[CacheKey] = match table {
-                "users" => &[ALICE, CacheKey::Page(7)],
+                "users" | "operators" => &[ALICE, CacheKey::Page(7)],
                 "subscriptions" => &[ALICE, BOB, CacheKey::Page(7), CacheKey::Page(8)],
                 "sessions" => &[CacheKey::Session(7)],
                 "tokens" => &[CacheKey::Tokens],
@@ -177,8 +178,8 @@ mod tests {
                 "allotments" | "plan_periods" | "prices" | "invoice_payments" | "refunds" | "credit_notes" => &[],
                 "disputes" | "figures" | "subscription_counts" | "backups" | "relocation" => &[],
                 "login_links" | "audit" | "anchors" | "webhook_endpoints" | "mails" | "mail_key" => &[],
-                "operators" | "passkeys" | "second_factors" | "addresses" | "passwords" | "codes" | "invites"
-                | "welcomes" | "address_salt" => &[],
+                "passkeys" | "second_factors" | "addresses" | "passwords" | "codes" | "invites" | "welcomes"
+                | "address_salt" => &[],
                 // Without a row number. For what changes in books, lots and holds `Tx::mark_changed` is called.
                 "books" | "lots" | "holds" | "hold_lots" | "messages" | "deliveries" | "customer_changes"
                 | "mail_choices" | "identities" | "steps" | "attempts" => &[],

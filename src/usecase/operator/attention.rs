@@ -7,7 +7,7 @@ use crate::config::Mode;
 use crate::error::Result;
 use crate::store::backups::{self, Backup};
 use crate::store::inbox::Status;
-use crate::store::{Engine, inbox, outbox, webhook_endpoints};
+use crate::store::{Engine, inbox, outbox, payment_records, webhook_endpoints};
 use crate::usecase::mail::deliver;
 use crate::usecase::operator::{clock, kept_prices};
 use crate::usecase::stripe_events::payments;
@@ -27,6 +27,8 @@ pub enum Attention {
     WaitingEvents(i64),
     /// Payments that Stripe does not confirm.
     Doubtful(i64),
+    /// Disputes that are not closed, which are to be answered before a deadline of Stripe's.
+    Disputes(i64),
     /// The last comparison found the books to differ.
     Differs,
     /// Notifications that were given up.
@@ -52,11 +54,12 @@ pub enum Attention {
 /// Everything that is to be done, what concerns money first.
 pub fn look(app: &App) -> Result<Vec<Attention>> {
     let now = app.clock.now();
-    let (unmatched, failed, waiting, parked, hooks) = app.store.read(|tx| {
+    let (unmatched, failed, waiting, parked, disputes, hooks) = app.store.read(|tx| {
         let hooks = webhook_endpoints::all(tx)?;
         let [unmatched, failed, waiting] =
             [Status::Unmatched, Status::Failed, Status::Waiting].map(|status| inbox::count_of(tx, status));
-        Ok((unmatched?, failed?, waiting?, outbox::count_parked(tx)?, hooks))
+        let (parked, disputes) = (outbox::count_parked(tx)?, payment_records::count_disputes(tx)?);
+        Ok((unmatched?, failed?, waiting?, parked, disputes, hooks))
     })?;
     let (last, _) = record::standing(app)?;
     let (_, prices) = kept_prices::as_charged(app)?;
@@ -67,6 +70,7 @@ pub fn look(app: &App) -> Result<Vec<Attention>> {
         counted(unmatched, Attention::Unmatched),
         counted(failed, Attention::FailedEvents),
         counted(payments::count_in_doubt(app)?, Attention::Doubtful),
+        counted(disputes, Attention::Disputes),
         last.filter(|last| !last.agrees).map(|_| Attention::Differs),
         counted(waiting, Attention::WaitingEvents),
         counted(parked, Attention::Parked),

@@ -107,7 +107,7 @@ pub fn month_bounds(month: &str) -> Result<[Timestamp; 2]> {
 
 fn unknown(month: &str) -> Refused {
     let shown: String = month.chars().take(20).collect();
-    Refused::InvalidRequest(format!("{shown:?} is no month: a year and a month were expected, such as 2026-11."))
+    Refused::InvalidRequest(format!("{shown:?} is no month: it is written as YYYY-MM, such as 2026-11."))
 }
 
 fn day_of_month(month: &str) -> Result<i64> {

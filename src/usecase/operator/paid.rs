@@ -32,6 +32,14 @@ pub fn in_doubt(app: &App, after: &str, limit: i64) -> Result<Vec<PaymentView>> 
     })
 }
 
+/// Payments with a dispute that is not closed, by reference, after this one.
+pub fn disputed(app: &App, after: &str, limit: i64) -> Result<Vec<PaymentView>> {
+    app.store.read(|tx| {
+        let records = payment_records::disputed(tx, after, limit)?;
+        records.into_iter().map(|record| view(tx, record)).collect()
+    })
+}
+
 /// The payment with this reference.
 pub fn show(app: &App, reference: &str) -> Result<PaymentDetail> {
     let found = app.store.read(|tx| {

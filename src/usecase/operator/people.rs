@@ -11,7 +11,7 @@ use crate::store::holds::{self, Hold};
 use crate::store::identities::{self, Identity, VerifiedAddress};
 use crate::store::lots::{self, LotOrigin};
 use crate::store::orders::OfferKind;
-use crate::store::payment_records::{self, BoughtLot, PaymentRecord};
+use crate::store::payment_records::{self, BoughtLot, DisputeStanding, PaymentRecord};
 use crate::store::sessions::Session;
 use crate::store::subscriptions::{self, Subscription};
 use crate::store::{Tx, customers, entries, operators, payments};
@@ -72,11 +72,21 @@ fn snapshots(tx: &mut dyn Tx, app: &App, accounts: &[i64]) -> Result<Vec<UserSna
 pub struct PaymentView {
     pub record: PaymentRecord,
     pub lots: Vec<BoughtLot>,
-    /// Minor units that could still be refunded.
-    pub refundable: i64,
+    /// Minor units that were not refunded yet.
+    unrefunded: i64,
+    /// Of those that are open or took the money.
+    pub dispute: Option<DisputeStanding>,
 }
 
 impl PaymentView {
+    /// Minor units that could still be refunded. `None`: Stripe refunds nothing of a payment whose money a dispute withholds.
+    pub fn refundable(&self) -> Option<i64> {
+        match self.dispute {
+            Some(DisputeStanding::Open | DisputeStanding::Lost) => None,
+            Some(DisputeStanding::Inquiry) | None => Some(self.unrefunded),
+        }
+    }
+
     /// Units of it that are left.
     pub fn units_left(&self) -> i64 {
         self.lots.iter().fold(0_i64, |sum, lot| sum.saturating_add(lot.left))
@@ -172,8 +182,9 @@ pub fn payments_of(app: &App, account: i64, before: (Timestamp, &str), limit: i6
 
 /// A payment with its lots.
 pub(super) fn view(tx: &mut dyn Tx, record: PaymentRecord) -> Result<PaymentView> {
-    let refundable = payments::refundable(tx, &record.payment)?;
-    Ok(PaymentView { lots: payment_records::lots_of(tx, &record.payment.reference)?, refundable, record })
+    let reference = &record.payment.reference;
+    let (lots, dispute) = (payment_records::lots_of(tx, reference)?, payment_records::dispute_of(tx, reference)?);
+    Ok(PaymentView { lots, unrefunded: payments::refundable(tx, &record.payment)?, dispute, record })
 }
 
 /// The account's entries before the one with this number, newest first, with who made each.

@@ -69,6 +69,7 @@ pub fn ask(app: &App, email: &Email, asking: Asking, (mark, language): (&str, La
         let url = prepared.url.clone();
         let letter = match code.purpose {
             CodePurpose::Reset => Letter::PasswordReset { url, minutes: CODE_MINUTES },
+            CodePurpose::SignUp => Letter::SignUp { url, minutes: CODE_MINUTES },
             _ => Letter::SignIn { url, minutes: CODE_MINUTES },
         };
         let chosen = owner.map(|account| users::by_account(tx, account)).transpose()?.and_then(|user| user.locale);

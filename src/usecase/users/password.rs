@@ -166,6 +166,14 @@ pub fn is_in_use(app: &App) -> Result<bool> {
     app.store.read(identities::has_passwords)
 }
 
+/// The verified address by which a user may sign in as well as by their id.
+pub fn address_of(app: &App, user_id: &str) -> Result<Option<String>> {
+    app.store.read(|tx| {
+        let user = users::by_id(tx, user_id)?;
+        Ok(identities::address_of(tx, user.account)?.map(|address| address.written))
+    })
+}
+
 /// Whether this is the account's password.
 pub fn is_current(app: &App, account: i64, password: &str) -> Result<bool> {
     let stored = app.store.read(|tx| identities::password_of(tx, account))?;

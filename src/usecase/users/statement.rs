@@ -10,7 +10,7 @@ use crate::store::receipts::{self, PaymentMeans, Receipt};
 use crate::store::scheduled_changes::{self, ScheduledChange};
 use crate::store::subscriptions::Subscription;
 use crate::store::users::User;
-use crate::store::{Tx, customers, entries};
+use crate::store::{Tx, customers, entries, operators};
 
 use crate::usecase::checkout::one_plan::{pending_payments, pending_until};
 use crate::usecase::users::activity::{self, Activity};
@@ -33,6 +33,8 @@ const FAILURE_DAYS: i64 = 14;
 #[derive(Clone, Debug)]
 pub struct Overview {
     pub member: UserSnapshot,
+    /// Whether the user may open the operator's pages.
+    pub is_operator: bool,
     /// The newest of the activity.
     pub recent: Activity,
     /// The newest payments, newest first.
@@ -116,8 +118,10 @@ fn read_overview(
     let ends = pending.iter().filter_map(pending_until).chain(failed.iter().filter_map(told_until));
     let ends = ends.chain(member.balance.next_due).chain(lots_by_origin::changes_at(&member, now));
     let until = ends.fold(day_start(today + 1), Timestamp::min);
+    let is_operator = operators::is_one(tx, account)?;
     Ok(Overview {
         member,
+        is_operator,
         recent,
         receipts,
         means,

@@ -149,7 +149,7 @@ fn no_file_is_written_over_a_database_or_what_is_somebody_elses_or_through_a_lin
         (mine("folder"), 2, "is a folder"),
         (mine("other.db"), 2, "has a log beside it"),
         (mine("till.env"), 2, "is there already and is no backup"),
-        (mine("absent/till.db"), 1, "cannot write"),
+        (mine("absent/till.db"), 1, &format!("there is no folder {}", mine("absent"))),
         ("/dev/null".to_owned(), 1, "no file"),
         (mine("output"), 1, "no file"),
     ] {

@@ -141,6 +141,15 @@ fn a_proxy_that_hides_its_clients_or_lets_them_lie_falls_short_and_so_does_its_c
 }
 
 #[test]
+fn a_loopback_address_where_nobody_answers_is_compared_with_where_serve_listens() {
+    let shop = Shop::open();
+    let at = |listen: &str| checked(&shop, &[("SPRITE_BASE_URL", "http://127.0.0.1:9"), ("SPRITE_LISTEN", listen)]);
+    says(&at("127.0.0.1:8080"), "public URL", "failed", "till serve listens on 127.0.0.1:8080 (SPRITE_LISTEN");
+    says(&at("127.0.0.1:8080"), "public URL", "failed", "SPRITE_BASE_URL says http://127.0.0.1:9:");
+    says(&at("127.0.0.1:9"), "public URL", "failed", "Is till serve running?");
+}
+
+#[test]
 fn a_proxy_that_is_not_trusted_is_named_and_only_a_signed_probe_learns_how_it_arrived() {
     let shop = Shop::open_with(&[("SPRITE_TRUSTED_PROXIES", "10.0.0.0/8")]);
     let found = checked(&shop, &[("SPRITE_BASE_URL", &shop.till.url)]);

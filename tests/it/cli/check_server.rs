@@ -38,6 +38,7 @@ fn books_on_a_server_are_judged_by_what_the_server_says_of_itself() {
     // The tests' own server keeps nothing through a power cut.
     says(&good, "server durability", "warning", "fsync and full_page_writes off");
     says(&good, "standbys", "unknown", "GRANT pg_monitor");
+    says(&good, "backup", "unknown", "pg_dump");
     for (what, words) in [
         ("database", "(PostgreSQL) takes writes"),
         ("connections", "are in use"),
@@ -45,7 +46,6 @@ fn books_on_a_server_are_judged_by_what_the_server_says_of_itself() {
         ("server TLS", "does not leave this machine"),
         ("server clock", "agrees"),
         ("processes", "served by till serve, process"),
-        ("backup", "pg_dump"),
         ("units", "the schema is ours"),
     ] {
         says(&good, what, "ok", words);

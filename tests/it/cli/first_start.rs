@@ -144,6 +144,18 @@ fn flags_answer_everything_and_what_is_missing_is_named_before_anything_is_writt
     assert_eq!((status, shop.endpoints()), (Some(0), 0), "{said}");
     assert!(shop.text().starts_with("# ours\nSPRITE_LOG=debug\n"), "{}", shop.text());
     assert_eq!(shop.file().metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(!shop.variables().contains_key("SPRITE_LISTEN"), "a proxy leads to the default");
+    // Without a proxy, serve listens where the public address leads; an address that is given stays.
+    let trial = ["--yes", "--stripe-key-file", key, "--at-stripe", "no", "--base-url"];
+    for (base_url, listen) in [
+        ("http://127.0.0.1", None),
+        ("http://localhost:21320", Some("127.0.0.1:21320")),
+        ("http://127.0.0.1:21321", Some("127.0.0.1:21320")),
+    ] {
+        let (status, said) = shop.set_up(&[&trial[..], &[base_url]].concat(), &[]);
+        assert_eq!(status, Some(0), "{base_url}: {said}");
+        assert_eq!(shop.variables().get("SPRITE_LISTEN").map(String::as_str), listen, "{base_url}");
+    }
     // A catalogue that is there is not overwritten.
     std::fs::write(shop.folder.path("catalog.toml"), "ours").unwrap();
     let (status, said) = shop.set_up(&["--yes", "--shop", "Fox"], &[]);

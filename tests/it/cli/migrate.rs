@@ -37,12 +37,12 @@ esac
 
 const SYSTEMCTL: &str = r#"#!/bin/sh
 case "$*" in
-"enable --now till")
+"enable --now till.socket till.service")
     env -i PATH="$PATH" STATE_DIRECTORY="$MACHINE/var/lib/till" MACHINE="$MACHINE" \
         sh -c 'set -a; . "$MACHINE/etc/till/till.env"; set +a; exec till serve' > "$MACHINE/log" 2>&1 < /dev/null &
     echo $! > "$MACHINE/pid"
     until grep -q '"event":"ready"' "$MACHINE/log"; do kill -0 "$(cat "$MACHINE/pid")" || exit 1; sleep 0.01; done ;;
-"disable --now till")
+"disable --now till.socket till.service")
     kill -TERM "$(cat "$MACHINE/pid")"
     until grep -q '"event":"stopped"' "$MACHINE/log"; do sleep 0.01; done
     rm "$MACHINE/pid" ;;

@@ -125,8 +125,9 @@ fn activity_has_pages_a_file_and_statements() {
     }
     let past = text(&browser.get("/dashboard/statement?month=2020-01").must(200));
     assert!(past.contains("Statement for January 2020") && past.contains("Balance at the end 0"), "{past}");
-    for bad in ["2026", "2026-13", "x", "20261-1"] {
-        browser.get(&format!("/dashboard/statement?month={bad}")).must(400);
+    for bad in ["2026", "2026-13", "x", "20261-1", "2999-01"] {
+        let refused = browser.get(&format!("/dashboard/statement?month={bad}")).must(400).body;
+        assert!(refused.contains("written as YYYY-MM, such as 2026-11"), "{bad}: {refused}");
     }
     for path in ["/dashboard/activity", "/dashboard/activity.csv", "/dashboard/statement", "/dashboard/balance"] {
         assert_eq!(shop.visitor().get(path).must(303).header("location"), "/login", "{path}");

@@ -25,6 +25,12 @@ fn letters(shop: &Shop, address: &str) -> Vec<(String, String)> {
     shop.hand().rows(&waiting).into_iter().map(letter).collect()
 }
 
+/// The last letter to an address, as it waits.
+fn fields_of_last(shop: &Shop, address: &str) -> String {
+    let last = format!("SELECT fields FROM mails WHERE to_address = '{address}' ORDER BY created_at DESC, number DESC");
+    shop.hand().rows(&last)[0][0].clone()
+}
+
 #[track_caller]
 fn last_link(shop: &Shop, address: &str) -> String {
     letters(shop, address).into_iter().rev().find(|(_, url)| url.contains("/confirm?code=")).unwrap().1
@@ -50,6 +56,9 @@ fn an_account_is_made_by_the_button_to_which_the_letter_leads() {
     let asked = ask(&browser, "/signup", "/signup", &[("address", "Ada@Example.ORG"), ("password", "")]).must(200);
     assert!(asked.body.contains("Check your inbox") && browser.cookies().contains("till-asked="));
     assert!(!browser.cookies().contains("till-form="), "{}", browser.cookies());
+    // What happened is said, and the way back to another address.
+    assert!(asked.body.contains("If this address can be used here") && asked.body.contains("href=\"/signup\""));
+    assert!(fields_of_last(&shop, "Ada@example.org").contains("sign_up"), "the letter says what it is for");
     let link = last_link(&shop, "Ada@example.org");
     let listed: Value = serde_json::from_str(&shop.till_prints(&["user", "list", "--json"])).unwrap();
     assert_eq!(listed["data"], json!([]), "nothing is made before");
@@ -74,6 +83,7 @@ fn an_account_is_made_by_the_button_to_which_the_letter_leads() {
     // The same address again, however it is written: the same account.
     let other = shop.visitor();
     sign_up(&shop, &other, "aDA@example.org", "");
+    assert!(fields_of_last(&shop, "aDA@example.org").contains("sign_in"), "an account is not made again");
     assert_eq!(other.get("/v1/me").must(200).json()["id"], me["id"]);
     let audit = shop.till_prints(&["audit", "list"]);
     assert!(audit.contains("signed_up") && !audit.contains("example.org") && !audit.contains(&code), "{audit}");

@@ -22,14 +22,21 @@ fn a_password_signs_in_and_what_is_wrong_is_not_said() {
     shop.user("alice");
     shop.user("bob");
     assert!(!shop.visitor().get("/login").must(200).body.contains("action=\"/login"), "nobody has a password yet");
-    assert!(set(&shop, "alice", GOOD).0);
+    let (is_set, said) = set(&shop, "alice", GOOD);
+    assert!(is_set && said.contains("/login with the id alice"), "{said}");
     let browser = shop.visitor();
     let page = browser.get("/login").must(200);
     assert!(page.header("content-security-policy").ends_with("form-action 'self'"));
+    // Without letters no address signs in, and who has no password still needs the app's link.
+    for words in ["Account id", "Or by a link from the app", "Ask there for a sign-in link"] {
+        assert!(page.body.contains(words) && !page.body.contains("Email address"), "{words}: {}", page.body);
+    }
     let arrived = browser.fill(&page, "/login/password", &[("address", "alice"), ("password", GOOD)]).must(303);
     assert_eq!(arrived.header("location"), "/dashboard");
     assert!(!browser.cookies().contains("till-form"), "{}", browser.cookies());
     assert_eq!(browser.get("/v1/me").must(200).json()["id"], "alice");
+    let account = browser.get("/account").must(200).body;
+    assert!(account.contains("Your id: alice") && account.contains("You sign in with your id, alice"), "{account}");
 
     // No account, an account without a password, another password, and nothing at all.
     let mut words = Vec::new();
@@ -114,6 +121,8 @@ fn guesses_at_one_account_are_counted_together_however_it_is_named() {
         "INSERT INTO addresses (canonical, account, written, verified_at)
         SELECT 'ada@example.org', account, 'ada@example.org', 0 FROM users",
     );
+    let (_, said) = set(&shop, "alice", GOOD);
+    assert!(said.contains("with the id alice, or with ada@example.org"), "{said}");
     let (browser, owner) = (shop.visitor(), shop.sign_in("alice"));
     let spellings = ["alice", "ada@example.org", "ADA@example.org", "ada@\u{ff45}xample.org", "ada@example\u{3002}org"];
     for number in 0..10 {

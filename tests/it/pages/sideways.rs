@@ -142,6 +142,18 @@ fn no_page_scrolls_sideways() {
     for path in private.into_iter().chain(["/", "/docs", &back, &long]) {
         check(&chromium, &shop, path);
     }
+    // The link that leads past the header covers nothing before it has the focus, in however many lines it is.
+    chromium.resize(320);
+    chromium.ask("document.documentElement.style.fontSize = '200%'");
+    let ends = |focus: &str| {
+        let ends = format!(
+            "(() => {{ const skip = document.querySelector('.skip'); skip.{focus}();
+            const {{ top, bottom }} = skip.getBoundingClientRect(); return [top, bottom] }})()"
+        );
+        let ends = chromium.ask(&ends);
+        [ends[0].as_f64().unwrap(), ends[1].as_f64().unwrap()]
+    };
+    assert!(ends("blur")[1] <= 0.0 && ends("focus")[0] > 0.0, "{:?} {:?}", ends("blur"), ends("focus"));
     let problems: Vec<String> = chromium.problems().into_iter().filter(|text| !text.contains("404")).collect();
     assert_eq!(problems, [""; 0]);
 }

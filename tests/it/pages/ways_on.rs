@@ -47,7 +47,9 @@ fn the_sign_in_page_leads_to_the_app_and_back_to_the_packs() {
     // People whom the app made have no other way in: beside the forms of others, the app is named too.
     shop.set_password("alice", "four words of no use");
     let login = shop.visitor().get("/login").must(200);
-    assert!(login.body.contains("/login/password") && login.body.contains("https://app.example.com/billing"));
+    assert!(login.body.contains("/login/password"), "{}", login.body);
+    assert_eq!(ways(&login), ["https://app.example.com/billing", "/"]);
+    assert_eq!(text(&login).matches("Open Fox").count(), 1, "the way to the app is shown once: {}", text(&login));
 
     let plain = Shop::open();
     let login = plain.visitor().get("/login").must(200);

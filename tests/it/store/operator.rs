@@ -73,6 +73,9 @@ const EACH: &[Row] = &[
     ("payment_records::newest", |tx| payment_records::newest(tx, (END, ""), 10).map(drop)),
     ("payment_records::of_account", |tx| payment_records::of_account(tx, 1, (END, ""), 10).map(drop)),
     ("payment_records::in_doubt", |tx| payment_records::in_doubt(tx, "", 10).map(drop)),
+    ("payment_records::disputed", |tx| payment_records::disputed(tx, "", 10).map(drop)),
+    ("payment_records::dispute_of", |tx| payment_records::dispute_of(tx, "pi_1").map(drop)),
+    ("payment_records::count_disputes", |tx| payment_records::count_disputes(tx).map(drop)),
     ("payment_records::paid_before", |tx| payment_records::paid_before(tx, (NOW, ""), END, 10).map(drop)),
     ("money_records::returns", |tx| {
         ReturnKind::ALL.iter().try_for_each(|kind| money_records::returns(tx, *kind, "", [NOW, END], 10).map(drop))

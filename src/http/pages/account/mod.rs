@@ -28,7 +28,6 @@ use crate::store::sessions::Session;
 use crate::usecase::mail::{self, MailChoice};
 use crate::usecase::users::account;
 use crate::usecase::users::oidc;
-use crate::usecase::users::operators;
 use crate::usecase::users::passkeys;
 use crate::usecase::users::password::{PASSWORD_LEAST, PASSWORD_MOST};
 use crate::usecase::users::second_factor;
@@ -39,8 +38,6 @@ use crate::usecase::users::sessions;
 pub(super) struct AccountPage {
     pub shell: Shell,
     pub done: Option<Done>,
-    /// Whether the page leads on to the operator's.
-    pub is_operator: bool,
     pub id: String,
     /// As the user wrote it.
     pub name: String,
@@ -260,7 +257,6 @@ fn shown(app: &App, signed_in: &SignedIn, done: Option<Done>, new_token: Option<
         provider,
         shell: Shell::signed_in(app, language.account_title(), signed_in)?,
         done,
-        is_operator: operators::is_one(app, user.account)?,
         id: user.id.clone(),
         name: user.name.clone().unwrap_or_default(),
         address: view.address.map(|address| address.written),

@@ -14,11 +14,12 @@ use crate::http::guard::{OwnVisitor, SignedIn, not_signed_in};
 use crate::http::pages::{see_other, to_sign_in};
 use crate::http::problem::Problem;
 use crate::http::request::PathSegment;
-use crate::http::state::{AppState, Pool};
+use crate::http::state::AppState;
 use crate::http::{caller, own_form};
 use crate::language::Language;
+use crate::language::refusal::PersonRefusal;
 use crate::store::sessions::SignInMethod;
-use crate::usecase::users::{operators, sessions};
+use crate::usecase::users::sessions;
 
 /// The longest reason, in characters.
 pub(super) const REASON_LIMIT: usize = 300;
@@ -40,11 +41,8 @@ impl FromRequestParts<AppState> for Operator {
                 _ => not_signed_in().into_response(),
             });
         };
-        let account = signed_in.member.user.account;
-        if !state.run(Pool::Db, move |app| operators::is_one(app, account)).await.map_err(turned_away)? {
-            let detail =
-                "This page is for operators. The person who runs the server makes one there: till user admin ID.";
-            return Err(turned_away(Refused::Forbidden(detail.into()).into()));
+        if !signed_in.is_operator {
+            return Err(turned_away(PersonRefusal::StaffOnly.into()));
         }
         let session = &signed_in.session;
         if session.method == SignInMethod::Password && session.second_factor_at.is_none() {

@@ -219,6 +219,7 @@ fn in_words(attention: &Attention, language: Language) -> (String, &'static str,
             (language.admin_todo_waiting(*count), "/admin/events?status=waiting", Mark::Waiting)
         }
         Attention::Doubtful(count) => (language.admin_todo_doubtful(*count), "/admin/payments?doubtful", Mark::Bad),
+        Attention::Disputes(count) => (language.admin_todo_disputes(*count), "/admin/payments?disputed", Mark::Waiting),
         Attention::Differs => (language.admin_todo_differs().to_owned(), "/admin/reconciliation", Mark::Bad),
         Attention::Parked(count) => (language.admin_todo_parked(*count), "/admin/messages?parked", Mark::Bad),
         Attention::FailedLetters(count) => (language.admin_todo_letters(*count), "/admin/messages", Mark::Waiting),

@@ -1,5 +1,5 @@
-//! `GET /admin/payments`: what was paid, newest first, or what Stripe does not confirm; `GET /admin/payments/{reference}`: one
-//! payment, with every fact that is kept and what was computed from it.
+//! `GET /admin/payments`: what was paid, newest first, what Stripe does not confirm, or what is disputed;
+//! `GET /admin/payments/{reference}`: one payment, with every fact that is kept and what was computed from it.
 
 use axum::extract::{RawQuery, State};
 
@@ -17,7 +17,7 @@ use crate::http::request::PathSegment;
 use crate::http::state::{AppState, Pool};
 use crate::language::Language;
 use crate::store::orders::OfferKind;
-use crate::store::payment_records::ReturnRecord;
+use crate::store::payment_records::{DisputeStanding, ReturnRecord};
 use crate::store::receipts::Receipt;
 use crate::usecase::operator::paid::{self, PaymentDetail};
 use crate::usecase::operator::people::PaymentView;
@@ -64,7 +64,7 @@ pub(super) fn payment_rows(views: &[PaymentView], app: &App, has_users: bool, la
         }
         cells.extend([
             money(payment.amount, &payment.currency, language),
-            money(view.refundable, &payment.currency, language),
+            refundable(view, language),
             Cell::text(language.number(payment.units_granted - payment.units_reversed)),
             Cell::text(language.number(view.units_left())),
         ]);
@@ -73,14 +73,28 @@ pub(super) fn payment_rows(views: &[PaymentView], app: &App, has_users: bool, la
     views.iter().map(row).collect()
 }
 
+/// What could still be refunded.
+fn refundable(view: &PaymentView, language: Language) -> Cell {
+    let currency = &view.record.payment.currency;
+    view.refundable().map_or_else(|| Cell::maybe(None::<String>), |amount| money(amount, currency, language))
+}
+
 /// What was bought, and what is odd about it.
 fn state(view: &PaymentView, what: String, language: Language) -> Cell {
     let record = &view.record;
     let cell = Cell::text(what);
-    match (record.reversed_at, &record.doubt) {
-        (Some(_), _) => cell.noted(Some(language.admin_reversed())),
-        (None, Some(doubt)) => cell.marked(Mark::Bad).noted(Some(doubt)),
-        (None, None) => cell.noted(record.payment.out_of_band.then(|| language.admin_out_of_band())),
+    match (record.reversed_at, &record.doubt, view.dispute) {
+        (Some(_), _, _) => cell.noted(Some(language.admin_reversed())),
+        (None, Some(doubt), _) => cell.marked(Mark::Bad).noted(Some(doubt)),
+        (None, None, Some(dispute)) => {
+            let (mark, words) = match dispute {
+                DisputeStanding::Open => (Mark::Waiting, language.admin_dispute_open()),
+                DisputeStanding::Inquiry => (Mark::Waiting, language.admin_dispute_inquiry()),
+                DisputeStanding::Lost => (Mark::Bad, language.admin_dispute_lost()),
+            };
+            cell.marked(mark).noted(Some(words))
+        }
+        (None, None, None) => cell.noted(record.payment.out_of_band.then(|| language.admin_out_of_band())),
     }
 }
 
@@ -103,26 +117,62 @@ pub(crate) async fn show(
 
 fn shown(app: &App, operator: &Operator, query: Option<&str>) -> Result<AdminPage> {
     let language = operator.language();
-    let only_doubtful = query_field(query, "doubtful").is_some();
+    let listed = PaymentList::of(query);
     let before = query_field(query, "before").map(|text| cursor(&text)).transpose()?;
-    let found = match only_doubtful {
-        true => paid::in_doubt(app, before.as_ref().map_or("", |(_, reference)| reference), PAGE)?,
-        false => paid::newest(app, before.as_ref().map(|(at, reference)| (*at, reference.as_str())), PAGE)?,
+    let after = before.as_ref().map_or("", |(_, reference)| reference);
+    let found = match listed {
+        PaymentList::All => paid::newest(app, before.as_ref().map(|(at, reference)| (*at, reference.as_str())), PAGE)?,
+        PaymentList::Doubtful => paid::in_doubt(app, after, PAGE)?,
+        PaymentList::Disputed => paid::disputed(app, after, PAGE)?,
     };
     let place = |last: &PaymentView| {
         let payment = &last.record.payment;
         format!("{} {}", rfc3339(payment.paid_at), payment.reference)
     };
-    let older = older(&found, PAGE, place, "/admin/payments", only_doubtful.then_some(("doubtful", "")), language);
-    let empty = if only_doubtful { language.admin_doubtful_none() } else { language.admin_payments_none() };
-    let table = payment_table(empty, true, language).filled(payment_rows(&found, app, true, language));
-    let other = match only_doubtful {
-        true => Link::to("/admin/payments", language.admin_payments_all()),
-        false => Link::to("/admin/payments?doubtful", language.admin_doubtful()),
+    let filter = listed.word().map(|word| (word, ""));
+    let older = older(&found, PAGE, place, "/admin/payments", filter, language);
+    let (lead, empty) = match listed {
+        PaymentList::All => (language.admin_payments_lead(), language.admin_payments_none()),
+        PaymentList::Doubtful => (language.admin_doubtful_lead(), language.admin_doubtful_none()),
+        PaymentList::Disputed => (language.admin_payments_disputed_lead(), language.admin_payments_disputed_none()),
     };
-    let blocks = vec![Block::Table(table.with_more(older)), Block::Links(vec![other])];
-    let lead = if only_doubtful { language.admin_doubtful_lead() } else { language.admin_payments_lead() };
+    let table = payment_table(empty, true, language).filled(payment_rows(&found, app, true, language));
+    let others = [
+        (PaymentList::All, "/admin/payments", language.admin_payments_all()),
+        (PaymentList::Doubtful, "/admin/payments?doubtful", language.admin_doubtful()),
+        (PaymentList::Disputed, "/admin/payments?disputed", language.admin_payments_disputed()),
+    ];
+    let others = others.into_iter().filter(|(other, _, _)| *other != listed);
+    let others = others.map(|(_, path, label)| Link::to(path, label)).collect();
+    let blocks = vec![Block::Table(table.with_more(older)), Block::Links(others)];
     Ok(page(app, operator, Section::Payments, language.admin_payments(), blocks)?.led(lead))
+}
+
+/// Which payments the page lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PaymentList {
+    All,
+    /// Those that Stripe does not confirm.
+    Doubtful,
+    /// Those with a dispute that is not closed.
+    Disputed,
+}
+
+impl PaymentList {
+    fn of(query: Option<&str>) -> PaymentList {
+        let wanted = [PaymentList::Doubtful, PaymentList::Disputed];
+        let is_wanted = |listed: &PaymentList| listed.word().is_some_and(|word| query_field(query, word).is_some());
+        wanted.into_iter().find(is_wanted).unwrap_or(PaymentList::All)
+    }
+
+    /// The field of the query.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            PaymentList::All => None,
+            PaymentList::Doubtful => Some("doubtful"),
+            PaymentList::Disputed => Some("disputed"),
+        }
+    }
 }
 
 /// A time and a reference, as the link to the next page has them.
@@ -154,7 +204,7 @@ fn shown_one(app: &App, operator: &Operator, reference: &str) -> Result<AdminPag
         (language.admin_date(), Cell::moment(payment.paid_at, language)),
         (language.admin_amount(), amount(payment.amount)),
         (language.admin_cost(), amount(payment.cost)),
-        (language.admin_refundable(), amount(view.refundable)),
+        (language.admin_refundable(), refundable(&view, language)),
         (language.admin_granted(), number(payment.units_granted)),
         (language.admin_taken_back(), number(payment.units_reversed)),
         (language.admin_units_left(), number(view.units_left())),

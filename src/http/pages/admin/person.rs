@@ -248,7 +248,8 @@ fn actions(
         .with(FormField::tick("dry_run", language.admin_dry_run()));
     let erase = form("erase", language.admin_erase())
         .headed(language.admin_erase(), language.admin_erase_lead())
-        .with(FormField::tick("sure", language.admin_sure()).required());
+        .with(FormField::tick("sure", language.admin_sure()).required())
+        .final_one();
     let mut blocks = vec![Block::Heading(language.admin_actions().to_owned()), wants_fresh(grant), wants_fresh(link)];
     if !record.sessions.is_empty() {
         let end = form("sessions", language.admin_end_sessions());

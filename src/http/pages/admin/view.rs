@@ -219,6 +219,8 @@ pub(in crate::http) struct ActionForm {
     pub button: String,
     /// Whether it stands out.
     pub is_main: bool,
+    /// Whether what it does is gone for good.
+    pub is_final: bool,
     /// What is said in its place where the sign-in is too long ago.
     pub stale: Option<String>,
 }
@@ -234,12 +236,17 @@ impl ActionForm {
             fields: vec![],
             button: button.to_owned(),
             is_main: false,
+            is_final: false,
             stale: None,
         }
     }
 
     pub(super) fn search(action: impl Into<String>, button: &str) -> ActionForm {
         ActionForm { is_search: true, ..ActionForm::new(action, button) }
+    }
+
+    pub(super) fn final_one(self) -> ActionForm {
+        ActionForm { is_final: true, ..self }
     }
 
     pub(super) fn main(self) -> ActionForm {

@@ -98,8 +98,9 @@ fn page(app: &App, overview: &Overview, token: String, asked: Language) -> Resul
     let (catalog, member) = (&*app.catalog, &overview.member);
     let (words, language) = (&catalog.unit, member.user.locale.unwrap_or(asked));
     let is_plan_pending = overview.pending.iter().any(|order| order.kind == OfferKind::Plan);
+    let shell = Shell::of_user(app, language.dashboard_title(), &member.user, token, language);
     Ok(DashboardPage {
-        shell: Shell::of_user(app, language.dashboard_title(), &member.user, token, language),
+        shell: Shell { is_operator: overview.is_operator, ..shell },
         pending: pending_sentences(&overview.pending, catalog, language),
         notices: Notice::all(&overview.failed, &overview.subscriptions, member, catalog, language),
         units: UnitsView::of(member, &overview.lots, words, language),

@@ -1,6 +1,6 @@
 //! The user's plan and subscription in words.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Expiry};
 use crate::clock::Timestamp;
 use crate::http::pages::offers::allotment;
 use crate::http::pages::words::Moment;
@@ -8,7 +8,7 @@ use crate::language::Language;
 use crate::money::{Currency, Money};
 use crate::store::open_invoices::OpenInvoice;
 use crate::store::scheduled_changes::ScheduledChange;
-use crate::store::subscriptions::PaymentPause;
+use crate::store::subscriptions::{PaymentPause, Subscription};
 use crate::usecase::users::UserSnapshot;
 
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct PlanView {
     pub allotment: String,
     /// `None` without a subscription at Stripe.
     pub subscription: Option<SubscriptionView>,
+    /// That the units stay once it has ended, where it is set to end and they do.
+    pub stays: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,6 +81,10 @@ impl PlanView {
         PlanView {
             name: plan.map_or_else(|| language.offers_no_plan(), |plan| plan.name.in_language(language)).to_owned(),
             allotment: allotment(plan.map_or(0, |plan| plan.units), &catalog.unit, language),
+            stays: plan
+                .filter(|plan| plan.expiry == Expiry::Never && member.balance.remaining > 0)
+                .filter(|_| member.subscription.as_ref().is_some_and(is_set_to_end))
+                .map(|_| language.subscription_units_stay(catalog.unit.many(language))),
             subscription: member.subscription.as_ref().map(|subscription| {
                 let ends = subscription.ends_at;
                 let at = ends.or(subscription.period_end);
@@ -96,6 +102,11 @@ impl PlanView {
 /// Whether a subscription in this state would take a payment for its next period.
 fn is_renewed(status: &str) -> bool {
     matches!(status, "active" | "trialing")
+}
+
+/// Whether it is in force, and ends by itself.
+fn is_set_to_end(subscription: &Subscription) -> bool {
+    subscription.ends_at.is_some() && is_renewed(&subscription.status)
 }
 
 /// The name of the plan that follows, and when it begins.
@@ -153,6 +164,7 @@ impl SubscriptionView {
         language: Language,
     ) -> SubscriptionView {
         let words = match status {
+            "active" if ends_then => language.subscription_active_until_end(),
             "active" => language.subscription_active(),
             "trialing" => language.subscription_trialing(),
             "past_due" => language.subscription_past_due(),

@@ -206,7 +206,7 @@ fn pages_say_what_is_so() {
                 "Payment overdue",
                 "Payment due since 24 Nov 2026 · $9.00 open",
                 "Your last payment did not go through. Stripe could not charge your card and will try again",
-                "Fix the card",
+                "Update the card",
                 "&#60;script&#62;alert(1)&#60;/script&#62;",
             ],
             vec!["Renews on", "period ends"],

@@ -75,7 +75,8 @@ pub fn shell(title: &str) -> Shell {
 /// For somebody who is not signed in.
 pub fn visitor(title: &str) -> Shell {
     let (site, language) = (Site::of(&Catalog::built_in(), false, Language::En), Language::En);
-    Shell { site, language, title: title.to_owned(), csrf: String::new(), person: None, offers_sign_in: true }
+    let (title, csrf) = (title.to_owned(), String::new());
+    Shell { site, language, title, csrf, person: None, is_operator: false, offers_sign_in: true }
 }
 
 fn units(remaining: i64, held: i64, total: i64) -> UnitsView {
@@ -139,6 +140,7 @@ pub fn dashboard() -> DashboardPage {
         plan: PlanView {
             name: "Pro".to_owned(),
             allotment: allotment(500, &words(), Language::En),
+            stays: None,
             subscription: Some(SubscriptionView::of(
                 "active",
                 Some(now().plus_seconds(DAY_SECONDS * 9)),
@@ -219,7 +221,8 @@ fn open_invoice() -> OpenInvoice {
 }
 
 fn free_plan() -> PlanView {
-    PlanView { name: "Free".to_owned(), allotment: allotment(0, &words(), Language::En), subscription: None }
+    let allotment = allotment(0, &words(), Language::En);
+    PlanView { name: "Free".to_owned(), allotment, subscription: None, stays: None }
 }
 
 pub fn pricing(catalog: &Catalog, shell: Shell) -> PricingPage<'_> {
@@ -313,8 +316,7 @@ pub fn account() -> AccountPage {
     AccountPage {
         connections: vec![],
         provider: Some(HOSTILE.to_owned()),
-        shell: shell("Account"),
-        is_operator: true,
+        shell: Shell { is_operator: true, ..shell("Account") },
         done: Some(Done::Name),
         id: "u_1".to_owned(),
         name: "Ada Lovelace".to_owned(),
@@ -377,7 +379,7 @@ pub fn letters() -> Vec<(&'static str, LettersPage)> {
         ("invitation", LettersState::SignUpByInvitation),
         ("invite-spent", LettersState::InviteSpent),
         ("reset", LettersState::Reset),
-        ("asked", LettersState::Asked),
+        ("asked", LettersState::Asked { form: "/signup?invite=%3Cb%3E".to_owned() }),
         ("confirm-sign-in", confirm(CodePurpose::SignIn)),
         ("confirm-sign-up", confirm(CodePurpose::SignUp)),
         ("confirm-reset", confirm(CodePurpose::Reset)),

@@ -202,6 +202,14 @@ fn refuse_place(app: &App, path: &Path) -> Result<()> {
     if path.is_dir() {
         return refused(format!("{shown} is a folder: the path of a file was expected, such as {shown}/till.db"));
     }
+    let folder = folder_of(path);
+    if !folder.exists() {
+        let what = format!(
+            "cannot write {shown}: there is no folder {}. Make it first; --keep makes its own",
+            folder.display()
+        );
+        return Err(Fault::bare(what).into());
+    }
     refuse_database(path, app.store.database())?;
     let is_in_use = Lock::holder(&Database::File(path.to_owned())).is_some()
         || beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);

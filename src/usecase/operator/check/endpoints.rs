@@ -117,7 +117,7 @@ fn reached(app: &App, stripe: &Stripe, url: &str) -> std::result::Result<Option<
             return Err(format!("redirects to {to}: Stripe counts that as a failure"));
         }
         Ok(ProbeReply { status, .. }) => return Err(format!("answers {status}, 400 was expected: is till behind it?")),
-        Err(why) => return Err(format!("cannot be reached: {why}")),
+        Err(why) => return Err(format!("cannot be reached: {why}{}", own_address(app, url))),
     }
     let mut statuses = vec![];
     for secret in &app.config.stripe.webhook_secrets {
@@ -133,6 +133,19 @@ fn reached(app: &App, stripe: &Stripe, url: &str) -> std::result::Result<Option<
          till with another webhook secret or another database. Compare its configuration with this one, and restart it \
          after a change"
     ))
+}
+
+/// Where nothing stands in front of till: what it listens on, and what the public address says.
+fn own_address(app: &App, url: &str) -> String {
+    let (base_url, listen) = (&app.config.base_url, app.config.listen);
+    match base_url.loopback_address() {
+        Some(named) if base_url.allows(url) && named == listen => ". Is till serve running?".to_owned(),
+        Some(_) if base_url.allows(url) => format!(
+            ". till serve listens on {listen} (SPRITE_LISTEN, unless systemd passes a socket), and SPRITE_BASE_URL says \
+             {base_url}: give both the same port, or put a proxy between them"
+        ),
+        _ => String::new(),
+    }
 }
 
 /// A secret that the running process does not accept, although it accepts another.

@@ -96,10 +96,7 @@ pub(super) fn backup(app: &App) -> Finding {
     if app.store.engine() == Engine::Postgres {
         let said =
             "pg_dump or the server's own archive makes it, and till does not see it; till ledger verify proves a copy";
-        return match app.config.stripe.mode() {
-            Some(Mode::Live) => open(what, said.to_owned()),
-            _ => good(what, said.to_owned()),
-        };
+        return open(what, said.to_owned());
     }
     let (days, said) = match (&last, app.config.stripe.mode()) {
         (Some(last), _) => {
@@ -109,7 +106,7 @@ pub(super) fn backup(app: &App) -> Finding {
             // Books that are young may have none yet, and should not for long.
             (first.map_or(0, days).max(BACKUP_DAYS), "there is none, and the books hold real money".to_owned())
         }
-        (None, _) => return good(what, "there is none, and books without real money need none".to_owned()),
+        (None, _) => return open(what, "there is none, and books without real money need none".to_owned()),
     };
     match days {
         NO_BACKUP_DAYS.. => {
@@ -166,6 +163,13 @@ pub(super) fn for_a_hand(app: &App) -> Vec<Finding> {
 fn in_words(waiting: attention::Attention) -> Option<Finding> {
     use attention::Attention;
     match waiting {
+        Attention::Disputes(count) => Some(warning(
+            "disputes",
+            format!(
+                "{count} not closed: answer each at Stripe before its deadline, if that is not done; /admin/payments?disputed \
+                 lists them"
+            ),
+        )),
         Attention::Parked(count) => {
             Some(warning("notifications", format!("{count} were given up: till hook deliveries --parked")))
         }

@@ -37,7 +37,7 @@ fn a_card_that_asks_for_its_owner_brings_units_once_after_the_confirmation() {
 /// Opens the portal by the button of the notice.
 fn to_the_portal(shop: &Shop, browser: &Client) -> String {
     let dashboard = browser.get("/dashboard").must(200);
-    for words in [LATE, "will try again", "You keep your plan meanwhile", "Fix the card", "Payment overdue"] {
+    for words in [LATE, "will try again", "You keep your plan meanwhile", "Update the card", "Payment overdue"] {
         assert!(dashboard.body.contains(words), "{words}: {}", dashboard.body);
     }
     let portal = browser.press(&dashboard, "/billing/portal").must(303).header("location").to_owned();

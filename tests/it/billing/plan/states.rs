@@ -128,6 +128,10 @@ fn a_plan_set_to_end_says_so_either_way_and_may_be_resumed() {
     next(&alice, "Renews on", false);
     alice.change("cancel_at_period_end=true");
     next(&alice, "Ends on", true);
+    let words = dashboard(&alice);
+    for said in ["Active until it ends", "The pictures that you have left stay yours after that."] {
+        assert!(words.contains(said), "{said}: {words}");
+    }
     alice.change("cancel_at_period_end=false");
     next(&alice, "Renews on", false);
 

@@ -1,6 +1,6 @@
 //! The operator's lists: by pages, by search, with ids of every kind.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{operator_of, shop_with_operator, words};
 use crate::harness::shop::{CATALOG, GOOD_CARD};
@@ -67,6 +67,48 @@ fn a_list_is_read_page_by_page_and_skips_nothing() {
     }
     operator.get("/admin/messages?before=x").must(400);
     operator.get("/admin/events?status=nothing").must(400);
+}
+
+#[test]
+fn a_dispute_is_to_be_done_until_it_is_closed_and_nothing_is_refundable_meanwhile() {
+    let (shop, operator) = shop_with_operator();
+    let shown = |path: &str| words(&operator.get(path).must(200));
+    let mut intents = vec![];
+    for user in ["alice", "bob"] {
+        shop.user(user);
+        shop.pay(&shop.checkout(user, "topup_100").1, &[("card", GOOD_CARD)]).must(303);
+        shop.wait_for_units(user, 100);
+        intents.push(links(&operator.get("/admin/payments").must(200), "/admin/payments/pi_")[0].clone());
+    }
+    assert!(shown("/admin").contains("To do Nothing") && shown("/admin/payments?disputed").contains("No dispute is"));
+    let dispute = |place: usize, user: &str| {
+        let intent = intents[place].strip_prefix("/admin/payments/").unwrap();
+        shop.stripe_control(&format!("charges/{intent}/dispute"), &[]);
+        shop.wait_for_units(user, 0);
+        shop.ask_stripe("GET", "/v1/disputes?limit=1")["data"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let won = dispute(0, "alice");
+    let overview = operator.get("/admin").must(200);
+    assert!(words(&overview).contains("1 dispute is not closed"), "{}", words(&overview));
+    assert_eq!(links(&overview, "/admin/payments?"), ["/admin/payments?disputed"]);
+    let listed = operator.get("/admin/payments?disputed").must(200);
+    assert_eq!(links(&listed, "/admin/payments/pi_"), intents[..1]);
+    assert!(words(&listed).contains("Disputed: answer it at Stripe"), "{}", words(&listed));
+    assert!(shown(&intents[0]).contains("Refundable –"), "{}", shown(&intents[0]));
+    let told: Value = serde_json::from_str(&shop.till_prints(&["user", "show", "alice", "--json"])).unwrap();
+    assert_eq!((&told["payments"][0]["refundable"], &told["payments"][0]["dispute"]), (&json!(0), &json!("open")));
+    let status = shop.till_prints(&["status"]);
+    assert!(status.contains("warn: ") && status.contains("disputes; till check says more"), "{status}");
+
+    shop.stripe_control(&format!("disputes/{won}/won"), &[]);
+    shop.wait_for_units("alice", 100);
+    eventually("the end of the dispute", || shown("/admin").contains("To do Nothing").then_some(()));
+    assert!(shown(&intents[0]).contains("Refundable $9.00"), "{}", shown(&intents[0]));
+    let lost = dispute(1, "bob");
+    shop.ask_stripe("POST", &format!("/v1/disputes/{lost}/close"));
+    eventually("the end of the other", || shown("/admin").contains("To do Nothing").then_some(()));
+    let one = shown(&intents[1]);
+    assert!(one.contains("Disputed, and lost") && one.contains("Refundable –"), "{one}");
 }
 
 #[test]
