@@ -182,7 +182,7 @@ fn what_the_operator_dismissed_stays_closed_and_can_be_opened_again() {
         assert_eq!(status(&shop, id(event)).0, "applied");
     }
     let (code, said) = dismiss(&[]);
-    assert!(code == 2 && said.contains("is applied: only one that is unmatched"), "{code} {said}");
+    assert!(code == 1 && said.contains("is applied: only one that is unmatched"), "{code} {said}");
     assert_eq!(shop.till(&["event", "dismiss", "evt_unknown"]).status.code(), Some(1));
     shop.verify_books();
 }
