@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::{Fault, Refused, Result};
-use crate::private_file::{PrivateFile, beside, is_same_folder};
+use crate::private_file::{PrivateFile, beside, folder_of, is_same_folder};
 use crate::store::Lock;
 use crate::store::backups::{self, Backup, COMPANIONS};
 use crate::usecase::audit;
