@@ -15,9 +15,9 @@ use crate::config::Need;
 use crate::error::Fault;
 use crate::ledger::{Discrepancy, entry_id};
 use crate::private_file::PrivateFile;
-use crate::usecase::operator::export::{export, heading};
+use crate::usecase::operator::export::export;
 use crate::usecase::operator::head::{Anchor, take};
-use crate::usecase::operator::output_file::{refuse_database, refuse_other_content};
+use crate::usecase::operator::output_file::refuse_database;
 use crate::usecase::operator::verify::{Proof, verify_against};
 
 /// Accounts between two reports of progress.
@@ -63,7 +63,7 @@ enum LedgerCommand {
         /// Only this user's entries
         #[arg(long, value_name = "ID")]
         user: Option<String>,
-        /// Write to this file instead of standard output; an earlier export there is replaced when the new one is complete
+        /// Write to this file instead of standard output; an existing file is replaced when the export is complete
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -150,7 +150,6 @@ fn as_json(proof: &Proof) -> ProofShape {
 fn export_to(app: &App, user: Option<&str>, path: &Path) -> CommandResult {
     let fault = |cause| Fault::new(format!("cannot write {}", path.display()), cause);
     refuse_database(path, app.store.database())?;
-    refuse_other_content(path, &[heading().as_bytes()], "export of the ledger")?;
     let mut file = BufWriter::new(PrivateFile::begin(path).map_err(fault)?);
     let count = export(app, user, &mut file)?;
     let file = file.into_inner().map_err(|cause| fault(cause.into_error()))?;

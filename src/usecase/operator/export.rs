@@ -32,11 +32,6 @@ const COLUMNS: [&str; 17] = [
     "actor",
 ];
 
-/// The first line of an export.
-pub fn heading() -> String {
-    format!("{}\n", COLUMNS.join(","))
-}
-
 /// Writes all entries, or those of one user, and returns how many. What is posted meanwhile may be among them. Times are
 /// RFC 3339; the hashed form has milliseconds.
 pub fn export(app: &App, user: Option<&str>, to: impl Write) -> Result<u64> {

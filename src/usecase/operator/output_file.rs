@@ -29,9 +29,10 @@ pub fn refuse_database(path: &Path, database: &Database) -> Result<(), Refused> 
     }
 }
 
-/// Refuses to replace a file that is not empty and begins in none of these ways. `what` is written there.
+/// Refuses to replace a file that is not empty and begins in none of these ways. `what` is written there. Where there is a link, the
+/// link is replaced, and nothing of the file that it leads to is lost.
 pub fn refuse_other_content(path: &Path, beginnings: &[&[u8]], what: &str) -> Result<(), Refused> {
-    let there = path.metadata().is_ok_and(|there| there.is_file() && there.len() > 0);
+    let there = path.symlink_metadata().is_ok_and(|there| there.is_file() && there.len() > 0);
     let longest = beginnings.iter().map(|beginning| beginning.len()).max().unwrap_or(0);
     if !there {
         return Ok(());
