@@ -110,7 +110,11 @@ pub fn confirm(app: &App, account: i64, session: &str, deadline: Deadline) -> Re
             let purchase = apply_own(app, account, found, is_known, deadline)?;
             with_invoice(app, account, session, purchase, subscription, deadline)
         }
-        Err(error) if error.is_missing() => Err(not_found()),
+        Err(error) if error.is_missing() => match purchase_of(app, account, session, None)? {
+            // What is paid by the books stays paid, whatever Stripe has forgotten.
+            paid if matches!(paid.state, PurchaseState::Subscribed { .. }) => Ok(paid),
+            _ => Err(not_found()),
+        },
         Err(_) if is_known => unconfirmed(app, account, session),
         Err(error) => Err(error.into()),
     }

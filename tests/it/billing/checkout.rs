@@ -236,3 +236,17 @@ fn the_return_page_brings_a_plans_units_although_no_webhook_told_of_its_invoice(
         shop.verify_books();
     }
 }
+
+#[test]
+fn a_plan_that_was_paid_is_told_although_stripe_knows_its_session_no_more() {
+    let shop = Shop::open_with(&[("SPRITE_RECONCILE_INTERVAL", "off")]);
+    shop.user("alice");
+    shop.stripe_control("webhooks/hold", &[]);
+    let (session, checkout) = shop.checkout("alice", "pro");
+    shop.pay(&checkout, &[("card", GOOD_CARD)]).must(303);
+    let object = shop.ask_stripe("GET", &format!("/v1/checkout/sessions/{session}"));
+    shop.webhook(&webhook::event("checkout.session.completed", &object)).must(200);
+    shop.stripe_control("faults", &[("path", "/v1/checkout/sessions"), ("kind", "status:404")]);
+    let page = shop.sign_in("alice").get(&format!("/billing/return?session_id={session}")).must(200).body;
+    assert!(page.contains("You are subscribed to Pro"), "{page}");
+}
