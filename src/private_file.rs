@@ -74,8 +74,17 @@ pub fn is_same_folder(one: &Path, other: &Path) -> bool {
 
 /// Whether two paths lead to one file that is there.
 pub fn is_same_file(one: &Path, other: &Path) -> bool {
-    let id = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
-    id(one).is_some_and(|file| Some(file) == id(other))
+    file_id(one).is_some_and(|file| Some(file) == file_id(other))
+}
+
+/// The device and the number of the file that a path leads to, which no other file has while it is there.
+pub fn file_id(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().map(|file| (file.dev(), file.ino())).ok()
+}
+
+/// The path without links in its folders, whether there is a file or not. `None` if there is no such folder.
+pub fn place_of(path: &Path) -> Option<PathBuf> {
+    Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?))
 }
 
 /// The folder that a path lies in.

@@ -81,16 +81,10 @@ fn faults_of_shape(text: &str, first: toml::de::Error) -> (Option<CatalogRows>, 
         let line = span.as_ref().map(|span| line_of(text, span.start));
         let missing = error.message().strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
         let begin = span.as_ref().map_or(0, |span| span.start);
-        let (begin, end) = match missing {
-            Some(_) => section(text, begin),
-            None => match lines_around(text, begin, span.map_or(begin, |span| span.end)) {
-                // The lines below the head of a table would belong to the table above.
-                (begin, _) if text.get(begin..).is_some_and(|line| line.trim_start().starts_with('[')) => {
-                    section(text, begin)
-                }
-                lines => lines,
-            },
-        };
+        let lines = lines_around(text, begin, span.map_or(begin, |span| span.end));
+        // Without the head of a table the lines below it would belong to the table above.
+        let is_head = text.get(lines.0..).is_some_and(|line| line.trim_start().starts_with('['));
+        let (begin, end) = if missing.is_some() || is_head { section(text, begin) } else { lines };
         // One that was left out here is there, and was told of.
         let is_left_out = missing.is_some_and(|name| {
             let lines = text.get(begin..end).unwrap_or_default().lines();

@@ -9,6 +9,7 @@ use super::{CommandError, CommandResult};
 use crate::clock::rfc3339;
 use crate::config::Need;
 use crate::store::inbox::{IgnoreReason, InboxRow, Status};
+use crate::usecase::operator::stripe_account::mode_word;
 use crate::usecase::stripe_events::apply::EventOutcome;
 use crate::usecase::stripe_events::changes::Change;
 use crate::usecase::stripe_events::inbox;
@@ -195,7 +196,7 @@ fn as_text(row: &InboxRow) -> String {
         ("id", event.id.clone()),
         ("type", event.kind.clone()),
         ("about", or_dash(event.object.as_ref())),
-        ("mode", if event.livemode { "live" } else { "test" }.to_owned()),
+        ("mode", mode_word(event.livemode).to_owned()),
         ("api version", or_dash(event.api_version.as_ref())),
         ("made", rfc3339(event.created_at)),
         ("arrived", rfc3339(event.received_at)),

@@ -55,7 +55,7 @@ impl ImportCommand {
         };
         // Before the database, so that a file that is wrong makes none.
         let rows = import::read_rows(from).map_err(|failure| self.failed(failure))?;
-        let (app, _spare) = match self.dry_run {
+        let (app, _folder) = match self.dry_run {
             true => self.database.open_to_try(Need::Nothing)?,
             false => (self.database.open_unconfirmed(Need::Nothing, IfMissing::Create)?, None),
         };

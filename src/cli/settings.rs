@@ -102,8 +102,8 @@ pub(super) fn flags<const N: usize>(given: [(&str, &Option<String>); N]) -> BTre
 
 /// The configuration, or everything that is wrong with it; the warnings are printed before that.
 pub(super) fn load(sources: &Sources, need: Need) -> CommandResult<LoadedConfig> {
-    config::load(sources, need).map_err(|faults| {
-        eprint_lines("warning", &config::warnings(sources, need));
-        CommandError::Usage(faults.iter().map(ToString::to_string).collect())
+    config::load(sources, need).map_err(|faulty| {
+        eprint_lines("warning", &faulty.warnings);
+        CommandError::Usage(faulty.faults.iter().map(ToString::to_string).collect())
     })
 }

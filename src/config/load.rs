@@ -22,22 +22,25 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOS
 const DEFAULT_RECONCILE_INTERVAL: Duration = Duration::from_secs(15 * 60);
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Reads and checks everything. The error has every fault, in the order of the variables.
-pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, Vec<ConfigFault>> {
+/// A configuration that cannot be used.
+#[derive(Debug, Default)]
+pub struct FaultyConfig {
+    /// Every fault, in the order of the variables.
+    pub faults: Vec<ConfigFault>,
+    /// What is unknown, unused or risky: a variable that is missing may be one that was misspelt.
+    pub warnings: Vec<String>,
+}
+
+/// Reads and checks everything.
+pub fn load(sources: &Sources, need: Need) -> Result<LoadedConfig, FaultyConfig> {
     let (config, reader) = read(sources, need);
     if reader.faults.is_empty() {
         let warnings = reader.warnings;
         let config = Config { open_files: reader.open_files, warnings: warnings.clone(), ..config };
         Ok(LoadedConfig { config, warnings })
     } else {
-        Err(reader.faults)
+        Err(FaultyConfig { faults: reader.faults, warnings: reader.warnings })
     }
-}
-
-/// What is unknown, unused or risky, also where faults keep the configuration from being used: a variable that is missing may be
-/// one that was misspelt.
-pub fn warnings(sources: &Sources, need: Need) -> Vec<String> {
-    read(sources, need).1.warnings
 }
 
 /// The configuration, with defaults where a value is faulty, and what was found on the way.

@@ -26,7 +26,7 @@ use ipnet::IpNet;
 pub use environment_file::EnvironmentFile;
 pub use explanation::{Explanation, Setting, explain};
 pub use fault::ConfigFault;
-pub use load::{load, warnings};
+pub use load::{FaultyConfig, load};
 pub use mail::{MailConfig, SmtpServer, TlsMode};
 pub use oidc::OidcConfig;
 pub use origin::{Origin, in_ascii, origin_of};

@@ -18,12 +18,12 @@ fn sources(text: &str) -> Sources {
 fn said(sources: &Sources, need: Need) -> Vec<String> {
     match load(sources, need) {
         Ok(loaded) => loaded.warnings,
-        Err(faults) => faults.iter().map(ConfigFault::to_string).collect(),
+        Err(faulty) => faulty.faults.iter().map(ConfigFault::to_string).collect(),
     }
 }
 
 fn config(text: &str) -> Config {
-    let faults = |faults: Vec<ConfigFault>| -> Config { panic!("{text}: {faults:?}") };
+    let faults = |faulty: FaultyConfig| -> Config { panic!("{text}: {faulty:?}") };
     load(&sources(text), Need::Nothing).map(|loaded| loaded.config).unwrap_or_else(faults)
 }
 
@@ -187,12 +187,12 @@ fn all_faults_are_listed_at_once() {
     let all = said(&sources("SPRITE_LISTEN=x\nSPRITE_LOG_FORMAT=x\nSPRITE_PRO_UNITS=x"), Need::Serve);
     assert_eq!(all.len(), 4, "{all:?}");
     for (need, missing) in [(Need::Nothing, 0), (Need::StripeKey, 1), (Need::Serve, 1)] {
-        assert_eq!(load(&Sources::default(), need).err().unwrap_or_default().len(), missing);
+        assert_eq!(load(&Sources::default(), need).err().unwrap_or_default().faults.len(), missing);
     }
     let misspelt = said(&sources("SPRITE_STRIPE_SECRETKEY=sk_test_1"), Need::StripeKey);
     assert!(misspelt.len() == 1 && misspelt[0].ends_with("; SPRITE_STRIPE_SECRETKEY is set, which till does not know"));
     let faulty = load(&sources("SPRITE_STRIPE_SECRET_KEY=pk_test_1"), Need::StripeKey).unwrap_err();
-    assert_eq!(faulty.len(), 1, "a faulty key is not also missing");
+    assert_eq!(faulty.faults.len(), 1, "a faulty key is not also missing");
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl Store {
         let checkpoints = Checkpoints::start(path)?;
         let figures = WriterFigures::new(checkpoints.wal_bytes());
         let writer =
-            Writer::start(Box::new(FileWriter::new((connection, Arc::clone(&files)), checkpoints, reads)), figures)?;
+            Writer::start(Box::new(FileWriter::new(connection, Arc::clone(&files), checkpoints, reads)), figures)?;
         Ok(Store {
             readers: Pool::File(readers),
             memory: Some(Memory { freshness, read_ahead }),

@@ -125,14 +125,16 @@ fn count(tx: &mut dyn Tx, subscription: &Subscription, count: i64) -> Result<()>
 
 fn put_description(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now: Timestamp) -> Result<Upsert> {
     const ADD: &str = "INSERT INTO subscriptions
-        (id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, before, created_at, amount, currency,
-        paused, resumes_at)
+        (id, status, offer, period_end, ends_at, ended_at, as_of, before, customer, amount, currency, paused, resumes_at,
+        account, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING";
+    // What a row begins with is also what changes in it.
     const CHANGE: &str =
         "UPDATE subscriptions SET status = $2, offer = $3, period_end = $4, ends_at = $5, ended_at = $6,
         as_of = $7, before = $8, customer = COALESCE($9, customer), unsure_at = NULL, amount = $10, currency = $11,
         paused = $12, resumes_at = $13
         WHERE id = $1";
+    const CHANGED: usize = 13;
     const REPEAT: &str = "UPDATE subscriptions SET as_of = $2, before = $3, customer = COALESCE($4, customer),
         amount = $5, currency = $6 WHERE id = $1 AND as_of < $2";
     let Subscription { id, account, customer, status, offer, period_end, ends_at, ended_at, as_of, .. } = new;
@@ -141,8 +143,6 @@ fn put_description(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now:
     let (paused, resumes_at) = (new.pause.is_some(), new.pause.and_then(|pause| pause.until));
     let row: [&dyn Param; 15] = [
         id,
-        account,
-        customer,
         status,
         offer,
         period_end,
@@ -150,11 +150,13 @@ fn put_description(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now:
         ended_at,
         as_of,
         &before,
-        &new.created_at,
+        customer,
         &amount,
         &currency,
         &paused,
         &resumes_at,
+        account,
+        &new.created_at,
     ];
     let added = tx.execute(ADD, &row)?;
     let Some(known) = find(tx, id)?.filter(|_| added == 0) else { return Ok(Upsert::Newer) };
@@ -177,22 +179,7 @@ fn put_description(tx: &mut dyn Tx, new: &Subscription, source: Source<'_>, now:
             }
         }
     }
-    let row: [&dyn Param; 13] = [
-        id,
-        status,
-        offer,
-        period_end,
-        ends_at,
-        ended_at,
-        as_of,
-        &before,
-        customer,
-        &amount,
-        &currency,
-        &paused,
-        &resumes_at,
-    ];
-    tx.execute(CHANGE, &row)?;
+    tx.execute(CHANGE, &row[..CHANGED])?;
     Ok(Upsert::Newer)
 }
 

@@ -74,7 +74,7 @@ impl Draft {
 
     /// What is wrong with this value of this variable.
     pub(super) fn check(&self, name: &str, value: &str) -> Result<(), String> {
-        let faults = config::load(&self.sources_with(name, value), Need::StripeKey).err().unwrap_or_default();
+        let faults = config::load(&self.sources_with(name, value), Need::StripeKey).err().unwrap_or_default().faults;
         faults.iter().find(|fault| fault.variable == name).map_or(Ok(()), |fault| Err(fault.to_string()))
     }
 
@@ -123,7 +123,8 @@ impl Draft {
 }
 
 fn config_of(sources: &Sources) -> Result<Config, String> {
-    let lines =
-        |faults: Vec<config::ConfigFault>| faults.iter().map(ToString::to_string).collect::<Vec<String>>().join("; ");
+    let lines = |faulty: config::FaultyConfig| {
+        faulty.faults.iter().map(ToString::to_string).collect::<Vec<String>>().join("; ")
+    };
     config::load(sources, Need::StripeKey).map(|loaded| loaded.config).map_err(lines)
 }

@@ -11,7 +11,7 @@ use super::postgresql::Server;
 use crate::clock::{Clock, rfc3339};
 use crate::database::{Database, ServerAddress};
 use crate::error::Fault;
-use crate::private_file::{beside, create_new_for_owner, folder_of, missing_right};
+use crate::private_file::{beside, create_new_for_owner, missing_right, place_of};
 
 /// Held while the appliance runs. The operating system, or the server, releases it when the process ends, however it ends.
 pub struct Lock {
@@ -126,7 +126,6 @@ fn refuse_other_names(path: &Path) -> DbResult<()> {
 
 /// The lock beside the file itself, also where `path` leads to it by links: else the same database would have two.
 fn lock_of(path: &Path) -> PathBuf {
-    let by_folder = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
-    let file = path.canonicalize().ok().or_else(by_folder);
+    let file = path.canonicalize().ok().or_else(|| place_of(path));
     beside(file.as_deref().unwrap_or(path), ".lock")
 }

@@ -20,7 +20,7 @@ use crate::usecase::stripe_events::reconcile::poll;
 /// How long the buyer waits for Stripe's answer. After that the page says that the units will come later.
 const WAIT: Duration = Duration::from_secs(8);
 
-/// How long after its checkout a plan's invoice is asked for. One that comes later than this had nothing to be paid, as in a trial.
+/// How long after its checkout a plan's invoice is asked for. Then none is awaited any more: a trial has none to be paid.
 const INVOICE_SECONDS: i64 = 600;
 
 /// The state of a purchase.
@@ -54,6 +54,13 @@ pub struct Purchase {
     pub return_url: Option<String>,
 }
 
+impl Purchase {
+    /// Whether it is a plan whose invoice the books do not have.
+    fn lacks_invoice(&self) -> bool {
+        matches!(self.state, PurchaseState::Subscribed { .. }) && self.receipt.is_none()
+    }
+}
+
 /// The account that a checkout session was made for here; `None` for a session that is not one of ours.
 pub fn buyer(app: &App, session: &str) -> Result<Option<i64>> {
     Ok(app.store.read(|tx| orders::by_session(tx, session))?.map(|order| order.account))
@@ -85,8 +92,7 @@ pub fn look_up(app: &App, account: i64, session: &str) -> Result<PurchaseLookup>
         Some(order) if order.paid_at.is_some() || order.failed_at.is_some() => {
             let purchase = purchase_of(app, account, session, None)?;
             // A plan's invoice may be on its way.
-            let is_awaited = matches!(purchase.state, PurchaseState::Subscribed { .. })
-                && purchase.receipt.is_none()
+            let is_awaited = purchase.lacks_invoice()
                 && order.paid_at.is_some_and(|paid_at| paid_at.plus_seconds(INVOICE_SECONDS) > app.clock.now());
             Ok(match is_awaited {
                 true => PurchaseLookup::Undecided { is_known: true },
@@ -130,7 +136,7 @@ fn with_invoice(
     subscription: Option<String>,
     deadline: Deadline,
 ) -> Result<Purchase> {
-    if !matches!(purchase.state, PurchaseState::Subscribed { .. }) || purchase.receipt.is_some() {
+    if !purchase.lacks_invoice() {
         return Ok(purchase);
     }
     let patience = WAIT.min(deadline.left());

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::database::Database;
 use crate::error::Refused;
-use crate::private_file::{beside, folder_of, is_same_file};
+use crate::private_file::{beside, is_same_file, place_of};
 use crate::store::backups::COMPANIONS;
 
 /// Whether a path names a database, or what SQLite and till keep beside it.
@@ -53,6 +53,5 @@ pub fn refuse_other_content(path: &Path, beginnings: &[&[u8]], what: &str) -> Re
 
 /// Whether two paths name the same file, there or not.
 fn is_same(one: &Path, other: &Path) -> bool {
-    let place = |path: &Path| -> Option<PathBuf> { Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)) };
-    is_same_file(one, other) || place(one).is_some_and(|name| Some(name) == place(other))
+    is_same_file(one, other) || place_of(one).is_some_and(|place| Some(place) == place_of(other))
 }

@@ -22,7 +22,7 @@ use crate::usecase::operator::backup::{
 };
 use crate::usecase::operator::head::Anchor;
 use crate::usecase::operator::output_file::belongs_to;
-use crate::usecase::operator::stripe_account::mode_of_books;
+use crate::usecase::operator::stripe_account::{mode_of_books, mode_word};
 use crate::usecase::operator::verify::{Proof, verify_against};
 
 /// What was restored, or would be.
@@ -156,18 +156,22 @@ fn present_cannot_be_opened(cause: Fault) -> Fault {
     Fault::new(format!("the present database was not replaced, because it cannot be looked at ({way_on})"), cause)
 }
 
+/// Whether books are of live mode, and whose they are at Stripe, as far as they tell.
+fn binding(app: &App) -> Result<(Option<bool>, Option<String>)> {
+    let bound = app.store.read(stripe_account::find)?;
+    let is_live = mode_of_books(app, bound.as_ref())?;
+    Ok((is_live, bound.and_then(|bound| bound.id)))
+}
+
 /// The service would not start with the books of another mode than its key's.
 fn refuse_other_mode(config: &Config, copy: &App) -> Result<()> {
-    let bound = copy.store.read(stripe_account::find)?;
-    let of_books = mode_of_books(copy, bound.as_ref())?;
     let of_key = config.stripe.mode().map(|mode| mode == Mode::Live);
-    let words = |is_live| if is_live { "live" } else { "test" };
-    match (of_books, of_key) {
+    match (binding(copy)?.0, of_key) {
         (Some(books), Some(key)) if books != key => Err(Fault::bare(format!(
             "the backup belongs to {} mode, and SPRITE_STRIPE_SECRET_KEY is a {} mode key, so nothing was changed. Set the key \
              that the backup belongs to, or none, and run this again",
-            words(books),
-            words(key)
+            mode_word(books),
+            mode_word(key)
         ))
         .into()),
         _ => Ok(()),
@@ -176,20 +180,15 @@ fn refuse_other_mode(config: &Config, copy: &App) -> Result<()> {
 
 /// Books of another account or mode know other customers, and count other money.
 fn refuse_other_account(present: &App, copy: &App) -> Result<()> {
-    let bound = |app: &App| -> Result<_> {
-        let bound = app.store.read(stripe_account::find)?;
-        let is_live = mode_of_books(app, bound.as_ref())?;
-        Ok((is_live, bound.and_then(|bound| bound.id)))
-    };
-    let (ours, theirs) = (bound(present)?, bound(copy)?);
+    let (ours, theirs) = (binding(present)?, binding(copy)?);
     let is_other = |pair: (Option<&String>, Option<&String>)| matches!(pair, (Some(one), Some(other)) if one != other);
     let is_other_mode = matches!((ours.0, theirs.0), (Some(one), Some(other)) if one != other);
     if !is_other_mode && !is_other((ours.1.as_ref(), theirs.1.as_ref())) {
         return Ok(());
     }
     let words = |(is_live, id): &(Option<bool>, Option<String>)| {
-        let mode = if *is_live == Some(true) { "live mode" } else { "test mode" };
-        id.as_ref().map_or_else(|| mode.to_owned(), |id| format!("{mode} of {id}"))
+        let mode = mode_word(*is_live == Some(true));
+        id.as_ref().map_or_else(|| format!("{mode} mode"), |id| format!("{mode} mode of {id}"))
     };
     Err(Fault::bare(format!(
         "the backup belongs to {}, and the present database {} to {}, so nothing was changed. To restore it all the same, \

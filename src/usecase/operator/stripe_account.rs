@@ -131,12 +131,13 @@ fn unknown_customer(
     Ok(customers.into_iter().next())
 }
 
-fn mode(is_live: bool) -> &'static str {
+/// The word for a mode of Stripe's.
+pub fn mode_word(is_live: bool) -> &'static str {
     if is_live { "live" } else { "test" }
 }
 
 fn of_another_mode(app: &App, id: Option<&str>, is_live: bool) -> String {
-    let (theirs, ours) = (mode(is_live), mode(!is_live));
+    let (theirs, ours) = (mode_word(is_live), mode_word(!is_live));
     let database = app.store.database();
     let account = id.map(|id| format!(" of {id}")).unwrap_or_default();
     let way_out = if is_live {

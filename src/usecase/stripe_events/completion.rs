@@ -16,5 +16,5 @@ pub(crate) fn session(app: &App, session: CheckoutSession, deadline: Deadline) -
 pub(crate) fn plan_invoices(app: &App, subscription: &str, deadline: Deadline) -> Result<()> {
     let query = [("subscription", subscription), ("status", "paid"), ("expand[]", "data.payments")];
     let invoices = app.stripe()?.objects_of(ListedKind::Invoices, &query, deadline)?;
-    reconcile::apply_objects(app, invoices)
+    reconcile::apply_final(app, &invoices)
 }

@@ -249,7 +249,7 @@ fn actions(
     let erase = form("erase", language.admin_erase())
         .headed(language.admin_erase(), language.admin_erase_lead())
         .with(FormField::tick("sure", language.admin_sure()).required())
-        .final_one();
+        .irreversible();
     let mut blocks = vec![Block::Heading(language.admin_actions().to_owned()), wants_fresh(grant), wants_fresh(link)];
     if !record.sessions.is_empty() {
         let end = form("sessions", language.admin_end_sessions());

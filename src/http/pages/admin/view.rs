@@ -220,7 +220,7 @@ pub(in crate::http) struct ActionForm {
     /// Whether it stands out.
     pub is_main: bool,
     /// Whether what it does is gone for good.
-    pub is_final: bool,
+    pub is_irreversible: bool,
     /// What is said in its place where the sign-in is too long ago.
     pub stale: Option<String>,
 }
@@ -236,7 +236,7 @@ impl ActionForm {
             fields: vec![],
             button: button.to_owned(),
             is_main: false,
-            is_final: false,
+            is_irreversible: false,
             stale: None,
         }
     }
@@ -245,8 +245,8 @@ impl ActionForm {
         ActionForm { is_search: true, ..ActionForm::new(action, button) }
     }
 
-    pub(super) fn final_one(self) -> ActionForm {
-        ActionForm { is_final: true, ..self }
+    pub(super) fn irreversible(self) -> ActionForm {
+        ActionForm { is_irreversible: true, ..self }
     }
 
     pub(super) fn main(self) -> ActionForm {

@@ -1,12 +1,11 @@
 //! Whether the files that are open still lie at their paths. What is written into a file without a name is gone once the process
 //! has ended, and a file that took its place does not have it.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Fault, Refused};
 use crate::log_pace::LogPace;
-use crate::private_file::beside;
+use crate::private_file::{beside, file_id};
 use crate::store::db::fault::DbResult;
 
 /// A database and its log, as they lay at their paths when they were opened.
@@ -23,11 +22,11 @@ struct OpenedFile {
 
 impl OpenedFile {
     fn at(path: PathBuf) -> Option<OpenedFile> {
-        id_at(&path).map(|id| OpenedFile { path, id })
+        file_id(&path).map(|id| OpenedFile { path, id })
     }
 
     fn is_at_its_path(&self) -> bool {
-        id_at(&self.path) == Some(self.id)
+        file_id(&self.path) == Some(self.id)
     }
 }
 
@@ -77,8 +76,4 @@ impl OpenedFiles {
                     .to_owned(),
         })
     }
-}
-
-fn id_at(path: &Path) -> Option<(u64, u64)> {
-    path.metadata().map(|file| (file.dev(), file.ino())).ok()
 }

@@ -26,7 +26,8 @@ pub(in crate::store) struct FileWriter {
 
 impl FileWriter {
     pub(in crate::store) fn new(
-        (connection, files): (Connection, Arc<OpenedFiles>),
+        connection: Connection,
+        files: Arc<OpenedFiles>,
         checkpoints: Checkpoints,
         reads: Arc<DiskReads>,
     ) -> FileWriter {

@@ -8,7 +8,7 @@ use crate::clock::Deadline;
 use crate::stripe::permissions::{NEEDED, Permission, READS_PRICES};
 use crate::stripe::{Stripe, StripeErrorKind};
 use crate::usecase::operator::clock;
-use crate::usecase::operator::stripe_account::Standing;
+use crate::usecase::operator::stripe_account::{Standing, mode_word};
 
 /// The finding about the account.
 pub(super) const ACCOUNT: &str = "Stripe account";
@@ -35,7 +35,7 @@ pub(super) fn key_and_clock(app: &App, stripe: &Stripe) -> (Result<PricesPermiss
             return (if is_lacking { Ok(PricesPermission::Lacking) } else { Err(Unusable) }, found);
         }
     };
-    let mode = if stripe.is_live() { "live" } else { "test" };
+    let mode = mode_word(stripe.is_live());
     let skew = time.map(|time| time.seconds() - app.clock.wall().seconds());
     let clock = match (skew, clock::fault(app)) {
         (None, _) => bad("clock", "Stripe did not say what time it is".to_owned()),

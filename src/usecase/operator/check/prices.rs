@@ -9,6 +9,7 @@ use crate::stripe::Stripe;
 use crate::stripe::portal::PRODUCTS_LIMIT;
 use crate::stripe::setup::PricedProduct;
 use crate::usecase::operator::kept_prices::{self, PriceDifference};
+use crate::usecase::operator::stripe_account::mode_word;
 
 fn what(offer: Offer<'_>) -> String {
     format!("price of {}", offer.key())
@@ -38,7 +39,7 @@ pub(super) fn price(app: &App, stripe: &Stripe, offer: Offer<'_>) -> Finding {
             }
         }
         Err(error) if error.is_missing() => {
-            let mode = if stripe.is_live() { "live" } else { "test" };
+            let mode = mode_word(stripe.is_live());
             bad(&what, format!("{id} does not exist in this account's {mode} mode: till stripe setup"))
         }
         Err(error) => bad(&what, error.to_operator()),

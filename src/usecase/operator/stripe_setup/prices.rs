@@ -5,6 +5,7 @@ use crate::catalog::{Interval, Offer, price_id_variable};
 use crate::language::Language;
 use crate::stripe::Price;
 use crate::stripe::setup::{NewPrice, PricedProduct};
+use crate::usecase::operator::stripe_account::mode_word;
 
 /// Finds or makes the price of what is on sale. `None` if a dry run would make it.
 pub(super) fn price(context: &SetupContext<'_>, offer: Offer<'_>, setup: &mut Setup) -> SetupResult<Option<Price>> {
@@ -66,7 +67,7 @@ fn find(
                  it, put it into older_price_ids"
             )),
             Err(error) if error.is_missing() => {
-                let mode = if stripe.is_live() { "live" } else { "test" };
+                let mode = mode_word(stripe.is_live());
                 setup.steps.push(format!("{key}: the configured {id} does not exist in this account's {mode} mode"));
             }
             Err(error) => return Err(error.into()),

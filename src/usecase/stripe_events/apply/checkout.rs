@@ -177,11 +177,7 @@ fn purchase_of_order(
     session: &CheckoutSession,
     order: &Order,
 ) -> std::result::Result<Purchase, String> {
-    let ordered = |quantity: i64| PackCredit {
-        offer: order.offer.clone(),
-        units: order.units.saturating_mul(quantity.max(1)),
-        expires_in_days: order.expires_in_days,
-    };
+    let ordered = |quantity: i64| credit_of_order(order, Some(quantity));
     let items = session.line_items.as_ref().filter(|items| !items.has_more).map(|items| items.rows.as_slice());
     let (mut packs, mut unknown) = match (is_as_ordered(session, order), items) {
         (true, _) => (vec![ordered(1)], None),
@@ -191,7 +187,7 @@ fn purchase_of_order(
         (false, Some([only])) if only.price.as_deref() == Some(&order.price) => {
             (vec![ordered(only.quantity.unwrap_or(1).max(multiple(session, order)))], None)
         }
-        (false, Some(items)) => packs_of(context.catalog, items, Some((&order.price, &ordered))),
+        (false, Some(items)) => packs_of(context.catalog, items, Some(order)),
     };
     // Its price may be another one by now, as a currency of Stripe's own choice.
     if let (true, Some([only])) = (packs.is_empty(), items) {
@@ -215,18 +211,15 @@ fn multiple(session: &CheckoutSession, order: &Order) -> i64 {
     }
 }
 
-/// A price, and what so many of it give.
-type Priced<'a> = (&'a str, &'a dyn Fn(i64) -> PackCredit);
-
-/// The packs among a session's items, and why an item that was paid for is none. One at the price of `ordered` gives what was on
+/// The packs among a session's items, and why an item that was paid for is none. One at the price of the order gives what was on
 /// sale when it was ordered.
-fn packs_of(catalog: &Catalog, items: &[LineItem], ordered: Option<Priced<'_>>) -> (Vec<PackCredit>, Option<String>) {
+fn packs_of(catalog: &Catalog, items: &[LineItem], order: Option<&Order>) -> (Vec<PackCredit>, Option<String>) {
     let (mut packs, mut unknown) = (vec![], None);
     for item in items {
         let offer = item.price.as_deref().and_then(|price| catalog.by_price(price));
-        match (ordered.filter(|(price, _)| item.price.as_deref() == Some(price)), offer) {
+        match (order.filter(|order| item.price.as_ref() == Some(&order.price)), offer) {
             _ if item.quantity == Some(0) => {}
-            (Some((_, credit)), _) => packs.push(credit(item.quantity.unwrap_or(1))),
+            (Some(order), _) => packs.push(credit_of_order(order, item.quantity)),
             (None, Some(Offer::Pack(pack))) => packs.push(credit_of(pack, item.quantity)),
             _ if item.amount_total == Some(0) => {}
             _ => {
@@ -236,6 +229,14 @@ fn packs_of(catalog: &Catalog, items: &[LineItem], ordered: Option<Priced<'_>>) 
         }
     }
     (packs, unknown)
+}
+
+fn credit_of_order(order: &Order, quantity: Option<i64>) -> PackCredit {
+    PackCredit {
+        offer: order.offer.clone(),
+        units: order.units.saturating_mul(quantity.unwrap_or(1).max(1)),
+        expires_in_days: order.expires_in_days,
+    }
 }
 
 fn credit_of(pack: &Pack, quantity: Option<i64>) -> PackCredit {

@@ -1,18 +1,17 @@
 //! What is paid after its user was erased. Nobody can enter that account any more, so nothing is credited to it: the operator
 //! gives the money back, or assigns it to another user. What was paid before stays what it was.
 
-use crate::clock::{DAY_SECONDS, Timestamp};
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::{Tx, erasure};
 use crate::stripe::{CheckoutSession, Invoice};
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::paid_span::PaidSpan;
 
 const WHY: &str = "its user was erased before it was paid: refund it at Stripe, or assign it to another user";
-/// A checkout can be paid for so long after it was made.
-const OPEN_SECONDS: i64 = DAY_SECONDS;
 
-/// The outcome of a paid checkout of somebody who had been erased; `None` for one that is to be credited. A row of a list does not
-/// say when it was paid: where it may have been on either side of the erasure, it is the operator's.
+/// The outcome of a paid checkout of somebody who had been erased; `None` for one that is to be credited. One that may
+/// have been paid on either side of the erasure is the operator's.
 pub(super) fn of_session(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
@@ -20,10 +19,8 @@ pub(super) fn of_session(
     session: &CheckoutSession,
 ) -> Result<Option<EventOutcome>> {
     let Some(erased_at) = erased_at(tx, context, account)? else { return Ok(None) };
-    let made_at = session.created.unwrap_or(context.happened_at);
-    let is_listed = context.happened_at.seconds() <= made_at.seconds();
-    let paid_at = if is_listed { made_at.plus_seconds(OPEN_SECONDS) } else { context.happened_at };
-    Ok((paid_at.seconds() >= erased_at.seconds()).then(|| EventOutcome::unmatched(&session.id, WHY)))
+    let paid = PaidSpan::of(session, context);
+    Ok((paid.latest >= erased_at.seconds()).then(|| EventOutcome::unmatched(&session.id, WHY)))
 }
 
 /// The same of an invoice.

@@ -17,6 +17,7 @@ pub(super) mod opening;
 mod outcome;
 mod owner;
 mod pack;
+mod paid_span;
 mod plan_checkout;
 mod plan_line;
 mod reassess;

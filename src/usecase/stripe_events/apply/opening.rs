@@ -1,15 +1,14 @@
 //! What an opening balance has in it: what the users of an earlier backend paid there is counted in what they have left, and is
 //! not credited again (`docs/rules.md`, rule 18).
 
-use crate::clock::{DAY_SECONDS, Timestamp};
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::{Tx, inbox, orders, users};
 use crate::stripe::{CheckoutSession, Invoice};
 use crate::usecase::stripe_events::apply::outcome::{ApplyContext, EventOutcome};
+use crate::usecase::stripe_events::apply::paid_span::PaidSpan;
 
 const COVERED: &str = "it was paid before the user was imported, so the opening balance has it";
-/// A checkout can be paid for so long after it was made.
-const OPEN_SECONDS: i64 = DAY_SECONDS;
 
 /// The outcome of an invoice that an opening balance has; `None` for one that is to be credited.
 pub(super) fn of_invoice(
@@ -25,8 +24,7 @@ pub(super) fn of_invoice(
     Ok((!is_ours && at.seconds() <= until.seconds()).then(|| EventOutcome::ignored(COVERED)))
 }
 
-/// The same of a checkout that did not begin here. Stripe's events say when it was paid; a row of a list does not, and may be of
-/// either side of the moment: then it is the operator's.
+/// The same of a checkout that did not begin here. One that may have been paid on either side of the moment is the operator's.
 pub(super) fn of_session(
     tx: &mut dyn Tx,
     context: &ApplyContext<'_>,
@@ -34,13 +32,11 @@ pub(super) fn of_session(
     session: &CheckoutSession,
 ) -> Result<Option<EventOutcome>> {
     let Some(until) = until(tx, context, account)? else { return Ok(None) };
-    let made_at = session.created.unwrap_or(context.happened_at);
-    let is_over = made_at.plus_seconds(OPEN_SECONDS).seconds() <= until.seconds();
-    let is_listed = context.happened_at.seconds() <= made_at.seconds();
+    let paid = PaidSpan::of(session, context);
     Ok(match () {
-        () if made_at.seconds() > until.seconds() || context.happened_at.seconds() > until.seconds() => None,
+        () if paid.earliest > until.seconds() => None,
         // Stripe's own event may have said it before. If a list told of it first, that could not be decided, and is now.
-        () if is_over || !is_listed || has(tx, &session.id)? => {
+        () if paid.latest <= until.seconds() || has(tx, &session.id)? => {
             Some(EventOutcome { known_ids: vec![session.id.clone()], ..EventOutcome::ignored(COVERED) })
         }
         () => {

@@ -34,8 +34,8 @@ pub(super) fn charge_refunded(tx: &mut dyn Tx, context: &ApplyContext<'_>, charg
     let what = format!("{stated} of {} refunded in all", charge.id);
     let outcome = reassess_for(tx, context, &payment, &Cause::refund(&charge.id), &what)?;
     // A refund that failed is no longer in a later total, and only Stripe's list tells which refunds a total is made of.
-    let is_untold = charge.refunds.is_none() && payments::has_untold_refunds(tx, &payment.reference)?;
-    if !is_untold || context.stripe_answered {
+    let is_told = context.stripe_answered || charge.refunds.is_some();
+    if is_told || !payments::has_untold_refunds(tx, &payment.reference)? {
         return Ok(outcome);
     }
     let waiting =

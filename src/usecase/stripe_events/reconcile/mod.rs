@@ -17,10 +17,11 @@ use crate::app::App;
 use crate::clock::{DAY_SECONDS, Deadline, Timestamp};
 use crate::error::Result;
 use crate::store::cursors;
-use crate::stripe::{EventFilter, ListQuery, ListedKind, ListedObject};
+use crate::stripe::{EventFilter, ListQuery, ListedKind};
 use crate::usecase::audit;
 use crate::usecase::stripe_events::retry;
 
+pub(super) use pages::apply_final;
 use record::ComparisonRecord;
 pub(super) use report::ComparisonError;
 pub use report::{Amounts, Progress, Report, UnconfirmedPayment};
@@ -56,11 +57,6 @@ pub fn reconcile(
         progress(at, report);
         true
     })
-}
-
-/// Applies objects of Stripe's that are final, where the books do not have them yet.
-pub(super) fn apply_objects(app: &App, objects: Vec<ListedObject>) -> Result<()> {
-    pages::apply_final(app, &objects)
 }
 
 /// Like [`reconcile`], but ends with a fault after the page at which `goes_on` is false. The next run continues there.

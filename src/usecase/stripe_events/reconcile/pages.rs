@@ -112,7 +112,7 @@ fn readable<T>(
 }
 
 /// Applies objects that are final, where the books do not have them yet.
-pub(super) fn apply_final(app: &App, objects: &[ListedObject]) -> Result<()> {
+pub(in crate::usecase::stripe_events) fn apply_final(app: &App, objects: &[ListedObject]) -> Result<()> {
     let now = app.clock.now();
     let is_final = objects.iter().filter(|object| object.is_final);
     apply_missing(app, is_final.map(|object| object.as_event(now, now)).collect(), &mut Report::default())
